@@ -1,0 +1,52 @@
+package policies.lib.object_test
+
+import data.policies.lib.object as obj_lib
+
+test_group_of_every_spelling if {
+	every api_version, want in {"v1": "", "apps/v1": "apps", "postgresql.cnpg.io/v1": "postgresql.cnpg.io"} {
+		obj_lib.group({"apiVersion": api_version}) == want
+	}
+}
+
+test_group_of_a_malformed_version_is_undefined if {
+	every bad in [{}, {"apiVersion": 1}, {"apiVersion": null}, "text", null, []] {
+		not obj_lib.group(bad)
+	}
+}
+
+test_kind_is_known_by_its_group_too if {
+	obj_lib.is_kind({"apiVersion": "v1", "kind": "Service"}, "", "Service")
+	not obj_lib.is_kind({"apiVersion": "serving.knative.dev/v1", "kind": "Service"}, "", "Service")
+	not obj_lib.is_kind({"kind": "Service"}, "", "Service")
+}
+
+test_namespace_defaults_as_the_api_server_does if {
+	obj_lib.namespace({"metadata": {"namespace": "a"}}) == "a"
+	every bad in [{}, {"metadata": {}}, {"metadata": {"namespace": ""}}, {"metadata": {"namespace": null}}, {"metadata": "text"}, "text"] {
+		obj_lib.namespace(bad) == "default"
+	}
+}
+
+test_metadata_of_any_json_is_readable if {
+	every bad in [{}, {"metadata": "text"}, {"metadata": {"name": 1, "labels": "text", "annotations": []}}, "text", null] {
+		obj_lib.name(bad) == ""
+		obj_lib.labels(bad) == {}
+		obj_lib.annotations(bad) == {}
+	}
+	meta := {"metadata": {"name": "a", "labels": {"b": "c"}, "annotations": {"d": "e"}}}
+	obj_lib.name(meta) == "a"
+	obj_lib.labels(meta) == {"b": "c"}
+	obj_lib.annotations(meta) == {"d": "e"}
+}
+
+test_title_names_kind_and_name if {
+	obj_lib.title({"kind": "Deployment", "metadata": {"name": "web"}}) == `Deployment "web"`
+}
+
+test_at_falls_back_where_the_path_leads_nowhere if {
+	obj_lib.at({"a": {"b": [{"c": 1}]}}, ["a", "b", 0, "c"], 2) == 1
+	obj_lib.at({"a": {"b": false}}, ["a", "b"], true) == false
+	every bad in [{}, {"a": "text"}, {"a": {"b": null}}, {"a": []}, "text", null, 1] {
+		obj_lib.at(bad, ["a", "b"], 2) == 2
+	}
+}

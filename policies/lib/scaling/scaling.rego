@@ -1,0 +1,60 @@
+# METADATA
+# scope: package
+# title: How many pods a workload may have
+# description: |
+#   With a HorizontalPodAutoscaler the number is the autoscaler's to choose, so what must hold for
+#   a replicated workload has to hold at its minimum and at its maximum. The functions take the
+#   objects of an overlay.
+package policies.lib.scaling
+
+import data.policies.lib.object as obj_lib
+import data.policies.lib.workload
+
+# METADATA
+# description: whether an object is a HorizontalPodAutoscaler
+is_autoscaler(obj) if obj_lib.is_kind(obj, "autoscaling", "HorizontalPodAutoscaler")
+
+# METADATA
+# description: whether an autoscaler scales an object (same namespace, kind, group and name)
+scales(hpa, obj) if {
+	hpa.spec.scaleTargetRef.kind == obj.kind
+	hpa.spec.scaleTargetRef.name == obj_lib.name(obj)
+	obj_lib.namespace(hpa) == obj_lib.namespace(obj)
+	obj_lib.group(hpa.spec.scaleTargetRef) == obj_lib.group(obj)
+}
+
+# METADATA
+# description: the autoscalers among objects that scale an object
+autoscalers(objects, obj) := [hpa |
+	some hpa in objects
+	is_autoscaler(hpa)
+	scales(hpa, obj)
+]
+
+# METADATA
+# description: |
+#   The fewest replicas that a scalable workload has: the least minimum of its autoscalers (1 where
+#   an autoscaler states none, as the API server defaults it), or else its own replicas.
+minimum(objects, obj) := min(bounds) if {
+	workload.is_scalable(obj)
+	bounds := [bound |
+		some hpa in autoscalers(objects, obj)
+		bound := obj_lib.at(hpa, ["spec", "minReplicas"], 1)
+		is_number(bound)
+	]
+	count(bounds) > 0
+} else := workload.replicas(obj)
+
+# METADATA
+# description: |
+#   The most replicas that a scalable workload has: the greatest maximum of its autoscalers, or
+#   else its own replicas.
+maximum(objects, obj) := max(bounds) if {
+	workload.is_scalable(obj)
+	bounds := [bound |
+		some hpa in autoscalers(objects, obj)
+		bound := hpa.spec.maxReplicas
+		is_number(bound)
+	]
+	count(bounds) > 0
+} else := workload.replicas(obj)

@@ -1,0 +1,58 @@
+package policies.lib.scaling_test
+
+import data.policies.lib.scaling
+
+_web := {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "a"}, "spec": {"replicas": 4}}
+
+_hpa(spec) := {
+	"apiVersion": "autoscaling/v2",
+	"kind": "HorizontalPodAutoscaler",
+	"metadata": {"name": "web", "namespace": "a"},
+	"spec": object.union({"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}}, spec),
+}
+
+test_an_autoscaler_scales_its_target_only if {
+	scaling.scales(_hpa({}), _web)
+	every other in [
+		{"metadata": {"name": "other"}},
+		{"metadata": {"namespace": "b"}},
+		{"kind": "StatefulSet"},
+		{"apiVersion": "example.com/v1"},
+	] {
+		not scaling.scales(_hpa({}), object.union(_web, other))
+	}
+}
+
+test_bounds_are_those_of_the_autoscaler if {
+	objects := [_web, _hpa({"minReplicas": 2, "maxReplicas": 9})]
+	scaling.minimum(objects, _web) == 2
+	scaling.maximum(objects, _web) == 9
+}
+
+test_minimum_of_an_autoscaler_defaults_to_one if {
+	scaling.minimum([_hpa({"maxReplicas": 9})], _web) == 1
+}
+
+test_bounds_of_several_autoscalers_are_the_widest if {
+	objects := [_hpa({"minReplicas": 2, "maxReplicas": 5}), _hpa({"minReplicas": 3, "maxReplicas": 9})]
+	scaling.minimum(objects, _web) == 2
+	scaling.maximum(objects, _web) == 9
+}
+
+test_without_an_autoscaler_the_bounds_are_the_replicas if {
+	scaling.minimum([_web], _web) == 4
+	scaling.maximum([_web], _web) == 4
+}
+
+test_malformed_bounds_fall_back_to_the_replicas if {
+	objects := [_hpa({"minReplicas": "2", "maxReplicas": "9"}), {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "spec": "text"}]
+	scaling.minimum(objects, _web) == 4
+	scaling.maximum(objects, _web) == 4
+}
+
+test_what_has_no_replicas_has_no_bounds if {
+	every obj in [{"apiVersion": "apps/v1", "kind": "DaemonSet"}, {"apiVersion": "v1", "kind": "Service"}, "text"] {
+		not scaling.minimum([obj], obj)
+		not scaling.maximum([obj], obj)
+	}
+}

@@ -1,0 +1,152 @@
+# METADATA
+# scope: package
+# title: Workloads and the pods that they make
+# description: |
+#   Where each workload kind keeps its pod template, what is in it, and how many pods come of it.
+#   Containers that cannot be read (a string where a list belongs, an empty list) are given as one
+#   container without fields: what a rule demands of every container is then missing, and denied.
+package policies.lib.workload
+
+import data.policies.lib.object as obj_lib
+
+# The fields that lead to the pod template; the Pod is its own template.
+_template_paths := {
+	"": {
+		"Pod": [],
+		"ReplicationController": ["spec", "template"],
+	},
+	"apps": {
+		"DaemonSet": ["spec", "template"],
+		"Deployment": ["spec", "template"],
+		"ReplicaSet": ["spec", "template"],
+		"StatefulSet": ["spec", "template"],
+	},
+	"batch": {
+		"CronJob": ["spec", "jobTemplate", "spec", "template"],
+		"Job": ["spec", "template"],
+	},
+}
+
+# METADATA
+# description: the path to the pod template; undefined for an object that makes no pods
+template_path(obj) := _template_paths[obj_lib.group(obj)][obj.kind]
+
+# METADATA
+# description: the path to the pod spec; undefined for an object that makes no pods
+spec_path(obj) := array.concat(template_path(obj), ["spec"])
+
+# METADATA
+# description: whether an object makes pods
+is_workload(obj) if template_path(obj)
+
+# METADATA
+# description: the pod spec of a workload, empty where there is none; undefined for other objects
+spec(obj) := found if {
+	found := obj_lib.at(obj, spec_path(obj), {})
+	is_object(found)
+} else := {} if {
+	is_workload(obj)
+}
+
+# METADATA
+# description: the labels that the pods of a workload carry
+labels(obj) := obj_lib.labels(_template(obj))
+
+# METADATA
+# description: the annotations that the pods of a workload carry
+annotations(obj) := obj_lib.annotations(_template(obj))
+
+_template(obj) := obj_lib.at(obj, template_path(obj), {})
+
+# METADATA
+# description: what a message calls a workload, such as Deployment "web"
+title(obj) := obj_lib.title(obj)
+
+# METADATA
+# description: |
+#   Every container of a workload, in order: {name, kind, title, value, path}. kind is container,
+#   sidecar (an init container that restarts for ever), init or ephemeral; title is what a message
+#   calls it; value is the container, {} where it is no object; path leads to it from the object.
+containers(obj) := [container |
+	some list, kind in _lists
+	some index, value in _entries(spec(obj), list)
+	container := _container(array.concat(spec_path(obj), [list, index]), kind, value, index)
+]
+
+_lists := {
+	"containers": "container",
+	"ephemeralContainers": "ephemeral",
+	"initContainers": "init",
+}
+
+_entries(pod, list) := pod[list] if {
+	is_array(pod[list])
+	count(pod[list]) > 0
+} else := [{}] if {
+	list == "containers"
+} else := [] if {
+	obj_lib.at(pod, [list], []) == []
+} else := [{}]
+
+_container(path, kind, value, index) := {
+	"name": name,
+	"kind": actual,
+	"title": sprintf("%s %q", [_titles[actual], name]),
+	"value": fields,
+	"path": path,
+} if {
+	fields := _object_or_empty(value)
+	name := _name(fields, index)
+	actual := _actual_kind(kind, fields)
+}
+
+_titles := {
+	"container": "container",
+	"ephemeral": "ephemeral container",
+	"init": "init container",
+	"sidecar": "sidecar",
+}
+
+_object_or_empty(value) := value if is_object(value)
+
+else := {}
+
+_name(fields, index) := fields.name if is_string(fields.name)
+
+else := sprintf("#%v", [index])
+
+_actual_kind(kind, fields) := "sidecar" if {
+	kind == "init"
+	fields.restartPolicy == "Always"
+} else := kind
+
+# METADATA
+# description: |
+#   Whether the pods of a workload are meant to run until something stops them, unlike a Job's.
+#   A bare Pod does unless its restartPolicy says otherwise.
+is_long_running(obj) if {
+	is_workload(obj)
+	obj_lib.group(obj) != "batch"
+	not _ends_by_itself(spec(obj))
+}
+
+_ends_by_itself(pod) if pod.restartPolicy in {"Never", "OnFailure"}
+
+_scalable := {"Deployment", "ReplicaSet", "ReplicationController", "StatefulSet"}
+
+# METADATA
+# description: whether a workload has a number of replicas that a person or an HPA chooses
+is_scalable(obj) if {
+	obj.kind in _scalable
+	is_workload(obj)
+}
+
+# METADATA
+# description: |
+#   spec.replicas of a scalable workload, 1 where it is not set, as the API server defaults it.
+#   Undefined where it is no number, and for workloads that have no replicas.
+replicas(obj) := count_set if {
+	is_scalable(obj)
+	count_set := obj_lib.at(obj, ["spec", "replicas"], 1)
+	is_number(count_set)
+}
