@@ -1,0 +1,229 @@
+package manifest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	utiljson "k8s.io/apimachinery/pkg/util/json"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+	k8syaml "sigs.k8s.io/yaml"
+)
+
+// Limits on what one file may hold. They are far above what a person maintains and below what would stall a
+// run; beyond them the file is refused with a message, never read in part.
+const (
+	MaxFileSize  = 10 << 20
+	MaxDocuments = 5000
+)
+
+// Document is one YAML document of a file, with the positions that its text has in that file.
+type Document struct {
+	File string
+	Line int // where its content begins, from 1
+	Text []byte
+	Node *yaml.Node // the content; line numbers are those of the file
+}
+
+// SyntaxError says that a file cannot be read as YAML, and where.
+type SyntaxError struct {
+	Position
+	Message string
+}
+
+func (e *SyntaxError) Error() string { return e.Position.String() + ": " + e.Message }
+
+// ParseDocuments splits a file into its documents; empty ones are left out. It refuses what would be read
+// differently by different tools: text that is not UTF-8 and keys that repeat. The error is a *SyntaxError.
+func ParseDocuments(file string, data []byte) ([]Document, error) {
+	fail := func(line int, format string, args ...any) error {
+		return &SyntaxError{Position{file, line}, fmt.Sprintf(format, args...)}
+	}
+	if len(data) > MaxFileSize {
+		return nil, fail(0, "the file has %d MB; the limit is %d MB: split it", len(data)>>20, MaxFileSize>>20)
+	}
+	if !utf8.Valid(data) {
+		line, reason := describeEncoding(data)
+		return nil, fail(line, "%s: save the file as UTF-8", reason)
+	}
+	data = bytes.TrimPrefix(data, []byte("\ufeff"))
+	var documents []Document
+	for _, chunk := range split(data) {
+		var root yaml.Node
+		err := yaml.NewDecoder(bytes.NewReader(chunk.text)).Decode(&root)
+		if errors.Is(err, io.EOF) {
+			continue // only comments or white space
+		}
+		if err != nil {
+			line, message := describeYAML(err)
+			return nil, fail(chunk.line+max(line, 1)-1, "%s", message)
+		}
+		if len(root.Content) == 0 || root.Content[0].Tag == "!!null" && root.Content[0].Value == "" {
+			continue
+		}
+		content := root.Content[0]
+		shift(content, chunk.line-1)
+		if key, first := duplicateKey(content); key != nil {
+			return nil, fail(key.Line, "key %q repeats the one of line %d: only one of them would count", key.Value, first)
+		}
+		documents = append(documents, Document{File: file, Line: content.Line, Text: chunk.text, Node: content})
+		if len(documents) > MaxDocuments {
+			return nil, fail(content.Line, "the file has more than %d documents: split it", MaxDocuments)
+		}
+	}
+	return documents, nil
+}
+
+// JSON is the document's content as the API server would receive it from kubectl.
+func (d Document) JSON() ([]byte, error) {
+	text, err := k8syaml.YAMLToJSON(d.Text)
+	if err != nil {
+		_, message := describeYAML(err)
+		return nil, &SyntaxError{Position{d.File, d.Line}, message}
+	}
+	return text, nil
+}
+
+// Objects decodes the document. A list (kind ending in List with items) yields its items.
+func (d Document) Objects() ([]*Object, error) {
+	text, err := d.JSON()
+	if err != nil {
+		return nil, err
+	}
+	var value any
+	if err := utiljson.Unmarshal(text, &value); err != nil {
+		return nil, &SyntaxError{Position{d.File, d.Line}, err.Error()}
+	}
+	content, ok := value.(map[string]any)
+	if !ok {
+		return nil, &SyntaxError{Position{d.File, d.Line}, "the document is not a mapping: an object has apiVersion, kind and metadata"}
+	}
+	utiljson.ConvertMapNumbers(content, 0)
+	id := Identify(content)
+	items, isList := content["items"].([]any)
+	if !isList || !strings.HasSuffix(id.Kind, "List") {
+		return []*Object{{ID: id, Value: content, JSON: text, Source: Position{d.File, d.Line}}}, nil
+	}
+	var objects []*Object
+	for i, item := range items {
+		line, _ := Locate(d.Node, Path{"items", i}, nil)
+		value, ok := item.(map[string]any)
+		if !ok {
+			return nil, &SyntaxError{Position{d.File, line}, fmt.Sprintf("items[%d] is not an object", i)}
+		}
+		text, err := utiljson.Marshal(value)
+		if err != nil {
+			return nil, &SyntaxError{Position{d.File, line}, err.Error()}
+		}
+		objects = append(objects, &Object{ID: Identify(value), Value: value, JSON: text, Source: Position{d.File, line}})
+	}
+	return objects, nil
+}
+
+// Decode makes an Object of JSON text, as a renderer emits it.
+func Decode(text []byte) (*Object, error) {
+	var value map[string]any
+	if err := utiljson.Unmarshal(text, &value); err != nil {
+		return nil, fmt.Errorf("decode object: %w", err)
+	}
+	return &Object{ID: Identify(value), Value: value, JSON: text}, nil
+}
+
+type chunk struct {
+	line int
+	text []byte
+}
+
+// split cuts a stream at its "---" lines, keeping what follows a separator on its own line.
+func split(data []byte) []chunk {
+	var chunks []chunk
+	current := chunk{line: 1}
+	line := 0
+	for len(data) > 0 {
+		line++
+		end := bytes.IndexByte(data, '\n') + 1
+		if end == 0 {
+			end = len(data)
+		}
+		text := data[:end]
+		data = data[end:]
+		if bytes.HasPrefix(text, []byte("---")) && (len(text) == 3 || strings.ContainsRune(" \t\r\n", rune(text[3]))) {
+			chunks = append(chunks, current)
+			current = chunk{line: line, text: append([]byte("   "), text[3:]...)}
+			continue
+		}
+		current.text = append(current.text, text...)
+	}
+	return append(chunks, current)
+}
+
+func shift(node *yaml.Node, by int) {
+	if by == 0 {
+		return
+	}
+	node.Line += by
+	for _, child := range node.Content {
+		shift(child, by)
+	}
+}
+
+// duplicateKey finds a mapping key that repeats an earlier one of the same mapping.
+func duplicateKey(node *yaml.Node) (key *yaml.Node, first int) {
+	if node.Kind == yaml.MappingNode {
+		seen := make(map[string]int, len(node.Content)/2)
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			key := node.Content[i]
+			if key.Kind != yaml.ScalarNode || key.Tag == yaml.MergeTag {
+				continue
+			}
+			if line, ok := seen[key.Value]; ok {
+				return key, line
+			}
+			seen[key.Value] = key.Line
+		}
+	}
+	for _, child := range node.Content {
+		if key, line := duplicateKey(child); key != nil {
+			return key, line
+		}
+	}
+	return nil, 0
+}
+
+var yamlLine = regexp.MustCompile(`^line (\d+): `)
+
+// describeYAML takes the line out of a YAML library's message.
+func describeYAML(err error) (line int, message string) {
+	message = err.Error()
+	for _, prefix := range []string{"error converting YAML to JSON: ", "yaml: ", "unmarshal errors:\n  "} {
+		message = strings.TrimPrefix(message, prefix)
+	}
+	if match := yamlLine.FindStringSubmatch(message); match != nil {
+		line, _ = strconv.Atoi(match[1])
+		message = message[len(match[0]):]
+	}
+	return line, "invalid YAML: " + message
+}
+
+func describeEncoding(data []byte) (line int, reason string) {
+	if bytes.HasPrefix(data, []byte{0xff, 0xfe}) || bytes.HasPrefix(data, []byte{0xfe, 0xff}) {
+		return 1, "the text is UTF-16"
+	}
+	line = 1
+	for len(data) > 0 {
+		r, size := utf8.DecodeRune(data)
+		if r == utf8.RuneError && size == 1 {
+			return line, fmt.Sprintf("byte 0x%02x is not UTF-8", data[0])
+		}
+		if r == '\n' {
+			line++
+		}
+		data = data[size:]
+	}
+	return line, "the text is not UTF-8"
+}

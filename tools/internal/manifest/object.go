@@ -1,0 +1,96 @@
+// Package manifest holds Kubernetes objects as they were written or rendered: their identity, their
+// decoded content, field paths into them, and the positions of those fields in YAML text.
+package manifest
+
+import (
+	"fmt"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// ID names an object the way a reader of a report would: what it is, where it lives, what it is called.
+// An absent namespace stays empty; it is not defaulted.
+type ID struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	Namespace  string `json:"namespace,omitempty"`
+	Name       string `json:"name"`
+}
+
+// Group is the API group: "" for core.
+func (id ID) Group() string {
+	gv, err := schema.ParseGroupVersion(id.APIVersion)
+	if err != nil {
+		return ""
+	}
+	return gv.Group
+}
+
+// String is "Kind namespace/name", or "Kind name" without a namespace.
+func (id ID) String() string {
+	name := id.Name
+	if name == "" {
+		name = "(no name)"
+	}
+	if id.Namespace != "" {
+		return fmt.Sprintf("%s %s/%s", id.Kind, id.Namespace, name)
+	}
+	return fmt.Sprintf("%s %s", id.Kind, name)
+}
+
+// Compare orders identities by namespace, kind, name and apiVersion.
+func (id ID) Compare(other ID) int {
+	for _, pair := range [][2]string{
+		{id.Namespace, other.Namespace}, {id.Kind, other.Kind},
+		{id.Name, other.Name}, {id.APIVersion, other.APIVersion},
+	} {
+		if c := strings.Compare(pair[0], pair[1]); c != 0 {
+			return c
+		}
+	}
+	return 0
+}
+
+// Position is a place in a file of the repository. Line counts from 1; 0 means that only the file is known.
+type Position struct {
+	File string `json:"file"`
+	Line int    `json:"line"`
+}
+
+// String is "file:line", or "file" when the line is unknown.
+func (p Position) String() string {
+	if p.Line == 0 {
+		return p.File
+	}
+	return fmt.Sprintf("%s:%d", p.File, p.Line)
+}
+
+// IsZero reports a position that names nothing.
+func (p Position) IsZero() bool { return p.File == "" }
+
+// Object is one decoded object. Every engine reads the same Object; none changes it.
+type Object struct {
+	ID
+	// Value is the decoded content: map[string]any, []any, string, bool, int64, float64 and nil.
+	Value map[string]any
+	// JSON is the object as JSON text.
+	JSON []byte
+	// Source is where the object is written: the file and the line at which its document begins.
+	Source Position
+}
+
+// Identify reads the identity out of decoded content. Fields of another type than string read as empty.
+func Identify(value map[string]any) ID {
+	text := func(m map[string]any, key string) string {
+		s, _ := m[key].(string)
+		return s
+	}
+	meta, _ := value["metadata"].(map[string]any)
+	return ID{
+		APIVersion: text(value, "apiVersion"),
+		Kind:       text(value, "kind"),
+		Namespace:  text(meta, "namespace"),
+		Name:       text(meta, "name"),
+	}
+}

@@ -1,0 +1,121 @@
+package manifest
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// Path leads from the root of an object to a field: string keys and int indexes.
+type Path []any
+
+var plainKey = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)
+
+// String writes the path as spec.containers[0].image; a key that is not a plain word is quoted:
+// metadata.annotations["prometheus.io/port"].
+func (p Path) String() string {
+	var b strings.Builder
+	for _, step := range p {
+		switch step := step.(type) {
+		case int:
+			fmt.Fprintf(&b, "[%d]", step)
+		case string:
+			switch {
+			case !plainKey.MatchString(step):
+				b.WriteString("[" + strconv.Quote(step) + "]")
+			case b.Len() == 0:
+				b.WriteString(step)
+			default:
+				b.WriteString("." + step)
+			}
+		}
+	}
+	return b.String()
+}
+
+// ParsePath reads what String writes.
+func ParsePath(text string) (Path, error) {
+	var path Path
+	rest := text
+	for rest != "" {
+		switch {
+		case strings.HasPrefix(rest, `["`):
+			quoted, err := strconv.QuotedPrefix(rest[1:])
+			if err != nil {
+				return nil, fmt.Errorf("path %q: unfinished quote", text)
+			}
+			key, err := strconv.Unquote(quoted)
+			if err != nil {
+				return nil, fmt.Errorf("path %q: %w", text, err)
+			}
+			rest = rest[1+len(quoted):]
+			if !strings.HasPrefix(rest, "]") {
+				return nil, fmt.Errorf("path %q: missing ] after %s", text, quoted)
+			}
+			path, rest = append(path, key), rest[1:]
+		case strings.HasPrefix(rest, "["):
+			end := strings.IndexByte(rest, ']')
+			if end < 0 {
+				return nil, fmt.Errorf("path %q: missing ]", text)
+			}
+			index, err := strconv.Atoi(rest[1:end])
+			if err != nil || index < 0 {
+				return nil, fmt.Errorf("path %q: %q is not an index", text, rest[1:end])
+			}
+			path, rest = append(path, index), rest[end+1:]
+		default:
+			end := strings.IndexAny(rest, ".[")
+			if end < 0 {
+				end = len(rest)
+			}
+			if !plainKey.MatchString(rest[:end]) {
+				return nil, fmt.Errorf("path %q: %q is not a field name", text, rest[:end])
+			}
+			path, rest = append(path, rest[:end]), rest[end:]
+		}
+		if strings.HasPrefix(rest, ".") {
+			rest = rest[1:]
+			if rest == "" || rest[0] == '.' || rest[0] == '[' {
+				return nil, fmt.Errorf("path %q: a field name must follow the dot", text)
+			}
+		}
+	}
+	return path, nil
+}
+
+// HasPrefix reports whether the path is at or below prefix.
+func (p Path) HasPrefix(prefix Path) bool {
+	if len(prefix) > len(p) {
+		return false
+	}
+	for i := range prefix {
+		if p[i] != prefix[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// Lookup follows the path through decoded content; false when it leads nowhere.
+func (p Path) Lookup(value any) (any, bool) {
+	for _, step := range p {
+		switch step := step.(type) {
+		case string:
+			m, ok := value.(map[string]any)
+			if !ok {
+				return nil, false
+			}
+			if value, ok = m[step]; !ok {
+				return nil, false
+			}
+		case int:
+			list, ok := value.([]any)
+			if !ok || step < 0 || step >= len(list) {
+				return nil, false
+			}
+			value = list[step]
+		}
+	}
+	return value, true
+}
