@@ -68,6 +68,7 @@ title(obj) := obj_lib.title(obj)
 #   sidecar (an init container that restarts for ever), init or ephemeral; title is what a message
 #   calls it; value is the container, {} where it is no object; path leads to it from the object.
 containers(obj) := [container |
+	is_workload(obj)
 	some list, kind in _lists
 	some index, value in _entries(spec(obj), list)
 	container := _container(array.concat(spec_path(obj), [list, index]), kind, value, index)

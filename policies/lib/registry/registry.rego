@@ -1,0 +1,131 @@
+# METADATA
+# scope: package
+# title: Names that answer inside the cluster
+# description: |
+#   Every Service of the overlay by its full name: rendered, declared external in kgate.yaml, made
+#   by the OpenTelemetry Operator for a collector or by CloudNativePG for a database; and the hosts
+#   that ServiceEntries bring into the mesh. For rules whose input is an overlay.
+# related_resources:
+#   - ref: https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/
+package policies.lib.registry
+
+import data.policies.lib.collector
+import data.policies.lib.object as obj_lib
+
+# METADATA
+# description: |
+#   The Services by full name, each a set of {namespace, ports, selector}. A set, because a
+#   directory of plain manifests may hold a Service twice.
+services[_full_name(obj_lib.name(obj), obj_lib.namespace(obj))] contains service if {
+	some obj in input.objects
+	obj.kind == "Service"
+	obj_lib.group(obj) == ""
+	service := {
+		"namespace": obj_lib.namespace(obj),
+		"ports": _numbers(obj_lib.at(obj, ["spec", "ports"], [])),
+		"selector": obj_lib.at(obj, ["spec", "selector"], {}),
+	}
+}
+
+services[_full_name(declared.name, declared.namespace)] contains service if {
+	some declared in input.external
+	declared.kind == "Service"
+	service := {
+		"namespace": declared.namespace,
+		"ports": {port | some port in declared.ports},
+		"selector": {},
+	}
+}
+
+services[_full_name(collector.service_name(obj), obj_lib.namespace(obj))] contains service if {
+	some obj in input.objects
+	collector.is_collector(obj)
+	service := {
+		"namespace": obj_lib.namespace(obj),
+		"ports": collector.ports(obj),
+		"selector": {},
+	}
+}
+
+services[_full_name(concat("-", [obj_lib.name(obj), suffix]), obj_lib.namespace(obj))] contains service if {
+	some obj in input.objects
+	obj.kind == "Cluster"
+	obj_lib.group(obj) == "postgresql.cnpg.io"
+	some suffix in ["r", "ro", "rw"]
+	service := {
+		"namespace": obj_lib.namespace(obj),
+		"ports": {5432},
+		"selector": {},
+	}
+}
+
+_numbers(ports) := {port.port |
+	some port in ports
+	is_number(port.port)
+}
+
+_full_name(name, namespace) := sprintf("%s.%s.svc.cluster.local", [name, namespace])
+
+# METADATA
+# description: the hosts of the overlay's ServiceEntries, each a set of port numbers
+entries[host] contains number if {
+	some obj in input.objects
+	obj.kind == "ServiceEntry"
+	obj_lib.group(obj) == "networking.istio.io"
+	some host in obj.spec.hosts
+	is_string(host)
+	some port in obj.spec.ports
+	is_number(port.number)
+	number := port.number
+}
+
+# METADATA
+# description: |
+#   A host as Istio completes it in a rule of a namespace: only a name without a dot is given the
+#   namespace; name.namespace stays as it is written, and so names no Service.
+mesh_name(host, namespace) := _full_name(host, namespace) if {
+	is_string(host)
+	not contains(host, ".")
+	host != "*"
+} else := host
+
+# METADATA
+# description: |
+#   A host as the cluster's DNS completes it for a pod of a namespace: name, name.namespace,
+#   name.namespace.svc and the full name are the same Service.
+dns_name(host, namespace) := _complete(split(trim_suffix(host, "."), "."), host, namespace) if is_string(host)
+
+_complete([name], _, namespace) := _full_name(name, namespace)
+
+_complete([name, namespace], _, _) := _full_name(name, namespace)
+
+_complete([name, namespace, "svc"], _, _) := _full_name(name, namespace)
+
+_complete(labels, host, _) := trim_suffix(host, ".") if {
+	count(labels) > 2
+	not _is_short(labels)
+}
+
+_is_short([_, _, "svc"])
+
+# METADATA
+# description: the port numbers of a name, over Services and ServiceEntries; undefined for an unknown one
+ports(name) := {port | some service in services[name]; some port in service.ports} if services[name]
+
+else := entries[name]
+
+# METADATA
+# description: |
+#   The full names and hosts that a host of a mesh rule stands for, wildcards included ("*.example.com"
+#   stands for every known name below it); empty for an unknown one.
+known(name) := {name} if ports(name)
+
+else := {candidate |
+	is_string(name)
+	startswith(name, "*")
+	suffix := substring(name, 1, -1)
+	some candidate in _names
+	endswith(candidate, suffix)
+}
+
+_names := {name | some name, _ in services} | {host | some host, _ in entries}

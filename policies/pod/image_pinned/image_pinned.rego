@@ -1,0 +1,81 @@
+# METADATA
+# scope: package
+# title: Images are pinned to a version
+# description: |
+#   A tag that moves (latest, stable, or none, which means latest) makes two pods of one ReplicaSet
+#   run different code, lets a rollback bring back the fault, and changes production without a
+#   commit. Where an operator makes the pods the version belongs in its resource, or an upgrade of
+#   the operator becomes an upgrade of the database. A pinned tag names a version, so it has a digit.
+# related_resources:
+#   - ref: https://kubernetes.io/docs/concepts/containers/images/#image-names
+# custom:
+#   severity: error
+#   scope: object
+#   fix: Name the image with a version tag or, better, a digest (name@sha256:…).
+package policies.pod.image_pinned
+
+import data.policies.lib.object as obj_lib
+import data.policies.lib.workload
+
+deny contains {"msg": msg, "path": path} if {
+	some container in workload.containers(input)
+	image := obj_lib.at(container.value, ["image"], "")
+	not _is_pinned(image)
+	msg := sprintf("%s runs %s", [container.title, _fault(image)])
+	path := array.concat(container.path, ["image"])
+}
+
+deny contains {"msg": msg, "path": path} if {
+	some index, volume in workload.spec(input).volumes
+	image := volume.image.reference
+	not _is_pinned(image)
+	msg := sprintf("volume %v mounts %s", [obj_lib.at(volume, ["name"], index), _fault(image)])
+	path := array.concat(workload.spec_path(input), ["volumes", index, "image", "reference"])
+}
+
+deny contains {"msg": msg, "path": path} if {
+	obj_lib.is_kind(input, "postgresql.cnpg.io", "Cluster")
+	not input.spec.imageCatalogRef
+	image := obj_lib.at(input, ["spec", "imageName"], "")
+	not _is_pinned(image)
+	msg := sprintf("%s runs %s", [obj_lib.title(input), _fault(image)])
+	path := ["spec", "imageName"]
+}
+
+deny contains {"msg": msg, "path": path} if {
+	obj_lib.is_kind(input, "opentelemetry.io", "OpenTelemetryCollector")
+	image := obj_lib.at(input, ["spec", "image"], "")
+	not _is_pinned(image)
+	msg := sprintf("%s runs %s", [obj_lib.title(input), _fault(image)])
+	path := ["spec", "image"]
+}
+
+deny contains {"msg": msg, "path": path} if {
+	obj_lib.is_kind(input, "opentelemetry.io", "Instrumentation")
+	some language in ["apacheHttpd", "dotnet", "go", "java", "nginx", "nodejs", "python"]
+	agent := obj_lib.at(input, ["spec", language], null)
+	agent != null
+	image := obj_lib.at(agent, ["image"], "")
+	not _is_pinned(image)
+	msg := sprintf("%s injects %s into %s", [obj_lib.title(input), _fault(image), language])
+	path := ["spec", language, "image"]
+}
+
+_is_pinned(image) if {
+	is_string(image)
+	regex.match(`^[^@\s]+@sha256:[0-9a-f]{64}$`, image)
+}
+
+_is_pinned(image) if regex.match(`[0-9]`, _tag(image))
+
+# A colon before the last slash belongs to the registry's port. A tag that holds "latest" moves,
+# whatever else it holds.
+_tag(image) := tag if {
+	is_string(image)
+	[[_, tag]] := regex.find_all_string_submatch_n(`^(?:[^\s@]+/)?[^\s@/:]+:([0-9A-Za-z_][0-9A-Za-z_.-]{0,127})$`, image, 1)
+	not contains(tag, "latest")
+}
+
+_fault(image) := "no image of its own choice: none is named" if {
+	image == ""
+} else := sprintf("the image %v, which names no fixed version", [image])

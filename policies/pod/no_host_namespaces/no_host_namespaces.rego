@@ -1,0 +1,35 @@
+# METADATA
+# scope: package
+# title: Pods share no namespace with their node
+# description: |
+#   A pod in the host's network sees every connection of the node, passes by NetworkPolicies and
+#   reaches the kubelet on localhost; in the host's PID or IPC namespace it reads the memory of its
+#   neighbours. A hostPort is a hole of the same kind, and keeps two pods off one node.
+# related_resources:
+#   - ref: https://kubernetes.io/docs/concepts/security/pod-security-standards/#baseline
+# custom:
+#   severity: error
+#   scope: object
+#   fix: Leave out hostNetwork, hostPID, hostIPC and hostPort; reach the pod through a Service.
+package policies.pod.no_host_namespaces
+
+import data.policies.lib.object as obj_lib
+import data.policies.lib.workload
+
+deny contains {"msg": msg, "path": path} if {
+	pod := workload.spec(input)
+	some field in ["hostNetwork", "hostPID", "hostIPC"]
+	value := obj_lib.at(pod, [field], false)
+	value != false
+	msg := sprintf("the pods of %s share a namespace of their node: %s is %v", [workload.title(input), field, value])
+	path := array.concat(workload.spec_path(input), [field])
+}
+
+deny contains {"msg": msg, "path": path} if {
+	some container in workload.containers(input)
+	some index, port in container.value.ports
+	number := obj_lib.at(port, ["hostPort"], 0)
+	number != 0
+	msg := sprintf("%s opens a port of its node: hostPort is %v", [container.title, number])
+	path := array.concat(container.path, ["ports", index, "hostPort"])
+}

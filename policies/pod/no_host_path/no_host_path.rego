@@ -1,0 +1,28 @@
+# METADATA
+# scope: package
+# title: Pods mount nothing of their node
+# description: |
+#   A hostPath volume hands a part of the node to the pod: through the kubelet's or the runtime's
+#   directories it is a way to root, and what a pod leaves there outlives it. An agent that must
+#   read the node's logs gets an exemption that names its path.
+# related_resources:
+#   - ref: https://kubernetes.io/docs/concepts/security/pod-security-standards/#baseline
+# custom:
+#   severity: error
+#   scope: object
+#   fix: Use an emptyDir, a PersistentVolumeClaim, a ConfigMap or a Secret; exempt a node agent in kgate.yaml.
+package policies.pod.no_host_path
+
+import data.policies.lib.object as obj_lib
+import data.policies.lib.workload
+
+deny contains {"msg": msg, "path": path} if {
+	some index, volume in workload.spec(input).volumes
+	source := obj_lib.at(volume, ["hostPath"], null)
+	source != null
+	msg := sprintf("volume %v mounts %v of the node", [
+		obj_lib.at(volume, ["name"], index),
+		obj_lib.at(source, ["path"], "a path"),
+	])
+	path := array.concat(workload.spec_path(input), ["volumes", index, "hostPath"])
+}

@@ -1,0 +1,34 @@
+# METADATA
+# scope: package
+# title: Containers gain no privileges
+# description: |
+#   A setuid binary in the image, or privileged mode, turns a remote code execution in an
+#   unprivileged service into root on the node. allowPrivilegeEscalation defaults to true, so
+#   leaving it out is to allow it.
+# related_resources:
+#   - ref: https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
+# custom:
+#   severity: error
+#   scope: object
+#   fix: Set securityContext.allowPrivilegeEscalation to false on every container and leave privileged out.
+package policies.pod.no_privilege_escalation
+
+import data.policies.lib.object as obj_lib
+import data.policies.lib.workload
+
+deny contains {"msg": msg, "path": path} if {
+	some container in workload.containers(input)
+	not _never_escalates(container.value)
+	msg := sprintf("%s may gain privileges: allowPrivilegeEscalation is not false", [container.title])
+	path := array.concat(container.path, ["securityContext", "allowPrivilegeEscalation"])
+}
+
+deny contains {"msg": msg, "path": path} if {
+	some container in workload.containers(input)
+	privileged := obj_lib.at(container.value, ["securityContext", "privileged"], false)
+	privileged != false
+	msg := sprintf("%s has the rights of its node: privileged is %v", [container.title, privileged])
+	path := array.concat(container.path, ["securityContext", "privileged"])
+}
+
+_never_escalates(container) if container.securityContext.allowPrivilegeEscalation == false

@@ -1,0 +1,28 @@
+# METADATA
+# scope: package
+# title: Pods have a ServiceAccount of their own
+# description: |
+#   Every pod that names none shares the namespace's ServiceAccount "default": a permission that one
+#   of them is given is given to all, and the mesh and the audit log cannot tell them apart.
+# related_resources:
+#   - ref: https://kubernetes.io/docs/concepts/security/service-accounts/
+# custom:
+#   severity: error
+#   scope: object
+#   fix: Make a ServiceAccount for the workload and name it in serviceAccountName.
+package policies.pod.service_account
+
+import data.policies.lib.object as obj_lib
+import data.policies.lib.workload
+
+deny contains {"msg": msg, "path": path} if {
+	name := obj_lib.at(workload.spec(input), ["serviceAccountName"], "")
+	not _is_own(name)
+	msg := sprintf("the pods of %s run under a shared ServiceAccount: serviceAccountName is %q", [workload.title(input), sprintf("%v", [name])])
+	path := array.concat(workload.spec_path(input), ["serviceAccountName"])
+}
+
+_is_own(name) if {
+	is_string(name)
+	not name in {"", "default"}
+}
