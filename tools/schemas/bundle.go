@@ -1,0 +1,334 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/klauspost/compress/flate"
+)
+
+// The bundle is three files.
+//
+// definitions.bin holds every definition once, whatever number of kinds and
+// Kubernetes versions use it: magic, the number of definitions (uint32), one
+// row a definition in order of its digest (digest, offset of its content in
+// the file, compressed length, length: 8 bytes and three uint32, big endian),
+// then the contents, each deflated on its own.
+//
+// kinds.txt has one line for each kind and each schema it had: apiVersion,
+// kind, first and last minor version, digest of the root definition, SHA-256 of
+// the whole schema put together from its definitions.
+//
+// sources.json says what they were made of.
+const magic = "kgate schemas 1\n"
+
+// pack replaces names by digests of what they name and lays out the files.
+func pack(releases []release, records []record) (map[string][]byte, error) {
+	slices.SortFunc(releases, func(a, b release) int { return compareMinors(a.minor, b.minor) })
+	contents := map[string][]byte{} // by digest
+	lines := map[gvk][]schemaLine{}
+	for _, r := range releases {
+		digests, err := resolve(r, contents)
+		if err != nil {
+			return nil, fmt.Errorf("Kubernetes %s: %w", r.minor, err)
+		}
+		for k, name := range r.kinds {
+			root := digests[name]
+			earlier := lines[k]
+			if n := len(earlier); n > 0 && earlier[n-1].root == root && follows(releases, earlier[n-1].last, r.minor) {
+				earlier[n-1].last = r.minor
+				continue
+			}
+			lines[k] = append(earlier, schemaLine{first: r.minor, last: r.minor, root: root})
+		}
+	}
+
+	var kinds strings.Builder
+	used := map[string]bool{}
+	sums := map[string]string{} // by root
+	for _, k := range slices.SortedFunc(maps.Keys(lines), func(a, b gvk) int {
+		return cmp.Or(strings.Compare(a.apiVersion, b.apiVersion), strings.Compare(a.kind, b.kind))
+	}) {
+		for _, line := range lines[k] {
+			if sums[line.root] == "" {
+				whole, parts, err := assemble(contents, line.root)
+				if err != nil {
+					return nil, fmt.Errorf("%s: %w", k, err)
+				}
+				for _, part := range parts {
+					used[part] = true
+				}
+				sum := sha256.Sum256(whole)
+				sums[line.root] = hex.EncodeToString(sum[:])
+			}
+			fmt.Fprintf(&kinds, "%s %s %s %s %s %s\n", k.apiVersion, k.kind, line.first, line.last, line.root, sums[line.root])
+		}
+	}
+	maps.DeleteFunc(contents, func(digest string, _ []byte) bool { return !used[digest] })
+
+	definitions, err := layOut(contents)
+	if err != nil {
+		return nil, err
+	}
+	origin, err := json.MarshalIndent(records, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	return map[string][]byte{
+		"definitions.bin": definitions,
+		"kinds.txt":       []byte(kinds.String()),
+		"sources.json":    append(origin, '\n'),
+	}, nil
+}
+
+type schemaLine struct{ first, last, root string }
+
+func follows(releases []release, earlier, later string) bool {
+	i := slices.IndexFunc(releases, func(r release) bool { return r.minor == earlier })
+	return i >= 0 && i+1 < len(releases) && releases[i+1].minor == later
+}
+
+func compareMinors(a, b string) int {
+	number := func(minor string) int {
+		_, n, _ := strings.Cut(minor, ".")
+		i, _ := strconv.Atoi(n)
+		return i
+	}
+	return number(a) - number(b)
+}
+
+// resolve puts the content of every definition that a kind reaches under its
+// digest, and returns the digest of each name. The digest of a definition
+// covers the digests of those that it refers to, so equal digests mean equal
+// schemas, all the way down.
+func resolve(r release, contents map[string][]byte) (map[string]string, error) {
+	digests := map[string]string{}
+	for _, group := range components(r) {
+		if len(group) == 1 && !slices.Contains(refs(r.definitions[group[0]]), group[0]) {
+			content, err := refer(r.definitions[group[0]], digests)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", group[0], err)
+			}
+			if err := put(contents, digest(content), content); err != nil {
+				return nil, err
+			}
+			digests[group[0]] = digest(content)
+			continue
+		}
+		// Definitions that refer to each other in a circle have no order to
+		// digest them in. Each gets the digest of the whole circle and its name.
+		names := maps.Clone(digests)
+		for _, name := range group {
+			names[name] = "circle " + name
+		}
+		var whole []byte
+		for _, name := range group {
+			content, err := refer(r.definitions[name], names)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", name, err)
+			}
+			whole = append(whole, content...)
+		}
+		for _, name := range group {
+			digests[name] = digest(append(slices.Clone(whole), name...))
+		}
+		for _, name := range group {
+			content, err := refer(r.definitions[name], digests)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", name, err)
+			}
+			if err := put(contents, digests[name], content); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return digests, nil
+}
+
+func put(contents map[string][]byte, digest string, content []byte) error {
+	if other, taken := contents[digest]; taken && !bytes.Equal(other, content) {
+		return fmt.Errorf("two definitions have digest %s: lengthen it", digest)
+	}
+	contents[digest] = content
+	return nil
+}
+
+func refs(schema object) []string {
+	return slices.Compact(slices.Sorted(references(schema)))
+}
+
+// components returns the definitions that kinds reach, those that refer to each
+// other in a circle together, each group after what it refers to (Tarjan).
+func components(r release) [][]string {
+	var (
+		groups  [][]string
+		stack   []string
+		number  = map[string]int{}
+		low     = map[string]int{}
+		onStack = map[string]bool{}
+		visit   func(name string)
+	)
+	visit = func(name string) {
+		number[name] = len(number) + 1
+		low[name] = number[name]
+		stack = append(stack, name)
+		onStack[name] = true
+		for _, ref := range refs(r.definitions[name]) {
+			if number[ref] == 0 {
+				visit(ref)
+				low[name] = min(low[name], low[ref])
+			} else if onStack[ref] {
+				low[name] = min(low[name], number[ref])
+			}
+		}
+		if low[name] == number[name] {
+			i := slices.Index(stack, name)
+			group := slices.Sorted(slices.Values(stack[i:]))
+			stack = stack[:i]
+			for _, member := range group {
+				onStack[member] = false
+			}
+			groups = append(groups, group)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Values(r.kinds)) {
+		if number[name] == 0 {
+			visit(name)
+		}
+	}
+	return groups
+}
+
+const refPrefix = "#/definitions/"
+
+// refer writes a definition with its references by digest.
+func refer(schema object, digests map[string]string) ([]byte, error) {
+	if schema == nil {
+		return nil, fmt.Errorf("no such definition")
+	}
+	var failed error
+	var replace func(v any) any
+	replace = func(v any) any {
+		switch v := v.(type) {
+		case object:
+			out := make(object, len(v))
+			for key, value := range v {
+				if name, ok := value.(string); ok && key == "$ref" {
+					if digests[name] == "" {
+						failed = fmt.Errorf("no definition %s", name)
+					}
+					out[key] = refPrefix + digests[name]
+					continue
+				}
+				out[key] = replace(value)
+			}
+			return out
+		case []any:
+			out := make([]any, len(v))
+			for i := range v {
+				out[i] = replace(v[i])
+			}
+			return out
+		default:
+			return v
+		}
+	}
+	content := canonical(replace(schema))
+	return content, failed
+}
+
+// canonical is the one JSON text of a value: sorted keys, no spaces.
+func canonical(v any) []byte {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
+		panic(err) // only values that were decoded from JSON or YAML get here
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}
+
+// digest is 8 bytes of SHA-256 in hexadecimal: some thousand definitions would
+// collide by chance once in 10^12 bundles, and put refuses it.
+func digest(content []byte) string {
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:8])
+}
+
+// assemble puts a whole schema together, as kgate does when it unpacks one:
+// the root, and every definition that it reaches in order of digest.
+func assemble(contents map[string][]byte, root string) (whole []byte, parts []string, err error) {
+	reached := map[string]bool{}
+	todo := []string{root}
+	for len(todo) > 0 {
+		next := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if reached[next] {
+			continue
+		}
+		reached[next] = true
+		content, ok := contents[next]
+		if !ok {
+			return nil, nil, fmt.Errorf("no definition %s", next)
+		}
+		var schema object
+		if err := json.Unmarshal(content, &schema); err != nil {
+			return nil, nil, err
+		}
+		for ref := range references(schema) {
+			todo = append(todo, strings.TrimPrefix(ref, refPrefix))
+		}
+	}
+	parts = slices.Sorted(maps.Keys(reached))
+	var b bytes.Buffer
+	fmt.Fprintf(&b, `{"$ref":"%s%s","definitions":{`, refPrefix, root)
+	for i, part := range parts {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, "%q:%s", part, contents[part])
+	}
+	b.WriteString("}}\n")
+	return b.Bytes(), parts, nil
+}
+
+// layOut writes definitions.bin. Compression is a pinned module's, not the
+// standard library's, so that a new Go version does not change the bytes.
+func layOut(contents map[string][]byte) ([]byte, error) {
+	var table, data bytes.Buffer
+	start := len(magic) + 4 + len(contents)*20
+	for _, name := range slices.Sorted(maps.Keys(contents)) {
+		at := data.Len()
+		w, err := flate.NewWriter(&data, flate.BestCompression)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := w.Write(contents[name]); err != nil {
+			return nil, err
+		}
+		if err := w.Close(); err != nil {
+			return nil, err
+		}
+		digest, err := hex.DecodeString(name)
+		if err != nil {
+			return nil, err
+		}
+		row := append(make([]byte, 0, 20), digest...)
+		row = binary.BigEndian.AppendUint32(row, uint32(start+at))
+		row = binary.BigEndian.AppendUint32(row, uint32(data.Len()-at))
+		row = binary.BigEndian.AppendUint32(row, uint32(len(contents[name])))
+		table.Write(row)
+	}
+	file := binary.BigEndian.AppendUint32([]byte(magic), uint32(len(contents)))
+	file = append(file, table.Bytes()...)
+	return append(file, data.Bytes()...), nil
+}

@@ -1,0 +1,9 @@
+module github.com/kgate-dev/gitops/tools/schemas
+
+go 1.26.0
+
+require (
+	github.com/klauspost/compress v1.20.3
+	go.yaml.in/yaml/v3 v3.0.6
+	golang.org/x/mod v0.42.0
+)

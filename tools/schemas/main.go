@@ -1,0 +1,171 @@
+// Command schemas writes the bundle of JSON schemas that kgate embeds.
+//
+// It reads OpenAPI and CustomResourceDefinition files out of pinned Go modules
+// and needs nothing else: the same sources give the same bytes.
+package main
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/mod/sumdb/dirhash"
+)
+
+func main() {
+	os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	flags := flag.NewFlagSet("schemas", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	dir := flags.String("bundle", filepath.Join("..", "internal", "schema", "bundle"), "`directory` of the bundle")
+	check := flags.Bool("check", false, "write nothing; fail if the bundle differs from what would be written")
+	record := flags.String("record-sums", "", "write the sums of the downloaded modules to `file` and stop; to be reviewed like any change of a go.sum")
+	if err := flags.Parse(args); err != nil {
+		return 2
+	}
+	if flags.NArg() != 0 {
+		fmt.Fprintf(stderr, "schemas: unexpected argument %q\n", flags.Arg(0))
+		return 2
+	}
+	var err error
+	switch {
+	case *record != "":
+		err = recordSums(ctx, *record)
+	default:
+		var files map[string][]byte
+		if files, err = generate(ctx); err == nil {
+			if *check {
+				err = compare(*dir, files)
+			} else {
+				err = write(*dir, files)
+			}
+		}
+		if err == nil {
+			for _, name := range slices.Sorted(maps.Keys(files)) {
+				fmt.Fprintf(stdout, "%8d  %s\n", len(files[name]), name)
+			}
+		}
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "schemas: %v\n", err)
+		return 1
+	}
+	return 0
+}
+
+func recordSums(ctx context.Context, name string) error {
+	zips, err := download(ctx, sources)
+	if err != nil {
+		return err
+	}
+	var text strings.Builder
+	for _, s := range sources {
+		sum, err := dirhash.HashZip(zips[s.Module+"@"+s.Version], dirhash.Hash1)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(&text, "%s %s %s\n", s.Module, s.Version, sum)
+	}
+	return os.WriteFile(name, []byte(text.String()), 0o644)
+}
+
+// generate returns the files of the bundle by name.
+func generate(ctx context.Context) (map[string][]byte, error) {
+	recorded, err := sums(recordedSums)
+	if err != nil {
+		return nil, fmt.Errorf("sources.sum: %w", err)
+	}
+	zips, err := download(ctx, sources)
+	if err != nil {
+		return nil, err
+	}
+	var (
+		records []record
+		minors  []release
+		crds    []crd
+	)
+	for _, s := range sources {
+		key := s.Module + "@" + s.Version
+		files, r, err := read(s, zips[key], recorded[key])
+		if err != nil {
+			return nil, err
+		}
+		records = append(records, r)
+		for _, f := range files {
+			if s.Module == kubernetes {
+				defs, kinds, err := builtin(f.Content)
+				if err != nil {
+					return nil, fmt.Errorf("%s: %s: %w", key, f.Path, err)
+				}
+				minors = append(minors, release{minor(s.Version), defs, kinds})
+				continue
+			}
+			found, err := parseCRDs(f.Content)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %s: %w", key, f.Path, err)
+			}
+			crds = append(crds, found...)
+		}
+	}
+	custom, kinds, err := customResources(crds)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range minors {
+		for name, schema := range custom {
+			m.definitions[name] = schema
+		}
+		for k, name := range kinds {
+			if _, taken := m.kinds[k]; taken {
+				return nil, fmt.Errorf("%s is both built in and a custom resource", k)
+			}
+			m.kinds[k] = name
+		}
+	}
+	return pack(minors, records)
+}
+
+func write(dir string, files map[string][]byte) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	for name, content := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil {
+			return err
+		}
+	}
+	return compare(dir, files)
+}
+
+// compare also refuses files that the generator does not write: they would be
+// embedded without a source.
+func compare(dir string, files map[string][]byte) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if _, known := files[e.Name()]; !known {
+			return fmt.Errorf("%s: not part of the bundle", filepath.Join(dir, e.Name()))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		have, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			return err
+		}
+		if !bytes.Equal(have, files[name]) {
+			return fmt.Errorf("%s differs from what the pinned sources give; run `make schemas` and commit", filepath.Join(dir, name))
+		}
+	}
+	return nil
+}
