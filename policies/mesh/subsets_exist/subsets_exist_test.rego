@@ -1,0 +1,42 @@
+package policies.mesh.subsets_exist_test
+
+import data.policies.mesh.subsets_exist
+
+_around := [
+	{"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": "shop"}},
+	{"apiVersion": "networking.istio.io/v1", "kind": "DestinationRule", "metadata": {"name": "web", "namespace": "shop"}, "spec": {
+		"host": "web.shop.svc.cluster.local",
+		"subsets": [{"name": "stable", "labels": {"track": "stable"}}],
+	}},
+]
+
+_deny(rule) := faults if {
+	faults := subsets_exist.deny with input as {"objects": array.concat(_around, [{
+		"apiVersion": "networking.istio.io/v1",
+		"kind": "VirtualService",
+		"metadata": {"name": "web", "namespace": "shop"},
+		"spec": {"http": [rule]},
+	}])}
+}
+
+# The rule says the full name and the route the short one: the same host.
+test_defined if {
+	every destination in [{"host": "web", "subset": "stable"}, {"host": "web"}, {"host": "web", "subset": ""}, {"host": "web", "subset": null}] {
+		_deny({"route": [{"destination": destination}], "mirror": destination}) == set()
+	}
+}
+
+test_not_defined[sprintf("%v", [destination])] if {
+	some destination in [{"host": "web", "subset": "canary"}, {"host": "other", "subset": "stable"}, {"host": "web", "subset": 1}, {"host": "web", "subset": {}}]
+	{fault.path | some fault in _deny({"route": [{"destination": destination}], "mirror": destination})} == {
+		["objects", 2, "spec", "http", 0, "route", 0, "destination", "subset"],
+		["objects", 2, "spec", "http", 0, "mirror", "subset"],
+	}
+}
+
+test_message if {
+	_deny({"route": [{"destination": {"host": "web", "subset": "canary"}}]}) == {{
+		"path": ["objects", 2, "spec", "http", 0, "route", 0, "destination", "subset"],
+		"msg": `VirtualService "web" routes to subset "canary" of web.shop.svc.cluster.local, which no DestinationRule defines`,
+	}}
+}

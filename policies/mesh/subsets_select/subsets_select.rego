@@ -1,0 +1,51 @@
+# METADATA
+# scope: package
+# title: Subsets select pods of their Service
+# description: |
+#   A subset is a filter over the endpoints of its host. When no pod carries both the Service's
+#   labels and the subset's, the subset is empty, and what is routed there answers 503 "no healthy
+#   upstream", for instance when the canary's labels change and the DestinationRule does not follow.
+# related_resources:
+#   - ref: https://istio.io/latest/docs/reference/config/networking/destination-rule/#Subset
+# custom:
+#   severity: error
+#   scope: overlay
+#   fix: Give the subset labels that the pods of the Service carry.
+package policies.mesh.subsets_select
+
+import data.policies.lib.mesh
+import data.policies.lib.object as obj_lib
+import data.policies.lib.registry
+import data.policies.lib.selector
+import data.policies.lib.workload
+
+deny contains {"msg": msg, "path": path} if {
+	some i, obj in input.objects
+	mesh.is_destination_rule(obj)
+	some host in registry.known(registry.mesh_name(obj.spec.host, obj_lib.namespace(obj)))
+	some service in registry.services[host]
+
+	# Without a selector (external, ServiceEntry) nobody here knows the endpoints.
+	service.selector != {}
+	some subset in mesh.subsets(obj)
+	not _good(subset.value, service)
+	path := array.concat(["objects", i], array.concat(subset.path, ["labels"]))
+	msg := sprintf("subset %v of %s selects no pod of Service %s", [
+		json.marshal(obj_lib.at(subset.value, ["name"], null)),
+		obj_lib.title(obj),
+		host,
+	])
+}
+
+_good(subset, service) if {
+	is_object(subset)
+	labels := obj_lib.at(subset, ["labels"], {})
+	some pod in _pods[service.namespace]
+	selector.matches_map(service.selector, pod)
+	selector.matches({"matchLabels": labels}, pod)
+}
+
+_pods[obj_lib.namespace(obj)] contains workload.labels(obj) if {
+	some obj in input.objects
+	workload.is_workload(obj)
+}
