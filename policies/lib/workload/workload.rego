@@ -151,3 +151,9 @@ replicas(obj) := count_set if {
 	count_set := obj_lib.at(obj, ["spec", "replicas"], 1)
 	is_number(count_set)
 }
+
+# METADATA
+# description: |
+#   containers(input), for rules of one object. A rule's value is computed once an evaluation and a
+#   function's at each call, and a dozen rules ask for this one.
+input_containers := containers(input)

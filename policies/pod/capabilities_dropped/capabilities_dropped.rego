@@ -17,14 +17,14 @@ import data.policies.lib.object as obj_lib
 import data.policies.lib.workload
 
 deny contains {"msg": msg, "path": path} if {
-	some container in workload.containers(input)
+	some container in workload.input_containers
 	not _drops_all(container.value)
 	msg := sprintf("%s keeps Linux capabilities: capabilities.drop does not name ALL", [container.title])
 	path := array.concat(container.path, ["securityContext", "capabilities", "drop"])
 }
 
 deny contains {"msg": msg, "path": path} if {
-	some container in workload.containers(input)
+	some container in workload.input_containers
 	some index, capability in _added(container.value)
 	capability != "NET_BIND_SERVICE"
 	msg := sprintf("%s adds the capability %v", [container.title, capability])

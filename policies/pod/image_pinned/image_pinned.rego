@@ -18,7 +18,7 @@ import data.policies.lib.object as obj_lib
 import data.policies.lib.workload
 
 deny contains {"msg": msg, "path": path} if {
-	some container in workload.containers(input)
+	some container in workload.input_containers
 	image := obj_lib.at(container.value, ["image"], "")
 	not _is_pinned(image)
 	msg := sprintf("%s runs %s", [container.title, _fault(image)])

@@ -26,7 +26,7 @@ deny contains {"msg": msg, "path": path} if {
 }
 
 deny contains {"msg": msg, "path": path} if {
-	some container in workload.containers(input)
+	some container in workload.input_containers
 	some index, port in container.value.ports
 	number := obj_lib.at(port, ["hostPort"], 0)
 	number != 0

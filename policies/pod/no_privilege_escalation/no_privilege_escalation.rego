@@ -17,14 +17,14 @@ import data.policies.lib.object as obj_lib
 import data.policies.lib.workload
 
 deny contains {"msg": msg, "path": path} if {
-	some container in workload.containers(input)
+	some container in workload.input_containers
 	not _never_escalates(container.value)
 	msg := sprintf("%s may gain privileges: allowPrivilegeEscalation is not false", [container.title])
 	path := array.concat(container.path, ["securityContext", "allowPrivilegeEscalation"])
 }
 
 deny contains {"msg": msg, "path": path} if {
-	some container in workload.containers(input)
+	some container in workload.input_containers
 	privileged := obj_lib.at(container.value, ["securityContext", "privileged"], false)
 	privileged != false
 	msg := sprintf("%s has the rights of its node: privileged is %v", [container.title, privileged])

@@ -18,7 +18,7 @@ import data.policies.lib.workload
 
 deny contains {"msg": msg, "path": path} if {
 	workload.is_long_running(input)
-	some container in workload.containers(input)
+	some container in workload.input_containers
 	container.kind in {"container", "sidecar"}
 	some field in ["livenessProbe", "readinessProbe", "startupProbe"]
 	not _has_handler(container.value, field)

@@ -17,7 +17,7 @@ import data.policies.lib.object as obj_lib
 import data.policies.lib.workload
 
 deny contains {"msg": msg, "path": path} if {
-	some container in workload.containers(input)
+	some container in workload.input_containers
 	liveness := _handler(container.value, "livenessProbe")
 	liveness == _handler(container.value, "readinessProbe")
 	msg := sprintf("%s is restarted whenever it is not ready: livenessProbe and readinessProbe both ask %s", [container.title, json.marshal(liveness)])

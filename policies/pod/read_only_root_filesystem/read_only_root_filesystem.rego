@@ -15,7 +15,7 @@ package policies.pod.read_only_root_filesystem
 import data.policies.lib.workload
 
 deny contains {"msg": msg, "path": path} if {
-	some container in workload.containers(input)
+	some container in workload.input_containers
 	not _is_read_only(container.value)
 	msg := sprintf("%s can write to its root file system: readOnlyRootFilesystem is not true", [container.title])
 	path := array.concat(container.path, ["securityContext", "readOnlyRootFilesystem"])

@@ -19,7 +19,7 @@ import data.policies.lib.quantity
 import data.policies.lib.workload
 
 deny contains {"msg": msg, "path": path} if {
-	some container in workload.containers(input)
+	some container in workload.input_containers
 	container.kind != "ephemeral" # the API has no resources for them
 	some bound in ["requests", "limits"]
 	some resource in ["cpu", "memory"]

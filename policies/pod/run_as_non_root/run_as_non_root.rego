@@ -17,14 +17,14 @@ import data.policies.lib.object as obj_lib
 import data.policies.lib.workload
 
 deny contains {"msg": msg, "path": path} if {
-	some container in workload.containers(input)
+	some container in workload.input_containers
 	not _setting(container, "runAsNonRoot") == true
 	msg := sprintf("%s may run as root: runAsNonRoot is not true", [container.title])
 	path := array.concat(container.path, ["securityContext", "runAsNonRoot"])
 }
 
 deny contains {"msg": msg, "path": path} if {
-	some container in workload.containers(input)
+	some container in workload.input_containers
 	container.value.securityContext.runAsUser == 0
 	msg := sprintf("%s runs as root: runAsUser is 0", [container.title])
 	path := array.concat(container.path, ["securityContext", "runAsUser"])

@@ -16,7 +16,7 @@ import data.policies.lib.object as obj_lib
 import data.policies.lib.workload
 
 deny contains {"msg": msg, "path": path} if {
-	some container in workload.containers(input)
+	some container in workload.input_containers
 	type := _type(container.value)
 	not type in {"RuntimeDefault", "Localhost"}
 	msg := sprintf("%s is not confined: seccompProfile.type is %v, not RuntimeDefault or Localhost", [container.title, type])
