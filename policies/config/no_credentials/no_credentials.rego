@@ -1,0 +1,127 @@
+# METADATA
+# scope: package
+# title: No credential outside a Secret
+# description: |
+#   A ConfigMap, an environment value and an argument are in git, in every backup of etcd, in
+#   `kubectl describe` and in the crash reports of half the tools that read pods, and any role that
+#   may view a namespace may read them. A password that was committed once has to be changed, not
+#   moved. The database's URL comes from the Secret that its operator writes.
+# related_resources:
+#   - ref: https://kubernetes.io/docs/concepts/configuration/secret/
+#   - ref: https://kubernetes.io/docs/concepts/security/secrets-good-practices/
+# custom:
+#   severity: error
+#   scope: object
+#   fix: Change the credential, keep it in a Secret that is not in git, and refer to it with secretKeyRef or a mounted file.
+package policies.config.no_credentials
+
+import data.policies.lib.credential
+import data.policies.lib.object as obj_lib
+import data.policies.lib.workload
+
+# Any string of any object; the object is asked as a whole before its strings are.
+deny contains {"msg": msg, "path": path} if {
+	_is_searched
+	credential.may_have_shape(json.marshal(input))
+	some path, text
+	walk(input, [path, text])
+	is_string(text)
+	some shape in credential.shapes(text)
+	msg := sprintf("%s holds %s", [obj_lib.title(input), shape])
+}
+
+# A Secret has a rule of its own, and a CRD describes what others may hold.
+_is_searched if {
+	not obj_lib.is_kind(input, "", "Secret")
+	input.kind != "CustomResourceDefinition"
+}
+
+deny contains {"msg": msg, "path": path} if {
+	some document in _documents
+	some key in _credentials(document.value)
+	msg := sprintf("%s holds a credential: %s has a literal value", [obj_lib.title(input), key])
+	path := document.path
+}
+
+deny contains {"msg": msg, "path": ["data", key]} if {
+	obj_lib.is_kind(input, "", "ConfigMap")
+	some key, value in input.data
+	credential.is_sensitive(key)
+	credential.is_literal(key, value)
+	msg := sprintf("%s holds a credential: %s has a literal value", [obj_lib.title(input), key])
+}
+
+# What is configuration as a whole: the files of a ConfigMap and the Collector's own document.
+_documents contains {"value": value, "path": ["data", key]} if {
+	obj_lib.is_kind(input, "", "ConfigMap")
+	some key, value in input.data
+}
+
+_documents contains {"value": input.spec.config, "path": ["spec", "config"]} if {
+	obj_lib.is_kind(input, "opentelemetry.io", "OpenTelemetryCollector")
+}
+
+_credentials(value) := credential.in_text(value) if is_string(value)
+
+_credentials(value) := credential.in_structure(value) if is_object(value)
+
+deny contains {"msg": msg, "path": path} if {
+	some env in _environments
+	some index, variable in env.value
+	credential.is_sensitive(variable.name)
+	credential.is_literal(variable.name, variable.value)
+	msg := sprintf("%s holds a credential: variable %s has a literal value", [env.title, variable.name])
+	path := array.concat(env.path, [index, "value"])
+}
+
+deny contains {"msg": msg, "path": path} if {
+	some env in _environments
+	some index, variable in env.value
+	is_string(variable.value)
+	some key in credential.inline(variable.value)
+	msg := sprintf("%s holds a credential: %s has a literal value in variable %v", [env.title, key, variable.name])
+	path := array.concat(env.path, [index, "value"])
+}
+
+_environments contains {"title": container.title, "value": container.value.env, "path": path} if {
+	some container in workload.input_containers
+	path := array.concat(container.path, ["env"])
+}
+
+_environments contains {"title": obj_lib.title(input), "value": input.spec.env, "path": ["spec", "env"]} if {
+	obj_lib.group(input) in {"opentelemetry.io", "postgresql.cnpg.io"}
+}
+
+deny contains {"msg": msg, "path": path} if {
+	some arguments in _arguments
+	some index, _ in arguments.value
+	some flag in _flags(arguments.value, index)
+	msg := sprintf("%s holds a credential: %s has a literal value", [arguments.title, flag])
+	path := array.concat(arguments.path, [index])
+}
+
+_arguments contains {"title": container.title, "value": container.value[field], "path": path} if {
+	some container in workload.input_containers
+	some field in ["args", "command"]
+	path := array.concat(container.path, [field])
+}
+
+# --token=x, --token x, and a shell line that sets a password.
+_flags(arguments, index) := ({flag |
+	[[_, flag, value]] := regex.find_all_string_submatch_n(`^--?([\w.-]+)=(.*)$`, arguments[index], 1)
+	_is_credential(flag, value)
+} | {flag |
+	[[_, flag]] := regex.find_all_string_submatch_n(`^--?([\w.-]+)$`, arguments[index], 1)
+	value := arguments[index + 1]
+	is_string(value)
+	not startswith(value, "-")
+	_is_credential(flag, value)
+}) | credential.inline(arguments[index]) if {
+	is_string(arguments[index])
+	is_number(index)
+}
+
+_is_credential(key, value) if {
+	credential.is_sensitive(key)
+	credential.is_literal(key, value)
+}

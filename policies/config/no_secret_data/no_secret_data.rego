@@ -1,0 +1,24 @@
+# METADATA
+# scope: package
+# title: No Secret with its contents in git
+# description: |
+#   A Secret is base64, not encryption: rendered from a repository, its contents are in every clone
+#   and every fork of it, and stay there after the file is deleted. An empty Secret that a controller
+#   fills, such as a ServiceAccount's token, holds nothing and may be there.
+# related_resources:
+#   - ref: https://kubernetes.io/docs/concepts/security/secrets-good-practices/
+# custom:
+#   severity: error
+#   scope: object
+#   fix: Let an operator write the Secret (CloudNativePG, External Secrets, Sealed Secrets) and declare it under external in kgate.yaml.
+package policies.config.no_secret_data
+
+import data.policies.lib.object as obj_lib
+
+deny contains {"msg": msg, "path": [field]} if {
+	obj_lib.is_kind(input, "", "Secret")
+	some field in ["data", "stringData"]
+	contents := obj_lib.at(input, [field], {})
+	contents != {}
+	msg := sprintf("%s has its contents in the repository: %s is not empty", [obj_lib.title(input), field])
+}

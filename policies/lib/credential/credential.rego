@@ -1,0 +1,167 @@
+# METADATA
+# scope: package
+# title: What a credential looks like
+# description: |
+#   Three kinds of evidence: shapes that nothing but a credential has (a private key, a provider's
+#   token, a URL with a password), keys that name one with a literal value beside them, and the same
+#   written as text (INI, properties, connection strings, SQL). A reference, a path or a mask is no
+#   literal. Messages never repeat the value.
+package policies.lib.credential
+
+# METADATA
+# description: what is in a text that has the unmistakable shape of a credential, a set of phrases
+shapes(text) := {title |
+	some title, pattern in _shapes
+	regex.match(pattern, text)
+} | {"a URL with a password" | _has_password_url(text)}
+
+_shapes := {
+	"a private key": `-----BEGIN ([A-Z0-9]+ )*PRIVATE KEY( BLOCK)?-----`,
+	"a private key in base64": `LS0tLS1CRUdJTiB(SU0EgUFJJVkFU|QUklWQVRF|FQyBQUklWQV|PUEVOU1NI|FTkNSWVBU)`,
+	"an AWS access key": `\b(AKIA|ASIA)[0-9A-Z]{16}\b`,
+	"a GitHub token": `\b(gh[pousr]_[0-9A-Za-z]{36}|github_pat_[0-9A-Za-z_]{22})`,
+	"a GitLab token": `\bglpat-[0-9A-Za-z_-]{20}`,
+	"a Slack token": `\bxox[abeoprs]-[0-9A-Za-z-]{10}`,
+	"a Slack webhook": `hooks\.slack\.com/services/T[0-9A-Z]{8,}/B[0-9A-Z]{8,}/[0-9A-Za-z]{20}`,
+	"a Google API key": `\bAIza[0-9A-Za-z_-]{35}`,
+	"a Stripe key": `\b[rs]k_live_[0-9A-Za-z]{16}`,
+	"an npm token": `\bnpm_[0-9A-Za-z]{36}`,
+	"a Vault token": `\bhv[bs]\.[0-9A-Za-z_-]{24}`,
+	"a JSON Web Token": `\beyJ[0-9A-Za-z_-]{10,}\.eyJ[0-9A-Za-z_-]{10,}\.[0-9A-Za-z_-]{10,}`,
+}
+
+# METADATA
+# description: |
+#   Whether a text may hold one of the shapes: one pass that misses none, so that a whole object can
+#   be asked as JSON before each of its strings is. No word boundaries: in JSON a line break before a
+#   token is the letter n.
+may_have_shape(text) if regex.match(`PRIVATE KEY|LS0tLS1CRUdJTiB|AKIA|ASIA|gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|hooks\.slack\.com|AIza|k_live_|npm_|hv[bs]\.|eyJ|://[^/@]*:[^/@]*@`, text)
+
+_has_password_url(text) if {
+	some [_, password] in regex.find_all_string_submatch_n(`[A-Za-z][0-9A-Za-z+.-]*://[^\s/:@"'<>]*:([^\s/@?#"'<>]+)@`, text, -1)
+	not _is_reference(password)
+	not _is_mask(password)
+}
+
+# METADATA
+# description: whether a key (of a map, a variable, a flag) names a credential
+is_sensitive(key) if {
+	is_string(key)
+	regex.match(_sensitive, key)
+	not regex.match(`(?i)(pull|existing|tls)[-_.]?secret$`, key)
+}
+
+_sensitive := `(?i)(password|passwd|passphrase|[-_.]pwd|(^|[-_.])pass|secret|token|credentials|authorization|(api|access|account|auth|encryption|license|master|private|secret|shared|signing)[-_.]?key)$`
+
+_is_password_key(key) if regex.match(`(?i)(password|passwd|passphrase|pwd|pass)$`, key)
+
+# METADATA
+# description: |
+#   Whether a value beside a sensitive key is the credential itself. Beside a password everything
+#   that is written out is; a token, a secret or a key is often the name of one ("db-credentials")
+#   or a setting ("bearer"), which is none.
+is_literal(key, value) if {
+	is_number(value)
+	_is_password_key(key)
+}
+
+is_literal(key, value) if {
+	is_string(value)
+	text := regex.replace(trim_space(value), `(?i)^(bearer|basic|token)\s+`, "")
+	text != ""
+	not _is_reference(text)
+	not _is_mask(text)
+	not _is_path(text)
+	not _is_setting(text)
+	not _is_prose(text)
+	not _is_name(key, text)
+}
+
+# $VAR, ${VAR}, $(VAR), $__file{path}, {{ template }}, %(var)s, %VAR%, <placeholder>, scheme:path
+_is_reference(text) if regex.match(`\$\w*[{(]|^\$[A-Za-z_]\w*$|\{\{|^%\(\w+\)s$|^%\w+%$|^<[^<>]*>$|^(vault|ref\+\w+|env|file|secret|arn|projects):?(/|:)`, text)
+
+_is_mask(text) if regex.match(`(?i)^(\*+|x{3,}|\.{3,}|…|\[?redacted\]?)$`, text)
+
+_is_path(text) if regex.match(`^(\.{0,2}|~)/[\w./@-]*$|^[\w./-]+\.(crt|env|json|jwt|key|pem|txt|ya?ml)$|^https?://`, text)
+
+_is_setting(text) if lower(text) in {
+	"auto", "basic", "bearer", "disable", "disabled", "enable", "enabled", "false", "include", "jwt",
+	"no", "none", "null", "off", "omit", "on", "opaque", "optional", "required", "same-origin",
+	"true", "yes", "~",
+}
+
+_is_prose(text) if regex.match(`\S\s+\S+\s+\S`, text)
+
+_is_name(key, text) if {
+	not _is_password_key(key)
+	regex.match(`^[a-z]+([-_.][a-z]+)+$|^[A-Z]+(_[A-Z]+)+$|^\d{1,6}[a-z]{0,2}$`, text)
+}
+
+# METADATA
+# description: the sensitive keys that have a literal value somewhere in a structure, as dotted paths
+in_structure(value) := {concat(".", [sprintf("%v", [part]) | some part in path]) |
+	some path, leaf
+	walk(value, [path, leaf])
+	_is_credential_leaf(path, leaf)
+}
+
+_is_credential_leaf(path, leaf) if {
+	not is_object(leaf)
+	not is_array(leaf)
+	key := path[count(path) - 1]
+	is_sensitive(key)
+	is_literal(key, leaf)
+}
+
+# A list of {name, value}, the way Kubernetes writes environment variables.
+_is_credential_leaf(_, leaf) if {
+	is_sensitive(leaf.name)
+	is_literal(leaf.name, leaf.value)
+}
+
+# METADATA
+# description: |
+#   The sensitive keys that have a literal value in a text: YAML or JSON by its structure, any other
+#   text by its lines, and connection strings and SQL in both. Comments are not configuration.
+in_text(text) := (union({in_structure(_structure(part)) | some part in _documents(text)}) | union({_in_lines(part) | some part in _documents(text); not _structure(part)})) | inline(text)
+
+_documents(text) := regex.split(`(?m)^---\s*$`, text)
+
+_structure(text) := value if {
+	yaml.is_valid(text)
+	value := yaml.unmarshal(text)
+	_is_composite(value)
+}
+
+_is_composite(value) if is_object(value)
+
+_is_composite(value) if is_array(value)
+
+_in_lines(text) := {key |
+	some [_, key, value] in regex.find_all_string_submatch_n(`(?m)^[ \t]*(?:export[ \t]+|-[ \t]+)?["']?([\w.-]+)["']?[ \t]*[:=][ \t]*(.*?),?[ \t]*$`, text, -1)
+	is_sensitive(key)
+	is_literal(key, trim(value, `"'`))
+} | {key |
+	some [_, key, value] in regex.find_all_string_submatch_n(`(?m)^[ \t]*([\w.-]+)[ \t]+(\S+)[ \t]*$`, text, -1)
+	_is_password_key(key)
+	is_sensitive(key)
+	is_literal(key, value)
+}
+
+# METADATA
+# description: |
+#   Passwords in the middle of a text: password=… of a connection string or a shell line, ?token=…
+#   of a URL, PASSWORD '…' of SQL. Only what is a password outside a URL: {token="x"} is how PromQL
+#   selects a label.
+inline(text) := ({key |
+	uncommented := regex.replace(text, `(?m)^[ \t]*[#;].*$`, "")
+	some [_, key, value] in regex.find_all_string_submatch_n(`(?i)(?:^|[\s;&?,'"-])((?:\w[\w.-]*)?(?:password|passwd|passphrase|_pwd|_pass))[ \t]*=[ \t]*['"]?([^\s;&,'"]+)`, uncommented, -1)
+	is_literal(key, value)
+} | {key |
+	some [_, key, value] in regex.find_all_string_submatch_n(`[?&]([\w.-]+)=([^\s&#'"]+)`, text, -1)
+	is_sensitive(key)
+	is_literal(key, value)
+}) | {key |
+	some [_, key, value] in regex.find_all_string_submatch_n(`(?i)\b(password|identified by)\s+'([^']+)'`, text, -1)
+	is_literal("password", value)
+}

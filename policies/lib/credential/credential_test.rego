@@ -1,0 +1,195 @@
+package policies.lib.credential_test
+
+import data.policies.lib.credential
+
+# No scanner of this repository should find a token here, so each is put together from its parts.
+_token(parts) := concat("", parts)
+
+_shaped := {
+	"a private key": [
+		_token(["-----BEGIN ", "PRIVATE KEY-----"]),
+		_token(["-----BEGIN RSA ", "PRIVATE KEY-----\nMIIE"]),
+		_token(["x: |\n  -----BEGIN OPENSSH ", "PRIVATE KEY-----"]),
+		_token(["-----BEGIN PGP ", "PRIVATE KEY BLOCK-----"]),
+	],
+	"a private key in base64": [base64.encode(_token(["-----BEGIN ", kind, "PRIVATE KEY-----"])) | some kind in ["", "RSA ", "EC ", "OPENSSH ", "ENCRYPTED "]],
+	"an AWS access key": [_token(["AKIA", "ABCDEFGHIJKLMNOP"]), _token(["id:\nASIA", "ABCDEFGHIJKLMNOP"])],
+	"a GitHub token": [_token(["ghp_", _long]), _token(["ghs_", _long]), _token(["github_pat_", _long])],
+	"a GitLab token": [_token(["glpat-", _long])],
+	"a Slack token": [_token(["xoxb-", "1234567890-abc"])],
+	"a Slack webhook": [_token(["https://hooks.slack.com/services/", "T01234567/B01234567/", _long])],
+	"a Google API key": [_token(["AIza", substring(_long, 0, 35)])],
+	"a Stripe key": [_token(["sk_", "live_", _long])],
+	"an npm token": [_token(["npm_", _long])],
+	"a Vault token": [_token(["hvs.", _long])],
+	"a JSON Web Token": [_token(["Bearer eyJ", "hbGciOiJIUzI1NiJ9", ".eyJ", "zdWIiOiJtZSIsIm4iOjF9.", "SflKxwRJSMeKKF2QT4"])],
+	"a URL with a password": [
+		"postgres://app:hunter2@db:5432/app?sslmode=require",
+		"redis://:hunter2@cache:6379",
+		"url: 'https://user:p%40ss@example.com/'",
+		"amqp://app:a,b@rabbit,x",
+	],
+}
+
+_long := "0123456789abcdefghijABCDEFGHIJ012345"
+
+_shapeless := [
+	"",
+	"postgres://app@db:5432/app",
+	"postgres://db:5432/app",
+	"postgres://app:$(DB_PASSWORD)@db/app",
+	"postgres://app:${DB_PASSWORD}@db/app",
+	"postgres://app:{{password}}@db/app",
+	"postgres://app:<password>@db/app",
+	"postgres://app:***@db/app",
+	"postgres://app:xxxxx@db/app",
+	"http://otel-collector.observability:4318",
+	"http://a:8080/x?mail=me@example.com",
+	"http://a:8080?mail=me@example.com",
+	"git@github.com:kgate-dev/gitops.git",
+	"ssh://git@github.com:22/kgate-dev/gitops.git",
+	"oci://ghcr.io:443/kgate-dev/app@sha256:0123",
+	"outbound|8080||web.shop.svc.cluster.local",
+	"-----BEGIN CERTIFICATE-----",
+	"-----BEGIN PUBLIC KEY-----",
+	base64.encode("-----BEGIN CERTIFICATE-----"),
+	base64.encode("-----BEGIN PUBLIC KEY-----"),
+	"AKIA",
+	"SLAKIAABCDEFGHIJKLMNOP",
+	"ghp_short",
+	"xoxb",
+	"eyJ.eyJ.x",
+	"sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+]
+
+_literal := {
+	"password": ["hunter2", "correct horse", "changeme", "a-b", "$2a$10$abc", 123456, "123456"],
+	"DB_PASSWORD": ["hunter2"],
+	"dbPassword": ["hunter2"],
+	"http_passwd": ["x"],
+	"MYSQL_PWD": ["hunter2"],
+	"SMTP_PASS": ["hunter2"],
+	"passphrase": ["open sesame"],
+	"token": ["abc123def456", "QWxhZGRpbg==", "abcdef"],
+	"API_TOKEN": ["abc123"],
+	"client_secret": ["s3cr3t"],
+	"clientSecret": ["8f14e45f-ceea-467f"],
+	"apiKey": ["abc123"],
+	"api-key": ["abc123"],
+	"API_KEY": ["abc123"],
+	"AWS_SECRET_ACCESS_KEY": ["wJalrXUtnFEMI/K7MDENG/bPxRfiCY"],
+	"shared_key": ["s3cr3t"],
+	"NEW_RELIC_LICENSE_KEY": ["0123456789abcdef"],
+	"authorization": ["Bearer abc123def456", "Basic QWxhZGRpbjpvcGVu"],
+}
+
+_harmless := {
+	"password": ["", "  ", null, true, [], {}, "${DB_PASSWORD}", "$(DB_PASSWORD)", "$DB_PASSWORD", "{{ .Values.password }}", "%(password)s", "%PASSWORD%", "<password>", "<your password>", "****", "xxxx", "REDACTED", "/etc/db/password", "./password", "file:/etc/password", "vault:secret/data/db#password", "must have eight characters", "none", "required", "https://example.com/reset"],
+	"token": ["bearer", "access-token", "db_token", "ACCESS_TOKEN", 3600, "3600", "30s", "/var/run/secrets/kubernetes.io/serviceaccount/token", "the token that the collector sends"],
+	"secret": ["go-otlp-app-db-app"],
+	"private_key": ["/etc/tls/tls.key", "tls.key", "certs/tls.pem"],
+	"authorization": ["Bearer ${env:TOKEN}", "Bearer", "basic"],
+	"API_KEY": ["$__env{API_KEY}", "ref+awsssm://api-key", "secret/data/api#key"],
+}
+
+_insensitive := {
+	"password_file", "PASSWORD_FILE", "passwordKey", "secretName", "token_url", "tokenTTL", "max_tokens", "tokens",
+	"key", "public_key", "keyboard", "primaryKey", "partition_key", "PWD", "OLDPWD", "bypass", "compass", "passive", "imagePullSecret", "existingSecret",
+	"secretKeyRef", "name", "",
+}
+
+test_finds_each_shape[title] if {
+	some title, texts in _shaped
+	every text in texts {
+		credential.shapes(text) == {title}
+		credential.may_have_shape(json.marshal({"a": [text]}))
+	}
+}
+
+test_finds_no_shape_in[text] if {
+	some text in _shapeless
+	credential.shapes(text) == set()
+}
+
+test_finds_several_shapes_in_one_text if {
+	text := _token([_token(["ghp_", _long]), "\npostgres://app:hunter2@db"])
+	credential.shapes(text) == {"a GitHub token", "a URL with a password"}
+}
+
+test_literal_beside[key] if {
+	some key, values in _literal
+	credential.is_sensitive(key)
+	every value in values {
+		credential.is_literal(key, value)
+	}
+}
+
+test_harmless_beside[key] if {
+	some key, values in _harmless
+	credential.is_sensitive(key)
+	every value in values {
+		not credential.is_literal(key, value)
+	}
+}
+
+test_insensitive_key[key] if {
+	some key in _insensitive
+	not credential.is_sensitive(key)
+}
+
+test_keys_of_other_types_are_insensitive if {
+	every key in [1, null, true, [], {}] {
+		not credential.is_sensitive(key)
+	}
+}
+
+_texts := {
+	"YAML": ["database:\n  user: app\n  password: hunter2\n", {"database.password"}],
+	"YAML in several documents": ["a: 1\n---\ntoken: abc123\n", {"token"}],
+	"a YAML list": ["- password: hunter2\n", {"0.password"}],
+	"a block scalar": ["password: |\n  hunter2\n", {"password"}],
+	"environment variables in YAML": ["env:\n  - name: DB_PASSWORD\n    value: hunter2\n", {"env.0"}],
+	"JSON": [`{"a": {"apiKey": "abc123"}}`, {"a.apiKey"}],
+	"properties": ["db.user=app\ndb.password=hunter2\n", {"db.password"}],
+	"an env file": ["export API_TOKEN=\"abc123\"\nUSER=app\n", {"API_TOKEN"}],
+	"INI": ["[database]\nuser = app\npassword = hunter2\n", {"password"}],
+	"TOML": ["[api]\napi_key = \"abc123\"\n", {"api_key"}],
+	"a template that is no YAML": ["{{ if x }}\n  password: hunter2\n{{ end }}\n", {"password"}],
+	"classic Fluent Bit": ["[OUTPUT]\n    HTTP_User app\n    HTTP_Passwd hunter2\n", {"HTTP_Passwd"}],
+	"a connection string": ["dsn: host=db user=app password=hunter2 sslmode=require\n", {"password"}],
+	"a JDBC URL": ["url: jdbc:postgresql://db/app?user=app&password=hunter2\n", {"password"}],
+	"a URL with a token": ["url: https://example.com/hook?access_token=abc123\n", {"access_token"}],
+	"SQL": ["CREATE USER app PASSWORD 'hunter2';\n", {"PASSWORD"}],
+}
+
+_clean_texts := {
+	"nothing": "",
+	"prose": "The password is kept in a Secret.\nToken: a string that the server gives out\n",
+	"references in YAML": "database:\n  password: ${DB_PASSWORD}\n  password_file: /etc/db/password\n",
+	"a reference to a Secret": "password:\n  secretKeyRef:\n    name: db\n    key: password\n",
+	"environment variables that refer": "env:\n  - name: DB_PASSWORD\n    valueFrom: {secretKeyRef: {name: db, key: password}}\n  - name: TOKEN\n    value: $(OTHER)\n",
+	"empty values": "password:\ntoken: \"\"\n[s]\nsecret =\nother = x\n",
+	"comments": "[security]\n;admin_password = admin\n# password=hunter2\n",
+	"PromQL": "expr: sum(rate(kube_secret_info{secret=\"tls\", token=\"x\"}[5m]))\n",
+	"a broken document": "a: [1\n  - b: {",
+	"sshd": "PasswordAuthentication no\n",
+	"the service's own configuration": "app:\n  name: go-otlp-app\ndatabase:\n  max_conns: 25\notlp:\n  endpoint: otel-collector.observability:4317\n",
+	"YAML with odd values": "a: .inf\nb: .nan\nc: 2024-01-01\n? [d]\n: e\n",
+}
+
+test_finds_a_credential_in[note] if {
+	some note, [text, keys] in _texts
+	credential.in_text(text) == keys
+}
+
+test_finds_no_credential_in[note] if {
+	some note, text in _clean_texts
+	credential.in_text(text) == set()
+}
+
+test_structures_of_every_type_are_searched if {
+	credential.in_structure({"a": [{"token": "abc123"}], "password": 1234}) == {"a.0.token", "password"}
+	every value in ["text", null, 1, [], {}, [[]], {"password": {"a": ["b"]}}] {
+		credential.in_structure(value) == set()
+	}
+}
