@@ -1,0 +1,194 @@
+// Package check is what every engine of kgate shares: checks, the findings they make, and the run that applies
+// checks to targets. It knows no check by name.
+package check
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
+)
+
+// Severity says what a finding means for a merge.
+type Severity string
+
+const (
+	Error   Severity = "error"   // must not be merged
+	Warning Severity = "warning" // works today, will cost somebody later
+)
+
+// Scope says what one run of a check looks at.
+type Scope string
+
+const (
+	Object     Scope = "object"     // one object at a time
+	Overlay    Scope = "overlay"    // all objects of a target together
+	Repository Scope = "repository" // all targets together; needs a run that covers every one
+	Itself     Scope = "run"        // the run and its exemptions; made by Run, not by the check
+)
+
+// Check is one thing that must be true. Go code, JSON schemas and Rego rules are all Checks, so that one list
+// names, explains, selects and exempts them.
+type Check struct {
+	Name       string // group/rule
+	Title      string // what holds when the check passes, one line
+	Doc        string // why, in sentences
+	Fix        string // what to do about a finding
+	Severity   Severity
+	Scope      Scope
+	Origin     string   // the engine: kustomize, schema, policy, kgate
+	References []string // where the rule comes from
+
+	// Run reports findings to the pass. An error means that the check could not be made.
+	Run func(context.Context, *Pass) error
+}
+
+// Group is the part of the name before the slash.
+func (c *Check) Group() string {
+	group, _, _ := strings.Cut(c.Name, "/")
+	return group
+}
+
+var checkName = regexp.MustCompile(`^[a-z][a-z0-9-]*/[a-z][a-z0-9-]*$`)
+
+// Verify refuses a list that holds an unnamed, undocumented or repeated check.
+func Verify(checks []*Check) error {
+	var errs []error
+	seen := map[string]bool{}
+	for _, c := range checks {
+		fail := func(format string, args ...any) {
+			errs = append(errs, fmt.Errorf("check %q: %s", c.Name, fmt.Sprintf(format, args...)))
+		}
+		if !checkName.MatchString(c.Name) {
+			fail("the name is not of the form group/rule")
+		}
+		if seen[c.Name] {
+			fail("the name is taken twice")
+		}
+		seen[c.Name] = true
+		for _, field := range []struct{ name, value string }{{"Title", c.Title}, {"Doc", c.Doc}, {"Fix", c.Fix}, {"Origin", c.Origin}} {
+			if strings.TrimSpace(field.value) == "" {
+				fail("%s is empty", field.name)
+			}
+		}
+		if c.Severity != Error && c.Severity != Warning {
+			fail("severity %q is not error or warning", c.Severity)
+		}
+		switch c.Scope {
+		case Object, Overlay, Repository:
+			if c.Run == nil {
+				fail("nothing to run")
+			}
+		case Itself:
+		default:
+			fail("scope %q is not object, overlay, repository or run", c.Scope)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Select picks checks by names and groups, in the order of checks. A leading "!" leaves out; with only such
+// patterns everything else is kept. A pattern that fits no check is an error: a typing error must not turn a
+// check off.
+func Select(checks []*Check, patterns []string) ([]*Check, error) {
+	var include, exclude []string
+	for _, pattern := range patterns {
+		name, negative := strings.CutPrefix(pattern, "!")
+		if !slices.ContainsFunc(checks, func(c *Check) bool { return c.fits(name) }) {
+			return nil, fmt.Errorf("no check or group is called %q: `kgate checks` lists them", name)
+		}
+		if negative {
+			exclude = append(exclude, name)
+		} else {
+			include = append(include, name)
+		}
+	}
+	var selected []*Check
+	for _, c := range checks {
+		if (len(include) == 0 || slices.ContainsFunc(include, c.fits)) && !slices.ContainsFunc(exclude, c.fits) {
+			selected = append(selected, c)
+		}
+	}
+	if len(selected) == 0 {
+		return nil, fmt.Errorf("--checks %s leaves no check to run", strings.Join(patterns, ","))
+	}
+	return selected, nil
+}
+
+func (c *Check) fits(pattern string) bool { return c.Name == pattern || c.Group() == pattern }
+
+// Target is one rendered unit: an overlay, a directory of manifests, a file.
+type Target struct {
+	Path        string       // relative to the repository, with slashes; "-" for standard input
+	Environment *Environment // what kgate.yaml says of it, or nil
+	Objects     []*manifest.Object
+	Faults      []Fault // what rendering noticed
+
+	// Locate finds the line to edit for a field of one of the objects. nil means the object's own source.
+	Locate func(*manifest.Object, manifest.Path) manifest.Position
+}
+
+// Environment is what a target's environment is held to.
+type Environment struct {
+	Name     string
+	Sampling *Bounds
+}
+
+// Bounds is an inclusive range.
+type Bounds struct{ Min, Max float64 }
+
+// Fault is something wrong with how a target is put together, found before any object was looked at.
+type Fault struct {
+	Check   string // the check that reports it
+	Source  manifest.Position
+	Message string
+}
+
+// Finding is one thing that is wrong, with what a reader needs to mend it.
+type Finding struct {
+	Check    string
+	Severity Severity
+	Target   string
+	Object   *manifest.ID // nil when the fault is not in an object
+	Path     manifest.Path
+	Message  string
+	Fix      string
+	Source   manifest.Position
+}
+
+// Pass is one application of a check to one target, or to all targets for a check of repository scope.
+type Pass struct {
+	Check   *Check
+	Targets []*Target
+
+	findings []Finding
+}
+
+// Report records a fault of an object's field.
+func (p *Pass) Report(target *Target, object *manifest.Object, path manifest.Path, message string) {
+	id := object.ID
+	p.add(Finding{Target: target.Path, Object: &id, Path: path, Message: message, Source: locate(target, object, path)})
+}
+
+// ReportTarget records a fault of a target as a whole, or of a file that makes it up.
+func (p *Pass) ReportTarget(target *Target, source manifest.Position, message string) {
+	p.add(Finding{Target: target.Path, Message: message, Source: source})
+}
+
+func (p *Pass) add(f Finding) {
+	f.Check, f.Severity, f.Fix = p.Check.Name, p.Check.Severity, p.Check.Fix
+	p.findings = append(p.findings, f)
+}
+
+func locate(target *Target, object *manifest.Object, path manifest.Path) manifest.Position {
+	if target.Locate != nil {
+		if position := target.Locate(object, path); !position.IsZero() {
+			return position
+		}
+	}
+	return object.Source
+}

@@ -1,0 +1,70 @@
+// Package kustomization reports what rendering noticed about how a target is put together: faults that
+// Kustomize accepts in silence.
+package kustomization
+
+import (
+	"context"
+
+	"github.com/kgate-dev/gitops/tools/internal/check"
+)
+
+// Checks lists the checks of this package. Rendering finds the faults; each check reports those of its name.
+func Checks() []*check.Check {
+	checks := []*check.Check{patchTarget, replacementTarget, imageUsed, deprecatedField}
+	for i, c := range checks {
+		checked := *c
+		checked.Scope, checked.Origin = check.Overlay, "kustomize"
+		checked.Run = func(_ context.Context, pass *check.Pass) error {
+			for _, target := range pass.Targets {
+				for _, fault := range target.Faults {
+					if fault.Check == checked.Name {
+						pass.ReportTarget(target, fault.Source, fault.Message)
+					}
+				}
+			}
+			return nil
+		}
+		checks[i] = &checked
+	}
+	return checks
+}
+
+var patchTarget = &check.Check{
+	Name:  "kustomize/patch-target",
+	Title: "Every patch reaches an object",
+	Doc: "Kustomize applies a patch with a `target` to whatever matches it, and to nothing without a word when nothing does. " +
+		"After a rename in the base, production quietly loses what the patch was for.",
+	Fix:        "Correct the patch's target, or delete the patch.",
+	Severity:   check.Error,
+	References: []string{"https://github.com/kubernetes-sigs/kustomize/issues/4379"},
+}
+
+var replacementTarget = &check.Check{
+	Name:  "kustomize/replacement-target",
+	Title: "Every replacement finds its source and a target",
+	Doc: "A replacement copies one value to many places, and Kustomize skips a target that selects nothing. " +
+		"The value then differs between places that were meant to agree.",
+	Fix:        "Correct `source` or `select`, or delete the target.",
+	Severity:   check.Error,
+	References: []string{"https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/replacements/"},
+}
+
+var imageUsed = &check.Check{
+	Name:  "kustomize/image-used",
+	Title: "Every entry of images names an image that the tree uses",
+	Doc: "`kustomize edit set image` adds an entry for whatever name it is given. With a typing error the promotion is merged, " +
+		"synced and green, and the old version keeps running.",
+	Fix:        "Correct the name, or delete the entry.",
+	Severity:   check.Error,
+	References: []string{"https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/images/"},
+}
+
+var deprecatedField = &check.Check{
+	Name:  "kustomize/deprecated-field",
+	Title: "No kustomization uses a deprecated field",
+	Doc: "Deprecated fields keep working until the Kustomize that Argo CD embeds drops them, and then every sync fails at once. " +
+		"`commonLabels` also writes into selectors, which cannot be changed on a running Deployment.",
+	Fix:        "Use the field that replaces it; `kustomize edit fix` rewrites most of them.",
+	Severity:   check.Warning,
+	References: []string{"https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/"},
+}

@@ -1,0 +1,362 @@
+package policy
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/rego"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
+)
+
+// External is an object that manifests refer to and nobody renders.
+type External struct {
+	Kind, Namespace, Name, Provider string
+	Ports                           []int
+}
+
+// Facts are what rules may know besides objects.
+type Facts struct {
+	External []External
+	Roots    []string // every directory of the repository with a kustomization
+}
+
+// engine evaluates all rules of a scope at once and hands each check its share: one evaluation of an object for
+// forty rules costs little more than one for a single rule.
+type engine struct {
+	library *Library
+	facts   Facts
+
+	mu      sync.Mutex
+	values  map[*manifest.Object]*memo[*ast.Term]
+	results map[any]*memo[denials] // by *manifest.Object, *check.Target, or wholeRun
+}
+
+type memo[T any] struct {
+	once  sync.Once
+	value T
+	err   error
+}
+
+func (m *memo[T]) get(make func() (T, error)) (T, error) {
+	m.once.Do(func() { m.value, m.err = make() })
+	return m.value, m.err
+}
+
+func at[K comparable, T any](mu *sync.Mutex, memos map[K]*memo[T], key K) *memo[T] {
+	mu.Lock()
+	defer mu.Unlock()
+	m := memos[key]
+	if m == nil {
+		m = &memo[T]{}
+		memos[key] = m
+	}
+	return m
+}
+
+type wholeRun struct{}
+
+// denials are what each rule, by package, denies in one input.
+type denials map[string][]denial
+
+type denial struct {
+	Message string
+	Path    manifest.Path
+}
+
+// Checks makes a check of every rule. Compilation is put off until the first of them runs, or Prepare.
+func (l *Library) Checks(facts Facts) []*check.Check {
+	e := &engine{
+		library: l, facts: facts,
+		values: map[*manifest.Object]*memo[*ast.Term]{}, results: map[any]*memo[denials]{},
+	}
+	var checks []*check.Check
+	for _, rule := range l.Rules {
+		c := rule.Check
+		c.Run = func(ctx context.Context, pass *check.Pass) error { return e.run(ctx, rule, pass) }
+		checks = append(checks, &c)
+	}
+	return checks
+}
+
+// Restrict leaves rules out of evaluation. It must be called before the first evaluation.
+func (l *Library) Restrict(keep func(name string) bool) {
+	l.kept = slices.DeleteFunc(slices.Clone(l.Rules), func(r *Rule) bool { return !keep(r.Name) })
+}
+
+// Prepare compiles all modules together, strictly, and specialises the rules of each scope to an unknown input.
+// It fails with the file and line of what does not compile.
+func (l *Library) Prepare(ctx context.Context) error {
+	l.once.Do(func() { l.queries, l.err = l.prepare(ctx) })
+	return l.err
+}
+
+func (l *Library) prepare(ctx context.Context) (map[check.Scope]*rego.PreparedEvalQuery, error) {
+	var entry strings.Builder
+	entry.WriteString("package kgate.entry\n\n")
+	scopes := map[check.Scope]bool{}
+	for _, rule := range l.kept {
+		scopes[rule.Scope] = true
+		fmt.Fprintf(&entry, "%s[%q] := data.%s.deny\n", rule.Scope, rule.Package, rule.Package)
+	}
+	module, err := ast.ParseModuleWithOpts("entry.rego", entry.String(), ast.ParserOptions{RegoVersion: ast.RegoV1})
+	if err != nil {
+		return nil, err
+	}
+	modules := map[string]*ast.Module{"entry.rego": module}
+	maps.Copy(modules, l.modules)
+	compiler := ast.NewCompiler().WithStrict(true).WithCapabilities(capabilities()).WithDefaultRegoVersion(ast.RegoV1)
+	if compiler.Compile(modules); compiler.Failed() {
+		return nil, describe(compiler.Errors)
+	}
+	var group errgroup.Group
+	queries := map[check.Scope]*rego.PreparedEvalQuery{}
+	for scope := range scopes {
+		query := &rego.PreparedEvalQuery{}
+		queries[scope] = query
+		group.Go(func() (err error) {
+			*query, err = rego.New(
+				rego.Query("data.kgate.entry."+string(scope)),
+				rego.Compiler(compiler),
+				rego.StrictBuiltinErrors(true),
+				rego.SetRegoVersion(ast.RegoV1),
+			).PrepareForEval(ctx)
+			return err
+		})
+	}
+	return queries, group.Wait()
+}
+
+func (e *engine) run(ctx context.Context, rule *Rule, pass *check.Pass) error {
+	switch rule.Scope {
+	case check.Object:
+		target := pass.Targets[0]
+		for _, object := range target.Objects {
+			found, err := at(&e.mu, e.results, any(object)).get(func() (denials, error) {
+				input, err := e.value(object)
+				if err != nil {
+					return nil, err
+				}
+				return e.evaluate(ctx, check.Object, input.Value)
+			})
+			if err != nil {
+				return fmt.Errorf("%s: %w", object.ID, err)
+			}
+			for _, d := range found[rule.Package] {
+				pass.Report(target, object, d.Path, d.Message)
+			}
+		}
+	case check.Overlay:
+		target := pass.Targets[0]
+		found, err := at(&e.mu, e.results, any(target)).get(func() (denials, error) {
+			input, err := e.overlay(target)
+			if err != nil {
+				return nil, err
+			}
+			input = append(input, ast.Item(ast.StringTerm("external"), e.external()))
+			return e.evaluate(ctx, check.Overlay, ast.NewObject(input...))
+		})
+		if err != nil {
+			return err
+		}
+		return deal(pass, rule, target, found[rule.Package], 0)
+	case check.Repository:
+		found, err := at(&e.mu, e.results, any(wholeRun{})).get(func() (denials, error) {
+			input, err := e.repository(pass.Targets)
+			if err != nil {
+				return nil, err
+			}
+			return e.evaluate(ctx, check.Repository, input)
+		})
+		if err != nil {
+			return err
+		}
+		for _, d := range found[rule.Package] {
+			i, ok := index(d.Path, 0, "targets", len(pass.Targets))
+			if !ok {
+				return fmt.Errorf("deny has the path %s; it must begin with targets and an index", d.Path)
+			}
+			if err := deal(pass, rule, pass.Targets[i], []denial{d}, 2); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// deal reports denials whose paths name an object of the target at an offset.
+func deal(pass *check.Pass, rule *Rule, target *check.Target, found []denial, offset int) error {
+	for _, d := range found {
+		i, ok := index(d.Path, offset, "objects", len(target.Objects))
+		if !ok {
+			return fmt.Errorf("deny of %s has the path %s, which names no object", rule.Package, d.Path)
+		}
+		pass.Report(target, target.Objects[i], d.Path[offset+2:], d.Message)
+	}
+	return nil
+}
+
+func index(path manifest.Path, offset int, list string, length int) (int, bool) {
+	if len(path) < offset+2 || path[offset] != list {
+		return 0, false
+	}
+	i, ok := path[offset+1].(int)
+	return i, ok && i >= 0 && i < length
+}
+
+// evaluate runs all rules of a scope on an input.
+func (e *engine) evaluate(ctx context.Context, scope check.Scope, input ast.Value) (denials, error) {
+	if err := e.library.Prepare(ctx); err != nil {
+		return nil, err
+	}
+	prepared := e.library.queries[scope]
+	set, err := prepared.Eval(ctx, rego.EvalParsedInput(input))
+	if err != nil {
+		return nil, err
+	}
+	if len(set) != 1 || len(set[0].Expressions) != 1 {
+		return nil, fmt.Errorf("the rules of scope %s are undefined", scope)
+	}
+	byPackage, ok := set[0].Expressions[0].Value.(map[string]any)
+	if !ok {
+		return nil, fmt.Errorf("the rules of scope %s evaluate to %T", scope, set[0].Expressions[0].Value)
+	}
+	result := denials{}
+	for _, rule := range e.library.kept {
+		if rule.Scope != scope {
+			continue
+		}
+		value, ok := byPackage[rule.Package]
+		if !ok {
+			return nil, fmt.Errorf("%s: deny is undefined", rule.File)
+		}
+		found, err := read(value)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", rule.File, err)
+		}
+		result[rule.Package] = found
+	}
+	return result, nil
+}
+
+// read takes a deny set apart, strictly.
+func read(value any) ([]denial, error) {
+	list, ok := value.([]any)
+	if !ok {
+		return nil, fmt.Errorf("deny is %T, not a set", value)
+	}
+	var found []denial
+	for _, item := range list {
+		fields, ok := item.(map[string]any)
+		if !ok {
+			return nil, fmt.Errorf("deny holds %v; each element is an object with msg and path", item)
+		}
+		if extra := slices.Sorted(maps.Keys(fields)); !slices.Equal(extra, []string{"msg", "path"}) {
+			return nil, fmt.Errorf("deny holds an element with the keys %s; they are msg and path", strings.Join(extra, ", "))
+		}
+		message, ok := fields["msg"].(string)
+		if !ok || message == "" {
+			return nil, fmt.Errorf("msg is %v; it must be a text", fields["msg"])
+		}
+		steps, ok := fields["path"].([]any)
+		if !ok {
+			return nil, fmt.Errorf("path is %v; it must be an array of keys and indexes", fields["path"])
+		}
+		d := denial{Message: message}
+		for _, step := range steps {
+			switch step := step.(type) {
+			case string:
+				d.Path = append(d.Path, step)
+			case json.Number:
+				n, err := step.Int64()
+				if err != nil {
+					return nil, fmt.Errorf("path holds %s, which is no index", step)
+				}
+				d.Path = append(d.Path, int(n))
+			default:
+				return nil, fmt.Errorf("path holds %v; it must hold keys and indexes", step)
+			}
+		}
+		found = append(found, d)
+	}
+	return found, nil
+}
+
+// value converts an object for OPA, once.
+func (e *engine) value(object *manifest.Object) (*ast.Term, error) {
+	return at(&e.mu, e.values, object).get(func() (*ast.Term, error) {
+		value, err := ast.InterfaceToValue(object.Value)
+		return ast.NewTerm(value), err
+	})
+}
+
+func (e *engine) overlay(target *check.Target) ([][2]*ast.Term, error) {
+	objects := make([]*ast.Term, len(target.Objects))
+	for i, object := range target.Objects {
+		value, err := e.value(object)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", object.ID, err)
+		}
+		objects[i] = value
+	}
+	environment := ast.NullTerm()
+	if target.Environment != nil {
+		fields := map[string]any{"name": target.Environment.Name}
+		if s := target.Environment.Sampling; s != nil {
+			fields["sampling"] = map[string]any{"min": s.Min, "max": s.Max}
+		}
+		environment = ast.NewTerm(ast.MustInterfaceToValue(fields))
+	}
+	return [][2]*ast.Term{
+		ast.Item(ast.StringTerm("target"), ast.ObjectTerm(
+			ast.Item(ast.StringTerm("path"), ast.StringTerm(target.Path)),
+			ast.Item(ast.StringTerm("environment"), environment))),
+		ast.Item(ast.StringTerm("objects"), ast.ArrayTerm(objects...)),
+	}, nil
+}
+
+func (e *engine) repository(targets []*check.Target) (ast.Value, error) {
+	terms := make([]*ast.Term, len(targets))
+	for i, target := range targets {
+		overlay, err := e.overlay(target)
+		if err != nil {
+			return nil, err
+		}
+		meta := overlay[0][1].Value.(ast.Object)
+		terms[i] = ast.ObjectTerm(
+			ast.Item(ast.StringTerm("path"), meta.Get(ast.StringTerm("path"))),
+			ast.Item(ast.StringTerm("environment"), meta.Get(ast.StringTerm("environment"))),
+			overlay[1])
+	}
+	roots := make([]*ast.Term, len(e.facts.Roots))
+	for i, dir := range e.facts.Roots {
+		roots[i] = ast.StringTerm(dir)
+	}
+	return ast.NewObject(
+		ast.Item(ast.StringTerm("targets"), ast.ArrayTerm(terms...)),
+		ast.Item(ast.StringTerm("roots"), ast.ArrayTerm(roots...)),
+		ast.Item(ast.StringTerm("external"), e.external()),
+	), nil
+}
+
+func (e *engine) external() *ast.Term {
+	terms := make([]*ast.Term, len(e.facts.External))
+	for i, x := range e.facts.External {
+		ports := make([]any, len(x.Ports))
+		for j, port := range x.Ports {
+			ports[j] = port
+		}
+		terms[i] = ast.NewTerm(ast.MustInterfaceToValue(map[string]any{
+			"kind": x.Kind, "namespace": x.Namespace, "name": x.Name, "provider": x.Provider, "ports": ports,
+		}))
+	}
+	return ast.ArrayTerm(terms...)
+}

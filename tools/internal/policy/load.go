@@ -1,0 +1,202 @@
+// Package policy holds objects, overlays and repositories to rules written in Rego. Each rule becomes a check;
+// what it evaluates to is read strictly, and it can reach neither network, clock, environment nor chance.
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/rego"
+
+	"github.com/kgate-dev/gitops/tools/internal/check"
+)
+
+// Source is a tree of rules: <group>/<rule>/<rule>.rego, package policies.<group>.<rule>, and lib beside the
+// groups.
+type Source struct {
+	Name string // shown in messages, in front of the file's path
+	FS   fs.FS
+}
+
+// Rule is one directory of Rego with what its METADATA says.
+type Rule struct {
+	check.Check
+	Package string // policies.group.rule
+	File    string
+}
+
+// Library is a set of rules and of the modules that they share.
+type Library struct {
+	Rules   []*Rule
+	modules map[string]*ast.Module
+
+	kept    []*Rule // the rules that are evaluated
+	once    sync.Once
+	queries map[check.Scope]*rego.PreparedEvalQuery
+	err     error
+}
+
+// root is the package that all rules and the modules they share live in.
+const root = "policies"
+
+// capabilities are OPA's builtins less those whose result depends on something else than their arguments: the
+// network, the clock, the environment, chance.
+func capabilities() *ast.Capabilities {
+	c := ast.CapabilitiesForThisVersion()
+	c.Builtins = slices.DeleteFunc(c.Builtins, (*ast.Builtin).IsNondeterministic)
+	c.AllowNet = []string{}
+	return c
+}
+
+// Load parses the rules of every source. All faults come back at once, each with its file and line.
+func Load(sources ...Source) (*Library, error) {
+	library := &Library{modules: map[string]*ast.Module{}}
+	var errs []error
+	for _, source := range sources {
+		found := 0
+		err := fs.WalkDir(source.FS, ".", func(name string, entry fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			if entry.IsDir() || path.Ext(name) != ".rego" || strings.HasSuffix(name, "_test.rego") {
+				return nil
+			}
+			found++
+			text, err := fs.ReadFile(source.FS, name)
+			if err != nil {
+				return err
+			}
+			file := path.Join(source.Name, name)
+			if err := library.add(file, name, string(text)); err != nil {
+				errs = append(errs, err)
+			}
+			return nil
+		})
+		if err != nil {
+			errs = append(errs, fmt.Errorf("read policies %s: %w", source.Name, err))
+		} else if found == 0 {
+			errs = append(errs, fmt.Errorf("read policies %s: no .rego file in it: a run without rules would pass everything", source.Name))
+		}
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	slices.SortFunc(library.Rules, func(a, b *Rule) int { return strings.Compare(a.Name, b.Name) })
+	library.kept = library.Rules
+	return library, library.verify()
+}
+
+func (l *Library) add(file, name, text string) error {
+	module, err := ast.ParseModuleWithOpts(file, text, ast.ParserOptions{
+		ProcessAnnotation: true, RegoVersion: ast.RegoV1, Capabilities: capabilities(),
+	})
+	if err != nil {
+		return describe(err)
+	}
+	if l.modules[file] != nil {
+		return fmt.Errorf("%s: the file is given twice", file)
+	}
+	l.modules[file] = module
+	dir := path.Dir(name)
+	want := strings.ReplaceAll(path.Join(root, dir), "/", ".")
+	if got := packageName(module); got != want {
+		return fmt.Errorf("%s:%d: the package is %s; in this directory it must be %s", file, module.Package.Location.Row, got, want)
+	}
+	group, rule, ok := strings.Cut(dir, "/")
+	if group == "lib" {
+		return nil
+	}
+	if !ok || strings.Contains(rule, "/") {
+		return fmt.Errorf("%s: a rule lies in <group>/<rule>/", file)
+	}
+	if slices.ContainsFunc(l.Rules, func(r *Rule) bool { return r.Package == want }) {
+		return fmt.Errorf("%s: the rule %s is defined twice: a rule is one file beside its test", file, want)
+	}
+	r, err := newRule(file, want, module)
+	if err != nil {
+		return err
+	}
+	r.Name = strings.ReplaceAll(group+"/"+rule, "_", "-")
+	l.Rules = append(l.Rules, r)
+	return nil
+}
+
+func packageName(module *ast.Module) string {
+	return strings.TrimPrefix(module.Package.Path.String(), "data.")
+}
+
+func newRule(file, pkg string, module *ast.Module) (*Rule, error) {
+	line := module.Package.Location.Row
+	var meta *ast.Annotations
+	for _, a := range module.Annotations {
+		if a.Scope == "package" {
+			meta = a
+		}
+	}
+	if meta == nil {
+		return nil, fmt.Errorf("%s:%d: the rule has no METADATA of scope package above its package line", file, line)
+	}
+	text := func(key string) string {
+		s, _ := meta.Custom[key].(string)
+		return strings.TrimSpace(s)
+	}
+	r := &Rule{Package: pkg, File: file, Check: check.Check{
+		Title: strings.TrimSpace(meta.Title), Doc: strings.TrimSpace(meta.Description), Fix: text("fix"),
+		Severity: check.Severity(text("severity")), Scope: check.Scope(text("scope")), Origin: "policy",
+	}}
+	for _, resource := range meta.RelatedResources {
+		r.References = append(r.References, resource.Ref.String())
+	}
+	fail := func(format string, args ...any) error {
+		return fmt.Errorf("%s:%d: METADATA: %s", file, meta.Location.Row, fmt.Sprintf(format, args...))
+	}
+	switch {
+	case r.Title == "" || r.Doc == "":
+		return nil, fail("title and description must say what holds and why")
+	case r.Fix == "":
+		return nil, fail("custom.fix must say what to do about a finding")
+	case r.Severity != check.Error && r.Severity != check.Warning:
+		return nil, fail("custom.severity is %q; it is error or warning", r.Severity)
+	case r.Scope != check.Object && r.Scope != check.Overlay && r.Scope != check.Repository:
+		return nil, fail("custom.scope is %q; it is object, overlay or repository", r.Scope)
+	}
+	if !slices.ContainsFunc(module.Rules, func(rule *ast.Rule) bool {
+		return rule.Head.Name.String() == "deny" && rule.Head.RuleKind() == ast.MultiValue
+	}) {
+		return nil, fmt.Errorf("%s:%d: the rule has no `deny contains …`: it could find nothing", file, line)
+	}
+	return r, nil
+}
+
+// verify refuses two rules with one name.
+func (l *Library) verify() error {
+	for i := 1; i < len(l.Rules); i++ {
+		if a, b := l.Rules[i-1], l.Rules[i]; a.Name == b.Name {
+			return fmt.Errorf("%s and %s both define %s", a.File, b.File, a.Name)
+		}
+	}
+	return nil
+}
+
+// describe joins OPA's errors, each as file:line: message.
+func describe(err error) error {
+	var list ast.Errors
+	if !errors.As(err, &list) {
+		return err
+	}
+	var errs []error
+	for _, e := range list {
+		if e.Location == nil {
+			errs = append(errs, errors.New(e.Message))
+			continue
+		}
+		errs = append(errs, fmt.Errorf("%s:%d: %s", e.Location.File, e.Location.Row, e.Message))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,100 @@
+package render
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/agnivade/levenshtein"
+	"sigs.k8s.io/kustomize/api/types"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+)
+
+var (
+	kustomizationType = reflect.TypeFor[types.Kustomization]()
+	replacementType   = reflect.TypeFor[types.Replacement]()
+)
+
+// unknownField finds a key that Kustomize's own type does not have. Kustomize refuses it too, without a line.
+func unknownField(file string, node *yaml.Node, what string, typ reflect.Type) error {
+	for typ.Kind() == reflect.Pointer {
+		typ = typ.Elem()
+	}
+	switch {
+	case node.Kind == yaml.AliasNode:
+		return unknownField(file, node.Alias, what, typ)
+	case node.Tag == "!!null":
+		return nil
+	case typ.Kind() == reflect.Struct:
+		if node.Kind != yaml.MappingNode {
+			return fail(file, node.Line, "%s must be a mapping", what)
+		}
+		known := jsonFields(typ)
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			key, value := node.Content[i], node.Content[i+1]
+			if key.Tag == yaml.MergeTag {
+				continue
+			}
+			field, ok := known[key.Value]
+			if !ok {
+				return fail(file, key.Line, "%s has no field %q%s", what, key.Value, suggest(key.Value, known))
+			}
+			if err := unknownField(file, value, "`"+key.Value+"`", field); err != nil {
+				return err
+			}
+		}
+	case typ.Kind() == reflect.Slice:
+		if node.Kind != yaml.SequenceNode {
+			return fail(file, node.Line, "%s must be a list", what)
+		}
+		for _, item := range node.Content {
+			if err := unknownField(file, item, "an entry of "+what, typ.Elem()); err != nil {
+				return err
+			}
+		}
+	case typ.Kind() == reflect.String && node.Kind != yaml.ScalarNode:
+		return fail(file, node.Line, "%s must be a text", what)
+	case typ.Kind() == reflect.Map && node.Kind != yaml.MappingNode:
+		return fail(file, node.Line, "%s must be a mapping", what)
+	}
+	return nil
+}
+
+// jsonFields lists the keys that encoding/json would fill, with the types of their values.
+func jsonFields(typ reflect.Type) map[string]reflect.Type {
+	fields := map[string]reflect.Type{}
+	for i := range typ.NumField() {
+		field := typ.Field(i)
+		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
+		switch {
+		case name == "-" || !field.IsExported():
+		case field.Anonymous && name == "", strings.Contains(options, "inline"):
+			embedded := field.Type
+			for embedded.Kind() == reflect.Pointer {
+				embedded = embedded.Elem()
+			}
+			for key, t := range jsonFields(embedded) {
+				fields[key] = t
+			}
+		case name == "":
+			fields[field.Name] = field.Type
+		default:
+			fields[name] = field.Type
+		}
+	}
+	return fields
+}
+
+func suggest(name string, known map[string]reflect.Type) string {
+	best, distance := "", 4
+	for _, candidate := range slices.Sorted(maps.Keys(known)) {
+		if d := levenshtein.ComputeDistance(strings.ToLower(name), strings.ToLower(candidate)); d < distance {
+			best, distance = candidate, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return "; did you mean `" + best + "`?"
+}

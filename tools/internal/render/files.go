@@ -1,0 +1,283 @@
+package render
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
+)
+
+// ErrReadOnly is what every attempt to write meets.
+var ErrReadOnly = errors.New("kgate renders read-only")
+
+// Store reads files below one root and keeps what it read, so that targets which share a base read and parse it
+// once, and every target of a run sees the same state of the tree. It is safe for concurrent use.
+type Store struct {
+	root fs.FS
+
+	mu     sync.Mutex
+	data   map[string]*content
+	parsed map[string]*parsed
+}
+
+type content struct {
+	once sync.Once
+	data []byte
+	err  error
+}
+
+type parsed struct {
+	once      sync.Once
+	documents []manifest.Document
+	err       error
+}
+
+// NewStore reads from root, which must not follow links that lead out of it (os.Root's FS does not).
+func NewStore(root fs.FS) *Store {
+	return &Store{root: root, data: map[string]*content{}, parsed: map[string]*parsed{}}
+}
+
+// read returns a file's content. The name is clean and free of links.
+func (s *Store) read(name string) ([]byte, error) {
+	s.mu.Lock()
+	entry := s.data[name]
+	if entry == nil {
+		entry = &content{}
+		s.data[name] = entry
+	}
+	s.mu.Unlock()
+	entry.once.Do(func() { entry.data, entry.err = s.load(name) })
+	return entry.data, entry.err
+}
+
+func (s *Store) load(name string) ([]byte, error) {
+	info, err := fs.Stat(s.root, name)
+	if err != nil {
+		return nil, err
+	}
+	at := manifest.Position{File: name}
+	if info.Size() > manifest.MaxFileSize {
+		return nil, &manifest.SyntaxError{Position: at, Message: fmt.Sprintf(
+			"the file has %d MB; the limit is %d MB: split it", info.Size()>>20, manifest.MaxFileSize>>20)}
+	}
+	if !info.Mode().IsRegular() {
+		return nil, &manifest.SyntaxError{Position: at, Message: "this is not a regular file"}
+	}
+	return fs.ReadFile(s.root, name)
+}
+
+// Files is the file system that one target is rendered from: read-only, rooted at the repository ("/" is its
+// top), unable to leave it, and keeping a record of every file that was read.
+type Files struct {
+	store *Store
+	root  fs.FS
+
+	mu   sync.Mutex
+	seen map[string]bool
+}
+
+var _ filesys.FileSystem = (*Files)(nil)
+
+// NewFiles serves the store's tree with a record of its own.
+func NewFiles(store *Store) *Files {
+	return &Files{store: store, root: store.root, seen: map[string]bool{}}
+}
+
+// Read lists the files read so far, sorted.
+func (f *Files) Read() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Sorted(maps.Keys(f.seen))
+}
+
+// clean turns an absolute path of this file system into one that io/fs takes.
+func clean(name string) string {
+	name = path.Clean("/" + filepath.ToSlash(name))[1:]
+	if name == "" {
+		return "."
+	}
+	return name
+}
+
+// ReadFile returns the content of a file.
+func (f *Files) ReadFile(name string) ([]byte, error) {
+	name, err := f.resolve(clean(name))
+	if err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	f.seen[name] = true
+	f.mu.Unlock()
+	return f.store.read(name)
+}
+
+// Documents parses a YAML file, once for all targets.
+func (f *Files) Documents(name string) ([]manifest.Document, error) {
+	data, err := f.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	name, err = f.resolve(clean(name))
+	if err != nil {
+		return nil, err
+	}
+	s := f.store
+	s.mu.Lock()
+	entry := s.parsed[name]
+	if entry == nil {
+		entry = &parsed{}
+		s.parsed[name] = entry
+	}
+	s.mu.Unlock()
+	entry.once.Do(func() { entry.documents, entry.err = manifest.ParseDocuments(name, data) })
+	return entry.documents, entry.err
+}
+
+// resolve follows symbolic links; one that leads out of the root is an error.
+func (f *Files) resolve(name string) (string, error) {
+	const most = 40
+	links := 0
+	resolved := "."
+	rest := strings.Split(name, "/")
+	for len(rest) > 0 {
+		step := rest[0]
+		rest = rest[1:]
+		if step == "." || step == "" {
+			continue
+		}
+		if step == ".." {
+			if resolved == "." {
+				return "", fmt.Errorf("%s: a symbolic link leads out of the repository", name)
+			}
+			resolved = path.Dir(resolved)
+			continue
+		}
+		next := path.Join(resolved, step)
+		info, err := fs.Lstat(f.root, next)
+		if err != nil {
+			return "", err
+		}
+		if info.Mode()&fs.ModeSymlink == 0 {
+			resolved = next
+			continue
+		}
+		if links++; links > most {
+			return "", fmt.Errorf("%s: more than %d symbolic links", name, most)
+		}
+		to, err := fs.ReadLink(f.root, next)
+		if err != nil {
+			return "", err
+		}
+		if path.IsAbs(to) {
+			return "", fmt.Errorf("%s: the symbolic link %s leads out of the repository, to %s", name, next, to)
+		}
+		rest = append(strings.Split(to, "/"), rest...)
+	}
+	return resolved, nil
+}
+
+// CleanedAbs splits an existing path into its directory and, if it is a file, its name.
+func (f *Files) CleanedAbs(name string) (filesys.ConfirmedDir, string, error) {
+	resolved, err := f.resolve(clean(name))
+	if err != nil {
+		return "", "", err
+	}
+	info, err := fs.Stat(f.root, resolved)
+	if err != nil {
+		return "", "", err
+	}
+	if info.IsDir() {
+		return filesys.ConfirmedDir(path.Join("/", resolved)), "", nil
+	}
+	return filesys.ConfirmedDir(path.Join("/", path.Dir(resolved))), path.Base(resolved), nil
+}
+
+func (f *Files) stat(name string) (fs.FileInfo, error) {
+	resolved, err := f.resolve(clean(name))
+	if err != nil {
+		return nil, err
+	}
+	return fs.Stat(f.root, resolved)
+}
+
+// lexists reports whether something stands at the path, if only a link that leads nowhere.
+func (f *Files) lexists(name string) bool {
+	dir, err := f.resolve(path.Dir(clean(name)))
+	if err != nil {
+		return false
+	}
+	_, err = fs.Lstat(f.root, path.Join(dir, path.Base(name)))
+	return err == nil
+}
+
+// Exists reports whether the path exists inside the root.
+func (f *Files) Exists(name string) bool {
+	_, err := f.stat(name)
+	return err == nil
+}
+
+// IsDir reports whether the path is a directory inside the root.
+func (f *Files) IsDir(name string) bool {
+	info, err := f.stat(name)
+	return err == nil && info.IsDir()
+}
+
+// ReadDir lists the names in a directory.
+func (f *Files) ReadDir(name string) ([]string, error) {
+	resolved, err := f.resolve(clean(name))
+	if err != nil {
+		return nil, err
+	}
+	entries, err := fs.ReadDir(f.root, resolved)
+	var names []string
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	return names, err
+}
+
+// Open opens a file for reading.
+func (f *Files) Open(name string) (filesys.File, error) {
+	return nil, fmt.Errorf("open %s: %w", clean(name), ErrReadOnly)
+}
+
+// Glob lists the paths that fit a pattern.
+func (f *Files) Glob(pattern string) ([]string, error) {
+	found, err := fs.Glob(f.root, clean(pattern))
+	for i := range found {
+		found[i] = path.Join("/", found[i])
+	}
+	return found, err
+}
+
+// Walk visits everything below a path.
+func (f *Files) Walk(name string, visit filepath.WalkFunc) error {
+	return fs.WalkDir(f.root, clean(name), func(p string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return visit(path.Join("/", p), nil, err)
+		}
+		info, err := entry.Info()
+		return visit(path.Join("/", p), info, err)
+	})
+}
+
+// Create, Mkdir, MkdirAll, RemoveAll and WriteFile refuse.
+
+func (f *Files) Create(name string) (filesys.File, error) {
+	return nil, fmt.Errorf("create %s: %w", name, ErrReadOnly)
+}
+func (f *Files) Mkdir(name string) error     { return fmt.Errorf("create %s: %w", name, ErrReadOnly) }
+func (f *Files) MkdirAll(name string) error  { return fmt.Errorf("create %s: %w", name, ErrReadOnly) }
+func (f *Files) RemoveAll(name string) error { return fmt.Errorf("remove %s: %w", name, ErrReadOnly) }
+func (f *Files) WriteFile(name string, _ []byte) error {
+	return fmt.Errorf("write %s: %w", name, ErrReadOnly)
+}

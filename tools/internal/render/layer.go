@@ -1,0 +1,445 @@
+package render
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/kustomize/api/konfig"
+	"sigs.k8s.io/kustomize/api/types"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
+)
+
+// Layer is one kustomization file with everything that it names, read before Kustomize runs: so that what
+// Kustomize would report vaguely, fetch from the network, or pass over in silence is refused with its line.
+type Layer struct {
+	Dir        string // from the repository's top
+	File       string
+	Node       *yaml.Node
+	Config     types.Kustomization
+	Resources  []Resource
+	Components []*Layer
+	Patches    []Patch
+}
+
+// Resource is one entry of `resources`: a file's documents, or a layer below.
+type Resource struct {
+	Documents []manifest.Document
+	Layer     *Layer
+}
+
+// Patch is one entry of `patches` (or of the fields that it replaced) with its text.
+type Patch struct {
+	Source    manifest.Position // the entry in the kustomization
+	Target    *types.Selector
+	Documents []manifest.Document // line numbers are those of File, also for a patch written inline
+}
+
+// layers walks a target's kustomizations.
+type layers struct {
+	files   *Files
+	openapi bool // one of them sets its own OpenAPI schema
+}
+
+func fail(file string, line int, format string, args ...any) error {
+	return &manifest.SyntaxError{Position: manifest.Position{File: file, Line: line}, Message: fmt.Sprintf(format, args...)}
+}
+
+// load reads the layer in dir. from is the place that named it; above are the directories being read.
+func (w *layers) load(dir string, from manifest.Position, above []string) (*Layer, error) {
+	if slices.Contains(above, dir) {
+		return nil, fail(from.File, from.Line, "cycle: %s leads back to %s", strings.Join(above, " → "), dir)
+	}
+	for _, up := range above {
+		if dir == "." || strings.HasPrefix(up, dir+"/") {
+			return nil, fail(from.File, from.Line, "cycle: %s contains %s, which refers to it", dir, up)
+		}
+	}
+	if len(above) > 50 {
+		return nil, fail(from.File, from.Line, "kustomizations are nested more than 50 deep")
+	}
+	file, err := w.find(dir, from)
+	if err != nil {
+		return nil, err
+	}
+	documents, err := w.files.Documents(file)
+	if err != nil {
+		return nil, err
+	}
+	if len(documents) != 1 {
+		return nil, fail(file, 1, "a kustomization is one YAML document; this file has %d", len(documents))
+	}
+	layer := &Layer{Dir: dir, File: file, Node: documents[0].Node}
+	if err := unknownField(layer.File, layer.Node, "a kustomization", kustomizationType); err != nil {
+		return nil, err
+	}
+	if err := layer.Config.Unmarshal(documents[0].Text); err != nil {
+		return nil, fail(file, documents[0].Line, "%s", strings.TrimPrefix(err.Error(), "invalid Kustomization: "))
+	}
+	if layer.Config.OpenAPI != nil {
+		w.openapi = true
+	}
+	if err := w.refuse(layer); err != nil {
+		return nil, err
+	}
+	above = append(slices.Clone(above), dir)
+	if err := w.resources(layer, above); err != nil {
+		return nil, err
+	}
+	if err := w.components(layer, above); err != nil {
+		return nil, err
+	}
+	if err := w.patches(layer); err != nil {
+		return nil, err
+	}
+	return layer, nil
+}
+
+// find names the kustomization file of a directory.
+func (w *layers) find(dir string, from manifest.Position) (string, error) {
+	var found []string
+	for _, name := range konfig.RecognizedKustomizationFileNames() {
+		if w.files.Exists(path.Join(dir, name)) {
+			found = append(found, path.Join(dir, name))
+		}
+	}
+	switch {
+	case len(found) == 1:
+		return found[0], nil
+	case len(found) > 1:
+		return "", fail(found[0], 0, "the directory has %d kustomization files (%s): keep one", len(found), strings.Join(found, ", "))
+	case from.IsZero():
+		return "", fail(dir, 0, "the directory has no kustomization.yaml")
+	}
+	return "", fail(from.File, from.Line, "%s has no kustomization.yaml", dir)
+}
+
+var (
+	remote   = regexp.MustCompile(`(?i)^(git::|[a-z][a-z0-9+.-]*://|(www\.)?github\.com[/:])`)
+	scpStyle = regexp.MustCompile(`^[A-Za-z0-9_.-]+@[A-Za-z0-9_.-]+[:/]`)
+)
+
+// local refuses a reference that Kustomize would fetch, or that is not a path below the repository.
+func (w *layers) local(layer *Layer, node *yaml.Node, reference string) error {
+	line := layer.line(node)
+	switch {
+	case remote.MatchString(reference), scpStyle.MatchString(reference) && !w.files.Exists(path.Join(layer.Dir, reference)):
+		return fail(layer.File, line, "%s is remote: kgate renders offline, and what a remote holds can change after the review; "+
+			"copy it into the repository", reference)
+	case path.IsAbs(reference):
+		return fail(layer.File, line, "%s is absolute: write it relative to this file", reference)
+	case strings.TrimSpace(reference) == "":
+		return fail(layer.File, line, "an empty path")
+	}
+	if to := path.Join(layer.Dir, reference); to == ".." || strings.HasPrefix(to, "../") {
+		return fail(layer.File, line, "%s leads out of the repository", reference)
+	}
+	return nil
+}
+
+func (l *Layer) line(node *yaml.Node) int {
+	if node == nil {
+		return 1
+	}
+	return node.Line
+}
+
+// open resolves a reference of the layer to a path below the repository; it must exist.
+func (w *layers) open(layer *Layer, node *yaml.Node, reference string) (string, error) {
+	if err := w.local(layer, node, reference); err != nil {
+		return "", err
+	}
+	resolved, err := w.files.resolve(path.Join(layer.Dir, reference))
+	if err != nil {
+		if !w.files.lexists(path.Join(layer.Dir, reference)) {
+			return "", fail(layer.File, layer.line(node), "%s does not exist", reference)
+		}
+		return "", fail(layer.File, layer.line(node), "%s", err)
+	}
+	return resolved, nil
+}
+
+// file opens a reference that must be a file at or below the layer's directory, as Kustomize demands.
+func (w *layers) file(layer *Layer, node *yaml.Node, reference string) (string, error) {
+	name, err := w.open(layer, node, reference)
+	if err != nil {
+		return "", err
+	}
+	if w.files.IsDir(name) {
+		return "", fail(layer.File, layer.line(node), "%s is a directory; a file belongs here", reference)
+	}
+	if layer.Dir != "." && !strings.HasPrefix(name, layer.Dir+"/") {
+		return "", fail(layer.File, layer.line(node), "%s is outside this kustomization's directory: Kustomize reads files only at or below it; "+
+			"refer to a directory with its own kustomization.yaml instead", reference)
+	}
+	return name, nil
+}
+
+func (w *layers) resources(layer *Layer, above []string) error {
+	for _, field := range []string{"resources", "bases"} {
+		list := manifest.Lookup(layer.Node, field)
+		if list == nil {
+			continue
+		}
+		for _, node := range list.Content {
+			resource, err := w.resource(layer, node, above)
+			if err != nil {
+				return err
+			}
+			layer.Resources = append(layer.Resources, resource)
+		}
+	}
+	return nil
+}
+
+func (w *layers) resource(layer *Layer, node *yaml.Node, above []string) (Resource, error) {
+	name, err := w.open(layer, node, node.Value)
+	if err != nil {
+		return Resource{}, err
+	}
+	if w.files.IsDir(name) {
+		below, err := w.load(name, manifest.Position{File: layer.File, Line: node.Line}, above)
+		if err == nil && below.Config.Kind == types.ComponentKind {
+			err = fail(layer.File, node.Line, "%s is a Component: list it under `components`", node.Value)
+		}
+		return Resource{Layer: below}, err
+	}
+	if _, err := w.file(layer, node, node.Value); err != nil {
+		return Resource{}, err
+	}
+	documents, err := w.files.Documents(name)
+	if err != nil {
+		return Resource{}, err
+	}
+	if len(documents) == 0 {
+		return Resource{}, fail(name, 1, "the file holds no object, but %s:%d lists it", layer.File, node.Line)
+	}
+	for _, d := range documents {
+		if err := isObject(d); err != nil {
+			return Resource{}, err
+		}
+	}
+	return Resource{Documents: documents}, nil
+}
+
+// isObject refuses a document that no API server would take for an object.
+func isObject(d manifest.Document) error {
+	if d.Node.Kind != yaml.MappingNode {
+		return fail(d.File, d.Line, "the document is not a mapping: an object has apiVersion, kind and metadata")
+	}
+	for _, key := range []string{"apiVersion", "kind"} {
+		if manifest.Text(d.Node, key) == "" {
+			return fail(d.File, d.Line, "the object has no %s", key)
+		}
+	}
+	if kind := manifest.Text(d.Node, "kind"); manifest.Text(d.Node, "metadata", "name") == "" &&
+		manifest.Text(d.Node, "metadata", "generateName") == "" && !strings.HasSuffix(kind, "List") {
+		return fail(d.File, d.Line, "the %s has no metadata.name", kind)
+	}
+	for _, annotation := range []string{"config.kubernetes.io/function", "config.k8s.io/function"} {
+		if manifest.Lookup(d.Node, "metadata", "annotations", annotation) != nil {
+			return fail(d.File, d.Line, "the annotation %s makes this a plugin that runs a program: kgate runs none", annotation)
+		}
+	}
+	return nil
+}
+
+func (w *layers) components(layer *Layer, above []string) error {
+	list := manifest.Lookup(layer.Node, "components")
+	if list == nil {
+		return nil
+	}
+	for _, node := range list.Content {
+		name, err := w.open(layer, node, node.Value)
+		if err != nil {
+			return err
+		}
+		if !w.files.IsDir(name) {
+			return fail(layer.File, node.Line, "%s is a file; a component is a directory", node.Value)
+		}
+		component, err := w.load(name, manifest.Position{File: layer.File, Line: node.Line}, above)
+		if err != nil {
+			return err
+		}
+		if component.Config.Kind != types.ComponentKind {
+			return fail(layer.File, node.Line, "%s is not of kind Component: list it under `resources`", node.Value)
+		}
+		layer.Components = append(layer.Components, component)
+	}
+	return nil
+}
+
+// patches reads the patches of a layer, in the order in which Kustomize applies them.
+func (w *layers) patches(layer *Layer) error {
+	for _, field := range []string{"patchesStrategicMerge", "patches", "patchesJson6902"} {
+		list := manifest.Lookup(layer.Node, field)
+		if list == nil {
+			continue
+		}
+		for i, node := range list.Content {
+			patch := Patch{Source: manifest.Position{File: layer.File, Line: node.Line}}
+			reference, inline := manifest.Lookup(node, "path"), manifest.Lookup(node, "patch")
+			switch field {
+			case "patchesStrategicMerge":
+				if strings.Contains(node.Value, "\n") {
+					inline = node
+				} else {
+					reference = node
+				}
+			case "patches":
+				patch.Target = layer.Config.Patches[i].Target
+			case "patchesJson6902":
+				patch.Target = layer.Config.PatchesJson6902[i].Target
+			}
+			if (reference == nil) == (inline == nil) {
+				return fail(layer.File, node.Line, "a patch has either `path` or `patch`")
+			}
+			var err error
+			if inline != nil {
+				patch.Documents, err = inlineDocuments(layer.File, inline)
+			} else {
+				var name string
+				if name, err = w.file(layer, reference, reference.Value); err == nil {
+					patch.Documents, err = w.files.Documents(name)
+				}
+			}
+			if err != nil {
+				return err
+			}
+			if len(patch.Documents) == 0 {
+				return fail(layer.File, node.Line, "the patch is empty")
+			}
+			layer.Patches = append(layer.Patches, patch)
+		}
+	}
+	return nil
+}
+
+// inlineDocuments parses YAML written as a block scalar, with the lines of the file that it stands in.
+func inlineDocuments(file string, node *yaml.Node) ([]manifest.Document, error) {
+	before := node.Line - 1
+	if node.Style == yaml.LiteralStyle || node.Style == yaml.FoldedStyle {
+		before = node.Line // the text begins below the | or >
+	}
+	documents, err := manifest.ParseDocuments(file, []byte(strings.Repeat("\n", before)+node.Value))
+	return documents, err
+}
+
+// refuse turns down what would run a program or reach out, and every reference that is not a local file.
+func (w *layers) refuse(layer *Layer) error {
+	for _, field := range []string{"helmCharts", "helmChartInflationGenerator", "helmGlobals"} {
+		if node := manifest.Lookup(layer.Node, field); node != nil {
+			return fail(layer.File, layer.fieldLine(field), "%s runs Helm: kgate runs no program; render the chart into the repository", field)
+		}
+	}
+	files := func(list *yaml.Node) error {
+		if list == nil {
+			return nil
+		}
+		for _, node := range list.Content {
+			reference := node.Value
+			if _, after, ok := strings.Cut(reference, "="); ok {
+				reference = after // key=path of a generator
+			}
+			if _, err := w.file(layer, node, reference); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for _, field := range []string{"configurations", "crds"} {
+		if err := files(manifest.Lookup(layer.Node, field)); err != nil {
+			return err
+		}
+	}
+	if node := manifest.Lookup(layer.Node, "openapi", "path"); node != nil {
+		if _, err := w.file(layer, node, node.Value); err != nil {
+			return err
+		}
+	}
+	for _, field := range []string{"configMapGenerator", "secretGenerator"} {
+		list := manifest.Lookup(layer.Node, field)
+		if list == nil {
+			continue
+		}
+		for _, generator := range list.Content {
+			for _, source := range []string{"files", "envs"} {
+				if err := files(manifest.Lookup(generator, source)); err != nil {
+					return err
+				}
+			}
+			if node := manifest.Lookup(generator, "env"); node != nil {
+				if _, err := w.file(layer, node, node.Value); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	if list := manifest.Lookup(layer.Node, "replacements"); list != nil {
+		for _, entry := range list.Content {
+			if node := manifest.Lookup(entry, "path"); node != nil {
+				if _, err := w.file(layer, node, node.Value); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	for _, field := range []string{"generators", "transformers", "validators"} {
+		list := manifest.Lookup(layer.Node, field)
+		if list == nil {
+			continue
+		}
+		for _, node := range list.Content {
+			if err := w.plugin(layer, field, node); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// plugin lets through only configurations of Kustomize's builtin plugins.
+func (w *layers) plugin(layer *Layer, field string, node *yaml.Node) error {
+	var documents []manifest.Document
+	var err error
+	if strings.Contains(node.Value, "\n") {
+		documents, err = inlineDocuments(layer.File, node)
+	} else {
+		var name string
+		if name, err = w.open(layer, node, node.Value); err != nil {
+			return err
+		}
+		if w.files.IsDir(name) {
+			return fail(layer.File, node.Line, "%s: kgate reads a plugin's configuration from a file, not from the directory %s", field, node.Value)
+		}
+		if name, err = w.file(layer, node, node.Value); err == nil {
+			documents, err = w.files.Documents(name)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	for _, d := range documents {
+		if manifest.Text(d.Node, "apiVersion") != "builtin" {
+			return fail(d.File, d.Line, "%s: %s %s is a plugin that runs a program: kgate runs none; use a builtin one or render its output into the repository",
+				field, manifest.Text(d.Node, "apiVersion"), manifest.Text(d.Node, "kind"))
+		}
+		if kind := manifest.Text(d.Node, "kind"); strings.HasPrefix(kind, "Helm") {
+			return fail(d.File, d.Line, "%s: %s runs Helm: kgate runs no program", field, kind)
+		}
+		if err := isObject(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fieldLine is the line of a field of the kustomization itself.
+func (l *Layer) fieldLine(field string) int {
+	line, _ := manifest.Locate(l.Node, manifest.Path{field}, nil)
+	return line
+}

@@ -1,0 +1,326 @@
+// Package render turns a target into objects: a Kustomize root in process and offline, or plain manifests as
+// they stand. It keeps every file read, and for every object the trace of where it was written and what in
+// which layer touched it.
+package render
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"regexp"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/api/resmap"
+	"sigs.k8s.io/kustomize/api/types"
+	"sigs.k8s.io/kustomize/kyaml/openapi"
+	"sigs.k8s.io/yaml"
+
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
+)
+
+// Stdin is the target that reads manifests from standard input.
+const Stdin = "-"
+
+// Result is a rendered target.
+type Result struct {
+	Path    string
+	Objects []*manifest.Object
+	Faults  []Fault
+	Read    []string // every file that took part, sorted
+	Root    *Layer   // nil for plain manifests
+
+	yaml   func() ([]byte, error)
+	traces map[*manifest.Object]*Trace
+}
+
+// Trace tells where an object of the result comes from; nil when that is not known.
+func (r *Result) Trace(object *manifest.Object) *Trace { return r.traces[object] }
+
+// YAML is the target as one stream: for a Kustomize root, byte for byte what `kustomize build` prints.
+func (r *Result) YAML() ([]byte, error) {
+	if r.yaml != nil {
+		return r.yaml()
+	}
+	var out bytes.Buffer
+	for i, object := range r.Objects {
+		if i > 0 {
+			out.WriteString("---\n")
+		}
+		text, err := yaml.JSONToYAML(object.JSON)
+		if err != nil {
+			return nil, fmt.Errorf("encode %s: %w", object.ID, err)
+		}
+		out.Write(text)
+	}
+	return out.Bytes(), nil
+}
+
+// Renderer renders the targets of one repository. It is safe for concurrent use.
+type Renderer struct {
+	store *Store
+	stdin io.Reader
+}
+
+// New returns a renderer of the tree below root. stdin is read when the target is Stdin.
+func New(root fs.FS, stdin io.Reader) *Renderer {
+	return &Renderer{store: NewStore(root), stdin: stdin}
+}
+
+// Render renders a target: a path below the root, or Stdin.
+func (r *Renderer) Render(target string) (*Result, error) {
+	result, err := r.render(target)
+	if err != nil {
+		return nil, fmt.Errorf("render %s: %w", target, err)
+	}
+	if len(result.Objects) == 0 {
+		return nil, fmt.Errorf("render %s: it renders no object: an empty target would pass every check", target)
+	}
+	return result, nil
+}
+
+func (r *Renderer) render(target string) (*Result, error) {
+	files := NewFiles(r.store)
+	if target == Stdin {
+		data, err := io.ReadAll(io.LimitReader(r.stdin, manifest.MaxFileSize+1))
+		if err != nil {
+			return nil, fmt.Errorf("read standard input: %w", err)
+		}
+		documents, err := manifest.ParseDocuments("<stdin>", data)
+		if err != nil {
+			return nil, err
+		}
+		return plain(target, documents)
+	}
+	info, err := files.stat(target)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, errors.New("no such file or directory")
+	case err != nil:
+		return nil, err
+	case !info.IsDir():
+		documents, err := files.Documents(target)
+		if err != nil {
+			return nil, err
+		}
+		return withRead(plain(target, documents))(files)
+	}
+	w := &layers{files: files}
+	if _, err := w.find(target, manifest.Position{}); err != nil {
+		names, listErr := manifestFiles(files, target)
+		if listErr != nil {
+			return nil, listErr
+		}
+		if len(names) == 0 {
+			return nil, errors.New("the directory has neither a kustomization.yaml nor a YAML or JSON file")
+		}
+		if ambiguous := (*manifest.SyntaxError)(nil); errors.As(err, &ambiguous) && strings.Contains(ambiguous.Message, "kustomization files") {
+			return nil, err
+		}
+		var documents []manifest.Document
+		for _, name := range names {
+			more, err := files.Documents(name)
+			if err != nil {
+				return nil, err
+			}
+			documents = append(documents, more...)
+		}
+		return withRead(plain(target, documents))(files)
+	}
+	root, err := w.load(target, manifest.Position{}, nil)
+	if err != nil {
+		return nil, err
+	}
+	return kustomize(files, w, root)
+}
+
+func withRead(result *Result, err error) func(*Files) (*Result, error) {
+	return func(files *Files) (*Result, error) {
+		if err == nil {
+			result.Read = files.Read()
+		}
+		return result, err
+	}
+}
+
+// plain makes a result of documents as they stand.
+func plain(target string, documents []manifest.Document) (*Result, error) {
+	result := &Result{Path: target, traces: map[*manifest.Object]*Trace{}}
+	for i := range documents {
+		if err := isObject(documents[i]); err != nil {
+			return nil, err
+		}
+		objects, err := documents[i].Objects()
+		if err != nil {
+			return nil, err
+		}
+		traces := fromDocument(&documents[i])
+		for j, object := range objects {
+			if j < len(traces) {
+				result.traces[object] = traces[j]
+			}
+		}
+		result.Objects = append(result.Objects, objects...)
+	}
+	return result, nil
+}
+
+func manifestFiles(files *Files, dir string) ([]string, error) {
+	var names []string
+	err := files.Walk(dir, func(p string, info fs.FileInfo, err error) error {
+		if err != nil {
+			return err
+		}
+		if info.IsDir() {
+			if strings.HasPrefix(info.Name(), ".") && clean(p) != clean(dir) {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(p)) {
+			names = append(names, clean(p))
+		}
+		return nil
+	})
+	return names, err
+}
+
+// openAPI guards Kustomize's one global schema: renders share it, and a render whose tree sets `openapi:` has it
+// alone, because it would leak its schema into the others.
+var openAPI sync.RWMutex
+
+func kustomize(files *Files, w *layers, root *Layer) (*Result, error) {
+	t := &tracer{files: files}
+	traces, err := t.trace(root, nil)
+	if err != nil {
+		return nil, err
+	}
+	if w.openapi {
+		openAPI.Lock()
+		openapi.ResetOpenAPI()
+		defer openAPI.Unlock()
+		defer openapi.ResetOpenAPI()
+	} else {
+		openAPI.RLock()
+		defer openAPI.RUnlock()
+	}
+	rendered, err := run(files, root.Dir)
+	if err != nil {
+		return nil, explain(err, root, t.faults)
+	}
+	result := &Result{
+		Path: root.Dir, Root: root, Faults: append(t.faults, unusedImages(root)...),
+		traces: map[*manifest.Object]*Trace{},
+	}
+	for _, r := range rendered.Resources() {
+		text, err := r.MarshalJSON()
+		if err != nil {
+			return nil, fmt.Errorf("encode %s: %w", r.CurId(), err)
+		}
+		object, err := manifest.Decode(text)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", r.CurId(), err)
+		}
+		object.Source = manifest.Position{File: root.File}
+		result.Objects = append(result.Objects, object)
+	}
+	link(result, traces)
+	result.Read = files.Read()
+	result.yaml = rendered.AsYaml
+	return result, nil
+}
+
+// run is Kustomize itself, as `kustomize build` runs it. Bad input makes it panic in places.
+func run(files *Files, dir string) (rendered resmap.ResMap, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("Kustomize panicked: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return krusty.MakeKustomizer(&krusty.Options{
+		Reorder:          krusty.ReorderOptionUnspecified,
+		LoadRestrictions: types.LoadRestrictionsRootOnly,
+		PluginConfig:     types.DisabledPluginConfig(),
+	}).Run(files, path.Join("/", dir))
+}
+
+var (
+	accumulation = regexp.MustCompile(`accumulation err='.*?': |accumulating (resources|components): |accumulateDirectory: `)
+	recursed     = regexp.MustCompile(`recursed (accumulation of|merging from) path '/([^']*)': `)
+)
+
+// explain makes a message of Kustomize's error: the innermost cause, the layer that it arose in, and the fault
+// that tracing found first, which is mostly the reason.
+func explain(err error, root *Layer, faults []Fault) error {
+	message := strings.ReplaceAll(err.Error(), `\"`, `"`)
+	at := manifest.Position{File: root.File}
+	if inner := recursed.FindAllStringSubmatch(message, -1); inner != nil {
+		dir := inner[len(inner)-1][2]
+		if layer := root.find(dir); layer != nil {
+			at.File = layer.File
+		}
+	}
+	message = recursed.ReplaceAllString(accumulation.ReplaceAllString(message, ""), "")
+	message = strings.TrimSpace(message)
+	if len(faults) > 0 {
+		return &manifest.SyntaxError{Position: faults[0].Source, Message: faults[0].Message + " (Kustomize: " + message + ")"}
+	}
+	return &manifest.SyntaxError{Position: at, Message: "Kustomize: " + message}
+}
+
+// find looks a layer up by its directory.
+func (l *Layer) find(dir string) *Layer {
+	if l.Dir == dir {
+		return l
+	}
+	below := slices.Clone(l.Components)
+	for _, r := range l.Resources {
+		if r.Layer != nil {
+			below = append(below, r.Layer)
+		}
+	}
+	for _, b := range below {
+		if found := b.find(dir); found != nil {
+			return found
+		}
+	}
+	return nil
+}
+
+// link finds the trace of every rendered object: by its final name, then by the name that a generator's hash
+// was added to, then as the only one of its kind.
+func link(result *Result, traces []*Trace) {
+	taken := map[*Trace]bool{}
+	assign := func(fits func(*Trace, manifest.ID) bool) {
+		for _, object := range result.Objects {
+			if result.traces[object] != nil {
+				continue
+			}
+			var found []*Trace
+			for _, t := range traces {
+				if id := t.current(); !taken[t] && id.Kind == object.Kind && id.Group == object.Group() && fits(t, object.ID) {
+					found = append(found, t)
+				}
+			}
+			if len(found) == 1 {
+				taken[found[0]] = true
+				result.traces[object] = found[0]
+				object.Source = found[0].Source
+			}
+		}
+	}
+	assign(func(t *Trace, id manifest.ID) bool {
+		return !t.hashed && t.current().Name == id.Name && t.current().Namespace == id.Namespace
+	})
+	assign(func(t *Trace, id manifest.ID) bool {
+		return t.hashed && strings.HasPrefix(id.Name, t.current().Name+"-") && t.current().Namespace == id.Namespace
+	})
+	assign(func(t *Trace, id manifest.ID) bool { return t.current().Name == id.Name })
+	assign(func(*Trace, manifest.ID) bool { return true })
+}

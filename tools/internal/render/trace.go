@@ -1,0 +1,552 @@
+package render
+
+import (
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/labels"
+	"sigs.k8s.io/kustomize/api/types"
+	"sigs.k8s.io/kustomize/kyaml/resid"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
+)
+
+// Trace is what became of one object on its way up the layers: where it was written, under which identities
+// patches could reach it, and what touched it.
+type Trace struct {
+	Source    manifest.Position
+	Document  *manifest.Document // nil for a generated object
+	Generator *yaml.Node         // the generator's entry, for a generated object
+	Generated string             // the file of the generator
+	Steps     []Step             // in the order of application
+
+	ids         []resid.ResId // the original one first, the current one last
+	labels      map[string]string
+	annotations map[string]string
+	hashed      bool
+}
+
+// Step is something in a layer that wrote to an object.
+type Step struct {
+	Patch       *Patch
+	Image       *yaml.Node // an entry of `images`
+	Replacement *yaml.Node // an entry of `replacements`
+	Field       string     // the dotted target path of a replacement
+	From        *Trace     // where a replacement takes its value
+	File        string
+}
+
+func (t *Trace) original() resid.ResId { return t.ids[0] }
+func (t *Trace) current() resid.ResId  { return t.ids[len(t.ids)-1] }
+
+func (t *Trace) rename(change func(*resid.ResId)) {
+	id := t.current()
+	change(&id)
+	if id != t.current() {
+		t.ids = append(t.ids, id)
+	}
+}
+
+// tracer follows the objects of a target through its layers the way Kustomize moves them, and notes the patches
+// and replacements that reach none: Kustomize passes those over in silence.
+type tracer struct {
+	files  *Files
+	faults []Fault
+}
+
+// Fault is something about how a target is put together that Kustomize accepts and a reviewer would not.
+type Fault struct {
+	Check   string // the check that reports it, one of Checks
+	Source  manifest.Position
+	Message string
+}
+
+// The checks that report what tracing notices.
+const (
+	patchTarget       = "kustomize/patch-target"
+	replacementTarget = "kustomize/replacement-target"
+	imageUsed         = "kustomize/image-used"
+	deprecatedField   = "kustomize/deprecated-field"
+)
+
+func (t *tracer) fault(name string, source manifest.Position, format string, args ...any) {
+	fault := newFault(name, source, format, args...)
+	if !slices.Contains(t.faults, fault) {
+		t.faults = append(t.faults, fault)
+	}
+}
+
+func gvk(apiVersion, kind string) resid.Gvk {
+	group, version := resid.ParseGroupVersion(apiVersion)
+	return resid.NewGvk(group, version, kind)
+}
+
+func newFault(name string, source manifest.Position, format string, args ...any) Fault {
+	return Fault{Check: name, Source: source, Message: fmt.Sprintf(format, args...)}
+}
+
+// trace accumulates a layer. inherited are the objects that a component acts on.
+func (t *tracer) trace(layer *Layer, inherited []*Trace) ([]*Trace, error) {
+	objects := inherited
+	for _, r := range layer.Resources {
+		if r.Layer != nil {
+			below, err := t.trace(r.Layer, nil)
+			if err != nil {
+				return nil, err
+			}
+			objects = append(objects, below...)
+			continue
+		}
+		for i := range r.Documents {
+			objects = append(objects, fromDocument(&r.Documents[i])...)
+		}
+	}
+	objects = append(objects, generated(layer)...)
+	for _, component := range layer.Components {
+		var err error
+		if objects, err = t.trace(component, objects); err != nil {
+			return nil, err
+		}
+	}
+	t.deprecated(layer)
+	for i := range layer.Patches {
+		var err error
+		if objects, err = t.patch(&layer.Patches[i], objects); err != nil {
+			return nil, err
+		}
+	}
+	transform(layer, objects)
+	t.images(layer, objects)
+	return objects, t.replacements(layer, objects)
+}
+
+func fromDocument(d *manifest.Document) []*Trace {
+	nodes := []*yaml.Node{d.Node}
+	if strings.HasSuffix(manifest.Text(d.Node, "kind"), "List") {
+		if items := manifest.Lookup(d.Node, "items"); items != nil && items.Kind == yaml.SequenceNode {
+			nodes = items.Content
+		}
+	}
+	var traces []*Trace
+	for _, node := range nodes {
+		item := *d
+		item.Node, item.Line = node, node.Line
+		id := resid.NewResIdWithNamespace(
+			gvk(manifest.Text(node, "apiVersion"), manifest.Text(node, "kind")),
+			manifest.Text(node, "metadata", "name"), manifest.Text(node, "metadata", "namespace"))
+		traces = append(traces, &Trace{
+			Source: manifest.Position{File: d.File, Line: node.Line}, Document: &item, ids: []resid.ResId{id},
+			labels:      texts(manifest.Lookup(node, "metadata", "labels")),
+			annotations: texts(manifest.Lookup(node, "metadata", "annotations")),
+		})
+	}
+	return traces
+}
+
+func texts(node *yaml.Node) map[string]string {
+	m := map[string]string{}
+	if node != nil && node.Kind == yaml.MappingNode {
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			m[node.Content[i].Value] = node.Content[i+1].Value
+		}
+	}
+	return m
+}
+
+func generated(layer *Layer) []*Trace {
+	var traces []*Trace
+	for field, kind := range map[string]string{"configMapGenerator": "ConfigMap", "secretGenerator": "Secret"} {
+		list := manifest.Lookup(layer.Node, field)
+		if list == nil {
+			continue
+		}
+		for _, node := range list.Content {
+			if behavior := manifest.Text(node, "behavior"); behavior == "merge" || behavior == "replace" {
+				continue
+			}
+			plain := manifest.Text(node, "options", "disableNameSuffixHash")
+			if plain == "" && layer.Config.GeneratorOptions != nil && layer.Config.GeneratorOptions.DisableNameSuffixHash {
+				plain = "true"
+			}
+			traces = append(traces, &Trace{
+				Source: manifest.Position{File: layer.File, Line: node.Line}, Generator: node, Generated: layer.File,
+				ids: []resid.ResId{resid.NewResIdWithNamespace(gvk("v1", kind),
+					manifest.Text(node, "name"), manifest.Text(node, "namespace"))},
+				labels:      texts(manifest.Lookup(node, "options", "labels")),
+				annotations: texts(manifest.Lookup(node, "options", "annotations")),
+				hashed:      plain != "true",
+			})
+		}
+	}
+	slices.SortFunc(traces, func(a, b *Trace) int { return a.Source.Line - b.Source.Line })
+	return traces
+}
+
+// matches answers as Kustomize's Select does: by original or current name and namespace, then by labels.
+func (t *Trace) matches(selector *types.Selector, regex *types.SelectorRegex, every bool) (bool, error) {
+	ids := []resid.ResId{t.original(), t.current()}
+	if every {
+		ids = t.ids
+	}
+	found := slices.ContainsFunc(ids, func(id resid.ResId) bool {
+		return regex.MatchName(id.Name) && (!every || regex.MatchNamespace(id.EffectiveNamespace()) || regex.MatchNamespace(id.Namespace))
+	}) && slices.ContainsFunc(ids, func(id resid.ResId) bool {
+		return regex.MatchNamespace(id.EffectiveNamespace()) || regex.MatchNamespace(id.Namespace)
+	})
+	if !found || !regex.MatchGvk(t.current().Gvk) {
+		return false, nil
+	}
+	for _, pair := range []struct {
+		selector string
+		set      map[string]string
+	}{{selector.LabelSelector, t.labels}, {selector.AnnotationSelector, t.annotations}} {
+		parsed, err := labels.Parse(pair.selector)
+		if err != nil || !parsed.Matches(labels.Set(pair.set)) {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+func selectFrom(objects []*Trace, selector *types.Selector, every bool) ([]*Trace, error) {
+	regex, err := types.NewSelectorRegex(selector)
+	if err != nil {
+		return nil, err
+	}
+	var selected []*Trace
+	for _, o := range objects {
+		ok, err := o.matches(selector, regex, every)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			selected = append(selected, o)
+		}
+	}
+	return selected, nil
+}
+
+// patch notes which objects a patch reaches, and carries on what it does to their labels and their existence.
+func (t *tracer) patch(p *Patch, objects []*Trace) ([]*Trace, error) {
+	for i := range p.Documents {
+		document := &p.Documents[i]
+		var reached []*Trace
+		var wanted string
+		if p.Target != nil {
+			var err error
+			if reached, err = selectFrom(objects, p.Target, false); err != nil {
+				return nil, fail(p.Source.File, p.Source.Line, "the patch's target: %s", err)
+			}
+			wanted = describe(p.Target)
+		} else {
+			id := resid.NewResIdWithNamespace(
+				gvk(manifest.Text(document.Node, "apiVersion"), manifest.Text(document.Node, "kind")),
+				manifest.Text(document.Node, "metadata", "name"), manifest.Text(document.Node, "metadata", "namespace"))
+			for _, o := range objects {
+				if slices.ContainsFunc(o.ids, func(have resid.ResId) bool {
+					return have.Gvk.Equals(id.Gvk) && have.Name == id.Name && have.EffectiveNamespace() == id.EffectiveNamespace()
+				}) {
+					reached = append(reached, o)
+				}
+			}
+			wanted = describe(&types.Selector{ResId: id})
+		}
+		if len(reached) == 0 {
+			source := p.Source
+			if p.Target == nil {
+				source = manifest.Position{File: document.File, Line: document.Line}
+			}
+			t.fault(patchTarget, source, "the patch changes nothing: no object here is %s%s", wanted, nearest(objects, p.Target, document))
+			continue
+		}
+		deletes := manifest.Text(document.Node, "$patch") == "delete"
+		for _, o := range reached {
+			o.Steps = append(o.Steps, Step{Patch: &Patch{Source: p.Source, Target: p.Target, Documents: []manifest.Document{*document}}, File: document.File})
+			maps.Copy(o.labels, texts(manifest.Lookup(document.Node, "metadata", "labels")))
+			maps.Copy(o.annotations, texts(manifest.Lookup(document.Node, "metadata", "annotations")))
+			jsonPatchLabels(document.Node, o)
+		}
+		if deletes {
+			objects = slices.DeleteFunc(objects, func(o *Trace) bool { return slices.Contains(reached, o) })
+		}
+	}
+	return objects, nil
+}
+
+// jsonPatchLabels carries on what a JSON patch does to labels and annotations.
+func jsonPatchLabels(node *yaml.Node, o *Trace) {
+	if node.Kind != yaml.SequenceNode {
+		return
+	}
+	for _, operation := range node.Content {
+		steps := pointer(manifest.Text(operation, "path"))
+		if len(steps) < 2 || steps[0] != "metadata" {
+			continue
+		}
+		set := map[any]map[string]string{"labels": o.labels, "annotations": o.annotations}[steps[1]]
+		if set == nil {
+			continue
+		}
+		value := manifest.Lookup(operation, "value")
+		switch op := manifest.Text(operation, "op"); {
+		case len(steps) == 3 && op == "remove":
+			delete(set, fmt.Sprint(steps[2]))
+		case len(steps) == 3 && value != nil:
+			set[fmt.Sprint(steps[2])] = value.Value
+		case len(steps) == 2 && value != nil:
+			maps.Copy(set, texts(value))
+		}
+	}
+}
+
+// pointer splits a JSON pointer into keys and indexes.
+func pointer(text string) manifest.Path {
+	var steps manifest.Path
+	for step := range strings.SplitSeq(strings.TrimPrefix(text, "/"), "/") {
+		step = strings.NewReplacer("~1", "/", "~0", "~").Replace(step)
+		var index int
+		if _, err := fmt.Sscanf(step, "%d", &index); err == nil && fmt.Sprint(index) == step {
+			steps = append(steps, index)
+		} else {
+			steps = append(steps, step)
+		}
+	}
+	return steps
+}
+
+// transform applies what a layer's namespace, prefix, suffix and label fields do to identities.
+func transform(layer *Layer, objects []*Trace) {
+	config := layer.Config
+	for _, o := range objects {
+		kind := o.current().Kind
+		o.rename(func(id *resid.ResId) {
+			switch {
+			case config.Namespace == "" || kind == "APIService" || kind == "CustomResourceDefinition":
+			case kind == "Namespace":
+				id.Name = config.Namespace
+			case !id.Gvk.IsClusterScoped():
+				id.Namespace = config.Namespace
+			}
+		})
+		if kind != "Namespace" && kind != "APIService" && kind != "CustomResourceDefinition" {
+			o.rename(func(id *resid.ResId) { id.Name = config.NamePrefix + id.Name })
+			o.rename(func(id *resid.ResId) { id.Name += config.NameSuffix })
+		}
+		for _, l := range config.Labels {
+			maps.Copy(o.labels, l.Pairs)
+		}
+		maps.Copy(o.labels, config.CommonLabels)
+		maps.Copy(o.annotations, config.CommonAnnotations)
+	}
+}
+
+func (t *tracer) images(layer *Layer, objects []*Trace) {
+	list := manifest.Lookup(layer.Node, "images")
+	if list == nil {
+		return
+	}
+	for _, o := range objects {
+		for _, node := range list.Content {
+			o.Steps = append(o.Steps, Step{Image: node, File: layer.File})
+		}
+	}
+}
+
+// replacements notes what each replacement reaches.
+func (t *tracer) replacements(layer *Layer, objects []*Trace) error {
+	list := manifest.Lookup(layer.Node, "replacements")
+	if list == nil {
+		return nil
+	}
+	for _, node := range list.Content {
+		entries, file := []*yaml.Node{node}, layer.File
+		if reference := manifest.Text(node, "path"); reference != "" {
+			documents, err := t.files.Documents(path.Join(layer.Dir, reference))
+			if err != nil {
+				return err
+			}
+			entries = nil
+			for _, d := range documents {
+				file = d.File
+				if d.Node.Kind == yaml.SequenceNode {
+					entries = append(entries, d.Node.Content...)
+				} else {
+					entries = append(entries, d.Node)
+				}
+			}
+		}
+		for _, entry := range entries {
+			if err := t.replacement(entry, file, objects); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (t *tracer) replacement(entry *yaml.Node, file string, objects []*Trace) error {
+	if err := unknownField(file, entry, "a replacement", replacementType); err != nil {
+		return err
+	}
+	var replacement types.Replacement
+	if err := entry.Decode(&replacement); err != nil {
+		return fail(file, entry.Line, "the replacement: %s", err)
+	}
+	var from *Trace
+	if replacement.Source != nil {
+		for _, o := range objects {
+			if slices.ContainsFunc(o.ids, func(id resid.ResId) bool { return id.IsSelectedBy(replacement.Source.ResId) }) {
+				from = o
+				break
+			}
+		}
+		if from == nil {
+			line, _ := manifest.Locate(entry, manifest.Path{"source"}, nil)
+			t.fault(replacementTarget, manifest.Position{File: file, Line: line}, "the replacement has no source: no object here is %s",
+				describe(&types.Selector{ResId: replacement.Source.ResId}))
+		}
+	}
+	for i, target := range replacement.Targets {
+		line, _ := manifest.Locate(entry, manifest.Path{"targets", i}, nil)
+		source := manifest.Position{File: file, Line: line}
+		if target.Select == nil {
+			return fail(file, line, "the replacement's target selects nothing: it needs `select`")
+		}
+		reached, err := selectFrom(objects, target.Select, true)
+		if err != nil {
+			return fail(file, line, "the replacement's target: %s", err)
+		}
+		for _, reject := range target.Reject {
+			rejected, err := selectFrom(reached, reject, true)
+			if err != nil {
+				return fail(file, line, "the replacement's target: %s", err)
+			}
+			reached = slices.DeleteFunc(reached, func(o *Trace) bool { return slices.Contains(rejected, o) })
+		}
+		if len(reached) == 0 {
+			t.fault(replacementTarget, source, "the replacement changes nothing: no object here is %s", describe(target.Select))
+		}
+		for _, o := range reached {
+			for _, field := range target.FieldPaths {
+				o.Steps = append(o.Steps, Step{Replacement: entry, Field: field, From: from, File: file})
+			}
+		}
+	}
+	return nil
+}
+
+func (t *tracer) deprecated(layer *Layer) {
+	for field, instead := range map[string]string{
+		"bases": "resources", "commonLabels": "labels", "imageTags": "images", "vars": "replacements",
+		"patchesStrategicMerge": "patches", "patchesJson6902": "patches",
+	} {
+		if manifest.Lookup(layer.Node, field) != nil {
+			t.fault(deprecatedField, manifest.Position{File: layer.File, Line: layer.fieldLine(field)},
+				"`%s` is deprecated: use `%s`", field, instead)
+		}
+	}
+}
+
+// unusedImages reports entries of `images` whose name is that of no image in the tree: a promotion with a typing
+// error would change nothing.
+func unusedImages(root *Layer) []Fault {
+	names := map[string]bool{}
+	var entries []struct {
+		file string
+		node *yaml.Node
+	}
+	var collect func(*Layer)
+	collect = func(l *Layer) {
+		for _, r := range l.Resources {
+			if r.Layer != nil {
+				collect(r.Layer)
+			}
+			for _, d := range r.Documents {
+				imageNames(d.Node, names)
+			}
+		}
+		for _, c := range l.Components {
+			collect(c)
+		}
+		for _, p := range l.Patches {
+			for _, d := range p.Documents {
+				imageNames(d.Node, names)
+			}
+		}
+		if list := manifest.Lookup(l.Node, "images"); list != nil {
+			for _, node := range list.Content {
+				if renamed := manifest.Text(node, "newName"); renamed != "" {
+					names[renamed] = true
+				}
+				entries = append(entries, struct {
+					file string
+					node *yaml.Node
+				}{l.File, node})
+			}
+		}
+	}
+	collect(root)
+	var faults []Fault
+	for _, e := range entries {
+		if name := manifest.Text(e.node, "name"); !names[name] {
+			faults = append(faults, newFault(imageUsed, manifest.Position{File: e.file, Line: e.node.Line},
+				"the entry changes nothing: no image here is called %q", name))
+		}
+	}
+	return faults
+}
+
+// imageNames collects every text that could be an image reference: Kustomize also takes fields named by
+// `configurations`, so the key does not decide.
+func imageNames(node *yaml.Node, names map[string]bool) {
+	if node.Kind == yaml.ScalarNode && node.Value != "" && !strings.ContainsAny(node.Value, " \n") {
+		name, _, _ := strings.Cut(node.Value, "@")
+		if colon := strings.LastIndexByte(name, ':'); colon > strings.LastIndexByte(name, '/') {
+			name = name[:colon]
+		}
+		names[name] = true
+	}
+	for _, child := range node.Content {
+		imageNames(child, names)
+	}
+}
+
+func describe(s *types.Selector) string {
+	var parts []string
+	for _, p := range []struct{ name, value string }{
+		{"group", s.Group}, {"version", s.Version}, {"kind", s.Kind}, {"name", s.Name}, {"namespace", s.Namespace},
+		{"labelSelector", s.LabelSelector}, {"annotationSelector", s.AnnotationSelector},
+	} {
+		if p.value != "" {
+			parts = append(parts, fmt.Sprintf("%s %q", p.name, p.value))
+		}
+	}
+	if parts == nil {
+		return "anything"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// nearest names the objects of the wanted kind, so that a typing error shows.
+func nearest(objects []*Trace, target *types.Selector, document *manifest.Document) string {
+	kind := manifest.Text(document.Node, "kind")
+	if target != nil {
+		kind = target.Kind
+	}
+	var names []string
+	for _, o := range objects {
+		if id := o.current(); kind != "" && id.Kind == kind {
+			names = append(names, id.Name)
+		}
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	if len(names) == 0 || len(names) > 5 {
+		return ""
+	}
+	return fmt.Sprintf("; it has the %s %s", kind, strings.Join(names, ", "))
+}

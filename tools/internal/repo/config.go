@@ -1,0 +1,274 @@
+package repo
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/bmatcuk/doublestar/v4"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
+)
+
+// ConfigFile is the name of the file that tells kgate about a repository.
+const ConfigFile = "kgate.yaml"
+
+// ConfigVersion is the apiVersion that ConfigFile must state.
+const ConfigVersion = "kgate/v1"
+
+// Config is what kgate.yaml says. The zero value is that of a repository without one.
+type Config struct {
+	KubernetesVersions []string
+	Targets            []string // globs of directories
+	Environments       []Environment
+	External           []External
+	Exemptions         []check.Exemption
+}
+
+// Environment is a set of targets and what they are held to.
+type Environment struct {
+	Name     string
+	Targets  []string // globs
+	Sampling *check.Bounds
+}
+
+// External is an object that manifests refer to and the repository does not render.
+type External struct {
+	Kind, Namespace, Name string
+	Provider              string // who makes it
+	Ports                 []int  // of a Service
+}
+
+// Environment finds what the configuration says of a target; nil when it says nothing.
+func (c Config) Environment(target string) *check.Environment {
+	for _, e := range c.Environments {
+		if slices.ContainsFunc(e.Targets, func(glob string) bool { return matches(glob, target) }) {
+			return &check.Environment{Name: e.Name, Sampling: e.Sampling}
+		}
+	}
+	return nil
+}
+
+func matches(glob, path string) bool {
+	ok, err := doublestar.Match(glob, path)
+	return err == nil && ok
+}
+
+// LoadConfig reads kgate.yaml from the root of a repository. A missing file is an empty configuration; anything
+// else that is not understood is an error with its line, for every fault at once.
+func LoadConfig(root fs.FS) (Config, error) {
+	data, err := fs.ReadFile(root, ConfigFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Config{}, nil
+	}
+	if err != nil {
+		return Config{}, fmt.Errorf("read %s: %w", ConfigFile, err)
+	}
+	return ParseConfig(data)
+}
+
+// ParseConfig decodes the text of kgate.yaml.
+func ParseConfig(data []byte) (Config, error) {
+	documents, err := manifest.ParseDocuments(ConfigFile, data)
+	if err != nil {
+		return Config{}, err
+	}
+	if len(documents) != 1 {
+		return Config{}, &manifest.SyntaxError{
+			Position: manifest.Position{File: ConfigFile, Line: 1},
+			Message:  fmt.Sprintf("the file has %d documents, not one; it begins with `apiVersion: %s`", len(documents), ConfigVersion),
+		}
+	}
+	d := &decoder{}
+	config := d.config(documents[0].Node)
+	return config, errors.Join(d.errs...)
+}
+
+// decoder walks the YAML tree by hand, because every message must name its line and the keys that would fit.
+type decoder struct{ errs []error }
+
+func (d *decoder) fail(node *yaml.Node, format string, args ...any) {
+	d.errs = append(d.errs, &manifest.SyntaxError{
+		Position: manifest.Position{File: ConfigFile, Line: node.Line}, Message: fmt.Sprintf(format, args...),
+	})
+}
+
+// fields hands every entry of a mapping to the function of its key, and fails on keys that have none and on
+// required keys (those with a leading "!") that are missing.
+func (d *decoder) fields(node *yaml.Node, what string, known map[string]func(*yaml.Node)) {
+	if node.Kind != yaml.MappingNode {
+		d.fail(node, "%s must be a mapping", what)
+		return
+	}
+	var names []string
+	functions := map[string]func(*yaml.Node){}
+	missing := map[string]bool{}
+	for key, f := range known {
+		name, required := strings.CutPrefix(key, "!")
+		names = append(names, name)
+		functions[name] = f
+		missing[name] = required
+	}
+	slices.Sort(names)
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		key, value := node.Content[i], node.Content[i+1]
+		delete(missing, key.Value)
+		if f := functions[key.Value]; f != nil {
+			f(value)
+		} else {
+			d.fail(key, "%s has no key %q; it has %s", what, key.Value, strings.Join(names, ", "))
+		}
+	}
+	for _, name := range names {
+		if missing[name] {
+			d.fail(node, "%s needs the key %q", what, name)
+		}
+	}
+}
+
+func (d *decoder) list(node *yaml.Node, what string, each func(*yaml.Node)) {
+	if node.Kind != yaml.SequenceNode {
+		d.fail(node, "%s must be a list", what)
+		return
+	}
+	for _, item := range node.Content {
+		each(item)
+	}
+}
+
+func (d *decoder) text(node *yaml.Node, what string) string {
+	if node.Kind != yaml.ScalarNode || strings.TrimSpace(node.Value) == "" || node.Tag == "!!null" {
+		d.fail(node, "%s must be a text that is not empty", what)
+		return ""
+	}
+	return node.Value
+}
+
+func (d *decoder) number(node *yaml.Node, what string) float64 {
+	number, err := strconv.ParseFloat(node.Value, 64)
+	if err != nil || node.Kind != yaml.ScalarNode {
+		d.fail(node, "%s must be a number", what)
+	}
+	return number
+}
+
+func (d *decoder) glob(node *yaml.Node, what string) string {
+	glob := d.text(node, what)
+	if !doublestar.ValidatePattern(glob) {
+		d.fail(node, "%s: %q is not a valid pattern", what, glob)
+	}
+	return strings.TrimSuffix(glob, "/")
+}
+
+func (d *decoder) config(root *yaml.Node) Config {
+	var c Config
+	d.fields(root, ConfigFile, map[string]func(*yaml.Node){
+		"!apiVersion": func(n *yaml.Node) {
+			if n.Value != ConfigVersion {
+				d.fail(n, "apiVersion is %q; this kgate reads %q", n.Value, ConfigVersion)
+			}
+		},
+		"kubernetesVersions": func(n *yaml.Node) {
+			d.list(n, "kubernetesVersions", func(n *yaml.Node) {
+				c.KubernetesVersions = append(c.KubernetesVersions, d.text(n, "a Kubernetes version"))
+			})
+		},
+		"targets": func(n *yaml.Node) {
+			d.list(n, "targets", func(n *yaml.Node) { c.Targets = append(c.Targets, d.glob(n, "a target")) })
+		},
+		"environments": func(n *yaml.Node) {
+			d.list(n, "environments", func(n *yaml.Node) { c.Environments = append(c.Environments, d.environment(n)) })
+		},
+		"external": func(n *yaml.Node) {
+			d.list(n, "external", func(n *yaml.Node) { c.External = append(c.External, d.external(n)) })
+		},
+		"exemptions": func(n *yaml.Node) {
+			d.list(n, "exemptions", func(n *yaml.Node) { c.Exemptions = append(c.Exemptions, d.exemption(n)) })
+		},
+	})
+	return c
+}
+
+func (d *decoder) environment(node *yaml.Node) Environment {
+	var e Environment
+	d.fields(node, "an environment", map[string]func(*yaml.Node){
+		"!name": func(n *yaml.Node) { e.Name = d.text(n, "name") },
+		"!targets": func(n *yaml.Node) {
+			d.list(n, "targets", func(n *yaml.Node) { e.Targets = append(e.Targets, d.glob(n, "a target")) })
+		},
+		"sampling": func(n *yaml.Node) {
+			bounds := &check.Bounds{}
+			d.fields(n, "sampling", map[string]func(*yaml.Node){
+				"!min": func(n *yaml.Node) { bounds.Min = d.number(n, "min") },
+				"!max": func(n *yaml.Node) { bounds.Max = d.number(n, "max") },
+			})
+			if bounds.Min < 0 || bounds.Max > 1 || bounds.Min > bounds.Max {
+				d.fail(n, "sampling bounds are ratios: 0 ≤ min ≤ max ≤ 1")
+			}
+			e.Sampling = bounds
+		},
+	})
+	return e
+}
+
+func (d *decoder) external(node *yaml.Node) External {
+	var e External
+	d.fields(node, "an external reference", map[string]func(*yaml.Node){
+		"!kind":     func(n *yaml.Node) { e.Kind = d.text(n, "kind") },
+		"namespace": func(n *yaml.Node) { e.Namespace = d.text(n, "namespace") },
+		"!name":     func(n *yaml.Node) { e.Name = d.text(n, "name") },
+		"!provider": func(n *yaml.Node) { e.Provider = d.text(n, "provider") },
+		"ports": func(n *yaml.Node) {
+			d.list(n, "ports", func(n *yaml.Node) {
+				port, err := strconv.Atoi(n.Value)
+				if err != nil || port < 1 || port > 65535 {
+					d.fail(n, "%q is not a port", n.Value)
+				}
+				e.Ports = append(e.Ports, port)
+			})
+		},
+	})
+	if e.Kind != "Service" && e.Ports != nil {
+		d.fail(node, "ports belong to a Service, not to a %s", e.Kind)
+	}
+	return e
+}
+
+func (d *decoder) exemption(node *yaml.Node) check.Exemption {
+	e := check.Exemption{Source: manifest.Position{File: ConfigFile, Line: node.Line}}
+	d.fields(node, "an exemption", map[string]func(*yaml.Node){
+		"!check": func(n *yaml.Node) { e.Check = d.text(n, "check") },
+		"target": func(n *yaml.Node) { e.Target = d.glob(n, "target") },
+		"object": func(n *yaml.Node) {
+			d.fields(n, "object", map[string]func(*yaml.Node){
+				"apiVersion": func(n *yaml.Node) { e.Object.APIVersion = d.text(n, "apiVersion") },
+				"kind":       func(n *yaml.Node) { e.Object.Kind = d.text(n, "kind") },
+				"namespace":  func(n *yaml.Node) { e.Object.Namespace = d.text(n, "namespace") },
+				"name":       func(n *yaml.Node) { e.Object.Name = d.text(n, "name") },
+			})
+		},
+		"path": func(n *yaml.Node) {
+			path, err := manifest.ParsePath(d.text(n, "path"))
+			if err != nil {
+				d.fail(n, "%s", err)
+			}
+			e.Path = path
+		},
+		"!reason": func(n *yaml.Node) { e.Reason = d.text(n, "reason") },
+		"!owner":  func(n *yaml.Node) { e.Owner = d.text(n, "owner") },
+		"!expires": func(n *yaml.Node) {
+			day, err := time.Parse(time.DateOnly, n.Value)
+			if err != nil {
+				d.fail(n, "expires: %q is not a day like 2027-03-31", n.Value)
+			}
+			e.Expires = day
+		},
+	})
+	return e
+}

@@ -1,0 +1,66 @@
+// Package report writes what a run found, one file a format. Output depends on the findings alone: the same
+// run prints the same bytes.
+package report
+
+import (
+	"io"
+
+	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
+)
+
+// Report is a finished run.
+type Report struct {
+	Targets  []Target // in the order they were asked for
+	Findings []check.Finding
+	Exempted []check.Exempted
+	Errors   []Failure // what could not be checked
+	Omitted  []string  // checks that need a run over every target
+}
+
+// Target is what a run looked at.
+type Target struct {
+	Path    string
+	Objects int
+}
+
+// Failure is something that kept a run from judging.
+type Failure struct {
+	Target  string // "" when it concerns the run as a whole
+	Source  manifest.Position
+	Message string
+}
+
+// Count tells how many findings have a severity.
+func (r Report) Count(severity check.Severity) int {
+	n := 0
+	for _, f := range r.Findings {
+		if f.Severity == severity {
+			n++
+		}
+	}
+	return n
+}
+
+// Objects counts the objects of all targets.
+func (r Report) Objects() int {
+	n := 0
+	for _, t := range r.Targets {
+		n += t.Objects
+	}
+	return n
+}
+
+// Options say how a format may write.
+type Options struct {
+	Color   bool
+	Verbose bool
+}
+
+// Format writes a report.
+type Format func(io.Writer, Report, Options) error
+
+// Formats are the formats by the name that --output takes.
+func Formats() map[string]Format {
+	return map[string]Format{"text": Text, "json": JSON}
+}

@@ -1,0 +1,95 @@
+package schema
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
+)
+
+// Checks returns the checks that a Validator makes. Without one they can be listed, not run.
+func Checks(v *Validator) []*check.Check {
+	j := &judge{validator: v, verdicts: map[*manifest.Object]*verdict{}}
+	run := func(missing bool) func(context.Context, *check.Pass) error {
+		return func(ctx context.Context, pass *check.Pass) error { return j.run(ctx, pass, missing) }
+	}
+	return []*check.Check{
+		{
+			Name:  "schema/known-kind",
+			Title: "There is a schema for every object, in every targeted Kubernetes version",
+			Doc: "A kind that the targeted version does not serve is refused by the API server at the first sync. A kind that kgate " +
+				"has no schema for cannot be checked, and is reported instead of being passed over.",
+			Fix:        "Use an apiVersion that every targeted version serves, or correct the kind.",
+			Severity:   check.Error,
+			Scope:      check.Object,
+			Origin:     "schema",
+			References: []string{"https://kubernetes.io/docs/reference/using-api/deprecation-guide/"},
+			Run:        run(true),
+		},
+		{
+			Name:  "schema/valid",
+			Title: "Every object fits the schema of its kind, in every targeted Kubernetes version",
+			Doc: "The schemas are those that the API servers and the operators publish, made strict: a field that they do not know " +
+				"is refused. A misspelt field is otherwise dropped in silence, and what it was meant to set keeps its default.",
+			Fix:        "Correct the field: `kubectl explain` shows what the kind has.",
+			Severity:   check.Error,
+			Scope:      check.Object,
+			Origin:     "schema",
+			References: []string{"https://kubernetes.io/docs/reference/using-api/api-concepts/#field-validation"},
+			Run:        run(false),
+		},
+	}
+}
+
+// judge validates each object once for both checks.
+type judge struct {
+	validator *Validator
+
+	mu       sync.Mutex
+	verdicts map[*manifest.Object]*verdict
+}
+
+type verdict struct {
+	once       sync.Once
+	violations []Violation
+	err        error
+}
+
+func (j *judge) run(ctx context.Context, pass *check.Pass, missing bool) error {
+	for _, target := range pass.Targets {
+		for _, object := range target.Objects {
+			violations, err := j.validate(ctx, object)
+			if err != nil {
+				return fmt.Errorf("%s: %w", object.ID, err)
+			}
+			for _, violation := range violations {
+				if violation.Missing != missing {
+					continue
+				}
+				message := violation.Message
+				if len(violation.Versions) < len(j.validator.minors) {
+					message += " (in Kubernetes " + strings.Join(violation.Versions, ", ") + ")"
+				}
+				pass.Report(target, object, manifest.Path(violation.Path), message)
+			}
+		}
+	}
+	return nil
+}
+
+func (j *judge) validate(ctx context.Context, object *manifest.Object) ([]Violation, error) {
+	j.mu.Lock()
+	v := j.verdicts[object]
+	if v == nil {
+		v = &verdict{}
+		j.verdicts[object] = v
+	}
+	j.mu.Unlock()
+	v.once.Do(func() {
+		v.violations, v.err = j.validator.Validate(ctx, object.APIVersion, object.Kind, object.JSON)
+	})
+	return v.violations, v.err
+}

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/kgate-dev/gitops/tools/internal/render"
+	"github.com/kgate-dev/gitops/tools/internal/repo"
+)
+
+// locate opens the repository that the arguments lie in and turns them into targets of it: the one around the
+// working directory, or else the one around the first argument.
+func locate(args []string) (*repo.Repo, []string, error) {
+	repository, err := repo.Open(".")
+	if err != nil {
+		return nil, nil, err
+	}
+	var targets []string
+	for _, arg := range args {
+		target := render.Stdin
+		if arg != render.Stdin {
+			if _, err := os.Stat(arg); err != nil {
+				return nil, nil, err
+			}
+			target, err = repository.Relative(arg)
+			if err != nil && targets == nil {
+				if repository, err = repo.Open(containing(arg)); err == nil {
+					target, err = repository.Relative(arg)
+				}
+			}
+			if err != nil {
+				return nil, nil, err
+			}
+		}
+		if !slices.Contains(targets, target) {
+			targets = append(targets, target)
+		}
+	}
+	return repository, targets, nil
+}
+
+func containing(path string) string {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return path
+	}
+	return filepath.Dir(path)
+}

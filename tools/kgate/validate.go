@@ -1,0 +1,286 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/term"
+
+	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/policy"
+	"github.com/kgate-dev/gitops/tools/internal/provenance"
+	"github.com/kgate-dev/gitops/tools/internal/render"
+	"github.com/kgate-dev/gitops/tools/internal/repo"
+	"github.com/kgate-dev/gitops/tools/internal/report"
+	"github.com/kgate-dev/gitops/tools/internal/schema"
+)
+
+type validateFlags struct {
+	output   string
+	versions []string
+	checks   []string
+	failOn   string
+	noColor  bool
+	verbose  bool
+	policies []string
+}
+
+func validateCommand() *cobra.Command {
+	var flags validateFlags
+	cmd := &cobra.Command{
+		Use:   "validate [TARGET...]",
+		Short: "Render targets and check every object of them",
+		Long: "Render targets and hold every object to JSON schemas and rules.\n\n" +
+			"A target is a Kustomize root, a manifest file, a directory of manifests, or - for standard input. Without one,\n" +
+			"every overlay and the Argo CD tree are checked, together with what must hold between them.\n\n" +
+			"Exit codes: 0 clean, 1 findings, 2 something could not be checked.",
+		Example: "  kgate validate\n  kgate validate overlays/prod --kubernetes-version 1.30 --kubernetes-version 1.37\n" +
+			"  helm template chart | kgate validate -\n  kgate validate --checks pod,'!pod/spread' --output json",
+		RunE: func(cmd *cobra.Command, args []string) error { return validate(cmd, args, flags) },
+	}
+	f := cmd.Flags()
+	f.StringVarP(&flags.output, "output", "o", "text", "report format: text or json")
+	f.StringSliceVar(&flags.versions, "kubernetes-version", nil, "Kubernetes version to check against, as 1.37 (repeatable; default: kgate.yaml's, else the newest)")
+	f.StringSliceVar(&flags.checks, "checks", nil, "checks or groups to run; a leading ! leaves out (repeatable)")
+	f.StringVar(&flags.failOn, "fail-on", "error", "least severity that fails the run: error or warning")
+	f.BoolVar(&flags.noColor, "no-color", false, "never write colour; NO_COLOR in the environment does the same")
+	f.BoolVarP(&flags.verbose, "verbose", "v", false, "also print what was exempted, left out and read")
+	policiesFlag(cmd, &flags.policies)
+	fixed := func(values ...string) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return values, cobra.ShellCompDirectiveNoFileComp
+		}
+	}
+	for name, complete := range map[string]func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective){
+		"output":             fixed("text", "json"),
+		"fail-on":            fixed("error", "warning"),
+		"kubernetes-version": fixed(schema.Versions()...),
+		"checks": func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			names, err := completions(flags.policies, true)
+			if err != nil {
+				return nil, cobra.ShellCompDirectiveError
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+	} {
+		_ = cmd.RegisterFlagCompletionFunc(name, complete) // fails only for a flag that does not exist
+	}
+	return cmd
+}
+
+func validate(cmd *cobra.Command, args []string, flags validateFlags) error {
+	ctx := cmd.Context()
+	write, ok := report.Formats()[flags.output]
+	if !ok {
+		return fmt.Errorf("--output %s: the formats are text and json", flags.output)
+	}
+	if flags.failOn != string(check.Error) && flags.failOn != string(check.Warning) {
+		return fmt.Errorf("--fail-on %s: it is error or warning", flags.failOn)
+	}
+	s, err := open(args, flags)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = s.validator.Close() }() // a temporary folder that cannot be removed changes no verdict
+	progress := newProgress(cmd.ErrOrStderr(), len(s.paths))
+	defer progress.clear()
+	out, err := s.run(ctx, render.New(s.repository.FS, cmd.InOrStdin()), progress)
+	if err != nil {
+		return err
+	}
+	progress.clear()
+	color := !flags.noColor && os.Getenv("NO_COLOR") == "" && isTerminal(cmd.OutOrStdout())
+	if err := write(cmd.OutOrStdout(), out, report.Options{Color: color, Verbose: flags.verbose}); err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	if len(out.Omitted) > 0 && flags.verbose {
+		_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "left out, because they need every target of the repository: %s\n", strings.Join(out.Omitted, ", "))
+	}
+	switch {
+	case len(out.Errors) > 0:
+		for _, e := range out.Errors {
+			if flags.output != "text" {
+				_, _ = fmt.Fprintln(cmd.ErrOrStderr(), "kgate:", e.Message)
+			}
+		}
+		return errReported
+	case out.Count(check.Error) > 0, flags.failOn == string(check.Warning) && out.Count(check.Warning) > 0:
+		return errFindings
+	}
+	return nil
+}
+
+// session is one validation, put together and not yet run.
+type session struct {
+	repository *repo.Repo
+	paths      []string // targets to check
+	all        []string // targets that the repository has
+	checks     []*check.Check
+	validator  *schema.Validator
+	library    *policy.Library
+}
+
+func open(args []string, flags validateFlags) (*session, error) {
+	repository, paths, err := locate(args)
+	if err != nil {
+		return nil, err
+	}
+	s := &session{repository: repository, paths: paths}
+	s.all, err = repository.Targets()
+	if len(args) == 0 {
+		if err != nil {
+			return nil, err
+		}
+		s.paths = s.all
+	} else if err != nil {
+		s.all = nil // a repository of another shape: what holds between all targets is not asked
+	}
+	roots, err := repository.Roots()
+	if err != nil {
+		return nil, err
+	}
+	if s.library, err = loadPolicies(flags.policies); err != nil {
+		return nil, err
+	}
+	versions := flags.versions
+	if versions == nil {
+		versions = repository.Config.KubernetesVersions
+	}
+	minors := make([]string, len(versions))
+	for i, version := range versions {
+		if minors[i], err = minor(version); err != nil {
+			return nil, err
+		}
+	}
+	if s.validator, err = schema.New(minors); err != nil {
+		return nil, err
+	}
+	facts := policy.Facts{Roots: roots}
+	for _, e := range repository.Config.External {
+		facts.External = append(facts.External, policy.External(e))
+	}
+	all, err := allChecks(s.validator, s.library, facts)
+	if err == nil {
+		err = repository.Config.CheckExemptions(all)
+	}
+	if err == nil {
+		s.checks, err = check.Select(all, flags.checks)
+	}
+	if err != nil {
+		_ = s.validator.Close()
+		return nil, err
+	}
+	s.library.Restrict(func(name string) bool {
+		return slices.ContainsFunc(s.checks, func(c *check.Check) bool { return c.Name == name })
+	})
+	return s, nil
+}
+
+// minor takes 1.37, v1.37 and 1.37.2 for the minor version 1.37.
+func minor(version string) (string, error) {
+	parts := strings.Split(strings.TrimPrefix(version, "v"), ".")
+	if len(parts) < 2 || len(parts) > 3 {
+		return "", fmt.Errorf("%q is not a Kubernetes version: write 1.37", version)
+	}
+	return parts[0] + "." + parts[1], nil
+}
+
+// run renders and checks. What could not be rendered or checked is in the report's errors; the rest is judged.
+func (s *session) run(ctx context.Context, renderer *render.Renderer, progress *progress) (report.Report, error) {
+	var out report.Report
+	results := make([]*render.Result, len(s.paths))
+	errs := make([]error, len(s.paths))
+	var group errgroup.Group
+	for i, path := range s.paths {
+		group.Go(func() error {
+			results[i], errs[i] = renderer.Render(path)
+			progress.rendered(path)
+			return nil
+		})
+	}
+	group.Go(func() error { return s.library.Prepare(ctx) })
+	if err := group.Wait(); err != nil {
+		return out, err
+	}
+	plan := check.Plan{Checks: s.checks, All: s.all, Exemptions: s.repository.Config.Exemptions, Now: time.Now()}
+	for i, result := range results {
+		if errs[i] != nil {
+			out.Errors = append(out.Errors, failure(s.paths[i], errs[i]))
+			continue
+		}
+		target := &check.Target{
+			Path: result.Path, Environment: s.repository.Config.Environment(result.Path), Objects: result.Objects,
+			Locate: func(object *manifest.Object, path manifest.Path) manifest.Position {
+				return provenance.Locate(result, object, path)
+			},
+		}
+		for _, fault := range result.Faults {
+			target.Faults = append(target.Faults, check.Fault(fault))
+		}
+		plan.Targets = append(plan.Targets, target)
+		out.Targets = append(out.Targets, report.Target{Path: result.Path, Objects: len(result.Objects)})
+	}
+	progress.checking()
+	result, failed := check.Run(ctx, plan)
+	if ctx.Err() != nil {
+		return out, ctx.Err()
+	}
+	for _, f := range failed {
+		out.Errors = append(out.Errors, failure(f.Target, f.Err))
+	}
+	out.Findings, out.Exempted, out.Omitted = result.Findings, result.Exempted, result.Omitted
+	return out, nil
+}
+
+func failure(target string, err error) report.Failure {
+	f := report.Failure{Target: target, Message: err.Error()}
+	var syntax *manifest.SyntaxError
+	if errors.As(err, &syntax) {
+		f.Source, f.Message = syntax.Position, syntax.Message
+	}
+	return f
+}
+
+func isTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
+}
+
+// progress is one line on a terminal's standard error; elsewhere it is silent.
+type progress struct {
+	w     io.Writer
+	total int
+	done  chan string
+}
+
+func newProgress(w io.Writer, total int) *progress {
+	if !isTerminal(w) {
+		return &progress{}
+	}
+	return &progress{w: w, total: total, done: make(chan string, total)}
+}
+
+func (p *progress) line(format string, args ...any) {
+	if p.w != nil {
+		_, _ = fmt.Fprintf(p.w, "\r\x1b[K"+format, args...)
+	}
+}
+
+func (p *progress) rendered(path string) {
+	if p.w != nil {
+		p.done <- path
+		p.line("rendered %s (%d of %d)", path, len(p.done), p.total)
+	}
+}
+
+func (p *progress) checking() { p.line("checking %d targets", p.total) }
+func (p *progress) clear()    { p.line("") }

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kgate-dev/gitops/tools/internal/schema"
+)
+
+// version is stamped by -ldflags "-X main.version=…"; a build without it is a development build.
+var version = ""
+
+// engines are the libraries whose verdicts kgate gives.
+var engines = []string{
+	"sigs.k8s.io/kustomize/api", "sigs.k8s.io/kustomize/kyaml", "github.com/yannh/kubeconform",
+	"github.com/open-policy-agent/opa", "k8s.io/apimachinery",
+}
+
+func versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version, the engines and the schemas inside",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			sources, err := schema.Sources()
+			if err != nil {
+				return err
+			}
+			table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+			line := func(format string, args ...any) { _, _ = fmt.Fprintf(table, format+"\n", args...) } // Flush returns the error
+			name := version
+			if name == "" {
+				name = "development build"
+			}
+			line("kgate\t%s\t%s %s/%s", name, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			if info, ok := debug.ReadBuildInfo(); ok {
+				for _, engine := range engines {
+					for _, module := range info.Deps {
+						if module.Path == engine {
+							line("engine\t%s\t%s", module.Path, module.Version)
+						}
+					}
+				}
+			}
+			line("schemas\tKubernetes\t%s", strings.Join(schema.Versions(), ", "))
+			for _, source := range sources {
+				line("schemas\t%s\t%s", source.Module, source.Version)
+			}
+			return table.Flush()
+		},
+	}
+}
