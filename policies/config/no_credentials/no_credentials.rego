@@ -66,60 +66,64 @@ _credentials(value) := credential.in_text(value) if is_string(value)
 _credentials(value) := credential.in_structure(value) if is_object(value)
 
 deny contains {"msg": msg, "path": path} if {
-	some env in _environments
-	some index, variable in env.value
-	credential.is_sensitive(variable.name)
-	credential.is_literal(variable.name, variable.value)
-	msg := sprintf("%s holds a credential: variable %s has a literal value", [env.title, variable.name])
-	path := array.concat(env.path, [index, "value"])
+	some variable in _variables
+	_is_credential(variable.name, variable.value)
+	msg := sprintf("%s holds a credential: variable %s has a literal value", [variable.title, variable.name])
+	path := variable.path
 }
 
 deny contains {"msg": msg, "path": path} if {
-	some env in _environments
-	some index, variable in env.value
+	some variable in _variables
 	is_string(variable.value)
 	some key in credential.inline(variable.value)
-	msg := sprintf("%s holds a credential: %s has a literal value in variable %v", [env.title, key, variable.name])
-	path := array.concat(env.path, [index, "value"])
+	msg := sprintf("%s holds a credential: %s has a literal value in variable %v", [variable.title, key, variable.name])
+	path := variable.path
 }
 
-_environments contains {"title": container.title, "value": container.value.env, "path": path} if {
+_variables contains {"title": container.title, "name": name, "value": variable.value, "path": path} if {
 	some container in workload.input_containers
-	path := array.concat(container.path, ["env"])
+	some index, variable in container.value.env
+	name := obj_lib.at(variable, ["name"], "")
+	path := array.concat(container.path, ["env", index, "value"])
 }
 
-_environments contains {"title": obj_lib.title(input), "value": input.spec.env, "path": ["spec", "env"]} if {
+_variables contains {"title": title, "name": name, "value": variable.value, "path": ["spec", "env", index, "value"]} if {
 	obj_lib.group(input) in {"opentelemetry.io", "postgresql.cnpg.io"}
+	title := obj_lib.title(input)
+	some index, variable in input.spec.env
+	name := obj_lib.at(variable, ["name"], "")
 }
 
 deny contains {"msg": msg, "path": path} if {
-	some arguments in _arguments
-	some index, _ in arguments.value
-	some flag in _flags(arguments.value, index)
-	msg := sprintf("%s holds a credential: %s has a literal value", [arguments.title, flag])
-	path := array.concat(arguments.path, [index])
+	some argument in _arguments
+	some flag in _flags(argument)
+	msg := sprintf("%s holds a credential: %s has a literal value", [argument.title, flag])
+	path := argument.path
 }
 
-_arguments contains {"title": container.title, "value": container.value[field], "path": path} if {
+_arguments contains {"title": container.title, "text": text, "next": next, "path": path} if {
 	some container in workload.input_containers
 	some field in ["args", "command"]
-	path := array.concat(container.path, [field])
+	arguments := container.value[field]
+	is_array(arguments)
+	some index, text in arguments
+	is_string(text)
+	next := array.slice(array.concat(arguments, [null]), index + 1, index + 2)[0]
+	path := array.concat(container.path, [field, index])
 }
 
 # --token=x, --token x, and a shell line that sets a password.
-_flags(arguments, index) := ({flag |
-	[[_, flag, value]] := regex.find_all_string_submatch_n(`^--?([\w.-]+)=(.*)$`, arguments[index], 1)
-	_is_credential(flag, value)
-} | {flag |
-	[[_, flag]] := regex.find_all_string_submatch_n(`^--?([\w.-]+)$`, arguments[index], 1)
-	value := arguments[index + 1]
-	is_string(value)
-	not startswith(value, "-")
-	_is_credential(flag, value)
-}) | credential.inline(arguments[index]) if {
-	is_string(arguments[index])
-	is_number(index)
-}
+_flags(argument) := {name} if {
+	name := regex.replace(argument.text, `^--?([\w.-]+)=(?s:.*)$`, "$1")
+	name != argument.text
+	_is_credential(name, substring(argument.text, indexof(argument.text, "=") + 1, -1))
+} else := {name} if {
+	regex.match(`^--?[\w.-]+$`, argument.text)
+	name := trim_left(argument.text, "-")
+	is_string(argument.next)
+	not startswith(argument.next, "-")
+	_is_credential(name, argument.next)
+} else := credential.inline(argument.text)
 
 _is_credential(key, value) if {
 	credential.is_sensitive(key)
