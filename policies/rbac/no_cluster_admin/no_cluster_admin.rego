@@ -1,0 +1,33 @@
+# METADATA
+# scope: package
+# title: Nothing is bound to cluster-admin
+# description: |
+#   cluster-admin may do everything, in a RoleBinding everything in its namespace: read its Secrets,
+#   exec into its pods, change its quotas. A workload that is bound to it turns one vulnerability
+#   into the whole cluster. Membership in system:masters is the same and cannot be revoked by RBAC.
+# related_resources:
+#   - ref: https://kubernetes.io/docs/concepts/security/rbac-good-practices/#least-privilege
+# custom:
+#   severity: error
+#   scope: object
+#   fix: Bind a Role that lists what is used.
+package policies.rbac.no_cluster_admin
+
+import data.policies.lib.object as obj_lib
+import data.policies.lib.role
+
+deny contains {"msg": msg, "path": ["roleRef", "name"]} if {
+	role.is_binding(input)
+	input.roleRef.name == "cluster-admin"
+	input.roleRef.kind != "Role"
+	msg := sprintf("%s gives every permission: roleRef is cluster-admin", [obj_lib.title(input)])
+}
+
+deny contains {"msg": msg, "path": ["subjects", index, "name"]} if {
+	role.is_binding(input)
+	some index, subject in input.subjects
+	subject.name in _everybody
+	msg := sprintf("%s binds %s, which is not one workload's", [obj_lib.title(input), subject.name])
+}
+
+_everybody := {"system:anonymous", "system:authenticated", "system:masters", "system:unauthenticated"}
