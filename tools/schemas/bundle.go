@@ -24,9 +24,9 @@ import (
 // the file, compressed length, length: 8 bytes and three uint32, big endian),
 // then the contents, each deflated on its own.
 //
-// kinds.txt has one line for each kind and each schema it had: apiVersion,
-// kind, first and last minor version, digest of the root definition, SHA-256 of
-// the whole schema put together from its definitions.
+// kinds.txt has the minor versions in its first line, oldest first, and then
+// one line for each kind and each schema that it had: apiVersion, kind, first
+// and last minor version, digest of the definition of the whole object.
 //
 // sources.json says what they were made of.
 const magic = "kgate schemas 1\n"
@@ -53,27 +53,18 @@ func pack(releases []release, records []record) (map[string][]byte, error) {
 	}
 
 	var kinds strings.Builder
-	used := map[string]bool{}
-	sums := map[string]string{} // by root
+	kinds.WriteString("versions")
+	for _, r := range releases {
+		kinds.WriteString(" " + r.minor)
+	}
+	kinds.WriteString("\n")
 	for _, k := range slices.SortedFunc(maps.Keys(lines), func(a, b gvk) int {
 		return cmp.Or(strings.Compare(a.apiVersion, b.apiVersion), strings.Compare(a.kind, b.kind))
 	}) {
 		for _, line := range lines[k] {
-			if sums[line.root] == "" {
-				whole, parts, err := assemble(contents, line.root)
-				if err != nil {
-					return nil, fmt.Errorf("%s: %w", k, err)
-				}
-				for _, part := range parts {
-					used[part] = true
-				}
-				sum := sha256.Sum256(whole)
-				sums[line.root] = hex.EncodeToString(sum[:])
-			}
-			fmt.Fprintf(&kinds, "%s %s %s %s %s %s\n", k.apiVersion, k.kind, line.first, line.last, line.root, sums[line.root])
+			fmt.Fprintf(&kinds, "%s %s %s %s %s\n", k.apiVersion, k.kind, line.first, line.last, line.root)
 		}
 	}
-	maps.DeleteFunc(contents, func(digest string, _ []byte) bool { return !used[digest] })
 
 	definitions, err := layOut(contents)
 	if err != nil {
@@ -262,43 +253,6 @@ func canonical(v any) []byte {
 func digest(content []byte) string {
 	sum := sha256.Sum256(content)
 	return hex.EncodeToString(sum[:8])
-}
-
-// assemble puts a whole schema together, as kgate does when it unpacks one:
-// the root, and every definition that it reaches in order of digest.
-func assemble(contents map[string][]byte, root string) (whole []byte, parts []string, err error) {
-	reached := map[string]bool{}
-	todo := []string{root}
-	for len(todo) > 0 {
-		next := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		if reached[next] {
-			continue
-		}
-		reached[next] = true
-		content, ok := contents[next]
-		if !ok {
-			return nil, nil, fmt.Errorf("no definition %s", next)
-		}
-		var schema object
-		if err := json.Unmarshal(content, &schema); err != nil {
-			return nil, nil, err
-		}
-		for ref := range references(schema) {
-			todo = append(todo, strings.TrimPrefix(ref, refPrefix))
-		}
-	}
-	parts = slices.Sorted(maps.Keys(reached))
-	var b bytes.Buffer
-	fmt.Fprintf(&b, `{"$ref":"%s%s","definitions":{`, refPrefix, root)
-	for i, part := range parts {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		fmt.Fprintf(&b, "%q:%s", part, contents[part])
-	}
-	b.WriteString("}}\n")
-	return b.Bytes(), parts, nil
 }
 
 // layOut writes definitions.bin. Compression is a pinned module's, not the

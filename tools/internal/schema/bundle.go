@@ -1,0 +1,222 @@
+package schema
+
+import (
+	"bytes"
+	"compress/flate"
+	"embed"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"slices"
+	"sort"
+	"strings"
+	"sync"
+)
+
+//go:embed bundle
+var files embed.FS
+
+// embedded is the bundle that the program carries. Opening it parses nothing
+// but its first bytes, so that a run pays for the kinds that it meets.
+var embedded = sync.OnceValues(func() (*bundle, error) {
+	kinds, err := fs.ReadFile(files, "bundle/kinds.txt")
+	if err != nil {
+		return nil, err
+	}
+	definitions, err := fs.ReadFile(files, "bundle/definitions.bin")
+	if err != nil {
+		return nil, err
+	}
+	return openBundle(string(kinds), definitions)
+})
+
+// A bundle holds the schemas of every kind in every Kubernetes version, as
+// tools/schemas lays them out. It is safe for concurrent use.
+type bundle struct {
+	minors      []string // oldest first
+	kinds       string   // lines of kindLine
+	definitions []byte
+	rows        int
+	decoded     sync.Map // digest (string) → map[string]any, never changed
+}
+
+const (
+	magic   = "kgate schemas 1\n"
+	header  = len(magic) + 4
+	rowSize = 20 // digest 8, offset 4, compressed length 4, length 4
+)
+
+func openBundle(kinds string, definitions []byte) (*bundle, error) {
+	first, rest, _ := strings.Cut(kinds, "\n")
+	minors := strings.Fields(first)
+	if len(minors) < 2 || minors[0] != "versions" {
+		return nil, errors.New("schema bundle: the first line of kinds.txt names no versions")
+	}
+	if len(definitions) < header || string(definitions[:len(magic)]) != magic {
+		return nil, errors.New("schema bundle: definitions.bin does not begin as expected")
+	}
+	rows := int(binary.BigEndian.Uint32(definitions[len(magic):header]))
+	if rows > (len(definitions)-header)/rowSize {
+		return nil, fmt.Errorf("schema bundle: definitions.bin is too short for %d definitions", rows)
+	}
+	return &bundle{minors: minors[1:], kinds: rest, definitions: definitions, rows: rows}, nil
+}
+
+// A kindLine says which schema a kind has from one minor version to another.
+type kindLine struct {
+	apiVersion, kind string
+	first, last      string
+	root             string // digest of the definition of the whole object
+}
+
+func parseKindLine(line string) (kindLine, bool) {
+	f := strings.Fields(line)
+	if len(f) != 5 {
+		return kindLine{}, false
+	}
+	return kindLine{f[0], f[1], f[2], f[3], f[4]}, true
+}
+
+// find yields the lines that hold text.
+func (b *bundle) find(text string) func(yield func(kindLine) bool) {
+	return func(yield func(kindLine) bool) {
+		for at := 0; at < len(b.kinds); {
+			i := strings.Index(b.kinds[at:], text)
+			if i < 0 {
+				return
+			}
+			begin := strings.LastIndexByte(b.kinds[:at+i], '\n') + 1
+			line, _, _ := strings.Cut(b.kinds[begin:], "\n")
+			at = begin + len(line) + 1
+			if parsed, ok := parseKindLine(line); ok && !yield(parsed) {
+				return
+			}
+		}
+	}
+}
+
+// root is the digest of the schema of a kind in a minor version.
+func (b *bundle) root(apiVersion, kind, minor string) (string, bool) {
+	at := slices.Index(b.minors, minor)
+	for line := range b.find(apiVersion + " " + kind + " ") {
+		if line.apiVersion == apiVersion && line.kind == kind &&
+			slices.Index(b.minors, line.first) <= at && at <= slices.Index(b.minors, line.last) {
+			return line.root, true
+		}
+	}
+	return "", false
+}
+
+// known says in which apiVersions and Kubernetes versions there is a kind:
+// "policy/v1 (1.28 to 1.37)", in the order of the bundle.
+func (b *bundle) known(kind string) []string {
+	var spans []kindLine
+	for line := range b.find(" " + kind + " ") {
+		if line.kind != kind {
+			continue
+		}
+		if n := len(spans); n > 0 && spans[n-1].apiVersion == line.apiVersion &&
+			slices.Index(b.minors, line.first) == slices.Index(b.minors, spans[n-1].last)+1 {
+			spans[n-1].last = line.last
+			continue
+		}
+		spans = append(spans, line)
+	}
+	var out []string
+	for _, s := range spans {
+		when := s.first
+		if s.last != s.first {
+			when += " to " + s.last
+		}
+		out = append(out, fmt.Sprintf("%s (%s)", s.apiVersion, when))
+	}
+	return out
+}
+
+// definition returns the decoded definition with a digest. It is shared: do
+// not change it.
+func (b *bundle) definition(digest string) (map[string]any, error) {
+	if d, ok := b.decoded.Load(digest); ok {
+		return d.(map[string]any), nil
+	}
+	text, err := b.read(digest)
+	if err != nil {
+		return nil, fmt.Errorf("schema bundle: definition %q: %w", digest, err)
+	}
+	var d map[string]any
+	if err := json.Unmarshal(text, &d); err != nil {
+		return nil, fmt.Errorf("schema bundle: definition %q: %w", digest, err)
+	}
+	b.decoded.Store(digest, d)
+	return d, nil
+}
+
+func (b *bundle) read(digest string) ([]byte, error) {
+	want, err := hex.DecodeString(digest)
+	if err != nil || len(want) != 8 {
+		return nil, errors.New("not a digest")
+	}
+	row := func(i int) []byte { return b.definitions[header+i*rowSize:][:rowSize] }
+	i := sort.Search(b.rows, func(i int) bool { return bytes.Compare(row(i)[:8], want) >= 0 })
+	if i == b.rows || !bytes.Equal(row(i)[:8], want) {
+		return nil, errors.New("not in the bundle")
+	}
+	var (
+		offset     = uint64(binary.BigEndian.Uint32(row(i)[8:]))
+		compressed = uint64(binary.BigEndian.Uint32(row(i)[12:]))
+		length     = uint64(binary.BigEndian.Uint32(row(i)[16:]))
+	)
+	if offset+compressed > uint64(len(b.definitions)) {
+		return nil, errors.New("lies outside the bundle")
+	}
+	// One byte more than there should be, to see that there is not.
+	var text bytes.Buffer
+	r := flate.NewReader(bytes.NewReader(b.definitions[offset : offset+compressed]))
+	if _, err := io.Copy(&text, io.LimitReader(r, int64(length)+1)); err != nil {
+		return nil, err
+	}
+	if uint64(text.Len()) != length {
+		return nil, fmt.Errorf("%d bytes where the bundle says %d", text.Len(), length)
+	}
+	return text.Bytes(), nil
+}
+
+// A Source is a module that schemas were made from.
+type Source struct {
+	Module  string       `json:"module"`
+	Version string       `json:"version"`
+	Sum     string       `json:"sum"` // h1, as in a go.sum
+	Files   []SourceFile `json:"files"`
+}
+
+// A SourceFile is a file of a module and the SHA-256 of its content.
+type SourceFile struct {
+	Path   string `json:"path"`
+	SHA256 string `json:"sha256"`
+}
+
+// Sources returns what the bundle was made from.
+func Sources() ([]Source, error) {
+	text, err := fs.ReadFile(files, "bundle/sources.json")
+	if err != nil {
+		return nil, err
+	}
+	var sources []Source
+	if err := json.Unmarshal(text, &sources); err != nil {
+		return nil, fmt.Errorf("schema bundle: sources.json: %w", err)
+	}
+	return sources, nil
+}
+
+// Versions returns the minor versions in the bundle ("1.37"), oldest first.
+func Versions() []string {
+	b, err := embedded()
+	if err != nil {
+		return nil // New reports it
+	}
+	return slices.Clone(b.minors)
+}

@@ -1,0 +1,378 @@
+// Package schema holds objects to the JSON schemas of every targeted Kubernetes version.
+//
+// The schemas are embedded; kubeconform applies them. It reads a schema from a
+// file only, so each that a run needs is written to a private temporary folder,
+// which Close removes. A lasting cache folder would save nothing: putting a
+// schema together takes less time than reading one back and checking that
+// nobody changed it, and a private folder cannot be truncated or raced for.
+package schema
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/yannh/kubeconform/pkg/resource"
+	"github.com/yannh/kubeconform/pkg/validator"
+)
+
+// A Violation is one thing in an object that a schema does not allow.
+type Violation struct {
+	Path     []any    // keys (string) and indexes (int) into the object, as deep as is known
+	Message  string   // one sentence, lower case, no full stop
+	Missing  bool     // there is no schema for this apiVersion and kind
+	Versions []string // the minor versions in which this is so ("1.37"), oldest first
+}
+
+// A Validator holds objects to the schemas of some Kubernetes versions. It is
+// safe for concurrent use.
+type Validator struct {
+	bundle *bundle
+	minors []string
+	dir    string
+
+	mu      sync.Mutex
+	schemas map[string]*kindSchema // by digest of the root
+}
+
+// New returns a Validator for minor versions ("1.37"). None, or an empty one,
+// means the newest.
+func New(minors []string) (*Validator, error) {
+	b, err := embedded()
+	if err != nil {
+		return nil, err
+	}
+	return newValidator(b, minors)
+}
+
+func newValidator(b *bundle, minors []string) (*Validator, error) {
+	v := &Validator{bundle: b, schemas: map[string]*kindSchema{}}
+	if len(minors) == 0 {
+		minors = []string{""}
+	}
+	wanted := map[string]bool{}
+	for _, m := range minors {
+		if m == "" {
+			m = b.minors[len(b.minors)-1]
+		}
+		if !slices.Contains(b.minors, m) {
+			return nil, fmt.Errorf("no schemas for Kubernetes %q: there are those of %s", m, strings.Join(b.minors, ", "))
+		}
+		wanted[m] = true
+	}
+	for _, m := range b.minors {
+		if wanted[m] {
+			v.minors = append(v.minors, m)
+		}
+	}
+	var err error
+	v.dir, err = workDir(os.TempDir(), os.UserCacheDir)
+	return v, err
+}
+
+// workDir makes a folder that only this process uses, in the first place that
+// can be written to.
+func workDir(temp string, cache func() (string, error)) (string, error) {
+	dir, err := makeDir(temp)
+	if err == nil {
+		return dir, nil
+	}
+	parent, cacheErr := cache()
+	if cacheErr == nil {
+		cacheErr = os.MkdirAll(parent, 0o700)
+	}
+	if cacheErr == nil {
+		dir, cacheErr = makeDir(parent)
+	}
+	if cacheErr != nil {
+		return "", fmt.Errorf("no folder to unpack schemas to: %w", errors.Join(err, cacheErr))
+	}
+	return dir, nil
+}
+
+func makeDir(parent string) (string, error) {
+	parent, err := filepath.Abs(parent)
+	if err != nil {
+		return "", err
+	}
+	// kubeconform takes the path of a schema for a template and for a URL.
+	if i := strings.IndexAny(parent, "{}#?%"); i >= 0 {
+		return "", fmt.Errorf("%s: a %q in the path would be misread", parent, parent[i])
+	}
+	return os.MkdirTemp(parent, "kgate-schemas-")
+}
+
+// Close removes what was unpacked.
+func (v *Validator) Close() error {
+	return os.RemoveAll(v.dir)
+}
+
+// Validate returns what the schemas of its apiVersion and kind do not allow in
+// doc, which is one YAML or JSON document. The same violation in several
+// versions is one. An error means that the object could not be checked.
+func (v *Validator) Validate(ctx context.Context, apiVersion, kind string, doc []byte) ([]Violation, error) {
+	if err := oneDocument(doc); err != nil {
+		return nil, err
+	}
+	var (
+		absent []string
+		roots  []string
+		minors = map[string][]string{} // by root
+	)
+	for _, minor := range v.minors {
+		root, ok := v.bundle.root(apiVersion, kind, minor)
+		if !ok {
+			absent = append(absent, minor)
+			continue
+		}
+		if minors[root] == nil {
+			roots = append(roots, root)
+		}
+		minors[root] = append(minors[root], minor)
+	}
+	found := merger{order: v.bundle.minors}
+	if absent != nil {
+		found.add(Violation{Path: []any{"apiVersion"}, Message: v.missing(apiVersion, kind), Missing: true}, absent)
+	}
+	for _, root := range roots {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		violations, err := v.hold(root, apiVersion, kind, doc)
+		if err != nil {
+			return nil, fmt.Errorf("hold %s %s to the schema of Kubernetes %s: %w", apiVersion, kind, strings.Join(minors[root], ", "), err)
+		}
+		for _, violation := range violations {
+			found.add(violation, minors[root])
+		}
+	}
+	return found.sorted(), nil
+}
+
+func (v *Validator) missing(apiVersion, kind string) string {
+	known := v.bundle.known(kind)
+	if len(known) == 0 {
+		return fmt.Sprintf("no schema for %s %s: no apiVersion has a kind of this name", apiVersion, kind)
+	}
+	return fmt.Sprintf("no schema for %s %s: this kind is in %s", apiVersion, kind, strings.Join(known, ", "))
+}
+
+// hold checks doc against one schema.
+func (v *Validator) hold(root, apiVersion, kind string, doc []byte) ([]Violation, error) {
+	v.mu.Lock()
+	s := v.schemas[root]
+	if s == nil {
+		s = &kindSchema{root: root, apiVersion: apiVersion, kind: kind}
+		v.schemas[root] = s
+	}
+	v.mu.Unlock()
+
+	c, err := s.forDocument(v, doc)
+	if err != nil {
+		return nil, err
+	}
+	result := c.kubeconform.ValidateResource(resource.Resource{Bytes: doc})
+	switch result.Status {
+	case validator.Valid:
+		return nil, nil
+	case validator.Invalid:
+		return c.explain(doc, result)
+	case validator.Empty:
+		return nil, errors.New("the document is empty")
+	default:
+		return nil, fmt.Errorf("kubeconform: %w", cmpErr(result.Err))
+	}
+}
+
+func cmpErr(err error) error {
+	if err == nil {
+		return errors.New("no verdict")
+	}
+	return err
+}
+
+// A kindSchema is what a run has compiled of one schema so far: the fields that
+// the documents until now have, or all of them.
+type kindSchema struct {
+	root, apiVersion, kind string
+
+	mu       sync.Mutex
+	words    map[string]bool // of every document that current was made for
+	rebuilds int
+	whole    bool
+	current  *compiled
+}
+
+// maxRebuilds is how often a schema is put together anew because a document has
+// words that none had before. After that the whole of it is: thousands of
+// objects of a kind must not be thousands of schemas.
+const maxRebuilds = 6
+
+func (s *kindSchema) forDocument(v *Validator, doc []byte) (*compiled, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.whole {
+		return s.current, nil
+	}
+	have, exact := words(doc)
+	if s.current != nil && exact && contains(s.words, have) {
+		return s.current, nil
+	}
+	var keep func(string) bool
+	union := map[string]bool{}
+	if exact && s.rebuilds < maxRebuilds {
+		maps.Copy(union, s.words)
+		maps.Copy(union, have)
+		keep = func(field string) bool { return among(union, field) }
+	}
+	text, err := v.bundle.assemble(s.root, keep)
+	if err != nil {
+		return nil, err
+	}
+	c := s.current
+	if c == nil || !bytes.Equal(c.text, text) {
+		name := filepath.Join(v.dir, fmt.Sprintf("%s-%d.json", s.root, s.rebuilds))
+		if c, err = compile(name, text, s.apiVersion, s.kind); err != nil {
+			return nil, err
+		}
+	}
+	s.current, s.words, s.whole = c, union, keep == nil
+	s.rebuilds++
+	return c, nil
+}
+
+func contains(all, some map[string]bool) bool {
+	if len(some) > len(all) {
+		return false
+	}
+	for word := range some {
+		if !all[word] {
+			return false
+		}
+	}
+	return true
+}
+
+// A compiled schema is one that kubeconform has compiled.
+type compiled struct {
+	text        []byte
+	kubeconform validator.Validator
+	detail      func() (*detail, error)
+}
+
+// compile lets kubeconform compile a schema. It does so when it first meets an
+// object of a kind, and then says no more of a schema that does not compile
+// than of one that is not there; so it is given a first object here.
+func compile(name string, text []byte, apiVersion, kind string) (*compiled, error) {
+	if err := os.WriteFile(name, text, 0o600); err != nil {
+		return nil, fmt.Errorf("unpack a schema: %w", err)
+	}
+	k, err := validator.New([]string{name}, validator.Opts{Strict: true})
+	if err != nil {
+		return nil, fmt.Errorf("kubeconform: %w", err)
+	}
+	first, err := json.Marshal(map[string]string{"apiVersion": apiVersion, "kind": kind})
+	if err != nil {
+		return nil, err
+	}
+	c := &compiled{text: text, kubeconform: k, detail: sync.OnceValues(func() (*detail, error) { return newDetail(text) })}
+	if result := k.ValidateResource(resource.Resource{Bytes: first}); result.Status != validator.Valid && result.Status != validator.Invalid {
+		_, cause := c.detail()
+		return nil, fmt.Errorf("the schema does not compile: %w", errors.Join(cmpErr(result.Err), cause))
+	}
+	return c, nil
+}
+
+// oneDocument refuses a second document: kubeconform would read the first alone
+// and say nothing of the rest.
+func oneDocument(doc []byte) error {
+	content, ended := false, false
+	for line := range bytes.Lines(bytes.TrimPrefix(doc, []byte("\xef\xbb\xbf"))) {
+		text := bytes.TrimSpace(line)
+		if len(text) == 0 || text[0] == '#' {
+			continue
+		}
+		switch {
+		case marker(line, "---"):
+			if content {
+				return errors.New("more than one document")
+			}
+			rest := bytes.TrimSpace(line[3:])
+			content = len(rest) > 0 && rest[0] != '#'
+		case marker(line, "..."):
+			ended = content
+		case line[0] == '%' && !content:
+		case ended:
+			return errors.New("more than one document")
+		default:
+			content = true
+		}
+	}
+	return nil
+}
+
+// marker reports whether a line begins with a document marker, which ends even
+// a block scalar.
+func marker(line []byte, text string) bool {
+	rest, ok := bytes.CutPrefix(line, []byte(text))
+	return ok && (len(rest) == 0 || strings.IndexByte(" \t\r\n", rest[0]) >= 0)
+}
+
+// merger makes one of the same violations in several versions.
+type merger struct {
+	order []string // minors, oldest first
+	found map[string]*Violation
+}
+
+func (m *merger) add(v Violation, minors []string) {
+	key := fmt.Sprintf("%q %t %s", v.Path, v.Missing, v.Message)
+	if m.found == nil {
+		m.found = map[string]*Violation{}
+	}
+	if m.found[key] == nil {
+		v.Versions = nil
+		m.found[key] = &v
+	}
+	have := m.found[key]
+	for _, minor := range minors {
+		if !slices.Contains(have.Versions, minor) {
+			have.Versions = append(have.Versions, minor)
+		}
+	}
+}
+
+func (m *merger) sorted() []Violation {
+	var out []Violation
+	for _, v := range m.found {
+		slices.SortFunc(v.Versions, func(a, b string) int {
+			return slices.Index(m.order, a) - slices.Index(m.order, b)
+		})
+		out = append(out, *v)
+	}
+	slices.SortFunc(out, func(a, b Violation) int {
+		if c := comparePaths(a.Path, b.Path); c != 0 {
+			return c
+		}
+		return strings.Compare(a.Message, b.Message)
+	})
+	return out
+}
+
+func comparePaths(a, b []any) int {
+	return slices.CompareFunc(a, b, func(x, y any) int {
+		i, xIndex := x.(int)
+		j, yIndex := y.(int)
+		if xIndex && yIndex {
+			return i - j
+		}
+		return strings.Compare(fmt.Sprint(x), fmt.Sprint(y))
+	})
+}
