@@ -17,34 +17,39 @@ import data.policies.lib.object as obj_lib
 import data.policies.lib.selector
 import data.policies.lib.workload
 
-deny contains {"msg": msg, "path": ["objects", i, "spec", "selector"]} if {
-	some i, obj in input.objects
-	labels := _labels_by_index[i]
-	some j, other in _labels[obj_lib.namespace(obj)]
-	i != j
-	_selects(obj, other)
+deny contains {"msg": msg, "path": ["objects", controller.index, "spec", "selector"]} if {
+	some namespace, controllers in _controllers
+	some controller in controllers
+	some other in _controllers[namespace]
+	controller.index != other.index
+	_selects(controller, other.labels)
 
 	# What the API server refuses (a selector that misses its own template) is not this rule's business.
-	_selects(obj, labels)
-	msg := sprintf("%s also selects the pods of %s", [workload.title(obj), workload.title(input.objects[j])])
+	_selects(controller, controller.labels)
+	msg := sprintf("%s also selects the pods of %s", [controller.title, other.title])
 }
 
-_selects(obj, labels) if selector.matches(obj.spec.selector, labels)
-
-_selects(obj, labels) if {
-	obj.kind == "ReplicationController"
-	selector.matches_map(obj.spec.selector, labels)
+_selects(controller, labels) if {
+	controller.kind != "ReplicationController"
+	selector.matches(controller.selector, labels)
 }
 
-_labels[namespace][index] := labels if {
-	some index, labels in _labels_by_index
-	namespace := obj_lib.namespace(input.objects[index])
+_selects(controller, labels) if {
+	controller.kind == "ReplicationController"
+	selector.matches_map(controller.selector, labels)
 }
 
 # A Job's selector is made by the server, and a Pod has none.
-_labels_by_index[index] := workload.labels(obj) if {
-	some index, obj in input.objects
+_controllers[obj_lib.namespace(obj)] contains controller if {
+	some i, obj in input.objects
 	workload.is_workload(obj)
-	not obj_lib.group(obj) == "batch"
+	obj_lib.group(obj) != "batch"
 	obj.kind != "Pod"
+	controller := {
+		"index": i,
+		"kind": obj.kind,
+		"title": workload.title(obj),
+		"labels": workload.labels(obj),
+		"selector": obj_lib.at(obj, ["spec", "selector"], null),
+	}
 }

@@ -1,0 +1,37 @@
+# METADATA
+# scope: package
+# title: Application paths exist
+# description: |
+#   Argo CD reports a path that is not in the repository as a comparison error of that Application
+#   alone: nothing is synced, nothing fails, and the environment stays where it was. It happens when
+#   a directory is renamed.
+# related_resources:
+#   - ref: https://argo-cd.readthedocs.io/en/stable/operator-manual/declarative-setup/#applications
+# custom:
+#   severity: error
+#   scope: repository
+#   fix: Point spec.source.path at a directory of this repository that has a kustomization.
+package policies.gitops.application_paths
+
+import data.policies.lib.argo
+
+deny contains {"msg": msg, "path": array.concat(application.fault, ["path"])} if {
+	some application in argo.applications
+	not _good(application)
+	msg := sprintf("%s takes path %v, which has no kustomization in this repository", [application.title, json.marshal(application.path)])
+}
+
+_good(application) if argo.is_root(application.path)
+
+_good(application) if {
+	is_string(application.repository)
+	_elsewhere(application)
+}
+
+# With no Application that takes from here, nothing tells this repository from another.
+_elsewhere(application) if {
+	count(argo.own_repositories) > 0
+	not application.repository in argo.own_repositories
+}
+
+_elsewhere(application) if is_string(application.chart)

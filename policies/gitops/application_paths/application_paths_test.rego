@@ -1,0 +1,44 @@
+package policies.gitops.application_paths_test
+
+import data.policies.gitops.application_paths
+
+_application(source) := {"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {"name": "web"}, "spec": {"source": source}}
+
+_deny(objects) := faults if {
+	faults := application_paths.deny with input as {"roots": ["argocd", "overlays/dev/app"], "targets": [{"path": "argocd", "objects": objects}]}
+}
+
+_here := _application({"repoURL": "https://here", "path": "argocd"})
+
+test_path_exists[path] if {
+	some path in ["argocd", "overlays/dev/app", "./overlays/dev/app", "overlays/dev/app/"]
+	_deny([_application({"repoURL": "https://here", "path": path})]) == set()
+}
+
+test_path_does_not_exist[sprintf("%v", [path])] if {
+	some path in ["overlays/dev", "overlays/test/app", "", "..", 1, null]
+	{fault.path | some fault in _deny([_here, _application({"repoURL": "https://here", "path": path})])} == {["targets", 0, "objects", 1, "spec", "source", "path"]}
+}
+
+test_another_repository_is_not_ours_to_check if {
+	_deny([_here, _application({"repoURL": "https://there", "path": "elsewhere"})]) == set()
+	_deny([_here, _application({"repoURL": "https://charts", "chart": "web"})]) == set()
+}
+
+test_nothing_tells_this_repository_from_another if {
+	count(_deny([_application({"repoURL": "https://here", "path": "missing"})])) == 1
+}
+
+test_wrong_shapes if {
+	every source in ["text", {}, null] {
+		count(_deny([_here, _application(source)])) == 1
+	}
+	several := {"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {"name": "web"}, "spec": {"sources": [{"repoURL": "https://here", "path": "missing"}, "text"]}}
+	count(_deny([_here, several])) == 2
+	_deny(["text", {"apiVersion": "v1", "kind": "Pod"}]) == set()
+}
+
+test_message if {
+	some fault in _deny([_here, _application({"repoURL": "https://here", "path": "overlays/test/app"})])
+	fault.msg == `Application "web" takes path "overlays/test/app", which has no kustomization in this repository`
+}

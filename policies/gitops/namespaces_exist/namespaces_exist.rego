@@ -1,0 +1,35 @@
+# METADATA
+# scope: package
+# title: Namespaces of objects exist
+# description: |
+#   The API server refuses an object in a namespace that nobody made, and the whole sync fails with
+#   it. A misspelt namespace that does exist is worse: the object lands where nobody looks.
+# related_resources:
+#   - ref: https://kubernetes.io/docs/concepts/overview/working-with-objects/namespaces/
+# custom:
+#   severity: error
+#   scope: overlay
+#   fix: Render the Namespace, correct the name, or declare it under external in kgate.yaml.
+package policies.gitops.namespaces_exist
+
+import data.policies.lib.object as obj_lib
+
+deny contains {"msg": msg, "path": ["objects", i, "metadata", "namespace"]} if {
+	some i, obj in input.objects
+	namespace := obj_lib.at(obj, ["metadata", "namespace"], "")
+	namespace != ""
+	not namespace in _known
+	msg := sprintf("%s is in namespace %v, which is neither rendered nor declared external", [obj_lib.title(obj), json.marshal(namespace)])
+}
+
+_known contains namespace if some namespace in ["default", "kube-system", "kube-public", "kube-node-lease"]
+
+_known contains obj_lib.name(obj) if {
+	some obj in input.objects
+	obj_lib.is_kind(obj, "", "Namespace")
+}
+
+_known contains declared.name if {
+	some declared in input.external
+	declared.kind == "Namespace"
+}

@@ -1,0 +1,36 @@
+package policies.gitops.namespaces_exist_test
+
+import data.policies.gitops.namespaces_exist
+
+_deny(kind, namespace) := faults if {
+	faults := namespaces_exist.deny with input as {
+		"objects": [
+			{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}},
+			{"apiVersion": "example.com/v1", "kind": "Namespace", "metadata": {"name": "fake"}},
+			"text",
+			{"apiVersion": "v1", "kind": kind, "metadata": {"name": "web", "namespace": namespace}},
+		],
+		"external": [{"kind": "Namespace", "name": "argocd"}, {"kind": "Secret", "name": "secret", "namespace": "other"}],
+	}
+}
+
+_kinds := ["CronJob", "DaemonSet", "Deployment", "Job", "Pod", "ReplicaSet", "ReplicationController", "StatefulSet", "ConfigMap"]
+
+test_exists[sprintf("%s %v", [kind, namespace])] if {
+	some kind in _kinds
+	some namespace in ["shop", "argocd", "default", "kube-system", "kube-public", "kube-node-lease", "", null]
+	_deny(kind, namespace) == set()
+}
+
+test_does_not_exist[sprintf("%s %v", [kind, namespace])] if {
+	some kind in _kinds
+	some namespace in ["shpo", "fake", "secret", "other", 1, {}]
+	count(_deny(kind, namespace)) == 1
+}
+
+test_message if {
+	_deny("Pod", "shpo") == {{
+		"path": ["objects", 3, "metadata", "namespace"],
+		"msg": `Pod "web" is in namespace "shpo", which is neither rendered nor declared external`,
+	}}
+}

@@ -1,0 +1,53 @@
+# METADATA
+# scope: package
+# title: Every part of an overlay has one Application
+# description: |
+#   A part without an Application is validated with every change and never deployed. With two, both
+#   claim the same objects, report them OutOfSync in turn and prune each other's.
+# related_resources:
+#   - ref: https://argo-cd.readthedocs.io/en/stable/operator-manual/declarative-setup/#applications
+# custom:
+#   severity: error
+#   scope: repository
+#   fix: Add an Application whose path is the part, or remove all but one.
+package policies.gitops.part_has_application
+
+import data.policies.lib.argo
+
+deny contains {"msg": msg, "path": _place} if {
+	some part in _parts
+	not _synced[part]
+	msg := sprintf("%s has no Application", [part])
+}
+
+deny contains {"msg": msg, "path": array.concat(second.fault, ["path"])} if {
+	some part in _parts
+	first := _synced[part][0]
+	some index, second in _synced[part]
+	index > 0
+	msg := sprintf("%s and %s both sync %s", [first.title, second.title, part])
+}
+
+_parts contains root if {
+	some root in input.roots
+	is_string(root)
+	regex.match(`^overlays/[^/]+/[^/]+$`, root)
+}
+
+_synced[part] := found if {
+	some part in _parts
+	found := [application | some application in argo.applications; application.path == part]
+	count(found) > 0
+}
+
+# What is missing has no place: the Application that brings the others is where to look, or else
+# any Application, or else any object.
+_place := places[0] if {
+	brought := [application.fault |
+		some application in argo.applications
+		application.path == input.targets[application.target].path
+	]
+	others := [application.fault | some application in argo.applications]
+	objects := [["targets", i, "objects", 0] | some i, target in input.targets; count(target.objects) > 0]
+	places := array.concat(brought, array.concat(others, objects))
+}

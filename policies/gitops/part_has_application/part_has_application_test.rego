@@ -1,0 +1,41 @@
+package policies.gitops.part_has_application_test
+
+import data.policies.gitops.part_has_application
+
+_application(path) := {"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {"name": path}, "spec": {"source": {"path": path}}}
+
+_roots := ["argocd", "base/app", "base/app/workload", "overlays/dev", "overlays/dev/app", "overlays/dev/platform"]
+
+_deny(objects) := faults if {
+	faults := part_has_application.deny with input as {"roots": _roots, "targets": [{"path": "other", "objects": ["text"]}, {"path": "argocd", "objects": objects}]}
+}
+
+test_one_each if _deny([_application("argocd"), _application("overlays/dev/app"), _application("overlays/dev/platform")]) == set()
+
+test_none if {
+	_deny([_application("overlays/dev/app"), _application("argocd")]) == {{
+		"path": ["targets", 1, "objects", 1, "spec", "source"],
+		"msg": "overlays/dev/platform has no Application",
+	}}
+}
+
+# Without a root Application the finding stands at another one, and without any at some object.
+test_place_of_what_is_missing if {
+	{fault.path | some fault in _deny([_application("overlays/dev/app")])} == {["targets", 1, "objects", 0, "spec", "source"]}
+	{fault.path | some fault in _deny([])} == {["targets", 0, "objects", 0]}
+	count(_deny([])) == 2
+}
+
+test_two if {
+	_deny([_application("argocd"), _application("overlays/dev/app"), _application("./overlays/dev/app"), _application("overlays/dev/platform")]) == {{
+		"path": ["targets", 1, "objects", 2, "spec", "source", "path"],
+		"msg": `Application "overlays/dev/app" and Application "./overlays/dev/app" both sync overlays/dev/app`,
+	}}
+}
+
+test_wrong_shapes if {
+	every source in ["text", 1, null, {"path": 1}] {
+		application := {"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {"name": "a"}, "spec": {"source": source}}
+		count(_deny([application])) == 2
+	}
+}

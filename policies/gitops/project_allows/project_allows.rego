@@ -1,0 +1,182 @@
+# METADATA
+# scope: package
+# title: AppProjects allow what their Applications deploy
+# description: |
+#   Argo CD refuses a whole sync when one object's kind or namespace is not allowed by the project,
+#   or the source or the destination is not. A new NetworkPolicy in a base then stops every deploy
+#   of the service, in each environment, after the merge.
+# related_resources:
+#   - ref: https://argo-cd.readthedocs.io/en/stable/user-guide/projects/
+# custom:
+#   severity: error
+#   scope: repository
+#   fix: Add the source, destination or kind to the AppProject, or take the object out of the overlay.
+package policies.gitops.project_allows
+
+import data.policies.lib.argo
+import data.policies.lib.object as obj_lib
+
+deny contains {"msg": msg, "path": array.concat(["targets", application.target, "objects", application.object], ["spec", "project"])} if {
+	some application in argo.applications
+	not _projects[application.project]
+	msg := sprintf("%s belongs to AppProject %v, which is not in this repository", [application.title, json.marshal(application.project)])
+}
+
+deny contains {"msg": msg, "path": array.concat(application.fault, ["repoURL"])} if {
+	some application in argo.applications
+	some project in _projects[application.project]
+	not _is_source(project, application.repository)
+	msg := sprintf("AppProject %v does not allow source %v of %s", [json.marshal(application.project), json.marshal(application.repository), application.title])
+}
+
+deny contains {"msg": msg, "path": ["targets", application.target, "objects", application.object, "spec", "destination"]} if {
+	some application in argo.applications
+	some project in _projects[application.project]
+	destination := obj_lib.at(application.value, ["spec", "destination"], {})
+	not _reaches(project, destination, obj_lib.at(destination, ["namespace"], null))
+	msg := sprintf("AppProject %v does not allow destination %v of %s", [json.marshal(application.project), json.marshal(destination), application.title])
+}
+
+deny contains {"msg": msg, "path": ["targets", i, "objects", j, "kind"]} if {
+	some i, target in input.targets
+	deploying := _deploying[i]
+	some j, obj in target.objects
+	is_object(obj)
+	not _kind_allowed(deploying, obj)
+	msg := sprintf("%s of group %v is of a kind that AppProject %s does not allow", [obj_lib.title(obj), json.marshal(_group(obj)), _titles(deploying)])
+}
+
+deny contains {"msg": msg, "path": ["targets", i, "objects", j, "metadata", "namespace"]} if {
+	some i, target in input.targets
+	deploying := _deploying[i]
+	some j, obj in target.objects
+	is_object(obj)
+	_kind_allowed(deploying, obj)
+	not _placed(deploying, obj)
+	msg := sprintf("%s is in namespace %v, which AppProject %s does not allow", [obj_lib.title(obj), json.marshal(obj_lib.at(obj, ["metadata", "namespace"], null)), _titles(deploying)])
+}
+
+_titles(deploying) := concat(" or ", {sprintf("%v", [json.marshal(application.project)]) | some application in deploying})
+
+_group(obj) := obj_lib.group(obj) if is_string(obj.apiVersion)
+
+else := null
+
+_projects[obj_lib.name(obj)] contains obj if {
+	some target in input.targets
+	some obj in target.objects
+	argo.is_project(obj)
+}
+
+# The Applications whose projects are known and that deploy a target or parts of it. An object of
+# the target has to be allowed to one of them.
+_deploying[i] contains application if {
+	some i, target in input.targets
+	some application in argo.applications
+	_is_at_or_below(application.path, target.path)
+	_projects[application.project]
+}
+
+_is_at_or_below(path, target) if path == target
+
+_is_at_or_below(path, target) if {
+	is_string(path)
+	startswith(path, sprintf("%s/", [target]))
+}
+
+_kind_allowed(deploying, obj) if {
+	some application in deploying
+	some project in _projects[application.project]
+	_allows_kind(project, obj)
+}
+
+_placed(deploying, obj) if {
+	some application in deploying
+	some project in _projects[application.project]
+	_allows_kind(project, obj)
+	_reaches(project, application.value.spec.destination, _namespace(application, obj))
+}
+
+# Argo CD puts an object without a namespace into that of the destination.
+_namespace(application, obj) := obj_lib.at(obj, ["metadata", "namespace"], default_namespace) if {
+	not _is_clusterwide(obj)
+	default_namespace := obj_lib.at(application.value, ["spec", "destination", "namespace"], null)
+}
+
+_namespace(application, obj) := obj_lib.at(application.value, ["spec", "destination", "namespace"], null) if _is_clusterwide(obj)
+
+_allows_kind(project, obj) if {
+	_is_clusterwide(obj)
+	_lists(project, "clusterResourceWhitelist", obj)
+	not _lists(project, "clusterResourceBlacklist", obj)
+}
+
+_allows_kind(project, obj) if {
+	not _is_clusterwide(obj)
+	_namespaced_allowed(project, obj)
+	not _lists(project, "namespaceResourceBlacklist", obj)
+}
+
+_namespaced_allowed(project, _) if obj_lib.at(project, ["spec", "namespaceResourceWhitelist"], []) == []
+
+_namespaced_allowed(project, obj) if _lists(project, "namespaceResourceWhitelist", obj)
+
+_lists(project, list, obj) if {
+	some item in project.spec[list]
+	_matches(item.group, _group(obj))
+	_matches(item.kind, obj.kind)
+	_matches(obj_lib.at(item, ["name"], "*"), obj_lib.name(obj))
+}
+
+_reaches(project, destination, namespace) if {
+	some allowed in project.spec.destinations
+	_same_cluster(allowed, destination)
+	_matches(allowed.namespace, namespace)
+}
+
+_same_cluster(allowed, destination) if _matches(allowed.name, destination.name)
+
+_same_cluster(allowed, destination) if _matches(allowed.server, destination.server)
+
+_is_source(project, repository) if {
+	some pattern in project.spec.sourceRepos
+	_matches(pattern, repository)
+}
+
+_matches(pattern, value) if pattern == value
+
+_matches(pattern, value) if {
+	is_string(pattern)
+	is_string(value)
+	contains(pattern, "*")
+	regex.match(`^[A-Za-z0-9*._:/@-]+$`, pattern)
+	glob.match(pattern, null, value)
+}
+
+_is_clusterwide(obj) if obj.kind in _clusterwide[_group(obj)]
+
+# A custom kind of the cluster: nothing else says so offline than its name and that it has no namespace.
+_is_clusterwide(obj) if {
+	is_string(obj.kind)
+	startswith(obj.kind, "Cluster")
+	obj.kind != "Cluster"
+	not obj.metadata.namespace
+}
+
+_clusterwide := {
+	"": {"Namespace", "Node", "PersistentVolume"},
+	"admissionregistration.k8s.io": {
+		"MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding", "MutatingWebhookConfiguration",
+		"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "ValidatingWebhookConfiguration",
+	},
+	"apiextensions.k8s.io": {"CustomResourceDefinition"},
+	"apiregistration.k8s.io": {"APIService"},
+	"certificates.k8s.io": {"CertificateSigningRequest", "ClusterTrustBundle"},
+	"flowcontrol.apiserver.k8s.io": {"FlowSchema", "PriorityLevelConfiguration"},
+	"networking.k8s.io": {"IngressClass", "IPAddress", "ServiceCIDR"},
+	"node.k8s.io": {"RuntimeClass"},
+	"rbac.authorization.k8s.io": {"ClusterRole", "ClusterRoleBinding"},
+	"resource.k8s.io": {"DeviceClass", "ResourceSlice"},
+	"scheduling.k8s.io": {"PriorityClass"},
+	"storage.k8s.io": {"CSIDriver", "CSINode", "StorageClass", "VolumeAttachment", "VolumeAttributesClass"},
+}

@@ -1,0 +1,98 @@
+package policies.gitops.project_allows_test
+
+import data.policies.gitops.project_allows
+
+_spec := {
+	"sourceRepos": ["https://here"],
+	"destinations": [{"name": "dev", "namespace": "shop"}, {"server": "https://dev", "namespace": "logs-*"}],
+	"clusterResourceWhitelist": [{"group": "", "kind": "Namespace", "name": "shop"}, {"group": "rbac.authorization.k8s.io", "kind": "ClusterRole"}],
+	"namespaceResourceWhitelist": [{"group": "apps", "kind": "Deployment"}, {"group": "", "kind": "Secret"}],
+	"namespaceResourceBlacklist": [{"group": "", "kind": "Secret"}],
+}
+
+_project(spec) := {"apiVersion": "argoproj.io/v1alpha1", "kind": "AppProject", "metadata": {"name": "web", "namespace": "argocd"}, "spec": spec}
+
+_application := {"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {"name": "web", "namespace": "argocd"}, "spec": {
+	"project": "web",
+	"source": {"repoURL": "https://here", "path": "overlays/dev/app"},
+	"destination": {"name": "dev", "namespace": "shop"},
+}}
+
+_faults(project, application, objects) := faults if {
+	faults := project_allows.deny with input as {"roots": ["overlays/dev/app"], "targets": [
+		{"path": "argocd", "objects": ["text", project, application]},
+		{"path": "overlays/dev", "objects": objects},
+		{"path": "overlays/prod", "objects": [{"apiVersion": "v1", "kind": "Node", "metadata": {"name": "of nobody"}}]},
+	]}
+}
+
+_object(api_version, kind, metadata) := {"apiVersion": api_version, "kind": kind, "metadata": metadata}
+
+test_allowed[sprintf("%s %v", [obj.kind, obj.metadata])] if {
+	some obj in [
+		_object("apps/v1", "Deployment", {"name": "web", "namespace": "shop"}),
+		_object("apps/v1", "Deployment", {"name": "web"}),
+		_object("v1", "Namespace", {"name": "shop"}),
+		_object("rbac.authorization.k8s.io/v1", "ClusterRole", {"name": "reader"}),
+	]
+	_faults(_project(_spec), _application, [obj]) == set()
+}
+
+test_kind_is_not_allowed[sprintf("%s %v", [obj.kind, obj.metadata])] if {
+	some obj in [
+		_object("apps/v1", "StatefulSet", {"name": "web", "namespace": "shop"}),
+		_object("example.com/v1", "Deployment", {"name": "web", "namespace": "shop"}),
+		_object("v1", "Secret", {"name": "web", "namespace": "shop"}),
+		_object("v1", "Namespace", {"name": "other"}),
+		_object("scheduling.k8s.io/v1", "PriorityClass", {"name": "high"}),
+		_object("cert-manager.io/v1", "ClusterIssuer", {"name": "ca"}),
+		_object(1, "Deployment", {"name": "web", "namespace": "shop"}),
+		_object("apps/v1", 1, {"name": "web", "namespace": "shop"}),
+	]
+	{fault.path | some fault in _faults(_project(_spec), _application, [obj])} == {["targets", 1, "objects", 0, "kind"]}
+}
+
+test_namespace_is_not_allowed[sprintf("%v", [namespace])] if {
+	some namespace in ["other", "logs-a", 1, {}]
+	{fault.path | some fault in _faults(_project(_spec), _application, [_object("apps/v1", "Deployment", {"name": "web", "namespace": namespace})])} == {["targets", 1, "objects", 0, "metadata", "namespace"]}
+}
+
+test_pattern_of_a_namespace_by_server if {
+	by_server := object.union(_application, {"spec": {"destination": {"server": "https://dev", "name": null, "namespace": "logs-a"}}})
+	_faults(_project(_spec), by_server, [_object("apps/v1", "Deployment", {"name": "web", "namespace": "logs-b"})]) == set()
+}
+
+test_without_a_list_every_namespaced_kind_is_allowed if {
+	spec := object.remove(_spec, ["namespaceResourceWhitelist"])
+	_faults(_project(spec), _application, [_object("apps/v1", "StatefulSet", {"name": "web", "namespace": "shop"})]) == set()
+	count(_faults(_project(spec), _application, [_object("v1", "Secret", {"name": "web", "namespace": "shop"})])) == 1
+}
+
+test_source_and_destination[name] if {
+	some name, case in {
+		"source": {"spec": {"source": {"repoURL": "https://there"}}, "path": ["source", "repoURL"]},
+		"source of a number": {"spec": {"source": {"repoURL": 1}}, "path": ["source", "repoURL"]},
+		"cluster": {"spec": {"destination": {"name": "prod"}}, "path": ["destination"]},
+		"namespace": {"spec": {"destination": {"namespace": "other"}}, "path": ["destination"]},
+		"destination of text": {"spec": {"destination": "dev"}, "path": ["destination"]},
+		"project": {"spec": {"project": "missing"}, "path": ["project"]},
+		"project of a number": {"spec": {"project": 1}, "path": ["project"]},
+	}
+	faults := _faults(_project(_spec), object.union(_application, {"spec": case.spec}), [])
+	{array.slice(fault.path, 5, 9) | some fault in faults} == {case.path}
+}
+
+# An empty project allows no source and no destination; without a list it allows any namespaced kind.
+test_project_of_the_wrong_shape[sprintf("%v", [spec])] if {
+	some spec in ["text", {}, null, {"sourceRepos": "https://here", "destinations": "dev"}]
+	{array.slice(fault.path, 4, 6) | some fault in _faults(_project(spec), _application, ["text"])} == {["spec", "source"], ["spec", "destination"]}
+}
+
+test_message if {
+	_faults(_project(_spec), _application, [_object("apps/v1", "StatefulSet", {"name": "web", "namespace": "shop"})]) == {{
+		"path": ["targets", 1, "objects", 0, "kind"],
+		"msg": `StatefulSet "web" of group "apps" is of a kind that AppProject "web" does not allow`,
+	}}
+	some fault in _faults(_project(_spec), _application, [_object("apps/v1", "Deployment", {"name": "web", "namespace": "other"})])
+	fault.msg == `Deployment "web" is in namespace "other", which AppProject "web" does not allow`
+}

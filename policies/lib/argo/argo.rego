@@ -1,0 +1,104 @@
+# METADATA
+# scope: package
+# title: What Argo CD syncs, and in which order
+# description: Applications with their sources, and the sync phase and wave of any object.
+# related_resources:
+#   - ref: https://argo-cd.readthedocs.io/en/stable/user-guide/sync-waves/
+package policies.lib.argo
+
+import data.policies.lib.entry
+import data.policies.lib.object as obj_lib
+
+# METADATA
+# description: whether an object is an Application
+is_application(obj) if obj_lib.is_kind(obj, "argoproj.io", "Application")
+
+# METADATA
+# description: whether an object is an AppProject
+is_project(obj) if obj_lib.is_kind(obj, "argoproj.io", "AppProject")
+
+# METADATA
+# description: |
+#   The sources of an Application, each {value, path}; one empty source where it has none, in which
+#   no rule finds what it asks for.
+sources(obj) := entry.list(obj.spec.sources, ["spec", "sources"]) if {
+	obj_lib.at(obj, ["spec", "sources"], []) != []
+} else := [{"value": obj_lib.at(obj, ["spec", "source"], {}), "path": ["spec", "source"]}]
+
+# METADATA
+# description: a path of a source as the repository spells it, without ./ and trailing slashes
+source_path(source) := trim_right(trim_prefix(source.value.path, "./"), "/") if is_string(source.value.path)
+
+# METADATA
+# description: |
+#   When an object is synced, as [phase, wave], which compare as they are applied. Undefined where
+#   the wave is no whole number.
+order(obj) := [_phase(obj), to_number(wave)] if {
+	wave := object.get(obj_lib.annotations(obj), _wave, "0")
+	is_string(wave)
+	regex.match(`^-?[0-9]{1,9}$`, wave)
+}
+
+# METADATA
+# description: the wave as it is written, for a message
+wave(obj) := object.get(obj_lib.annotations(obj), _wave, "0")
+
+# METADATA
+# description: the path of the annotation that sets the wave
+wave_path := ["metadata", "annotations", _wave]
+
+_wave := "argocd.argoproj.io/sync-wave"
+
+_phase(obj) := 0 if {
+	"PreSync" in _hooks(obj)
+} else := 2 if {
+	"PostSync" in _hooks(obj)
+} else := 1
+
+_hooks(obj) := {trim_space(hook) | some hook in split(text, ",")} if {
+	text := obj_lib.annotations(obj)["argocd.argoproj.io/hook"]
+	is_string(text)
+} else := set()
+
+# METADATA
+# description: |
+#   Every Application of the repository with each of its sources: {target, object, value, project,
+#   repository, path, fault}, where target and object are indexes, value is the Application,
+#   repository and path are null where they are no text, and fault leads to the source from the
+#   input. For rules whose input is the repository.
+applications := [application |
+	some i, target in input.targets
+	some j, obj in target.objects
+	is_application(obj)
+	some source in sources(obj)
+	application := {
+		"target": i,
+		"object": j,
+		"value": obj,
+		"title": obj_lib.title(obj),
+		"project": obj_lib.at(obj, ["spec", "project"], null),
+		"repository": obj_lib.at(source.value, ["repoURL"], null),
+		"path": _path(source),
+		"chart": obj_lib.at(source.value, ["chart"], null),
+		"fault": array.concat(["targets", i, "objects", j], source.path),
+	}
+]
+
+_path(source) := source_path(source) if is_string(source.value.path)
+
+else := null
+
+# METADATA
+# description: |
+#   The URLs of this repository: those from which an Application takes a path that this repository
+#   has. A mistaken path is so told from another repository's.
+own_repositories contains application.repository if {
+	some application in applications
+	application.path in _roots
+}
+
+_roots := {root | some root in input.roots}
+
+# METADATA
+# description: whether a directory of the repository has a kustomization
+is_root(path) if path in _roots

@@ -1,0 +1,70 @@
+package policies.lib.argo_test
+
+import data.policies.lib.argo
+
+_annotated(annotations) := {"metadata": {"annotations": annotations}}
+
+_wave := "argocd.argoproj.io/sync-wave"
+
+_hook := "argocd.argoproj.io/hook"
+
+test_order[name] if {
+	some name, case in {
+		"no annotation": {"obj": {}, "want": [1, 0]},
+		"a wave": {"obj": _annotated({_wave: "-5"}), "want": [1, -5]},
+		"a hook before": {"obj": _annotated({_hook: "PreSync", _wave: "3"}), "want": [0, 3]},
+		"a hook after": {"obj": _annotated({_hook: "PostSync"}), "want": [2, 0]},
+		"a hook amid": {"obj": _annotated({_hook: "Sync, Skip"}), "want": [1, 0]},
+		"a hook of a number": {"obj": _annotated({_hook: 1}), "want": [1, 0]},
+	}
+	argo.order(case.obj) == case.want
+}
+
+test_order_of_what_is_no_wave if {
+	every wave in [1, "", "first", "1.5", null, "99999999999"] {
+		not argo.order(_annotated({_wave: wave}))
+	}
+}
+
+test_sources[name] if {
+	some name, case in {
+		"one": {"spec": {"source": {"path": "./overlays/dev/"}}, "want": {"overlays/dev"}},
+		"several": {"spec": {"sources": [{"path": "a"}, {"chart": "b"}]}, "want": {"a"}},
+		"none": {"spec": {}, "want": set()},
+		"text": {"spec": {"source": "text"}, "want": set()},
+	}
+	sources := argo.sources({"spec": case.spec})
+	count(sources) > 0
+	{path | some source in sources; path := argo.source_path(source)} == case.want
+}
+
+_application(source) := {"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {"name": "a"}, "spec": {"project": "p", "source": source}}
+
+_repository := {"roots": ["argocd", "overlays/dev/app"], "targets": [{"path": "argocd", "objects": [
+	"text",
+	_application({"repoURL": "https://here", "path": "argocd"}),
+	_application({"repoURL": "https://there", "path": "elsewhere"}),
+	_application({}),
+]}]}
+
+test_applications if {
+	applications := argo.applications with input as _repository
+	[[application.path, application.repository, application.fault] | some application in applications] == [
+		["argocd", "https://here", ["targets", 0, "objects", 1, "spec", "source"]],
+		["elsewhere", "https://there", ["targets", 0, "objects", 2, "spec", "source"]],
+		[null, null, ["targets", 0, "objects", 3, "spec", "source"]],
+	]
+	own := argo.own_repositories with input as _repository
+	own == {"https://here"}
+}
+
+test_is_root if {
+	argo.is_root("argocd") with input as _repository
+	not argo.is_root("elsewhere") with input as _repository
+}
+
+test_kinds if {
+	argo.is_application(_application({}))
+	not argo.is_application({"apiVersion": "app.k8s.io/v1", "kind": "Application"})
+	argo.is_project({"apiVersion": "argoproj.io/v1alpha1", "kind": "AppProject"})
+}

@@ -1,0 +1,149 @@
+# METADATA
+# scope: package
+# title: What objects refer to by name
+# description: |
+#   The ConfigMaps, Secrets, ServiceAccounts, claims, priority classes and roles that an object
+#   needs before it can work. Each reference is {kind, namespace, name, keys, path}: namespace is ""
+#   for cluster-scoped kinds, name is null where it is missing or no text, keys are those that must
+#   be in it, path leads to the name. What is marked optional is not needed and not listed.
+package policies.lib.reference
+
+import data.policies.lib.entry
+import data.policies.lib.object as obj_lib
+import data.policies.lib.workload
+
+# METADATA
+# description: every reference of an object
+of(obj) := array.concat(_pod(obj), array.concat(_containers(obj), _volumes(obj))) if {
+	workload.is_workload(obj)
+} else := _bound(obj) if {
+	obj_lib.group(obj) == "rbac.authorization.k8s.io"
+} else := _listed(obj)
+
+_reference(kind, obj, value, path) := {
+	"kind": kind,
+	"namespace": obj_lib.namespace(obj),
+	"name": value,
+	"keys": set(),
+	"path": path,
+}
+
+_pod(obj) := array.concat(
+	[ref |
+		some field, kind in {"serviceAccountName": "ServiceAccount", "priorityClassName": "PriorityClass"}
+		value := obj_lib.at(workload.spec(obj), [field], "")
+		value != ""
+		path := array.concat(workload.spec_path(obj), [field])
+		ref := object.union(_reference(kind, obj, value, path), {"namespace": _scope(kind, obj)})
+	],
+	[ref |
+		lists := array.concat(workload.spec_path(obj), ["imagePullSecrets"])
+		some secret in entry.list(obj_lib.at(workload.spec(obj), ["imagePullSecrets"], null), lists)
+		ref := _reference("Secret", obj, obj_lib.at(secret.value, ["name"], null), array.concat(secret.path, ["name"]))
+	],
+)
+
+_scope("PriorityClass", _) := ""
+
+_scope("ServiceAccount", obj) := obj_lib.namespace(obj)
+
+_containers(obj) := array.concat(
+	[ref |
+		some container in workload.containers(obj)
+		path := array.concat(container.path, ["env"])
+		some variable in entry.list(obj_lib.at(container.value, ["env"], null), path)
+		some field, kind in {"configMapKeyRef": "ConfigMap", "secretKeyRef": "Secret"}
+		value := obj_lib.at(variable.value, ["valueFrom", field], null)
+		value != null
+		not value.optional == true
+		key := obj_lib.at(value, ["key"], null)
+		found := _reference(kind, obj, obj_lib.at(value, ["name"], null), array.concat(variable.path, ["valueFrom", field, "name"]))
+		ref := object.union(found, {"keys": {key}})
+	],
+	[ref |
+		some container in workload.containers(obj)
+		path := array.concat(container.path, ["envFrom"])
+		some source in entry.list(obj_lib.at(container.value, ["envFrom"], null), path)
+		some field, kind in {"configMapRef": "ConfigMap", "secretRef": "Secret"}
+		value := obj_lib.at(source.value, [field], null)
+		value != null
+		not value.optional == true
+		ref := _reference(kind, obj, obj_lib.at(value, ["name"], null), array.concat(source.path, [field, "name"]))
+	],
+)
+
+_volumes(obj) := array.concat(
+	[ref |
+		some volume in _volume_list(obj)
+		some ref in _volume_references(obj, volume, {"configMap": ["ConfigMap", "name"], "secret": ["Secret", "secretName"], "persistentVolumeClaim": ["PersistentVolumeClaim", "claimName"]})
+	],
+	[ref |
+		some volume in _volume_list(obj)
+		path := array.concat(volume.path, ["projected", "sources"])
+		some source in entry.list(obj_lib.at(volume.value, ["projected", "sources"], null), path)
+		some ref in _volume_references(obj, source, {"configMap": ["ConfigMap", "name"], "secret": ["Secret", "name"]})
+	],
+)
+
+_volume_list(obj) := entry.list(
+	obj_lib.at(workload.spec(obj), ["volumes"], null),
+	array.concat(workload.spec_path(obj), ["volumes"]),
+)
+
+_volume_references(obj, source, fields) := [ref |
+	some field, [kind, naming] in fields
+	value := obj_lib.at(source.value, [field], null)
+	value != null
+	not value.optional == true
+	found := _reference(kind, obj, obj_lib.at(value, [naming], null), array.concat(source.path, [field, naming]))
+	ref := object.union(found, {"keys": {item.key | some item in value.items}})
+]
+
+# METADATA
+# description: a binding needs its role and the ServiceAccounts among its subjects
+_bound(obj) := array.concat(
+	[ref |
+		obj.kind in {"RoleBinding", "ClusterRoleBinding"}
+		role := obj_lib.at(obj, ["roleRef", "kind"], null)
+		found := _reference(role, obj, obj_lib.at(obj, ["roleRef", "name"], null), ["roleRef", "name"])
+		ref := object.union(found, {"namespace": _role_scope(role, obj)})
+	],
+	[ref |
+		obj.kind in {"RoleBinding", "ClusterRoleBinding"}
+		some subject in entry.list(obj_lib.at(obj, ["subjects"], null), ["subjects"])
+		_needs_account(subject.value)
+		found := _reference("ServiceAccount", obj, obj_lib.at(subject.value, ["name"], null), array.concat(subject.path, ["name"]))
+		ref := object.union(found, {"namespace": obj_lib.at(subject.value, ["namespace"], obj_lib.namespace(obj))})
+	],
+)
+
+_role_scope("Role", obj) := obj_lib.namespace(obj)
+
+_role_scope(kind, _) := "" if kind != "Role"
+
+_needs_account(subject) if not _is_person(subject)
+
+_is_person(subject) if subject.kind in {"User", "Group"}
+
+# The other kinds that name a Secret or a ServiceAccount, by the path to the name.
+_listed(obj) := [_reference(kind, obj, value, path) |
+	some [path, kind] in _fields[obj_lib.group(obj)][obj.kind]
+	value := obj_lib.at(obj, path, null)
+	value != null
+] if {
+	_fields[obj_lib.group(obj)][obj.kind]
+} else := [_reference("Secret", obj, value, array.concat(tls.path, ["secretName"])) |
+	some tls in entry.list(obj_lib.at(obj, ["spec", "tls"], null), ["spec", "tls"])
+	value := obj_lib.at(tls.value, ["secretName"], null)
+	value != null
+] if {
+	obj_lib.is_kind(obj, "networking.k8s.io", "Ingress")
+} else := []
+
+_fields := {
+	"opentelemetry.io": {"OpenTelemetryCollector": [[["spec", "serviceAccount"], "ServiceAccount"]]},
+	"postgresql.cnpg.io": {"Cluster": [
+		[["spec", "bootstrap", "initdb", "secret", "name"], "Secret"],
+		[["spec", "superuserSecret", "name"], "Secret"],
+	]},
+}

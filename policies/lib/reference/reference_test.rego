@@ -1,0 +1,108 @@
+package policies.lib.reference_test
+
+import data.policies.lib.reference
+
+_spec := {
+	"serviceAccountName": "runner",
+	"priorityClassName": "high",
+	"imagePullSecrets": [{"name": "pull"}],
+	"containers": [{
+		"name": "app", "env": [
+			{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "settings", "key": "a"}}},
+			{"name": "B", "valueFrom": {"secretKeyRef": {"name": "token", "key": "b", "optional": true}}},
+			{"name": "C", "value": "c"},
+		],
+		"envFrom": [{"secretRef": {"name": "env"}}, {"configMapRef": {"name": "maybe", "optional": true}}],
+	}],
+	"initContainers": [{"name": "init", "env": [{"name": "D", "valueFrom": {"secretKeyRef": {"name": "token", "key": "d"}}}]}],
+	"volumes": [
+		{"name": "a", "configMap": {"name": "files", "items": [{"key": "f", "path": "f"}]}},
+		{"name": "b", "secret": {"secretName": "cert"}},
+		{"name": "c", "persistentVolumeClaim": {"claimName": "data"}},
+		{"name": "d", "projected": {"sources": [{"configMap": {"name": "part"}}, {"secret": {"name": "part"}}, {"secret": {"name": "maybe", "optional": true}}]}},
+		{"name": "e", "emptyDir": {}},
+	],
+}
+
+_want := {
+	"ServiceAccount shop/runner []", "PriorityClass /high []", "Secret shop/pull []",
+	`ConfigMap shop/settings ["a"]`, "Secret shop/env []", `Secret shop/token ["d"]`,
+	`ConfigMap shop/files ["f"]`, "Secret shop/cert []", "PersistentVolumeClaim shop/data []",
+	"ConfigMap shop/part []", "Secret shop/part []",
+}
+
+_workloads := {
+	"CronJob": {"apiVersion": "batch/v1", "spec": {"jobTemplate": {"spec": {"template": {"spec": _spec}}}}},
+	"DaemonSet": {"apiVersion": "apps/v1", "spec": {"template": {"spec": _spec}}},
+	"Deployment": {"apiVersion": "apps/v1", "spec": {"template": {"spec": _spec}}},
+	"Job": {"apiVersion": "batch/v1", "spec": {"template": {"spec": _spec}}},
+	"Pod": {"apiVersion": "v1", "spec": _spec},
+	"ReplicaSet": {"apiVersion": "apps/v1", "spec": {"template": {"spec": _spec}}},
+	"ReplicationController": {"apiVersion": "v1", "spec": {"template": {"spec": _spec}}},
+	"StatefulSet": {"apiVersion": "apps/v1", "spec": {"template": {"spec": _spec}}},
+}
+
+_texts(obj) := {sprintf("%v %v/%v %s", [ref.kind, ref.namespace, ref.name, json.marshal(ref.keys)]) | some ref in reference.of(obj)}
+
+test_references_of_every_workload_kind[kind] if {
+	some kind, workload in _workloads
+	_texts(object.union(workload, {"kind": kind, "metadata": {"name": "web", "namespace": "shop"}})) == _want
+}
+
+test_paths_lead_to_the_name if {
+	pod := object.union(_workloads.Pod, {"kind": "Pod"})
+	every ref in reference.of(pod) {
+		object.get(pod, ref.path, null) == ref.name
+	}
+}
+
+_named(api_version, kind, rest) := object.union({"apiVersion": api_version, "kind": kind, "metadata": {"name": "a", "namespace": "shop"}}, rest)
+
+test_references_of_other_kinds[name] if {
+	some name, case in {
+		"RoleBinding": {
+			"obj": _named("rbac.authorization.k8s.io/v1", "RoleBinding", {
+				"roleRef": {"kind": "Role", "name": "reader"},
+				"subjects": [{"kind": "ServiceAccount", "name": "web"}, {"kind": "ServiceAccount", "name": "other", "namespace": "elsewhere"}, {"kind": "User", "name": "ann"}],
+			}),
+			"want": {"Role shop/reader []", "ServiceAccount shop/web []", "ServiceAccount elsewhere/other []"},
+		},
+		"ClusterRoleBinding": {
+			"obj": _named("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", {
+				"roleRef": {"kind": "ClusterRole", "name": "reader"},
+				"subjects": [{"kind": "Group", "name": "all"}, {"name": "web"}],
+			}),
+			"want": {"ClusterRole /reader []", "ServiceAccount shop/web []"},
+		},
+		"Role": {"obj": _named("rbac.authorization.k8s.io/v1", "Role", {}), "want": set()},
+		"Ingress": {
+			"obj": _named("networking.k8s.io/v1", "Ingress", {"spec": {"tls": [{"secretName": "cert"}, {"hosts": ["a"]}]}}),
+			"want": {"Secret shop/cert []"},
+		},
+		"Cluster": {
+			"obj": _named("postgresql.cnpg.io/v1", "Cluster", {"spec": {"superuserSecret": {"name": "root"}, "bootstrap": {"initdb": {"secret": {"name": "owner"}}}}}),
+			"want": {"Secret shop/root []", "Secret shop/owner []"},
+		},
+		"OpenTelemetryCollector": {
+			"obj": _named("opentelemetry.io/v1beta1", "OpenTelemetryCollector", {"spec": {"serviceAccount": "otel"}}),
+			"want": {"ServiceAccount shop/otel []"},
+		},
+		"another": {"obj": _named("v1", "ConfigMap", {}), "want": set()},
+		"a string": {"obj": "text", "want": set()},
+	}
+	_texts(case.obj) == case.want
+}
+
+test_wrong_shapes_are_references_to_nothing[name] if {
+	some name, case in {
+		"name of a number": {"spec": {"serviceAccountName": 1}, "want": {"ServiceAccount default/1 []"}},
+		"secret of text": {"spec": {"imagePullSecrets": ["pull"]}, "want": {"Secret default/null []"}},
+		"secrets of text": {"spec": {"imagePullSecrets": "pull"}, "want": {"Secret default/null []"}},
+		"reference of text": {"spec": {"containers": [{"env": [{"name": "A", "valueFrom": {"secretKeyRef": "token"}}]}]}, "want": {"Secret default/null [null]"}},
+		"source of text": {"spec": {"containers": [{"envFrom": [{"secretRef": "token"}]}]}, "want": {"Secret default/null []"}},
+		"volume of text": {"spec": {"volumes": [{"configMap": "files"}]}, "want": {"ConfigMap default/null []"}},
+		"projection of text": {"spec": {"volumes": [{"projected": {"sources": [{"configMap": "files"}]}}]}, "want": {"ConfigMap default/null []"}},
+		"spec of text": {"spec": "text", "want": set()},
+	}
+	_texts({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": case.spec}) == case.want
+}
