@@ -1,0 +1,57 @@
+# METADATA
+# scope: package
+# title: With a sidecar, metrics are of one container
+# description: |
+#   A Resource metric is the sum over all containers of a pod against the sum of their requests. A
+#   proxy that idles at its request hides an application that is saturated, and one that is busy
+#   scales an application that is not.
+# related_resources:
+#   - ref: https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#container-resource-metrics
+# custom:
+#   severity: warning
+#   scope: overlay
+#   fix: Use a ContainerResource metric that names the application's container.
+package policies.autoscaling.container_metrics
+
+import data.policies.lib.object as obj_lib
+import data.policies.lib.scaling
+import data.policies.lib.workload
+
+deny contains {"msg": msg, "path": ["objects", index, "spec", "metrics", entry]} if {
+	some index, hpa in input.objects
+	scaling.is_autoscaler(hpa)
+	some entry, metric in hpa.spec.metrics
+	metric.type == "Resource"
+	some obj in input.objects
+	scaling.scales(hpa, obj)
+	_has_sidecar(obj)
+	msg := sprintf("%s averages %v over the application and its sidecar", [obj_lib.title(hpa), obj_lib.at(metric, ["resource", "name"], "a resource")])
+}
+
+_has_sidecar(obj) if {
+	running := [container | some container in workload.containers(obj); container.kind in {"container", "sidecar"}]
+	count(running) > 1
+}
+
+_has_sidecar(obj) if {
+	_injection(obj) != "false"
+	_is_injected(obj)
+}
+
+_injection(obj) := obj_lib.at(workload.labels(obj), ["sidecar.istio.io/inject"], "unset")
+
+_is_injected(obj) if _injection(obj) == "true"
+
+_is_injected(obj) if {
+	some namespace in input.objects
+	obj_lib.is_kind(namespace, "", "Namespace")
+	obj_lib.name(namespace) == obj_lib.namespace(obj)
+	_asks_for_injection(obj_lib.labels(namespace))
+}
+
+_asks_for_injection(labels) if labels["istio-injection"] == "enabled"
+
+_asks_for_injection(labels) if {
+	labels["istio.io/rev"]
+	obj_lib.at(labels, ["istio-injection"], "unset") != "disabled"
+}

@@ -1,0 +1,66 @@
+# METADATA
+# scope: package
+# title: Autoscalers scale something that is there
+# description: |
+#   An autoscaler whose target was renamed, or is of a kind without replicas, reports FailedGetScale
+#   in its conditions and nowhere else: the service runs at whatever number it had, and the first
+#   peak is when somebody notices. Two autoscalers on one target undo each other's decisions.
+# related_resources:
+#   - ref: https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/
+# custom:
+#   severity: error
+#   scope: overlay
+#   fix: Name a Deployment or StatefulSet of the same namespace, with its apiVersion, in scaleTargetRef; one autoscaler a target.
+package policies.autoscaling.target_exists
+
+import data.policies.lib.object as obj_lib
+import data.policies.lib.scaling
+import data.policies.lib.workload
+
+deny contains {"msg": msg, "path": ["objects", index, "spec", "scaleTargetRef"]} if {
+	some index, hpa in input.objects
+	scaling.is_autoscaler(hpa)
+	not _has_target(hpa)
+	target := obj_lib.at(hpa, ["spec", "scaleTargetRef"], {})
+	msg := sprintf("%s scales nothing: no %v %q of %v with replicas in namespace %s", [
+		obj_lib.title(hpa),
+		obj_lib.at(target, ["kind"], "object"),
+		sprintf("%v", [obj_lib.at(target, ["name"], "")]),
+		obj_lib.at(target, ["apiVersion"], "apiVersion v1"),
+		obj_lib.namespace(hpa),
+	])
+}
+
+deny contains {"msg": msg, "path": ["objects", index, "spec", "scaleTargetRef"]} if {
+	some index, hpa in input.objects
+	scaling.is_autoscaler(hpa)
+	others := [name |
+		some other, second in input.objects
+		other != index
+		scaling.is_autoscaler(second)
+		_have_one_target(hpa, second)
+		name := obj_lib.title(second)
+	]
+	count(others) > 0
+	msg := sprintf("%s scales what %s scales too", [obj_lib.title(hpa), concat(", ", others)])
+}
+
+_has_target(hpa) if {
+	some obj in input.objects
+	scaling.scales(hpa, obj)
+	_can_scale(obj)
+}
+
+# Of a custom resource nobody here knows whether it has replicas.
+_can_scale(obj) if workload.is_scalable(obj)
+
+_can_scale(obj) if {
+	not workload.is_workload(obj)
+	not obj_lib.group(obj) in {"", "apps", "batch"}
+}
+
+_have_one_target(a, b) if {
+	obj_lib.namespace(a) == obj_lib.namespace(b)
+	a.spec.scaleTargetRef.kind == b.spec.scaleTargetRef.kind
+	a.spec.scaleTargetRef.name == b.spec.scaleTargetRef.name
+}

@@ -1,0 +1,75 @@
+package policies.autoscaling.target_exists_test
+
+import data.policies.autoscaling.target_exists
+import data.policies.lib.fixture_test as fixture
+
+_hpa(name, target) := {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": name, "namespace": "shop"}, "spec": {"scaleTargetRef": target}}
+
+_of(obj) := {"apiVersion": obj.apiVersion, "kind": obj.kind, "name": "web"}
+
+_scalable := ["ReplicationController", "Deployment", "StatefulSet", "ReplicaSet"]
+
+_path := ["objects", 1, "spec", "scaleTargetRef"]
+
+test_allows[kind] if {
+	some kind in _scalable
+	obj := fixture.workload(kind, {}, {})
+	target_exists.deny == set() with input as fixture.overlay([obj, _hpa("web", _of(obj))])
+}
+
+test_allows_a_custom_resource if {
+	rollout := {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "metadata": {"name": "web", "namespace": "shop"}}
+	target_exists.deny == set() with input as fixture.overlay([rollout, _hpa("web", _of(rollout))])
+}
+
+test_denies_kinds_without_replicas[kind] if {
+	some kind in ["Pod", "DaemonSet", "Job", "CronJob"]
+	obj := fixture.workload(kind, {}, {})
+	msg := sprintf(`HorizontalPodAutoscaler "web" scales nothing: no %s "web" of %s with replicas in namespace shop`, [kind, obj.apiVersion])
+	target_exists.deny == {{"msg": msg, "path": _path}} with input as fixture.overlay([obj, _hpa("web", _of(obj))])
+}
+
+test_denies_kinds_of_the_core_that_are_no_workload if {
+	service := {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": "shop"}}
+	count(target_exists.deny) == 1 with input as fixture.overlay([service, _hpa("web", _of(service))])
+}
+
+_web := fixture.workload("Deployment", {}, {})
+
+_missing := {
+	"another name": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "wbe"},
+	"another kind": {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "web"},
+	"another group": {"apiVersion": "example.com/v1", "kind": "Deployment", "name": "web"},
+	"no apiVersion": {"kind": "Deployment", "name": "web"},
+	"no name": {"apiVersion": "apps/v1", "kind": "Deployment"},
+	"nothing": {},
+	"text": "web",
+	"null": null,
+}
+
+test_denies_a_missing_target[note] if {
+	some note, target in _missing
+	some finding in target_exists.deny with input as fixture.overlay([_web, _hpa("web", target)])
+	finding.path == _path
+}
+
+test_denies_a_target_of_another_namespace if {
+	obj := object.union(_web, {"metadata": {"namespace": "other"}})
+	target_exists.deny == {{"msg": `HorizontalPodAutoscaler "web" scales nothing: no Deployment "web" of apps/v1 with replicas in namespace shop`, "path": _path}} with input as fixture.overlay([obj, _hpa("web", _of(obj))])
+}
+
+test_denies_two_autoscalers_of_one_target if {
+	target_exists.deny == {
+		{"msg": `HorizontalPodAutoscaler "a" scales what HorizontalPodAutoscaler "b" scales too`, "path": ["objects", 1, "spec", "scaleTargetRef"]},
+		{"msg": `HorizontalPodAutoscaler "b" scales what HorizontalPodAutoscaler "a" scales too`, "path": ["objects", 2, "spec", "scaleTargetRef"]},
+	} with input as fixture.overlay([_web, _hpa("a", _of(_web)), _hpa("b", _of(_web))])
+}
+
+test_denies_an_autoscaler_that_is_text if {
+	hpa := object.union(_hpa("web", {}), {"spec": "text"})
+	count(target_exists.deny) == 1 with input as fixture.overlay([_web, hpa])
+}
+
+test_ignores_other_objects if {
+	target_exists.deny == set() with input as fixture.overlay([_web, {"apiVersion": "example.com/v1", "kind": "HorizontalPodAutoscaler"}, {}])
+}
