@@ -12,7 +12,7 @@ import (
 
 // Checks returns the checks that a Validator makes. Without one they can be listed, not run.
 func Checks(v *Validator) []*check.Check {
-	j := &judge{validator: v, verdicts: map[*manifest.Object]*verdict{}}
+	j := &judge{validator: v, verdicts: map[string]*verdict{}}
 	run := func(missing bool) func(context.Context, *check.Pass) error {
 		return func(ctx context.Context, pass *check.Pass) error { return j.run(ctx, pass, missing) }
 	}
@@ -44,12 +44,12 @@ func Checks(v *Validator) []*check.Check {
 	}
 }
 
-// judge validates each object once for both checks.
+// judge validates each text once: for both checks, and for all overlays that render the same object.
 type judge struct {
 	validator *Validator
 
 	mu       sync.Mutex
-	verdicts map[*manifest.Object]*verdict
+	verdicts map[string]*verdict
 }
 
 type verdict struct {
@@ -82,10 +82,10 @@ func (j *judge) run(ctx context.Context, pass *check.Pass, missing bool) error {
 
 func (j *judge) validate(ctx context.Context, object *manifest.Object) ([]Violation, error) {
 	j.mu.Lock()
-	v := j.verdicts[object]
+	v := j.verdicts[string(object.JSON)]
 	if v == nil {
 		v = &verdict{}
-		j.verdicts[object] = v
+		j.verdicts[string(object.JSON)] = v
 	}
 	j.mu.Unlock()
 	v.once.Do(func() {

@@ -1,7 +1,7 @@
 // Package schema holds objects to the JSON schemas of every targeted Kubernetes version.
 //
 // The schemas are embedded; kubeconform applies them. It reads a schema from a
-// file only, so each that a run needs is written to a private temporary folder,
+// file only, so each that a run needs passes through a private temporary folder,
 // which Close removes. A lasting cache folder would save nothing: putting a
 // schema together takes less time than reading one back and checking that
 // nobody changed it, and a private folder cannot be truncated or raced for.
@@ -41,6 +41,8 @@ type Validator struct {
 
 	mu      sync.Mutex
 	schemas map[string]*kindSchema // by digest of the root
+	files   []*os.File             // in dir, one for each schema that is compiled at a time
+	free    []*os.File             // those that no one uses
 }
 
 // New returns a Validator for minor versions ("1.37"). None, or an empty one,
@@ -112,7 +114,14 @@ func makeDir(parent string) (string, error) {
 
 // Close removes what was unpacked.
 func (v *Validator) Close() error {
-	return os.RemoveAll(v.dir)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	var errs []error
+	for _, file := range v.files {
+		errs = append(errs, file.Close())
+	}
+	v.files, v.free = nil, nil
+	return errors.Join(append(errs, os.RemoveAll(v.dir))...)
 }
 
 // Validate returns what the schemas of its apiVersion and kind do not allow in
@@ -188,11 +197,11 @@ func (v *Validator) hold(root, apiVersion, kind string, doc []byte) ([]Violation
 	case validator.Empty:
 		return nil, errors.New("the document is empty")
 	default:
-		return nil, fmt.Errorf("kubeconform: %w", cmpErr(result.Err))
+		return nil, fmt.Errorf("kubeconform: %w", orNoVerdict(result.Err))
 	}
 }
 
-func cmpErr(err error) error {
+func orNoVerdict(err error) error {
 	if err == nil {
 		return errors.New("no verdict")
 	}
@@ -205,60 +214,64 @@ type kindSchema struct {
 	root, apiVersion, kind string
 
 	mu       sync.Mutex
-	words    map[string]bool // of every document that current was made for
+	words    map[string]bool // of every document until now
+	leftOut  map[string]bool // fields that current does without
 	rebuilds int
-	whole    bool
 	current  *compiled
 }
 
 // maxRebuilds is how often a schema is put together anew because a document has
-// words that none had before. After that the whole of it is: thousands of
+// a field that none had before. After that the whole of it is: thousands of
 // objects of a kind must not be thousands of schemas.
 const maxRebuilds = 6
 
 func (s *kindSchema) forDocument(v *Validator, doc []byte) (*compiled, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.whole {
+	if s.current != nil && len(s.leftOut) == 0 {
 		return s.current, nil
 	}
 	have, exact := words(doc)
-	if s.current != nil && exact && contains(s.words, have) {
-		return s.current, nil
-	}
-	var keep func(string) bool
 	union := map[string]bool{}
-	if exact && s.rebuilds < maxRebuilds {
+	if exact {
 		maps.Copy(union, s.words)
 		maps.Copy(union, have)
-		keep = func(field string) bool { return among(union, field) }
+		if s.current != nil && !anyAmong(union, s.leftOut) {
+			s.words = union
+			return s.current, nil
+		}
+	}
+	leftOut := map[string]bool{}
+	keep := func(field string) bool {
+		if among(union, field) {
+			return true
+		}
+		leftOut[field] = true
+		return false
+	}
+	if !exact || s.rebuilds == maxRebuilds {
+		keep = nil
 	}
 	text, err := v.bundle.assemble(s.root, keep)
 	if err != nil {
 		return nil, err
 	}
-	c := s.current
-	if c == nil || !bytes.Equal(c.text, text) {
-		name := filepath.Join(v.dir, fmt.Sprintf("%s-%d.json", s.root, s.rebuilds))
-		if c, err = compile(name, text, s.apiVersion, s.kind); err != nil {
-			return nil, err
-		}
+	c, err := v.compile(text, s.apiVersion, s.kind)
+	if err != nil {
+		return nil, err
 	}
-	s.current, s.words, s.whole = c, union, keep == nil
+	s.current, s.words, s.leftOut = c, union, leftOut
 	s.rebuilds++
 	return c, nil
 }
 
-func contains(all, some map[string]bool) bool {
-	if len(some) > len(all) {
-		return false
-	}
-	for word := range some {
-		if !all[word] {
-			return false
+func anyAmong(words, fields map[string]bool) bool {
+	for field := range fields {
+		if among(words, field) {
+			return true
 		}
 	}
-	return true
+	return false
 }
 
 // A compiled schema is one that kubeconform has compiled.
@@ -270,12 +283,19 @@ type compiled struct {
 
 // compile lets kubeconform compile a schema. It does so when it first meets an
 // object of a kind, and then says no more of a schema that does not compile
-// than of one that is not there; so it is given a first object here.
-func compile(name string, text []byte, apiVersion, kind string) (*compiled, error) {
-	if err := os.WriteFile(name, text, 0o600); err != nil {
+// than of one that is not there; so it is given a first object here. After that
+// it never reads the file again, so that the next schema may take its place: to
+// make a file costs more than to fill one.
+func (v *Validator) compile(text []byte, apiVersion, kind string) (*compiled, error) {
+	file, err := v.file()
+	if err != nil {
 		return nil, fmt.Errorf("unpack a schema: %w", err)
 	}
-	k, err := validator.New([]string{name}, validator.Opts{Strict: true})
+	defer v.release(file)
+	if err := errors.Join(file.Truncate(0), writeAt(file, text)); err != nil {
+		return nil, fmt.Errorf("unpack a schema: %w", err)
+	}
+	k, err := validator.New([]string{file.Name()}, validator.Opts{Strict: true})
 	if err != nil {
 		return nil, fmt.Errorf("kubeconform: %w", err)
 	}
@@ -286,9 +306,37 @@ func compile(name string, text []byte, apiVersion, kind string) (*compiled, erro
 	c := &compiled{text: text, kubeconform: k, detail: sync.OnceValues(func() (*detail, error) { return newDetail(text) })}
 	if result := k.ValidateResource(resource.Resource{Bytes: first}); result.Status != validator.Valid && result.Status != validator.Invalid {
 		_, cause := c.detail()
-		return nil, fmt.Errorf("the schema does not compile: %w", errors.Join(cmpErr(result.Err), cause))
+		return nil, fmt.Errorf("the schema does not compile: %w", errors.Join(orNoVerdict(result.Err), cause))
 	}
 	return c, nil
+}
+
+func writeAt(file *os.File, text []byte) error {
+	_, err := file.WriteAt(text, 0)
+	return err
+}
+
+// file returns a file that nothing else uses until it is released.
+func (v *Validator) file() (*os.File, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if n := len(v.free); n > 0 {
+		file := v.free[n-1]
+		v.free = v.free[:n-1]
+		return file, nil
+	}
+	file, err := os.OpenFile(filepath.Join(v.dir, fmt.Sprintf("%d.json", len(v.files))), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	v.files = append(v.files, file)
+	return file, nil
+}
+
+func (v *Validator) release(file *os.File) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.free = append(v.free, file)
 }
 
 // oneDocument refuses a second document: kubeconform would read the first alone
