@@ -37,7 +37,7 @@ type engine struct {
 
 	mu      sync.Mutex
 	values  map[*manifest.Object]*memo[*ast.Term]
-	results map[any]*memo[denials] // by *manifest.Object, *check.Target, or wholeRun
+	results map[any]*memo[denials] // by an object's JSON, a *check.Target, or wholeRun
 }
 
 type memo[T any] struct {
@@ -100,12 +100,14 @@ func (l *Library) Prepare(ctx context.Context) error {
 }
 
 func (l *Library) prepare(ctx context.Context) (map[check.Scope]*rego.PreparedEvalQuery, error) {
+	denies := map[check.Scope][]string{}
+	for _, rule := range l.kept {
+		denies[rule.Scope] = append(denies[rule.Scope], fmt.Sprintf("%q: data.%s.deny", rule.Package, rule.Package))
+	}
 	var entry strings.Builder
 	entry.WriteString("package kgate.entry\n\n")
-	scopes := map[check.Scope]bool{}
-	for _, rule := range l.kept {
-		scopes[rule.Scope] = true
-		fmt.Fprintf(&entry, "%s[%q] := data.%s.deny\n", rule.Scope, rule.Package, rule.Package)
+	for _, scope := range slices.Sorted(maps.Keys(denies)) {
+		fmt.Fprintf(&entry, "%s := {%s}\n", scope, strings.Join(denies[scope], ", "))
 	}
 	module, err := ast.ParseModuleWithOpts("entry.rego", entry.String(), ast.ParserOptions{RegoVersion: ast.RegoV1})
 	if err != nil {
@@ -119,7 +121,7 @@ func (l *Library) prepare(ctx context.Context) (map[check.Scope]*rego.PreparedEv
 	}
 	var group errgroup.Group
 	queries := map[check.Scope]*rego.PreparedEvalQuery{}
-	for scope := range scopes {
+	for scope := range denies {
 		query := &rego.PreparedEvalQuery{}
 		queries[scope] = query
 		group.Go(func() (err error) {
@@ -140,7 +142,8 @@ func (e *engine) run(ctx context.Context, rule *Rule, pass *check.Pass) error {
 	case check.Object:
 		target := pass.Targets[0]
 		for _, object := range target.Objects {
-			found, err := at(&e.mu, e.results, any(object)).get(func() (denials, error) {
+			// Overlays share most of their objects: what is the same text is judged once.
+			found, err := at(&e.mu, e.results, any(string(object.JSON))).get(func() (denials, error) {
 				input, err := e.value(object)
 				if err != nil {
 					return nil, err
