@@ -1,0 +1,68 @@
+# METADATA
+# scope: package
+# title: Every replicated workload has one disruption budget
+# description: |
+#   A node drain evicts all pods of a node at once. Without a PodDisruptionBudget an upgrade of the
+#   cluster may take every replica of a service at the same time. With two of them over one pod the
+#   eviction API answers with an error, and the drain hangs until a person comes. A budget that
+#   selects nothing is a misspelt one. Pods that an operator makes are the operator's to protect.
+# related_resources:
+#   - ref: https://kubernetes.io/docs/tasks/run-application/configure-pdb/
+#   - ref: https://kubernetes.io/docs/concepts/scheduling-eviction/api-eviction/
+# custom:
+#   severity: error
+#   scope: overlay
+#   fix: Add one PodDisruptionBudget in the workload's namespace whose selector matches its pods and nobody else's.
+package policies.disruption.pdb_covers
+
+import data.policies.lib.disruption
+import data.policies.lib.object as obj_lib
+import data.policies.lib.operator
+import data.policies.lib.scaling
+import data.policies.lib.workload
+
+deny contains {"msg": msg, "path": ["objects", index]} if {
+	some index, obj in input.objects
+	workload.is_scalable(obj)
+	not _is_single(obj)
+	count(_budgets(obj)) == 0
+	msg := sprintf("%s may have %v replicas and no PodDisruptionBudget of namespace %s selects them", [workload.title(obj), _maximum(obj), obj_lib.namespace(obj)])
+}
+
+deny contains {"msg": msg, "path": ["objects", index]} if {
+	some index, obj in input.objects
+	workload.is_workload(obj)
+	budgets := _budgets(obj)
+	count(budgets) > 1
+	msg := sprintf("the pods of %s cannot be evicted: %s all select them", [workload.title(obj), concat(", ", budgets)])
+}
+
+deny contains {"msg": msg, "path": ["objects", index, "spec", "selector"]} if {
+	some index, budget in input.objects
+	disruption.is_budget(budget)
+	not _selects_something(budget)
+	msg := sprintf("%s protects nothing: its selector matches no pods of the overlay in namespace %s", [obj_lib.title(budget), obj_lib.namespace(budget)])
+}
+
+_is_single(obj) if scaling.maximum(input.objects, obj) <= 1
+
+_maximum(obj) := number if number := scaling.maximum(input.objects, obj)
+
+else := "an unknown number of"
+
+_budgets(obj) := [obj_lib.title(budget) |
+	some budget in input.objects
+	disruption.is_budget(budget)
+	disruption.covers(budget, obj)
+]
+
+_selects_something(budget) if {
+	some obj in input.objects
+	disruption.covers(budget, obj)
+}
+
+_selects_something(budget) if {
+	some obj in input.objects
+	obj_lib.namespace(obj) == obj_lib.namespace(budget)
+	operator.is_selected(obj, budget.spec.selector)
+}

@@ -1,0 +1,35 @@
+# METADATA
+# scope: package
+# title: Disruption budgets
+# description: What a PodDisruptionBudget selects, and its amounts as numbers of pods.
+package policies.lib.disruption
+
+import data.policies.lib.object as obj_lib
+import data.policies.lib.selector
+import data.policies.lib.workload
+
+# METADATA
+# description: whether an object is a PodDisruptionBudget
+is_budget(obj) if obj_lib.is_kind(obj, "policy", "PodDisruptionBudget")
+
+# METADATA
+# description: whether a budget selects the pods of a workload
+covers(budget, obj) if {
+	workload.is_workload(obj)
+	obj_lib.namespace(budget) == obj_lib.namespace(obj)
+	selector.matches(budget.spec.selector, workload.labels(obj))
+}
+
+# METADATA
+# description: |
+#   An amount of pods, given as a whole number or as a percentage of a total, rounded up; undefined
+#   for anything else.
+scaled(amount, _) := amount if {
+	is_number(amount)
+	floor(amount) == amount
+}
+
+scaled(amount, total) := ceil((to_number(percent) * total) / 100) if {
+	is_string(amount)
+	[[_, percent]] := regex.find_all_string_submatch_n(`^([0-9]{1,4})%$`, amount, 1)
+}

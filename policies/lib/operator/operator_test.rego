@@ -1,0 +1,32 @@
+package policies.lib.operator_test
+
+import data.policies.lib.operator
+
+_cluster := {"apiVersion": "postgresql.cnpg.io/v1", "kind": "Cluster", "metadata": {"name": "db", "namespace": "shop", "labels": {"team": "a"}}}
+
+_pooler := {"apiVersion": "postgresql.cnpg.io/v1", "kind": "Pooler", "metadata": {"name": "pool"}}
+
+_collector := {"apiVersion": "opentelemetry.io/v1beta1", "kind": "OpenTelemetryCollector", "metadata": {"name": "otel", "namespace": "observability"}}
+
+test_map_selectors_of_operators_pods if {
+	operator.is_selected_by_map(_cluster, {"cnpg.io/cluster": "db"})
+	operator.is_selected_by_map(_cluster, {"cnpg.io/cluster": "db", "cnpg.io/instanceRole": "primary"})
+	operator.is_selected_by_map(_cluster, {"cnpg.io/cluster": "db", "role": "replica", "team": "a"})
+	operator.is_selected_by_map(_pooler, {"cnpg.io/poolerName": "pool"})
+	operator.is_selected_by_map(_collector, {"app.kubernetes.io/component": "opentelemetry-collector", "app.kubernetes.io/instance": "observability.otel"})
+	not operator.is_selected_by_map(_cluster, {"cnpg.io/cluster": "other"})
+	not operator.is_selected_by_map(_cluster, {"cnpg.io/cluster": "db", "cnpg.io/instanceRole": "primary", "role": "replica"})
+	not operator.is_selected_by_map(_collector, {"app.kubernetes.io/name": "otel"})
+	not operator.is_selected_by_map(_cluster, {})
+}
+
+test_label_selectors_of_operators_pods if {
+	operator.is_selected(_cluster, {"matchLabels": {"cnpg.io/cluster": "db"}})
+	not operator.is_selected(_cluster, {"matchLabels": {"cnpg.io/cluster": "other"}})
+}
+
+test_other_objects_make_no_pods if {
+	every obj in [{}, {"apiVersion": "example.com/v1", "kind": "Cluster", "metadata": {"name": "db"}}, {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": "text"}, "text"] {
+		operator.pod_labels(obj) == []
+	}
+}
