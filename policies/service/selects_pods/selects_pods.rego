@@ -1,0 +1,45 @@
+# METADATA
+# scope: package
+# title: Services select pods
+# description: |
+#   A Service whose selector matches no pod template of its namespace has no endpoints: DNS answers,
+#   and every connection is refused or, behind the mesh, a 503. One renamed label is enough. Pods
+#   that an operator makes of a rendered resource count; a Service without a selector, or an
+#   ExternalName, has its endpoints from elsewhere.
+# related_resources:
+#   - ref: https://kubernetes.io/docs/concepts/services-networking/service/
+# custom:
+#   severity: error
+#   scope: overlay
+#   fix: Select labels that the pod template carries, in the Service's own namespace.
+package policies.service.selects_pods
+
+import data.policies.lib.object as obj_lib
+import data.policies.lib.operator
+import data.policies.lib.selector
+import data.policies.lib.workload
+
+deny contains {"msg": msg, "path": ["objects", index, "spec", "selector"]} if {
+	some index, service in input.objects
+	obj_lib.is_kind(service, "", "Service")
+	not _is_external(service)
+	wanted := obj_lib.at(service, ["spec", "selector"], {})
+	wanted != {}
+	not _selects_pods(service, wanted)
+	msg := sprintf("%s reaches nothing: no pod of namespace %s has the labels %s", [obj_lib.title(service), obj_lib.namespace(service), json.marshal(wanted)])
+}
+
+_is_external(service) if service.spec.type == "ExternalName"
+
+_selects_pods(service, wanted) if {
+	some obj in input.objects
+	obj_lib.namespace(obj) == obj_lib.namespace(service)
+	workload.is_workload(obj)
+	selector.matches_map(wanted, workload.labels(obj))
+}
+
+_selects_pods(service, wanted) if {
+	some obj in input.objects
+	obj_lib.namespace(obj) == obj_lib.namespace(service)
+	operator.is_selected_by_map(obj, wanted)
+}

@@ -1,0 +1,65 @@
+package policies.service.selects_pods_test
+
+import data.policies.lib.fixture_test as fixture
+import data.policies.service.selects_pods
+
+_service(spec) := {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": "shop"}, "spec": spec}
+
+_selecting := _service({"selector": {"app": "web"}})
+
+_denied(selector) := {{
+	"msg": sprintf(`Service "web" reaches nothing: no pod of namespace shop has the labels %s`, [selector]),
+	"path": ["objects", 0, "spec", "selector"],
+}}
+
+test_allows_pods_of_every_kind[kind] if {
+	some kind, obj in fixture.workloads({})
+	selects_pods.deny == set() with input as fixture.overlay([_selecting, obj])
+}
+
+test_denies_other_labels_of_every_kind[kind] if {
+	some kind, obj in fixture.workloads({})
+	selects_pods.deny == _denied(`{"app":"other"}`) with input as fixture.overlay([_service({"selector": {"app": "other"}}), obj])
+}
+
+test_denies_pods_of_another_namespace[kind] if {
+	some kind, obj in fixture.workloads({})
+	elsewhere := object.union(obj, {"metadata": {"namespace": "other"}})
+	selects_pods.deny == _denied(`{"app":"web"}`) with input as fixture.overlay([_selecting, elsewhere])
+}
+
+test_denies_labels_that_cannot_be_read if {
+	every labels in ["text", null, [], {"app": ["web"]}] {
+		obj := {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"namespace": "shop"}, "spec": {"template": {"metadata": {"labels": labels}}}}
+		selects_pods.deny == _denied(`{"app":"web"}`) with input as fixture.overlay([_selecting, obj])
+	}
+}
+
+test_denies_a_selector_of_the_wrong_type[note] if {
+	some note, [selector, text] in {"text": ["web", `"web"`], "a list": [["web"], `["web"]`], "a number": [1, "1"]}
+	selects_pods.deny == _denied(text) with input as fixture.overlay([_service({"selector": selector}), fixture.workload("Deployment", {}, {})])
+}
+
+_elsewhere := {
+	"no selector": _service({}),
+	"an empty selector": _service({"selector": {}}),
+	"a null selector": _service({"selector": null}),
+	"an external name": _service({"type": "ExternalName", "externalName": "example.com", "selector": {"app": "gone"}}),
+	"a Service that is text": _service("text"),
+	"another group's Service": {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "spec": {"selector": {"app": "gone"}}},
+}
+
+test_allows_endpoints_from_elsewhere[note] if {
+	some note, service in _elsewhere
+	selects_pods.deny == set() with input as fixture.overlay([service])
+}
+
+_cluster := {"apiVersion": "postgresql.cnpg.io/v1", "kind": "Cluster", "metadata": {"name": "db", "namespace": "shop"}}
+
+test_allows_pods_that_an_operator_makes if {
+	selects_pods.deny == set() with input as fixture.overlay([_service({"selector": {"cnpg.io/cluster": "db", "cnpg.io/instanceRole": "primary"}}), _cluster])
+}
+
+test_denies_pods_that_no_operator_makes if {
+	selects_pods.deny == _denied(`{"cnpg.io/cluster":"other"}`) with input as fixture.overlay([_service({"selector": {"cnpg.io/cluster": "other"}}), _cluster])
+}

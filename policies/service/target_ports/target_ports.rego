@@ -1,0 +1,51 @@
+# METADATA
+# scope: package
+# title: Services send to ports that their pods open
+# description: |
+#   A target port by a name that no container declares drops the pod from the Service's endpoints;
+#   by a number that nobody listens on it gives connection refused. A container that does not
+#   declare its port works until the day that a NetworkPolicy or a probe refers to it. TCP and UDP
+#   are different ports.
+# related_resources:
+#   - ref: https://kubernetes.io/docs/concepts/services-networking/service/#field-spec-ports
+# custom:
+#   severity: error
+#   scope: overlay
+#   fix: Declare the port, with its name and protocol, on a container of every pod that the Service selects.
+package policies.service.target_ports
+
+import data.policies.lib.object as obj_lib
+import data.policies.lib.selector
+import data.policies.lib.workload
+
+deny contains {"msg": msg, "path": ["objects", index, "spec", "ports", entry, "targetPort"]} if {
+	some index, service in input.objects
+	obj_lib.is_kind(service, "", "Service")
+	some entry, port in service.spec.ports
+	target := _target(port)
+	protocol := obj_lib.at(port, ["protocol"], "TCP")
+	some obj in input.objects
+	_is_selected(service, obj)
+	not _opens(obj, target, protocol)
+	msg := sprintf("%s sends to a port that %s does not open: %v/%v", [obj_lib.title(service), workload.title(obj), target, protocol])
+}
+
+# Without a target port, and with the zero of either type, the Service's own number is meant.
+_target(port) := target if {
+	target := obj_lib.at(port, ["targetPort"], 0)
+	not target in {"", 0}
+} else := obj_lib.at(port, ["port"], "no port")
+
+_is_selected(service, obj) if {
+	workload.is_workload(obj)
+	obj_lib.namespace(obj) == obj_lib.namespace(service)
+	selector.matches_map(service.spec.selector, workload.labels(obj))
+}
+
+_opens(obj, target, protocol) if {
+	some container in workload.containers(obj)
+	container.kind in {"container", "sidecar"}
+	some port in container.value.ports
+	obj_lib.at(port, ["protocol"], "TCP") == protocol
+	target in {port[field] | some field in ["containerPort", "name"]}
+}

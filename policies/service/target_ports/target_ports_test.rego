@@ -1,0 +1,80 @@
+package policies.service.target_ports_test
+
+import data.policies.lib.fixture_test as fixture
+import data.policies.service.target_ports
+
+_service(ports) := {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": "shop"}, "spec": {"selector": {"app": "web"}, "ports": ports}}
+
+_pod := {"containers": [{"name": "app", "ports": [{"name": "http", "containerPort": 8080}, {"name": "dns", "containerPort": 53, "protocol": "UDP"}]}]}
+
+_allowed := {
+	"by name": {"port": 80, "targetPort": "http"},
+	"by number": {"port": 80, "targetPort": 8080, "protocol": "TCP"},
+	"by its own number": {"port": 8080},
+	"by the zero of a number": {"port": 8080, "targetPort": 0},
+	"by no name": {"port": 8080, "targetPort": ""},
+	"of another protocol": {"port": 53, "targetPort": "dns", "protocol": "UDP"},
+}
+
+_denied := {
+	"an unknown name": [{"port": 80, "targetPort": "web"}, "web/TCP"],
+	"an unknown number": [{"port": 80, "targetPort": 9090}, "9090/TCP"],
+	"its own number": [{"port": 80}, "80/TCP"],
+	"a number in text, which is a name": [{"port": 80, "targetPort": "8080"}, "8080/TCP"],
+	"the wrong protocol": [{"port": 53, "targetPort": "dns"}, "dns/TCP"],
+	"the wrong protocol by number": [{"port": 80, "targetPort": 8080, "protocol": "UDP"}, "8080/UDP"],
+	"no port at all": [{}, "no port/TCP"],
+	"a port that is text": ["8080", "no port/TCP"],
+	"a target of the wrong type": [{"port": 8080, "targetPort": ["http"]}, `["http"]/TCP`],
+}
+
+_finding(kind, entry, target) := {
+	"msg": sprintf(`Service "web" sends to a port that %s "web" does not open: %s`, [kind, target]),
+	"path": ["objects", 0, "spec", "ports", entry, "targetPort"],
+}
+
+test_allows[note][kind] if {
+	some note, port in _allowed
+	some kind, obj in fixture.workloads(_pod)
+	target_ports.deny == set() with input as fixture.overlay([_service([port]), obj])
+}
+
+test_denies[note][kind] if {
+	some note, [port, target] in _denied
+	some kind, obj in fixture.workloads(_pod)
+	target_ports.deny == {_finding(kind, 1, target)} with input as fixture.overlay([_service([{"port": 8080}, port]), obj])
+}
+
+test_a_sidecar_may_open_the_port[kind] if {
+	some kind, obj in fixture.workloads(object.union(_pod, {"initContainers": [{"name": "proxy", "restartPolicy": "Always", "ports": [{"containerPort": 15090}]}]}))
+	target_ports.deny == set() with input as fixture.overlay([_service([{"port": 15090}]), obj])
+}
+
+test_an_init_container_may_not[kind] if {
+	some kind, obj in fixture.workloads(object.union(_pod, {"initContainers": [{"name": "init", "ports": [{"containerPort": 15090}]}]}))
+	target_ports.deny == {_finding(kind, 0, "15090/TCP")} with input as fixture.overlay([_service([{"port": 15090}]), obj])
+}
+
+test_every_selected_workload_has_to_open_it if {
+	canary := object.union(fixture.workload("Deployment", {"containers": [{"name": "app"}]}, {}), {"metadata": {"name": "canary"}})
+	want := {"msg": `Service "web" sends to a port that Deployment "canary" does not open: http/TCP`, "path": ["objects", 0, "spec", "ports", 0, "targetPort"]}
+	target_ports.deny == {want} with input as fixture.overlay([_service([{"port": 80, "targetPort": "http"}]), fixture.workload("Deployment", _pod, {}), canary])
+}
+
+test_denies_ports_that_cannot_be_read[note] if {
+	some note, ports in {"text": "8080", "a list of text": ["8080"], "null": null, "a number": 8080}
+	obj := fixture.workload("Deployment", {"containers": [{"name": "app", "ports": ports}]}, {})
+	target_ports.deny == {_finding("Deployment", 0, "8080/TCP")} with input as fixture.overlay([_service([{"port": 8080}]), obj])
+}
+
+test_pods_that_are_not_selected_do_not_matter[note] if {
+	some note, fields in {"another namespace": {"metadata": {"namespace": "other"}}, "other labels": {"spec": {"template": {"metadata": {"labels": {"app": "other"}}}}}}
+	obj := object.union(fixture.workload("Deployment", {}, {}), fields)
+	target_ports.deny == set() with input as fixture.overlay([_service([{"port": 80}]), obj])
+}
+
+test_services_of_the_wrong_type_are_no_error if {
+	every spec in ["text", null, {"selector": "web", "ports": [{"port": 80}]}, {"selector": {"app": "web"}, "ports": "text"}, {"selector": {"app": "web"}}] {
+		target_ports.deny == set() with input as fixture.overlay([object.union(_service([]), {"spec": spec}), fixture.workload("Deployment", _pod, {})])
+	}
+}
