@@ -25,6 +25,8 @@ test_another_repository_is_not_ours_to_check if {
 	_deny([_here, _application({"repoURL": "https://charts", "chart": "web"})]) == set()
 }
 
+test_a_chart_has_no_path if _deny([_application({"repoURL": "https://charts", "chart": "web"})]) == set()
+
 test_nothing_tells_this_repository_from_another if {
 	count(_deny([_application({"repoURL": "https://here", "path": "missing"})])) == 1
 }

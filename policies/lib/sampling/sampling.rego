@@ -1,0 +1,79 @@
+# METADATA
+# scope: package
+# title: How many traces are sampled
+# description: |
+#   The sampling rate is written in three places that know nothing of each other: the SDK's
+#   environment, Istio's Telemetry (in percent) and the operator's Instrumentation. Here each is a
+#   ratio. For rules whose input is an overlay.
+package policies.lib.sampling
+
+import data.policies.lib.entry
+import data.policies.lib.envvar
+import data.policies.lib.object as obj_lib
+import data.policies.lib.workload
+
+# METADATA
+# description: |
+#   The rates that an object sets, each {ratio, written, title, path}; ratio is null where what is
+#   written is no number.
+rates(obj) := [rate |
+	some variable in envvar.of(obj)
+	some written in _of_variable(variable)
+	rate := {
+		"ratio": _ratio(written),
+		"written": written,
+		"title": sprintf("%s of %s", [variable.title, obj_lib.title(obj)]),
+		"path": variable.path,
+	}
+] if {
+	workload.is_workload(obj)
+} else := [rate |
+	some tracing in entry.list(obj_lib.at(obj, ["spec", "tracing"], null), ["spec", "tracing"])
+	written := obj_lib.at(tracing.value, ["randomSamplingPercentage"], null)
+	written != null
+	rate := {
+		"ratio": _percentage(written),
+		"written": written,
+		"title": obj_lib.title(obj),
+		"path": array.concat(tracing.path, ["randomSamplingPercentage"]),
+	}
+] if {
+	obj_lib.is_kind(obj, "telemetry.istio.io", "Telemetry")
+} else := [rate |
+	sampler := obj_lib.at(obj, ["spec", "sampler"], null)
+	sampler != null
+	written := _of_sampler(obj_lib.at(sampler, ["type"], null), obj_lib.at(sampler, ["argument"], "1"))
+	rate := {
+		"ratio": _ratio(written),
+		"written": written,
+		"title": obj_lib.title(obj),
+		"path": ["spec", "sampler", "argument"],
+	}
+] if {
+	obj_lib.is_kind(obj, "opentelemetry.io", "Instrumentation")
+} else := []
+
+_of_variable(variable) := [variable.value] if variable.name in {"OTLP_SAMPLE_RATE", "OTEL_TRACES_SAMPLER_ARG"}
+
+_of_variable(variable) := [_fixed[variable.value]] if variable.name == "OTEL_TRACES_SAMPLER"
+
+_of_sampler(type, _) := _fixed[type] if _fixed[type]
+
+_of_sampler(type, argument) := argument if not _fixed[type]
+
+# Samplers that take no argument.
+_fixed := {
+	"always_on": "1",
+	"always_off": "0",
+	"parentbased_always_on": "1",
+	"parentbased_always_off": "0",
+}
+
+_ratio(written) := to_number(written) if {
+	is_string(written)
+	regex.match(`^[0-9]{1,9}(\.[0-9]{1,20})?$`, written)
+} else := null
+
+_percentage(written) := written / 100 if is_number(written)
+
+else := null

@@ -1,0 +1,33 @@
+package policies.lib.sampling_test
+
+import data.policies.lib.sampling
+
+_ratios(obj) := ratios if {
+	ratios := [rate.ratio | some rate in sampling.rates(obj)] with input as {"objects": []}
+}
+
+_pod(variables) := {"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"name": "app", "env": [{"name": name, "value": value} | some name, value in variables]}]}}
+
+_telemetry(tracing) := {"apiVersion": "telemetry.istio.io/v1", "kind": "Telemetry", "spec": {"tracing": tracing}}
+
+_instrumentation(sampler) := {"apiVersion": "opentelemetry.io/v1alpha1", "kind": "Instrumentation", "spec": {"sampler": sampler}}
+
+test_rates[name] if {
+	some name, case in {
+		"of the SDK": {"obj": _pod({"OTLP_SAMPLE_RATE": "0.1", "OTHER": "1"}), "want": [0.1]},
+		"by the standard name": {"obj": _pod({"OTEL_TRACES_SAMPLER_ARG": "1", "OTEL_TRACES_SAMPLER": "parentbased_traceidratio"}), "want": [1]},
+		"of a fixed sampler": {"obj": _pod({"OTEL_TRACES_SAMPLER": "always_off"}), "want": [0]},
+		"that do not parse": {"obj": _pod({"OTLP_SAMPLE_RATE": "10%"}), "want": [null]},
+		"of a wrong type": {"obj": _pod({"OTLP_SAMPLE_RATE": 0.1}), "want": [null]},
+		"of Telemetry": {"obj": _telemetry([{"randomSamplingPercentage": 50}, {}]), "want": [0.5]},
+		"of Telemetry as text": {"obj": _telemetry([{"randomSamplingPercentage": "50"}]), "want": [null]},
+		"of no Telemetry": {"obj": _telemetry("text"), "want": []},
+		"of Instrumentation": {"obj": _instrumentation({"type": "parentbased_traceidratio", "argument": "0.1"}), "want": [0.1]},
+		"of Instrumentation without an argument": {"obj": _instrumentation({"type": "traceidratio"}), "want": [1]},
+		"of Instrumentation always on": {"obj": _instrumentation({"type": "parentbased_always_on", "argument": "0.1"}), "want": [1]},
+		"of Instrumentation as a number": {"obj": _instrumentation({"argument": 0.1}), "want": [null]},
+		"of no sampler": {"obj": _instrumentation(null), "want": []},
+		"of another kind": {"obj": {"apiVersion": "v1", "kind": "ConfigMap"}, "want": []},
+	}
+	_ratios(case.obj) == case.want
+}

@@ -1,0 +1,97 @@
+# METADATA
+# scope: package
+# title: Telemetry is sent to a Service and port that exist
+# description: |
+#   An exporter with a wrong endpoint fails quietly: the service runs, its queue fills and drops, and
+#   the traces are missing on the day they are needed. It happens when a collector is renamed, or
+#   when the OTLP port for gRPC is written where HTTP is spoken.
+# related_resources:
+#   - ref: https://opentelemetry.io/docs/specs/otel/protocol/exporter/
+#   - ref: https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/
+# custom:
+#   severity: error
+#   scope: overlay
+#   fix: Name a Service and a port of the overlay, or declare both under external in kgate.yaml.
+package policies.telemetry.endpoints_resolve
+
+import data.policies.lib.collector
+import data.policies.lib.endpoint
+import data.policies.lib.envvar
+import data.policies.lib.fluentbit
+import data.policies.lib.object as obj_lib
+import data.policies.lib.registry
+import data.policies.lib.workload
+
+deny contains {"msg": msg, "path": array.concat(["objects", i], use.path)} if {
+	some i, obj in input.objects
+	some use in _uses(obj)
+	fault := _fault(use.value, obj)
+	msg := sprintf("%s sends to %v%s", [use.title, json.marshal(use.value), fault])
+}
+
+_fault(value, obj) := ", where no host and port can be read" if not _readable(value)
+
+else := sprintf(": no Service %s is rendered or declared external", [_name(value, obj)]) if not _ports(value, obj)
+
+else := sprintf(", and %s has only ports %v", [_name(value, obj), concat(", ", [sprintf("%v", [port]) | some port in _ports(value, obj)])]) if {
+	parsed := endpoint.parse(value)
+	not parsed.port in _ports(value, obj)
+}
+
+_readable(value) if endpoint.parse(value)
+
+_name(value, obj) := registry.dns_name(endpoint.parse(value).host, obj_lib.namespace(obj))
+
+# A loopback address is another container of the pod.
+_ports(value, obj) := {port.containerPort | some container in workload.containers(obj); some port in container.value.ports} if {
+	endpoint.parse(value).host in {"localhost", "127.0.0.1"}
+} else := registry.ports(_name(value, obj))
+
+_variables := {
+	"OTLP_ENDPOINT",
+	"OTEL_EXPORTER_OTLP_ENDPOINT",
+	"OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
+	"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
+	"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+}
+
+_uses(obj) := [use |
+	some variable in envvar.of(obj)
+	variable.name in _variables
+	use := {
+		"value": variable.value,
+		"title": sprintf("%s of %s (%s)", [variable.title, obj_lib.title(obj), variable.name]),
+		"path": variable.path,
+	}
+] if {
+	workload.is_workload(obj)
+} else := [{"value": obj_lib.at(obj, ["spec", "exporter", "endpoint"], null), "title": obj_lib.title(obj), "path": ["spec", "exporter", "endpoint"]}] if {
+	obj_lib.is_kind(obj, "opentelemetry.io", "Instrumentation")
+} else := [use |
+	some exporter in collector.used(obj, "exporters")
+	not exporter.type in {"debug", "file", "nop", "prometheus"}
+	some field, value in exporter.value
+	field in {"endpoint", "traces_endpoint", "metrics_endpoint", "logs_endpoint"}
+	use := {
+		"value": value,
+		"title": sprintf("exporter %s of %s", [exporter.id, obj_lib.title(obj)]),
+		"path": array.concat(exporter.path, [field]),
+	}
+] if {
+	collector.is_collector(obj)
+} else := [use |
+	some config in fluentbit.configs(obj)
+	some output in fluentbit.plugins(config, "outputs")
+	some text in _target(output)
+	use := {
+		"value": text,
+		"title": sprintf("output %v of %s", [obj_lib.at(output, ["name"], "without a name"), obj_lib.title(obj)]),
+		"path": config.path,
+	}
+]
+
+_target(output) := [sprintf("%v:%v", [output.host, obj_lib.at(output, ["port"], _default_port(output))])] if output.host
+
+_default_port(output) := 24224 if output.name == "forward"
+
+else := "no port"

@@ -1,0 +1,98 @@
+package policies.telemetry.endpoints_resolve_test
+
+import data.policies.telemetry.endpoints_resolve
+
+_collector := {"apiVersion": "opentelemetry.io/v1beta1", "kind": "OpenTelemetryCollector", "metadata": {"name": "otel", "namespace": "observability"}, "spec": {"config": {
+	"receivers": {"otlp": {"protocols": {"grpc": {}, "http": {}}}},
+	"service": {"pipelines": {"traces": {"receivers": ["otlp"]}}},
+}}}
+
+_around := [_collector, {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "tempo", "namespace": "shop"}, "spec": {"ports": [{"port": 4317}]}}]
+
+_external := [{"kind": "Service", "namespace": "telemetry", "name": "gateway", "ports": [4317]}]
+
+_deny(obj) := faults if {
+	faults := endpoints_resolve.deny with input as {"objects": array.concat(_around, [obj]), "external": _external}
+}
+
+_named(api_version, kind, spec) := {"apiVersion": api_version, "kind": kind, "metadata": {"name": "web", "namespace": "shop"}, "spec": spec}
+
+_containers(name, value) := {"containers": [{"name": "app", "ports": [{"containerPort": 9999}], "env": [{"name": name, "value": value}]}]}
+
+_pod(name, value) := _named("v1", "Pod", _containers(name, value))
+
+_variables := ["OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"]
+
+_good := [
+	"otel-collector.observability:4317", "http://otel-collector.observability:4318", "http://otel-collector.observability.svc:4318/v1/traces",
+	"otel-collector.observability.svc.cluster.local:4317", "tempo:4317", "gateway.telemetry:4317", "localhost:9999",
+]
+
+_bad := [
+	"otel-collector:4317", "otel-collector.observability:4319", "missing.observability:4317", "gateway.telemetry:4318", "localhost:4317",
+	"api.example.com:443", "tempo", "", "$(HOST):4317", 4317, null,
+]
+
+test_resolves[value] if {
+	some value in _good
+	every name in _variables {
+		_deny(_pod(name, value)) == set()
+	}
+}
+
+test_does_not_resolve[sprintf("%v", [value])] if {
+	some value in _bad
+	every name in _variables {
+		{fault.path | some fault in _deny(_pod(name, value))} == {["objects", 2, "spec", "containers", 0, "env", 0, "value"]}
+	}
+}
+
+test_every_workload_kind[kind] if {
+	some kind, api_version in {"DaemonSet": "apps/v1", "Deployment": "apps/v1", "Job": "batch/v1", "ReplicaSet": "apps/v1", "ReplicationController": "v1", "StatefulSet": "apps/v1"}
+	count(_deny(_named(api_version, kind, {"template": {"spec": _containers("OTLP_ENDPOINT", "missing:4317")}}))) == 1
+	_deny(_named(api_version, kind, {"template": {"spec": _containers("OTLP_ENDPOINT", "tempo:4317")}})) == set()
+}
+
+test_cron_job if {
+	count(_deny(_named("batch/v1", "CronJob", {"jobTemplate": {"spec": {"template": {"spec": _containers("OTLP_ENDPOINT", "missing:4317")}}}}))) == 1
+}
+
+test_instrumentation if {
+	_deny(_named("opentelemetry.io/v1alpha1", "Instrumentation", {"exporter": {"endpoint": "http://tempo:4317"}})) == set()
+	every spec in [{"exporter": {"endpoint": "http://tempo:4318"}}, {"exporter": "text"}, {}, "text"] {
+		{fault.path | some fault in _deny(_named("opentelemetry.io/v1alpha1", "Instrumentation", spec))} == {["objects", 2, "spec", "exporter", "endpoint"]}
+	}
+}
+
+_exporting(exporters) := _named("opentelemetry.io/v1beta1", "OpenTelemetryCollector", {"config": {
+	"exporters": exporters,
+	"service": {"pipelines": {"traces": {"exporters": [id | some id, _ in exporters]}}},
+}})
+
+test_exporters_of_a_collector if {
+	_deny(_exporting({"otlp/a": {"endpoint": "gateway.telemetry:4317"}, "debug": {"endpoint": "missing"}, "prometheus": {"endpoint": "0.0.0.0:8889"}})) == set()
+	{fault.path | some fault in _deny(_exporting({"otlphttp": {"traces_endpoint": "http://missing:4318"}, "otlp/b": {"endpoint": 1}}))} == {
+		["objects", 2, "spec", "config", "exporters", "otlphttp", "traces_endpoint"],
+		["objects", 2, "spec", "config", "exporters", "otlp/b", "endpoint"],
+	}
+}
+
+_forwarding(output) := {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "fluent-bit", "namespace": "logging"}, "data": {"fluent-bit.yaml": yaml.marshal({"pipeline": {"outputs": [output]}})}}
+
+test_outputs_of_fluent_bit if {
+	every output in [{"name": "opentelemetry", "Host": "gateway.telemetry", "Port": 4317}, {"name": "stdout"}, {"name": "forward", "host": "gateway.telemetry", "port": "4317"}] {
+		_deny(_forwarding(output)) == set()
+	}
+	every output in [{"name": "forward", "host": "gateway.telemetry"}, {"name": "http", "host": "gateway.telemetry"}, {"name": "forward", "host": 1, "port": 2}] {
+		{fault.path | some fault in _deny(_forwarding(output))} == {["objects", 2, "data", "fluent-bit.yaml"]}
+	}
+}
+
+test_message if {
+	_deny(_pod("OTLP_ENDPOINT", "otel-collector.observability:4319")) == {{
+		"path": ["objects", 2, "spec", "containers", 0, "env", 0, "value"],
+		"msg": `container "app" of Pod "web" (OTLP_ENDPOINT) sends to "otel-collector.observability:4319", and otel-collector.observability.svc.cluster.local has only ports 4317, 4318`,
+	}}
+	{fault.msg | some fault in _deny(_pod("OTLP_ENDPOINT", "missing:4317"))} == {`container "app" of Pod "web" (OTLP_ENDPOINT) sends to "missing:4317": no Service missing.shop.svc.cluster.local is rendered or declared external`}
+	{fault.msg | some fault in _deny(_pod("OTLP_ENDPOINT", "missing"))} == {`container "app" of Pod "web" (OTLP_ENDPOINT) sends to "missing", where no host and port can be read`}
+}

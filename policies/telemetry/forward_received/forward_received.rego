@@ -1,0 +1,56 @@
+# METADATA
+# scope: package
+# title: Fluent Bit forwards to a receiver that understands it
+# description: |
+#   The forward protocol sent to an OTLP port, or to a fluentforward receiver that no pipeline uses,
+#   is answered by nothing: Fluent Bit retries until its buffer is full and drops the logs.
+# related_resources:
+#   - ref: https://docs.fluentbit.io/manual/data-pipeline/outputs/forward
+#   - ref: https://github.com/open-telemetry/opentelemetry-collector-contrib/tree/main/receiver/fluentforwardreceiver
+# custom:
+#   severity: error
+#   scope: overlay
+#   fix: Use the port of a fluentforward receiver that a logs pipeline of the Collector uses.
+package policies.telemetry.forward_received
+
+import data.policies.lib.collector
+import data.policies.lib.fluentbit
+import data.policies.lib.object as obj_lib
+import data.policies.lib.registry
+
+deny contains {"msg": msg, "path": array.concat(["objects", i], config.path)} if {
+	some i, obj in input.objects
+	some config in fluentbit.configs(obj)
+	some output in fluentbit.plugins(config, "outputs")
+	output.name == "forward"
+	host := registry.dns_name(output.host, obj_lib.namespace(obj))
+	some gateway in _collectors[host]
+	port := _number(obj_lib.at(output, ["port"], 24224))
+	not port in gateway.ports
+	msg := sprintf("%s forwards to port %v of %s, where no fluentforward receiver of a pipeline listens", [obj_lib.title(obj), port, gateway.title])
+}
+
+_number(port) := port if is_number(port)
+
+_number(port) := to_number(port) if {
+	is_string(port)
+	regex.match(`^[0-9]{1,5}$`, port)
+}
+
+_number(port) := port if {
+	is_string(port)
+	not regex.match(`^[0-9]{1,5}$`, port)
+}
+
+_collectors[registry.mesh_name(collector.service_name(obj), obj_lib.namespace(obj))] contains gateway if {
+	some obj in input.objects
+	collector.is_collector(obj)
+	gateway := {
+		"title": obj_lib.title(obj),
+		"ports": {port |
+			some receiver in collector.used(obj, "receivers")
+			receiver.type == "fluentforward"
+			some port in collector.receiver_ports(receiver)
+		},
+	}
+}

@@ -1,0 +1,35 @@
+# METADATA
+# scope: package
+# title: One sampling rate in an overlay
+# description: |
+#   Samplers are parent-based: whoever sees a request first decides. With another rate in the mesh
+#   than in the SDK the effective rate is the mesh's for requests that come through it and the SDK's
+#   for all others, and stable and canary cannot be compared.
+# related_resources:
+#   - ref: https://opentelemetry.io/docs/specs/otel/trace/sdk/#parentbased
+# custom:
+#   severity: error
+#   scope: overlay
+#   fix: Write ratio and percentage once, in the overlay's environment object, and let replacements carry them.
+package policies.telemetry.sampling_equal
+
+import data.policies.lib.sampling
+
+deny contains {"msg": msg, "path": array.concat(["objects", other.index], other.rate.path)} if {
+	first := _rates[0]
+	some other in _rates
+	abs(first.rate.ratio - other.rate.ratio) > 0.000000001
+	msg := sprintf("%s samples %v and %s samples %v", [
+		other.rate.title,
+		other.rate.ratio,
+		first.rate.title,
+		first.rate.ratio,
+	])
+}
+
+# What is no rate is telemetry/sampling-bounds' business.
+_rates := [{"index": i, "rate": rate} |
+	some i, obj in input.objects
+	some rate in sampling.rates(obj)
+	is_number(rate.ratio)
+]
