@@ -34,16 +34,17 @@ deny contains {"msg": msg, "path": ["objects", index, "spec", "scaleTargetRef"]}
 deny contains {"msg": msg, "path": ["objects", index, "spec", "scaleTargetRef"]} if {
 	some index, hpa in input.objects
 	scaling.is_autoscaler(hpa)
-	others := [name |
-		some other, second in input.objects
-		other != index
-		scaling.is_autoscaler(second)
-		_have_one_target(hpa, second)
-		name := obj_lib.title(second)
-	]
+	others := _rivals(index, hpa)
 	count(others) > 0
 	msg := sprintf("%s scales what %s scales too", [obj_lib.title(hpa), concat(", ", others)])
 }
+
+_rivals(index, hpa) := [obj_lib.title(other) |
+	some position, other in input.objects
+	position != index
+	scaling.is_autoscaler(other)
+	_have_one_target(hpa, other)
+]
 
 _has_target(hpa) if {
 	some obj in input.objects

@@ -17,6 +17,7 @@ package policies.disruption.pdb_allows_eviction
 import data.policies.lib.disruption
 import data.policies.lib.object as obj_lib
 import data.policies.lib.scaling
+import data.policies.lib.workload
 
 deny contains {"msg": msg, "path": ["objects", index, "spec", field]} if {
 	some index, budget in input.objects
@@ -72,6 +73,6 @@ _evictable(bound, pods) := pods - disruption.scaled(bound.value, pods) if bound.
 
 # A budget over several workloads counts the pods of all of them.
 _fewest_pods(budget) := sum([scaling.minimum(input.objects, obj) |
-	some obj in input.objects
+	some obj in workload.input_workloads
 	disruption.covers(budget, obj)
 ])

@@ -22,7 +22,7 @@ import data.policies.lib.scaling
 import data.policies.lib.workload
 
 deny contains {"msg": msg, "path": ["objects", index]} if {
-	some index, obj in input.objects
+	some index, obj in workload.input_workloads
 	workload.is_scalable(obj)
 	not _is_single(obj)
 	count(_budgets(obj)) == 0
@@ -30,16 +30,14 @@ deny contains {"msg": msg, "path": ["objects", index]} if {
 }
 
 deny contains {"msg": msg, "path": ["objects", index]} if {
-	some index, obj in input.objects
-	workload.is_workload(obj)
+	some index, obj in workload.input_workloads
 	budgets := _budgets(obj)
 	count(budgets) > 1
 	msg := sprintf("the pods of %s cannot be evicted: %s all select them", [workload.title(obj), concat(", ", budgets)])
 }
 
 deny contains {"msg": msg, "path": ["objects", index, "spec", "selector"]} if {
-	some index, budget in input.objects
-	disruption.is_budget(budget)
+	some index, budget in _all_budgets
 	not _selects_something(budget)
 	msg := sprintf("%s protects nothing: its selector matches no pods of the overlay in namespace %s", [obj_lib.title(budget), obj_lib.namespace(budget)])
 }
@@ -50,14 +48,18 @@ _maximum(obj) := number if number := scaling.maximum(input.objects, obj)
 
 else := "an unknown number of"
 
+_all_budgets[index] := obj if {
+	some index, obj in input.objects
+	disruption.is_budget(obj)
+}
+
 _budgets(obj) := [obj_lib.title(budget) |
-	some budget in input.objects
-	disruption.is_budget(budget)
+	some budget in _all_budgets
 	disruption.covers(budget, obj)
 ]
 
 _selects_something(budget) if {
-	some obj in input.objects
+	some obj in workload.input_workloads
 	disruption.covers(budget, obj)
 }
 

@@ -157,3 +157,10 @@ replicas(obj) := count_set if {
 #   containers(input), for rules of one object. A rule's value is computed once an evaluation and a
 #   function's at each call, and a dozen rules ask for this one.
 input_containers := containers(input)
+
+# METADATA
+# description: the workloads of an overlay by their index in input.objects, for rules of an overlay
+input_workloads[index] := obj if {
+	some index, obj in input.objects
+	is_workload(obj)
+}

@@ -20,7 +20,7 @@ import data.policies.lib.selector
 import data.policies.lib.workload
 
 deny contains {"msg": msg, "path": path} if {
-	some index, obj in input.objects
+	some index, obj in workload.input_workloads
 	workload.is_scalable(obj)
 	not _is_single(obj)
 	not _is_spread(obj)

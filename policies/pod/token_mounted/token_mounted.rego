@@ -15,10 +15,11 @@
 package policies.pod.token_mounted
 
 import data.policies.lib.object as obj_lib
+import data.policies.lib.role
 import data.policies.lib.workload
 
 deny contains {"msg": msg, "path": path} if {
-	some index, obj in input.objects
+	some index, obj in workload.input_workloads
 	pod := workload.spec(obj)
 	not _mounts_nothing(obj, pod)
 	not _account(obj, pod) in _bound
@@ -28,7 +29,7 @@ deny contains {"msg": msg, "path": path} if {
 
 # A projected token with an audience is for somebody else than the API server: Vault, a cloud.
 deny contains {"msg": msg, "path": path} if {
-	some index, obj in input.objects
+	some index, obj in workload.input_workloads
 	pod := workload.spec(obj)
 	some v, volume in pod.volumes
 	some s, source in volume.projected.sources
@@ -60,8 +61,7 @@ _without_token contains {"name": obj_lib.name(account), "namespace": obj_lib.nam
 
 _bound contains {"name": subject.name, "namespace": namespace} if {
 	some binding in input.objects
-	binding.kind in {"ClusterRoleBinding", "RoleBinding"}
-	obj_lib.group(binding) == "rbac.authorization.k8s.io"
+	role.is_binding(binding)
 	some subject in binding.subjects
 	subject.kind == "ServiceAccount"
 	namespace := obj_lib.at(subject, ["namespace"], obj_lib.namespace(binding))

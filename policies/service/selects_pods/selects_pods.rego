@@ -32,9 +32,8 @@ deny contains {"msg": msg, "path": ["objects", index, "spec", "selector"]} if {
 _is_external(service) if service.spec.type == "ExternalName"
 
 _selects_pods(service, wanted) if {
-	some obj in input.objects
+	some obj in workload.input_workloads
 	obj_lib.namespace(obj) == obj_lib.namespace(service)
-	workload.is_workload(obj)
 	selector.matches_map(wanted, workload.labels(obj))
 }
 

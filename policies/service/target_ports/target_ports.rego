@@ -21,11 +21,11 @@ import data.policies.lib.workload
 deny contains {"msg": msg, "path": ["objects", index, "spec", "ports", entry, "targetPort"]} if {
 	some index, service in input.objects
 	obj_lib.is_kind(service, "", "Service")
+	some obj in workload.input_workloads
+	_is_selected(service, obj)
 	some entry, port in service.spec.ports
 	target := _target(port)
 	protocol := obj_lib.at(port, ["protocol"], "TCP")
-	some obj in input.objects
-	_is_selected(service, obj)
 	not _opens(obj, target, protocol)
 	msg := sprintf("%s sends to a port that %s does not open: %v/%v", [obj_lib.title(service), workload.title(obj), target, protocol])
 }
@@ -37,7 +37,6 @@ _target(port) := target if {
 } else := obj_lib.at(port, ["port"], "no port")
 
 _is_selected(service, obj) if {
-	workload.is_workload(obj)
 	obj_lib.namespace(obj) == obj_lib.namespace(service)
 	selector.matches_map(service.spec.selector, workload.labels(obj))
 }
