@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -86,6 +85,14 @@ func validate(cmd *cobra.Command, args []string, flags validateFlags) error {
 	if flags.failOn != string(check.Error) && flags.failOn != string(check.Warning) {
 		return fmt.Errorf("--fail-on %s: it is error or warning", flags.failOn)
 	}
+	for name, empty := range map[string]string{
+		"checks": "name checks or groups, or leave the flag out", "kubernetes-version": "write 1.37",
+	} {
+		// An unset variable of a CI job must not read as "whatever the default is".
+		if list, err := cmd.Flags().GetStringSlice(name); err == nil && cmd.Flags().Changed(name) && len(list) == 0 {
+			return fmt.Errorf("--%s is empty: %s", name, empty)
+		}
+	}
 	s, err := open(args, flags)
 	if err != nil {
 		return err
@@ -151,15 +158,9 @@ func open(args []string, flags validateFlags) (*session, error) {
 	if s.library, err = loadPolicies(flags.policies); err != nil {
 		return nil, err
 	}
-	versions := flags.versions
-	if versions == nil {
-		versions = repository.Config.KubernetesVersions
-	}
-	minors := make([]string, len(versions))
-	for i, version := range versions {
-		if minors[i], err = minor(version); err != nil {
-			return nil, err
-		}
+	minors, err := versions(flags.versions, repository.Config.KubernetesVersions)
+	if err != nil {
+		return nil, err
 	}
 	if s.validator, err = schema.New(minors); err != nil {
 		return nil, err
@@ -185,6 +186,33 @@ func open(args []string, flags validateFlags) (*session, error) {
 	return s, nil
 }
 
+// versions lists the minor versions that the command line names, or else kgate.yaml.
+func versions(flags []string, configured []repo.Version) ([]string, error) {
+	var minors []string
+	for _, text := range flags {
+		version, err := minor(text)
+		if err != nil {
+			return nil, err
+		}
+		minors = append(minors, version)
+	}
+	if minors != nil {
+		return minors, nil
+	}
+	known := schema.Versions()
+	for _, v := range configured {
+		version, err := minor(v.Text)
+		if err == nil && !slices.Contains(known, version) {
+			err = fmt.Errorf("no schemas for Kubernetes %q: there are those of %s", version, strings.Join(known, ", "))
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", v.Source, err)
+		}
+		minors = append(minors, version)
+	}
+	return minors, nil
+}
+
 // minor takes 1.37, v1.37 and 1.37.2 for the minor version 1.37.
 func minor(version string) (string, error) {
 	parts := strings.Split(strings.TrimPrefix(version, "v"), ".")
@@ -196,7 +224,7 @@ func minor(version string) (string, error) {
 
 // run renders and checks. What could not be rendered or checked is in the report's errors; the rest is judged.
 func (s *session) run(ctx context.Context, renderer *render.Renderer, progress *progress) (report.Report, error) {
-	var out report.Report
+	out := report.Report{Asked: s.paths}
 	results := make([]*render.Result, len(s.paths))
 	errs := make([]error, len(s.paths))
 	var group errgroup.Group
@@ -214,7 +242,7 @@ func (s *session) run(ctx context.Context, renderer *render.Renderer, progress *
 	plan := check.Plan{Checks: s.checks, All: s.all, Exemptions: s.repository.Config.Exemptions, Now: time.Now()}
 	for i, result := range results {
 		if errs[i] != nil {
-			out.Errors = append(out.Errors, failure(s.paths[i], errs[i]))
+			out.Errors = append(out.Errors, failures(s.paths[i], errs[i])...)
 			continue
 		}
 		target := &check.Target{
@@ -235,19 +263,29 @@ func (s *session) run(ctx context.Context, renderer *render.Renderer, progress *
 		return out, ctx.Err()
 	}
 	for _, f := range failed {
-		out.Errors = append(out.Errors, failure(f.Target, f.Err))
+		out.Errors = append(out.Errors, failures(f.Target, f.Err)...)
 	}
 	out.Findings, out.Exempted, out.Omitted = result.Findings, result.Exempted, result.Omitted
 	return out, nil
 }
 
-func failure(target string, err error) report.Failure {
-	f := report.Failure{Target: target, Message: err.Error()}
-	var syntax *manifest.SyntaxError
-	if errors.As(err, &syntax) {
-		f.Source, f.Message = syntax.Position, syntax.Message
+// failures takes an error apart into those that name a place and, if there is none, itself.
+func failures(target string, err error) []report.Failure {
+	var out []report.Failure
+	for rest := []error{err}; len(rest) > 0; rest = rest[1:] {
+		switch e := rest[0].(type) {
+		case *manifest.SyntaxError:
+			out = append(out, report.Failure{Target: target, Source: e.Position, Message: e.Message})
+		case interface{ Unwrap() []error }:
+			rest = append(rest, e.Unwrap()...)
+		case interface{ Unwrap() error }:
+			rest = append(rest, e.Unwrap())
+		}
 	}
-	return f
+	if out == nil {
+		out = []report.Failure{{Target: target, Message: err.Error()}}
+	}
+	return out
 }
 
 func isTerminal(w io.Writer) bool {

@@ -24,6 +24,8 @@ type Layer struct {
 	Resources  []Resource
 	Components []*Layer
 	Patches    []Patch
+
+	replacements []manifest.Document // files that `replacements` names
 }
 
 // Resource is one entry of `resources`: a file's documents, or a layer below.
@@ -382,9 +384,15 @@ func (w *layers) refuse(layer *Layer) error {
 	if list := manifest.Lookup(layer.Node, "replacements"); list != nil {
 		for _, entry := range list.Content {
 			if node := manifest.Lookup(entry, "path"); node != nil {
-				if _, err := w.file(layer, node, node.Value); err != nil {
+				name, err := w.file(layer, node, node.Value)
+				if err != nil {
 					return err
 				}
+				documents, err := w.files.Documents(name)
+				if err != nil {
+					return err
+				}
+				layer.replacements = append(layer.replacements, documents...)
 			}
 		}
 	}

@@ -20,7 +20,8 @@ import (
 	"sigs.k8s.io/kustomize/api/resmap"
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/openapi"
-	"sigs.k8s.io/yaml"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+	k8syaml "sigs.k8s.io/yaml"
 
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
@@ -53,7 +54,7 @@ func (r *Result) YAML() ([]byte, error) {
 		if i > 0 {
 			out.WriteString("---\n")
 		}
-		text, err := yaml.JSONToYAML(object.JSON)
+		text, err := k8syaml.JSONToYAML(object.JSON)
 		if err != nil {
 			return nil, fmt.Errorf("encode %s: %w", object.ID, err)
 		}
@@ -251,27 +252,54 @@ func run(files *Files, dir string) (rendered resmap.ResMap, err error) {
 }
 
 var (
-	accumulation = regexp.MustCompile(`accumulation err='.*?': |accumulating (resources|components): |accumulateDirectory: `)
+	accumulation = regexp.MustCompile(`accumulation err='accumulating resources from '[^']*': .*?': |accumulating (resources|components): |accumulateDirectory: `)
 	recursed     = regexp.MustCompile(`recursed (accumulation of|merging from) path '/([^']*)': `)
+	quoted       = regexp.MustCompile("[\"'`]([^\"'`]+)[\"'`]")
 )
 
-// explain makes a message of Kustomize's error: the innermost cause, the layer that it arose in, and the fault
-// that tracing found first, which is mostly the reason.
+// explain makes messages of Kustomize's error: its innermost cause with the layer that it arose in, and the faults
+// that tracing found, one of which is mostly the reason.
 func explain(err error, root *Layer, faults []Fault) error {
+	var errs []error
+	for _, f := range faults {
+		errs = append(errs, &manifest.SyntaxError{Position: f.Source, Message: f.Message})
+	}
 	message := strings.ReplaceAll(err.Error(), `\"`, `"`)
-	at := manifest.Position{File: root.File}
+	layer := root
 	if inner := recursed.FindAllStringSubmatch(message, -1); inner != nil {
-		dir := inner[len(inner)-1][2]
-		if layer := root.find(dir); layer != nil {
-			at.File = layer.File
+		if found := root.find(inner[len(inner)-1][2]); found != nil {
+			layer = found
 		}
 	}
-	message = recursed.ReplaceAllString(accumulation.ReplaceAllString(message, ""), "")
-	message = strings.TrimSpace(message)
-	if len(faults) > 0 {
-		return &manifest.SyntaxError{Position: faults[0].Source, Message: faults[0].Message + " (Kustomize: " + message + ")"}
+	message = strings.Trim(recursed.ReplaceAllString(accumulation.ReplaceAllString(message, ""), ""), "\" \n")
+	if strings.Count(message, `"`)%2 == 1 {
+		message += `"`
 	}
-	return &manifest.SyntaxError{Position: at, Message: "Kustomize: " + message}
+	at := manifest.Position{File: layer.File}
+	for _, match := range quoted.FindAllStringSubmatch(message, -1) {
+		if node := scalar(layer.Node, match[1]); node != nil {
+			at = manifest.Position{File: layer.File, Line: node.Line}
+		}
+		for _, d := range layer.replacements {
+			if node := scalar(d.Node, match[1]); node != nil {
+				at = manifest.Position{File: d.File, Line: node.Line}
+			}
+		}
+	}
+	return errors.Join(append(errs, &manifest.SyntaxError{Position: at, Message: "Kustomize: " + message})...)
+}
+
+// scalar finds the first scalar of a tree with a value.
+func scalar(node *yaml.Node, value string) *yaml.Node {
+	if node.Kind == yaml.ScalarNode && node.Value == value {
+		return node
+	}
+	for _, child := range node.Content {
+		if found := scalar(child, value); found != nil {
+			return found
+		}
+	}
+	return nil
 }
 
 // find looks a layer up by its directory.

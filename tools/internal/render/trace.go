@@ -186,20 +186,64 @@ func generated(layer *Layer) []*Trace {
 	return traces
 }
 
-// matches answers as Kustomize's Select does: by original or current name and namespace, then by labels.
-func (t *Trace) matches(selector *types.Selector, regex *types.SelectorRegex, every bool) (bool, error) {
-	ids := []resid.ResId{t.original(), t.current()}
-	if every {
-		ids = t.ids
+// reach picks the objects that a patch's target selects, as resmap.Select does: name and namespace each by the
+// original or the current identity, then labels and annotations.
+func reach(objects []*Trace, selector *types.Selector) ([]*Trace, error) {
+	regex, err := types.NewSelectorRegex(selector)
+	if err != nil {
+		return nil, err
 	}
-	found := slices.ContainsFunc(ids, func(id resid.ResId) bool {
-		return regex.MatchName(id.Name) && (!every || regex.MatchNamespace(id.EffectiveNamespace()) || regex.MatchNamespace(id.Namespace))
-	}) && slices.ContainsFunc(ids, func(id resid.ResId) bool {
-		return regex.MatchNamespace(id.EffectiveNamespace()) || regex.MatchNamespace(id.Namespace)
-	})
-	if !found || !regex.MatchGvk(t.current().Gvk) {
-		return false, nil
+	var reached []*Trace
+	for _, o := range objects {
+		original, current := o.original(), o.current()
+		if !regex.MatchName(original.Name) && !regex.MatchName(current.Name) ||
+			!regex.MatchNamespace(original.EffectiveNamespace()) && !regex.MatchNamespace(current.EffectiveNamespace()) ||
+			!regex.MatchGvk(current.Gvk) {
+			continue
+		}
+		ok, err := o.labelled(selector)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			reached = append(reached, o)
+		}
 	}
+	return reached, nil
+}
+
+// reachReplacement picks the objects that a replacement's target selects, as Kustomize's replacement filter does:
+// by any identity that the object ever had, whole; a reject counts by identity or by labels, whichever it names.
+func reachReplacement(objects []*Trace, target *types.TargetSelector) ([]*Trace, error) {
+	regex, err := types.NewTargetSelectorRegex(target)
+	if err != nil {
+		return nil, err
+	}
+	var reached []*Trace
+	for _, o := range objects {
+		ok, err := o.labelled(target.Select)
+		if err != nil {
+			return nil, err
+		}
+		for _, reject := range target.Reject {
+			if reject.LabelSelector == "" && reject.AnnotationSelector == "" {
+				continue
+			}
+			rejected, err := o.labelled(reject)
+			if err != nil {
+				return nil, err
+			}
+			ok = ok && !rejected
+		}
+		if ok && !regex.RejectsAny(o.ids) && slices.ContainsFunc(o.ids, regex.Selects) {
+			reached = append(reached, o)
+		}
+	}
+	return reached, nil
+}
+
+// labelled reports whether the object's labels and annotations fit a selector; an empty one fits all.
+func (t *Trace) labelled(selector *types.Selector) (bool, error) {
 	for _, pair := range []struct {
 		selector string
 		set      map[string]string
@@ -212,24 +256,6 @@ func (t *Trace) matches(selector *types.Selector, regex *types.SelectorRegex, ev
 	return true, nil
 }
 
-func selectFrom(objects []*Trace, selector *types.Selector, every bool) ([]*Trace, error) {
-	regex, err := types.NewSelectorRegex(selector)
-	if err != nil {
-		return nil, err
-	}
-	var selected []*Trace
-	for _, o := range objects {
-		ok, err := o.matches(selector, regex, every)
-		if err != nil {
-			return nil, err
-		}
-		if ok {
-			selected = append(selected, o)
-		}
-	}
-	return selected, nil
-}
-
 // patch notes which objects a patch reaches, and carries on what it does to their labels and their existence.
 func (t *tracer) patch(p *Patch, objects []*Trace) ([]*Trace, error) {
 	for i := range p.Documents {
@@ -238,7 +264,7 @@ func (t *tracer) patch(p *Patch, objects []*Trace) ([]*Trace, error) {
 		var wanted string
 		if p.Target != nil {
 			var err error
-			if reached, err = selectFrom(objects, p.Target, false); err != nil {
+			if reached, err = reach(objects, p.Target); err != nil {
 				return nil, fail(p.Source.File, p.Source.Line, "the patch's target: %s", err)
 			}
 			wanted = describe(p.Target)
@@ -416,16 +442,9 @@ func (t *tracer) replacement(entry *yaml.Node, file string, objects []*Trace) er
 		if target.Select == nil {
 			return fail(file, line, "the replacement's target selects nothing: it needs `select`")
 		}
-		reached, err := selectFrom(objects, target.Select, true)
+		reached, err := reachReplacement(objects, target)
 		if err != nil {
 			return fail(file, line, "the replacement's target: %s", err)
-		}
-		for _, reject := range target.Reject {
-			rejected, err := selectFrom(reached, reject, true)
-			if err != nil {
-				return fail(file, line, "the replacement's target: %s", err)
-			}
-			reached = slices.DeleteFunc(reached, func(o *Trace) bool { return slices.Contains(rejected, o) })
 		}
 		if len(reached) == 0 {
 			t.fault(replacementTarget, source, "the replacement changes nothing: no object here is %s", describe(target.Select))

@@ -24,11 +24,17 @@ const ConfigVersion = "kgate/v1"
 
 // Config is what kgate.yaml says. The zero value is that of a repository without one.
 type Config struct {
-	KubernetesVersions []string
+	KubernetesVersions []Version
 	Targets            []string // globs of directories
 	Environments       []Environment
 	External           []External
 	Exemptions         []check.Exemption
+}
+
+// Version is a Kubernetes version to check against, as kgate.yaml writes it.
+type Version struct {
+	Text   string
+	Source manifest.Position
 }
 
 // Environment is a set of targets and what they are held to.
@@ -176,7 +182,9 @@ func (d *decoder) config(root *yaml.Node) Config {
 		},
 		"kubernetesVersions": func(n *yaml.Node) {
 			d.list(n, "kubernetesVersions", func(n *yaml.Node) {
-				c.KubernetesVersions = append(c.KubernetesVersions, d.text(n, "a Kubernetes version"))
+				c.KubernetesVersions = append(c.KubernetesVersions, Version{
+					Text: d.text(n, "a Kubernetes version"), Source: manifest.Position{File: ConfigFile, Line: n.Line},
+				})
 			})
 		},
 		"targets": func(n *yaml.Node) {

@@ -30,11 +30,11 @@ type jsonFinding struct {
 	Check    string             `json:"check"`
 	Severity check.Severity     `json:"severity"`
 	Target   string             `json:"target"`
-	Object   *manifest.ID       `json:"object,omitempty"`
+	Object   *manifest.ID       `json:"object"` // null when the fault is not in an object
 	Path     string             `json:"path"`
 	Message  string             `json:"message"`
 	Fix      string             `json:"fix"`
-	Source   *manifest.Position `json:"source,omitempty"`
+	Source   *manifest.Position `json:"source"`
 }
 
 type jsonError struct {

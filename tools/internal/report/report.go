@@ -11,7 +11,8 @@ import (
 
 // Report is a finished run.
 type Report struct {
-	Targets  []Target // in the order they were asked for
+	Asked    []string // every target, in the order asked for
+	Targets  []Target // those that could be rendered
 	Findings []check.Finding
 	Exempted []check.Exempted
 	Errors   []Failure // what could not be checked

@@ -49,6 +49,9 @@ func (r Report) blocks() []*block {
 		}
 		return b
 	}
+	for _, path := range r.Asked {
+		get(path)
+	}
 	for _, t := range r.Targets {
 		b := get(t.Path)
 		b.Target, b.isTarget = t, true
