@@ -52,6 +52,11 @@ test_injection_by_the_namespace if {
 	_faults("Deployment", {_inject: "false"}, {"OTLP_ENDPOINT": "a:1"}, {_inject: "true"}) == set()
 }
 
+test_namespace_that_is_not_rendered if {
+	faults := ebpf_or_sdk.deny with input as {"objects": [_workload("Deployment", _template({}, {"OTLP_ENDPOINT": "a:1"}))]}
+	faults == set()
+}
+
 test_wrong_types if {
 	count(_deny({_inject: true}, {"OTLP_ENDPOINT": "a:1"})) == 1
 	_deny("text", {"OTLP_ENDPOINT": "a:1"}) == set()
