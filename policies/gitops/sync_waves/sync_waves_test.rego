@@ -24,17 +24,17 @@ _workload(kind, wave) := _object(_kinds[kind], kind, wave, {"spec": {"template":
 
 _workloads := {"CronJob", "Pod"} | object.keys(_kinds)
 
-test_before_or_with_the_workload[sprintf("%s %s", [kind, needed])] if {
+_needed(wave) := [_object("v1", kind, wave, {}) | some kind in ["ConfigMap", "Secret", "ServiceAccount"]]
+
+test_before_or_with_the_workload[kind] if {
 	some kind in _workloads
-	some needed in ["ConfigMap", "Secret", "ServiceAccount"]
-	_deny([_object("v1", needed, "0", {}), _workload(kind, "0")]) == set()
-	_deny([_object("v1", needed, "-1", {}), _workload(kind, "0")]) == set()
+	_deny(array.concat(_needed("0"), [_workload(kind, "0")])) == set()
+	_deny(array.concat(_needed("-1"), [_workload(kind, "0")])) == set()
 }
 
-test_after_the_workload[sprintf("%s %s", [kind, needed])] if {
+test_after_the_workload[kind] if {
 	some kind in _workloads
-	some needed in ["ConfigMap", "Secret", "ServiceAccount"]
-	{fault.path | some fault in _deny([_object("v1", needed, "1", {}), _workload(kind, "0")])} == {["objects", 0, "metadata", "annotations", "argocd.argoproj.io/sync-wave"]}
+	{fault.path[1] | some fault in _deny(array.concat(_needed("1"), [_workload(kind, "0")]))} == {0, 1, 2}
 }
 
 test_namespace if {

@@ -35,16 +35,17 @@ _bad := [
 
 test_resolves[value] if {
 	some value in _good
-	every name in _variables {
-		_deny(_pod(name, value)) == set()
-	}
+	_deny(_pod("OTLP_ENDPOINT", value)) == set()
 }
 
 test_does_not_resolve[sprintf("%v", [value])] if {
 	some value in _bad
-	every name in _variables {
-		{fault.path | some fault in _deny(_pod(name, value))} == {["objects", 2, "spec", "containers", 0, "env", 0, "value"]}
-	}
+	{fault.path | some fault in _deny(_pod("OTLP_ENDPOINT", value))} == {["objects", 2, "spec", "containers", 0, "env", 0, "value"]}
+}
+
+test_every_variable[name] if {
+	some name in _variables
+	count(_deny(_pod(name, "missing:4317"))) == 1
 }
 
 test_every_workload_kind[kind] if {
