@@ -19,7 +19,8 @@ import (
 // run; beyond them the file is refused with a message, never read in part.
 const (
 	MaxFileSize  = 10 << 20
-	MaxDocuments = 5000
+	MaxDocuments = 5000    // also of the items of lists
+	maxExpansion = 1 << 20 // nodes of a document once its aliases are written out
 )
 
 // Document is one YAML document of a file, with the positions that its text has in that file.
@@ -54,8 +55,9 @@ func ParseDocuments(file string, data []byte) ([]Document, error) {
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	var documents []Document
 	for _, chunk := range split(data) {
-		var root yaml.Node
-		err := yaml.NewDecoder(bytes.NewReader(chunk.text)).Decode(&root)
+		var root, second yaml.Node
+		decoder := yaml.NewDecoder(bytes.NewReader(chunk.text))
+		err := decoder.Decode(&root)
 		if errors.Is(err, io.EOF) {
 			continue // only comments or white space
 		}
@@ -68,12 +70,24 @@ func ParseDocuments(file string, data []byte) ([]Document, error) {
 		}
 		content := root.Content[0]
 		shift(content, chunk.line-1)
+		if err := decoder.Decode(&second); err == nil {
+			return nil, fail(second.Line+chunk.line-1, "a second document begins without a `---` line: it would be passed over")
+		} else if !errors.Is(err, io.EOF) {
+			line, message := describeYAML(err)
+			return nil, fail(chunk.line+max(line, 1)-1, "%s", message)
+		}
+		if node, reason := (&expansion{sizes: map[*yaml.Node]int{}}).check(content); node != nil {
+			return nil, fail(node.Line, "%s", reason)
+		}
 		if key, first := duplicateKey(content); key != nil {
 			return nil, fail(key.Line, "key %q repeats the one of line %d: only one of them would count", key.Value, first)
 		}
 		documents = append(documents, Document{File: file, Line: content.Line, Text: chunk.text, Node: content})
 		if len(documents) > MaxDocuments {
 			return nil, fail(content.Line, "the file has more than %d documents: split it", MaxDocuments)
+		}
+		if items := Items(content); len(items) > MaxDocuments {
+			return nil, fail(items[MaxDocuments].Line, "the list has more than %d items: split it", MaxDocuments)
 		}
 	}
 	return documents, nil
@@ -132,6 +146,60 @@ func Decode(text []byte) (*Object, error) {
 		return nil, fmt.Errorf("decode object: %w", err)
 	}
 	return &Object{ID: Identify(value), Value: value, JSON: text}, nil
+}
+
+// Items are the nodes of a list's objects (kind ending in List with items); nil for any other document.
+func Items(node *yaml.Node) []*yaml.Node {
+	if items := Lookup(node, "items"); items != nil && items.Kind == yaml.SequenceNode && strings.HasSuffix(Text(node, "kind"), "List") {
+		return items.Content
+	}
+	return nil
+}
+
+// expansion counts nodes as if every alias were written out. Whatever walks a document follows its aliases: one
+// that holds itself has no end, and ten levels of ten references each make ten thousand million nodes.
+type expansion struct{ sizes map[*yaml.Node]int }
+
+const unfinished = -1
+
+// check returns the first node that has no acceptable size, and why.
+func (e *expansion) check(node *yaml.Node) (*yaml.Node, string) {
+	switch {
+	case node.Kind == yaml.AliasNode && e.sizes[node.Alias] == unfinished:
+		return node, fmt.Sprintf("the anchor %q holds itself", node.Value)
+	case node.Kind == yaml.AliasNode:
+		e.sizes[node] = e.sizes[node.Alias]
+		return nil, ""
+	}
+	e.sizes[node] = unfinished
+	size := 1
+	for _, child := range node.Content {
+		if at, reason := e.check(child); at != nil {
+			return at, reason
+		}
+		size += e.sizes[child]
+		if child.Kind == yaml.AliasNode && size > maxExpansion {
+			return child, fmt.Sprintf("with its aliases written out, the document has more than %d values", maxExpansion)
+		}
+	}
+	e.sizes[node] = size
+	return nil, ""
+}
+
+// Expand copies a tree with its aliases written out, each at the line of the alias. The tree must be one of
+// ParseDocuments, which refuses those that have no end.
+func Expand(node *yaml.Node) *yaml.Node {
+	if node.Kind == yaml.AliasNode {
+		expanded := *Expand(node.Alias)
+		expanded.Line, expanded.Column = node.Line, node.Column
+		return &expanded
+	}
+	expanded := *node
+	expanded.Content = make([]*yaml.Node, len(node.Content))
+	for i, child := range node.Content {
+		expanded.Content[i] = Expand(child)
+	}
+	return &expanded
 }
 
 type chunk struct {

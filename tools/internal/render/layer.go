@@ -1,7 +1,9 @@
 package render
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"regexp"
 	"slices"
@@ -30,6 +32,7 @@ type Layer struct {
 
 // Resource is one entry of `resources`: a file's documents, or a layer below.
 type Resource struct {
+	Line      int // of the entry
 	Documents []manifest.Document
 	Layer     *Layer
 }
@@ -75,12 +78,15 @@ func (w *layers) load(dir string, from manifest.Position, above []string) (*Laye
 	if len(documents) != 1 {
 		return nil, fail(file, 1, "a kustomization is one YAML document; this file has %d", len(documents))
 	}
-	layer := &Layer{Dir: dir, File: file, Node: documents[0].Node}
+	layer := &Layer{Dir: dir, File: file, Node: manifest.Expand(documents[0].Node)}
 	if err := unknownField(layer.File, layer.Node, "a kustomization", kustomizationType); err != nil {
 		return nil, err
 	}
 	if err := layer.Config.Unmarshal(documents[0].Text); err != nil {
 		return nil, fail(file, documents[0].Line, "%s", strings.TrimPrefix(err.Error(), "invalid Kustomization: "))
+	}
+	if kind := layer.Config.Kind; kind != "" && kind != types.KustomizationKind && kind != types.ComponentKind {
+		return nil, fail(file, layer.fieldLine("kind"), "kind is %s; it is %s or %s", kind, types.KustomizationKind, types.ComponentKind)
 	}
 	if layer.Config.OpenAPI != nil {
 		w.openapi = true
@@ -122,14 +128,14 @@ func (w *layers) find(dir string, from manifest.Position) (string, error) {
 
 var (
 	remote   = regexp.MustCompile(`(?i)^(git::|[a-z][a-z0-9+.-]*://|(www\.)?github\.com[/:])`)
-	scpStyle = regexp.MustCompile(`^[A-Za-z0-9_.-]+@[A-Za-z0-9_.-]+[:/]`)
+	scpStyle = regexp.MustCompile(`^[^/]*@[^/]*[:/]`)
 )
 
 // local refuses a reference that Kustomize would fetch, or that is not a path below the repository.
 func (w *layers) local(layer *Layer, node *yaml.Node, reference string) error {
 	line := layer.line(node)
 	switch {
-	case remote.MatchString(reference), scpStyle.MatchString(reference) && !w.files.Exists(path.Join(layer.Dir, reference)):
+	case remote.MatchString(reference), scpStyle.MatchString(reference): // also where such a path exists: Kustomize would clone
 		return fail(layer.File, line, "%s is remote: kgate renders offline, and what a remote holds can change after the review; "+
 			"copy it into the repository", reference)
 	case path.IsAbs(reference):
@@ -157,8 +163,11 @@ func (w *layers) open(layer *Layer, node *yaml.Node, reference string) (string, 
 	}
 	resolved, err := w.files.resolve(path.Join(layer.Dir, reference))
 	if err != nil {
-		if !w.files.lexists(path.Join(layer.Dir, reference)) {
+		switch {
+		case !w.files.lexists(path.Join(layer.Dir, reference)):
 			return "", fail(layer.File, layer.line(node), "%s does not exist", reference)
+		case errors.Is(err, fs.ErrNotExist):
+			return "", fail(layer.File, layer.line(node), "%s is a symbolic link that leads nowhere", reference)
 		}
 		return "", fail(layer.File, layer.line(node), "%s", err)
 	}
@@ -208,7 +217,7 @@ func (w *layers) resource(layer *Layer, node *yaml.Node, above []string) (Resour
 		if err == nil && below.Config.Kind == types.ComponentKind {
 			err = fail(layer.File, node.Line, "%s is a Component: list it under `components`", node.Value)
 		}
-		return Resource{Layer: below}, err
+		return Resource{Line: node.Line, Layer: below}, err
 	}
 	if _, err := w.file(layer, node, node.Value); err != nil {
 		return Resource{}, err
@@ -225,13 +234,18 @@ func (w *layers) resource(layer *Layer, node *yaml.Node, above []string) (Resour
 			return Resource{}, err
 		}
 	}
-	return Resource{Documents: documents}, nil
+	return Resource{Line: node.Line, Documents: documents}, nil
 }
 
 // isObject refuses a document that no API server would take for an object.
 func isObject(d manifest.Document) error {
 	if d.Node.Kind != yaml.MappingNode {
 		return fail(d.File, d.Line, "the document is not a mapping: an object has apiVersion, kind and metadata")
+	}
+	for _, item := range manifest.Items(d.Node) {
+		if err := isObject(manifest.Document{File: d.File, Line: item.Line, Node: item}); err != nil {
+			return err
+		}
 	}
 	for _, key := range []string{"apiVersion", "kind"} {
 		if manifest.Text(d.Node, key) == "" {
@@ -242,9 +256,50 @@ func isObject(d manifest.Document) error {
 		manifest.Text(d.Node, "metadata", "generateName") == "" && !strings.HasSuffix(kind, "List") {
 		return fail(d.File, d.Line, "the %s has no metadata.name", kind)
 	}
+	if err := wellFormed(d); err != nil {
+		return err
+	}
 	for _, annotation := range []string{"config.kubernetes.io/function", "config.k8s.io/function"} {
-		if manifest.Lookup(d.Node, "metadata", "annotations", annotation) != nil {
-			return fail(d.File, d.Line, "the annotation %s makes this a plugin that runs a program: kgate runs none", annotation)
+		if line, exact := manifest.Locate(d.Node, manifest.Path{"metadata", "annotations", annotation}, nil); exact {
+			return fail(d.File, line, "the annotation %s makes this a plugin that runs a program: kgate runs none", annotation)
+		}
+	}
+	return nil
+}
+
+// wellFormed refuses metadata of a shape that Kustomize crashes on or takes for absent.
+func wellFormed(d manifest.Document) error {
+	for _, field := range []struct {
+		path manifest.Path
+		kind yaml.Kind
+		what string
+	}{
+		{manifest.Path{"apiVersion"}, yaml.ScalarNode, "a text"},
+		{manifest.Path{"kind"}, yaml.ScalarNode, "a text"},
+		{manifest.Path{"metadata"}, yaml.MappingNode, "a mapping"},
+		{manifest.Path{"metadata", "name"}, yaml.ScalarNode, "a text"},
+		{manifest.Path{"metadata", "namespace"}, yaml.ScalarNode, "a text"},
+		{manifest.Path{"metadata", "labels"}, yaml.MappingNode, "a mapping"},
+		{manifest.Path{"metadata", "annotations"}, yaml.MappingNode, "a mapping"},
+	} {
+		node := manifest.Lookup(d.Node, field.path...)
+		if node == nil || node.ShortTag() == "!!null" {
+			continue
+		}
+		if node.Kind != field.kind || field.kind == yaml.ScalarNode && node.ShortTag() != "!!str" {
+			hint := ""
+			if field.kind == yaml.ScalarNode && node.Kind == yaml.ScalarNode {
+				hint = ": quote it"
+			}
+			return fail(d.File, node.Line, "%s must be %s%s", field.path, field.what, hint)
+		}
+		if field.kind != yaml.MappingNode {
+			continue
+		}
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			if key := node.Content[i]; key.Kind != yaml.ScalarNode && key.Kind != yaml.AliasNode {
+				return fail(d.File, key.Line, "a key of %s must be a text", field.path)
+			}
 		}
 	}
 	return nil
@@ -287,7 +342,7 @@ func (w *layers) patches(layer *Layer) error {
 			reference, inline := manifest.Lookup(node, "path"), manifest.Lookup(node, "patch")
 			switch field {
 			case "patchesStrategicMerge":
-				if strings.Contains(node.Value, "\n") {
+				if strings.ContainsAny(node.Value, "\n{") {
 					inline = node
 				} else {
 					reference = node
@@ -338,14 +393,14 @@ func (w *layers) refuse(layer *Layer) error {
 			return fail(layer.File, layer.fieldLine(field), "%s runs Helm: kgate runs no program; render the chart into the repository", field)
 		}
 	}
-	files := func(list *yaml.Node) error {
+	files := func(list *yaml.Node, keyed bool) error {
 		if list == nil {
 			return nil
 		}
 		for _, node := range list.Content {
 			reference := node.Value
-			if _, after, ok := strings.Cut(reference, "="); ok {
-				reference = after // key=path of a generator
+			if _, after, ok := strings.Cut(reference, "="); ok && keyed {
+				reference = after // key=path
 			}
 			if _, err := w.file(layer, node, reference); err != nil {
 				return err
@@ -354,13 +409,22 @@ func (w *layers) refuse(layer *Layer) error {
 		return nil
 	}
 	for _, field := range []string{"configurations", "crds"} {
-		if err := files(manifest.Lookup(layer.Node, field)); err != nil {
+		if err := files(manifest.Lookup(layer.Node, field), false); err != nil {
 			return err
 		}
 	}
 	if node := manifest.Lookup(layer.Node, "openapi", "path"); node != nil {
-		if _, err := w.file(layer, node, node.Value); err != nil {
+		name, err := w.file(layer, node, node.Value)
+		if err != nil {
 			return err
+		}
+		// Kustomize reads it late or never, and crashes on what is no schema.
+		documents, err := w.files.Documents(name)
+		if err != nil {
+			return err
+		}
+		if len(documents) != 1 || documents[0].Node.Kind != yaml.MappingNode {
+			return fail(name, 1, "an OpenAPI schema is one mapping")
 		}
 	}
 	for _, field := range []string{"configMapGenerator", "secretGenerator"} {
@@ -370,7 +434,7 @@ func (w *layers) refuse(layer *Layer) error {
 		}
 		for _, generator := range list.Content {
 			for _, source := range []string{"files", "envs"} {
-				if err := files(manifest.Lookup(generator, source)); err != nil {
+				if err := files(manifest.Lookup(generator, source), source == "files"); err != nil {
 					return err
 				}
 			}
@@ -410,7 +474,15 @@ func (w *layers) refuse(layer *Layer) error {
 	return nil
 }
 
-// plugin lets through only configurations of Kustomize's builtin plugins.
+// written lists the builtin plugins that have a field of their own. Through the field kgate sees which objects they
+// reach and which files they read; through a plugin's configuration both would happen behind its back.
+var written = map[string]string{
+	"PatchTransformer": "patches", "PatchStrategicMergeTransformer": "patches", "PatchJson6902Transformer": "patches",
+	"ReplacementTransformer": "replacements", "ImageTagTransformer": "images",
+	"ConfigMapGenerator": "configMapGenerator", "SecretGenerator": "secretGenerator",
+}
+
+// plugin lets through only configurations of Kustomize's builtin plugins, and of these only what kgate can follow.
 func (w *layers) plugin(layer *Layer, field string, node *yaml.Node) error {
 	var documents []manifest.Document
 	var err error
@@ -438,6 +510,8 @@ func (w *layers) plugin(layer *Layer, field string, node *yaml.Node) error {
 		}
 		if kind := manifest.Text(d.Node, "kind"); strings.HasPrefix(kind, "Helm") {
 			return fail(d.File, d.Line, "%s: %s runs Helm: kgate runs no program", field, kind)
+		} else if instead := written[kind]; instead != "" {
+			return fail(d.File, d.Line, "%s: write this %s under `%s`, where kgate sees what it reads and reaches", field, kind, instead)
 		}
 		if err := isObject(d); err != nil {
 			return err

@@ -11,7 +11,6 @@ import (
 	"io/fs"
 	"path"
 	"regexp"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -178,6 +177,13 @@ func manifestFiles(files *Files, dir string) ([]string, error) {
 		if err != nil {
 			return err
 		}
+		if info.Mode()&fs.ModeSymlink != 0 {
+			if linked, err := files.stat(p); err != nil {
+				return fail(clean(p), 0, "%s", err)
+			} else if linked.IsDir() {
+				return fail(clean(p), 0, "a symbolic link to a directory: name the directory itself as a target")
+			}
+		}
 		if info.IsDir() {
 			if strings.HasPrefix(info.Name(), ".") && clean(p) != clean(dir) {
 				return fs.SkipDir
@@ -213,7 +219,7 @@ func kustomize(files *Files, w *layers, root *Layer) (*Result, error) {
 	}
 	rendered, err := run(files, root.Dir)
 	if err != nil {
-		return nil, explain(err, root, t.faults)
+		return nil, explain(err, root, append(t.faults, t.doubts...))
 	}
 	result := &Result{
 		Path: root.Dir, Root: root, Faults: append(t.faults, unusedImages(root)...),
@@ -241,7 +247,7 @@ func kustomize(files *Files, w *layers, root *Layer) (*Result, error) {
 func run(files *Files, dir string) (rendered resmap.ResMap, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("Kustomize panicked: %v\n%s", p, debug.Stack())
+			err = fmt.Errorf("it crashed on this input: %v", p)
 		}
 	}()
 	return krusty.MakeKustomizer(&krusty.Options{

@@ -56,6 +56,7 @@ func (t *Trace) rename(change func(*resid.ResId)) {
 type tracer struct {
 	files  *Files
 	faults []Fault
+	doubts []Fault // what explains an error of Kustomize, and is none without one
 }
 
 // Fault is something about how a target is put together that Kustomize accepts and a reviewer would not.
@@ -98,11 +99,14 @@ func (t *tracer) trace(layer *Layer, inherited []*Trace) ([]*Trace, error) {
 			if err != nil {
 				return nil, err
 			}
+			t.twice(objects, below, manifest.Position{File: layer.File, Line: r.Line})
 			objects = append(objects, below...)
 			continue
 		}
 		for i := range r.Documents {
-			objects = append(objects, fromDocument(&r.Documents[i])...)
+			more := fromDocument(&r.Documents[i])
+			t.twice(objects, more, manifest.Position{})
+			objects = append(objects, more...)
 		}
 	}
 	objects = append(objects, generated(layer)...)
@@ -124,12 +128,31 @@ func (t *tracer) trace(layer *Layer, inherited []*Trace) ([]*Trace, error) {
 	return objects, t.replacements(layer, objects)
 }
 
+// twice notes objects that are there already. from is the entry that brings them; without one, it is their file.
+func (t *tracer) twice(have, more []*Trace, from manifest.Position) {
+	first := map[string]*Trace{}
+	key := func(o *Trace) string {
+		return o.current().Gvk.String() + o.current().EffectiveNamespace() + "/" + o.current().Name
+	}
+	for _, o := range have {
+		first[key(o)] = o
+	}
+	for _, o := range more {
+		if before := first[key(o)]; before != nil {
+			at := from
+			if at.IsZero() {
+				at = o.Source
+			}
+			t.doubts = append(t.doubts, newFault("", at, "the %s %s is there already, from %s", o.current().Kind, o.current().Name, before.Source))
+			return
+		}
+	}
+}
+
 func fromDocument(d *manifest.Document) []*Trace {
 	nodes := []*yaml.Node{d.Node}
-	if strings.HasSuffix(manifest.Text(d.Node, "kind"), "List") {
-		if items := manifest.Lookup(d.Node, "items"); items != nil && items.Kind == yaml.SequenceNode {
-			nodes = items.Content
-		}
+	if items := manifest.Lookup(d.Node, "items"); items != nil && strings.HasSuffix(manifest.Text(d.Node, "kind"), "List") {
+		nodes = manifest.Items(d.Node)
 	}
 	var traces []*Trace
 	for _, node := range nodes {
