@@ -92,6 +92,13 @@ func (l *Library) Restrict(keep func(name string) bool) {
 	l.kept = slices.DeleteFunc(slices.Clone(l.Rules), func(r *Rule) bool { return !keep(r.Name) })
 }
 
+// checkingStages are the stages of OPA's compiler that refuse a module and change none.
+var checkingStages = []ast.StageID{
+	ast.StageCheckTypes, ast.StageCheckUnusedImports, ast.StageCheckKeywordOverrides, ast.StageCheckDuplicateImports,
+	ast.StageCheckVoidCalls, ast.StageCheckRuleConflicts, ast.StageCheckUndefinedFuncs, ast.StageCheckRecursion,
+	ast.StageCheckUnsafeBuiltins, ast.StageCheckDeprecatedBuiltins, ast.StageBuildRequiredCapabilities,
+}
+
 // Prepare compiles all modules together, strictly, and specialises the rules of each scope to an unknown input.
 // It fails with the file and line of what does not compile.
 func (l *Library) Prepare(ctx context.Context) error {
@@ -115,7 +122,10 @@ func (l *Library) prepare(ctx context.Context) (map[check.Scope]*rego.PreparedEv
 	}
 	modules := map[string]*ast.Module{"entry.rego": module}
 	maps.Copy(modules, l.modules)
-	compiler := ast.NewCompiler().WithStrict(true).WithCapabilities(capabilities()).WithDefaultRegoVersion(ast.RegoV1)
+	compiler := ast.NewCompiler().WithStrict(!l.verified).WithCapabilities(l.capabilities()).WithDefaultRegoVersion(ast.RegoV1)
+	if l.verified {
+		compiler = compiler.WithSkipStages(checkingStages...)
+	}
 	if compiler.Compile(modules); compiler.Failed() {
 		return nil, describe(compiler.Errors)
 	}

@@ -27,6 +27,16 @@ type Store struct {
 	mu     sync.Mutex
 	data   map[string]*content
 	parsed map[string]*parsed
+	nodes  map[string]*node
+}
+
+// node is what stands at a path: a file, a directory, a link, or nothing. Kustomize asks for the same paths
+// again and again, and each answer from the disk costs a system call for every part of the path.
+type node struct {
+	once sync.Once
+	info fs.FileInfo
+	to   string // where a link leads
+	err  error
 }
 
 type content struct {
@@ -43,7 +53,24 @@ type parsed struct {
 
 // NewStore reads from root, which must not follow links that lead out of it (os.Root's FS does not).
 func NewStore(root fs.FS) *Store {
-	return &Store{root: root, data: map[string]*content{}, parsed: map[string]*parsed{}}
+	return &Store{root: root, data: map[string]*content{}, parsed: map[string]*parsed{}, nodes: map[string]*node{}}
+}
+
+// node looks at a path, without following a link at its end.
+func (s *Store) node(name string) *node {
+	s.mu.Lock()
+	n := s.nodes[name]
+	if n == nil {
+		n = &node{}
+		s.nodes[name] = n
+	}
+	s.mu.Unlock()
+	n.once.Do(func() {
+		if n.info, n.err = fs.Lstat(s.root, name); n.err == nil && n.info.Mode()&fs.ModeSymlink != 0 {
+			n.to, n.err = fs.ReadLink(s.root, name)
+		}
+	})
+	return n
 }
 
 // read returns a file's content. The name is clean and free of links.
@@ -162,21 +189,18 @@ func (f *Files) resolve(name string) (string, error) {
 			continue
 		}
 		next := path.Join(resolved, step)
-		info, err := fs.Lstat(f.root, next)
-		if err != nil {
-			return "", err
+		at := f.store.node(next)
+		if at.err != nil {
+			return "", at.err
 		}
-		if info.Mode()&fs.ModeSymlink == 0 {
+		if at.to == "" {
 			resolved = next
 			continue
 		}
 		if links++; links > most {
 			return "", fmt.Errorf("%s: more than %d symbolic links", name, most)
 		}
-		to, err := fs.ReadLink(f.root, next)
-		if err != nil {
-			return "", err
-		}
+		to := at.to
 		if path.IsAbs(to) {
 			return "", fmt.Errorf("%s: the symbolic link %s leads out of the repository, to %s", name, next, to)
 		}
@@ -191,7 +215,7 @@ func (f *Files) CleanedAbs(name string) (filesys.ConfirmedDir, string, error) {
 	if err != nil {
 		return "", "", err
 	}
-	info, err := fs.Stat(f.root, resolved)
+	info, err := f.stat(resolved)
 	if err != nil {
 		return "", "", err
 	}
@@ -206,7 +230,8 @@ func (f *Files) stat(name string) (fs.FileInfo, error) {
 	if err != nil {
 		return nil, err
 	}
-	return fs.Stat(f.root, resolved)
+	at := f.store.node(resolved)
+	return at.info, at.err
 }
 
 // lexists reports whether something stands at the path, if only a link that leads nowhere.
@@ -215,8 +240,7 @@ func (f *Files) lexists(name string) bool {
 	if err != nil {
 		return false
 	}
-	_, err = fs.Lstat(f.root, path.Join(dir, path.Base(name)))
-	return err == nil
+	return f.store.node(path.Join(dir, path.Base(name))).err == nil
 }
 
 // Exists reports whether the path exists inside the root.
