@@ -1,12 +1,83 @@
+# Everything here needs Go, git and make; `test` also needs gcc, for the race detector. Outside tools are pinned by
+# the go.mod files below tools/pinned and built once into .cache/bin.
+
 .DEFAULT_GOAL := help
+SHELL := /bin/bash -o pipefail
+.DELETE_ON_ERROR:
 
+MODULES := . tools/schemas
+PINNED  := tools/pinned/lint tools/pinned/pipeline
+TOOLS   := $(CURDIR)/.cache/bin
+
+# A binary that was built by another Go may misread what this one compiles.
+GO_VERSION := $(shell go env GOVERSION)
+VERSION     = $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+
+# The binary, vet and staticcheck read the same compiled packages: with the same flags, they are compiled once.
+STATIC := CGO_ENABLED=0 GOFLAGS="$(shell go env GOFLAGS) -trimpath -buildvcs=false"
+
+# The least part of the Rego lines that the tests must reach, in percent.
+REGO_COVERAGE := 95
+
+.PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-test: ## run every test, with the race detector
-	go test -race ./...
+.PHONY: build
+build: ## build bin/kgate, one static binary
+	@$(STATIC) go build -ldflags "-s -w -X main.version=$(VERSION)" -o bin/kgate ./tools/kgate
 
-lint: ## vet the Go code
-	go vet ./...
+.PHONY: validate
+validate: build ## render and check every overlay and the Argo CD tree (ARGS: further arguments)
+	@bin/kgate validate $(ARGS)
 
-.PHONY: help test lint
+.PHONY: test
+test: ## run every Go test, with the race detector
+	@set -e; for module in $(MODULES); do echo "go test -race ./... ($$module)"; go -C $$module test -race ./...; done
+
+.PHONY: policy
+policy: $(TOOLS)/.lint-$(GO_VERSION) ## compile the Rego rules strictly, run their tests, hold their coverage
+	@$(TOOLS)/opa check --strict policies
+	@$(TOOLS)/opa test --timeout 60s policies | tail -n 20
+	@$(TOOLS)/opa test --timeout 60s --coverage --threshold $(REGO_COVERAGE) policies >.cache/coverage.json || \
+		{ tail -n 20 .cache/coverage.json; exit 1; }
+	@awk '/^  "coverage":/ {printf "coverage: %s %%\n", $$2}' .cache/coverage.json | tr -d ','
+
+.PHONY: lint
+lint: $(TOOLS)/.lint-$(GO_VERSION) ## check format, go.mod files, Go code and Rego; look up known vulnerabilities
+	@files=$$(gofmt -l $(MODULES)); test -z "$$files" || { printf 'not as gofmt writes it:\n%s\n' "$$files"; exit 1; }
+	@set -e; for module in $(MODULES) $(PINNED); do echo "go mod tidy -diff ($$module)"; go -C $$module mod tidy -diff; done
+	@set -e; for module in $(MODULES); do \
+		echo "go vet, staticcheck ($$module)"; cd $(CURDIR)/$$module; \
+		$(STATIC) go vet ./...; $(STATIC) $(TOOLS)/staticcheck ./...; done
+	@echo "opa fmt, opa check --strict"
+	@$(TOOLS)/opa fmt --diff --fail policies
+	@$(TOOLS)/opa check --strict policies
+	@if timeout 20 $(TOOLS)/govulncheck -version 2>/dev/null | grep -q '^DB updated'; then \
+		for module in $(MODULES); do echo "govulncheck ($$module)"; (cd $$module && $(TOOLS)/govulncheck ./...) || exit; done; \
+	else echo "govulncheck: LEFT OUT, its database https://vuln.go.dev cannot be reached from here"; fi
+
+.PHONY: schemas
+schemas: ## make the embedded schemas anew from their pinned modules
+	@cd tools/schemas && go run .
+
+.PHONY: schemas-check
+schemas-check: ## fail if the embedded schemas differ from what their pinned modules give
+	@cd tools/schemas && go run . -check
+
+.PHONY: bench
+bench: build $(TOOLS)/.pipeline-$(GO_VERSION) ## time kgate against kustomize, kubeconform and conftest (ROUNDS=10)
+	@mkdir -p .cache && go build -o .cache/bench ./tools/bench && .cache/bench -rounds $(or $(ROUNDS),10)
+	@go test -run '^$$' -bench . -benchmem ./tools/...
+
+.PHONY: clean
+clean: ## remove what was built, the pinned tools included
+	@rm -rf bin .cache
+
+# One stamp a module of tools: they are built again when a pin or Go changes, and only then.
+$(TOOLS)/.%-$(GO_VERSION): tools/pinned/%/go.mod tools/pinned/%/go.sum
+	@echo "building the tools that $< pins"
+	@mkdir -p $(TOOLS)
+	@rm -f $(TOOLS)/.$*-*
+	@CGO_ENABLED=0 go build -C tools/pinned/$* -trimpath -o $(TOOLS)/ tool
+	@touch $@
