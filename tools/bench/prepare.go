@@ -62,7 +62,7 @@ func prepare(ctx context.Context, args []string) error {
 		all := schema.Versions()
 		p.Minors = all[len(all)-1:]
 	}
-	library, err := policy.Load(policy.Source{Name: "policies", FS: policies.FS})
+	library, err := policy.Load(policy.Source{Name: "policies", FS: policies.FS, Verified: true})
 	if err != nil {
 		return err
 	}
