@@ -55,6 +55,8 @@ func unknownField(file string, node *yaml.Node, what string, typ reflect.Type) e
 		}
 	case typ.Kind() == reflect.String && node.Kind != yaml.ScalarNode:
 		return fail(file, node.Line, "%s must be a text", what)
+	case typ.Kind() == reflect.String && node.ShortTag() != "!!str":
+		return fail(file, node.Line, "%s must be a text: quote %s", what, node.Value)
 	case typ.Kind() == reflect.Map && node.Kind != yaml.MappingNode:
 		return fail(file, node.Line, "%s must be a mapping", what)
 	}

@@ -96,6 +96,7 @@ func TestRefused(t *testing.T) {
 		{"unknown field", "", kustomization("resources: [config.yaml]\nnamePrefx: a-") + config, "kustomization.yaml:2: a kustomization has no field \"namePrefx\"; did you mean `namePrefix`?"},
 		{"unknown field below", "", kustomization("resources: [config.yaml]\nimages:\n- name: a\n  newTagg: b") + config, "kustomization.yaml:4: an entry of `images` has no field \"newTagg\"; did you mean `newTag`?"},
 		{"field of another type", "", kustomization("resources: config.yaml") + config, "kustomization.yaml:1: `resources` must be a list"},
+		{"number for a text", "", kustomization("resources: [config.yaml]\nimages:\n- name: a\n  newTag: 1.10") + config, "kustomization.yaml:4: `newTag` must be a text: quote 1.10"},
 		{"empty kustomization", "", "-- kustomization.yaml --\n", "kustomization.yaml:1: a kustomization is one YAML document; this file has 0"},
 		{"two documents", "", kustomization("resources: [config.yaml]\n---\nnamePrefix: a") + config, "kustomization.yaml:1: a kustomization is one YAML document; this file has 2"},
 		{"kustomization of text", "", kustomization("text"), "kustomization.yaml:1: a kustomization must be a mapping"},

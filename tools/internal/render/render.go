@@ -219,7 +219,13 @@ func kustomize(files *Files, w *layers, root *Layer) (*Result, error) {
 	}
 	rendered, err := run(files, root.Dir)
 	if err != nil {
-		return nil, explain(err, root, append(t.faults, t.doubts...))
+		if strings.Contains(err.Error(), "already registered id") {
+			t = &tracer{files: files, repeats: true}
+			if _, traceErr := t.trace(root, nil); traceErr != nil {
+				return nil, traceErr
+			}
+		}
+		return nil, explain(err, root, t.faults)
 	}
 	result := &Result{
 		Path: root.Dir, Root: root, Faults: append(t.faults, unusedImages(root)...),

@@ -56,7 +56,8 @@ func (t *Trace) rename(change func(*resid.ResId)) {
 type tracer struct {
 	files  *Files
 	faults []Fault
-	doubts []Fault // what explains an error of Kustomize, and is none without one
+
+	repeats bool // note objects that are there already: Kustomize stopped on one, and does not say which file brings it
 }
 
 // Fault is something about how a target is put together that Kustomize accepts and a reviewer would not.
@@ -130,6 +131,9 @@ func (t *tracer) trace(layer *Layer, inherited []*Trace) ([]*Trace, error) {
 
 // twice notes objects that are there already. from is the entry that brings them; without one, it is their file.
 func (t *tracer) twice(have, more []*Trace, from manifest.Position) {
+	if !t.repeats {
+		return
+	}
 	first := map[string]*Trace{}
 	key := func(o *Trace) string {
 		return o.current().Gvk.String() + o.current().EffectiveNamespace() + "/" + o.current().Name
@@ -143,7 +147,7 @@ func (t *tracer) twice(have, more []*Trace, from manifest.Position) {
 			if at.IsZero() {
 				at = o.Source
 			}
-			t.doubts = append(t.doubts, newFault("", at, "the %s %s is there already, from %s", o.current().Kind, o.current().Name, before.Source))
+			t.faults = append(t.faults, newFault("", at, "the %s %s is there already, from %s", o.current().Kind, o.current().Name, before.Source))
 			return
 		}
 	}

@@ -1,0 +1,144 @@
+package render
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+const app = `
+-- base/kustomization.yaml --
+resources: [deployment.yaml, config.yaml]
+-- base/deployment.yaml --
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: app
+  labels: {tier: web}
+spec:
+  template:
+    spec:
+      containers:
+        - name: app
+          image: example.com/app:1
+-- base/config.yaml --
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: config}
+data: {a: b}
+`
+
+const localConfig = `
+-- overlay/local.yaml --
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: environment
+  annotations: {config.kubernetes.io/local-config: "true"}
+data: {a: x}
+`
+
+// TestFaults renders what Kustomize accepts in silence and a reviewer would not, and what looks like it and is fine.
+func TestFaults(t *testing.T) {
+	overlay := func(text string) string { return kustomization("resources: [../base]\n"+text, "overlay/") + app }
+	jsonPatch := func(target string) string {
+		return overlay("patches:\n- target: " + target + "\n  patch: |\n    - {op: add, path: /metadata/labels, value: {a: b}}")
+	}
+	for _, test := range []struct {
+		name, tree string
+		want       []string // "check file:line message…", each a prefix
+	}{
+		{"target matches", jsonPatch("{kind: Deployment, name: app}"), nil},
+		{"target matches by expression", jsonPatch("{kind: Dep.*, name: a.*}"), nil},
+		{"target matches by kind alone", jsonPatch("{kind: ConfigMap}"), nil},
+		{"target matches by label", jsonPatch("{labelSelector: 'tier=web'}"), nil},
+		{"target without a match: name", jsonPatch("{kind: Deployment, name: ap}"), []string{
+			`kustomize/patch-target overlay/kustomization.yaml:3 the patch changes nothing: no object here is kind "Deployment", name "ap"; it has the Deployment app`}},
+		{"target without a match: expressions are anchored", jsonPatch("{kind: Deployment, name: pp}"), []string{"kustomize/patch-target overlay/kustomization.yaml:3 "}},
+		{"target without a match: kind", jsonPatch("{kind: StatefulSet, name: app}"), []string{"kustomize/patch-target overlay/kustomization.yaml:3 "}},
+		{"target without a match: group", jsonPatch("{group: extensions, kind: Deployment}"), []string{"kustomize/patch-target overlay/kustomization.yaml:3 "}},
+		{"target without a match: namespace", jsonPatch("{kind: Deployment, namespace: other}"), []string{"kustomize/patch-target overlay/kustomization.yaml:3 "}},
+		{"target without a match: label", jsonPatch("{labelSelector: 'tier=db'}"), []string{`kustomize/patch-target overlay/kustomization.yaml:3 the patch changes nothing: no object here is labelSelector "tier=db"`}},
+		{"target without a match: annotation", jsonPatch("{annotationSelector: 'a=b'}"), []string{"kustomize/patch-target overlay/kustomization.yaml:3 "}},
+		{"strategic merge with a target", overlay("patches:\n- target: {kind: Deployment, name: ap}\n  path: p.yaml") + "-- overlay/p.yaml --\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: any}\nspec: {paused: true}\n", []string{
+			"kustomize/patch-target overlay/kustomization.yaml:3 "}},
+		{"strategic merge with a target that matches", overlay("patches:\n- target: {kind: Deployment}\n  path: p.yaml") + "-- overlay/p.yaml --\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: any}\nspec: {paused: true}\n", nil},
+		{"strategic merge without a target", overlay("patches:\n- path: p.yaml") + "-- overlay/p.yaml --\n# The version.\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: app}\nspec: {paused: true}\n", nil},
+		{"label that a patch above added", kustomization("resources: [../overlay]\npatches:\n- target: {labelSelector: 'a=b'}\n  patch: '- {op: add, path: /metadata/labels/c, value: d}'", "top/") + jsonPatch("{kind: Deployment}"), nil},
+		{"label that the overlay added", kustomization("resources: [../overlay]\npatches:\n- target: {labelSelector: 'env=prod'}\n  patch: '- {op: add, path: /metadata/labels/c, value: d}'", "top/") + overlay("labels: [{pairs: {env: prod}}]"), nil},
+		{"label that the same layer adds later", overlay("labels: [{pairs: {env: prod}}]\npatches:\n- target: {labelSelector: 'env=prod'}\n  patch: '- {op: add, path: /metadata/labels/c, value: d}'"), []string{"kustomize/patch-target overlay/kustomization.yaml:4 "}},
+		{"original name after a prefix", kustomization("resources: [../overlay]\npatches:\n- target: {name: app}\n  patch: '- {op: add, path: /metadata/labels/c, value: d}'", "top/") + overlay("namePrefix: x-"), nil},
+		{"new name after a prefix", kustomization("resources: [../overlay]\npatches:\n- target: {name: x-app}\n  patch: '- {op: add, path: /metadata/labels/c, value: d}'", "top/") + overlay("namePrefix: x-"), nil},
+		{"prefixed name in the layer of the prefix", overlay("namePrefix: x-\npatches:\n- target: {name: x-app}\n  patch: '- {op: add, path: /metadata/labels/c, value: d}'"), []string{"kustomize/patch-target overlay/kustomization.yaml:4 "}},
+		{"suffix, and a namespace", kustomization("resources: [../overlay]\npatches:\n- target: {name: app-x, namespace: ns}\n  patch: '- {op: add, path: /metadata/labels/c, value: d}'", "top/") + overlay("nameSuffix: -x\nnamespace: ns"), nil},
+		{"$patch: delete, then a patch of what is gone", overlay("patches:\n- patch: |\n    apiVersion: v1\n    kind: ConfigMap\n    metadata: {name: config}\n    $patch: delete\n- target: {kind: ConfigMap}\n  patch: '- {op: add, path: /data/c, value: d}'"), []string{"kustomize/patch-target overlay/kustomization.yaml:8 "}},
+		{"local-config object", overlay("patches:\n- target: {name: environment}\n  patch: '- {op: replace, path: /data/a, value: z}'") + localConfig, []string{"kustomize/patch-target overlay/kustomization.yaml:3 "}},
+		{"local-config object that is listed", kustomization("resources: [../base, local.yaml]\npatches:\n- target: {name: environment}\n  patch: '- {op: replace, path: /data/a, value: z}'", "overlay/") + app + localConfig, nil},
+		{"component", overlay("components: [../c]") + kustomization("apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\npatches:\n- target: {kind: Deployment}\n  patch: '- {op: add, path: /metadata/labels/c, value: d}'", "c/"), nil},
+		{"component that reaches nothing", overlay("components: [../c]") + kustomization("apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\npatches:\n- target: {kind: Ingress}\n  patch: '- {op: add, path: /metadata/labels/c, value: d}'", "c/"), []string{"kustomize/patch-target c/kustomization.yaml:4 "}},
+		{"component patches what it brings", overlay("components: [../c]") + kustomization("apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources: [s.yaml]\npatches:\n- target: {kind: Service}\n  patch: '- {op: add, path: /metadata/labels, value: {c: d}}'", "c/") + "-- c/s.yaml --\napiVersion: v1\nkind: Service\nmetadata: {name: s}\n", nil},
+		{"generated object, by its name without hash", overlay("configMapGenerator: [{name: g, literals: [a=b]}]\npatches:\n- target: {name: g}\n  patch: '- {op: add, path: /data/c, value: d}'"), nil},
+		{"two faults of one file are two", overlay("patches:\n- target: {name: ap}\n  patch: '- {op: add, path: /data/c, value: d}'\n- target: {name: aq}\n  patch: '- {op: add, path: /data/c, value: d}'"), []string{"kustomize/patch-target overlay/kustomization.yaml:3 ", "kustomize/patch-target overlay/kustomization.yaml:5 "}},
+		{"patch file of two documents, one idle", overlay("patches:\n- target: {kind: Deployment, name: app}\n  path: p.yaml\n- target: {kind: StatefulSet}\n  path: p.yaml") + "-- overlay/p.yaml --\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: app}\nspec: {paused: true}\n", []string{"kustomize/patch-target overlay/kustomization.yaml:5 "}},
+
+		{"replacement", overlay("replacements:\n- source: {kind: ConfigMap, name: config, fieldPath: data.a}\n  targets:\n  - select: {kind: Deployment}\n    fieldPaths: [metadata.labels.tier]"), nil},
+		{"replacement without a target", overlay("replacements:\n- source: {kind: ConfigMap, name: config, fieldPath: data.a}\n  targets:\n  - select: {kind: Deployment}\n    fieldPaths: [metadata.labels.tier]\n  - select: {kind: StatefulSet, name: app}\n    fieldPaths: [metadata.labels.tier]"), []string{
+			`kustomize/replacement-target overlay/kustomization.yaml:7 the replacement changes nothing: no object here is kind "StatefulSet", name "app"`}},
+		{"replacement whose targets are all rejected", overlay("replacements:\n- source: {kind: ConfigMap, name: config, fieldPath: data.a}\n  targets:\n  - select: {kind: Deployment}\n    reject: [{name: app}]\n    fieldPaths: [metadata.labels.tier]"), []string{"kustomize/replacement-target overlay/kustomization.yaml:5 "}},
+		{"replacement in a file", overlay("replacements:\n- path: r.yaml") + "-- overlay/r.yaml --\nsource: {kind: ConfigMap, name: config, fieldPath: data.a}\ntargets:\n- select: {kind: StatefulSet}\n  fieldPaths: [metadata.labels.tier]\n", []string{"kustomize/replacement-target overlay/r.yaml:3 "}},
+
+		{"image", overlay("images: [{name: example.com/app, newTag: '2'}]"), nil},
+		{"image that nothing uses", overlay("images:\n- {name: example.com/app, newTag: '2'}\n- {name: example.com/ap, newTag: '2'}"), []string{
+			`kustomize/image-used overlay/kustomization.yaml:4 the entry changes nothing: no image here is called "example.com/ap"`}},
+		{"image under its new name above", kustomization("resources: [../overlay]\nimages: [{name: mirror/app, newTag: '3'}]", "top/") + overlay("images: [{name: example.com/app, newName: mirror/app}]"), nil},
+		{"image that a patch brings", overlay("images: [{name: sidecar, newTag: '3'}]\npatches:\n- target: {kind: Deployment}\n  patch: '- {op: add, path: /spec/template/spec/containers/-, value: {name: s, image: sidecar}}'"), nil},
+
+		{"deprecated fields", kustomization("bases: [../base]\ncommonLabels: {a: b}", "overlay/") + app, []string{
+			"kustomize/deprecated-field overlay/kustomization.yaml:1 `bases` is deprecated: use `resources`",
+			"kustomize/deprecated-field overlay/kustomization.yaml:2 `commonLabels` is deprecated: use `labels`"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			target := "overlay"
+			if strings.Contains(test.tree, "-- top/") {
+				target = "top"
+			}
+			result, err := New(tree(test.tree), strings.NewReader("")).Render(target)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, f := range result.Faults {
+				got = append(got, f.Check+" "+f.Source.String()+" "+f.Message)
+			}
+			slices.Sort(got)
+			if !slices.EqualFunc(got, test.want, strings.HasPrefix) {
+				t.Errorf("got  %s\nwant %s", strings.Join(got, "\n     "), strings.Join(test.want, "\n     "))
+			}
+		})
+	}
+}
+
+// TestFaultsExplain renders what Kustomize does refuse, but without a place.
+func TestFaultsExplain(t *testing.T) {
+	for _, test := range []struct{ name, tree, want string }{
+		{"strategic merge of nothing", kustomization("resources: [../base]\npatches:\n- path: p.yaml", "overlay/") + app + "-- overlay/p.yaml --\n# The version.\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: ap}\n",
+			`overlay/p.yaml:2: the patch changes nothing: no object here is group "apps", version "v1", kind "Deployment", name "ap"; it has the Deployment app`},
+		{"replacement without a source", kustomization("resources: [../base]\nreplacements:\n- source: {kind: ConfigMap, name: confg, fieldPath: data.a}\n  targets:\n  - select: {kind: Deployment}\n    fieldPaths: [metadata.labels.tier]", "overlay/") + app,
+			`overlay/kustomization.yaml:3: the replacement has no source: no object here is kind "ConfigMap", name "confg"`},
+		{"replacement of a field that is not there", kustomization("resources: [../base]\nreplacements:\n- source: {kind: ConfigMap, name: config, fieldPath: data.x}\n  targets:\n  - select: {kind: Deployment}\n    fieldPaths: [metadata.labels.tier]", "overlay/") + app,
+			`overlay/kustomization.yaml:3: Kustomize: `},
+		{"strategic merge of nothing, in a base", kustomization("resources: [../overlay]", "top/") + kustomization("resources: [../base]\npatches:\n- patch: |\n    apiVersion: v1\n    kind: ConfigMap\n    metadata: {name: x}", "overlay/") + app,
+			`overlay/kustomization.yaml:4: the patch changes nothing`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			target := "overlay"
+			if strings.Contains(test.tree, "-- top/") {
+				target = "top"
+			}
+			_, err := New(tree(test.tree), strings.NewReader("")).Render(target)
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got  %v\nwant %s", err, test.want)
+			}
+		})
+	}
+}
