@@ -63,6 +63,9 @@ func ParseDocuments(file string, data []byte) ([]Document, error) {
 		}
 		if err != nil {
 			line, message := describeYAML(err)
+			if strings.HasSuffix(message, "control characters are not allowed") {
+				line = controlLine(chunk.text)
+			}
 			return nil, fail(chunk.line+max(line, 1)-1, "%s", message)
 		}
 		if len(root.Content) == 0 || root.Content[0].Tag == "!!null" && root.Content[0].Value == "" {
@@ -70,10 +73,15 @@ func ParseDocuments(file string, data []byte) ([]Document, error) {
 		}
 		content := root.Content[0]
 		shift(content, chunk.line-1)
-		if err := decoder.Decode(&second); err == nil {
-			return nil, fail(second.Line+chunk.line-1, "a second document begins without a `---` line: it would be passed over")
-		} else if !errors.Is(err, io.EOF) {
+		if err := decoder.Decode(&second); !errors.Is(err, io.EOF) {
+			const without = "a second document begins without a `---` line: it would be passed over"
+			if err == nil {
+				return nil, fail(second.Line+chunk.line-1, without)
+			}
 			line, message := describeYAML(err)
+			if strings.HasSuffix(message, "did not find expected <document start>") {
+				line, message = line+1, without
+			}
 			return nil, fail(chunk.line+max(line, 1)-1, "%s", message)
 		}
 		if node, reason := (&expansion{sizes: map[*yaml.Node]int{}}).check(content); node != nil {
@@ -222,7 +230,8 @@ func split(data []byte) []chunk {
 		data = data[end:]
 		if bytes.HasPrefix(text, []byte("---")) && (len(text) == 3 || strings.ContainsRune(" \t\r\n", rune(text[3]))) {
 			chunks = append(chunks, current)
-			current = chunk{line: line, text: append([]byte("   "), text[3:]...)}
+			rest := bytes.TrimLeft(text[3:], " \t")
+			current = chunk{line: line, text: append(bytes.Repeat([]byte(" "), len(text)-len(rest)), rest...)}
 			continue
 		}
 		current.text = append(current.text, text...)
@@ -276,6 +285,20 @@ func describeYAML(err error) (line int, message string) {
 		message = message[len(match[0]):]
 	}
 	return line, "invalid YAML: " + message
+}
+
+// controlLine finds the line of the first character that YAML does not allow; the library names none.
+func controlLine(data []byte) int {
+	line := 1
+	for _, r := range string(data) {
+		switch {
+		case r == '\n':
+			line++
+		case r < ' ' && r != '\t' && r != '\r', r > '~' && r < 0xa0 && r != 0x85, r == 0xfffe, r == 0xffff:
+			return line
+		}
+	}
+	return 1
 }
 
 func describeEncoding(data []byte) (line int, reason string) {

@@ -74,6 +74,9 @@ func ParsePath(text string) (Path, error) {
 			}
 			path, rest = append(path, rest[:end]), rest[end:]
 		}
+		if rest != "" && rest[0] != '.' && rest[0] != '[' {
+			return nil, fmt.Errorf("path %q: a dot must precede %q", text, rest)
+		}
 		if strings.HasPrefix(rest, ".") {
 			rest = rest[1:]
 			if rest == "" || rest[0] == '.' || rest[0] == '[' {
