@@ -43,6 +43,7 @@ func (e *SyntaxError) Error() string { return e.Position.String() + ": " + e.Mes
 // differently by different tools: text that is not UTF-8 and keys that repeat. The error is a *SyntaxError.
 func ParseDocuments(file string, data []byte) ([]Document, error) {
 	fail := func(line int, format string, args ...any) error {
+		line = min(line, bytes.Count(data, []byte("\n"))+1) // the library also names the line after the last
 		return &SyntaxError{Position{file, line}, fmt.Sprintf(format, args...)}
 	}
 	if len(data) > MaxFileSize {

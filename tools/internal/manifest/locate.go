@@ -13,6 +13,17 @@ var identifying = []string{"name", "key", "containerPort", "mountPath", "port", 
 // ancestor, with exact false. Lists are followed by what identifies an item: value, when given, is the object
 // that the path was taken from, and an item of its list is looked up here by the same name, not by its index.
 func Locate(node *yaml.Node, path Path, value any) (line int, exact bool) {
+	line, found := follow(node, path, value)
+	return line, found != nil
+}
+
+// Find is the node whose line Locate finds; nil when the field is absent.
+func Find(node *yaml.Node, path Path, value any) *yaml.Node {
+	_, found := follow(node, path, value)
+	return found
+}
+
+func follow(node *yaml.Node, path Path, value any) (line int, found *yaml.Node) {
 	node = resolve(node)
 	line = node.Line
 	for i, step := range path {
@@ -21,22 +32,22 @@ func Locate(node *yaml.Node, path Path, value any) (line int, exact bool) {
 		case string:
 			key, child := mapEntry(node, step)
 			if child == nil {
-				return line, false
+				return line, nil
 			}
 			line, next = key.Line, child
 		case int:
 			if node.Kind != yaml.SequenceNode {
-				return line, false
+				return line, nil
 			}
 			next = item(node, step, path[:i], value)
 			if next == nil {
-				return line, false
+				return line, nil
 			}
 			line = next.Line
 		}
 		node = resolve(next)
 	}
-	return line, true
+	return line, node
 }
 
 // Lookup follows a path through a YAML tree by keys and indexes; nil when it leads nowhere.

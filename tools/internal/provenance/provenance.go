@@ -25,18 +25,63 @@ func Locate(result *render.Result, object *manifest.Object, path manifest.Path) 
 
 func locate(trace *render.Trace, value any, path manifest.Path, depth int) manifest.Position {
 	position := trace.Source
+	known := 0 // how much of the path the position stands for
 	switch {
 	case trace.Document != nil:
-		position.Line, _ = manifest.Locate(trace.Document.Node, path, value)
+		position.Line, known = deepest(trace.Document.Node, path, value)
 	case trace.Generator != nil:
 		position.Line, _ = manifest.Locate(trace.Generator, nil, nil)
 	}
 	for _, step := range trace.Steps {
+		if step.Patch != nil && step.Patch.Documents[0].Node.Kind != yaml.SequenceNode {
+			if line, reached := merged(step.Patch.Documents[0].Node, path, value, known); reached >= 0 {
+				position, known = manifest.Position{File: step.File, Line: line}, reached
+			}
+			continue
+		}
 		if at, ok := wrote(trace, step, value, path, depth); ok {
-			position = at
+			position, known = at, len(path)
 		}
 	}
 	return position
+}
+
+// deepest finds the line of the longest prefix of the path that a tree has, and that prefix's length.
+func deepest(node *yaml.Node, path manifest.Path, value any) (line, length int) {
+	for length = len(path); length > 0; length-- {
+		if line, exact := manifest.Locate(node, path[:length], value); exact {
+			return line, length
+		}
+	}
+	line, _ = manifest.Locate(node, nil, nil)
+	return line, 0
+}
+
+// merged tells which part of the path a strategic merge patch set: the field itself if it is a value there, or a
+// parent that nothing before had; -1 for none. A mapping that others write to as well is set by none of them, and
+// the names in a patch only say what it is for.
+func merged(node *yaml.Node, path manifest.Path, value any, before int) (line, length int) {
+	if len(path) == 1 && (path[0] == "apiVersion" || path[0] == "kind") ||
+		len(path) == 2 && path[0] == "metadata" && (path[1] == "name" || path[1] == "namespace") {
+		return 0, -1
+	}
+	line, length = deepest(node, path, value)
+	if length > before {
+		return line, length
+	}
+	if length == len(path) && length > 0 {
+		// Past the names of list items, the patch's own tree has the value where the line is.
+		if set := manifest.Find(node, path, value); set != nil && (set.Kind == yaml.ScalarNode || scalars(set)) {
+			return line, length
+		}
+	}
+	return 0, -1
+}
+
+// scalars reports a list of plain values: a patch replaces it whole.
+func scalars(node *yaml.Node) bool {
+	return node.Kind == yaml.SequenceNode &&
+		!slices.ContainsFunc(node.Content, func(item *yaml.Node) bool { return item.Kind != yaml.ScalarNode })
 }
 
 // wrote tells whether a step set the field, or something that the field lies in.
@@ -44,12 +89,7 @@ func wrote(trace *render.Trace, step render.Step, value any, path manifest.Path,
 	none := manifest.Position{}
 	switch {
 	case step.Patch != nil:
-		node := step.Patch.Documents[0].Node
-		if node.Kind == yaml.SequenceNode {
-			return operation(step.File, node, path)
-		}
-		line, exact := manifest.Locate(node, path, value)
-		return manifest.Position{File: step.File, Line: line}, exact && len(path) > 0
+		return operation(step.File, step.Patch.Documents[0].Node, path)
 	case step.Image != nil:
 		if len(path) == 0 || path[len(path)-1] != "image" {
 			return none, false

@@ -92,7 +92,7 @@ func ParseConfig(data []byte) (Config, error) {
 		}
 	}
 	d := &decoder{}
-	config := d.config(documents[0].Node)
+	config := d.config(manifest.Expand(documents[0].Node))
 	return config, errors.Join(d.errs...)
 }
 
@@ -148,6 +148,14 @@ func (d *decoder) list(node *yaml.Node, what string, each func(*yaml.Node)) {
 	}
 }
 
+// some is list for what an empty list would turn into its default, or into nothing at all.
+func (d *decoder) some(node *yaml.Node, what string, each func(*yaml.Node)) {
+	if node.Kind == yaml.SequenceNode && len(node.Content) == 0 {
+		d.fail(node, "%s is empty", what)
+	}
+	d.list(node, what, each)
+}
+
 func (d *decoder) text(node *yaml.Node, what string) string {
 	if node.Kind != yaml.ScalarNode || strings.TrimSpace(node.Value) == "" || node.Tag == "!!null" {
 		d.fail(node, "%s must be a text that is not empty", what)
@@ -181,14 +189,14 @@ func (d *decoder) config(root *yaml.Node) Config {
 			}
 		},
 		"kubernetesVersions": func(n *yaml.Node) {
-			d.list(n, "kubernetesVersions", func(n *yaml.Node) {
+			d.some(n, "kubernetesVersions", func(n *yaml.Node) {
 				c.KubernetesVersions = append(c.KubernetesVersions, Version{
 					Text: d.text(n, "a Kubernetes version"), Source: manifest.Position{File: ConfigFile, Line: n.Line},
 				})
 			})
 		},
 		"targets": func(n *yaml.Node) {
-			d.list(n, "targets", func(n *yaml.Node) { c.Targets = append(c.Targets, d.glob(n, "a target")) })
+			d.some(n, "targets", func(n *yaml.Node) { c.Targets = append(c.Targets, d.glob(n, "a target")) })
 		},
 		"environments": func(n *yaml.Node) {
 			d.list(n, "environments", func(n *yaml.Node) { c.Environments = append(c.Environments, d.environment(n)) })
@@ -208,7 +216,7 @@ func (d *decoder) environment(node *yaml.Node) Environment {
 	d.fields(node, "an environment", map[string]func(*yaml.Node){
 		"!name": func(n *yaml.Node) { e.Name = d.text(n, "name") },
 		"!targets": func(n *yaml.Node) {
-			d.list(n, "targets", func(n *yaml.Node) { e.Targets = append(e.Targets, d.glob(n, "a target")) })
+			d.some(n, "targets", func(n *yaml.Node) { e.Targets = append(e.Targets, d.glob(n, "a target")) })
 		},
 		"sampling": func(n *yaml.Node) {
 			bounds := &check.Bounds{}
@@ -216,7 +224,7 @@ func (d *decoder) environment(node *yaml.Node) Environment {
 				"!min": func(n *yaml.Node) { bounds.Min = d.number(n, "min") },
 				"!max": func(n *yaml.Node) { bounds.Max = d.number(n, "max") },
 			})
-			if bounds.Min < 0 || bounds.Max > 1 || bounds.Min > bounds.Max {
+			if ok := bounds.Min >= 0 && bounds.Min <= bounds.Max && bounds.Max <= 1; !ok { // NaN is within no bounds
 				d.fail(n, "sampling bounds are ratios: 0 ≤ min ≤ max ≤ 1")
 			}
 			e.Sampling = bounds
@@ -254,6 +262,9 @@ func (d *decoder) exemption(node *yaml.Node) check.Exemption {
 		"!check": func(n *yaml.Node) { e.Check = d.text(n, "check") },
 		"target": func(n *yaml.Node) { e.Target = d.glob(n, "target") },
 		"object": func(n *yaml.Node) {
+			if n.Kind == yaml.MappingNode && len(n.Content) == 0 {
+				d.fail(n, "object is empty: name what is exempt, or leave the key out for every object")
+			}
 			d.fields(n, "object", map[string]func(*yaml.Node){
 				"apiVersion": func(n *yaml.Node) { e.Object.APIVersion = d.text(n, "apiVersion") },
 				"kind":       func(n *yaml.Node) { e.Object.Kind = d.text(n, "kind") },

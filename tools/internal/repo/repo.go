@@ -101,12 +101,16 @@ func (r *Repo) Targets() ([]string, error) {
 				glob, ConfigFile))
 		}
 		slices.SortFunc(found, byPromotion)
-		targets = append(targets, found...)
+		for _, dir := range found {
+			if !slices.Contains(targets, dir) {
+				targets = append(targets, dir)
+			}
+		}
 	}
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
-	return slices.Compact(targets), nil
+	return targets, nil
 }
 
 // byPromotion orders well-known environments the way a version travels, then the rest by name.

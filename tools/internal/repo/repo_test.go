@@ -1,0 +1,251 @@
+package repo
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
+)
+
+const full = `apiVersion: kgate/v1
+kubernetesVersions: ["1.28", 1.37]
+targets: [overlays/*/, argocd]
+environments:
+  - name: prod
+    targets: [overlays/prod, overlays/prod/*]
+    sampling: {min: 0.01, max: 0.2}
+external:
+  - kind: Service
+    namespace: istio-system
+    name: istiod
+    ports: [15012, 443]
+    provider: Istio
+  - {kind: Namespace, name: kube-system, provider: Kubernetes}
+exemptions:
+  - check: pod/no-host-path
+    target: overlays/*
+    object: {apiVersion: apps/v1, kind: DaemonSet, namespace: logging, name: fluent-bit}
+    path: spec.template.spec.volumes
+    reason: logs are files
+    owner: platform team
+    expires: 2027-10-31
+`
+
+func TestParseConfig(t *testing.T) {
+	got, err := ParseConfig([]byte(full))
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := func(line int) manifest.Position { return manifest.Position{File: ConfigFile, Line: line} }
+	want := Config{
+		KubernetesVersions: []Version{{"1.28", at(2)}, {"1.37", at(2)}},
+		Targets:            []string{"overlays/*", "argocd"},
+		Environments: []Environment{{
+			Name: "prod", Targets: []string{"overlays/prod", "overlays/prod/*"}, Sampling: &check.Bounds{Min: 0.01, Max: 0.2},
+		}},
+		External: []External{
+			{Kind: "Service", Namespace: "istio-system", Name: "istiod", Provider: "Istio", Ports: []int{15012, 443}},
+			{Kind: "Namespace", Name: "kube-system", Provider: "Kubernetes"},
+		},
+		Exemptions: []check.Exemption{{
+			Check: "pod/no-host-path", Target: "overlays/*",
+			Object: check.ObjectPattern{APIVersion: "apps/v1", Kind: "DaemonSet", Namespace: "logging", Name: "fluent-bit"},
+			Path:   manifest.Path{"spec", "template", "spec", "volumes"},
+			Reason: "logs are files", Owner: "platform team", Expires: time.Date(2027, 10, 31, 0, 0, 0, 0, time.UTC), Source: at(16),
+		}},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+	if e := got.Environment("overlays/prod/app"); e == nil || e.Name != "prod" {
+		t.Errorf("environment of overlays/prod/app: %v", e)
+	}
+	if e := got.Environment("overlays/production"); e != nil {
+		t.Errorf("environment of overlays/production: %v", e)
+	}
+}
+
+func TestParseConfigRefuses(t *testing.T) {
+	for _, test := range []struct{ old, new, want string }{
+		{"apiVersion: kgate/v1\n", "", `kgate.yaml:1: kgate.yaml needs the key "apiVersion"`},
+		{"kgate/v1", "kgate/v2", `kgate.yaml:1: apiVersion is "kgate/v2"; this kgate reads "kgate/v1"`},
+		{"targets: [overlays/*/", "target: [overlays/*/", `kgate.yaml:3: kgate.yaml has no key "target"; it has apiVersion, environments, exemptions, external, kubernetesVersions, targets`},
+		{"targets: [overlays/*/, argocd]", "targets: overlays/*", "kgate.yaml:3: targets must be a list"},
+		{"targets: [overlays/*/, argocd]", "targets: []", "kgate.yaml:3: targets is empty"},
+		{"[overlays/*/, argocd]", "['overlays/[', argocd]", `kgate.yaml:3: a target: "overlays/[" is not a valid pattern`},
+		{"[overlays/*/, argocd]", "['', argocd]", "kgate.yaml:3: a target must be a text that is not empty"},
+		{"[overlays/*/, argocd]", "[[a]]", "kgate.yaml:3: a target must be a text that is not empty"},
+		{`["1.28", 1.37]`, "1.37", "kgate.yaml:2: kubernetesVersions must be a list"},
+		{`["1.28", 1.37]`, "[null]", "kgate.yaml:2: a Kubernetes version must be a text that is not empty"},
+		{"  - name: prod\n    targets", "  - targets", `kgate.yaml:5: an environment needs the key "name"`},
+		{"    targets: [overlays/prod, overlays/prod/*]\n", "", `kgate.yaml:5: an environment needs the key "targets"`},
+		{"sampling:", "samples:", `kgate.yaml:7: an environment has no key "samples"; it has name, sampling, targets`},
+		{"max: 0.2", "maximum: 0.2", `kgate.yaml:7: sampling has no key "maximum"; it has max, min`},
+		{"max: 0.2", "max: much", "kgate.yaml:7: max must be a number"},
+		{"max: 0.2", "max: 1.5", "kgate.yaml:7: sampling bounds are ratios"},
+		{"max: 0.2", "max: 0.001", "kgate.yaml:7: sampling bounds are ratios"},
+		{"max: 0.2", "max: NaN", "kgate.yaml:7: "},
+		{"{min: 0.01, max: 0.2}", "0.1", "kgate.yaml:7: sampling must be a mapping"},
+		{"    name: istiod\n", "", `kgate.yaml:9: an external reference needs the key "name"`},
+		{"  - kind: Service\n    namespace", "  - namespace", `kgate.yaml:9: an external reference needs the key "kind"`},
+		{"    provider: Istio\n", "", `kgate.yaml:9: an external reference needs the key "provider"`},
+		{"15012, 443", "0", `kgate.yaml:12: "0" is not a port`},
+		{"15012, 443", "http", `kgate.yaml:12: "http" is not a port`},
+		{"kind: Service", "kind: Secret", "kgate.yaml:9: ports belong to a Service, not to a Secret"},
+		{"check: pod/no-host-path\n    target", "target", `kgate.yaml:16: an exemption needs the key "check"`},
+		{"    reason: logs are files\n", "", `kgate.yaml:16: an exemption needs the key "reason"`},
+		{"reason: logs are files", "reason: ' '", "kgate.yaml:20: reason must be a text that is not empty"},
+		{"    owner: platform team\n", "", `kgate.yaml:16: an exemption needs the key "owner"`},
+		{"    expires: 2027-10-31\n", "", `kgate.yaml:16: an exemption needs the key "expires"`},
+		{"2027-10-31", "2027-02-30", `kgate.yaml:22: expires: "2027-02-30" is not a day like 2027-03-31`},
+		{"kind: DaemonSet", "kinds: DaemonSet", `kgate.yaml:18: object has no key "kinds"; it has apiVersion, kind, name, namespace`},
+		{"object: {apiVersion: apps/v1, kind: DaemonSet, namespace: logging, name: fluent-bit}", "object: DaemonSet", "kgate.yaml:18: object must be a mapping"},
+		{"object: {apiVersion: apps/v1, kind: DaemonSet, namespace: logging, name: fluent-bit}", "object: {}", "kgate.yaml:18: object is empty"},
+		{"spec.template.spec.volumes", "spec..volumes", `kgate.yaml:19: path "spec..volumes": a field name must follow the dot`},
+		{"    reason: logs", "    reason: a\n    reason: logs", `kgate.yaml:21: key "reason" repeats the one of line 20`},
+		{full, "", "kgate.yaml:1: the file has 0 documents, not one; it begins with `apiVersion: kgate/v1`"},
+		{"environments:", "---\nenvironments:", "kgate.yaml:1: the file has 2 documents, not one"},
+		{full, "- a\n", "kgate.yaml:1: kgate.yaml must be a mapping"},
+		{"[15012, 443]", "[15012", "kgate.yaml:"},
+	} {
+		t.Run(test.want, func(t *testing.T) {
+			if !strings.Contains(full, test.old) {
+				t.Fatalf("%q is not in the example", test.old)
+			}
+			_, err := ParseConfig([]byte(strings.Replace(full, test.old, test.new, 1)))
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+	_, err := ParseConfig([]byte("apiVersion: v\ntarget: x\nexternal: y\n"))
+	if err == nil || strings.Count(err.Error(), "kgate.yaml:") != 3 {
+		t.Errorf("three faults are reported as %v", err)
+	}
+}
+
+func TestParseConfigAliases(t *testing.T) {
+	config, err := ParseConfig([]byte("apiVersion: kgate/v1\nenvironments:\n- name: a\n  targets: &t [x]\n- name: b\n  targets: *t\n"))
+	if err != nil || len(config.Environments) != 2 || !reflect.DeepEqual(config.Environments[1].Targets, []string{"x"}) {
+		t.Errorf("got %+v, %v", config, err)
+	}
+}
+
+func FuzzParseConfig(f *testing.F) {
+	f.Add([]byte(full))
+	f.Add([]byte("apiVersion: kgate/v1\nexemptions: [{<<: {check: a}}]\n"))
+	f.Add([]byte("? [a]\n: b\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		config, err := ParseConfig(data)
+		if err != nil {
+			if !strings.HasPrefix(err.Error(), ConfigFile) {
+				t.Errorf("%v names no file", err)
+			}
+			return
+		}
+		config.Environment("overlays/prod")
+		for _, e := range config.Exemptions {
+			if e.Check == "" || e.Reason == "" || e.Owner == "" || e.Expires.IsZero() || e.Source.Line == 0 {
+				t.Errorf("an exemption without what it needs: %+v", e)
+			}
+		}
+		for _, e := range config.External {
+			if e.Kind == "" || e.Name == "" || e.Provider == "" {
+				t.Errorf("an external reference without what it needs: %+v", e)
+			}
+		}
+	})
+}
+
+func TestTargets(t *testing.T) {
+	files := fstest.MapFS{}
+	for _, dir := range []string{"overlays/prod", "overlays/staging", "overlays/dev", "overlays/zz", "overlays/aa", "overlays/dev/app", "argocd", "base", ".hidden"} {
+		files[dir+"/kustomization.yaml"] = &fstest.MapFile{}
+	}
+	files["overlays/none/README"] = &fstest.MapFile{}
+	for _, test := range []struct {
+		globs []string
+		want  string
+		err   string
+	}{
+		{nil, "overlays/dev overlays/staging overlays/prod overlays/aa overlays/zz argocd", ""},
+		{[]string{"overlays/prod", "overlays/*"}, "overlays/prod overlays/dev overlays/staging overlays/aa overlays/zz", ""},
+		{[]string{"**/app"}, "overlays/dev/app", ""},
+		{[]string{"overlay/*", "argocd"}, "", "no kustomization in overlay/*: "},
+		{[]string{"overlays/none"}, "", "no kustomization in overlays/none: "},
+	} {
+		r := &Repo{FS: files, Config: Config{Targets: test.globs}}
+		got, err := r.Targets()
+		if test.err != "" {
+			if err == nil || !strings.Contains(err.Error(), test.err) {
+				t.Errorf("%v: got %v, want %s", test.globs, err, test.err)
+			}
+			continue
+		}
+		if err != nil || strings.Join(got, " ") != test.want {
+			t.Errorf("%v: got %v, %v; want %s", test.globs, got, err, test.want)
+		}
+	}
+	roots, err := (&Repo{FS: files}).Roots()
+	if want := "argocd base overlays/aa overlays/dev overlays/dev/app overlays/prod overlays/staging overlays/zz"; err != nil || strings.Join(roots, " ") != want {
+		t.Errorf("roots: %v, %v", roots, err)
+	}
+}
+
+func TestOpen(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	below := filepath.Join(dir, "repository", "a", "b")
+	if err := os.MkdirAll(below, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write := func(name, text string) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("repository/kgate.yaml", "apiVersion: kgate/v1\n")
+	r, err := Open(below)
+	if err != nil || r.Dir != filepath.Join(dir, "repository") {
+		t.Fatalf("got %+v, %v", r, err)
+	}
+	for path, want := range map[string]string{below: "a/b", r.Dir: ".", filepath.Join(below, "..", "x.yaml"): "a/x.yaml"} {
+		if got, err := r.Relative(path); err != nil || got != want {
+			t.Errorf("%s: got %q, %v; want %q", path, got, err, want)
+		}
+	}
+	if err := os.Symlink(dir, filepath.Join(below, "out")); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{dir, filepath.Join(dir, "repository-2"), filepath.Join(below, "out")} {
+		if got, err := r.Relative(path); err == nil || !strings.Contains(err.Error(), "is outside the repository") {
+			t.Errorf("%s: got %q, %v", path, got, err)
+		}
+	}
+	write("repository/kgate.yaml", "apiVersion: kgate/v9\n")
+	if _, err := Open(below); err == nil || !strings.HasPrefix(err.Error(), "kgate.yaml:1: ") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := Open(filepath.Join(dir, "nowhere")); err == nil || !strings.HasPrefix(err.Error(), "open repository: ") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestCheckExemptions(t *testing.T) {
+	config := Config{Exemptions: []check.Exemption{
+		{Check: "a/b", Source: manifest.Position{File: ConfigFile, Line: 3}},
+		{Check: "a/c", Source: manifest.Position{File: ConfigFile, Line: 9}},
+	}}
+	err := config.CheckExemptions([]*check.Check{{Name: "a/b"}})
+	if want := "kgate.yaml:9: no check is called \"a/c\": `kgate checks` lists them"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
