@@ -1,0 +1,322 @@
+package check
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
+)
+
+func named(names ...string) []*Check {
+	var checks []*Check
+	for _, name := range names {
+		checks = append(checks, &Check{
+			Name: name, Title: "t", Doc: "d", Fix: "f", Origin: "o", Severity: Error, Scope: Overlay,
+			Run: func(context.Context, *Pass) error { return nil },
+		})
+	}
+	return checks
+}
+
+func names(checks []*Check) string {
+	var list []string
+	for _, c := range checks {
+		list = append(list, c.Name)
+	}
+	return strings.Join(list, " ")
+}
+
+func TestSelect(t *testing.T) {
+	checks := named("a/one", "a/two", "b/one", "ab/one")
+	for _, test := range []struct{ patterns, want, err string }{
+		{"", "a/one a/two b/one ab/one", ""},
+		{"a", "a/one a/two", ""},
+		{"b/one a/two", "a/two b/one", ""},
+		{"!a", "b/one ab/one", ""},
+		{"a !a/one", "a/two", ""},
+		{"!a/one a", "a/two", ""},
+		{"a a/one", "a/one a/two", ""},
+		{"c", "", `no check or group is called "c"`},
+		{"a !c", "", `no check or group is called "c"`},
+		{"a/", "", `no check or group is called "a/"`},
+		{"!", "", `no check or group is called ""`},
+		{"a !a", "", "--checks a,!a leaves no check to run"},
+		{"!a !b !ab", "", "leaves no check to run"},
+	} {
+		got, err := Select(checks, strings.Fields(test.patterns))
+		if test.err != "" {
+			if err == nil || !strings.Contains(err.Error(), test.err) {
+				t.Errorf("%q: got %s, %v; want %s", test.patterns, names(got), err, test.err)
+			}
+			continue
+		}
+		if err != nil || names(got) != test.want {
+			t.Errorf("%q: got %s, %v; want %s", test.patterns, names(got), err, test.want)
+		}
+	}
+}
+
+func TestVerify(t *testing.T) {
+	if err := Verify(append(named("a/one"), Exemptions()...)); err != nil {
+		t.Errorf("good checks: %v", err)
+	}
+	for _, test := range []struct {
+		change func(*Check)
+		want   string
+	}{
+		{func(c *Check) { c.Name = "one" }, "the name is not of the form group/rule"},
+		{func(c *Check) { c.Name = "A/one" }, "the name is not of the form group/rule"},
+		{func(c *Check) { c.Name = "a/two" }, "the name is taken twice"},
+		{func(c *Check) { c.Title = "" }, "Title is empty"},
+		{func(c *Check) { c.Doc = " " }, "Doc is empty"},
+		{func(c *Check) { c.Fix = "" }, "Fix is empty"},
+		{func(c *Check) { c.Origin = "" }, "Origin is empty"},
+		{func(c *Check) { c.Severity = "info" }, `severity "info" is not error or warning`},
+		{func(c *Check) { c.Severity = "" }, `severity "" is not error or warning`},
+		{func(c *Check) { c.Scope = "" }, `scope "" is not object, overlay, repository or run`},
+		{func(c *Check) { c.Run = nil }, "nothing to run"},
+	} {
+		checks := named("a/two", "a/one")
+		test.change(checks[1])
+		if err := Verify(checks); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("got %v, want %s", err, test.want)
+		}
+	}
+}
+
+func object(kind, name string) *manifest.Object {
+	return &manifest.Object{
+		ID:     manifest.ID{APIVersion: "v1", Kind: kind, Namespace: "ns", Name: name},
+		Source: manifest.Position{File: name + ".yaml", Line: 1},
+	}
+}
+
+func target(path string, names ...string) *Target {
+	t := &Target{Path: path}
+	for _, name := range names {
+		t.Objects = append(t.Objects, object("ConfigMap", name))
+	}
+	return t
+}
+
+// everything reports each object of each target.
+func everything(name string, scope Scope) *Check {
+	c := named(name)[0]
+	c.Scope = scope
+	c.Run = func(_ context.Context, pass *Pass) error {
+		for _, target := range pass.Targets {
+			for _, object := range target.Objects {
+				pass.Report(target, object, manifest.Path{"data", "a"}, "bad")
+			}
+		}
+		return nil
+	}
+	return c
+}
+
+func lines(findings []Finding) []string {
+	var out []string
+	for _, f := range findings {
+		name := "-"
+		if f.Object != nil {
+			name = f.Object.Name
+		}
+		out = append(out, fmt.Sprintf("%s %s %s %s", f.Target, name, f.Check, f.Source))
+	}
+	return out
+}
+
+func TestRunOrder(t *testing.T) {
+	want := []string{
+		"z - t/whole file.yaml:3",
+		"z a a/one a.yaml:1", "z a b/one a.yaml:1", "z b a/one b.yaml:1", "z b b/one b.yaml:1",
+		"y - t/whole file.yaml:3",
+		"y c a/one c.yaml:1", "y c b/one c.yaml:1",
+	}
+	// The first check is held back until the last has begun, and the other way round: the order stays.
+	for _, order := range []string{"b/one a/one t/whole", "t/whole a/one b/one"} {
+		var plan Plan
+		started := make(chan struct{})
+		var once sync.Once
+		for _, name := range strings.Fields(order) {
+			c := everything(name, Overlay)
+			report := c.Run
+			if name == "t/whole" {
+				report = func(_ context.Context, pass *Pass) error {
+					for range 2 { // the same finding twice is one
+						pass.ReportTarget(pass.Targets[0], manifest.Position{File: "file.yaml", Line: 3}, "bad")
+					}
+					return nil
+				}
+			}
+			c.Run = func(ctx context.Context, pass *Pass) error {
+				if name == "a/one" {
+					once.Do(func() { close(started) })
+				} else {
+					<-started
+				}
+				return report(ctx, pass)
+			}
+			plan.Checks = append(plan.Checks, c)
+		}
+		plan.Checks = append(plan.Checks[1:], plan.Checks[0]) // a/one may not wait for a free place behind the others
+		if plan.Checks[0].Name != "a/one" {
+			plan.Checks[0], plan.Checks[1] = plan.Checks[1], plan.Checks[0]
+		}
+		plan.Targets = []*Target{target("z", "b", "a"), target("y", "c")}
+		result, failures := Run(context.Background(), plan)
+		if got := lines(result.Findings); !reflect.DeepEqual(got, want) || failures != nil {
+			t.Errorf("%s: got %q, %v\nwant %q", order, got, failures, want)
+		}
+	}
+}
+
+func TestRunLocate(t *testing.T) {
+	at := target("t", "a", "b")
+	at.Locate = func(o *manifest.Object, path manifest.Path) manifest.Position {
+		if o.Name == "b" {
+			return manifest.Position{} // not known
+		}
+		return manifest.Position{File: "patch.yaml", Line: len(path)}
+	}
+	result, _ := Run(context.Background(), Plan{Checks: []*Check{everything("a/one", Object)}, Targets: []*Target{at}})
+	want := []string{"t a a/one patch.yaml:2", "t b a/one b.yaml:1"}
+	if got := lines(result.Findings); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if f := result.Findings[0]; f.Severity != Error || f.Fix != "f" || f.Message != "bad" || f.Path.String() != "data.a" {
+		t.Errorf("got %+v", f)
+	}
+}
+
+func TestRunScope(t *testing.T) {
+	both := []*Target{target("x", "a"), target("y", "b")}
+	whole := everything("r/whole", Repository)
+	for _, test := range []struct {
+		name     string
+		targets  []*Target
+		all      []string
+		findings int
+		omitted  []string
+	}{
+		{"every target", both, []string{"x", "y"}, 2, nil},
+		{"more than every target", both, []string{"x"}, 2, nil},
+		{"one is left out", both[:1], []string{"x", "y"}, 0, []string{"r/whole"}},
+		{"none is known", both, nil, 0, []string{"r/whole"}},
+	} {
+		result, _ := Run(context.Background(), Plan{Checks: []*Check{whole}, Targets: test.targets, All: test.all})
+		if len(result.Findings) != test.findings || !reflect.DeepEqual(result.Omitted, test.omitted) {
+			t.Errorf("%s: %d findings, omitted %v", test.name, len(result.Findings), result.Omitted)
+		}
+	}
+}
+
+func TestRunFailures(t *testing.T) {
+	broken := func(name, message string) *Check {
+		c := named(name)[0]
+		c.Run = func(context.Context, *Pass) error { return errors.New(message) }
+		return c
+	}
+	result, failures := Run(context.Background(), Plan{
+		Checks:  []*Check{broken("a/one", "engine down"), broken("a/two", "engine down"), broken("a/three", "other"), everything("b/one", Object)},
+		Targets: []*Target{target("x", "a"), target("y", "b")},
+		Exemptions: []Exemption{
+			{Check: "a/one", Expires: time.Date(2999, 1, 1, 0, 0, 0, 0, time.UTC)},
+		},
+	})
+	var got []string
+	for _, f := range failures {
+		got = append(got, f.Target+" "+f.Err.Error())
+	}
+	if want := []string{"x engine down", "y engine down", "x other", "y other"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if len(result.Findings) != 2 {
+		t.Errorf("the other checks found %q", lines(result.Findings))
+	}
+}
+
+func TestExemptions(t *testing.T) {
+	day := func(text string) time.Time {
+		d, err := time.Parse(time.DateOnly, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	now := day("2026-06-15").Add(23 * time.Hour)
+	expired, unused := "kgate.yaml - exemption/expired kgate.yaml:7", "kgate.yaml - exemption/unused kgate.yaml:7"
+	x, y := "x a a/one a.yaml:1", "y b a/one b.yaml:1"
+	for _, test := range []struct {
+		name      string
+		exemption Exemption
+		checks    string // besides a/one
+		targets   int
+		want      []string
+	}{
+		{"everything", Exemption{}, "exemption", 2, nil},
+		{"last day", Exemption{Expires: day("2026-06-15")}, "exemption", 2, nil},
+		{"day after", Exemption{Expires: day("2026-06-14")}, "exemption", 2, []string{x, y, expired}},
+		{"expired, and nobody asks", Exemption{Expires: day("2026-06-14")}, "", 2, []string{x, y}},
+		{"target", Exemption{Target: "x"}, "exemption", 2, []string{y}},
+		{"glob", Exemption{Target: "*"}, "exemption", 2, nil},
+		{"another target", Exemption{Target: "x/*"}, "exemption", 2, []string{x, y, unused}},
+		{"kind", Exemption{Object: ObjectPattern{Kind: "ConfigMap"}}, "exemption", 2, nil},
+		{"apiVersion", Exemption{Object: ObjectPattern{APIVersion: "v2"}}, "exemption", 2, []string{x, y, unused}},
+		{"namespace", Exemption{Object: ObjectPattern{Namespace: "other"}}, "exemption", 2, []string{x, y, unused}},
+		{"name", Exemption{Object: ObjectPattern{Kind: "ConfigMap", Namespace: "ns", Name: "b"}}, "exemption", 2, []string{x}},
+		{"path above", Exemption{Path: manifest.Path{"data"}}, "exemption", 2, nil},
+		{"path itself", Exemption{Path: manifest.Path{"data", "a"}}, "exemption", 2, nil},
+		{"path below", Exemption{Path: manifest.Path{"data", "a", "b"}}, "exemption", 2, []string{x, y, unused}},
+		{"another check", Exemption{Check: "a/two"}, "exemption", 2, []string{x, y, unused}},
+		{"a check that did not run", Exemption{Check: "b/one"}, "exemption", 2, []string{x, y}},
+		{"idle, but y was not checked", Exemption{Target: "y"}, "exemption", 1, []string{x}},
+		{"idle for x, and x was checked", Exemption{Target: "x", Object: ObjectPattern{Name: "b"}}, "exemption", 1, []string{x, unused}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			e := test.exemption
+			e.Source = manifest.Position{File: "kgate.yaml", Line: 7}
+			if e.Check == "" {
+				e.Check = "a/one"
+			}
+			if e.Expires.IsZero() {
+				e.Expires = day("2027-01-01")
+			}
+			checks := append([]*Check{everything("a/one", Object)}, named("a/two")...)
+			if test.checks != "" {
+				checks = append(checks, Exemptions()...)
+			}
+			result, _ := Run(context.Background(), Plan{
+				Checks: checks, All: []string{"x", "y"}, Now: now, Exemptions: []Exemption{e},
+				Targets: []*Target{target("x", "a"), target("y", "b")}[:test.targets],
+			})
+			if got := lines(result.Findings); !reflect.DeepEqual(got, test.want) {
+				t.Errorf("got  %q\nwant %q", got, test.want)
+			}
+		})
+	}
+}
+
+// TestExemptionWithoutObject holds that an exemption for an object does not cover a fault of the target.
+func TestExemptionWithoutObject(t *testing.T) {
+	c := named("a/one")[0]
+	c.Run = func(_ context.Context, pass *Pass) error {
+		pass.ReportTarget(pass.Targets[0], manifest.Position{File: "kustomization.yaml", Line: 1}, "bad")
+		return nil
+	}
+	for kind, want := range map[string]int{"": 0, "ConfigMap": 1} {
+		result, _ := Run(context.Background(), Plan{
+			Checks: []*Check{c}, Targets: []*Target{target("x")},
+			Exemptions: []Exemption{{Check: "a/one", Object: ObjectPattern{Kind: kind}, Expires: time.Unix(1<<33, 0)}},
+		})
+		if len(result.Findings) != want {
+			t.Errorf("kind %q: %d findings, want %d", kind, len(result.Findings), want)
+		}
+	}
+}
