@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -290,7 +291,7 @@ func read(value any) ([]denial, error) {
 				d.Path = append(d.Path, step)
 			case json.Number:
 				n, err := step.Int64()
-				if err != nil {
+				if err != nil || n < 0 || n > math.MaxInt32 {
 					return nil, fmt.Errorf("path holds %s, which is no index", step)
 				}
 				d.Path = append(d.Path, int(n))

@@ -1,0 +1,280 @@
+package policy
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
+)
+
+func meta(scope string) string {
+	return "# METADATA\n# scope: package\n# title: T\n# description: D\n# related_resources:\n#   - ref: https://example.com/a\n" +
+		"# custom: {severity: warning, scope: " + scope + ", fix: F}\n"
+}
+
+const good = "package policies.team.one_rule\n\ndeny contains {\"msg\": \"m\", \"path\": [\"kind\"]} if input.kind == \"Bad\"\n"
+
+func source(text string) Source {
+	return Source{Name: "rules", FS: fstest.MapFS{"team/one_rule/one_rule.rego": {Data: []byte(text)}}}
+}
+
+func TestLoad(t *testing.T) {
+	library, err := Load(Source{Name: "rules", FS: fstest.MapFS{
+		"team/one_rule/one_rule.rego":      {Data: []byte(meta("object") + good)},
+		"team/one_rule/one_rule_test.rego": {Data: []byte("this is not read")},
+		"lib/facts/facts.rego":             {Data: []byte("package policies.lib.facts\n\na := 1\n")},
+		"README.md":                        {Data: []byte("nor this")},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(library.Rules) != 1 {
+		t.Fatalf("%d rules", len(library.Rules))
+	}
+	r := library.Rules[0]
+	if r.Name != "team/one-rule" || r.Title != "T" || r.Doc != "D" || r.Fix != "F" || r.Severity != check.Warning ||
+		r.Scope != check.Object || r.Origin != "policy" || len(r.References) != 1 || r.Package != "policies.team.one_rule" {
+		t.Errorf("got %+v", r)
+	}
+	if err := check.Verify(library.Checks(Facts{})); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestLoadRefuses(t *testing.T) {
+	file := "rules/team/one_rule/one_rule.rego"
+	all := meta("object") + good
+	for _, test := range []struct{ name, text, want string }{
+		{"syntax", strings.Replace(all, "if input", "if if", 1), file + ":10: "},
+		{"not Rego v1", meta("object") + "package policies.team.one_rule\n\ndeny[x] { x := 1 }\n", file + ":10: "},
+		{"empty", "", file},
+		{"no METADATA", good, file + ":1: the rule has no METADATA of scope package above its package line"},
+		{"METADATA of another scope", strings.Replace(all, "# scope: package", "# scope: rule", 1), file + ":"},
+		{"no title", strings.Replace(all, "# title: T\n", "", 1), file + ":1: METADATA: title and description must say what holds and why"},
+		{"no description", strings.Replace(all, "# description: D\n", "", 1), file + ":1: METADATA: title and description"},
+		{"no fix", strings.Replace(all, ", fix: F", "", 1), file + ":1: METADATA: custom.fix must say what to do about a finding"},
+		{"severity", strings.Replace(all, "warning", "info", 1), file + `:1: METADATA: custom.severity is "info"; it is error or warning`},
+		{"scope", strings.Replace(all, "scope: object", "scope: cluster", 1), file + `:1: METADATA: custom.scope is "cluster"; it is object, overlay or repository`},
+		{"no custom", strings.Replace(all, "# custom: {severity: warning, scope: object, fix: F}\n", "", 1), file + ":1: METADATA: "},
+		{"broken METADATA", strings.Replace(all, "# title: T", "# title: [T", 1), file + ":"},
+		{"wrong package", strings.Replace(all, "team.one_rule", "team.one", 1), file + ":8: the package is policies.team.one; in this directory it must be policies.team.one_rule"},
+		{"no deny", meta("object") + "package policies.team.one_rule\n\nallow := true\n", file + ":8: the rule has no `deny contains …`: it could find nothing"},
+		{"deny is no set", meta("object") + "package policies.team.one_rule\n\ndeny := true\n", file + ":8: the rule has no `deny contains …`"},
+		{"deny is an object", meta("object") + "package policies.team.one_rule\n\ndeny[x] := 1 if some x in [1]\n", file + ":8: the rule has no `deny contains …`"},
+		{"network", strings.Replace(all, `input.kind == "Bad"`, `http.send({"url": input.kind}).body`, 1), file + ":10: "},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			library, err := Load(source(test.text))
+			if err == nil {
+				err = library.Prepare(context.Background())
+			}
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want %s", err, test.want)
+			}
+		})
+	}
+	for _, test := range []struct {
+		name  string
+		files fstest.MapFS
+		want  string
+	}{
+		{"no rule at all", fstest.MapFS{"README.md": {}}, "read policies rules: no .rego file in it: a run without rules would pass everything"},
+		{"not in a group", fstest.MapFS{"one/one.rego": {Data: []byte(meta("object") + "package policies.one\n")}}, "rules/one/one.rego: a rule lies in <group>/<rule>/"},
+		{"too deep", fstest.MapFS{"a/b/c/c.rego": {Data: []byte(meta("object") + "package policies.a.b.c\n")}}, "a rule lies in <group>/<rule>/"},
+		{"two files of a rule", fstest.MapFS{"team/one_rule/a.rego": {Data: []byte(meta("object") + good)}, "team/one_rule/b.rego": {Data: []byte(meta("object") + good)}}, "rules/team/one_rule/b.rego: the rule policies.team.one_rule is defined twice"},
+		{"every fault at once", fstest.MapFS{"team/a/a.rego": {Data: []byte("package x\n")}, "team/b/b.rego": {Data: []byte("package x\n")}}, "rules/team/b/b.rego:1: "},
+	} {
+		if _, err := Load(Source{Name: "rules", FS: test.files}); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: got %v, want %s", test.name, err, test.want)
+		}
+	}
+	one, two := source(meta("object")+good), source(meta("object")+good)
+	two.Name = "more"
+	if _, err := Load(one, two); err == nil || !strings.Contains(err.Error(), "is defined twice") {
+		t.Errorf("two sources with one rule: %v", err)
+	}
+}
+
+// TestSandbox holds that a rule's verdict depends on its input alone.
+func TestSandbox(t *testing.T) {
+	for _, builtin := range []string{
+		`http.send({"method": "GET", "url": "https://example.com"})`, `opa.runtime()`, `time.now_ns()`, `rand.intn("a", 3)`,
+		`net.lookup_ip_addr("example.com")`, `uuid.rfc4122("a")`,
+	} {
+		text := meta("object") + "package policies.team.one_rule\n\ndeny contains {\"msg\": \"m\", \"path\": []} if {\n\tx := " + builtin + "\n\tx != 1\n}\n"
+		library, err := Load(source(text))
+		if err == nil {
+			err = library.Prepare(context.Background())
+		}
+		if err == nil || !strings.Contains(err.Error(), "undefined function") || !strings.Contains(err.Error(), "one_rule.rego:11") {
+			t.Errorf("%s: got %v", builtin, err)
+		}
+	}
+}
+
+// TestCompile holds that what parses and does not compile stops a run in its file and line.
+func TestCompile(t *testing.T) {
+	for _, test := range []struct{ body, want string }{
+		{"x == 1", "one_rule.rego:11: var x is unsafe"},
+		{"y := 1", "one_rule.rego:11: assigned var y unused"},
+		{"data.policies.lib.nothing.good(input)", "one_rule.rego:11: undefined function data.policies.lib.nothing.good"},
+		{"count(input, 1, 2) == 1", "one_rule.rego:11: "},
+	} {
+		library, err := Load(source(meta("object") + "package policies.team.one_rule\n\ndeny contains {\"msg\": \"m\", \"path\": []} if {\n\t" + test.body + "\n}\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := library.Prepare(context.Background()); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: got %v, want %s", test.body, err, test.want)
+		}
+	}
+}
+
+func targets() []*check.Target {
+	object := func(kind, name string) *manifest.Object {
+		o, err := manifest.Decode([]byte(fmt.Sprintf(`{"kind": %q, "metadata": {"name": %q}, "replicas": 2}`, kind, name)))
+		if err != nil {
+			panic(err)
+		}
+		return o
+	}
+	return []*check.Target{
+		{Path: "x", Objects: []*manifest.Object{object("Good", "a"), object("Bad", "b")},
+			Environment: &check.Environment{Name: "prod", Sampling: &check.Bounds{Min: 0.1, Max: 0.5}}},
+		{Path: "y", Objects: []*manifest.Object{object("Bad", "c")}},
+	}
+}
+
+// judge runs one rule on both targets.
+func judge(t *testing.T, scope, deny string) (check.Result, []check.Failure) {
+	t.Helper()
+	library, err := Load(source(meta(scope) + "package policies.team.one_rule\n\n" + deny + "\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return check.Run(context.Background(), check.Plan{
+		Checks:  library.Checks(Facts{Roots: []string{"base", "x"}, External: []External{{Kind: "Service", Namespace: "n", Name: "s", Provider: "p", Ports: []int{80}}}}),
+		Targets: targets(), All: []string{"x", "y"},
+	})
+}
+
+func TestScopes(t *testing.T) {
+	for _, test := range []struct{ name, scope, deny, want string }{
+		{"object", "object", `deny contains {"msg": input.metadata.name, "path": ["metadata", "name"]} if input.kind == "Bad"`,
+			"x/b metadata.name b, y/c metadata.name c"},
+		{"object, no fault", "object", `deny contains {"msg": "m", "path": []} if input.kind == "None"`, ""},
+		{"integers stay integers", "object", `deny contains {"msg": sprintf("%v", [input.replicas]), "path": ["list", 3]} if input.kind == "Good"`, "x/a list[3] 2"},
+		{"overlay", "overlay", `deny contains {"msg": sprintf("%s %v", [input.target.path, count(input.objects)]), "path": ["objects", 0, "kind"]} if true`,
+			"x/a kind x 2, y/c kind y 1"},
+		{"environment", "overlay", `deny contains {"msg": input.target.environment.name, "path": ["objects", 1]} if input.target.environment.sampling.max < 0.6`,
+			"x/b  prod"},
+		{"no environment", "overlay", `deny contains {"msg": "m", "path": ["objects", 0]} if input.target.environment == null`, "y/c  m"},
+		{"external", "overlay", `deny contains {"msg": sprintf("%s/%s %v", [e.namespace, e.name, e.ports]), "path": ["objects", 0]} if some e in input.external`,
+			"x/a  n/s [80], y/c  n/s [80]"},
+		{"repository", "repository", `deny contains {"msg": concat(" ", input.roots), "path": ["targets", i, "objects", j, "kind"]} if input.targets[i].objects[j].kind == "Bad"`,
+			"x/b kind base x, y/c kind base x"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			result, failures := judge(t, test.scope, test.deny)
+			if failures != nil {
+				t.Fatal(failures)
+			}
+			var got []string
+			for _, f := range result.Findings {
+				got = append(got, f.Target+"/"+f.Object.Name+" "+f.Path.String()+" "+f.Message)
+			}
+			if strings.Join(got, ", ") != test.want {
+				t.Errorf("got  %s\nwant %s", strings.Join(got, ", "), test.want)
+			}
+		})
+	}
+}
+
+// TestFailures holds that what a rule makes of its input is read strictly: never as "nothing found".
+func TestFailures(t *testing.T) {
+	for _, test := range []struct{ name, scope, deny, want string }{
+		{"text", "object", `deny contains "bad"`, "each element is an object with msg and path"},
+		{"no path", "object", `deny contains {"msg": "m"}`, "the keys msg; they are msg and path"},
+		{"more keys", "object", `deny contains {"msg": "m", "path": [], "severity": "info"}`, "the keys msg, path, severity"},
+		{"empty msg", "object", `deny contains {"msg": "", "path": []}`, "it must be a text"},
+		{"msg is a number", "object", `deny contains {"msg": 1, "path": []}`, "it must be a text"},
+		{"path is a text", "object", `deny contains {"msg": "m", "path": "kind"}`, "it must be an array of keys and indexes"},
+		{"path holds null", "object", `deny contains {"msg": "m", "path": [null]}`, "it must hold keys and indexes"},
+		{"path holds a fraction", "object", `deny contains {"msg": "m", "path": [1.5]}`, "path holds 1.5, which is no index"},
+		{"path holds a negative index", "object", `deny contains {"msg": "m", "path": [-1]}`, "path holds -1, which is no index"},
+		{"builtin fails", "object", `deny contains {"msg": "m", "path": []} if to_number(input.kind) > 1`, "one_rule.rego:10: "},
+		{"units.parse fails", "object", `deny contains {"msg": "m", "path": []} if units.parse(input.kind) > 1`, "one_rule.rego:10: "},
+		{"conflict", "object", "deny contains {\"msg\": a, \"path\": []}\n\na := \"x\"\n\na := \"y\"", "one_rule.rego:14: eval_conflict_error"},
+		{"overlay: path names no object", "overlay", `deny contains {"msg": "m", "path": ["kind"]}`, "which names no object"},
+		{"overlay: index beyond", "overlay", `deny contains {"msg": "m", "path": ["objects", 9]}`, "which names no object"},
+		{"overlay: key for an index", "overlay", `deny contains {"msg": "m", "path": ["objects", "0"]}`, "which names no object"},
+		{"repository: no target", "repository", `deny contains {"msg": "m", "path": ["objects", 0]}`, "it must begin with targets and an index"},
+		{"repository: target beyond", "repository", `deny contains {"msg": "m", "path": ["targets", 5, "objects", 0]}`, "it must begin with targets and an index"},
+		{"repository: no object", "repository", `deny contains {"msg": "m", "path": ["targets", 0]}`, "which names no object"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			result, failures := judge(t, test.scope, test.deny)
+			if len(failures) == 0 || !strings.Contains(failures[0].Err.Error(), test.want) {
+				t.Errorf("got %v and %d findings, want %s", failures, len(result.Findings), test.want)
+			}
+		})
+	}
+}
+
+func TestRestrict(t *testing.T) {
+	files := fstest.MapFS{}
+	for _, name := range []string{"good", "broken"} {
+		condition := map[string]string{"good": `input.kind == "Bad"`, "broken": "to_number(input.kind) > 1"}[name]
+		files["team/"+name+"/"+name+".rego"] = &fstest.MapFile{Data: []byte(meta("object") +
+			"package policies.team." + name + "\n\ndeny contains {\"msg\": \"m\", \"path\": []} if " + condition + "\n")}
+	}
+	library, err := Load(Source{Name: "rules", FS: files})
+	if err != nil {
+		t.Fatal(err)
+	}
+	checks, err := check.Select(library.Checks(Facts{}), []string{"team/good"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	library.Restrict(func(name string) bool { return name == "team/good" })
+	result, failures := check.Run(context.Background(), check.Plan{Checks: checks, Targets: targets()})
+	if failures != nil || len(result.Findings) != 2 {
+		t.Errorf("got %v and %d findings, want 2 of the rule that is kept", failures, len(result.Findings))
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	for _, text := range []string{`[{"msg": "m", "path": ["a", 1]}]`, `[{"msg": "m", "path": [1e400]}]`, `[{"msg": "m", "path": [-1]}]`, `[[]]`, `{}`, `[{"msg": null, "path": null}]`, `null`} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		decoder := json.NewDecoder(strings.NewReader(string(data)))
+		decoder.UseNumber()
+		var value any
+		if decoder.Decode(&value) != nil {
+			return
+		}
+		found, err := read(value)
+		if err != nil {
+			return
+		}
+		if list, ok := value.([]any); !ok || len(list) != len(found) {
+			t.Fatalf("%s is read as %d denials", data, len(found))
+		}
+		for _, d := range found {
+			if d.Message == "" {
+				t.Errorf("%s is read without a message", data)
+			}
+			for _, step := range d.Path {
+				if i, ok := step.(int); ok && i < 0 {
+					t.Errorf("%s is read with the index %d", data, i)
+				}
+			}
+		}
+	})
+}
