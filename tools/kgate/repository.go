@@ -24,7 +24,7 @@ func locate(args []string) (*repo.Repo, []string, error) {
 				return nil, nil, err
 			}
 			target, err = repository.Relative(arg)
-			if err != nil && targets == nil {
+			if err != nil && targets == nil && !within(repository.Dir, arg) {
 				if repository, err = repo.Open(containing(arg)); err == nil {
 					target, err = repository.Relative(arg)
 				}
@@ -38,6 +38,16 @@ func locate(args []string) (*repo.Repo, []string, error) {
 		}
 	}
 	return repository, targets, nil
+}
+
+// within reports a path that is written inside a directory, wherever a symbolic link then leads.
+func within(dir, path string) bool {
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return false
+	}
+	relative, err := filepath.Rel(dir, absolute)
+	return err == nil && filepath.IsLocal(relative)
 }
 
 func containing(path string) string {

@@ -81,7 +81,7 @@ func ParseDocuments(file string, data []byte) ([]Document, error) {
 			}
 			line, message := describeYAML(err)
 			if strings.HasSuffix(message, "did not find expected <document start>") {
-				line, message = line+1, without
+				message = without
 			}
 			return nil, fail(chunk.line+max(line, 1)-1, "%s", message)
 		}
@@ -284,6 +284,11 @@ func describeYAML(err error) (line int, message string) {
 	if match := yamlLine.FindStringSubmatch(message); match != nil {
 		line, _ = strconv.Atoi(match[1])
 		message = message[len(match[0]):]
+	}
+	for _, expected := range []string{"<document start>", "node content", "'-' indicator", "key", "',' or ']'", "',' or '}'"} {
+		if strings.HasSuffix(message, "did not find expected "+expected) {
+			line++ // the library's parser counts from 0, its scanner from 1
+		}
 	}
 	return line, "invalid YAML: " + message
 }

@@ -207,7 +207,7 @@ func TestRefused(t *testing.T) {
 		{"generator name missing", "", kustomization("configMapGenerator:\n- literals: [a=b]"), "kustomization.yaml"},
 		{"generator with a bad literal", "", kustomization("configMapGenerator:\n- name: a\n  literals: [ab]"), "kustomization.yaml"},
 		{"generator merges with nothing", "", kustomization("resources: [config.yaml]\nconfigMapGenerator:\n- name: a\n  behavior: merge\n  literals: [a=b]") + config, "kustomization.yaml"},
-		{"invalid openapi schema", "", kustomization("resources: [config.yaml]\nopenapi: {path: o.json}") + config + "-- o.json --\n{\n", "o.json:1: invalid YAML"},
+		{"invalid openapi schema", "", kustomization("resources: [config.yaml]\nopenapi: {path: o.json}") + config + "-- o.json --\n{\n", "o.json:2: invalid YAML"},
 		{"openapi version not built in", "", kustomization("resources: [config.yaml]\nopenapi: {version: v1.0.0}") + config, "the specified OpenAPI version is not built in"},
 
 		// Targets
@@ -216,7 +216,7 @@ func TestRefused(t *testing.T) {
 		{"file without objects", "a.yaml", "-- a.yaml --\n# nothing\n", "render a.yaml: it renders no object"},
 		{"directory of empty files", "a", "-- a/a.yaml --\n# nothing\n", "render a: it renders no object"},
 		{"one empty file of a directory", "a", "-- a/a.yaml --\n# nothing\n-- a/b.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n", ""},
-		{"broken JSON", "a.json", "-- a.json --\n{\"apiVersion\": \"v1\",\n\"kind\": \"ConfigMap\"]\n", "a.json:1: invalid YAML: did not find expected ',' or '}'"},
+		{"broken JSON", "a.json", "-- a.json --\n{\"apiVersion\": \"v1\",\n\"kind\": \"ConfigMap\"]\n", "a.json:2: invalid YAML: did not find expected ',' or '}'"},
 		{"text that is no YAML", "a.txt", "-- a.txt --\nhello\n", "a.txt:1: the document is not a mapping"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

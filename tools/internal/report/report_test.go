@@ -1,77 +1,80 @@
-package report_test
+package report
 
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"flag"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
-	"github.com/kgate-dev/gitops/tools/internal/report"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "rewrite the golden files")
 
-func sample() report.Report {
-	app := &manifest.ID{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "app", Name: "web"}
-	service := &manifest.ID{APIVersion: "v1", Kind: "Service", Name: "web"}
-	finding := func(c string, severity check.Severity, target string, id *manifest.ID, path manifest.Path, line int) check.Finding {
-		return check.Finding{
-			Check: c, Severity: severity, Target: target, Object: id, Path: path,
-			Message: "what is wrong <here> & now", Fix: "What to do.", Source: manifest.Position{File: "base/web.yaml", Line: line},
-		}
+func at(file string, line int) manifest.Position { return manifest.Position{File: file, Line: line} }
+
+// busy is a run in which everything happened that a run can report.
+func busy() Report {
+	app := &manifest.ID{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "ns", Name: "app"}
+	nameless := &manifest.ID{APIVersion: "v1", Kind: "Namespace"}
+	path := manifest.Path{"spec", "containers", 0, "image"}
+	host := check.Finding{
+		Check: "pod/no-host-path", Severity: check.Error, Target: "overlays/prod", Object: app, Message: "a path of the host", Source: at("base/a.yaml", 9),
 	}
-	exempted := finding("pod/no-host-path", check.Error, "overlays/prod", app, manifest.Path{"spec", "volumes"}, 9)
-	return report.Report{
+	return Report{
 		Asked:   []string{"overlays/dev", "overlays/broken", "overlays/prod"},
-		Targets: []report.Target{{Path: "overlays/dev", Objects: 1}, {Path: "overlays/prod", Objects: 12}},
+		Targets: []Target{{"overlays/dev", 1}, {"overlays/prod", 12}},
 		Findings: []check.Finding{
-			finding("kustomize/patch-target", check.Error, "overlays/prod", nil, nil, 4),
-			finding("pod/one", check.Error, "overlays/prod", app, manifest.Path{"spec", "containers", 0, "image"}, 12),
-			finding("pod/two", check.Warning, "overlays/prod", app, manifest.Path{"metadata", "annotations", "a.b/c"}, 3),
-			finding("service/one", check.Error, "overlays/prod", service, nil, 0),
-			finding("exemption/expired", check.Error, "kgate.yaml", nil, nil, 30),
+			{Check: "kustomize/patch-target", Severity: check.Error, Target: "overlays/prod", Message: "the patch changes nothing", Fix: "Correct it.", Source: at("overlays/prod/kustomization.yaml", 4)},
+			{Check: "pod/image-pinned", Severity: check.Error, Target: "overlays/prod", Object: app, Path: path, Message: "image <a> & \"b\"", Fix: "Pin it.", Source: at("base/a.yaml", 7)},
+			{Check: "pod/spread", Severity: check.Warning, Target: "overlays/prod", Object: app, Path: manifest.Path{"metadata", "annotations", "a.b/c"}, Message: "two\nlines", Fix: "Do this,\nthen that.", Source: at("base/a.yaml", 0)},
+			{Check: "schema/valid", Severity: check.Error, Target: "overlays/prod", Object: nameless, Message: "no name", Fix: "Name it."},
+			{Check: "exemption/unused", Severity: check.Error, Target: "kgate.yaml", Message: "lets nothing pass", Fix: "Delete it.", Source: at("kgate.yaml", 9)},
 		},
-		Exempted: []check.Exempted{{Finding: exempted, Exemption: check.Exemption{
-			Reason: "files of the node", Owner: "platform", Expires: time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC),
+		Exempted: []check.Exempted{{Finding: host, Exemption: check.Exemption{
+			Check: "pod/no-host-path", Reason: "logs are files", Owner: "platform", Expires: time.Date(2027, 10, 31, 0, 0, 0, 0, time.UTC),
 		}}},
-		Errors: []report.Failure{{
-			Target: "overlays/broken", Message: "invalid YAML: bad\nsecond line",
-			Source: manifest.Position{File: "overlays/broken/x.yaml", Line: 2},
-		}},
+		Errors: []Failure{
+			{Target: "overlays/broken", Source: at("base/b.yaml", 3), Message: "invalid YAML: it\nis odd"},
+			{Target: "overlays/broken", Message: "no place"},
+		},
+		Omitted: []string{"gitops/application-paths"},
 	}
 }
 
-func clean() report.Report {
-	return report.Report{Asked: []string{"overlays/dev"}, Targets: []report.Target{{Path: "overlays/dev", Objects: 57}}}
-}
-
-func TestGolden(t *testing.T) {
-	for name, test := range map[string]struct {
-		report  report.Report
+func TestFormats(t *testing.T) {
+	clean := Report{Asked: []string{"a", "b"}, Targets: []Target{{"a", 1}, {"b", 0}}}
+	warned := clean
+	warned.Findings = busy().Findings[2:3]
+	for _, test := range []struct {
+		golden  string
+		report  Report
 		format  string
-		options report.Options
+		options Options
 	}{
-		"findings.txt":         {sample(), "text", report.Options{}},
-		"findings-verbose.txt": {sample(), "text", report.Options{Verbose: true}},
-		"findings-color.txt":   {sample(), "text", report.Options{Color: true}},
-		"findings.json":        {sample(), "json", report.Options{}},
-		"clean.txt":            {clean(), "text", report.Options{}},
-		"clean.json":           {clean(), "json", report.Options{}},
+		{"busy.txt", busy(), "text", Options{}},
+		{"busy-verbose.txt", busy(), "text", Options{Verbose: true}},
+		{"busy-color.txt", busy(), "text", Options{Color: true, Verbose: true}},
+		{"busy.json", busy(), "json", Options{}},
+		{"clean.txt", clean, "text", Options{}},
+		{"clean-color.txt", clean, "text", Options{Color: true}},
+		{"clean.json", clean, "json", Options{Color: true, Verbose: true}},
+		{"warned-color.txt", warned, "text", Options{Color: true}},
+		{"nothing.json", Report{}, "json", Options{}},
 	} {
-		t.Run(name, func(t *testing.T) {
-			var out bytes.Buffer
-			if err := report.Formats()[test.format](&out, test.report, test.options); err != nil {
+		t.Run(test.golden, func(t *testing.T) {
+			var got bytes.Buffer
+			if err := Formats()[test.format](&got, test.report, test.options); err != nil {
 				t.Fatal(err)
 			}
-			file := filepath.Join("testdata", name)
+			file := filepath.Join("testdata", test.golden)
 			if *update {
-				if err := os.WriteFile(file, out.Bytes(), 0o644); err != nil {
+				if err := os.WriteFile(file, got.Bytes(), 0o600); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -79,70 +82,34 @@ func TestGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !bytes.Equal(out.Bytes(), want) {
-				t.Errorf("%s differs (go test -update writes it anew):\n%s", file, out.String())
+			if !bytes.Equal(got.Bytes(), want) {
+				t.Errorf("%s differs (-update rewrites it):\n--- got\n%s\n--- want\n%s", file, got.Bytes(), want)
+			}
+			if test.format == "json" && !json.Valid(got.Bytes()) {
+				t.Error("this is no JSON")
 			}
 		})
 	}
 }
 
-// The keys are a promise to programs; the golden file alone could be updated away.
-func TestJSONShape(t *testing.T) {
-	var out bytes.Buffer
-	if err := report.JSON(&out, sample(), report.Options{}); err != nil {
-		t.Fatal(err)
-	}
-	var got struct {
-		Version  string
-		Summary  map[string]int
-		Findings []map[string]any
-		Errors   []map[string]any
-	}
-	decoder := json.NewDecoder(&out)
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&got); err != nil {
-		t.Fatal(err)
-	}
-	if got.Version != "v1" || got.Summary["targets"] != 2 || got.Summary["objects"] != 13 || got.Summary["errors"] != 4 ||
-		got.Summary["warnings"] != 1 || got.Summary["exempted"] != 1 || len(got.Summary) != 5 {
-		t.Errorf("version and summary: %s %v", got.Version, got.Summary)
-	}
-	for _, f := range got.Findings {
-		for _, key := range []string{"check", "severity", "target", "path", "message", "fix", "source"} {
-			if _, ok := f[key]; !ok {
-				t.Errorf("%v lacks %s", f, key)
-			}
-		}
-	}
-	if object, _ := got.Findings[3]["object"].(map[string]any); object["kind"] != "Service" || object["apiVersion"] != "v1" {
-		t.Errorf("object: %v", got.Findings[3])
-	}
-	if len(got.Errors) != 1 || got.Errors[0]["target"] != "overlays/broken" {
-		t.Errorf("errors: %v", got.Errors)
-	}
-}
+// broken fails every write, like a full disk.
+type broken struct{}
 
-type full struct{}
+var errFull = errors.New("disk full")
 
-func (full) Write([]byte) (int, error) { return 0, os.ErrClosed }
+func (broken) Write([]byte) (int, error) { return 0, errFull }
 
-func TestAWriterThatFailsIsAnError(t *testing.T) {
-	for name, format := range report.Formats() {
-		if err := format(full{}, sample(), report.Options{}); err == nil {
-			t.Errorf("%s: the report was lost without an error", name)
+func TestWriteError(t *testing.T) {
+	for name, format := range Formats() {
+		if err := format(broken{}, busy(), Options{}); !errors.Is(err, errFull) {
+			t.Errorf("%s: got %v, want the error of the writer", name, err)
 		}
 	}
 }
 
-func TestColorIsOnlyPaint(t *testing.T) {
-	var plain, color bytes.Buffer
-	_ = report.Text(&plain, sample(), report.Options{})
-	_ = report.Text(&color, sample(), report.Options{Color: true})
-	bare := color.String()
-	for _, code := range []string{"0", "1", "2", "31", "32", "33"} {
-		bare = strings.ReplaceAll(bare, "\x1b["+code+"m", "")
-	}
-	if bare != plain.String() || color.Len() == plain.Len() {
-		t.Errorf("with the colour taken off:\n%s", bare)
+func TestCount(t *testing.T) {
+	r := busy()
+	if e, w, o := r.Count(check.Error), r.Count(check.Warning), r.Objects(); e != 4 || w != 1 || o != 13 {
+		t.Errorf("%d errors, %d warnings, %d objects; want 4, 1 and 13", e, w, o)
 	}
 }
