@@ -171,7 +171,7 @@ type expansion struct{ sizes map[*yaml.Node]int }
 
 const unfinished = -1
 
-// check returns the first node that has no acceptable size, and why.
+// check returns the first node that cannot be taken, for its size or its value, and why.
 func (e *expansion) check(node *yaml.Node) (*yaml.Node, string) {
 	switch {
 	case node.Kind == yaml.AliasNode && e.sizes[node.Alias] == unfinished:
@@ -179,6 +179,9 @@ func (e *expansion) check(node *yaml.Node) (*yaml.Node, string) {
 	case node.Kind == yaml.AliasNode:
 		e.sizes[node] = e.sizes[node.Alias]
 		return nil, ""
+	}
+	if node.Kind == yaml.ScalarNode && notJSON.MatchString(node.Value) && node.ShortTag() == "!!float" {
+		return node, node.Value + " is a number that JSON does not have, and so no API server takes it"
 	}
 	e.sizes[node] = unfinished
 	size := 1
@@ -272,6 +275,8 @@ func duplicateKey(node *yaml.Node) (key *yaml.Node, first int) {
 	}
 	return nil, 0
 }
+
+var notJSON = regexp.MustCompile(`(?i)^[-+]?\.(inf|nan)$`)
 
 var yamlLine = regexp.MustCompile(`^line (\d+): `)
 

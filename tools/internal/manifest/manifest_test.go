@@ -123,6 +123,8 @@ func TestParseDocuments(t *testing.T) {
 		{"not UTF-8", "a: 1\nb: \xe4\n", nil, "f.yaml:2: byte 0xe4 is not UTF-8: save the file as UTF-8"},
 		{"UTF-16", "\xfe\xff\x00a", nil, "f.yaml:1: the text is UTF-16: save the file as UTF-8"},
 		{"big", strings.Repeat("# 4567890123456\n", 1<<16*11/1), nil, "f.yaml: the file has 11 MB; the limit is 10 MB: split it"},
+		{"no JSON number", "a: 1\nb: [.5, -.Inf]\n", nil, "f.yaml:2: -.Inf is a number that JSON does not have"},
+		{"a text like it", "a: \".nan\"\nkind: .info\n", []document{{1, ".info"}}, ""},
 		{"holds itself", "a: &x [*x]\n", nil, `f.yaml:1: the anchor "x" holds itself`},
 		{"holds itself as a key", "a: &x\n  ? *x\n  : 1\n", nil, `f.yaml:2: the anchor "x" holds itself`},
 	} {

@@ -29,6 +29,12 @@ func FuzzKustomization(f *testing.F) {
 		"apiVersion: v1\nkind: List\nitems: [{apiVersion: v1, kind: ConfigMap, metadata: {name: l}}]\n", "- {op: add, path: /data/c, value: d}\n")
 	f.Add("resources: [r.yaml]\nconfigMapGenerator: [{name: config, behavior: replace, files: [p.yaml]}]\n",
 		"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: config, annotations: {a: b}}\nbinaryData: {a: eA==}\n", "x")
+	// What Kustomize sets keys of by path, and what it prints when a name is ambiguous.
+	f.Add("resources: [r.yaml]\nconfigMapGenerator: [{name: c, behavior: merge, literals: [a=b]}]\n",
+		"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {'[a=b]': x, '-': y, '*': z}\nbinaryData: 3\n", "x")
+	f.Add("resources: [r.yaml, config.yaml]\nnamePrefix: a-\nnameSuffix: -b\n",
+		"apiVersion: v1\nkind: Pod\nmetadata: {name: c}\nspec: {volumes: [{configMap: {name: config}}], x: .nan}\n", "x")
+	f.Add("resources: [r.yaml]\n", "apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: a, annotations: [1]}\nroleRef: {}\nsubjects: [1]\n", "x")
 	f.Fuzz(func(t *testing.T, kustomization, resource, patch string) {
 		files := fstest.MapFS{
 			"kustomization.yaml": {Data: []byte(kustomization)},

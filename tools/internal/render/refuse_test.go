@@ -67,6 +67,7 @@ func TestRefused(t *testing.T) {
 		{"alias bomb", "", kustomization("resources: [bad.yaml]") + bomb, "bad.yaml:"},
 		{"anchor that holds itself", "", kustomization("resources: [bad.yaml]") + "-- bad.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: &a\n  b: *a\n", "bad.yaml:5: "},
 		{"anchor that holds itself, in the kustomization", "", kustomization("resources: [config.yaml]\npatches: &a\n- target: *a\n  path: x") + config, "kustomization.yaml:3: the anchor \"a\" holds itself"},
+		{"no JSON number", "", kustomization("resources: [bad.yaml]") + "-- bad.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {a: .nan}\n", "bad.yaml:4: .nan is a number that JSON does not have"},
 		{"deep nesting", "", kustomization("resources: [bad.yaml]") + "-- bad.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: " + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + "\n", "bad.yaml:"},
 		{"document end without a separator", "", kustomization("resources: [bad.yaml]") + "-- bad.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n...\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: b}\n", "bad.yaml:"},
 		{"too many documents", "", kustomization("resources: [bad.yaml]") + "-- bad.yaml --\n" + strings.Repeat("---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n", 10000), "bad.yaml:20002: the file has more than 5000 documents: split it"},
@@ -242,6 +243,23 @@ func TestRefused(t *testing.T) {
 
 func kustomization(text string, dir ...string) string {
 	return "\n-- " + strings.Join(dir, "") + "kustomization.yaml --\n" + text + "\n"
+}
+
+// TestMany holds that a file of thousands of objects is read whole.
+func TestMany(t *testing.T) {
+	const many = 4000
+	documents := strings.Repeat("---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n", many)
+	list := "apiVersion: v1\nkind: List\nitems:\n" + strings.Repeat("- {apiVersion: v1, kind: ConfigMap, metadata: {name: a}}\n", many)
+	for name, text := range map[string]string{"documents": documents, "list": list} {
+		result, err := New(fstest.MapFS{"a.yaml": {Data: []byte(text)}}, strings.NewReader("")).Render("a.yaml")
+		if err != nil || len(result.Objects) != many {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if last := result.Objects[many-1]; last.Source.Line < many {
+			t.Errorf("%s: the last object is placed in line %d", name, last.Source.Line)
+		}
+	}
 }
 
 // bomb is ten levels of ten references each.
