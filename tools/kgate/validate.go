@@ -52,7 +52,7 @@ func validateCommand() *cobra.Command {
 	f.StringSliceVar(&flags.checks, "checks", nil, "checks or groups to run; a leading ! leaves out (repeatable)")
 	f.StringVar(&flags.failOn, "fail-on", "error", "least severity that fails the run: error or warning")
 	f.BoolVar(&flags.noColor, "no-color", false, "never write colour; NO_COLOR in the environment does the same")
-	f.BoolVarP(&flags.verbose, "verbose", "v", false, "also print what was exempted, left out and read")
+	f.BoolVarP(&flags.verbose, "verbose", "v", false, "also print what was exempted, by whom and why")
 	policiesFlag(cmd, &flags.policies)
 	fixed := func(values ...string) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -109,14 +109,14 @@ func validate(cmd *cobra.Command, args []string, flags validateFlags) error {
 	if err := write(cmd.OutOrStdout(), out, report.Options{Color: color, Verbose: flags.verbose}); err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
-	if len(out.Omitted) > 0 && flags.verbose {
+	if len(out.Omitted) > 0 {
 		_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "left out, because they need every target of the repository: %s\n", strings.Join(out.Omitted, ", "))
 	}
 	switch {
 	case len(out.Errors) > 0:
 		for _, e := range out.Errors {
 			if flags.output != "text" {
-				_, _ = fmt.Fprintln(cmd.ErrOrStderr(), "kgate:", e.Message)
+				_, _ = fmt.Fprintln(cmd.ErrOrStderr(), "kgate:", e)
 			}
 		}
 		return errReported

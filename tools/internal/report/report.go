@@ -32,6 +32,14 @@ type Failure struct {
 	Message string
 }
 
+// String is the message behind its place.
+func (f Failure) String() string {
+	if f.Source.IsZero() {
+		return f.Target + ": " + f.Message
+	}
+	return f.Source.String() + ": " + f.Message
+}
+
 // Count tells how many findings have a severity.
 func (r Report) Count(severity check.Severity) int {
 	n := 0
