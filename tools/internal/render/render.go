@@ -151,6 +151,8 @@ func withRead(result *Result, err error) func(*Files) (*Result, error) {
 
 // plain makes a result of documents as they stand.
 func plain(target string, documents []manifest.Document) (*Result, error) {
+	openAPI.RLock() // an identity asks the schema whether its kind is namespaced
+	defer openAPI.RUnlock()
 	result := &Result{Path: target, traces: map[*manifest.Object]*Trace{}}
 	for i := range documents {
 		if err := isObject(documents[i]); err != nil {
@@ -203,11 +205,6 @@ func manifestFiles(files *Files, dir string) ([]string, error) {
 var openAPI sync.RWMutex
 
 func kustomize(files *Files, w *layers, root *Layer) (*Result, error) {
-	t := &tracer{files: files}
-	traces, err := t.trace(root, nil)
-	if err != nil {
-		return nil, err
-	}
 	if w.openapi {
 		openAPI.Lock()
 		openapi.ResetOpenAPI()
@@ -216,6 +213,11 @@ func kustomize(files *Files, w *layers, root *Layer) (*Result, error) {
 	} else {
 		openAPI.RLock()
 		defer openAPI.RUnlock()
+	}
+	t := &tracer{files: files}
+	traces, err := t.trace(root, nil)
+	if err != nil {
+		return nil, err
 	}
 	rendered, err := run(files, root.Dir)
 	if err != nil {
