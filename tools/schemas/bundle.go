@@ -39,7 +39,7 @@ func pack(releases []release, records []record) (map[string][]byte, error) {
 	for _, r := range releases {
 		digests, err := resolve(r, contents)
 		if err != nil {
-			return nil, fmt.Errorf("Kubernetes %s: %w", r.minor, err)
+			return nil, fmt.Errorf("release %s of Kubernetes: %w", r.minor, err)
 		}
 		for k, name := range r.kinds {
 			root := digests[name]

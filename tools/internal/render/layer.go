@@ -350,6 +350,7 @@ func (w *layers) patches(layer *Layer) error {
 			case "patches":
 				patch.Target = layer.Config.Patches[i].Target
 			case "patchesJson6902":
+				//lint:ignore SA1019 Kustomize still applies the field, so it has to be followed
 				patch.Target = layer.Config.PatchesJson6902[i].Target
 			}
 			if (reference == nil) == (inline == nil) {

@@ -392,6 +392,7 @@ func transform(layer *Layer, objects []*Trace) {
 		for _, l := range config.Labels {
 			maps.Copy(o.labels, l.Pairs)
 		}
+		//lint:ignore SA1019 Kustomize still applies the field, so it has to be followed
 		maps.Copy(o.labels, config.CommonLabels)
 		maps.Copy(o.annotations, config.CommonAnnotations)
 	}
