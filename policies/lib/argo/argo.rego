@@ -33,8 +33,11 @@ source_path(source) := trim_right(trim_prefix(source.value.path, "./"), "/") if 
 # description: |
 #   When an object is synced, as [phase, wave], which compare as they are applied. Undefined where
 #   the wave is no whole number.
-order(obj) := [_phase(obj), to_number(wave)] if {
-	wave := object.get(obj_lib.annotations(obj), _wave, "0")
+order(obj) := _order(object.get(annotations, _hook, ""), object.get(annotations, _wave, "0")) if {
+	annotations := obj_lib.annotations(obj)
+}
+
+_order(hook, wave) := [_phase(hook), to_number(wave)] if {
 	is_string(wave)
 	regex.match(`^-?[0-9]{1,9}$`, wave)
 }
@@ -49,16 +52,17 @@ wave_path := ["metadata", "annotations", _wave]
 
 _wave := "argocd.argoproj.io/sync-wave"
 
-_phase(obj) := 0 if {
-	"PreSync" in _hooks(obj)
+_phase(text) := 0 if {
+	"PreSync" in _hooks(text)
 } else := 2 if {
-	"PostSync" in _hooks(obj)
+	"PostSync" in _hooks(text)
 } else := 1
 
-_hooks(obj) := {trim_space(hook) | some hook in split(text, ",")} if {
-	text := obj_lib.annotations(obj)["argocd.argoproj.io/hook"]
-	is_string(text)
-} else := set()
+_hook := "argocd.argoproj.io/hook"
+
+_hooks(text) := {trim_space(hook) | some hook in split(text, ",")} if is_string(text)
+
+else := set()
 
 # METADATA
 # description: |

@@ -16,6 +16,10 @@ import data.policies.lib.object as obj_lib
 is_collector(obj) if obj_lib.is_kind(obj, "opentelemetry.io", "OpenTelemetryCollector")
 
 # METADATA
+# description: the collectors of an overlay by their index in input.objects, for rules of an overlay
+input_collectors := object.get(obj_lib.of_kind, ["opentelemetry.io", "OpenTelemetryCollector"], {})
+
+# METADATA
 # description: the Service that the operator makes for a collector
 service_name(obj) := concat("", [obj_lib.name(obj), "-collector"])
 

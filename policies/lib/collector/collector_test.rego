@@ -71,3 +71,8 @@ test_pipelines if {
 	{pipeline.key | some pipeline in collector.pipelines(_collector)} == {"logs", "metrics", "traces"}
 	collector.pipelines({}) == []
 }
+
+test_collectors_of_an_overlay if {
+	collector.input_collectors == {1: _collector} with input as {"objects": [{"apiVersion": "v1", "kind": "OpenTelemetryCollector"}, _collector]}
+	collector.input_collectors == {} with input as {"objects": []}
+}

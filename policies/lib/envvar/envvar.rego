@@ -58,8 +58,8 @@ _prefix(source) := source.prefix if is_string(source.prefix)
 
 else := ""
 
-_config_maps[obj_lib.namespace(obj)][obj_lib.name(obj)] contains obj.data if {
-	some obj in input.objects
-	obj.kind == "ConfigMap"
-	obj_lib.group(obj) == ""
+_config_maps := _config_maps_by_name
+
+_config_maps_by_name[obj_lib.namespace(obj)][obj_lib.name(obj)] contains obj.data if {
+	some obj in obj_lib.of_kind[""].ConfigMap
 }

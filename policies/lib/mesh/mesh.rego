@@ -22,6 +22,14 @@ is_virtual_service(obj) if obj_lib.is_kind(obj, "networking.istio.io", "VirtualS
 is_destination_rule(obj) if obj_lib.is_kind(obj, "networking.istio.io", "DestinationRule")
 
 # METADATA
+# description: the VirtualServices of an overlay by their index in input.objects, for rules of an overlay
+input_virtual_services := object.get(obj_lib.of_kind, ["networking.istio.io", "VirtualService"], {})
+
+# METADATA
+# description: the DestinationRules of an overlay by their index in input.objects, for rules of an overlay
+input_destination_rules := object.get(obj_lib.of_kind, ["networking.istio.io", "DestinationRule"], {})
+
+# METADATA
 # description: every http, tcp and tls rule of a VirtualService, as {value, path}
 rules(obj) := [rule |
 	some protocol in ["http", "tcp", "tls"]
@@ -77,9 +85,10 @@ subsets(obj) := entry.list(obj_lib.at(obj, ["spec", "subsets"], null), ["spec", 
 # description: |
 #   The subsets that the overlay defines, by the full name of their host and their own name: a set
 #   of the label sets that they select by.
-defined[host][name] contains labels if {
-	some obj in input.objects
-	is_destination_rule(obj)
+defined := _defined
+
+_defined[host][name] contains labels if {
+	some obj in input_destination_rules
 	some host in registry.known(registry.mesh_name(obj.spec.host, obj_lib.namespace(obj)))
 	some subset in subsets(obj)
 	name := subset.value.name

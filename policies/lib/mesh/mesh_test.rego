@@ -56,3 +56,9 @@ test_defined if {
 	defined := mesh.defined with input as {"objects": objects}
 	defined == {"web.shop.svc.cluster.local": {"stable": {{"track": "stable"}}, "bare": {{}}}}
 }
+
+test_rules_of_an_overlay if {
+	objects := [{"apiVersion": "v1", "kind": "VirtualService"}, _route, {"apiVersion": "networking.istio.io/v1", "kind": "DestinationRule"}]
+	mesh.input_virtual_services == {1: _route} with input as {"objects": objects}
+	mesh.input_destination_rules == {2: objects[2]} with input as {"objects": objects}
+}

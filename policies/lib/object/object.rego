@@ -8,15 +8,19 @@ package policies.lib.object
 
 # METADATA
 # description: the API group of an object; "" is the core group
-group(obj) := "" if {
-	is_string(obj.apiVersion)
-	not contains(obj.apiVersion, "/")
-} else := split(obj.apiVersion, "/")[0] if {
-	is_string(obj.apiVersion)
+group(obj) := _group_of(obj.apiVersion)
+
+_group_of(version) := "" if {
+	is_string(version)
+	not contains(version, "/")
+} else := split(version, "/")[0] if {
+	is_string(version)
 }
 
 # METADATA
-# description: whether an object is of a kind, in whatever version of its group
+# description: |
+#   Whether an object is of a kind, in whatever version of its group. A rule of one object compares
+#   input.kind itself first: OPA then finds the rules of a kind by its index and tries no others.
 is_kind(obj, api_group, kind) if {
 	obj.kind == kind
 	group(obj) == api_group
@@ -56,8 +60,19 @@ title(obj) := sprintf("%v %q", [obj.kind, name(obj)])
 #   The value at a path of keys, or the fallback where the path leads nowhere. Null counts as
 #   nowhere: the API server reads it as a field that is not set.
 at(obj, path, fallback) := value if {
-	value := _find(obj, path)
+	is_object(obj)
+	value := object.get(obj, path, null)
 	value != null
 } else := fallback
 
-_find(obj, path) := object.get(obj, path, null) if is_object(obj)
+# METADATA
+# description: |
+#   The objects of an overlay by API group, kind and index in input.objects, for rules of an overlay.
+#   A table without keys in its head, as all tables here are: OPA computes one once an evaluation,
+#   and one with keys anew for each key that is asked for.
+of_kind := _of_kind
+
+_of_kind[group(obj)][obj.kind][index] := obj if {
+	some index, obj in input.objects
+	is_string(obj.kind)
+}

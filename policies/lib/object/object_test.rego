@@ -50,3 +50,13 @@ test_at_falls_back_where_the_path_leads_nowhere if {
 		obj_lib.at(bad, ["a", "b"], 2) == 2
 	}
 }
+
+test_objects_by_kind if {
+	service := {"apiVersion": "v1", "kind": "Service"}
+	knative := {"apiVersion": "serving.knative.dev/v1", "kind": "Service"}
+	objects := [service, {}, knative, {"apiVersion": "v1", "kind": 3}, {"kind": "Service"}, service]
+	obj_lib.of_kind == {
+		"": {"Service": {0: service, 5: service}},
+		"serving.knative.dev": {"Service": {2: knative}},
+	} with input as {"objects": objects}
+}

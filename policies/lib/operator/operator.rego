@@ -43,6 +43,16 @@ _sets(obj) := [labels |
 } else := []
 
 # METADATA
+# description: |
+#   The objects of an overlay that operators turn into pods, by their index in input.objects; for
+#   rules of an overlay.
+input_resources := object.union_n([
+	object.get(obj_lib.of_kind, ["postgresql.cnpg.io", "Cluster"], {}),
+	object.get(obj_lib.of_kind, ["postgresql.cnpg.io", "Pooler"], {}),
+	object.get(obj_lib.of_kind, ["opentelemetry.io", "OpenTelemetryCollector"], {}),
+])
+
+# METADATA
 # description: whether a map selector selects pods that an operator makes of an object
 is_selected_by_map(obj, map) if {
 	some labels in pod_labels(obj)

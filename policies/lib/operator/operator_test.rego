@@ -30,3 +30,8 @@ test_other_objects_make_no_pods if {
 		operator.pod_labels(obj) == []
 	}
 }
+
+test_resources_of_operators_in_an_overlay if {
+	objects := [_cluster, {"apiVersion": "example.com/v1", "kind": "Cluster"}, _pooler, _collector]
+	operator.input_resources == {0: _cluster, 2: _pooler, 3: _collector} with input as {"objects": objects}
+}

@@ -20,6 +20,20 @@ of(obj) := array.concat(_pod(obj), array.concat(_containers(obj), _volumes(obj))
 	obj_lib.group(obj) == "rbac.authorization.k8s.io"
 } else := _listed(obj)
 
+# METADATA
+# description: |
+#   The references of an overlay's objects by index in input.objects, for rules of an overlay; an
+#   object without any may be missing.
+input_references := {index: of(obj) | some index, obj in _referring}
+
+_referring := object.union_n(array.concat([workload.input_workloads], [objects |
+	some [api_group, kind] in array.concat(
+		[["rbac.authorization.k8s.io", "RoleBinding"], ["rbac.authorization.k8s.io", "ClusterRoleBinding"], ["networking.k8s.io", "Ingress"]],
+		[[api_group, kind] | some api_group, kinds in _fields; some kind, _ in kinds],
+	)
+	objects := obj_lib.of_kind[api_group][kind]
+]))
+
 _reference(kind, obj, value, path) := {
 	"kind": kind,
 	"namespace": obj_lib.namespace(obj),
@@ -53,7 +67,7 @@ _containers(obj) := array.concat(
 		path := array.concat(container.path, ["env"])
 		some variable in entry.list(obj_lib.at(container.value, ["env"], null), path)
 		some field, kind in {"configMapKeyRef": "ConfigMap", "secretKeyRef": "Secret"}
-		value := obj_lib.at(variable.value, ["valueFrom", field], null)
+		value := variable.value.valueFrom[field]
 		value != null
 		not value.optional == true
 		key := obj_lib.at(value, ["key"], null)
@@ -65,7 +79,7 @@ _containers(obj) := array.concat(
 		path := array.concat(container.path, ["envFrom"])
 		some source in entry.list(obj_lib.at(container.value, ["envFrom"], null), path)
 		some field, kind in {"configMapRef": "ConfigMap", "secretRef": "Secret"}
-		value := obj_lib.at(source.value, [field], null)
+		value := source.value[field]
 		value != null
 		not value.optional == true
 		ref := _reference(kind, obj, obj_lib.at(value, ["name"], null), array.concat(source.path, [field, "name"]))
@@ -92,7 +106,7 @@ _volume_list(obj) := entry.list(
 
 _volume_references(obj, source, fields) := [ref |
 	some field, [kind, naming] in fields
-	value := obj_lib.at(source.value, [field], null)
+	value := source.value[field]
 	value != null
 	not value.optional == true
 	found := _reference(kind, obj, obj_lib.at(value, [naming], null), array.concat(source.path, [field, naming]))

@@ -42,7 +42,12 @@ _workloads := {
 	"StatefulSet": {"apiVersion": "apps/v1", "spec": {"template": {"spec": _spec}}},
 }
 
-_texts(obj) := {sprintf("%v %v/%v %s", [ref.kind, ref.namespace, ref.name, json.marshal(ref.keys)]) | some ref in reference.of(obj)}
+# Asked of an overlay, so that the kinds that refer to something are all searched for it.
+_texts(obj) := texts if {
+	texts := {sprintf("%v %v/%v %s", [ref.kind, ref.namespace, ref.name, json.marshal(ref.keys)]) |
+		some ref in reference.input_references[1]
+	} with input as {"objects": [{}, obj]}
+}
 
 test_references_of_every_workload_kind[kind] if {
 	some kind, workload in _workloads
@@ -105,4 +110,8 @@ test_wrong_shapes_are_references_to_nothing[name] if {
 		"spec of text": {"spec": "text", "want": set()},
 	}
 	_texts({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": case.spec}) == case.want
+}
+
+test_an_object_that_refers_to_nothing_has_no_references if {
+	reference.of(_named("v1", "ConfigMap", {})) == []
 }

@@ -16,10 +16,10 @@ import data.policies.lib.object as obj_lib
 # description: |
 #   The Services by full name, each a set of {namespace, ports, selector}. A set, because a
 #   directory of plain manifests may hold a Service twice.
-services[_full_name(obj_lib.name(obj), obj_lib.namespace(obj))] contains service if {
-	some obj in input.objects
-	obj.kind == "Service"
-	obj_lib.group(obj) == ""
+services := _services
+
+_services[_full_name(obj_lib.name(obj), obj_lib.namespace(obj))] contains service if {
+	some obj in obj_lib.of_kind[""].Service
 	service := {
 		"namespace": obj_lib.namespace(obj),
 		"ports": _numbers(obj_lib.at(obj, ["spec", "ports"], [])),
@@ -27,7 +27,7 @@ services[_full_name(obj_lib.name(obj), obj_lib.namespace(obj))] contains service
 	}
 }
 
-services[_full_name(declared.name, declared.namespace)] contains service if {
+_services[_full_name(declared.name, declared.namespace)] contains service if {
 	some declared in input.external
 	declared.kind == "Service"
 	service := {
@@ -37,9 +37,8 @@ services[_full_name(declared.name, declared.namespace)] contains service if {
 	}
 }
 
-services[_full_name(collector.service_name(obj), obj_lib.namespace(obj))] contains service if {
-	some obj in input.objects
-	collector.is_collector(obj)
+_services[_full_name(collector.service_name(obj), obj_lib.namespace(obj))] contains service if {
+	some obj in collector.input_collectors
 	service := {
 		"namespace": obj_lib.namespace(obj),
 		"ports": collector.ports(obj),
@@ -47,10 +46,8 @@ services[_full_name(collector.service_name(obj), obj_lib.namespace(obj))] contai
 	}
 }
 
-services[_full_name(concat("-", [obj_lib.name(obj), suffix]), obj_lib.namespace(obj))] contains service if {
-	some obj in input.objects
-	obj.kind == "Cluster"
-	obj_lib.group(obj) == "postgresql.cnpg.io"
+_services[_full_name(concat("-", [obj_lib.name(obj), suffix]), obj_lib.namespace(obj))] contains service if {
+	some obj in obj_lib.of_kind["postgresql.cnpg.io"].Cluster
 	some suffix in ["r", "ro", "rw"]
 	service := {
 		"namespace": obj_lib.namespace(obj),
@@ -68,10 +65,10 @@ _full_name(name, namespace) := sprintf("%s.%s.svc.cluster.local", [name, namespa
 
 # METADATA
 # description: the hosts of the overlay's ServiceEntries, each a set of port numbers
-entries[host] contains number if {
-	some obj in input.objects
-	obj.kind == "ServiceEntry"
-	obj_lib.group(obj) == "networking.istio.io"
+entries := _entries
+
+_entries[host] contains number if {
+	some obj in obj_lib.of_kind["networking.istio.io"].ServiceEntry
 	some host in obj.spec.hosts
 	is_string(host)
 	some port in obj.spec.ports

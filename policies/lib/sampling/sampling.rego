@@ -53,6 +53,17 @@ rates(obj) := [rate |
 	obj_lib.is_kind(obj, "opentelemetry.io", "Instrumentation")
 } else := []
 
+# METADATA
+# description: the rates that the objects of an overlay set, each {index, rate}, index in input.objects
+input_rates := [{"index": index, "rate": rate} |
+	some index, obj in object.union_n([
+		workload.input_workloads,
+		object.get(obj_lib.of_kind, ["telemetry.istio.io", "Telemetry"], {}),
+		object.get(obj_lib.of_kind, ["opentelemetry.io", "Instrumentation"], {}),
+	])
+	some rate in rates(obj)
+]
+
 _of_variable(variable) := [variable.value] if variable.name in {"OTLP_SAMPLE_RATE", "OTEL_TRACES_SAMPLER_ARG"}
 
 _of_variable(variable) := [_fixed[variable.value]] if variable.name == "OTEL_TRACES_SAMPLER"

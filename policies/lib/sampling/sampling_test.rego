@@ -3,7 +3,7 @@ package policies.lib.sampling_test
 import data.policies.lib.sampling
 
 _ratios(obj) := ratios if {
-	ratios := [rate.ratio | some rate in sampling.rates(obj)] with input as {"objects": []}
+	ratios := [found.rate.ratio | some found in sampling.input_rates; found.index == 1] with input as {"objects": [{}, obj]}
 }
 
 _pod(variables) := {"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"name": "app", "env": [{"name": name, "value": value} | some name, value in variables]}]}}
@@ -30,4 +30,8 @@ test_rates[name] if {
 		"of another kind": {"obj": {"apiVersion": "v1", "kind": "ConfigMap"}, "want": []},
 	}
 	_ratios(case.obj) == case.want
+}
+
+test_an_object_that_samples_nothing_has_no_rates if {
+	sampling.rates({"apiVersion": "v1", "kind": "ConfigMap"}) == []
 }

@@ -15,6 +15,10 @@ import data.policies.lib.workload
 is_autoscaler(obj) if obj_lib.is_kind(obj, "autoscaling", "HorizontalPodAutoscaler")
 
 # METADATA
+# description: the autoscalers of an overlay by their index in input.objects, for rules of an overlay
+input_autoscalers := object.get(obj_lib.of_kind, ["autoscaling", "HorizontalPodAutoscaler"], {})
+
+# METADATA
 # description: whether an autoscaler scales an object (same namespace, kind, group and name)
 scales(hpa, obj) if {
 	hpa.spec.scaleTargetRef.kind == obj.kind

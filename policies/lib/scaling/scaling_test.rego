@@ -56,3 +56,8 @@ test_what_has_no_replicas_has_no_bounds if {
 		not scaling.maximum([obj], obj)
 	}
 }
+
+test_autoscalers_of_an_overlay if {
+	scaling.input_autoscalers == {1: _hpa({})} with input as {"objects": [_web, _hpa({})]}
+	scaling.input_autoscalers == {} with input as {"objects": [object.union(_hpa({}), {"apiVersion": "example.com/v1"})]}
+}

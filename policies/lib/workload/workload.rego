@@ -159,8 +159,13 @@ replicas(obj) := count_set if {
 input_containers := containers(input)
 
 # METADATA
+# description: spec(input), for rules of one object
+input_spec := spec(input)
+
+# METADATA
 # description: the workloads of an overlay by their index in input.objects, for rules of an overlay
-input_workloads[index] := obj if {
-	some index, obj in input.objects
-	is_workload(obj)
+input_workloads := {index: obj |
+	some api_group, kinds in _template_paths
+	some kind, _ in kinds
+	some index, obj in obj_lib.of_kind[api_group][kind]
 }

@@ -109,3 +109,8 @@ test_replicas_default_to_one_where_a_kind_has_them if {
 test_title_names_kind_and_name if {
 	workload.title({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}}) == `Deployment "web"`
 }
+
+test_workloads_of_an_overlay if {
+	objects := array.concat([{"apiVersion": "example.com/v1", "kind": "Deployment"}, {}], [obj | some obj in _every_kind])
+	workload.input_workloads == {index: obj | some index, obj in objects; index > 1} with input as {"objects": objects}
+}
