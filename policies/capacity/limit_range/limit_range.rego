@@ -18,8 +18,7 @@ import data.policies.lib.object as obj_lib
 import data.policies.lib.quantity
 
 deny contains {"msg": msg, "path": array.concat(["objects", i], container.paths[fault.field][resource])} if {
-	some i, obj in input.objects
-	capacity.is_consumer(obj)
+	some i, obj in capacity.input_consumers
 	some limit in capacity.limits[obj_lib.namespace(obj)]
 	some container in capacity.containers(obj)
 	some resource in capacity.resources

@@ -50,8 +50,7 @@ deny contains {"msg": msg, "path": ["objects", quota.index, "spec", "hard"]} if 
 }
 
 deny contains {"msg": msg, "path": ["objects", i, "spec"]} if {
-	some i, obj in input.objects
-	capacity.is_consumer(obj)
+	some i, obj in capacity.input_consumers
 	capacity.quotas[obj_lib.namespace(obj)]
 	not capacity.pods(obj)
 	msg := sprintf("%s does not say how many pods it may have, so no quota can be shown to hold them", [obj_lib.title(obj)])
@@ -83,27 +82,28 @@ _parts(namespace, key) := [part |
 ] if {
 	key in {"pods", "count/pods"}
 } else := [part |
-	some obj in _objects[namespace]
+	some obj in _claimants[namespace]
 	number := _claims(obj)
 	part := {"title": obj_lib.title(obj), "pods": number, "each": 1000}
 ] if {
 	key in {"persistentvolumeclaims", "count/persistentvolumeclaims"}
 } else := [part |
-	some obj in _objects[namespace]
+	some obj in _serving[namespace]
 	number := _services(obj)
 	part := {"title": obj_lib.title(obj), "pods": number, "each": 1000}
 ] if {
 	key in {"services", "count/services"}
 }
 
-_consumers[obj_lib.namespace(obj)] contains obj if {
-	some obj in input.objects
-	capacity.is_consumer(obj)
-}
+_consumers := _consumers_by_namespace
 
-_objects[obj_lib.namespace(obj)] contains obj if {
-	some obj in input.objects
-	capacity.quotas[obj_lib.namespace(obj)]
+_consumers_by_namespace[obj_lib.namespace(obj)] contains obj if some obj in capacity.input_consumers
+
+_claimants := _claimants_by_namespace
+
+_claimants_by_namespace[obj_lib.namespace(obj)] contains obj if {
+	some [api_group, kind] in [["", "PersistentVolumeClaim"], ["apps", "StatefulSet"], ["postgresql.cnpg.io", "Cluster"]]
+	some obj in obj_lib.of_kind[api_group][kind]
 }
 
 _claims(obj) := 1 if obj_lib.is_kind(obj, "", "PersistentVolumeClaim")
@@ -120,6 +120,13 @@ _claims(obj) := (capacity.pods(obj) - 1) * (1 + count(apart)) if {
 		[1 | obj.spec.walStorage],
 		[1 | some _ in obj.spec.tablespaces],
 	)
+}
+
+_serving := _serving_by_namespace
+
+_serving_by_namespace[obj_lib.namespace(obj)] contains obj if {
+	some [api_group, kind] in [["", "Service"], ["postgresql.cnpg.io", "Cluster"], ["opentelemetry.io", "OpenTelemetryCollector"]]
+	some obj in obj_lib.of_kind[api_group][kind]
 }
 
 _services(obj) := 1 if obj_lib.is_kind(obj, "", "Service")

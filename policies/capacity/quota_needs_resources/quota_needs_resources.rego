@@ -27,8 +27,7 @@ _keys := {
 }
 
 deny contains {"msg": msg, "path": array.concat(["objects", i], container.paths[field][resource])} if {
-	some i, obj in input.objects
-	capacity.is_consumer(obj)
+	some i, obj in capacity.input_consumers
 	some quota in capacity.quotas[obj_lib.namespace(obj)]
 	some key, _ in quota.hard
 	[field, resource] := _keys[key]

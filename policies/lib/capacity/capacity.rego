@@ -21,15 +21,15 @@ import data.policies.lib.workload
 # description: the resources that are counted
 resources := ["cpu", "memory"]
 
-# METADATA
-# description: whether an object makes pods, itself or by its operator
-is_consumer(obj) if workload.is_workload(obj)
-
-is_consumer(obj) if _is_database(obj)
-
-is_consumer(obj) if collector.is_collector(obj)
-
 _is_database(obj) if obj_lib.is_kind(obj, "postgresql.cnpg.io", "Cluster")
+
+# METADATA
+# description: the objects that make pods, themselves or by their operator, by their index in input.objects
+input_consumers := object.union_n([
+	workload.input_workloads,
+	object.get(obj_lib.of_kind, ["postgresql.cnpg.io", "Cluster"], {}),
+	collector.input_collectors,
+])
 
 # METADATA
 # description: |
@@ -110,10 +110,9 @@ _of_namespace(obj) := obj_lib.labels(namespace) if {
 	some namespace in _namespaces[obj_lib.namespace(obj)]
 } else := {}
 
-_namespaces[obj_lib.name(obj)] contains obj if {
-	some obj in input.objects
-	obj_lib.is_kind(obj, "", "Namespace")
-}
+_namespaces := _namespaces_by_name
+
+_namespaces_by_name[obj_lib.name(obj)] contains obj if some obj in obj_lib.of_kind[""].Namespace
 
 _annotations := {
 	"requests": {"cpu": "sidecar.istio.io/proxyCPU", "memory": "sidecar.istio.io/proxyMemory"},
@@ -160,9 +159,10 @@ _default(namespace, fields, resource) := found[0] if {
 	]
 } else := null
 
-_items[obj_lib.namespace(obj)] contains item if {
-	some obj in input.objects
-	obj_lib.is_kind(obj, "", "LimitRange")
+_items := _items_by_namespace
+
+_items_by_namespace[obj_lib.namespace(obj)] contains item if {
+	some obj in obj_lib.of_kind[""].LimitRange
 	some item in obj.spec.limits
 	item.type == "Container"
 }
@@ -201,7 +201,7 @@ _is_quantity(container, field, resource) if quantity.millis(container[field][res
 #   DaemonSet's depend on the nodes and are not counted.
 pods(obj) := most + _surge(obj, most) if {
 	workload.is_scalable(obj)
-	most := scaling.maximum(input.objects, obj)
+	most := scaling.maximum(scaling.input_autoscalers, obj)
 } else := 1 if {
 	obj.kind == "Pod"
 	workload.is_workload(obj)
@@ -251,9 +251,10 @@ _extra(surge, most) := ceil((most * to_number(trim_suffix(surge, "%"))) / 100) i
 # description: |
 #   The quotas of a namespace, each {index, title, hard}. A quota with scopes counts only some pods
 #   and is left out.
-quotas[obj_lib.namespace(obj)] contains quota if {
-	some i, obj in input.objects
-	obj_lib.is_kind(obj, "", "ResourceQuota")
+quotas := _quotas
+
+_quotas[obj_lib.namespace(obj)] contains quota if {
+	some i, obj in obj_lib.of_kind[""].ResourceQuota
 	obj_lib.at(obj, ["spec", "scopes"], []) == []
 	obj_lib.at(obj, ["spec", "scopeSelector"], null) == null
 	quota := {"index": i, "title": obj_lib.title(obj), "hard": obj_lib.at(obj, ["spec", "hard"], {})}
@@ -261,9 +262,10 @@ quotas[obj_lib.namespace(obj)] contains quota if {
 
 # METADATA
 # description: the limit items of a namespace that speak of containers, each {title, index, value, path}
-limits[obj_lib.namespace(obj)] contains limit if {
-	some i, obj in input.objects
-	obj_lib.is_kind(obj, "", "LimitRange")
+limits := _limits
+
+_limits[obj_lib.namespace(obj)] contains limit if {
+	some i, obj in obj_lib.of_kind[""].LimitRange
 	some j, item in obj.spec.limits
 	item.type == "Container"
 	limit := {"title": obj_lib.title(obj), "value": item, "path": ["objects", i, "spec", "limits", j]}

@@ -92,7 +92,7 @@ test_pods[name] if {
 		"collector that scales": {"obj": _spec("opentelemetry.io/v1beta1", "OpenTelemetryCollector", {"mode": "deployment", "autoscaler": {"maxReplicas": 8}}), "want": 10},
 		"collector on every node": {"obj": _spec("opentelemetry.io/v1beta1", "OpenTelemetryCollector", {"mode": "daemonset"}), "want": 0},
 	}
-	capacity.is_consumer(case.obj)
+	capacity.input_consumers == {0: case.obj} with input as {"objects": [case.obj]}
 	pods := capacity.pods(case.obj) with input as {"objects": []}
 	pods == case.want
 }
@@ -117,7 +117,7 @@ test_pods_that_cannot_be_told if {
 
 test_other_objects_have_no_containers if {
 	capacity.containers(_spec("v1", "Service", {})) == [] with input as {"objects": []}
-	not capacity.is_consumer(_spec("v1", "Service", {}))
+	capacity.input_consumers == {} with input as {"objects": [_spec("v1", "Service", {})]}
 }
 
 test_quotas_with_scopes_are_left_out if {
