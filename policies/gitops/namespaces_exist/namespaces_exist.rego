@@ -25,8 +25,7 @@ deny contains {"msg": msg, "path": ["objects", i, "metadata", "namespace"]} if {
 _known contains namespace if some namespace in ["default", "kube-system", "kube-public", "kube-node-lease"]
 
 _known contains obj_lib.name(obj) if {
-	some obj in input.objects
-	obj_lib.is_kind(obj, "", "Namespace")
+	some obj in obj_lib.of_kind[""].Namespace
 }
 
 _known contains declared.name if {

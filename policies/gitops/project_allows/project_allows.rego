@@ -42,7 +42,7 @@ deny contains {"msg": msg, "path": ["targets", i, "objects", j, "kind"]} if {
 	deploying := _deploying[i]
 	some j, obj in target.objects
 	is_object(obj)
-	not _kind_allowed(deploying, obj)
+	_allowing(deploying, obj) == []
 	msg := sprintf("%s of group %v is of a kind that AppProject %s does not allow", [obj_lib.title(obj), json.marshal(_group(obj)), _titles(deploying)])
 }
 
@@ -51,8 +51,9 @@ deny contains {"msg": msg, "path": ["targets", i, "objects", j, "metadata", "nam
 	deploying := _deploying[i]
 	some j, obj in target.objects
 	is_object(obj)
-	_kind_allowed(deploying, obj)
-	not _placed(deploying, obj)
+	allowing := _allowing(deploying, obj)
+	allowing != []
+	not _is_placed(allowing, obj)
 	msg := sprintf("%s is in namespace %v, which AppProject %s does not allow", [obj_lib.title(obj), json.marshal(obj_lib.at(obj, ["metadata", "namespace"], null)), _titles(deploying)])
 }
 
@@ -62,15 +63,21 @@ _group(obj) := obj_lib.group(obj) if is_string(obj.apiVersion)
 
 else := null
 
-_projects[obj_lib.name(obj)] contains obj if {
+# A table without keys in its head is computed once, and one with keys anew for each that is asked for.
+_projects := _projects_by_name
+
+_projects_by_name[obj_lib.name(obj)] contains obj if {
 	some target in input.targets
 	some obj in target.objects
+	obj.kind == "AppProject"
 	argo.is_project(obj)
 }
 
 # The Applications whose projects are known and that deploy a target or parts of it. An object of
 # the target has to be allowed to one of them.
-_deploying[i] contains application if {
+_deploying := _deploying_by_target
+
+_deploying_by_target[i] contains application if {
 	some i, target in input.targets
 	some application in argo.applications
 	_is_at_or_below(application.path, target.path)
@@ -84,35 +91,36 @@ _is_at_or_below(path, target) if {
 	startswith(path, sprintf("%s/", [target]))
 }
 
-_kind_allowed(deploying, obj) if {
+# The Applications whose project allows the kind of an object, each with that project.
+_allowing(deploying, obj) := [[application, project] |
 	some application in deploying
 	some project in _projects[application.project]
 	_allows_kind(project, obj)
-}
+]
 
-_placed(deploying, obj) if {
-	some application in deploying
-	some project in _projects[application.project]
-	_allows_kind(project, obj)
+_is_placed(allowing, obj) if {
+	some [application, project] in allowing
 	_reaches(project, application.value.spec.destination, _namespace(application, obj))
 }
 
 # Argo CD puts an object without a namespace into that of the destination.
 _namespace(application, obj) := obj_lib.at(obj, ["metadata", "namespace"], default_namespace) if {
-	not _is_clusterwide(obj)
+	_scope(obj) == "namespace"
 	default_namespace := obj_lib.at(application.value, ["spec", "destination", "namespace"], null)
 }
 
-_namespace(application, obj) := obj_lib.at(application.value, ["spec", "destination", "namespace"], null) if _is_clusterwide(obj)
+_namespace(application, obj) := obj_lib.at(application.value, ["spec", "destination", "namespace"], null) if {
+	_scope(obj) == "cluster"
+}
 
 _allows_kind(project, obj) if {
-	_is_clusterwide(obj)
+	_scope(obj) == "cluster"
 	_lists(project, "clusterResourceWhitelist", obj)
 	not _lists(project, "clusterResourceBlacklist", obj)
 }
 
 _allows_kind(project, obj) if {
-	not _is_clusterwide(obj)
+	_scope(obj) == "namespace"
 	_namespaced_allowed(project, obj)
 	not _lists(project, "namespaceResourceBlacklist", obj)
 }
@@ -122,11 +130,22 @@ _namespaced_allowed(project, _) if obj_lib.at(project, ["spec", "namespaceResour
 _namespaced_allowed(project, obj) if _lists(project, "namespaceResourceWhitelist", obj)
 
 _lists(project, list, obj) if {
-	some item in project.spec[list]
-	_matches(item.group, _group(obj))
-	_matches(item.kind, obj.kind)
-	_matches(obj_lib.at(item, ["name"], "*"), obj_lib.name(obj))
+	some pattern in _names(project, list, _group(obj), obj.kind)
+	_matches(pattern, obj_lib.name(obj))
 }
+
+# The names that a list gives to a kind. Asked for each object, and worked out once for each kind.
+_names(project, list, group, kind) := {obj_lib.at(item, ["name"], "*") |
+	some item in array.concat([item | some item in project.spec[list]; item.kind == kind], _globs(project, list))
+	_matches(item.kind, kind)
+	_matches(item.group, group)
+}
+
+_globs(project, list) := [item |
+	some item in project.spec[list]
+	is_string(item.kind)
+	contains(item.kind, "*")
+]
 
 _reaches(project, destination, namespace) if {
 	some allowed in project.spec.destinations
@@ -152,6 +171,11 @@ _matches(pattern, value) if {
 	regex.match(`^[A-Za-z0-9*._:/@-]+$`, pattern)
 	glob.match(pattern, null, value)
 }
+
+# Always a value, because OPA remembers no call that has none.
+_scope(obj) := "cluster" if _is_clusterwide(obj)
+
+else := "namespace"
 
 _is_clusterwide(obj) if obj.kind in _clusterwide[_group(obj)]
 

@@ -18,6 +18,7 @@ import data.policies.lib.entry
 import data.policies.lib.object as obj_lib
 
 deny contains {"msg": msg, "path": value.path} if {
+	input.kind == "AppProject"
 	argo.is_project(input)
 	some value in _values
 	not _good(value.value)
@@ -25,12 +26,14 @@ deny contains {"msg": msg, "path": value.path} if {
 }
 
 deny contains {"msg": msg, "path": ["spec", "namespaceResourceWhitelist"]} if {
+	input.kind == "AppProject"
 	argo.is_project(input)
 	obj_lib.at(input, ["spec", "namespaceResourceWhitelist"], []) == []
 	msg := sprintf("%s has no namespaceResourceWhitelist, so it allows every namespaced kind", [obj_lib.title(input)])
 }
 
 deny contains {"msg": msg, "path": ["spec", field]} if {
+	input.kind == "AppProject"
 	argo.is_project(input)
 	some field in ["sourceRepos", "destinations"]
 	obj_lib.at(input, ["spec", field], []) == []

@@ -20,9 +20,10 @@ import data.policies.lib.object as obj_lib
 import data.policies.lib.reference
 
 deny contains {"msg": msg, "path": array.concat(["objects", i], ref.path)} if {
-	some i, obj in input.objects
-	some ref in reference.of(obj)
+	some i, refs in reference.input_references
+	some ref in refs
 	not _exists(ref)
+	obj := input.objects[i]
 	msg := sprintf("%s refers to %v %v%s, which is neither rendered nor declared external", [
 		obj_lib.title(obj),
 		ref.kind,
@@ -32,11 +33,12 @@ deny contains {"msg": msg, "path": array.concat(["objects", i], ref.path)} if {
 }
 
 deny contains {"msg": msg, "path": array.concat(["objects", i], ref.path)} if {
-	some i, obj in input.objects
-	some ref in reference.of(obj)
+	some i, refs in reference.input_references
+	some ref in refs
 	some key in ref.keys
 	some keys in _keys[ref.kind][ref.namespace][ref.name]
 	not key in keys
+	obj := input.objects[i]
 	msg := sprintf("%s reads key %v of %s %q, which has %s", [obj_lib.title(obj), json.marshal(key), ref.kind, ref.name, _listing(keys)])
 }
 
@@ -93,37 +95,40 @@ _clusterwide := {
 	"scheduling.k8s.io": {"PriorityClass"},
 }
 
-_known[obj.kind][obj_lib.namespace(obj)] contains obj_lib.name(obj) if {
-	some obj in input.objects
-	obj.kind in _namespaced[obj_lib.group(obj)]
+_known := _known_by_kind
+
+_known_by_kind[kind][obj_lib.namespace(obj)] contains obj_lib.name(obj) if {
+	some api_group, kinds in _namespaced
+	some kind in kinds
+	some obj in obj_lib.of_kind[api_group][kind]
 }
 
-_known[obj.kind][""] contains obj_lib.name(obj) if {
-	some obj in input.objects
-	obj.kind in _clusterwide[obj_lib.group(obj)]
+_known_by_kind[kind][""] contains obj_lib.name(obj) if {
+	some api_group, kinds in _clusterwide
+	some kind in kinds
+	some obj in obj_lib.of_kind[api_group][kind]
 }
 
-_known[declared.kind][namespace] contains declared.name if {
+_known_by_kind[declared.kind][namespace] contains declared.name if {
 	some declared in input.external
 	namespace := obj_lib.at(declared, ["namespace"], "")
 }
 
 # The operators make the ServiceAccount that their pods run under.
-_known.ServiceAccount[obj_lib.namespace(obj)] contains collector.service_name(obj) if {
-	some obj in input.objects
-	collector.is_collector(obj)
+_known_by_kind.ServiceAccount[obj_lib.namespace(obj)] contains collector.service_name(obj) if {
+	some obj in collector.input_collectors
 	not obj.spec.serviceAccount
 }
 
-_known.ServiceAccount[obj_lib.namespace(obj)] contains obj_lib.name(obj) if {
-	some obj in input.objects
-	obj_lib.is_kind(obj, "postgresql.cnpg.io", "Cluster")
+_known_by_kind.ServiceAccount[obj_lib.namespace(obj)] contains obj_lib.name(obj) if {
+	some obj in obj_lib.of_kind["postgresql.cnpg.io"].Cluster
 }
 
-_keys[obj.kind][obj_lib.namespace(obj)][obj_lib.name(obj)] contains keys if {
-	some obj in input.objects
-	obj.kind in {"ConfigMap", "Secret"}
-	obj_lib.group(obj) == ""
+_keys := _keys_by_kind
+
+_keys_by_kind[kind][obj_lib.namespace(obj)][obj_lib.name(obj)] contains keys if {
+	some kind in ["ConfigMap", "Secret"]
+	some obj in obj_lib.of_kind[""][kind]
 	keys := {key |
 		some field in ["data", "binaryData", "stringData"]
 		some key, _ in obj[field]

@@ -17,6 +17,7 @@ import data.policies.lib.argo
 import data.policies.lib.object as obj_lib
 
 deny contains {"msg": msg, "path": ["spec", "syncPolicy", "syncOptions"]} if {
+	input.kind == "Application"
 	argo.is_application(input)
 	not obj_lib.at(input, ["spec", "ignoreDifferences"], []) == []
 	not "RespectIgnoreDifferences=true" in obj_lib.at(input, ["spec", "syncPolicy", "syncOptions"], [])

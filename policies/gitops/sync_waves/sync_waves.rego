@@ -23,15 +23,15 @@ import data.policies.lib.registry
 
 deny contains {"msg": msg, "path": array.concat(["objects", i], argo.wave_path)} if {
 	some i, obj in input.objects
-	not argo.order(obj)
+	not _orders[i]
 	msg := sprintf("%s has sync wave %v, which is no whole number, so Argo CD takes it for 0", [obj_lib.title(obj), json.marshal(argo.wave(obj))])
 }
 
 deny contains {"msg": msg, "path": array.concat(["objects", need.index], argo.wave_path)} if {
-	some i, obj in input.objects
-	some need in _needs(obj)
+	some need in _unmet
+	need.user != need.index
 	needed := input.objects[need.index]
-	_late(need, argo.order(needed), argo.order(obj))
+	obj := input.objects[need.user]
 	msg := sprintf("%s is synced in wave %v and %s, which needs it%s, in wave %v", [
 		obj_lib.title(needed),
 		argo.wave(needed),
@@ -39,67 +39,62 @@ deny contains {"msg": msg, "path": array.concat(["objects", need.index], argo.wa
 		{true: " to be there before", false: ""}[need.strictly],
 		argo.wave(obj),
 	])
-	i != need.index
 }
 
-# Inside a wave Argo CD applies Namespaces, CRDs, Secrets, ConfigMaps and accounts before workloads.
-_late(need, needed, user) if {
-	not need.strictly
-	needed > user
+_orders := {i: argo.order(obj) | some i, obj in input.objects}
+
+# Which object (user) needs which that comes too late (index), both as indexes in input.objects. Inside
+# a wave Argo CD applies Namespaces, CRDs, Secrets, ConfigMaps and accounts before workloads.
+_unmet contains {"user": user, "index": index, "strictly": false} if {
+	some user, obj in input.objects
+	some index in _index.Namespace[""][obj.metadata.namespace]
+	_orders[index] > _orders[user]
 }
 
-_late(need, needed, user) if {
-	need.strictly
-	needed >= user
-}
-
-_needs(obj) := (_namespace(obj) | _definition(obj)) | (_references(obj) | _rules(obj))
-
-_namespace(obj) := {{"index": index, "strictly": false} |
-	namespace := obj.metadata.namespace
-	some index in _index.Namespace[""][namespace]
-}
-
-_definition(obj) := {{"index": index, "strictly": false} |
+_unmet contains {"user": user, "index": index, "strictly": false} if {
+	some user, obj in input.objects
 	some index in _definitions[obj_lib.group(obj)][obj.kind]
+	_orders[index] > _orders[user]
 }
 
-_references(obj) := {{"index": index, "strictly": false} |
-	some ref in reference.of(obj)
+_unmet contains {"user": user, "index": index, "strictly": false} if {
+	some user, refs in reference.input_references
+	some ref in refs
 	some index in _index[ref.kind][ref.namespace][ref.name]
+	_orders[index] > _orders[user]
 }
 
-_rules(obj) := {{"index": index, "strictly": true} |
-	mesh.is_virtual_service(obj)
+_unmet contains {"user": user, "index": index, "strictly": true} if {
+	some user, obj in mesh.input_virtual_services
 	some destination in mesh.destinations(obj)
 	destination.value.subset
 	host := registry.mesh_name(destination.value.host, obj_lib.namespace(obj))
 	some index in _destination_rules[host]
+	_orders[index] >= _orders[user]
 }
 
-_index.Namespace[""][obj_lib.name(obj)] contains i if {
-	some i, obj in input.objects
-	obj_lib.is_kind(obj, "", "Namespace")
+_index := _index_by_kind
+
+_index_by_kind.Namespace[""][obj_lib.name(obj)] contains i if some i, obj in obj_lib.of_kind[""].Namespace
+
+_index_by_kind[kind][obj_lib.namespace(obj)][obj_lib.name(obj)] contains i if {
+	some kind in ["ConfigMap", "PersistentVolumeClaim", "Secret", "ServiceAccount"]
+	some i, obj in obj_lib.of_kind[""][kind]
 }
 
-_index[obj.kind][obj_lib.namespace(obj)][obj_lib.name(obj)] contains i if {
-	some i, obj in input.objects
-	obj.kind in {"ConfigMap", "PersistentVolumeClaim", "Secret", "ServiceAccount"}
-	obj_lib.group(obj) == ""
+_index_by_kind.PriorityClass[""][obj_lib.name(obj)] contains i if {
+	some i, obj in obj_lib.of_kind["scheduling.k8s.io"].PriorityClass
 }
 
-_index.PriorityClass[""][obj_lib.name(obj)] contains i if {
-	some i, obj in input.objects
-	obj_lib.is_kind(obj, "scheduling.k8s.io", "PriorityClass")
+_definitions := _definitions_by_group
+
+_definitions_by_group[obj.spec.group][obj.spec.names.kind] contains i if {
+	some i, obj in obj_lib.of_kind["apiextensions.k8s.io"].CustomResourceDefinition
 }
 
-_definitions[obj.spec.group][obj.spec.names.kind] contains i if {
-	some i, obj in input.objects
-	obj_lib.is_kind(obj, "apiextensions.k8s.io", "CustomResourceDefinition")
-}
+_destination_rules := _destination_rules_by_host
 
-_destination_rules[host] contains i if {
-	some i, obj in input.objects
-	mesh.is_destination_rule(obj)
+_destination_rules_by_host[host] contains i if {
+	some i, obj in mesh.input_destination_rules
 	some host in registry.known(registry.mesh_name(obj.spec.host, obj_lib.namespace(obj)))
 }
