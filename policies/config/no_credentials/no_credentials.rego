@@ -22,7 +22,7 @@ import data.policies.lib.workload
 # Any string of any object; the object is asked as a whole before its strings are.
 deny contains {"msg": msg, "path": path} if {
 	_is_searched
-	credential.may_have_shape(json.marshal(input))
+	credential.may_have_shape(sprintf("%v", [input]))
 	some path, text
 	walk(input, [path, text])
 	is_string(text)
@@ -44,7 +44,8 @@ deny contains {"msg": msg, "path": path} if {
 }
 
 deny contains {"msg": msg, "path": ["data", key]} if {
-	obj_lib.is_kind(input, "", "ConfigMap")
+	input.kind == "ConfigMap"
+	obj_lib.group(input) == ""
 	some key, value in input.data
 	credential.is_sensitive(key)
 	credential.is_literal(key, value)
@@ -53,12 +54,14 @@ deny contains {"msg": msg, "path": ["data", key]} if {
 
 # What is configuration as a whole: the files of a ConfigMap and the Collector's own document.
 _documents contains {"value": value, "path": ["data", key]} if {
-	obj_lib.is_kind(input, "", "ConfigMap")
+	input.kind == "ConfigMap"
+	obj_lib.group(input) == ""
 	some key, value in input.data
 }
 
 _documents contains {"value": input.spec.config, "path": ["spec", "config"]} if {
-	obj_lib.is_kind(input, "opentelemetry.io", "OpenTelemetryCollector")
+	input.kind == "OpenTelemetryCollector"
+	obj_lib.group(input) == "opentelemetry.io"
 }
 
 _credentials(value) := credential.in_text(value) if is_string(value)

@@ -16,7 +16,8 @@ package policies.config.no_secret_data
 import data.policies.lib.object as obj_lib
 
 deny contains {"msg": msg, "path": [field]} if {
-	obj_lib.is_kind(input, "", "Secret")
+	input.kind == "Secret"
+	obj_lib.group(input) == ""
 	some field in ["data", "stringData"]
 	contents := obj_lib.at(input, [field], {})
 	contents != {}

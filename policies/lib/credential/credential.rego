@@ -112,31 +112,34 @@ _is_name(key, text) if {
 
 # METADATA
 # description: the sensitive keys that have a literal value somewhere in a structure, as dotted paths
-in_structure(value) := {concat(".", [sprintf("%v", [part]) | some part in path]) |
-	some path, leaf
-	walk(value, [path, leaf])
-	_is_credential_leaf(path, leaf)
+in_structure(value) := _fields_in(nodes) | _variables_in(nodes) if {
+	nodes := [[path, node] |
+		walk(value, [path, node])
+		is_object(node)
+	]
 }
 
-_is_credential_leaf(path, leaf) if {
-	not is_object(leaf)
-	not is_array(leaf)
-	key := path[count(path) - 1]
+_fields_in(nodes) := {_dotted(array.concat(path, [key])) |
+	some [path, node] in nodes
+	some key, leaf in node
 	is_sensitive(key)
 	is_literal(key, leaf)
 }
 
 # A list of {name, value}, the way Kubernetes writes environment variables.
-_is_credential_leaf(_, leaf) if {
-	is_sensitive(leaf.name)
-	is_literal(leaf.name, leaf.value)
+_variables_in(nodes) := {_dotted(path) |
+	some [path, node] in nodes
+	is_sensitive(node.name)
+	is_literal(node.name, node.value)
 }
+
+_dotted(path) := concat(".", [sprintf("%v", [part]) | some part in path])
 
 # METADATA
 # description: |
 #   The sensitive keys that have a literal value in a text: YAML or JSON by its structure, any other
 #   text by its lines, and connection strings and SQL in both. Comments are not configuration.
-in_text(text) := union({_in_document(part) | some part in _documents(text)}) | inline(text) if {
+in_text(text) := union({_in_document(part) | some part in _documents(text)}) | _inline(text) if {
 	_may_name_one(text)
 } else := set()
 
@@ -175,7 +178,11 @@ _in_lines(text) := {key |
 #   Passwords in the middle of a text: password=… of a connection string or a shell line, ?token=…
 #   of a URL, PASSWORD '…' of SQL. Only what is a password outside a URL: {token="x"} is how PromQL
 #   selects a label.
-inline(text) := ({key |
+inline(text) := _inline(text) if {
+	_may_name_one(text)
+} else := set()
+
+_inline(text) := ({key |
 	uncommented := regex.replace(text, `(?m)^[ \t]*[#;].*$`, "")
 	some [_, key, value] in regex.find_all_string_submatch_n(`(?i)(?:^|[\s;&?,'"-])((?:\w[\w.-]*)?(?:password|passwd|passphrase|_pwd|_pass))[ \t]*=[ \t]*['"]?([^\s;&,'"]+)`, uncommented, -1)
 	is_literal(key, value)
