@@ -21,7 +21,7 @@ import data.policies.lib.object as obj_lib
 import data.policies.lib.registry
 
 deny contains {"msg": msg, "path": path} if {
-	some i, obj in input.objects
+	some i, obj in object.union(mesh.input_virtual_services, mesh.input_destination_rules)
 	some host in _hosts(obj)
 	not _good(host.value, obj)
 	path := array.concat(["objects", i], host.path)

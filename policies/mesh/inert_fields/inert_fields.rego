@@ -84,16 +84,19 @@ deny contains {"msg": msg, "path": path} if {
 _places contains {"value": policy.value, "path": policy.path, "fields": _policy_fields} if some policy in _policies
 
 _places contains {"value": rule.value, "path": rule.path, "fields": _rule_fields} if {
+	input.kind == "VirtualService"
 	mesh.is_virtual_service(input)
 	some rule in mesh.rules(input)
 }
 
 _policies contains policy if {
+	input.kind == "DestinationRule"
 	mesh.is_destination_rule(input)
 	some policy in _levels(obj_lib.at(input, ["spec", "trafficPolicy"], {}), ["spec", "trafficPolicy"])
 }
 
 _policies contains policy if {
+	input.kind == "DestinationRule"
 	mesh.is_destination_rule(input)
 	some subset in mesh.subsets(input)
 	some policy in _levels(obj_lib.at(subset.value, ["trafficPolicy"], {}), array.concat(subset.path, ["trafficPolicy"]))

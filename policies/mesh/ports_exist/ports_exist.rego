@@ -19,7 +19,7 @@ import data.policies.lib.object as obj_lib
 import data.policies.lib.registry
 
 deny contains {"msg": msg, "path": path} if {
-	some i, obj in input.objects
+	some i, obj in object.union(mesh.input_virtual_services, mesh.input_destination_rules)
 	some use in _uses(obj)
 	host := registry.mesh_name(use.host, obj_lib.namespace(obj))
 

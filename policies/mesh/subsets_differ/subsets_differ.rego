@@ -19,8 +19,7 @@ import data.policies.lib.selector
 import data.policies.lib.workload
 
 deny contains {"msg": msg, "path": path} if {
-	some i, obj in input.objects
-	mesh.is_virtual_service(obj)
+	some i, obj in mesh.input_virtual_services
 	some split in mesh.splits(obj)
 	some a, first in split.destinations
 	some b, second in split.destinations
@@ -59,7 +58,6 @@ _selects(host, subset, pod) if {
 	selector.matches({"matchLabels": labels}, pod)
 }
 
-_workloads[obj_lib.namespace(obj)] contains obj if {
-	some obj in input.objects
-	workload.is_workload(obj)
-}
+_workloads := _workloads_by_namespace
+
+_workloads_by_namespace[obj_lib.namespace(obj)] contains obj if some obj in workload.input_workloads

@@ -19,8 +19,7 @@ import data.policies.lib.object as obj_lib
 import data.policies.lib.registry
 
 deny contains {"msg": msg, "path": path} if {
-	some i, obj in input.objects
-	mesh.is_virtual_service(obj)
+	some i, obj in mesh.input_virtual_services
 	some destination in mesh.destinations(obj)
 	subset := obj_lib.at(destination.value, ["subset"], "")
 	subset != ""

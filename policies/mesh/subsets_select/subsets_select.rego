@@ -20,8 +20,7 @@ import data.policies.lib.selector
 import data.policies.lib.workload
 
 deny contains {"msg": msg, "path": path} if {
-	some i, obj in input.objects
-	mesh.is_destination_rule(obj)
+	some i, obj in mesh.input_destination_rules
 	some host in registry.known(registry.mesh_name(obj.spec.host, obj_lib.namespace(obj)))
 	some service in registry.services[host]
 
@@ -45,7 +44,6 @@ _good(subset, service) if {
 	selector.matches({"matchLabels": labels}, pod)
 }
 
-_pods[obj_lib.namespace(obj)] contains workload.labels(obj) if {
-	some obj in input.objects
-	workload.is_workload(obj)
-}
+_pods := _pods_by_namespace
+
+_pods_by_namespace[obj_lib.namespace(obj)] contains workload.labels(obj) if some obj in workload.input_workloads

@@ -16,6 +16,7 @@ import data.policies.lib.mesh
 import data.policies.lib.object as obj_lib
 
 deny contains {"msg": msg, "path": destination.path} if {
+	input.kind == "VirtualService"
 	mesh.is_virtual_service(input)
 	some split in mesh.splits(input)
 	some destination in _weighted(split)
@@ -25,6 +26,7 @@ deny contains {"msg": msg, "path": destination.path} if {
 }
 
 deny contains {"msg": msg, "path": split.path} if {
+	input.kind == "VirtualService"
 	mesh.is_virtual_service(input)
 	some split in mesh.splits(input)
 	weights := [destination.value.weight |

@@ -17,6 +17,7 @@ import data.policies.lib.collector
 import data.policies.lib.object as obj_lib
 
 deny contains {"msg": msg, "path": array.concat(pipeline.path, ["processors"])} if {
+	input.kind == "OpenTelemetryCollector"
 	collector.is_collector(input)
 	some pipeline in collector.pipelines(input)
 	not _good(pipeline.value)
@@ -24,6 +25,7 @@ deny contains {"msg": msg, "path": array.concat(pipeline.path, ["processors"])} 
 }
 
 deny contains {"msg": msg, "path": ["spec", "config", "service", "pipelines"]} if {
+	input.kind == "OpenTelemetryCollector"
 	collector.is_collector(input)
 	collector.pipelines(input) == []
 	msg := sprintf("%s has no pipeline", [obj_lib.title(input)])

@@ -16,6 +16,7 @@ import data.policies.lib.collector
 import data.policies.lib.object as obj_lib
 
 deny contains {"msg": msg, "path": array.concat(exporter.path, [field])} if {
+	input.kind == "OpenTelemetryCollector"
 	collector.is_collector(input)
 	some exporter in collector.used(input, "exporters")
 	not exporter.type in {"debug", "file", "nop", "prometheus"}

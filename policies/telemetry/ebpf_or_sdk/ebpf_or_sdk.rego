@@ -21,8 +21,7 @@ import data.policies.lib.workload
 _inject := "instrumentation.opentelemetry.io/inject-go"
 
 deny contains {"msg": msg, "path": array.concat(["objects", i], variable.path)} if {
-	some i, obj in input.objects
-	workload.is_workload(obj)
+	some i, obj in workload.input_workloads
 	_is_injected(obj)
 	variables := envvar.of(obj)
 	some variable in variables
@@ -45,10 +44,9 @@ _of_namespace(obj) := obj_lib.annotations(namespace) if {
 	some namespace in _namespaces[obj_lib.namespace(obj)]
 } else := {}
 
-_namespaces[obj_lib.name(obj)] contains obj if {
-	some obj in input.objects
-	obj_lib.is_kind(obj, "", "Namespace")
-}
+_namespaces := _namespaces_by_name
+
+_namespaces_by_name[obj_lib.name(obj)] contains obj if some obj in obj_lib.of_kind[""].Namespace
 
 _speaks_of_sdk(name) if name in {"OTLP_ENDPOINT", "OTLP_SAMPLE_RATE"}
 

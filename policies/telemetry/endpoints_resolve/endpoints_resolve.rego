@@ -23,11 +23,18 @@ import data.policies.lib.registry
 import data.policies.lib.workload
 
 deny contains {"msg": msg, "path": array.concat(["objects", i], use.path)} if {
-	some i, obj in input.objects
+	some i, obj in _senders
 	some use in _uses(obj)
 	fault := _fault(use.value, obj)
 	msg := sprintf("%s sends to %v%s", [use.title, json.marshal(use.value), fault])
 }
+
+_senders := object.union_n([
+	workload.input_workloads,
+	collector.input_collectors,
+	object.get(obj_lib.of_kind, ["opentelemetry.io", "Instrumentation"], {}),
+	object.get(obj_lib.of_kind, ["", "ConfigMap"], {}),
+])
 
 _fault(value, obj) := ", where no host and port can be read" if not _readable(value)
 

@@ -17,12 +17,14 @@ import data.policies.lib.fluentbit
 import data.policies.lib.object as obj_lib
 
 deny contains {"msg": msg, "path": config.path} if {
+	input.kind == "ConfigMap"
 	some config in fluentbit.configs(input)
 	not fluentbit.service(config, "storage.path")
 	msg := sprintf("%s has no storage.path in its service section", [obj_lib.title(input)])
 }
 
 deny contains {"msg": msg, "path": config.path} if {
+	input.kind == "ConfigMap"
 	some config in fluentbit.configs(input)
 	some plugin in fluentbit.plugins(config, "inputs")
 	not plugin["storage.type"] == "filesystem"
@@ -30,6 +32,7 @@ deny contains {"msg": msg, "path": config.path} if {
 }
 
 deny contains {"msg": msg, "path": config.path} if {
+	input.kind == "ConfigMap"
 	some config in fluentbit.configs(input)
 	some plugin in fluentbit.plugins(config, "outputs")
 	not obj_lib.at(plugin, ["name"], null) in {"stdout", "null"}

@@ -17,6 +17,7 @@ import data.policies.lib.fluentbit
 import data.policies.lib.object as obj_lib
 
 deny contains {"msg": msg, "path": config.path} if {
+	input.kind == "ConfigMap"
 	some config in fluentbit.configs(input)
 	some plugin in fluentbit.plugins(config, "inputs")
 	plugin.name == "tail"

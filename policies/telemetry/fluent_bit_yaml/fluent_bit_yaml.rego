@@ -15,7 +15,8 @@ package policies.telemetry.fluent_bit_yaml
 import data.policies.lib.object as obj_lib
 
 deny contains {"msg": msg, "path": ["data", key]} if {
-	obj_lib.is_kind(input, "", "ConfigMap")
+	input.kind == "ConfigMap"
+	obj_lib.group(input) == ""
 	some key, text in input.data
 	is_string(text)
 	regex.match(`(?im)^\s*\[(INPUT|OUTPUT)\]\s*$`, text)

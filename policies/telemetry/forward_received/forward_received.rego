@@ -19,7 +19,7 @@ import data.policies.lib.object as obj_lib
 import data.policies.lib.registry
 
 deny contains {"msg": msg, "path": array.concat(["objects", i], config.path)} if {
-	some i, obj in input.objects
+	some i, obj in obj_lib.of_kind[""].ConfigMap
 	some config in fluentbit.configs(obj)
 	some output in fluentbit.plugins(config, "outputs")
 	output.name == "forward"
@@ -43,8 +43,7 @@ _number(port) := port if {
 }
 
 _collectors[registry.mesh_name(collector.service_name(obj), obj_lib.namespace(obj))] contains gateway if {
-	some obj in input.objects
-	collector.is_collector(obj)
+	some obj in collector.input_collectors
 	gateway := {
 		"title": obj_lib.title(obj),
 		"ports": {port |

@@ -18,8 +18,7 @@ import data.policies.lib.object as obj_lib
 import data.policies.lib.sampling
 
 deny contains {"msg": msg, "path": array.concat(["objects", i], rate.path)} if {
-	some i, obj in input.objects
-	some rate in sampling.rates(obj)
+	some {"index": i, "rate": rate} in sampling.input_rates
 	fault := _fault(rate.ratio)
 	msg := sprintf("%s samples %v, which is %s", [rate.title, json.marshal(rate.written), fault])
 }

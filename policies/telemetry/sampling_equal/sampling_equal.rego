@@ -28,8 +28,7 @@ deny contains {"msg": msg, "path": array.concat(["objects", other.index], other.
 }
 
 # What is no rate is telemetry/sampling-bounds' business.
-_rates := [{"index": i, "rate": rate} |
-	some i, obj in input.objects
-	some rate in sampling.rates(obj)
-	is_number(rate.ratio)
+_rates := [found |
+	some found in sampling.input_rates
+	is_number(found.rate.ratio)
 ]
