@@ -17,18 +17,21 @@ import data.policies.lib.object as obj_lib
 import data.policies.lib.scaling
 
 deny contains {"msg": msg, "path": ["spec", "maxReplicas"]} if {
+	input.kind == "HorizontalPodAutoscaler"
 	scaling.is_autoscaler(input)
 	not _is_count(_maximum)
 	msg := sprintf("%s has no maximum: maxReplicas is %v", [obj_lib.title(input), _maximum])
 }
 
 deny contains {"msg": msg, "path": ["spec", "minReplicas"]} if {
+	input.kind == "HorizontalPodAutoscaler"
 	scaling.is_autoscaler(input)
 	not _is_count(_minimum)
 	msg := sprintf("%s has no minimum of one or more: minReplicas is %v", [obj_lib.title(input), _minimum])
 }
 
 deny contains {"msg": msg, "path": ["spec", "minReplicas"]} if {
+	input.kind == "HorizontalPodAutoscaler"
 	scaling.is_autoscaler(input)
 	_is_count(_minimum)
 	_is_count(_maximum)

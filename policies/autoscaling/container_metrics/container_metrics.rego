@@ -18,8 +18,7 @@ import data.policies.lib.scaling
 import data.policies.lib.workload
 
 deny contains {"msg": msg, "path": ["objects", index, "spec", "metrics", entry]} if {
-	some index, hpa in input.objects
-	scaling.is_autoscaler(hpa)
+	some index, hpa in scaling.input_autoscalers
 	some entry, metric in hpa.spec.metrics
 	metric.type == "Resource"
 	some obj in input.objects
@@ -43,8 +42,7 @@ _injection(obj) := obj_lib.at(workload.labels(obj), ["sidecar.istio.io/inject"],
 _is_injected(obj) if _injection(obj) == "true"
 
 _is_injected(obj) if {
-	some namespace in input.objects
-	obj_lib.is_kind(namespace, "", "Namespace")
+	some namespace in obj_lib.of_kind[""].Namespace
 	obj_lib.name(namespace) == obj_lib.namespace(obj)
 	_asks_for_injection(obj_lib.labels(namespace))
 }

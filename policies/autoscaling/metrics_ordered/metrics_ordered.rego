@@ -20,6 +20,7 @@ import data.policies.lib.object as obj_lib
 import data.policies.lib.scaling
 
 deny contains {"msg": msg, "path": ["spec", "metrics", index]} if {
+	input.kind == "HorizontalPodAutoscaler"
 	scaling.is_autoscaler(input)
 	some index, metric in input.spec.metrics
 	_moves(metric)

@@ -17,8 +17,7 @@ import data.policies.lib.scaling
 import data.policies.lib.workload
 
 deny contains {"msg": msg, "path": ["objects", index, "spec", "replicas"]} if {
-	some hpa in input.objects
-	scaling.is_autoscaler(hpa)
+	some hpa in scaling.input_autoscalers
 	some index, obj in input.objects
 	scaling.scales(hpa, obj)
 	replicas := obj_lib.at(obj, ["spec", "replicas"], null)

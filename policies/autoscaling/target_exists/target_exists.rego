@@ -18,8 +18,7 @@ import data.policies.lib.scaling
 import data.policies.lib.workload
 
 deny contains {"msg": msg, "path": ["objects", index, "spec", "scaleTargetRef"]} if {
-	some index, hpa in input.objects
-	scaling.is_autoscaler(hpa)
+	some index, hpa in scaling.input_autoscalers
 	not _has_target(hpa)
 	target := obj_lib.at(hpa, ["spec", "scaleTargetRef"], {})
 	msg := sprintf("%s scales nothing: no %v %q of %v with replicas in namespace %s", [
@@ -32,17 +31,15 @@ deny contains {"msg": msg, "path": ["objects", index, "spec", "scaleTargetRef"]}
 }
 
 deny contains {"msg": msg, "path": ["objects", index, "spec", "scaleTargetRef"]} if {
-	some index, hpa in input.objects
-	scaling.is_autoscaler(hpa)
+	some index, hpa in scaling.input_autoscalers
 	others := _rivals(index, hpa)
 	count(others) > 0
 	msg := sprintf("%s scales what %s scales too", [obj_lib.title(hpa), concat(", ", others)])
 }
 
 _rivals(index, hpa) := [obj_lib.title(other) |
-	some position, other in input.objects
+	some position, other in scaling.input_autoscalers
 	position != index
-	scaling.is_autoscaler(other)
 	_have_one_target(hpa, other)
 ]
 

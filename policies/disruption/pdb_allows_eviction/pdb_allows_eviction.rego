@@ -20,8 +20,7 @@ import data.policies.lib.scaling
 import data.policies.lib.workload
 
 deny contains {"msg": msg, "path": ["objects", index, "spec", field]} if {
-	some index, budget in input.objects
-	disruption.is_budget(budget)
+	some index, budget in disruption.input_budgets
 	bound := _bound(budget)
 	field := bound.field
 	not _is_amount(bound.value)
@@ -30,16 +29,14 @@ deny contains {"msg": msg, "path": ["objects", index, "spec", field]} if {
 
 # Whatever the number of pods.
 deny contains {"msg": msg, "path": ["objects", index, "spec", bound.field]} if {
-	some index, budget in input.objects
-	disruption.is_budget(budget)
+	some index, budget in disruption.input_budgets
 	bound := _bound(budget)
 	_never_allows(bound)
 	msg := sprintf("%s allows no eviction ever: %s is %v", [obj_lib.title(budget), bound.field, bound.value])
 }
 
 deny contains {"msg": msg, "path": ["objects", index, "spec", bound.field]} if {
-	some index, budget in input.objects
-	disruption.is_budget(budget)
+	some index, budget in disruption.input_budgets
 	bound := _bound(budget)
 	not _never_allows(bound)
 	pods := _fewest_pods(budget)
@@ -72,7 +69,7 @@ _evictable(bound, pods) := disruption.scaled(bound.value, pods) if bound.field =
 _evictable(bound, pods) := pods - disruption.scaled(bound.value, pods) if bound.field == "minAvailable"
 
 # A budget over several workloads counts the pods of all of them.
-_fewest_pods(budget) := sum([scaling.minimum(input.objects, obj) |
+_fewest_pods(budget) := sum([scaling.minimum(scaling.input_autoscalers, obj) |
 	some obj in workload.input_workloads
 	disruption.covers(budget, obj)
 ])

@@ -37,24 +37,19 @@ deny contains {"msg": msg, "path": ["objects", index]} if {
 }
 
 deny contains {"msg": msg, "path": ["objects", index, "spec", "selector"]} if {
-	some index, budget in _all_budgets
+	some index, budget in disruption.input_budgets
 	not _selects_something(budget)
 	msg := sprintf("%s protects nothing: its selector matches no pods of the overlay in namespace %s", [obj_lib.title(budget), obj_lib.namespace(budget)])
 }
 
-_is_single(obj) if scaling.maximum(input.objects, obj) <= 1
+_is_single(obj) if scaling.maximum(scaling.input_autoscalers, obj) <= 1
 
-_maximum(obj) := number if number := scaling.maximum(input.objects, obj)
+_maximum(obj) := number if number := scaling.maximum(scaling.input_autoscalers, obj)
 
 else := "an unknown number of"
 
-_all_budgets[index] := obj if {
-	some index, obj in input.objects
-	disruption.is_budget(obj)
-}
-
 _budgets(obj) := [obj_lib.title(budget) |
-	some budget in _all_budgets
+	some budget in disruption.input_budgets
 	disruption.covers(budget, obj)
 ]
 
@@ -64,7 +59,7 @@ _selects_something(budget) if {
 }
 
 _selects_something(budget) if {
-	some obj in input.objects
+	some obj in operator.input_resources
 	obj_lib.namespace(obj) == obj_lib.namespace(budget)
 	operator.is_selected(obj, budget.spec.selector)
 }

@@ -9,8 +9,8 @@ import data.policies.lib.selector
 import data.policies.lib.workload
 
 # METADATA
-# description: whether an object is a PodDisruptionBudget
-is_budget(obj) if obj_lib.is_kind(obj, "policy", "PodDisruptionBudget")
+# description: the budgets of an overlay by their index in input.objects, for rules of an overlay
+input_budgets := object.get(obj_lib.of_kind, ["policy", "PodDisruptionBudget"], {})
 
 # METADATA
 # description: whether a budget selects the pods of a workload

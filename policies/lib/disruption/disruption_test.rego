@@ -6,9 +6,9 @@ import data.policies.lib.fixture_test as fixture
 _budget(selector) := {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "web", "namespace": "shop"}, "spec": {"selector": selector}}
 
 test_budgets_are_known_by_their_group if {
-	disruption.is_budget(_budget({}))
-	not disruption.is_budget({"apiVersion": "example.com/v1", "kind": "PodDisruptionBudget"})
-	not disruption.is_budget({})
+	objects := [{}, {"apiVersion": "example.com/v1", "kind": "PodDisruptionBudget"}, _budget({})]
+	disruption.input_budgets == {2: _budget({})} with input as {"objects": objects}
+	disruption.input_budgets == {} with input as {"objects": []}
 }
 
 test_a_budget_covers_what_it_selects_in_its_namespace[kind] if {

@@ -26,7 +26,7 @@ deny contains {"msg": msg, "path": path} if {
 }
 
 deny contains {"msg": msg, "path": path} if {
-	some index, volume in workload.spec(input).volumes
+	some index, volume in workload.input_spec.volumes
 	image := volume.image.reference
 	not _is_pinned(image)
 	msg := sprintf("volume %v mounts %s", [obj_lib.at(volume, ["name"], index), _fault(image)])
@@ -34,7 +34,8 @@ deny contains {"msg": msg, "path": path} if {
 }
 
 deny contains {"msg": msg, "path": path} if {
-	obj_lib.is_kind(input, "postgresql.cnpg.io", "Cluster")
+	input.kind == "Cluster"
+	obj_lib.group(input) == "postgresql.cnpg.io"
 	not input.spec.imageCatalogRef
 	image := obj_lib.at(input, ["spec", "imageName"], "")
 	not _is_pinned(image)
@@ -43,7 +44,8 @@ deny contains {"msg": msg, "path": path} if {
 }
 
 deny contains {"msg": msg, "path": path} if {
-	obj_lib.is_kind(input, "opentelemetry.io", "OpenTelemetryCollector")
+	input.kind == "OpenTelemetryCollector"
+	obj_lib.group(input) == "opentelemetry.io"
 	image := obj_lib.at(input, ["spec", "image"], "")
 	not _is_pinned(image)
 	msg := sprintf("%s runs %s", [obj_lib.title(input), _fault(image)])
@@ -51,7 +53,8 @@ deny contains {"msg": msg, "path": path} if {
 }
 
 deny contains {"msg": msg, "path": path} if {
-	obj_lib.is_kind(input, "opentelemetry.io", "Instrumentation")
+	input.kind == "Instrumentation"
+	obj_lib.group(input) == "opentelemetry.io"
 	some language in ["apacheHttpd", "dotnet", "go", "java", "nginx", "nodejs", "python"]
 	agent := obj_lib.at(input, ["spec", language], null)
 	agent != null

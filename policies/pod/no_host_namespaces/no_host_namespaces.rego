@@ -17,7 +17,7 @@ import data.policies.lib.object as obj_lib
 import data.policies.lib.workload
 
 deny contains {"msg": msg, "path": path} if {
-	pod := workload.spec(input)
+	pod := workload.input_spec
 	some field in ["hostNetwork", "hostPID", "hostIPC"]
 	value := obj_lib.at(pod, [field], false)
 	value != false

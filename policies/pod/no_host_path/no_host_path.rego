@@ -17,7 +17,7 @@ import data.policies.lib.object as obj_lib
 import data.policies.lib.workload
 
 deny contains {"msg": msg, "path": path} if {
-	some index, volume in workload.spec(input).volumes
+	some index, volume in workload.input_spec.volumes
 	source := obj_lib.at(volume, ["hostPath"], null)
 	source != null
 	msg := sprintf("volume %v mounts %v of the node", [

@@ -17,8 +17,8 @@ package policies.pod.probes
 import data.policies.lib.workload
 
 deny contains {"msg": msg, "path": path} if {
-	workload.is_long_running(input)
 	some container in workload.input_containers
+	workload.is_long_running(input)
 	container.kind in {"container", "sidecar"}
 	some field in ["livenessProbe", "readinessProbe", "startupProbe"]
 	not _has_handler(container.value, field)

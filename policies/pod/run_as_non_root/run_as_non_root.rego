@@ -31,7 +31,7 @@ deny contains {"msg": msg, "path": path} if {
 }
 
 deny contains {"msg": msg, "path": path} if {
-	workload.spec(input).securityContext.runAsUser == 0
+	workload.input_spec.securityContext.runAsUser == 0
 	msg := sprintf("the pods of %s run as root: runAsUser is 0", [workload.title(input)])
 	path := array.concat(workload.spec_path(input), ["securityContext", "runAsUser"])
 }
@@ -39,5 +39,5 @@ deny contains {"msg": msg, "path": path} if {
 # A container's own setting wins over its pod's.
 _setting(container, field) := obj_lib.at(
 	container.value, ["securityContext", field],
-	obj_lib.at(workload.spec(input), ["securityContext", field], "unset"),
+	obj_lib.at(workload.input_spec, ["securityContext", field], "unset"),
 )

@@ -26,5 +26,5 @@ deny contains {"msg": msg, "path": path} if {
 # A container's own profile wins over its pod's.
 _type(container) := obj_lib.at(
 	container, ["securityContext", "seccompProfile", "type"],
-	obj_lib.at(workload.spec(input), ["securityContext", "seccompProfile", "type"], "not set"),
+	obj_lib.at(workload.input_spec, ["securityContext", "seccompProfile", "type"], "not set"),
 )

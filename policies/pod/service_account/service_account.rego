@@ -16,7 +16,7 @@ import data.policies.lib.object as obj_lib
 import data.policies.lib.workload
 
 deny contains {"msg": msg, "path": path} if {
-	name := obj_lib.at(workload.spec(input), ["serviceAccountName"], "")
+	name := obj_lib.at(workload.input_spec, ["serviceAccountName"], "")
 	not _is_own(name)
 	msg := sprintf("the pods of %s run under a shared ServiceAccount: serviceAccountName is %q", [workload.title(input), sprintf("%v", [name])])
 	path := array.concat(workload.spec_path(input), ["serviceAccountName"])

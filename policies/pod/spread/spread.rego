@@ -28,9 +28,9 @@ deny contains {"msg": msg, "path": path} if {
 	path := array.concat(["objects", index], array.concat(workload.spec_path(obj), ["topologySpreadConstraints"]))
 }
 
-_is_single(obj) if scaling.maximum(input.objects, obj) <= 1
+_is_single(obj) if scaling.maximum(scaling.input_autoscalers, obj) <= 1
 
-_maximum(obj) := number if number := scaling.maximum(input.objects, obj)
+_maximum(obj) := number if number := scaling.maximum(scaling.input_autoscalers, obj)
 
 else := "an unknown number of"
 

@@ -54,8 +54,7 @@ _mounts_nothing(obj, pod) if {
 }
 
 _without_token contains {"name": obj_lib.name(account), "namespace": obj_lib.namespace(account)} if {
-	some account in input.objects
-	obj_lib.is_kind(account, "", "ServiceAccount")
+	some account in obj_lib.of_kind[""].ServiceAccount
 	account.automountServiceAccountToken == false
 }
 

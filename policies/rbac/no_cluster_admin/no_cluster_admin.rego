@@ -17,6 +17,7 @@ import data.policies.lib.object as obj_lib
 import data.policies.lib.role
 
 deny contains {"msg": msg, "path": ["roleRef", "name"]} if {
+	input.kind in {"ClusterRoleBinding", "RoleBinding"}
 	role.is_binding(input)
 	input.roleRef.name == "cluster-admin"
 	input.roleRef.kind != "Role"
@@ -24,6 +25,7 @@ deny contains {"msg": msg, "path": ["roleRef", "name"]} if {
 }
 
 deny contains {"msg": msg, "path": ["subjects", index, "name"]} if {
+	input.kind in {"ClusterRoleBinding", "RoleBinding"}
 	role.is_binding(input)
 	some index, subject in input.subjects
 	subject.name in _everybody

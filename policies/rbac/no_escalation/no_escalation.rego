@@ -17,6 +17,7 @@ import data.policies.lib.object as obj_lib
 import data.policies.lib.role
 
 deny contains {"msg": msg, "path": ["rules", index, "verbs", entry]} if {
+	input.kind in {"ClusterRole", "Role"}
 	role.is_role(input)
 	some index, rule in input.rules
 	some entry, verb in role.entries(rule, "verbs")
@@ -25,6 +26,7 @@ deny contains {"msg": msg, "path": ["rules", index, "verbs", entry]} if {
 }
 
 deny contains {"msg": msg, "path": ["rules", index, "resources", entry]} if {
+	input.kind in {"ClusterRole", "Role"}
 	role.is_role(input)
 	some index, rule in input.rules
 	some entry, resource in role.entries(rule, "resources")

@@ -17,6 +17,7 @@ import data.policies.lib.object as obj_lib
 import data.policies.lib.role
 
 deny contains {"msg": msg, "path": path} if {
+	input.kind in {"ClusterRole", "Role"}
 	role.is_role(input)
 	some index, rule in input.rules
 	some field in ["apiGroups", "nonResourceURLs", "resources", "verbs"]

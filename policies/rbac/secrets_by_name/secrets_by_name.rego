@@ -20,6 +20,7 @@ import data.policies.lib.object as obj_lib
 import data.policies.lib.role
 
 deny contains {"msg": msg, "path": ["rules", index, "resourceNames"]} if {
+	input.kind in {"ClusterRole", "Role"}
 	role.is_role(input)
 	some index, rule in input.rules
 	_permits_secrets(rule)
@@ -30,6 +31,7 @@ deny contains {"msg": msg, "path": ["rules", index, "resourceNames"]} if {
 }
 
 deny contains {"msg": msg, "path": ["rules", index, "verbs", entry]} if {
+	input.kind in {"ClusterRole", "Role"}
 	role.is_role(input)
 	some index, rule in input.rules
 	_permits_secrets(rule)

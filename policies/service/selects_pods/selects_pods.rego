@@ -20,8 +20,7 @@ import data.policies.lib.selector
 import data.policies.lib.workload
 
 deny contains {"msg": msg, "path": ["objects", index, "spec", "selector"]} if {
-	some index, service in input.objects
-	obj_lib.is_kind(service, "", "Service")
+	some index, service in obj_lib.of_kind[""].Service
 	not _is_external(service)
 	wanted := obj_lib.at(service, ["spec", "selector"], {})
 	wanted != {}
@@ -38,7 +37,7 @@ _selects_pods(service, wanted) if {
 }
 
 _selects_pods(service, wanted) if {
-	some obj in input.objects
+	some obj in operator.input_resources
 	obj_lib.namespace(obj) == obj_lib.namespace(service)
 	operator.is_selected_by_map(obj, wanted)
 }

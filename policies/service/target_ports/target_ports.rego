@@ -19,8 +19,7 @@ import data.policies.lib.selector
 import data.policies.lib.workload
 
 deny contains {"msg": msg, "path": ["objects", index, "spec", "ports", entry, "targetPort"]} if {
-	some index, service in input.objects
-	obj_lib.is_kind(service, "", "Service")
+	some index, service in obj_lib.of_kind[""].Service
 	some obj in workload.input_workloads
 	_is_selected(service, obj)
 	some entry, port in service.spec.ports

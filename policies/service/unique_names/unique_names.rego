@@ -35,8 +35,7 @@ _indexes[identity] contains index if {
 }
 
 deny contains {"msg": msg, "path": ["objects", index, "spec", "ports", entry, "name"]} if {
-	some index, service in input.objects
-	obj_lib.is_kind(service, "", "Service")
+	some index, service in obj_lib.of_kind[""].Service
 	ports := service.spec.ports
 	is_array(ports)
 	count(ports) > 1
@@ -46,8 +45,7 @@ deny contains {"msg": msg, "path": ["objects", index, "spec", "ports", entry, "n
 }
 
 deny contains {"msg": msg, "path": ["objects", index, "spec", "ports", entry, "name"]} if {
-	some index, service in input.objects
-	obj_lib.is_kind(service, "", "Service")
+	some index, service in obj_lib.of_kind[""].Service
 	some entry, port in service.spec.ports
 	_is_named(port)
 	some earlier, other in service.spec.ports

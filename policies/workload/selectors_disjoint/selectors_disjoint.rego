@@ -41,8 +41,7 @@ _selects(controller, labels) if {
 
 # A Job's selector is made by the server, and a Pod has none.
 _controllers[obj_lib.namespace(obj)] contains controller if {
-	some i, obj in input.objects
-	workload.is_workload(obj)
+	some i, obj in workload.input_workloads
 	obj_lib.group(obj) != "batch"
 	obj.kind != "Pod"
 	controller := {
