@@ -5,8 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -111,5 +115,53 @@ func TestCount(t *testing.T) {
 	r := busy()
 	if e, w, o := r.Count(check.Error), r.Count(check.Warning), r.Objects(); e != 4 || w != 1 || o != 13 {
 		t.Errorf("%d errors, %d warnings, %d objects; want 4, 1 and 13", e, w, o)
+	}
+}
+
+// TestJSONKeys holds the keys that programs rely on by name: a golden file could be updated away.
+func TestJSONKeys(t *testing.T) {
+	var out bytes.Buffer
+	if err := JSON(&out, busy(), Options{}); err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		Version  string
+		Summary  map[string]int
+		Findings []map[string]any
+		Errors   []map[string]any
+	}
+	decoder := json.NewDecoder(&out)
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&got); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]int{"targets": 2, "objects": 13, "errors": 4, "warnings": 1, "exempted": 1}
+	if got.Version != "v1" || !maps.Equal(got.Summary, want) || len(got.Errors) != 2 {
+		t.Errorf("version %s, summary %v, errors %v", got.Version, got.Summary, got.Errors)
+	}
+	keys := func(m map[string]any) string { return strings.Join(slices.Sorted(maps.Keys(m)), " ") }
+	for _, f := range got.Findings {
+		if keys(f) != "check fix message object path severity source target" {
+			t.Errorf("a finding has the keys %s", keys(f))
+		}
+		if object, ok := f["object"].(map[string]any); ok && keys(object) != "apiVersion kind name namespace" {
+			t.Errorf("an object has the keys %s", keys(object))
+		}
+		if source, ok := f["source"].(map[string]any); ok && keys(source) != "file line" {
+			t.Errorf("a source has the keys %s", keys(source))
+		}
+	}
+}
+
+func TestColorIsOnlyPaint(t *testing.T) {
+	var plain, color bytes.Buffer
+	for w, options := range map[*bytes.Buffer]Options{&plain: {}, &color: {Color: true}} {
+		if err := Text(w, busy(), options); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bare := regexp.MustCompile("\x1b\\[[0-9]+m").ReplaceAllString(color.String(), "")
+	if bare != plain.String() || color.Len() == plain.Len() {
+		t.Errorf("with the colour taken off:\n%s", bare)
 	}
 }
