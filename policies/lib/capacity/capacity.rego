@@ -106,9 +106,10 @@ _wants("unsaid", labels) if {
 	object.get(labels, "istio-injection", "") == ""
 }
 
-_of_namespace(obj) := obj_lib.labels(namespace) if {
+# Of several Namespaces of one name, a fault of its own, everything counts.
+_of_namespace(obj) := object.union_n([obj_lib.labels(namespace) |
 	some namespace in _namespaces[obj_lib.namespace(obj)]
-} else := {}
+])
 
 _namespaces := _namespaces_by_name
 

@@ -43,6 +43,11 @@ test_injection[name] if {
 	_per_pod([_namespace(case.namespace)], _deployment({"labels": case.labels}, {"containers": [_sized("100m")]}), "requests") == case.want
 }
 
+test_two_namespaces_of_one_name if {
+	twice := [_namespace({"istio-injection": "enabled"}), _namespace({"team": "shop"})]
+	_per_pod(twice, _deployment({}, {"containers": [_sized("100m")]}), "requests") == 200
+}
+
 test_no_injection_on_the_network_of_the_host if {
 	_per_pod([_namespace({"istio-injection": "enabled"})], _deployment({}, {"hostNetwork": true, "containers": [_sized("100m")]}), "requests") == 100
 }

@@ -40,9 +40,10 @@ _is_injected(obj) if {
 	not own in {"", "false"}
 }
 
-_of_namespace(obj) := obj_lib.annotations(namespace) if {
+# Of several Namespaces of one name, a fault of its own, everything counts.
+_of_namespace(obj) := object.union_n([obj_lib.annotations(namespace) |
 	some namespace in _namespaces[obj_lib.namespace(obj)]
-} else := {}
+])
 
 _namespaces := _namespaces_by_name
 

@@ -52,6 +52,16 @@ test_injection_by_the_namespace if {
 	_faults("Deployment", {_inject: "false"}, {"OTLP_ENDPOINT": "a:1"}, {_inject: "true"}) == set()
 }
 
+test_two_namespaces_of_one_name if {
+	namespace := {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}
+	faults := ebpf_or_sdk.deny with input as {"objects": [
+		object.union(namespace, {"metadata": {"annotations": {_inject: "true"}}}),
+		object.union(namespace, {"metadata": {"annotations": {"team": "shop"}}}),
+		_workload("Deployment", _template({}, {"OTLP_ENDPOINT": "a:1"})),
+	]}
+	count(faults) == 1
+}
+
 test_namespace_that_is_not_rendered if {
 	faults := ebpf_or_sdk.deny with input as {"objects": [_workload("Deployment", _template({}, {"OTLP_ENDPOINT": "a:1"}))]}
 	faults == set()
