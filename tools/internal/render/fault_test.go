@@ -39,6 +39,21 @@ data: {a: x}
 `
 
 // TestFaults renders what Kustomize accepts in silence and a reviewer would not, and what looks like it and is fine.
+// builtin is a file of builtin transformers that rename and label everything.
+func builtin(file string) string {
+	text := "-- " + file + " --\n"
+	for kind, fields := range map[string]string{
+		"NamespaceTransformer":   "metadata: {name: a, namespace: ns}\nfieldSpecs: [{path: metadata/namespace, create: true}]",
+		"PrefixTransformer":      "metadata: {name: b}\nprefix: x-\nfieldSpecs: [{path: metadata/name}]",
+		"SuffixTransformer":      "metadata: {name: c}\nsuffix: -y\nfieldSpecs: [{path: metadata/name}]",
+		"LabelTransformer":       "metadata: {name: d}\nlabels: {a: b}\nfieldSpecs: [{path: metadata/labels, create: true}]",
+		"AnnotationsTransformer": "metadata: {name: e}\nannotations: {c: d}\nfieldSpecs: [{path: metadata/annotations, create: true}]",
+	} {
+		text += "---\napiVersion: builtin\nkind: " + kind + "\n" + fields + "\n"
+	}
+	return text
+}
+
 func TestFaults(t *testing.T) {
 	overlay := func(text string) string { return kustomization("resources: [../base]\n"+text, "overlay/") + app }
 	jsonPatch := func(target string) string {
@@ -71,6 +86,10 @@ func TestFaults(t *testing.T) {
 		{"new name after a prefix", kustomization("resources: [../overlay]\npatches:\n- target: {name: x-app}\n  patch: '- {op: add, path: /metadata/labels/c, value: d}'", "top/") + overlay("namePrefix: x-"), nil},
 		{"prefixed name in the layer of the prefix", overlay("namePrefix: x-\npatches:\n- target: {name: x-app}\n  patch: '- {op: add, path: /metadata/labels/c, value: d}'"), []string{"kustomize/patch-target overlay/kustomization.yaml:4 "}},
 		{"suffix, and a namespace", kustomization("resources: [../overlay]\npatches:\n- target: {name: app-x, namespace: ns}\n  patch: '- {op: add, path: /metadata/labels/c, value: d}'", "top/") + overlay("nameSuffix: -x\nnamespace: ns"), nil},
+		{"names of builtin transformers", kustomization("resources: [../overlay]\npatches:\n- target: {name: x-app-y, namespace: ns, labelSelector: 'a=b', annotationSelector: 'c=d'}\n  patch: '- {op: add, path: /metadata/labels/c, value: d}'", "top/") +
+			overlay("transformers: [t.yaml]") + builtin("overlay/t.yaml"), nil},
+		{"names of builtin transformers, in their own layer", overlay("transformers: [t.yaml]\npatches:\n- target: {name: x-app-y}\n  patch: '- {op: add, path: /metadata/labels/c, value: d}'") + builtin("overlay/t.yaml"), []string{
+			"kustomize/patch-target overlay/kustomization.yaml:4 "}},
 		{"$patch: delete, then a patch of what is gone", overlay("patches:\n- patch: |\n    apiVersion: v1\n    kind: ConfigMap\n    metadata: {name: config}\n    $patch: delete\n- target: {kind: ConfigMap}\n  patch: '- {op: add, path: /data/c, value: d}'"), []string{"kustomize/patch-target overlay/kustomization.yaml:8 "}},
 		{"local-config object", overlay("patches:\n- target: {name: environment}\n  patch: '- {op: replace, path: /data/a, value: z}'") + localConfig, []string{"kustomize/patch-target overlay/kustomization.yaml:3 "}},
 		{"local-config object that is listed", kustomization("resources: [../base, local.yaml]\npatches:\n- target: {name: environment}\n  patch: '- {op: replace, path: /data/a, value: z}'", "overlay/") + app + localConfig, nil},

@@ -28,6 +28,7 @@ type Layer struct {
 	Patches    []Patch
 
 	replacements []manifest.Document // files that `replacements` names
+	transformers []manifest.Document // configurations of builtin plugins
 }
 
 // Resource is one entry of `resources`: a file's documents, or a layer below.
@@ -517,6 +518,9 @@ func (w *layers) plugin(layer *Layer, field string, node *yaml.Node) error {
 		if err := isObject(d); err != nil {
 			return err
 		}
+	}
+	if field == "transformers" {
+		layer.transformers = append(layer.transformers, documents...)
 	}
 	return nil
 }

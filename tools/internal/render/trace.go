@@ -126,7 +126,11 @@ func (t *tracer) trace(layer *Layer, inherited []*Trace) ([]*Trace, error) {
 	}
 	transform(layer, objects)
 	t.images(layer, objects)
-	return objects, t.replacements(layer, objects)
+	if err := t.replacements(layer, objects); err != nil {
+		return nil, err
+	}
+	plugins(layer, objects)
+	return objects, nil
 }
 
 // twice notes objects that are there already. from is the entry that brings them; without one, it is their file.
@@ -371,30 +375,68 @@ func pointer(text string) manifest.Path {
 	return steps
 }
 
-// transform applies what a layer's namespace, prefix, suffix and label fields do to identities.
-func transform(layer *Layer, objects []*Trace) {
-	config := layer.Config
+// change is what fields and builtin transformers do to identities, labels and annotations.
+type change struct {
+	namespace           string
+	unsetOnly           bool
+	prefix, suffix      string
+	labels, annotations map[string]string
+}
+
+func (c change) apply(objects []*Trace) {
 	for _, o := range objects {
 		kind := o.current().Kind
 		o.rename(func(id *resid.ResId) {
 			switch {
-			case config.Namespace == "" || kind == "APIService" || kind == "CustomResourceDefinition":
+			case c.namespace == "" || kind == "APIService" || kind == "CustomResourceDefinition":
 			case kind == "Namespace":
-				id.Name = config.Namespace
-			case !id.Gvk.IsClusterScoped():
-				id.Namespace = config.Namespace
+				if !c.unsetOnly {
+					id.Name = c.namespace
+				}
+			case !id.Gvk.IsClusterScoped() && !(c.unsetOnly && id.Namespace != ""):
+				id.Namespace = c.namespace
 			}
 		})
 		if kind != "Namespace" && kind != "APIService" && kind != "CustomResourceDefinition" {
-			o.rename(func(id *resid.ResId) { id.Name = config.NamePrefix + id.Name })
-			o.rename(func(id *resid.ResId) { id.Name += config.NameSuffix })
+			o.rename(func(id *resid.ResId) { id.Name = c.prefix + id.Name })
+			o.rename(func(id *resid.ResId) { id.Name += c.suffix })
 		}
-		for _, l := range config.Labels {
-			maps.Copy(o.labels, l.Pairs)
+		maps.Copy(o.labels, c.labels)
+		maps.Copy(o.annotations, c.annotations)
+	}
+}
+
+// transform applies the fields of a layer that change identities.
+func transform(layer *Layer, objects []*Trace) {
+	config := layer.Config
+	c := change{
+		namespace: config.Namespace, prefix: config.NamePrefix, suffix: config.NameSuffix,
+		labels: map[string]string{}, annotations: config.CommonAnnotations,
+	}
+	for _, l := range config.Labels {
+		maps.Copy(c.labels, l.Pairs)
+	}
+	//lint:ignore SA1019 Kustomize still applies the field, so it has to be followed
+	maps.Copy(c.labels, config.CommonLabels)
+	c.apply(objects)
+}
+
+// plugins applies the builtin transformers that a layer names; Kustomize runs them after its fields.
+func plugins(layer *Layer, objects []*Trace) {
+	for _, d := range layer.transformers {
+		var c change
+		switch manifest.Text(d.Node, "kind") {
+		case "NamespaceTransformer":
+			c.namespace = manifest.Text(d.Node, "metadata", "namespace")
+			c.unsetOnly = manifest.Text(d.Node, "unsetOnly") == "true"
+		case "PrefixTransformer", "SuffixTransformer", "PrefixSuffixTransformer":
+			c.prefix, c.suffix = manifest.Text(d.Node, "prefix"), manifest.Text(d.Node, "suffix")
+		case "LabelTransformer":
+			c.labels = texts(manifest.Lookup(d.Node, "labels"))
+		case "AnnotationsTransformer":
+			c.annotations = texts(manifest.Lookup(d.Node, "annotations"))
 		}
-		//lint:ignore SA1019 Kustomize still applies the field, so it has to be followed
-		maps.Copy(o.labels, config.CommonLabels)
-		maps.Copy(o.annotations, config.CommonAnnotations)
+		c.apply(objects)
 	}
 }
 
