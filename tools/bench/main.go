@@ -163,7 +163,7 @@ func (c *contest) report(w io.Writer) error {
 	line := func(format string, args ...any) { fmt.Fprintf(&text, format+"\n", args...) }
 	line("kgate validate %s", strings.Join(overlays, " "))
 	line("  %d objects, schemas of Kubernetes %s, %d rounds, %d CPUs, %s", objects, strings.Join(c.plan.Minors, " and "), c.rounds, runtime.NumCPU(), runtime.Version())
-	line("  rules: kgate %d of every scope; conftest the %d of object scope (%d denials on each side, exempted in kgate.yaml)", c.plan.Rules, len(c.plan.Namespaces), denials)
+	line("  rules: kgate %d of object and overlay scope; conftest the %d of object scope (%d denials on each side, exempted in kgate.yaml)", c.plan.Rules, len(c.plan.Namespaces), denials)
 	line("")
 	line("  %-34s %9s %19s %9s %9s", "", "median", "least to most", "CPU", "memory")
 	row := func(name string, s *series) {
