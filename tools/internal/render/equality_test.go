@@ -190,6 +190,24 @@ metadata: {name: config}
 data: {b: "2", a: "1"}
 `
 
+// widget is a kind that only a schema of its own tells how to merge, and a patch of it.
+const widget = `-- widget.yaml --
+apiVersion: example.com/v1
+kind: Widget
+metadata: {name: w}
+spec:
+  parts:
+    - {name: a, size: 1}
+    - {name: b, size: 2}
+-- patch.yaml --
+apiVersion: example.com/v1
+kind: Widget
+metadata: {name: w}
+spec:
+  parts:
+    - {name: b, size: 3}
+`
+
 // equal are trees that use what Kustomize does, each below its own directory.
 var equal = map[string]string{
 	"names": equalBase + `
@@ -399,22 +417,7 @@ fieldSpecs: [{path: metadata/annotations, create: true}]
 resources: [widget.yaml]
 openapi: {path: schema.json}
 patches: [{path: patch.yaml}]
--- widget.yaml --
-apiVersion: example.com/v1
-kind: Widget
-metadata: {name: w}
-spec:
-  parts:
-    - {name: a, size: 1}
-    - {name: b, size: 2}
--- patch.yaml --
-apiVersion: example.com/v1
-kind: Widget
-metadata: {name: w}
-spec:
-  parts:
-    - {name: b, size: 3}
--- schema.json --
+` + widget + `-- schema.json --
 {"definitions": {"com.example.v1.Widget": {"type": "object", "properties": {"spec": {"type": "object", "properties": {
   "parts": {"type": "array", "items": {"type": "object"}, "x-kubernetes-patch-merge-key": "name", "x-kubernetes-patch-strategy": "merge"}}}},
   "x-kubernetes-group-version-kind": [{"group": "example.com", "version": "v1", "kind": "Widget"}]}}}
@@ -424,20 +427,5 @@ spec:
 -- kustomization.yaml --
 resources: [widget.yaml]
 patches: [{path: patch.yaml}]
--- widget.yaml --
-apiVersion: example.com/v1
-kind: Widget
-metadata: {name: w}
-spec:
-  parts:
-    - {name: a, size: 1}
-    - {name: b, size: 2}
--- patch.yaml --
-apiVersion: example.com/v1
-kind: Widget
-metadata: {name: w}
-spec:
-  parts:
-    - {name: b, size: 3}
-`,
+` + widget,
 }

@@ -191,6 +191,15 @@ func (w *layers) file(layer *Layer, node *yaml.Node, reference string) (string, 
 	return name, nil
 }
 
+// documents parses a YAML file that an entry of the layer names.
+func (w *layers) documents(layer *Layer, node *yaml.Node) (name string, documents []manifest.Document, err error) {
+	if name, err = w.file(layer, node, node.Value); err != nil {
+		return "", nil, err
+	}
+	documents, err = w.files.Documents(name)
+	return name, documents, err
+}
+
 func (w *layers) resources(layer *Layer, above []string) error {
 	for _, field := range []string{"resources", "bases"} {
 		list := manifest.Lookup(layer.Node, field)
@@ -361,10 +370,7 @@ func (w *layers) patches(layer *Layer) error {
 			if inline != nil {
 				patch.Documents, err = inlineDocuments(layer.File, inline)
 			} else {
-				var name string
-				if name, err = w.file(layer, reference, reference.Value); err == nil {
-					patch.Documents, err = w.files.Documents(name)
-				}
+				_, patch.Documents, err = w.documents(layer, reference)
 			}
 			if err != nil {
 				return err
@@ -416,15 +422,11 @@ func (w *layers) refuse(layer *Layer) error {
 		}
 	}
 	if node := manifest.Lookup(layer.Node, "openapi", "path"); node != nil {
-		name, err := w.file(layer, node, node.Value)
+		name, documents, err := w.documents(layer, node)
 		if err != nil {
 			return err
 		}
 		// Kustomize reads it late or never, and crashes on what is no schema.
-		documents, err := w.files.Documents(name)
-		if err != nil {
-			return err
-		}
 		if len(documents) != 1 || documents[0].Node.Kind != yaml.MappingNode {
 			return fail(name, 1, "an OpenAPI schema is one mapping")
 		}
@@ -450,11 +452,7 @@ func (w *layers) refuse(layer *Layer) error {
 	if list := manifest.Lookup(layer.Node, "replacements"); list != nil {
 		for _, entry := range list.Content {
 			if node := manifest.Lookup(entry, "path"); node != nil {
-				name, err := w.file(layer, node, node.Value)
-				if err != nil {
-					return err
-				}
-				documents, err := w.files.Documents(name)
+				_, documents, err := w.documents(layer, node)
 				if err != nil {
 					return err
 				}
@@ -498,9 +496,7 @@ func (w *layers) plugin(layer *Layer, field string, node *yaml.Node) error {
 		if w.files.IsDir(name) {
 			return fail(layer.File, node.Line, "%s: kgate reads a plugin's configuration from a file, not from the directory %s", field, node.Value)
 		}
-		if name, err = w.file(layer, node, node.Value); err == nil {
-			documents, err = w.files.Documents(name)
-		}
+		_, documents, err = w.documents(layer, node)
 	}
 	if err != nil {
 		return err
