@@ -1,0 +1,173 @@
+// Package release is what the ledger speaks of: releases, what may be said of one, what runs where, and the four
+// DORA measures. It needs the standard library only, so that storage and web both depend on it and not on each other.
+package release
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Outcome is how far a release came.
+type Outcome string
+
+// The outcomes. A release is started before it is anything else, unless it is first heard of at its end.
+const (
+	Started    Outcome = "started"
+	Succeeded  Outcome = "succeeded"
+	Failed     Outcome = "failed"
+	RolledBack Outcome = "rolled_back"
+)
+
+// Outcomes returns every outcome in the order in which a release may pass through them.
+func Outcomes() []Outcome { return []Outcome{Started, Succeeded, Failed, RolledBack} }
+
+// Known reports whether o is one of the outcomes.
+func (o Outcome) Known() bool {
+	switch o {
+	case Started, Succeeded, Failed, RolledBack:
+		return true
+	}
+	return false
+}
+
+// Ended reports whether the deployment is over, well or badly.
+func (o Outcome) Ended() bool { return o.Known() && o != Started }
+
+// CanBecome reports whether a release of outcome o may later be recorded with outcome next: what has started can end
+// in any way, what has succeeded can be rolled back, and what has failed or is rolled back stays so.
+func (o Outcome) CanBecome(next Outcome) bool {
+	switch o {
+	case Started:
+		return next.Ended()
+	case Succeeded:
+		return next == RolledBack
+	}
+	return false
+}
+
+// Track is the half of a service that a release goes to.
+type Track string
+
+// The tracks, as the manifests label them.
+const (
+	Stable Track = "stable"
+	Canary Track = "canary"
+)
+
+// Known reports whether t is one of the tracks.
+func (t Track) Known() bool { return t == Stable || t == Canary }
+
+// Draft is what a client says of a release. Service, environment, track, version, revision and start say which
+// release is meant; the rest says how it went.
+type Draft struct {
+	Service     string  `json:"service"`
+	Environment string  `json:"environment"`
+	Track       Track   `json:"track"`
+	Version     string  `json:"version"`
+	Revision    string  `json:"revision"` // commit, in hexadecimal
+	Actor       string  `json:"actor"`
+	Outcome     Outcome `json:"outcome"`
+
+	CommittedAt *time.Time `json:"committed_at,omitempty"` // when the revision was committed: lead time begins here
+	StartedAt   *time.Time `json:"started_at,omitempty"`
+	FinishedAt  *time.Time `json:"finished_at,omitempty"` // when the outcome came about; none while started
+}
+
+// Normal returns d as it is stored and compared: times in UTC and whole microseconds, which is what PostgreSQL
+// keeps, and the stable track where none is named.
+func (d Draft) Normal() Draft {
+	if d.Track == "" {
+		d.Track = Stable
+	}
+	d.CommittedAt = normalTime(d.CommittedAt)
+	d.StartedAt = normalTime(d.StartedAt)
+	d.FinishedAt = normalTime(d.FinishedAt)
+	return d
+}
+
+func normalTime(t *time.Time) *time.Time {
+	if t == nil {
+		return nil
+	}
+	n := t.UTC().Truncate(time.Microsecond)
+	return &n
+}
+
+// Release is a recorded Draft. Its outcome and FinishedAt are the latest ones; its actor is who was named first.
+type Release struct {
+	ID string `json:"id"` // UUIDv7
+	Draft
+	// SucceededAt is when the release was deployed. A later rollback moves FinishedAt and leaves this.
+	SucceededAt *time.Time `json:"succeeded_at,omitempty"`
+	RecordedAt  time.Time  `json:"recorded_at"` // first heard of
+}
+
+// Page sizes of Ledger.Releases.
+const (
+	DefaultLimit = 50
+	MaxLimit     = 200
+)
+
+// MaxWindow is the longest time that Ledger.Measures looks back.
+const MaxWindow = 366 * 24 * time.Hour
+
+// Filter says which releases are wanted; an empty field wants all. From (inclusive) and To (exclusive) bound
+// StartedAt. Limit 0 is DefaultLimit.
+type Filter struct {
+	Service     string
+	Environment string
+	Version     string
+	Outcome     Outcome
+	Track       Track
+	From, To    time.Time
+	Cursor      string
+	Limit       int
+}
+
+// Page is one page of releases, the latest start first. Next is the cursor of the following page, "" on the last.
+type Page struct {
+	Releases []Release
+	Next     string
+}
+
+// Running is the release that runs in one place: the last that succeeded there and is not rolled back.
+type Running struct {
+	Service     string    `json:"service"`
+	Environment string    `json:"environment"`
+	Track       Track     `json:"track"`
+	Version     string    `json:"version"`
+	Revision    string    `json:"revision"`
+	Since       time.Time `json:"since"`
+	ReleaseID   string    `json:"release_id"`
+}
+
+// What a Ledger's errors are about. Callers branch on them with errors.Is; a *Invalid is found with errors.As.
+var (
+	// ErrNotFound: there is no such release.
+	ErrNotFound = errors.New("not found")
+	// ErrConflict: what is recorded already contradicts what is said now. The text around it says how, and may be
+	// shown to the client.
+	ErrConflict = errors.New("conflict")
+	// ErrUnavailable: the ledger cannot answer now, and the same request may succeed later.
+	ErrUnavailable = errors.New("unavailable")
+)
+
+// Ledger is what the web layer needs of the storage.
+type Ledger interface {
+	// Record writes d, or moves the release that d names to d's outcome. Facts that are recorded already change
+	// nothing: repeated is then true and r is the release as it is now. A key, if not "", makes a repeat with the
+	// same body return the first answer, and with another body ErrConflict.
+	Record(ctx context.Context, d Draft, key string) (r Release, repeated bool, err error)
+	// Release returns one release or ErrNotFound, also for an id that no release can have.
+	Release(ctx context.Context, id string) (Release, error)
+	// Releases returns one page. A walk over the cursors gives every release that was there when it began exactly
+	// once, whatever is recorded meanwhile.
+	Releases(ctx context.Context, f Filter) (Page, error)
+	// Environments returns what runs where, by service, environment and track.
+	Environments(ctx context.Context) ([]Running, error)
+	// Measures returns the DORA measures of the window that ends now.
+	Measures(ctx context.Context, window time.Duration, now time.Time) (Measures, error)
+	// Ping reports whether the ledger can serve: reachable, and of the schema that it needs.
+	Ping(ctx context.Context) error
+}
