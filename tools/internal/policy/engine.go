@@ -8,12 +8,12 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/rego"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/kgate-dev/gitops/tools/internal/cache"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
@@ -36,31 +36,8 @@ type engine struct {
 	library *Library
 	facts   Facts
 
-	mu      sync.Mutex
-	values  map[*manifest.Object]*memo[*ast.Term]
-	results map[any]*memo[denials] // by an object's JSON, a *check.Target, or wholeRun
-}
-
-type memo[T any] struct {
-	once  sync.Once
-	value T
-	err   error
-}
-
-func (m *memo[T]) get(make func() (T, error)) (T, error) {
-	m.once.Do(func() { m.value, m.err = make() })
-	return m.value, m.err
-}
-
-func at[K comparable, T any](mu *sync.Mutex, memos map[K]*memo[T], key K) *memo[T] {
-	mu.Lock()
-	defer mu.Unlock()
-	m := memos[key]
-	if m == nil {
-		m = &memo[T]{}
-		memos[key] = m
-	}
-	return m
+	values  cache.Cache[*manifest.Object, *ast.Term]
+	results cache.Cache[any, denials] // by an object's JSON, a *check.Target, or wholeRun
 }
 
 type wholeRun struct{}
@@ -75,10 +52,7 @@ type denial struct {
 
 // Checks makes a check of every rule. Compilation is put off until the first of them runs, or Prepare.
 func (l *Library) Checks(facts Facts) []*check.Check {
-	e := &engine{
-		library: l, facts: facts,
-		values: map[*manifest.Object]*memo[*ast.Term]{}, results: map[any]*memo[denials]{},
-	}
+	e := &engine{library: l, facts: facts}
 	var checks []*check.Check
 	for _, rule := range l.Rules {
 		c := rule.Check
@@ -157,7 +131,7 @@ func (e *engine) run(ctx context.Context, rule *Rule, pass *check.Pass) error {
 		target := pass.Targets[0]
 		for _, object := range target.Objects {
 			// Overlays share most of their objects: what is the same text is judged once.
-			found, err := at(&e.mu, e.results, any(string(object.JSON))).get(func() (denials, error) {
+			found, err := e.results.Get(string(object.JSON), func() (denials, error) {
 				input, err := e.value(object)
 				if err != nil {
 					return nil, err
@@ -173,7 +147,7 @@ func (e *engine) run(ctx context.Context, rule *Rule, pass *check.Pass) error {
 		}
 	case check.Overlay:
 		target := pass.Targets[0]
-		found, err := at(&e.mu, e.results, any(target)).get(func() (denials, error) {
+		found, err := e.results.Get(target, func() (denials, error) {
 			input, err := e.overlay(target)
 			if err != nil {
 				return nil, err
@@ -186,7 +160,7 @@ func (e *engine) run(ctx context.Context, rule *Rule, pass *check.Pass) error {
 		}
 		return deal(pass, rule, target, found[rule.Package], 0)
 	case check.Repository:
-		found, err := at(&e.mu, e.results, any(wholeRun{})).get(func() (denials, error) {
+		found, err := e.results.Get(wholeRun{}, func() (denials, error) {
 			input, err := e.repository(pass.Targets)
 			if err != nil {
 				return nil, err
@@ -309,7 +283,7 @@ func read(value any) ([]denial, error) {
 
 // value converts an object for OPA, once.
 func (e *engine) value(object *manifest.Object) (*ast.Term, error) {
-	return at(&e.mu, e.values, object).get(func() (*ast.Term, error) {
+	return e.values.Get(object, func() (*ast.Term, error) {
 		value, err := ast.InterfaceToValue(object.Value)
 		return ast.NewTerm(value), err
 	})

@@ -13,6 +13,7 @@ import (
 
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 
+	"github.com/kgate-dev/gitops/tools/internal/cache"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
@@ -24,66 +25,34 @@ var ErrReadOnly = errors.New("kgate renders read-only")
 type Store struct {
 	root fs.FS
 
-	mu     sync.Mutex
-	data   map[string]*content
-	parsed map[string]*parsed
-	nodes  map[string]*node
+	data   cache.Cache[string, []byte]
+	parsed cache.Cache[string, []manifest.Document]
+	nodes  cache.Cache[string, node]
 }
 
-// node is what stands at a path: a file, a directory, a link, or nothing. Kustomize asks for the same paths
-// again and again, and each answer from the disk costs a system call for every part of the path.
+// node is what stands at a path: a file, a directory or a link.
 type node struct {
-	once sync.Once
 	info fs.FileInfo
 	to   string // where a link leads
-	err  error
-}
-
-type content struct {
-	once sync.Once
-	data []byte
-	err  error
-}
-
-type parsed struct {
-	once      sync.Once
-	documents []manifest.Document
-	err       error
 }
 
 // NewStore reads from root, which must not follow links that lead out of it (os.Root's FS does not).
-func NewStore(root fs.FS) *Store {
-	return &Store{root: root, data: map[string]*content{}, parsed: map[string]*parsed{}, nodes: map[string]*node{}}
-}
+func NewStore(root fs.FS) *Store { return &Store{root: root} }
 
-// node looks at a path, without following a link at its end.
-func (s *Store) node(name string) *node {
-	s.mu.Lock()
-	n := s.nodes[name]
-	if n == nil {
-		n = &node{}
-		s.nodes[name] = n
-	}
-	s.mu.Unlock()
-	n.once.Do(func() {
-		if n.info, n.err = fs.Lstat(s.root, name); n.err == nil && n.info.Mode()&fs.ModeSymlink != 0 {
-			n.to, n.err = fs.ReadLink(s.root, name)
+// node looks at a path, without following a link at its end. Kustomize asks for the same paths again and again, and
+// each answer from the disk costs a system call for every part of the path.
+func (s *Store) node(name string) (node, error) {
+	return s.nodes.Get(name, func() (n node, err error) {
+		if n.info, err = fs.Lstat(s.root, name); err == nil && n.info.Mode()&fs.ModeSymlink != 0 {
+			n.to, err = fs.ReadLink(s.root, name)
 		}
+		return n, err
 	})
-	return n
 }
 
 // read returns a file's content. The name is clean and free of links.
 func (s *Store) read(name string) ([]byte, error) {
-	s.mu.Lock()
-	entry := s.data[name]
-	if entry == nil {
-		entry = &content{}
-		s.data[name] = entry
-	}
-	s.mu.Unlock()
-	entry.once.Do(func() { entry.data, entry.err = s.load(name) })
-	return entry.data, entry.err
+	return s.data.Get(name, func() ([]byte, error) { return s.load(name) })
 }
 
 func (s *Store) load(name string) ([]byte, error) {
@@ -157,16 +126,7 @@ func (f *Files) Documents(name string) ([]manifest.Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := f.store
-	s.mu.Lock()
-	entry := s.parsed[name]
-	if entry == nil {
-		entry = &parsed{}
-		s.parsed[name] = entry
-	}
-	s.mu.Unlock()
-	entry.once.Do(func() { entry.documents, entry.err = manifest.ParseDocuments(name, data) })
-	return entry.documents, entry.err
+	return f.store.parsed.Get(name, func() ([]manifest.Document, error) { return manifest.ParseDocuments(name, data) })
 }
 
 // resolve follows symbolic links; one that leads out of the root is an error.
@@ -189,9 +149,9 @@ func (f *Files) resolve(name string) (string, error) {
 			continue
 		}
 		next := path.Join(resolved, step)
-		at := f.store.node(next)
-		if at.err != nil {
-			return "", at.err
+		at, err := f.store.node(next)
+		if err != nil {
+			return "", err
 		}
 		if at.to == "" {
 			resolved = next
@@ -230,8 +190,8 @@ func (f *Files) stat(name string) (fs.FileInfo, error) {
 	if err != nil {
 		return nil, err
 	}
-	at := f.store.node(resolved)
-	return at.info, at.err
+	at, err := f.store.node(resolved)
+	return at.info, err
 }
 
 // lexists reports whether something stands at the path, if only a link that leads nowhere.
@@ -240,7 +200,8 @@ func (f *Files) lexists(name string) bool {
 	if err != nil {
 		return false
 	}
-	return f.store.node(path.Join(dir, path.Base(name))).err == nil
+	_, err = f.store.node(path.Join(dir, path.Base(name)))
+	return err == nil
 }
 
 // Exists reports whether the path exists inside the root.

@@ -4,15 +4,15 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"sync"
 
+	"github.com/kgate-dev/gitops/tools/internal/cache"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
 // Checks returns the checks that a Validator makes. Without one they can be listed, not run.
 func Checks(v *Validator) []*check.Check {
-	j := &judge{validator: v, verdicts: map[string]*verdict{}}
+	j := &judge{validator: v}
 	run := func(missing bool) func(context.Context, *check.Pass) error {
 		return func(ctx context.Context, pass *check.Pass) error { return j.run(ctx, pass, missing) }
 	}
@@ -47,15 +47,7 @@ func Checks(v *Validator) []*check.Check {
 // judge validates each text once: for both checks, and for all overlays that render the same object.
 type judge struct {
 	validator *Validator
-
-	mu       sync.Mutex
-	verdicts map[string]*verdict
-}
-
-type verdict struct {
-	once       sync.Once
-	violations []Violation
-	err        error
+	verdicts  cache.Cache[string, []Violation]
 }
 
 func (j *judge) run(ctx context.Context, pass *check.Pass, missing bool) error {
@@ -81,15 +73,7 @@ func (j *judge) run(ctx context.Context, pass *check.Pass, missing bool) error {
 }
 
 func (j *judge) validate(ctx context.Context, object *manifest.Object) ([]Violation, error) {
-	j.mu.Lock()
-	v := j.verdicts[string(object.JSON)]
-	if v == nil {
-		v = &verdict{}
-		j.verdicts[string(object.JSON)] = v
-	}
-	j.mu.Unlock()
-	v.once.Do(func() {
-		v.violations, v.err = j.validator.Validate(ctx, object.APIVersion, object.Kind, object.JSON)
+	return j.verdicts.Get(string(object.JSON), func() ([]Violation, error) {
+		return j.validator.Validate(ctx, object.APIVersion, object.Kind, object.JSON)
 	})
-	return v.violations, v.err
 }

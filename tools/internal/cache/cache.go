@@ -1,0 +1,33 @@
+// Package cache computes a value once for each key, whoever asks and however many ask at the same time.
+package cache
+
+import "sync"
+
+// Cache keeps values, and the errors of making them, by what they are made from. The zero value is empty and
+// ready; it must not be copied.
+type Cache[K comparable, V any] struct {
+	mu      sync.Mutex
+	entries map[K]*entry[V]
+}
+
+type entry[V any] struct {
+	once  sync.Once
+	value V
+	err   error
+}
+
+// Get returns the value of a key, making it if nobody has. Those who ask meanwhile wait for the one who makes it.
+func (c *Cache[K, V]) Get(key K, make func() (V, error)) (V, error) {
+	c.mu.Lock()
+	if c.entries == nil {
+		c.entries = map[K]*entry[V]{}
+	}
+	e := c.entries[key]
+	if e == nil {
+		e = &entry[V]{}
+		c.entries[key] = e
+	}
+	c.mu.Unlock()
+	e.once.Do(func() { e.value, e.err = make() })
+	return e.value, e.err
+}
