@@ -146,6 +146,8 @@ func TestFaultsExplain(t *testing.T) {
 			`overlay/kustomization.yaml:3: the replacement has no source: no object here is kind "ConfigMap", name "confg"`},
 		{"replacement of a field that is not there", kustomization("resources: [../base]\nreplacements:\n- source: {kind: ConfigMap, name: config, fieldPath: data.x}\n  targets:\n  - select: {kind: Deployment}\n    fieldPaths: [metadata.labels.tier]", "overlay/") + app,
 			`overlay/kustomization.yaml:3: Kustomize: `},
+		{"an image entry of nothing, whose tag a replacement wants", kustomization("resources: [../base]\nimages:\n- {name: example.com/ap, newTag: '2'}\nreplacements:\n- source: {kind: Deployment, fieldPath: spec.template.spec.containers.0.image, options: {delimiter: ':', index: 5}}\n  targets:\n  - select: {kind: Deployment}\n    fieldPaths: [metadata.labels.tier]", "overlay/") + app,
+			`overlay/kustomization.yaml:3: the entry changes nothing: no image here is called "example.com/ap"`},
 		{"strategic merge of nothing, in a base", kustomization("resources: [../overlay]", "top/") + kustomization("resources: [../base]\npatches:\n- patch: |\n    apiVersion: v1\n    kind: ConfigMap\n    metadata: {name: x}", "overlay/") + app,
 			`overlay/kustomization.yaml:4: the patch changes nothing`},
 	} {

@@ -219,6 +219,7 @@ func kustomize(files *Files, w *layers, root *Layer) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	faults := append(t.faults, unusedImages(root)...)
 	rendered, err := run(files, root.Dir)
 	if err != nil {
 		if strings.Contains(err.Error(), "already registered id") {
@@ -226,11 +227,12 @@ func kustomize(files *Files, w *layers, root *Layer) (*Result, error) {
 			if _, traceErr := t.trace(root, nil); traceErr != nil {
 				return nil, traceErr
 			}
+			faults = append(t.faults, faults...)
 		}
-		return nil, explain(err, root, t.faults)
+		return nil, explain(err, root, faults)
 	}
 	result := &Result{
-		Path: root.Dir, Root: root, Faults: append(t.faults, unusedImages(root)...),
+		Path: root.Dir, Root: root, Faults: faults,
 		traces: map[*manifest.Object]*Trace{},
 	}
 	for _, r := range rendered.Resources() {
