@@ -54,7 +54,7 @@ deny contains {"msg": msg, "path": ["targets", i, "objects", j, "metadata", "nam
 	allowing := _allowing(deploying, obj)
 	allowing != []
 	not _is_placed(allowing, obj)
-	msg := sprintf("%s is in namespace %v, which AppProject %s does not allow", [obj_lib.title(obj), json.marshal(obj_lib.at(obj, ["metadata", "namespace"], null)), _titles(deploying)])
+	msg := sprintf("%s is of a kind that only AppProject %s allows, and not in namespace %v", [obj_lib.title(obj), _titles([application | some [application, _] in allowing]), json.marshal(obj_lib.at(obj, ["metadata", "namespace"], null))])
 }
 
 _titles(deploying) := concat(" or ", {sprintf("%v", [json.marshal(application.project)]) | some application in deploying})

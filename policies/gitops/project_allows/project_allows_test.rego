@@ -94,5 +94,5 @@ test_message if {
 		"msg": `StatefulSet "web" of group "apps" is of a kind that AppProject "web" does not allow`,
 	}}
 	some fault in _faults(_project(_spec), _application, [_object("apps/v1", "Deployment", {"name": "web", "namespace": "other"})])
-	fault.msg == `Deployment "web" is in namespace "other", which AppProject "web" does not allow`
+	fault.msg == `Deployment "web" is of a kind that only AppProject "web" allows, and not in namespace "other"`
 }
