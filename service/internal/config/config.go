@@ -55,7 +55,10 @@ type API struct {
 type OTLP struct {
 	Disabled           bool // OTEL_SDK_DISABLED
 	Endpoint           string
-	Insecure           bool
+	Insecure           bool   // no TLS
+	Certificate        string // the file of the authorities that Collectors are trusted by; "" for the system's
+	ClientCertificate  string // the file of the certificate to show a Collector, "" for none
+	ClientKey          string // the file of its key
 	Compression        string // "gzip" or "none"
 	SampleRate         float64
 	Timeout            time.Duration // one export, its retries included
@@ -148,8 +151,8 @@ func (e *Invalid) Error() string {
 // is one that is not set, as OpenTelemetry has it. Unknown variables are not faults: Kubernetes adds some for every
 // Service of the namespace.
 //
-// Not read here, but by the OTLP exporters from the process environment: OTEL_EXPORTER_OTLP_HEADERS,
-// OTEL_EXPORTER_OTLP_CERTIFICATE, OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY.
+// OTEL_EXPORTER_OTLP_HEADERS is not read here, but by the OTLP exporters from the process environment: it may hold
+// credentials.
 func Load(file string, environ []string) (*Config, error) {
 	l := newLoader()
 	if file != "" {
@@ -253,6 +256,9 @@ func (l *loader) combine() {
 	if c.Server.Port == c.Server.MetricsPort && !l.failed["server.port"] && !l.failed["server.metrics_port"] {
 		l.fault(l.where("server.metrics_port"), "server.metrics_port", "%d is server.port too (%s): two listeners need two ports",
 			c.Server.MetricsPort, l.where("server.port"))
+	}
+	if (c.OTLP.ClientCertificate == "") != (c.OTLP.ClientKey == "") {
+		l.fault("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "otlp.client_certificate", "a certificate needs its key and a key its certificate: set OTEL_EXPORTER_OTLP_CLIENT_KEY too, or neither")
 	}
 	if c.Database.URL.IsZero() && !l.failed["database.url"] {
 		l.fault("DATABASE_URL", "database.url", "not set, want %s", l.setting("database.url").want)

@@ -154,6 +154,7 @@ func TestOneFault(t *testing.T) {
 		{"resource attribute", "", []string{db, "OTEL_RESOURCE_ATTRIBUTES=a=b,c"}, `OTEL_RESOURCE_ATTRIBUTES: otlp.resource_attributes: "c" is not allowed, want key=value, with , and = in a value percent-encoded`},
 		{"NaN", "otlp: {sample_rate: .nan}", []string{db, "OTLP_SAMPLE_RATE=NaN"}, ""},
 		{"milliseconds", "", []string{db, "OTEL_EXPORTER_OTLP_TIMEOUT=5s"}, `OTEL_EXPORTER_OTLP_TIMEOUT: otlp.timeout: "5s" is not allowed, want a whole number of milliseconds`},
+		{"certificate without key", "", []string{db, "OTEL_EXPORTER_OTLP_CLIENT_KEY=/k"}, "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE: otlp.client_certificate: a certificate needs its key and a key its certificate: set OTEL_EXPORTER_OTLP_CLIENT_KEY too, or neither"},
 		{"batch over queue", "otlp: {batch: {queue_size: 100}}", []string{db}, "default: otlp.batch.max_size: 512 is more than otlp.batch.queue_size, which is 100 (app.yaml:1): a full batch never comes together"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -78,6 +78,9 @@ func (l *loader) table() []*setting {
 		boolean(&c.OTLP.Disabled, "otlp.disabled", "").standard("OTEL_SDK_DISABLED").only(),
 		endpoint(&c.OTLP.Endpoint, "otlp.endpoint", "OTLP_ENDPOINT"),
 		boolean(&c.OTLP.Insecure, "otlp.insecure", "OTLP_INSECURE").standard("OTEL_EXPORTER_OTLP_INSECURE"),
+		path(&c.OTLP.Certificate, "otlp.certificate").standard("OTEL_EXPORTER_OTLP_CERTIFICATE").only(),
+		path(&c.OTLP.ClientCertificate, "otlp.client_certificate").standard("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE").only(),
+		path(&c.OTLP.ClientKey, "otlp.client_key").standard("OTEL_EXPORTER_OTLP_CLIENT_KEY").only(),
 		choice(&c.OTLP.Compression, "otlp.compression", "OTLP_COMPRESSION", "gzip", "none").standard("OTEL_EXPORTER_OTLP_COMPRESSION"),
 		ratio(&c.OTLP.SampleRate, "otlp.sample_rate", "OTLP_SAMPLE_RATE").standard("OTEL_TRACES_SAMPLER_ARG"),
 		duration(&c.OTLP.Timeout, "otlp.timeout", "", 100*time.Millisecond, 10*time.Minute).standardMillis("OTEL_EXPORTER_OTLP_TIMEOUT"),
@@ -109,6 +112,11 @@ func text(to *string, key, env string, form *regexp.Regexp, want string) *settin
 		*to = v
 		return true
 	}}
+}
+
+// path takes any: who opens the file says what is wrong with it.
+func path(to *string, key string) *setting {
+	return &setting{key: key, want: "the path of a PEM file", set: func(v string) bool { *to = v; return true }}
 }
 
 func address(to *string, key, env string) *setting {
