@@ -1,0 +1,200 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/kgate-dev/gitops/service/internal/release"
+)
+
+// querier is a pool or a transaction.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+const selectReleases = `SELECT id, service, environment, track, version, revision, actor, outcome,
+	committed_at, started_at, succeeded_at, finished_at, recorded_at FROM releases `
+
+func scanRelease(row pgx.CollectableRow) (r release.Release, err error) {
+	err = row.Scan(&r.ID, &r.Service, &r.Environment, &r.Track, &r.Version, &r.Revision, &r.Actor, &r.Outcome,
+		&r.CommittedAt, &r.StartedAt, &r.SucceededAt, &r.FinishedAt, &r.RecordedAt)
+	// pgx gives times in the zone of this process.
+	r.Draft = r.Normal()
+	if r.SucceededAt != nil {
+		*r.SucceededAt = r.SucceededAt.UTC()
+	}
+	r.RecordedAt = r.RecordedAt.UTC()
+	return r, err
+}
+
+// one returns the release that where names, or release.ErrNotFound.
+func one(ctx context.Context, q querier, where string, args ...any) (release.Release, error) {
+	rows, err := q.Query(ctx, selectReleases+where, args...)
+	if err != nil {
+		return release.Release{}, err
+	}
+	r, err := pgx.CollectExactlyOneRow(rows, scanRelease)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return r, release.ErrNotFound
+	}
+	return r, err
+}
+
+// Release implements release.Ledger.
+func (s *Store) Release(ctx context.Context, id string) (r release.Release, err error) {
+	if !release.ValidID(id) {
+		return r, fmt.Errorf("read a release: %w", release.ErrNotFound)
+	}
+	err = try(ctx, "read a release", func(ctx context.Context) (err error) {
+		r, err = one(ctx, s.pool, "WHERE id = $1", id)
+		return err
+	})
+	return r, err
+}
+
+// Releases implements release.Ledger. Pages are in order of (started_at, id), which never change, and a cursor is such
+// a pair: what is recorded meanwhile shifts nothing.
+func (s *Store) Releases(ctx context.Context, f release.Filter) (release.Page, error) {
+	if err := f.Validate(); err != nil {
+		return release.Page{}, err
+	}
+	after, err := f.Position()
+	if err != nil {
+		return release.Page{}, err
+	}
+	limit := orElse(f.Limit, release.DefaultLimit)
+
+	// Only what is asked for is in the statement, so that each kind of search has a plan of its own.
+	var (
+		conditions []string
+		args       []any
+	)
+	where := func(condition string, values ...any) {
+		for _, v := range values {
+			args = append(args, v)
+			condition = strings.Replace(condition, "?", "$"+strconv.Itoa(len(args)), 1)
+		}
+		conditions = append(conditions, condition)
+	}
+	if f.Service != "" {
+		where("service = ?", f.Service)
+	}
+	if f.Environment != "" {
+		where("environment = ?", f.Environment)
+	}
+	if f.Version != "" {
+		where("version = ?", f.Version)
+	}
+	if f.Outcome != "" {
+		where("outcome = ?", f.Outcome)
+	}
+	if f.Track != "" {
+		where("track = ?", f.Track)
+	}
+	if !f.From.IsZero() {
+		where("started_at >= ?", f.From)
+	}
+	if !f.To.IsZero() {
+		where("started_at < ?", f.To)
+	}
+	if after != nil {
+		where("(started_at, id) < (?, ?)", after.StartedAt, after.ID)
+	}
+	sql := selectReleases
+	if len(conditions) > 0 {
+		sql += "WHERE " + strings.Join(conditions, " AND ")
+	}
+	// One more than the page holds tells whether there is another page.
+	args = append(args, limit+1)
+	sql += " ORDER BY started_at DESC, id DESC LIMIT $" + strconv.Itoa(len(args))
+
+	var found []release.Release
+	err = try(ctx, "list releases", func(ctx context.Context) error {
+		rows, err := s.pool.Query(ctx, sql, args...)
+		if err != nil {
+			return err
+		}
+		found, err = pgx.CollectRows(rows, scanRelease)
+		return err
+	})
+	if err != nil {
+		return release.Page{}, err
+	}
+	if len(found) <= limit {
+		return release.Page{Releases: found}, nil
+	}
+	found = found[:limit]
+	last := found[limit-1]
+	next, err := f.CursorAt(release.Position{StartedAt: *last.StartedAt, ID: last.ID})
+	if err != nil {
+		return release.Page{}, fmt.Errorf("list releases: %w", err)
+	}
+	return release.Page{Releases: found, Next: next}, nil
+}
+
+// The recursion steps from place to place along releases_running and reads one entry of each. DISTINCT ON would read
+// the whole history, at every request.
+const selectRunning = `WITH RECURSIVE place AS (
+	(SELECT service, environment, track FROM releases WHERE outcome = 'succeeded'
+		ORDER BY service, environment, track LIMIT 1)
+	UNION ALL
+	SELECT following.* FROM place CROSS JOIN LATERAL (
+		SELECT r.service, r.environment, r.track FROM releases r
+		WHERE r.outcome = 'succeeded'
+			AND (r.service, r.environment, r.track) > (place.service, place.environment, place.track)
+		ORDER BY r.service, r.environment, r.track LIMIT 1
+	) following
+)
+SELECT latest.* FROM place CROSS JOIN LATERAL (
+	SELECT r.service, r.environment, r.track, r.version, r.revision, r.succeeded_at, r.id FROM releases r
+	WHERE r.outcome = 'succeeded'
+		AND r.service = place.service AND r.environment = place.environment AND r.track = place.track
+	ORDER BY r.succeeded_at DESC, r.id DESC LIMIT 1
+) latest
+ORDER BY latest.service, latest.environment, latest.track`
+
+// Environments implements release.Ledger.
+func (s *Store) Environments(ctx context.Context) (running []release.Running, err error) {
+	err = try(ctx, "read what runs", func(ctx context.Context) error {
+		rows, err := s.pool.Query(ctx, selectRunning)
+		if err != nil {
+			return err
+		}
+		running, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (r release.Running, err error) {
+			err = row.Scan(&r.Service, &r.Environment, &r.Track, &r.Version, &r.Revision, &r.Since, &r.ReleaseID)
+			r.Since = r.Since.UTC()
+			return r, err
+		})
+		return err
+	})
+	return running, err
+}
+
+// Measures implements release.Ledger, over the deployments to Options.Production.
+func (s *Store) Measures(ctx context.Context, window time.Duration, now time.Time) (release.Measures, error) {
+	if err := release.ValidateWindow(window); err != nil {
+		return release.Measures{}, err
+	}
+	from := now.Add(-window)
+	var found []release.Release
+	err := try(ctx, "read deployments", func(ctx context.Context) error {
+		// What restores a failure of the window lies behind it, and so in the window too.
+		rows, err := s.pool.Query(ctx, selectReleases+`WHERE outcome <> 'started' AND environment = $1
+			AND coalesce(succeeded_at, finished_at) >= $2 AND coalesce(succeeded_at, finished_at) < $3`, s.production, from, now)
+		if err != nil {
+			return err
+		}
+		found, err = pgx.CollectRows(rows, scanRelease)
+		return err
+	})
+	if err != nil {
+		return release.Measures{}, err
+	}
+	return release.Measure(found, from, now), nil
+}

@@ -1,0 +1,495 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/kgate-dev/gitops/service/internal/postgrestest"
+	"github.com/kgate-dev/gitops/service/internal/release"
+)
+
+func TestMain(m *testing.M) { postgrestest.Main(m) }
+
+// noon is now in every test that does not say otherwise.
+var noon = time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC)
+
+func open(t testing.TB, o Options) *Store {
+	t.Helper()
+	if o.Now == nil {
+		o.Now = func() time.Time { return noon }
+	}
+	s, err := Open(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+// migrated returns a store on a fresh database with the schema.
+func migrated(t testing.TB) *Store {
+	t.Helper()
+	s := open(t, Options{URL: postgrestest.URL(t), MaxConns: 10})
+	if err := s.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// draft is a release that succeeded a minute after it began, ago before noon.
+func draft(service string, ago time.Duration) release.Draft {
+	start := noon.Add(-ago)
+	end, commit := start.Add(time.Minute), start.Add(-time.Hour)
+	return release.Draft{
+		Service: service, Environment: "prod", Track: release.Stable, Version: "1.0.0",
+		Revision: "0123456789abcdef0123456789abcdef01234567", Actor: "ann", Outcome: release.Succeeded,
+		CommittedAt: &commit, StartedAt: &start, FinishedAt: &end,
+	}
+}
+
+func with(d release.Draft, o release.Outcome, finished time.Duration) release.Draft {
+	d.Outcome, d.FinishedAt = o, nil
+	if o.Ended() {
+		end := d.StartedAt.Add(finished)
+		d.FinishedAt = &end
+	}
+	return d
+}
+
+func recorded(t testing.TB, s *Store, d release.Draft) release.Release {
+	t.Helper()
+	r, _, err := s.Record(t.Context(), d, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func count(t testing.TB, s *Store, sql string, args ...any) (n int) {
+	t.Helper()
+	if err := s.pool.QueryRow(t.Context(), sql, args...).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func equal(t testing.TB, got, want release.Release) {
+	t.Helper()
+	if g, w := text(got), text(want); g != w {
+		t.Errorf("got  %s\nwant %s", g, w)
+	}
+}
+
+// text shows the times behind the pointers.
+func text(r release.Release) string {
+	at := func(t *time.Time) string {
+		if t == nil {
+			return "-"
+		}
+		return t.Format(time.RFC3339Nano)
+	}
+	return fmt.Sprint(r.ID, " ", r.Service, " ", r.Environment, " ", r.Track, " ", r.Version, " ", r.Revision, " ", r.Actor, " ", r.Outcome,
+		" ", at(r.CommittedAt), " ", at(r.StartedAt), " ", at(r.SucceededAt), " ", at(r.FinishedAt), " ", at(&r.RecordedAt))
+}
+
+func TestRecordAndReadBack(t *testing.T) {
+	s := migrated(t)
+	d := draft("api", time.Hour)
+	zone := d.StartedAt.In(time.FixedZone("", 7200)).Add(123 * time.Nanosecond) // finer than the database, elsewhere
+	d.StartedAt = &zone
+	d.Track = ""
+	r, repeated, err := s.Record(t.Context(), d, "")
+	if err != nil || repeated {
+		t.Fatal(r, repeated, err)
+	}
+	got, err := s.Release(t.Context(), r.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, got, r)
+	if got.Track != release.Stable || !got.SucceededAt.Equal(*d.FinishedAt) || !got.RecordedAt.Equal(noon) {
+		t.Errorf("recorded as %s", text(got))
+	}
+	if !release.ValidID(r.ID) || r.ID[14] != '7' {
+		t.Errorf("id %q is no UUIDv7", r.ID)
+	}
+	for _, id := range []string{"", "1", "0190a5a0-0000-7000-8000-000000000000", strings.ToUpper(r.ID)} {
+		if _, err := s.Release(t.Context(), id); !errors.Is(err, release.ErrNotFound) {
+			t.Errorf("release %q: %v, want ErrNotFound", id, err)
+		}
+	}
+}
+
+func TestRecordRefusesTheInvalid(t *testing.T) {
+	s := migrated(t)
+	var invalid *release.Invalid
+	if _, _, err := s.Record(t.Context(), release.Draft{}, ""); !errors.As(err, &invalid) {
+		t.Errorf("empty draft: %v", err)
+	}
+	if _, _, err := s.Record(t.Context(), draft("api", time.Hour), "two words"); !errors.As(err, &invalid) {
+		t.Errorf("bad key: %v", err)
+	}
+	if _, err := s.Releases(t.Context(), release.Filter{Limit: -1}); !errors.As(err, &invalid) {
+		t.Errorf("bad filter: %v", err)
+	}
+	if _, err := s.Measures(t.Context(), time.Hour, noon); !errors.As(err, &invalid) {
+		t.Errorf("bad window: %v", err)
+	}
+}
+
+// TestStates says every outcome after every other.
+func TestStates(t *testing.T) {
+	s := migrated(t)
+	ends := map[release.Outcome]time.Duration{release.Succeeded: time.Minute, release.Failed: time.Minute, release.RolledBack: 2 * time.Minute}
+	i := 0
+	for _, first := range release.Outcomes() {
+		for _, second := range release.Outcomes() {
+			t.Run(fmt.Sprintf("%s then %s", first, second), func(t *testing.T) {
+				i++
+				base := draft(fmt.Sprintf("svc-%d", i), time.Hour)
+				a := recorded(t, s, with(base, first, ends[first]))
+				next := with(base, second, ends[second])
+				r, repeated, err := s.Record(t.Context(), next, "")
+				stored, readErr := s.Release(t.Context(), a.ID)
+				if readErr != nil {
+					t.Fatal(readErr)
+				}
+				transitions := count(t, s, "SELECT count(*) FROM release_transitions WHERE release_id = $1", a.ID)
+				switch {
+				case first == second:
+					if err != nil || !repeated || transitions != 1 {
+						t.Errorf("repeated %t, %d transitions, %v", repeated, transitions, err)
+					}
+					equal(t, r, a)
+				case first.CanBecome(second):
+					if err != nil || repeated || r.ID != a.ID || r.Outcome != second || transitions != 2 {
+						t.Errorf("%s, repeated %t, %d transitions, %v", text(r), repeated, transitions, err)
+					}
+					equal(t, stored, r)
+					// The earlier fact, delivered late, is still known.
+					again, repeated, err := s.Record(t.Context(), with(base, first, ends[first]), "")
+					if err != nil || !repeated {
+						t.Errorf("late repeat: repeated %t, %v", repeated, err)
+					}
+					equal(t, again, r)
+				default:
+					if !errors.Is(err, release.ErrConflict) || transitions != 1 {
+						t.Errorf("%d transitions, %v, want ErrConflict", transitions, err)
+					}
+					equal(t, stored, a)
+				}
+			})
+		}
+	}
+}
+
+func TestRollbackKeepsTheTimeOfSuccess(t *testing.T) {
+	s := migrated(t)
+	d := draft("api", time.Hour)
+	recorded(t, s, d)
+	r := recorded(t, s, with(d, release.RolledBack, 10*time.Minute))
+	if !r.SucceededAt.Equal(*d.FinishedAt) || !r.FinishedAt.Equal(d.StartedAt.Add(10*time.Minute)) {
+		t.Errorf("got %s", text(r))
+	}
+	early := draft("web", time.Hour)
+	recorded(t, s, early)
+	if _, _, err := s.Record(t.Context(), with(early, release.RolledBack, time.Second), ""); !errors.Is(err, release.ErrConflict) {
+		t.Errorf("rolled back before it succeeded: %v, want ErrConflict", err)
+	}
+}
+
+func TestContradictions(t *testing.T) {
+	s := migrated(t)
+	d := draft("api", time.Hour)
+	recorded(t, s, d)
+	later := d.CommittedAt.Add(time.Minute)
+	for field, change := range map[string]func(*release.Draft){
+		"actor":        func(d *release.Draft) { d.Actor = "bob" },
+		"committed_at": func(d *release.Draft) { d.CommittedAt = &later },
+		"finished_at":  func(d *release.Draft) { *d = with(*d, d.Outcome, 2*time.Minute) },
+	} {
+		other := d
+		change(&other)
+		if _, _, err := s.Record(t.Context(), other, ""); !errors.Is(err, release.ErrConflict) || !strings.Contains(err.Error(), field) {
+			t.Errorf("another %s: %v", field, err)
+		}
+	}
+}
+
+func TestCommitTimeMayComeLater(t *testing.T) {
+	s := migrated(t)
+	d := draft("api", time.Hour)
+	started := with(d, release.Started, 0)
+	started.CommittedAt = nil
+	recorded(t, s, started)
+	if r := recorded(t, s, d); r.CommittedAt == nil || !r.CommittedAt.Equal(*d.CommittedAt) {
+		t.Errorf("got %s", text(r))
+	}
+}
+
+func TestIdempotencyKeyGivesTheFirstAnswer(t *testing.T) {
+	s := migrated(t)
+	d := draft("api", time.Hour)
+	started := with(d, release.Started, 0)
+	first, repeated, err := s.Record(t.Context(), started, "key-1")
+	if err != nil || repeated {
+		t.Fatal(repeated, err)
+	}
+	recorded(t, s, d) // moves it on
+	again, repeated, err := s.Record(t.Context(), started, "key-1")
+	if err != nil || !repeated {
+		t.Fatal(repeated, err)
+	}
+	equal(t, again, first)
+	if _, _, err := s.Record(t.Context(), draft("web", time.Hour), "key-1"); !errors.Is(err, release.ErrConflict) {
+		t.Errorf("another body: %v, want ErrConflict", err)
+	}
+	if n := count(t, s, "SELECT count(*) FROM releases"); n != 1 {
+		t.Errorf("%d releases, want 1", n)
+	}
+
+	if n, err := s.ForgetKeys(t.Context(), noon); n != 0 || err != nil {
+		t.Errorf("forgot %d keys that are not old, %v", n, err)
+	}
+	if n, err := s.ForgetKeys(t.Context(), noon.Add(time.Second)); n != 1 || err != nil {
+		t.Errorf("forgot %d keys, want 1, %v", n, err)
+	}
+}
+
+func TestFailedRecordUsesUpNoKey(t *testing.T) {
+	s := migrated(t)
+	d := draft("api", time.Hour)
+	recorded(t, s, with(d, release.Failed, time.Minute))
+	if _, _, err := s.Record(t.Context(), d, "key"); !errors.Is(err, release.ErrConflict) {
+		t.Fatal(err)
+	}
+	if _, repeated, err := s.Record(t.Context(), draft("web", time.Hour), "key"); err != nil || repeated {
+		t.Errorf("repeated %t, %v", repeated, err)
+	}
+}
+
+func TestFilters(t *testing.T) {
+	s := migrated(t)
+	a := draft("api", 5*time.Hour)
+	b := draft("api", 4*time.Hour)
+	b.Environment, b.Version = "dev", "2.0.0"
+	c := with(draft("web", 3*time.Hour), release.Failed, time.Minute)
+	c.Track = release.Canary
+	for _, d := range []release.Draft{a, b, c} {
+		recorded(t, s, d)
+	}
+	for _, tt := range []struct {
+		name string
+		f    release.Filter
+		want string // hours ago
+	}{
+		{"everything", release.Filter{}, "3 4 5"},
+		{"service", release.Filter{Service: "api"}, "4 5"},
+		{"environment", release.Filter{Environment: "prod"}, "3 5"},
+		{"version", release.Filter{Version: "2.0.0"}, "4"},
+		{"outcome", release.Filter{Outcome: release.Succeeded}, "4 5"},
+		{"track", release.Filter{Track: release.Canary}, "3"},
+		{"from is in", release.Filter{From: noon.Add(-4 * time.Hour)}, "3 4"},
+		{"to is out", release.Filter{To: noon.Add(-4 * time.Hour)}, "5"},
+		{"both", release.Filter{From: noon.Add(-4 * time.Hour), To: noon.Add(-3 * time.Hour)}, "4"},
+		{"all at once", release.Filter{Service: "web", Environment: "prod", Version: "1.0.0", Outcome: release.Failed, Track: release.Canary}, "3"},
+		{"nothing", release.Filter{Service: "none"}, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			for _, limit := range []int{0, 1} {
+				f := tt.f
+				f.Limit = limit
+				var got []string
+				for _, r := range walk(t, s, f, nil) {
+					got = append(got, fmt.Sprint(int(noon.Sub(*r.StartedAt).Hours())))
+				}
+				if g := strings.Join(got, " "); g != tt.want {
+					t.Errorf("limit %d: got %q, want %q", limit, g, tt.want)
+				}
+			}
+		})
+	}
+}
+
+// walk follows the cursors to the end and runs between before every further page.
+func walk(t testing.TB, s *Store, f release.Filter, between func()) []release.Release {
+	t.Helper()
+	var all []release.Release
+	for {
+		p, err := s.Releases(t.Context(), f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p.Releases...)
+		if p.Next == "" {
+			return all
+		}
+		f.Cursor = p.Next
+		if between != nil {
+			between()
+		}
+	}
+}
+
+func TestEnvironments(t *testing.T) {
+	s := migrated(t)
+	if running, err := s.Environments(t.Context()); err != nil || len(running) != 0 {
+		t.Fatalf("empty ledger: %v, %v", running, err)
+	}
+	at := func(service, environment string, track release.Track, version string, ago time.Duration, o release.Outcome) release.Draft {
+		d := draft(service, ago)
+		d.Environment, d.Track, d.Version = environment, track, version
+		return with(d, o, time.Minute)
+	}
+	for _, d := range []release.Draft{
+		at("web", "prod", release.Stable, "1", 9*time.Hour, release.Succeeded),
+		at("web", "prod", release.Stable, "2", 8*time.Hour, release.Succeeded),
+		at("web", "prod", release.Stable, "3", 7*time.Hour, release.Failed),
+		at("web", "prod", release.Stable, "4", 6*time.Hour, release.Started),
+		at("web", "prod", release.Canary, "5", 5*time.Hour, release.Succeeded),
+		at("web", "dev", release.Stable, "6", 4*time.Hour, release.Succeeded),
+		at("api", "prod", release.Stable, "7", 3*time.Hour, release.Succeeded),
+		at("new", "prod", release.Stable, "8", 3*time.Hour, release.Failed), // nothing of it runs
+		// Said late: it is not what runs.
+		at("web", "prod", release.Stable, "0", 10*time.Hour, release.Succeeded),
+	} {
+		recorded(t, s, d)
+	}
+	show := func() string {
+		running, err := s.Environments(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var lines []string
+		for _, r := range running {
+			lines = append(lines, fmt.Sprintf("%s %s %s %s since %s", r.Service, r.Environment, r.Track, r.Version, noon.Sub(r.Since)))
+		}
+		return strings.Join(lines, "\n")
+	}
+	want := `api prod stable 7 since 2h59m0s
+web dev stable 6 since 3h59m0s
+web prod canary 5 since 4h59m0s
+web prod stable 2 since 7h59m0s`
+	if got := show(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	recorded(t, s, with(at("web", "prod", release.Stable, "2", 8*time.Hour, release.Succeeded), release.RolledBack, time.Hour))
+	recorded(t, s, with(at("web", "prod", release.Canary, "5", 5*time.Hour, release.Succeeded), release.RolledBack, time.Hour))
+	want = `api prod stable 7 since 2h59m0s
+web dev stable 6 since 3h59m0s
+web prod stable 1 since 8h59m0s`
+	if got := show(); got != want {
+		t.Errorf("after the rollbacks: got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestMeasuresReadProductionInTheWindow(t *testing.T) {
+	s := migrated(t)
+	dev := draft("api", time.Hour)
+	dev.Environment = "dev"
+	for _, d := range []release.Draft{
+		draft("api", 8*24*time.Hour), // before the window
+		draft("api", 2*time.Hour),
+		with(draft("web", 5*time.Hour), release.Failed, time.Minute),
+		draft("web", 3*time.Hour),
+		with(draft("web", time.Hour), release.Started, 0),
+		dev,
+	} {
+		recorded(t, s, d)
+	}
+	// Succeeded in the window and rolled back after its end: a failed deployment of the window.
+	late := draft("db", 10*time.Minute)
+	recorded(t, s, late)
+	recorded(t, s, with(late, release.RolledBack, 12*time.Minute))
+
+	m, err := s.Measures(t.Context(), 7*24*time.Hour, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.Deployments != 4 || *m.ChangeFailureRate != 0.5 || m.LeadTime.Samples != 3 || *m.LeadTime.Median != 61*time.Minute {
+		t.Errorf("got %+v", m)
+	}
+	if m.TimeToRestore.Samples != 2 || *m.TimeToRestore.Median != 11*time.Minute || *m.TimeToRestore.P90 != 2*time.Hour {
+		t.Errorf("time to restore %+v", m.TimeToRestore)
+	}
+}
+
+// TestConstraints goes past package release: the database refuses by itself.
+func TestConstraints(t *testing.T) {
+	s := migrated(t)
+	r := recorded(t, s, draft("api", time.Hour))
+	for name, sql := range map[string]string{
+		"service":             "INSERT INTO releases SELECT gen_random_uuid(), 'API', environment, track, version, revision, actor, outcome, committed_at, started_at, succeeded_at, finished_at, recorded_at FROM releases",
+		"actor":               "INSERT INTO releases SELECT gen_random_uuid(), 'x', environment, track, version, revision, ' ', outcome, committed_at, started_at, succeeded_at, finished_at, recorded_at FROM releases",
+		"revision":            "INSERT INTO releases SELECT gen_random_uuid(), 'x', environment, track, version, 'xyz', actor, outcome, committed_at, started_at, succeeded_at, finished_at, recorded_at FROM releases",
+		"end without time":    "INSERT INTO releases SELECT gen_random_uuid(), 'x', environment, track, version, revision, actor, 'failed', committed_at, started_at, NULL, NULL, recorded_at FROM releases",
+		"started and ended":   "INSERT INTO releases SELECT gen_random_uuid(), 'x', environment, track, version, revision, actor, 'started', committed_at, started_at, NULL, finished_at, recorded_at FROM releases",
+		"commit after start":  "INSERT INTO releases SELECT gen_random_uuid(), 'x', environment, track, version, revision, actor, outcome, finished_at, started_at, succeeded_at, finished_at, recorded_at FROM releases",
+		"success unsaid":      "INSERT INTO releases SELECT gen_random_uuid(), 'x', environment, track, version, revision, actor, outcome, committed_at, started_at, NULL, finished_at, recorded_at FROM releases",
+		"twice":               "INSERT INTO releases SELECT gen_random_uuid(), service, environment, track, version, revision, actor, outcome, committed_at, started_at, succeeded_at, finished_at, recorded_at FROM releases",
+		"back to started":     "UPDATE releases SET outcome = 'started', succeeded_at = NULL, finished_at = NULL",
+		"another version":     "UPDATE releases SET outcome = 'rolled_back', version = '9'",
+		"transition changed":  "UPDATE release_transitions SET actor = 'eve'",
+		"transition deleted":  "DELETE FROM release_transitions",
+		"transitions emptied": "TRUNCATE release_transitions",
+		"release deleted":     "DELETE FROM releases",
+		"key of two words":    "INSERT INTO idempotency_keys SELECT 'a b', sha256(''), id, '{}', now() FROM releases",
+	} {
+		_, err := s.pool.Exec(t.Context(), sql)
+		if pgErr, ok := errors.AsType[*pgconn.PgError](err); !ok || !strings.HasPrefix(pgErr.Code, "23") {
+			t.Errorf("%s: %v, want an integrity violation", name, err)
+		}
+	}
+	got, err := s.Release(t.Context(), r.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, got, r)
+}
+
+// TestPlans holds the queries of every request to their indexes: on a long history none reads a table through.
+func TestPlans(t *testing.T) {
+	s := migrated(t)
+	ctx := t.Context()
+	if _, err := s.pool.Exec(ctx, `INSERT INTO releases
+		SELECT gen_random_uuid(), 'svc-' || i % 5, CASE WHEN i % 2 = 0 THEN 'dev' ELSE 'prod' END, 'stable', '1.' || i, 'abcdef0', 'ann', 'succeeded',
+			NULL, at, at, at, at FROM generate_series(1, 20000) i, LATERAL (SELECT '2020-01-01Z'::timestamptz + i * interval '1 h' AS at) x`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.pool.Exec(ctx, "ANALYZE releases"); err != nil {
+		t.Fatal(err)
+	}
+	for name, sql := range map[string]string{
+		"running":     selectRunning,
+		"newest":      selectReleases + "ORDER BY started_at DESC, id DESC LIMIT 51",
+		"next page":   selectReleases + "WHERE (started_at, id) < ('2021-01-01', '0190a5a0-0000-7000-8000-000000000000') ORDER BY started_at DESC, id DESC LIMIT 51",
+		"of service":  selectReleases + "WHERE service = 'svc-1' ORDER BY started_at DESC, id DESC LIMIT 51",
+		"deployments": selectReleases + "WHERE outcome <> 'started' AND environment = 'prod' AND coalesce(succeeded_at, finished_at) >= '2022-03-01' AND coalesce(succeeded_at, finished_at) < '2022-04-01'",
+	} {
+		rows, err := s.pool.Query(ctx, "EXPLAIN "+sql)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if slices.ContainsFunc(plan, func(l string) bool {
+			return strings.Contains(l, "Seq Scan on releases") || strings.Contains(l, "Sort Key: started_at")
+		}) {
+			t.Errorf("%s reads the whole table or sorts the history:\n%s", name, strings.Join(plan, "\n"))
+		}
+	}
+	running, err := s.Environments(ctx)
+	if err != nil || len(running) != 10 {
+		t.Errorf("%d places, want 10, %v", len(running), err)
+	}
+}
