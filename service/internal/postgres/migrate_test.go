@@ -1,0 +1,130 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/kgate-dev/gitops/service/internal/postgrestest"
+	"github.com/kgate-dev/gitops/service/internal/release"
+)
+
+func TestMigrateByAHundredAtOnce(t *testing.T) {
+	url := postgrestest.URL(t)
+	var wg sync.WaitGroup
+	gate := make(chan struct{})
+	for range 100 {
+		s := open(t, Options{URL: url, MaxConns: 1})
+		wg.Go(func() {
+			<-gate
+			if err := s.Migrate(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if err := s.Ping(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	close(gate)
+	wg.Wait()
+	s := open(t, Options{URL: url})
+	if n, files := count(t, s, "SELECT count(*) FROM schema_migrations"), len(all(t)); n != files {
+		t.Errorf("%d migrations are recorded, want %d", n, files)
+	}
+}
+
+func all(t testing.TB) []migration {
+	t.Helper()
+	m, err := migrations(migrationFiles)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func sqlFiles(texts ...string) fstest.MapFS {
+	files := fstest.MapFS{}
+	for i, text := range texts {
+		files["migrations/000"+string(rune('1'+i))+"_x.sql"] = &fstest.MapFile{Data: []byte(text)}
+	}
+	return files
+}
+
+func TestMigrationsFollowEachOther(t *testing.T) {
+	s := open(t, Options{URL: postgrestest.URL(t)})
+	ctx := t.Context()
+	if err := s.migrate(ctx, sqlFiles("CREATE TABLE a (); CREATE TABLE b ()")); err != nil {
+		t.Fatal(err)
+	}
+	second := sqlFiles("CREATE TABLE a (); CREATE TABLE b ()", "CREATE TABLE c ()", "CREATE TABLE d (); CREATE TABLE a ()")
+	if err := s.migrate(ctx, second); err == nil || !strings.Contains(err.Error(), "0003_x.sql") {
+		t.Fatalf("a bad migration: %v", err)
+	}
+	if n := count(t, s, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tablename IN ('c', 'd')"); n != 0 {
+		t.Errorf("%d tables of a failed run remain", n)
+	}
+	if err := s.migrate(ctx, sqlFiles("CREATE TABLE a ()")); err == nil || !strings.Contains(err.Error(), "never edited") {
+		t.Errorf("an edited migration: %v", err)
+	}
+	if err := s.migrate(ctx, sqlFiles("CREATE TABLE a (); CREATE TABLE b ()", "CREATE TABLE c ()")); err != nil {
+		t.Error(err)
+	}
+	// An older build, which knows one of the two.
+	if err := s.migrate(ctx, sqlFiles("CREATE TABLE a (); CREATE TABLE b ()")); err != nil {
+		t.Errorf("the database is ahead: %v", err)
+	}
+}
+
+func TestMigrationNames(t *testing.T) {
+	for name, files := range map[string]fstest.MapFS{
+		"none":     {},
+		"a gap":    {"migrations/0002_x.sql": {}},
+		"no name":  {"migrations/0001.sql": {}},
+		"not sql":  {"migrations/0001_x.txt": {}},
+		"same one": {"migrations/0001_x.sql": {}, "migrations/0001_y.sql": {}},
+	} {
+		if m, err := migrations(files); err == nil {
+			t.Errorf("%s: %v", name, m)
+		}
+	}
+}
+
+func TestMigrateWaitsNoLongerThanItsContext(t *testing.T) {
+	url := postgrestest.URL(t)
+	s := open(t, Options{URL: url, MaxConns: 2, StatementTimeout: 300 * time.Millisecond})
+	holder, err := open(t, Options{URL: url}).pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = holder.Rollback(context.Background()) }()
+	if _, err := holder.Exec(t.Context(), "SELECT pg_advisory_xact_lock($1)", migrationLock); err != nil {
+		t.Fatal(err)
+	}
+	// Beyond the timeout of a statement, which would end it with another error.
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if err := s.Migrate(ctx); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, release.ErrUnavailable) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestPingSaysWhatIsMissing(t *testing.T) {
+	s := open(t, Options{URL: postgrestest.URL(t)})
+	err := s.Ping(t.Context())
+	if !errors.Is(err, release.ErrUnavailable) || !strings.Contains(err.Error(), "version 0 of") {
+		t.Errorf("not migrated: %v", err)
+	}
+	if _, err := s.Environments(t.Context()); !errors.Is(err, release.ErrUnavailable) {
+		t.Errorf("query of a database that is not migrated: %v", err)
+	}
+	if err := s.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Ping(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
