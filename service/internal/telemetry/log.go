@@ -2,10 +2,12 @@ package telemetry
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
 
+	"github.com/go-logr/logr"
 	"go.opentelemetry.io/otel/trace"
 )
 
@@ -83,7 +85,7 @@ func (h levelHandler) WithGroup(name string) slog.Handler {
 	return levelHandler{h.Handler.WithGroup(name), h.level}
 }
 
-// errorLog writes one error of the SDK in a while, and how many it kept back since the last.
+// errorLog writes one complaint of the SDK in a while, and how many it kept back since the last.
 type errorLog struct {
 	logger *slog.Logger
 	every  time.Duration
@@ -96,9 +98,12 @@ type errorLog struct {
 
 // Handle implements otel.ErrorHandler.
 func (l *errorLog) Handle(err error) {
-	if err == nil {
-		return
+	if err != nil {
+		l.write("error", err.Error())
 	}
+}
+
+func (l *errorLog) write(details ...any) {
 	l.mu.Lock()
 	now := l.now()
 	if !l.last.IsZero() && now.Sub(l.last) < l.every {
@@ -109,5 +114,25 @@ func (l *errorLog) Handle(err error) {
 	kept := l.kept
 	l.last, l.kept = now, 0
 	l.mu.Unlock()
-	l.logger.Warn("telemetry is incomplete", "error", err.Error(), "errors_since_last_line", kept)
+	l.logger.Warn("telemetry is incomplete", append(details, "kept_back_since_last_line", kept)...)
 }
+
+// The SDK's levels, https://pkg.go.dev/go.opentelemetry.io/otel#SetLogger: 1 is a warning, such as of dropped
+// records; 4 and 8 tell what it does.
+const sdkWarning = 1
+
+// Init, Enabled, Info, Error, WithValues and WithName implement logr.LogSink, for what the SDK logs.
+func (l *errorLog) Init(logr.RuntimeInfo) {}
+
+func (l *errorLog) Enabled(level int) bool { return level <= sdkWarning }
+
+func (l *errorLog) Info(_ int, message string, details ...any) {
+	l.write(append([]any{"error", message}, details...)...)
+}
+
+func (l *errorLog) Error(err error, message string, details ...any) {
+	l.write(append([]any{"error", fmt.Sprintf("%s: %v", message, err)}, details...)...)
+}
+
+func (l *errorLog) WithValues(...any) logr.LogSink { return l }
+func (l *errorLog) WithName(string) logr.LogSink   { return l }

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.opentelemetry.io/contrib/bridges/otelslog"
@@ -200,11 +201,13 @@ func (t *Telemetry) MetricsHandler() http.Handler {
 	})
 }
 
-// HandleErrors sends what the OpenTelemetry SDK reports to the console, one line every ten seconds at most. It sets
-// the process-wide handler of go.opentelemetry.io/otel, the only one that the SDK has; main calls it once. The lines
-// do not go over OTLP: a Collector that is down would be told of itself.
+// HandleErrors sends what the OpenTelemetry SDK complains of to the console, one line every ten seconds at most. It
+// sets the process-wide error handler and logger of go.opentelemetry.io/otel, the only ones that the SDK has; main
+// calls it once. The lines do not go over OTLP: a Collector that is down would be told of itself.
 func (t *Telemetry) HandleErrors() {
-	otel.SetErrorHandler(&errorLog{logger: slog.New(t.console), every: 10 * time.Second, now: time.Now})
+	log := &errorLog{logger: slog.New(t.console), every: 10 * time.Second, now: time.Now}
+	otel.SetErrorHandler(log)
+	otel.SetLogger(logr.New(log))
 }
 
 // Shutdown sends what still waits, all signals at the same time, and stops. It returns when ctx ends, whatever the

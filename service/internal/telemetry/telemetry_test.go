@@ -25,10 +25,13 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 	metrics "go.opentelemetry.io/proto/otlp/metrics/v1"
@@ -456,9 +459,48 @@ func TestErrorsAreFew(t *testing.T) {
 	l.Handle(errors.New("still away"))
 	l.Handle(nil)
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-	if len(lines) != 2 || !strings.Contains(lines[0], `error="collector is away" errors_since_last_line=0`) ||
-		!strings.Contains(lines[1], `error="still away" errors_since_last_line=999`) {
+	if len(lines) != 2 || !strings.Contains(lines[0], `error="collector is away" kept_back_since_last_line=0`) ||
+		!strings.Contains(lines[1], `error="still away" kept_back_since_last_line=999`) {
 		t.Errorf("got\n%s", out.String())
+	}
+}
+
+func TestWarningsOfTheSDK(t *testing.T) {
+	var out bytes.Buffer
+	l := &errorLog{logger: slog.New(slog.NewTextHandler(&out, nil)), now: time.Now}
+	sdk := logr.New(l)
+	sdk.V(4).Info("TracerProvider created")
+	sdk.V(1).WithName("x").WithValues("y", 1).Info("dropped log records", "dropped", 7)
+	sdk.Error(errors.New("negative"), "parse duration", "value", "-1")
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	if len(lines) != 2 || !strings.Contains(lines[0], `error="dropped log records" dropped=7`) ||
+		!strings.Contains(lines[1], `error="parse duration: negative" value=-1`) {
+		t.Errorf("got\n%s", out.String())
+	}
+}
+
+// lines is written by the SDK's goroutines, those of earlier tests too.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func TestHandleErrors(t *testing.T) {
+	var out lines
+	o := options("127.0.0.1:1")
+	o.Stdout = &out
+	setup(t, o).HandleErrors()
+	otel.Handle(errors.New("the Collector is away"))
+	out.mu.Lock()
+	defer out.mu.Unlock()
+	if !strings.Contains(out.text.String(), `"msg":"telemetry is incomplete"`) {
+		t.Errorf("got %s", out.text.String())
 	}
 }
 
