@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -228,6 +229,8 @@ func TestTry(t *testing.T) {
 		{"at once", []error{nil}, 1, nil},
 		{"after deadlocks", []error{deadlock, deadlock, nil}, 3, nil},
 		{"never", []error{deadlock}, maxAttempts, release.ErrUnavailable},
+		{"after a shutdown", []error{&pgconn.PgError{Code: "57P01"}, &pgconn.PgError{Code: "57P02"}, io.ErrUnexpectedEOF, nil}, 4, nil},
+		{"no connection to be had", []error{&pgconn.ConnectError{}}, 1, release.ErrUnavailable},
 		{"conflict", []error{release.ErrConflict}, 1, release.ErrConflict},
 		{"not found", []error{release.ErrNotFound}, 1, release.ErrNotFound},
 		{"check violation", []error{&pgconn.PgError{Code: "23514"}}, 1, nil},
@@ -290,6 +293,32 @@ func TestStatementTimeoutIsUnavailable(t *testing.T) {
 	cancel()
 	if _, err := s.Environments(ctx); !errors.Is(err, context.Canceled) || errors.Is(err, release.ErrUnavailable) {
 		t.Errorf("cancelled: %v", err)
+	}
+}
+
+// TestCutConnectionsAreNotNoticed ends every connection of the pool on the server, as a failover does.
+func TestCutConnectionsAreNotNoticed(t *testing.T) {
+	url := postgrestest.URL(t)
+	s, admin := open(t, Options{URL: url, MaxConns: 4}), open(t, Options{URL: url, MaxConns: 1})
+	if err := s.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 5 {
+		race(4, func(int) { // so that each of the connections is there
+			if err := s.Ping(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+		if n := count(t, admin, `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+			WHERE datname = current_database() AND pid <> pg_backend_pid()`); n == 0 {
+			t.Fatal("there was nothing to cut")
+		}
+		if _, err := s.Environments(t.Context()); err != nil {
+			t.Errorf("read: %v", err)
+		}
+		if _, _, err := s.Record(t.Context(), draft("api", time.Duration(i+1)*time.Hour), ""); err != nil {
+			t.Errorf("write: %v", err)
+		}
 	}
 }
 
