@@ -138,7 +138,7 @@ func (s *Store) Releases(ctx context.Context, f release.Filter) (release.Page, e
 	return release.Page{Releases: found, Next: next}, nil
 }
 
-// The recursion steps from place to place along releases_running and reads one entry of each. DISTINCT ON would read
+// The recursion steps from place to place along an index and reads one entry of each. DISTINCT ON would read
 // the whole history, at every request.
 const selectRunning = `WITH RECURSIVE place AS (
 	(SELECT service, environment, track FROM releases WHERE outcome = 'succeeded'
