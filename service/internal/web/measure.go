@@ -1,0 +1,93 @@
+package web
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/kgate-dev/gitops/service/internal/release"
+)
+
+const defaultWindow = "30d"
+
+// measures is release.Measures in JSON. Times are seconds; what cannot be known is null.
+type measures struct {
+	Window              string    `json:"window"`
+	Deployments         int       `json:"deployments"`
+	DeploymentFrequency float64   `json:"deployments_per_day"`
+	LeadTime            quantiles `json:"lead_time"`
+	ChangeFailureRate   *float64  `json:"change_failure_rate"`
+	TimeToRestore       quantiles `json:"time_to_restore"`
+	Days                []day     `json:"days"`
+}
+
+type quantiles struct {
+	Median  *float64 `json:"median_seconds"`
+	P90     *float64 `json:"p90_seconds"`
+	Samples int      `json:"samples"`
+}
+
+type day struct {
+	Date        string `json:"date"`
+	Deployments int    `json:"deployments"`
+	Failures    int    `json:"failures"`
+}
+
+// measure answers the four DORA measures of the window that ends now. package release defines each.
+func (a *API) measure(w http.ResponseWriter, r *http.Request) error {
+	q, err := queryOf(r, "window")
+	if err != nil {
+		return err
+	}
+	text := defaultWindow
+	if q.Has("window") {
+		text = q.Get("window")
+	}
+	window, ok := parseWindow(text)
+	if !ok {
+		return invalid(fault{Parameter: "window", Detail: "must be a number of days, such as 30d"})
+	}
+	if err := release.ValidateWindow(window); err != nil {
+		return err
+	}
+	m, err := a.ledger.Measures(r.Context(), window, a.now())
+	if err != nil {
+		return err
+	}
+	out := measures{
+		Window:              text,
+		Deployments:         m.Deployments,
+		DeploymentFrequency: m.DeploymentFrequency,
+		LeadTime:            quantilesOf(m.LeadTime),
+		ChangeFailureRate:   m.ChangeFailureRate,
+		TimeToRestore:       quantilesOf(m.TimeToRestore),
+		Days:                make([]day, len(m.Days)),
+	}
+	for i, d := range m.Days {
+		out.Days[i] = day{Date: d.Day.Format(time.DateOnly), Deployments: d.Deployments, Failures: d.Failures}
+	}
+	return answer(w, http.StatusOK, out)
+}
+
+func quantilesOf(q release.Quantiles) quantiles {
+	return quantiles{Median: seconds(q.Median), P90: seconds(q.P90), Samples: q.Samples}
+}
+
+func seconds(d *time.Duration) *float64 {
+	if d == nil {
+		return nil
+	}
+	s := d.Seconds()
+	return &s
+}
+
+// parseWindow reads a number of days, with at most four digits, so that no product overflows.
+func parseWindow(s string) (time.Duration, bool) {
+	digits, ok := strings.CutSuffix(s, "d")
+	if !ok || digits == "" || len(digits) > 4 || strings.Trim(digits, "0123456789") != "" {
+		return 0, false
+	}
+	n, err := strconv.Atoi(digits)
+	return time.Duration(n) * 24 * time.Hour, err == nil
+}

@@ -1,0 +1,30 @@
+package web
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+)
+
+var errShed = errors.New("too many requests at once")
+
+// shed refuses what exceeds the concurrency limit at once: a queue would only make everyone slow.
+func (a *API) shed(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if exempt(r) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		select {
+		case a.slots <- struct{}{}:
+			defer func() { <-a.slots }()
+			next.ServeHTTP(w, r)
+		default:
+			a.fail(w, r, fmt.Errorf("%w: %w", errShed,
+				newProblem(http.StatusServiceUnavailable, "the service is at its limit of concurrent requests").with("Retry-After", retryAfter)))
+		}
+	})
+}
+
+// exempt reports whether r is a probe: a busy process is not a broken one.
+func exempt(r *http.Request) bool { return r.URL.Path == pathHealth || r.URL.Path == pathReady }

@@ -1,0 +1,216 @@
+// Package web answers HTTP for the ledger: its API, its health and the OpenAPI description of both.
+package web
+
+import (
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/kgate-dev/gitops/service/internal/release"
+)
+
+// scope is the name that spans and metrics of this package are filed under.
+const scope = "github.com/kgate-dev/gitops/service/internal/web"
+
+// Defaults of Options.
+const (
+	DefaultMaxConcurrency = 100
+	DefaultRequestTimeout = 30 * time.Second
+	DefaultMaxBody        = 64 << 10
+)
+
+// Options is what an API is made of. Ledger is required; everything else has a default.
+type Options struct {
+	Ledger release.Ledger
+	// Tokens may write. None: nothing can be written. An empty token is an error, not an open door.
+	Tokens []string
+	// MaxConcurrency requests are served at once; the next is told to come back. Health is exempt.
+	MaxConcurrency int
+	// RequestTimeout is the time that a request may take, down to its query.
+	RequestTimeout time.Duration
+	// MaxBody is the size of the largest body that is read, in bytes.
+	MaxBody int64
+	// Now is the clock; default time.Now.
+	Now func() time.Time
+
+	// Default: the global ones.
+	Logger         *slog.Logger
+	TracerProvider trace.TracerProvider
+	MeterProvider  metric.MeterProvider
+	Propagator     propagation.TextMapPropagator
+}
+
+// API is the handler of the service's port.
+type API struct {
+	ledger   release.Ledger
+	keys     keyring
+	maxBody  int64
+	timeout  time.Duration
+	now      func() time.Time
+	log      *slog.Logger
+	slots    chan struct{}
+	draining atomic.Bool
+	mux      *http.ServeMux
+	patterns []string // of the routes, in their order
+	chain    http.Handler
+}
+
+// New makes an API.
+func New(o Options) (*API, error) {
+	if o.Ledger == nil {
+		return nil, errors.New("make the API: no ledger")
+	}
+	for _, t := range o.Tokens {
+		if t == "" {
+			return nil, errors.New("make the API: an empty token would let everyone write")
+		}
+	}
+	if o.MaxConcurrency < 0 || o.RequestTimeout < 0 || o.MaxBody < 0 {
+		return nil, errors.New("make the API: a limit is negative")
+	}
+	if o.MaxConcurrency == 0 {
+		o.MaxConcurrency = DefaultMaxConcurrency
+	}
+	if o.RequestTimeout == 0 {
+		o.RequestTimeout = DefaultRequestTimeout
+	}
+	if o.MaxBody == 0 {
+		o.MaxBody = DefaultMaxBody
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if o.TracerProvider == nil {
+		o.TracerProvider = otel.GetTracerProvider()
+	}
+	if o.MeterProvider == nil {
+		o.MeterProvider = otel.GetMeterProvider()
+	}
+	if o.Propagator == nil {
+		o.Propagator = otel.GetTextMapPropagator()
+	}
+	a := &API{
+		ledger:  o.Ledger,
+		keys:    newKeyring(o.Tokens),
+		maxBody: o.MaxBody,
+		timeout: o.RequestTimeout,
+		now:     o.Now,
+		log:     o.Logger,
+		slots:   make(chan struct{}, o.MaxConcurrency),
+		mux:     http.NewServeMux(),
+	}
+	a.routes()
+	count, err := countActive(o.MeterProvider.Meter(scope))
+	if err != nil {
+		return nil, err
+	}
+	// From the outside in. The log line and the span see every answer, also those to panics and to shed requests;
+	// a panic frees its slot before it is answered.
+	trace := otelhttp.NewMiddleware("http.server",
+		otelhttp.WithTracerProvider(o.TracerProvider),
+		otelhttp.WithMeterProvider(o.MeterProvider),
+		otelhttp.WithPropagators(o.Propagator))
+	a.chain = trace(count(a.logRequests(secure(a.recoverPanics(a.shed(a.limitTime(http.HandlerFunc(a.dispatch))))))))
+	return a, nil
+}
+
+// routes is the list of all that the API serves. The page for people will be `GET /{$}`.
+func (a *API) routes() {
+	a.handle("POST /v1/releases", a.recordRelease)
+	a.handle("GET /v1/releases", a.listReleases)
+	a.handle("GET /v1/releases/{id}", a.getRelease)
+	a.handle("GET /v1/environments", a.listEnvironments)
+	a.handle("GET /v1/dora", a.measure)
+	a.handle("POST /v1/webhooks/argocd", a.receiveArgoCD)
+	a.handle("GET "+pathHealth, a.healthy)
+	a.handle("GET "+pathReady, a.ready)
+	a.handle("GET /openapi.json", a.describe)
+}
+
+// handler answers a request or says why it could not, before it has written anything.
+type handler func(w http.ResponseWriter, r *http.Request) error
+
+func (a *API) handle(pattern string, h handler) {
+	a.patterns = append(a.patterns, pattern)
+	a.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		if err := h(w, r); err != nil {
+			a.fail(w, r, err)
+		}
+	})
+}
+
+// fail answers err, and logs it where it is the service's own fault.
+func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
+	p := problemOf(r, err)
+	if p.Status >= http.StatusInternalServerError && !errors.Is(err, errShed) {
+		trace.SpanFromContext(r.Context()).RecordError(err)
+		a.log.ErrorContext(r.Context(), "request failed", slog.Int("status", p.Status), slog.Any("error", err))
+	}
+	p.write(w)
+}
+
+// ServeHTTP implements http.Handler.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	// Looked up here already, so that span, metrics and log of a request that never gets to its handler name the
+	// route too.
+	_, r.Pattern = a.mux.Handler(r)
+	a.chain.ServeHTTP(w, r)
+}
+
+// dispatch is the mux, except that it says no with a problem.
+func (a *API) dispatch(w http.ResponseWriter, r *http.Request) {
+	if h, pattern := a.mux.Handler(r); pattern == "" {
+		a.refuse(w, r, h)
+		return
+	}
+	a.mux.ServeHTTP(w, r)
+}
+
+// refuse answers a request without a route. Which methods the path has, only the mux's own answer says.
+func (a *API) refuse(w http.ResponseWriter, r *http.Request, h http.Handler) {
+	own := &discarded{header: http.Header{}}
+	h.ServeHTTP(own, r)
+	if allow := own.header.Get("Allow"); own.status == http.StatusMethodNotAllowed {
+		a.fail(w, r, newProblem(http.StatusMethodNotAllowed, "this path has only "+allow).with("Allow", allow))
+		return
+	}
+	a.fail(w, r, newProblem(http.StatusNotFound, "there is nothing at this path; /openapi.json lists what there is"))
+}
+
+// discarded takes an answer whose status and header alone are of interest.
+type discarded struct {
+	header http.Header
+	status int
+}
+
+func (d *discarded) Header() http.Header         { return d.header }
+func (d *discarded) WriteHeader(status int)      { d.status = status }
+func (d *discarded) Write(b []byte) (int, error) { return len(b), nil }
+
+// Drain makes the API not ready from now on, so that no new traffic is sent to it. It serves on.
+func (a *API) Drain() { a.draining.Store(true) }
+
+// answer writes v as JSON.
+func answer(w http.ResponseWriter, status int, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	// A client that has gone is no error of the service.
+	_, _ = w.Write(append(body, '\n'))
+	return nil
+}
