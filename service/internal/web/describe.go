@@ -5,7 +5,7 @@ import (
 	"net/http"
 )
 
-// description is the OpenAPI 3.1 description of this API.
+// description is the OpenAPI 3.1 description of this API. Tests hold requests and answers to it.
 //
 //go:embed openapi.json
 var description []byte

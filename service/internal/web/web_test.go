@@ -38,10 +38,20 @@ func newAPI(t *testing.T, o Options) *API {
 	return a
 }
 
+// send gives r to a and holds the answer to the description, and the request too where it was accepted.
 func send(t *testing.T, a http.Handler, r *http.Request) *httptest.ResponseRecorder {
 	t.Helper()
 	w := httptest.NewRecorder()
+	var body strings.Builder
+	sent := r.Clone(r.Context())
+	r.Body = io.NopCloser(io.TeeReader(r.Body, &body))
 	a.ServeHTTP(w, r)
+	holdAnswer(t, sent, w)
+	if w.Code < http.StatusBadRequest {
+		if ok, why := validRequest(t, sent, body.String()); !ok {
+			t.Errorf("%s %s is accepted, and the description does not allow it: %s", r.Method, r.URL, why)
+		}
+	}
 	return w
 }
 
