@@ -1,5 +1,6 @@
-# Everything here needs Go, git and make; `test` also needs gcc, for the race detector. Outside tools are pinned by
-# the go.mod files below tools/pinned and built once into .cache/bin.
+# Everything here needs Go, git and make; `test` also needs gcc, for the race detector, and the programs of a PostgreSQL
+# server, which it starts itself. Outside tools are pinned by the go.mod files below tools/pinned and built once into
+# .cache/bin.
 
 .DEFAULT_GOAL := help
 SHELL := /bin/bash -o pipefail
@@ -55,6 +56,11 @@ lint: $(TOOLS)/.lint-$(GO_VERSION) ## check format, go.mod files, Go code and Re
 	@if timeout 20 $(TOOLS)/govulncheck -version 2>/dev/null | grep -q '^DB updated'; then \
 		for module in $(MODULES); do echo "govulncheck ($$module)"; (cd $$module && $(TOOLS)/govulncheck ./...) || exit; done; \
 	else echo "govulncheck: LEFT OUT, its database https://vuln.go.dev cannot be reached from here"; fi
+
+.PHONY: image
+image: ## build the service's image, go-otlp-app:VERSION
+	@DOCKER_BUILDKIT=1 docker build --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) \
+		--build-arg BUILD_TIME=$$(git log -1 --format=%cI) -t go-otlp-app:$(VERSION) .
 
 .PHONY: schemas
 schemas: ## make the embedded schemas anew from their pinned modules

@@ -1,0 +1,228 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/exaring/otelpgx"
+
+	"github.com/kgate-dev/gitops/service/internal/config"
+	"github.com/kgate-dev/gitops/service/internal/postgres"
+	"github.com/kgate-dev/gitops/service/internal/release"
+	"github.com/kgate-dev/gitops/service/internal/telemetry"
+	"github.com/kgate-dev/gitops/service/internal/web"
+)
+
+const (
+	// linger is how long requests are still taken after the pod has said that it is not ready: endpoints and
+	// sidecars learn of it one by one. The Deployment's grace period has these seconds to spare.
+	linger = 4 * time.Second
+	// keysKept is how long a repeat of a request is known for one.
+	keysKept = 7 * 24 * time.Hour
+)
+
+// serve runs the service until ctx ends, and then ends it in order: not ready, requests finished, pool closed,
+// telemetry flushed.
+func serve(ctx context.Context, c *config.Config, stdout io.Writer) (err error) {
+	t, err := telemetry.Setup(ctx, telemetry.Options{
+		App: c.App, Pod: c.Pod, OTLP: c.OTLP, Level: c.Log.Level, Version: version, Revision: revision(), Stdout: stdout,
+	})
+	if err != nil {
+		return err
+	}
+	t.HandleErrors()
+	defer func() {
+		// The caller's context has ended by now.
+		flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.OTLP.ShutdownTimeout)
+		defer cancel()
+		if lost := t.Shutdown(flush); lost != nil {
+			// Telemetry that nobody took is no failure of the service.
+			t.Logger.Warn("telemetry was not flushed", "error", lost)
+		}
+	}()
+
+	store, err := openStore(ctx, c, t)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	if err := otelpgx.RecordStats(store.Pool(), otelpgx.WithStatsMeterProvider(t.MeterProvider)); err != nil {
+		return fmt.Errorf("measure the pool: %w", err)
+	}
+	tokens := make([]string, len(c.API.Tokens))
+	for i, token := range c.API.Tokens {
+		tokens[i] = token.Reveal()
+	}
+	api, err := web.New(web.Options{
+		Ledger: counted{store, t}, Tokens: tokens,
+		MaxConcurrency: c.Server.MaxConcurrency, RequestTimeout: c.Server.RequestTimeout,
+		Logger: t.Logger, TracerProvider: t.TracerProvider, MeterProvider: t.MeterProvider, Propagator: t.Propagator,
+	})
+	if err != nil {
+		return err
+	}
+
+	// What runs beside the requests ends before the pool is closed.
+	beside, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var group sync.WaitGroup
+	defer group.Wait()
+	defer stop()
+	group.Go(func() { keepMigrated(beside, store, t.Logger) })
+	group.Go(func() { forgetKeys(beside, store, t.Logger) })
+
+	public, err := listen(c.Server.Port, api, c, t.Logger)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, public.end()) }()
+	internal, err := listen(c.Server.MetricsPort, metricsHandler(c, t), c, t.Logger)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, internal.end()) }()
+	t.Logger.Info("serving", "version", cmp.Or(c.App.Version, version), "build", describeBuild(), "port", c.Server.Port, "metrics_port", c.Server.MetricsPort)
+
+	select {
+	case <-ctx.Done():
+	case err := <-public.failed:
+		return err
+	case err := <-internal.failed:
+		return err
+	}
+	t.Logger.Info("ending", "reason", context.Cause(ctx).Error())
+	api.Drain()
+	if c.Pod.Name != "" {
+		pause(beside, linger)
+	}
+	drain, cancel := context.WithTimeout(beside, c.Server.DrainTimeout)
+	defer cancel()
+	if err := public.Shutdown(drain); err != nil {
+		return fmt.Errorf("requests were cut after %v: %w", c.Server.DrainTimeout, err)
+	}
+	return nil
+}
+
+// migrate is for a job that runs ahead of a deployment; serve migrates by itself.
+func migrate(ctx context.Context, c *config.Config, stdout io.Writer) error {
+	t, err := telemetry.Setup(ctx, telemetry.Options{App: c.App, Pod: c.Pod, OTLP: config.OTLP{Disabled: true}, Level: c.Log.Level, Stdout: stdout})
+	if err != nil {
+		return err
+	}
+	store, err := openStore(ctx, c, t)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	return store.Migrate(ctx)
+}
+
+func openStore(ctx context.Context, c *config.Config, t *telemetry.Telemetry) (*postgres.Store, error) {
+	return postgres.Open(ctx, postgres.Options{
+		URL: c.Database.URL.Reveal(), MaxConns: int32(c.Database.MaxConns), IdleConns: int32(c.Database.MaxIdleConns),
+		ConnLifetime: c.Database.ConnMaxLifetime,
+		Tracer:       otelpgx.NewTracer(otelpgx.WithTracerProvider(t.TracerProvider), otelpgx.WithMeterProvider(t.MeterProvider)),
+	})
+}
+
+// keepMigrated migrates as soon as there is a database. Until then the service is alive and not ready.
+func keepMigrated(ctx context.Context, store *postgres.Store, log *slog.Logger) {
+	wait := 250 * time.Millisecond
+	for {
+		err := store.Migrate(ctx)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		log.Warn("the database is not there yet", "error", err, "retry_in", wait.String())
+		if !pause(ctx, wait) {
+			return
+		}
+		wait = min(2*wait, 10*time.Second)
+	}
+}
+
+func forgetKeys(ctx context.Context, store *postgres.Store, log *slog.Logger) {
+	for pause(ctx, time.Hour) {
+		if n, err := store.ForgetKeys(ctx, time.Now().Add(-keysKept)); err != nil {
+			log.Warn("idempotency keys were not tidied", "error", err)
+		} else if n > 0 {
+			log.Info("idempotency keys forgotten", "count", n)
+		}
+	}
+}
+
+// pause waits, and reports whether it was allowed to until the end.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+func metricsHandler(c *config.Config, t *telemetry.Telemetry) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", t.MetricsHandler())
+	if c.Server.Profiling {
+		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+		mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+		mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	}
+	return mux
+}
+
+// server is an http.Server with the error that ended it.
+type server struct {
+	*http.Server
+	failed chan error
+}
+
+// listen fails at once when the port is taken.
+func listen(port int, handler http.Handler, c *config.Config, log *slog.Logger) (*server, error) {
+	listener, err := net.Listen("tcp", net.JoinHostPort("", strconv.Itoa(port)))
+	if err != nil {
+		return nil, err
+	}
+	s := &server{failed: make(chan error, 1), Server: &http.Server{
+		Handler: handler, ReadTimeout: c.Server.ReadTimeout, ReadHeaderTimeout: min(c.Server.ReadTimeout, 5*time.Second),
+		WriteTimeout: c.Server.WriteTimeout, IdleTimeout: c.Server.IdleTimeout, MaxHeaderBytes: 16 << 10,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}}
+	go func() {
+		if err := s.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			s.failed <- err
+		}
+	}()
+	return s, nil
+}
+
+// end closes what Shutdown has not.
+func (s *server) end() error { return s.Close() }
+
+// counted is a ledger that counts what it records. A repeated delivery is not counted again.
+type counted struct {
+	release.Ledger
+	telemetry *telemetry.Telemetry
+}
+
+func (c counted) Record(ctx context.Context, d release.Draft, key string) (release.Release, bool, error) {
+	r, repeated, err := c.Ledger.Record(ctx, d, key)
+	if err == nil && !repeated {
+		c.telemetry.ReleaseRecorded(ctx, r.Environment, string(r.Outcome))
+	}
+	return r, repeated, err
+}
