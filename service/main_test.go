@@ -50,19 +50,24 @@ func (l *lines) String() string {
 	return l.text.String()
 }
 
-func freePort(t *testing.T) int {
+// freePorts holds all of its ports until it knows them, so that they differ.
+func freePorts(t *testing.T) (ports [3]int) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for i := range ports {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = listener.Close() }()
+		ports[i] = listener.Addr().(*net.TCPAddr).Port
 	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().(*net.TCPAddr).Port
+	return ports
 }
 
 func start(t *testing.T, database string, more ...string) *service {
 	t.Helper()
-	port, metrics := freePort(t), freePort(t)
+	ports := freePorts(t)
+	port, metrics, nobody := ports[0], ports[1], ports[2]
 	ctx, stop := context.WithCancel(t.Context())
 	s := &service{
 		t: t, stop: stop, done: make(chan int, 1), stdout: &lines{}, problems: &lines{},
@@ -71,7 +76,7 @@ func start(t *testing.T, database string, more ...string) *service {
 			fmt.Sprintf("SERVER_PORT=%d", port), fmt.Sprintf("METRICS_PORT=%d", metrics), "DATABASE_URL=" + database,
 			"API_TOKENS=" + token, "APP_VERSION=1.2.3", "APP_ENV=dev",
 			// Nobody listens there: a Collector that is down must cost nothing.
-			fmt.Sprintf("OTLP_ENDPOINT=127.0.0.1:%d", freePort(t)), "OTLP_INSECURE=true",
+			fmt.Sprintf("OTLP_ENDPOINT=127.0.0.1:%d", nobody), "OTLP_INSECURE=true",
 		}, more...),
 	}
 	// The last flush waits for the Collector that is not there.
