@@ -269,9 +269,10 @@ func (s *session) run(ctx context.Context, renderer *render.Renderer, progress *
 	return out, nil
 }
 
-// failures takes an error apart into those that name a place and, if there is none, itself.
+// failures takes an error apart into those that name a place and those joined with them; if none names a place, it
+// stays whole.
 func failures(target string, err error) []report.Failure {
-	var out []report.Failure
+	var out, placeless []report.Failure
 	for rest := []error{err}; len(rest) > 0; rest = rest[1:] {
 		switch e := rest[0].(type) {
 		case *manifest.SyntaxError:
@@ -280,12 +281,14 @@ func failures(target string, err error) []report.Failure {
 			rest = append(rest, e.Unwrap()...)
 		case interface{ Unwrap() error }:
 			rest = append(rest, e.Unwrap())
+		default:
+			placeless = append(placeless, report.Failure{Target: target, Message: rest[0].Error()})
 		}
 	}
 	if out == nil {
-		out = []report.Failure{{Target: target, Message: err.Error()}}
+		return []report.Failure{{Target: target, Message: err.Error()}}
 	}
-	return out
+	return append(out, placeless...)
 }
 
 func isTerminal(w io.Writer) bool {
