@@ -74,8 +74,9 @@ var checkingStages = []ast.StageID{
 	ast.StageCheckUnsafeBuiltins, ast.StageCheckDeprecatedBuiltins, ast.StageBuildRequiredCapabilities,
 }
 
-// Prepare compiles all modules together, strictly, and specialises the rules of each scope to an unknown input.
-// It fails with the file and line of what does not compile.
+// Prepare compiles all modules together, strictly unless they are known to compile so, and makes one query a scope.
+// It fails with the file and line of what does not compile. There is no partial evaluation: with one query a scope it
+// made nothing faster, and preparing it cost a quarter of a second for object rules and over a minute for others.
 func (l *Library) Prepare(ctx context.Context) error {
 	l.once.Do(func() { l.queries, l.err = l.prepare(ctx) })
 	return l.err
