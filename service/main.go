@@ -54,7 +54,7 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		return 0
 	}
 	chosen, ok := commands[name]
-	if !ok || name == "version" {
+	if !ok {
 		say("there is no command %q; there are healthcheck, migrate, serve and version", strings.Join(slices.Concat([]string{name}, args), " "))
 		return 2
 	}
