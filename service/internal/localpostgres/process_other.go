@@ -1,6 +1,6 @@
 //go:build unix && !linux
 
-package postgrestest
+package localpostgres
 
 import "syscall"
 
