@@ -1,16 +1,18 @@
 package release
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"reflect"
 	"testing"
 	"time"
 )
 
-// say builds a release that started before noon by the given time, ran for the given time and ended so.
+// say builds a release that started before noon by the given time, ran for the given time and ended so. Releases that
+// started at the same time are of the same change.
 func say(service string, before, ran time.Duration, o Outcome) Release {
 	d := good()
-	d.Service, d.Outcome = service, o
+	d.Service, d.Outcome, d.Revision = service, o, fmt.Sprintf("%040x", int64(before))
 	d.StartedAt, d.CommittedAt, d.FinishedAt = ago(before), ago(before+time.Hour), nil
 	if o.Ended() {
 		d.FinishedAt = ago(before - ran)
@@ -35,6 +37,12 @@ func TestMeasure(t *testing.T) {
 	from := noon.Add(-7 * day)
 	canary := say("api", 2*time.Hour, time.Minute, Succeeded)
 	canary.Track = Canary
+	again := say("api", time.Hour, 0, Succeeded) // what was committed four hours ago
+	again.Revision, again.CommittedAt = say("api", 3*time.Hour, 0, Succeeded).Revision, ago(4*time.Hour)
+	unsaid := say("api", 3*time.Hour, time.Minute, Succeeded)
+	unsaid.CommittedAt = nil
+	old := say("api", time.Hour, 0, Succeeded)
+	old.Revision, old.CommittedAt = say("api", 8*day, 0, Succeeded).Revision, ago(9*day)
 	uncommitted := say("api", time.Hour, time.Minute, Succeeded)
 	uncommitted.CommittedAt = nil
 	overlong := rolledBack("api", 3*time.Hour, 20*time.Minute)
@@ -93,10 +101,11 @@ func TestMeasureCountsEveryDay(t *testing.T) {
 	m := Measure([]Release{
 		say("api", time.Hour, 0, Succeeded), say("api", 2*time.Hour, 0, Failed), say("api", day+13*time.Hour, 0, Succeeded),
 	}, noon.Add(-2*day), noon)
+	hour := quantiles([]time.Duration{time.Hour})
 	want := []DayCount{
-		{Day: time.Date(2026, 10, 31, 0, 0, 0, 0, time.UTC), Deployments: 1},
+		{Day: time.Date(2026, 10, 31, 0, 0, 0, 0, time.UTC), Deployments: 1, LeadTime: hour},
 		{Day: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)},
-		{Day: time.Date(2026, 11, 2, 0, 0, 0, 0, time.UTC), Deployments: 2, Failures: 1},
+		{Day: time.Date(2026, 11, 2, 0, 0, 0, 0, time.UTC), Deployments: 2, Failures: 1, LeadTime: hour, TimeToRestore: hour},
 	}
 	if !reflect.DeepEqual(m.Days, want) {
 		t.Errorf("got %+v\nwant %+v", m.Days, want)
@@ -136,10 +145,15 @@ func TestMeasureProperties(t *testing.T) {
 		}
 		from := noon.Add(-time.Duration(random.Int64N(int64(10*day))) - 1)
 		m := Measure(releases, from, noon)
-		deployments, failures := 0, 0
+		deployments, failures, delivered, restored := 0, 0, 0, 0
 		for _, d := range m.Days {
+			delivered += d.LeadTime.Samples
+			restored += d.TimeToRestore.Samples
 			deployments += d.Deployments
 			failures += d.Failures
+		}
+		if delivered != m.LeadTime.Samples || restored != m.TimeToRestore.Samples {
+			t.Fatalf("%d changes delivered and %d failures restored in days: %+v", delivered, restored, m)
 		}
 		if deployments != m.Deployments || m.LeadTime.Samples > deployments || m.TimeToRestore.Samples > failures {
 			t.Fatalf("%d deployments and %d failures in days: %+v", deployments, failures, m)
