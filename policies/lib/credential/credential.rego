@@ -90,8 +90,9 @@ is_literal(key, value) if {
 	not _is_name(key, text)
 }
 
-# $VAR, ${VAR}, $(VAR), $__file{path}, {{ template }}, %(var)s, %VAR%, <placeholder>, scheme:path
-_is_reference(text) if regex.match(`\$\w*[{(]|^\$[A-Za-z_]\w*$|\{\{|^%\(\w+\)s$|^%\w+%$|^<[^<>]*>$|^(vault|ref\+\w+|env|file|secret|arn|projects):?(/|:)`, text)
+# $VAR, $key-of-a-secret and $secret:key (Argo CD), ${VAR}, $(VAR), $__file{path}, {{ template }}, %(var)s, %VAR%,
+# <placeholder>, scheme:path
+_is_reference(text) if regex.match(`\$\w*[{(]|^\$[A-Za-z_]\w*$|^\$[a-z]+([-.][a-z]+)*(:[\w.-]+)?$|\{\{|^%\(\w+\)s$|^%\w+%$|^<[^<>]*>$|^(vault|ref\+\w+|env|file|secret|arn|projects):?(/|:)`, text)
 
 _is_mask(text) if regex.match(`(?i)^(\*+|x{3,}|\.{3,}|…|\[?redacted\]?)$`, text)
 

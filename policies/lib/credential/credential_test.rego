@@ -80,7 +80,7 @@ _literal := {
 	"AWS_SECRET_ACCESS_KEY": ["wJalrXUtnFEMI/K7MDENG/bPxRfiCY"],
 	"shared_key": ["s3cr3t"],
 	"NEW_RELIC_LICENSE_KEY": ["0123456789abcdef"],
-	"authorization": ["Bearer abc123def456", "Basic QWxhZGRpbjpvcGVu"],
+	"authorization": ["Bearer abc123def456", "Bearer $2y$10$abc", "Basic QWxhZGRpbjpvcGVu"],
 }
 
 _harmless := {
@@ -88,7 +88,7 @@ _harmless := {
 	"token": ["bearer", "access-token", "db_token", "ACCESS_TOKEN", 3600, "3600", "30s", "/var/run/secrets/kubernetes.io/serviceaccount/token", "the token that the collector sends"],
 	"secret": ["go-otlp-app-db-app"],
 	"private_key": ["/etc/tls/tls.key", "tls.key", "certs/tls.pem"],
-	"authorization": ["Bearer ${env:TOKEN}", "Bearer", "basic"],
+	"authorization": ["Bearer ${env:TOKEN}", "Bearer $ledger-token", "$ledger:api.token", "Bearer", "basic"],
 	"API_KEY": ["$__env{API_KEY}", "ref+awsssm://api-key", "secret/data/api#key"],
 }
 
