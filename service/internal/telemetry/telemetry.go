@@ -26,7 +26,6 @@ import (
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
 	otelprometheus "go.opentelemetry.io/otel/exporters/prometheus"
 	"go.opentelemetry.io/otel/metric"
-	noopmetric "go.opentelemetry.io/otel/metric/noop"
 	"go.opentelemetry.io/otel/propagation"
 	sdklog "go.opentelemetry.io/otel/sdk/log"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
@@ -81,8 +80,11 @@ type part struct {
 }
 
 // Setup starts telemetry. It does not wait for the Collector and does not fail for its absence: its errors are about
-// the options. With OTEL_SDK_DISABLED, providers record nothing and /metrics is empty; log lines are still written
-// and trace context is still passed on.
+// the options.
+//
+// With OTEL_SDK_DISABLED nothing leaves by itself: no spans, no log records and no metrics over OTLP. Log lines are still
+// written, trace context is still passed on, and /metrics still answers who asks: the autoscaler and the alerts live on
+// it, and what instruments the service in the SDK's place, eBPF, makes traces alone.
 //
 // What waits for the Collector is bounded: by OTLP.Batch for spans and for log records, beyond which new ones are
 // dropped, and by the number of series for metrics, whose sums go on.
@@ -102,9 +104,11 @@ func Setup(ctx context.Context, o Options) (*Telemetry, error) {
 	}
 	if o.OTLP.Disabled {
 		t.TracerProvider = nooptrace.NewTracerProvider()
-		t.MeterProvider = noopmetric.NewMeterProvider()
 		t.Logger = slog.New(t.console)
-		return t, t.instruments()
+		if err := t.measure(); err != nil {
+			return nil, fmt.Errorf("set telemetry up: %w", err)
+		}
+		return t, nil
 	}
 	if err := t.start(ctx, o, level); err != nil {
 		return nil, errors.Join(fmt.Errorf("set telemetry up: %w", err), t.Shutdown(ctx))
@@ -157,21 +161,22 @@ func (t *Telemetry) start(ctx context.Context, o Options, level slog.Leveler) er
 	if err != nil {
 		return fmt.Errorf("export metrics: %w", err)
 	}
+	return t.measure(sdkmetric.WithResource(from),
+		sdkmetric.WithReader(sdkmetric.NewPeriodicReader(points,
+			sdkmetric.WithInterval(o.OTLP.MetricInterval),
+			sdkmetric.WithTimeout(o.OTLP.Timeout))))
+}
+
+// measure starts metrics: for /metrics, and for what the options add.
+func (t *Telemetry) measure(more ...sdkmetric.Option) error {
 	// Without the scope's labels: they carry a library's version, and its upgrade would start every series anew.
 	scraped, err := otelprometheus.New(otelprometheus.WithRegisterer(t.Registry), otelprometheus.WithoutScopeInfo())
 	if err != nil {
 		return fmt.Errorf("serve metrics: %w", err)
 	}
-	meters := sdkmetric.NewMeterProvider(
-		sdkmetric.WithResource(from),
-		sdkmetric.WithReader(scraped),
-		sdkmetric.WithReader(sdkmetric.NewPeriodicReader(points,
-			sdkmetric.WithInterval(o.OTLP.MetricInterval),
-			sdkmetric.WithTimeout(o.OTLP.Timeout))),
-	)
+	meters := sdkmetric.NewMeterProvider(append(more, sdkmetric.WithReader(scraped))...)
 	t.MeterProvider = meters
 	t.parts = append(t.parts, part{"metrics", meters.Shutdown})
-
 	if err := goruntime.Start(goruntime.WithMeterProvider(meters)); err != nil {
 		return fmt.Errorf("measure the Go runtime: %w", err)
 	}
