@@ -66,6 +66,12 @@ func freePorts(t *testing.T) (ports [3]int) {
 
 func start(t *testing.T, database string, more ...string) *service {
 	t.Helper()
+	return startWith(t, database, "", more...)
+}
+
+// startWith is start with more lines in the configuration file.
+func startWith(t *testing.T, database, settings string, more ...string) *service {
+	t.Helper()
 	ports := freePorts(t)
 	port, metrics, nobody := ports[0], ports[1], ports[2]
 	ctx, stop := context.WithCancel(t.Context())
@@ -81,7 +87,7 @@ func start(t *testing.T, database string, more ...string) *service {
 	}
 	// The last flush waits for the Collector that is not there.
 	file := filepath.Join(t.TempDir(), "app.yaml")
-	if err := os.WriteFile(file, []byte("otlp:\n  shutdown_timeout: 200ms\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte("otlp:\n  shutdown_timeout: 200ms\n"+settings), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	go func() { s.done <- run(ctx, []string{"serve", "-config", file}, s.environ, s.stdout, s.problems) }()

@@ -26,6 +26,8 @@ func TestDescriptionNamesEveryRoute(t *testing.T) {
 		}
 	}
 	for _, pattern := range newAPI(t, Options{}).patterns {
+		// {$} says that a pattern means its own path alone, which OpenAPI has as a matter of course.
+		pattern = strings.TrimSuffix(pattern, "{$}")
 		if !described[pattern] {
 			t.Errorf("%s is served and not described", pattern)
 		}

@@ -36,7 +36,7 @@ func (a *API) recoverPanics(next http.Handler) http.Handler {
 				// Half an answer must not look like a whole one.
 				panic(http.ErrAbortHandler)
 			}
-			newProblem(http.StatusInternalServerError, "the service failed; the log says why under the trace of this request").write(w)
+			a.tell(w, r, newProblem(http.StatusInternalServerError, "the service failed; the log says why under the trace of this request"))
 		}()
 		next.ServeHTTP(sw, r)
 	})

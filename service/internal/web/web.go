@@ -1,4 +1,4 @@
-// Package web answers HTTP for the ledger: its API, its health and the OpenAPI description of both.
+// Package web answers HTTP for the ledger: its API, its page for people, its health and the description of them all.
 package web
 
 import (
@@ -122,12 +122,13 @@ func New(o Options) (*API, error) {
 		otelhttp.WithTracerProvider(o.TracerProvider),
 		otelhttp.WithMeterProvider(o.MeterProvider),
 		otelhttp.WithPropagators(o.Propagator))
-	a.chain = trace(count(a.logRequests(secure(a.recoverPanics(a.shed(a.limitTime(http.HandlerFunc(a.dispatch))))))))
+	a.chain = trace(count(a.logRequests(secure(giveTimeToAnswer(a.recoverPanics(a.shed(a.limitTime(http.HandlerFunc(a.dispatch)))))))))
 	return a, nil
 }
 
-// routes is the list of all that the API serves. The page for people will be `GET /{$}`.
+// routes is the list of all that the API serves.
 func (a *API) routes() {
+	a.handle(patternPage, a.showPage)
 	a.handle("POST /v1/releases", a.recordRelease)
 	a.handle("GET /v1/releases", a.listReleases)
 	a.handle("GET /v1/releases/{id}", a.getRelease)
@@ -157,6 +158,16 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if p.Status >= http.StatusInternalServerError && !errors.Is(err, errShed) {
 		trace.SpanFromContext(r.Context()).RecordError(err)
 		a.log.ErrorContext(r.Context(), "request failed", slog.Int("status", p.Status), slog.Any("error", err))
+	}
+	a.tell(w, r, p)
+}
+
+// tell answers p to whoever asked: to a person as a page, to a program as a document.
+func (a *API) tell(w http.ResponseWriter, r *http.Request, p *problem) {
+	if r.Pattern == patternPage {
+		if err := writeTrouble(w, p); err == nil {
+			return
+		}
 	}
 	p.write(w)
 }

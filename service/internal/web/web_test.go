@@ -117,7 +117,8 @@ func TestWhatIsNotThereIsAProblem(t *testing.T) {
 		allow        string
 	}{
 		{"GET", "/nothing", 404, ""},
-		{"GET", "/", 404, ""},
+		{"GET", "//", 404, ""},
+		{"POST", "/", 405, "GET, HEAD"},
 		{"GET", "/v1/releases/", 404, ""},
 		{"DELETE", "/v1/releases", 405, "GET, HEAD, POST"},
 		{"PUT", "/v1/releases/x", 405, "GET, HEAD"},
