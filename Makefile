@@ -7,7 +7,7 @@ SHELL := /bin/bash -o pipefail
 .DELETE_ON_ERROR:
 
 MODULES := . tools/schemas
-PINNED  := tools/pinned/lint tools/pinned/pipeline
+PINNED  := tools/pinned/collector tools/pinned/lint tools/pinned/pipeline
 TOOLS   := $(CURDIR)/.cache/bin
 
 # A binary that was built by another Go may misread what this one compiles.
@@ -33,7 +33,7 @@ validate: build ## render and check every overlay and the Argo CD tree (ARGS: fu
 	@bin/kgate validate $(ARGS)
 
 .PHONY: test
-test: ## run every Go test, with the race detector
+test: collector ## run every Go test, with the race detector
 	@set -e; for module in $(MODULES); do echo "go test -race ./... ($$module)"; go -C $$module test -race ./...; done
 
 .PHONY: policy
@@ -62,6 +62,19 @@ image: ## build the service's image, go-otlp-app:VERSION
 	@DOCKER_BUILDKIT=1 docker build --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) \
 		--build-arg BUILD_TIME=$$(git log -1 --format=%cI) -t go-otlp-app:$(VERSION) .
 
+.PHONY: up
+up: ## start the service with its whole stack, compose.yaml; secrets are made into .env where it is missing
+	@sh compose/env.sh .env
+	@VERSION=$(VERSION) REVISION=$$(git rev-parse HEAD) BUILD_TIME=$$(git log -1 --format=%cI) docker compose up --build --wait
+
+.PHONY: down
+down: ## stop the stack; its volumes stay (docker compose down --volumes removes them)
+	@sh compose/env.sh .env
+	@docker compose down
+
+.PHONY: collector
+collector: $(TOOLS)/.collector-$(GO_VERSION) ## build .cache/bin/otelcol, the Collector that the tests check configurations with
+
 .PHONY: schemas
 schemas: ## make the embedded schemas anew from their pinned modules
 	@cd tools/schemas && go run .
@@ -78,6 +91,14 @@ bench: build $(TOOLS)/.pipeline-$(GO_VERSION) ## time kgate against kustomize, k
 .PHONY: clean
 clean: ## remove what was built, the pinned tools included
 	@rm -rf bin .cache
+
+# Not a tool of another module: a main package of its own.
+$(TOOLS)/.collector-$(GO_VERSION): tools/pinned/collector/main.go tools/pinned/collector/go.mod tools/pinned/collector/go.sum
+	@echo "building the Collector that tools/pinned/collector pins: minutes, once"
+	@mkdir -p $(TOOLS)
+	@rm -f $(TOOLS)/.collector-*
+	@CGO_ENABLED=0 go build -C tools/pinned/collector -trimpath -buildvcs=false -ldflags '-s -w' -o $(TOOLS)/otelcol .
+	@touch $@
 
 # One stamp a module of tools: they are built again when a pin or Go changes, and only then.
 $(TOOLS)/.%-$(GO_VERSION): tools/pinned/%/go.mod tools/pinned/%/go.sum
