@@ -1,0 +1,118 @@
+package compose
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/common/promslog"
+	"github.com/prometheus/prometheus/model/rulefmt"
+	"github.com/prometheus/prometheus/promql/parser"
+	"go.yaml.in/yaml/v3"
+)
+
+var update = flag.Bool("update", false, "write prometheus/rules.yaml anew")
+
+const rulesHead = "# Made from base/app/monitoring/prometheus-rule.yaml by `go test ./compose -update`.\n"
+
+// alerts returns the spec of the PrometheusRule, which is a rule file, comments included.
+func alerts(t *testing.T) []byte {
+	t.Helper()
+	var object struct {
+		Kind string
+		Spec yaml.Node
+	}
+	if err := yaml.Unmarshal([]byte(read(t, "base/app/monitoring/prometheus-rule.yaml")), &object); err != nil {
+		t.Fatal(err)
+	}
+	if object.Kind != "PrometheusRule" {
+		t.Fatalf("got a %s", object.Kind)
+	}
+	var text bytes.Buffer
+	encoder := yaml.NewEncoder(&text)
+	encoder.SetIndent(2)
+	if err := encoder.Encode(&object.Spec); err != nil {
+		t.Fatal(err)
+	}
+	return text.Bytes()
+}
+
+func faultsOfRules(content []byte) []error {
+	_, faults := rulefmt.Parse(content, false, model.UTF8Validation, parser.NewParser(parser.Options{}), promslog.NewNopLogger())
+	return faults
+}
+
+func TestRules(t *testing.T) {
+	rules := alerts(t)
+	for _, fault := range faultsOfRules(rules) {
+		t.Error(fault)
+	}
+	for _, c := range []struct{ from, to, want string }{
+		{"absent(go_goroutine_count", "absent((go_goroutine_count", "could not parse expression"},
+		{"expr:", "exp:", "field exp not found"},
+		{"for: 5m", "for: 5 minutes", "in duration"},
+		{"{{ $labels.track }}", "{{ $labels.track }", "unexpected"},
+		{"severity: critical", "sevérité-\xff: critical", "invalid"},
+	} {
+		changed := bytes.Replace(rules, []byte(c.from), []byte(c.to), 1)
+		if bytes.Equal(changed, rules) {
+			t.Fatalf("the rules have no %q: does this case still break something?", c.from)
+		}
+		var all strings.Builder
+		for _, fault := range faultsOfRules(changed) {
+			all.WriteString(fault.Error() + "\n")
+		}
+		if !strings.Contains(all.String(), c.want) {
+			t.Errorf("%q for %q: got %q", c.to, c.from, all.String())
+		}
+	}
+}
+
+// The stack alerts by the cluster's rules.
+func TestRulesOfTheStack(t *testing.T) {
+	want := rulesHead + string(alerts(t))
+	if *update {
+		if err := os.WriteFile("prometheus/rules.yaml", []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := read(t, "compose/prometheus/rules.yaml"); got != want {
+		t.Error("prometheus/rules.yaml is not what base/app/monitoring/prometheus-rule.yaml says: run go test ./compose -update")
+	}
+}
+
+func TestPrometheusConfiguration(t *testing.T) {
+	promtool, err := exec.LookPath("promtool")
+	if err != nil {
+		missing(t, "promtool is not installed: it comes with Debian's package prometheus")
+	}
+	check := func(file string) (string, error) {
+		out, err := exec.CommandContext(t.Context(), promtool, "check", "config", file).CombinedOutput()
+		return string(out), err
+	}
+	if out, err := check("prometheus/prometheus.yaml"); err != nil || !strings.Contains(out, "rules found") {
+		t.Errorf("%v: %s", err, out)
+	}
+	changed := strings.Replace(read(t, "compose/prometheus/prometheus.yaml"), "job_name: prometheus", "job_name: go-otlp-app", 1)
+	file := filepath.Join(t.TempDir(), "prometheus.yaml")
+	if err := os.WriteFile(file, []byte(changed), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := check(file); err == nil || !strings.Contains(out, "go-otlp-app") {
+		t.Errorf("two jobs of one name: %v: %s", err, out)
+	}
+}
+
+// missing says what the machine lacks: a reason to skip for a person, and a fault in CI.
+func missing(t *testing.T, what string) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatal(what)
+	}
+	t.Skip(what)
+}
