@@ -1,6 +1,6 @@
 # The service's image: one static binary, certificates and time zones, and nothing that could run anything else.
 #   docker build --build-arg VERSION=1.2.0 --build-arg REVISION=$(git rev-parse HEAD) --build-arg BUILD_TIME=$(git log -1 --format=%cI) .
-# The same arguments give the same binary. Where registries are mirrored, the base images are arguments too.
+# The same arguments give the same binary. Where registries are mirrored, the base images and GOPROXY are arguments too.
 ARG BUILD_IMAGE=golang:1.26-bookworm
 ARG RUNTIME_IMAGE=scratch
 
@@ -9,15 +9,17 @@ WORKDIR /src
 ENV CGO_ENABLED=0 GOTOOLCHAIN=local GOFLAGS=-buildvcs=false
 # Modules before source: they change less often.
 COPY go.mod go.sum ./
+ARG GOPROXY
 RUN --mount=type=cache,target=/go/pkg/mod,sharing=locked \
     GOMODCACHE=/go/pkg/mod go mod download && GOMODCACHE=/go/pkg/mod go mod verify
 COPY service/ service/
 ARG VERSION=development
+ARG REVISION=unknown
 ARG BUILD_TIME=unknown
 # service/default.pgo, where it is, is the profile that the build follows.
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     GOMODCACHE=/go/pkg/mod go build -trimpath -pgo=auto \
-      -ldflags "-s -w -buildid= -X main.version=${VERSION} -X main.buildTime=${BUILD_TIME}" \
+      -ldflags "-s -w -buildid= -X main.version=${VERSION} -X main.commit=${REVISION} -X main.buildTime=${BUILD_TIME}" \
       -o /out/app/app ./service \
  && mkdir -p /out/app/configs /out/etc/ssl/certs /out/usr/share \
  && cp /etc/ssl/certs/ca-certificates.crt /out/etc/ssl/certs/ \
