@@ -18,7 +18,16 @@ import (
 	"github.com/kgate-dev/gitops/service/internal/postgrestest"
 )
 
-func TestMain(m *testing.M) { postgrestest.Main(m) }
+func TestMain(m *testing.M) {
+	if address := os.Getenv(holdVariable); address != "" {
+		if err := holdConnections(address); err != nil {
+			fmt.Fprintln(os.Stderr, "hold connections:", err)
+			os.Exit(1)
+		}
+		return
+	}
+	postgrestest.Main(m)
+}
 
 const token = "a-token-for-this-test-alone"
 

@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha1"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -199,6 +201,7 @@ func seed(t *testing.T, s *service, now time.Time) int {
 		step{"search", "0.31.2", "prod", "stable", "succeeded", "mei-lin", 20.4, 4, 1.5, 0},
 		step{"payments", "1.19.1", "prod", "stable", "rolled_back", "Jonas Weiß", 5.1, 5, 26, 22},
 		step{"catalog", "5.2.1", "prod", "stable", "failed", "Ana Lopes", 12.1, 14, 3, 0},
+		step{"catalog", "5.2.2", "prod", "stable", "succeeded", "Ana Lopes", 12.0, 6, 0.8, 0},
 		step{"checkout", "2.10.0", "dev", "stable", "succeeded", "argocd", 0.4, 1, 0.4, 0},
 		step{"checkout", "2.10.0", "staging", "stable", "succeeded", "Zoë Quintero", 0.2, 2, 5, 0},
 		step{"checkout", "2.10.0", "prod", "canary", "succeeded", "Zoë Quintero", 0.08, 3, 8, 0},
@@ -206,16 +209,15 @@ func seed(t *testing.T, s *service, now time.Time) int {
 		step{"search", "0.33.0", "staging", "stable", "failed", "mei-lin", 0.03, 12, 2, 0},
 		step{"payments", "1.20.0", "staging", "stable", "started", "Jonas Weiß", 0.002, 0, 4, 0},
 	)
-	revision := 0
 	for _, p := range steps {
-		revision++
+		revision := sha1.Sum([]byte(p.service + p.version))
 		began := now.Add(-time.Duration(p.ago * 24 * float64(time.Hour)))
 		after := func(minutes float64) string {
 			return began.Add(time.Duration(minutes * float64(time.Minute))).Format(time.RFC3339)
 		}
 		d := map[string]any{
 			"service": p.service, "environment": p.environment, "track": p.track, "version": p.version, "actor": p.actor,
-			"revision": fmt.Sprintf("%08x", uint32(revision)*2654435761) + "0123456789abcdef0123456789abcdef", "started_at": after(0), "outcome": p.outcome,
+			"revision": hex.EncodeToString(revision[:]), "started_at": after(0), "outcome": p.outcome,
 		}
 		if p.lead > 0 {
 			d["committed_at"] = after(-60 * p.lead)
