@@ -206,13 +206,16 @@ func (t *Telemetry) MetricsHandler() http.Handler {
 	})
 }
 
-// HandleErrors sends what the OpenTelemetry SDK complains of to the console, one line every ten seconds at most. It
-// sets the process-wide error handler and logger of go.opentelemetry.io/otel, the only ones that the SDK has; main
+// HandleErrors sends what the OpenTelemetry SDK complains of to the console: of errors, and of what it warns of, one
+// line each every ten seconds at most. It sets the process-wide error handler and logger of go.opentelemetry.io/otel, the only ones that the SDK has; main
 // calls it once. The lines do not go over OTLP: a Collector that is down would be told of itself.
 func (t *Telemetry) HandleErrors() {
-	log := &errorLog{logger: slog.New(t.console), every: 10 * time.Second, now: time.Now}
-	otel.SetErrorHandler(log)
-	otel.SetLogger(logr.New(log))
+	// One for each: what was dropped is not kept back because of the error that made it wait.
+	limited := func() *errorLog {
+		return &errorLog{logger: slog.New(t.console), every: 10 * time.Second, now: time.Now}
+	}
+	otel.SetErrorHandler(limited())
+	otel.SetLogger(logr.New(limited()))
 }
 
 // Shutdown sends what still waits, all signals at the same time, and stops. It returns when ctx ends, whatever the
