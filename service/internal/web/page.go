@@ -351,7 +351,7 @@ func firstCommand(host string, now time.Time) string {
   -d '{
     "service": "shop", "environment": "prod", "track": "stable",
     "version": "1.0.0", "revision": "0123456789abcdef0123456789abcdef01234567",
-    "actor": "` + "your name" + `", "outcome": "succeeded",
+    "actor": "your name", "outcome": "succeeded",
     "committed_at": "` + at(3*time.Hour) + `",
     "started_at": "` + at(10*time.Minute) + `", "finished_at": "` + at(6*time.Minute) + `"
   }'`

@@ -48,7 +48,7 @@ const (
 	columnWidth = 10
 )
 
-// PlotHeight is for the template.
+// Height is the height of the box, for the template.
 func (plot) Height() int { return plotHeight }
 
 // Path draws the median across the plot.
@@ -178,7 +178,7 @@ func timesPlot(m release.Measures, class, what string, all release.Quantiles, of
 	}
 	p := newPlot(m, fmt.Sprintf("The median %s is %s, the longest day’s %s. A dot is the median of a day, its stem reaches to what nine of ten keep under, the dashed line is the median of all.",
 		what, spell(*all.Median), spell(top)))
-	p.Top = "up to " + spell(top)
+	p.Top = "up to " + spell(top) + ", dashed: median"
 	y := func(t time.Duration) int {
 		return plotHeight - 3 - int(math.Round(float64(plotHeight-6)*float64(t)/float64(max(1, top))))
 	}

@@ -117,7 +117,7 @@ func TestWhatIsNotThereIsAProblem(t *testing.T) {
 		allow        string
 	}{
 		{"GET", "/nothing", 404, ""},
-		{"GET", "//", 404, ""},
+		{"GET", "/index.html", 404, ""},
 		{"POST", "/", 405, "GET, HEAD"},
 		{"GET", "/v1/releases/", 404, ""},
 		{"DELETE", "/v1/releases", 405, "GET, HEAD, POST"},
