@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/kgate-dev/gitops/service/internal/release"
 )
@@ -33,11 +34,20 @@ func (s *Store) Record(ctx context.Context, d release.Draft, key string) (releas
 		r        release.Release
 		repeated bool
 	)
-	err := try(ctx, "record a release", func(ctx context.Context) error {
+	err := try(ctx, "record a release", func(ctx context.Context) (err error) {
+		if key == "" {
+			// A release that nobody has spoken of, the commonest, is one statement, which is whole by itself: two trips
+			// to the server fewer than a transaction.
+			var fresh bool
+			if r, fresh, err = insert(ctx, s.pool, d, now); err != nil || fresh {
+				repeated = false
+				return err
+			}
+		}
 		// What a conflict found must be visible to the next statement, whatever the database's default is.
 		return pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) (err error) {
 			if key == "" {
-				r, repeated, err = record(ctx, tx, d, now)
+				r, repeated, err = change(ctx, tx, d, now)
 			} else {
 				r, repeated, err = recordOnce(ctx, tx, d, key, now)
 			}
@@ -86,11 +96,21 @@ func recordOnce(ctx context.Context, tx pgx.Tx, d release.Draft, key string, now
 }
 
 func record(ctx context.Context, tx pgx.Tx, d release.Draft, now time.Time) (release.Release, bool, error) {
-	r := release.Release{ID: newID(now), Draft: d, RecordedAt: now}
+	if r, fresh, err := insert(ctx, tx, d, now); err != nil || fresh {
+		return r, false, err
+	}
+	return change(ctx, tx, d, now)
+}
+
+// insert writes d unless what it names is recorded already. fresh tells whether it was not.
+func insert(ctx context.Context, to interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+}, d release.Draft, now time.Time) (r release.Release, fresh bool, err error) {
+	r = release.Release{ID: newID(now), Draft: d, RecordedAt: now}
 	if d.Outcome == release.Succeeded {
 		r.SucceededAt = d.FinishedAt
 	}
-	tag, err := tx.Exec(ctx, `WITH r AS (
+	tag, err := to.Exec(ctx, `WITH r AS (
 			INSERT INTO releases (id, service, environment, track, version, revision, actor, outcome,
 				committed_at, started_at, succeeded_at, finished_at, recorded_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
@@ -101,15 +121,12 @@ func record(ctx context.Context, tx pgx.Tx, d release.Draft, now time.Time) (rel
 		SELECT * FROM r`,
 		r.ID, d.Service, d.Environment, d.Track, d.Version, d.Revision, d.Actor, d.Outcome,
 		d.CommittedAt, d.StartedAt, r.SucceededAt, d.FinishedAt, now)
-	if err != nil {
-		return r, false, err
-	}
-	if tag.RowsAffected() == 1 {
-		return r, false, nil
-	}
+	return r, err == nil && tag.RowsAffected() == 1, err
+}
 
-	// It is there. The lock makes concurrent moves of one release follow each other.
-	r, err = one(ctx, tx, `WHERE service = $1 AND environment = $2 AND track = $3 AND version = $4 AND revision = $5
+// change is record for a release that is there. The lock makes concurrent moves of one release follow each other.
+func change(ctx context.Context, tx pgx.Tx, d release.Draft, now time.Time) (release.Release, bool, error) {
+	r, err := one(ctx, tx, `WHERE service = $1 AND environment = $2 AND track = $3 AND version = $4 AND revision = $5
 		AND started_at = $6 FOR UPDATE`, d.Service, d.Environment, d.Track, d.Version, d.Revision, d.StartedAt)
 	if err != nil {
 		return r, false, err
