@@ -33,8 +33,9 @@ validate: build ## render and check every overlay and the Argo CD tree (ARGS: fu
 	@bin/kgate validate $(ARGS)
 
 .PHONY: test
-test: collector ## run every Go test, with the race detector
-	@set -e; for module in $(MODULES); do echo "go test -race ./... ($$module)"; go -C $$module test -race ./...; done
+test: collector ## run every Go test, with the race detector where there is a C compiler
+	@race=-race; command -v $$(go env CC) >/dev/null || { race=; echo "no C compiler: the tests run WITHOUT the race detector"; }; \
+	set -e; for module in $(MODULES); do echo "go test $$race ./... ($$module)"; go -C $$module test $$race -timeout 20m ./...; done
 
 .PHONY: policy
 policy: $(TOOLS)/.lint-$(GO_VERSION) ## compile the Rego rules strictly, run their tests, hold their coverage
@@ -59,7 +60,7 @@ lint: $(TOOLS)/.lint-$(GO_VERSION) ## check format, go.mod files, Go code and Re
 
 .PHONY: image
 image: ## build the service's image, go-otlp-app:VERSION
-	@DOCKER_BUILDKIT=1 docker build --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) \
+	@DOCKER_BUILDKIT=1 $(or $(DOCKER),docker) build --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) \
 		--build-arg BUILD_TIME=$$(git log -1 --format=%cI) -t go-otlp-app:$(VERSION) .
 
 .PHONY: up
@@ -83,8 +84,21 @@ schemas: ## make the embedded schemas anew from their pinned modules
 schemas-check: ## fail if the embedded schemas differ from what their pinned modules give
 	@cd tools/schemas && go run . -check
 
+.PHONY: pgo
+pgo: ## profile the service under load anew, for service/default.pgo
+	@mkdir -p .cache && go build -o .cache/bench-service ./service/bench && .cache/bench-service profile -for 20s
+
 .PHONY: bench
-bench: build $(TOOLS)/.pipeline-$(GO_VERSION) ## time kgate against kustomize, kubeconform and conftest (ROUNDS=10)
+bench: bench-kgate bench-service ## measure both: kgate and the service
+
+.PHONY: bench-service
+bench-service: ## load the service: against a bare handler, telemetry on and off, with and without its profile
+	@mkdir -p .cache && go build -o .cache/bench-service ./service/bench
+	@.cache/bench-service compare -rounds $(or $(ROUNDS),7)
+	@.cache/bench-service memory -for 60s
+
+.PHONY: bench-kgate
+bench-kgate: build $(TOOLS)/.pipeline-$(GO_VERSION) ## time kgate against kustomize, kubeconform and conftest (ROUNDS=10)
 	@mkdir -p .cache && go build -o .cache/bench ./tools/bench && .cache/bench -rounds $(or $(ROUNDS),10)
 	@go test -run '^$$' -bench . -benchmem ./tools/...
 
