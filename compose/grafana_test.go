@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/prometheus/prometheus/promql/parser"
 	"go.yaml.in/yaml/v3"
 )
@@ -158,14 +161,14 @@ func readDashboard(t *testing.T) dashboard {
 }
 
 // faultsOf lists what is wrong with a dashboard, given the types of the data sources that there are.
-func faultsOf(d dashboard, types map[string]bool) []string {
+func faultsOf(d dashboard, kinds map[string]bool) []string {
 	var faults []string
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
 	variables := map[string]string{}
 	for _, v := range d.Templating.List {
 		if v.Type == "datasource" {
 			variables["${"+v.Name+"}"] = v.Query
-			if !types[v.Query] {
+			if !kinds[v.Query] {
 				fault("variable %s: there is no data source of type %q", v.Name, v.Query)
 			}
 		}
@@ -208,12 +211,55 @@ func parse(expression string) error {
 	return err
 }
 
-func TestDashboard(t *testing.T) {
-	types := map[string]bool{}
-	for _, s := range dataSources(t) {
-		types[s.Type] = true
+// The dashboard is where Grafana is told to look for it, and it is the one of the cluster.
+func TestDashboardIsProvisioned(t *testing.T) {
+	stack, err := load(t, read(t, "compose.yaml"), secrets(t)...)
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, fault := range faultsOf(readDashboard(t), types) {
+	var file struct {
+		APIVersion int `yaml:"apiVersion"`
+		Providers  []struct {
+			Name, Type     string
+			AllowUIUpdates bool `yaml:"allowUiUpdates"`
+			Options        struct{ Path string }
+		}
+	}
+	decoder := yaml.NewDecoder(strings.NewReader(read(t, provisioning+"dashboards/dashboards.yaml")))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(&file); err != nil || len(file.Providers) != 1 {
+		t.Fatalf("got %v, %v", file, err)
+	}
+	grafana := stack.Services["grafana"]
+	mounts := map[string]string{}
+	for _, v := range grafana.Volumes {
+		if v.Type == types.VolumeTypeBind {
+			mounts[v.Target], _ = filepath.Rel(stack.WorkingDir, v.Source)
+		}
+	}
+	path := file.Providers[0].Options.Path
+	for target, want := range map[string]string{
+		path:                                    "base/app/monitoring/dashboards",
+		"/etc/grafana/provisioning/dashboards":  provisioning + "dashboards",
+		"/etc/grafana/provisioning/datasources": provisioning + "datasources",
+	} {
+		if mounts[target] != want {
+			t.Errorf("%s is %q, want %s", target, mounts[target], want)
+		}
+	}
+	if home := grafana.Environment["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]; home == nil || filepath.Dir(*home) != path {
+		t.Errorf("the first page is not of %s", path)
+	} else if _, err := os.Stat(filepath.Join(root, mounts[path], filepath.Base(*home))); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestDashboard(t *testing.T) {
+	kinds := map[string]bool{}
+	for _, s := range dataSources(t) {
+		kinds[s.Type] = true
+	}
+	for _, fault := range faultsOf(readDashboard(t), kinds) {
 		t.Error(fault)
 	}
 	exemplars, logs := false, false
@@ -239,7 +285,7 @@ func TestDashboard(t *testing.T) {
 	} {
 		d := readDashboard(t)
 		change(&d)
-		if got := strings.Join(faultsOf(d, types), "\n"); !strings.Contains(got, want) {
+		if got := strings.Join(faultsOf(d, kinds), "\n"); !strings.Contains(got, want) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
