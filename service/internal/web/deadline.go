@@ -16,19 +16,8 @@ func (a *API) limitTime(next http.Handler) http.Handler {
 		ctx, cancel := context.WithTimeoutCause(r.Context(), a.timeout, errDeadline)
 		defer cancel()
 		r = r.WithContext(ctx)
-		if r.Body == http.NoBody {
-			requestHasArrived(w)
-		}
 		next.ServeHTTP(w, r)
 	})
-}
-
-// requestHasArrived ends the server's ReadTimeout. While a handler works, the server reads on to notice that the
-// client goes away, and takes the end of that timeout for it: requests would be cancelled, as if nobody waited for
-// the answer any more, before the time is up that they may take.
-func requestHasArrived(w http.ResponseWriter) {
-	// What has no deadlines, as a recorder of a test, needs none lifted.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 }
 
 // giveTimeToAnswer begins the server's WriteTimeout where the answer begins. The server itself begins it with the

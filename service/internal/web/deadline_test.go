@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// A request that uses all of its time is answered, although the server's own timeouts end before it: the one of
-// reading must not cancel it, the one of writing must not cut the answer.
+// A request that uses all of its time is answered, although the server's own timeouts end before it: neither may the
+// one of reading cancel it, nor the one of writing cut the answer.
 func TestAllOfTheTimeMayBeUsed(t *testing.T) {
 	const short = 50 * time.Millisecond
 	a := newAPI(t, Options{RequestTimeout: 4 * short})

@@ -44,7 +44,6 @@ func decodeBody(w http.ResponseWriter, r *http.Request, limit int64, v any) erro
 		}
 		return newProblem(http.StatusBadRequest, "the body did not arrive whole")
 	}
-	requestHasArrived(w)
 	return decode(data, v)
 }
 
