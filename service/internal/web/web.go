@@ -121,6 +121,9 @@ func New(o Options) (*API, error) {
 	// From the outside in. The log line and the span see every answer, also those to panics and to shed requests;
 	// a panic frees its slot before it is answered.
 	trace := otelhttp.NewMiddleware("http.server",
+		// Or server.address and server.port are what the Host header says, and every client can make series of its own.
+		// The port is one that is not told.
+		otelhttp.WithServerName("go-otlp-app:80"),
 		otelhttp.WithTracerProvider(o.TracerProvider),
 		otelhttp.WithMeterProvider(o.MeterProvider),
 		otelhttp.WithPropagators(o.Propagator))
