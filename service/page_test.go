@@ -78,6 +78,13 @@ func TestPageInABrowser(t *testing.T) {
 				b.visit(t, s.api+"/", width, scheme)
 				b.fits(t, width)
 				b.readable(t)
+				if broken := eval[[]string](t, b, `[...document.querySelectorAll(".where tbody th, .releases tbody th, .env, .label")].filter(e => {
+					const text = document.createRange();
+					text.selectNodeContents(e);
+					return text.getClientRects().length > 1;
+				}).map(e => e.textContent)`); len(broken) > 0 {
+					t.Errorf("names are broken over lines: %v", broken)
+				}
 				b.shoot(t, fmt.Sprintf("%s-%d", scheme, width))
 			})
 		}
