@@ -184,9 +184,13 @@ func (s *Store) Measures(ctx context.Context, window time.Duration, now time.Tim
 	from := now.Add(-window)
 	var found []release.Release
 	err := try(ctx, "read deployments", func(ctx context.Context) error {
-		// What restores a failure of the window lies behind it, and so in the window too.
-		rows, err := s.pool.Query(ctx, selectReleases+`WHERE outcome <> 'started' AND environment = $1
-			AND coalesce(succeeded_at, finished_at) >= $2 AND coalesce(succeeded_at, finished_at) < $3`, s.production, from, now)
+		// What restores a failure of the window lies behind it, and so in the window too. Before it lie the first
+		// successes of what was deployed once more.
+		const inWindow = `outcome <> 'started' AND environment = $1
+			AND coalesce(succeeded_at, finished_at) >= $2 AND coalesce(succeeded_at, finished_at) < $3`
+		rows, err := s.pool.Query(ctx, selectReleases+`WHERE `+inWindow+` UNION ALL `+
+			selectReleases+`WHERE environment = $1 AND succeeded_at < $2
+				AND (service, revision) IN (SELECT service, revision FROM releases WHERE `+inWindow+`)`, s.production, from, now)
 		if err != nil {
 			return err
 		}

@@ -395,9 +395,12 @@ func TestMeasuresReadProductionInTheWindow(t *testing.T) {
 	s := migrated(t)
 	dev := draft("api", time.Hour)
 	dev.Environment = "dev"
+	newer := draft("api", 2*time.Hour)
+	newer.Revision = "fedcba9876543210fedcba9876543210fedcba98"
 	for _, d := range []release.Draft{
 		draft("api", 8*24*time.Hour), // before the window
-		draft("api", 2*time.Hour),
+		newer,
+		draft("api", 90*time.Minute), // back to the old version: a deployment, and no change that was not there before
 		with(draft("web", 5*time.Hour), release.Failed, time.Minute),
 		draft("web", 3*time.Hour),
 		with(draft("web", time.Hour), release.Started, 0),
@@ -414,7 +417,7 @@ func TestMeasuresReadProductionInTheWindow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m.Deployments != 4 || *m.ChangeFailureRate != 0.5 || m.LeadTime.Samples != 3 || *m.LeadTime.Median != 61*time.Minute {
+	if m.Deployments != 5 || *m.ChangeFailureRate != 0.4 || m.LeadTime.Samples != 3 || *m.LeadTime.Median != 61*time.Minute {
 		t.Errorf("got %+v", m)
 	}
 	if m.TimeToRestore.Samples != 2 || *m.TimeToRestore.Median != 11*time.Minute || *m.TimeToRestore.P90 != 2*time.Hour {
