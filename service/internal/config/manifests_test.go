@@ -64,8 +64,16 @@ func environment(t *testing.T, d deployment) map[string]string {
 			}
 			env[e.Name] = v
 		case e.ValueFrom.SecretKeyRef.Name != "":
-			// What CloudNativePG puts into `uri`.
-			env[e.Name] = "postgresql://app:hunter2-hunter2@go-otlp-app-db-rw.go-otlp-app:5432/app"
+			secrets := map[string]string{
+				// What CloudNativePG puts into it.
+				"go-otlp-app-db-app uri": "postgresql://app:hunter2-hunter2@go-otlp-app-db-rw.go-otlp-app:5432/app",
+				"go-otlp-app-api tokens": "the-new-token-of-a-rotation,the-old-token-of-a-rotation",
+			}
+			v, ok := secrets[e.ValueFrom.SecretKeyRef.Name+" "+e.ValueFrom.SecretKeyRef.Key]
+			if !ok {
+				t.Errorf("%s: no secret %+v", e.Name, e.ValueFrom.SecretKeyRef)
+			}
+			env[e.Name] = v
 		default:
 			t.Errorf("%s: a source that this test does not know", e.Name)
 		}
@@ -100,7 +108,7 @@ func TestManifests(t *testing.T) {
 	}
 	// Systems 4 and 7 of the specification.
 	for _, name := range strings.Fields(`APP_NAME APP_VERSION APP_ENV OTLP_ENDPOINT OTLP_INSECURE OTLP_SAMPLE_RATE OTLP_COMPRESSION
-		POD_NAME POD_NAMESPACE POD_IP NODE_NAME MAX_CONCURRENCY REQUEST_TIMEOUT DATABASE_URL DATABASE_MAX_CONNS`) {
+		POD_NAME POD_NAMESPACE POD_IP NODE_NAME MAX_CONCURRENCY REQUEST_TIMEOUT DATABASE_URL DATABASE_MAX_CONNS API_TOKENS`) {
 		if _, set := env[name]; !set || !known[name] {
 			t.Errorf("%s: set by the Deployment: %v, read by the service: %v", name, set, known[name])
 		}
@@ -121,6 +129,9 @@ func TestManifests(t *testing.T) {
 		"k8s.pod.name": "go-otlp-app-7d9c", "k8s.pod.ip": "10.1.2.3", "k8s.node.name": "node-1",
 	}
 	want.Database.URL = NewSecret(env["DATABASE_URL"])
+	for _, token := range strings.Split(env["API_TOKENS"], ",") {
+		want.API.Tokens = append(want.API.Tokens, NewSecret(token))
+	}
 	if !reflect.DeepEqual(*c, want) {
 		t.Errorf("got  %+v\nwant %+v", *c, want)
 	}
