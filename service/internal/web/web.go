@@ -182,6 +182,9 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// Looked up here already, so that span, metrics and log of a request that never gets to its handler name the
 	// route too.
 	_, r.Pattern = a.mux.Handler(r)
+	if a.draining.Load() {
+		w.Header().Set("Connection", "close")
+	}
 	a.chain.ServeHTTP(w, r)
 }
 
@@ -216,7 +219,8 @@ func (d *discarded) Header() http.Header         { return d.header }
 func (d *discarded) WriteHeader(status int)      { d.status = status }
 func (d *discarded) Write(b []byte) (int, error) { return len(b), nil }
 
-// Drain makes the API not ready from now on, so that no new traffic is sent to it. It serves on.
+// Drain makes the API not ready from now on, so that no new traffic is sent to it. It serves on, and asks clients to
+// leave: one that kept its connection would meet the end of it with a request on the way.
 func (a *API) Drain() { a.draining.Store(true) }
 
 // answer writes v as JSON.

@@ -289,3 +289,14 @@ func TestGoneClientIsNotAFailure(t *testing.T) {
 	a.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/test/gone", http.NoBody).WithContext(ctx))
 	readProblem(t, w, statusClientClosedRequest)
 }
+
+func TestDrainingAsksClientsToLeave(t *testing.T) {
+	a := newAPI(t, Options{})
+	if got := get(t, a, "/healthz").Header().Get("Connection"); got != "" {
+		t.Errorf("before: Connection: %q", got)
+	}
+	a.Drain()
+	if w := get(t, a, "/healthz"); w.Code != http.StatusOK || w.Header().Get("Connection") != "close" {
+		t.Errorf("draining: %d, Connection: %q", w.Code, w.Header().Get("Connection"))
+	}
+}
