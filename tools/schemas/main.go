@@ -1,4 +1,5 @@
-// Command schemas writes the bundle of JSON schemas that kgate embeds.
+// Command schemas writes the bundles of JSON schemas and of
+// CustomResourceDefinitions that kgate embeds.
 //
 // It reads OpenAPI and CustomResourceDefinition files out of pinned Go modules
 // and needs nothing else: the same sources give the same bytes.
@@ -26,7 +27,8 @@ func main() {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("schemas", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	dir := flags.String("bundle", filepath.Join("..", "internal", "schema", "bundle"), "`directory` of the bundle")
+	dir := flags.String("bundle", filepath.Join("..", "internal", "schema", "bundle"), "`directory` of the bundle of schemas")
+	definitions := flags.String("definitions", filepath.Join("..", "internal", "admission", "custom", "bundle"), "`directory` of the bundle of CustomResourceDefinitions")
 	check := flags.Bool("check", false, "write nothing; fail if the bundle differs from what would be written")
 	record := flags.String("record-sums", "", "write the sums of the downloaded modules to `file` and stop; to be reviewed like any change of a go.sum")
 	if err := flags.Parse(args); err != nil {
@@ -41,17 +43,24 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case *record != "":
 		err = recordSums(ctx, *record)
 	default:
-		var files map[string][]byte
-		if files, err = generate(ctx); err == nil {
-			if *check {
-				err = compare(*dir, files)
-			} else {
-				err = write(*dir, files)
+		var made bundles
+		made, err = generate(ctx)
+		for _, b := range []struct {
+			dir   string
+			files map[string][]byte
+		}{{*dir, made.schemas}, {*definitions, made.definitions}} {
+			if err != nil {
+				break
 			}
-		}
-		if err == nil {
-			for _, name := range slices.Sorted(maps.Keys(files)) {
-				fmt.Fprintf(stdout, "%8d  %s\n", len(files[name]), name)
+			if *check {
+				err = compare(b.dir, b.files)
+			} else {
+				err = write(b.dir, b.files)
+			}
+			if err == nil {
+				for _, name := range slices.Sorted(maps.Keys(b.files)) {
+					fmt.Fprintf(stdout, "%8d  %s\n", len(b.files[name]), filepath.Join(b.dir, name))
+				}
 			}
 		}
 	}
@@ -78,47 +87,60 @@ func recordSums(ctx context.Context, name string) error {
 	return os.WriteFile(name, []byte(text.String()), 0o644)
 }
 
-// generate returns the files of the bundle by name.
-func generate(ctx context.Context) (map[string][]byte, error) {
+// bundles are the files of the two bundles by name: the JSON schemas of every
+// kind, and the CustomResourceDefinitions as they are.
+type bundles struct{ schemas, definitions map[string][]byte }
+
+func generate(ctx context.Context) (bundles, error) {
+	fail := func(err error) (bundles, error) { return bundles{}, err }
 	recorded, err := sums(recordedSums)
 	if err != nil {
-		return nil, fmt.Errorf("sources.sum: %w", err)
+		return fail(fmt.Errorf("sources.sum: %w", err))
 	}
 	zips, err := download(ctx, sources)
 	if err != nil {
-		return nil, err
+		return fail(err)
 	}
 	var (
-		records []record
-		minors  []release
-		crds    []crd
+		records, customRecords []record
+		minors                 []release
+		crds                   []crd
+		definitions            []object
 	)
 	for _, s := range sources {
 		key := s.Module + "@" + s.Version
 		files, r, err := read(s, zips[key], recorded[key])
 		if err != nil {
-			return nil, err
+			return fail(err)
 		}
 		records = append(records, r)
+		if s.Module != kubernetes {
+			customRecords = append(customRecords, r)
+		}
 		for _, f := range files {
 			if s.Module == kubernetes {
 				defs, kinds, err := builtin(f.Content)
 				if err != nil {
-					return nil, fmt.Errorf("%s: %s: %w", key, f.Path, err)
+					return fail(fmt.Errorf("%s: %s: %w", key, f.Path, err))
 				}
 				minors = append(minors, release{minor(s.Version), defs, kinds})
 				continue
 			}
 			found, err := parseCRDs(f.Content)
 			if err != nil {
-				return nil, fmt.Errorf("%s: %s: %w", key, f.Path, err)
+				return fail(fmt.Errorf("%s: %s: %w", key, f.Path, err))
 			}
 			crds = append(crds, found...)
+			whole, err := parseDefinitions(f.Content)
+			if err != nil {
+				return fail(fmt.Errorf("%s: %s: %w", key, f.Path, err))
+			}
+			definitions = append(definitions, whole...)
 		}
 	}
 	custom, kinds, err := customResources(crds)
 	if err != nil {
-		return nil, err
+		return fail(err)
 	}
 	for _, m := range minors {
 		for name, schema := range custom {
@@ -126,12 +148,19 @@ func generate(ctx context.Context) (map[string][]byte, error) {
 		}
 		for k, name := range kinds {
 			if _, taken := m.kinds[k]; taken {
-				return nil, fmt.Errorf("%s is both built in and a custom resource", k)
+				return fail(fmt.Errorf("%s is both built in and a custom resource", k))
 			}
 			m.kinds[k] = name
 		}
 	}
-	return pack(minors, records)
+	var made bundles
+	if made.schemas, err = pack(minors, records); err != nil {
+		return fail(err)
+	}
+	if made.definitions, err = packDefinitions(definitions, customRecords); err != nil {
+		return fail(err)
+	}
+	return made, nil
 }
 
 func write(dir string, files map[string][]byte) error {

@@ -1,0 +1,225 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/klauspost/compress/flate"
+	"go.yaml.in/yaml/v3"
+)
+
+// The bundle of CustomResourceDefinitions, for the check that judges custom
+// resources with the API server's own code, is three files.
+//
+// definitions.bin holds one CustomResourceDefinition a kind as canonical JSON,
+// each deflated on its own, one after the other.
+//
+// kinds.txt has one line a kind, in order of group and kind: group, kind,
+// scope, the served versions with commas between them, and where the definition
+// is in definitions.bin: offset, compressed length, length.
+//
+// sources.json says what they were made of.
+
+// parseDefinitions returns the CustomResourceDefinitions of a file whole.
+func parseDefinitions(text []byte) ([]object, error) {
+	var found []object
+	for decoder := yaml.NewDecoder(bytes.NewReader(text)); ; {
+		var definition object
+		if err := decoder.Decode(&definition); errors.Is(err, io.EOF) {
+			return found, nil
+		} else if err != nil {
+			return nil, err
+		}
+		if definition != nil {
+			found = append(found, definition)
+		}
+	}
+}
+
+// A definition is what the index says about a CustomResourceDefinition, and its
+// content.
+type definition struct {
+	group, kind, scope string
+	versions           []string
+	content            []byte
+}
+
+// packDefinitions lays out the bundle of CustomResourceDefinitions.
+func packDefinitions(crds []object, records []record) (map[string][]byte, error) {
+	var definitions []definition
+	for _, crd := range crds {
+		d, err := lean(crd)
+		if err != nil {
+			return nil, err
+		}
+		definitions = append(definitions, d)
+	}
+	slices.SortFunc(definitions, func(a, b definition) int {
+		return cmp.Or(strings.Compare(a.group, b.group), strings.Compare(a.kind, b.kind))
+	})
+
+	var index, data bytes.Buffer
+	for i, d := range definitions {
+		if i > 0 && definitions[i-1].group == d.group && definitions[i-1].kind == d.kind {
+			return nil, fmt.Errorf("%s/%s is defined twice", d.group, d.kind)
+		}
+		at := data.Len()
+		w, err := flate.NewWriter(&data, flate.BestCompression)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := w.Write(d.content); err != nil {
+			return nil, err
+		}
+		if err := w.Close(); err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(&index, "%s %s %s %s %d %d %d\n", d.group, d.kind, d.scope, strings.Join(d.versions, ","), at, data.Len()-at, len(d.content))
+	}
+	origin, err := json.MarshalIndent(records, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	return map[string][]byte{
+		"definitions.bin": data.Bytes(),
+		"kinds.txt":       index.Bytes(),
+		"sources.json":    append(origin, '\n'),
+	}, nil
+}
+
+// lean leaves out of a CustomResourceDefinition what has no say in whether an
+// object is valid: descriptions, columns to print, how versions are converted.
+// All else stays as it is, for the API server's code reads it.
+func lean(crd object) (definition, error) {
+	metadata, _ := crd["metadata"].(object)
+	spec, _ := crd["spec"].(object)
+	names, _ := spec["names"].(object)
+	var d definition
+	d.group, _ = spec["group"].(string)
+	d.kind, _ = names["kind"].(string)
+	d.scope, _ = spec["scope"].(string)
+	fail := func(format string, args ...any) (definition, error) {
+		return definition{}, fmt.Errorf("%s/%s: %w", d.group, d.kind, fmt.Errorf(format, args...))
+	}
+	if d.group == "" || d.kind == "" || d.scope == "" {
+		return fail("no group, kind or scope")
+	}
+	if crd["apiVersion"] != "apiextensions.k8s.io/v1" {
+		return fail("apiVersion is %v", crd["apiVersion"])
+	}
+
+	var versions []any
+	for _, v := range list(spec["versions"]) {
+		version, ok := v.(object)
+		if !ok {
+			return fail("a version is not an object")
+		}
+		version = maps.Clone(version)
+		delete(version, "additionalPrinterColumns")
+		delete(version, "selectableFields")
+		delete(version, "deprecated")
+		delete(version, "deprecationWarning")
+		if schema, ok := version["schema"].(object); ok {
+			raw, ok := schema["openAPIV3Schema"].(object)
+			if !ok {
+				return fail("no schema")
+			}
+			bare, err := undescribed(raw)
+			if err != nil {
+				return fail("%w", err)
+			}
+			version["schema"] = object{"openAPIV3Schema": bare}
+		}
+		if version["served"] == true {
+			name, _ := version["name"].(string)
+			if name == "" || strings.ContainsAny(name, ", \n") {
+				return fail("version %q has no place in the index", name)
+			}
+			d.versions = append(d.versions, name)
+		}
+		versions = append(versions, version)
+	}
+	if len(d.versions) == 0 {
+		return fail("no version is served")
+	}
+
+	keptNames := object{}
+	for _, key := range []string{"kind", "listKind", "plural", "singular"} {
+		if names[key] != nil {
+			keptNames[key] = names[key]
+		}
+	}
+	kept := object{"group": d.group, "scope": d.scope, "names": keptNames, "versions": versions}
+	if spec["preserveUnknownFields"] == true {
+		return fail("spec.preserveUnknownFields is set")
+	}
+	keptMetadata := object{"name": metadata["name"]}
+	if annotations, ok := metadata["annotations"].(object); ok && annotations["api-approved.kubernetes.io"] != nil {
+		keptMetadata["annotations"] = object{"api-approved.kubernetes.io": annotations["api-approved.kubernetes.io"]}
+	}
+	d.content = canonical(object{
+		"apiVersion": crd["apiVersion"],
+		"kind":       crd["kind"],
+		"metadata":   keptMetadata,
+		"spec":       kept,
+	})
+	return d, nil
+}
+
+// undescribed removes what describes a schema from it and from those below it.
+// It knows where schemas stand: a field may be called description, and a default
+// may hold one.
+func undescribed(schema object) (object, error) {
+	out := object{}
+	for key, value := range schema {
+		var err error
+		switch key {
+		case "description", "title", "example", "externalDocs":
+			continue
+		case "properties", "patternProperties", "definitions", "dependencies":
+			fields, ok := value.(object)
+			if !ok {
+				return nil, fmt.Errorf("%s is not an object", key)
+			}
+			bare := object{}
+			for name, field := range fields {
+				child, ok := field.(object)
+				if !ok {
+					return nil, fmt.Errorf("%s is not a schema", name)
+				}
+				if bare[name], err = undescribed(child); err != nil {
+					return nil, fmt.Errorf("%s: %w", name, err)
+				}
+			}
+			value = bare
+		case "items", "additionalProperties", "not":
+			if child, ok := value.(object); ok {
+				if value, err = undescribed(child); err != nil {
+					return nil, fmt.Errorf("%s: %w", key, err)
+				}
+			}
+		case "allOf", "anyOf", "oneOf":
+			children := list(value)
+			bare := make([]any, len(children))
+			for i := range children {
+				child, ok := children[i].(object)
+				if !ok {
+					return nil, fmt.Errorf("%s[%d] is not a schema", key, i)
+				}
+				if bare[i], err = undescribed(child); err != nil {
+					return nil, fmt.Errorf("%s[%d]: %w", key, i, err)
+				}
+			}
+			value = bare
+		}
+		out[key] = value
+	}
+	return out, nil
+}

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"bytes"
+	"compress/flate"
+	"io"
+	"strings"
+	"testing"
+)
+
+const testDefinition = `
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: things.g.example, annotations: {a: b, api-approved.kubernetes.io: "https://x"}, labels: {a: b}}
+spec:
+  group: g.example
+  scope: Namespaced
+  names: {kind: Thing, plural: things, categories: [all], shortNames: [t]}
+  conversion: {strategy: Webhook, webhook: {}}
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    deprecated: true
+    additionalPrinterColumns: [{name: a, type: string, jsonPath: .a}]
+    subresources: {status: {}}
+    schema:
+      openAPIV3Schema:
+        type: object
+        description: gone
+        properties:
+          description: {type: string, description: gone, title: gone, default: stays}
+          list:
+            type: array
+            x-kubernetes-list-type: set
+            items: {type: string, description: gone, format: date-time, nullable: true}
+          map:
+            type: object
+            default: {description: stays}
+            example: {a: gone}
+            additionalProperties: {description: gone, type: string}
+            oneOf: [{required: [a], description: gone}, {not: {required: [b], description: gone}}]
+            x-kubernetes-validations: [{rule: "true", message: stays}]
+  - {name: v0, served: false, storage: false, schema: {openAPIV3Schema: {type: object}}}
+`
+
+func TestPackDefinitions(t *testing.T) {
+	first, err := parseDefinitions([]byte(testDefinition + "---\n---" + strings.NewReplacer("Thing", "Any", "thing", "any").Replace(testDefinition)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := packDefinitions(first, []record{{Module: "m", Version: "v1.0.0"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const content = `{"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition","metadata":{"annotations":{"api-approved.kubernetes.io":"https://x"},"name":"things.g.example"},` +
+		`"spec":{"group":"g.example","names":{"kind":"Thing","plural":"things"},"scope":"Namespaced","versions":[` +
+		`{"name":"v1","schema":{"openAPIV3Schema":{"properties":{"description":{"default":"stays","type":"string"},` +
+		`"list":{"items":{"format":"date-time","nullable":true,"type":"string"},"type":"array","x-kubernetes-list-type":"set"},` +
+		`"map":{"additionalProperties":{"type":"string"},"default":{"description":"stays"},"oneOf":[{"required":["a"]},{"not":{"required":["b"]}}],"type":"object","x-kubernetes-validations":[{"message":"stays","rule":"true"}]}},"type":"object"}},` +
+		`"served":true,"storage":true,"subresources":{"status":{}}},` +
+		`{"name":"v0","schema":{"openAPIV3Schema":{"type":"object"}},"served":false,"storage":false}]}}`
+	lines := strings.Split(strings.TrimSpace(string(files["kinds.txt"])), "\n")
+	if len(lines) != 2 || !strings.HasPrefix(lines[0], "g.example Any Namespaced v1 0 ") || !strings.HasPrefix(lines[1], "g.example Thing Namespaced v1 ") {
+		t.Fatalf("index:\n%s", files["kinds.txt"])
+	}
+	// Each is deflated on its own, so that what follows the first is the second.
+	rest := bytes.NewReader(files["definitions.bin"])
+	for _, want := range []string{strings.NewReplacer("Thing", "Any", "thing", "any").Replace(content), content} {
+		got, err := io.ReadAll(flate.NewReader(rest))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(got) != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+	again, err := packDefinitions([]object{first[1], first[0]}, []record{{Module: "m", Version: "v1.0.0"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range files {
+		if !bytes.Equal(files[name], again[name]) {
+			t.Errorf("%s depends on the order of the files that are read", name)
+		}
+	}
+}
+
+func TestPackDefinitionsRefuses(t *testing.T) {
+	for name, text := range map[string]string{
+		"two of a kind":          testDefinition + "---" + testDefinition,
+		"an old apiVersion":      strings.Replace(testDefinition, "apiextensions.k8s.io/v1", "apiextensions.k8s.io/v1beta1", 1),
+		"no scope":               strings.Replace(testDefinition, "scope: Namespaced", "scope: ''", 1),
+		"nothing served":         strings.Replace(testDefinition, "served: true", "served: false", 1),
+		"unknown fields kept":    strings.Replace(testDefinition, "scope: Namespaced", "scope: Namespaced\n  preserveUnknownFields: true", 1),
+		"a field that is text":   strings.Replace(testDefinition, "description: {type: string, description: gone, title: gone, default: stays}", "description: gone", 1),
+		"a version without name": strings.Replace(testDefinition, "name: v1", "name: ''", 1),
+	} {
+		crds, err := parseDefinitions([]byte(text))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if _, err := packDefinitions(crds, nil); err == nil {
+			t.Errorf("%s was taken", name)
+		}
+	}
+}
