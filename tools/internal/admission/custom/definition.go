@@ -1,0 +1,159 @@
+package custom
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync"
+
+	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
+	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/install"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/validation"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	serializer "k8s.io/apimachinery/pkg/runtime/serializer/json"
+	kjson "sigs.k8s.io/json"
+)
+
+// definition is a CustomResourceDefinition that is decoded when it is first needed, and each of its versions
+// compiled when an object has it.
+type definition struct {
+	namespaced bool
+	served     map[string]bool
+	read       func() (*apiextensionsv1.CustomResourceDefinition, error)
+
+	mu       sync.Mutex
+	versions map[string]func() (*kind, error)
+}
+
+func newDefinition(namespaced bool, served map[string]bool, read func() (*apiextensionsv1.CustomResourceDefinition, error)) *definition {
+	return &definition{namespaced: namespaced, served: served, read: sync.OnceValues(read), versions: map[string]func() (*kind, error){}}
+}
+
+func (d *definition) version(gvk schema.GroupVersionKind) (*kind, error) {
+	d.mu.Lock()
+	get, ok := d.versions[gvk.Version]
+	if !ok {
+		get = sync.OnceValues(func() (*kind, error) {
+			crd, err := d.read()
+			if err != nil {
+				return nil, err
+			}
+			return compile(crd, gvk.Version)
+		})
+		d.versions[gvk.Version] = get
+	}
+	d.mu.Unlock()
+	return get() // outside the lock: two versions of a kind compile side by side
+}
+
+// ValidateDefinition returns what the API server would say to a CustomResourceDefinition that is created: strict
+// decoding, defaults, then all that it validates, CEL rules and their cost included.
+func ValidateDefinition(value map[string]any) ([]Fault, error) {
+	crd, faults, err := decodeDefinition(value)
+	if err != nil || len(faults) > 0 {
+		return faults, err
+	}
+	return judgeDefinition(crd)
+}
+
+var scheme = sync.OnceValue(func() *runtime.Scheme {
+	s := runtime.NewScheme()
+	install.Install(s)
+	return s
+})
+
+const definitionKind = "CustomResourceDefinition"
+
+// decodeDefinition returns the defaulted definition, or what is wrong with its fields.
+func decodeDefinition(value map[string]any) (*apiextensionsv1.CustomResourceDefinition, []Fault, error) {
+	gvk := kindOf(value)
+	if gvk != apiextensionsv1.SchemeGroupVersion.WithKind(definitionKind) {
+		return nil, nil, fmt.Errorf("decode %s: it is not a %s of %s", gvk, definitionKind, apiextensionsv1.SchemeGroupVersion)
+	}
+	text, err := json.Marshal(value)
+	if err != nil {
+		return nil, nil, fmt.Errorf("decode %s: %w", gvk, err)
+	}
+	decoder := serializer.NewSerializerWithOptions(serializer.DefaultMetaFactory, scheme(), scheme(), serializer.SerializerOptions{Strict: true})
+	object, _, err := decoder.Decode(text, nil, nil)
+	if strict, ok := runtime.AsStrictDecodingError(err); ok {
+		var faults []Fault
+		for _, e := range strict.Errors() {
+			var at kjson.FieldError
+			var path []any
+			if errors.As(e, &at) {
+				path = resolve(value, at.FieldPath())
+			}
+			faults = append(faults, Fault{Path: path, Message: e.Error(), Type: typeStrict})
+		}
+		return nil, sorted(faults), nil
+	}
+	if err != nil {
+		return nil, []Fault{{Path: mistyped(value, err), Message: err.Error(), Type: typeDecode}}, nil
+	}
+	crd, ok := object.(*apiextensionsv1.CustomResourceDefinition)
+	if !ok {
+		return nil, nil, fmt.Errorf("decode %s: got a %T", gvk, object)
+	}
+	scheme().Default(crd)
+	return crd, nil, nil
+}
+
+// mistyped returns the path of the field that encoding/json names when a value does not fit its Go type.
+func mistyped(value map[string]any, err error) []any {
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) {
+		return resolve(value, wrong.Field)
+	}
+	if _, field, ok := strings.Cut(err.Error(), " into Go struct field "); ok {
+		field, _, _ = strings.Cut(field, " ")
+		_, field, _ = strings.Cut(field, ".") // the name of the Go type
+		return resolve(value, field)
+	}
+	return nil
+}
+
+// judgeDefinition does to the decoded definition what the server's strategy does on a create.
+func judgeDefinition(crd *apiextensionsv1.CustomResourceDefinition) (faults []Fault, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			faults, err = nil, fmt.Errorf("judge %s %s: the API server's code panics: %v\n%s", definitionKind, crd.Name, r, debug.Stack())
+		}
+	}()
+	internal := &apiextensions.CustomResourceDefinition{}
+	if err := scheme().Convert(crd.DeepCopy(), internal, nil); err != nil {
+		return nil, fmt.Errorf("judge %s %s: %w", definitionKind, crd.Name, err)
+	}
+	internal.Namespace = "" // the server clears it of what is not in a namespace
+	internal.Generation = 1
+	internal.Status = apiextensions.CustomResourceDefinitionStatus{}
+	for _, v := range internal.Spec.Versions {
+		if v.Storage {
+			internal.Status.StoredVersions = []string{v.Name}
+			break
+		}
+	}
+	errs := validation.ValidateCustomResourceDefinition(context.Background(), internal)
+	if len(errs) == 0 {
+		return nil, nil
+	}
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(crd)
+	if err != nil {
+		return nil, fmt.Errorf("judge %s %s: %w", definitionKind, crd.Name, err)
+	}
+	// The fault of a schema that all versions share is reported where the internal form keeps it.
+	for i, e := range errs {
+		if rest, shared := strings.CutPrefix(e.Field, "spec.validation."); shared && len(crd.Spec.Versions) > 0 {
+			moved := *e
+			moved.Field = "spec.versions[" + strconv.Itoa(0) + "].schema." + rest
+			errs[i] = &moved
+		}
+	}
+	return fieldFaults(content, errs), nil
+}

@@ -1,0 +1,213 @@
+package custom
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strings"
+
+	"k8s.io/apiextensions-apiserver/pkg/apihelpers"
+	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	structural "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/cel"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/listtype"
+	schemaobjectmeta "k8s.io/apiextensions-apiserver/pkg/apiserver/schema/objectmeta"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
+	"k8s.io/apimachinery/pkg/api/operation"
+	"k8s.io/apimachinery/pkg/api/validate/content"
+	apivalidation "k8s.io/apimachinery/pkg/api/validation"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	celconfig "k8s.io/apiserver/pkg/apis/cel"
+	"k8s.io/apiserver/pkg/features"
+	utilfeature "k8s.io/apiserver/pkg/util/feature"
+)
+
+// kind is one version of a definition, compiled: what the server keeps for each kind that it serves.
+type kind struct {
+	gvk        schema.GroupVersionKind
+	namespaced bool
+	structural *structural.Structural
+	typing     *typing
+	schema     validation.SchemaValidator
+	rules      *cel.Validator
+	status     bool // status is a subresource
+	scale      *apiextensionsv1.CustomResourceSubresourceScale
+}
+
+func compile(crd *apiextensionsv1.CustomResourceDefinition, version string) (*kind, error) {
+	k := &kind{
+		gvk:        schema.GroupVersionKind{Group: crd.Spec.Group, Version: version, Kind: crd.Spec.Names.Kind},
+		namespaced: crd.Spec.Scope == apiextensionsv1.NamespaceScoped,
+	}
+	subresources, err := apihelpers.GetSubresourcesForVersion(crd, version)
+	if err != nil {
+		return nil, err
+	}
+	if subresources != nil {
+		k.status = subresources.Status != nil
+		k.scale = subresources.Scale
+	}
+	raw, err := apihelpers.GetSchemaForVersion(crd, version)
+	if err != nil {
+		return nil, err
+	}
+	if raw == nil || raw.OpenAPIV3Schema == nil {
+		return nil, fmt.Errorf("version %s has no schema", version)
+	}
+	internal := &apiextensions.CustomResourceValidation{}
+	if err := apiextensionsv1.Convert_v1_CustomResourceValidation_To_apiextensions_CustomResourceValidation(raw, internal, nil); err != nil {
+		return nil, err
+	}
+	s, err := structural.NewStructural(internal.OpenAPIV3Schema)
+	if err != nil {
+		return nil, err
+	}
+	if k.typing, err = newTyping(s); err != nil {
+		return nil, err
+	}
+	k.structural = s.DeepCopy() // NewStructural shares the defaults with the definition
+	if err := defaulting.PruneDefaults(k.structural); err != nil {
+		return nil, err
+	}
+	if k.schema, _, err = validation.NewSchemaValidator(internal.OpenAPIV3Schema); err != nil {
+		return nil, err
+	}
+	k.rules = cel.NewValidator(k.structural, true, celconfig.PerCallLimit)
+	return k, nil
+}
+
+// judge follows a server-side apply of an object that is not there yet: field manager, defaults, metadata that the
+// server sets, the strategy's PrepareForCreate and Validate, and last the metadata rules of all kinds.
+func (k *kind) judge(ctx context.Context, value map[string]any) []Fault {
+	object := &unstructured.Unstructured{Object: runtime.DeepCopyJSON(value)}
+	if object.GetManagedFields() != nil {
+		return []Fault{{Path: []any{"metadata", "managedFields"}, Message: "metadata.managedFields must be nil", Type: typeApply}}
+	}
+	if faults := k.typing.faults(object.Object); len(faults) > 0 {
+		return faults
+	}
+	defaulting.Default(object.Object, k.structural)
+	if fault := k.complete(object); fault != nil {
+		return []Fault{*fault}
+	}
+	errs := k.validate(ctx, object)
+	if len(errs) == 0 {
+		errs = apivalidation.ValidateObjectMetaAccessor(object, k.namespaced, pathSegment, field.NewPath("metadata"))
+	}
+	return fieldFaults(object.Object, errs)
+}
+
+// complete sets what the server sets before it validates.
+func (k *kind) complete(object *unstructured.Unstructured) *Fault {
+	if uid := object.GetUID(); uid != "" {
+		return &Fault{
+			Path:    []any{"metadata", "uid"},
+			Message: fmt.Sprintf("uid mismatch: the provided object specified uid %s, and no existing object was found", uid),
+			Type:    typeApply,
+		}
+	}
+	switch {
+	case !k.namespaced:
+		object.SetNamespace("")
+	case object.GetNamespace() == "":
+		object.SetNamespace(metav1.NamespaceDefault)
+	}
+	if prefix := object.GetGenerateName(); prefix != "" && object.GetName() == "" {
+		object.SetName(prefix[:min(len(prefix), maxPrefix)] + "00000") // the server's five characters are random
+	}
+	object.SetCreationTimestamp(metav1.Unix(0, 0))
+	object.SetUID("00000000-0000-0000-0000-000000000000")
+	object.SetDeletionTimestamp(nil)
+	object.SetDeletionGracePeriodSeconds(nil)
+	object.SetSelfLink("")
+	if k.status {
+		delete(object.Object, "status")
+	}
+	object.SetGeneration(1)
+	return nil
+}
+
+// maxPrefix is how much of generateName the server takes: names are cut so that they fit a label.
+const maxPrefix = 63 - 5
+
+// validate is the Validate of the server's strategy for custom resources, whose package would bring the whole
+// registry with it.
+func (k *kind) validate(ctx context.Context, object *unstructured.Unstructured) field.ErrorList {
+	content := object.UnstructuredContent()
+	var errs field.ErrorList
+	metadata, invalid := objectMeta(content)
+	if len(invalid) > 0 {
+		errs = append(errs, invalid...)
+	} else {
+		errs = append(errs, apivalidation.ValidateObjectMetaDeclaratively(ctx, operation.Create, metadata, nil, k.namespaced, apivalidation.NameIsDNSSubdomain,
+			field.NewPath("metadata"), utilfeature.DefaultFeatureGate.Enabled(features.DeclarativeValidationBeta))...)
+	}
+	errs = append(errs, validation.ValidateCustomResource(nil, content, k.schema)...)
+	if k.scale != nil {
+		errs = append(errs, validateScale(content, k.scale)...)
+	}
+	errs = append(errs, schemaobjectmeta.Validate(ctx, nil, content, k.structural, false)...)
+	errs = append(errs, listtype.ValidateListSetsAndMaps(nil, k.structural, content)...)
+	if k.rules == nil {
+		return errs
+	}
+	for _, err := range errs {
+		switch err.Type {
+		case field.ErrorTypeNotSupported, field.ErrorTypeRequired, field.ErrorTypeTooLong, field.ErrorTypeTooMany, field.ErrorTypeTypeInvalid:
+			return append(errs, field.Invalid(nil, nil, "some validation rules were not checked because the object was invalid; correct the existing errors to complete validation"))
+		}
+	}
+	broken, _ := k.rules.Validate(ctx, nil, k.structural, content, nil, celconfig.RuntimeCELCostBudget)
+	return append(errs, broken...)
+}
+
+func objectMeta(content map[string]any) (*metav1.ObjectMeta, field.ErrorList) {
+	metadata := &metav1.ObjectMeta{}
+	raw, ok := content["metadata"].(map[string]any)
+	if !ok {
+		if content["metadata"] == nil {
+			return metadata, nil
+		}
+		return nil, field.ErrorList{field.Invalid(field.NewPath("metadata"), content["metadata"], fmt.Sprintf("expected map[string]interface{}, got %T", content["metadata"]))}
+	}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(raw, metadata); err != nil {
+		return nil, field.ErrorList{field.Invalid(field.NewPath("metadata"), raw, err.Error())}
+	}
+	return metadata, nil
+}
+
+// validateScale holds the fields that the scale subresource stands for to what a Scale can hold.
+func validateScale(content map[string]any, scale *apiextensionsv1.CustomResourceSubresourceScale) field.ErrorList {
+	steps := func(path string) []string { return strings.Split(strings.TrimPrefix(path, "."), ".") }
+	var errs field.ErrorList
+	for _, path := range []string{scale.SpecReplicasPath, scale.StatusReplicasPath} {
+		replicas, _, err := unstructured.NestedInt64(content, steps(path)...)
+		switch {
+		case err != nil:
+			errs = append(errs, field.Invalid(field.NewPath(path), replicas, err.Error()))
+		case replicas < 0:
+			errs = append(errs, field.Invalid(field.NewPath(path), replicas, "should be a non-negative integer"))
+		case replicas > math.MaxInt32:
+			errs = append(errs, field.Invalid(field.NewPath(path), replicas, fmt.Sprintf("should be less than or equal to %v", math.MaxInt32)))
+		}
+	}
+	if path := scale.LabelSelectorPath; path != nil {
+		if selector, _, err := unstructured.NestedString(content, steps(*path)...); err != nil {
+			errs = append(errs, field.Invalid(field.NewPath(*path), selector, err.Error()))
+		}
+	}
+	return errs
+}
+
+func pathSegment(name string, prefix bool) []string {
+	if prefix {
+		return content.IsPathSegmentPrefix(name)
+	}
+	return content.IsPathSegmentName(name)
+}
