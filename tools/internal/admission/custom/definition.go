@@ -105,18 +105,24 @@ func decodeDefinition(value map[string]any) (*apiextensionsv1.CustomResourceDefi
 	return crd, nil, nil
 }
 
-// mistyped returns the path of the field that encoding/json names when a value does not fit its Go type.
+// mistyped returns the path of the field that the decoder names when a value does not fit its Go type. It does not
+// say which element of a list it was in: then it is the path of the list.
 func mistyped(value map[string]any, err error) []any {
 	var wrong *json.UnmarshalTypeError
-	if errors.As(err, &wrong) {
-		return resolve(value, wrong.Field)
+	if !errors.As(err, &wrong) {
+		return nil
 	}
-	if _, field, ok := strings.Cut(err.Error(), " into Go struct field "); ok {
-		field, _, _ = strings.Cut(field, " ")
-		_, field, _ = strings.Cut(field, ".") // the name of the Go type
-		return resolve(value, field)
+	path := resolve(value, wrong.Field)
+	var content any = value
+	for i, step := range path {
+		fields, ok := content.(map[string]any)
+		if !ok {
+			return path[:i]
+		}
+		key, _ := step.(string)
+		content = fields[key]
 	}
-	return nil
+	return path
 }
 
 // judgeDefinition does to the decoded definition what the server's strategy does on a create.
