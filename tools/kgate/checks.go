@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kgate-dev/gitops/policies"
+	"github.com/kgate-dev/gitops/tools/internal/admission"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/policy"
@@ -21,6 +22,7 @@ func allChecks(validator *schema.Validator, library *policy.Library, facts polic
 	var checks []*check.Check
 	checks = append(checks, kustomization.Checks()...)
 	checks = append(checks, schema.Checks(validator)...)
+	checks = append(checks, admission.Checks(admission.New())...)
 	checks = append(checks, library.Checks(facts)...)
 	checks = append(checks, check.Exemptions()...)
 	return checks, check.Verify(checks)

@@ -1,0 +1,207 @@
+// Package builtin passes objects of Kubernetes' own kinds through the code that the API server runs when one is
+// created: strict decoding, defaulting, the create strategy of the kind and its declarative validation.
+package builtin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/runtime/serializer/json"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	genericapirequest "k8s.io/apiserver/pkg/endpoints/request"
+	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/kubernetes/pkg/api/legacyscheme"
+	"k8s.io/kubernetes/pkg/capabilities"
+)
+
+// A Fault is one reason for which the server refuses an object.
+type Fault struct {
+	Path    []any  // keys (string) and indexes (int) into the object, as deep as the server says
+	Message string // the server's, without the path
+}
+
+// Server judges objects. It is safe for concurrent use.
+type Server struct {
+	strategies map[schema.GroupKind]rest.RESTCreateStrategy
+	decoder    *json.Serializer
+}
+
+// allowPrivileged is what every kube-apiserver of today is started with; whether a privileged container is wanted is
+// for Pod Security and the rules to say. The setting is one of the process.
+var allowPrivileged = sync.OnceFunc(func() { capabilities.Setup(true, 0) })
+
+// New makes a server of the linked Kubernetes version.
+func New() *Server {
+	allowPrivileged()
+	return &Server{
+		strategies: strategies(),
+		decoder:    json.NewSerializerWithOptions(json.DefaultMetaFactory, legacyscheme.Scheme, legacyscheme.Scheme, json.SerializerOptions{Strict: true}),
+	}
+}
+
+// Knows reports whether objects of the kind can be judged.
+func (s *Server) Knows(kind schema.GroupVersionKind) bool {
+	return s.strategies[kind.GroupKind()] != nil && legacyscheme.Scheme.Recognizes(kind)
+}
+
+// Namespaced reports whether objects of the kind live in a namespace.
+func (s *Server) Namespaced(kind schema.GroupVersionKind) bool {
+	strategy := s.strategies[kind.GroupKind()]
+	return strategy != nil && strategy.NamespaceScoped()
+}
+
+// Kinds are the kinds that can be judged, in every version that the server knows, sorted.
+func (s *Server) Kinds() []schema.GroupVersionKind {
+	var all []schema.GroupVersionKind
+	for kind := range legacyscheme.Scheme.AllKnownTypes() {
+		if kind.Version != runtime.APIVersionInternal && s.strategies[kind.GroupKind()] != nil {
+			all = append(all, kind)
+		}
+	}
+	slices.SortFunc(all, func(a, b schema.GroupVersionKind) int { return strings.Compare(a.String(), b.String()) })
+	return all
+}
+
+// Validate returns why the server would not create the object that text holds as JSON, or nothing. An error means
+// that it could not be asked.
+func (s *Server) Validate(ctx context.Context, kind schema.GroupVersionKind, text []byte) ([]Fault, error) {
+	strategy := s.strategies[kind.GroupKind()]
+	if strategy == nil {
+		return nil, fmt.Errorf("%s is not a kind of Kubernetes", kind)
+	}
+	decoded, _, err := s.decoder.Decode(text, &kind, nil)
+	if err != nil {
+		if strict, ok := runtime.AsStrictDecodingError(err); ok {
+			var faults []Fault
+			for _, e := range strict.Errors() {
+				faults = append(faults, decodingFault(e))
+			}
+			return faults, nil
+		}
+		return []Fault{decodingFault(err)}, nil
+	}
+	return s.validate(ctx, kind, strategy, decoded)
+}
+
+func (s *Server) validate(ctx context.Context, kind schema.GroupVersionKind, strategy rest.RESTCreateStrategy, decoded runtime.Object) (faults []Fault, err error) {
+	// Validation code of the server assumes what its defaulting gives. Where it panics the server answers 500.
+	defer func() {
+		if r := recover(); r != nil {
+			faults, err = nil, fmt.Errorf("the server's own validation panicked: %v", r)
+		}
+	}()
+	legacyscheme.Scheme.Default(decoded)
+	object, err := legacyscheme.Scheme.UnsafeConvertToVersion(decoded, schema.GroupVersion{Group: kind.Group, Version: runtime.APIVersionInternal})
+	if err != nil {
+		return []Fault{{Message: err.Error()}}, nil
+	}
+	accessor, err := meta.Accessor(object)
+	if err != nil {
+		return nil, err
+	}
+	if accessor.GetName() == "" {
+		// An object that is applied is addressed by its name; generateName is for those that are created.
+		return []Fault{{Path: []any{"metadata", "name"}, Message: "Required value: name is required"}}, nil
+	}
+	namespace := ""
+	if strategy.NamespaceScoped() {
+		if namespace = accessor.GetNamespace(); namespace == "" {
+			namespace = metav1.NamespaceDefault
+		}
+	}
+	ctx = genericapirequest.WithNamespace(ctx, namespace)
+	ctx = genericapirequest.WithRequestInfo(ctx, &genericapirequest.RequestInfo{
+		IsResourceRequest: true, Verb: "patch", APIGroup: kind.Group, APIVersion: kind.Version, Namespace: namespace, Name: accessor.GetName(),
+	})
+	if err := rest.EnsureObjectNamespaceMatchesRequestNamespace(namespace, accessor); err != nil {
+		return []Fault{{Path: []any{"metadata", "namespace"}, Message: "Forbidden: not allowed on this type"}}, nil
+	}
+	rest.FillObjectMetaSystemFields(accessor)
+	accessor.SetManagedFields(nil)
+	strategy.PrepareForCreate(ctx, object)
+	beforeValidation(object)
+	for _, e := range rest.ValidateCreate(ctx, object, strategy) {
+		faults = append(faults, Fault{Path: ParsePath(e.Field), Message: e.ErrorBody()})
+	}
+	return faults, nil
+}
+
+// decodingFault takes the path out of a decoder's message, where it names one: `unknown field "spec.replica"`.
+func decodingFault(err error) Fault {
+	message := err.Error()
+	for _, prefix := range []string{"unknown field ", "duplicate field "} {
+		if quoted, ok := strings.CutPrefix(message, prefix); ok {
+			return Fault{Path: ParsePath(strings.Trim(quoted, `"`)), Message: strings.TrimSpace(prefix)}
+		}
+	}
+	// json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32
+	if _, rest, ok := strings.Cut(message, "into Go struct field "); ok {
+		place, _, _ := strings.Cut(rest, " of type ")
+		if _, path, ok := strings.Cut(place, "."); ok {
+			return Fault{Path: ParsePath(path), Message: message}
+		}
+	}
+	var status interface{ Unwrap() error }
+	if errors.As(err, &status) && status.Unwrap() != nil {
+		message = status.Unwrap().Error()
+	}
+	return Fault{Message: message}
+}
+
+// ParsePath reads a path as field.Path writes it: spec.ports[0].name, metadata.annotations[a.b/c]. What stands in
+// brackets is an index where it is a number.
+func ParsePath(text string) []any {
+	var path []any
+	for text != "" {
+		if text[0] == '.' {
+			text = text[1:]
+			continue
+		}
+		if text[0] == '[' {
+			// A key may hold brackets itself, so it ends at the last one before a dot, a bracket or the end.
+			end := 1
+			for end < len(text) && !(text[end] == ']' && (end+1 == len(text) || text[end+1] == '.' || text[end+1] == '[')) {
+				end++
+			}
+			key := text[1:min(end, len(text))]
+			if n, ok := index(key); ok {
+				path = append(path, n)
+			} else if key != "" {
+				path = append(path, key)
+			}
+			text = text[min(end+1, len(text)):]
+			continue
+		}
+		end := strings.IndexAny(text, ".[")
+		if end < 0 {
+			end = len(text)
+		}
+		if key := text[:end]; key != field.NewPath("").String() && key != "<nil>" {
+			path = append(path, key)
+		}
+		text = text[end:]
+	}
+	return path
+}
+
+func index(key string) (int, bool) {
+	if key == "" || len(key) > 6 {
+		return 0, false
+	}
+	n := 0
+	for _, c := range []byte(key) {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = 10*n + int(c-'0')
+	}
+	return n, true
+}
