@@ -149,6 +149,9 @@ func TestFaults(t *testing.T) {
 		{"an owner", `{name: a, ownerReferences: [{apiVersion: v1, kind: "", name: a, uid: b}]}`, "metadata.ownerReferences[0].kind: Required value: must not be empty (FieldValueRequired)\n" + unchecked},
 		{"unknown metadata", `{name: a, lables: {}}`, "metadata.lables: field not declared in schema (ApplyError)\n"},
 		{"managed fields", `{name: a, managedFields: []}`, "metadata.managedFields: metadata.managedFields must be nil (ApplyError)\n"},
+		{"managed fields that are none", `{name: a, managedFields: [1]}`, "metadata.managedFields[0]: expected map, got &{1} (ApplyError)\n"},
+		{"a resource version", `{name: a, resourceVersion: "12"}`, ""},
+		{"a resource version that is no number", `{name: a, resourceVersion: b}`, "metadata.resourceVersion: strconv.ParseUint: parsing \"b\": invalid syntax (ApplyError)\n"},
 		{"a uid", `{name: a, uid: b}`, "metadata.uid: uid mismatch: the provided object specified uid b, and no existing object was found (ApplyError)\n"},
 	} {
 		t.Run("metadata: "+test.name, func(t *testing.T) {

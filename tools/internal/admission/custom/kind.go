@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 
 	"k8s.io/apiextensions-apiserver/pkg/apihelpers"
@@ -64,14 +65,14 @@ func compile(crd *apiextensionsv1.CustomResourceDefinition, version string) (*ki
 	if err := apiextensionsv1.Convert_v1_CustomResourceValidation_To_apiextensions_CustomResourceValidation(raw, internal, nil); err != nil {
 		return nil, err
 	}
-	s, err := structural.NewStructural(internal.OpenAPIV3Schema)
-	if err != nil {
+	if k.structural, err = structural.NewStructural(internal.OpenAPIV3Schema); err != nil {
 		return nil, err
 	}
-	if k.typing, err = newTyping(s); err != nil {
+	if k.typing, err = newTyping(k.structural); err != nil {
 		return nil, err
 	}
-	k.structural = s.DeepCopy() // NewStructural shares the defaults with the definition
+	// The server copies the structural schema here, for it shares its defaults with the internal form. That form is
+	// this function's own, and nothing reads the defaults of it.
 	if err := defaulting.PruneDefaults(k.structural); err != nil {
 		return nil, err
 	}
@@ -86,12 +87,13 @@ func compile(crd *apiextensionsv1.CustomResourceDefinition, version string) (*ki
 // server sets, the strategy's PrepareForCreate and Validate, and last the metadata rules of all kinds.
 func (k *kind) judge(ctx context.Context, value map[string]any) []Fault {
 	object := &unstructured.Unstructured{Object: runtime.DeepCopyJSON(value)}
-	if object.GetManagedFields() != nil {
+	if hasManagedFields(object.Object) {
 		return []Fault{{Path: []any{"metadata", "managedFields"}, Message: "metadata.managedFields must be nil", Type: typeApply}}
 	}
 	if faults := k.typing.faults(object.Object); len(faults) > 0 {
 		return faults
 	}
+	unstructured.RemoveNestedField(object.Object, "metadata", "managedFields") // the field manager writes its own
 	defaulting.Default(object.Object, k.structural)
 	if fault := k.complete(object); fault != nil {
 		return []Fault{*fault}
@@ -103,6 +105,17 @@ func (k *kind) judge(ctx context.Context, value map[string]any) []Fault {
 	return fieldFaults(object.Object, errs)
 }
 
+// hasManagedFields is unstructured.GetManagedFields() != nil without what that writes to the log.
+func hasManagedFields(object map[string]any) bool {
+	metadata, _ := object["metadata"].(map[string]any)
+	entries, ok := metadata["managedFields"].([]any)
+	for _, entry := range entries {
+		fields, isMap := entry.(map[string]any)
+		ok = ok && isMap && runtime.DefaultUnstructuredConverter.FromUnstructured(fields, &metav1.ManagedFieldsEntry{}) == nil
+	}
+	return ok
+}
+
 // complete sets what the server sets before it validates.
 func (k *kind) complete(object *unstructured.Unstructured) *Fault {
 	if uid := object.GetUID(); uid != "" {
@@ -110,6 +123,11 @@ func (k *kind) complete(object *unstructured.Unstructured) *Fault {
 			Path:    []any{"metadata", "uid"},
 			Message: fmt.Sprintf("uid mismatch: the provided object specified uid %s, and no existing object was found", uid),
 			Type:    typeApply,
+		}
+	}
+	if version := object.GetResourceVersion(); version != "" {
+		if _, err := strconv.ParseUint(version, 10, 64); err != nil {
+			return &Fault{Path: []any{"metadata", "resourceVersion"}, Message: err.Error(), Type: typeApply}
 		}
 	}
 	switch {

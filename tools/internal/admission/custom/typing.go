@@ -29,7 +29,7 @@ type typing struct {
 const rootType = "object"
 
 func newTyping(s *structural.Structural) (*typing, error) {
-	root := s.DeepCopy().Unfold().ToKubeOpenAPI()
+	root := s.ToKubeOpenAPI()
 	root.SetProperty("apiVersion", *spec.StringProperty())
 	root.SetProperty("kind", *spec.StringProperty())
 	root.SetProperty("metadata", *spec.RefSchema(metaModel))
