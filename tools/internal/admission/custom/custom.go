@@ -16,7 +16,7 @@ import (
 type Fault struct {
 	Path    []any  // keys (string) and indexes (int) that lead to the field; empty for the whole object
 	Message string // the server's own, without the path
-	Type    string // the server's type of error, as FieldValueInvalid; a strict decoding error is FieldValueForbidden
+	Type    string // the server's type of error, as FieldValueInvalid; or one of ApplyError, StrictDecodingError, DecodingError
 }
 
 // ErrUnknown says that no definition serves the object's kind in its version.
@@ -96,7 +96,8 @@ func (d *Definitions) Namespaced(gvk schema.GroupVersionKind) bool {
 }
 
 // Validate returns what the API server would say to the object, which it does not change: the faults of the first
-// of its phases that finds any. The error is ErrUnknown for a kind that no definition serves; any other means that
+// of its phases that finds any, in the order of their paths. An object without a namespace is judged as in default.
+// Keys that repeat in its text are not seen here. The error is ErrUnknown for a kind that no definition serves; any other means that
 // the verdict could not be made.
 func (d *Definitions) Validate(ctx context.Context, value map[string]any) (faults []Fault, err error) {
 	gvk := kindOf(value)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -153,13 +152,28 @@ func judgeDefinition(crd *apiextensionsv1.CustomResourceDefinition) (faults []Fa
 	if err != nil {
 		return nil, fmt.Errorf("judge %s %s: %w", definitionKind, crd.Name, err)
 	}
-	// The fault of a schema that all versions share is reported where the internal form keeps it.
 	for i, e := range errs {
-		if rest, shared := strings.CutPrefix(e.Field, "spec.validation."); shared && len(crd.Spec.Versions) > 0 {
-			moved := *e
-			moved.Field = "spec.versions[" + strconv.Itoa(0) + "].schema." + rest
-			errs[i] = &moved
-		}
+		moved := *e
+		moved.Field = published(e.Field)
+		errs[i] = &moved
 	}
 	return fieldFaults(content, errs), nil
+}
+
+// published returns where v1 has a field of the internal form, which the server names: that form keeps once what all
+// versions have alike.
+func published(path string) string {
+	for _, move := range [][2]string{
+		{"spec.validation", "spec.versions[0].schema"},
+		{"spec.subresources", "spec.versions[0].subresources"},
+		{"spec.additionalPrinterColumns", "spec.versions[0].additionalPrinterColumns"},
+		{"spec.selectableFields", "spec.versions[0].selectableFields"},
+		{"spec.conversion.webhookClientConfig", "spec.conversion.webhook.clientConfig"},
+		{"spec.conversion.conversionReviewVersions", "spec.conversion.webhook.conversionReviewVersions"},
+	} {
+		if rest, ok := strings.CutPrefix(path, move[0]); ok && ended(rest) {
+			return move[1] + rest
+		}
+	}
+	return path
 }

@@ -3,6 +3,7 @@ package custom
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,13 +15,17 @@ import (
 const (
 	typeStrict = "StrictDecodingError" // a field that the server does not know
 	typeDecode = "DecodingError"       // a value of another type than the field's
-	typeApply  = "ApplyError"          // what server-side apply refuses
+	typeApply  = "ApplyError"          // what server-side apply refuses before validation
 )
+
+// numberedType is how the server's CEL compiler calls the type of self: with a random number, and a report must not
+// change from run to run.
+var numberedType = regexp.MustCompile(`selfType[0-9]+`)
 
 func fieldFaults(content map[string]any, errs field.ErrorList) []Fault {
 	var faults []Fault
 	for _, e := range errs {
-		faults = append(faults, Fault{Path: resolve(content, e.Field), Message: e.ErrorBody(), Type: string(e.Type)})
+		faults = append(faults, Fault{Path: resolve(content, e.Field), Message: numberedType.ReplaceAllString(e.ErrorBody(), "selfType"), Type: string(e.Type)})
 	}
 	return sorted(faults)
 }
