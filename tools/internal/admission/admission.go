@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/kgate-dev/gitops/tools/internal/admission/builtin"
+	"github.com/kgate-dev/gitops/tools/internal/admission/custom"
 	"github.com/kgate-dev/gitops/tools/internal/admission/typed"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
@@ -29,11 +30,12 @@ type Violation struct {
 type Server struct {
 	builtin func() *builtin.Server
 	types   *typed.Types
+	custom  func() (*custom.Definitions, error)
 }
 
 // New returns a Server. What a kind needs is read when the first object of it is judged.
 func New() *Server {
-	return &Server{builtin: sync.OnceValue(builtin.New), types: typed.New()}
+	return &Server{builtin: sync.OnceValue(builtin.New), types: typed.New(), custom: sync.OnceValues(custom.Embedded)}
 }
 
 // Version is the version of the Kubernetes code that judges, "v1.37.2".
@@ -48,19 +50,49 @@ func Version() string {
 	return "unknown" // a test binary has no build information
 }
 
-// Judge returns why the server would refuse the object, and whether it is of a kind that the server can be asked
-// about. As the server does, it stops at the first stage that refuses: what cannot be typed is not validated.
-func (s *Server) Judge(ctx context.Context, object *manifest.Object) (violations []Violation, known bool, err error) {
-	kind := schema.FromAPIVersionAndKind(object.APIVersion, object.Kind)
-	server := s.builtin()
-	if !server.Knows(kind) {
+// definitionKind is what defines other kinds.
+var definitionKind = schema.GroupKind{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}
+
+// judgeCustom judges a custom resource by the definitions that are rendered beside it, else by the embedded ones.
+func (s *Server) judgeCustom(ctx context.Context, kind schema.GroupVersionKind, object *manifest.Object, rendered []map[string]any) ([]Violation, bool, error) {
+	definitions, err := s.custom()
+	if err != nil {
+		return nil, false, err
+	}
+	// What is wrong with a rendered definition is reported where it is judged itself.
+	definitions, _ = definitions.With(rendered)
+	if !definitions.Knows(kind) {
 		return nil, false, nil
 	}
+	faults, err := definitions.Validate(ctx, object.Value)
+	return violationsOf(faults), true, err
+}
+
+func violationsOf(faults []custom.Fault) []Violation {
+	var violations []Violation
+	for _, f := range faults {
+		violations = append(violations, Violation{Path: f.Path, Message: f.Message})
+	}
+	return violations
+}
+
+// Judge returns why the server would refuse the object, and whether it is of a kind that the server can be asked
+// about. The definitions rendered beside the object are those that a sync installs with it. As the server does, it stops at the first stage that refuses: what cannot be typed is not validated.
+func (s *Server) Judge(ctx context.Context, object *manifest.Object, rendered []map[string]any) (violations []Violation, known bool, err error) {
+	kind := schema.FromAPIVersionAndKind(object.APIVersion, object.Kind)
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("ask Kubernetes %s: %w", Version(), err)
 		}
 	}()
+	if kind.GroupKind() == definitionKind {
+		faults, err := custom.ValidateDefinition(object.Value)
+		return violationsOf(faults), true, err
+	}
+	server := s.builtin()
+	if !server.Knows(kind) {
+		return s.judgeCustom(ctx, kind, object, rendered)
+	}
 	faults, err := s.types.Check(kind, object.Value)
 	if err != nil {
 		return nil, true, err

@@ -40,9 +40,10 @@ type judge struct {
 
 func (j *judge) run(ctx context.Context, pass *check.Pass) error {
 	for _, target := range pass.Targets {
+		rendered, key := definitions(target)
 		for _, object := range target.Objects {
-			violations, err := j.verdicts.Get(string(object.JSON), func() ([]Violation, error) {
-				v, _, err := j.server.Judge(ctx, object)
+			violations, err := j.verdicts.Get(key+string(object.JSON), func() ([]Violation, error) {
+				v, _, err := j.server.Judge(ctx, object, rendered)
 				return v, err
 			})
 			if err != nil {
@@ -54,4 +55,15 @@ func (j *judge) run(ctx context.Context, pass *check.Pass) error {
 		}
 	}
 	return nil
+}
+
+// definitions are the CustomResourceDefinitions of a target, and a key of what they say.
+func definitions(target *check.Target) (rendered []map[string]any, key string) {
+	for _, object := range target.Objects {
+		if object.Kind == definitionKind.Kind && object.Group() == definitionKind.Group {
+			rendered = append(rendered, object.Value)
+			key += string(object.JSON)
+		}
+	}
+	return rendered, key
 }
