@@ -10,7 +10,7 @@ import (
 
 // Checks returns the checks that a Server makes. Without one they can be listed, not run.
 func Checks(s *Server) []*check.Check {
-	j := &judge{server: s}
+	j, n := &judge{server: s}, &namespaces{s}
 	return []*check.Check{
 		{
 			Name:  "admission/accepted",
@@ -28,6 +28,44 @@ func Checks(s *Server) []*check.Check {
 				"https://kubernetes.io/docs/reference/using-api/api-concepts/#field-validation",
 			},
 			Run: j.run,
+		},
+		{
+			Name:  "admission/pod-security",
+			Title: "Every workload's pods meet the Pod Security level of their namespace",
+			Doc: "A Namespace's label pod-security.kubernetes.io/enforce names a level of the Pod Security Standards. The API server " +
+				"refuses pods below it when their controller creates them: the workload itself syncs, and no pod of it ever starts. " +
+				"What operators and webhooks add to a pod in the cluster is not seen here.",
+			Fix:        "Correct the fields that the message names, or let another namespace, with a lower level and a reason, hold the workload.",
+			Severity:   check.Error,
+			Scope:      check.Overlay,
+			Origin:     "admission",
+			References: []string{"https://kubernetes.io/docs/concepts/security/pod-security-admission/", "https://kubernetes.io/docs/concepts/security/pod-security-standards/"},
+			Run:        newLevels(s).run,
+		},
+		{
+			Name:  "admission/limit-range",
+			Title: "Every pod and claim keeps to the LimitRanges of its namespace",
+			Doc: "The API server gives containers the defaults of a LimitRange and then refuses what is below its minimum, above its " +
+				"maximum or of another ratio. A workload whose pods are refused syncs, and nothing of it runs.",
+			Fix:        "Set requests and limits within the LimitRange, or correct the LimitRange.",
+			Severity:   check.Error,
+			Scope:      check.Overlay,
+			Origin:     "admission",
+			References: []string{"https://kubernetes.io/docs/concepts/policy/limit-range/"},
+			Run:        n.limitRanges,
+		},
+		{
+			Name:  "admission/resource-quota",
+			Title: "The pods of a namespace fit its ResourceQuota together",
+			Doc: "A pod that does not say what the quota counts is refused, and so is one that would exceed it. Every workload counts with " +
+				"as many pods as it runs at most: its replicas, or what its autoscaler allows. Pods that a rollout adds for a moment and " +
+				"sidecars that are injected are held to the quota by capacity/quota-holds.",
+			Fix:        "Set the requests and limits that the quota counts, ask for less, or raise the quota.",
+			Severity:   check.Error,
+			Scope:      check.Overlay,
+			Origin:     "admission",
+			References: []string{"https://kubernetes.io/docs/concepts/policy/resource-quotas/"},
+			Run:        n.quotas,
 		},
 	}
 }
