@@ -21,7 +21,7 @@ import (
 func allChecks(validator *schema.Validator, library *policy.Library, facts policy.Facts) ([]*check.Check, error) {
 	var checks []*check.Check
 	checks = append(checks, kustomization.Checks()...)
-	checks = append(checks, schema.Checks(validator)...)
+	checks = append(checks, schema.Checks(validator, admission.Removal)...)
 	checks = append(checks, admission.Checks(admission.New())...)
 	checks = append(checks, library.Checks(facts)...)
 	checks = append(checks, check.Exemptions()...)

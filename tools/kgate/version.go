@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kgate-dev/gitops/tools/internal/admission"
 	"github.com/kgate-dev/gitops/tools/internal/schema"
 )
 
@@ -18,7 +19,7 @@ var version = ""
 // engines are the libraries whose verdicts kgate gives.
 var engines = []string{
 	"sigs.k8s.io/kustomize/api", "sigs.k8s.io/kustomize/kyaml", "github.com/yannh/kubeconform",
-	"github.com/open-policy-agent/opa", "k8s.io/apimachinery",
+	"github.com/open-policy-agent/opa", "k8s.io/apimachinery", "k8s.io/kubernetes",
 }
 
 func versionCommand() *cobra.Command {
@@ -47,6 +48,7 @@ func versionCommand() *cobra.Command {
 					}
 				}
 			}
+			line("admission\tKubernetes\t%s, the release whose code judges", strings.TrimPrefix(admission.Version(), "v"))
 			line("schemas\tKubernetes\t%s", strings.Join(schema.Versions(), ", "))
 			for _, source := range sources {
 				line("schemas\t%s\t%s", source.Module, source.Version)

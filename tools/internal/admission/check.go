@@ -23,6 +23,7 @@ func Checks(s *Server) []*check.Check {
 			Severity: check.Error,
 			Scope:    check.Object,
 			Origin:   "admission",
+			Yields:   []string{"schema/valid", "schema/known-kind"},
 			References: []string{
 				"https://kubernetes.io/docs/reference/using-api/server-side-apply/",
 				"https://kubernetes.io/docs/reference/using-api/api-concepts/#field-validation",

@@ -42,6 +42,9 @@ type Check struct {
 	Scope      Scope
 	Origin     string   // the engine: kustomize, schema, policy, kgate
 	References []string // where the rule comes from
+	// Yields names checks that say the same with more: a finding of this check is left out where one of theirs is
+	// about the same field of the same object, the field that holds it, or one inside it.
+	Yields []string
 
 	// Run reports findings to the pass. An error means that the check could not be made.
 	Run func(context.Context, *Pass) error

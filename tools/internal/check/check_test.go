@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -313,6 +314,43 @@ func TestExemptionWithoutObject(t *testing.T) {
 		})
 		if len(result.Findings) != want {
 			t.Errorf("kind %q: %d findings, want %d", kind, len(result.Findings), want)
+		}
+	}
+}
+
+func TestRunYields(t *testing.T) {
+	at := func(name string, paths ...string) *Check {
+		c := named(name)[0]
+		c.Run = func(_ context.Context, pass *Pass) error {
+			for _, text := range paths {
+				path, err := manifest.ParsePath(text)
+				if err != nil {
+					return err
+				}
+				pass.Report(pass.Targets[0], pass.Targets[0].Objects[0], path, "bad")
+			}
+			return nil
+		}
+		return c
+	}
+	first, second := at("a/first", "spec.ports[0]", "data"), at("b/second", "spec.ports[0]", "spec.ports[0].name", "spec.ports", "spec.portsmouth", "spec.ports[1]", "data.key")
+	second.Yields = []string{"a/first"}
+	for _, checks := range [][]*Check{{first, second}, {second}} {
+		result, _ := Run(context.Background(), Plan{Checks: checks, Targets: []*Target{target("t", "x"), target("u", "y")}})
+		var got []string
+		for _, f := range result.Findings {
+			if f.Check == "b/second" && f.Target == "t" {
+				got = append(got, f.Path.String())
+			}
+		}
+		want := []string{"spec.portsmouth", "spec.ports[1]"}
+		if len(checks) == 1 { // nobody to yield to
+			want = []string{"data.key", "spec.ports", "spec.ports[0]", "spec.ports[0].name", "spec.ports[1]", "spec.portsmouth"}
+		}
+		slices.Sort(got)
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			t.Errorf("%d checks: got %q, want %q", len(checks), got, want)
 		}
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
 // Result is what a run found. Its order does not depend on timing.
@@ -78,7 +80,7 @@ func Run(ctx context.Context, plan Plan) (Result, []Failure) {
 	for _, pass := range passes {
 		findings = append(findings, pass.findings...)
 	}
-	findings = unique(findings, order)
+	findings = yield(unique(findings, order), plan.Checks)
 	exemptions := slices.DeleteFunc(slices.Clone(plan.Exemptions), func(e Exemption) bool { return e.Expired(plan.Now) })
 	result.Findings, result.Exempted = exempt(findings, exemptions)
 	var failures []Failure
@@ -116,4 +118,29 @@ func unique(findings []Finding, order map[string]int) []Finding {
 	}
 	slices.SortStableFunc(findings, compare)
 	return slices.CompactFunc(findings, func(a, b Finding) bool { return compare(a, b) == 0 })
+}
+
+// yield leaves out what other checks have said of the same field.
+func yield(findings []Finding, checks []*Check) []Finding {
+	yields := map[string][]string{}
+	for _, c := range checks {
+		if len(c.Yields) > 0 {
+			yields[c.Name] = c.Yields
+		}
+	}
+	type place struct {
+		target string
+		object manifest.ID
+	}
+	said := map[place][]Finding{}
+	for _, f := range findings {
+		if f.Object != nil {
+			said[place{f.Target, *f.Object}] = append(said[place{f.Target, *f.Object}], f)
+		}
+	}
+	return slices.DeleteFunc(findings, func(f Finding) bool {
+		return f.Object != nil && len(yields[f.Check]) > 0 && slices.ContainsFunc(said[place{f.Target, *f.Object}], func(other Finding) bool {
+			return slices.Contains(yields[f.Check], other.Check) && (f.Path.HasPrefix(other.Path) || other.Path.HasPrefix(f.Path))
+		})
+	})
 }

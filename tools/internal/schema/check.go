@@ -10,9 +10,10 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
-// Checks returns the checks that a Validator makes. Without one they can be listed, not run.
-func Checks(v *Validator) []*check.Check {
-	j := &judge{validator: v}
+// Checks returns the checks that a Validator makes. Without one they can be listed, not run. Removal says what became
+// of a kind that Kubernetes no longer serves, "" of any other.
+func Checks(v *Validator, removal func(apiVersion, kind string) string) []*check.Check {
+	j := &judge{validator: v, removal: removal}
 	run := func(missing bool) func(context.Context, *check.Pass) error {
 		return func(ctx context.Context, pass *check.Pass) error { return j.run(ctx, pass, missing) }
 	}
@@ -47,6 +48,7 @@ func Checks(v *Validator) []*check.Check {
 // judge validates each text once: for both checks, and for all overlays that render the same object.
 type judge struct {
 	validator *Validator
+	removal   func(apiVersion, kind string) string
 	verdicts  cache.Cache[string, []Violation]
 }
 
@@ -62,6 +64,11 @@ func (j *judge) run(ctx context.Context, pass *check.Pass, missing bool) error {
 					continue
 				}
 				message := violation.Message
+				if violation.Missing {
+					if told := j.removal(object.APIVersion, object.Kind); told != "" {
+						message += "; " + told
+					}
+				}
 				if len(violation.Versions) < len(j.validator.minors) {
 					message += " (in Kubernetes " + strings.Join(violation.Versions, ", ") + ")"
 				}
