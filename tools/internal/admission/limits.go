@@ -90,7 +90,7 @@ func (n *namespaces) quota(pass *check.Pass, target *check.Target, q *corev1.Res
 		total := apiserverquota.Add(used, requested)
 		if fits, exceeded := apiserverquota.LessThanOrEqual(apiserverquota.Mask(total, apiserverquota.ResourceNames(requested)), q.Spec.Hard); !fits {
 			pass.Report(target, w.object, w.spec, fmt.Sprintf("exceeded quota: %s, requested: %s for %d pods, used by others: %s, limited: %s", q.Name,
-				list(apiserverquota.Mask(requested, exceeded)), w.count, list(apiserverquota.Mask(used, exceeded)), list(apiserverquota.Mask(q.Spec.Hard, exceeded))))
+				list(apiserverquota.Mask(requested, exceeded)), w.count, list(apiserverquota.Mask(apiserverquota.Add(times(requested, 0), used), exceeded)), list(apiserverquota.Mask(q.Spec.Hard, exceeded))))
 		}
 		used = total
 	}

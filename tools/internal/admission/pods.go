@@ -79,6 +79,7 @@ func (s *Server) decode(target *check.Target) decoded {
 		case *core.ResourceQuota:
 			out := &corev1.ResourceQuota{}
 			if err := corev1conversion.Convert_core_ResourceQuota_To_v1_ResourceQuota(v, out, nil); err == nil {
+				out.Status.Hard = out.Spec.Hard // as its controller would write it
 				d.quotas[namespace] = append(d.quotas[namespace], out)
 			}
 		case *core.PersistentVolumeClaim:

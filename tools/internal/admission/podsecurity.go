@@ -8,6 +8,7 @@ import (
 	"k8s.io/pod-security-admission/api"
 	"k8s.io/pod-security-admission/policy"
 
+	"github.com/kgate-dev/gitops/tools/internal/admission/builtin"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
@@ -37,7 +38,7 @@ func (l *levels) run(ctx context.Context, pass *check.Pass) error {
 				Enforce: api.LevelVersion{Level: api.LevelPrivileged, Version: api.LatestVersion()},
 			})
 			for _, f := range faults {
-				pass.Report(target, namespace, manifest.Path{"metadata", "labels", f.Field}, f.ErrorBody())
+				pass.Report(target, namespace, builtin.ParsePath(f.Field), f.ErrorBody())
 			}
 			if asked.Enforce.Level == api.LevelPrivileged {
 				continue
