@@ -77,12 +77,14 @@ down: ## stop the stack; its volumes stay (docker compose down --volumes removes
 collector: $(TOOLS)/.collector-$(GO_VERSION) ## build .cache/bin/otelcol, the Collector that the tests check configurations with
 
 .PHONY: schemas
-schemas: ## make the embedded schemas anew from their pinned modules
+schemas: ## make the embedded schemas, definitions and types anew from their pinned modules
 	@cd tools/schemas && go run .
+	@cd tools/internal/admission/typed && go run ./generate
 
 .PHONY: schemas-check
-schemas-check: ## fail if the embedded schemas differ from what their pinned modules give
+schemas-check: ## fail if the embedded schemas, definitions and types differ from what their pinned modules give
 	@cd tools/schemas && go run . -check
+	@cd tools/internal/admission/typed && go run ./generate -check
 
 .PHONY: pgo
 pgo: ## profile the service under load anew, for service/default.pgo
