@@ -1,6 +1,11 @@
 package typed
 
-import "sigs.k8s.io/structured-merge-diff/v6/schema"
+import (
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/structured-merge-diff/v6/schema"
+)
 
 // Atom is schema.Atom with names of its own: the library's is made for YAML, and its embedded pointers collide in JSON.
 type Atom struct {
@@ -55,6 +60,8 @@ func Encode(a schema.Atom) *Atom {
 		for _, f := range a.Map.Fields {
 			out.Map.Fields = append(out.Map.Fields, Field{Name: f.Name, Type: encodeRef(f.Type), Default: f.Default})
 		}
+		// OpenAPI has no order of properties.
+		slices.SortFunc(out.Map.Fields, func(a, b Field) int { return strings.Compare(a.Name, b.Name) })
 	}
 	return out
 }
