@@ -146,6 +146,7 @@ func strategies() map[schema.GroupKind]rest.RESTCreateStrategy {
 			return validation.ValidateNamespace(o)
 		}),
 		{Kind: "Node"}: withOptions(cluster(func(_ context.Context, o *core.Node) {
+			//lint:ignore SA1019 the server drops it too
 			o.Spec.ConfigSource, o.Status.Config = nil, nil
 		}, func(_ context.Context, o *core.Node) field.ErrorList { return validation.ValidateNode(o) }),
 			features.InPlacePodVerticalScalingSchedulerPreemption),
