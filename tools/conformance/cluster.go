@@ -1,0 +1,354 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// disabled are admission plugins that ask whether other objects exist: a namespace, a service account, a class. That is
+// for a cluster to say; everything else is as a server starts by default.
+const disabled = "NamespaceLifecycle,ServiceAccount,Priority,RuntimeClass"
+
+// cluster is an etcd and a kube-apiserver on loopback.
+type cluster struct {
+	address   string
+	token     string
+	client    *http.Client
+	resources map[schema.GroupVersionKind]resource
+	processes []*process
+	dir       string
+}
+
+type process struct {
+	*exec.Cmd
+	ended chan struct{} // closed when it has
+}
+
+type resource struct {
+	plural     string
+	namespaced bool
+}
+
+// build makes the kube-apiserver of tools/conformance/apiserver; go builds nothing that is up to date.
+func build(ctx context.Context, root string) (string, error) {
+	binary := filepath.Join(root, ".cache", "bin", "kube-apiserver")
+	c := exec.CommandContext(ctx, "go", "build", "-o", binary, ".")
+	c.Dir = filepath.Join(root, "tools", "conformance", "apiserver")
+	c.Stdout, c.Stderr = os.Stderr, os.Stderr
+	if err := c.Run(); err != nil {
+		return "", fmt.Errorf("build kube-apiserver: %w", err)
+	}
+	return binary, nil
+}
+
+// start starts both and waits until they answer. stop must be called whatever it returns.
+func start(ctx context.Context, binary string) (c *cluster, err error) {
+	c = &cluster{}
+	if c.dir, err = os.MkdirTemp("", "kgate-conformance-"); err != nil {
+		return c, err
+	}
+	etcd, err := exec.LookPath("etcd")
+	if err != nil {
+		return c, fmt.Errorf("install etcd (Debian: etcd-server): %w", err)
+	}
+	ports, err := freePorts(3)
+	if err != nil {
+		return c, err
+	}
+	at := func(i int) string { return fmt.Sprintf("http://127.0.0.1:%d", ports[i]) }
+	if err := c.run(etcd, "--data-dir="+filepath.Join(c.dir, "etcd"), "--listen-client-urls="+at(0), "--advertise-client-urls="+at(0),
+		"--listen-peer-urls="+at(1), "--unsafe-no-fsync"); err != nil {
+		return c, err
+	}
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return c, err
+	}
+	private := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})
+	encoded, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	if err != nil {
+		return c, err
+	}
+	public := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: encoded})
+	c.token = rand.Text()
+	file := func(name string) string { return filepath.Join(c.dir, name) }
+	for name, content := range map[string][]byte{"sa.key": private, "sa.pub": public, "tokens.csv": []byte(c.token + `,admin,1,"system:masters"` + "\n")} {
+		if err := os.WriteFile(file(name), content, 0o600); err != nil {
+			return c, err
+		}
+	}
+	c.address = fmt.Sprintf("https://127.0.0.1:%d", ports[2])
+	if err := c.run(binary, "--etcd-servers="+at(0), "--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", ports[2]),
+		"--cert-dir="+file("cert"), "--endpoint-reconciler-type=none", "--service-cluster-ip-range=10.0.0.0/16", "--service-account-issuer=https://kgate.invalid",
+		"--service-account-key-file="+file("sa.pub"), "--service-account-signing-key-file="+file("sa.key"), "--token-auth-file="+file("tokens.csv"),
+		"--authorization-mode=AlwaysAllow", "--allow-privileged=true", "--disable-admission-plugins="+disabled,
+		// Flow control would answer 429 to what is judged side by side.
+		"--enable-priority-and-fairness=false", "--max-requests-inflight=0", "--max-mutating-requests-inflight=0"); err != nil {
+		return c, err
+	}
+	return c, c.await(ctx)
+}
+
+func (c *cluster) run(name string, args ...string) error {
+	log, err := os.Create(filepath.Join(c.dir, filepath.Base(name)+".log"))
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	command := exec.Command(name, args...)
+	command.Stdout, command.Stderr = log, log
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt is for us to handle
+	if err := command.Start(); err != nil {
+		return fmt.Errorf("start %s: %w", name, err)
+	}
+	p := &process{command, make(chan struct{})}
+	c.processes = append(c.processes, p)
+	go func() {
+		_ = p.Wait() // how it ended is in its log
+		close(p.ended)
+	}()
+	return nil
+}
+
+// await waits for the certificate, then for readiness.
+func (c *cluster) await(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
+	defer cancel()
+	for _, p := range c.processes {
+		go func() {
+			select {
+			case <-p.ended:
+				cancel()
+			case <-ctx.Done():
+			}
+		}()
+	}
+	var last error
+	for {
+		if last = c.ready(ctx); last == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			log, _ := os.ReadFile(filepath.Join(c.dir, "kube-apiserver.log"))
+			return fmt.Errorf("wait for kube-apiserver: %w; its log ends with\n%s", errors.Join(ctx.Err(), last), log[max(0, len(log)-2000):])
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+func (c *cluster) ready(ctx context.Context) error {
+	if c.client == nil {
+		certificate, err := os.ReadFile(filepath.Join(c.dir, "cert", "apiserver.crt"))
+		if err != nil {
+			return err
+		}
+		pool := x509.NewCertPool()
+		if !pool.AppendCertsFromPEM(certificate) {
+			return errors.New("the server's certificate cannot be read")
+		}
+		c.client = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, MaxIdleConnsPerHost: 32}, Timeout: time.Minute}
+	}
+	code, text, err := c.do(ctx, http.MethodGet, "/readyz", "", nil)
+	if err == nil && code != http.StatusOK {
+		err = fmt.Errorf("readyz: %d %.300s", code, text)
+	}
+	return err
+}
+
+func (c *cluster) do(ctx context.Context, method, path, contentType string, body []byte) (int, []byte, error) {
+	request, err := http.NewRequestWithContext(ctx, method, c.address+path, bytes.NewReader(body))
+	if err != nil {
+		return 0, nil, err
+	}
+	request.Header.Set("Authorization", "Bearer "+c.token)
+	if contentType != "" {
+		request.Header.Set("Content-Type", contentType)
+	}
+	response, err := c.client.Do(request)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	return response.StatusCode, text, err
+}
+
+func (c *cluster) get(ctx context.Context, path string, into any) error {
+	code, text, err := c.do(ctx, http.MethodGet, path, "", nil)
+	if err != nil {
+		return err
+	}
+	if code != http.StatusOK {
+		return fmt.Errorf("GET %s: %d %.300s", path, code, text)
+	}
+	return json.Unmarshal(text, into)
+}
+
+// discover reads what the server serves: the kinds that can be applied.
+func (c *cluster) discover(ctx context.Context) error {
+	var groups struct {
+		Groups []struct {
+			Versions []struct{ GroupVersion string }
+		}
+	}
+	if err := c.get(ctx, "/apis", &groups); err != nil {
+		return err
+	}
+	paths := map[string]string{"v1": "/api/v1"}
+	for _, g := range groups.Groups {
+		for _, v := range g.Versions {
+			paths[v.GroupVersion] = "/apis/" + v.GroupVersion
+		}
+	}
+	c.resources = map[schema.GroupVersionKind]resource{}
+	for version, path := range paths {
+		var list struct {
+			Resources []struct {
+				Name, Kind string
+				Namespaced bool
+				Verbs      []string
+			}
+		}
+		if err := c.get(ctx, path, &list); err != nil {
+			return err
+		}
+		gv, err := schema.ParseGroupVersion(version)
+		if err != nil {
+			return err
+		}
+		for _, r := range list.Resources {
+			if !strings.Contains(r.Name, "/") && slices.Contains(r.Verbs, "patch") {
+				c.resources[gv.WithKind(r.Kind)] = resource{r.Name, r.Namespaced}
+			}
+		}
+	}
+	return nil
+}
+
+// install creates CustomResourceDefinitions and waits until they are served.
+func (c *cluster) install(ctx context.Context, definitions map[string][]byte) error {
+	const at = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+	for name, text := range definitions {
+		code, answer, err := c.do(ctx, http.MethodPost, at, "application/json", text)
+		if err != nil {
+			return err
+		}
+		if code != http.StatusCreated {
+			return fmt.Errorf("install %s: %d %.500s", name, code, answer)
+		}
+	}
+	deadline := time.Now().Add(2 * time.Minute)
+	for name := range definitions {
+		for {
+			var definition struct {
+				Status struct {
+					Conditions []struct{ Type, Status string }
+				}
+			}
+			if err := c.get(ctx, at+"/"+name, &definition); err != nil {
+				return err
+			}
+			if slices.ContainsFunc(definition.Status.Conditions, func(s struct{ Type, Status string }) bool { return s.Type == "Established" && s.Status == "True" }) {
+				break
+			}
+			if time.Now().After(deadline) {
+				return fmt.Errorf("%s is not established", name)
+			}
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(50 * time.Millisecond):
+			}
+		}
+	}
+	return nil
+}
+
+// answer is what the server says of an object.
+type answer struct {
+	admitted bool
+	code     int
+	message  string
+}
+
+// judge applies an object on trial. name is the object's own, or that of the object it was made of.
+func (c *cluster) judge(ctx context.Context, kind schema.GroupVersionKind, namespace, name string, text []byte) (answer, error) {
+	r, ok := c.resources[kind]
+	if !ok {
+		return answer{}, fmt.Errorf("the server does not serve %s", kind)
+	}
+	path := "/apis/" + kind.Group + "/" + kind.Version
+	if kind.Group == "" {
+		path = "/api/" + kind.Version
+	}
+	if r.namespaced {
+		path += "/namespaces/" + url.PathEscape(namespace)
+	}
+	path += "/" + r.plural + "/" + url.PathEscape(name) + "?dryRun=All&fieldManager=kgate&force=true&fieldValidation=Strict"
+	code, body, err := c.do(ctx, http.MethodPatch, path, "application/apply-patch+yaml", text)
+	if err != nil {
+		return answer{}, err
+	}
+	if code < 300 {
+		return answer{admitted: true, code: code}, nil
+	}
+	var status struct{ Message string }
+	if err := json.Unmarshal(body, &status); err != nil || status.Message == "" {
+		status.Message = string(body)
+	}
+	if code == http.StatusTooManyRequests || code == http.StatusServiceUnavailable || code == http.StatusGatewayTimeout {
+		return answer{}, fmt.Errorf("apply %s %s: %d %.300s", kind.Kind, name, code, status.Message)
+	}
+	return answer{code: code, message: status.Message}, nil
+}
+
+// stop ends what start started, the server before its etcd, and removes its files.
+func (c *cluster) stop() {
+	for _, p := range slices.Backward(c.processes) {
+		_ = p.Process.Signal(syscall.SIGTERM)
+		select {
+		case <-p.ended:
+		case <-time.After(20 * time.Second):
+			_ = p.Process.Kill()
+			<-p.ended
+		}
+	}
+	if c.dir != "" {
+		_ = os.RemoveAll(c.dir)
+	}
+}
+
+func freePorts(n int) ([]int, error) {
+	var ports []int
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer l.Close()
+		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+	}
+	return ports, nil
+}

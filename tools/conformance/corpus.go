@@ -1,0 +1,220 @@
+package main
+
+import (
+	"archive/zip"
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/render"
+)
+
+// A base is an object that mutants are made of.
+type base struct {
+	*manifest.Object
+	from string
+	must bool // the server has to admit it: it is of this repository
+}
+
+func (b base) kind() schema.GroupVersionKind {
+	return schema.FromAPIVersionAndKind(b.APIVersion, b.Kind)
+}
+
+// module is a Go module that the embedded definitions were taken from.
+type module struct {
+	Module, Version string
+	Files           []struct{ Path string }
+	files           fs.FS
+}
+
+func modules(ctx context.Context, root string) ([]module, error) {
+	text, err := os.ReadFile(filepath.Join(root, "tools/internal/admission/custom/bundle/sources.json"))
+	if err != nil {
+		return nil, err
+	}
+	var all []module
+	if err := json.Unmarshal(text, &all); err != nil {
+		return nil, fmt.Errorf("read sources.json: %w", err)
+	}
+	for i, m := range all {
+		c := exec.CommandContext(ctx, "go", "mod", "download", "-json", m.Module+"@"+m.Version)
+		c.Dir = os.TempDir() // outside of any module
+		// It fails, with the archive in its answer, for a module that wants a newer Go: none is compiled here.
+		out, failed := c.Output()
+		var found struct{ Zip string }
+		if err := json.Unmarshal(out, &found); err != nil || found.Zip == "" {
+			return nil, fmt.Errorf("find %s %s: %w", m.Module, m.Version, errors.Join(failed, err))
+		}
+		archive, err := os.ReadFile(found.Zip)
+		if err != nil {
+			return nil, err
+		}
+		files, err := zip.NewReader(bytes.NewReader(archive), int64(len(archive)))
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", found.Zip, err)
+		}
+		if all[i].files, err = fs.Sub(files, m.Module+"@"+m.Version); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// definitions are the CustomResourceDefinitions of the modules as those publish them, by name.
+func definitions(all []module) (map[string][]byte, error) {
+	found := map[string][]byte{}
+	for _, m := range all {
+		for _, f := range m.Files {
+			objects, err := read(m.files, f.Path)
+			if err != nil {
+				return nil, err
+			}
+			for _, o := range objects {
+				if o.Kind == "CustomResourceDefinition" {
+					found[o.Name] = o.JSON
+				}
+			}
+		}
+	}
+	return found, nil
+}
+
+func read(files fs.FS, file string) ([]*manifest.Object, error) {
+	text, err := fs.ReadFile(files, file)
+	if err != nil {
+		return nil, err
+	}
+	documents, err := manifest.ParseDocuments(file, text)
+	if err != nil {
+		return nil, err
+	}
+	var all []*manifest.Object
+	for _, d := range documents {
+		objects, err := d.Objects()
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, objects...)
+	}
+	return all, nil
+}
+
+// targets are what kgate renders here.
+var targets = [...]string{"overlays/dev", "overlays/staging", "overlays/prod", "argocd"}
+
+// fixtures are folders of objects that tests read.
+var fixtures = [...]string{"tools/internal/schema/testdata", "tools/conformance/samples"}
+
+// own are the objects of this repository, each content once.
+func own(root string) ([]base, error) {
+	var bases []base
+	seen := map[string]bool{}
+	add := func(from string, objects []*manifest.Object, must bool) {
+		for _, o := range objects {
+			if !seen[string(o.JSON)] {
+				seen[string(o.JSON)] = true
+				bases = append(bases, base{o, from, must})
+			}
+		}
+	}
+	renderer := render.New(os.DirFS(root), nil)
+	for _, target := range targets {
+		result, err := renderer.Render(target)
+		if err != nil {
+			return nil, err
+		}
+		add(target, result.Objects, true)
+	}
+	for i, dir := range fixtures {
+		err := walk(os.DirFS(root), dir, func(file string) error {
+			objects, err := read(os.DirFS(root), file)
+			if err != nil {
+				return err
+			}
+			for _, o := range objects {
+				if o.Name == "NAME" { // a template of names
+					o.Value["metadata"].(map[string]any)["name"] = "name"
+					text, err := json.Marshal(o.Value)
+					if err != nil {
+						return err
+					}
+					if o, err = manifest.Decode(text); err != nil {
+						return err
+					}
+				}
+				add(dir, []*manifest.Object{o}, i > 0)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return bases, nil
+}
+
+// published are the samples that the modules of the definitions carry, at most perKind of one kind and version, those
+// with the most fields first. Some are written for other versions: what the server refuses is left out later.
+func published(all []module, served map[schema.GroupVersionKind]resource, perKind int) ([]base, error) {
+	found := map[schema.GroupVersionKind][]base{}
+	seen := map[string]bool{}
+	for _, m := range all {
+		err := walk(m.files, ".", func(file string) error {
+			if !strings.Contains(file, "sample") && !strings.Contains(file, "example") {
+				return nil
+			}
+			objects, err := read(m.files, file)
+			if err != nil {
+				return nil // templates and the like
+			}
+			for _, o := range objects {
+				b := base{Object: o, from: m.Module + "/" + file}
+				group := o.Group()
+				if _, ok := served[b.kind()]; ok && strings.Contains(group, ".") && !strings.HasSuffix(group, ".k8s.io") && o.Name != "" && !seen[string(o.JSON)] {
+					seen[string(o.JSON)] = true
+					found[b.kind()] = append(found[b.kind()], b)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	var bases []base
+	kinds := slices.SortedFunc(maps.Keys(found), func(a, b schema.GroupVersionKind) int { return strings.Compare(a.String(), b.String()) })
+	for _, kind := range kinds {
+		list := found[kind]
+		slices.SortFunc(list, func(a, b base) int {
+			return cmp.Or(cmp.Compare(len(b.JSON), len(a.JSON)), bytes.Compare(a.JSON, b.JSON))
+		})
+		bases = append(bases, list[:min(perKind, len(list))]...)
+	}
+	return bases, nil
+}
+
+func walk(files fs.FS, dir string, visit func(file string) error) error {
+	return fs.WalkDir(files, dir, func(file string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || path.Ext(file) != ".yaml" {
+			return err
+		}
+		if err := visit(file); err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+		return nil
+	})
+}

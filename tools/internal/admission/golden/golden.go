@@ -1,0 +1,156 @@
+// Package golden keeps the verdicts that a real API server gave, and the reasons for which kgate's may differ.
+package golden
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+
+	"github.com/klauspost/compress/zstd"
+	"k8s.io/apimachinery/pkg/util/json"
+	"sigs.k8s.io/yaml"
+
+	"github.com/kgate-dev/gitops/tools/internal/admission/mutate"
+)
+
+// A Base is an object that the server admits, and what it says to mutations of it.
+type Base struct {
+	Object   map[string]any
+	Verdicts []Verdict
+}
+
+// A Verdict is the server's on a mutated object.
+type Verdict struct {
+	mutate.Mutation
+	Admitted bool   `json:"ok,omitempty"`
+	Message  string `json:"e,omitempty"` // the server's, shortened, if it refuses
+}
+
+type line struct {
+	Object map[string]any `json:"o,omitempty"`
+	*Verdict
+}
+
+// Write writes bases, compressed.
+func Write(w io.Writer, bases []Base) error {
+	encoder, err := zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedBestCompression), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(8<<20))
+	if err != nil {
+		return err
+	}
+	put := func(l line) error {
+		text, err := json.Marshal(l)
+		if err == nil {
+			_, err = encoder.Write(append(text, '\n'))
+		}
+		return err
+	}
+	for _, b := range bases {
+		if err := put(line{Object: b.Object}); err != nil {
+			return err
+		}
+		for _, v := range b.Verdicts {
+			if err := put(line{Verdict: &v}); err != nil {
+				return err
+			}
+		}
+	}
+	return encoder.Close()
+}
+
+// Read reads what Write wrote.
+func Read(compressed []byte) ([]Base, error) {
+	decoder, err := zstd.NewReader(bytes.NewReader(compressed), zstd.WithDecoderConcurrency(1))
+	if err != nil {
+		return nil, err
+	}
+	defer decoder.Close()
+	var bases []Base
+	lines := bufio.NewScanner(decoder)
+	lines.Buffer(nil, 16<<20)
+	for n := 1; lines.Scan(); n++ {
+		var l line
+		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
+			return nil, fmt.Errorf("line %d: %w", n, err)
+		}
+		switch {
+		case l.Object != nil:
+			if err := json.ConvertMapNumbers(l.Object, 0); err != nil {
+				return nil, fmt.Errorf("line %d: %w", n, err)
+			}
+			bases = append(bases, Base{Object: l.Object})
+		case l.Verdict == nil || len(bases) == 0:
+			return nil, fmt.Errorf("line %d: neither an object nor a verdict on one", n)
+		default:
+			if err := typePath(l.Path); err != nil {
+				return nil, fmt.Errorf("line %d: %w", n, err)
+			}
+			b := &bases[len(bases)-1]
+			b.Verdicts = append(b.Verdicts, *l.Verdict)
+		}
+	}
+	return bases, lines.Err()
+}
+
+// typePath makes indexes of the numbers that JSON gives.
+func typePath(steps []any) error {
+	for i, step := range steps {
+		switch step := step.(type) {
+		case string:
+		case float64:
+			steps[i] = int(step)
+		case int64:
+			steps[i] = int(step)
+		default:
+			return fmt.Errorf("a step of a path is a %T", step)
+		}
+	}
+	return nil
+}
+
+// A Disagreement is a known difference between the server's verdict and kgate's. Patterns are those of path.Match
+// with * for anything; an empty one is *.
+type Disagreement struct {
+	Kind     string `json:"kind"`     // as "apps/v1 Deployment"
+	Mutation string `json:"mutation"` // name of the mutation
+	Path     string `json:"path"`     // of the field, as spec.list[0].field
+	Message  string `json:"message"`  // a part of the message of the side that refuses
+	Reason   string `json:"reason"`
+}
+
+// ReadDisagreements reads disagreements.yaml. Each has a reason.
+func ReadDisagreements(text []byte) ([]Disagreement, error) {
+	var list []Disagreement
+	if err := yaml.UnmarshalStrict(text, &list); err != nil {
+		return nil, err
+	}
+	for i, d := range list {
+		if d.Reason == "" || d.Kind == "" {
+			return nil, fmt.Errorf("entry %d: a kind and a reason are needed", i+1)
+		}
+		for _, pattern := range []string{d.Kind, d.Mutation, escape(d.Path)} {
+			if _, err := path.Match(pattern, ""); err != nil {
+				return nil, fmt.Errorf("entry %d: %q: %w", i+1, pattern, err)
+			}
+		}
+	}
+	return list, nil
+}
+
+// Explains tells whether the difference is this one.
+func (d Disagreement) Explains(kind string, m mutate.Mutation, message string) bool {
+	match := func(pattern, text string) bool {
+		if pattern == "" {
+			return true
+		}
+		// A slash is nothing special here.
+		ok, err := path.Match(strings.ReplaceAll(pattern, "/", "\x00"), strings.ReplaceAll(text, "/", "\x00"))
+		return ok && err == nil
+	}
+	return match(d.Kind, kind) && match(d.Mutation, m.Name) && match(escape(d.Path), mutate.Text(m.Path)) && strings.Contains(message, d.Message)
+}
+
+// escape takes the brackets of indexes literally.
+func escape(pattern string) string { return strings.ReplaceAll(pattern, "[", `\[`) }
