@@ -183,6 +183,7 @@ func (c *cluster) do(ctx context.Context, method, path, contentType string, body
 		return 0, nil, err
 	}
 	request.Header.Set("Authorization", "Bearer "+c.token)
+	request.Header["Idempotency-Key"] = []string{} // not sent: it lets the client ask again where the server closed an idle connection
 	if contentType != "" {
 		request.Header.Set("Content-Type", contentType)
 	}
@@ -286,6 +287,29 @@ func (c *cluster) install(ctx context.Context, definitions map[string][]byte) er
 	return nil
 }
 
+// createNamespaces creates the namespaces that objects name, without labels: some admission plugins look them up.
+func (c *cluster) createNamespaces(ctx context.Context, bases []base) error {
+	created := map[string]bool{"": true, "default": true}
+	for _, b := range bases {
+		if created[b.Namespace] {
+			continue
+		}
+		created[b.Namespace] = true
+		text, err := json.Marshal(map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": b.Namespace}})
+		if err != nil {
+			return err
+		}
+		code, answer, err := c.do(ctx, http.MethodPost, "/api/v1/namespaces", "application/json", text)
+		if err != nil {
+			return err
+		}
+		if code != http.StatusCreated && code != http.StatusConflict {
+			return fmt.Errorf("create namespace %s: %d %.300s", b.Namespace, code, answer)
+		}
+	}
+	return nil
+}
+
 // answer is what the server says of an object.
 type answer struct {
 	admitted bool
@@ -309,6 +333,10 @@ func (c *cluster) judge(ctx context.Context, kind schema.GroupVersionKind, names
 	path += "/" + r.plural + "/" + url.PathEscape(name) + "?dryRun=All&fieldManager=kgate&force=true&fieldValidation=Strict"
 	code, body, err := c.do(ctx, http.MethodPatch, path, "application/apply-patch+yaml", text)
 	if err != nil {
+		// A handler that panics closes the connection, and nothing is applied.
+		if errors.Is(err, io.EOF) && ctx.Err() == nil {
+			return answer{message: "no answer: " + err.Error()}, nil
+		}
 		return answer{}, err
 	}
 	if code < 300 {

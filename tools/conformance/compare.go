@@ -63,23 +63,16 @@ func newComparison(o options, server *cluster, explained []golden.Disagreement) 
 
 func (c *comparison) judge(ctx context.Context, bases []base, concurrent int) error {
 	sampled := map[string]bool{}
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(concurrent)
-	for i, b := range bases {
-		if c.only != "" && b.Kind != c.only {
-			continue
+	// Namespaces are judged before they are made: an object that is there is changed, not created.
+	for _, namespaces := range []bool{true, false} {
+		if err := c.judgeSome(ctx, bases, concurrent, namespaces, sampled); err != nil {
+			return err
 		}
-		if _, ok := c.server.resources[b.kind()]; !ok {
-			if b.must {
-				return fmt.Errorf("%s: the server does not serve %s", b.from, b.kind())
+		if namespaces {
+			if err := c.server.createNamespaces(ctx, bases); err != nil {
+				return err
 			}
-			continue
 		}
-		sampled[b.kind().String()] = true
-		group.Go(func() error { return c.judgeBase(ctx, i, b) })
-	}
-	if err := group.Wait(); err != nil {
-		return err
 	}
 	for kind := range c.server.resources {
 		if !sampled[kind.String()] {
@@ -92,6 +85,25 @@ func (c *comparison) judge(ctx context.Context, bases []base, concurrent int) er
 		return cmp.Or(cmp.Compare(a.base, b.base), strings.Compare(a.mutation.Name, b.mutation.Name), strings.Compare(a.mutation.String(), b.mutation.String()))
 	})
 	return nil
+}
+
+func (c *comparison) judgeSome(ctx context.Context, bases []base, concurrent int, namespaces bool, sampled map[string]bool) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(concurrent)
+	for i, b := range bases {
+		if c.only != "" && b.Kind != c.only || namespaces != (b.Kind == "Namespace" && b.APIVersion == "v1") {
+			continue
+		}
+		if _, ok := c.server.resources[b.kind()]; !ok {
+			if b.must {
+				return fmt.Errorf("%s: the server does not serve %s", b.from, b.kind())
+			}
+			continue
+		}
+		sampled[b.kind().String()] = true
+		group.Go(func() error { return c.judgeBase(ctx, i, b) })
+	}
+	return group.Wait()
 }
 
 // judgeBase judges an object, and if the server admits it, its mutants.

@@ -85,12 +85,9 @@ func (s *Server) Judge(ctx context.Context, object *manifest.Object, rendered []
 			err = fmt.Errorf("ask Kubernetes %s: %w", Version(), err)
 		}
 	}()
-	if kind.GroupKind() == definitionKind {
-		faults, err := custom.ValidateDefinition(object.Value)
-		return violationsOf(faults), true, err
-	}
+	definition := kind.GroupKind() == definitionKind
 	server := s.builtin()
-	if !server.Knows(kind) {
+	if !definition && !server.Knows(kind) {
 		return s.judgeCustom(ctx, kind, object, rendered)
 	}
 	faults, err := s.types.Check(kind, object.Value)
@@ -104,7 +101,14 @@ func (s *Server) Judge(ctx context.Context, object *manifest.Object, rendered []
 	if len(violations) > 0 {
 		return violations, true, nil
 	}
-	refused, err := server.Validate(ctx, kind, object.JSON)
+	if definition {
+		if f := builtin.Unappliable(object.Value); f != nil {
+			return []Violation{{f.Path, f.Message}}, true, nil
+		}
+		faults, err := custom.ValidateDefinition(object.Value)
+		return violationsOf(faults), true, err
+	}
+	refused, err := server.Validate(ctx, kind, object.Value)
 	if err != nil {
 		return nil, true, err
 	}

@@ -130,7 +130,7 @@ spec: {size: 4}`,
 		{
 			name:      "a level that is none",
 			documents: "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: {pod-security.kubernetes.io/enforce: strict}}",
-			want:      []string{`pod-security shop metadata.labels["pod-security.kubernetes.io/enforce"]: Invalid value: "strict": must be one of privileged, baseline, restricted`},
+			want:      []string{`accepted shop metadata.labels["pod-security.kubernetes.io/enforce"]: Invalid value: "strict": must be one of privileged, baseline, restricted`},
 		},
 		{
 			name: "defaults of a LimitRange, and its maximum",

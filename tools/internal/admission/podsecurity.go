@@ -8,7 +8,6 @@ import (
 	"k8s.io/pod-security-admission/api"
 	"k8s.io/pod-security-admission/policy"
 
-	"github.com/kgate-dev/gitops/tools/internal/admission/builtin"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
@@ -34,12 +33,10 @@ func (l *levels) run(ctx context.Context, pass *check.Pass) error {
 			if namespace.Kind != "Namespace" || namespace.APIVersion != "v1" {
 				continue
 			}
-			asked, faults := api.PolicyToEvaluate(labels(namespace), api.Policy{
+			// Labels that say no level are for admission/accepted to report.
+			asked, _ := api.PolicyToEvaluate(labels(namespace), api.Policy{
 				Enforce: api.LevelVersion{Level: api.LevelPrivileged, Version: api.LatestVersion()},
 			})
-			for _, f := range faults {
-				pass.Report(target, namespace, builtin.ParsePath(f.Field), f.ErrorBody())
-			}
 			if asked.Enforce.Level == api.LevelPrivileged {
 				continue
 			}

@@ -7,17 +7,21 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
+	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer/json"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/apiserver/pkg/authentication/user"
 	genericapirequest "k8s.io/apiserver/pkg/endpoints/request"
 	"k8s.io/apiserver/pkg/registry/rest"
+	apiregistrationinstall "k8s.io/kube-aggregator/pkg/apis/apiregistration/install"
 	"k8s.io/kubernetes/pkg/api/legacyscheme"
 	"k8s.io/kubernetes/pkg/capabilities"
 )
@@ -34,13 +38,17 @@ type Server struct {
 	decoder    *json.Serializer
 }
 
-// allowPrivileged is what every kube-apiserver of today is started with; whether a privileged container is wanted is
-// for Pod Security and the rules to say. The setting is one of the process.
-var allowPrivileged = sync.OnceFunc(func() { capabilities.Setup(true, 0) })
+// setup makes the settings of the process. Privileged containers are allowed, as every kube-apiserver of today is
+// started; whether one is wanted is for Pod Security and the rules to say. The kinds of the aggregator, which the
+// server keeps in a scheme of their own, join the others.
+var setup = sync.OnceFunc(func() {
+	capabilities.Setup(true, 0)
+	apiregistrationinstall.Install(legacyscheme.Scheme)
+})
 
 // New makes a server of the linked Kubernetes version.
 func New() *Server {
-	allowPrivileged()
+	setup()
 	return &Server{
 		strategies: strategies(),
 		decoder:    json.NewSerializerWithOptions(json.DefaultMetaFactory, legacyscheme.Scheme, legacyscheme.Scheme, json.SerializerOptions{Strict: true}),
@@ -70,34 +78,27 @@ func (s *Server) Kinds() []schema.GroupVersionKind {
 	return all
 }
 
-// Validate returns why the server would not create the object that text holds as JSON, or nothing. An error means
-// that it could not be asked.
-func (s *Server) Validate(ctx context.Context, kind schema.GroupVersionKind, text []byte) ([]Fault, error) {
+// Validate returns why the server would not create the object on a server-side apply, or nothing. The object has
+// passed the typing of package typed. An error means that the server could not be asked.
+func (s *Server) Validate(ctx context.Context, kind schema.GroupVersionKind, value map[string]any) (faults []Fault, err error) {
 	strategy := s.strategies[kind.GroupKind()]
 	if strategy == nil {
 		return nil, fmt.Errorf("%s is not a kind of Kubernetes", kind)
 	}
-	decoded, _, err := s.decoder.Decode(text, &kind, nil)
-	if err != nil {
-		if strict, ok := runtime.AsStrictDecodingError(err); ok {
-			var faults []Fault
-			for _, e := range strict.Errors() {
-				faults = append(faults, decodingFault(e))
-			}
-			return faults, nil
-		}
-		return []Fault{decodingFault(err)}, nil
-	}
-	return s.validate(ctx, kind, strategy, decoded)
-}
-
-func (s *Server) validate(ctx context.Context, kind schema.GroupVersionKind, strategy rest.RESTCreateStrategy, decoded runtime.Object) (faults []Fault, err error) {
-	// Validation code of the server assumes what its defaulting gives. Where it panics the server answers 500.
+	// Where its code panics the server closes the connection, and nothing is applied.
 	defer func() {
 		if r := recover(); r != nil {
-			faults, err = nil, fmt.Errorf("the server's own validation panicked: %v", r)
+			faults, err = []Fault{{Message: fmt.Sprintf("the API server's own code panics: %v", r)}}, nil
 		}
 	}()
+	decoded, err := legacyscheme.Scheme.New(kind)
+	if err != nil {
+		return nil, err
+	}
+	// What is applied is not decoded as what is created: the field manager converts it from what the typing gives.
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(value, decoded); err != nil {
+		return []Fault{decodingFault(err)}, nil
+	}
 	legacyscheme.Scheme.Default(decoded)
 	object, err := legacyscheme.Scheme.UnsafeConvertToVersion(decoded, schema.GroupVersion{Group: kind.Group, Version: runtime.APIVersionInternal})
 	if err != nil {
@@ -107,9 +108,8 @@ func (s *Server) validate(ctx context.Context, kind schema.GroupVersionKind, str
 	if err != nil {
 		return nil, err
 	}
-	if accessor.GetName() == "" {
-		// An object that is applied is addressed by its name; generateName is for those that are created.
-		return []Fault{{Path: []any{"metadata", "name"}, Message: "Required value: name is required"}}, nil
+	if fault := Unappliable(value); fault != nil {
+		return []Fault{*fault}, nil
 	}
 	namespace := ""
 	if strategy.NamespaceScoped() {
@@ -117,21 +117,53 @@ func (s *Server) validate(ctx context.Context, kind schema.GroupVersionKind, str
 			namespace = metav1.NamespaceDefault
 		}
 	}
+	// Where its declarative and its other validation differ, the server logs that; here it is nobody's concern.
+	ctx = logr.NewContext(ctx, logr.Discard())
 	ctx = genericapirequest.WithNamespace(ctx, namespace)
+	ctx = genericapirequest.WithUser(ctx, &user.DefaultInfo{Name: "kgate", Groups: []string{user.SystemPrivilegedGroup}})
 	ctx = genericapirequest.WithRequestInfo(ctx, &genericapirequest.RequestInfo{
 		IsResourceRequest: true, Verb: "patch", APIGroup: kind.Group, APIVersion: kind.Version, Namespace: namespace, Name: accessor.GetName(),
 	})
 	if err := rest.EnsureObjectNamespaceMatchesRequestNamespace(namespace, accessor); err != nil {
 		return []Fault{{Path: []any{"metadata", "namespace"}, Message: "Forbidden: not allowed on this type"}}, nil
 	}
+	rest.WipeObjectMetaSystemFields(accessor)
 	rest.FillObjectMetaSystemFields(accessor)
 	accessor.SetManagedFields(nil)
 	strategy.PrepareForCreate(ctx, object)
 	beforeValidation(object)
-	for _, e := range rest.ValidateCreate(ctx, object, strategy) {
+	errs := rest.ValidateCreate(ctx, object, strategy)
+	if len(errs) == 0 {
+		errs = afterValidation(object)
+	}
+	for _, e := range errs {
 		faults = append(faults, Fault{Path: ParsePath(e.Field), Message: e.ErrorBody()})
 	}
 	return faults, nil
+}
+
+// Unappliable says what the server refuses in an object of any kind before it validates one: metadata that only an
+// object that is there already has, and no name.
+func Unappliable(value map[string]any) *Fault {
+	at := func(field, message string) *Fault { return &Fault{Path: []any{"metadata", field}, Message: message} }
+	metadata, _ := value["metadata"].(map[string]any)
+	text := func(field string) string { s, _ := metadata[field].(string); return s }
+	if entries, set := metadata["managedFields"].([]any); set && entries != nil {
+		return at("managedFields", "metadata.managedFields must be nil")
+	}
+	if text("name") == "" {
+		// An object that is applied is addressed by its name; generateName is for those that are created.
+		return at("name", "Required value: name is required")
+	}
+	if uid := text("uid"); uid != "" {
+		return at("uid", fmt.Sprintf("uid mismatch: the provided object specified uid %s, and no existing object was found", uid))
+	}
+	if version := text("resourceVersion"); version != "" {
+		if _, err := strconv.ParseUint(version, 10, 64); err != nil {
+			return at("resourceVersion", err.Error())
+		}
+	}
+	return nil
 }
 
 // decodingFault takes the path out of a decoder's message, where it names one: `unknown field "spec.replica"`.

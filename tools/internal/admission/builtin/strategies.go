@@ -2,6 +2,7 @@ package builtin
 
 import (
 	"context"
+	"fmt"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -13,6 +14,8 @@ import (
 	"k8s.io/apiserver/pkg/storage/names"
 	utilfeature "k8s.io/apiserver/pkg/util/feature"
 	"k8s.io/component-base/featuregate"
+	"k8s.io/kube-aggregator/pkg/apis/apiregistration"
+	apiregistrationvalidation "k8s.io/kube-aggregator/pkg/apis/apiregistration/validation"
 	"k8s.io/kubernetes/pkg/api/job"
 	"k8s.io/kubernetes/pkg/api/legacyscheme"
 	pvutil "k8s.io/kubernetes/pkg/api/persistentvolume"
@@ -37,6 +40,7 @@ import (
 	resourcevalidation "k8s.io/kubernetes/pkg/apis/resource/validation"
 	"k8s.io/kubernetes/pkg/features"
 	volumevalidation "k8s.io/kubernetes/pkg/volume/validation"
+	podsecurity "k8s.io/pod-security-admission/api"
 
 	// What a decoder of every kind needs.
 	_ "k8s.io/kubernetes/pkg/apis/admissionregistration/install"
@@ -178,7 +182,7 @@ func strategies() map[schema.GroupKind]rest.RESTCreateStrategy {
 		{Kind: "Secret"}:        namespaced(nil, func(_ context.Context, o *core.Secret) field.ErrorList { return validation.ValidateSecret(o) }),
 		{Kind: "Service"}: namespaced(func(_ context.Context, o *core.Service) {
 			o.Status = core.ServiceStatus{}
-		}, validateService),
+		}, func(_ context.Context, o *core.Service) field.ErrorList { return validation.ValidateServiceCreate(o) }),
 		{Kind: "ServiceAccount"}: namespaced(func(_ context.Context, o *core.ServiceAccount) {
 			for i, secret := range o.Secrets {
 				o.Secrets[i] = core.ObjectReference{Name: secret.Name}
@@ -239,25 +243,44 @@ func strategies() map[schema.GroupKind]rest.RESTCreateStrategy {
 
 		{Group: "storagemigration.k8s.io", Kind: "StorageVersionMigration"}: storagemigration.Strategy,
 
+		{Group: "apiregistration.k8s.io", Kind: "APIService"}: cluster(func(_ context.Context, o *apiregistration.APIService) {
+			o.Status = apiregistration.APIServiceStatus{}
+			if o.Spec.Service == nil { // what needs no server is there at once
+				apiregistration.SetAPIServiceCondition(o, apiregistration.NewLocalAvailableAPIServiceCondition())
+			}
+		}, func(ctx context.Context, o *apiregistration.APIService) field.ErrorList {
+			return apiregistrationvalidation.ValidateAPIService(ctx, o)
+		}),
+
 		// Whether the caller may use what a policy refers to is for the cluster to say.
-		{Group: "admissionregistration.k8s.io", Kind: "MutatingAdmissionPolicy"}: cluster(nil, func(_ context.Context, o *admissionregistration.MutatingAdmissionPolicy) field.ErrorList {
+		{Group: "admissionregistration.k8s.io", Kind: "MutatingAdmissionPolicy"}: cluster(func(_ context.Context, o *admissionregistration.MutatingAdmissionPolicy) {
+			o.Generation = 1
+		}, func(_ context.Context, o *admissionregistration.MutatingAdmissionPolicy) field.ErrorList {
 			return append(admissionregistrationvalidation.ValidateMutatingAdmissionPolicy(o), staticSuffix(o.Name)...)
 		}),
-		{Group: "admissionregistration.k8s.io", Kind: "MutatingAdmissionPolicyBinding"}: cluster(nil, func(_ context.Context, o *admissionregistration.MutatingAdmissionPolicyBinding) field.ErrorList {
+		{Group: "admissionregistration.k8s.io", Kind: "MutatingAdmissionPolicyBinding"}: cluster(func(_ context.Context, o *admissionregistration.MutatingAdmissionPolicyBinding) {
+			o.Generation = 1
+		}, func(_ context.Context, o *admissionregistration.MutatingAdmissionPolicyBinding) field.ErrorList {
 			return append(admissionregistrationvalidation.ValidateMutatingAdmissionPolicyBinding(o), staticSuffix(o.Name)...)
 		}),
-		{Group: "admissionregistration.k8s.io", Kind: "MutatingWebhookConfiguration"}: cluster(nil, func(_ context.Context, o *admissionregistration.MutatingWebhookConfiguration) field.ErrorList {
+		{Group: "admissionregistration.k8s.io", Kind: "MutatingWebhookConfiguration"}: cluster(func(_ context.Context, o *admissionregistration.MutatingWebhookConfiguration) {
+			o.Generation = 1
+		}, func(_ context.Context, o *admissionregistration.MutatingWebhookConfiguration) field.ErrorList {
 			return append(admissionregistrationvalidation.ValidateMutatingWebhookConfiguration(o), staticSuffix(o.Name)...)
 		}),
 		{Group: "admissionregistration.k8s.io", Kind: "ValidatingAdmissionPolicy"}: cluster(func(_ context.Context, o *admissionregistration.ValidatingAdmissionPolicy) {
-			o.Status = admissionregistration.ValidatingAdmissionPolicyStatus{}
+			o.Status, o.Generation = admissionregistration.ValidatingAdmissionPolicyStatus{}, 1
 		}, func(_ context.Context, o *admissionregistration.ValidatingAdmissionPolicy) field.ErrorList {
 			return append(admissionregistrationvalidation.ValidateValidatingAdmissionPolicy(o), staticSuffix(o.Name)...)
 		}),
-		{Group: "admissionregistration.k8s.io", Kind: "ValidatingAdmissionPolicyBinding"}: cluster(nil, func(_ context.Context, o *admissionregistration.ValidatingAdmissionPolicyBinding) field.ErrorList {
+		{Group: "admissionregistration.k8s.io", Kind: "ValidatingAdmissionPolicyBinding"}: cluster(func(_ context.Context, o *admissionregistration.ValidatingAdmissionPolicyBinding) {
+			o.Generation = 1
+		}, func(_ context.Context, o *admissionregistration.ValidatingAdmissionPolicyBinding) field.ErrorList {
 			return append(admissionregistrationvalidation.ValidateValidatingAdmissionPolicyBinding(o), staticSuffix(o.Name)...)
 		}),
-		{Group: "admissionregistration.k8s.io", Kind: "ValidatingWebhookConfiguration"}: cluster(nil, func(_ context.Context, o *admissionregistration.ValidatingWebhookConfiguration) field.ErrorList {
+		{Group: "admissionregistration.k8s.io", Kind: "ValidatingWebhookConfiguration"}: cluster(func(_ context.Context, o *admissionregistration.ValidatingWebhookConfiguration) {
+			o.Generation = 1
+		}, func(_ context.Context, o *admissionregistration.ValidatingWebhookConfiguration) field.ErrorList {
 			return append(admissionregistrationvalidation.ValidateValidatingWebhookConfiguration(o), staticSuffix(o.Name)...)
 		}),
 	}
@@ -402,12 +425,8 @@ func prepareEndpointSlice(ctx context.Context, o *discovery.EndpointSlice) {
 	}
 }
 
-// validateService adds what the allocators of the server refuse whatever the cluster's address ranges are.
-func validateService(_ context.Context, o *core.Service) field.ErrorList {
-	return validation.ValidateServiceCreate(o)
-}
-
-// beforeValidation is what the storage of a kind does to a new object before it is validated.
+// beforeValidation is what the storage of a kind does to a new object before it is validated: addresses and ports that
+// it would allocate are not asked for.
 func beforeValidation(o runtime.Object) {
 	service, ok := o.(*core.Service)
 	if !ok || service.Spec.Type == core.ServiceTypeExternalName {
@@ -416,6 +435,37 @@ func beforeValidation(o runtime.Object) {
 	if service.Spec.ClusterIP != "" && len(service.Spec.ClusterIPs) == 0 {
 		service.Spec.ClusterIPs = []string{service.Spec.ClusterIP}
 	}
+	if service.Spec.Type == core.ServiceTypeLoadBalancer && service.Spec.ExternalTrafficPolicy == core.ServiceExternalTrafficPolicyLocal &&
+		service.Spec.HealthCheckNodePort == 0 {
+		service.Spec.HealthCheckNodePort = firstNodePort
+	}
+}
+
+// The ports that the server gives out unless it is started with others.
+const (
+	firstNodePort = 30000
+	lastNodePort  = 32767
+)
+
+// afterValidation is what the storage of a kind, or an admission plugin that is on by default, refuses besides.
+func afterValidation(o runtime.Object) field.ErrorList {
+	var errs field.ErrorList
+	switch o := o.(type) {
+	case *core.Service:
+		outside := func(at *field.Path, port int32) {
+			if port != 0 && (port < firstNodePort || port > lastNodePort) {
+				errs = append(errs, field.Invalid(at, port, fmt.Sprintf(
+					"provided port is not in the valid range. The range of valid ports is %d-%d", firstNodePort, lastNodePort)))
+			}
+		}
+		for i, p := range o.Spec.Ports {
+			outside(field.NewPath("spec", "ports").Index(i).Child("nodePort"), p.NodePort)
+		}
+		outside(field.NewPath("spec", "healthCheckNodePort"), o.Spec.HealthCheckNodePort)
+	case *core.Namespace:
+		_, errs = podsecurity.PolicyToEvaluate(o.Labels, podsecurity.Policy{})
+	}
+	return errs
 }
 
 func enabled(gate featuregate.Feature) bool { return utilfeature.DefaultFeatureGate.Enabled(gate) }
