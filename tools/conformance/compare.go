@@ -254,6 +254,11 @@ func (c *comparison) print(w io.Writer) {
 			fmt.Fprintln(w, "  known:", r.reason)
 		}
 	}
+	for i, d := range c.explained {
+		if c.used[i] > 0 {
+			fmt.Fprintf(w, "explained %d times: %s %s %s: %s\n", c.used[i], d.Kind, d.Path, d.Message, d.Reason)
+		}
+	}
 }
 
 func (c *comparison) explain(r *result) {

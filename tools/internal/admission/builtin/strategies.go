@@ -381,8 +381,47 @@ func preparePod(_ context.Context, o *core.Pod) {
 	o.Generation = 1
 	o.Status = core.PodStatus{Phase: core.PodPending}
 	pod.DropDisabledPodFields(o, nil)
+	mergeLabelKeys(o)
 	pod.DefaultPodLevelResources(o)
 	o.Status.QOSClass = qos.GetPodQOS(o)
+}
+
+// mergeLabelKeys adds to the selectors of a pod what its keys of labels stand for; the pod's own labels have the values.
+func mergeLabelKeys(o *core.Pod) {
+	merge := func(selector *metav1.LabelSelector, keys []string, operator metav1.LabelSelectorOperator) {
+		for _, key := range keys {
+			if value, set := o.Labels[key]; set && selector != nil { // a selector that is absent matches nothing
+				selector.MatchExpressions = append(selector.MatchExpressions, metav1.LabelSelectorRequirement{Key: key, Operator: operator, Values: []string{value}})
+			}
+		}
+	}
+	if affinity := o.Spec.Affinity; affinity != nil && enabled(features.MatchLabelKeysInPodAffinity) {
+		var terms []*core.PodAffinityTerm
+		add := func(required []core.PodAffinityTerm, preferred []core.WeightedPodAffinityTerm) {
+			for i := range required {
+				terms = append(terms, &required[i])
+			}
+			for i := range preferred {
+				terms = append(terms, &preferred[i].PodAffinityTerm)
+			}
+		}
+		if a := affinity.PodAffinity; a != nil {
+			add(a.RequiredDuringSchedulingIgnoredDuringExecution, a.PreferredDuringSchedulingIgnoredDuringExecution)
+		}
+		if a := affinity.PodAntiAffinity; a != nil {
+			add(a.RequiredDuringSchedulingIgnoredDuringExecution, a.PreferredDuringSchedulingIgnoredDuringExecution)
+		}
+		for _, t := range terms {
+			merge(t.LabelSelector, t.MatchLabelKeys, metav1.LabelSelectorOpIn)
+			merge(t.LabelSelector, t.MismatchLabelKeys, metav1.LabelSelectorOpNotIn)
+		}
+	}
+	if enabled(features.MatchLabelKeysInPodTopologySpread) && enabled(features.MatchLabelKeysInPodTopologySpreadSelectorMerge) {
+		for i := range o.Spec.TopologySpreadConstraints {
+			c := &o.Spec.TopologySpreadConstraints[i]
+			merge(c.LabelSelector, c.MatchLabelKeys, metav1.LabelSelectorOpIn)
+		}
+	}
 }
 
 // prepareJob gives a job the selector of its own pods, unless it brings one.
