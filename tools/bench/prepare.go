@@ -87,7 +87,7 @@ func prepare(ctx context.Context, args []string) error {
 		}
 		target := &check.Target{
 			Path: overlay, Environment: repository.Config.Environment(overlay), Objects: result.Objects,
-			Locate: func(*manifest.Object, manifest.Path) manifest.Position { return manifest.Position{} },
+			Locate: func(*manifest.Object, manifest.Path) manifest.Origin { return manifest.Origin{} },
 		}
 		judged, failed := check.Run(ctx, check.Plan{Checks: checks, Targets: []*check.Target{target}, Now: time.Now()})
 		if len(failed) > 0 {

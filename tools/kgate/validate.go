@@ -24,7 +24,7 @@ import (
 )
 
 type validateFlags struct {
-	output   string
+	outputs  []string
 	versions []string
 	checks   []string
 	failOn   string
@@ -47,7 +47,7 @@ func validateCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error { return validate(cmd, args, flags) },
 	}
 	f := cmd.Flags()
-	f.StringVarP(&flags.output, "output", "o", "text", "report format: text or json")
+	f.StringArrayVarP(&flags.outputs, "output", "o", []string{"text"}, "report format, "+strings.Join(report.Names(), ", ")+"; FORMAT=FILE writes a file (repeatable)")
 	f.StringSliceVar(&flags.versions, "kubernetes-version", nil, "Kubernetes version to check against, as 1.37 (repeatable; default: kgate.yaml's, else the newest)")
 	f.StringSliceVar(&flags.checks, "checks", nil, "checks or groups to run; a leading ! leaves out (repeatable)")
 	f.StringVar(&flags.failOn, "fail-on", "error", "least severity that fails the run: error or warning")
@@ -60,7 +60,7 @@ func validateCommand() *cobra.Command {
 		}
 	}
 	for name, complete := range map[string]func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective){
-		"output":             fixed("text", "json"),
+		"output":             fixed(report.Names()...),
 		"fail-on":            fixed("error", "warning"),
 		"kubernetes-version": fixed(schema.Versions()...),
 		"checks": func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -78,9 +78,9 @@ func validateCommand() *cobra.Command {
 
 func validate(cmd *cobra.Command, args []string, flags validateFlags) error {
 	ctx := cmd.Context()
-	write, ok := report.Formats()[flags.output]
-	if !ok {
-		return fmt.Errorf("--output %s: the formats are text and json", flags.output)
+	outputs, err := parseOutputs(flags.outputs)
+	if err != nil {
+		return err
 	}
 	if flags.failOn != string(check.Error) && flags.failOn != string(check.Warning) {
 		return fmt.Errorf("--fail-on %s: it is error or warning", flags.failOn)
@@ -106,16 +106,16 @@ func validate(cmd *cobra.Command, args []string, flags validateFlags) error {
 	}
 	progress.clear()
 	color := !flags.noColor && os.Getenv("NO_COLOR") == "" && isTerminal(cmd.OutOrStdout())
-	if err := write(cmd.OutOrStdout(), out, report.Options{Color: color, Verbose: flags.verbose}); err != nil {
-		return fmt.Errorf("write the report: %w", err)
+	if err := writeReports(outputs, out, cmd.OutOrStdout(), report.Options{Color: color, Verbose: flags.verbose}); err != nil {
+		return err
 	}
 	if len(out.Omitted) > 0 {
 		_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "left out, because they need every target of the repository: %s\n", strings.Join(out.Omitted, ", "))
 	}
 	switch {
 	case len(out.Errors) > 0:
-		for _, e := range out.Errors {
-			if flags.output != "text" {
+		if !slices.ContainsFunc(outputs, func(o output) bool { return o.format == "text" && o.file == "" }) {
+			for _, e := range out.Errors {
 				_, _ = fmt.Fprintln(cmd.ErrOrStderr(), "kgate:", e)
 			}
 		}
@@ -224,7 +224,7 @@ func minor(version string) (string, error) {
 
 // run renders and checks. What could not be rendered or checked is in the report's errors; the rest is judged.
 func (s *session) run(ctx context.Context, renderer *render.Renderer, progress *progress) (report.Report, error) {
-	out := report.Report{Asked: s.paths}
+	out := report.Report{Version: versionName(), Checks: s.checks, Asked: s.paths, ReadFile: s.repository.ReadFile}
 	results := make([]*render.Result, len(s.paths))
 	errs := make([]error, len(s.paths))
 	var group errgroup.Group
@@ -247,7 +247,7 @@ func (s *session) run(ctx context.Context, renderer *render.Renderer, progress *
 		}
 		target := &check.Target{
 			Path: result.Path, Environment: s.repository.Config.Environment(result.Path), Objects: result.Objects,
-			Locate: func(object *manifest.Object, path manifest.Path) manifest.Position {
+			Locate: func(object *manifest.Object, path manifest.Path) manifest.Origin {
 				return provenance.Locate(result, object, path)
 			},
 		}
@@ -255,7 +255,11 @@ func (s *session) run(ctx context.Context, renderer *render.Renderer, progress *
 			target.Faults = append(target.Faults, check.Fault(fault))
 		}
 		plan.Targets = append(plan.Targets, target)
-		out.Targets = append(out.Targets, report.Target{Path: result.Path, Objects: len(result.Objects)})
+		rendered := report.Target{Path: result.Path, Objects: result.Objects}
+		if target.Environment != nil {
+			rendered.Environment = target.Environment.Name
+		}
+		out.Targets = append(out.Targets, rendered)
 	}
 	progress.checking()
 	result, failed := check.Run(ctx, plan)

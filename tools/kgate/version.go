@@ -22,6 +22,13 @@ var engines = []string{
 	"github.com/open-policy-agent/opa", "k8s.io/apimachinery", "k8s.io/kubernetes",
 }
 
+func versionName() string {
+	if version == "" {
+		return "development build"
+	}
+	return version
+}
+
 func versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
@@ -34,11 +41,7 @@ func versionCommand() *cobra.Command {
 			}
 			table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 			line := func(format string, args ...any) { _, _ = fmt.Fprintf(table, format+"\n", args...) } // Flush returns the error
-			name := version
-			if name == "" {
-				name = "development build"
-			}
-			line("kgate\t%s\t%s %s/%s", name, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			line("kgate\t%s\t%s %s/%s", versionName(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 			if info, ok := debug.ReadBuildInfo(); ok {
 				for _, engine := range engines {
 					for _, module := range info.Deps {

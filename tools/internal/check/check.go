@@ -42,6 +42,8 @@ type Check struct {
 	Scope      Scope
 	Origin     string   // the engine: kustomize, schema, policy, kgate
 	References []string // where the rule comes from
+	Bad, Good  string   // YAML documents: one that the check finds something in, and the same put right
+	Locked     bool     // no exemption lets its findings pass
 	// Yields names checks that say the same with more: a finding of this check is left out where one of theirs is
 	// about the same field of the same object, the field that holds it, or one inside it.
 	Yields []string
@@ -132,7 +134,7 @@ type Target struct {
 	Faults      []Fault // what rendering noticed
 
 	// Locate finds the line to edit for a field of one of the objects. nil means the object's own source.
-	Locate func(*manifest.Object, manifest.Path) manifest.Position
+	Locate func(*manifest.Object, manifest.Path) manifest.Origin
 }
 
 // Environment is what a target's environment is held to.
@@ -155,12 +157,33 @@ type Fault struct {
 type Finding struct {
 	Check    string
 	Severity Severity
-	Target   string
-	Object   *manifest.ID // nil when the fault is not in an object
-	Path     manifest.Path
-	Message  string
+	Place            // where it shows, the first of all
+	Also     []Place // where else the same line does the same
+	Message  string  // as it reads for Place
 	Fix      string
-	Source   manifest.Position
+	Source   manifest.Position   // the line to edit
+	Related  []manifest.Position // what that line overrides, the closest first
+}
+
+// Place is a field of an object of a target.
+type Place struct {
+	Target string
+	Object *manifest.ID // nil when the fault is not in an object
+	Path   manifest.Path
+}
+
+// Places are all places that the finding shows in.
+func (f Finding) Places() []Place { return append([]Place{f.Place}, f.Also...) }
+
+// Targets are the targets that the finding shows in, each once.
+func (f Finding) Targets() []string {
+	var targets []string
+	for _, p := range f.Places() {
+		if !slices.Contains(targets, p.Target) {
+			targets = append(targets, p.Target)
+		}
+	}
+	return targets
 }
 
 // Pass is one application of a check to one target, or to all targets for a check of repository scope.
@@ -174,12 +197,13 @@ type Pass struct {
 // Report records a fault of an object's field.
 func (p *Pass) Report(target *Target, object *manifest.Object, path manifest.Path, message string) {
 	id := object.ID
-	p.add(Finding{Target: target.Path, Object: &id, Path: path, Message: message, Source: locate(target, object, path)})
+	origin := locate(target, object, path)
+	p.add(Finding{Place: Place{target.Path, &id, path}, Message: message, Source: origin.Position, Related: origin.Overrode})
 }
 
 // ReportTarget records a fault of a target as a whole, or of a file that makes it up.
 func (p *Pass) ReportTarget(target *Target, source manifest.Position, message string) {
-	p.add(Finding{Target: target.Path, Message: message, Source: source})
+	p.add(Finding{Place: Place{Target: target.Path}, Message: message, Source: source})
 }
 
 func (p *Pass) add(f Finding) {
@@ -187,11 +211,11 @@ func (p *Pass) add(f Finding) {
 	p.findings = append(p.findings, f)
 }
 
-func locate(target *Target, object *manifest.Object, path manifest.Path) manifest.Position {
+func locate(target *Target, object *manifest.Object, path manifest.Path) manifest.Origin {
 	if target.Locate != nil {
-		if position := target.Locate(object, path); !position.IsZero() {
-			return position
+		if origin := target.Locate(object, path); !origin.IsZero() {
+			return origin
 		}
 	}
-	return object.Source
+	return manifest.Origin{Position: object.Source}
 }

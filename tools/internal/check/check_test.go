@@ -137,7 +137,6 @@ func TestRunOrder(t *testing.T) {
 	want := []string{
 		"z - t/whole file.yaml:3",
 		"z a a/one a.yaml:1", "z a b/one a.yaml:1", "z b a/one b.yaml:1", "z b b/one b.yaml:1",
-		"y - t/whole file.yaml:3",
 		"y c a/one c.yaml:1", "y c b/one c.yaml:1",
 	}
 	// The others are held back until a/one has begun; it comes first, so that it waits for no free place behind them.
@@ -150,7 +149,7 @@ func TestRunOrder(t *testing.T) {
 			report := c.Run
 			if name == "t/whole" {
 				report = func(_ context.Context, pass *Pass) error {
-					for range 2 { // the same finding twice is one
+					for range 2 { // the same finding twice is one, and so is the same line in two targets
 						pass.ReportTarget(pass.Targets[0], manifest.Position{File: "file.yaml", Line: 3}, "bad")
 					}
 					return nil
@@ -176,11 +175,11 @@ func TestRunOrder(t *testing.T) {
 
 func TestRunLocate(t *testing.T) {
 	at := target("t", "a", "b")
-	at.Locate = func(o *manifest.Object, path manifest.Path) manifest.Position {
+	at.Locate = func(o *manifest.Object, path manifest.Path) manifest.Origin {
 		if o.Name == "b" {
-			return manifest.Position{} // not known
+			return manifest.Origin{} // not known
 		}
-		return manifest.Position{File: "patch.yaml", Line: len(path)}
+		return manifest.Origin{Position: manifest.Position{File: "patch.yaml", Line: len(path)}}
 	}
 	result, _ := Run(context.Background(), Plan{Checks: []*Check{everything("a/one", Object)}, Targets: []*Target{at}})
 	want := []string{"t a a/one patch.yaml:2", "t b a/one b.yaml:1"}
@@ -189,6 +188,72 @@ func TestRunLocate(t *testing.T) {
 	}
 	if f := result.Findings[0]; f.Severity != Error || f.Fix != "f" || f.Message != "bad" || f.Path.String() != "data.a" {
 		t.Errorf("got %+v", f)
+	}
+}
+
+// TestRunMerges holds that what one line does in several targets and objects is one finding, and nothing else is.
+func TestRunMerges(t *testing.T) {
+	type fault struct{ target, object, path, message, file string }
+	for _, test := range []struct {
+		name   string
+		faults []fault
+		want   []string // file, message, and the places of each
+	}{
+		{"targets", []fault{{"x", "a", "p", "bad", "f:1"}, {"y", "a", "p", "bad", "f:1"}}, []string{"f:1 bad: x a p, y a p"}},
+		{"objects of one target", []fault{{"x", "a", "p", "bad", "f:1"}, {"x", "b", "p", "bad", "f:1"}}, []string{"f:1 bad: x a p, x b p"}},
+		{"names in messages", []fault{{"x", "dev-a", "p", "dev-a is bad", "f:1"}, {"y", "prod-a", "p", "prod-a is bad", "f:1"}}, []string{"f:1 dev-a is bad: x dev-a p, y prod-a p"}},
+		{"a name that is a part of the message", []fault{{"x", "bad", "p", "bad", "f:1"}, {"y", "new-bad", "p", "bad", "f:1"}}, []string{"f:1 bad: x bad p, y new-bad p"}},
+		{"an item that moved", []fault{{"x", "a", "p[0]", "bad", "f:1"}, {"y", "a", "p[1]", "bad", "f:1"}}, []string{"f:1 bad: x a p[0], y a p[1]"}},
+		{"twice in one object", []fault{{"x", "a", "p[0]", "bad", "f:1"}, {"x", "a", "p[1]", "bad", "f:1"}, {"y", "a", "p[0]", "bad", "f:1"}, {"y", "a", "p[1]", "bad", "f:1"}},
+			[]string{"f:1 bad: x a p[0], y a p[0]", "f:1 bad: x a p[1], y a p[1]"}},
+		{"another line", []fault{{"x", "a", "p", "bad", "f:1"}, {"y", "a", "p", "bad", "f:2"}}, []string{"f:1 bad: x a p", "f:2 bad: y a p"}},
+		{"another message", []fault{{"x", "a", "p", "bad", "f:1"}, {"y", "a", "p", "worse", "f:1"}}, []string{"f:1 bad: x a p", "f:1 worse: y a p"}},
+		{"no line", []fault{{"x", "a", "p", "bad", "f:0"}, {"y", "a", "p", "bad", "f:0"}}, []string{"f bad: x a p", "f bad: y a p"}},
+		{"no object", []fault{{"x", "", "", "bad", "f:1"}, {"y", "", "", "bad", "f:1"}}, []string{"f:1 bad: x - , y - "}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := named("a/one")[0]
+			c.Run = func(_ context.Context, pass *Pass) error {
+				for _, f := range test.faults {
+					if f.target != pass.Targets[0].Path {
+						continue
+					}
+					file, line, _ := strings.Cut(f.file, ":")
+					source := manifest.Position{File: file}
+					if _, err := fmt.Sscan(line, &source.Line); err != nil {
+						return err
+					}
+					if f.object == "" {
+						pass.ReportTarget(pass.Targets[0], source, f.message)
+						continue
+					}
+					path, err := manifest.ParsePath(f.path)
+					if err != nil {
+						return err
+					}
+					o := object("ConfigMap", f.object)
+					o.Source = source
+					pass.Report(pass.Targets[0], o, path, f.message)
+				}
+				return nil
+			}
+			result, _ := Run(context.Background(), Plan{Checks: []*Check{c}, Targets: []*Target{target("x"), target("y")}})
+			var got []string
+			for _, f := range result.Findings {
+				var places []string
+				for _, p := range f.Places() {
+					name := "-"
+					if p.Object != nil {
+						name = p.Object.Name
+					}
+					places = append(places, p.Target+" "+name+" "+p.Path.String())
+				}
+				got = append(got, fmt.Sprintf("%s %s: %s", f.Source, f.Message, strings.Join(places, ", ")))
+			}
+			if !slices.Equal(got, test.want) {
+				t.Errorf("got  %q\nwant %q", got, test.want)
+			}
+		})
 	}
 }
 

@@ -113,7 +113,7 @@ func audit(plan Plan, result Result, failed bool) []Finding {
 	add := func(c *Check, e Exemption, message string) {
 		if ran[c.Name] {
 			findings = append(findings, Finding{
-				Check: c.Name, Severity: c.Severity, Fix: c.Fix, Target: e.Source.File, Source: e.Source, Message: message,
+				Check: c.Name, Severity: c.Severity, Fix: c.Fix, Place: Place{Target: e.Source.File}, Source: e.Source, Message: message,
 			})
 		}
 	}

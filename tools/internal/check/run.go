@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -92,7 +93,7 @@ func Run(ctx context.Context, plan Plan) (Result, []Failure) {
 			failures = append(failures, Failure{passes[i].Targets[0].Path, err})
 		}
 	}
-	result.Findings = append(result.Findings, audit(plan, result, len(failures) > 0)...)
+	result.Findings = append(merge(result.Findings), audit(plan, result, len(failures) > 0)...)
 	return result, failures
 }
 
@@ -118,6 +119,60 @@ func unique(findings []Finding, order map[string]int) []Finding {
 	}
 	slices.SortStableFunc(findings, compare)
 	return slices.CompactFunc(findings, func(a, b Finding) bool { return compare(a, b) == 0 })
+}
+
+// merge makes one finding of those that one line causes in several targets or objects: there is one thing to mend.
+// The first says where; findings without a line stay as they are.
+func merge(findings []Finding) []Finding {
+	type fault struct {
+		check, message string
+		source         manifest.Position
+	}
+	first := map[fault][]int{} // in merged: more than one where an object has the fault twice
+	var merged []Finding
+	for _, f := range findings {
+		if f.Source.Line == 0 {
+			merged = append(merged, f)
+			continue
+		}
+		free := func(i int) bool {
+			return !slices.ContainsFunc(merged[i].Places(), func(p Place) bool {
+				return p.Target == f.Target && (p.Object == nil) == (f.Object == nil) && (p.Object == nil || *p.Object == *f.Object)
+			})
+		}
+		said := []fault{{f.Check, f.Message, f.Source}, {f.Check, impersonal(f), f.Source}}
+		candidates := append(slices.Clone(first[said[0]]), first[said[1]]...)
+		same := slices.IndexFunc(candidates, free)
+		if same < 0 {
+			for _, s := range slices.Compact(said) {
+				first[s] = append(first[s], len(merged))
+			}
+			merged = append(merged, f)
+			continue
+		}
+		into := &merged[candidates[same]]
+		into.Also = append(into.Also, f.Place)
+		for _, r := range f.Related {
+			if !slices.Contains(into.Related, r) {
+				into.Related = append(into.Related, r)
+			}
+		}
+	}
+	return merged
+}
+
+// impersonal is a finding's message without what a layer may have made of the object's name.
+func impersonal(f Finding) string {
+	if f.Object == nil {
+		return f.Message
+	}
+	message := f.Message
+	for _, name := range []string{f.Object.Namespace, f.Object.Name} {
+		if name != "" {
+			message = strings.ReplaceAll(message, name, "\x00")
+		}
+	}
+	return message
 }
 
 // yield leaves out what other checks have said of the same field.

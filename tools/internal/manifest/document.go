@@ -44,7 +44,7 @@ func (e *SyntaxError) Error() string { return e.Position.String() + ": " + e.Mes
 func ParseDocuments(file string, data []byte) ([]Document, error) {
 	fail := func(line int, format string, args ...any) error {
 		line = min(line, bytes.Count(data, []byte("\n"))+1) // the library also names the line after the last
-		return &SyntaxError{Position{file, line}, fmt.Sprintf(format, args...)}
+		return &SyntaxError{Position{File: file, Line: line}, fmt.Sprintf(format, args...)}
 	}
 	if len(data) > MaxFileSize {
 		return nil, fail(0, "the file has %d MB; the limit is %d MB: split it", len(data)>>20, MaxFileSize>>20)
@@ -107,7 +107,7 @@ func (d Document) JSON() ([]byte, error) {
 	text, err := k8syaml.YAMLToJSON(d.Text)
 	if err != nil {
 		_, message := describeYAML(err)
-		return nil, &SyntaxError{Position{d.File, d.Line}, message}
+		return nil, &SyntaxError{Position{File: d.File, Line: d.Line}, message}
 	}
 	return text, nil
 }
@@ -120,30 +120,30 @@ func (d Document) Objects() ([]*Object, error) {
 	}
 	var value any
 	if err := utiljson.Unmarshal(text, &value); err != nil {
-		return nil, &SyntaxError{Position{d.File, d.Line}, err.Error()}
+		return nil, &SyntaxError{Position{File: d.File, Line: d.Line}, err.Error()}
 	}
 	content, ok := value.(map[string]any)
 	if !ok {
-		return nil, &SyntaxError{Position{d.File, d.Line}, "the document is not a mapping: an object has apiVersion, kind and metadata"}
+		return nil, &SyntaxError{Position{File: d.File, Line: d.Line}, "the document is not a mapping: an object has apiVersion, kind and metadata"}
 	}
 	utiljson.ConvertMapNumbers(content, 0)
 	id := Identify(content)
 	items, isList := content["items"].([]any)
 	if !isList || !strings.HasSuffix(id.Kind, "List") {
-		return []*Object{{ID: id, Value: content, JSON: text, Source: Position{d.File, d.Line}}}, nil
+		return []*Object{{ID: id, Value: content, JSON: text, Source: Position{File: d.File, Line: d.Line}}}, nil
 	}
 	var objects []*Object
 	for i, item := range items {
 		line, _ := Locate(d.Node, Path{"items", i}, nil)
 		value, ok := item.(map[string]any)
 		if !ok {
-			return nil, &SyntaxError{Position{d.File, line}, fmt.Sprintf("items[%d] is not an object", i)}
+			return nil, &SyntaxError{Position{File: d.File, Line: line}, fmt.Sprintf("items[%d] is not an object", i)}
 		}
 		text, err := utiljson.Marshal(value)
 		if err != nil {
-			return nil, &SyntaxError{Position{d.File, line}, err.Error()}
+			return nil, &SyntaxError{Position{File: d.File, Line: line}, err.Error()}
 		}
-		objects = append(objects, &Object{ID: Identify(value), Value: value, JSON: text, Source: Position{d.File, line}})
+		objects = append(objects, &Object{ID: Identify(value), Value: value, JSON: text, Source: Position{File: d.File, Line: line}})
 	}
 	return objects, nil
 }

@@ -177,7 +177,7 @@ items:
 	if b.ID != (ID{"v1", "ConfigMap", "", "b"}) || b.Group() != "" || b.String() != "ConfigMap b" {
 		t.Errorf("got %#v, group %q, %q", b.ID, b.Group(), b)
 	}
-	if a.Source != (Position{"f.yaml", 4}) || b.Source != (Position{"f.yaml", 9}) {
+	if a.Source != (Position{File: "f.yaml", Line: 4}) || b.Source != (Position{File: "f.yaml", Line: 9}) {
 		t.Errorf("sources %s and %s", a.Source, b.Source)
 	}
 	want := map[string]any{"replicas": int64(3), "big": int64(9007199254740993), "share": 0.5}

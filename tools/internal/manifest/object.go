@@ -52,10 +52,13 @@ func (id ID) Compare(other ID) int {
 	return 0
 }
 
-// Position is a place in a file of the repository. Line counts from 1; 0 means that only the file is known.
+// Position is a place in a file of the repository. Line counts from 1; 0 means that only the file is known. Columns
+// count characters from 1, EndColumn is the first behind the place; 0 means that only the line is known.
 type Position struct {
-	File string `json:"file"`
-	Line int    `json:"line"`
+	File      string `json:"file"`
+	Line      int    `json:"line"`
+	Column    int    `json:"column,omitempty"`
+	EndColumn int    `json:"endColumn,omitempty"`
 }
 
 // String is "file:line", or "file" when the line is unknown.
@@ -68,6 +71,13 @@ func (p Position) String() string {
 
 // IsZero reports a position that names nothing.
 func (p Position) IsZero() bool { return p.File == "" }
+
+// Origin is where a value was set: the position to edit, and those of the layers below that it overrode, the closest
+// first.
+type Origin struct {
+	Position
+	Overrode []Position
+}
 
 // Object is one decoded object. Every engine reads the same Object; none changes it.
 type Object struct {

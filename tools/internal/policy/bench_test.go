@@ -49,7 +49,7 @@ func BenchmarkEvaluate(b *testing.B) {
 				checks := slices.DeleteFunc(library.Checks(policy.Facts{}), func(c *check.Check) bool { return c.Scope != scope })
 				target := &check.Target{
 					Path: result.Path, Objects: result.Objects,
-					Locate: func(*manifest.Object, manifest.Path) manifest.Position { return manifest.Position{} },
+					Locate: func(*manifest.Object, manifest.Path) manifest.Origin { return manifest.Origin{} },
 				}
 				if _, failed := check.Run(b.Context(), check.Plan{Checks: checks, Targets: []*check.Target{target}, Now: time.Now()}); len(failed) > 0 {
 					b.Fatal(failed[0].Err)

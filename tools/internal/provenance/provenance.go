@@ -15,12 +15,12 @@ import (
 // Locate finds where a field of an object is set: in the file that holds the object, or in the patch, image
 // entry, generator or replacement of a layer above that set it last. A field that is set nowhere is placed at
 // the closest ancestor in the file that holds the object.
-func Locate(result *render.Result, object *manifest.Object, path manifest.Path) manifest.Position {
+func Locate(result *render.Result, object *manifest.Object, path manifest.Path) manifest.Origin {
 	trace := result.Trace(object)
 	if trace == nil {
-		return object.Source
+		return manifest.Origin{Position: object.Source}
 	}
-	return locate(trace, object.Value, path, 0)
+	return manifest.Origin{Position: locate(trace, object.Value, path, 0)}
 }
 
 func locate(trace *render.Trace, value any, path manifest.Path, depth int) manifest.Position {

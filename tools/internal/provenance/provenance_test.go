@@ -200,20 +200,20 @@ func TestLocate(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := position(t, files, mark)
-			if got := Locate(result, object, path); got != want {
+			if got := Locate(result, object, path); got.Position != want {
 				t.Errorf("%s is placed at %s, want %s", text, got, want)
 			}
 		})
 	}
 	t.Run("JSON patch in a file", func(t *testing.T) {
 		got := Locate(result, find("Service", "x-app"), manifest.Path{"spec", "ports", 1, "port"})
-		if want := (manifest.Position{File: "overlay/service.json", Line: 2}); got != want {
+		if want := (manifest.Position{File: "overlay/service.json", Line: 2}); got.Position != want {
 			t.Errorf("placed at %s, want %s", got, want)
 		}
 	})
 	t.Run("object without a trace", func(t *testing.T) {
 		object := &manifest.Object{Source: manifest.Position{File: "elsewhere.yaml", Line: 7}}
-		if got := Locate(result, object, manifest.Path{"kind"}); got != object.Source {
+		if got := Locate(result, object, manifest.Path{"kind"}); got.Position != object.Source {
 			t.Errorf("placed at %s, want %s", got, object.Source)
 		}
 	})
@@ -228,7 +228,7 @@ func TestLocatePlain(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, want := range []int{7, 11, 16} {
-		if got := Locate(result, result.Objects[i], manifest.Path{"metadata", "name"}); got != (manifest.Position{File: "a.yaml", Line: want}) {
+		if got := Locate(result, result.Objects[i], manifest.Path{"metadata", "name"}); got.Position != (manifest.Position{File: "a.yaml", Line: want}) {
 			t.Errorf("%s is placed at %s, want line %d", result.Objects[i].ID, got, want)
 		}
 	}

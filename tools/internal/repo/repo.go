@@ -59,6 +59,9 @@ func Open(dir string) (*Repo, error) {
 	return r, nil
 }
 
+// ReadFile reads a file of the repository.
+func (r *Repo) ReadFile(name string) ([]byte, error) { return fs.ReadFile(r.FS, name) }
+
 func exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil

@@ -35,6 +35,15 @@ type jsonFinding struct {
 	Message  string             `json:"message"`
 	Fix      string             `json:"fix"`
 	Source   *manifest.Position `json:"source"`
+
+	Related []manifest.Position `json:"related,omitempty"` // what source overrides, the closest first
+	Also    []jsonPlace         `json:"also,omitempty"`    // where else the same line does the same
+}
+
+type jsonPlace struct {
+	Target string       `json:"target"`
+	Object *manifest.ID `json:"object"`
+	Path   string       `json:"path"`
 }
 
 type jsonError struct {
@@ -55,10 +64,14 @@ func JSON(w io.Writer, r Report, _ Options) error {
 		Findings: []jsonFinding{},
 	}
 	for _, f := range r.Findings {
-		out.Findings = append(out.Findings, jsonFinding{
+		finding := jsonFinding{
 			Check: f.Check, Severity: f.Severity, Target: f.Target, Object: f.Object, Path: f.Path.String(),
-			Message: f.Message, Fix: f.Fix, Source: position(f.Source),
-		})
+			Message: f.Message, Fix: f.Fix, Source: position(f.Source), Related: f.Related,
+		}
+		for _, p := range f.Also {
+			finding.Also = append(finding.Also, jsonPlace{p.Target, p.Object, p.Path.String()})
+		}
+		out.Findings = append(out.Findings, finding)
 	}
 	for _, e := range r.Errors {
 		out.Errors = append(out.Errors, jsonError{Target: e.Target, Message: e.Message, Source: position(e.Source)})

@@ -4,6 +4,8 @@ package report
 
 import (
 	"io"
+	"maps"
+	"slices"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
@@ -11,18 +13,24 @@ import (
 
 // Report is a finished run.
 type Report struct {
-	Asked    []string // every target, in the order asked for
-	Targets  []Target // those that could be rendered
+	Version  string         // of kgate
+	Checks   []*check.Check // those that ran
+	Asked    []string       // every target, in the order asked for
+	Targets  []Target       // those that could be rendered
 	Findings []check.Finding
 	Exempted []check.Exempted
 	Errors   []Failure // what could not be checked
 	Omitted  []string  // checks that need a run over every target
+
+	// ReadFile is the text of a file that a position names; nil when no text can be had.
+	ReadFile func(file string) ([]byte, error)
 }
 
 // Target is what a run looked at.
 type Target struct {
-	Path    string
-	Objects int
+	Path        string
+	Environment string // its name in kgate.yaml, or ""
+	Objects     []*manifest.Object
 }
 
 // Failure is something that kept a run from judging.
@@ -55,7 +63,7 @@ func (r Report) Count(severity check.Severity) int {
 func (r Report) Objects() int {
 	n := 0
 	for _, t := range r.Targets {
-		n += t.Objects
+		n += len(t.Objects)
 	}
 	return n
 }
@@ -73,3 +81,6 @@ type Format func(io.Writer, Report, Options) error
 func Formats() map[string]Format {
 	return map[string]Format{"text": Text, "json": JSON}
 }
+
+// Names are the names of the formats, sorted.
+func Names() []string { return slices.Sorted(maps.Keys(Formats())) }

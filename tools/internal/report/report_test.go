@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -22,37 +23,59 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 
 func at(file string, line int) manifest.Position { return manifest.Position{File: file, Line: line} }
 
+func some(n int) []*manifest.Object { return make([]*manifest.Object, n) }
+
 // busy is a run in which everything happened that a run can report.
 func busy() Report {
 	app := &manifest.ID{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "ns", Name: "app"}
+	canary := &manifest.ID{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "ns", Name: "app-canary"}
 	nameless := &manifest.ID{APIVersion: "v1", Kind: "Namespace"}
 	path := manifest.Path{"spec", "containers", 0, "image"}
 	host := check.Finding{
-		Check: "pod/no-host-path", Severity: check.Error, Target: "overlays/prod", Object: app, Message: "a path of the host", Source: at("base/a.yaml", 9),
+		Check: "pod/no-host-path", Severity: check.Error, Place: check.Place{Target: "overlays/prod", Object: app}, Message: "a path of the host", Source: at("base/a.yaml", 9),
 	}
 	return Report{
 		Asked:   []string{"overlays/dev", "overlays/broken", "overlays/prod"},
-		Targets: []Target{{"overlays/dev", 1}, {"overlays/prod", 12}},
+		Targets: []Target{{Path: "overlays/dev", Objects: some(1)}, {Path: "overlays/prod", Environment: "prod", Objects: some(12)}},
 		Findings: []check.Finding{
-			{Check: "kustomize/patch-target", Severity: check.Error, Target: "overlays/prod", Message: "the patch changes nothing", Fix: "Correct it.", Source: at("overlays/prod/kustomization.yaml", 4)},
-			{Check: "pod/image-pinned", Severity: check.Error, Target: "overlays/prod", Object: app, Path: path, Message: "image <a> & \"b\"", Fix: "Pin it.", Source: at("base/a.yaml", 7)},
-			{Check: "pod/spread", Severity: check.Warning, Target: "overlays/prod", Object: app, Path: manifest.Path{"metadata", "annotations", "a.b/c"}, Message: "two\nlines", Fix: "Do this,\nthen that.", Source: at("base/a.yaml", 0)},
-			{Check: "schema/valid", Severity: check.Error, Target: "overlays/prod", Object: nameless, Message: "no name", Fix: "Name it."},
-			{Check: "exemption/unused", Severity: check.Error, Target: "kgate.yaml", Message: "lets nothing pass", Fix: "Delete it.", Source: at("kgate.yaml", 9)},
+			{Check: "kustomize/patch-target", Severity: check.Error, Place: check.Place{Target: "overlays/prod"}, Message: "the patch changes nothing", Fix: "Correct it.", Source: at("overlays/prod/kustomization.yaml", 4)},
+			{Check: "pod/image-pinned", Severity: check.Error, Place: check.Place{Target: "overlays/prod", Object: app, Path: path}, Message: "image <a> & \"b\"", Fix: "Pin it.", Source: manifest.Position{File: "base/a.yaml", Line: 7, Column: 12, EndColumn: 19}},
+			{Check: "pod/spread", Severity: check.Warning, Place: check.Place{Target: "overlays/prod", Object: app, Path: manifest.Path{"metadata", "annotations", "a.b/c"}}, Message: "two\nlines", Fix: "Do this,\nthen that.", Source: at("base/a.yaml", 0)},
+			{Check: "schema/valid", Severity: check.Error, Place: check.Place{Target: "overlays/prod", Object: nameless}, Message: "no name", Fix: "Name it."},
+			{
+				Check: "pod/probes", Severity: check.Error, Message: "no probe", Fix: "Add one.", Source: at("base/a.yaml", 3),
+				Place: check.Place{Target: "overlays/dev", Object: app, Path: manifest.Path{"spec", "containers", 0}},
+				Also: []check.Place{
+					{Target: "overlays/prod", Object: app, Path: manifest.Path{"spec", "containers", 0}},
+					{Target: "overlays/prod", Object: canary, Path: manifest.Path{"spec", "containers", 1}},
+				},
+				Related: []manifest.Position{at("base/a.yaml", 2), at("base/gone.yaml", 8)},
+			},
+			{Check: "exemption/unused", Severity: check.Error, Place: check.Place{Target: "kgate.yaml"}, Message: "lets nothing pass", Fix: "Delete it.", Source: at("kgate.yaml", 9)},
 		},
 		Exempted: []check.Exempted{{Finding: host, Exemption: check.Exemption{
-			Check: "pod/no-host-path", Reason: "logs are files", Owner: "platform", Expires: time.Date(2027, 10, 31, 0, 0, 0, 0, time.UTC),
+			Check: "pod/no-host-path", Source: at("kgate.yaml", 4), Reason: "logs are files", Owner: "platform", Expires: time.Date(2027, 10, 31, 0, 0, 0, 0, time.UTC),
 		}}},
 		Errors: []Failure{
 			{Target: "overlays/broken", Source: at("base/b.yaml", 3), Message: "invalid YAML: it\nis odd"},
 			{Target: "overlays/broken", Message: "no place"},
 		},
 		Omitted: []string{"gitops/application-paths"},
+		ReadFile: func(file string) ([]byte, error) {
+			text, ok := map[string]string{
+				"base/a.yaml": "kind: Deployment\nspec:\n  containers: # all of them\n    - name: app\n\n\n      image: <a> & b # is bad\n\n\tpath: /\x1b[31m" + strings.Repeat("long", 50) + "\n",
+				"kgate.yaml":  strings.Repeat("\n", 8) + "  - check: é\r\n",
+			}[file]
+			if !ok {
+				return nil, fs.ErrNotExist
+			}
+			return []byte(text), nil
+		},
 	}
 }
 
 func TestFormats(t *testing.T) {
-	clean := Report{Asked: []string{"a", "b"}, Targets: []Target{{"a", 1}, {"b", 0}}}
+	clean := Report{Asked: []string{"a", "b"}, Targets: []Target{{Path: "a", Objects: some(1)}, {Path: "b"}}}
 	warned := clean
 	warned.Findings = busy().Findings[2:3]
 	for _, test := range []struct {
@@ -113,8 +136,8 @@ func TestWriteError(t *testing.T) {
 
 func TestCount(t *testing.T) {
 	r := busy()
-	if e, w, o := r.Count(check.Error), r.Count(check.Warning), r.Objects(); e != 4 || w != 1 || o != 13 {
-		t.Errorf("%d errors, %d warnings, %d objects; want 4, 1 and 13", e, w, o)
+	if e, w, o := r.Count(check.Error), r.Count(check.Warning), r.Objects(); e != 5 || w != 1 || o != 13 {
+		t.Errorf("%d errors, %d warnings, %d objects; want 5, 1 and 13", e, w, o)
 	}
 }
 
@@ -135,11 +158,15 @@ func TestJSONKeys(t *testing.T) {
 	if err := decoder.Decode(&got); err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]int{"targets": 2, "objects": 13, "errors": 4, "warnings": 1, "exempted": 1}
+	want := map[string]int{"targets": 2, "objects": 13, "errors": 5, "warnings": 1, "exempted": 1}
 	if got.Version != "v1" || !maps.Equal(got.Summary, want) || len(got.Errors) != 2 {
 		t.Errorf("version %s, summary %v, errors %v", got.Version, got.Summary, got.Errors)
 	}
-	keys := func(m map[string]any) string { return strings.Join(slices.Sorted(maps.Keys(m)), " ") }
+	optional := []string{"also", "related", "column", "endColumn"} // left out where there is nothing to say
+	keys := func(m map[string]any) string {
+		names := slices.DeleteFunc(slices.Sorted(maps.Keys(m)), func(name string) bool { return slices.Contains(optional, name) })
+		return strings.Join(names, " ")
+	}
 	for _, f := range got.Findings {
 		if keys(f) != "check fix message object path severity source target" {
 			t.Errorf("a finding has the keys %s", keys(f))

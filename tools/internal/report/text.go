@@ -5,20 +5,30 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
-// Text writes the report for a person: a block a target, findings grouped by object, a summary line.
+// Text writes the report for a person: a line a target, then every finding below the line to edit, then a summary. A
+// finding begins as a compiler's message does, file:line:column: severity: message, which editors know how to follow.
 func Text(w io.Writer, r Report, options Options) error {
-	out := &text{Writer: bufio.NewWriter(w), color: options.Color}
-	blocks := r.blocks()
-	for _, b := range blocks {
-		out.block(b)
+	out := &text{Writer: bufio.NewWriter(w), color: options.Color, files: map[string][]string{}, read: r.ReadFile}
+	for _, t := range r.overview() {
+		out.target(t)
+	}
+	for _, e := range r.Errors {
+		out.line("")
+		out.failure(e)
+	}
+	for _, f := range r.Findings {
+		out.line("")
+		out.finding(f)
 	}
 	if options.Verbose {
 		for _, e := range r.Exempted {
+			out.line("")
 			out.exempted(e)
 		}
 	}
@@ -29,47 +39,50 @@ func Text(w io.Writer, r Report, options Options) error {
 	return out.Flush()
 }
 
-type block struct {
+// status is what a run says of a target, or of a file that findings are about without a target, such as kgate.yaml.
+type status struct {
 	Target
-	isTarget bool
-	findings []check.Finding
-	failures []Failure
+	rendered bool
+	findings int
+	failures int
 }
 
-// blocks are the targets in their order, then files that findings are about without a target, such as kgate.yaml.
-func (r Report) blocks() []*block {
-	var blocks []*block
-	byPath := map[string]*block{}
-	get := func(path string) *block {
-		b := byPath[path]
-		if b == nil {
-			b = &block{Target: Target{Path: path}}
-			byPath[path] = b
-			blocks = append(blocks, b)
+// overview is the targets in their order, then the files.
+func (r Report) overview() []*status {
+	var all []*status
+	byPath := map[string]*status{}
+	get := func(path string) *status {
+		s := byPath[path]
+		if s == nil {
+			s = &status{Target: Target{Path: path}}
+			byPath[path] = s
+			all = append(all, s)
 		}
-		return b
+		return s
 	}
 	for _, path := range r.Asked {
 		get(path)
 	}
 	for _, t := range r.Targets {
-		b := get(t.Path)
-		b.Target, b.isTarget = t, true
+		s := get(t.Path)
+		s.Target, s.rendered = t, true
 	}
 	for _, f := range r.Findings {
-		b := get(f.Target)
-		b.findings = append(b.findings, f)
+		for _, target := range f.Targets() {
+			get(target).findings++
+		}
 	}
 	for _, f := range r.Errors {
-		b := get(f.Target)
-		b.failures = append(b.failures, f)
+		get(f.Target).failures++
 	}
-	return blocks
+	return all
 }
 
 type text struct {
 	*bufio.Writer
 	color bool
+	read  func(string) ([]byte, error)
+	files map[string][]string // the lines of files that were quoted
 }
 
 func (t *text) line(format string, args ...any) {
@@ -92,38 +105,34 @@ func (t *text) paint(code, s string) string {
 	return "\x1b[" + code + "m" + s + "\x1b[0m"
 }
 
-func (t *text) block(b *block) {
-	name := b.Path
+func (t *text) target(s *status) {
+	name := s.Path
 	if name == "" {
 		name = "kgate"
 	}
-	status := t.paint(green, "ok")
+	verdict := t.paint(green, "ok")
 	switch {
-	case len(b.failures) > 0:
-		status = t.paint(red, "not checked")
-	case len(b.findings) > 0:
-		status = t.paint(red, plural(len(b.findings), "finding"))
+	case s.failures > 0:
+		verdict = t.paint(red, "not checked")
+	case s.findings > 0:
+		verdict = t.paint(red, plural(s.findings, "finding"))
 	}
 	head := t.paint(bold, name)
-	if b.isTarget {
-		head += t.paint(dim, "  "+plural(b.Objects, "object"))
+	if s.rendered {
+		head += t.paint(dim, "  "+plural(len(s.Objects), "object"))
 	}
-	t.line("%s  %s", head, status)
-	for _, f := range b.failures {
-		message := f.Message
-		if !f.Source.IsZero() {
-			message = f.Source.String() + ": " + message
-		}
-		t.line("  %s", t.paint(red, "error")+"  "+indent(message, "  "))
+	t.line("%s  %s", head, verdict)
+}
+
+func (t *text) failure(f Failure) {
+	where := f.Target
+	if !f.Source.IsZero() {
+		where = place(f.Source)
+	} else if where == "" {
+		where = "kgate"
 	}
-	var object *manifest.ID
-	for i, f := range b.findings {
-		if f.Object != nil && (i == 0 || object == nil || *object != *f.Object) {
-			t.line("  %s", t.paint(bold, f.Object.String()))
-		}
-		object = f.Object
-		t.finding(f)
-	}
+	t.line("%s: %s", t.paint(bold, where), t.paint(red, "cannot check")+": "+indent(f.Message, "  "))
+	t.quote(f.Source, red)
 }
 
 func (t *text) finding(f check.Finding) {
@@ -131,19 +140,140 @@ func (t *text) finding(f check.Finding) {
 	if f.Severity == check.Warning {
 		color = yellow
 	}
-	t.line("    %s  %s", t.paint(color, string(f.Severity)), indent(f.Message, "      "))
-	where := f.Source.String()
-	if path := f.Path.String(); path != "" {
-		where += t.paint(dim, "  "+path)
+	where := place(f.Source)
+	if f.Source.IsZero() {
+		where = f.Target
 	}
-	t.line("      %s %s", t.paint(dim, "at "), where)
-	t.line("      %s %s", t.paint(dim, "fix"), indent(f.Fix, "          "))
-	t.line("      %s %s", t.paint(dim, "why"), t.paint(dim, "kgate explain "+f.Check))
+	t.line("%s: %s", t.paint(bold, where), t.paint(color, string(f.Severity))+": "+indent(f.Message, "  "))
+	t.quote(f.Source, color)
+	for i, of := range objects(f) {
+		label := "in"
+		if i > 0 {
+			label = ""
+		}
+		t.field(label, of)
+	}
+	for i, r := range f.Related {
+		label := "over"
+		if i > 0 {
+			label = ""
+		}
+		said := place(r)
+		if line, _, _ := t.marked(r); line != "" {
+			said += "  " + t.paint(dim, strings.TrimSpace(line))
+		}
+		t.field(label, said)
+	}
+	t.field("fix", indent(f.Fix, "       "))
+	t.field("why", "kgate explain "+f.Check)
+}
+
+func (t *text) field(label, value string) {
+	t.line("  %s %s", t.paint(dim, fmt.Sprintf("%-4s", label)), value)
+}
+
+// objects says which objects of which targets a finding shows in, a line an object. A fault of a file that is no target
+// shows in that file alone.
+func objects(f check.Finding) []string {
+	var names []string
+	targets := map[string][]string{}
+	for _, p := range f.Places() {
+		if p.Target == f.Source.File {
+			continue
+		}
+		name := ""
+		if p.Object != nil {
+			name = p.Object.String()
+			if path := p.Path.String(); path != "" {
+				name += "  " + path
+			}
+			name += "  of "
+		}
+		if targets[name] == nil {
+			names = append(names, name)
+		}
+		targets[name] = append(targets[name], p.Target)
+	}
+	for i, name := range names {
+		names[i] = name + strings.Join(targets[name], ", ")
+	}
+	return names
+}
+
+// place is a position as compilers write it.
+func place(p manifest.Position) string {
+	if p.Column == 0 {
+		return p.String()
+	}
+	return fmt.Sprintf("%s:%d", p, p.Column)
+}
+
+// quote prints the line that a position names, with the field marked.
+func (t *text) quote(p manifest.Position, color string) {
+	line, begin, end := t.marked(p)
+	if strings.TrimSpace(line) == "" {
+		return
+	}
+	number := fmt.Sprint(p.Line)
+	gutter := t.paint(dim, strings.Repeat(" ", len(number))+" |")
+	t.line("  %s %s", t.paint(dim, number+" |"), line)
+	t.line("  %s %s%s", gutter, strings.Repeat(" ", begin), t.paint(color, strings.Repeat("^", max(end-begin, 1))))
+}
+
+// longest is how many characters of a line are quoted.
+const longest = 160
+
+// marked is the line that a position names, and the characters of it that the position means: from its column on, or
+// from the first that is no space, to the end of what is written there.
+func (t *text) marked(p manifest.Position) (line string, begin, end int) {
+	if t.read == nil || p.Line == 0 {
+		return "", 0, 0
+	}
+	lines, known := t.files[p.File]
+	if !known {
+		if data, err := t.read(p.File); err == nil { // without the text, the place has to do
+			lines = strings.Split(string(data), "\n")
+		}
+		t.files[p.File] = lines
+	}
+	if p.Line > len(lines) {
+		return "", 0, 0
+	}
+	line = printable(lines[p.Line-1])
+	characters := []rune(line)
+	if begin = p.Column - 1; begin < 0 || begin >= len(characters) {
+		begin = utf8.RuneCountInString(line) - utf8.RuneCountInString(strings.TrimLeft(line, " "))
+	}
+	written, _, _ := strings.Cut(string(characters[begin:]), " #")
+	end = begin + utf8.RuneCountInString(strings.TrimRight(written, " "))
+	if p.EndColumn > begin+1 && p.EndColumn-1 <= len(characters) {
+		end = p.EndColumn - 1
+	}
+	if len(characters) > longest {
+		line = string(characters[:longest]) + "…"
+		begin, end = min(begin, longest), min(end, longest)
+	}
+	return line, begin, end
+}
+
+// printable is a line as a terminal shows it, one cell a character: no tabs and nothing that moves the cursor.
+func printable(line string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, strings.TrimRight(line, "\r"))
 }
 
 func (t *text) exempted(e check.Exempted) {
-	t.line("%s  %s: %s", t.paint(dim, "exempted"), e.Finding.Target, e.Finding.Message)
-	t.line("  %s by %s until %s: %s", e.Finding.Check, e.Exemption.Owner, e.Exemption.Expires.Format("2006-01-02"), e.Exemption.Reason)
+	t.line("%s: %s: %s", t.paint(bold, place(e.Finding.Source)), t.paint(dim, "exempted"), indent(e.Finding.Message, "  "))
+	for _, of := range objects(e.Finding) {
+		t.field("in", of)
+	}
+	t.field("by", fmt.Sprintf("%s until %s: %s", e.Exemption.Owner, e.Exemption.Expires.Format("2006-01-02"), e.Exemption.Reason))
+	t.field("at", place(e.Exemption.Source))
+	t.field("why", "kgate explain "+e.Finding.Check)
 }
 
 func (t *text) summary(r Report) {
