@@ -178,7 +178,7 @@ func objects(f check.Finding) []string {
 	var names []string
 	targets := map[string][]string{}
 	for _, p := range f.Places() {
-		if p.Target == f.Source.File {
+		if p.Object == nil && p.Target == f.Source.File {
 			continue
 		}
 		name := ""
