@@ -1,21 +1,35 @@
 package report
 
 import (
+	_ "embed"
 	"encoding/json"
 	"io"
+	"slices"
+	"time"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
-// Version is that of the JSON report. Fields are added to a version, never changed or removed.
+// Version is that of the JSON report. Within a version keys are added, and never removed, renamed or given another type
+// or meaning.
 const Version = "v1"
 
+//go:embed report.schema.json
+var jsonSchema []byte
+
+// Schema is the JSON Schema of the JSON report.
+func Schema() []byte { return slices.Clone(jsonSchema) }
+
 type jsonReport struct {
-	Version  string        `json:"version"`
-	Summary  jsonSummary   `json:"summary"`
-	Findings []jsonFinding `json:"findings"`
-	Errors   []jsonError   `json:"errors,omitempty"`
+	Version  string         `json:"version"`
+	Kgate    string         `json:"kgate"`
+	Summary  jsonSummary    `json:"summary"`
+	Targets  []jsonTarget   `json:"targets"`
+	Findings []jsonFinding  `json:"findings"`
+	Exempted []jsonExempted `json:"exempted"`
+	Failures []jsonFailure  `json:"failures"`
+	Omitted  []string       `json:"omitted"`
 }
 
 type jsonSummary struct {
@@ -24,20 +38,28 @@ type jsonSummary struct {
 	Errors   int `json:"errors"`
 	Warnings int `json:"warnings"`
 	Exempted int `json:"exempted"`
+	Failures int `json:"failures"`
+}
+
+type jsonTarget struct {
+	Path        string `json:"path"`
+	Environment string `json:"environment"`
+	Rendered    bool   `json:"rendered"`
+	Objects     int    `json:"objects"`
 }
 
 type jsonFinding struct {
-	Check    string             `json:"check"`
-	Severity check.Severity     `json:"severity"`
-	Target   string             `json:"target"`
-	Object   *manifest.ID       `json:"object"` // null when the fault is not in an object
-	Path     string             `json:"path"`
-	Message  string             `json:"message"`
-	Fix      string             `json:"fix"`
-	Source   *manifest.Position `json:"source"`
-
-	Related []manifest.Position `json:"related,omitempty"` // what source overrides, the closest first
-	Also    []jsonPlace         `json:"also,omitempty"`    // where else the same line does the same
+	Check       string              `json:"check"`
+	Severity    check.Severity      `json:"severity"`
+	Target      string              `json:"target"`
+	Object      *manifest.ID        `json:"object"` // null when the fault is not in an object
+	Path        string              `json:"path"`
+	Message     string              `json:"message"`
+	Fix         string              `json:"fix"`
+	Source      *manifest.Position  `json:"source"` // null when no file can be named
+	Related     []manifest.Position `json:"related"`
+	Also        []jsonPlace         `json:"also"`
+	Fingerprint string              `json:"fingerprint"`
 }
 
 type jsonPlace struct {
@@ -46,40 +68,75 @@ type jsonPlace struct {
 	Path   string       `json:"path"`
 }
 
-type jsonError struct {
-	Target  string             `json:"target,omitempty"`
-	Message string             `json:"message"`
-	Source  *manifest.Position `json:"source,omitempty"`
+type jsonExempted struct {
+	Finding   jsonFinding   `json:"finding"`
+	Exemption jsonExemption `json:"exemption"`
 }
 
-// JSON writes the report for programs. summary.errors and summary.warnings count findings; errors, present only
-// when there are some, lists what could not be checked.
+type jsonExemption struct {
+	Reason  string             `json:"reason"`
+	Owner   string             `json:"owner"`
+	Expires string             `json:"expires"`
+	Source  *manifest.Position `json:"source"`
+}
+
+type jsonFailure struct {
+	Target  string             `json:"target"`
+	Message string             `json:"message"`
+	Source  *manifest.Position `json:"source"`
+}
+
+// JSON writes the report for programs, as report.schema.json describes it. Every key is always there: a list without
+// items is empty, and what is not known is null or "".
 func JSON(w io.Writer, r Report, _ Options) error {
-	out := jsonReport{
-		Version: Version,
-		Summary: jsonSummary{
-			Targets: len(r.Targets), Objects: r.Objects(), Errors: r.Count(check.Error),
-			Warnings: r.Count(check.Warning), Exempted: len(r.Exempted),
-		},
-		Findings: []jsonFinding{},
-	}
-	for _, f := range r.Findings {
-		finding := jsonFinding{
-			Check: f.Check, Severity: f.Severity, Target: f.Target, Object: f.Object, Path: f.Path.String(),
-			Message: f.Message, Fix: f.Fix, Source: position(f.Source), Related: f.Related,
-		}
-		for _, p := range f.Also {
-			finding.Also = append(finding.Also, jsonPlace{p.Target, p.Object, p.Path.String()})
-		}
-		out.Findings = append(out.Findings, finding)
-	}
-	for _, e := range r.Errors {
-		out.Errors = append(out.Errors, jsonError{Target: e.Target, Message: e.Message, Source: position(e.Source)})
-	}
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
-	return encoder.Encode(out)
+	return encoder.Encode(r.json())
+}
+
+func (r Report) json() jsonReport {
+	out := jsonReport{
+		Version: Version,
+		Kgate:   r.Version,
+		Summary: jsonSummary{
+			Targets: len(r.Targets), Objects: r.Objects(), Errors: r.Count(check.Error), Warnings: r.Count(check.Warning),
+			Exempted: len(r.Exempted), Failures: len(r.Errors),
+		},
+		Targets: []jsonTarget{}, Findings: []jsonFinding{}, Exempted: []jsonExempted{}, Failures: []jsonFailure{},
+		Omitted: append([]string{}, r.Omitted...),
+	}
+	for _, s := range r.overview() {
+		if s.asked || s.rendered {
+			out.Targets = append(out.Targets, jsonTarget{s.Path, s.Environment, s.rendered, len(s.Objects)})
+		}
+	}
+	fingerprints := r.sources().fingerprints(r.all())
+	for i, f := range r.Findings {
+		out.Findings = append(out.Findings, finding(f, fingerprints[i]))
+	}
+	for i, e := range r.Exempted {
+		out.Exempted = append(out.Exempted, jsonExempted{finding(e.Finding, fingerprints[len(r.Findings)+i]), jsonExemption{
+			Reason: e.Exemption.Reason, Owner: e.Exemption.Owner, Expires: e.Exemption.Expires.Format(time.DateOnly),
+			Source: position(e.Exemption.Source),
+		}})
+	}
+	for _, e := range r.Errors {
+		out.Failures = append(out.Failures, jsonFailure{e.Target, e.Message, position(e.Source)})
+	}
+	return out
+}
+
+func finding(f check.Finding, fingerprint string) jsonFinding {
+	out := jsonFinding{
+		Check: f.Check, Severity: f.Severity, Target: f.Target, Object: f.Object, Path: f.Path.String(), Message: f.Message,
+		Fix: f.Fix, Source: position(f.Source), Related: append([]manifest.Position{}, f.Related...), Also: []jsonPlace{},
+		Fingerprint: fingerprint,
+	}
+	for _, p := range f.Also {
+		out.Also = append(out.Also, jsonPlace{p.Target, p.Object, p.Path.String()})
+	}
+	return out
 }
 
 func position(p manifest.Position) *manifest.Position {

@@ -68,6 +68,15 @@ func (r Report) Objects() int {
 	return n
 }
 
+// all are the findings, then those that were exempted.
+func (r Report) all() []check.Finding {
+	findings := slices.Clone(r.Findings)
+	for _, e := range r.Exempted {
+		findings = append(findings, e.Finding)
+	}
+	return findings
+}
+
 // Options say how a format may write.
 type Options struct {
 	Color   bool
@@ -79,7 +88,7 @@ type Format func(io.Writer, Report, Options) error
 
 // Formats are the formats by the name that --output takes.
 func Formats() map[string]Format {
-	return map[string]Format{"text": Text, "json": JSON}
+	return map[string]Format{"text": Text, "json": JSON, "yaml": YAML}
 }
 
 // Names are the names of the formats, sorted.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
@@ -14,7 +13,7 @@ import (
 // Text writes the report for a person: a line a target, then every finding below the line to edit, then a summary. A
 // finding begins as a compiler's message does, file:line:column: severity: message, which editors know how to follow.
 func Text(w io.Writer, r Report, options Options) error {
-	out := &text{Writer: bufio.NewWriter(w), color: options.Color, files: map[string][]string{}, read: r.ReadFile}
+	out := &text{Writer: bufio.NewWriter(w), color: options.Color, sources: r.sources()}
 	for _, t := range r.overview() {
 		out.target(t)
 	}
@@ -42,6 +41,7 @@ func Text(w io.Writer, r Report, options Options) error {
 // status is what a run says of a target, or of a file that findings are about without a target, such as kgate.yaml.
 type status struct {
 	Target
+	asked    bool
 	rendered bool
 	findings int
 	failures int
@@ -61,7 +61,7 @@ func (r Report) overview() []*status {
 		return s
 	}
 	for _, path := range r.Asked {
-		get(path)
+		get(path).asked = true
 	}
 	for _, t := range r.Targets {
 		s := get(t.Path)
@@ -80,9 +80,8 @@ func (r Report) overview() []*status {
 
 type text struct {
 	*bufio.Writer
-	color bool
-	read  func(string) ([]byte, error)
-	files map[string][]string // the lines of files that were quoted
+	color   bool
+	sources *sources
 }
 
 func (t *text) line(format string, args ...any) {
@@ -223,33 +222,15 @@ func (t *text) quote(p manifest.Position, color string) {
 // longest is how many characters of a line are quoted.
 const longest = 160
 
-// marked is the line that a position names, and the characters of it that the position means: from its column on, or
-// from the first that is no space, to the end of what is written there.
+// marked is the line that a position names as a terminal shows it, and the characters of it that the position means.
 func (t *text) marked(p manifest.Position) (line string, begin, end int) {
-	if t.read == nil || p.Line == 0 {
+	written, ok := t.sources.line(p)
+	if !ok {
 		return "", 0, 0
 	}
-	lines, known := t.files[p.File]
-	if !known {
-		if data, err := t.read(p.File); err == nil { // without the text, the place has to do
-			lines = strings.Split(string(data), "\n")
-		}
-		t.files[p.File] = lines
-	}
-	if p.Line > len(lines) {
-		return "", 0, 0
-	}
-	line = printable(lines[p.Line-1])
-	characters := []rune(line)
-	if begin = p.Column - 1; begin < 0 || begin >= len(characters) {
-		begin = utf8.RuneCountInString(line) - utf8.RuneCountInString(strings.TrimLeft(line, " "))
-	}
-	written, _, _ := strings.Cut(string(characters[begin:]), " #")
-	end = begin + utf8.RuneCountInString(strings.TrimRight(written, " "))
-	if p.EndColumn > begin+1 && p.EndColumn-1 <= len(characters) {
-		end = p.EndColumn - 1
-	}
-	if len(characters) > longest {
+	line = printable(written)
+	begin, end = region(line, p)
+	if characters := []rune(line); len(characters) > longest {
 		line = string(characters[:longest]) + "…"
 		begin, end = min(begin, longest), min(end, longest)
 	}
@@ -263,7 +244,7 @@ func printable(line string) string {
 			return ' '
 		}
 		return r
-	}, strings.TrimRight(line, "\r"))
+	}, line)
 }
 
 func (t *text) exempted(e check.Exempted) {
