@@ -88,7 +88,7 @@ type Format func(io.Writer, Report, Options) error
 
 // Formats are the formats by the name that --output takes.
 func Formats() map[string]Format {
-	return map[string]Format{"text": Text, "json": JSON, "yaml": YAML}
+	return map[string]Format{"text": Text, "json": JSON, "yaml": YAML, "sarif": SARIF}
 }
 
 // Names are the names of the formats, sorted.

@@ -106,6 +106,8 @@ func TestFormats(t *testing.T) {
 		{"warned-color.txt", warned, "text", Options{Color: true}},
 		{"nothing.json", Report{}, "json", Options{}},
 		{"busy.yaml", busy(), "yaml", Options{}},
+		{"busy.sarif", busy(), "sarif", Options{}},
+		{"clean.sarif", clean, "sarif", Options{}},
 	} {
 		t.Run(test.golden, func(t *testing.T) {
 			var got bytes.Buffer

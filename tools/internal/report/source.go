@@ -36,9 +36,9 @@ func (s *sources) line(p manifest.Position) (string, bool) {
 	return strings.TrimSuffix(lines[p.Line-1], "\r"), true
 }
 
-// region is which characters of a line a position means: from its column on, or from the first that is no space, to the
+// marked is which characters of a line a position means: from its column on, or from the first that is no space, to the
 // end of what is written there.
-func region(line string, p manifest.Position) (begin, end int) {
+func marked(line string, p manifest.Position) (begin, end int) {
 	characters := []rune(line)
 	if begin = p.Column - 1; begin < 0 || begin >= len(characters) {
 		begin = utf8.RuneCountInString(line) - utf8.RuneCountInString(strings.TrimLeft(line, " \t"))

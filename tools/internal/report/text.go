@@ -229,7 +229,7 @@ func (t *text) marked(p manifest.Position) (line string, begin, end int) {
 		return "", 0, 0
 	}
 	line = printable(written)
-	begin, end = region(line, p)
+	begin, end = marked(line, p)
 	if characters := []rune(line); len(characters) > longest {
 		line = string(characters[:longest]) + "…"
 		begin, end = min(begin, longest), min(end, longest)
