@@ -42,10 +42,13 @@ type Failure struct {
 
 // String is the message behind its place.
 func (f Failure) String() string {
-	if f.Source.IsZero() {
+	switch {
+	case !f.Source.IsZero():
+		return f.Source.String() + ": " + f.Message
+	case f.Target != "":
 		return f.Target + ": " + f.Message
 	}
-	return f.Source.String() + ": " + f.Message
+	return f.Message
 }
 
 // Count tells how many findings have a severity.
@@ -88,7 +91,7 @@ type Format func(io.Writer, Report, Options) error
 
 // Formats are the formats by the name that --output takes.
 func Formats() map[string]Format {
-	return map[string]Format{"text": Text, "json": JSON, "yaml": YAML, "sarif": SARIF}
+	return map[string]Format{"text": Text, "json": JSON, "yaml": YAML, "sarif": SARIF, "junit": JUnit, "github": GitHub}
 }
 
 // Names are the names of the formats, sorted.

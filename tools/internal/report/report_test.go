@@ -107,6 +107,11 @@ func TestFormats(t *testing.T) {
 		{"nothing.json", Report{}, "json", Options{}},
 		{"busy.yaml", busy(), "yaml", Options{}},
 		{"busy.sarif", busy(), "sarif", Options{}},
+		{"busy.junit.xml", busy(), "junit", Options{}},
+		{"clean.junit.xml", clean, "junit", Options{}},
+		{"busy.github", busy(), "github", Options{}},
+		{"busy-verbose.github", busy(), "github", Options{Verbose: true}},
+		{"clean.github", clean, "github", Options{}},
 		{"clean.sarif", clean, "sarif", Options{}},
 	} {
 		t.Run(test.golden, func(t *testing.T) {

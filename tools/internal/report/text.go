@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
+	"unicode"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
@@ -13,7 +15,7 @@ import (
 // Text writes the report for a person: a line a target, then every finding below the line to edit, then a summary. A
 // finding begins as a compiler's message does, file:line:column: severity: message, which editors know how to follow.
 func Text(w io.Writer, r Report, options Options) error {
-	out := &text{Writer: bufio.NewWriter(w), color: options.Color, sources: r.sources()}
+	out := newText(w, r.sources(), options.Color)
 	for _, t := range r.overview() {
 		out.target(t)
 	}
@@ -72,6 +74,11 @@ func (r Report) overview() []*status {
 			get(target).findings++
 		}
 	}
+	for _, e := range r.Exempted {
+		for _, target := range e.Finding.Targets() {
+			get(target)
+		}
+	}
 	for _, f := range r.Errors {
 		get(f.Target).failures++
 	}
@@ -82,6 +89,10 @@ type text struct {
 	*bufio.Writer
 	color   bool
 	sources *sources
+}
+
+func newText(w io.Writer, sources *sources, color bool) *text {
+	return &text{Writer: bufio.NewWriter(w), color: color, sources: sources}
 }
 
 func (t *text) line(format string, args ...any) {
@@ -105,7 +116,7 @@ func (t *text) paint(code, s string) string {
 }
 
 func (t *text) target(s *status) {
-	name := s.Path
+	name := printable(s.Path)
 	if name == "" {
 		name = "kgate"
 	}
@@ -124,7 +135,7 @@ func (t *text) target(s *status) {
 }
 
 func (t *text) failure(f Failure) {
-	where := f.Target
+	where := printable(f.Target)
 	if !f.Source.IsZero() {
 		where = place(f.Source)
 	} else if where == "" {
@@ -141,7 +152,7 @@ func (t *text) finding(f check.Finding) {
 	}
 	where := place(f.Source)
 	if f.Source.IsZero() {
-		where = f.Target
+		where = printable(f.Target)
 	}
 	t.line("%s: %s", t.paint(bold, where), t.paint(color, string(f.Severity))+": "+indent(f.Message, "  "))
 	t.quote(f.Source, color)
@@ -164,7 +175,7 @@ func (t *text) finding(f check.Finding) {
 		t.field(label, said)
 	}
 	t.field("fix", indent(f.Fix, "       "))
-	t.field("why", "kgate explain "+f.Check)
+	t.field("why", "kgate explain "+printable(f.Check))
 }
 
 func (t *text) field(label, value string) {
@@ -194,7 +205,7 @@ func objects(f check.Finding) []string {
 		targets[name] = append(targets[name], p.Target)
 	}
 	for i, name := range names {
-		names[i] = name + strings.Join(targets[name], ", ")
+		names[i] = printable(name + strings.Join(targets[name], ", "))
 	}
 	return names
 }
@@ -202,9 +213,9 @@ func objects(f check.Finding) []string {
 // place is a position as compilers write it.
 func place(p manifest.Position) string {
 	if p.Column == 0 {
-		return p.String()
+		return printable(p.String())
 	}
-	return fmt.Sprintf("%s:%d", p, p.Column)
+	return printable(fmt.Sprintf("%s:%d", p, p.Column))
 }
 
 // quote prints the line that a position names, with the field marked.
@@ -237,10 +248,11 @@ func (t *text) marked(p manifest.Position) (line string, begin, end int) {
 	return line, begin, end
 }
 
-// printable is a line as a terminal shows it, one cell a character: no tabs and nothing that moves the cursor.
+// printable is a line as a terminal shows it, one cell a character: no tabs, and nothing that moves the cursor or turns
+// the text around.
 func printable(line string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
 			return ' '
 		}
 		return r
@@ -252,9 +264,9 @@ func (t *text) exempted(e check.Exempted) {
 	for _, of := range objects(e.Finding) {
 		t.field("in", of)
 	}
-	t.field("by", fmt.Sprintf("%s until %s: %s", e.Exemption.Owner, e.Exemption.Expires.Format("2006-01-02"), e.Exemption.Reason))
+	t.field("by", indent(fmt.Sprintf("%s until %s: %s", e.Exemption.Owner, e.Exemption.Expires.Format(time.DateOnly), e.Exemption.Reason), "       "))
 	t.field("at", place(e.Exemption.Source))
-	t.field("why", "kgate explain "+e.Finding.Check)
+	t.field("why", "kgate explain "+printable(e.Finding.Check))
 }
 
 func (t *text) summary(r Report) {
@@ -266,12 +278,17 @@ func (t *text) summary(r Report) {
 	case warnings > 0:
 		color = yellow
 	}
+	t.line("%s", t.paint(color, r.summary()))
+}
+
+// summary is the run in one line.
+func (r Report) summary() string {
 	summary := fmt.Sprintf("%s, %s: %s, %s, %d exempted", plural(len(r.Targets), "target"), plural(r.Objects(), "object"),
-		plural(errors, "error"), plural(warnings, "warning"), len(r.Exempted))
+		plural(r.Count(check.Error), "error"), plural(r.Count(check.Warning), "warning"), len(r.Exempted))
 	if len(r.Errors) > 0 {
 		summary += fmt.Sprintf(", %d not checked", len(r.Errors))
 	}
-	t.line("%s", t.paint(color, summary))
+	return summary
 }
 
 func plural(n int, noun string) string {
@@ -281,4 +298,11 @@ func plural(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-func indent(s, by string) string { return strings.ReplaceAll(strings.TrimSpace(s), "\n", "\n"+by) }
+// indent takes a text of several lines, the second and those behind it by so much further in.
+func indent(s, by string) string {
+	lines := strings.Split(strings.TrimSpace(s), "\n")
+	for i, line := range lines {
+		lines[i] = printable(strings.TrimSuffix(line, "\r"))
+	}
+	return strings.Join(lines, "\n"+by)
+}

@@ -1,0 +1,120 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+
+	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
+)
+
+// word is a word that every format writes as it is, to find a message again by.
+func word(kind string, i int) string { return fmt.Sprintf("token-%s-%d-end", kind, i) }
+
+// oddReport is a run in which everything has the odd name, message and file, and how often each happened.
+func oddReport(odd, file string, text []byte, line, column, end uint16, findings uint8) Report {
+	id := &manifest.ID{APIVersion: odd, Kind: odd, Namespace: file, Name: odd}
+	at := manifest.Position{File: file, Line: int(line), Column: int(column), EndColumn: int(end)}
+	targets := []string{"t" + odd, "u" + odd}
+	r := Report{
+		Version: odd, Asked: targets, Omitted: []string{"omitted/" + odd},
+		Targets:  []Target{{Path: targets[0], Environment: odd, Objects: some(2)}},
+		Checks:   []*check.Check{{Name: "known/" + odd, Title: odd, Doc: odd, Fix: odd, Severity: check.Error, Scope: check.Object, Origin: odd, References: []string{odd, "https://" + odd}, Bad: odd, Good: file}},
+		ReadFile: func(name string) ([]byte, error) { return text, nil },
+	}
+	if len(text) == 0 {
+		r.ReadFile = func(name string) ([]byte, error) { return nil, fs.ErrNotExist }
+	}
+	for i := range int(findings % 24) {
+		f := check.Finding{
+			Check: "known/" + odd, Severity: check.Error, Message: odd + word("finding", i) + odd, Fix: odd, Source: at,
+			Place: check.Place{Target: targets[0], Object: id, Path: manifest.Path{odd, i, file}},
+		}
+		switch i % 4 {
+		case 1:
+			f.Check, f.Severity = "unknown/"+odd, check.Warning
+			f.Also = []check.Place{f.Place, {Target: targets[1], Object: id}, {Target: targets[1]}}
+			f.Related = []manifest.Position{at, {File: odd}}
+		case 2:
+			f.Source, f.Target, f.Object, f.Path = manifest.Position{}, "file"+file, nil, nil
+		case 3:
+			f.Source.Line += i
+			r.Exempted = append(r.Exempted, check.Exempted{Finding: f, Exemption: check.Exemption{
+				Check: f.Check, Reason: odd + word("reason", i), Owner: odd, Expires: time.Date(2027, 1, 2, 0, 0, 0, 0, time.UTC), Source: at,
+			}})
+			continue
+		}
+		r.Findings = append(r.Findings, f)
+	}
+	for i := range int(findings % 3) {
+		r.Errors = append(r.Errors, Failure{Target: targets[1], Source: at, Message: odd + word("failure", i)})
+		at = manifest.Position{}
+	}
+	return r
+}
+
+// FuzzFormats holds that every format is what it claims to be, whatever is in a manifest, and tells everything.
+func FuzzFormats(f *testing.F) {
+	odd := "\x00\x1b[31m\x7f\u0085\u202e\ufeff\ufffe\xff\xc3(: {0} [a](b) ]]> %0A##[error]x\r\n::error::y, \t<&\"'`"
+	f.Add("plain", "base/a.yaml", []byte("a: b\n  c: d # e\n"), uint16(2), uint16(6), uint16(7), uint8(8))
+	f.Add(odd, odd, []byte(odd), uint16(1), uint16(3), uint16(900), uint8(23))
+	f.Add("", "", []byte{}, uint16(0), uint16(0), uint16(0), uint8(5))
+	f.Add(" \n", "/", []byte("\n"), uint16(1), uint16(0), uint16(2), uint8(12))
+	f.Add("[[ATTACHMENT|x]]", "//a", []byte("\r\r\n"), uint16(2), uint16(1), uint16(1), uint8(16))
+	f.Add(strings.Repeat("long ", 1000), "<stdin>", bytes.Repeat([]byte("é"), 2000), uint16(1), uint16(1999), uint16(2001), uint8(7))
+	json, sarif := reportSchema(f), sarifStandard(f)
+	f.Fuzz(func(t *testing.T, odd, file string, text []byte, line, column, end uint16, findings uint8) {
+		r := oddReport(odd, file, text, line, column, end, findings)
+		for name, format := range Formats() {
+			var out, again bytes.Buffer
+			if err := format(&out, r, Options{Verbose: true}); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			if err := format(&again, r, Options{Verbose: true}); err != nil || !bytes.Equal(out.Bytes(), again.Bytes()) {
+				t.Errorf("%s: another time it is another report, %v", name, err)
+			}
+			for _, finding := range r.Findings {
+				tells(t, name, out.Bytes(), finding.Message)
+			}
+			for _, e := range r.Exempted {
+				tells(t, name, out.Bytes(), e.Finding.Message)
+				tells(t, name, out.Bytes(), e.Exemption.Reason)
+			}
+			for _, e := range r.Errors {
+				tells(t, name, out.Bytes(), e.Message)
+			}
+			switch name {
+			case "json":
+				validate(t, json, out.Bytes())
+			case "yaml":
+				same(t, r)
+			case "sarif":
+				validate(t, sarif, out.Bytes())
+				log, _ := sarifOf(t, r)
+				fitForCodeScanning(t, log)
+			case "junit":
+				readJUnit(t, out.Bytes())
+			case "github":
+				runLog(t, out.String())
+			case "text":
+				if i := strings.IndexFunc(out.String(), func(r rune) bool { return r != '\n' && unicode.IsControl(r) }); i >= 0 {
+					t.Errorf("the text has a control character: %q", out.String()[i:])
+				}
+			}
+		}
+	})
+}
+
+func tells(t *testing.T, format string, out []byte, message string) {
+	t.Helper()
+	sought := message[strings.Index(message, "token-"):]
+	sought = sought[:strings.Index(sought, "-end")]
+	if !bytes.Contains(out, []byte(sought)) {
+		t.Errorf("%s says nothing of %s", format, sought)
+	}
+}

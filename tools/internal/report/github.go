@@ -1,0 +1,148 @@
+package report
+
+import (
+	"bufio"
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
+)
+
+const (
+	// annotations is how many errors, and how many warnings, of one step GitHub keeps; a job has at most 50 of both.
+	annotations = 10
+	// longestAnnotation is how many characters of an annotation's message GitHub keeps.
+	longestAnnotation = 4096
+)
+
+// GitHub writes workflow commands, which GitHub Actions shows at the lines of a pull request. It keeps ten errors and ten
+// warnings of a step: what is worst comes first, and what is beyond them is printed below, in the log.
+func GitHub(w io.Writer, r Report, options Options) error {
+	out := &workflow{Writer: bufio.NewWriter(w), kept: map[string]int{}}
+	for _, e := range r.Errors {
+		message := e.Message
+		if e.Source.IsZero() {
+			message = e.String()
+		}
+		out.annotate("error", "could not be checked", e.Source, or(message), "", e.String())
+	}
+	findings := slices.Clone(r.Findings)
+	slices.SortStableFunc(findings, func(a, b check.Finding) int {
+		if (a.Severity == check.Warning) != (b.Severity == check.Warning) {
+			if a.Severity == check.Warning {
+				return 1
+			}
+			return -1
+		}
+		return cmp.Compare(len(b.Also), len(a.Also)) // what shows in more places is worse
+	})
+	for _, f := range findings {
+		command := "error"
+		if f.Severity == check.Warning {
+			command = "warning"
+		}
+		var more []string
+		if in := objects(f); len(in) > 0 {
+			more = append(more, "In "+strings.Join(in, "\n"))
+		}
+		if f.Fix != "" {
+			more = append(more, "Fix: "+f.Fix)
+		}
+		more = append(more, "Why: kgate explain "+f.Check)
+		out.annotate(command, f.Check, f.Source, or(f.Message, f.Check), strings.Join(more, "\n"), said(f))
+	}
+	out.group("more than GitHub shows as annotations", out.rest)
+	if options.Verbose {
+		var lines []string
+		for _, e := range r.Exempted {
+			lines = append(lines, fmt.Sprintf("exempted  %s: %s, until %s: %s", said(e.Finding), e.Exemption.Owner,
+				e.Exemption.Expires.Format(time.DateOnly), e.Exemption.Reason))
+		}
+		out.group("exempted", lines)
+	}
+	if len(out.rest) > 0 {
+		out.command("notice", nil, fmt.Sprintf("kgate found more than GitHub shows here: %d more in the log of this step. All: %s", len(out.rest), r.summary()))
+	}
+	out.line("kgate: " + r.summary())
+	return out.Flush()
+}
+
+// said is a finding in one line.
+func said(f check.Finding) string {
+	where := place(f.Source)
+	if f.Source.IsZero() {
+		where = f.Target
+	}
+	return fmt.Sprintf("%s: %s (%s)", where, f.Message, f.Check)
+}
+
+// workflow writes to the log of a step, of which every line may be a command.
+type workflow struct {
+	*bufio.Writer
+	kept map[string]int // commands so far
+	rest []string       // what is beyond them
+}
+
+// annotate shows a message at a place, or else keeps line for the log.
+func (w *workflow) annotate(command, title string, at manifest.Position, message, more, line string) {
+	line = command + "  " + line
+	if w.kept[command]++; w.kept[command] > annotations {
+		w.rest = append(w.rest, line)
+		return
+	}
+	properties := [][2]string{}
+	if !at.IsZero() {
+		properties = append(properties, [2]string{"file", at.File})
+		for _, number := range []struct {
+			name  string
+			value int
+		}{{"line", at.Line}, {"col", at.Column}, {"endColumn", at.EndColumn}} {
+			if number.value > 0 {
+				properties = append(properties, [2]string{number.name, fmt.Sprint(number.value)})
+			}
+		}
+	}
+	properties = append(properties, [2]string{"title", title})
+	if characters := []rune(message); len(characters) > longestAnnotation {
+		message = string(characters[:longestAnnotation-1]) + "…"
+		w.rest = append(w.rest, line)
+	} else if more != "" {
+		message += "\n\n" + more
+	}
+	w.command(command, properties, message)
+}
+
+func (w *workflow) command(name string, properties [][2]string, message string) {
+	var list []string
+	for _, p := range properties {
+		list = append(list, p[0]+"="+strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C").Replace(p[1]))
+	}
+	head := name
+	if list != nil {
+		head += " " + strings.Join(list, ",")
+	}
+	// The first error of a write is kept and Flush returns it.
+	_, _ = fmt.Fprintf(w, "::%s::%s\n", head, strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(message))
+}
+
+// line prints what is no command, whatever is in it: a manifest must not give orders to the runner, which takes them at
+// the beginning of a line after ::, and anywhere after ##[.
+func (w *workflow) line(text string) {
+	_, _ = fmt.Fprintln(w, strings.ReplaceAll(printable(text), "##[", "## ["))
+}
+
+func (w *workflow) group(title string, lines []string) {
+	if len(lines) == 0 {
+		return
+	}
+	w.command("group", nil, fmt.Sprintf("%d %s", len(lines), title))
+	for _, line := range lines {
+		w.line(line)
+	}
+	w.command("endgroup", nil, "")
+}
