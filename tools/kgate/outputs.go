@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,6 +35,14 @@ func parseOutputs(flags []string) ([]output, error) {
 		for _, other := range outputs {
 			if toFile && other.file != "" && filepath.Clean(other.file) == filepath.Clean(file) || !toFile && other.file == "" {
 				return nil, fmt.Errorf("--output %s: %s is written there already: give one of them a file, as %s=FILE", flag, other.format, format)
+			}
+		}
+		if toFile {
+			// Told now, not when everything is checked and the report is lost.
+			if info, err := os.Stat(filepath.Dir(file)); err != nil {
+				return nil, fmt.Errorf("--output %s: %w: make the folder first", flag, err)
+			} else if !info.IsDir() {
+				return nil, fmt.Errorf("--output %s: %s is no folder", flag, filepath.Dir(file))
 			}
 		}
 		outputs = append(outputs, output{format, file, write})
@@ -68,6 +77,9 @@ func (o output) toFile(r report.Report, options report.Options) (err error) {
 		return os.WriteFile(o.file, text.Bytes(), 0o644) // a pipe or a device, which nothing can take the place of
 	}
 	temporary, err := os.CreateTemp(filepath.Dir(o.file), "."+filepath.Base(o.file)+"-*")
+	if named := (*fs.PathError)(nil); errors.As(err, &named) {
+		named.Path = o.file // the one that was asked for
+	}
 	if err != nil {
 		return err
 	}
