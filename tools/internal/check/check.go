@@ -80,6 +80,9 @@ func Verify(checks []*Check) error {
 				fail("%s is empty", field.name)
 			}
 		}
+		if (strings.TrimSpace(c.Bad) == "") != (strings.TrimSpace(c.Good) == "") {
+			fail("of Bad and Good one is empty: an example shows both")
+		}
 		if c.Severity != Error && c.Severity != Warning {
 			fail("severity %q is not error or warning", c.Severity)
 		}
@@ -197,7 +200,7 @@ type Pass struct {
 // Report records a fault of an object's field.
 func (p *Pass) Report(target *Target, object *manifest.Object, path manifest.Path, message string) {
 	id := object.ID
-	origin := locate(target, object, path)
+	origin := target.Origin(object, path)
 	p.add(Finding{Place: Place{target.Path, &id, path}, Message: message, Source: origin.Position, Related: origin.Overrode})
 }
 
@@ -211,9 +214,10 @@ func (p *Pass) add(f Finding) {
 	p.findings = append(p.findings, f)
 }
 
-func locate(target *Target, object *manifest.Object, path manifest.Path) manifest.Origin {
-	if target.Locate != nil {
-		if origin := target.Locate(object, path); !origin.IsZero() {
+// Origin is the line to edit for a field of one of the target's objects, or else where the object begins.
+func (t *Target) Origin(object *manifest.Object, path manifest.Path) manifest.Origin {
+	if t.Locate != nil {
+		if origin := t.Locate(object, path); !origin.IsZero() {
 			return origin
 		}
 	}

@@ -82,6 +82,8 @@ func TestVerify(t *testing.T) {
 		{func(c *Check) { c.Severity = "" }, `severity "" is not error or warning`},
 		{func(c *Check) { c.Scope = "" }, `scope "" is not object, overlay, repository or run`},
 		{func(c *Check) { c.Run = nil }, "nothing to run"},
+		{func(c *Check) { c.Bad = "kind: A" }, "of Bad and Good one is empty"},
+		{func(c *Check) { c.Bad, c.Good = "\n", "kind: A" }, "of Bad and Good one is empty"},
 	} {
 		checks := named("a/two", "a/one")
 		test.change(checks[1])
@@ -362,6 +364,100 @@ func TestExemptions(t *testing.T) {
 				t.Errorf("got  %q\nwant %q", got, test.want)
 			}
 		})
+	}
+}
+
+// TestCarriedExemption holds that an exemption in an annotation covers the objects that hold it and no other, and is
+// judged as idle only by a run over everything.
+func TestCarriedExemption(t *testing.T) {
+	held := manifest.Position{File: "a.yaml", Line: 5}
+	holder := func(target, name string) Holder { return Holder{target, object("ConfigMap", name).ID} }
+	dx, dy, ey := "x a a/one a.yaml:1", "y a a/one a.yaml:1", "y b a/one b.yaml:1"
+	idleX, idleY := "x a exemption/unused a.yaml:5", "y a exemption/unused a.yaml:5"
+	for _, test := range []struct {
+		name    string
+		holders []Holder
+		path    manifest.Path
+		targets int
+		want    []string
+	}{
+		{"in both targets", []Holder{holder("x", "a"), holder("y", "a")}, nil, 2, []string{ey}},
+		{"in one", []Holder{holder("x", "a")}, nil, 2, []string{dy, ey}},
+		{"used in one of two", []Holder{holder("x", "another"), holder("y", "a")}, nil, 2, []string{dx, ey}},
+		{"idle", []Holder{holder("x", "a"), holder("y", "a")}, manifest.Path{"spec"}, 2, []string{dx, dy, ey, idleX, idleY}},
+		{"idle, and y was not checked", []Holder{holder("x", "a")}, manifest.Path{"spec"}, 1, []string{dx}},
+		{"used, and y was not checked", []Holder{holder("x", "a")}, nil, 1, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			result, _ := Run(context.Background(), Plan{
+				Checks: append([]*Check{everything("a/one", Object)}, Exemptions()...), All: []string{"x", "y"},
+				Exemptions: []Exemption{{Check: "a/one", Path: test.path, Holders: test.holders, Source: held, Expires: time.Unix(1<<33, 0)}},
+				Targets:    []*Target{target("x", "a"), target("y", "a", "b")}[:test.targets],
+			})
+			var got []string
+			for _, f := range result.Findings {
+				for _, p := range f.Places() {
+					f.Place = p
+					got = append(got, lines([]Finding{f})...)
+					if f.Check == exemptionUnused.Name && p.Path.String() != `metadata.annotations["kgate.dev/exempt"]` {
+						t.Errorf("an idle exemption at %q", p.Path)
+					}
+				}
+			}
+			want := slices.Sorted(slices.Values(test.want))
+			slices.Sort(got)
+			if !slices.Equal(got, want) {
+				t.Errorf("got  %q\nwant %q", got, want)
+			}
+		})
+	}
+}
+
+// TestTwoExemptionsOfOneLine holds that one that lets nothing pass is found beside one that does, wherever it stands.
+func TestTwoExemptionsOfOneLine(t *testing.T) {
+	e := Exemption{Check: "a/one", Source: manifest.Position{File: "kgate.yaml", Line: 7}, Expires: time.Unix(1<<33, 0)}
+	result, _ := Run(context.Background(), Plan{
+		Checks: append([]*Check{everything("a/one", Object)}, Exemptions()...), Targets: []*Target{target("x", "a")}, Exemptions: []Exemption{e, e},
+	})
+	if got := lines(result.Findings); !slices.Equal(got, []string{"kgate.yaml - exemption/unused kgate.yaml:7"}) {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestEnding(t *testing.T) {
+	day := func(text string) time.Time {
+		d, err := time.Parse(time.DateOnly, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	exempted := func(line int, last string) Exempted {
+		return Exempted{Exemption: Exemption{Check: "a/one", Source: manifest.Position{File: "kgate.yaml", Line: line}, Expires: day(last)}}
+	}
+	all := []Exempted{exempted(9, "2026-07-15"), exempted(3, "2026-07-16"), exempted(9, "2026-07-15"), exempted(4, "2026-06-15"), exempted(8, "2026-07-15")}
+	var got []string
+	for _, e := range Ending(all, day("2026-06-15").Add(23*time.Hour)) {
+		got = append(got, fmt.Sprintf("%d %s", e.Source.Line, e.Expires.Format(time.DateOnly)))
+	}
+	if want := []string{"4 2026-06-15", "8 2026-07-15", "9 2026-07-15"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestExampleFiles(t *testing.T) {
+	for _, test := range []struct {
+		text string
+		want []ExampleFile
+	}{
+		{"", nil},
+		{"kind: A\n---\nkind: B\n", []ExampleFile{{"example.yaml", "kind: A\n---\nkind: B\n"}}},
+		{"# file: a.yaml\nkind: A\n---\n# file: b/c.yaml\nkind: B", []ExampleFile{{"a.yaml", "kind: A\n"}, {"b/c.yaml", "kind: B\n"}}},
+		{"kind: A # file: no\n# file: b.yaml\nkind: B\n---\n", []ExampleFile{{"example.yaml", "kind: A # file: no\n"}, {"b.yaml", "kind: B\n"}}},
+	} {
+		if got := ExampleFiles(test.text); !slices.Equal(got, test.want) {
+			t.Errorf("%q: got %q, want %q", test.text, got, test.want)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -20,6 +21,13 @@ type Exemption struct {
 	Owner   string
 	Expires time.Time // the last day on which it holds
 	Source  manifest.Position
+	Holders []Holder // the objects that carry it as an annotation, and that alone it covers; nil for one of kgate.yaml
+}
+
+// Holder is an object of a target.
+type Holder struct {
+	Target string
+	Object manifest.ID
 }
 
 // ObjectPattern names objects; an empty field fits any value.
@@ -49,6 +57,9 @@ func (e Exemption) covers(f Finding) bool {
 	if e.Check != f.Check || !e.CoversTarget(f.Target) || !f.Path.HasPrefix(e.Path) {
 		return false
 	}
+	if e.Holders != nil && (f.Object == nil || !slices.Contains(e.Holders, Holder{f.Target, *f.Object})) {
+		return false
+	}
 	if e.Object == (ObjectPattern{}) {
 		return true
 	}
@@ -66,33 +77,61 @@ func (e Exemption) covers(f Finding) bool {
 	return true
 }
 
-func exempt(findings []Finding, exemptions []Exemption) (kept []Finding, exempted []Exempted) {
+// exempt parts the findings into those that stand and those that an exemption in force lets pass; used tells by index
+// which exemptions did.
+func exempt(findings []Finding, exemptions []Exemption, now time.Time) (kept []Finding, exempted []Exempted, used []bool) {
+	used = make([]bool, len(exemptions))
 	for _, f := range findings {
-		by := slices.IndexFunc(exemptions, func(e Exemption) bool { return e.covers(f) })
+		by := slices.IndexFunc(exemptions, func(e Exemption) bool { return !e.Expired(now) && e.covers(f) })
 		if by < 0 {
 			kept = append(kept, f)
-		} else {
-			exempted = append(exempted, Exempted{f, exemptions[by]})
+			continue
 		}
+		exempted = append(exempted, Exempted{f, exemptions[by]})
+		used[by] = true
 	}
-	return kept, exempted
+	return kept, exempted, used
 }
 
-// The checks of kgate.yaml's exemptions: none may outlive its reason.
+// notice is how long before its last day an exemption is spoken of: time enough to decide and to mend.
+const notice = 30 // days
+
+// Ending lists the exemptions that let something pass and whose last day is near, each once.
+func Ending(exempted []Exempted, now time.Time) []Exemption {
+	var ending []Exemption
+	for _, x := range exempted {
+		e := x.Exemption
+		if now.Before(e.Expires.AddDate(0, 0, -notice)) || slices.ContainsFunc(ending, func(other Exemption) bool {
+			return other.Source == e.Source && other.Check == e.Check && other.Path.String() == e.Path.String()
+		}) {
+			continue
+		}
+		ending = append(ending, e)
+	}
+	slices.SortStableFunc(ending, func(a, b Exemption) int {
+		return cmp.Or(a.Expires.Compare(b.Expires), cmp.Compare(a.Source.File, b.Source.File), cmp.Compare(a.Source.Line, b.Source.Line))
+	})
+	return ending
+}
+
+// The checks of exemptions: none may outlive its reason. An exemption from one of them would be the hole that they are
+// there to close.
 var (
 	exemptionExpired = &Check{
 		Name:     "exemption/expired",
 		Title:    "Every exemption is within its time",
 		Doc:      "An exemption is a decision with an end. One that nobody looks at again turns into a hole that everybody forgot: after its last day it lets nothing pass and fails the run until somebody decides anew.",
 		Fix:      "Mend what it exempts and delete it, or have its owner renew it with a new date and reason.",
-		Severity: Error, Scope: Itself, Origin: "kgate",
+		Severity: Error, Scope: Itself, Origin: "kgate", Locked: true,
+		Bad: expiredBad, Good: expiredGood,
 	}
 	exemptionUnused = &Check{
 		Name:     "exemption/unused",
 		Title:    "Every exemption lets something pass",
-		Doc:      "An exemption that matches nothing was mended and left behind, or names the wrong object. Either way it will hide the next real fault that happens to fit it. Judged only when all targets that it covers were checked.",
+		Doc:      "An exemption that matches nothing was mended and left behind, or names the wrong object. Either way it will hide the next real fault that happens to fit it. Judged only when all targets that it covers were checked; one that stands in an annotation, only when every target of the repository was.",
 		Fix:      "Delete it, or correct its check, target, object or path.",
-		Severity: Error, Scope: Itself, Origin: "kgate",
+		Severity: Error, Scope: Itself, Origin: "kgate", Locked: true,
+		Bad: unusedBad, Good: unusedGood,
 	}
 )
 
@@ -100,37 +139,58 @@ var (
 func Exemptions() []*Check { return []*Check{exemptionExpired, exemptionUnused} }
 
 // audit reports the exemptions that have expired, and those that let nothing pass although everything they
-// speak of was checked.
-func audit(plan Plan, result Result, failed bool) []Finding {
+// speak of was checked. used tells by index which of the plan's exemptions let something pass.
+func audit(plan Plan, used []bool, omitted []string, failed bool) []Finding {
 	ran := map[string]bool{}
 	for _, c := range plan.Checks {
 		ran[c.Name] = true
 	}
-	for _, name := range result.Omitted {
+	for _, name := range omitted {
 		delete(ran, name)
 	}
 	var findings []Finding
 	add := func(c *Check, e Exemption, message string) {
 		if ran[c.Name] {
+			places := e.places()
 			findings = append(findings, Finding{
-				Check: c.Name, Severity: c.Severity, Fix: c.Fix, Place: Place{Target: e.Source.File}, Source: e.Source, Message: message,
+				Check: c.Name, Severity: c.Severity, Fix: c.Fix, Place: places[0], Also: places[1:], Source: e.Source, Message: message,
 			})
 		}
 	}
-	for _, e := range plan.Exemptions {
-		used := slices.ContainsFunc(result.Exempted, func(x Exempted) bool { return x.Exemption.Source == e.Source })
+	for i, e := range plan.Exemptions {
 		switch {
 		case e.Expired(plan.Now):
 			add(exemptionExpired, e, fmt.Sprintf("the exemption from %s expired after %s; its owner is %s",
 				e.Check, e.Expires.Format(time.DateOnly), e.Owner))
-		case !used && !failed && ran[e.Check] && plan.covers(e):
+		case !used[i] && !failed && ran[e.Check] && plan.covers(e):
 			add(exemptionUnused, e, fmt.Sprintf("the exemption from %s lets nothing pass: nothing it covers is at fault", e.Check))
 		}
 	}
 	return findings
 }
 
-// covers reports whether the plan checks every target that the exemption speaks of.
+// places are the objects that hold the exemption, or the file of one of kgate.yaml.
+func (e Exemption) places() []Place {
+	if e.Holders == nil {
+		return []Place{{Target: e.Source.File}}
+	}
+	var places []Place
+	for _, h := range e.Holders {
+		places = append(places, Place{h.Target, &h.Object, ExemptionPath()})
+	}
+	return places
+}
+
+// ExemptionAnnotation holds the exemptions that an object carries itself.
+const ExemptionAnnotation = "kgate.dev/exempt"
+
+// ExemptionPath leads to that annotation.
+func ExemptionPath() manifest.Path {
+	return manifest.Path{"metadata", "annotations", ExemptionAnnotation}
+}
+
+// covers reports whether the plan checks every target that the exemption speaks of. Where an annotation is rendered
+// nobody knows who has not rendered everything.
 func (p Plan) covers(e Exemption) bool {
 	for _, path := range p.All {
 		if e.CoversTarget(path) && !slices.ContainsFunc(p.Targets, func(t *Target) bool { return t.Path == path }) {

@@ -82,8 +82,8 @@ func Run(ctx context.Context, plan Plan) (Result, []Failure) {
 		findings = append(findings, pass.findings...)
 	}
 	findings = yield(unique(findings, order), plan.Checks)
-	exemptions := slices.DeleteFunc(slices.Clone(plan.Exemptions), func(e Exemption) bool { return e.Expired(plan.Now) })
-	result.Findings, result.Exempted = exempt(findings, exemptions)
+	var used []bool
+	result.Findings, result.Exempted, used = exempt(findings, plan.Exemptions, plan.Now)
 	var failures []Failure
 	for i, err := range errs {
 		// Engines that judge for many checks at once fail for each of them.
@@ -93,7 +93,7 @@ func Run(ctx context.Context, plan Plan) (Result, []Failure) {
 			failures = append(failures, Failure{passes[i].Targets[0].Path, err})
 		}
 	}
-	result.Findings = append(merge(result.Findings), audit(plan, result, len(failures) > 0)...)
+	result.Findings = append(merge(result.Findings), audit(plan, used, result.Omitted, len(failures) > 0)...)
 	return result, failures
 }
 

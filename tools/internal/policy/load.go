@@ -6,13 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/rego"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
 )
@@ -66,6 +69,7 @@ func (l *Library) capabilities() *ast.Capabilities {
 // Load parses the rules of every source. All faults come back at once, each with its file and line.
 func Load(sources ...Source) (*Library, error) {
 	library := &Library{modules: map[string]*ast.Module{}, verified: true}
+	var files []*parsed
 	var errs []error
 	for _, source := range sources {
 		library.verified = library.verified && source.Verified
@@ -82,16 +86,19 @@ func Load(sources ...Source) (*Library, error) {
 			if err != nil {
 				return err
 			}
-			file := path.Join(source.Name, name)
-			if err := library.add(file, name, string(text)); err != nil {
-				errs = append(errs, err)
-			}
+			files = append(files, &parsed{file: path.Join(source.Name, name), name: name, text: string(text)})
 			return nil
 		})
 		if err != nil {
 			errs = append(errs, fmt.Errorf("read policies %s: %w", source.Name, err))
 		} else if found == 0 {
 			errs = append(errs, fmt.Errorf("read policies %s: no .rego file in it: a run without rules would pass everything", source.Name))
+		}
+	}
+	library.parse(files)
+	for _, f := range files {
+		if err := library.add(f); err != nil {
+			errs = append(errs, err)
 		}
 	}
 	if len(errs) > 0 {
@@ -102,15 +109,36 @@ func Load(sources ...Source) (*Library, error) {
 	return library, library.verify()
 }
 
-func (l *Library) add(file, name, text string) error {
-	dir := path.Dir(name)
-	group, rule, ok := strings.Cut(dir, "/")
-	module, err := ast.ParseModuleWithOpts(file, text, ast.ParserOptions{
-		ProcessAnnotation: group != "lib", RegoVersion: ast.RegoV1, Capabilities: l.capabilities(),
-	})
-	if err != nil {
-		return describe(err)
+// parsed is one file of a source.
+type parsed struct {
+	file, name, text string // file as messages name it, name within its source
+	module           *ast.Module
+	err              error
+}
+
+// parse reads every file, as many at a time as there are processors: nothing else of a run has begun.
+func (l *Library) parse(files []*parsed) {
+	allowed := l.capabilities()
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for _, f := range files {
+		group.Go(func() error {
+			f.module, f.err = ast.ParseModuleWithOpts(f.file, f.text, ast.ParserOptions{
+				ProcessAnnotation: !strings.HasPrefix(f.name, "lib/"), RegoVersion: ast.RegoV1, Capabilities: allowed,
+			})
+			return nil
+		})
 	}
+	_ = group.Wait() // each file has its own error
+}
+
+func (l *Library) add(f *parsed) error {
+	if f.err != nil {
+		return describe(f.err)
+	}
+	file, module := f.file, f.module
+	dir := path.Dir(f.name)
+	group, rule, ok := strings.Cut(dir, "/")
 	if l.modules[file] != nil {
 		return fmt.Errorf("%s: the file is given twice", file)
 	}
@@ -152,19 +180,34 @@ func newRule(file, pkg string, module *ast.Module) (*Rule, error) {
 	if meta == nil {
 		return nil, fmt.Errorf("%s:%d: the rule has no METADATA of scope package above its package line", file, line)
 	}
+	fail := func(format string, args ...any) error {
+		return fmt.Errorf("%s:%d: METADATA: %s", file, meta.Location.Row, fmt.Sprintf(format, args...))
+	}
+	custom := []string{"bad", "fix", "good", "locked", "scope", "severity"}
+	for _, key := range slices.Sorted(maps.Keys(meta.Custom)) {
+		_, isText := meta.Custom[key].(string)
+		_, isBool := meta.Custom[key].(bool)
+		switch {
+		case !slices.Contains(custom, key):
+			return nil, fail("custom has no key %q; it has %s", key, strings.Join(custom, ", "))
+		case key == "locked" && !isBool:
+			return nil, fail("custom.locked is %v; it is true or false", meta.Custom[key])
+		case key != "locked" && !isText:
+			return nil, fail("custom.%s is %v; it must be a text", key, meta.Custom[key])
+		}
+	}
 	text := func(key string) string {
 		s, _ := meta.Custom[key].(string)
 		return strings.TrimSpace(s)
 	}
+	locked, _ := meta.Custom["locked"].(bool)
 	r := &Rule{Package: pkg, File: file, Check: check.Check{
 		Title: strings.TrimSpace(meta.Title), Doc: strings.TrimSpace(meta.Description), Fix: text("fix"),
 		Severity: check.Severity(text("severity")), Scope: check.Scope(text("scope")), Origin: "policy",
+		Bad: text("bad"), Good: text("good"), Locked: locked,
 	}}
 	for _, resource := range meta.RelatedResources {
 		r.References = append(r.References, resource.Ref.String())
-	}
-	fail := func(format string, args ...any) error {
-		return fmt.Errorf("%s:%d: METADATA: %s", file, meta.Location.Row, fmt.Sprintf(format, args...))
 	}
 	switch {
 	case r.Title == "" || r.Doc == "":
@@ -173,6 +216,8 @@ func newRule(file, pkg string, module *ast.Module) (*Rule, error) {
 		return nil, fail("custom.fix must say what to do about a finding")
 	case r.Severity != check.Error && r.Severity != check.Warning:
 		return nil, fail("custom.severity is %q; it is error or warning", r.Severity)
+	case (r.Bad == "") != (r.Good == ""):
+		return nil, fail("custom.bad and custom.good belong together: a fragment that the rule denies, and the same put right")
 	case r.Scope != check.Object && r.Scope != check.Overlay && r.Scope != check.Repository:
 		return nil, fail("custom.scope is %q; it is object, overlay or repository", r.Scope)
 	}

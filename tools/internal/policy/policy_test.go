@@ -44,6 +44,17 @@ func TestLoad(t *testing.T) {
 	if err := check.Verify(library.Checks(Facts{})); err != nil {
 		t.Error(err)
 	}
+	if r.Bad != "" || r.Good != "" || r.Locked {
+		t.Errorf("without examples, got %q, %q, %t", r.Bad, r.Good, r.Locked)
+	}
+	text := strings.Replace(meta("object"), "# custom: {severity: warning, scope: object, fix: F}\n",
+		"# custom:\n#   severity: error\n#   scope: object\n#   fix: F\n#   locked: true\n#   bad: |\n#     kind: Bad # this\n#\n#     ---\n#     kind: Other\n#   good: |\n#     kind: Good\n", 1)
+	if library, err = Load(source(text + good)); err != nil {
+		t.Fatal(err)
+	}
+	if r := library.Rules[0]; r.Bad != "kind: Bad # this\n\n---\nkind: Other" || r.Good != "kind: Good" || !r.Locked {
+		t.Errorf("got %q, %q, %t", r.Bad, r.Good, r.Locked)
+	}
 }
 
 func TestLoadRefuses(t *testing.T) {
@@ -60,6 +71,11 @@ func TestLoadRefuses(t *testing.T) {
 		{"no fix", strings.Replace(all, ", fix: F", "", 1), file + ":1: METADATA: custom.fix must say what to do about a finding"},
 		{"severity", strings.Replace(all, "warning", "info", 1), file + `:1: METADATA: custom.severity is "info"; it is error or warning`},
 		{"scope", strings.Replace(all, "scope: object", "scope: cluster", 1), file + `:1: METADATA: custom.scope is "cluster"; it is object, overlay or repository`},
+		{"unknown key", strings.Replace(all, "fix: F", "fix: F, lock: true", 1), file + `:1: METADATA: custom has no key "lock"; it has bad, fix, good, locked, scope, severity`},
+		{"locked is a text", strings.Replace(all, "fix: F", `fix: F, locked: "yes"`, 1), file + ":1: METADATA: custom.locked is yes; it is true or false"},
+		{"bad is a document", strings.Replace(all, "fix: F", "fix: F, bad: {kind: Bad}, good: x", 1), file + ":1: METADATA: custom.bad is map[kind:Bad]; it must be a text"},
+		{"bad alone", strings.Replace(all, "fix: F", "fix: F, bad: x", 1), file + ":1: METADATA: custom.bad and custom.good belong together"},
+		{"good alone", strings.Replace(all, "fix: F", "fix: F, good: x", 1), file + ":1: METADATA: custom.bad and custom.good belong together"},
 		{"no custom", strings.Replace(all, "# custom: {severity: warning, scope: object, fix: F}\n", "", 1), file + ":1: METADATA: "},
 		{"broken METADATA", strings.Replace(all, "# title: T", "# title: [T", 1), file + ":"},
 		{"wrong package", strings.Replace(all, "team.one_rule", "team.one", 1), file + ":8: the package is policies.team.one; in this directory it must be policies.team.one_rule"},
