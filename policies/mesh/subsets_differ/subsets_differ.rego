@@ -10,6 +10,74 @@
 #   severity: error
 #   scope: overlay
 #   fix: Tell the subsets apart by a label that stable and canary pods carry with different values, such as track.
+#   bad: |
+#     apiVersion: v1
+#     kind: Service
+#     metadata: {name: go-otlp-app}
+#     spec:
+#       selector: {app.kubernetes.io/name: go-otlp-app}
+#       ports: [{port: 80}]
+#     ---
+#     apiVersion: apps/v1
+#     kind: Deployment
+#     metadata: {name: go-otlp-app}
+#     spec:
+#       template:
+#         metadata:
+#           labels: {app.kubernetes.io/name: go-otlp-app, track: stable}
+#     ---
+#     apiVersion: networking.istio.io/v1
+#     kind: DestinationRule
+#     metadata: {name: go-otlp-app}
+#     spec:
+#       host: go-otlp-app
+#       subsets:
+#         - {name: stable, labels: {track: stable}}
+#         - {name: canary, labels: {app.kubernetes.io/name: go-otlp-app}} # stable pods too
+#     ---
+#     apiVersion: networking.istio.io/v1
+#     kind: VirtualService
+#     metadata: {name: go-otlp-app}
+#     spec:
+#       hosts: [go-otlp-app]
+#       http:
+#         - route:
+#             - {weight: 90, destination: {host: go-otlp-app, subset: stable}}
+#             - {weight: 10, destination: {host: go-otlp-app, subset: canary}}
+#   good: |
+#     apiVersion: v1
+#     kind: Service
+#     metadata: {name: go-otlp-app}
+#     spec:
+#       selector: {app.kubernetes.io/name: go-otlp-app}
+#       ports: [{port: 80}]
+#     ---
+#     apiVersion: apps/v1
+#     kind: Deployment
+#     metadata: {name: go-otlp-app}
+#     spec:
+#       template:
+#         metadata:
+#           labels: {app.kubernetes.io/name: go-otlp-app, track: stable}
+#     ---
+#     apiVersion: networking.istio.io/v1
+#     kind: DestinationRule
+#     metadata: {name: go-otlp-app}
+#     spec:
+#       host: go-otlp-app
+#       subsets:
+#         - {name: stable, labels: {track: stable}}
+#         - {name: canary, labels: {track: canary}}
+#     ---
+#     apiVersion: networking.istio.io/v1
+#     kind: VirtualService
+#     metadata: {name: go-otlp-app}
+#     spec:
+#       hosts: [go-otlp-app]
+#       http:
+#         - route:
+#             - {weight: 90, destination: {host: go-otlp-app, subset: stable}}
+#             - {weight: 10, destination: {host: go-otlp-app, subset: canary}}
 package policies.mesh.subsets_differ
 
 import data.policies.lib.mesh

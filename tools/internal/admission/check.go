@@ -28,7 +28,9 @@ func Checks(s *Server) []*check.Check {
 				"https://kubernetes.io/docs/reference/using-api/server-side-apply/",
 				"https://kubernetes.io/docs/reference/using-api/api-concepts/#field-validation",
 			},
-			Run: j.run,
+			Bad:  acceptedBad,
+			Good: acceptedGood,
+			Run:  j.run,
 		},
 		{
 			Name:  "admission/pod-security",
@@ -41,6 +43,8 @@ func Checks(s *Server) []*check.Check {
 			Scope:      check.Overlay,
 			Origin:     "admission",
 			References: []string{"https://kubernetes.io/docs/concepts/security/pod-security-admission/", "https://kubernetes.io/docs/concepts/security/pod-security-standards/"},
+			Bad:        podSecurityBad,
+			Good:       podSecurityGood,
 			Run:        newLevels(s).run,
 		},
 		{
@@ -53,6 +57,8 @@ func Checks(s *Server) []*check.Check {
 			Scope:      check.Overlay,
 			Origin:     "admission",
 			References: []string{"https://kubernetes.io/docs/concepts/policy/limit-range/"},
+			Bad:        limitRangeBad,
+			Good:       limitRangeGood,
 			Run:        n.limitRanges,
 		},
 		{
@@ -66,6 +72,8 @@ func Checks(s *Server) []*check.Check {
 			Scope:      check.Overlay,
 			Origin:     "admission",
 			References: []string{"https://kubernetes.io/docs/concepts/policy/resource-quotas/"},
+			Bad:        resourceQuotaBad,
+			Good:       resourceQuotaGood,
 			Run:        n.quotas,
 		},
 	}

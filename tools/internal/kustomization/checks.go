@@ -8,7 +8,9 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/check"
 )
 
-// Checks lists the checks of this package. Rendering finds the faults; each check reports those of its name.
+// Checks lists the checks of this package. Rendering finds the faults; each check reports those of its name. Where
+// something reaches nothing, the check is locked: the fault is of no object, so an exemption would let every other one
+// of the target pass as well, and what does nothing can be deleted.
 func Checks() []*check.Check {
 	checks := []*check.Check{patchTarget, replacementTarget, imageUsed, deprecatedField}
 	for i, c := range checks {
@@ -37,6 +39,8 @@ var patchTarget = &check.Check{
 	Fix:        "Correct the patch's target, or delete the patch.",
 	Severity:   check.Error,
 	References: []string{"https://github.com/kubernetes-sigs/kustomize/issues/4379"},
+	Locked:     true,
+	Bad:        patchTargetBad, Good: patchTargetGood,
 }
 
 var replacementTarget = &check.Check{
@@ -47,6 +51,8 @@ var replacementTarget = &check.Check{
 	Fix:        "Correct `source` or `select`, or delete the target.",
 	Severity:   check.Error,
 	References: []string{"https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/replacements/"},
+	Locked:     true,
+	Bad:        replacementTargetBad, Good: replacementTargetGood,
 }
 
 var imageUsed = &check.Check{
@@ -57,6 +63,8 @@ var imageUsed = &check.Check{
 	Fix:        "Correct the name, or delete the entry.",
 	Severity:   check.Error,
 	References: []string{"https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/images/"},
+	Locked:     true,
+	Bad:        imageUsedBad, Good: imageUsedGood,
 }
 
 var deprecatedField = &check.Check{
@@ -67,4 +75,5 @@ var deprecatedField = &check.Check{
 	Fix:        "Use the field that replaces it; `kustomize edit fix` rewrites most of them.",
 	Severity:   check.Warning,
 	References: []string{"https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/"},
+	Bad:        deprecatedFieldBad, Good: deprecatedFieldGood,
 }

@@ -28,6 +28,8 @@ func Checks(v *Validator, removal func(apiVersion, kind string) string) []*check
 			Scope:      check.Object,
 			Origin:     "schema",
 			References: []string{"https://kubernetes.io/docs/reference/using-api/deprecation-guide/"},
+			Bad:        knownKindBad,
+			Good:       knownKindGood,
 			Run:        run(true),
 		},
 		{
@@ -40,6 +42,8 @@ func Checks(v *Validator, removal func(apiVersion, kind string) string) []*check
 			Scope:      check.Object,
 			Origin:     "schema",
 			References: []string{"https://kubernetes.io/docs/reference/using-api/api-concepts/#field-validation"},
+			Bad:        validBad,
+			Good:       validGood,
 			Run:        run(false),
 		},
 	}

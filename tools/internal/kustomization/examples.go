@@ -1,0 +1,81 @@
+package kustomization
+
+// The examples of the checks: an overlay with its files.
+const (
+	base = `---
+# file: base/kustomization.yaml
+resources: [deployment.yaml]
+---
+# file: base/deployment.yaml
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: go-otlp-app
+spec:
+  template:
+    spec:
+      containers:
+        - name: app
+          image: go-otlp-app
+`
+	patchTargetBad = `# file: overlays/prod/kustomization.yaml
+resources: [../../base]
+patches:
+  - target: {kind: Deployment, name: otlp-app} # is called go-otlp-app
+    patch: |
+      - op: add
+        path: /spec/minReadySeconds
+        value: 10
+` + base
+	patchTargetGood = `# file: overlays/prod/kustomization.yaml
+resources: [../../base]
+patches:
+  - target: {kind: Deployment, name: go-otlp-app}
+    patch: |
+      - op: add
+        path: /spec/minReadySeconds
+        value: 10
+` + base
+	replacementTargetBad = `# file: overlays/prod/kustomization.yaml
+resources: [../../base]
+replacements:
+  - source: {kind: Deployment, name: go-otlp-app, fieldPath: metadata.name}
+    targets:
+      - select: {kind: StatefulSet} # there is none
+        fieldPaths: [spec.template.metadata.labels.part-of]
+        options: {create: true}
+` + base
+	replacementTargetGood = `# file: overlays/prod/kustomization.yaml
+resources: [../../base]
+replacements:
+  - source: {kind: Deployment, name: go-otlp-app, fieldPath: metadata.name}
+    targets:
+      - select: {kind: Deployment}
+        fieldPaths: [spec.template.metadata.labels.part-of]
+        options: {create: true}
+` + base
+	imageUsedBad = `# file: overlays/prod/kustomization.yaml
+resources: [../../base]
+images:
+  - name: otlp-app # the image is called go-otlp-app
+    newName: ghcr.io/kgate-dev/go-otlp-app
+    newTag: 1.1.0
+` + base
+	imageUsedGood = `# file: overlays/prod/kustomization.yaml
+resources: [../../base]
+images:
+  - name: go-otlp-app
+    newName: ghcr.io/kgate-dev/go-otlp-app
+    newTag: 1.1.0
+` + base
+	deprecatedFieldBad = `# file: overlays/prod/kustomization.yaml
+resources: [../../base]
+commonLabels: {environment: prod} # in selectors as well
+` + base
+	deprecatedFieldGood = `# file: overlays/prod/kustomization.yaml
+resources: [../../base]
+labels:
+  - pairs: {environment: prod}
+    includeTemplates: true
+` + base
+)
