@@ -86,8 +86,32 @@ func busy() Report {
 	}
 }
 
+// lenient is what exemptions of kgate.yaml and of an annotation let pass.
+func lenient() []check.Exempted {
+	logs := check.Exemption{Check: "pod/no-host-path", Source: at("kgate.yaml", 14), Reason: "logs\nare files", Owner: "platform", Expires: time.Date(2027, 10, 31, 0, 0, 0, 0, time.UTC)}
+	carried := check.Exemption{Check: "pod/spread", Source: at("base/a.yaml", 5), Reason: "one is enough", Owner: "app team", Expires: time.Date(2026, 6, 30, 0, 0, 0, 0, time.UTC)}
+	earlier := logs
+	earlier.Check, earlier.Source = "kustomize/deprecated-field", at("kgate.yaml", 9)
+	found := func(target, name string, line int, message string) check.Finding {
+		return check.Finding{
+			Check: "a/b", Message: message, Source: at("base/a.yaml", line),
+			Place: check.Place{Target: target, Object: &manifest.ID{Kind: "DaemonSet", Name: name}, Path: manifest.Path{"spec", "x"}},
+		}
+	}
+	return []check.Exempted{
+		{Finding: found("a", "one", 9, "volume x\nof the node"), Exemption: logs},
+		{Finding: found("a", "one", 12, "volume y"), Exemption: logs},
+		{Finding: found("b", "one", 9, "volume x\nof the node"), Exemption: logs},
+		{Finding: found("b", "two", 9, "volume x\nof the node"), Exemption: logs},
+		{Finding: found("b", "two", 30, "alone"), Exemption: carried},
+		{Finding: check.Finding{Check: "kustomize/deprecated-field", Message: "commonLabels", Place: check.Place{Target: "b"}}, Exemption: earlier},
+	}
+}
+
 func TestFormats(t *testing.T) {
 	clean := Report{Asked: []string{"a", "b"}, Targets: []Target{{Path: "a", Objects: some(1)}, {Path: "b"}}}
+	exempted := clean
+	exempted.Exempted = lenient()
 	warned := clean
 	warned.Findings = busy().Findings[2:3]
 	for _, test := range []struct {
@@ -100,6 +124,8 @@ func TestFormats(t *testing.T) {
 		{"busy-verbose.txt", busy(), "text", Options{Verbose: true}},
 		{"busy-color.txt", busy(), "text", Options{Color: true, Verbose: true}},
 		{"busy.json", busy(), "json", Options{}},
+		{"exempted.txt", exempted, "text", Options{}},
+		{"exempted-verbose.txt", exempted, "text", Options{Verbose: true}},
 		{"clean.txt", clean, "text", Options{}},
 		{"clean-color.txt", clean, "text", Options{Color: true}},
 		{"clean.json", clean, "json", Options{Color: true, Verbose: true}},

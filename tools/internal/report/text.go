@@ -2,8 +2,10 @@ package report
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -12,8 +14,9 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
-// Text writes the report for a person: a line a target, then every finding below the line to edit, then a summary. A
-// finding begins as a compiler's message does, file:line:column: severity: message, which editors know how to follow.
+// Text writes the report for a person: a line a target, then every finding below the line to edit, then a line an
+// exemption that let something pass, then a summary. A finding begins as a compiler's message does, file:line:column:
+// severity: message, which editors know how to follow.
 func Text(w io.Writer, r Report, options Options) error {
 	out := newText(w, r.sources(), options.Color)
 	for _, t := range r.overview() {
@@ -27,14 +30,11 @@ func Text(w io.Writer, r Report, options Options) error {
 		out.line("")
 		out.finding(f)
 	}
-	if options.Verbose {
-		for _, e := range r.Exempted {
-			out.line("")
-			out.exempted(e)
-		}
-	}
-	if len(r.Findings) > 0 || len(r.Errors) > 0 || options.Verbose && len(r.Exempted) > 0 {
+	if len(r.Findings) > 0 || len(r.Errors) > 0 {
 		out.line("")
+	}
+	for _, e := range r.exemptions() {
+		out.exemption(e, options.Verbose)
 	}
 	out.summary(r)
 	return out.Flush()
@@ -259,6 +259,7 @@ func printable(line string) string {
 	}, line)
 }
 
+// exempted prints one finding that an exemption let pass with that exemption, for formats that have a place for each.
 func (t *text) exempted(e check.Exempted) {
 	t.line("%s: %s: %s", t.paint(bold, place(e.Finding.Source)), t.paint(dim, "exempted"), indent(e.Finding.Message, "  "))
 	for _, of := range objects(e.Finding) {
@@ -268,6 +269,71 @@ func (t *text) exempted(e check.Exempted) {
 	t.field("at", place(e.Exemption.Source))
 	t.field("why", "kgate explain "+printable(e.Finding.Check))
 }
+
+// leniency is an exemption with what it let pass.
+type leniency struct {
+	check.Exemption
+	findings []check.Finding // of each line to edit one, with all its places
+	passed   int             // findings before they were put together
+}
+
+// exemptions are those that let something pass, in the order in which they are written.
+func (r Report) exemptions() []*leniency {
+	type decision struct {
+		position                    manifest.Position
+		check, path, reason, expiry string
+	}
+	var all []*leniency
+	known := map[decision]*leniency{}
+	for _, x := range r.Exempted {
+		e := x.Exemption
+		key := decision{e.Source, e.Check, e.Path.String(), e.Reason, e.Expires.Format(time.DateOnly)}
+		l := known[key]
+		if l == nil {
+			l = &leniency{Exemption: e}
+			known[key] = l
+			all = append(all, l)
+		}
+		l.passed++
+		same := slices.IndexFunc(l.findings, func(f check.Finding) bool {
+			return !f.Source.IsZero() && f.Source == x.Finding.Source && f.Message == x.Finding.Message
+		})
+		if same < 0 {
+			l.findings = append(l.findings, x.Finding)
+		} else {
+			l.findings[same].Also = append(slices.Clone(l.findings[same].Also), x.Finding.Places()...)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b *leniency) int {
+		return cmp.Or(cmp.Compare(a.Source.File, b.Source.File), cmp.Compare(a.Source.Line, b.Source.Line), cmp.Compare(a.Source.Column, b.Source.Column))
+	})
+	return all
+}
+
+// exemption says on one line who lets what pass until when, and why; verbose, also what.
+func (t *text) exemption(e *leniency, verbose bool) {
+	t.line("%s: %s", t.paint(bold, place(e.Source)), t.paint(dim, fmt.Sprintf("%s lets %s pass until %s (%s): %s",
+		oneLine(e.Check), plural(e.passed, "finding"), e.Expires.Format(time.DateOnly), oneLine(e.Owner), oneLine(e.Reason))))
+	if !verbose {
+		return
+	}
+	for _, f := range e.findings {
+		where := place(f.Source)
+		if f.Source.IsZero() {
+			where = printable(f.Target)
+		}
+		t.line("  %s: %s", where, indent(f.Message, "    "))
+		for i, of := range objects(f) {
+			label := "in"
+			if i > 0 {
+				label = ""
+			}
+			t.line("    %s %s", t.paint(dim, fmt.Sprintf("%-2s", label)), of)
+		}
+	}
+}
+
+func oneLine(s string) string { return printable(strings.Join(strings.Fields(s), " ")) }
 
 func (t *text) summary(r Report) {
 	errors, warnings := r.Count(check.Error), r.Count(check.Warning)
