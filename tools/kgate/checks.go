@@ -5,12 +5,12 @@ import (
 	"io/fs"
 	"os"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/kgate-dev/gitops/policies"
 	"github.com/kgate-dev/gitops/tools/internal/admission"
+	"github.com/kgate-dev/gitops/tools/internal/catalog"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/policy"
@@ -57,35 +57,41 @@ func policiesFlag(cmd *cobra.Command, dirs *[]string) {
 
 func checksCommand() *cobra.Command {
 	var dirs []string
+	var output string
 	cmd := &cobra.Command{
 		Use:   "checks",
 		Short: "List every check",
-		Args:  cobra.NoArgs,
+		Long: "List every check with its severity, its origin and what it looks at. As markdown, the list is the page of rules,\n" +
+			"policies/README.md.",
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			write, ok := catalog.Formats()[output]
+			if !ok {
+				return fmt.Errorf("--output %s: the formats are %s", output, strings.Join(catalog.Names(), ", "))
+			}
 			checks, err := listChecks(dirs)
 			if err != nil {
 				return err
 			}
-			table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-			_, _ = fmt.Fprintln(table, "CHECK\tSEVERITY\tORIGIN\tSCOPE\tWHAT HOLDS") // Flush returns a write's error
-			for _, c := range checks {
-				_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", c.Name, c.Severity, c.Origin, c.Scope, c.Title)
-			}
-			return table.Flush()
+			return write(cmd.OutOrStdout(), checks)
 		},
 	}
+	cmd.Flags().StringVarP(&output, "output", "o", "text", "format, "+strings.Join(catalog.Names(), ", "))
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(catalog.Names(), cobra.ShellCompDirectiveNoFileComp)) // the flag exists
 	policiesFlag(cmd, &dirs)
 	return cmd
 }
 
 func explainCommand() *cobra.Command {
 	var dirs []string
+	var noColor bool
 	cmd := &cobra.Command{
-		Use:   "explain CHECK",
-		Short: "Say what a check wants, why, and how to satisfy it",
-		Args:  cobra.ExactArgs(1),
+		Use:     "explain CHECK",
+		Short:   "Say what a check or a group wants, why, and how to satisfy it",
+		Example: "  kgate explain pod/no-host-path\n  kgate explain mesh",
+		Args:    cobra.ExactArgs(1),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			names, err := completions(dirs, false)
+			names, err := completions(dirs)
 			if err != nil {
 				return nil, cobra.ShellCompDirectiveError
 			}
@@ -100,35 +106,16 @@ func explainCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			for i, c := range selected {
-				if i > 0 {
-					_, _ = fmt.Fprintln(cmd.OutOrStdout())
-				}
-				if _, err := fmt.Fprint(cmd.OutOrStdout(), describe(c)); err != nil {
-					return err
-				}
-			}
-			return nil
+			return catalog.Text(cmd.OutOrStdout(), selected, inColor(cmd.OutOrStdout(), noColor))
 		},
 	}
+	cmd.Flags().BoolVar(&noColor, "no-color", false, "never write colour; NO_COLOR in the environment does the same")
 	policiesFlag(cmd, &dirs)
 	return cmd
 }
 
-func describe(c *check.Check) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s  (%s, %s, looks at: %s)\n%s\n\n%s\n\nFix: %s\n", c.Name, c.Severity, c.Origin, c.Scope, c.Title, c.Doc, c.Fix)
-	for i, reference := range c.References {
-		if i == 0 {
-			b.WriteString("\nSource:\n")
-		}
-		fmt.Fprintf(&b, "  %s\n", reference)
-	}
-	return b.String()
-}
-
-// completions offers check names, and groups where patterns are taken.
-func completions(dirs []string, groups bool) ([]string, error) {
+// completions offers groups and the names of checks.
+func completions(dirs []string) ([]string, error) {
 	checks, err := listChecks(dirs)
 	if err != nil {
 		return nil, err
@@ -136,7 +123,7 @@ func completions(dirs []string, groups bool) ([]string, error) {
 	var names []string
 	seen := map[string]bool{}
 	for _, c := range checks {
-		if group := c.Group(); groups && !seen[group] {
+		if group := c.Group(); !seen[group] {
 			seen[group] = true
 			names = append(names, group+"\tevery check of the group")
 		}

@@ -93,3 +93,30 @@ func TestTerminal(t *testing.T) {
 		})
 	}
 }
+
+func TestExplainOnATerminal(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		args  []string
+		env   string
+		color bool
+	}{
+		{name: "terminal", color: true},
+		{name: "--no-color", args: []string{"--no-color"}},
+		{name: "NO_COLOR", env: "1"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Setenv("NO_COLOR", test.env)
+			stdout, read := terminal(t)
+			args := append([]string{"explain", "pod/no-host-path"}, test.args...)
+			code := run(context.Background(), args, strings.NewReader(""), stdout, io.Discard)
+			out := read()
+			if code != exitClean || !strings.Contains(out, "pod/no-host-path") {
+				t.Errorf("exit code %d, %q", code, out)
+			}
+			if got := strings.Contains(out, "\x1b["); got != test.color {
+				t.Errorf("colour: %t, want %t in %q", got, test.color, out)
+			}
+		})
+	}
+}

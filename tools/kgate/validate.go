@@ -52,7 +52,7 @@ func validateCommand() *cobra.Command {
 	f.StringSliceVar(&flags.checks, "checks", nil, "checks or groups to run; a leading ! leaves out (repeatable)")
 	f.StringVar(&flags.failOn, "fail-on", "error", "least severity that fails the run: error or warning")
 	f.BoolVar(&flags.noColor, "no-color", false, "never write colour; NO_COLOR in the environment does the same")
-	f.BoolVarP(&flags.verbose, "verbose", "v", false, "also print what was exempted, by whom and why")
+	f.BoolVarP(&flags.verbose, "verbose", "v", false, "also print every finding that an exemption lets pass")
 	policiesFlag(cmd, &flags.policies)
 	fixed := func(values ...string) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -64,7 +64,7 @@ func validateCommand() *cobra.Command {
 		"fail-on":            fixed("error", "warning"),
 		"kubernetes-version": fixed(schema.Versions()...),
 		"checks": func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			names, err := completions(flags.policies, true)
+			names, err := completions(flags.policies)
 			if err != nil {
 				return nil, cobra.ShellCompDirectiveError
 			}
@@ -105,8 +105,8 @@ func validate(cmd *cobra.Command, args []string, flags validateFlags) error {
 		return err
 	}
 	progress.clear()
-	color := !flags.noColor && os.Getenv("NO_COLOR") == "" && isTerminal(cmd.OutOrStdout())
-	if err := writeReports(outputs, out, cmd.OutOrStdout(), report.Options{Color: color, Verbose: flags.verbose}); err != nil {
+	options := report.Options{Color: inColor(cmd.OutOrStdout(), flags.noColor), Verbose: flags.verbose}
+	if err := writeReports(outputs, out, cmd.OutOrStdout(), options); err != nil {
 		return err
 	}
 	if len(out.Omitted) > 0 {
@@ -293,6 +293,11 @@ func failures(target string, err error) []report.Failure {
 		return []report.Failure{{Target: target, Message: err.Error()}}
 	}
 	return append(out, placeless...)
+}
+
+// inColor says whether to write colour: to a terminal, unless it is refused.
+func inColor(w io.Writer, refused bool) bool {
+	return !refused && os.Getenv("NO_COLOR") == "" && isTerminal(w)
 }
 
 func isTerminal(w io.Writer) bool {

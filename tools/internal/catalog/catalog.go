@@ -1,0 +1,80 @@
+// Package catalog writes what checks say of themselves: a table, a page for a terminal, one for a browser, and one for
+// programs. All of them have the same text.
+package catalog
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/kgate-dev/gitops/tools/internal/check"
+)
+
+// Format writes a list of checks.
+type Format func(io.Writer, []*check.Check) error
+
+// Formats are the formats by the name that --output takes.
+func Formats() map[string]Format {
+	return map[string]Format{"text": Table, "json": JSON, "markdown": Markdown}
+}
+
+// Names are the names of the formats, sorted.
+func Names() []string { return slices.Sorted(maps.Keys(Formats())) }
+
+// Table writes a line a check.
+func Table(w io.Writer, checks []*check.Check) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(table, "CHECK\tSEVERITY\tORIGIN\tSCOPE\tEXEMPT\tWHAT HOLDS") // Flush returns a write's error
+	for _, c := range checks {
+		exempt := "may be"
+		if c.Locked {
+			exempt = "locked"
+		}
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", c.Name, c.Severity, c.Origin, c.Scope, exempt, c.Title)
+	}
+	return table.Flush()
+}
+
+// looksAt says what a scope means.
+func looksAt(scope check.Scope) string {
+	switch scope {
+	case check.Object:
+		return "one object at a time"
+	case check.Overlay:
+		return "all objects of a target together"
+	case check.Repository:
+		return "all targets of the repository together"
+	case check.Itself:
+		return "the exemptions of the run"
+	}
+	return string(scope)
+}
+
+func means(severity check.Severity) string {
+	switch severity {
+	case check.Error:
+		return "must not be merged"
+	case check.Warning:
+		return "works today and will cost somebody later"
+	}
+	return ""
+}
+
+func mayBeExempted(c *check.Check) string {
+	if c.Locked {
+		return "no, it is locked"
+	}
+	return "in kgate.yaml, or on the object by its annotation " + check.ExemptionAnnotation
+}
+
+// paragraphs are the paragraphs of a text, each on one line.
+func paragraphs(text string) []string {
+	var all []string
+	for part := range strings.SplitSeq(strings.TrimSpace(text), "\n\n") {
+		all = append(all, strings.Join(strings.Fields(part), " "))
+	}
+	return all
+}

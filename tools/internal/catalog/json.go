@@ -1,0 +1,42 @@
+package catalog
+
+import (
+	"encoding/json"
+	"io"
+
+	"github.com/kgate-dev/gitops/tools/internal/check"
+)
+
+// Version is that of the JSON catalogue. Fields are added to a version, never changed or removed.
+const Version = "v1"
+
+type entry struct {
+	Name        string         `json:"name"`
+	Title       string         `json:"title"`
+	Description string         `json:"description"`
+	Fix         string         `json:"fix"`
+	Severity    check.Severity `json:"severity"`
+	Scope       check.Scope    `json:"scope"`
+	Origin      string         `json:"origin"`
+	Locked      bool           `json:"locked"`
+	Bad         string         `json:"bad,omitempty"`
+	Good        string         `json:"good,omitempty"`
+	References  []string       `json:"references,omitempty"`
+}
+
+// JSON writes the checks for programs.
+func JSON(w io.Writer, checks []*check.Check) error {
+	out := struct {
+		Version string  `json:"version"`
+		Checks  []entry `json:"checks"`
+	}{Version, []entry{}}
+	for _, c := range checks {
+		out.Checks = append(out.Checks, entry{
+			c.Name, c.Title, c.Doc, c.Fix, c.Severity, c.Scope, c.Origin, c.Locked, c.Bad, c.Good, c.References,
+		})
+	}
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(out)
+}

@@ -1,0 +1,146 @@
+package catalog
+
+import (
+	"bufio"
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/kgate-dev/gitops/tools/internal/check"
+)
+
+// Markdown writes the page of rules.
+func Markdown(w io.Writer, checks []*check.Check) error {
+	out := bufio.NewWriter(w)
+	line := func(format string, args ...any) {
+		_, _ = fmt.Fprintf(out, format+"\n", args...) // the writer keeps the first error and Flush returns it
+	}
+	var groups []string
+	of := map[string][]*check.Check{}
+	var locked []string
+	for _, c := range checks {
+		if of[c.Group()] == nil {
+			groups = append(groups, c.Group())
+		}
+		of[c.Group()] = append(of[c.Group()], c)
+		if c.Locked {
+			locked = append(locked, "`"+c.Name+"`")
+		}
+	}
+	line("# The rules\n")
+	line("<!-- Written by `kgate checks --output markdown`. Edit a rule's METADATA, or the check in tools/internal, then run")
+	line("     `go test ./tools/kgate -run TestPageOfRules -update`. -->\n")
+	line("%s", strings.TrimSpace(fmt.Sprintf(introduction, len(checks))))
+	line("\n## Contents\n")
+	for _, group := range groups {
+		line("- [%s](#%s)", group, Anchor(group))
+		for _, c := range of[group] {
+			line("  - [%s](#%s): %s", c.Name, Anchor(c.Name), escape(paragraphs(c.Title)[0]))
+		}
+	}
+	line("\n%s", strings.TrimSpace(fmt.Sprintf(exemptions, check.ExemptionAnnotation, enumerate(locked))))
+	for _, group := range groups {
+		line("\n## %s", group)
+		for _, c := range of[group] {
+			section(line, c)
+		}
+	}
+	return out.Flush()
+}
+
+const introduction = `
+What kgate holds manifests to: %d checks, with the reason for each, an example that it refuses, the same put right, and
+where the rule comes from. Those of origin *policy* are the Rego rules of this folder, one directory a rule with its
+tests; the others are code in ` + "`tools/internal`" + `. Every example here is run by a test: the check finds something in the wrong
+one and nothing in the right one. ` + "`kgate explain CHECK`" + ` prints the same text.
+`
+
+const exemptions = `
+## Exemptions
+
+A rule that does not hold somewhere is exempted there, with a reason, an owner and a last day. In ` + "`kgate.yaml`" + `, which can
+name a target, an object and a path (whatever lies at or below it):
+
+` + "```yaml" + `
+exemptions:
+  - check: pod/no-host-path
+    object: {kind: DaemonSet, namespace: logging, name: fluent-bit}
+    path: spec.template.spec.volumes
+    reason: Container logs are files of the node
+    owner: platform team
+    expires: 2027-10-31
+` + "```" + `
+
+Or on the object itself, for that object alone in whatever overlay it is rendered:
+
+` + "```yaml" + `
+metadata:
+  name: fluent-bit
+  annotations:
+    %[1]s: |
+      - check: pod/no-host-path
+        path: spec.template.spec.volumes
+        reason: Container logs are files of the node
+        owner: platform team
+        expires: 2027-10-31
+` + "```" + `
+
+The annotation is applied to the cluster with the object and does nothing there. An overlay may set it in a patch, which
+then replaces the base's as a whole. Only the object's own metadata is read, not that of a pod template.
+
+Every exemption that lets something pass is printed, with how many findings it lets pass. One that has expired or that lets
+nothing pass fails the run; one that names no check, lacks a key or cannot be read ends it with exit code 2. Each names
+its line. One whose last day is less than a month away is spoken of on standard error.
+
+Locked rules cannot be exempted: %[2]s. A patch, a replacement or an image entry is no object, so an exemption would let
+every such fault of the target pass, those of tomorrow as well; and what reaches nothing can always be deleted. The
+contents of a Secret are public once they are pushed, whatever the reason. An exemption from the checks of exemptions
+would be the hole that they close. Other rules stay open even where the API server refuses: a cluster may be newer than
+the schemas and the code in kgate.
+`
+
+func section(line func(string, ...any), c *check.Check) {
+	line("\n### %s\n", c.Name)
+	line("**%s.** %s", escape(paragraphs(c.Title)[0]), escape(strings.Join(paragraphs(c.Doc), "\n\n")))
+	for _, example := range []struct{ label, text string }{{"Wrong", c.Bad}, {"Right", c.Good}} {
+		if example.text != "" {
+			line("\n%s:\n\n```yaml\n%s\n```", example.label, strings.TrimSpace(example.text))
+		}
+	}
+	line("\n**Fix.** %s", escape(strings.Join(paragraphs(c.Fix), "\n\n")))
+	exempt := ""
+	if c.Locked {
+		exempt = ", locked"
+	}
+	line("\n*%s, looks at %s, origin %s%s.*", c.Severity, looksAt(c.Scope), c.Origin, exempt)
+	for i, reference := range c.References {
+		if i == 0 {
+			line("")
+		}
+		line("- <%s>", reference)
+	}
+}
+
+// Anchor is what a heading's text becomes in the address of the page.
+func Anchor(heading string) string { return strings.ReplaceAll(heading, "/", "") }
+
+// escape keeps Markdown from reading prose as its own signs; code between backticks stays as it is.
+func escape(text string) string {
+	parts := strings.Split(text, "`")
+	for i := range parts {
+		if i%2 == 0 || i == len(parts)-1 {
+			parts[i] = strings.NewReplacer("*", `\*`, "<", `\<`).Replace(parts[i])
+		}
+	}
+	return strings.Join(parts, "`")
+}
+
+func enumerate(names []string) string {
+	names = slices.SortedFunc(slices.Values(names), func(a, b string) int { return cmp.Compare(a, b) })
+	if len(names) < 2 {
+		return strings.Join(names, "")
+	}
+	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
+}
