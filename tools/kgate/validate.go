@@ -112,6 +112,7 @@ func validate(cmd *cobra.Command, args []string, flags validateFlags) error {
 	if len(out.Omitted) > 0 {
 		_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "left out, because they need every target of the repository: %s\n", strings.Join(out.Omitted, ", "))
 	}
+	_, _ = io.WriteString(cmd.ErrOrStderr(), reminders(out.Exempted, s.now()))
 	switch {
 	case len(out.Errors) > 0:
 		if !slices.ContainsFunc(outputs, func(o output) bool { return o.format == "text" && o.file == "" }) {
@@ -129,9 +130,11 @@ func validate(cmd *cobra.Command, args []string, flags validateFlags) error {
 // session is one validation, put together and not yet run.
 type session struct {
 	repository *repo.Repo
-	paths      []string // targets to check
-	all        []string // targets that the repository has
-	checks     []*check.Check
+	paths      []string       // targets to check
+	all        []string       // targets that the repository has
+	known      []*check.Check // every check there is
+	checks     []*check.Check // those to run
+	now        func() time.Time
 	validator  *schema.Validator
 	library    *policy.Library
 }
@@ -141,7 +144,7 @@ func open(args []string, flags validateFlags) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{repository: repository, paths: paths}
+	s := &session{repository: repository, paths: paths, now: time.Now}
 	s.all, err = repository.Targets()
 	if len(args) == 0 {
 		if err != nil {
@@ -169,12 +172,12 @@ func open(args []string, flags validateFlags) (*session, error) {
 	for _, e := range repository.Config.External {
 		facts.External = append(facts.External, policy.External(e))
 	}
-	all, err := allChecks(s.validator, s.library, facts)
+	s.known, err = allChecks(s.validator, s.library, facts)
 	if err == nil {
-		err = repository.Config.CheckExemptions(all)
+		err = repo.CheckExemptions(repository.Config.Exemptions, s.known)
 	}
 	if err == nil {
-		s.checks, err = check.Select(all, flags.checks)
+		s.checks, err = check.Select(s.known, flags.checks)
 	}
 	if err != nil {
 		_ = s.validator.Close()
@@ -239,7 +242,7 @@ func (s *session) run(ctx context.Context, renderer *render.Renderer, progress *
 	if err := group.Wait(); err != nil {
 		return out, err
 	}
-	plan := check.Plan{Checks: s.checks, All: s.all, Exemptions: s.repository.Config.Exemptions, Now: time.Now()}
+	plan := check.Plan{Checks: s.checks, All: s.all, Exemptions: s.repository.Config.Exemptions, Now: s.now()}
 	for i, result := range results {
 		if errs[i] != nil {
 			out.Errors = append(out.Errors, failures(s.paths[i], errs[i])...)
@@ -260,6 +263,11 @@ func (s *session) run(ctx context.Context, renderer *render.Renderer, progress *
 			rendered.Environment = target.Environment.Name
 		}
 		out.Targets = append(out.Targets, rendered)
+	}
+	carried, refused := repo.Carried(plan.Targets, s.known, s.repository.ReadFile)
+	plan.Exemptions = append(slices.Clone(plan.Exemptions), carried...)
+	for _, f := range refused {
+		out.Errors = append(out.Errors, failures(f.Target, f.Err)...)
 	}
 	progress.checking()
 	result, failed := check.Run(ctx, plan)
@@ -293,6 +301,17 @@ func failures(target string, err error) []report.Failure {
 		return []report.Failure{{Target: target, Message: err.Error()}}
 	}
 	return append(out, placeless...)
+}
+
+// reminders are a line for each exemption whose last day is near. They are notes and no part of a report, which says
+// the same on every day.
+func reminders(exempted []check.Exempted, now time.Time) string {
+	var b strings.Builder
+	for _, e := range check.Ending(exempted, now) {
+		fmt.Fprintf(&b, "%s: the exemption from %s ends with %s, and the run fails from then on: its owner is %s\n",
+			e.Source, e.Check, e.Expires.Format(time.DateOnly), e.Owner)
+	}
+	return b.String()
 }
 
 // inColor says whether to write colour: to a terminal, unless it is refused.

@@ -91,18 +91,19 @@ func ParseConfig(data []byte) (Config, error) {
 			Message:  fmt.Sprintf("the file has %d documents, not one; it begins with `apiVersion: %s`", len(documents), ConfigVersion),
 		}
 	}
-	d := &decoder{}
+	d := &decoder{at: func(line int) manifest.Position { return manifest.Position{File: ConfigFile, Line: line} }}
 	config := d.config(manifest.Expand(documents[0].Node))
 	return config, errors.Join(d.errs...)
 }
 
 // decoder walks the YAML tree by hand, because every message must name its line and the keys that would fit.
-type decoder struct{ errs []error }
+type decoder struct {
+	at   func(line int) manifest.Position // of a line of the text
+	errs []error
+}
 
 func (d *decoder) fail(node *yaml.Node, format string, args ...any) {
-	d.errs = append(d.errs, &manifest.SyntaxError{
-		Position: manifest.Position{File: ConfigFile, Line: node.Line}, Message: fmt.Sprintf(format, args...),
-	})
+	d.errs = append(d.errs, &manifest.SyntaxError{Position: d.at(node.Line), Message: fmt.Sprintf(format, args...)})
 }
 
 // fields hands every entry of a mapping to the function of its key, and fails on keys that have none and on
@@ -191,7 +192,7 @@ func (d *decoder) config(root *yaml.Node) Config {
 		"kubernetesVersions": func(n *yaml.Node) {
 			d.some(n, "kubernetesVersions", func(n *yaml.Node) {
 				c.KubernetesVersions = append(c.KubernetesVersions, Version{
-					Text: d.text(n, "a Kubernetes version"), Source: manifest.Position{File: ConfigFile, Line: n.Line},
+					Text: d.text(n, "a Kubernetes version"), Source: d.at(n.Line),
 				})
 			})
 		},
@@ -257,21 +258,28 @@ func (d *decoder) external(node *yaml.Node) External {
 }
 
 func (d *decoder) exemption(node *yaml.Node) check.Exemption {
-	e := check.Exemption{Source: manifest.Position{File: ConfigFile, Line: node.Line}}
-	d.fields(node, "an exemption", map[string]func(*yaml.Node){
+	e := check.Exemption{Source: d.at(node.Line)}
+	keys := d.decision(&e)
+	keys["target"] = func(n *yaml.Node) { e.Target = d.glob(n, "target") }
+	keys["object"] = func(n *yaml.Node) {
+		if n.Kind == yaml.MappingNode && len(n.Content) == 0 {
+			d.fail(n, "object is empty: name what is exempt, or leave the key out for every object")
+		}
+		d.fields(n, "object", map[string]func(*yaml.Node){
+			"apiVersion": func(n *yaml.Node) { e.Object.APIVersion = d.text(n, "apiVersion") },
+			"kind":       func(n *yaml.Node) { e.Object.Kind = d.text(n, "kind") },
+			"namespace":  func(n *yaml.Node) { e.Object.Namespace = d.text(n, "namespace") },
+			"name":       func(n *yaml.Node) { e.Object.Name = d.text(n, "name") },
+		})
+	}
+	d.fields(node, "an exemption", keys)
+	return e
+}
+
+// decision reads what every exemption has, wherever it stands: from what, why, whose, and until when.
+func (d *decoder) decision(e *check.Exemption) map[string]func(*yaml.Node) {
+	return map[string]func(*yaml.Node){
 		"!check": func(n *yaml.Node) { e.Check = d.text(n, "check") },
-		"target": func(n *yaml.Node) { e.Target = d.glob(n, "target") },
-		"object": func(n *yaml.Node) {
-			if n.Kind == yaml.MappingNode && len(n.Content) == 0 {
-				d.fail(n, "object is empty: name what is exempt, or leave the key out for every object")
-			}
-			d.fields(n, "object", map[string]func(*yaml.Node){
-				"apiVersion": func(n *yaml.Node) { e.Object.APIVersion = d.text(n, "apiVersion") },
-				"kind":       func(n *yaml.Node) { e.Object.Kind = d.text(n, "kind") },
-				"namespace":  func(n *yaml.Node) { e.Object.Namespace = d.text(n, "namespace") },
-				"name":       func(n *yaml.Node) { e.Object.Name = d.text(n, "name") },
-			})
-		},
 		"path": func(n *yaml.Node) {
 			path, err := manifest.ParsePath(d.text(n, "path"))
 			if err != nil {
@@ -288,6 +296,5 @@ func (d *decoder) exemption(node *yaml.Node) check.Exemption {
 			}
 			e.Expires = day
 		},
-	})
-	return e
+	}
 }

@@ -13,8 +13,6 @@ import (
 
 	"github.com/bmatcuk/doublestar/v4"
 	"sigs.k8s.io/kustomize/api/konfig"
-
-	"github.com/kgate-dev/gitops/tools/internal/check"
 )
 
 // DefaultTargets are what a run without arguments checks, where kgate.yaml names nothing else.
@@ -157,15 +155,4 @@ func isRoot(files fs.FS, dir string) bool {
 		_, err := fs.Stat(files, path.Join(dir, name))
 		return err == nil
 	})
-}
-
-// CheckExemptions refuses exemptions from checks that do not exist.
-func (c Config) CheckExemptions(checks []*check.Check) error {
-	var errs []error
-	for _, e := range c.Exemptions {
-		if !slices.ContainsFunc(checks, func(c *check.Check) bool { return c.Name == e.Check }) {
-			errs = append(errs, fmt.Errorf("%s: no check is called %q: `kgate checks` lists them", e.Source, e.Check))
-		}
-	}
-	return errors.Join(errs...)
 }

@@ -238,14 +238,3 @@ func TestOpen(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
-
-func TestCheckExemptions(t *testing.T) {
-	config := Config{Exemptions: []check.Exemption{
-		{Check: "a/b", Source: manifest.Position{File: ConfigFile, Line: 3}},
-		{Check: "a/c", Source: manifest.Position{File: ConfigFile, Line: 9}},
-	}}
-	err := config.CheckExemptions([]*check.Check{{Name: "a/b"}})
-	if want := "kgate.yaml:9: no check is called \"a/c\": `kgate checks` lists them"; err == nil || err.Error() != want {
-		t.Errorf("got %v, want %s", err, want)
-	}
-}
