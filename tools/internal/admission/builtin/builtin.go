@@ -91,25 +91,59 @@ func (s *Server) Validate(ctx context.Context, kind schema.GroupVersionKind, val
 			faults, err = []Fault{{Message: fmt.Sprintf("the API server's own code panics: %v", r)}}, nil
 		}
 	}()
-	decoded, err := legacyscheme.Scheme.New(kind)
+	c, fault, err := begin(ctx, strategy, kind, value)
 	if err != nil {
 		return nil, err
 	}
+	if fault != nil {
+		return []Fault{*fault}, nil
+	}
+	errs := rest.ValidateCreate(c.ctx, c.object, strategy)
+	if len(errs) == 0 {
+		errs = afterValidation(c.object)
+	}
+	for _, e := range errs {
+		faults = append(faults, Fault{Path: ParsePath(e.Field), Message: e.ErrorBody()})
+	}
+	return faults, nil
+}
+
+// creation is an object on its way into the storage.
+type creation struct {
+	ctx    context.Context
+	object runtime.Object // in the internal version
+}
+
+// What the server draws by lot and reads off the clock is the same in every run here.
+const uid = "00000000-0000-0000-0000-000000000000"
+
+// begin brings an object that is applied to where the server validates it.
+func begin(ctx context.Context, strategy rest.RESTCreateStrategy, kind schema.GroupVersionKind, value map[string]any) (creation, *Fault, error) {
+	decoded, err := legacyscheme.Scheme.New(kind)
+	if err != nil {
+		return creation{}, nil, err
+	}
 	// What is applied is not decoded as what is created: the field manager converts it from what the typing gives.
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(value, decoded); err != nil {
-		return []Fault{decodingFault(err)}, nil
+		fault := decodingFault(err)
+		return creation{}, &fault, nil
 	}
 	legacyscheme.Scheme.Default(decoded)
 	object, err := legacyscheme.Scheme.UnsafeConvertToVersion(decoded, schema.GroupVersion{Group: kind.Group, Version: runtime.APIVersionInternal})
 	if err != nil {
-		return []Fault{{Message: err.Error()}}, nil
-	}
-	accessor, err := meta.Accessor(object)
-	if err != nil {
-		return nil, err
+		return creation{}, &Fault{Message: err.Error()}, nil
 	}
 	if fault := Unappliable(value); fault != nil {
-		return []Fault{*fault}, nil
+		return creation{}, fault, nil
+	}
+	return prepare(ctx, strategy, kind, object)
+}
+
+// prepare does what the server does to a defaulted object before it validates it.
+func prepare(ctx context.Context, strategy rest.RESTCreateStrategy, kind schema.GroupVersionKind, object runtime.Object) (creation, *Fault, error) {
+	accessor, err := meta.Accessor(object)
+	if err != nil {
+		return creation{}, nil, err
 	}
 	namespace := ""
 	if strategy.NamespaceScoped() {
@@ -125,21 +159,15 @@ func (s *Server) Validate(ctx context.Context, kind schema.GroupVersionKind, val
 		IsResourceRequest: true, Verb: "patch", APIGroup: kind.Group, APIVersion: kind.Version, Namespace: namespace, Name: accessor.GetName(),
 	})
 	if err := rest.EnsureObjectNamespaceMatchesRequestNamespace(namespace, accessor); err != nil {
-		return []Fault{{Path: []any{"metadata", "namespace"}, Message: "Forbidden: not allowed on this type"}}, nil
+		return creation{}, &Fault{Path: []any{"metadata", "namespace"}, Message: "Forbidden: not allowed on this type"}, nil
 	}
 	rest.WipeObjectMetaSystemFields(accessor)
-	rest.FillObjectMetaSystemFields(accessor)
+	accessor.SetCreationTimestamp(metav1.Unix(0, 0))
+	accessor.SetUID(uid)
 	accessor.SetManagedFields(nil)
 	strategy.PrepareForCreate(ctx, object)
 	beforeValidation(object)
-	errs := rest.ValidateCreate(ctx, object, strategy)
-	if len(errs) == 0 {
-		errs = afterValidation(object)
-	}
-	for _, e := range errs {
-		faults = append(faults, Fault{Path: ParsePath(e.Field), Message: e.ErrorBody()})
-	}
-	return faults, nil
+	return creation{ctx, object}, nil, nil
 }
 
 // Unappliable says what the server refuses in an object of any kind before it validates one: metadata that only an

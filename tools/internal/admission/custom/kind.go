@@ -86,23 +86,32 @@ func compile(crd *apiextensionsv1.CustomResourceDefinition, version string) (*ki
 // judge follows a server-side apply of an object that is not there yet: field manager, defaults, metadata that the
 // server sets, the strategy's PrepareForCreate and Validate, and last the metadata rules of all kinds.
 func (k *kind) judge(ctx context.Context, value map[string]any) []Fault {
-	object := &unstructured.Unstructured{Object: runtime.DeepCopyJSON(value)}
-	if hasManagedFields(object.Object) {
-		return []Fault{{Path: []any{"metadata", "managedFields"}, Message: "metadata.managedFields must be nil", Type: typeApply}}
-	}
-	if faults := k.typing.faults(object.Object); len(faults) > 0 {
+	object, faults := k.create(value)
+	if len(faults) > 0 {
 		return faults
-	}
-	unstructured.RemoveNestedField(object.Object, "metadata", "managedFields") // the field manager writes its own
-	defaulting.Default(object.Object, k.structural)
-	if fault := k.complete(object); fault != nil {
-		return []Fault{*fault}
 	}
 	errs := k.validate(ctx, object)
 	if len(errs) == 0 {
 		errs = apivalidation.ValidateObjectMetaAccessor(object, k.namespaced, pathSegment, field.NewPath("metadata"))
 	}
 	return fieldFaults(object.Object, errs)
+}
+
+// create returns the object as the server holds it when it validates it, or why it does not come that far.
+func (k *kind) create(value map[string]any) (*unstructured.Unstructured, []Fault) {
+	object := &unstructured.Unstructured{Object: runtime.DeepCopyJSON(value)}
+	if hasManagedFields(object.Object) {
+		return nil, []Fault{{Path: []any{"metadata", "managedFields"}, Message: "metadata.managedFields must be nil", Type: typeApply}}
+	}
+	if faults := k.typing.faults(object.Object); len(faults) > 0 {
+		return nil, faults
+	}
+	unstructured.RemoveNestedField(object.Object, "metadata", "managedFields") // the field manager writes its own
+	defaulting.Default(object.Object, k.structural)
+	if fault := k.complete(object); fault != nil {
+		return nil, []Fault{*fault}
+	}
+	return object, nil
 }
 
 // hasManagedFields is unstructured.GetManagedFields() != nil without what that writes to the log.

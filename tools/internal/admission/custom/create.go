@@ -1,0 +1,151 @@
+package custom
+
+import (
+	"errors"
+	"fmt"
+
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured/unstructuredscheme"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apiserver/pkg/admission"
+)
+
+// Create returns the object as the server hands it to validating admission when it is applied: with the defaults of
+// its schema and the metadata that the server sets. An error means that the server refuses the object before it comes
+// that far, or that no definition serves it; Validate says why. Whether it is valid is not asked.
+func (d *Definitions) Create(value map[string]any) (object *unstructured.Unstructured, err error) {
+	gvk := kindOf(value)
+	defer func() {
+		if r := recover(); r != nil {
+			object, err = nil, fmt.Errorf("create %s: the API server's code panics: %v", gvk, r)
+		}
+	}()
+	found := d.find(gvk)
+	if found == nil {
+		return nil, fmt.Errorf("create %s: %w", gvk, ErrUnknown)
+	}
+	k, err := found.version(gvk)
+	if err != nil {
+		return nil, fmt.Errorf("read the definition of %s: %w", gvk, err)
+	}
+	object, faults := k.create(value)
+	if len(faults) > 0 {
+		return nil, fmt.Errorf("create %s: %s", gvk, faults[0].Message)
+	}
+	return object, nil
+}
+
+// CreateDefinition is Create for a CustomResourceDefinition.
+func CreateDefinition(value map[string]any) (*unstructured.Unstructured, error) {
+	crd, faults, err := decodeDefinition(value)
+	if err == nil && len(faults) > 0 {
+		err = fmt.Errorf("create %s: %s", definitionKind, faults[0].Message)
+	}
+	if err != nil {
+		return nil, err
+	}
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(crd)
+	if err != nil {
+		return nil, err
+	}
+	object := &unstructured.Unstructured{Object: content}
+	object.SetGroupVersionKind(apiextensionsv1.SchemeGroupVersion.WithKind(definitionKind))
+	return object, nil
+}
+
+// Resource is the resource of a kind that a definition serves, in the paths of the API and in the rules of policies.
+func (d *Definitions) Resource(gvk schema.GroupVersionKind) (schema.GroupVersionResource, error) {
+	crd, err := d.definition(gvk)
+	if err != nil {
+		return schema.GroupVersionResource{}, err
+	}
+	return gvk.GroupVersion().WithResource(crd.Spec.Names.Plural), nil
+}
+
+func (d *Definitions) definition(gvk schema.GroupVersionKind) (*apiextensionsv1.CustomResourceDefinition, error) {
+	found := d.find(gvk)
+	if found == nil {
+		return nil, fmt.Errorf("find the resource of %s: %w", gvk, ErrUnknown)
+	}
+	crd, err := found.read()
+	if err != nil {
+		return nil, fmt.Errorf("read the definition of %s: %w", gvk, err)
+	}
+	return crd, nil
+}
+
+// Interfaces are what admission asks about objects of a kind: their conversion, and the versions that it has.
+func (d *Definitions) Interfaces(gvk schema.GroupVersionKind) (admission.ObjectInterfaces, error) {
+	crd, err := d.definition(gvk)
+	if err != nil {
+		return nil, err
+	}
+	registry := runtime.NewEquivalentResourceRegistry()
+	for _, v := range crd.Spec.Versions { // those that are not served too, as the server does
+		of := schema.GroupVersion{Group: crd.Spec.Group, Version: v.Name}
+		registry.RegisterKindFor(of.WithResource(crd.Spec.Names.Plural), "", of.WithKind(crd.Spec.Names.Kind))
+	}
+	webhook := crd.Spec.Conversion != nil && crd.Spec.Conversion.Strategy == apiextensionsv1.WebhookConverter
+	return interfaces{converter{webhook}, registry}, nil
+}
+
+// DefinitionInterfaces are Interfaces for the CustomResourceDefinitions themselves.
+func DefinitionInterfaces() admission.ObjectInterfaces {
+	return interfaces{converter{}, runtime.NewEquivalentResourceRegistry()}
+}
+
+type interfaces struct {
+	converter runtime.ObjectConvertor
+	mapper    runtime.EquivalentResourceMapper
+}
+
+func (interfaces) GetObjectCreater() runtime.ObjectCreater {
+	return unstructuredscheme.NewUnstructuredCreator()
+}
+func (interfaces) GetObjectTyper() runtime.ObjectTyper {
+	return unstructuredscheme.NewUnstructuredObjectTyper()
+}
+func (interfaces) GetObjectDefaulter() runtime.ObjectDefaulter {
+	return unstructuredscheme.NewUnstructuredDefaulter()
+}
+func (i interfaces) GetObjectConvertor() runtime.ObjectConvertor { return i.converter }
+func (i interfaces) GetEquivalentResourceMapper() runtime.EquivalentResourceMapper {
+	return i.mapper
+}
+
+// converter converts custom resources from version to version as a definition without a webhook does: it changes the
+// apiVersion and nothing else.
+type converter struct{ webhook bool }
+
+var errWebhook = errors.New("a webhook of the cluster converts it")
+
+func (c converter) Convert(in, out, _ any) error {
+	from, ok := in.(*unstructured.Unstructured)
+	to, also := out.(*unstructured.Unstructured)
+	if !ok || !also {
+		return fmt.Errorf("convert a %T to a %T", in, out)
+	}
+	if c.webhook {
+		return errWebhook
+	}
+	kind := to.GroupVersionKind()
+	to.Object = runtime.DeepCopyJSON(from.Object)
+	to.SetGroupVersionKind(kind)
+	return nil
+}
+
+func (c converter) ConvertToVersion(in runtime.Object, target runtime.GroupVersioner) (runtime.Object, error) {
+	kind, ok := target.KindForGroupVersionKinds([]schema.GroupVersionKind{in.GetObjectKind().GroupVersionKind()})
+	if !ok {
+		return nil, fmt.Errorf("convert %s to %v", in.GetObjectKind().GroupVersionKind(), target)
+	}
+	out := &unstructured.Unstructured{}
+	out.SetGroupVersionKind(kind)
+	return out, c.Convert(in, out, nil)
+}
+
+func (converter) ConvertFieldLabel(_ schema.GroupVersionKind, label, value string) (string, string, error) {
+	return label, value, nil
+}
