@@ -17,6 +17,8 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/admission/builtin"
 	"github.com/kgate-dev/gitops/tools/internal/admission/custom"
 	"github.com/kgate-dev/gitops/tools/internal/admission/typed"
+	"github.com/kgate-dev/gitops/tools/internal/cache"
+	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
@@ -31,6 +33,7 @@ type Server struct {
 	builtin func() *builtin.Server
 	types   *typed.Types
 	custom  func() (*custom.Definitions, error)
+	targets cache.Cache[*check.Target, *contents]
 }
 
 // New returns a Server. What a kind needs is read when the first object of it is judged.
@@ -79,7 +82,7 @@ func violationsOf(faults []custom.Fault) []Violation {
 // Judge returns why the server would refuse the object, and whether it is of a kind that the server can be asked
 // about. The definitions rendered beside the object are those that a sync installs with it. As the server does, it stops at the first stage that refuses: what cannot be typed is not validated.
 func (s *Server) Judge(ctx context.Context, object *manifest.Object, rendered []map[string]any) (violations []Violation, known bool, err error) {
-	kind := schema.FromAPIVersionAndKind(object.APIVersion, object.Kind)
+	kind := kindOf(object)
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("ask Kubernetes %s: %w", Version(), err)

@@ -63,10 +63,13 @@ func Checks(s *Server) []*check.Check {
 		},
 		{
 			Name:  "admission/resource-quota",
-			Title: "The pods of a namespace fit its ResourceQuota together",
+			Title: "What a namespace holds fits its ResourceQuota together",
 			Doc: "A pod that does not say what the quota counts is refused, and so is one that would exceed it. Every workload counts with " +
-				"as many pods as it runs at most: its replicas, or what its autoscaler allows. Pods that a rollout adds for a moment and " +
-				"sidecars that are injected are held to the quota by capacity/quota-holds.",
+				"as many pods as it runs at most: its replicas, or what its autoscaler allows; a StatefulSet with as many claims of each " +
+				"template. Services, claims, ConfigMaps and all other objects that are rendered count as the server counts them, with " +
+				"the ConfigMap kube-root-ca.crt and the ServiceAccount default, which every namespace has. What controllers make " +
+				"besides is not seen; pods that a rollout adds for a moment and sidecars that are injected are held to the quota by " +
+				"capacity/quota-holds.",
 			Fix:        "Set the requests and limits that the quota counts, ask for less, or raise the quota.",
 			Severity:   check.Error,
 			Scope:      check.Overlay,

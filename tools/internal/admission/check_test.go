@@ -17,7 +17,7 @@ import (
 func findings(t *testing.T, documents string) []string {
 	t.Helper()
 	target := &check.Target{Path: "t"}
-	for _, text := range strings.Split(documents, "\n---\n") {
+	for _, text := range strings.Split(strings.TrimSuffix(documents, "\n---\n"), "\n---\n") {
 		encoded, err := yaml.YAMLToJSON([]byte(text))
 		if err != nil {
 			t.Fatal(err)
@@ -49,6 +49,14 @@ spec:
     metadata: {labels: {app: web}}
     spec:
       containers: [{name: web, image: "web:1"}]`
+
+func quota(hard string) string {
+	return "apiVersion: v1\nkind: ResourceQuota\nmetadata: {name: share, namespace: shop}\nspec: {hard: {" + hard + "}}\n---\n"
+}
+
+func service(name, spec string) string {
+	return "apiVersion: v1\nkind: Service\nmetadata: {name: " + name + ", namespace: shop}\nspec: " + spec + "\n---\n"
+}
 
 func TestChecks(t *testing.T) {
 	for _, test := range []struct {
@@ -149,6 +157,61 @@ spec: {size: 4}`,
 				"apiVersion: v1\nkind: LimitRange\nmetadata: {name: bounds, namespace: shop}\nspec: {limits: [{type: Container, default: {cpu: 500m}}]}\n---\n" +
 				"apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: web, namespace: shop}\nspec: {maxReplicas: 9, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}}\n---\n" + deployment,
 			want: []string{"resource-quota web spec.template.spec: exceeded quota: share, requested: limits.cpu=4500m for 9 pods, used by others: limits.cpu=0, limited: limits.cpu=4"},
+		},
+		{
+			name: "a quota of services",
+			documents: quota("services: 2, services.loadbalancers: 1, services.nodeports: 3") +
+				service("a", "{type: LoadBalancer, ports: [{port: 80, name: a}, {port: 81, name: b}]}") + service("b", "{type: LoadBalancer, ports: [{port: 80}]}") +
+				service("c", "{type: NodePort, ports: [{port: 80, name: a}, {port: 81, name: b}]}") + service("d", "{ports: [{port: 80}]}") + service("e", "{ports: [{port: 80}]}"),
+			want: []string{
+				"resource-quota b : exceeded quota: share, requested: services.loadbalancers=1, used: services.loadbalancers=1, limited: services.loadbalancers=1",
+				"resource-quota c : exceeded quota: share, requested: services.nodeports=2, used: services.nodeports=2, limited: services.nodeports=3",
+				"resource-quota e : exceeded quota: share, requested: services=1, used: services=2, limited: services=2",
+			},
+		},
+		{
+			name:      "a quota of services elsewhere",
+			documents: quota("services: 0") + strings.ReplaceAll(service("a", "{ports: [{port: 80}]}"), "shop", "other"),
+		},
+		{
+			name: "a quota of objects, of which every namespace has some",
+			documents: quota("configmaps: 2, count/secrets: 1, count/serviceaccounts: 1, count/deployments.apps: 1, resourcequotas: 1") + deployment + "\n---\n" +
+				"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: shop}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: b, namespace: shop}\n---\n" +
+				"apiVersion: v1\nkind: Secret\nmetadata: {name: a, namespace: shop}\n---\napiVersion: v1\nkind: Secret\nmetadata: {name: b, namespace: shop}\n---\n" +
+				"apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: default, namespace: shop}\n---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {name: b, namespace: shop}",
+			want: []string{
+				"resource-quota b : exceeded quota: share, requested: configmaps=1, used: configmaps=2, limited: configmaps=2",
+				"resource-quota b : exceeded quota: share, requested: count/secrets=1, used: count/secrets=1, limited: count/secrets=1",
+				"resource-quota b : exceeded quota: share, requested: count/serviceaccounts=1, used: count/serviceaccounts=1, limited: count/serviceaccounts=1",
+			},
+		},
+		{
+			name: "a quota of custom resources",
+			documents: quota("count/virtualservices.networking.istio.io: 1") +
+				"apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: a, namespace: shop}\nspec: {hosts: [a], http: [{route: [{destination: {host: a}}]}]}\n---\n" +
+				"apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: b, namespace: shop}\nspec: {hosts: [b], http: [{route: [{destination: {host: b}}]}]}",
+			want: []string{"resource-quota b : exceeded quota: share, requested: count/virtualservices.networking.istio.io=1, used: count/virtualservices.networking.istio.io=1, limited: count/virtualservices.networking.istio.io=1"},
+		},
+		{
+			name: "a quota of storage, which a StatefulSet asks for too",
+			documents: quota("persistentvolumeclaims: 3, requests.storage: 25Gi, fast.storageclass.storage.k8s.io/requests.storage: 5Gi") +
+				"apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: fast, namespace: shop}\nspec: {storageClassName: fast, accessModes: [ReadWriteOnce], resources: {requests: {storage: 6Gi}}}\n---\n" +
+				strings.NewReplacer("Deployment", "StatefulSet", "  replicas: 3", "  replicas: 3\n  serviceName: web\n  volumeClaimTemplates: [{metadata: {name: data}, spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 10Gi}}}}]").Replace(deployment),
+			want: []string{
+				"resource-quota fast spec: exceeded quota: share, requested: fast.storageclass.storage.k8s.io/requests.storage=6Gi, used: fast.storageclass.storage.k8s.io/requests.storage=0, limited: fast.storageclass.storage.k8s.io/requests.storage=5Gi",
+				"resource-quota web spec.volumeClaimTemplates[0].spec: exceeded quota: share, requested: requests.storage=10Gi, used: requests.storage=20Gi, limited: requests.storage=25Gi",
+			},
+		},
+		{
+			name:      "two quotas, and one that an object cannot fit into on its own",
+			documents: quota("count/services: 5") + strings.Replace(quota("services.nodeports: 1"), "share", "ports", 1) + service("a", "{type: NodePort, ports: [{port: 80, name: a}, {port: 81, name: b}]}"),
+			want:      []string{"resource-quota a : exceeded quota: ports, requested: services.nodeports=2, used: services.nodeports=0, limited: services.nodeports=1"},
+		},
+		{
+			name: "claims of a StatefulSet and a LimitRange",
+			documents: "apiVersion: v1\nkind: LimitRange\nmetadata: {name: bounds, namespace: shop}\nspec: {limits: [{type: PersistentVolumeClaim, max: {storage: 5Gi}}]}\n---\n" +
+				strings.NewReplacer("Deployment", "StatefulSet", "  replicas: 3", "  serviceName: web\n  volumeClaimTemplates: [{metadata: {name: data}, spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 10Gi}}}}]").Replace(deployment),
+			want: []string{"limit-range web spec.volumeClaimTemplates[0].spec.resources: LimitRange bounds: maximum storage usage per PersistentVolumeClaim is 5Gi, but request is 10Gi"},
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -9,36 +9,34 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	apiserverquota "k8s.io/apiserver/pkg/quota/v1"
-	api "k8s.io/kubernetes/pkg/apis/core"
 	"k8s.io/kubernetes/pkg/quota/v1/evaluator/core"
 	"k8s.io/kubernetes/plugin/pkg/admission/limitranger"
 	"k8s.io/utils/clock"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
-	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
-// namespaces decodes what the checks of a namespace's limits need, once for each target.
+// namespaces are the checks of what a namespace allows.
 type namespaces struct{ server *Server }
 
-// limitRanges lets the LimitRanger plugin at the pods and claims of a target: defaults first, then minima, maxima and
-// ratios, as when the pod is created.
+// limitRanges lets the LimitRanger plugin at the pods and claims of a target: minima, maxima and ratios, after the
+// defaults that it gives a pod when it is created.
 func (n *namespaces) limitRanges(ctx context.Context, pass *check.Pass) error {
 	for _, target := range pass.Targets {
-		d := n.server.decode(target)
-		for namespace, ranges := range d.limitRanges {
-			for _, w := range d.workloads[namespace] {
-				applyDefaults(ranges, w.pod)
-				for _, r := range ranges {
+		c, err := n.server.contents(target)
+		if err != nil {
+			return err
+		}
+		for namespace, ranges := range c.limitRanges {
+			for _, r := range ranges {
+				for _, w := range c.workloads[namespace] {
 					if err := limitranger.PodValidateLimitFunc(r, w.pod); err != nil {
 						pass.Report(target, w.object, w.spec, fmt.Sprintf("LimitRange %s: %s", r.Name, sentence(err)))
 					}
 				}
-			}
-			for _, c := range d.claims[namespace] {
-				for _, r := range ranges {
-					if err := limitranger.PersistentVolumeClaimValidateLimitFunc(r, c.claim); err != nil {
-						pass.Report(target, c.object, manifest.Path{"spec", "resources"}, fmt.Sprintf("LimitRange %s: %s", r.Name, sentence(err)))
+				for _, claim := range c.claims[namespace] {
+					if err := limitranger.PersistentVolumeClaimValidateLimitFunc(r, claim.claim); err != nil {
+						pass.Report(target, claim.object, append(slices.Clone(claim.spec), "resources"), fmt.Sprintf("LimitRange %s: %s", r.Name, sentence(err)))
 					}
 				}
 			}
@@ -47,28 +45,38 @@ func (n *namespaces) limitRanges(ctx context.Context, pass *check.Pass) error {
 	return ctx.Err()
 }
 
-// quotas holds the pods of a target to its ResourceQuotas as that plugin does: a pod that does not say what the quota
-// counts is refused, and the pods together have to fit. They count as often as they run at most.
+// quotas holds a target to its ResourceQuotas as that plugin does: the pods of a namespace together, which count as
+// often as they run at most, and every other object.
 func (n *namespaces) quotas(ctx context.Context, pass *check.Pass) error {
 	for _, target := range pass.Targets {
-		d := n.server.decode(target)
-		for namespace, quotas := range d.quotas {
+		c, err := n.server.contents(target)
+		if err != nil {
+			return err
+		}
+		for namespace, quotas := range c.quotas {
 			for _, q := range quotas {
-				if err := n.quota(pass, target, q, d.limitRanges[namespace], d.workloads[namespace]); err != nil {
+				if err := n.pods(pass, target, q, c.workloads[namespace]); err != nil {
 					return err
 				}
+			}
+			objects, err := c.counted(namespace)
+			if err != nil {
+				return err
+			}
+			if err := fit(pass, target, namespace, quotas, objects); err != nil {
+				return err
 			}
 		}
 	}
 	return ctx.Err()
 }
 
-func (n *namespaces) quota(pass *check.Pass, target *check.Target, q *corev1.ResourceQuota, ranges []*corev1.LimitRange, workloads []workload) error {
+// pods holds pods to a quota: one that does not say what the quota counts is refused, and they have to fit together.
+func (n *namespaces) pods(pass *check.Pass, target *check.Target, q *corev1.ResourceQuota, workloads []workload) error {
 	evaluator := core.NewPodEvaluator(nil, clock.RealClock{})
 	hard := apiserverquota.ResourceNames(q.Spec.Hard)
 	used := corev1.ResourceList{}
 	for _, w := range workloads {
-		applyDefaults(ranges, w.pod)
 		pod, err := w.external()
 		if err != nil {
 			return err
@@ -95,13 +103,6 @@ func (n *namespaces) quota(pass *check.Pass, target *check.Target, q *corev1.Res
 		used = total
 	}
 	return nil
-}
-
-func applyDefaults(ranges []*corev1.LimitRange, pod *api.Pod) {
-	for _, r := range ranges {
-		// The function returns an error and never has one.
-		_ = limitranger.PodMutateLimitFunc(r, pod)
-	}
 }
 
 func times(one corev1.ResourceList, count int64) corev1.ResourceList {

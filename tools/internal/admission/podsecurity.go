@@ -28,7 +28,6 @@ func newLevels(s *Server) *levels {
 // their controller creates them; the workload itself it only warns about, and nothing ever becomes ready.
 func (l *levels) run(ctx context.Context, pass *check.Pass) error {
 	for _, target := range pass.Targets {
-		var d *decoded
 		for _, namespace := range target.Objects {
 			if namespace.Kind != "Namespace" || namespace.APIVersion != "v1" {
 				continue
@@ -44,9 +43,9 @@ func (l *levels) run(ctx context.Context, pass *check.Pass) error {
 			if err != nil {
 				return err
 			}
-			if d == nil {
-				all := l.server.decode(target)
-				d = &all
+			d, err := l.server.contents(target)
+			if err != nil {
+				return err
 			}
 			for _, w := range d.workloads[namespace.Name] {
 				pod, err := w.external()

@@ -3,8 +3,10 @@ package admission
 import (
 	"fmt"
 	"slices"
+	"sync"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -13,7 +15,9 @@ import (
 	"k8s.io/kubernetes/pkg/apis/batch"
 	"k8s.io/kubernetes/pkg/apis/core"
 	corev1conversion "k8s.io/kubernetes/pkg/apis/core/v1"
+	"k8s.io/kubernetes/plugin/pkg/admission/limitranger"
 
+	"github.com/kgate-dev/gitops/tools/internal/admission/custom"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
@@ -35,18 +39,27 @@ func (w workload) external() (*corev1.Pod, error) {
 	return pod, nil
 }
 
-// decoded is the objects of a target that the checks of a namespace need, by namespace. What cannot be decoded is
-// left to admission/accepted, which says why.
-type decoded struct {
-	workloads   map[string][]workload
+// contents is what a target renders, decoded once for every check that looks at its objects together. Nothing of it is
+// changed after that. What cannot be decoded is left out: admission/accepted says why.
+type contents struct {
+	target *check.Target
+	server *Server
+
+	workloads   map[string][]workload // by namespace, as the others; with the defaults of its LimitRanges
 	limitRanges map[string][]*corev1.LimitRange
 	quotas      map[string][]*corev1.ResourceQuota
 	claims      map[string][]claim
+	values      map[*manifest.Object]runtime.Object // of the kinds that are decoded, in the internal version
+
+	definitions func() (*custom.Definitions, error) // those rendered, before the embedded ones
 }
 
+// claim is a claim, or one that a StatefulSet makes for each of its pods.
 type claim struct {
 	object *manifest.Object
+	spec   manifest.Path // of the claim in the object
 	claim  *core.PersistentVolumeClaim
+	count  int64
 }
 
 func namespaceOf(o *manifest.Object) string {
@@ -56,20 +69,44 @@ func namespaceOf(o *manifest.Object) string {
 	return o.Namespace
 }
 
-func (s *Server) decode(target *check.Target) decoded {
-	d := decoded{map[string][]workload{}, map[string][]*corev1.LimitRange{}, map[string][]*corev1.ResourceQuota{}, map[string][]claim{}}
-	server := s.builtin()
+func kindOf(o *manifest.Object) schema.GroupVersionKind {
+	return schema.FromAPIVersionAndKind(o.APIVersion, o.Kind)
+}
+
+func (s *Server) contents(target *check.Target) (*contents, error) {
+	return s.targets.Get(target, func() (*contents, error) { return s.decode(target), nil })
+}
+
+func (s *Server) decode(target *check.Target) *contents {
+	d := &contents{
+		target: target, server: s,
+		workloads: map[string][]workload{}, limitRanges: map[string][]*corev1.LimitRange{}, quotas: map[string][]*corev1.ResourceQuota{},
+		claims: map[string][]claim{}, values: map[*manifest.Object]runtime.Object{},
+	}
+	d.definitions = sync.OnceValues(func() (*custom.Definitions, error) {
+		embedded, err := s.custom()
+		if err != nil {
+			return nil, err
+		}
+		rendered, _ := definitions(target)
+		all, _ := embedded.With(rendered) // what is wrong with them is reported where they are judged themselves
+		return all, nil
+	})
 	scaled := map[string]int64{} // the most replicas that an autoscaler allows, by namespace/kind/name
 	for _, object := range target.Objects {
-		kind := schema.FromAPIVersionAndKind(object.APIVersion, object.Kind)
-		if !server.Knows(kind) || !slices.Contains(decodedKinds(), kind.Kind) {
+		kind := kindOf(object)
+		if !s.decodes(kind) {
 			continue
 		}
-		value, err := server.Decode(kind, object.JSON)
+		value, err := s.builtin().Decode(kind, object.JSON)
 		if err != nil {
 			continue
 		}
+		d.values[object] = value
 		namespace := namespaceOf(object)
+		if accessor, err := meta.Accessor(value); err == nil {
+			accessor.SetNamespace(namespace) // all of these kinds are in one
+		}
 		switch v := value.(type) {
 		case *core.LimitRange:
 			out := &corev1.LimitRange{}
@@ -83,7 +120,7 @@ func (s *Server) decode(target *check.Target) decoded {
 				d.quotas[namespace] = append(d.quotas[namespace], out)
 			}
 		case *core.PersistentVolumeClaim:
-			d.claims[namespace] = append(d.claims[namespace], claim{object, v})
+			d.claims[namespace] = append(d.claims[namespace], claim{object, manifest.Path{"spec"}, v, 1})
 		case *autoscaling.HorizontalPodAutoscaler:
 			scaled[namespace+"/"+v.Spec.ScaleTargetRef.Kind+"/"+v.Spec.ScaleTargetRef.Name] = int64(v.Spec.MaxReplicas)
 		default:
@@ -93,18 +130,56 @@ func (s *Server) decode(target *check.Target) decoded {
 		}
 	}
 	for namespace, workloads := range d.workloads {
-		for i, w := range workloads {
+		for i := range workloads {
+			w := &workloads[i]
 			if most, ok := scaled[namespace+"/"+w.object.Kind+"/"+w.object.Name]; ok {
-				workloads[i].count = most
+				w.count = most
+			}
+			for _, r := range d.limitRanges[namespace] {
+				_ = limitranger.PodMutateLimitFunc(r, w.pod) // it returns an error and never has one
+			}
+			if set, ok := d.values[w.object].(*apps.StatefulSet); ok {
+				for n := range set.Spec.VolumeClaimTemplates {
+					d.claims[namespace] = append(d.claims[namespace], claimOf(set, n, w))
+				}
 			}
 		}
 	}
 	return d
 }
 
+func claimOf(set *apps.StatefulSet, n int, w *workload) claim {
+	made := set.Spec.VolumeClaimTemplates[n].DeepCopy()
+	made.Namespace = w.pod.Namespace
+	return claim{w.object, manifest.Path{"spec", "volumeClaimTemplates", n, "spec"}, made, w.count}
+}
+
+// decodes reports whether objects of the kind are decoded. A check of an overlay asks more of them than their number.
+func (s *Server) decodes(kind schema.GroupVersionKind) bool {
+	return slices.Contains(decodedKinds(), kind.Kind) && s.builtin().Knows(kind)
+}
+
+// resource is the resource of an object's kind, and whether it lives in a namespace; it is empty for a kind that nobody
+// knows, which schema/known-kind reports.
+func (c *contents) resource(object *manifest.Object) (resource schema.GroupVersionResource, namespaced bool, err error) {
+	kind := kindOf(object)
+	switch {
+	case kind.GroupKind() == definitionKind:
+		return kind.GroupVersion().WithResource("customresourcedefinitions"), false, nil
+	case c.server.builtin().Knows(kind):
+		return c.server.builtin().Resource(kind), c.server.builtin().Namespaced(kind), nil
+	}
+	all, err := c.definitions()
+	if err != nil || !all.Knows(kind) {
+		return schema.GroupVersionResource{}, false, err
+	}
+	resource, err = all.Resource(kind)
+	return resource, all.Namespaced(kind), err
+}
+
 func decodedKinds() []string {
-	return []string{"LimitRange", "ResourceQuota", "HorizontalPodAutoscaler", "PersistentVolumeClaim", "Pod", "ReplicationController",
-		"ReplicaSet", "Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob"}
+	return []string{"LimitRange", "ResourceQuota", "HorizontalPodAutoscaler", "PersistentVolumeClaim", "Service", "Pod",
+		"ReplicationController", "ReplicaSet", "Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob"}
 }
 
 func workloadOf(object *manifest.Object, value runtime.Object) (workload, bool) {
