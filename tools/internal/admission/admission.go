@@ -13,6 +13,7 @@ import (
 	"sync"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apiserver/pkg/admission"
 
 	"github.com/kgate-dev/gitops/tools/internal/admission/builtin"
 	"github.com/kgate-dev/gitops/tools/internal/admission/custom"
@@ -34,11 +35,17 @@ type Server struct {
 	types   *typed.Types
 	custom  func() (*custom.Definitions, error)
 	targets cache.Cache[*check.Target, *contents]
+	// What policies ask about Kubernetes' own kinds.
+	interfaces func() admission.ObjectInterfaces
 }
 
 // New returns a Server. What a kind needs is read when the first object of it is judged.
 func New() *Server {
-	return &Server{builtin: sync.OnceValue(builtin.New), types: typed.New(), custom: sync.OnceValues(custom.Embedded)}
+	server := sync.OnceValue(builtin.New)
+	return &Server{
+		builtin: server, types: typed.New(), custom: sync.OnceValues(custom.Embedded),
+		interfaces: sync.OnceValue(func() admission.ObjectInterfaces { return server().Interfaces() }),
+	}
 }
 
 // Version is the version of the Kubernetes code that judges, "v1.37.2".

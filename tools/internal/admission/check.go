@@ -79,6 +79,42 @@ func Checks(s *Server) []*check.Check {
 			Good:       resourceQuotaGood,
 			Run:        n.quotas,
 		},
+		{
+			Name:  "admission/validating-policy",
+			Title: "No ValidatingAdmissionPolicy of the target denies an object of it",
+			Doc: "ValidatingAdmissionPolicies that are rendered and bound are evaluated by the server's own code on every object that is " +
+				"rendered beside them, and on the pods that the controllers of its workloads would create. What one denies, no sync " +
+				"can apply. An object is seen as it is created: with defaults, in the version that the rule asks for, oldObject null. " +
+				"request.userInfo is a user kgate in the group system:authenticated, for who syncs is not known, and authorizer allows " +
+				"him nothing; pods come from the account of their controller. A namespace that is not rendered has no label but " +
+				"kubernetes.io/metadata.name. A parameter that is not rendered does not exist, and parameterNotFoundAction decides. " +
+				"What cannot be evaluated is denied unless the failurePolicy is Ignore. A binding that warns only is for " +
+				"admission/policy-warning; one that audits only refuses nothing. What mutating policies, webhooks and most admission " +
+				"plugins change is not seen.",
+			Fix:      "Change the object to what the policy asks for, or correct the policy or its binding.",
+			Severity: check.Error,
+			Scope:    check.Overlay,
+			Origin:   "admission",
+			Yields:   []string{"admission/accepted"}, // what is invalid, the server shows to no policy
+			References: []string{
+				"https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/",
+				"https://kubernetes.io/docs/reference/using-api/cel/",
+			},
+			Run: (&policies{s, func(v policyVerdict) []string { return v.Denied }}).run,
+		},
+		{
+			Name:  "admission/policy-warning",
+			Title: "No ValidatingAdmissionPolicy of the target warns of an object of it",
+			Doc: "A binding whose validationActions hold Warn lets the object pass and tells the client what is wrong with it: nobody reads " +
+				"that in a sync. Most often such a policy will deny one day. It is evaluated as admission/validating-policy does.",
+			Fix:        "Change the object to what the policy asks for.",
+			Severity:   check.Warning,
+			Scope:      check.Overlay,
+			Origin:     "admission",
+			Yields:     []string{"admission/accepted"},
+			References: []string{"https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/#validation-actions"},
+			Run:        (&policies{s, func(v policyVerdict) []string { return v.Warned }}).run,
+		},
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"k8s.io/kubernetes/plugin/pkg/admission/limitranger"
 
 	"github.com/kgate-dev/gitops/tools/internal/admission/custom"
+	"github.com/kgate-dev/gitops/tools/internal/cache"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
@@ -51,7 +52,8 @@ type contents struct {
 	claims      map[string][]claim
 	values      map[*manifest.Object]runtime.Object // of the kinds that are decoded, in the internal version
 
-	definitions func() (*custom.Definitions, error) // those rendered, before the embedded ones
+	definitions func() (*custom.Definitions, error)    // those rendered, before the embedded ones
+	judged      cache.Cache[struct{}, []policyVerdict] // what the rendered policies say
 }
 
 // claim is a claim, or one that a StatefulSet makes for each of its pods.

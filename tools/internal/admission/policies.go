@@ -1,0 +1,310 @@
+package admission
+
+import (
+	"context"
+	"fmt"
+
+	admissionregistration "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	apiserveradmission "k8s.io/apiserver/pkg/admission"
+	"k8s.io/apiserver/pkg/authentication/serviceaccount"
+	"k8s.io/apiserver/pkg/authentication/user"
+	"k8s.io/kubernetes/pkg/api/legacyscheme"
+	"k8s.io/kubernetes/pkg/apis/core"
+	"k8s.io/utils/ptr"
+
+	"github.com/kgate-dev/gitops/tools/internal/admission/custom"
+	"github.com/kgate-dev/gitops/tools/internal/admission/validatingpolicy"
+	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
+)
+
+// policies are the checks of what ValidatingAdmissionPolicies say: what they deny, or what they warn of.
+type policies struct {
+	server *Server
+	of     func(policyVerdict) []string
+}
+
+func (p *policies) run(ctx context.Context, pass *check.Pass) error {
+	for _, target := range pass.Targets {
+		c, err := p.server.contents(target)
+		if err != nil {
+			return err
+		}
+		verdicts, err := c.judged.Get(struct{}{}, func() ([]policyVerdict, error) { return c.judge(ctx) })
+		if err != nil {
+			return err
+		}
+		for _, v := range verdicts {
+			for _, message := range p.of(v) {
+				pass.Report(target, v.object, v.path, message)
+			}
+		}
+	}
+	return ctx.Err()
+}
+
+// policyVerdict is what the policies of a target say of an object, or of the pods of a workload.
+type policyVerdict struct {
+	object *manifest.Object
+	path   manifest.Path
+	validatingpolicy.Verdict
+}
+
+// judge evaluates the policies that a target renders and binds, on all that it renders. In which order they are applied
+// does not matter: everything is applied again with the next sync.
+func (c *contents) judge(ctx context.Context) ([]policyVerdict, error) {
+	var (
+		verdicts  []policyVerdict
+		bindings  []*admissionregistration.ValidatingAdmissionPolicyBinding
+		policies  []*admissionregistration.ValidatingAdmissionPolicy
+		unbinding = map[*manifest.Object]string{} // refused, and what for
+	)
+	for _, object := range c.target.Objects {
+		if object.Group() != admissionregistration.GroupName {
+			continue
+		}
+		var err error
+		switch object.Kind {
+		case "ValidatingAdmissionPolicy":
+			policies, err = appendExternal(ctx, c, object, policies, &admissionregistration.ValidatingAdmissionPolicy{}, unbinding)
+		case "ValidatingAdmissionPolicyBinding":
+			bindings, err = appendExternal(ctx, c, object, bindings, &admissionregistration.ValidatingAdmissionPolicyBinding{}, unbinding)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	for object, message := range unbinding {
+		verdicts = append(verdicts, policyVerdict{object, nil, validatingpolicy.Verdict{Denied: []string{message}}})
+	}
+	if len(policies) == 0 || len(bindings) == 0 {
+		return verdicts, nil
+	}
+	evaluator := validatingpolicy.New(policies, bindings, &rendered{contents: c, ctx: ctx, namespaces: map[string]*corev1.Namespace{}})
+	if evaluator.Empty() {
+		return verdicts, nil
+	}
+	evaluate := func(object *manifest.Object, path manifest.Path, prefix string, r validatingpolicy.Request) error {
+		verdict, err := evaluator.Evaluate(ctx, r)
+		if err != nil {
+			return fmt.Errorf("%s: %w", object.ID, err)
+		}
+		for _, messages := range [][]string{verdict.Denied, verdict.Warned} {
+			for i := range messages {
+				messages[i] = prefix + messages[i]
+			}
+		}
+		verdicts = append(verdicts, policyVerdict{object, path, verdict})
+		return nil
+	}
+	for _, object := range c.target.Objects {
+		if _, pod := c.values[object].(*core.Pod); pod {
+			continue // it is among the workloads
+		}
+		request, ok, err := c.request(ctx, object)
+		if err == nil && ok {
+			err = evaluate(object, nil, "", request)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	for _, workloads := range c.workloads {
+		for _, w := range workloads {
+			request, err := c.podRequest(ctx, w)
+			if err != nil {
+				continue // the server refuses it before it asks a policy
+			}
+			path, prefix := w.spec, "its pods: "
+			if w.object.Kind == "Pod" {
+				path, prefix = nil, ""
+			}
+			if err := evaluate(w.object, path, prefix, request); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return verdicts, nil
+}
+
+// appendExternal adds a policy or a binding to those of its kind. One that the server refuses is not in force.
+func appendExternal[T runtime.Object](ctx context.Context, c *contents, object *manifest.Object, all []T, out T, refused map[*manifest.Object]string) ([]T, error) {
+	violations, known, err := c.server.Judge(ctx, object, nil)
+	if err != nil {
+		return nil, err
+	}
+	if !known {
+		return all, nil // of a version that is none, which schema/known-kind reports
+	}
+	if len(violations) > 0 {
+		refused[object] = fmt.Sprintf("the API server refuses it, so that nothing is held to it: %s", violations[0].Message)
+		return all, nil
+	}
+	internal, err := c.server.builtin().Create(ctx, kindOf(object), object.Value)
+	if err == nil {
+		err = legacyscheme.Scheme.Convert(internal, out, nil)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", object.ID, err)
+	}
+	return append(all, out), nil
+}
+
+// applicant is the user that objects are applied by, of whom nothing is known but that he was let in.
+func applicant() user.Info {
+	return &user.DefaultInfo{Name: "kgate", Groups: []string{user.AllAuthenticated}}
+}
+
+// request is what the server has before it when the object is applied. It is false for an object that the server
+// refuses before it asks a policy, and of a kind that nobody knows: other checks report both.
+func (c *contents) request(ctx context.Context, object *manifest.Object) (validatingpolicy.Request, bool, error) {
+	resource, namespaced, err := c.resource(object)
+	if err != nil || resource.Empty() {
+		return validatingpolicy.Request{}, false, err
+	}
+	r := validatingpolicy.Request{Kind: kindOf(object), Resource: resource, User: applicant()}
+	if namespaced {
+		r.Namespace = namespaceOf(object)
+	}
+	created, interfaces, err := c.create(ctx, object)
+	if err != nil {
+		return validatingpolicy.Request{}, false, nil
+	}
+	r.Object, r.Interfaces = created, interfaces
+	return r, true, nil
+}
+
+// create makes an object of a kind that is known as far as the server does before it asks policies.
+func (c *contents) create(ctx context.Context, object *manifest.Object) (runtime.Object, apiserveradmission.ObjectInterfaces, error) {
+	kind := kindOf(object)
+	switch {
+	case kind.GroupKind() == definitionKind:
+		created, err := custom.CreateDefinition(object.Value)
+		return created, custom.DefinitionInterfaces(), err
+	case c.server.builtin().Knows(kind):
+		created, err := c.server.builtin().Create(ctx, kind, object.Value)
+		return created, c.server.interfaces(), err
+	}
+	all, err := c.definitions()
+	if err != nil {
+		return nil, nil, err
+	}
+	interfaces, err := all.Interfaces(kind)
+	if err != nil {
+		return nil, nil, err
+	}
+	created, err := all.Create(object.Value)
+	return created, interfaces, err
+}
+
+// podRequest is what the server has before it when a pod is applied, or when the controller of a workload creates one.
+func (c *contents) podRequest(ctx context.Context, w workload) (validatingpolicy.Request, error) {
+	kind := corev1.SchemeGroupVersion.WithKind("Pod")
+	pod := w.pod.DeepCopy()
+	by := applicant()
+	if w.object.Kind != "Pod" {
+		account, owner := controllerOf(w.object)
+		by = &user.DefaultInfo{
+			Name:   serviceaccount.MakeUsername(metav1.NamespaceSystem, account),
+			Groups: append(serviceaccount.MakeGroupNames(metav1.NamespaceSystem), user.AllAuthenticated),
+		}
+		pod.OwnerReferences = []metav1.OwnerReference{owner}
+		if pod.Name == "" {
+			pod.Name = pod.GenerateName + "00000" // the server's five characters are random
+		}
+	}
+	if pod.Spec.ServiceAccountName == "" {
+		pod.Spec.ServiceAccountName = "default" // by an admission plugin that is on by default
+	}
+	if err := c.server.builtin().Complete(ctx, kind, pod); err != nil {
+		return validatingpolicy.Request{}, fmt.Errorf("%s: %w", w.object.ID, err)
+	}
+	return validatingpolicy.Request{
+		Kind: kind, Resource: c.server.builtin().Resource(kind), Namespace: pod.Namespace, Object: pod, Interfaces: c.server.interfaces(), User: by,
+	}, nil
+}
+
+// controllerOf is the account that creates the pods of a workload, and the object that owns them.
+func controllerOf(object *manifest.Object) (account string, owner metav1.OwnerReference) {
+	owner = metav1.OwnerReference{
+		APIVersion: object.APIVersion, Kind: object.Kind, Name: object.Name, UID: "00000000-0000-0000-0000-000000000000",
+		Controller: ptr.To(true), BlockOwnerDeletion: ptr.To(true),
+	}
+	switch object.Kind {
+	case "Deployment":
+		owner.Kind, owner.Name = "ReplicaSet", object.Name+"-0000000000"
+		return "replicaset-controller", owner
+	case "ReplicaSet":
+		return "replicaset-controller", owner
+	case "ReplicationController":
+		return "replication-controller", owner
+	case "StatefulSet":
+		return "statefulset-controller", owner
+	case "DaemonSet":
+		return "daemon-set-controller", owner
+	case "CronJob":
+		owner.Kind, owner.Name = "Job", object.Name+"-00000000"
+	}
+	return "job-controller", owner
+}
+
+// rendered is a cluster that has what a target renders. Namespaces that it does not render have no label but their name.
+type rendered struct {
+	*contents
+	ctx        context.Context
+	namespaces map[string]*corev1.Namespace
+}
+
+func (r *rendered) Namespace(name string) *corev1.Namespace {
+	if known := r.namespaces[name]; known != nil {
+		return known
+	}
+	value := map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": name}}
+	for _, object := range r.target.Objects {
+		if object.APIVersion == "v1" && object.Kind == "Namespace" && object.Name == name {
+			value = object.Value
+		}
+	}
+	namespace := &corev1.Namespace{}
+	created, err := r.server.builtin().Create(r.ctx, corev1.SchemeGroupVersion.WithKind("Namespace"), value)
+	if err == nil {
+		err = legacyscheme.Scheme.Convert(created, namespace, nil)
+	}
+	if err != nil { // admission/accepted reports the one that is rendered
+		namespace = &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{corev1.LabelMetadataName: name}}}
+	}
+	r.namespaces[name] = namespace
+	return namespace
+}
+
+func (r *rendered) Params(kind schema.GroupVersionKind) (objects []runtime.Object, namespaced, known bool) {
+	var scope func(schema.GroupVersionKind) bool
+	definitions, err := r.definitions()
+	switch {
+	case r.server.builtin().Serves(kind):
+		scope = r.server.builtin().Namespaced
+	case err == nil && definitions.Knows(kind):
+		scope = definitions.Namespaced
+	case kind.GroupKind() == definitionKind && kind.Version == "v1":
+		scope = func(schema.GroupVersionKind) bool { return false }
+	default:
+		return nil, false, false
+	}
+	for _, object := range r.target.Objects {
+		if kindOf(object).GroupKind() != kind.GroupKind() {
+			continue
+		}
+		created, interfaces, err := r.create(r.ctx, object)
+		if err != nil {
+			continue // it is refused
+		}
+		if converted, err := apiserveradmission.ConvertToGVK(created, kind, interfaces); err == nil {
+			objects = append(objects, converted)
+		}
+	}
+	return objects, scope(kind), true
+}
