@@ -178,9 +178,21 @@ func (c *cluster) ready(ctx context.Context) error {
 }
 
 func (c *cluster) do(ctx context.Context, method, path, contentType string, body []byte) (int, []byte, error) {
-	request, err := http.NewRequestWithContext(ctx, method, c.address+path, bytes.NewReader(body))
+	response, text, err := c.send(ctx, method, path, contentType, body, nil)
 	if err != nil {
 		return 0, nil, err
+	}
+	return response.StatusCode, text, nil
+}
+
+// send is do with further headers, and returns those of the answer.
+func (c *cluster) send(ctx context.Context, method, path, contentType string, body []byte, header http.Header) (*http.Response, []byte, error) {
+	request, err := http.NewRequestWithContext(ctx, method, c.address+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, nil, err
+	}
+	for name, values := range header {
+		request.Header[name] = values
 	}
 	request.Header.Set("Authorization", "Bearer "+c.token)
 	request.Header["Idempotency-Key"] = []string{} // not sent: it lets the client ask again where the server closed an idle connection
@@ -189,11 +201,11 @@ func (c *cluster) do(ctx context.Context, method, path, contentType string, body
 	}
 	response, err := c.client.Do(request)
 	if err != nil {
-		return 0, nil, err
+		return nil, nil, err
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
-	return response.StatusCode, text, err
+	return response, text, err
 }
 
 func (c *cluster) get(ctx context.Context, path string, into any) error {
@@ -317,11 +329,14 @@ type answer struct {
 	message  string
 }
 
-// judge applies an object on trial. name is the object's own, or that of the object it was made of.
-func (c *cluster) judge(ctx context.Context, kind schema.GroupVersionKind, namespace, name string, text []byte) (answer, error) {
+// strictly are the parameters of a server-side apply.
+const strictly = "fieldManager=kgate&force=true&fieldValidation=Strict"
+
+// path is where the server serves an object.
+func (c *cluster) path(kind schema.GroupVersionKind, namespace, name string) (string, error) {
 	r, ok := c.resources[kind]
 	if !ok {
-		return answer{}, fmt.Errorf("the server does not serve %s", kind)
+		return "", fmt.Errorf("the server does not serve %s", kind)
 	}
 	path := "/apis/" + kind.Group + "/" + kind.Version
 	if kind.Group == "" {
@@ -330,7 +345,16 @@ func (c *cluster) judge(ctx context.Context, kind schema.GroupVersionKind, names
 	if r.namespaced {
 		path += "/namespaces/" + url.PathEscape(namespace)
 	}
-	path += "/" + r.plural + "/" + url.PathEscape(name) + "?dryRun=All&fieldManager=kgate&force=true&fieldValidation=Strict"
+	return path + "/" + r.plural + "/" + url.PathEscape(name), nil
+}
+
+// judge applies an object on trial. name is the object's own, or that of the object it was made of.
+func (c *cluster) judge(ctx context.Context, kind schema.GroupVersionKind, namespace, name string, text []byte) (answer, error) {
+	path, err := c.path(kind, namespace, name)
+	if err != nil {
+		return answer{}, err
+	}
+	path += "?dryRun=All&" + strictly
 	code, body, err := c.do(ctx, http.MethodPatch, path, "application/apply-patch+yaml", text)
 	if err != nil {
 		// A handler that panics closes the connection, and nothing is applied.

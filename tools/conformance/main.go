@@ -24,6 +24,7 @@ type options struct {
 	custom  bool
 	all     bool
 	only    string
+	policy  bool
 }
 
 func main() {
@@ -43,10 +44,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.BoolVar(&o.custom, "custom", true, "judge custom resources too")
 	flags.BoolVar(&o.all, "all", false, "list disagreements that are explained too")
 	flags.StringVar(&o.only, "kind", "", "judge objects of this kind only")
+	flags.BoolVar(&o.policy, "policies", false, "ask what ValidatingAdmissionPolicies say, and nothing else")
 	if err := flags.Parse(args); err != nil {
 		return 2
 	}
-	switch err := o.compare(ctx, stdout, stderr); {
+	compare := o.compare
+	if o.policy {
+		compare = o.policies
+	}
+	switch err := compare(ctx, stdout, stderr); {
 	case errors.Is(err, errDisagree):
 		fmt.Fprintln(stderr, "conformance:", err)
 		return 1

@@ -1,0 +1,144 @@
+package admission
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/kgate-dev/gitops/tools/internal/admission/golden"
+	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
+)
+
+// TestPolicyAnswers holds kgate to what a real server said while the policies of each fixture were in force;
+// `go run ./tools/conformance -policies -record` records that.
+func TestPolicyAnswers(t *testing.T) {
+	dir := os.DirFS("testdata/policies")
+	fixtures, err := golden.ReadFixtures(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	recorded, err := golden.ReadAnswers(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, fixture := range fixtures {
+		t.Run(fixture.Name, func(t *testing.T) {
+			checks, err := check.Select(Checks(New()), []string{"admission/validating-policy", "admission/policy-warning"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			result, failures := check.Run(t.Context(), check.Plan{Checks: checks, Targets: []*check.Target{{Path: fixture.Name, Objects: fixture.Objects}}})
+			if len(failures) > 0 {
+				t.Fatal(failures)
+			}
+			for _, different := range fixture.Compare(recorded[fixture.Name], func(object *manifest.Object) (denied, warned []string) {
+				for _, f := range result.Findings {
+					switch {
+					case *f.Object != object.ID || len(f.Path) > 0: // with a path it is about the pods of a workload
+					case f.Severity == check.Warning:
+						warned = append(warned, f.Message)
+					default:
+						denied = append(denied, f.Message)
+					}
+				}
+				return denied, warned
+			}) {
+				t.Error(different)
+			}
+		})
+	}
+}
+
+// bound is a policy with its binding; rest is what its spec has besides.
+func bound(name, resources, rest string) string {
+	return `apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: ` + name + `}
+spec:
+  matchConstraints: {resourceRules: [{apiGroups: ["*"], apiVersions: ["*"], operations: [CREATE], resources: [` + resources + `]}]}
+  ` + rest + `
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {name: ` + name + `}
+spec: {policyName: ` + name + `, validationActions: [Deny]}
+---
+`
+}
+
+func TestPolicies(t *testing.T) {
+	for _, test := range []struct {
+		name, documents string
+		want            []string
+	}{
+		{
+			name:      "the pods of a workload, as their controller creates them",
+			documents: bound("pods", "pods", `validations: [{expression: "object.spec.containers.all(c, c.image.startsWith('registry/'))", messageExpression: "request.userInfo.username + ' ' + object.metadata.ownerReferences[0].kind + ' ' + object.spec.serviceAccountName + ' ' + object.metadata.labels.app"}]`) + deployment,
+			want:      []string{"validating-policy web spec.template.spec: its pods: ValidatingAdmissionPolicy 'pods' with binding 'pods' denied request: system:serviceaccount:kube-system:replicaset-controller ReplicaSet default web"},
+		},
+		{
+			name: "pods with the defaults of a LimitRange",
+			documents: bound("limited", "pods", `validations: [{expression: "has(object.spec.containers[0].resources.limits)"}]`) + deployment + "\n---\n" +
+				"apiVersion: v1\nkind: LimitRange\nmetadata: {name: bounds, namespace: shop}\nspec: {limits: [{type: Container, default: {cpu: 500m}}]}",
+		},
+		{
+			name: "a pod of its own",
+			documents: bound("pods", "pods", `validations: [{expression: "has(object.metadata.ownerReferences)", messageExpression: "'nobody owns it: ' + request.userInfo.username + ' ' + object.status.qosClass"}]`) +
+				"apiVersion: v1\nkind: Pod\nmetadata: {name: lonely, namespace: shop}\nspec: {containers: [{name: a, image: \"a:1\"}]}",
+			want: []string{"validating-policy lonely : ValidatingAdmissionPolicy 'pods' with binding 'pods' denied request: nobody owns it: kgate BestEffort"},
+		},
+		{
+			name: "every refusal of a policy, and all of them before the object that it is about",
+			documents: bound("two", "deployments", `validations: [{expression: "false", message: first}, {expression: "true"}, {expression: "false", message: second}]`) +
+				deployment,
+			want: []string{
+				"validating-policy web : ValidatingAdmissionPolicy 'two' with binding 'two' denied request: first",
+				"validating-policy web : ValidatingAdmissionPolicy 'two' with binding 'two' denied request: second",
+			},
+		},
+		{
+			name:      "a policy after the object that it is about",
+			documents: deployment + "\n---\n" + bound("late", "deployments", `validations: [{expression: "false"}]`),
+			want:      []string{"validating-policy web : ValidatingAdmissionPolicy 'late' with binding 'late' denied request: failed expression: false"},
+		},
+		{
+			name:      "nobody knows what the user may do",
+			documents: bound("asks", "deployments", `validations: [{expression: "authorizer.group('apps').resource('deployments').namespace('shop').check('create').allowed()", message: not allowed}]`) + deployment,
+			want:      []string{"validating-policy web : ValidatingAdmissionPolicy 'asks' with binding 'asks' denied request: not allowed"},
+		},
+		{
+			name:      "a policy that the server refuses is reported once",
+			documents: bound("broken", "deployments", `validations: [{expression: "object.spec.replicas <"}]`) + deployment,
+			want: []string{"accepted broken spec.validations[0].expression: Invalid value: \"object.spec.replicas <\": compilation failed: ERROR: <input>:1:23: Syntax error: mismatched input '<EOF>' expecting {'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}\n" +
+				" | object.spec.replicas <\n | ......................^"},
+		},
+		{
+			name:      "what the server refuses before it asks a policy",
+			documents: bound("all", "deployments", `validations: [{expression: "false"}]`) + strings.Replace(deployment, "replicas: 3", "replicas: -3", 1),
+			want:      []string{"accepted web spec.replicas: Invalid value: -3: must be greater than or equal to 0"},
+		},
+		{
+			name: "an expression that costs too much",
+			documents: bound("dear", "configmaps", `validations: [{expression: "object.data.all(a, object.data.all(b, object.data.all(c, object.data.all(d, a + b + c + d != ''))))"}]`) +
+				"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: many, namespace: shop}\ndata: {" + manyKeys() + "}",
+			want: []string{"validating-policy many : ValidatingAdmissionPolicy 'dear' with binding 'dear' denied request: expression 'object.data.all(a, object.data.all(b, object.data.all(c, object.data.all(d, a + b + c + d != ''))))' resulted in error: operation cancelled: actual cost limit exceeded"},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := findings(t, test.documents); !slices.Equal(got, test.want) {
+				t.Errorf("got\n  %s\nwant\n  %s", strings.Join(got, "\n  "), strings.Join(test.want, "\n  "))
+			}
+		})
+	}
+}
+
+func manyKeys() string {
+	var keys []string
+	for i := range 200 {
+		keys = append(keys, fmt.Sprintf("key-%d: value", i))
+	}
+	return strings.Join(keys, ", ")
+}
