@@ -3,9 +3,10 @@
 # title: What is referred to exists
 # description: |
 #   A pod whose ConfigMap, Secret or claim is missing hangs in ContainerCreating, one whose
-#   ServiceAccount or PriorityClass is missing is never created, and a binding to a role that is
-#   not there grants nothing. Each is accepted by the API server and found out after the sync, most
-#   often when a generated name with its hash is written by hand.
+#   ServiceAccount or PriorityClass is missing is never created; a binding to a role that is not
+#   there grants nothing, and one to an admission policy that is not there refuses nothing. Each is
+#   accepted by the API server and found out after the sync, most often when a generated name with
+#   its hash is written by hand.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/configuration/configmap/
 #   - ref: https://kubernetes.io/docs/concepts/configuration/secret/
@@ -123,6 +124,7 @@ _namespaced := {
 }
 
 _clusterwide := {
+	"admissionregistration.k8s.io": {"ValidatingAdmissionPolicy"},
 	"rbac.authorization.k8s.io": {"ClusterRole"},
 	"scheduling.k8s.io": {"PriorityClass"},
 }

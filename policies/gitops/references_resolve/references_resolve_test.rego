@@ -12,6 +12,7 @@ _around := [
 	_named("rbac.authorization.k8s.io/v1", "Role", "reader", {}),
 	_named("rbac.authorization.k8s.io/v1", "ClusterRole", "watcher", {}),
 	_named("scheduling.k8s.io/v1", "PriorityClass", "high", {}),
+	_named("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy", "bounds", {}),
 	_named("opentelemetry.io/v1beta1", "OpenTelemetryCollector", "otel", {}),
 	_named("postgresql.cnpg.io/v1", "Cluster", "db", {}),
 	_named("v1", "ConfigMap", "empty", {}),
@@ -94,10 +95,17 @@ test_bindings if {
 
 test_message if {
 	_deny(_pod(_env({"secretKeyRef": {"name": "missing", "key": "t"}}))) == {{
-		"path": ["objects", 10, "spec", "containers", 0, "env", 0, "valueFrom", "secretKeyRef", "name"],
+		"path": ["objects", count(_around), "spec", "containers", 0, "env", 0, "valueFrom", "secretKeyRef", "name"],
 		"msg": `Pod "web" refers to Secret "missing" in namespace shop, which is neither rendered nor declared external`,
 	}}
 	{fault.msg | some fault in _deny(_pod(_env({"configMapKeyRef": {"name": "settings", "key": "c"}})))} == {`Pod "web" reads key "c" of ConfigMap "settings", which has only a, b`}
 	{fault.msg | some fault in _deny(_pod(_env({"configMapKeyRef": {"name": "empty", "key": "c"}})))} == {`Pod "web" reads key "c" of ConfigMap "empty", which has no keys`}
 	{fault.msg | some fault in _deny(_pod({"priorityClassName": "missing"}))} == {`Pod "web" refers to PriorityClass "missing", which is neither rendered nor declared external`}
+}
+
+_bound(policy) := _named("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicyBinding", "bound", {"spec": {"policyName": policy}})
+
+test_admission_policies_resolve if {
+	_deny(_bound("bounds")) == set()
+	{fault.msg | some fault in _deny(_bound("missing"))} == {`ValidatingAdmissionPolicyBinding "bound" refers to ValidatingAdmissionPolicy "missing", which is neither rendered nor declared external`}
 }

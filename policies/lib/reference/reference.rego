@@ -2,8 +2,8 @@
 # scope: package
 # title: What objects refer to by name
 # description: |
-#   The ConfigMaps, Secrets, ServiceAccounts, claims, priority classes and roles that an object
-#   needs before it can work. Each reference is {kind, namespace, name, keys, path}: namespace is ""
+#   The ConfigMaps, Secrets, ServiceAccounts, claims, priority classes, roles and admission policies
+#   that an object needs before it can work. Each reference is {kind, namespace, name, keys, path}: namespace is ""
 #   for cluster-scoped kinds, name is null where it is missing or no text, keys are those that must
 #   be in it, path leads to the name. What is marked optional is not needed and not listed.
 package policies.lib.reference
@@ -57,9 +57,9 @@ _pod(obj) := array.concat(
 	],
 )
 
-_scope("PriorityClass", _) := ""
+_scope(kind, _) := "" if kind in {"PriorityClass", "ValidatingAdmissionPolicy"}
 
-_scope("ServiceAccount", obj) := obj_lib.namespace(obj)
+_scope(kind, obj) := obj_lib.namespace(obj) if kind in {"Secret", "ServiceAccount"}
 
 _containers(obj) := array.concat(
 	[ref |
@@ -139,11 +139,12 @@ _needs_account(subject) if not _is_person(subject)
 
 _is_person(subject) if subject.kind in {"User", "Group"}
 
-# The other kinds that name a Secret or a ServiceAccount, by the path to the name.
-_listed(obj) := [_reference(kind, obj, value, path) |
+# The other kinds that name something, by the path to the name.
+_listed(obj) := [ref |
 	some [path, kind] in _fields[obj_lib.group(obj)][obj.kind]
 	value := obj_lib.at(obj, path, null)
 	value != null
+	ref := object.union(_reference(kind, obj, value, path), {"namespace": _scope(kind, obj)})
 ] if {
 	_fields[obj_lib.group(obj)][obj.kind]
 } else := [_reference("Secret", obj, value, array.concat(tls.path, ["secretName"])) |
@@ -155,6 +156,7 @@ _listed(obj) := [_reference(kind, obj, value, path) |
 } else := []
 
 _fields := {
+	"admissionregistration.k8s.io": {"ValidatingAdmissionPolicyBinding": [[["spec", "policyName"], "ValidatingAdmissionPolicy"]]},
 	"opentelemetry.io": {"OpenTelemetryCollector": [[["spec", "serviceAccount"], "ServiceAccount"]]},
 	"postgresql.cnpg.io": {"Cluster": [
 		[["spec", "bootstrap", "initdb", "secret", "name"], "Secret"],

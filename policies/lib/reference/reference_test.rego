@@ -92,6 +92,10 @@ test_references_of_other_kinds[name] if {
 			"obj": _named("opentelemetry.io/v1beta1", "OpenTelemetryCollector", {"spec": {"serviceAccount": "otel"}}),
 			"want": {"ServiceAccount shop/otel []"},
 		},
+		"ValidatingAdmissionPolicyBinding": {
+			"obj": _named("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicyBinding", {"spec": {"policyName": "bounds"}}),
+			"want": {"ValidatingAdmissionPolicy /bounds []"},
+		},
 		"another": {"obj": _named("v1", "ConfigMap", {}), "want": set()},
 		"a string": {"obj": "text", "want": set()},
 	}
