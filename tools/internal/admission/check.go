@@ -2,6 +2,7 @@ package admission
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/kgate-dev/gitops/tools/internal/cache"
@@ -125,6 +126,7 @@ type judge struct {
 }
 
 func (j *judge) run(ctx context.Context, pass *check.Pass) error {
+	var failed []error // what cannot be judged does not keep the others from it
 	for _, target := range pass.Targets {
 		rendered, key := definitions(target)
 		for _, object := range target.Objects {
@@ -133,14 +135,14 @@ func (j *judge) run(ctx context.Context, pass *check.Pass) error {
 				return v, err
 			})
 			if err != nil {
-				return fmt.Errorf("%s: %w", object.ID, err)
+				failed = append(failed, fmt.Errorf("%s: %w", object.ID, err))
 			}
 			for _, v := range violations {
 				pass.Report(target, object, v.Path, v.Message)
 			}
 		}
 	}
-	return nil
+	return errors.Join(failed...)
 }
 
 // definitions are the CustomResourceDefinitions of a target, and a key of what they say.

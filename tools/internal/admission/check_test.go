@@ -125,6 +125,12 @@ spec: {size: 4}`,
 			documents: "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: things.example.com}\nspec: {group: example.com, scope: Sometimes, names: {kind: Thing, plural: things}, versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}]}",
 			want:      []string{`accepted things.example.com spec.scope: Unsupported value: "Sometimes": supported values: "Cluster", "Namespaced"`},
 		},
+		{
+			name: "a version that the server does not serve any more",
+			documents: "apiVersion: policy/v1beta1\nkind: PodDisruptionBudget\nmetadata: {name: good, namespace: shop}\nspec: {minAvailable: 1, selector: {matchLabels: {a: b}}}\n---\n" +
+				"apiVersion: policy/v1beta1\nkind: PodDisruptionBudget\nmetadata: {name: bad, namespace: shop}\nspec: {minAvailable: -1, selector: {matchLabels: {a: b}}}",
+			want: []string{"accepted bad spec.minAvailable: Invalid value: -1: must be greater than or equal to 0"},
+		},
 		{name: "a kind that nobody knows", documents: "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: a}\nspec: 3"},
 		{
 			name:      "pod security",

@@ -67,6 +67,16 @@ func Read(compressed []byte) (*Document, error) {
 	return &d, nil
 }
 
+// Knows reports whether there is a type for the kind: the server still serves it in that version.
+func (t *Types) Knows(kind kindschema.GroupVersionKind) (bool, error) {
+	document, err := t.document()
+	if err != nil {
+		return false, err
+	}
+	_, ok := document.Kinds[KindName(kind)]
+	return ok, nil
+}
+
 // Check returns what typing an object of the kind makes of it: errors whose texts begin with the field, as in
 // `.spec.ports: duplicate entries for key [port=80,protocol="TCP"]`. The second result means that it could not be
 // typed at all.
