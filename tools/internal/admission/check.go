@@ -91,7 +91,7 @@ func Checks(s *Server) []*check.Check {
 				"kubernetes.io/metadata.name. A parameter that is not rendered does not exist, and parameterNotFoundAction decides. " +
 				"What cannot be evaluated is denied unless the failurePolicy is Ignore. A binding that warns only is for " +
 				"admission/policy-warning; one that audits only refuses nothing. What mutating policies, webhooks and most admission " +
-				"plugins change is not seen.",
+				"plugins change is not seen, nor are the labels that controllers add to their pods.",
 			Fix:      "Change the object to what the policy asks for, or correct the policy or its binding.",
 			Severity: check.Error,
 			Scope:    check.Overlay,
@@ -101,7 +101,9 @@ func Checks(s *Server) []*check.Check {
 				"https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/",
 				"https://kubernetes.io/docs/reference/using-api/cel/",
 			},
-			Run: (&policies{s, func(v policyVerdict) []string { return v.Denied }}).run,
+			Bad:  validatingPolicyBad,
+			Good: validatingPolicyGood,
+			Run:  (&policies{s, func(v policyVerdict) []string { return v.Denied }}).run,
 		},
 		{
 			Name:  "admission/policy-warning",
@@ -114,6 +116,8 @@ func Checks(s *Server) []*check.Check {
 			Origin:     "admission",
 			Yields:     []string{"admission/accepted"},
 			References: []string{"https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/#validation-actions"},
+			Bad:        policyWarningBad,
+			Good:       policyWarningGood,
 			Run:        (&policies{s, func(v policyVerdict) []string { return v.Warned }}).run,
 		},
 	}

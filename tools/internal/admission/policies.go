@@ -213,7 +213,10 @@ func (c *contents) podRequest(ctx context.Context, w workload) (validatingpolicy
 			Groups: append(serviceaccount.MakeGroupNames(metav1.NamespaceSystem), user.AllAuthenticated),
 		}
 		pod.OwnerReferences = []metav1.OwnerReference{owner}
-		if pod.Name == "" {
+		switch {
+		case w.object.Kind == "StatefulSet":
+			pod.GenerateName, pod.Name = "", w.object.Name+"-0"
+		case pod.Name == "":
 			pod.Name = pod.GenerateName + "00000" // the server's five characters are random
 		}
 	}

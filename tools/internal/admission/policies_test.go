@@ -1,6 +1,7 @@
 package admission
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"slices"
@@ -133,6 +134,52 @@ func TestPolicies(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestPolicyExamples holds the examples to what they show.
+func TestPolicyExamples(t *testing.T) {
+	for _, c := range Checks(New()) {
+		name := strings.TrimPrefix(c.Name, "admission/")
+		if c.Bad == "" {
+			continue
+		}
+		if got := findings(t, c.Bad); len(got) != 1 || !strings.HasPrefix(got[0], name+" go-otlp-app ") {
+			t.Errorf("%s: its bad example shows %q", name, got)
+		}
+		if got := findings(t, c.Good); len(got) > 0 {
+			t.Errorf("%s: its good example shows %q", name, got)
+		}
+	}
+}
+
+// FuzzPolicy: whatever the expression, a policy that the server takes can be evaluated, and gives the same twice.
+func FuzzPolicy(f *testing.F) {
+	for _, seed := range []string{
+		"true", "object.spec.replicas > 3", "object.metadata.name.matches('^w')", "1 / 0 == 1", "object.x.y", "params == null", "authorizer.path('/').check('get').allowed()",
+		"object.spec.template.spec.containers.all(c, quantity(c.resources.limits.cpu).isLessThan(quantity('1')))", "oldObject == null", "variables.a", "'", "[1, 2].sum() == 3",
+		"request.userInfo.groups.exists(g, g.startsWith('system'))", "namespaceObject.metadata.labels['kubernetes.io/metadata.name'] == 'shop'", "format.dns1123Label().validate('-').hasValue()",
+	} {
+		f.Add(seed, seed)
+	}
+	f.Fuzz(func(t *testing.T, expression, message string) {
+		text, err := json.Marshal(map[string]any{
+			"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy", "metadata": map[string]any{"name": "fuzzed"},
+			"spec": map[string]any{
+				"matchConstraints": map[string]any{"resourceRules": []any{map[string]any{
+					"apiGroups": []any{"*"}, "apiVersions": []any{"*"}, "operations": []any{"*"}, "resources": []any{"*"},
+				}}},
+				"validations": []any{map[string]any{"expression": expression, "messageExpression": message}},
+			},
+		})
+		if err != nil {
+			t.Skip(err)
+		}
+		documents := string(text) + "\n---\n" + strings.SplitAfter(bound("fuzzed", "pods", ""), "\n---\n")[1] + deployment
+		first := findings(t, documents)
+		if second := findings(t, documents); !slices.Equal(first, second) {
+			t.Errorf("first\n%q\nthen\n%q", first, second)
+		}
+	})
 }
 
 func manyKeys() string {
