@@ -136,22 +136,6 @@ func TestPolicies(t *testing.T) {
 	}
 }
 
-// TestPolicyExamples holds the examples to what they show.
-func TestPolicyExamples(t *testing.T) {
-	for _, c := range Checks(New()) {
-		name := strings.TrimPrefix(c.Name, "admission/")
-		if c.Bad == "" {
-			continue
-		}
-		if got := findings(t, c.Bad); len(got) != 1 || !strings.HasPrefix(got[0], name+" go-otlp-app ") {
-			t.Errorf("%s: its bad example shows %q", name, got)
-		}
-		if got := findings(t, c.Good); len(got) > 0 {
-			t.Errorf("%s: its good example shows %q", name, got)
-		}
-	}
-}
-
 // FuzzPolicy: whatever the expression, a policy that the server takes can be evaluated, and gives the same twice.
 func FuzzPolicy(f *testing.F) {
 	for _, seed := range []string{
