@@ -53,8 +53,8 @@ func Markdown(w io.Writer, checks []*check.Check) error {
 const introduction = `
 What kgate holds manifests to: %d checks, with the reason for each, an example that it refuses, the same put right, and
 where the rule comes from. Those of origin *policy* are the Rego rules of this folder, one directory a rule with its
-tests; the others are code in ` + "`tools/internal`" + `. Every example here is run by a test: the check finds something in the wrong
-one and nothing in the right one. ` + "`kgate explain CHECK`" + ` prints the same text.
+tests; the others are code in ` + "`tools/internal`" + `. Every example here is run by a test: the check finds something in the bad
+one and nothing in the good one. ` + "`kgate explain CHECK`" + ` prints the same text.
 `
 
 const exemptions = `
@@ -104,7 +104,7 @@ the schemas and the code in kgate.
 func section(line func(string, ...any), c *check.Check) {
 	line("\n### %s\n", c.Name)
 	line("**%s.** %s", escape(paragraphs(c.Title)[0]), escape(strings.Join(paragraphs(c.Doc), "\n\n")))
-	for _, example := range []struct{ label, text string }{{"Wrong", c.Bad}, {"Right", c.Good}} {
+	for _, example := range []struct{ label, text string }{{"Bad", c.Bad}, {"Good", c.Good}} {
 		if example.text != "" {
 			line("\n%s:\n\n```yaml\n%s\n```", example.label, strings.TrimSpace(example.text))
 		}

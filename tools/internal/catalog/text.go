@@ -57,8 +57,8 @@ func (p *page) explain(c *check.Check) {
 		p.line("")
 		p.prose(text, "")
 	}
-	p.example("Wrong", red, c.Bad)
-	p.example("Right", green, c.Good)
+	p.example("Bad", red, c.Bad)
+	p.example("Good", green, c.Good)
 	p.line("\n%s", p.paint(bold, "Fix"))
 	for _, text := range paragraphs(c.Fix) {
 		p.prose(text, "  ")
