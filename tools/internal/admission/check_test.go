@@ -13,10 +13,9 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
-// findings runs every admission check over a target of these documents: check, object, path and message of each.
-func findings(t *testing.T, documents string) []string {
+func objects(t *testing.T, documents string) []*manifest.Object {
 	t.Helper()
-	target := &check.Target{Path: "t"}
+	var all []*manifest.Object
 	for _, text := range strings.Split(strings.TrimSuffix(documents, "\n---\n"), "\n---\n") {
 		encoded, err := yaml.YAMLToJSON([]byte(text))
 		if err != nil {
@@ -26,8 +25,15 @@ func findings(t *testing.T, documents string) []string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		target.Objects = append(target.Objects, object)
+		all = append(all, object)
 	}
+	return all
+}
+
+// findings runs every admission check over a target of these documents: check, object, path and message of each.
+func findings(t *testing.T, documents string) []string {
+	t.Helper()
+	target := &check.Target{Path: "t", Objects: objects(t, documents)}
 	result, failures := check.Run(context.Background(), check.Plan{Checks: Checks(New()), Targets: []*check.Target{target}})
 	if len(failures) > 0 {
 		t.Fatal(failures)

@@ -54,37 +54,59 @@ type policyVerdict struct {
 	validatingpolicy.Verdict
 }
 
-// judge evaluates the policies that a target renders and binds, on all that it renders. In which order they are applied
-// does not matter: everything is applied again with the next sync.
-func (c *contents) judge(ctx context.Context) ([]policyVerdict, error) {
-	var (
-		verdicts  []policyVerdict
-		bindings  []*admissionregistration.ValidatingAdmissionPolicyBinding
-		policies  []*admissionregistration.ValidatingAdmissionPolicy
-		unbinding = map[*manifest.Object]string{} // refused, and what for
-	)
+// rules are the policies and bindings that a target renders, and those of them that the server refuses.
+type rules struct {
+	policies []*admissionregistration.ValidatingAdmissionPolicy
+	bindings []*admissionregistration.ValidatingAdmissionPolicyBinding
+	refused  []policyVerdict
+}
+
+func (c *contents) rules(ctx context.Context) (r rules, err error) {
 	for _, object := range c.target.Objects {
 		if object.Group() != admissionregistration.GroupName {
 			continue
 		}
-		var err error
 		switch object.Kind {
 		case "ValidatingAdmissionPolicy":
-			policies, err = appendExternal(ctx, c, object, policies, &admissionregistration.ValidatingAdmissionPolicy{}, unbinding)
+			err = add(ctx, c, &r, object, &r.policies, &admissionregistration.ValidatingAdmissionPolicy{})
 		case "ValidatingAdmissionPolicyBinding":
-			bindings, err = appendExternal(ctx, c, object, bindings, &admissionregistration.ValidatingAdmissionPolicyBinding{}, unbinding)
+			err = add(ctx, c, &r, object, &r.bindings, &admissionregistration.ValidatingAdmissionPolicyBinding{})
 		}
 		if err != nil {
-			return nil, err
+			return rules{}, fmt.Errorf("%s: %w", object.ID, err)
 		}
 	}
-	for object, message := range unbinding {
-		verdicts = append(verdicts, policyVerdict{object, nil, validatingpolicy.Verdict{Denied: []string{message}}})
+	return r, nil
+}
+
+// add converts a policy or a binding and adds it to those of its kind. One that the server refuses is not in force.
+func add[T runtime.Object](ctx context.Context, c *contents, r *rules, object *manifest.Object, all *[]T, external T) error {
+	violations, known, err := c.server.Judge(ctx, object, nil)
+	if err != nil || !known { // schema/known-kind reports a version that is none
+		return err
 	}
-	if len(policies) == 0 || len(bindings) == 0 {
-		return verdicts, nil
+	if len(violations) > 0 {
+		message := "the API server refuses it, so that nothing is held to it: " + violations[0].Message
+		r.refused = append(r.refused, policyVerdict{object, nil, validatingpolicy.Verdict{Denied: []string{message}}})
+		return nil
 	}
-	evaluator := validatingpolicy.New(policies, bindings, &rendered{contents: c, ctx: ctx, namespaces: map[string]*corev1.Namespace{}})
+	internal, err := c.server.builtin().Create(ctx, kindOf(object), object.Value)
+	if err != nil {
+		return err
+	}
+	*all = append(*all, external)
+	return legacyscheme.Scheme.Convert(internal, external, nil)
+}
+
+// judge evaluates the policies that a target renders and binds, on all that it renders. In which order they are applied
+// does not matter: everything is applied again with the next sync.
+func (c *contents) judge(ctx context.Context) ([]policyVerdict, error) {
+	rules, err := c.rules(ctx)
+	if err != nil {
+		return nil, err
+	}
+	verdicts := rules.refused
+	evaluator := validatingpolicy.New(rules.policies, rules.bindings, &rendered{contents: c, ctx: ctx, namespaces: map[string]*corev1.Namespace{}})
 	if evaluator.Empty() {
 		return verdicts, nil
 	}
@@ -129,29 +151,6 @@ func (c *contents) judge(ctx context.Context) ([]policyVerdict, error) {
 		}
 	}
 	return verdicts, nil
-}
-
-// appendExternal adds a policy or a binding to those of its kind. One that the server refuses is not in force.
-func appendExternal[T runtime.Object](ctx context.Context, c *contents, object *manifest.Object, all []T, out T, refused map[*manifest.Object]string) ([]T, error) {
-	violations, known, err := c.server.Judge(ctx, object, nil)
-	if err != nil {
-		return nil, err
-	}
-	if !known {
-		return all, nil // of a version that is none, which schema/known-kind reports
-	}
-	if len(violations) > 0 {
-		refused[object] = fmt.Sprintf("the API server refuses it, so that nothing is held to it: %s", violations[0].Message)
-		return all, nil
-	}
-	internal, err := c.server.builtin().Create(ctx, kindOf(object), object.Value)
-	if err == nil {
-		err = legacyscheme.Scheme.Convert(internal, out, nil)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", object.ID, err)
-	}
-	return append(all, out), nil
 }
 
 // applicant is the user that objects are applied by, of whom nothing is known but that he was let in.

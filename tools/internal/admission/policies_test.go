@@ -136,6 +136,23 @@ func TestPolicies(t *testing.T) {
 	}
 }
 
+// TestRefusedPolicy: alone, the check does not keep quiet about a policy that it cannot evaluate.
+func TestRefusedPolicy(t *testing.T) {
+	checks, err := check.Select(Checks(New()), []string{"admission/validating-policy"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	target := &check.Target{Path: "t", Objects: objects(t, bound("broken", "deployments", `validations: [{expression: "object.spec.replicas"}]`)+deployment)}
+	result, failures := check.Run(t.Context(), check.Plan{Checks: checks, Targets: []*check.Target{target}})
+	if len(failures) > 0 {
+		t.Fatal(failures)
+	}
+	const want = "the API server refuses it, so that nothing is held to it: Invalid value: \"object.spec.replicas\": must evaluate to bool but got dyn"
+	if len(result.Findings) != 1 || result.Findings[0].Object.Name != "broken" || result.Findings[0].Message != want {
+		t.Errorf("got %v, want one finding: %s", result.Findings, want)
+	}
+}
+
 // FuzzPolicy: whatever the expression, a policy that the server takes can be evaluated, and gives the same twice.
 func FuzzPolicy(f *testing.F) {
 	for _, seed := range []string{
