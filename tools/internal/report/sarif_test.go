@@ -33,11 +33,13 @@ func sarifStandard(t testing.TB) *jsonschema.Schema {
 	if err != nil {
 		t.Fatal(err)
 	}
-	constant, ok := file.Scope.Lookup("schema").Decl.(*ast.ValueSpec)
-	if !ok {
-		t.Fatal("go-sarif has no constant schema any more")
-	}
-	text, err := strconv.Unquote(constant.Values[0].(*ast.BasicLit).Value)
+	var text string
+	ast.Inspect(file, func(node ast.Node) bool {
+		if literal, ok := node.(*ast.BasicLit); ok && literal.Kind == token.STRING { // there is but one
+			text, err = strconv.Unquote(literal.Value)
+		}
+		return true
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
