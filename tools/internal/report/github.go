@@ -21,8 +21,9 @@ const (
 )
 
 // GitHub writes workflow commands, which GitHub Actions shows at the lines of a pull request. It keeps ten errors and ten
-// warnings of a step: what is worst comes first, and what is beyond them is printed below, in the log.
-func GitHub(w io.Writer, r Report, options Options) error {
+// warnings of a step: what is worst comes first, and what is beyond them is printed below, in the log, as is what was
+// exempted.
+func GitHub(w io.Writer, r Report, _ Options) error {
 	out := &workflow{Writer: bufio.NewWriter(w), kept: map[string]int{}}
 	for _, e := range r.Errors {
 		message := e.Message
@@ -57,14 +58,12 @@ func GitHub(w io.Writer, r Report, options Options) error {
 		out.annotate(command, f.Check, f.Source, or(f.Message, f.Check), strings.Join(more, "\n"), said(f))
 	}
 	out.group("more than GitHub shows as annotations", out.rest)
-	if options.Verbose {
-		var lines []string
-		for _, e := range r.Exempted {
-			lines = append(lines, fmt.Sprintf("exempted  %s: %s, until %s: %s", said(e.Finding), e.Exemption.Owner,
-				e.Exemption.Expires.Format(time.DateOnly), e.Exemption.Reason))
-		}
-		out.group("exempted", lines)
+	var exempted []string
+	for _, e := range r.Exempted {
+		exempted = append(exempted, fmt.Sprintf("exempted  %s: %s, until %s: %s", said(e.Finding), e.Exemption.Owner,
+			e.Exemption.Expires.Format(time.DateOnly), e.Exemption.Reason))
 	}
+	out.group("exempted", exempted)
 	if len(out.rest) > 0 {
 		out.command("notice", nil, fmt.Sprintf("kgate found more than GitHub shows here: %d more in the log of this step. All: %s", len(out.rest), r.summary()))
 	}

@@ -136,7 +136,6 @@ func TestFormats(t *testing.T) {
 		{"busy.junit.xml", busy(), "junit", Options{}},
 		{"clean.junit.xml", clean, "junit", Options{}},
 		{"busy.github", busy(), "github", Options{}},
-		{"busy-verbose.github", busy(), "github", Options{Verbose: true}},
 		{"clean.github", clean, "github", Options{}},
 		{"clean.sarif", clean, "sarif", Options{}},
 	} {
