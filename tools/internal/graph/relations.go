@@ -1,0 +1,529 @@
+package graph
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
+)
+
+// at is the value at a path of decoded content; nil when it leads nowhere.
+func at(value any, path ...any) any {
+	found, _ := manifest.Path(path).Lookup(value)
+	return found
+}
+
+func text(value any, path ...any) string {
+	s, _ := at(value, path...).(string)
+	return s
+}
+
+func list(value any, path ...any) []any {
+	l, _ := at(value, path...).([]any)
+	return l
+}
+
+func object(value any, path ...any) map[string]any {
+	m, _ := at(value, path...).(map[string]any)
+	return m
+}
+
+// stringMap is a map of labels; entries of another type than string fit nothing and are left out.
+func stringMap(value any, path ...any) labels.Set {
+	set := labels.Set{}
+	for k, v := range object(value, path...) {
+		if s, ok := v.(string); ok {
+			set[k] = s
+		}
+	}
+	return set
+}
+
+// pods are those that an object brings about, by the labels that they can have.
+type pods struct {
+	node      int
+	namespace string
+	labels    []labels.Set
+}
+
+// template is where an object keeps the metadata and the spec of its pods.
+func template(o *manifest.Object) (any, bool) {
+	switch kindOf(o.ID) {
+	case kind{"", "Pod"}:
+		return o.Value, true
+	case kind{"batch", "CronJob"}:
+		return at(o.Value, "spec", "jobTemplate", "spec", "template"), true
+	case kind{"apps", "Deployment"}, kind{"apps", "StatefulSet"}, kind{"apps", "DaemonSet"}, kind{"apps", "ReplicaSet"},
+		kind{"batch", "Job"}, kind{"", "ReplicationController"}, kind{"argoproj.io", "Rollout"}:
+		return at(o.Value, "spec", "template"), true
+	}
+	return nil, false
+}
+
+// made are the labels of pods that an operator makes of an object: what CloudNativePG and the OpenTelemetry Operator
+// write, beside the object's own.
+func made(o *manifest.Object) []labels.Set {
+	var sets []labels.Set
+	switch kindOf(o.ID) {
+	case kind{"postgresql.cnpg.io", "Cluster"}:
+		for _, role := range []string{"primary", "replica"} {
+			sets = append(sets, labels.Set{
+				"cnpg.io/cluster": o.Name, "cnpg.io/instanceRole": role, "cnpg.io/podRole": "instance", "role": role,
+			})
+		}
+		for i := range sets {
+			sets[i] = labels.Merge(stringMap(o.Value, "spec", "inheritedMetadata", "labels"), sets[i])
+		}
+	case kind{"postgresql.cnpg.io", "Pooler"}:
+		sets = []labels.Set{{"cnpg.io/podRole": "pooler", "cnpg.io/poolerName": o.Name}}
+	case kind{"opentelemetry.io", "OpenTelemetryCollector"}:
+		sets = []labels.Set{{
+			"app.kubernetes.io/component": "opentelemetry-collector", "app.kubernetes.io/instance": o.Namespace + "." + o.Name,
+			"app.kubernetes.io/managed-by": "opentelemetry-operator", "app.kubernetes.io/name": o.Name + "-collector",
+			"app.kubernetes.io/part-of": "opentelemetry",
+		}}
+	}
+	for i := range sets {
+		sets[i] = labels.Merge(stringMap(o.Value, "metadata", "labels"), sets[i])
+	}
+	return sets
+}
+
+// subset is a part of a DestinationRule, by the host that the rule is about.
+type subset struct {
+	node
+	host destination
+}
+
+// service is a Service that the target renders.
+type service struct {
+	node     int
+	labels   labels.Set
+	selector labels.Set
+}
+
+// collect notes what other objects look for: pods by their labels, subsets by their host.
+func (b *builder) collect(o *manifest.Object) {
+	self := b.self(o)
+	if pod, ok := template(o); ok {
+		b.pods = append(b.pods, pods{self, o.Namespace, []labels.Set{stringMap(pod, "metadata", "labels")}})
+	} else if sets := made(o); sets != nil {
+		b.pods = append(b.pods, pods{self, o.Namespace, sets})
+	}
+	switch kindOf(o.ID) {
+	case kind{"", "Service"}:
+		b.services[destination{o.Namespace, o.Name}] = service{
+			self, stringMap(o.Value, "metadata", "labels"), stringMap(o.Value, "spec", "selector"),
+		}
+	case kind{"networking.istio.io", "DestinationRule"}:
+		for _, s := range list(o.Value, "spec", "subsets") {
+			n := node{kind: kindOf(o.ID), namespace: o.Namespace, name: o.Name, part: text(s, "name")}
+			if n.part != "" {
+				b.node(n, o.ID, false)
+				b.subsets = append(b.subsets, subset{n, resolve(text(o.Value, "spec", "host"), o.Namespace)})
+			}
+		}
+	}
+}
+
+func (b *builder) self(o *manifest.Object) int {
+	return b.nodes[node{kind: kindOf(o.ID), namespace: o.Namespace, name: o.Name}]
+}
+
+// relate adds what leads from an object to others.
+func (b *builder) relate(o *manifest.Object) {
+	self := b.self(o)
+	spec := at(o.Value, "spec")
+	if pod, ok := template(o); ok {
+		b.needs(self, o.Namespace, at(pod, "spec"))
+	}
+	switch k := kindOf(o.ID); k {
+	case kind{"", "Service"}:
+		if set := stringMap(spec, "selector"); len(set) > 0 {
+			b.selects(self, o.Namespace, set.AsSelector(), "sends to")
+		}
+	case kind{"apps", "StatefulSet"}:
+		b.refers(self, "has names from", kind{"", "Service"}, o.Namespace, text(spec, "serviceName"))
+	case kind{"networking.k8s.io", "Ingress"}:
+		b.ingress(self, o)
+	case kind{"networking.istio.io", "VirtualService"}:
+		b.virtualService(self, o)
+	case kind{"networking.istio.io", "DestinationRule"}:
+		b.destinationRule(self, o)
+	case kind{"gateway.networking.k8s.io", "HTTPRoute"}, kind{"gateway.networking.k8s.io", "GRPCRoute"},
+		kind{"gateway.networking.k8s.io", "TCPRoute"}, kind{"gateway.networking.k8s.io", "TLSRoute"}:
+		b.route(self, o)
+	case kind{"policy", "PodDisruptionBudget"}:
+		b.selectsBy(self, o.Namespace, spec, "selector", "keeps up")
+	case kind{"networking.k8s.io", "NetworkPolicy"}:
+		b.selectsBy(self, o.Namespace, spec, "podSelector", "fences")
+	case kind{"monitoring.coreos.com", "PodMonitor"}:
+		for _, namespace := range b.watched(o) {
+			b.selectsBy(self, namespace, spec, "selector", "scrapes")
+		}
+	case kind{"monitoring.coreos.com", "ServiceMonitor"}:
+		b.serviceMonitor(self, o)
+	case kind{"telemetry.istio.io", "Telemetry"}, kind{"security.istio.io", "PeerAuthentication"},
+		kind{"security.istio.io", "AuthorizationPolicy"}, kind{"security.istio.io", "RequestAuthentication"}:
+		b.selects(self, o.Namespace, stringMap(spec, "selector", "matchLabels").AsSelector(), "applies to")
+	case kind{"networking.istio.io", "Sidecar"}, kind{"networking.istio.io", "EnvoyFilter"}:
+		b.selects(self, o.Namespace, stringMap(spec, "workloadSelector", "labels").AsSelector(), "applies to")
+	case kind{"autoscaling", "HorizontalPodAutoscaler"}:
+		b.targets(self, "scales", o.Namespace, at(spec, "scaleTargetRef"))
+	case kind{"keda.sh", "ScaledObject"}:
+		b.targets(self, "scales", o.Namespace, at(spec, "scaleTargetRef"))
+	case kind{"autoscaling.k8s.io", "VerticalPodAutoscaler"}:
+		b.targets(self, "sizes", o.Namespace, at(spec, "targetRef"))
+	case kind{"", "ResourceQuota"}, kind{"", "LimitRange"}:
+		b.refers(self, "limits", kind{"", "Namespace"}, "", o.Namespace)
+	case kind{"rbac.authorization.k8s.io", "RoleBinding"}, kind{"rbac.authorization.k8s.io", "ClusterRoleBinding"}:
+		b.binding(self, o)
+	case kind{"apiregistration.k8s.io", "APIService"}:
+		b.refers(self, "is served by", kind{"", "Service"}, text(spec, "service", "namespace"), text(spec, "service", "name"))
+	case kind{"admissionregistration.k8s.io", "ValidatingWebhookConfiguration"}, kind{"admissionregistration.k8s.io", "MutatingWebhookConfiguration"}:
+		for _, hook := range list(o.Value, "webhooks") {
+			b.refers(self, "calls", kind{"", "Service"}, text(hook, "clientConfig", "service", "namespace"), text(hook, "clientConfig", "service", "name"))
+		}
+	case kind{"opentelemetry.io", "OpenTelemetryCollector"}:
+		b.refers(self, "runs as", kind{"", "ServiceAccount"}, o.Namespace, text(spec, "serviceAccount"))
+		b.container(self, o.Namespace, spec)
+		b.volumes(self, o.Namespace, spec)
+	case kind{"postgresql.cnpg.io", "Cluster"}:
+		b.cluster(self, o)
+	case kind{"postgresql.cnpg.io", "Pooler"}, kind{"postgresql.cnpg.io", "ScheduledBackup"}, kind{"postgresql.cnpg.io", "Backup"}:
+		verb := "backs up"
+		if k.name == "Pooler" {
+			verb = "pools for"
+		}
+		b.refers(self, verb, kind{"postgresql.cnpg.io", "Cluster"}, o.Namespace, text(spec, "cluster", "name"))
+	case kind{"cert-manager.io", "Certificate"}:
+		b.refers(self, "writes", kind{"", "Secret"}, o.Namespace, text(spec, "secretName"))
+	case kind{"external-secrets.io", "ExternalSecret"}:
+		name := text(spec, "target", "name")
+		if name == "" {
+			name = o.Name
+		}
+		b.refers(self, "writes", kind{"", "Secret"}, o.Namespace, name)
+	case kind{"argoproj.io", "Application"}:
+		b.application(self, o)
+	}
+}
+
+// refers leads to an object by its name; an empty name refers to nothing.
+func (b *builder) refers(from int, verb string, k kind, namespace, name string) {
+	if name != "" {
+		b.edge(from, b.named(k, namespace, name), verb, "")
+	}
+}
+
+// targets follows a reference of apiVersion, kind and name.
+func (b *builder) targets(from int, verb, namespace string, ref any) {
+	id := manifest.ID{APIVersion: text(ref, "apiVersion"), Kind: text(ref, "kind")}
+	if id.Kind == "" && id.APIVersion == "" {
+		id = manifest.ID{APIVersion: "apps/v1", Kind: "Deployment"} // as KEDA has it
+	}
+	b.refers(from, verb, kindOf(id), namespace, text(ref, "name"))
+}
+
+// selects leads to all pods of a namespace that a selector fits. One that fits every pod leads to the namespace.
+func (b *builder) selects(from int, namespace string, selector labels.Selector, verb string) {
+	if selector.Empty() {
+		b.refers(from, verb, kind{"", "Namespace"}, "", namespace)
+		return
+	}
+	for _, p := range b.pods {
+		if p.namespace == namespace && slices.ContainsFunc(p.labels, func(set labels.Set) bool { return selector.Matches(set) }) {
+			b.edge(from, p.node, verb, "")
+		}
+	}
+}
+
+// selectsBy does so by a field with matchLabels and matchExpressions.
+func (b *builder) selectsBy(from int, namespace string, spec any, field, verb string) {
+	if selector, ok := labelSelector(spec, field); ok {
+		b.selects(from, namespace, selector, verb)
+	}
+}
+
+func labelSelector(spec any, field string) (labels.Selector, bool) {
+	content, ok := at(spec, field).(map[string]any)
+	if !ok {
+		return nil, false
+	}
+	var typed metav1.LabelSelector
+	if runtime.DefaultUnstructuredConverter.FromUnstructured(content, &typed) != nil {
+		return nil, false
+	}
+	selector, err := metav1.LabelSelectorAsSelector(&typed)
+	return selector, err == nil
+}
+
+// watched are the namespaces that a monitor looks into.
+func (b *builder) watched(o *manifest.Object) []string {
+	chosen := at(o.Value, "spec", "namespaceSelector")
+	if at(chosen, "any") == true {
+		namespaces := map[string]bool{}
+		for _, n := range b.Nodes {
+			namespaces[n.ID.Namespace] = true
+		}
+		return slices.Sorted(maps.Keys(namespaces))
+	}
+	var named []string
+	for _, name := range list(chosen, "matchNames") {
+		if s, ok := name.(string); ok {
+			named = append(named, s)
+		}
+	}
+	if named == nil {
+		return []string{o.Namespace}
+	}
+	return named
+}
+
+func (b *builder) serviceMonitor(self int, o *manifest.Object) {
+	selector, ok := labelSelector(at(o.Value, "spec"), "selector")
+	if !ok {
+		return
+	}
+	namespaces := b.watched(o)
+	for d, s := range b.services {
+		if slices.Contains(namespaces, d.namespace) && selector.Matches(s.labels) {
+			b.edge(self, s.node, "scrapes", "")
+		}
+	}
+}
+
+// needs are what the pods of a workload read and run as.
+func (b *builder) needs(self int, namespace string, spec any) {
+	b.refers(self, "runs as", kind{"", "ServiceAccount"}, namespace, text(spec, "serviceAccountName"))
+	b.refers(self, "ranks as", kind{"scheduling.k8s.io", "PriorityClass"}, "", text(spec, "priorityClassName"))
+	for _, secret := range list(spec, "imagePullSecrets") {
+		b.refers(self, "pulls with", kind{"", "Secret"}, namespace, text(secret, "name"))
+	}
+	b.volumes(self, namespace, spec)
+	for _, field := range []string{"initContainers", "containers"} {
+		for _, container := range list(spec, field) {
+			b.container(self, namespace, container)
+		}
+	}
+}
+
+func (b *builder) volumes(self int, namespace string, spec any) {
+	for _, volume := range list(spec, "volumes") {
+		b.optional(self, "mounts", kind{"", "ConfigMap"}, namespace, at(volume, "configMap"), "name")
+		b.optional(self, "mounts", kind{"", "Secret"}, namespace, at(volume, "secret"), "secretName")
+		b.optional(self, "mounts", kind{"", "PersistentVolumeClaim"}, namespace, at(volume, "persistentVolumeClaim"), "claimName")
+		for _, source := range list(volume, "projected", "sources") {
+			b.optional(self, "mounts", kind{"", "ConfigMap"}, namespace, at(source, "configMap"), "name")
+			b.optional(self, "mounts", kind{"", "Secret"}, namespace, at(source, "secret"), "name")
+		}
+	}
+}
+
+func (b *builder) container(self int, namespace string, container any) {
+	for _, variable := range list(container, "env") {
+		b.optional(self, "reads", kind{"", "ConfigMap"}, namespace, at(variable, "valueFrom", "configMapKeyRef"), "name")
+		b.optional(self, "reads", kind{"", "Secret"}, namespace, at(variable, "valueFrom", "secretKeyRef"), "name")
+	}
+	for _, source := range list(container, "envFrom") {
+		b.optional(self, "reads", kind{"", "ConfigMap"}, namespace, at(source, "configMapRef"), "name")
+		b.optional(self, "reads", kind{"", "Secret"}, namespace, at(source, "secretRef"), "name")
+	}
+}
+
+// optional leads to what a source names; where it may be missing, only if the target has it.
+func (b *builder) optional(self int, verb string, k kind, namespace string, source any, field string) {
+	name := text(source, field)
+	if at(source, "optional") != true || b.has(k, namespace, name) {
+		b.refers(self, verb, k, namespace, name)
+	}
+}
+
+func (b *builder) binding(self int, o *manifest.Object) {
+	role, namespace := text(o.Value, "roleRef", "kind"), ""
+	if role == "Role" {
+		namespace = o.Namespace
+	}
+	b.refers(self, "grants", kind{"rbac.authorization.k8s.io", role}, namespace, text(o.Value, "roleRef", "name"))
+	for _, subject := range list(o.Value, "subjects") {
+		if text(subject, "kind") != "ServiceAccount" {
+			continue
+		}
+		namespace := text(subject, "namespace")
+		if namespace == "" {
+			namespace = o.Namespace
+		}
+		b.refers(self, "to", kind{"", "ServiceAccount"}, namespace, text(subject, "name"))
+	}
+}
+
+func (b *builder) cluster(self int, o *manifest.Object) {
+	for _, path := range [][]any{{"spec", "superuserSecret", "name"}, {"spec", "bootstrap", "initdb", "secret", "name"}} {
+		b.refers(self, "reads", kind{"", "Secret"}, o.Namespace, text(o.Value, path...))
+	}
+}
+
+// writes leads from a database to the Secret that CloudNativePG writes for its owner, where somebody reads it.
+func (b *builder) writes(o *manifest.Object) {
+	if kindOf(o.ID) == (kind{"postgresql.cnpg.io", "Cluster"}) && text(o.Value, "spec", "bootstrap", "initdb", "secret", "name") == "" {
+		if secret, read := b.nodes[node{kind: kind{"", "Secret"}, namespace: o.Namespace, name: o.Name + "-app"}]; read {
+			b.edge(b.self(o), secret, "writes", "")
+		}
+	}
+}
+
+func (b *builder) application(self int, o *manifest.Object) {
+	spec := at(o.Value, "spec")
+	b.refers(self, "belongs to", kind{"argoproj.io", "AppProject"}, o.Namespace, text(spec, "project"))
+	for _, source := range append([]any{at(spec, "source")}, list(spec, "sources")...) {
+		path := strings.Trim(text(source, "path"), "/")
+		b.refers(self, "deploys", folder, "", path)
+		if path == "" {
+			b.refers(self, "deploys", chart, "", text(source, "chart"))
+		}
+	}
+}
+
+// destination is a Service of the cluster, or with an empty namespace any other host.
+type destination struct{ namespace, name string }
+
+// resolve reads a host as Istio does: a name without dots is a Service of the rule's own namespace.
+func resolve(name, namespace string) destination {
+	parts := strings.Split(name, ".")
+	switch {
+	case len(parts) == 1:
+		return destination{namespace, name}
+	case len(parts) >= 3 && parts[2] == "svc":
+		return destination{parts[1], parts[0]}
+	}
+	return destination{"", name}
+}
+
+func (b *builder) to(from int, verb, detail string, d destination) {
+	switch {
+	case d.name == "" || d.name == "*":
+	case d.namespace == "":
+		b.edge(from, b.named(host, "", d.name), verb, detail)
+	default:
+		b.edge(from, b.named(kind{"", "Service"}, d.namespace, d.name), verb, detail)
+	}
+}
+
+func (b *builder) virtualService(self int, o *manifest.Object) {
+	for _, name := range list(o.Value, "spec", "gateways") {
+		gateway, _ := name.(string)
+		namespace := o.Namespace
+		if before, after, found := strings.Cut(gateway, "/"); found {
+			namespace, gateway = before, after
+		}
+		if gateway != "" && gateway != "mesh" {
+			b.edge(b.named(kind{"networking.istio.io", "Gateway"}, namespace, gateway), self, "admits to", "")
+		}
+	}
+	for _, name := range list(o.Value, "spec", "hosts") {
+		if s, ok := name.(string); ok {
+			b.to(self, "speaks for", "", resolve(s, o.Namespace))
+		}
+	}
+	for _, protocol := range []string{"http", "tls", "tcp"} {
+		for _, route := range list(o.Value, "spec", protocol) {
+			b.destinations(self, o.Namespace, route)
+		}
+	}
+}
+
+func (b *builder) destinations(self int, namespace string, route any) {
+	for _, to := range list(route, "route") {
+		detail := ""
+		if weight, ok := at(to, "weight").(int64); ok {
+			detail = fmt.Sprintf("%d %%", weight)
+		} else if list(route, "match") != nil {
+			detail = "on match"
+		}
+		d, name := resolve(text(to, "destination", "host"), namespace), text(to, "destination", "subset")
+		if name == "" {
+			b.to(self, "routes to", detail, d)
+			continue
+		}
+		found := false
+		for _, s := range b.subsets {
+			if s.host == d && s.part == name {
+				b.edge(self, b.nodes[s.node], "routes to", detail)
+				found = true
+			}
+		}
+		if !found {
+			k := kind{"networking.istio.io", "DestinationRule"}
+			id := manifest.ID{APIVersion: k.group + "/", Kind: k.name, Namespace: d.namespace, Name: d.name}
+			b.edge(self, b.node(node{k, d.namespace, d.name, name}, id, true), "routes to", detail)
+		}
+	}
+}
+
+func (b *builder) destinationRule(self int, o *manifest.Object) {
+	d := resolve(text(o.Value, "spec", "host"), o.Namespace)
+	subsets := list(o.Value, "spec", "subsets")
+	if len(subsets) == 0 {
+		b.to(self, "shapes", "", d)
+	}
+	for _, subset := range subsets {
+		part, known := b.nodes[node{kind: kindOf(o.ID), namespace: o.Namespace, name: o.Name, part: text(subset, "name")}]
+		if !known || part == self {
+			continue
+		}
+		b.edge(self, part, "defines", "")
+		set := labels.Merge(b.services[d].selector, stringMap(subset, "labels"))
+		if _, rendered := b.services[d]; rendered && len(set) > 0 {
+			b.selects(part, d.namespace, set.AsSelector(), "picks")
+		}
+	}
+}
+
+func (b *builder) route(self int, o *manifest.Object) {
+	namespaceOf := func(ref any) string {
+		if namespace := text(ref, "namespace"); namespace != "" {
+			return namespace
+		}
+		return o.Namespace
+	}
+	for _, parent := range list(o.Value, "spec", "parentRefs") {
+		if k := text(parent, "kind"); (k == "" || k == "Gateway") && text(parent, "name") != "" {
+			b.edge(b.named(kind{"gateway.networking.k8s.io", "Gateway"}, namespaceOf(parent), text(parent, "name")), self, "admits to", "")
+		}
+	}
+	for _, r := range list(o.Value, "spec", "rules") {
+		for _, to := range list(r, "backendRefs") {
+			if k := text(to, "kind"); k != "" && k != "Service" {
+				continue
+			}
+			detail := ""
+			if weight, ok := at(to, "weight").(int64); ok {
+				detail = fmt.Sprintf("weight %d", weight)
+			}
+			if name := text(to, "name"); name != "" {
+				b.edge(self, b.named(kind{"", "Service"}, namespaceOf(to), name), "routes to", detail)
+			}
+		}
+	}
+}
+
+func (b *builder) ingress(self int, o *manifest.Object) {
+	backend := func(backend any) {
+		b.refers(self, "routes to", kind{"", "Service"}, o.Namespace, text(backend, "service", "name"))
+	}
+	backend(at(o.Value, "spec", "defaultBackend"))
+	for _, r := range list(o.Value, "spec", "rules") {
+		for _, path := range list(r, "http", "paths") {
+			backend(at(path, "backend"))
+		}
+	}
+	for _, tls := range list(o.Value, "spec", "tls") {
+		b.refers(self, "reads", kind{"", "Secret"}, o.Namespace, text(tls, "secretName"))
+	}
+}
