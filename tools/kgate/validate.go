@@ -258,7 +258,7 @@ func (s *session) run(ctx context.Context, renderer *render.Renderer, progress *
 			target.Faults = append(target.Faults, check.Fault(fault))
 		}
 		plan.Targets = append(plan.Targets, target)
-		rendered := report.Target{Path: result.Path, Objects: result.Objects}
+		rendered := report.Target{Path: result.Path, Objects: result.Objects, Locate: target.Locate}
 		if target.Environment != nil {
 			rendered.Environment = target.Environment.Name
 		}

@@ -101,6 +101,8 @@ func FuzzFormats(f *testing.F) {
 				readJUnit(t, out.Bytes())
 			case "github":
 				runLog(t, out.String())
+			case "html":
+				harmless(t, out.String())
 			case "text":
 				if i := strings.IndexFunc(out.String(), func(r rune) bool { return r != '\n' && unicode.IsControl(r) }); i >= 0 {
 					t.Errorf("the text has a control character: %q", out.String()[i:])

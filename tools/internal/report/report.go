@@ -31,6 +31,9 @@ type Target struct {
 	Path        string
 	Environment string // its name in kgate.yaml, or ""
 	Objects     []*manifest.Object
+
+	// Locate is where to edit a field of one of the objects; nil when nobody knows.
+	Locate func(*manifest.Object, manifest.Path) manifest.Origin
 }
 
 // Failure is something that kept a run from judging.
@@ -91,7 +94,7 @@ type Format func(io.Writer, Report, Options) error
 
 // Formats are the formats by the name that --output takes.
 func Formats() map[string]Format {
-	return map[string]Format{"text": Text, "json": JSON, "yaml": YAML, "sarif": SARIF, "junit": JUnit, "github": GitHub}
+	return map[string]Format{"text": Text, "json": JSON, "yaml": YAML, "sarif": SARIF, "junit": JUnit, "github": GitHub, "html": HTML}
 }
 
 // Names are the names of the formats, sorted.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -21,7 +22,13 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 
 func at(file string, line int) manifest.Position { return manifest.Position{File: file, Line: line} }
 
-func some(n int) []*manifest.Object { return make([]*manifest.Object, n) }
+func some(n int) []*manifest.Object {
+	objects := make([]*manifest.Object, n)
+	for i := range objects {
+		objects[i] = &manifest.Object{ID: manifest.ID{APIVersion: "v1", Kind: "ConfigMap", Namespace: "ns", Name: fmt.Sprint("c", i)}}
+	}
+	return objects
+}
 
 // busy is a run in which everything happened that a run can report.
 func busy() Report {

@@ -1,9 +1,11 @@
 package report
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
@@ -49,4 +51,52 @@ func marked(line string, p manifest.Position) (begin, end int) {
 		end = p.EndColumn - 1
 	}
 	return begin, end
+}
+
+// longest is how many characters of a line are quoted.
+const longest = 160
+
+// shown is the line that a position names as a terminal shows it, and the characters of it that the position means.
+func (s *sources) shown(p manifest.Position) (line string, begin, end int) {
+	written, ok := s.line(p)
+	if !ok {
+		return "", 0, 0
+	}
+	line = printable(written)
+	begin, end = marked(line, p)
+	if characters := []rune(line); len(characters) > longest {
+		line = string(characters[:longest]) + "…"
+		begin, end = min(begin, longest), min(end, longest)
+	}
+	return line, begin, end
+}
+
+// occurrence is a field of an object, in each target that shows the fault there.
+type occurrence struct {
+	object  *manifest.ID // nil when the fault is not in an object
+	path    string
+	targets []string
+}
+
+// occurrences says which objects of which targets a finding shows in. A fault of a file that is no target shows in that
+// file alone.
+func occurrences(f check.Finding) []occurrence {
+	var all []occurrence
+	for _, p := range f.Places() {
+		if p.Object == nil && p.Target == f.Source.File {
+			continue
+		}
+		o := occurrence{object: p.Object}
+		if p.Object != nil {
+			o.path = p.Path.String()
+		}
+		i := slices.IndexFunc(all, func(other occurrence) bool {
+			return other.path == o.path && (other.object == nil) == (o.object == nil) && (o.object == nil || *o.object == *other.object)
+		})
+		if i < 0 {
+			i, all = len(all), append(all, o)
+		}
+		all[i].targets = append(all[i].targets, p.Target)
+	}
+	return all
 }

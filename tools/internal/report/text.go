@@ -169,7 +169,7 @@ func (t *text) finding(f check.Finding) {
 			label = ""
 		}
 		said := place(r)
-		if line, _, _ := t.marked(r); line != "" {
+		if line, _, _ := t.sources.shown(r); line != "" {
 			said += "  " + t.paint(dim, strings.TrimSpace(line))
 		}
 		t.field(label, said)
@@ -182,32 +182,21 @@ func (t *text) field(label, value string) {
 	t.line("  %s %s", t.paint(dim, fmt.Sprintf("%-4s", label)), value)
 }
 
-// objects says which objects of which targets a finding shows in, a line an object. A fault of a file that is no target
-// shows in that file alone.
+// objects says which objects of which targets a finding shows in, a line an object.
 func objects(f check.Finding) []string {
-	var names []string
-	targets := map[string][]string{}
-	for _, p := range f.Places() {
-		if p.Object == nil && p.Target == f.Source.File {
-			continue
-		}
-		name := ""
-		if p.Object != nil {
-			name = p.Object.String()
-			if path := p.Path.String(); path != "" {
-				name += "  " + path
+	var lines []string
+	for _, o := range occurrences(f) {
+		line := ""
+		if o.object != nil {
+			line = o.object.String()
+			if o.path != "" {
+				line += "  " + o.path
 			}
-			name += "  of "
+			line += "  of "
 		}
-		if targets[name] == nil {
-			names = append(names, name)
-		}
-		targets[name] = append(targets[name], p.Target)
+		lines = append(lines, printable(line+strings.Join(o.targets, ", ")))
 	}
-	for i, name := range names {
-		names[i] = printable(name + strings.Join(targets[name], ", "))
-	}
-	return names
+	return lines
 }
 
 // place is a position as compilers write it.
@@ -220,7 +209,7 @@ func place(p manifest.Position) string {
 
 // quote prints the line that a position names, with the field marked.
 func (t *text) quote(p manifest.Position, color string) {
-	line, begin, end := t.marked(p)
+	line, begin, end := t.sources.shown(p)
 	if strings.TrimSpace(line) == "" {
 		return
 	}
@@ -228,24 +217,6 @@ func (t *text) quote(p manifest.Position, color string) {
 	gutter := t.paint(dim, strings.Repeat(" ", len(number))+" |")
 	t.line("  %s %s", t.paint(dim, number+" |"), line)
 	t.line("  %s %s%s", gutter, strings.Repeat(" ", begin), t.paint(color, strings.Repeat("^", max(end-begin, 1))))
-}
-
-// longest is how many characters of a line are quoted.
-const longest = 160
-
-// marked is the line that a position names as a terminal shows it, and the characters of it that the position means.
-func (t *text) marked(p manifest.Position) (line string, begin, end int) {
-	written, ok := t.sources.line(p)
-	if !ok {
-		return "", 0, 0
-	}
-	line = printable(written)
-	begin, end = marked(line, p)
-	if characters := []rune(line); len(characters) > longest {
-		line = string(characters[:longest]) + "…"
-		begin, end = min(begin, longest), min(end, longest)
-	}
-	return line, begin, end
 }
 
 // printable is a line as a terminal shows it, one cell a character: no tabs, and nothing that moves the cursor or turns
