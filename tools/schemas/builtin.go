@@ -75,12 +75,17 @@ var acceptedWithout = map[string][]string{
 	"io.k8s.api.core.v1.SleepAction":                             {"seconds"}, // 0 is valid since 1.34
 	"io.k8s.api.core.v1.Sysctl":                                  {"value"},
 	"io.k8s.api.discovery.v1.EndpointSlice":                      {"endpoints"},
+	"io.k8s.api.discovery.v1.ForZone":                            {"name"},        // held to the syntax of a label's value alone
 	"io.k8s.api.networking.v1.NetworkPolicySpec":                 {"podSelector"}, // none selects every pod
 	"io.k8s.api.rbac.v1.RoleRef":                                 {"apiGroup"},    // defaults to rbac.authorization.k8s.io
+	"io.k8s.api.resource.v1.ResourcePool":                        {"generation"},
+	"io.k8s.api.resource.v1beta1.ResourcePool":                   {"generation"},
+	"io.k8s.api.resource.v1beta2.ResourcePool":                   {"generation"},
 	"io.k8s.api.scheduling.v1.PriorityClass":                     {"value"},
 	"io.k8s.api.storage.v1.CSIDriver":                            {"spec"}, // every field of it has a default
 	"io.k8s.api.storage.v1.CSINode":                              {"spec"},
 	"io.k8s.api.storage.v1.CSINodeSpec":                          {"drivers"},
+	"io.k8s.api.storage.v1.TokenRequest":                         {"audience"}, // none is the server's own
 	extensions + "CustomResourceDefinitionVersion":               {"served", "storage"},
 }
 

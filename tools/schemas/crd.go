@@ -60,8 +60,24 @@ func parseCRDs(text []byte) ([]crd, error) {
 	return found, nil
 }
 
+// customMeta is the metadata of custom resources.
+const customMeta = "metadata of custom resources"
+
+// metadataOf makes it of the ObjectMeta of a Kubernetes version: a time that is
+// none is dropped there, where an object of a built-in kind is refused.
+func metadataOf(builtin object) object {
+	out := maps.Clone(builtin)
+	properties, _ := builtin["properties"].(object)
+	properties = maps.Clone(properties)
+	for _, field := range []string{"creationTimestamp", "deletionTimestamp"} {
+		properties[field] = object{"type": []any{"string", "null"}}
+	}
+	out["properties"] = properties
+	return out
+}
+
 // customResources returns the definitions of every served version of every
-// CRD, and of its list. They refer to the ObjectMeta of a Kubernetes version by
+// CRD, and of its list. They refer to the metadata of a Kubernetes version by
 // name, so that each version brings its own.
 func customResources(crds []crd) (map[string]object, map[gvk]string, error) {
 	definitions := map[string]object{}
@@ -135,7 +151,7 @@ func customObject(raw object, statusSubresource bool) (object, error) {
 		}
 		fields["status"] = fieldsOnly(strict)
 	}
-	fields["metadata"] = object{"$ref": objectMeta}
+	fields["metadata"] = object{"$ref": customMeta}
 	root["type"] = "object"
 	return root, nil
 }

@@ -143,6 +143,7 @@ func generate(ctx context.Context) (bundles, error) {
 		return fail(err)
 	}
 	for _, m := range minors {
+		m.definitions[customMeta] = metadataOf(m.definitions[objectMeta])
 		for name, schema := range custom {
 			m.definitions[name] = schema
 		}
