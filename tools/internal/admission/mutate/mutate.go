@@ -29,6 +29,9 @@ const (
 	LongKey   = "long-key"  // Value is the number of characters of a key that is added
 	NullItem  = "null-item" // a list gets an item that is null
 	Oversize  = "oversize"  // annotations of Value characters
+	Outdent   = "outdent"   // the field is moved out, beside its parent
+	Wrap      = "wrap"      // the value is put into a list
+	Unwrap    = "unwrap"    // the first item takes the place of its list
 )
 
 func (m Mutation) String() string {
@@ -57,6 +60,9 @@ func (m Mutation) Apply(object map[string]any) (map[string]any, error) {
 	changed := runtime.DeepCopyJSON(object)
 	if len(m.Path) == 0 {
 		return nil, fmt.Errorf("%s: no path", m.Name)
+	}
+	if m.Name == Outdent {
+		return changed, m.outdent(changed)
 	}
 	if err := m.at(changed, m.Path, func(any) {}); err != nil {
 		return nil, fmt.Errorf("%s: %w", m, err)
@@ -121,6 +127,39 @@ func (m Mutation) at(node any, path []any, replace func(any)) error {
 	return nil
 }
 
+// outdent moves the field up by one: what a wrong indentation does.
+func (m Mutation) outdent(object map[string]any) error {
+	n := len(m.Path)
+	if n < 2 {
+		return fmt.Errorf("%s: it is at the top", m)
+	}
+	node := any(object)
+	held := make([]map[string]any, n) // the fields that each step but those into lists is one of
+	for i, step := range m.Path {
+		switch at := node.(type) {
+		case map[string]any:
+			key, _ := step.(string)
+			held[i], node = at, at[key]
+		case []any:
+			index, ok := step.(int)
+			if !ok || index < 0 || index >= len(at) {
+				return fmt.Errorf("%s: there is no such item", m)
+			}
+			node = at[index]
+		default:
+			return fmt.Errorf("%s: there is no such field", m)
+		}
+	}
+	from, to := held[n-1], held[n-2]
+	if from == nil || to == nil {
+		return fmt.Errorf("%s: it is of no field of another", m)
+	}
+	key, _ := m.Path[n-1].(string)
+	delete(from, key)
+	to[key] = node
+	return nil
+}
+
 // value is what the field holds afterwards.
 func (m Mutation) value(old any) (any, error) {
 	switch m.Name {
@@ -144,6 +183,14 @@ func (m Mutation) value(old any) (any, error) {
 	case Oversize:
 		n, err := length(m.Value)
 		return map[string]any{"a": strings.Repeat("a", n)}, err
+	case Wrap:
+		return []any{old}, nil
+	case Unwrap:
+		items, ok := old.([]any)
+		if !ok || len(items) == 0 {
+			return nil, fmt.Errorf("a %T has no items", old)
+		}
+		return items[0], nil
 	}
 	return runtime.DeepCopyJSONValue(m.Value), nil
 }
@@ -238,6 +285,14 @@ func ofField(r *rand.Rand, path []any, v any, texts []string, add func(string, [
 		default:
 			add(Misspell, path, strings.TrimSuffix(key, key[len(key)-1:]))
 		}
+		add(Wrap, path, nil)
+		if n := len(path); n > 1 {
+			_, inItem := path[n-2].(int)
+			address := n == 2 && (key == "apiVersion" || key == "kind") // it would be asked elsewhere
+			if !inItem && !address {
+				add(Outdent, path, nil)
+			}
+		}
 	} else if !named {
 		add(Duplicate, path, nil)
 	}
@@ -254,6 +309,9 @@ func ofField(r *rand.Rand, path []any, v any, texts []string, add func(string, [
 		add(Overlong, path, pick(int64(64), int64(254), int64(300_000)))
 		add("bad-name", path, pick("Bad_Name!", "a..b", "-a", "a b", "été", "UPPER", "a/b/c"))
 		add("bad-value", path, pick("NoSuchValue", "10Zi", "-1", "0", "5", "1e400", "50%", "150%", "1h", "99999h", "10.0.0.300", "::1", "*", "/a", "a=b", "true"))
+		if changed := pick(strings.ToLower(v), strings.ToUpper(v), v+" ", " "+v); changed != v {
+			add("case-space", path, changed)
+		}
 		if other := texts[r.IntN(len(texts))]; other != v {
 			add("swap", path, other)
 		}
@@ -268,6 +326,9 @@ func ofField(r *rand.Rand, path []any, v any, texts []string, add func(string, [
 		add("mistype", path, pick(map[string]any{}, "x", int64(1), true, map[string]any{"a": "b"}))
 		add("empty", path, []any{})
 		add(NullItem, path, nil)
+		if len(v) > 0 {
+			add(Unwrap, path, nil)
+		}
 		add("wrong-item", path, append(slices.Clone(v), pick("x", int64(1), map[string]any{}, map[string]any{"name": "x"}, []any{})))
 	case map[string]any:
 		add("mistype", path, pick([]any{}, "x", int64(1), false, []any{"a"}))
