@@ -44,6 +44,7 @@ import (
 
 	// What a decoder of every kind needs.
 	_ "k8s.io/kubernetes/pkg/apis/admissionregistration/install"
+	_ "k8s.io/kubernetes/pkg/apis/apiserverinternal/install"
 	_ "k8s.io/kubernetes/pkg/apis/apps/install"
 	_ "k8s.io/kubernetes/pkg/apis/autoscaling/install"
 	_ "k8s.io/kubernetes/pkg/apis/batch/install"
@@ -63,6 +64,7 @@ import (
 	_ "k8s.io/kubernetes/pkg/apis/storage/install"
 	_ "k8s.io/kubernetes/pkg/apis/storagemigration/install"
 
+	"k8s.io/kubernetes/pkg/registry/apiserverinternal/storageversion"
 	"k8s.io/kubernetes/pkg/registry/apps/controllerrevision"
 	"k8s.io/kubernetes/pkg/registry/apps/daemonset"
 	"k8s.io/kubernetes/pkg/registry/apps/deployment"
@@ -90,6 +92,7 @@ import (
 	"k8s.io/kubernetes/pkg/registry/rbac/rolebinding"
 	"k8s.io/kubernetes/pkg/registry/resource/deviceclass"
 	"k8s.io/kubernetes/pkg/registry/resource/devicetaintrule"
+	"k8s.io/kubernetes/pkg/registry/resource/resourcepoolstatusrequest"
 	"k8s.io/kubernetes/pkg/registry/scheduling/podgroup"
 	"k8s.io/kubernetes/pkg/registry/scheduling/priorityclass"
 	"k8s.io/kubernetes/pkg/registry/scheduling/workload"
@@ -199,6 +202,8 @@ func strategies() map[schema.GroupKind]rest.RESTCreateStrategy {
 		{Group: "flowcontrol.apiserver.k8s.io", Kind: "FlowSchema"}:                 flowschema.Strategy,
 		{Group: "flowcontrol.apiserver.k8s.io", Kind: "PriorityLevelConfiguration"}: prioritylevelconfiguration.Strategy,
 
+		{Group: "internal.apiserver.k8s.io", Kind: "StorageVersion"}: storageversion.Strategy,
+
 		{Group: "networking.k8s.io", Kind: "Ingress"}:       ingress.Strategy,
 		{Group: "networking.k8s.io", Kind: "IngressClass"}:  ingressclass.Strategy,
 		{Group: "networking.k8s.io", Kind: "IPAddress"}:     ipaddress.Strategy,
@@ -224,6 +229,7 @@ func strategies() map[schema.GroupKind]rest.RESTCreateStrategy {
 		{Group: "resource.k8s.io", Kind: "ResourceClaimTemplate"}: namespaced(nil, func(_ context.Context, o *resource.ResourceClaimTemplate) field.ErrorList {
 			return resourcevalidation.ValidateResourceClaimTemplate(o)
 		}),
+		{Group: "resource.k8s.io", Kind: "ResourcePoolStatusRequest"}: resourcepoolstatusrequest.Strategy,
 		{Group: "resource.k8s.io", Kind: "ResourceSlice"}: withOptions(cluster(func(_ context.Context, o *resource.ResourceSlice) {
 			o.Generation = 1
 		}, func(_ context.Context, o *resource.ResourceSlice) field.ErrorList {
