@@ -78,6 +78,9 @@ var acceptedWithout = map[string][]string{
 	"io.k8s.api.discovery.v1.ForZone":                            {"name"},        // held to the syntax of a label's value alone
 	"io.k8s.api.networking.v1.NetworkPolicySpec":                 {"podSelector"}, // none selects every pod
 	"io.k8s.api.rbac.v1.RoleRef":                                 {"apiGroup"},    // defaults to rbac.authorization.k8s.io
+	"io.k8s.api.resource.v1.DeviceCapacity":                      {"value"},
+	"io.k8s.api.resource.v1beta1.DeviceCapacity":                 {"value"},
+	"io.k8s.api.resource.v1beta2.DeviceCapacity":                 {"value"},
 	"io.k8s.api.resource.v1.ResourcePool":                        {"generation"},
 	"io.k8s.api.resource.v1beta1.ResourcePool":                   {"generation"},
 	"io.k8s.api.resource.v1beta2.ResourcePool":                   {"generation"},
@@ -86,6 +89,7 @@ var acceptedWithout = map[string][]string{
 	"io.k8s.api.storage.v1.CSINode":                              {"spec"},
 	"io.k8s.api.storage.v1.CSINodeSpec":                          {"drivers"},
 	"io.k8s.api.storage.v1.TokenRequest":                         {"audience"}, // none is the server's own
+	meta + "GroupResource":                                       {"group"},    // that of core has no name
 	extensions + "CustomResourceDefinitionVersion":               {"served", "storage"},
 }
 

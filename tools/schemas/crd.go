@@ -70,7 +70,7 @@ func metadataOf(builtin object) object {
 	properties, _ := builtin["properties"].(object)
 	properties = maps.Clone(properties)
 	for _, field := range []string{"creationTimestamp", "deletionTimestamp"} {
-		properties[field] = object{"type": []any{"string", "null"}}
+		properties[field] = object{"type": []any{"string", "number", "boolean", "null"}}
 	}
 	out["properties"] = properties
 	return out
