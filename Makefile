@@ -1,13 +1,13 @@
 # Everything here needs Go, git and make; `test` also needs gcc, for the race detector, and the programs of a PostgreSQL
-# server, which it starts itself. Outside tools are pinned by the go.mod files below tools/pinned and built once into
-# .cache/bin.
+# server, which it starts itself; `conformance` also needs etcd. Outside tools are pinned by the go.mod files below
+# tools/pinned and built once into .cache/bin.
 
 .DEFAULT_GOAL := help
 SHELL := /bin/bash -o pipefail
 .DELETE_ON_ERROR:
 
-MODULES := . tools/schemas
-PINNED  := tools/pinned/collector tools/pinned/lint tools/pinned/pipeline
+MODULES := . tools/schemas tools/conformance
+PINNED  := tools/conformance/apiserver tools/pinned/collector tools/pinned/lint tools/pinned/pipeline
 TOOLS   := $(CURDIR)/.cache/bin
 
 # A binary that was built by another Go may misread what this one compiles.
@@ -103,6 +103,12 @@ bench-service: ## load the service: against a bare handler, telemetry on and off
 bench-kgate: build $(TOOLS)/.pipeline-$(GO_VERSION) ## time kgate against kustomize, kubeconform and conftest (ROUNDS=10)
 	@mkdir -p .cache && go build -o .cache/bench ./tools/bench && .cache/bench -rounds $(or $(ROUNDS),10)
 	@go test -run '^$$' -bench . -benchmem ./tools/...
+
+.PHONY: conformance
+conformance: ## let a real kube-apiserver judge what kgate and kubeconform judge (SEED, MUTANTS; RECORD=1 keeps its verdicts)
+	@mkdir -p .cache && go -C tools/conformance build -o $(CURDIR)/.cache/conformance .
+	@.cache/conformance -policies $(if $(RECORD),-record)
+	@.cache/conformance -seed $(or $(SEED),1) -mutants $(or $(MUTANTS),60) $(if $(RECORD),-record) $(ARGS)
 
 .PHONY: clean
 clean: ## remove what was built, the pinned tools included

@@ -32,6 +32,7 @@ const disabled = "NamespaceLifecycle,ServiceAccount,Priority,RuntimeClass"
 
 // cluster is an etcd and a kube-apiserver on loopback.
 type cluster struct {
+	version   string // of Kubernetes
 	address   string
 	token     string
 	client    *http.Client
@@ -50,6 +51,24 @@ type resource struct {
 	namespaced bool
 }
 
+// launch builds and starts a server. stop must be called whatever it returns.
+func launch(ctx context.Context, root, version string, stderr io.Writer) (*cluster, error) {
+	none := &cluster{}
+	etcd, err := exec.LookPath("etcd") // before the minutes that the server takes to compile
+	if err != nil {
+		return none, fmt.Errorf("kube-apiserver keeps its objects in etcd: install it (Debian: apt-get install etcd-server): %w", err)
+	}
+	fmt.Fprintln(stderr, "building kube-apiserver: some fifteen minutes on two cores, once")
+	apiserver, err := build(ctx, root)
+	if err != nil {
+		return none, err
+	}
+	fmt.Fprintln(stderr, "starting etcd and kube-apiserver")
+	c, err := start(ctx, etcd, apiserver)
+	c.version = version
+	return c, err
+}
+
 // build makes the kube-apiserver of tools/conformance/apiserver; go builds nothing that is up to date.
 func build(ctx context.Context, root string) (string, error) {
 	binary := filepath.Join(root, ".cache", "bin", "kube-apiserver")
@@ -62,15 +81,36 @@ func build(ctx context.Context, root string) (string, error) {
 	return binary, nil
 }
 
+// pinned is the version of Kubernetes that kgate links, which has to be the server's, and the folder that it is in.
+func pinned(ctx context.Context, root string) (version, dir string, err error) {
+	ask := func(module, format string) (string, error) {
+		c := exec.CommandContext(ctx, "go", "list", "-m", "-f", format, "k8s.io/kubernetes")
+		c.Dir, c.Stderr = filepath.Join(root, module), os.Stderr
+		out, err := c.Output()
+		if err != nil {
+			return "", fmt.Errorf("ask for the version of Kubernetes in %s: %w", module, err)
+		}
+		return strings.TrimSpace(string(out)), nil
+	}
+	if version, err = ask("tools/conformance", "{{.Version}}"); err != nil {
+		return "", "", err
+	}
+	server, err := ask("tools/conformance/apiserver", "{{.Version}}")
+	if err != nil {
+		return "", "", err
+	}
+	if server != version {
+		return "", "", fmt.Errorf("kgate links Kubernetes %s, tools/conformance/apiserver is %s: require the same in its go.mod", version, server)
+	}
+	dir, err = ask("tools/conformance", "{{.Dir}}")
+	return version, dir, err
+}
+
 // start starts both and waits until they answer. stop must be called whatever it returns.
-func start(ctx context.Context, binary string) (c *cluster, err error) {
+func start(ctx context.Context, etcd, apiserver string) (c *cluster, err error) {
 	c = &cluster{}
 	if c.dir, err = os.MkdirTemp("", "kgate-conformance-"); err != nil {
 		return c, err
-	}
-	etcd, err := exec.LookPath("etcd")
-	if err != nil {
-		return c, fmt.Errorf("install etcd (Debian: etcd-server): %w", err)
 	}
 	ports, err := freePorts(3)
 	if err != nil {
@@ -99,10 +139,12 @@ func start(ctx context.Context, binary string) (c *cluster, err error) {
 		}
 	}
 	c.address = fmt.Sprintf("https://127.0.0.1:%d", ports[2])
-	if err := c.run(binary, "--etcd-servers="+at(0), "--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", ports[2]),
+	if err := c.run(apiserver, "--etcd-servers="+at(0), "--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", ports[2]),
 		"--cert-dir="+file("cert"), "--endpoint-reconciler-type=none", "--service-cluster-ip-range=10.0.0.0/16", "--service-account-issuer=https://kgate.invalid",
 		"--service-account-key-file="+file("sa.pub"), "--service-account-signing-key-file="+file("sa.key"), "--token-auth-file="+file("tokens.csv"),
 		"--authorization-mode=AlwaysAllow", "--allow-privileged=true", "--disable-admission-plugins="+disabled,
+		// Versions that are not final are not served unasked; kgate knows them.
+		"--runtime-config=api/all=true",
 		// Flow control would answer 429 to what is judged side by side.
 		"--enable-priority-and-fairness=false", "--max-requests-inflight=0", "--max-mutating-requests-inflight=0"); err != nil {
 		return c, err
@@ -168,7 +210,7 @@ func (c *cluster) ready(ctx context.Context) error {
 		if !pool.AppendCertsFromPEM(certificate) {
 			return errors.New("the server's certificate cannot be read")
 		}
-		c.client = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, MaxIdleConnsPerHost: 32}, Timeout: time.Minute}
+		c.client = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, MaxIdleConnsPerHost: 32}, Timeout: 5 * time.Minute}
 	}
 	code, text, err := c.do(ctx, http.MethodGet, "/readyz", "", nil)
 	if err == nil && code != http.StatusOK {
@@ -315,7 +357,8 @@ func (c *cluster) createNamespaces(ctx context.Context, bases []base) error {
 		if err != nil {
 			return err
 		}
-		if code != http.StatusCreated && code != http.StatusConflict {
+		// A fixture may name one that cannot be.
+		if code != http.StatusCreated && code != http.StatusConflict && code != http.StatusUnprocessableEntity {
 			return fmt.Errorf("create namespace %s: %d %.300s", b.Namespace, code, answer)
 		}
 	}

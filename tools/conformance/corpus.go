@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/tools/txtar"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
@@ -79,7 +80,11 @@ func definitions(all []module) (map[string][]byte, error) {
 	found := map[string][]byte{}
 	for _, m := range all {
 		for _, f := range m.Files {
-			objects, err := read(m.files, f.Path)
+			text, err := fs.ReadFile(m.files, f.Path)
+			if err != nil {
+				return nil, err
+			}
+			objects, err := read(f.Path, text)
 			if err != nil {
 				return nil, err
 			}
@@ -93,11 +98,7 @@ func definitions(all []module) (map[string][]byte, error) {
 	return found, nil
 }
 
-func read(files fs.FS, file string) ([]*manifest.Object, error) {
-	text, err := fs.ReadFile(files, file)
-	if err != nil {
-		return nil, err
-	}
+func read(file string, text []byte) ([]*manifest.Object, error) {
 	documents, err := manifest.ParseDocuments(file, text)
 	if err != nil {
 		return nil, err
@@ -116,55 +117,99 @@ func read(files fs.FS, file string) ([]*manifest.Object, error) {
 // targets are what kgate renders here.
 var targets = [...]string{"overlays/dev", "overlays/staging", "overlays/prod", "argocd"}
 
-// fixtures are folders of objects that tests read.
-var fixtures = [...]string{"tools/internal/schema/testdata", "tools/conformance/samples"}
+// samples are valid objects, of kinds of which there is none elsewhere.
+const samples = "tools/conformance/samples"
 
-// own are the objects of this repository, each content once.
-func own(root string) ([]base, error) {
-	var bases []base
+// own are the objects of this repository, each content once. left says what the fixtures hold beside them.
+func own(root string) (bases []base, left string, err error) {
 	seen := map[string]bool{}
-	add := func(from string, objects []*manifest.Object, must bool) {
-		for _, o := range objects {
-			if !seen[string(o.JSON)] {
-				seen[string(o.JSON)] = true
-				bases = append(bases, base{o, from, must})
-			}
+	add := func(from string, o *manifest.Object, must bool) {
+		if !seen[string(o.JSON)] {
+			seen[string(o.JSON)] = true
+			bases = append(bases, base{o, from, must})
 		}
 	}
-	renderer := render.New(os.DirFS(root), nil)
+	files := os.DirFS(root)
+	renderer := render.New(files, nil)
 	for _, target := range targets {
 		result, err := renderer.Render(target)
 		if err != nil {
-			return nil, err
+			return nil, "", err
 		}
-		add(target, result.Objects, true)
+		for _, o := range result.Objects {
+			add(target, o, true)
+		}
 	}
-	for i, dir := range fixtures {
-		err := walk(os.DirFS(root), dir, func(file string) error {
-			objects, err := read(os.DirFS(root), file)
-			if err != nil {
-				return err
-			}
-			for _, o := range objects {
-				if o.Name == "NAME" { // a template of names
-					o.Value["metadata"].(map[string]any)["name"] = "name"
-					text, err := json.Marshal(o.Value)
-					if err != nil {
-						return err
-					}
-					if o, err = manifest.Decode(text); err != nil {
-						return err
-					}
-				}
-				add(dir, []*manifest.Object{o}, i > 0)
-			}
-			return nil
-		})
+	err = walk(files, samples, func(file string, text []byte) error {
+		objects, err := read(file, text)
+		for _, o := range objects {
+			add(file, o, true)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	unreadable, unnamed := 0, 0
+	err = fixtures(files, func(file string, text []byte) error {
+		objects, err := read(file, text)
 		if err != nil {
-			return nil, err
+			unreadable++ // on purpose, or no manifest
+			return nil
 		}
+		for _, o := range objects {
+			if o.Name == "" || o.APIVersion == "" || o.Kind == "" {
+				unnamed++ // nothing can be applied that has no address
+				continue
+			}
+			if o, err = named(o); err != nil {
+				return fmt.Errorf("%s: %w", file, err)
+			}
+			add(file, o, false)
+		}
+		return nil
+	})
+	return bases, fmt.Sprintf("%d that are no manifests, %d objects without a name or kind", unreadable, unnamed), err
+}
+
+// fixtures visits every YAML file below a testdata folder, those inside of test scripts too.
+func fixtures(files fs.FS, visit func(file string, text []byte) error) error {
+	return fs.WalkDir(files, "tools", func(file string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.Contains(file, "/testdata/") {
+			return err
+		}
+		text, err := fs.ReadFile(files, file)
+		if err != nil {
+			return err
+		}
+		switch path.Ext(file) {
+		case ".yaml":
+			return visit(file, text)
+		case ".txtar":
+			for _, inner := range txtar.Parse(text).Files {
+				if path.Ext(inner.Name) != ".yaml" {
+					continue
+				}
+				if err := visit(file+"/"+inner.Name, inner.Data); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// named gives a fixture that is a template of names a name.
+func named(o *manifest.Object) (*manifest.Object, error) {
+	if o.Name != "NAME" {
+		return o, nil
 	}
-	return bases, nil
+	o.Value["metadata"].(map[string]any)["name"] = "name"
+	text, err := json.Marshal(o.Value)
+	if err != nil {
+		return nil, err
+	}
+	return manifest.Decode(text)
 }
 
 // published are the samples that the modules of the definitions carry, at most perKind of one kind and version, those
@@ -173,11 +218,11 @@ func published(all []module, served map[schema.GroupVersionKind]resource, perKin
 	found := map[schema.GroupVersionKind][]base{}
 	seen := map[string]bool{}
 	for _, m := range all {
-		err := walk(m.files, ".", func(file string) error {
+		err := walk(m.files, ".", func(file string, text []byte) error {
 			if !strings.Contains(file, "sample") && !strings.Contains(file, "example") {
 				return nil
 			}
-			objects, err := read(m.files, file)
+			objects, err := read(file, text)
 			if err != nil {
 				return nil // templates and the like
 			}
@@ -207,12 +252,47 @@ func published(all []module, served map[schema.GroupVersionKind]resource, perKin
 	return bases, nil
 }
 
-func walk(files fs.FS, dir string, visit func(file string) error) error {
+// versions are objects of the versions that the server serves and of which there is none: those of another version of the
+// kind, said to be of this one. A few fields may differ: what the server refuses is left out later.
+func versions(bases []base, served map[schema.GroupVersionKind]resource) ([]base, error) {
+	have := map[schema.GroupVersionKind]bool{}
+	byKind := map[schema.GroupKind][]base{}
+	for _, b := range bases {
+		have[b.kind()] = true
+		byKind[b.kind().GroupKind()] = append(byKind[b.kind().GroupKind()], b)
+	}
+	var others []base
+	for _, kind := range slices.SortedFunc(maps.Keys(served), func(a, b schema.GroupVersionKind) int { return strings.Compare(a.String(), b.String()) }) {
+		if have[kind] {
+			continue
+		}
+		for _, b := range byKind[kind.GroupKind()] {
+			value := maps.Clone(b.Value)
+			value["apiVersion"] = kind.GroupVersion().String()
+			text, err := json.Marshal(value)
+			if err != nil {
+				return nil, err
+			}
+			o, err := manifest.Decode(text)
+			if err != nil {
+				return nil, err
+			}
+			others = append(others, base{Object: o, from: b.from + " as " + kind.Version})
+		}
+	}
+	return others, nil
+}
+
+func walk(files fs.FS, dir string, visit func(file string, text []byte) error) error {
 	return fs.WalkDir(files, dir, func(file string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || path.Ext(file) != ".yaml" {
 			return err
 		}
-		if err := visit(file); err != nil {
+		text, err := fs.ReadFile(files, file)
+		if err == nil {
+			err = visit(file, text)
+		}
+		if err != nil {
 			return fmt.Errorf("%s: %w", file, err)
 		}
 		return nil

@@ -11,9 +11,14 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"syscall"
 
+	"golang.org/x/mod/semver"
+
+	"github.com/kgate-dev/gitops/tools/internal/admission"
 	"github.com/kgate-dev/gitops/tools/internal/admission/golden"
+	"github.com/kgate-dev/gitops/tools/internal/schema"
 )
 
 type options struct {
@@ -21,7 +26,6 @@ type options struct {
 	seed    uint64
 	mutants int
 	record  bool
-	custom  bool
 	all     bool
 	only    string
 	policy  bool
@@ -41,7 +45,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.Uint64Var(&o.seed, "seed", 1, "what the choice of mutants depends on")
 	flags.IntVar(&o.mutants, "mutants", 60, "how many of one object")
 	flags.BoolVar(&o.record, "record", false, "write the verdicts to tools/internal/admission/testdata")
-	flags.BoolVar(&o.custom, "custom", true, "judge custom resources too")
 	flags.BoolVar(&o.all, "all", false, "list disagreements that are explained too")
 	flags.StringVar(&o.only, "kind", "", "judge objects of this kind only")
 	flags.BoolVar(&o.policy, "policies", false, "ask what ValidatingAdmissionPolicies say, and nothing else")
@@ -53,7 +56,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		compare = o.policies
 	}
 	switch err := compare(ctx, stdout, stderr); {
-	case errors.Is(err, errDisagree):
+	case errors.Is(err, errDisagree), errors.Is(err, errRefused), errors.Is(err, errMissing):
 		fmt.Fprintln(stderr, "conformance:", err)
 		return 1
 	case err != nil:
@@ -66,60 +69,64 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 const testdata = "tools/internal/admission/testdata"
 
 func (o options) compare(ctx context.Context, stdout, stderr io.Writer) (err error) {
-	text, err := os.ReadFile(filepath.Join(o.root, testdata, "disagreements.yaml"))
-	if err != nil {
-		return err
-	}
-	explained, err := golden.ReadDisagreements(text)
-	if err != nil {
-		return fmt.Errorf("read disagreements.yaml: %w", err)
-	}
 	if o.root, err = filepath.Abs(o.root); err != nil {
 		return err
 	}
-	binary, err := build(ctx, o.root)
+	c := &comparison{options: o, admission: admission.New()}
+	if err := c.readDisagreements(); err != nil {
+		return err
+	}
+	bases, left, err := own(o.root)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(stderr, "starting etcd and kube-apiserver")
-	server, err := start(ctx, binary)
-	defer server.stop()
+	sources, err := modules(ctx, o.root)
 	if err != nil {
 		return err
 	}
-	bases, err := own(o.root)
+	crds, err := definitions(sources)
 	if err != nil {
 		return err
 	}
-	if o.custom {
-		sources, err := modules(ctx, o.root)
-		if err != nil {
-			return err
-		}
-		crds, err := definitions(sources)
-		if err != nil {
-			return err
-		}
-		if err := server.install(ctx, crds); err != nil {
-			return err
-		}
-		if err := server.discover(ctx); err != nil {
-			return err
-		}
-		samples, err := published(sources, server.resources, 4)
-		if err != nil {
-			return err
-		}
-		bases = append(bases, samples...)
-	} else if err := server.discover(ctx); err != nil {
+	version, kubernetes, err := pinned(ctx, o.root)
+	if err != nil {
 		return err
 	}
-	c, err := newComparison(o, server, explained)
-	if err != nil {
+	if c.schemas, err = schema.New([]string{strings.TrimPrefix(semver.MajorMinor(version), "v")}); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.schemas.Close()) }()
-	fmt.Fprintf(stderr, "judging %d objects and their mutants\n", len(bases))
+	swagger, err := os.ReadFile(filepath.Join(kubernetes, "api", "openapi-spec", "swagger.json"))
+	if err != nil {
+		return err
+	}
+	if c.kubeconform, err = newKubeconform(swagger, crds); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.kubeconform.Close()) }()
+
+	c.server, err = launch(ctx, o.root, version, stderr)
+	defer c.server.stop()
+	if err != nil {
+		return err
+	}
+	if err := c.server.install(ctx, crds); err != nil {
+		return err
+	}
+	if err := c.server.discover(ctx); err != nil {
+		return err
+	}
+	samples, err := published(sources, c.server.resources, 4)
+	if err != nil {
+		return err
+	}
+	bases = append(bases, samples...)
+	others, err := versions(bases, c.server.resources)
+	if err != nil {
+		return err
+	}
+	bases = append(bases, others...)
+	fmt.Fprintf(stderr, "judging %d objects and their mutants; fixtures hold %s besides\n", len(bases), left)
 	if err := c.judge(ctx, bases, 8*runtime.NumCPU()); err != nil {
 		return err
 	}
@@ -130,4 +137,16 @@ func (o options) compare(ctx context.Context, stdout, stderr io.Writer) (err err
 		}
 	}
 	return c.verdict()
+}
+
+func (c *comparison) readDisagreements() error {
+	text, err := os.ReadFile(filepath.Join(c.root, testdata, "disagreements.yaml"))
+	if err != nil {
+		return err
+	}
+	if c.explained, err = golden.ReadDisagreements(text); err != nil {
+		return fmt.Errorf("read disagreements.yaml: %w", err)
+	}
+	c.used = make([]int, len(c.explained))
+	return nil
 }

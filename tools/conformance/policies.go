@@ -30,12 +30,11 @@ func (o options) policies(ctx context.Context, stdout, stderr io.Writer) (err er
 	if err != nil {
 		return err
 	}
-	binary, err := build(ctx, o.root)
+	version, _, err := pinned(ctx, o.root)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(stderr, "starting etcd and kube-apiserver")
-	server, err := start(ctx, binary)
+	server, err := launch(ctx, o.root, version, stderr)
 	defer server.stop()
 	if err != nil {
 		return err

@@ -16,9 +16,10 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/admission/mutate"
 )
 
-// A Base is an object that the server admits, and what it says to mutations of it.
+// A Base is an object, and what the server says to it or, if it admits it, to mutations of it.
 type Base struct {
 	Object   map[string]any
+	Refused  string // the message, shortened; empty if it admits the object
 	Verdicts []Verdict
 }
 
@@ -30,7 +31,8 @@ type Verdict struct {
 }
 
 type line struct {
-	Object map[string]any `json:"o,omitempty"`
+	Object  map[string]any `json:"o,omitempty"`
+	Refused string         `json:"r,omitempty"`
 	*Verdict
 }
 
@@ -48,7 +50,7 @@ func Write(w io.Writer, bases []Base) error {
 		return err
 	}
 	for _, b := range bases {
-		if err := put(line{Object: b.Object}); err != nil {
+		if err := put(line{Object: b.Object, Refused: b.Refused}); err != nil {
 			return err
 		}
 		for _, v := range b.Verdicts {
@@ -80,7 +82,7 @@ func Read(compressed []byte) ([]Base, error) {
 			if err := json.ConvertMapNumbers(l.Object, 0); err != nil {
 				return nil, fmt.Errorf("line %d: %w", n, err)
 			}
-			bases = append(bases, Base{Object: l.Object})
+			bases = append(bases, Base{Object: l.Object, Refused: l.Refused})
 		case l.Verdict == nil || len(bases) == 0:
 			return nil, fmt.Errorf("line %d: neither an object nor a verdict on one", n)
 		default:
