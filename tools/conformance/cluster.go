@@ -146,7 +146,9 @@ func start(ctx context.Context, etcd, apiserver string) (c *cluster, err error) 
 		// Versions that are not final are not served unasked; kgate knows them.
 		"--runtime-config=api/all=true",
 		// Flow control would answer 429 to what is judged side by side.
-		"--enable-priority-and-fairness=false", "--max-requests-inflight=0", "--max-mutating-requests-inflight=0"); err != nil {
+		"--enable-priority-and-fairness=false", "--max-requests-inflight=0", "--max-mutating-requests-inflight=0",
+		// A machine that does other things as well takes its time.
+		"--request-timeout=5m"); err != nil {
 		return c, err
 	}
 	return c, c.await(ctx)

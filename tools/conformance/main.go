@@ -127,7 +127,7 @@ func (o options) compare(ctx context.Context, stdout, stderr io.Writer) (err err
 	}
 	bases = append(bases, others...)
 	fmt.Fprintf(stderr, "judging %d objects and their mutants; fixtures hold %s besides\n", len(bases), left)
-	if err := c.judge(ctx, bases, 8*runtime.NumCPU()); err != nil {
+	if err := c.judge(ctx, bases, 4*runtime.NumCPU()); err != nil {
 		return err
 	}
 	c.print(stdout)
