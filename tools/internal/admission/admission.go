@@ -37,6 +37,15 @@ type Server struct {
 	targets cache.Cache[*check.Target, *contents]
 	// What policies ask about Kubernetes' own kinds.
 	interfaces func() admission.ObjectInterfaces
+
+	verdicts cache.Cache[string, []Violation] // by the definitions rendered beside an object, and its JSON
+}
+
+// Sweep forgets what it knows of objects and targets that no run since the last Sweep had. It must not be called during
+// a run.
+func (s *Server) Sweep() {
+	s.targets.Sweep()
+	s.verdicts.Sweep()
 }
 
 // New returns a Server. What a kind needs is read when the first object of it is judged.

@@ -5,13 +5,12 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/kgate-dev/gitops/tools/internal/cache"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 )
 
 // Checks returns the checks that a Server makes. Without one they can be listed, not run.
 func Checks(s *Server) []*check.Check {
-	j, n := &judge{server: s}, &namespaces{s}
+	j, n := &judge{s}, &namespaces{s}
 	return []*check.Check{
 		{
 			Name:  "admission/accepted",
@@ -124,17 +123,14 @@ func Checks(s *Server) []*check.Check {
 }
 
 // judge asks once about each text: overlays render the same object many times.
-type judge struct {
-	server   *Server
-	verdicts cache.Cache[string, []Violation]
-}
+type judge struct{ server *Server }
 
 func (j *judge) run(ctx context.Context, pass *check.Pass) error {
 	var failed []error // what cannot be judged does not keep the others from it
 	for _, target := range pass.Targets {
 		rendered, key := definitions(target)
 		for _, object := range target.Objects {
-			violations, err := j.verdicts.Get(key+string(object.JSON), func() ([]Violation, error) {
+			violations, err := j.server.verdicts.Get(key+string(object.JSON), func() ([]Violation, error) {
 				v, _, err := j.server.Judge(ctx, object, rendered)
 				return v, err
 			})

@@ -14,6 +14,7 @@ type entry[V any] struct {
 	once  sync.Once
 	value V
 	err   error
+	asked bool // since the last Sweep
 }
 
 // Get returns the value of a key, making it if nobody has. Those who ask meanwhile wait for the one who makes it.
@@ -27,7 +28,21 @@ func (c *Cache[K, V]) Get(key K, make func() (V, error)) (V, error) {
 		e = &entry[V]{}
 		c.entries[key] = e
 	}
+	e.asked = true
 	c.mu.Unlock()
 	e.once.Do(func() { e.value, e.err = make() })
 	return e.value, e.err
+}
+
+// Sweep forgets what nobody has asked for since the last Sweep, and every error, so that a cache that lives through many
+// runs holds what the last one needed. It must not be called while a value is made.
+func (c *Cache[K, V]) Sweep() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for key, e := range c.entries {
+		if !e.asked || e.err != nil {
+			delete(c.entries, key)
+		}
+		e.asked = false
+	}
 }

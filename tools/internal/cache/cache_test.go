@@ -2,6 +2,7 @@ package cache_test
 
 import (
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -57,5 +58,33 @@ func TestMakingMayAsk(t *testing.T) {
 	}
 	if got, err := sum(100); err != nil || got != 5050 {
 		t.Errorf("got %d, %v", got, err)
+	}
+}
+
+func TestSweepKeepsWhatTheLastRunAskedFor(t *testing.T) {
+	var c cache.Cache[string, int]
+	var made []string
+	run := func(keys ...string) {
+		made = nil
+		for _, key := range keys {
+			_, _ = c.Get(key, func() (int, error) {
+				made = append(made, key)
+				if key == "broken" {
+					return 0, errors.New(key)
+				}
+				return len(key), nil
+			})
+		}
+		c.Sweep()
+	}
+	for _, step := range []struct{ ask, want []string }{
+		{[]string{"a", "b", "broken"}, []string{"a", "b", "broken"}},
+		{[]string{"a", "broken"}, []string{"broken"}}, // an error is asked anew
+		{[]string{"a", "b"}, []string{"b"}},           // nobody asked for b in the run before
+		{[]string{"a", "b"}, nil},
+	} {
+		if run(step.ask...); !slices.Equal(made, step.want) {
+			t.Errorf("asked for %v: made %v, want %v", step.ask, made, step.want)
+		}
 	}
 }

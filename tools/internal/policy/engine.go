@@ -13,7 +13,6 @@ import (
 	"github.com/open-policy-agent/opa/v1/rego"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/kgate-dev/gitops/tools/internal/cache"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
@@ -35,12 +34,20 @@ type Facts struct {
 type engine struct {
 	library *Library
 	facts   Facts
-
-	values  cache.Cache[*manifest.Object, *ast.Term]
-	results cache.Cache[any, denials] // by an object's JSON, a *check.Target, or wholeRun
 }
 
-type wholeRun struct{}
+// What an evaluation depends on: an object's text alone; a target and the facts; all targets of one run, told by the
+// list that its passes share, and the facts.
+type (
+	overlayInput struct {
+		target *check.Target
+		facts  *Facts
+	}
+	repositoryInput struct {
+		targets **check.Target
+		facts   *Facts
+	}
+)
 
 // denials are what each rule, by package, denies in one input.
 type denials map[string][]denial
@@ -60,6 +67,13 @@ func (l *Library) Checks(facts Facts) []*check.Check {
 		checks = append(checks, &c)
 	}
 	return checks
+}
+
+// Sweep forgets what rules said of objects and targets that no run since the last Sweep had. It must not be called during
+// a run.
+func (l *Library) Sweep() {
+	l.values.Sweep()
+	l.results.Sweep()
 }
 
 // Restrict leaves rules out of evaluation. It must be called before the first evaluation.
@@ -132,7 +146,7 @@ func (e *engine) run(ctx context.Context, rule *Rule, pass *check.Pass) error {
 		target := pass.Targets[0]
 		for _, object := range target.Objects {
 			// Overlays share most of their objects: what is the same text is judged once.
-			found, err := e.results.Get(string(object.JSON), func() (denials, error) {
+			found, err := e.library.results.Get(string(object.JSON), func() (denials, error) {
 				input, err := e.value(object)
 				if err != nil {
 					return nil, err
@@ -148,7 +162,7 @@ func (e *engine) run(ctx context.Context, rule *Rule, pass *check.Pass) error {
 		}
 	case check.Overlay:
 		target := pass.Targets[0]
-		found, err := e.results.Get(target, func() (denials, error) {
+		found, err := e.library.results.Get(overlayInput{target, &e.facts}, func() (denials, error) {
 			input, err := e.overlay(target)
 			if err != nil {
 				return nil, err
@@ -161,7 +175,7 @@ func (e *engine) run(ctx context.Context, rule *Rule, pass *check.Pass) error {
 		}
 		return deal(pass, rule, target, found[rule.Package], 0)
 	case check.Repository:
-		found, err := e.results.Get(wholeRun{}, func() (denials, error) {
+		found, err := e.library.results.Get(repositoryInput{&pass.Targets[0], &e.facts}, func() (denials, error) {
 			input, err := e.repository(pass.Targets)
 			if err != nil {
 				return nil, err
@@ -284,7 +298,7 @@ func read(value any) ([]denial, error) {
 
 // value converts an object for OPA, once.
 func (e *engine) value(object *manifest.Object) (*ast.Term, error) {
-	return e.values.Get(object, func() (*ast.Term, error) {
+	return e.library.values.Get(object, func() (*ast.Term, error) {
 		value, err := ast.InterfaceToValue(object.Value)
 		return ast.NewTerm(value), err
 	})

@@ -17,7 +17,9 @@ import (
 	"github.com/open-policy-agent/opa/v1/rego"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/kgate-dev/gitops/tools/internal/cache"
 	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
 // Source is a tree of rules: <group>/<rule>/<rule>.rego, package policies.<group>.<rule>, and lib beside the
@@ -48,6 +50,9 @@ type Library struct {
 	once     sync.Once
 	queries  map[check.Scope]*rego.PreparedEvalQuery
 	err      error
+
+	values  cache.Cache[*manifest.Object, *ast.Term]
+	results cache.Cache[any, denials] // by an object's JSON, an overlayInput or a repositoryInput
 }
 
 // root is the package that all rules and the modules they share live in.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/kgate-dev/gitops/tools/internal/cache"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
@@ -53,7 +52,6 @@ func Checks(v *Validator, removal func(apiVersion, kind string) string) []*check
 type judge struct {
 	validator *Validator
 	removal   func(apiVersion, kind string) string
-	verdicts  cache.Cache[string, []Violation]
 }
 
 func (j *judge) run(ctx context.Context, pass *check.Pass, missing bool) error {
@@ -84,7 +82,7 @@ func (j *judge) run(ctx context.Context, pass *check.Pass, missing bool) error {
 }
 
 func (j *judge) validate(ctx context.Context, object *manifest.Object) ([]Violation, error) {
-	return j.verdicts.Get(string(object.JSON), func() ([]Violation, error) {
+	return j.validator.verdicts.Get(string(object.JSON), func() ([]Violation, error) {
 		return j.validator.Validate(ctx, object.APIVersion, object.Kind, object.JSON)
 	})
 }

@@ -22,6 +22,8 @@ import (
 
 	"github.com/yannh/kubeconform/pkg/resource"
 	"github.com/yannh/kubeconform/pkg/validator"
+
+	"github.com/kgate-dev/gitops/tools/internal/cache"
 )
 
 // A Violation is one thing in an object that a schema does not allow.
@@ -43,7 +45,12 @@ type Validator struct {
 	schemas map[string]*kindSchema // by digest of the root
 	files   []*os.File             // in dir, one for each schema that is compiled at a time
 	free    []*os.File             // those that no one uses
+
+	verdicts cache.Cache[string, []Violation] // by an object's JSON
 }
+
+// Sweep forgets the verdicts on objects that no run since the last Sweep had. It must not be called during a run.
+func (v *Validator) Sweep() { v.verdicts.Sweep() }
 
 // New returns a Validator for minor versions ("1.37"). None, or an empty one,
 // means the newest.
