@@ -77,15 +77,40 @@ type Files struct {
 	store *Store
 	root  fs.FS
 
-	mu   sync.Mutex
-	seen map[string]bool
+	mu     sync.Mutex
+	seen   map[string]bool
+	looked map[string]bool // every path that was asked for, whether something is there or not, and what is above it
+	listed map[string]bool // directories whose entries were asked for
 }
 
 var _ filesys.FileSystem = (*Files)(nil)
 
 // NewFiles serves the store's tree with a record of its own.
 func NewFiles(store *Store) *Files {
-	return &Files{store: store, root: store.root, seen: map[string]bool{}}
+	return &Files{store: store, root: store.root, seen: map[string]bool{}, looked: map[string]bool{}, listed: map[string]bool{}}
+}
+
+// look records that what stands at a path matters.
+func (f *Files) look(name string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for !f.looked[name] {
+		f.looked[name] = true
+		name = path.Dir(name)
+	}
+}
+
+func (f *Files) list(dir string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.listed[dir] = true
+}
+
+// dependsOn reports whether what was asked for so far may be different once something else stands at a path.
+func (f *Files) dependsOn(name string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.looked[name] || f.listed[path.Dir(name)]
 }
 
 // Read lists the files read so far, sorted.
@@ -151,12 +176,14 @@ func (f *Files) resolve(name string) (string, error) {
 		next := path.Join(resolved, step)
 		at, err := f.store.node(next)
 		if err != nil {
+			f.look(next)
 			return "", err
 		}
 		if at.to == "" {
 			resolved = next
 			continue
 		}
+		f.look(next)
 		if links++; links > most {
 			return "", fmt.Errorf("%s: more than %d symbolic links", name, most)
 		}
@@ -166,6 +193,7 @@ func (f *Files) resolve(name string) (string, error) {
 		}
 		rest = append(strings.Split(to, "/"), rest...)
 	}
+	f.look(resolved)
 	return resolved, nil
 }
 
@@ -200,7 +228,9 @@ func (f *Files) lexists(name string) bool {
 	if err != nil {
 		return false
 	}
-	_, err = f.store.node(path.Join(dir, path.Base(name)))
+	at := path.Join(dir, path.Base(name))
+	f.look(at)
+	_, err = f.store.node(at)
 	return err == nil
 }
 
@@ -222,6 +252,7 @@ func (f *Files) ReadDir(name string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	f.list(resolved)
 	entries, err := fs.ReadDir(f.root, resolved)
 	var names []string
 	for _, entry := range entries {
@@ -237,6 +268,7 @@ func (f *Files) Open(name string) (filesys.File, error) {
 
 // Glob lists the paths that fit a pattern.
 func (f *Files) Glob(pattern string) ([]string, error) {
+	f.list(path.Dir(clean(pattern)))
 	found, err := fs.Glob(f.root, clean(pattern))
 	for i := range found {
 		found[i] = path.Join("/", found[i])
@@ -249,6 +281,9 @@ func (f *Files) Walk(name string, visit filepath.WalkFunc) error {
 	return fs.WalkDir(f.root, clean(name), func(p string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return visit(path.Join("/", p), nil, err)
+		}
+		if entry.IsDir() {
+			f.list(p)
 		}
 		info, err := entry.Info()
 		return visit(path.Join("/", p), info, err)

@@ -36,9 +36,14 @@ type Result struct {
 	Read    []string // every file that took part, sorted
 	Root    *Layer   // nil for plain manifests
 
+	files  *Files // nil for standard input
 	yaml   func() ([]byte, error)
 	traces map[*manifest.Object]*Trace
 }
+
+// DependsOn reports whether a change of what stands at a path, a file, a directory or a link, can change the result:
+// also a path at which there was nothing, such as a second kustomization file, and a new file of a directory of manifests.
+func (r *Result) DependsOn(path string) bool { return r.files != nil && r.files.dependsOn(path) }
 
 // Trace tells where an object of the result comes from; nil when that is not known.
 func (r *Result) Trace(object *manifest.Object) *Trace { return r.traces[object] }
@@ -75,18 +80,32 @@ func New(root fs.FS, stdin io.Reader) *Renderer {
 
 // Render renders a target: a path below the root, or Stdin.
 func (r *Renderer) Render(target string) (*Result, error) {
-	result, err := r.render(target)
-	if err != nil {
-		return nil, fmt.Errorf("render %s: %w", target, err)
+	files := NewFiles(r.store)
+	result, err := r.render(files, target)
+	if err == nil && len(result.Objects) == 0 {
+		err = errors.New("it renders no object: an empty target would pass every check")
 	}
-	if len(result.Objects) == 0 {
-		return nil, fmt.Errorf("render %s: it renders no object: an empty target would pass every check", target)
+	if err != nil {
+		return nil, &Error{target, err, files}
 	}
 	return result, nil
 }
 
-func (r *Renderer) render(target string) (*Result, error) {
-	files := NewFiles(r.store)
+// Error says why a target cannot be rendered.
+type Error struct {
+	Target string
+	Err    error
+
+	files *Files
+}
+
+func (e *Error) Error() string { return "render " + e.Target + ": " + e.Err.Error() }
+func (e *Error) Unwrap() error { return e.Err }
+
+// DependsOn is Result.DependsOn of the attempt.
+func (e *Error) DependsOn(path string) bool { return e.files.dependsOn(path) }
+
+func (r *Renderer) render(files *Files, target string) (*Result, error) {
 	if target == Stdin {
 		data, err := io.ReadAll(io.LimitReader(r.stdin, manifest.MaxFileSize+1))
 		if err != nil {
@@ -143,7 +162,7 @@ func (r *Renderer) render(target string) (*Result, error) {
 func withRead(result *Result, err error) func(*Files) (*Result, error) {
 	return func(files *Files) (*Result, error) {
 		if err == nil {
-			result.Read = files.Read()
+			result.Read, result.files = files.Read(), files
 		}
 		return result, err
 	}
@@ -248,7 +267,7 @@ func kustomize(files *Files, w *layers, root *Layer) (*Result, error) {
 		result.Objects = append(result.Objects, object)
 	}
 	link(result, traces)
-	result.Read = files.Read()
+	result.Read, result.files = files.Read(), files
 	result.yaml = rendered.AsYaml
 	return result, nil
 }
