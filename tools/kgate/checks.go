@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io/fs"
 	"os"
 	"strings"
 
@@ -18,11 +17,11 @@ import (
 )
 
 // allChecks lists every check there is: Kustomize, schemas, rules, exemptions.
-func allChecks(validator *schema.Validator, library *policy.Library, facts policy.Facts) ([]*check.Check, error) {
+func allChecks(validator *schema.Validator, server *admission.Server, library *policy.Library, facts policy.Facts) ([]*check.Check, error) {
 	var checks []*check.Check
 	checks = append(checks, kustomization.Checks()...)
 	checks = append(checks, schema.Checks(validator, admission.Removal)...)
-	checks = append(checks, admission.Checks(admission.New())...)
+	checks = append(checks, admission.Checks(server)...)
 	checks = append(checks, library.Checks(facts)...)
 	checks = append(checks, check.Exemptions()...)
 	return checks, check.Verify(checks)
@@ -30,16 +29,27 @@ func allChecks(validator *schema.Validator, library *policy.Library, facts polic
 
 // loadPolicies reads the built-in rules and those of further directories.
 func loadPolicies(dirs []string) (*policy.Library, error) {
-	sources := []policy.Source{{Name: "policies", FS: policies.FS, Verified: true}}
+	sources, err := policySources(dirs)
+	if err != nil {
+		return nil, fmt.Errorf("--policies: %w", err)
+	}
+	return policy.Load(append([]policy.Source{{Name: "policies", FS: policies.FS, Verified: true}}, sources...)...)
+}
+
+// policySources are the rules of directories.
+func policySources(dirs []string) ([]policy.Source, error) {
+	var sources []policy.Source
 	for _, dir := range dirs {
-		if info, err := os.Stat(dir); err != nil {
-			return nil, fmt.Errorf("--policies: %w", err)
-		} else if !info.IsDir() {
-			return nil, fmt.Errorf("--policies: %w", &fs.PathError{Op: "open", Path: dir, Err: fmt.Errorf("not a directory")})
+		info, err := os.Stat(dir)
+		if err != nil {
+			return nil, err
+		}
+		if !info.IsDir() {
+			return nil, fmt.Errorf("open %s: not a directory", dir)
 		}
 		sources = append(sources, policy.Source{Name: dir, FS: os.DirFS(dir)})
 	}
-	return policy.Load(sources...)
+	return sources, nil
 }
 
 func listChecks(dirs []string) ([]*check.Check, error) {
@@ -47,7 +57,7 @@ func listChecks(dirs []string) ([]*check.Check, error) {
 	if err != nil {
 		return nil, err
 	}
-	return allChecks(nil, library, policy.Facts{})
+	return allChecks(nil, nil, library, policy.Facts{})
 }
 
 func policiesFlag(cmd *cobra.Command, dirs *[]string) {

@@ -10,11 +10,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kgate-dev/gitops/tools/internal/admission"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/policy"
 	"github.com/kgate-dev/gitops/tools/internal/render"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
-	"github.com/kgate-dev/gitops/tools/internal/report"
 	"github.com/kgate-dev/gitops/tools/internal/schema"
 )
 
@@ -29,7 +29,7 @@ func TestExamples(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = validator.Close() }()
-	known, err := allChecks(validator, library, policy.Facts{})
+	known, err := allChecks(validator, admission.New(), library, policy.Facts{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func judged(t *testing.T, validator *schema.Validator, library *policy.Library, 
 		t.Fatal(err)
 	}
 	s := &session{
-		repository: repository, validator: validator, library: library, paths: manifests,
+		repository: repository, validator: validator, server: admission.New(), library: library, paths: manifests,
 		now: func() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) },
 	}
 	if overlays != nil {
@@ -102,12 +102,17 @@ func judged(t *testing.T, validator *schema.Validator, library *policy.Library, 
 	for _, e := range repository.Config.External {
 		facts.External = append(facts.External, policy.External(e))
 	}
-	if s.known, err = allChecks(validator, library, facts); err != nil {
+	if s.known, err = allChecks(validator, s.server, library, facts); err != nil {
 		t.Fatal(err)
 	}
 	s.checks = s.known
-	var out report.Report
-	if out, err = s.run(context.Background(), render.New(repository.FS, strings.NewReader("")), newProgress(&strings.Builder{}, 0)); err != nil {
+	ctx := context.Background()
+	rendered, err := s.render(ctx, render.New(repository.FS, strings.NewReader("")), s.paths, &progress{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := s.judge(ctx, rendered)
+	if err != nil {
 		t.Fatal(err)
 	}
 	for _, e := range out.Errors {

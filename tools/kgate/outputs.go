@@ -76,7 +76,7 @@ func (o output) toFile(r report.Report, options report.Options) (err error) {
 	if info, err := os.Stat(o.file); err == nil && !info.Mode().IsRegular() {
 		return os.WriteFile(o.file, text.Bytes(), 0o644) // a pipe or a device, which nothing can take the place of
 	}
-	temporary, err := os.CreateTemp(filepath.Dir(o.file), "."+filepath.Base(o.file)+"-*")
+	temporary, err := os.CreateTemp(filepath.Dir(o.file), o.temporary()+"*")
 	if named := (*fs.PathError)(nil); errors.As(err, &named) {
 		named.Path = o.file // the one that was asked for
 	}
@@ -93,4 +93,17 @@ func (o output) toFile(r report.Report, options report.Options) (err error) {
 		return err
 	}
 	return os.Rename(temporary.Name(), o.file)
+}
+
+// temporary is how the names of files begin that become the output's.
+func (o output) temporary() string { return "." + filepath.Base(o.file) + "-" }
+
+// writes reports whether a path is the output's file, or one that becomes it.
+func (o output) writes(path string) bool {
+	if o.file == "" {
+		return false
+	}
+	dir, err := resolved(filepath.Dir(o.file))
+	name := filepath.Base(path)
+	return err == nil && filepath.Dir(path) == dir && (name == filepath.Base(o.file) || strings.HasPrefix(name, o.temporary()))
 }

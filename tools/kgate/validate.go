@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/term"
 
+	"github.com/kgate-dev/gitops/tools/internal/admission"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 	"github.com/kgate-dev/gitops/tools/internal/policy"
@@ -30,6 +31,7 @@ type validateFlags struct {
 	failOn   string
 	noColor  bool
 	verbose  bool
+	watch    bool
 	policies []string
 }
 
@@ -41,9 +43,14 @@ func validateCommand() *cobra.Command {
 		Long: "Render targets and hold every object to JSON schemas and rules.\n\n" +
 			"A target is a Kustomize root, a manifest file, a directory of manifests, or - for standard input. Without one,\n" +
 			"every overlay and the Argo CD tree are checked, together with what must hold between them.\n\n" +
-			"Exit codes: 0 clean, 1 findings, 2 something could not be checked.",
+			"With --policies, rules of your own join the built-in ones. Each is a file DIR/<group>/<rule>/<rule>.rego that begins\n" +
+			"with METADATA; `kgate policy --help` shows one, and `kgate policy test DIR` runs its tests.\n\n" +
+			"With --watch, kgate goes on until it is interrupted: after a change, what the change touches is rendered and checked\n" +
+			"again, and the report is written anew. What lies in .git and node_modules is not watched.\n\n" +
+			"Exit codes: 0 clean, 1 findings, 2 something could not be checked; with --watch, that of the last report.",
 		Example: "  kgate validate\n  kgate validate overlays/prod --kubernetes-version 1.30 --kubernetes-version 1.37\n" +
-			"  helm template chart | kgate validate -\n  kgate validate --checks pod,'!pod/spread' --output json",
+			"  helm template chart | kgate validate -\n  kgate validate --checks pod,'!pod/spread' --output json\n" +
+			"  kgate validate --policies rules\n  kgate validate --watch overlays/dev",
 		RunE: func(cmd *cobra.Command, args []string) error { return validate(cmd, args, flags) },
 	}
 	f := cmd.Flags()
@@ -53,6 +60,7 @@ func validateCommand() *cobra.Command {
 	f.StringVar(&flags.failOn, "fail-on", "error", "least severity that fails the run: error or warning")
 	f.BoolVar(&flags.noColor, "no-color", false, "never write colour; NO_COLOR in the environment does the same")
 	f.BoolVarP(&flags.verbose, "verbose", "v", false, "also print every finding that an exemption lets pass")
+	f.BoolVarP(&flags.watch, "watch", "w", false, "check again whenever a file changes, until interrupted")
 	policiesFlag(cmd, &flags.policies)
 	fixed := func(values ...string) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -93,35 +101,56 @@ func validate(cmd *cobra.Command, args []string, flags validateFlags) error {
 			return fmt.Errorf("--%s is empty: %s", name, empty)
 		}
 	}
+	w := &writer{outputs: outputs, flags: flags, stdout: cmd.OutOrStdout(), stderr: cmd.ErrOrStderr()}
+	if flags.watch {
+		return watchTargets(ctx, args, flags, w)
+	}
 	s, err := open(args, flags)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = s.validator.Close() }() // a temporary folder that cannot be removed changes no verdict
-	progress := newProgress(cmd.ErrOrStderr(), len(s.paths))
+	defer s.close()
+	progress := newProgress(w.stderr, len(s.paths))
 	defer progress.clear()
-	out, err := s.run(ctx, render.New(s.repository.FS, cmd.InOrStdin()), progress)
+	rendered, err := s.render(ctx, render.New(s.repository.FS, cmd.InOrStdin()), s.paths, progress)
+	if err != nil {
+		return err
+	}
+	progress.checking()
+	out, err := s.judge(ctx, rendered)
 	if err != nil {
 		return err
 	}
 	progress.clear()
-	options := report.Options{Color: inColor(cmd.OutOrStdout(), flags.noColor), Verbose: flags.verbose}
-	if err := writeReports(outputs, out, cmd.OutOrStdout(), options); err != nil {
+	return w.write(out, s.now())
+}
+
+// writer writes the reports of a run.
+type writer struct {
+	outputs        []output
+	flags          validateFlags
+	stdout, stderr io.Writer
+}
+
+// write returns errFindings or errReported for what the report says.
+func (w *writer) write(out report.Report, now time.Time) error {
+	options := report.Options{Color: inColor(w.stdout, w.flags.noColor), Verbose: w.flags.verbose}
+	if err := writeReports(w.outputs, out, w.stdout, options); err != nil {
 		return err
 	}
 	if len(out.Omitted) > 0 {
-		_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "left out, because they need every target of the repository: %s\n", strings.Join(out.Omitted, ", "))
+		_, _ = fmt.Fprintf(w.stderr, "left out, because they need every target of the repository: %s\n", strings.Join(out.Omitted, ", "))
 	}
-	_, _ = io.WriteString(cmd.ErrOrStderr(), reminders(out.Exempted, s.now()))
+	_, _ = io.WriteString(w.stderr, reminders(out.Exempted, now))
 	switch {
 	case len(out.Errors) > 0:
-		if !slices.ContainsFunc(outputs, func(o output) bool { return o.format == "text" && o.file == "" }) {
+		if !slices.ContainsFunc(w.outputs, func(o output) bool { return o.format == "text" && o.file == "" }) {
 			for _, e := range out.Errors {
-				_, _ = fmt.Fprintln(cmd.ErrOrStderr(), "kgate:", e)
+				_, _ = fmt.Fprintln(w.stderr, "kgate:", e)
 			}
 		}
 		return errReported
-	case out.Count(check.Error) > 0, flags.failOn == string(check.Warning) && out.Count(check.Warning) > 0:
+	case out.Count(check.Error) > 0, w.flags.failOn == string(check.Warning) && out.Count(check.Warning) > 0:
 		return errFindings
 	}
 	return nil
@@ -130,12 +159,15 @@ func validate(cmd *cobra.Command, args []string, flags validateFlags) error {
 // session is one validation, put together and not yet run.
 type session struct {
 	repository *repo.Repo
-	paths      []string       // targets to check
-	all        []string       // targets that the repository has
-	known      []*check.Check // every check there is
+	paths      []string // targets to check
+	all        []string // targets that the repository has
+	facts      policy.Facts
+	minors     []string
+	known      []*check.Check // every check there is; nil to make them anew
 	checks     []*check.Check // those to run
 	now        func() time.Time
 	validator  *schema.Validator
+	server     *admission.Server
 	library    *policy.Library
 }
 
@@ -144,50 +176,69 @@ func open(args []string, flags validateFlags) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{repository: repository, paths: paths, now: time.Now}
-	s.all, err = repository.Targets()
-	if len(args) == 0 {
-		if err != nil {
-			return nil, err
-		}
-		s.paths = s.all
-	} else if err != nil {
-		s.all = nil // a repository of another shape: what holds between all targets is not asked
+	s := &session{repository: repository, paths: paths, now: time.Now, server: admission.New()}
+	if err := s.survey(len(args) == 0); err != nil {
+		return nil, err
 	}
-	roots, err := repository.Roots()
-	if err != nil {
+	if s.facts.Roots, err = repository.Roots(); err != nil {
 		return nil, err
 	}
 	if s.library, err = loadPolicies(flags.policies); err != nil {
 		return nil, err
 	}
-	minors, err := versions(flags.versions, repository.Config.KubernetesVersions)
-	if err != nil {
+	if s.minors, err = versions(flags.versions, repository.Config.KubernetesVersions); err != nil {
 		return nil, err
 	}
-	if s.validator, err = schema.New(minors); err != nil {
+	if s.validator, err = schema.New(s.minors); err != nil {
 		return nil, err
 	}
-	facts := policy.Facts{Roots: roots}
-	for _, e := range repository.Config.External {
-		facts.External = append(facts.External, policy.External(e))
-	}
-	s.known, err = allChecks(s.validator, s.library, facts)
-	if err == nil {
-		err = repo.CheckExemptions(repository.Config.Exemptions, s.known)
-	}
-	if err == nil {
-		s.checks, err = check.Select(s.known, flags.checks)
-	}
-	if err != nil {
-		_ = s.validator.Close()
+	if err := s.choose(flags); err != nil {
+		s.close()
 		return nil, err
+	}
+	return s, nil
+}
+
+// survey finds the targets of the repository, and what is outside of it.
+func (s *session) survey(everything bool) (err error) {
+	s.facts.External = nil
+	for _, e := range s.repository.Config.External {
+		s.facts.External = append(s.facts.External, policy.External(e))
+	}
+	s.all, err = s.repository.Targets()
+	switch {
+	case everything:
+		s.paths = s.all
+		return err
+	case err != nil:
+		s.all = nil // a repository of another shape: what holds between all targets is not asked
+	}
+	return nil
+}
+
+// choose makes the list of checks to run.
+func (s *session) choose(flags validateFlags) error {
+	if s.known == nil {
+		known, err := allChecks(s.validator, s.server, s.library, s.facts)
+		if err != nil {
+			return err
+		}
+		s.known = known
+	}
+	if err := repo.CheckExemptions(s.repository.Config.Exemptions, s.known); err != nil {
+		return err
+	}
+	var err error
+	if s.checks, err = check.Select(s.known, flags.checks); err != nil {
+		return err
 	}
 	s.library.Restrict(func(name string) bool {
 		return slices.ContainsFunc(s.checks, func(c *check.Check) bool { return c.Name == name })
 	})
-	return s, nil
+	return nil
 }
+
+func (s *session) close() { _ = s.validator.Close() } // a temporary folder that cannot be removed changes no verdict
 
 // versions lists the minor versions that the command line names, or else kgate.yaml.
 func versions(flags []string, configured []repo.Version) ([]string, error) {
@@ -225,51 +276,67 @@ func minor(version string) (string, error) {
 	return parts[0] + "." + parts[1], nil
 }
 
-// run renders and checks. What could not be rendered or checked is in the report's errors; the rest is judged.
-func (s *session) run(ctx context.Context, renderer *render.Renderer, progress *progress) (report.Report, error) {
-	out := report.Report{Version: versionName(), Checks: s.checks, Asked: s.paths, ReadFile: s.repository.ReadFile}
-	results := make([]*render.Result, len(s.paths))
-	errs := make([]error, len(s.paths))
+// rendered is a target to judge, or why it could not be rendered.
+type rendered struct {
+	path   string
+	result *render.Result
+	target *check.Target
+	err    error
+}
+
+// render renders targets, in the order of paths, while the rules are prepared.
+func (s *session) render(ctx context.Context, renderer *render.Renderer, paths []string, progress *progress) ([]*rendered, error) {
+	out := make([]*rendered, len(paths))
 	var group errgroup.Group
-	for i, path := range s.paths {
+	for i, path := range paths {
 		group.Go(func() error {
-			results[i], errs[i] = renderer.Render(path)
+			out[i] = s.target(renderer, path)
 			progress.rendered(path)
 			return nil
 		})
 	}
 	group.Go(func() error { return s.library.Prepare(ctx) })
-	if err := group.Wait(); err != nil {
-		return out, err
+	return out, group.Wait()
+}
+
+func (s *session) target(renderer *render.Renderer, path string) *rendered {
+	result, err := renderer.Render(path)
+	if err != nil {
+		return &rendered{path: path, err: err}
 	}
+	target := &check.Target{
+		Path: result.Path, Environment: s.repository.Config.Environment(result.Path), Objects: result.Objects,
+		Locate: func(object *manifest.Object, path manifest.Path) manifest.Origin {
+			return provenance.Locate(result, object, path)
+		},
+	}
+	for _, fault := range result.Faults {
+		target.Faults = append(target.Faults, check.Fault(fault))
+	}
+	return &rendered{path: path, result: result, target: target}
+}
+
+// judge checks. What could not be rendered or checked is in the report's errors; the rest is judged.
+func (s *session) judge(ctx context.Context, all []*rendered) (report.Report, error) {
+	out := report.Report{Version: versionName(), Checks: s.checks, Asked: s.paths, ReadFile: s.repository.ReadFile}
 	plan := check.Plan{Checks: s.checks, All: s.all, Exemptions: s.repository.Config.Exemptions, Now: s.now()}
-	for i, result := range results {
-		if errs[i] != nil {
-			out.Errors = append(out.Errors, failures(s.paths[i], errs[i])...)
+	for _, r := range all {
+		if r.err != nil {
+			out.Errors = append(out.Errors, failures(r.path, r.err)...)
 			continue
 		}
-		target := &check.Target{
-			Path: result.Path, Environment: s.repository.Config.Environment(result.Path), Objects: result.Objects,
-			Locate: func(object *manifest.Object, path manifest.Path) manifest.Origin {
-				return provenance.Locate(result, object, path)
-			},
+		plan.Targets = append(plan.Targets, r.target)
+		target := report.Target{Path: r.target.Path, Objects: r.target.Objects, Locate: r.target.Locate}
+		if r.target.Environment != nil {
+			target.Environment = r.target.Environment.Name
 		}
-		for _, fault := range result.Faults {
-			target.Faults = append(target.Faults, check.Fault(fault))
-		}
-		plan.Targets = append(plan.Targets, target)
-		rendered := report.Target{Path: result.Path, Objects: result.Objects, Locate: target.Locate}
-		if target.Environment != nil {
-			rendered.Environment = target.Environment.Name
-		}
-		out.Targets = append(out.Targets, rendered)
+		out.Targets = append(out.Targets, target)
 	}
 	carried, refused := repo.Carried(plan.Targets, s.known, s.repository.ReadFile)
 	plan.Exemptions = append(slices.Clone(plan.Exemptions), carried...)
 	for _, f := range refused {
 		out.Errors = append(out.Errors, failures(f.Target, f.Err)...)
 	}
-	progress.checking()
 	result, failed := check.Run(ctx, plan)
 	if ctx.Err() != nil {
 		return out, ctx.Err()

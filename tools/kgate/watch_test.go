@@ -1,0 +1,550 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/report"
+	"github.com/kgate-dev/gitops/tools/internal/watch"
+)
+
+// patience only ends a test that would otherwise hang.
+const patience = 2 * time.Minute
+
+// small is a repository of two overlays over one base.
+var small = map[string]string{
+	"kgate.yaml":                       "apiVersion: kgate/v1\ntargets: [overlays/*]\n",
+	"base/kustomization.yaml":          "resources: [config.yaml]\n",
+	"base/config.yaml":                 "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: config}\ndata: {a: b}\n",
+	"overlays/dev/kustomization.yaml":  "namespace: dev\nresources: [../../base]\n",
+	"overlays/prod/kustomization.yaml": "namespace: prod\nresources: [../../base]\n",
+}
+
+const (
+	faulty = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: config}\ndate: {a: b}\n"
+	ruled  = `# METADATA
+# scope: package
+# title: Nothing is called config
+# description: It could be anything.
+# custom:
+#   severity: error
+#   scope: object
+#   fix: Say what it is for.
+package policies.team.named
+
+deny contains {"msg": "this name says nothing", "path": ["metadata", "name"]} if input.metadata.name == "config"
+`
+)
+
+func write(t testing.TB, dir, name, text string) {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// watching is a watch whose changes the test tells, and whose reports it takes.
+type watching struct {
+	t       testing.TB
+	dir     string
+	batches chan watch.Batch
+	reports chan report.Report
+	notes   chan string
+	end     chan error
+	stop    context.CancelFunc
+}
+
+type sink chan string
+
+func (s sink) Write(text []byte) (int, error) {
+	s <- string(text)
+	return len(text), nil
+}
+
+// begin watches dir, which must be the working directory.
+func begin(t testing.TB, dir string, flags validateFlags, args ...string) *watching {
+	t.Helper()
+	dir, err := resolved(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &watching{t: t, dir: dir, batches: make(chan watch.Batch), reports: make(chan report.Report), notes: make(chan string), end: make(chan error, 1)}
+	ctx, stop := context.WithTimeout(context.Background(), patience)
+	w.stop = stop
+	t.Cleanup(stop)
+	take := output{format: "test", write: func(_ io.Writer, r report.Report, _ report.Options) error {
+		select {
+		case w.reports <- r:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}}
+	if flags.failOn == "" {
+		flags.failOn = "error"
+	}
+	go func() {
+		w.end <- revalidate(ctx, args, flags, &writer{outputs: []output{take}, flags: flags, stdout: io.Discard, stderr: sink(w.notes)}, w.batches)
+	}()
+	return w
+}
+
+// next is the next report with what standard error said of it.
+func (w *watching) next() (report.Report, string) {
+	w.t.Helper()
+	var r report.Report
+	select {
+	case r = <-w.reports:
+	case err := <-w.end:
+		w.t.Fatalf("watching ended: %v", err)
+	case <-time.After(patience):
+		w.t.Fatal("no report")
+	}
+	said := ""
+	for !strings.Contains(said, "watching for changes") {
+		said += <-w.notes
+	}
+	return r, said
+}
+
+// tell says that paths changed.
+func (w *watching) tell(names ...string) {
+	batch := watch.Batch{}
+	for _, name := range names {
+		batch.Paths = append(batch.Paths, filepath.Join(w.dir, name))
+	}
+	w.batches <- batch
+}
+
+// edit writes a file, tells of it and returns the report.
+func (w *watching) edit(name, text string) (report.Report, string) {
+	w.t.Helper()
+	write(w.t, w.dir, name, text)
+	w.tell(name)
+	return w.next()
+}
+
+func repository(t testing.TB) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range small {
+		write(t, dir, name, text)
+	}
+	return dir
+}
+
+// What a change touches is rendered, the rest is kept; every kind of change is noticed.
+func TestWatchRendersWhatChanged(t *testing.T) {
+	dir := repository(t)
+	t.Chdir(dir)
+	w := begin(t, dir, validateFlags{checks: []string{"schema", "kustomize", "exemption", "team"}, policies: []string{"rules"}})
+	if err := <-w.end; err == nil || !strings.Contains(err.Error(), "rules") {
+		t.Fatalf("without its rules, a watch begins: %v", err)
+	}
+	write(t, dir, "rules/team/named/named.rego", strings.Replace(ruled, `== "config"`, `== "other"`, 1))
+	w = begin(t, dir, validateFlags{checks: []string{"schema", "kustomize", "exemption", "team"}, policies: []string{"rules"}})
+
+	type want struct {
+		rendered string   // "1 of 2"
+		findings []string // check and targets
+		errors   []string
+	}
+	step := func(name string, r report.Report, note string, want want) {
+		t.Helper()
+		var findings, errs []string
+		for _, f := range r.Findings {
+			findings = append(findings, f.Check+" in "+strings.Join(f.Targets(), " and "))
+		}
+		for _, e := range r.Errors {
+			errs = append(errs, e.String())
+		}
+		if !strings.Contains(note, "kgate: "+want.rendered+" targets rendered") {
+			t.Errorf("%s: want %s targets rendered, got %q", name, want.rendered, note)
+		}
+		if !slices.Equal(findings, want.findings) {
+			t.Errorf("%s: findings %q, want %q", name, findings, want.findings)
+		}
+		if !slices.EqualFunc(errs, want.errors, strings.Contains) {
+			t.Errorf("%s: errors %q, want %q", name, errs, want.errors)
+		}
+	}
+	r, note := w.next()
+	step("first", r, note, want{rendered: "2 of 2"})
+
+	r, note = w.edit("base/config.yaml", faulty)
+	step("base", r, note, want{rendered: "2 of 2", findings: []string{"schema/valid in overlays/dev and overlays/prod"}})
+	r, note = w.edit("overlays/prod/kustomization.yaml", small["overlays/prod/kustomization.yaml"]+"images: [{name: nobody, newTag: v1}]\n")
+	step("overlay", r, note, want{rendered: "1 of 2", findings: []string{"schema/valid in overlays/dev and overlays/prod", "kustomize/image-used in overlays/prod"}})
+	r, note = w.edit("overlays/prod/kustomization.yaml", small["overlays/prod/kustomization.yaml"])
+	step("overlay again", r, note, want{rendered: "1 of 2", findings: []string{"schema/valid in overlays/dev and overlays/prod"}})
+
+	// Neither a file that nobody reads nor one in a place of its own makes a run.
+	w.tell("README.md", "base/unread.yaml", "../elsewhere")
+	r, note = w.edit("base/config.yaml", small["base/config.yaml"])
+	step("base again", r, note, want{rendered: "2 of 2"})
+
+	// In the middle of an edit a file is broken.
+	r, note = w.edit("overlays/dev/kustomization.yaml", "namespace: dev\nresources: [../../base\n")
+	step("broken", r, note, want{rendered: "1 of 2", errors: []string{"overlays/dev/kustomization.yaml:"}})
+	w.tell("README.md")
+	r, note = w.edit("overlays/dev/kustomization.yaml", small["overlays/dev/kustomization.yaml"])
+	step("mended", r, note, want{rendered: "1 of 2"})
+	if err := os.Remove(filepath.Join(dir, "base/config.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	w.tell("base/config.yaml")
+	r, note = w.next()
+	step("gone", r, note, want{rendered: "2 of 2", errors: []string{"base/kustomization.yaml:1", "base/kustomization.yaml:1"}})
+	r, note = w.edit("base/config.yaml", small["base/config.yaml"])
+	step("back", r, note, want{rendered: "2 of 2"})
+
+	// A second kustomization file beside the first, where there was nothing.
+	write(t, dir, "base/kustomization.yml", "")
+	w.tell("base/kustomization.yml")
+	r, note = w.next()
+	step("ambiguous", r, note, want{rendered: "2 of 2", errors: []string{"2 kustomization files", "2 kustomization files"}})
+	if err := os.Remove(filepath.Join(dir, "base/kustomization.yml")); err != nil {
+		t.Fatal(err)
+	}
+	w.tell("base/kustomization.yml")
+	r, note = w.next()
+	step("unambiguous", r, note, want{rendered: "2 of 2"})
+
+	// kgate.yaml
+	r, note = w.edit("kgate.yaml", "apiVersion: kgate/v1\ntargts: []\n")
+	step("config broken", r, note, want{rendered: "0 of 2", errors: []string{`kgate.yaml:2: kgate.yaml has no key "targts"`}})
+	r, note = w.edit("kgate.yaml", small["kgate.yaml"]+"exemptions: [{check: schema/valid, reason: r, owner: o, expires: 2999-01-01}]\n")
+	step("config", r, note, want{rendered: "0 of 2", findings: []string{"exemption/unused in kgate.yaml"}})
+	r, note = w.edit("kgate.yaml", small["kgate.yaml"]+"exemptions: [{check: schema/vaild, reason: r, owner: o, expires: 2999-01-01}]\n")
+	step("exemption of nothing", r, note, want{rendered: "0 of 2", errors: []string{`no check is called "schema/vaild"`}})
+	r, note = w.edit("kgate.yaml", small["kgate.yaml"]+"kubernetesVersions: ['1.28']\nexternal: [{kind: Secret, name: s, provider: p}]\n")
+	step("versions", r, note, want{rendered: "0 of 2"})
+
+	// Rules
+	r, note = w.edit("rules/team/named/named.rego", ruled)
+	step("rule", r, note, want{rendered: "0 of 2", findings: []string{"team/named in overlays/dev and overlays/prod"}})
+	r, note = w.edit("rules/team/named/named.rego", ruled+"\nx if y\n")
+	step("rule broken", r, note, want{rendered: "0 of 2", errors: []string{"rules/team/named/named.rego:13: "}})
+	r, note = w.edit("rules/team/named/named.rego", strings.Replace(ruled, `== "config"`, `== "other"`, 1))
+	step("rule mended", r, note, want{rendered: "0 of 2"})
+
+	// Targets come and go.
+	r, note = w.edit("overlays/test/kustomization.yaml", "namespace: test\nresources: [../../base]\n")
+	step("target", r, note, want{rendered: "1 of 3"})
+	if err := os.RemoveAll(filepath.Join(dir, "overlays/test")); err != nil {
+		t.Fatal(err)
+	}
+	w.tell("overlays/test")
+	r, note = w.next()
+	step("no target", r, note, want{rendered: "0 of 2"})
+
+	// Whatever was missed is looked at.
+	write(t, dir, "base/config.yaml", faulty)
+	w.batches <- watch.Batch{All: true}
+	r, note = w.next()
+	step("all", r, note, want{rendered: "2 of 2", findings: []string{"schema/valid in overlays/dev and overlays/prod"}})
+
+	// The end has the code of the last report.
+	w.stop()
+	close(w.batches)
+	if err := <-w.end; !errors.Is(err, errFindings) {
+		t.Errorf("the end: %v", err)
+	}
+}
+
+// A directory of manifests is rendered again when a file joins it, and a link when it leads elsewhere.
+func TestWatchManifestsAndLinks(t *testing.T) {
+	dir := repository(t)
+	t.Chdir(dir)
+	write(t, dir, "plain/a.yaml", small["base/config.yaml"])
+	write(t, dir, "one.yaml", small["base/config.yaml"])
+	write(t, dir, "two.yaml", faulty)
+	if err := os.Symlink("../one.yaml", filepath.Join(dir, "plain/link.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	w := begin(t, dir, validateFlags{checks: []string{"schema"}}, "plain", "overlays/dev")
+	expect := func(want int, wantNote string) func(report.Report, string) {
+		return func(r report.Report, note string) {
+			t.Helper()
+			if len(r.Findings) != want || len(r.Errors) > 0 || !strings.Contains(note, wantNote) {
+				t.Errorf("got %d findings, errors %v, %q; want %d and %s", len(r.Findings), r.Errors, note, want, wantNote)
+			}
+		}
+	}
+	expect(0, "2 of 2")(w.next())
+	write(t, dir, "plain/deep/b.yaml", faulty)
+	w.tell("plain/deep", "plain/deep/b.yaml")
+	expect(1, "1 of 2")(w.next())
+	if err := errors.Join(os.Remove("plain/link.yaml"), os.Symlink("../two.yaml", "plain/link.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	w.tell("plain/link.yaml")
+	expect(2, "1 of 2")(w.next())
+	expect(1, "1 of 2")(w.edit("two.yaml", small["base/config.yaml"]))
+	w.tell("one.yaml") // nobody reads it any more
+	expect(0, "1 of 2")(w.edit("plain/deep/b.yaml", small["base/config.yaml"]))
+}
+
+// The reports that kgate writes beside the manifests make no run, not even while something is broken.
+func TestWatchIsNotWokenByItself(t *testing.T) {
+	dir, err := resolved(repository(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(dir)
+	o := output{format: "json", file: "out.json"}
+	for path, want := range map[string]bool{"out.json": true, ".out.json-123": true, "out.json.bak": false, "base/out.json": false} {
+		if got := o.writes(filepath.Join(dir, path)); got != want {
+			t.Errorf("%s: %t", path, got)
+		}
+	}
+	if (output{format: "text"}).writes(filepath.Join(dir, "x")) {
+		t.Error("standard output is no file")
+	}
+}
+
+// manifests copies the manifests of this repository, which the test may then change.
+func manifests(t testing.TB) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range []string{"base", "overlays", "argocd"} {
+		if err := os.CopyFS(filepath.Join(dir, name), os.DirFS(filepath.Join("../..", name))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	config, err := os.ReadFile("../../kgate.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, "kgate.yaml", string(config))
+	t.Chdir(dir)
+	return dir
+}
+
+// After any edit, a watch says byte for byte what a run that begins afresh says.
+func TestWatchSaysWhatAFreshRunSays(t *testing.T) {
+	dir := manifests(t)
+	w := begin(t, dir, validateFlags{})
+	w.next()
+	var files []string
+	for _, name := range []string{"base", "overlays", "argocd"} {
+		if err := filepath.WalkDir(name, func(path string, entry os.DirEntry, err error) error {
+			if err == nil && !entry.IsDir() {
+				files = append(files, path)
+			}
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	random := rand.New(rand.NewPCG(5, 11))
+	rounds := 12
+	if testing.Short() {
+		rounds = 3
+	}
+	for round := range rounds {
+		name := files[random.IntN(len(files))]
+		before, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Split(string(before), "\n")
+		i := random.IntN(len(lines))
+		what := fmt.Sprintf("round %d: line %d of %s", round, i+1, name)
+		switch random.IntN(3) {
+		case 0:
+			lines = slices.Delete(lines, i, i+1)
+		case 1:
+			lines[i] = strings.Replace(lines[i], ": ", ": x", 1)
+		case 2:
+			lines[i] += "x"
+		}
+		write(t, dir, name, strings.Join(lines, "\n"))
+		// A file that nothing reads makes no run of its own: telling of kgate.yaml beside it does.
+		w.tell(name, "kgate.yaml")
+		r, _ := w.next()
+		var kept bytes.Buffer
+		if err := report.JSON(&kept, r, report.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		var fresh, notes bytes.Buffer
+		if code := run(context.Background(), []string{"validate", "-o", "json"}, strings.NewReader(""), &fresh, &notes); fresh.Len() == 0 {
+			t.Fatalf("%s: exit code %d, %s", what, code, &notes)
+		}
+		if !bytes.Equal(kept.Bytes(), fresh.Bytes()) {
+			t.Errorf("%s:\nthe watch says\n%s\na fresh run says\n%s", what, &kept, &fresh)
+		}
+		if random.IntN(2) == 0 { // else the next edit comes on top
+			write(t, dir, name, string(before))
+			w.tell(name, "kgate.yaml")
+			w.next()
+		}
+	}
+}
+
+// What a run leaves behind does not add up.
+func TestWatchMemory(t *testing.T) {
+	dir := repository(t)
+	t.Chdir(dir)
+	// Every engine, but few rules: some read a long text slowly.
+	w := begin(t, dir, validateFlags{checks: []string{"schema", "admission", "kustomize", "pod", "workload"}})
+	w.next()
+	heap := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	const runs, size = 60, 40 << 10
+	filler := strings.Repeat("x", size)
+	edit := func(i int) {
+		w.edit("base/config.yaml", fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: config}\ndata: {a: %q, b: %s}\n", fmt.Sprint(i), filler))
+	}
+	for i := range 10 {
+		edit(i)
+	}
+	before := heap()
+	for i := range runs {
+		edit(10 + i)
+	}
+	// Each run makes two objects, each of which is text, a tree, a term and keys of verdicts: fifteen times its size, were
+	// it kept.
+	if grown := int64(heap()) - int64(before); grown > 2*runs*size {
+		t.Errorf("after %d runs there are %d kB more, %d kB a run", runs, grown>>10, grown>>10/runs)
+	}
+}
+
+// The whole, with real files and the real program.
+func TestWatchProgram(t *testing.T) {
+	dir := repository(t)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "kgate", "validate", "--watch", "--checks", "schema,kustomize,exemption", "-o", "text=report.txt", "-o", "json")
+	cmd.Dir = dir
+	var notes bytes.Buffer
+	cmd.Stderr = &notes
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	type findings struct {
+		Summary struct{ Targets, Errors int }
+		Errors  []struct {
+			Message string
+			Source  *manifest.Position
+		}
+	}
+	decoder := json.NewDecoder(stdout)
+	// One edit may be told in two batches: what counts is what the watch says in the end.
+	until := func(what string, fits func(findings) bool) {
+		t.Helper()
+		for {
+			var r findings
+			if err := decoder.Decode(&r); err != nil {
+				t.Fatalf("%s is never reported: %v\n%s", what, err, &notes)
+			}
+			if fits(r) {
+				return
+			}
+		}
+	}
+	faults := func(targets, errors int) func(findings) bool {
+		return func(r findings) bool {
+			return r.Summary.Targets == targets && r.Summary.Errors == errors && len(r.Errors) == 0
+		}
+	}
+	until("the beginning", faults(2, 0))
+	write(t, dir, "base/config.yaml", faulty)
+	until("a fault", faults(2, 1))
+	text, err := os.ReadFile(filepath.Join(dir, "report.txt"))
+	if err != nil || !strings.Contains(string(text), "base/config.yaml:4") {
+		t.Errorf("report.txt: %v\n%s", err, text)
+	}
+	write(t, dir, "base/config.yaml~", small["base/config.yaml"])
+	if err := os.Rename(filepath.Join(dir, "base/config.yaml~"), filepath.Join(dir, "base/config.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	until("a file in the place of another", faults(2, 0))
+	write(t, dir, "kgate.yaml", "apiVersion: kgate/v2\n")
+	until("a broken kgate.yaml", func(r findings) bool {
+		return len(r.Errors) == 1 && r.Errors[0].Source != nil && r.Errors[0].Source.File == "kgate.yaml"
+	})
+	write(t, dir, "kgate.yaml", small["kgate.yaml"])
+	until("a mended kgate.yaml", faults(2, 0))
+	write(t, dir, "overlays/new/deep/config.yaml", faulty)
+	write(t, dir, "overlays/new/kustomization.yaml", "namespace: new\nresources: [deep/config.yaml]\n")
+	until("a new target", faults(3, 1))
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if rest, err := io.ReadAll(decoder.Buffered()); err != nil || strings.TrimSpace(string(rest)) != "" {
+		t.Errorf("after the interrupt: %v %s", err, rest)
+	}
+	err = cmd.Wait()
+	if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) || exit.ExitCode() != exitFindings {
+		t.Errorf("the end: %v\n%s", err, &notes)
+	}
+}
+
+// BenchmarkWatch edits one line of the real tree and checks again. cold is what the same process needs for a run that
+// begins afresh; a process of its own needs longer.
+func BenchmarkWatch(b *testing.B) {
+	for _, edit := range []struct{ name, file, old, format string }{
+		{"base", "base/app/workload/each-track/deployment.yaml", "terminationGracePeriodSeconds: 45", "terminationGracePeriodSeconds: 4%d"},
+		{"overlay", "overlays/prod/app/environment.yaml", "max: 10", "max: 1%d"},
+	} {
+		b.Run(edit.name, func(b *testing.B) {
+			dir := manifests(b)
+			const colds = 5
+			began := time.Now()
+			for range colds {
+				if code := run(context.Background(), []string{"validate"}, strings.NewReader(""), io.Discard, io.Discard); code == exitUnable {
+					b.Fatalf("exit code %d", code)
+				}
+			}
+			cold := time.Since(began) / colds
+			text, err := os.ReadFile(edit.file)
+			if err != nil || !strings.Contains(string(text), edit.old) {
+				b.Fatalf("%s has no %q: %v", edit.file, edit.old, err)
+			}
+			w := begin(b, dir, validateFlags{})
+			w.next()
+			n := 0
+			for b.Loop() {
+				n++
+				r, _ := w.edit(edit.file, strings.Replace(string(text), edit.old, fmt.Sprintf(edit.format, n%10), 1))
+				if len(r.Errors) > 0 {
+					b.Fatal(r.Errors)
+				}
+			}
+			each := b.Elapsed() / time.Duration(n)
+			b.ReportMetric(float64(cold.Milliseconds()), "cold-ms")
+			b.ReportMetric(float64(each.Milliseconds()), "edit-ms")
+			b.ReportMetric(float64(cold)/float64(each), "cold/edit")
+			w.stop()
+			close(w.batches)
+			<-w.end
+		})
+	}
+}
