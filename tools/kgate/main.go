@@ -61,7 +61,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w: see `%s --help`", err, cmd.CommandPath())
 	})
-	root.AddCommand(validateCommand(), renderCommand(), checksCommand(), explainCommand(), reportSchemaCommand(), versionCommand())
+	root.AddCommand(validateCommand(), renderCommand(), checksCommand(), explainCommand(), reportSchemaCommand(), policyCommand(), versionCommand())
 	err := root.ExecuteContext(ctx)
 	switch {
 	case err == nil:

@@ -1,0 +1,227 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path"
+	"regexp"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kgate-dev/gitops/policies"
+	"github.com/kgate-dev/gitops/tools/internal/policy"
+)
+
+const ruleExample = `A rule is a file DIR/<group>/<rule>/<rule>.rego. For example rules/team/labelled/labelled.rego:
+
+  # METADATA
+  # scope: package
+  # title: Every Deployment says whose it is
+  # description: At night, somebody has to find out whom to wake.
+  # custom:
+  #   severity: error
+  #   scope: object
+  #   fix: Set the label team.
+  package policies.team.labelled
+
+  import data.policies.lib.object as obj_lib
+
+  deny contains {"msg": "the Deployment has no label team", "path": ["metadata", "labels"]} if {
+    input.kind == "Deployment"
+    not _owner
+  }
+
+  _owner if obj_lib.at(input, ["metadata", "labels", "team"], "") != ""
+
+and its test beside it, labelled_test.rego:
+
+  package policies.team.labelled_test
+
+  import data.policies.team.labelled
+
+  test_allows if labelled.deny == set() with input as {"kind": "Deployment", "metadata": {"labels": {"team": "a"}}}
+
+  test_denies if count(labelled.deny) == 1 with input as {"kind": "Deployment", "metadata": {}}
+
+The scope is object (input is one object), overlay (input.objects are those of a target) or repository (input.targets).
+A deny's path leads to the field: for an overlay it begins with objects and an index, for the repository with targets and
+an index before that. What lies in lib is for rules to share. Rules reach neither network nor clock.
+`
+
+func policyCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "policy",
+		Short: "Work on rules of your own",
+		Long:  "Work on rules of your own, which `kgate validate --policies DIR` applies beside the built-in ones.\n\n" + strings.TrimSpace(ruleExample),
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(policyTestCommand())
+	return cmd
+}
+
+type policyTestFlags struct {
+	coverage float64
+	run      string
+	verbose  bool
+}
+
+func policyTestCommand() *cobra.Command {
+	var flags policyTestFlags
+	cmd := &cobra.Command{
+		Use:   "test [DIR...]",
+		Short: "Run the tests of rules",
+		Long: "Run the _test.rego files beside the rules of directories, or beside the built-in rules. Rules and tests are compiled\n" +
+			"strictly, as `kgate validate` would take them, and may use what is in the built-in lib.\n\n" +
+			"A failing test is printed with the expression that was not true and the values in it. A rule without a test, and a\n" +
+			"test that is switched off by the name todo_test_…, fail as well.\n\n" +
+			"Exit codes: 0 all tests pass, 1 some do not or cover too little, 2 no verdict: no test, or one that does not compile.",
+		Example: "  kgate policy test\n  kgate policy test rules --coverage 95\n  kgate policy test rules --run 'labelled_test\\.test_denies'",
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return nil, cobra.ShellCompDirectiveFilterDirs
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return policyTest(cmd.Context(), args, flags, cmd.Flags().Changed("coverage"), cmd.OutOrStdout())
+		},
+	}
+	f := cmd.Flags()
+	f.Float64Var(&flags.coverage, "coverage", 0, "least part of the rules' lines that tests must reach, in percent")
+	f.StringVar(&flags.run, "run", "", "run only tests whose full name fits this regular expression")
+	f.BoolVarP(&flags.verbose, "verbose", "v", false, "also print the tests that pass, and the coverage of every file")
+	for name, complete := range map[string]cobra.CompletionFunc{"coverage": cobra.NoFileCompletions, "run": cobra.NoFileCompletions} {
+		_ = cmd.RegisterFlagCompletionFunc(name, complete) // fails only for a flag that does not exist
+	}
+	return cmd
+}
+
+func policyTest(ctx context.Context, dirs []string, flags policyTestFlags, held bool, stdout io.Writer) error {
+	if ok := flags.coverage >= 0 && flags.coverage <= 100; !ok { // NaN is neither
+		return fmt.Errorf("--coverage %g: it is a percentage, 0 to 100", flags.coverage)
+	}
+	var filter *regexp.Regexp
+	if flags.run != "" {
+		var err error
+		if filter, err = regexp.Compile(flags.run); err != nil {
+			return fmt.Errorf("--run: %w", err)
+		}
+		if held {
+			return fmt.Errorf("--run and --coverage: what a part of the tests covers says nothing of the rules: leave one out")
+		}
+	}
+	sources, err := policySources(dirs)
+	if err != nil {
+		return err
+	}
+	suite, err := policy.LoadSuite(ctx, policy.Source{Name: "policies", FS: policies.FS}, sources...)
+	if err != nil {
+		return err
+	}
+	tests, err := suite.Run(ctx, filter)
+	if err != nil {
+		return err
+	}
+	var b strings.Builder
+	for _, t := range tests.Errors {
+		fmt.Fprintf(&b, "%s: error: %s cannot be decided\n%s\n\n", t.Source, t.Name, indented(t.Detail))
+	}
+	for _, t := range tests.Failed {
+		fmt.Fprintf(&b, "%s: error: %s fails%s\n", t.Source, t.Name, inCase(t))
+		if t.Detail != "" {
+			fmt.Fprintf(&b, "  at %s\n%s\n", t.At, indented(t.Detail))
+		}
+		if t.Output != "" {
+			fmt.Fprintf(&b, "  printed\n%s\n", indented(t.Output))
+		}
+		b.WriteByte('\n')
+	}
+	for _, t := range tests.Skipped {
+		fmt.Fprintf(&b, "%s: error: %s is switched off by its name\n\n", t.Source, t.Name)
+	}
+	if flags.verbose {
+		for _, t := range tests.Passed {
+			fmt.Fprintf(&b, "%s: ok: %s%s\n", t.Source, t.Name, inCase(t))
+		}
+	}
+	failed := len(tests.Failed) + len(tests.Skipped)
+	if filter == nil {
+		for _, rule := range tests.Untested {
+			fmt.Fprintf(&b, "%s:1: error: the rule %s has no test: write rules named test_… in %s beside it\n\n", rule.File, rule.Name,
+				strings.TrimSuffix(path.Base(rule.File), ".rego")+"_test.rego")
+		}
+		failed += len(tests.Untested)
+		for _, c := range tests.Coverage {
+			if len(c.Missed) > 0 || flags.verbose {
+				fmt.Fprintf(&b, "%s: %.1f %% covered%s\n", c.File, policy.Percent([]policy.Coverage{c}), missed(c.Missed))
+			}
+		}
+	}
+	b.WriteString(plural(len(tests.Passed)+len(tests.Failed)+len(tests.Errors)+len(tests.Skipped), "test"))
+	if filter == nil {
+		b.WriteString(" of " + plural(len(suite.Rules), "rule"))
+	}
+	fmt.Fprintf(&b, ": %d passed, %d failed", len(tests.Passed), len(tests.Failed))
+	for _, more := range []struct {
+		n    int
+		what string
+	}{{len(tests.Errors), "without a verdict"}, {len(tests.Skipped), "switched off"}} {
+		if more.n > 0 {
+			fmt.Fprintf(&b, ", %d %s", more.n, more.what)
+		}
+	}
+	if filter == nil {
+		covered := policy.Percent(tests.Coverage)
+		fmt.Fprintf(&b, "; %.1f %% of the lines covered", covered)
+		if covered < flags.coverage {
+			fmt.Fprintf(&b, ", less than the %g %% asked for", flags.coverage)
+			failed++
+		}
+	}
+	b.WriteByte('\n')
+	if _, err := io.WriteString(stdout, b.String()); err != nil {
+		return err
+	}
+	switch {
+	case len(tests.Errors) > 0:
+		return errReported
+	case failed > 0:
+		return errFindings
+	}
+	return nil
+}
+
+func inCase(t policy.Test) string {
+	if len(t.Case) == 0 {
+		return ""
+	}
+	return ` in the case "` + strings.Join(t.Case, `" "`) + `"`
+}
+
+func indented(text string) string {
+	return "    " + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n    ")
+}
+
+// missed writes sorted lines as ranges: `, not 3, 7-9`.
+func missed(lines []int) string {
+	var b strings.Builder
+	for i := 0; i < len(lines); i++ {
+		first := lines[i]
+		for i+1 < len(lines) && lines[i+1] == lines[i]+1 {
+			i++
+		}
+		b.WriteString(map[bool]string{true: ", not ", false: ", "}[b.Len() == 0])
+		fmt.Fprint(&b, first)
+		if lines[i] > first {
+			fmt.Fprintf(&b, "-%d", lines[i])
+		}
+	}
+	return b.String()
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
