@@ -162,15 +162,16 @@ func policyTest(ctx context.Context, dirs []string, flags policyTestFlags, held 
 		b.WriteString(" of " + plural(len(suite.Rules), "rule"))
 	}
 	fmt.Fprintf(&b, ": %d passed, %d failed", len(tests.Passed), len(tests.Failed))
-	for _, more := range []struct {
-		n    int
-		what string
-	}{{len(tests.Errors), "without a verdict"}, {len(tests.Skipped), "switched off"}} {
-		if more.n > 0 {
-			fmt.Fprintf(&b, ", %d %s", more.n, more.what)
-		}
+	if n := len(tests.Errors); n > 0 {
+		fmt.Fprintf(&b, ", %d without a verdict", n)
+	}
+	if n := len(tests.Skipped); n > 0 {
+		fmt.Fprintf(&b, ", %d switched off", n)
 	}
 	if filter == nil {
+		if n := len(tests.Untested); n > 0 {
+			fmt.Fprintf(&b, ", %s without a test", plural(n, "rule"))
+		}
 		covered := policy.Percent(tests.Coverage)
 		fmt.Fprintf(&b, "; %.1f %% of the lines covered", covered)
 		if covered < flags.coverage {
