@@ -129,6 +129,8 @@ func (l *lasting) next(ctx context.Context, batch watch.Batch, w *writer) (repor
 	if !l.touched(batch, changed) {
 		return report.Report{}, false, nil
 	}
+	// Editors that read the output take these two notes for the beginning and the end of a run.
+	_, _ = fmt.Fprintf(w.stderr, "kgate: %s\n", describeChange(l.repository.Dir, batch))
 	if l.stale = l.refresh(ctx, batch, changed); l.stale != nil {
 		l.again = nil
 		// The report is of the run as a whole, so that no reader takes the one before for the present state.
@@ -284,4 +286,19 @@ func (l *lasting) run(ctx context.Context, w *writer) (report.Report, error) {
 // note says on standard error what the run did.
 func (l *lasting) note(w *writer, took time.Duration) {
 	_, _ = fmt.Fprintf(w.stderr, "kgate: %d of %d targets rendered, %d ms; watching for changes\n", len(l.again), len(l.paths), took.Milliseconds())
+}
+
+// describeChange names a change.
+func describeChange(dir string, batch watch.Batch) string {
+	switch {
+	case batch.All:
+		return "files changed"
+	case len(batch.Paths) > 1:
+		return fmt.Sprintf("%d files changed", len(batch.Paths))
+	}
+	name := batch.Paths[0]
+	if inside, err := filepath.Rel(dir, name); err == nil && filepath.IsLocal(inside) {
+		name = inside
+	}
+	return filepath.ToSlash(name) + " changed"
 }

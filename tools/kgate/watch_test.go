@@ -111,16 +111,17 @@ func begin(t testing.TB, dir string, flags validateFlags, args ...string) *watch
 func (w *watching) next() (report.Report, string) {
 	w.t.Helper()
 	var r report.Report
-	select {
-	case r = <-w.reports:
-	case err := <-w.end:
-		w.t.Fatalf("watching ended: %v", err)
-	case <-time.After(patience):
-		w.t.Fatal("no report")
-	}
 	said := ""
 	for !strings.Contains(said, "watching for changes") {
-		said += <-w.notes
+		select {
+		case r = <-w.reports:
+		case note := <-w.notes:
+			said += note
+		case err := <-w.end:
+			w.t.Fatalf("watching ended: %v", err)
+		case <-time.After(patience):
+			w.t.Fatal("no report")
+		}
 	}
 	return r, said
 }
