@@ -450,8 +450,8 @@ func TestWatchProgram(t *testing.T) {
 		t.Fatal(err)
 	}
 	type findings struct {
-		Summary struct{ Targets, Errors int }
-		Errors  []struct {
+		Summary  struct{ Targets, Errors int }
+		Failures []struct {
 			Message string
 			Source  *manifest.Position
 		}
@@ -472,7 +472,7 @@ func TestWatchProgram(t *testing.T) {
 	}
 	faults := func(targets, errors int) func(findings) bool {
 		return func(r findings) bool {
-			return r.Summary.Targets == targets && r.Summary.Errors == errors && len(r.Errors) == 0
+			return r.Summary.Targets == targets && r.Summary.Errors == errors && len(r.Failures) == 0
 		}
 	}
 	until("the beginning", faults(2, 0))
@@ -489,7 +489,7 @@ func TestWatchProgram(t *testing.T) {
 	until("a file in the place of another", faults(2, 0))
 	write(t, dir, "kgate.yaml", "apiVersion: kgate/v2\n")
 	until("a broken kgate.yaml", func(r findings) bool {
-		return len(r.Errors) == 1 && r.Errors[0].Source != nil && r.Errors[0].Source.File == "kgate.yaml"
+		return len(r.Failures) == 1 && r.Failures[0].Source != nil && r.Failures[0].Source.File == "kgate.yaml"
 	})
 	write(t, dir, "kgate.yaml", small["kgate.yaml"])
 	until("a mended kgate.yaml", faults(2, 0))
