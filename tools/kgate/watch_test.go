@@ -357,7 +357,7 @@ func TestWatchSaysWhatAFreshRunSays(t *testing.T) {
 		}
 	}
 	random := rand.New(rand.NewPCG(5, 11))
-	rounds := 12
+	rounds := 8
 	if testing.Short() {
 		rounds = 3
 	}
@@ -414,7 +414,7 @@ func TestWatchMemory(t *testing.T) {
 		runtime.ReadMemStats(&m)
 		return m.HeapAlloc
 	}
-	const runs, size = 60, 40 << 10
+	const runs, size = 40, 40 << 10
 	filler := strings.Repeat("x", size)
 	edit := func(i int) {
 		w.edit("base/config.yaml", fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: config}\ndata: {a: %q, b: %s}\n", fmt.Sprint(i), filler))
