@@ -272,7 +272,7 @@ func TestActionRuns(t *testing.T) {
 		t.Errorf("the SARIF report is %q", outputs["sarif"])
 	}
 	write(t, r.work, "base/config.yaml", faulty)
-	outputs = check("findings", map[string]string{"sarif": "own.sarif", "targets": "\n  overlays/dev\n\n"}, exitFindings, "::error file=base/config.yaml,line=4")
+	check("findings", map[string]string{"sarif": "own.sarif", "targets": "\n  overlays/dev\n\n"}, exitFindings, "::error file=base/config.yaml,line=4")
 	report, err := os.ReadFile(filepath.Join(r.work, "own.sarif"))
 	if err != nil || !json.Valid(report) || !strings.Contains(string(report), "base/config.yaml") {
 		t.Errorf("own.sarif: %v\n%s", err, report)
