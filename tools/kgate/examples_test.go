@@ -106,12 +106,7 @@ func judged(t *testing.T, validator *schema.Validator, library *policy.Library, 
 		t.Fatal(err)
 	}
 	s.checks = s.known
-	ctx := context.Background()
-	rendered, err := s.render(ctx, render.New(repository.FS, strings.NewReader("")), s.paths, &progress{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := s.judge(ctx, rendered)
+	out, err := s.run(context.Background(), render.New(repository.FS, strings.NewReader("")), &progress{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -112,12 +112,7 @@ func validate(cmd *cobra.Command, args []string, flags validateFlags) error {
 	defer s.close()
 	progress := newProgress(w.stderr, len(s.paths))
 	defer progress.clear()
-	rendered, err := s.render(ctx, render.New(s.repository.FS, cmd.InOrStdin()), s.paths, progress)
-	if err != nil {
-		return err
-	}
-	progress.checking()
-	out, err := s.judge(ctx, rendered)
+	out, err := s.run(ctx, render.New(s.repository.FS, cmd.InOrStdin()), progress)
 	if err != nil {
 		return err
 	}
@@ -274,6 +269,16 @@ func minor(version string) (string, error) {
 		return "", fmt.Errorf("%q is not a Kubernetes version: write 1.37", version)
 	}
 	return parts[0] + "." + parts[1], nil
+}
+
+// run renders and checks everything.
+func (s *session) run(ctx context.Context, renderer *render.Renderer, progress *progress) (report.Report, error) {
+	rendered, err := s.render(ctx, renderer, s.paths, progress)
+	if err != nil {
+		return report.Report{}, err
+	}
+	progress.checking()
+	return s.judge(ctx, rendered)
 }
 
 // rendered is a target to judge, or why it could not be rendered.

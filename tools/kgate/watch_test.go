@@ -22,8 +22,8 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/watch"
 )
 
-// patience only ends a test that would otherwise hang.
-const patience = 2 * time.Minute
+// tooLong only ends a test that would otherwise hang.
+const tooLong = 2 * time.Minute
 
 // small is a repository of two overlays over one base.
 var small = map[string]string{
@@ -87,7 +87,7 @@ func begin(t testing.TB, dir string, flags validateFlags, args ...string) *watch
 		t.Fatal(err)
 	}
 	w := &watching{t: t, dir: dir, batches: make(chan watch.Batch), reports: make(chan report.Report), notes: make(chan string), end: make(chan error, 1)}
-	ctx, stop := context.WithTimeout(context.Background(), patience)
+	ctx, stop := context.WithTimeout(context.Background(), tooLong)
 	w.stop = stop
 	t.Cleanup(stop)
 	take := output{format: "test", write: func(_ io.Writer, r report.Report, _ report.Options) error {
@@ -119,7 +119,7 @@ func (w *watching) next() (report.Report, string) {
 			said += note
 		case err := <-w.end:
 			w.t.Fatalf("watching ended: %v", err)
-		case <-time.After(patience):
+		case <-time.After(tooLong):
 			w.t.Fatal("no report")
 		}
 	}
@@ -436,7 +436,7 @@ func TestWatchMemory(t *testing.T) {
 // The whole, with real files and the real program.
 func TestWatchProgram(t *testing.T) {
 	dir := repository(t)
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), tooLong)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "kgate", "validate", "--watch", "--checks", "schema,kustomize,exemption", "-o", "text=report.txt", "-o", "json")
 	cmd.Dir = dir
