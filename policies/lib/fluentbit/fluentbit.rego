@@ -36,3 +36,10 @@ service(config, name) := value if {
 	some key, value in config.value.service
 	lower(key) == name
 }
+
+# METADATA
+# description: the path of a plugin's property, with the name that it is written with, or would be
+property_path(config, section, i, name) := array.concat(config.path, ["pipeline", section, i, min(written)]) if {
+	written := [key | some key, _ in config.value.pipeline[section][i]; lower(key) == name]
+	count(written) > 0
+} else := array.concat(config.path, ["pipeline", section, i, name])

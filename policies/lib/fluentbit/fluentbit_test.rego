@@ -23,3 +23,9 @@ test_what_is_no_configuration if {
 	[config] := fluentbit.configs(_map("pipeline: {outputs: text}"))
 	fluentbit.plugins(config, "outputs") == []
 }
+
+test_property_path if {
+	[config] := fluentbit.configs(_map("pipeline: {inputs: [{Name: tail, Path: /a}]}"))
+	fluentbit.property_path(config, "inputs", 0, "path") == ["data", "fluent-bit.yaml", "pipeline", "inputs", 0, "Path"]
+	fluentbit.property_path(config, "inputs", 0, "storage.type") == ["data", "fluent-bit.yaml", "pipeline", "inputs", 0, "storage.type"]
+}

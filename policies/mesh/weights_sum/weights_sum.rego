@@ -39,7 +39,7 @@ package policies.mesh.weights_sum
 import data.policies.lib.mesh
 import data.policies.lib.object as obj_lib
 
-deny contains {"msg": msg, "path": destination.path} if {
+deny contains {"msg": msg, "path": array.concat(destination.path, ["weight"])} if {
 	input.kind == "VirtualService"
 	mesh.is_virtual_service(input)
 	some split in mesh.splits(input)

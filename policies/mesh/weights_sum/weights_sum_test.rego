@@ -35,7 +35,7 @@ test_sums_to_something_else[sprintf("%v %v", [protocol, weights])] if {
 
 test_every_weight_is_a_whole_number[sprintf("%v", [weight])] if {
 	some weight in ["10", 10.5, -10, 110, null, {}, []]
-	{fault.path | some fault in _deny("http", _weights([90, weight]))} == {["spec", "http", 0, "route", 1]}
+	{fault.path | some fault in _deny("http", _weights([90, weight]))} == {["spec", "http", 0, "route", 1, "weight"]}
 }
 
 test_wrong_shapes if {
@@ -51,7 +51,7 @@ test_wrong_shapes if {
 test_message if {
 	_deny("http", _weights([90, 5])) == {{"path": ["spec", "http", 0, "route"], "msg": `weights of VirtualService "web" sum to 95, not 100`}}
 	_deny("http", _weights([100, "5"])) == {{
-		"path": ["spec", "http", 0, "route", 1],
+		"path": ["spec", "http", 0, "route", 1, "weight"],
 		"msg": `a destination of VirtualService "web" has weight "5", which is no whole number from 0 to 100`,
 	}}
 }

@@ -45,7 +45,7 @@ package policies.telemetry.collector_retries
 import data.policies.lib.collector
 import data.policies.lib.object as obj_lib
 
-deny contains {"msg": msg, "path": array.concat(exporter.path, [field])} if {
+deny contains {"msg": msg, "path": array.concat(exporter.path, [field, "enabled"])} if {
 	input.kind == "OpenTelemetryCollector"
 	collector.is_collector(input)
 	some exporter in collector.used(input, "exporters")

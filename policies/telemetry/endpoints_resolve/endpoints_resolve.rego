@@ -132,12 +132,12 @@ _uses(obj) := [use |
 	collector.is_collector(obj)
 } else := [use |
 	some config in fluentbit.configs(obj)
-	some output in fluentbit.plugins(config, "outputs")
+	some i, output in fluentbit.plugins(config, "outputs")
 	some text in _target(output)
 	use := {
 		"value": text,
 		"title": sprintf("output %v of %s", [obj_lib.at(output, ["name"], "without a name"), obj_lib.title(obj)]),
-		"path": config.path,
+		"path": fluentbit.property_path(config, "outputs", i, "host"),
 	}
 ]
 

@@ -38,10 +38,10 @@ package policies.telemetry.fluent_bit_multiline
 import data.policies.lib.fluentbit
 import data.policies.lib.object as obj_lib
 
-deny contains {"msg": msg, "path": config.path} if {
+deny contains {"msg": msg, "path": fluentbit.property_path(config, "inputs", i, "multiline.parser")} if {
 	input.kind == "ConfigMap"
 	some config in fluentbit.configs(input)
-	some plugin in fluentbit.plugins(config, "inputs")
+	some i, plugin in fluentbit.plugins(config, "inputs")
 	plugin.name == "tail"
 	path := obj_lib.at(plugin, ["path"], "")
 	regex.match(`/var/log/(containers|pods)/`, sprintf("%v", [path]))

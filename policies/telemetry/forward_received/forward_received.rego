@@ -66,10 +66,10 @@ import data.policies.lib.fluentbit
 import data.policies.lib.object as obj_lib
 import data.policies.lib.registry
 
-deny contains {"msg": msg, "path": array.concat(["objects", i], config.path)} if {
+deny contains {"msg": msg, "path": array.concat(["objects", i], fluentbit.property_path(config, "outputs", j, "port"))} if {
 	some i, obj in obj_lib.of_kind[""].ConfigMap
 	some config in fluentbit.configs(obj)
-	some output in fluentbit.plugins(config, "outputs")
+	some j, output in fluentbit.plugins(config, "outputs")
 	output.name == "forward"
 	host := registry.dns_name(output.host, obj_lib.namespace(obj))
 	some gateway in _collectors[host]
