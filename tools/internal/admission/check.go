@@ -4,8 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
 // Checks returns the checks that a Server makes. Without one they can be listed, not run.
@@ -138,11 +143,55 @@ func (j *judge) run(ctx context.Context, pass *check.Pass) error {
 				failed = append(failed, fmt.Errorf("%s: %w", object.ID, err))
 			}
 			for _, v := range violations {
-				pass.Report(target, object, v.Path, v.Message)
+				pass.Report(target, object, pinpoint(object.Value, v), v.Message)
 			}
 		}
 	}
 	return errors.Join(failed...)
+}
+
+var (
+	badValue    = regexp.MustCompile(`^[A-Z][a-z]+ value: ("(?:[^"\\]|\\.)*")`)
+	unsupported = regexp.MustCompile(`^Unsupported value: \{.*\}: supported values: (".*")$`)
+)
+
+// pinpoint is the path of the field that a violation is about. The server names labels, annotations, selectors and some
+// other mappings as a whole, with the key or the value that it does not take, and leaves out the metadata of templates.
+func pinpoint(object map[string]any, v Violation) manifest.Path {
+	path := v.Path
+	at, ok := path.Lookup(object)
+	if !ok && len(path) > 0 {
+		last := len(path) - 1
+		within := append(slices.Clone(path[:last]), "metadata", path[last])
+		if at, ok = within.Lookup(object); ok {
+			path = within
+		}
+	}
+	entries, ok := at.(map[string]any)
+	if !ok {
+		return path
+	}
+	meant := func(string, any) bool { return false }
+	if match := badValue.FindStringSubmatch(v.Message); match != nil {
+		if bad, err := strconv.Unquote(match[1]); err == nil {
+			meant = func(key string, value any) bool { return key == bad || value == bad }
+		}
+	} else if match := unsupported.FindStringSubmatch(v.Message); match != nil {
+		meant = func(_ string, value any) bool {
+			text, ok := value.(string)
+			return ok && !strings.Contains(match[1], strconv.Quote(text))
+		}
+	}
+	var found []string
+	for key, value := range entries {
+		if meant(key, value) {
+			found = append(found, key)
+		}
+	}
+	if len(found) != 1 {
+		return path
+	}
+	return append(slices.Clip(path), found[0])
 }
 
 // definitions are the CustomResourceDefinitions of a target, and a key of what they say.

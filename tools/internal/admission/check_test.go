@@ -239,3 +239,33 @@ func TestChecksAreDocumented(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestPinpoint(t *testing.T) {
+	object := map[string]any{
+		"metadata": map[string]any{"labels": map[string]any{"a": "Not/Valid", "b": "fine", "c/d/e": "x", "f": "twice", "g": "twice"}},
+		"spec": map[string]any{
+			"strategy": map[string]any{"type": "Gradual", "rollingUpdate": map[string]any{"maxSurge": int64(1)}},
+			"template": map[string]any{"metadata": map[string]any{"labels": map[string]any{"a": "Not/Valid"}}},
+			"replicas": int64(1),
+		},
+	}
+	for _, test := range []struct{ path, message, want string }{
+		{"metadata.labels", `Invalid value: "Not/Valid": a valid label must be …`, "metadata.labels.a"},
+		{"metadata.labels", `Invalid value: "c/d/e": name part must consist of …`, `metadata.labels["c/d/e"]`},
+		{"metadata.labels", `Invalid value: "twice": a valid label must be …`, "metadata.labels"},
+		{"metadata.labels", `Required value`, "metadata.labels"},
+		{"spec.template.labels", `Invalid value: "Not/Valid": a valid label must be …`, "spec.template.metadata.labels.a"},
+		{"spec.template.labels", `Required value`, "spec.template.metadata.labels"},
+		{"spec.template.annotations", `Required value`, "spec.template.annotations"},
+		{"spec.strategy", `Unsupported value: {"Type":"Gradual","RollingUpdate":null}: supported values: "Recreate", "RollingUpdate"`, "spec.strategy.type"},
+		{"spec.replicas", `Invalid value: "1": must be less`, "spec.replicas"},
+	} {
+		path, err := manifest.ParsePath(test.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := pinpoint(object, Violation{path, test.message}).String(); got != test.want {
+			t.Errorf("%s: %s is about %s, want %s", test.path, test.message, got, test.want)
+		}
+	}
+}

@@ -156,7 +156,11 @@ func (v *Validator) Validate(ctx context.Context, apiVersion, kind string, doc [
 	}
 	found := merger{order: v.bundle.minors}
 	if absent != nil {
-		found.add(Violation{Path: []any{"apiVersion"}, Message: v.missing(apiVersion, kind), Missing: true}, absent)
+		at := []any{"apiVersion"}
+		if len(v.bundle.known(kind)) == 0 {
+			at = []any{"kind"} // with any apiVersion
+		}
+		found.add(Violation{Path: at, Message: v.missing(apiVersion, kind), Missing: true}, absent)
 	}
 	for _, root := range roots {
 		if err := ctx.Err(); err != nil {
