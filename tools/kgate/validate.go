@@ -278,7 +278,7 @@ func (s *session) run(ctx context.Context, renderer *render.Renderer, progress *
 		return report.Report{}, err
 	}
 	progress.checking()
-	return s.judge(ctx, rendered)
+	return s.judge(ctx, rendered, renderer.ReadFile)
 }
 
 // rendered is a target to judge, or why it could not be rendered.
@@ -311,9 +311,7 @@ func (s *session) target(renderer *render.Renderer, path string) *rendered {
 	}
 	target := &check.Target{
 		Path: result.Path, Environment: s.repository.Config.Environment(result.Path), Objects: result.Objects,
-		Locate: func(object *manifest.Object, path manifest.Path) manifest.Origin {
-			return provenance.Locate(result, object, path)
-		},
+		Locate: provenance.New(result).Locate,
 	}
 	for _, fault := range result.Faults {
 		target.Faults = append(target.Faults, check.Fault(fault))
@@ -322,8 +320,8 @@ func (s *session) target(renderer *render.Renderer, path string) *rendered {
 }
 
 // judge checks. What could not be rendered or checked is in the report's errors; the rest is judged.
-func (s *session) judge(ctx context.Context, all []*rendered) (report.Report, error) {
-	out := report.Report{Version: versionName(), Checks: s.checks, Asked: s.paths, ReadFile: s.repository.ReadFile}
+func (s *session) judge(ctx context.Context, all []*rendered, read func(file string) ([]byte, error)) (report.Report, error) {
+	out := report.Report{Version: versionName(), Checks: s.checks, Asked: s.paths, ReadFile: read}
 	plan := check.Plan{Checks: s.checks, All: s.all, Exemptions: s.repository.Config.Exemptions, Now: s.now()}
 	for _, r := range all {
 		if r.err != nil {
@@ -337,7 +335,7 @@ func (s *session) judge(ctx context.Context, all []*rendered) (report.Report, er
 		}
 		out.Targets = append(out.Targets, target)
 	}
-	carried, refused := repo.Carried(plan.Targets, s.known, s.repository.ReadFile)
+	carried, refused := repo.Carried(plan.Targets, s.known, read)
 	plan.Exemptions = append(slices.Clone(plan.Exemptions), carried...)
 	for _, f := range refused {
 		out.Errors = append(out.Errors, failures(f.Target, f.Err)...)

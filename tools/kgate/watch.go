@@ -255,7 +255,8 @@ func (l *lasting) run(ctx context.Context, w *writer) (report.Report, error) {
 	l.again = slices.DeleteFunc(slices.Clone(l.paths), func(path string) bool { return l.kept[path] != nil })
 	progress := newProgress(w.stderr, len(l.again))
 	defer progress.clear()
-	fresh, err := l.render(ctx, render.New(l.repository.FS, strings.NewReader("")), l.again, progress)
+	renderer := render.New(l.repository.FS, strings.NewReader(""))
+	fresh, err := l.render(ctx, renderer, l.again, progress)
 	if err != nil {
 		return report.Report{}, err
 	}
@@ -276,7 +277,7 @@ func (l *lasting) run(ctx context.Context, w *writer) (report.Report, error) {
 	}
 	maps.DeleteFunc(l.kept, func(path string, _ *rendered) bool { return !slices.Contains(l.paths, path) })
 	progress.checking()
-	out, err := l.judge(ctx, all)
+	out, err := l.judge(ctx, all, renderer.ReadFile)
 	l.validator.Sweep()
 	l.server.Sweep()
 	l.library.Sweep()

@@ -29,6 +29,10 @@ type Document struct {
 	Line int // where its content begins, from 1
 	Text []byte
 	Node *yaml.Node // the content; line numbers are those of the file
+
+	first  int  // the line that Text begins on
+	indent int  // how far right of its columns the text stands in the file
+	blind  bool // the columns of the file cannot be told
 }
 
 // SyntaxError says that a file cannot be read as YAML, and where.
@@ -91,7 +95,7 @@ func ParseDocuments(file string, data []byte) ([]Document, error) {
 		if key, first := duplicateKey(content); key != nil {
 			return nil, fail(key.Line, "key %q repeats the one of line %d: only one of them would count", key.Value, first)
 		}
-		documents = append(documents, Document{File: file, Line: content.Line, Text: chunk.text, Node: content})
+		documents = append(documents, Document{File: file, Line: content.Line, Text: chunk.text, Node: content, first: chunk.line})
 		if len(documents) > MaxDocuments {
 			return nil, fail(content.Line, "the file has more than %d documents: split it", MaxDocuments)
 		}
@@ -110,6 +114,12 @@ func (d Document) JSON() ([]byte, error) {
 		return nil, &SyntaxError{Position{File: d.File, Line: d.Line}, message}
 	}
 	return text, nil
+}
+
+// Item is the document of which one node is the content: an object of a list.
+func (d Document) Item(node *yaml.Node) Document {
+	d.Node, d.Line = node, node.Line
+	return d
 }
 
 // Objects decodes the document. A list (kind ending in List with items) yields its items.
@@ -134,7 +144,7 @@ func (d Document) Objects() ([]*Object, error) {
 	}
 	var objects []*Object
 	for i, item := range items {
-		line, _ := Locate(d.Node, Path{"items", i}, nil)
+		line := Items(d.Node)[i].Line
 		value, ok := item.(map[string]any)
 		if !ok {
 			return nil, &SyntaxError{Position{File: d.File, Line: line}, fmt.Sprintf("items[%d] is not an object", i)}
@@ -198,12 +208,12 @@ func (e *expansion) check(node *yaml.Node) (*yaml.Node, string) {
 	return nil, ""
 }
 
-// Expand copies a tree with its aliases written out, each at the line of the alias. The tree must be one of
-// ParseDocuments, which refuses those that have no end.
+// Expand copies a tree with its aliases written out, each at the line of the alias, with what it stands for in its Alias.
+// The tree must be one of ParseDocuments, which refuses those that have no end.
 func Expand(node *yaml.Node) *yaml.Node {
 	if node.Kind == yaml.AliasNode {
 		expanded := *Expand(node.Alias)
-		expanded.Line, expanded.Column = node.Line, node.Column
+		expanded.Line, expanded.Column, expanded.Alias = node.Line, node.Column, node.Alias
 		return &expanded
 	}
 	expanded := *node

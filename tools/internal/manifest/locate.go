@@ -9,45 +9,37 @@ import (
 // identifying lists the fields that tell the items of a Kubernetes list apart, the most telling first.
 var identifying = []string{"name", "key", "containerPort", "mountPath", "port", "type", "host", "ip", "devicePath", "topologyKey"}
 
-// Locate finds the line of a field in a YAML tree. When the field is absent it gives the line of its closest
-// ancestor, with exact false. Lists are followed by what identifies an item: value, when given, is the object
-// that the path was taken from, and an item of its list is looked up here by the same name, not by its index.
-func Locate(node *yaml.Node, path Path, value any) (line int, exact bool) {
-	line, found := follow(node, path, value)
-	return line, found != nil
-}
-
-// Find is the node whose line Locate finds; nil when the field is absent.
+// Find is the node of a field in a YAML tree; nil when the field is absent. Lists are followed by what identifies an
+// item: value, when given, is the object that the path was taken from, and an item of its list is looked up here by
+// the same name, not by its index.
 func Find(node *yaml.Node, path Path, value any) *yaml.Node {
-	_, found := follow(node, path, value)
-	return found
+	if _, found, exact := follow(node, path, value); exact {
+		return resolve(found)
+	}
+	return nil
 }
 
-func follow(node *yaml.Node, path Path, value any) (line int, found *yaml.Node) {
-	node = resolve(node)
-	line = node.Line
+// follow goes as far along a path as the tree has it. It returns the node that it came to, as it is written, with its
+// key where it has one.
+func follow(node *yaml.Node, path Path, value any) (key, found *yaml.Node, exact bool) {
+	found = resolve(node)
 	for i, step := range path {
-		var next *yaml.Node
+		var nextKey, next *yaml.Node
+		within := resolve(found)
 		switch step := step.(type) {
 		case string:
-			key, child := mapEntry(node, step)
-			if child == nil {
-				return line, nil
-			}
-			line, next = key.Line, child
+			nextKey, next = mapEntry(within, step)
 		case int:
-			if node.Kind != yaml.SequenceNode {
-				return line, nil
+			if within.Kind == yaml.SequenceNode {
+				next = item(within, step, path[:i], value)
 			}
-			next = item(node, step, path[:i], value)
-			if next == nil {
-				return line, nil
-			}
-			line = next.Line
 		}
-		node = resolve(next)
+		if next == nil {
+			return key, found, false
+		}
+		key, found = nextKey, next
 	}
-	return line, node
+	return key, found, true
 }
 
 // Lookup follows a path through a YAML tree by keys and indexes; nil when it leads nowhere.
@@ -148,6 +140,10 @@ func item(list *yaml.Node, index int, path Path, value any) *yaml.Node {
 	}
 	for _, field := range identifying {
 		want, ok := fields[field]
+		switch want.(type) {
+		case map[string]any, []any, nil:
+			ok = false // names nothing
+		}
 		if !ok {
 			continue
 		}

@@ -232,8 +232,8 @@ func FuzzParseDocuments(f *testing.F) {
 				if _, err := Decode(o.JSON); err != nil {
 					t.Errorf("its JSON does not decode: %v", err)
 				}
-				if line, _ := Locate(d.Node, Path{"metadata", "name"}, o.Value); line < 1 || line > lines {
-					t.Errorf("metadata.name is in line %d of %d", line, lines)
+				if at, _ := d.Locate(Path{"metadata", "name"}, o.Value); at.Line < 1 || at.Line > lines || at.EndColumn < at.Column {
+					t.Errorf("metadata.name is at %+v of %d lines", at, lines)
 				}
 			}
 		}
@@ -295,9 +295,9 @@ spec:
 		{Path{"metadata", "name"}, nil, 1, false},
 		{Path{"spec", "containers", "a"}, nil, 6, false},
 	} {
-		line, exact := Locate(documents[0].Node, test.path, test.value)
-		if line != test.line || exact != test.exact {
-			t.Errorf("%s: line %d, %t; want %d, %t", test.path, line, exact, test.line, test.exact)
+		at, exact := documents[0].Locate(test.path, test.value)
+		if at.Line != test.line || exact != test.exact {
+			t.Errorf("%s: line %d, %t; want %d, %t", test.path, at.Line, exact, test.line, test.exact)
 		}
 	}
 }

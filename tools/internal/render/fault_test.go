@@ -141,7 +141,7 @@ func TestFaults(t *testing.T) {
 func TestFaultsExplain(t *testing.T) {
 	for _, test := range []struct{ name, tree, want string }{
 		{"strategic merge of nothing", kustomization("resources: [../base]\npatches:\n- path: p.yaml", "overlay/") + app + "-- overlay/p.yaml --\n# The version.\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: ap}\n",
-			`overlay/p.yaml:2: the patch changes nothing: no object here is group "apps", version "v1", kind "Deployment", name "ap"; it has the Deployment app`},
+			`overlay/p.yaml:4: the patch changes nothing: no object here is group "apps", version "v1", kind "Deployment", name "ap"; it has the Deployment app`},
 		{"replacement without a source", kustomization("resources: [../base]\nreplacements:\n- source: {kind: ConfigMap, name: confg, fieldPath: data.a}\n  targets:\n  - select: {kind: Deployment}\n    fieldPaths: [metadata.labels.tier]", "overlay/") + app,
 			`overlay/kustomization.yaml:3: the replacement has no source: no object here is kind "ConfigMap", name "confg"`},
 		{"replacement of a field that is not there", kustomization("resources: [../base]\nreplacements:\n- source: {kind: ConfigMap, name: config, fieldPath: data.x}\n  targets:\n  - select: {kind: Deployment}\n    fieldPaths: [metadata.labels.tier]", "overlay/") + app,
@@ -149,7 +149,7 @@ func TestFaultsExplain(t *testing.T) {
 		{"an image entry of nothing, whose tag a replacement wants", kustomization("resources: [../base]\nimages:\n- {name: example.com/ap, newTag: '2'}\nreplacements:\n- source: {kind: Deployment, fieldPath: spec.template.spec.containers.0.image, options: {delimiter: ':', index: 5}}\n  targets:\n  - select: {kind: Deployment}\n    fieldPaths: [metadata.labels.tier]", "overlay/") + app,
 			`overlay/kustomization.yaml:3: the entry changes nothing: no image here is called "example.com/ap"`},
 		{"strategic merge of nothing, in a base", kustomization("resources: [../overlay]", "top/") + kustomization("resources: [../base]\npatches:\n- patch: |\n    apiVersion: v1\n    kind: ConfigMap\n    metadata: {name: x}", "overlay/") + app,
-			`overlay/kustomization.yaml:4: the patch changes nothing`},
+			`overlay/kustomization.yaml:6: the patch changes nothing`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			target := "overlay"

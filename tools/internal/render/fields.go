@@ -9,6 +9,8 @@ import (
 	"github.com/agnivade/levenshtein"
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
 var (
@@ -17,18 +19,18 @@ var (
 )
 
 // unknownField finds a key that Kustomize's own type does not have. Kustomize refuses it too, without a line.
-func unknownField(file string, node *yaml.Node, what string, typ reflect.Type) error {
+func unknownField(document *manifest.Document, node *yaml.Node, what string, typ reflect.Type) error {
 	for typ.Kind() == reflect.Pointer {
 		typ = typ.Elem()
 	}
 	switch {
 	case node.Kind == yaml.AliasNode:
-		return unknownField(file, node.Alias, what, typ)
+		return unknownField(document, node.Alias, what, typ)
 	case node.Tag == "!!null":
 		return nil
 	case typ.Kind() == reflect.Struct:
 		if node.Kind != yaml.MappingNode {
-			return fail(file, node.Line, "%s must be a mapping", what)
+			return fail(document.Position(nil, node), "%s must be a mapping", what)
 		}
 		known := jsonFields(typ)
 		for i := 0; i+1 < len(node.Content); i += 2 {
@@ -38,27 +40,27 @@ func unknownField(file string, node *yaml.Node, what string, typ reflect.Type) e
 			}
 			field, ok := known[key.Value]
 			if !ok {
-				return fail(file, key.Line, "%s has no field %q%s", what, key.Value, suggest(key.Value, known))
+				return fail(document.Position(key, nil), "%s has no field %q%s", what, key.Value, suggest(key.Value, known))
 			}
-			if err := unknownField(file, value, "`"+key.Value+"`", field); err != nil {
+			if err := unknownField(document, value, "`"+key.Value+"`", field); err != nil {
 				return err
 			}
 		}
 	case typ.Kind() == reflect.Slice:
 		if node.Kind != yaml.SequenceNode {
-			return fail(file, node.Line, "%s must be a list", what)
+			return fail(document.Position(nil, node), "%s must be a list", what)
 		}
 		for _, item := range node.Content {
-			if err := unknownField(file, item, "an entry of "+what, typ.Elem()); err != nil {
+			if err := unknownField(document, item, "an entry of "+what, typ.Elem()); err != nil {
 				return err
 			}
 		}
 	case typ.Kind() == reflect.String && node.Kind != yaml.ScalarNode:
-		return fail(file, node.Line, "%s must be a text", what)
+		return fail(document.Position(nil, node), "%s must be a text", what)
 	case typ.Kind() == reflect.String && node.ShortTag() != "!!str":
-		return fail(file, node.Line, "%s must be a text: quote %s", what, node.Value)
+		return fail(document.Position(nil, node), "%s must be a text: quote %s", what, node.Value)
 	case typ.Kind() == reflect.Map && node.Kind != yaml.MappingNode:
-		return fail(file, node.Line, "%s must be a mapping", what)
+		return fail(document.Position(nil, node), "%s must be a mapping", what)
 	}
 	return nil
 }

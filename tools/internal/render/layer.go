@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/agnivade/levenshtein"
 	"sigs.k8s.io/kustomize/api/konfig"
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
@@ -21,7 +22,8 @@ import (
 type Layer struct {
 	Dir        string // from the repository's top
 	File       string
-	Node       *yaml.Node
+	Document   *manifest.Document
+	Node       *yaml.Node // the document's, with its aliases written out
 	Config     types.Kustomization
 	Resources  []Resource
 	Components []*Layer
@@ -33,7 +35,7 @@ type Layer struct {
 
 // Resource is one entry of `resources`: a file's documents, or a layer below.
 type Resource struct {
-	Line      int // of the entry
+	Source    manifest.Position // the entry in the kustomization
 	Documents []manifest.Document
 	Layer     *Layer
 }
@@ -43,6 +45,12 @@ type Patch struct {
 	Source    manifest.Position // the entry in the kustomization
 	Target    *types.Selector
 	Documents []manifest.Document // line numbers are those of File, also for a patch written inline
+	Renames   bool                // it may set metadata.name
+	Rekinds   bool                // it may set kind
+
+	document *manifest.Document // the kustomization
+	entry    *yaml.Node
+	late     bool // Kustomize applies it behind the fields that rename and label
 }
 
 // layers walks a target's kustomizations.
@@ -51,22 +59,22 @@ type layers struct {
 	openapi bool // one of them sets its own OpenAPI schema
 }
 
-func fail(file string, line int, format string, args ...any) error {
-	return &manifest.SyntaxError{Position: manifest.Position{File: file, Line: line}, Message: fmt.Sprintf(format, args...)}
+func fail(at manifest.Position, format string, args ...any) error {
+	return &manifest.SyntaxError{Position: at, Message: fmt.Sprintf(format, args...)}
 }
 
 // load reads the layer in dir. from is the place that named it; above are the directories being read.
 func (w *layers) load(dir string, from manifest.Position, above []string) (*Layer, error) {
 	if slices.Contains(above, dir) {
-		return nil, fail(from.File, from.Line, "cycle: %s leads back to %s", strings.Join(above, " → "), dir)
+		return nil, fail(from, "cycle: %s leads back to %s", strings.Join(above, " → "), dir)
 	}
 	for _, up := range above {
 		if dir == "." || strings.HasPrefix(up, dir+"/") {
-			return nil, fail(from.File, from.Line, "cycle: %s contains %s, which refers to it", dir, up)
+			return nil, fail(from, "cycle: %s contains %s, which refers to it", dir, up)
 		}
 	}
 	if len(above) > 50 {
-		return nil, fail(from.File, from.Line, "kustomizations are nested more than 50 deep")
+		return nil, fail(from, "kustomizations are nested more than 50 deep")
 	}
 	file, err := w.find(dir, from)
 	if err != nil {
@@ -77,17 +85,17 @@ func (w *layers) load(dir string, from manifest.Position, above []string) (*Laye
 		return nil, err
 	}
 	if len(documents) != 1 {
-		return nil, fail(file, 1, "a kustomization is one YAML document; this file has %d", len(documents))
+		return nil, fail(manifest.Position{File: file, Line: 1}, "a kustomization is one YAML document; this file has %d", len(documents))
 	}
-	layer := &Layer{Dir: dir, File: file, Node: manifest.Expand(documents[0].Node)}
-	if err := unknownField(layer.File, layer.Node, "a kustomization", kustomizationType); err != nil {
+	layer := &Layer{Dir: dir, File: file, Document: &documents[0], Node: manifest.Expand(documents[0].Node)}
+	if err := unknownField(layer.Document, layer.Node, "a kustomization", kustomizationType); err != nil {
 		return nil, err
 	}
 	if err := layer.Config.Unmarshal(documents[0].Text); err != nil {
-		return nil, fail(file, documents[0].Line, "%s", strings.TrimPrefix(err.Error(), "invalid Kustomization: "))
+		return nil, fail(layer.at(layer.Node), "%s", strings.TrimPrefix(err.Error(), "invalid Kustomization: "))
 	}
 	if kind := layer.Config.Kind; kind != "" && kind != types.KustomizationKind && kind != types.ComponentKind {
-		return nil, fail(file, layer.fieldLine("kind"), "kind is %s; it is %s or %s", kind, types.KustomizationKind, types.ComponentKind)
+		return nil, fail(layer.field("kind"), "kind is %s; it is %s or %s", kind, types.KustomizationKind, types.ComponentKind)
 	}
 	if layer.Config.OpenAPI != nil {
 		w.openapi = true
@@ -120,11 +128,11 @@ func (w *layers) find(dir string, from manifest.Position) (string, error) {
 	case len(found) == 1:
 		return found[0], nil
 	case len(found) > 1:
-		return "", fail(found[0], 0, "the directory has %d kustomization files (%s): keep one", len(found), strings.Join(found, ", "))
+		return "", fail(manifest.Position{File: found[0]}, "the directory has %d kustomization files (%s): keep one", len(found), strings.Join(found, ", "))
 	case from.IsZero():
-		return "", fail(dir, 0, "the directory has no kustomization.yaml")
+		return "", fail(manifest.Position{File: dir}, "the directory has no kustomization.yaml")
 	}
-	return "", fail(from.File, from.Line, "%s has no kustomization.yaml", dir)
+	return "", fail(from, "%s has no kustomization.yaml", dir)
 }
 
 var (
@@ -134,27 +142,36 @@ var (
 
 // local refuses a reference that Kustomize would fetch, or that is not a path below the repository.
 func (w *layers) local(layer *Layer, node *yaml.Node, reference string) error {
-	line := layer.line(node)
+	at := layer.at(node)
 	switch {
 	case remote.MatchString(reference), scpStyle.MatchString(reference): // also where such a path exists: Kustomize would clone
-		return fail(layer.File, line, "%s is remote: kgate renders offline, and what a remote holds can change after the review; "+
+		return fail(at, "%s is remote: kgate renders offline, and what a remote holds can change after the review; "+
 			"copy it into the repository", reference)
 	case path.IsAbs(reference):
-		return fail(layer.File, line, "%s is absolute: write it relative to this file", reference)
+		return fail(at, "%s is absolute: write it relative to this file", reference)
 	case strings.TrimSpace(reference) == "":
-		return fail(layer.File, line, "an empty path")
+		return fail(at, "an empty path")
 	}
 	if to := path.Join(layer.Dir, reference); to == ".." || strings.HasPrefix(to, "../") {
-		return fail(layer.File, line, "%s leads out of the repository", reference)
+		return fail(at, "%s leads out of the repository", reference)
 	}
 	return nil
 }
 
-func (l *Layer) line(node *yaml.Node) int {
-	if node == nil {
-		return 1
-	}
-	return node.Line
+// at is the position of a node of the kustomization.
+func (l *Layer) at(node *yaml.Node) manifest.Position { return l.Document.Position(nil, node) }
+
+// field is the position of a field of the kustomization itself.
+func (l *Layer) field(name string) manifest.Position {
+	at, _ := l.locate(name)
+	return at
+}
+
+// locate is the position of a field somewhere in the kustomization.
+func (l *Layer) locate(path ...any) (manifest.Position, bool) {
+	expanded := *l.Document
+	expanded.Node = l.Node
+	return expanded.Locate(path, nil)
 }
 
 // open resolves a reference of the layer to a path below the repository; it must exist.
@@ -166,11 +183,11 @@ func (w *layers) open(layer *Layer, node *yaml.Node, reference string) (string, 
 	if err != nil {
 		switch {
 		case !w.files.lexists(path.Join(layer.Dir, reference)):
-			return "", fail(layer.File, layer.line(node), "%s does not exist", reference)
+			return "", fail(layer.at(node), "%s does not exist", reference)
 		case errors.Is(err, fs.ErrNotExist):
-			return "", fail(layer.File, layer.line(node), "%s is a symbolic link that leads nowhere", reference)
+			return "", fail(layer.at(node), "%s is a symbolic link that leads nowhere", reference)
 		}
-		return "", fail(layer.File, layer.line(node), "%s", err)
+		return "", fail(layer.at(node), "%s", err)
 	}
 	return resolved, nil
 }
@@ -182,10 +199,10 @@ func (w *layers) file(layer *Layer, node *yaml.Node, reference string) (string, 
 		return "", err
 	}
 	if w.files.IsDir(name) {
-		return "", fail(layer.File, layer.line(node), "%s is a directory; a file belongs here", reference)
+		return "", fail(layer.at(node), "%s is a directory; a file belongs here", reference)
 	}
 	if layer.Dir != "." && !strings.HasPrefix(name, layer.Dir+"/") {
-		return "", fail(layer.File, layer.line(node), "%s is outside this kustomization's directory: Kustomize reads files only at or below it; "+
+		return "", fail(layer.at(node), "%s is outside this kustomization's directory: Kustomize reads files only at or below it; "+
 			"refer to a directory with its own kustomization.yaml instead", reference)
 	}
 	return name, nil
@@ -223,11 +240,11 @@ func (w *layers) resource(layer *Layer, node *yaml.Node, above []string) (Resour
 		return Resource{}, err
 	}
 	if w.files.IsDir(name) {
-		below, err := w.load(name, manifest.Position{File: layer.File, Line: node.Line}, above)
+		below, err := w.load(name, layer.at(node), above)
 		if err == nil && below.Config.Kind == types.ComponentKind {
-			err = fail(layer.File, node.Line, "%s is a Component: list it under `components`", node.Value)
+			err = fail(layer.at(node), "%s is a Component: list it under `components`", node.Value)
 		}
-		return Resource{Line: node.Line, Layer: below}, err
+		return Resource{Source: layer.at(node), Layer: below}, err
 	}
 	if _, err := w.file(layer, node, node.Value); err != nil {
 		return Resource{}, err
@@ -237,45 +254,68 @@ func (w *layers) resource(layer *Layer, node *yaml.Node, above []string) (Resour
 		return Resource{}, err
 	}
 	if len(documents) == 0 {
-		return Resource{}, fail(name, 1, "the file holds no object, but %s:%d lists it", layer.File, node.Line)
+		return Resource{}, fail(manifest.Position{File: name, Line: 1}, "the file holds no object, but %s lists it", layer.at(node))
 	}
 	for _, d := range documents {
 		if err := isObject(d); err != nil {
 			return Resource{}, err
 		}
 	}
-	return Resource{Line: node.Line, Documents: documents}, nil
+	return Resource{Source: layer.at(node), Documents: documents}, nil
 }
 
 // isObject refuses a document that no API server would take for an object.
 func isObject(d manifest.Document) error {
 	if d.Node.Kind != yaml.MappingNode {
-		return fail(d.File, d.Line, "the document is not a mapping: an object has apiVersion, kind and metadata")
+		return fail(d.Position(nil, d.Node), "the document is not a mapping: an object has apiVersion, kind and metadata")
 	}
 	for _, item := range manifest.Items(d.Node) {
-		if err := isObject(manifest.Document{File: d.File, Line: item.Line, Node: item}); err != nil {
+		if err := isObject(d.Item(item)); err != nil {
 			return err
 		}
 	}
 	for _, key := range []string{"apiVersion", "kind"} {
 		if manifest.Text(d.Node, key) == "" {
-			return fail(d.File, d.Line, "the object has no %s", key)
+			return fail(missing(&d, key), "the object has no %s", key)
 		}
 	}
 	if kind := manifest.Text(d.Node, "kind"); manifest.Text(d.Node, "metadata", "name") == "" &&
 		manifest.Text(d.Node, "metadata", "generateName") == "" && !strings.HasSuffix(kind, "List") {
-		return fail(d.File, d.Line, "the %s has no metadata.name", kind)
+		return fail(missing(&d, "metadata", "name"), "the %s has no metadata.name", kind)
 	}
 	if err := wellFormed(d); err != nil {
 		return err
 	}
 	for _, annotation := range []string{"config.kubernetes.io/function", "config.k8s.io/function"} {
-		if line, exact := manifest.Locate(d.Node, manifest.Path{"metadata", "annotations", annotation}, nil); exact {
-			return fail(d.File, line, "the annotation %s makes this a plugin that runs a program: kgate runs none", annotation)
+		if at, exact := d.Locate(manifest.Path{"metadata", "annotations", annotation}, nil); exact {
+			return fail(at, "the annotation %s makes this a plugin that runs a program: kgate runs none", annotation)
 		}
 	}
 	return nil
 }
+
+// missing is the position of a field that is not what it has to be: its own, or of a key that looks like it, or of the
+// closest parent.
+func missing(d *manifest.Document, path ...any) manifest.Position {
+	at, exact := d.Locate(path, nil)
+	if exact {
+		return at
+	}
+	_, parent := d.Find(path[:len(path)-1], nil)
+	if parent == nil || parent.Kind != yaml.MappingNode {
+		return at
+	}
+	for i := 0; i+1 < len(parent.Content); i += 2 {
+		key := parent.Content[i]
+		if !slices.Contains(ordinary, key.Value) && levenshtein.ComputeDistance(key.Value, path[len(path)-1].(string)) < 3 {
+			return d.Position(key, parent.Content[i+1])
+		}
+	}
+	return at
+}
+
+// ordinary fields are no misspelt ones.
+var ordinary = []string{"apiVersion", "kind", "metadata", "spec", "data", "name", "namespace", "labels", "annotations"}
 
 // wellFormed refuses metadata of a shape that Kustomize crashes on or takes for absent.
 func wellFormed(d manifest.Document) error {
@@ -301,14 +341,14 @@ func wellFormed(d manifest.Document) error {
 			if field.kind == yaml.ScalarNode && node.Kind == yaml.ScalarNode {
 				hint = ": quote it"
 			}
-			return fail(d.File, node.Line, "%s must be %s%s", field.path, field.what, hint)
+			return fail(d.Position(nil, node), "%s must be %s%s", field.path, field.what, hint)
 		}
 		if field.kind != yaml.MappingNode {
 			continue
 		}
 		for i := 0; i+1 < len(node.Content); i += 2 {
 			if key := node.Content[i]; key.Kind != yaml.ScalarNode && key.Kind != yaml.AliasNode {
-				return fail(d.File, key.Line, "a key of %s must be a text", field.path)
+				return fail(d.Position(key, nil), "a key of %s must be a text", field.path)
 			}
 		}
 	}
@@ -326,14 +366,14 @@ func (w *layers) components(layer *Layer, above []string) error {
 			return err
 		}
 		if !w.files.IsDir(name) {
-			return fail(layer.File, node.Line, "%s is a file; a component is a directory", node.Value)
+			return fail(layer.at(node), "%s is a file; a component is a directory", node.Value)
 		}
-		component, err := w.load(name, manifest.Position{File: layer.File, Line: node.Line}, above)
+		component, err := w.load(name, layer.at(node), above)
 		if err != nil {
 			return err
 		}
 		if component.Config.Kind != types.ComponentKind {
-			return fail(layer.File, node.Line, "%s is not of kind Component: list it under `resources`", node.Value)
+			return fail(layer.at(node), "%s is not of kind Component: list it under `resources`", node.Value)
 		}
 		layer.Components = append(layer.Components, component)
 	}
@@ -348,7 +388,7 @@ func (w *layers) patches(layer *Layer) error {
 			continue
 		}
 		for i, node := range list.Content {
-			patch := Patch{Source: manifest.Position{File: layer.File, Line: node.Line}}
+			patch := Patch{Source: layer.at(node), document: layer.Document, entry: node, late: field == "patchesJson6902"}
 			reference, inline := manifest.Lookup(node, "path"), manifest.Lookup(node, "patch")
 			switch field {
 			case "patchesStrategicMerge":
@@ -359,16 +399,19 @@ func (w *layers) patches(layer *Layer) error {
 				}
 			case "patches":
 				patch.Target = layer.Config.Patches[i].Target
+				if options := layer.Config.Patches[i].Options; options != nil {
+					patch.Renames, patch.Rekinds = options.AllowNameChange, options.AllowKindChange
+				}
 			case "patchesJson6902":
 				//lint:ignore SA1019 Kustomize still applies the field, so it has to be followed
 				patch.Target = layer.Config.PatchesJson6902[i].Target
 			}
 			if (reference == nil) == (inline == nil) {
-				return fail(layer.File, node.Line, "a patch has either `path` or `patch`")
+				return fail(layer.at(node), "a patch has either `path` or `patch`")
 			}
 			var err error
 			if inline != nil {
-				patch.Documents, err = inlineDocuments(layer.File, inline)
+				patch.Documents, err = layer.Document.ParseInline(inline)
 			} else {
 				_, patch.Documents, err = w.documents(layer, reference)
 			}
@@ -376,7 +419,7 @@ func (w *layers) patches(layer *Layer) error {
 				return err
 			}
 			if len(patch.Documents) == 0 {
-				return fail(layer.File, node.Line, "the patch is empty")
+				return fail(layer.at(node), "the patch is empty")
 			}
 			layer.Patches = append(layer.Patches, patch)
 		}
@@ -384,21 +427,11 @@ func (w *layers) patches(layer *Layer) error {
 	return nil
 }
 
-// inlineDocuments parses YAML written as a block scalar, with the lines of the file that it stands in.
-func inlineDocuments(file string, node *yaml.Node) ([]manifest.Document, error) {
-	before := node.Line - 1
-	if node.Style == yaml.LiteralStyle || node.Style == yaml.FoldedStyle {
-		before = node.Line // the text begins below the | or >
-	}
-	documents, err := manifest.ParseDocuments(file, []byte(strings.Repeat("\n", before)+node.Value))
-	return documents, err
-}
-
 // refuse turns down what would run a program or reach out, and every reference that is not a local file.
 func (w *layers) refuse(layer *Layer) error {
 	for _, field := range []string{"helmCharts", "helmChartInflationGenerator", "helmGlobals"} {
 		if node := manifest.Lookup(layer.Node, field); node != nil {
-			return fail(layer.File, layer.fieldLine(field), "%s runs Helm: kgate runs no program; render the chart into the repository", field)
+			return fail(layer.field(field), "%s runs Helm: kgate runs no program; render the chart into the repository", field)
 		}
 	}
 	files := func(list *yaml.Node, keyed bool) error {
@@ -428,7 +461,7 @@ func (w *layers) refuse(layer *Layer) error {
 		}
 		// Kustomize reads it late or never, and crashes on what is no schema.
 		if len(documents) != 1 || documents[0].Node.Kind != yaml.MappingNode {
-			return fail(name, 1, "an OpenAPI schema is one mapping")
+			return fail(manifest.Position{File: name, Line: 1}, "an OpenAPI schema is one mapping")
 		}
 	}
 	for _, field := range []string{"configMapGenerator", "secretGenerator"} {
@@ -487,14 +520,14 @@ func (w *layers) plugin(layer *Layer, field string, node *yaml.Node) error {
 	var documents []manifest.Document
 	var err error
 	if strings.Contains(node.Value, "\n") {
-		documents, err = inlineDocuments(layer.File, node)
+		documents, err = layer.Document.ParseInline(node)
 	} else {
 		var name string
 		if name, err = w.open(layer, node, node.Value); err != nil {
 			return err
 		}
 		if w.files.IsDir(name) {
-			return fail(layer.File, node.Line, "%s: kgate reads a plugin's configuration from a file, not from the directory %s", field, node.Value)
+			return fail(layer.at(node), "%s: kgate reads a plugin's configuration from a file, not from the directory %s", field, node.Value)
 		}
 		_, documents, err = w.documents(layer, node)
 	}
@@ -503,13 +536,13 @@ func (w *layers) plugin(layer *Layer, field string, node *yaml.Node) error {
 	}
 	for _, d := range documents {
 		if manifest.Text(d.Node, "apiVersion") != "builtin" {
-			return fail(d.File, d.Line, "%s: %s %s is a plugin that runs a program: kgate runs none; use a builtin one or render its output into the repository",
+			return fail(d.Position(nil, d.Node), "%s: %s %s is a plugin that runs a program: kgate runs none; use a builtin one or render its output into the repository",
 				field, manifest.Text(d.Node, "apiVersion"), manifest.Text(d.Node, "kind"))
 		}
 		if kind := manifest.Text(d.Node, "kind"); strings.HasPrefix(kind, "Helm") {
-			return fail(d.File, d.Line, "%s: %s runs Helm: kgate runs no program", field, kind)
+			return fail(d.Position(nil, d.Node), "%s: %s runs Helm: kgate runs no program", field, kind)
 		} else if instead := written[kind]; instead != "" {
-			return fail(d.File, d.Line, "%s: write this %s under `%s`, where kgate sees what it reads and reaches", field, kind, instead)
+			return fail(d.Position(nil, d.Node), "%s: write this %s under `%s`, where kgate sees what it reads and reaches", field, kind, instead)
 		}
 		if err := isObject(d); err != nil {
 			return err
@@ -519,10 +552,4 @@ func (w *layers) plugin(layer *Layer, field string, node *yaml.Node) error {
 		layer.transformers = append(layer.transformers, documents...)
 	}
 	return nil
-}
-
-// fieldLine is the line of a field of the kustomization itself.
-func (l *Layer) fieldLine(field string) int {
-	line, _ := manifest.Locate(l.Node, manifest.Path{field}, nil)
-	return line
 }

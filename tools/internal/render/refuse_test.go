@@ -80,7 +80,7 @@ func TestRefused(t *testing.T) {
 		{"list document", "", kustomization("resources: [bad.yaml]") + "-- bad.yaml --\n- a\n", "bad.yaml:1: the document is not a mapping: an object has apiVersion, kind and metadata"},
 		{"no kind", "", kustomization("resources: [bad.yaml]") + "-- bad.yaml --\n\napiVersion: v1\nmetadata: {name: a}\n", "bad.yaml:2: the object has no kind"},
 		{"no apiVersion", "", kustomization("resources: [bad.yaml]") + "-- bad.yaml --\nkind: ConfigMap\nmetadata: {name: a}\n", "bad.yaml:1: the object has no apiVersion"},
-		{"no name", "", kustomization("resources: [bad.yaml]") + config[1:] + "-- bad.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: {}\n", "bad.yaml:1: the ConfigMap has no metadata.name"},
+		{"no name", "", kustomization("resources: [bad.yaml]") + config[1:] + "-- bad.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: {}\n", "bad.yaml:3: the ConfigMap has no metadata.name"},
 		{"generateName", "", kustomization("resources: [bad.yaml]") + "-- bad.yaml --\napiVersion: batch/v1\nkind: Job\nmetadata: {generateName: a-}\n", "bad.yaml"},
 		{"no name, in a list", "", kustomization("resources: [bad.yaml]") + "-- bad.yaml --\napiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: ConfigMap\n", "bad.yaml:4: the ConfigMap has no metadata.name"},
 		{"no kind, in a list", "", kustomization("resources: [bad.yaml]") + "-- bad.yaml --\napiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  metadata: {name: a}\n", "bad.yaml:4: the object has no kind"},

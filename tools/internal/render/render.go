@@ -17,7 +17,9 @@ import (
 
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/api/resmap"
+	"sigs.k8s.io/kustomize/api/resource"
 	"sigs.k8s.io/kustomize/api/types"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/kustomize/kyaml/openapi"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 	k8syaml "sigs.k8s.io/yaml"
@@ -36,9 +38,10 @@ type Result struct {
 	Read    []string // every file that took part, sorted
 	Root    *Layer   // nil for plain manifests
 
-	files  *Files // nil for standard input
-	yaml   func() ([]byte, error)
-	traces map[*manifest.Object]*Trace
+	files   *Files // nil for standard input
+	yaml    func() ([]byte, error)
+	traces  map[*manifest.Object]*Trace
+	openapi bool // the target sets its own OpenAPI schema
 }
 
 // DependsOn reports whether a change of what stands at a path, a file, a directory or a link, can change the result:
@@ -47,6 +50,24 @@ func (r *Result) DependsOn(path string) bool { return r.files != nil && r.files.
 
 // Trace tells where an object of the result comes from; nil when that is not known.
 func (r *Result) Trace(object *manifest.Object) *Trace { return r.traces[object] }
+
+// Replay runs a function that does again what rendering did: with the schema that Kustomize had, and able to read what
+// Kustomize read.
+func (r *Result) Replay(do func(read func(name string) ([]byte, error))) {
+	if !r.openapi {
+		openAPI.RLock()
+		defer openAPI.RUnlock()
+	} else {
+		openAPI.Lock()
+		defer openAPI.Unlock()
+		openapi.ResetOpenAPI()
+		defer openapi.ResetOpenAPI()
+		if _, err := Kustomize(r.files, r.Root.Dir); err != nil {
+			return // it has run before: there is nothing to tell
+		}
+	}
+	do(r.files.ReadFile)
+}
 
 // YAML is the target as one stream: for a Kustomize root, byte for byte what `kustomize build` prints.
 func (r *Result) YAML() ([]byte, error) {
@@ -70,12 +91,26 @@ func (r *Result) YAML() ([]byte, error) {
 // Renderer renders the targets of one repository. It is safe for concurrent use.
 type Renderer struct {
 	store *Store
-	stdin io.Reader
+	stdin func() ([]byte, error) // read once and kept, so that a report can quote it
 }
+
+// stdinName is the file that positions in the standard input name.
+const stdinName = "<stdin>"
 
 // New returns a renderer of the tree below root. stdin is read when the target is Stdin.
 func New(root fs.FS, stdin io.Reader) *Renderer {
-	return &Renderer{store: NewStore(root), stdin: stdin}
+	return &Renderer{store: NewStore(root), stdin: sync.OnceValues(func() ([]byte, error) {
+		return io.ReadAll(io.LimitReader(stdin, manifest.MaxFileSize+1))
+	})}
+}
+
+// ReadFile is the text that a position of the renderer's results is in: of a file, as it was when it was rendered, or
+// of the standard input.
+func (r *Renderer) ReadFile(name string) ([]byte, error) {
+	if name == stdinName {
+		return r.stdin()
+	}
+	return NewFiles(r.store).ReadFile(name)
 }
 
 // Render renders a target: a path below the root, or Stdin.
@@ -107,11 +142,11 @@ func (e *Error) DependsOn(path string) bool { return e.files.dependsOn(path) }
 
 func (r *Renderer) render(files *Files, target string) (*Result, error) {
 	if target == Stdin {
-		data, err := io.ReadAll(io.LimitReader(r.stdin, manifest.MaxFileSize+1))
+		data, err := r.stdin()
 		if err != nil {
 			return nil, fmt.Errorf("read standard input: %w", err)
 		}
-		documents, err := manifest.ParseDocuments("<stdin>", data)
+		documents, err := manifest.ParseDocuments(stdinName, data)
 		if err != nil {
 			return nil, err
 		}
@@ -200,9 +235,9 @@ func manifestFiles(files *Files, dir string) ([]string, error) {
 		}
 		if info.Mode()&fs.ModeSymlink != 0 {
 			if linked, err := files.stat(p); err != nil {
-				return fail(clean(p), 0, "%s", err)
+				return fail(manifest.Position{File: clean(p)}, "%s", err)
 			} else if linked.IsDir() {
-				return fail(clean(p), 0, "a symbolic link to a directory: name the directory itself as a target")
+				return fail(manifest.Position{File: clean(p)}, "a symbolic link to a directory: name the directory itself as a target")
 			}
 		}
 		if info.IsDir() {
@@ -234,16 +269,16 @@ func kustomize(files *Files, w *layers, root *Layer) (*Result, error) {
 		defer openAPI.RUnlock()
 	}
 	t := &tracer{files: files}
-	traces, err := t.trace(root, nil)
+	traces, err := t.trace(root, nil, &configured{})
 	if err != nil {
 		return nil, err
 	}
 	faults := append(t.faults, unusedImages(root)...)
-	rendered, err := run(files, root.Dir)
+	rendered, err := Kustomize(files, root.Dir)
 	if err != nil {
 		if strings.Contains(err.Error(), "already registered id") {
 			t = &tracer{files: files, repeats: true}
-			if _, traceErr := t.trace(root, nil); traceErr != nil {
+			if _, traceErr := t.trace(root, nil, &configured{}); traceErr != nil {
 				return nil, traceErr
 			}
 			faults = append(t.faults, faults...)
@@ -251,13 +286,13 @@ func kustomize(files *Files, w *layers, root *Layer) (*Result, error) {
 		return nil, explain(err, root, faults)
 	}
 	result := &Result{
-		Path: root.Dir, Root: root, Faults: faults,
+		Path: root.Dir, Root: root, Faults: faults, files: files, openapi: w.openapi,
 		traces: map[*manifest.Object]*Trace{},
 	}
 	for _, r := range rendered.Resources() {
 		text, err := r.MarshalJSON()
 		if err != nil {
-			return nil, fmt.Errorf("encode %s: %w", r.CurId(), err)
+			return nil, encodeError(r, traces, err)
 		}
 		object, err := manifest.Decode(text)
 		if err != nil {
@@ -267,13 +302,13 @@ func kustomize(files *Files, w *layers, root *Layer) (*Result, error) {
 		result.Objects = append(result.Objects, object)
 	}
 	link(result, traces)
-	result.Read, result.files = files.Read(), files
+	result.Read = files.Read()
 	result.yaml = rendered.AsYaml
 	return result, nil
 }
 
-// run is Kustomize itself, as `kustomize build` runs it. Bad input makes it panic in places.
-func run(files *Files, dir string) (rendered resmap.ResMap, err error) {
+// Kustomize is Kustomize itself, as `kustomize build` runs it. Bad input makes it panic in places.
+func Kustomize(files filesys.FileSystem, dir string) (rendered resmap.ResMap, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("it crashed on this input: %v", p)
@@ -291,6 +326,42 @@ var (
 	recursed     = regexp.MustCompile(`recursed (accumulation of|merging from) path '/([^']*)': `)
 	quoted       = regexp.MustCompile("[\"'`]([^\"'`]+)[\"'`]")
 )
+
+// encodeError says which field keeps an object from being written, where its document has that field: a replacement has
+// put a text where the document has a number.
+func encodeError(r *resource.Resource, traces []*Trace, err error) error {
+	path := unreadable(r.YNode(), nil)
+	value := manifest.Text(r.YNode(), path...)
+	for _, t := range traces {
+		if id := t.current(); path != nil && t.Document != nil && id.Kind == r.GetKind() && id.Name == r.GetName() && id.Namespace == r.GetNamespace() {
+			at, _ := t.Document.Locate(path, nil)
+			return fail(at, "Kustomize: a replacement makes %s %q, which is of another type than what stands here", path, value)
+		}
+	}
+	return fmt.Errorf("encode %s: %w", r.CurId(), err)
+}
+
+// unreadable finds a scalar that is not of the type that its tag says.
+func unreadable(node *yaml.Node, path manifest.Path) manifest.Path {
+	if node.Kind == yaml.ScalarNode {
+		if err := node.Decode(new(any)); err != nil {
+			return path
+		}
+	}
+	for i, child := range node.Content {
+		step := any(i)
+		if node.Kind == yaml.MappingNode {
+			if i%2 == 0 {
+				continue
+			}
+			step = node.Content[i-1].Value
+		}
+		if found := unreadable(child, append(slices.Clip(path), step)); found != nil {
+			return found
+		}
+	}
+	return nil
+}
 
 // explain makes messages of Kustomize's error: its innermost cause with the layer that it arose in, and the faults
 // that tracing found, one of which is mostly the reason.
@@ -313,11 +384,11 @@ func explain(err error, root *Layer, faults []Fault) error {
 	at := manifest.Position{File: layer.File}
 	for _, match := range quoted.FindAllStringSubmatch(message, -1) {
 		if node := scalar(layer.Node, match[1]); node != nil {
-			at = manifest.Position{File: layer.File, Line: node.Line}
+			at = layer.at(node)
 		}
 		for _, d := range layer.replacements {
 			if node := scalar(d.Node, match[1]); node != nil {
-				at = manifest.Position{File: d.File, Line: node.Line}
+				at = d.Position(nil, node)
 			}
 		}
 	}

@@ -20,8 +20,7 @@ import (
 type Trace struct {
 	Source    manifest.Position
 	Document  *manifest.Document // nil for a generated object
-	Generator *yaml.Node         // the generator's entry, for a generated object
-	Generated string             // the file of the generator
+	Generator *Generator         // nil for a written one
 	Steps     []Step             // in the order of application
 
 	ids         []resid.ResId // the original one first, the current one last
@@ -30,14 +29,45 @@ type Trace struct {
 	hashed      bool
 }
 
-// Step is something in a layer that wrote to an object.
+// Step is something in a layer that may have written to an object; one of its pointers is set.
 type Step struct {
-	Patch       *Patch
-	Image       *yaml.Node // an entry of `images`
-	Replacement *yaml.Node // an entry of `replacements`
-	Field       string     // the dotted target path of a replacement
-	From        *Trace     // where a replacement takes its value
-	File        string
+	Patch       *Patch // of one document
+	Transform   *Transform
+	Replacement *Replacement
+	Generator   *Generator // one that merges into the object, or replaces what it holds
+
+	ids []resid.ResId // the object's, when the step came
+}
+
+// Called reports whether the object had a name when the step came, or before.
+func (s Step) Called(name string) bool {
+	return slices.ContainsFunc(s.ids, func(id resid.ResId) bool { return id.Name == name })
+}
+
+// Generator is an entry of configMapGenerator or secretGenerator.
+type Generator struct {
+	Layer *Layer
+	Field string
+	Index int
+	Node  *yaml.Node
+}
+
+// Transform is what a layer does to all of its objects, by fields of its own or by a builtin plugin.
+type Transform struct {
+	Layer          *Layer
+	Fields         []string           // those of the kustomization that are meant
+	Plugin         *manifest.Document // the plugin's configuration, in place of fields
+	Configurations []string           // files that say which fields of objects are meant, of this layer and those below
+	CRDs           []string
+}
+
+// Replacement is one target of an entry of `replacements`.
+type Replacement struct {
+	Document *manifest.Document // that the entry is written in
+	Entry    *yaml.Node
+	Target   int
+	From     *Trace // where the value comes from; nil for a value that the entry holds
+	Steps    int    // of From, that came before
 }
 
 func (t *Trace) original() resid.ResId { return t.ids[0] }
@@ -91,16 +121,31 @@ func newFault(name string, source manifest.Position, format string, args ...any)
 	return Fault{Check: name, Source: source, Message: fmt.Sprintf(format, args...)}
 }
 
+// configured is what a layer and those below say about which fields Kustomize transforms.
+type configured struct{ configurations, crds []string }
+
+func (c *configured) add(dir string, more types.Kustomization) {
+	for _, name := range more.Configurations {
+		c.configurations = append(c.configurations, path.Join(dir, name))
+	}
+	for _, name := range more.Crds {
+		c.crds = append(c.crds, path.Join(dir, name))
+	}
+}
+
 // trace accumulates a layer. inherited are the objects that a component acts on.
-func (t *tracer) trace(layer *Layer, inherited []*Trace) ([]*Trace, error) {
+func (t *tracer) trace(layer *Layer, inherited []*Trace, config *configured) ([]*Trace, error) {
 	objects := inherited
 	for _, r := range layer.Resources {
 		if r.Layer != nil {
-			below, err := t.trace(r.Layer, nil)
+			var own configured
+			below, err := t.trace(r.Layer, nil, &own)
 			if err != nil {
 				return nil, err
 			}
-			t.twice(objects, below, manifest.Position{File: layer.File, Line: r.Line})
+			config.configurations = append(config.configurations, own.configurations...)
+			config.crds = append(config.crds, own.crds...)
+			t.twice(objects, below, r.Source)
 			objects = append(objects, below...)
 			continue
 		}
@@ -110,27 +155,65 @@ func (t *tracer) trace(layer *Layer, inherited []*Trace) ([]*Trace, error) {
 			objects = append(objects, more...)
 		}
 	}
-	objects = append(objects, generated(layer)...)
+	config.add(layer.Dir, layer.Config)
+	objects = append(objects, generated(layer, objects)...)
 	for _, component := range layer.Components {
 		var err error
-		if objects, err = t.trace(component, objects); err != nil {
+		if objects, err = t.trace(component, objects, config); err != nil {
 			return nil, err
 		}
 	}
 	t.deprecated(layer)
-	for i := range layer.Patches {
-		var err error
-		if objects, err = t.patch(&layer.Patches[i], objects); err != nil {
-			return nil, err
+	patches := func(late bool) error {
+		for i := range layer.Patches {
+			if layer.Patches[i].late != late {
+				continue
+			}
+			var err error
+			if objects, err = t.patch(&layer.Patches[i], objects); err != nil {
+				return err
+			}
 		}
+		return nil
 	}
+	if err := patches(false); err != nil {
+		return nil, err
+	}
+	transformed(layer, objects, config, "namespace", "namePrefix", "nameSuffix", "labels", "commonLabels", "commonAnnotations")
 	transform(layer, objects)
-	t.images(layer, objects)
+	if err := patches(true); err != nil {
+		return nil, err
+	}
+	transformed(layer, objects, config, "replicas", "images")
 	if err := t.replacements(layer, objects); err != nil {
 		return nil, err
 	}
-	plugins(layer, objects)
+	plugins(layer, objects, config)
 	return objects, nil
+}
+
+// step notes that something came upon an object.
+func (t *Trace) step(s Step) {
+	s.ids = slices.Clip(t.ids)
+	t.Steps = append(t.Steps, s)
+}
+
+// transformed notes the fields of a layer that write to all of its objects. Fields that follow each other are one step.
+func transformed(layer *Layer, objects []*Trace, config *configured, fields ...string) {
+	fields = slices.DeleteFunc(fields, func(field string) bool { return manifest.Lookup(layer.Node, field) == nil })
+	if len(fields) == 0 {
+		return
+	}
+	step := &Transform{Layer: layer, Fields: fields, Configurations: slices.Clip(config.configurations), CRDs: slices.Clip(config.crds)}
+	for _, o := range objects {
+		if n := len(o.Steps); n > 0 && o.Steps[n-1].Transform != nil && o.Steps[n-1].Transform.Layer == layer {
+			both := *o.Steps[n-1].Transform
+			both.Fields = append(slices.Clip(both.Fields), fields...)
+			o.Steps[n-1].Transform = &both
+			continue
+		}
+		o.step(Step{Transform: step})
+	}
 }
 
 // twice notes objects that are there already. from is the entry that brings them; without one, it is their file.
@@ -164,8 +247,7 @@ func fromDocument(d *manifest.Document) []*Trace {
 	}
 	var traces []*Trace
 	for _, node := range nodes {
-		item := *d
-		item.Node, item.Line = node, node.Line
+		item := d.Item(node)
 		id := resid.NewResIdWithNamespace(
 			gvk(manifest.Text(node, "apiVersion"), manifest.Text(node, "kind")),
 			manifest.Text(node, "metadata", "name"), manifest.Text(node, "metadata", "namespace"))
@@ -188,15 +270,26 @@ func texts(node *yaml.Node) map[string]string {
 	return m
 }
 
-func generated(layer *Layer) []*Trace {
+// generated makes the objects of a layer's generators, and notes those that change an object that is there.
+func generated(layer *Layer, below []*Trace) []*Trace {
 	var traces []*Trace
-	for field, kind := range map[string]string{"configMapGenerator": "ConfigMap", "secretGenerator": "Secret"} {
+	for _, field := range []string{"configMapGenerator", "secretGenerator"} {
 		list := manifest.Lookup(layer.Node, field)
 		if list == nil {
 			continue
 		}
-		for _, node := range list.Content {
+		for i, node := range list.Content {
+			generator := &Generator{Layer: layer, Field: field, Index: i, Node: node}
+			kind := map[string]string{"configMapGenerator": "ConfigMap", "secretGenerator": "Secret"}[field]
+			id := resid.NewResIdWithNamespace(gvk("v1", kind), manifest.Text(node, "name"), manifest.Text(node, "namespace"))
 			if behavior := manifest.Text(node, "behavior"); behavior == "merge" || behavior == "replace" {
+				for _, o := range append(slices.Clone(below), traces...) {
+					if slices.ContainsFunc(o.ids, id.Equals) {
+						o.step(Step{Generator: generator})
+						maps.Copy(o.labels, texts(manifest.Lookup(node, "options", "labels")))
+						maps.Copy(o.annotations, texts(manifest.Lookup(node, "options", "annotations")))
+					}
+				}
 				continue
 			}
 			plain := manifest.Text(node, "options", "disableNameSuffixHash")
@@ -204,16 +297,13 @@ func generated(layer *Layer) []*Trace {
 				plain = "true"
 			}
 			traces = append(traces, &Trace{
-				Source: manifest.Position{File: layer.File, Line: node.Line}, Generator: node, Generated: layer.File,
-				ids: []resid.ResId{resid.NewResIdWithNamespace(gvk("v1", kind),
-					manifest.Text(node, "name"), manifest.Text(node, "namespace"))},
+				Source: manifest.Position{File: layer.File, Line: node.Line}, Generator: generator, ids: []resid.ResId{id},
 				labels:      texts(manifest.Lookup(node, "options", "labels")),
 				annotations: texts(manifest.Lookup(node, "options", "annotations")),
 				hashed:      plain != "true",
 			})
 		}
 	}
-	slices.SortFunc(traces, func(a, b *Trace) int { return a.Source.Line - b.Source.Line })
 	return traces
 }
 
@@ -296,36 +386,34 @@ func (t *tracer) patch(p *Patch, objects []*Trace) ([]*Trace, error) {
 		if p.Target != nil {
 			var err error
 			if reached, err = reach(objects, p.Target); err != nil {
-				return nil, fail(p.Source.File, p.Source.Line, "the patch's target: %s", err)
+				return nil, fail(p.Source, "the patch's target: %s", err)
 			}
 			wanted = describe(p.Target)
 		} else {
-			id := resid.NewResIdWithNamespace(
-				gvk(manifest.Text(document.Node, "apiVersion"), manifest.Text(document.Node, "kind")),
-				manifest.Text(document.Node, "metadata", "name"), manifest.Text(document.Node, "metadata", "namespace"))
-			for _, o := range objects {
-				if slices.ContainsFunc(o.ids, func(have resid.ResId) bool {
-					return have.Gvk.Equals(id.Gvk) && have.Name == id.Name && have.EffectiveNamespace() == id.EffectiveNamespace()
-				}) {
-					reached = append(reached, o)
-				}
-			}
+			id := identity(document.Node)
+			reached = identified(objects, id)
 			wanted = describe(&types.Selector{ResId: id})
 		}
 		if len(reached) == 0 {
-			source := p.Source
-			if p.Target == nil {
-				source = manifest.Position{File: document.File, Line: document.Line}
-			}
-			t.fault(patchTarget, source, "the patch changes nothing: no object here is %s%s", wanted, nearest(objects, p.Target, document))
+			t.fault(patchTarget, p.miss(document, objects), "the patch changes nothing: no object here is %s%s", wanted, nearest(objects, p.Target, document))
 			continue
 		}
 		deletes := manifest.Text(document.Node, "$patch") == "delete"
 		for _, o := range reached {
-			o.Steps = append(o.Steps, Step{Patch: &Patch{Source: p.Source, Target: p.Target, Documents: []manifest.Document{*document}}, File: document.File})
+			one := *p
+			one.Documents = []manifest.Document{*document}
+			o.step(Step{Patch: &one})
 			maps.Copy(o.labels, texts(manifest.Lookup(document.Node, "metadata", "labels")))
 			maps.Copy(o.annotations, texts(manifest.Lookup(document.Node, "metadata", "annotations")))
-			jsonPatchLabels(document.Node, o)
+			jsonPatched(document.Node, o)
+			o.rename(func(id *resid.ResId) {
+				if name := manifest.Text(document.Node, "metadata", "name"); p.Renames && name != "" {
+					id.Name = name
+				}
+				if kind := manifest.Text(document.Node, "kind"); p.Rekinds && kind != "" {
+					id.Kind = kind
+				}
+			})
 		}
 		if deletes {
 			objects = slices.DeleteFunc(objects, func(o *Trace) bool { return slices.Contains(reached, o) })
@@ -334,8 +422,86 @@ func (t *tracer) patch(p *Patch, objects []*Trace) ([]*Trace, error) {
 	return objects, nil
 }
 
-// jsonPatchLabels carries on what a JSON patch does to labels and annotations.
-func jsonPatchLabels(node *yaml.Node, o *Trace) {
+// identity is the one that a patch without a target names.
+func identity(node *yaml.Node) resid.ResId {
+	return resid.NewResIdWithNamespace(gvk(manifest.Text(node, "apiVersion"), manifest.Text(node, "kind")),
+		manifest.Text(node, "metadata", "name"), manifest.Text(node, "metadata", "namespace"))
+}
+
+// identified picks the objects that have or had an identity.
+func identified(objects []*Trace, id resid.ResId) []*Trace {
+	var found []*Trace
+	for _, o := range objects {
+		if slices.ContainsFunc(o.ids, func(have resid.ResId) bool {
+			return have.Gvk.Equals(id.Gvk) && have.Name == id.Name && have.EffectiveNamespace() == id.EffectiveNamespace()
+		}) {
+			found = append(found, o)
+		}
+	}
+	return found
+}
+
+// miss is the position of what keeps a patch from reaching an object: the one field without which it would, or else
+// all of its target.
+func (p *Patch) miss(document *manifest.Document, objects []*Trace) manifest.Position {
+	if p.Target != nil {
+		return culprit(p.document, p.entry, manifest.Path{"target"}, *p.Target, func(s *types.Selector) bool {
+			reached, err := reach(objects, s)
+			return err == nil && len(reached) > 0
+		})
+	}
+	id := identity(document.Node)
+	for _, field := range []manifest.Path{{"metadata", "name"}, {"metadata", "namespace"}, {"kind"}, {"apiVersion"}} {
+		if slices.ContainsFunc(objects, func(o *Trace) bool {
+			return slices.ContainsFunc(o.ids, func(have resid.ResId) bool {
+				other := id
+				switch field[len(field)-1] {
+				case "name":
+					other.Name = have.Name
+				case "namespace":
+					other.Namespace = have.Namespace
+				case "kind":
+					other.Kind = have.Kind
+				case "apiVersion":
+					other.Group, other.Version = have.Group, have.Version
+				}
+				return have.Gvk.Equals(other.Gvk) && have.Name == other.Name && have.EffectiveNamespace() == other.EffectiveNamespace()
+			})
+		}) {
+			return missing(document, field...)
+		}
+	}
+	return document.Position(nil, document.Node)
+}
+
+// culprit is the position of the one field of a selector without which it selects something, or else of the selector.
+func culprit(document *manifest.Document, entry *yaml.Node, path manifest.Path, s types.Selector, selects func(*types.Selector) bool) manifest.Position {
+	within := document.Item(entry)
+	for _, f := range []struct {
+		name  string
+		field *string
+	}{
+		{"name", &s.Name}, {"kind", &s.Kind}, {"namespace", &s.Namespace}, {"labelSelector", &s.LabelSelector},
+		{"annotationSelector", &s.AnnotationSelector}, {"group", &s.Group}, {"version", &s.Version},
+	} {
+		if *f.field == "" {
+			continue
+		}
+		without := *f.field
+		*f.field = ""
+		found := selects(&s)
+		*f.field = without
+		if found {
+			at, _ := within.Locate(append(slices.Clip(path), f.name), nil)
+			return at
+		}
+	}
+	at, _ := within.Locate(path, nil)
+	return at
+}
+
+// jsonPatched carries on what a JSON patch does to names, labels and annotations.
+func jsonPatched(node *yaml.Node, o *Trace) {
 	if node.Kind != yaml.SequenceNode {
 		return
 	}
@@ -343,6 +509,9 @@ func jsonPatchLabels(node *yaml.Node, o *Trace) {
 		steps := pointer(manifest.Text(operation, "path"))
 		if len(steps) < 2 || steps[0] != "metadata" {
 			continue
+		}
+		if name := manifest.Text(operation, "value"); steps[1] == "name" && name != "" {
+			o.rename(func(id *resid.ResId) { id.Name = name })
 		}
 		set := map[any]map[string]string{"labels": o.labels, "annotations": o.annotations}[steps[1]]
 		if set == nil {
@@ -422,8 +591,13 @@ func transform(layer *Layer, objects []*Trace) {
 }
 
 // plugins applies the builtin transformers that a layer names; Kustomize runs them after its fields.
-func plugins(layer *Layer, objects []*Trace) {
-	for _, d := range layer.transformers {
+func plugins(layer *Layer, objects []*Trace, config *configured) {
+	for i := range layer.transformers {
+		d := &layer.transformers[i]
+		step := &Transform{Layer: layer, Plugin: d, Configurations: slices.Clip(config.configurations), CRDs: slices.Clip(config.crds)}
+		for _, o := range objects {
+			o.step(Step{Transform: step})
+		}
 		var c change
 		switch manifest.Text(d.Node, "kind") {
 		case "NamespaceTransformer":
@@ -440,18 +614,6 @@ func plugins(layer *Layer, objects []*Trace) {
 	}
 }
 
-func (t *tracer) images(layer *Layer, objects []*Trace) {
-	list := manifest.Lookup(layer.Node, "images")
-	if list == nil {
-		return
-	}
-	for _, o := range objects {
-		for _, node := range list.Content {
-			o.Steps = append(o.Steps, Step{Image: node, File: layer.File})
-		}
-	}
-}
-
 // replacements notes what each replacement reaches.
 func (t *tracer) replacements(layer *Layer, objects []*Trace) error {
 	list := manifest.Lookup(layer.Node, "replacements")
@@ -459,70 +621,81 @@ func (t *tracer) replacements(layer *Layer, objects []*Trace) error {
 		return nil
 	}
 	for _, node := range list.Content {
-		entries, file := []*yaml.Node{node}, layer.File
-		if reference := manifest.Text(node, "path"); reference != "" {
-			documents, err := t.files.Documents(path.Join(layer.Dir, reference))
-			if err != nil {
+		reference := manifest.Text(node, "path")
+		if reference == "" {
+			if err := t.replacement(layer.Document, node, objects); err != nil {
 				return err
 			}
-			entries = nil
-			for _, d := range documents {
-				file = d.File
-				if d.Node.Kind == yaml.SequenceNode {
-					entries = append(entries, d.Node.Content...)
-				} else {
-					entries = append(entries, d.Node)
-				}
-			}
+			continue
 		}
-		for _, entry := range entries {
-			if err := t.replacement(entry, file, objects); err != nil {
-				return err
+		documents, err := t.files.Documents(path.Join(layer.Dir, reference))
+		if err != nil {
+			return err
+		}
+		for i := range documents {
+			entries := []*yaml.Node{documents[i].Node}
+			if documents[i].Node.Kind == yaml.SequenceNode {
+				entries = documents[i].Node.Content
+			}
+			for _, entry := range entries {
+				if err := t.replacement(&documents[i], entry, objects); err != nil {
+					return err
+				}
 			}
 		}
 	}
 	return nil
 }
 
-func (t *tracer) replacement(entry *yaml.Node, file string, objects []*Trace) error {
-	if err := unknownField(file, entry, "a replacement", replacementType); err != nil {
+func (t *tracer) replacement(document *manifest.Document, entry *yaml.Node, objects []*Trace) error {
+	if err := unknownField(document, entry, "a replacement", replacementType); err != nil {
 		return err
 	}
 	var replacement types.Replacement
 	if err := entry.Decode(&replacement); err != nil {
-		return fail(file, entry.Line, "the replacement: %s", err)
+		return fail(document.Position(nil, entry), "the replacement: %s", err)
 	}
 	var from *Trace
-	if replacement.Source != nil {
+	selected := func(s resid.ResId) *Trace {
 		for _, o := range objects {
-			if slices.ContainsFunc(o.ids, func(id resid.ResId) bool { return id.IsSelectedBy(replacement.Source.ResId) }) {
-				from = o
-				break
+			if slices.ContainsFunc(o.ids, func(id resid.ResId) bool { return id.IsSelectedBy(s) }) {
+				return o
 			}
 		}
-		if from == nil {
-			line, _ := manifest.Locate(entry, manifest.Path{"source"}, nil)
-			t.fault(replacementTarget, manifest.Position{File: file, Line: line}, "the replacement has no source: no object here is %s",
+		return nil
+	}
+	steps := 0
+	if replacement.Source != nil {
+		if from = selected(replacement.Source.ResId); from == nil {
+			at := culprit(document, entry, manifest.Path{"source"}, types.Selector{ResId: replacement.Source.ResId},
+				func(s *types.Selector) bool { return selected(s.ResId) != nil })
+			t.fault(replacementTarget, at, "the replacement has no source: no object here is %s",
 				describe(&types.Selector{ResId: replacement.Source.ResId}))
+		} else {
+			steps = len(from.Steps)
 		}
 	}
+	within := document.Item(entry)
 	for i, target := range replacement.Targets {
-		line, _ := manifest.Locate(entry, manifest.Path{"targets", i}, nil)
-		source := manifest.Position{File: file, Line: line}
+		source, _ := within.Locate(manifest.Path{"targets", i}, nil)
 		if target.Select == nil {
-			return fail(file, line, "the replacement's target selects nothing: it needs `select`")
+			return fail(source, "the replacement's target selects nothing: it needs `select`")
 		}
 		reached, err := reachReplacement(objects, target)
 		if err != nil {
-			return fail(file, line, "the replacement's target: %s", err)
+			return fail(source, "the replacement's target: %s", err)
 		}
 		if len(reached) == 0 {
-			t.fault(replacementTarget, source, "the replacement changes nothing: no object here is %s", describe(target.Select))
+			at := culprit(document, entry, manifest.Path{"targets", i, "select"}, *target.Select, func(s *types.Selector) bool {
+				other := *target
+				other.Select = s
+				reached, err := reachReplacement(objects, &other)
+				return err == nil && len(reached) > 0
+			})
+			t.fault(replacementTarget, at, "the replacement changes nothing: no object here is %s", describe(target.Select))
 		}
 		for _, o := range reached {
-			for _, field := range target.FieldPaths {
-				o.Steps = append(o.Steps, Step{Replacement: entry, Field: field, From: from, File: file})
-			}
+			o.step(Step{Replacement: &Replacement{Document: document, Entry: entry, Target: i, From: from, Steps: steps}})
 		}
 	}
 	return nil
@@ -534,8 +707,7 @@ func (t *tracer) deprecated(layer *Layer) {
 		"patchesStrategicMerge": "patches", "patchesJson6902": "patches",
 	} {
 		if manifest.Lookup(layer.Node, field) != nil {
-			t.fault(deprecatedField, manifest.Position{File: layer.File, Line: layer.fieldLine(field)},
-				"`%s` is deprecated: use `%s`", field, instead)
+			t.fault(deprecatedField, layer.field(field), "`%s` is deprecated: use `%s`", field, instead)
 		}
 	}
 }
@@ -545,8 +717,8 @@ func (t *tracer) deprecated(layer *Layer) {
 func unusedImages(root *Layer) []Fault {
 	names := map[string]bool{}
 	var entries []struct {
-		file string
-		node *yaml.Node
+		layer *Layer
+		node  *yaml.Node
 	}
 	var collect func(*Layer)
 	collect = func(l *Layer) {
@@ -572,9 +744,9 @@ func unusedImages(root *Layer) []Fault {
 					names[renamed] = true
 				}
 				entries = append(entries, struct {
-					file string
-					node *yaml.Node
-				}{l.File, node})
+					layer *Layer
+					node  *yaml.Node
+				}{l, node})
 			}
 		}
 	}
@@ -582,8 +754,9 @@ func unusedImages(root *Layer) []Fault {
 	var faults []Fault
 	for _, e := range entries {
 		if name := manifest.Text(e.node, "name"); !names[name] {
-			faults = append(faults, newFault(imageUsed, manifest.Position{File: e.file, Line: e.node.Line},
-				"the entry changes nothing: no image here is called %q", name))
+			entry := e.layer.Document.Item(e.node)
+			at, _ := entry.Locate(manifest.Path{"name"}, nil)
+			faults = append(faults, newFault(imageUsed, at, "the entry changes nothing: no image here is called %q", name))
 		}
 	}
 	return faults

@@ -41,8 +41,9 @@ func carried(t *testing.T, text string, readable bool) ([]string, []string) {
 		nodes[found[0].Source] = d
 	}
 	locate := func(object *manifest.Object, path manifest.Path) manifest.Origin {
-		line, _ := manifest.Locate(nodes[object.Source].Node, path, nil)
-		return manifest.Origin{Position: manifest.Position{File: "a.yaml", Line: line}}
+		document := nodes[object.Source]
+		at, _ := document.Locate(path, nil)
+		return manifest.Origin{Position: at}
 	}
 	targets := []*check.Target{{Path: "x", Objects: objects, Locate: locate}, {Path: "y", Objects: objects, Locate: locate}}
 	checks := []*check.Check{{Name: "a/b"}, {Name: "a/c"}, {Name: "a/locked", Locked: true}}

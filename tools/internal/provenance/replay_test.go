@@ -1,0 +1,126 @@
+package provenance
+
+import (
+	"fmt"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/render"
+)
+
+// differences lists where a replayed tree is not what was rendered. renamed are the names that objects got when all
+// layers were done, and those that they had before: what refers to them follows.
+func differences(path manifest.Path, replayed, rendered any, renamed map[string][]string) []string {
+	switch rendered := rendered.(type) {
+	case map[string]any:
+		replayed, ok := replayed.(map[string]any)
+		if !ok {
+			break
+		}
+		var found []string
+		for key := range rendered {
+			found = append(found, differences(append(path[:len(path):len(path)], key), replayed[key], rendered[key], renamed)...)
+		}
+		for key := range replayed {
+			if _, ok := rendered[key]; !ok {
+				found = append(found, fmt.Sprintf("%s was not rendered", append(path[:len(path):len(path)], key)))
+			}
+		}
+		return found
+	case []any:
+		replayed, ok := replayed.([]any)
+		if !ok || len(replayed) != len(rendered) {
+			break
+		}
+		var found []string
+		for i := range rendered {
+			found = append(found, differences(append(path[:len(path):len(path)], i), replayed[i], rendered[i], renamed)...)
+		}
+		return found
+	}
+	name, _ := rendered.(string)
+	was, _ := replayed.(string)
+	if reflect.DeepEqual(replayed, rendered) || name != "" && slices.Contains(renamed[name], was) {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s is %v, not %v", path, replayed, rendered)}
+}
+
+// replayed decodes a tree as the rendered object was decoded.
+func replayed(t *testing.T, tree *yaml.Node) map[string]any {
+	t.Helper()
+	text, err := yaml.NewRNode(yaml.CopyYNode(tree)).MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	object, err := manifest.Decode(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return object.Value
+}
+
+// exact holds the trees that places are read from against what Kustomize rendered.
+func exact(t *testing.T, result *render.Result) {
+	t.Helper()
+	l := New(result)
+	renamed := map[string][]string{}
+	trees := map[*manifest.Object]*yaml.Node{}
+	for _, object := range result.Objects {
+		trace := result.Trace(object)
+		if trace == nil {
+			t.Errorf("%s: %s has no trace", result.Path, object.ID)
+			continue
+		}
+		l.Locate(object, nil)
+		if trees[object] = l.replay.tree(trace, len(trace.Steps)); trees[object] == nil {
+			t.Errorf("%s: %s is not replayed", result.Path, object.ID)
+			continue
+		}
+		for _, tree := range []*yaml.Node{l.replay.tree(trace, 0), trees[object]} {
+			renamed[object.Name] = append(renamed[object.Name], manifest.Text(tree, "metadata", "name"))
+		}
+		renamed[object.Namespace] = append(renamed[object.Namespace], "") // of a subject that named none
+	}
+	for object, tree := range trees {
+		for _, d := range differences(nil, replayed(t, tree), object.Value, renamed) {
+			t.Errorf("%s: %s: %s", result.Path, object.ID, d)
+		}
+		everywhere(tree, func(node *yaml.Node) {
+			if _, ok := l.replay.of(node); !ok && !isKey(tree, node) {
+				t.Errorf("%s: %s: nobody knows where %q is from", result.Path, object.ID, node.Value)
+			}
+		})
+	}
+}
+
+func isKey(tree, node *yaml.Node) bool {
+	found := false
+	everywhere(tree, func(parent *yaml.Node) {
+		for i := 0; parent.Kind == yaml.MappingNode && i < len(parent.Content); i += 2 {
+			found = found || parent.Content[i] == node
+		}
+	})
+	return found
+}
+
+func TestReplayIsExact(t *testing.T) {
+	root, err := os.OpenRoot("../../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	renderer := render.New(root.FS(), strings.NewReader(""))
+	for _, target := range []string{"overlays/dev", "overlays/staging", "overlays/prod", "argocd"} {
+		result, err := renderer.Render(target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		exact(t, result)
+	}
+}
