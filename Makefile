@@ -37,6 +37,10 @@ test: collector ## run every Go test, with the race detector where there is a C 
 	@race=-race; command -v $$(go env CC) >/dev/null || { race=; echo "no C compiler: the tests run WITHOUT the race detector"; }; \
 	set -e; for module in $(MODULES); do echo "go test $$race ./... ($$module)"; go -C $$module test $$race -timeout 20m ./...; done
 
+.PHONY: mutations
+mutations: ## edit every line of the manifests in every way known, one at a time: does a finding name it? (half an hour)
+	@go test ./tools/kgate -run TestMutations -mutations 0 -timeout 2h -v
+
 .PHONY: policy
 policy: build ## compile the Rego rules strictly, run their tests, hold their coverage
 	@bin/kgate policy test --coverage $(REGO_COVERAGE)
