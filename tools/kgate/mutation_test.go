@@ -21,6 +21,7 @@ import (
 	"golang.org/x/tools/txtar"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
+	"github.com/kgate-dev/gitops/tools/internal/admission"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 	"github.com/kgate-dev/gitops/tools/internal/policy"
@@ -253,7 +254,7 @@ func newBench(t *testing.T, tree fstest.MapFS, targets []string) *bench {
 	for _, e := range b.config.External {
 		facts.External = append(facts.External, policy.External(e))
 	}
-	all, err := allChecks(validator, library, facts)
+	all, err := allChecks(validator, admission.New(), library, facts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -329,7 +330,7 @@ const (
 	exactly                // a finding names the line
 	related                // a finding names it as a related one
 	near                   // a finding is in the same object
-	missed
+	elsewhere
 )
 
 func (v verdict) String() string {
@@ -369,7 +370,7 @@ func (m mutation) closest(findings []check.Finding, result *render.Result) (verd
 		return silent, nil
 	}
 	here := func(p manifest.Position) bool { return p.File == m.file && p.Line == m.want() }
-	best := missed
+	best := elsewhere
 	for _, f := range findings {
 		switch {
 		case here(f.Source):
@@ -547,8 +548,8 @@ func (b *bench) run(t *testing.T, roots []string, most int) {
 	if share := float64(found[exactly]+found[related]) / float64(max(found.all(), 1)); share < 0.98 {
 		t.Errorf("%.1f %% of the findings name the line of the edit; at least 98 %% must", 100*share)
 	}
-	if found[missed] > 0 {
-		t.Errorf("%d edits have no finding in the object that they are in", found[missed])
+	if found[elsewhere] > 0 {
+		t.Errorf("%d edits have no finding in the object that they are in", found[elsewhere])
 	}
 }
 
@@ -577,15 +578,15 @@ func (b *bench) count(t *testing.T, attempts []*attempt, found, stopped *tally, 
 }
 
 // tally counts verdicts.
-type tally [missed + 1]int
+type tally [elsewhere + 1]int
 
 func (t *tally) count(v verdict) { t[v]++ }
 
-func (t *tally) all() int { return t[exactly] + t[related] + t[near] + t[missed] }
+func (t *tally) all() int { return t[exactly] + t[related] + t[near] + t[elsewhere] }
 
 func (t *tally) String() string {
 	return fmt.Sprintf("%d exact (%.1f %%), %d of them as related; %d in the same object, %d elsewhere", t[exactly]+t[related],
-		100*float64(t[exactly]+t[related])/float64(max(t.all(), 1)), t[related], t[near], t[missed])
+		100*float64(t[exactly]+t[related])/float64(max(t.all(), 1)), t[related], t[near], t[elsewhere])
 }
 
 func mutate(t *testing.T, name string, data []byte) []mutation {
