@@ -21,7 +21,7 @@ test_queued_and_retried if {
 test_not_queued_or_not_retried[sprintf("%s %v", [field, value])] if {
 	some field in ["sending_queue", "retry_on_failure"]
 	some value in [{"enabled": false}, {}, null, "text", {"enabled": "true"}]
-	{fault.path | some fault in _deny("otlp/a", object.union(object.remove(_on, [field]), {field: value}))} == {["spec", "config", "exporters", "otlp/a", field]}
+	{fault.path | some fault in _deny("otlp/a", object.union(object.remove(_on, [field]), {field: value}))} == {["spec", "config", "exporters", "otlp/a", field, "enabled"]}
 }
 
 test_wrong_shapes if {

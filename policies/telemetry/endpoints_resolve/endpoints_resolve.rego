@@ -66,7 +66,7 @@ import data.policies.lib.object as obj_lib
 import data.policies.lib.registry
 import data.policies.lib.workload
 
-deny contains {"msg": msg, "path": array.concat(["objects", i], use.path)} if {
+deny contains {"msg": msg, "path": array.concat(["objects", i], _path(use, obj))} if {
 	some i, obj in _senders
 	some use in _uses(obj)
 	fault := _fault(use.value, obj)
@@ -88,6 +88,12 @@ else := sprintf(", and %s has only ports %v", [_name(value, obj), concat(", ", [
 	parsed := endpoint.parse(value)
 	not parsed.port in _ports(value, obj)
 }
+
+# Where the host is right, the port is wrong; some write it in a field of its own.
+_path(use, obj) := use.port_path if {
+	_readable(use.value)
+	_ports(use.value, obj)
+} else := use.path
 
 _readable(value) if endpoint.parse(value)
 
@@ -134,11 +140,14 @@ _uses(obj) := [use |
 	some config in fluentbit.configs(obj)
 	some i, output in fluentbit.plugins(config, "outputs")
 	some text in _target(output)
-	use := {
-		"value": text,
-		"title": sprintf("output %v of %s", [obj_lib.at(output, ["name"], "without a name"), obj_lib.title(obj)]),
-		"path": fluentbit.property_path(config, "outputs", i, "host"),
-	}
+	use := object.union(
+		{
+			"value": text,
+			"title": sprintf("output %v of %s", [obj_lib.at(output, ["name"], "without a name"), obj_lib.title(obj)]),
+			"path": fluentbit.property_path(config, "outputs", i, "host"),
+		},
+		{"port_path": fluentbit.property_path(config, "outputs", i, "port") | output.port},
+	)
 ]
 
 _target(output) := [sprintf("%v:%v", [output.host, obj_lib.at(output, ["port"], _default_port(output))])] if output.host

@@ -84,8 +84,15 @@ test_outputs_of_fluent_bit if {
 	every output in [{"name": "opentelemetry", "Host": "gateway.telemetry", "Port": 4317}, {"name": "stdout"}, {"name": "forward", "host": "gateway.telemetry", "port": "4317"}] {
 		_deny(_forwarding(output)) == set()
 	}
-	every output in [{"name": "forward", "host": "gateway.telemetry"}, {"name": "http", "host": "gateway.telemetry"}, {"name": "forward", "host": 1, "port": 2}] {
-		{fault.path | some fault in _deny(_forwarding(output))} == {["objects", 2, "data", "fluent-bit.yaml"]}
+	every output, property in {
+		{"name": "forward", "host": "gateway.telemetry"}: "host",
+		{"name": "http", "host": "gateway.telemetry"}: "host",
+		{"name": "forward", "host": 1, "port": 2}: "host",
+		{"name": "forward", "host": "missing.telemetry", "port": 4317}: "host",
+		{"name": "forward", "host": "gateway.telemetry", "port": 70000}: "port",
+		{"name": "forward", "Host": "gateway.telemetry", "Port": 4318}: "Port",
+	} {
+		{fault.path | some fault in _deny(_forwarding(output))} == {["objects", 2, "data", "fluent-bit.yaml", "pipeline", "outputs", 0, property]}
 	}
 }
 

@@ -21,16 +21,15 @@ test_on_disk if {
 }
 
 test_in_memory[name] if {
-	some name, config in {
-		"no path": _config({}, _input, _output),
-		"service of text": _config("text", _input, _output),
-		"memory": _config(_service, {"name": "tail", "storage.type": "memory"}, _output),
-		"no type": _config(_service, {"name": "tail"}, _output),
-		"no limit": _config(_service, _input, {"name": "forward"}),
-		"no name": _config(_service, _input, {}),
+	some name, [path, config] in {
+		"no path": [["service", "storage.path"], _config({}, _input, _output)],
+		"service of text": [["service", "storage.path"], _config("text", _input, _output)],
+		"memory": [["pipeline", "inputs", 0, "Storage.Type"], _config(_service, {"name": "tail", "Storage.Type": "memory"}, _output)],
+		"no type": [["pipeline", "inputs", 0, "storage.type"], _config(_service, {"name": "tail"}, _output)],
+		"no limit": [["pipeline", "outputs", 0, "storage.total_limit_size"], _config(_service, _input, {"name": "forward"})],
+		"no name": [["pipeline", "outputs", 0, "storage.total_limit_size"], _config(_service, _input, {})],
 	}
-	{fault.path | some fault in _deny(config)} == {["data", "fluent-bit.yaml"]}
-	count(_deny(config)) == 1
+	[fault.path | some fault in _deny(config)] == [array.concat(["data", "fluent-bit.yaml"], path)]
 }
 
 test_message if {

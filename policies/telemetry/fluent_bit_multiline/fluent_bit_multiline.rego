@@ -38,21 +38,24 @@ package policies.telemetry.fluent_bit_multiline
 import data.policies.lib.fluentbit
 import data.policies.lib.object as obj_lib
 
-deny contains {"msg": msg, "path": fluentbit.property_path(config, "inputs", i, "multiline.parser")} if {
+deny contains {"msg": msg, "path": fluentbit.property_path(config, "inputs", i, property)} if {
 	input.kind == "ConfigMap"
 	some config in fluentbit.configs(input)
 	some i, plugin in fluentbit.plugins(config, "inputs")
 	plugin.name == "tail"
 	path := obj_lib.at(plugin, ["path"], "")
 	regex.match(`/var/log/(containers|pods)/`, sprintf("%v", [path]))
-	not _good(plugin)
+	property := _wrong(plugin)
 	msg := sprintf("the tail of %v in %s does not read with multiline.parser docker, cri alone", [path, obj_lib.title(input)])
 }
+
+_wrong(plugin) := "multiline.parser" if not _good(plugin)
+
+else := "parser" if plugin.parser
 
 _good(plugin) if {
 	written := plugin["multiline.parser"]
 	is_string(written)
 	parsers := {trim_space(name) | some name in split(written, ",")}
 	{"docker", "cri"} & parsers == {"docker", "cri"}
-	not plugin.parser
 }

@@ -16,8 +16,13 @@ test_both_formats if {
 }
 
 test_one_format[sprintf("%v", [fields])] if {
-	some fields in [{}, {"parser": "docker"}, {"multiline.parser": "cri"}, {"multiline.parser": "docker, cri", "parser": "docker"}, {"multiline.parser": ["docker", "cri"]}, {"path": ["/var/log/pods/*.log"]}]
-	{fault.path | some fault in _deny(_tail(fields))} == {["data", "fluent-bit.yaml"]}
+	some fields in [{}, {"parser": "docker"}, {"multiline.parser": "cri"}, {"multiline.parser": ["docker", "cri"]}, {"path": ["/var/log/pods/*.log"]}]
+	{fault.path | some fault in _deny(_tail(fields))} == {["data", "fluent-bit.yaml", "pipeline", "inputs", 0, "multiline.parser"]}
+}
+
+test_another_parser_beside_them if {
+	{fault.path | some fault in _deny(_tail({"multiline.parser": "docker, cri", "parser": "docker"}))} == {["data", "fluent-bit.yaml", "pipeline", "inputs", 0, "parser"]}
+	{fault.path | some fault in _deny(_tail({"Multiline.Parser": "docker, cri", "Parser": "docker"}))} == {["data", "fluent-bit.yaml", "pipeline", "inputs", 0, "Parser"]}
 }
 
 test_message if {

@@ -25,7 +25,7 @@ test_received if {
 
 test_not_received if {
 	every port in [4317, "8006", "port"] {
-		{fault.path | some fault in _deny(_forward(port), _both)} == {["objects", 1, "data", "fluent-bit.yaml"]}
+		{fault.path | some fault in _deny(_forward(port), _both)} == {["objects", 1, "data", "fluent-bit.yaml", "pipeline", "outputs", 0, "port"]}
 	}
 	count(_deny(_forward(24224), ["otlp"])) == 1
 	count(_deny(_forward(24224), "text")) == 1
