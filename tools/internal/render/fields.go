@@ -91,14 +91,20 @@ func jsonFields(typ reflect.Type) map[string]reflect.Type {
 }
 
 func suggest(name string, known map[string]reflect.Type) string {
+	best := closest(name, known)
+	if best == "" {
+		return ""
+	}
+	return "; did you mean `" + best + "`?"
+}
+
+// closest is the key that is nearly a name; empty when there is none.
+func closest[T any](name string, known map[string]T) string {
 	best, distance := "", 4
 	for _, candidate := range slices.Sorted(maps.Keys(known)) {
 		if d := levenshtein.ComputeDistance(strings.ToLower(name), strings.ToLower(candidate)); d < distance {
 			best, distance = candidate, d
 		}
 	}
-	if best == "" {
-		return ""
-	}
-	return "; did you mean `" + best + "`?"
+	return best
 }

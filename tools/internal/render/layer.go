@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -96,6 +97,13 @@ func (w *layers) load(dir string, from manifest.Position, above []string) (*Laye
 	}
 	if kind := layer.Config.Kind; kind != "" && kind != types.KustomizationKind && kind != types.ComponentKind {
 		return nil, fail(layer.field("kind"), "kind is %s; it is %s or %s", kind, types.KustomizationKind, types.ComponentKind)
+	}
+	version := types.KustomizationVersion
+	if layer.Config.Kind == types.ComponentKind {
+		version = types.ComponentVersion
+	}
+	if has := layer.Config.APIVersion; has != "" && has != version {
+		return nil, fail(layer.field("apiVersion"), "apiVersion is %s; that of a %s is %s", has, cmp.Or(layer.Config.Kind, types.KustomizationKind), version)
 	}
 	if layer.Config.OpenAPI != nil {
 		w.openapi = true

@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/kustomize/kyaml/openapi"
+	"sigs.k8s.io/kustomize/kyaml/utils"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 	k8syaml "sigs.k8s.io/yaml"
 
@@ -283,7 +284,7 @@ func kustomize(files *Files, w *layers, root *Layer) (*Result, error) {
 			}
 			faults = append(t.faults, faults...)
 		}
-		return nil, explain(err, root, faults)
+		return nil, t.explain(err, root, faults)
 	}
 	result := &Result{
 		Path: root.Dir, Root: root, Faults: faults, files: files, openapi: w.openapi,
@@ -334,11 +335,43 @@ func encodeError(r *resource.Resource, traces []*Trace, err error) error {
 	value := manifest.Text(r.YNode(), path...)
 	for _, t := range traces {
 		if id := t.current(); path != nil && t.Document != nil && id.Kind == r.GetKind() && id.Name == r.GetName() && id.Namespace == r.GetNamespace() {
-			at, _ := t.Document.Locate(path, nil)
-			return fail(at, "Kustomize: a replacement makes %s %q, which is of another type than what stands here", path, value)
+			target, _ := t.Document.Locate(path, nil)
+			if at := t.replacedBy(value); !at.IsZero() {
+				return fail(at, "Kustomize: a replacement makes %s of the %s %s this, which is of another type than what stands at %s", path, id.Kind, id.Name, target)
+			}
+			return fail(target, "Kustomize: a replacement makes %s %q, which is of another type than what stands here", path, value)
 		}
 	}
 	return fmt.Errorf("encode %s: %w", r.CurId(), err)
+}
+
+// replacedBy is the place of the last value that a replacement put into an object and that is as given; a mapping is given
+// as an empty text.
+func (t *Trace) replacedBy(value string) manifest.Position {
+	for _, step := range slices.Backward(t.Steps) {
+		r := step.Replacement
+		if r == nil || r.From == nil || r.From.Document == nil {
+			continue
+		}
+		path := fieldPath(manifest.Text(r.Entry, "source", "fieldPath"))
+		if node := manifest.Lookup(r.From.Document.Node, path...); node != nil && node.Value == value {
+			at, _ := r.From.Document.Locate(path, nil)
+			return at
+		}
+	}
+	return manifest.Position{}
+}
+
+// fieldPath is the path of a field that a replacement takes its value from.
+func fieldPath(text string) manifest.Path {
+	if text == "" {
+		text = types.DefaultReplacementFieldPath
+	}
+	var path manifest.Path
+	for _, step := range utils.SmarterPathSplitter(text, ".") {
+		path = append(path, step)
+	}
+	return path
 }
 
 // unreadable finds a scalar that is not of the type that its tag says.
@@ -363,9 +396,9 @@ func unreadable(node *yaml.Node, path manifest.Path) manifest.Path {
 	return nil
 }
 
-// explain makes messages of Kustomize's error: its innermost cause with the layer that it arose in, and the faults
-// that tracing found, one of which is mostly the reason.
-func explain(err error, root *Layer, faults []Fault) error {
+// explain makes messages of Kustomize's error: its innermost cause with the place that it arose at, as near as the error
+// tells, and the faults that tracing found, one of which is mostly the reason.
+func (t *tracer) explain(err error, root *Layer, faults []Fault) error {
 	var errs []error
 	for _, f := range faults {
 		errs = append(errs, &manifest.SyntaxError{Position: f.Source, Message: f.Message})
@@ -381,18 +414,173 @@ func explain(err error, root *Layer, faults []Fault) error {
 	if strings.Count(message, `"`)%2 == 1 {
 		message += `"`
 	}
+	if match := absent.FindStringSubmatch(message); match != nil {
+		if missing := t.absent(match[1]); missing != nil {
+			return errors.Join(append(errs, missing)...)
+		}
+	}
+	if strings.Contains(message, "unable to parse SM or JSON patch") {
+		if nameless := root.nameless(); nameless != nil {
+			return errors.Join(append(errs, nameless)...)
+		}
+	}
 	at := manifest.Position{File: layer.File}
 	for _, match := range quoted.FindAllStringSubmatch(message, -1) {
-		if node := scalar(layer.Node, match[1]); node != nil {
-			at = layer.at(node)
+		if found := layer.saying(match[1]); !found.IsZero() {
+			at = found
 		}
-		for _, d := range layer.replacements {
-			if node := scalar(d.Node, match[1]); node != nil {
-				at = d.Position(nil, node)
-			}
+	}
+	if match := contents.FindStringSubmatch(message); match != nil {
+		if found := root.unique(strings.TrimSpace(match[1])); !found.IsZero() {
+			at = found
 		}
 	}
 	return errors.Join(append(errs, &manifest.SyntaxError{Position: at, Message: "Kustomize: " + message})...)
+}
+
+var (
+	absent   = regexp.MustCompile("fieldPath `([^`]+)` is missing for replacement source")
+	contents = regexp.MustCompile(`(?s)wrong node kind: expected \w+ but got \w+: node contents:\n(.*)$`)
+)
+
+// absent names the object that a replacement takes a field from and that does not have it, where the field belongs.
+func (t *tracer) absent(field string) error {
+	for _, s := range t.sources {
+		path := fieldPath(s.field)
+		if s.field != field || s.from.has(path) {
+			continue
+		}
+		at, _ := s.from.Document.Locate(path, nil)
+		var instead string
+		if misspelt := misspelt(s.from.Document.Node, path); misspelt != nil {
+			at, _ = s.from.Document.Locate(misspelt, nil)
+			instead = fmt.Sprintf("; here it has %s", misspelt)
+		}
+		return fail(at, "the %s %s has no %s, which the replacement at %s takes from it%s", s.from.current().Kind, s.from.current().Name, path, s.at, instead)
+	}
+	return nil
+}
+
+// misspelt is the path of a field that a tree has and whose name is nearly that of the first one of a path that it does
+// not have.
+func misspelt(node *yaml.Node, path manifest.Path) manifest.Path {
+	for i := range path {
+		if manifest.Lookup(node, path[:i+1]...) != nil {
+			continue
+		}
+		parent := manifest.Lookup(node, path[:i]...)
+		if parent.Kind != yaml.MappingNode {
+			return nil
+		}
+		known := map[string]bool{}
+		for k := 0; k+1 < len(parent.Content); k += 2 {
+			known[parent.Content[k].Value] = true
+		}
+		if near := closest(fmt.Sprint(path[i]), known); near != "" {
+			return append(slices.Clone(path[:i]), near)
+		}
+		return nil
+	}
+	return nil
+}
+
+// has reports whether a field may be there: the document or a patch has it, or nobody knows.
+func (t *Trace) has(path manifest.Path) bool {
+	return t.Document == nil || manifest.Lookup(t.Document.Node, path...) != nil || slices.ContainsFunc(t.Steps, func(s Step) bool {
+		return s.Patch != nil && slices.ContainsFunc(s.Patch.Documents, func(d manifest.Document) bool {
+			return d.Node.Kind == yaml.SequenceNode || manifest.Lookup(d.Node, path...) != nil
+		})
+	})
+}
+
+// nameless finds a patch that Kustomize cannot read because it does not say what it patches.
+func (l *Layer) nameless() error {
+	for _, p := range l.Patches {
+		for i := range p.Documents {
+			d := &p.Documents[i]
+			for _, path := range []manifest.Path{{"kind"}, {"metadata", "name"}} {
+				if d.Node.Kind == yaml.MappingNode && manifest.Text(d.Node, path...) == "" {
+					at, _ := d.Locate(path, nil)
+					return fail(at, "the patch has no %s; Kustomize wants one, also where a target says which objects are meant", path)
+				}
+			}
+		}
+	}
+	for _, below := range l.below() {
+		if err := below.nameless(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// saying is the last place in a layer, its patches and its replacements that consists of a text.
+func (l *Layer) saying(text string) (at manifest.Position) {
+	if node := scalar(l.Node, text); node != nil {
+		at = l.at(node)
+	}
+	documents := l.replacements
+	for _, p := range l.Patches {
+		documents = append(slices.Clip(documents), p.Documents...)
+	}
+	for _, d := range documents {
+		if node := scalar(d.Node, text); node != nil {
+			at = d.Position(nil, node)
+		}
+	}
+	return at
+}
+
+// unique is the place of the one value of the whole tree that is written as a text; zero when there are none or several.
+func (l *Layer) unique(text string) manifest.Position {
+	found := map[manifest.Position]bool{}
+	l.walk(func(d *manifest.Document) {
+		var look func(node *yaml.Node)
+		look = func(node *yaml.Node) {
+			if written, err := yaml.String(node); err == nil && strings.TrimSpace(written) == text {
+				found[d.Position(nil, node)] = true
+				return
+			}
+			for _, child := range node.Content {
+				look(child)
+			}
+		}
+		look(d.Node)
+	})
+	for at := range found {
+		if len(found) == 1 {
+			return at
+		}
+	}
+	return manifest.Position{}
+}
+
+// walk visits every document of a layer and of those below.
+func (l *Layer) walk(visit func(*manifest.Document)) {
+	for _, r := range l.Resources {
+		for i := range r.Documents {
+			visit(&r.Documents[i])
+		}
+	}
+	for _, p := range l.Patches {
+		for i := range p.Documents {
+			visit(&p.Documents[i])
+		}
+	}
+	for _, below := range l.below() {
+		below.walk(visit)
+	}
+}
+
+// below are the layers that a layer is built on.
+func (l *Layer) below() []*Layer {
+	below := slices.Clone(l.Components)
+	for _, r := range l.Resources {
+		if r.Layer != nil {
+			below = append(below, r.Layer)
+		}
+	}
+	return below
 }
 
 // scalar finds the first scalar of a tree with a value.
@@ -413,13 +601,7 @@ func (l *Layer) find(dir string) *Layer {
 	if l.Dir == dir {
 		return l
 	}
-	below := slices.Clone(l.Components)
-	for _, r := range l.Resources {
-		if r.Layer != nil {
-			below = append(below, r.Layer)
-		}
-	}
-	for _, b := range below {
+	for _, b := range l.below() {
 		if found := b.find(dir); found != nil {
 			return found
 		}

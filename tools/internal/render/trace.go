@@ -84,10 +84,18 @@ func (t *Trace) rename(change func(*resid.ResId)) {
 // tracer follows the objects of a target through its layers the way Kustomize moves them, and notes the patches
 // and replacements that reach none: Kustomize passes those over in silence.
 type tracer struct {
-	files  *Files
-	faults []Fault
+	files   *Files
+	faults  []Fault
+	sources []source
 
 	repeats bool // note objects that are there already: Kustomize stopped on one, and does not say which file brings it
+}
+
+// source is an object that a replacement takes a field of.
+type source struct {
+	from  *Trace
+	field string
+	at    manifest.Position
 }
 
 // Fault is something about how a target is put together that Kustomize accepts and a reviewer would not.
@@ -669,10 +677,13 @@ func (t *tracer) replacement(document *manifest.Document, entry *yaml.Node, obje
 		if from = selected(replacement.Source.ResId); from == nil {
 			at := culprit(document, entry, manifest.Path{"source"}, types.Selector{ResId: replacement.Source.ResId},
 				func(s *types.Selector) bool { return selected(s.ResId) != nil })
-			t.fault(replacementTarget, at, "the replacement has no source: no object here is %s",
-				describe(&types.Selector{ResId: replacement.Source.ResId}))
+			t.fault(replacementTarget, at, "the replacement has no source: no object here is %s%s",
+				describe(&types.Selector{ResId: replacement.Source.ResId}), similar(objects, replacement.Source.Kind))
 		} else {
 			steps = len(from.Steps)
+			within := document.Item(entry)
+			at, _ := within.Locate(manifest.Path{"source", "fieldPath"}, nil)
+			t.sources = append(t.sources, source{from, replacement.Source.FieldPath, at})
 		}
 	}
 	within := document.Item(entry)
@@ -791,6 +802,22 @@ func describe(s *types.Selector) string {
 		return "anything"
 	}
 	return strings.Join(parts, ", ")
+}
+
+// similar names the object whose kind is nearly one that no object has.
+func similar(objects []*Trace, kind string) string {
+	kinds := map[string]*Trace{}
+	for _, o := range objects {
+		kinds[o.current().Kind] = o
+	}
+	if kinds[kind] != nil || kind == "" {
+		return ""
+	}
+	near := closest(kind, kinds)
+	if near == "" {
+		return ""
+	}
+	return fmt.Sprintf("; it has the %s %s, from %s", near, kinds[near].current().Name, kinds[near].Source)
 }
 
 // nearest names the objects of the wanted kind, so that a typing error shows.
