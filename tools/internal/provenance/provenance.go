@@ -85,7 +85,7 @@ func (l *Locator) places(trace *render.Trace, object *manifest.Object, path mani
 		}
 		return own
 	}
-	if path[len(path)-1] == "namespace" {
+	if length < len(path) && path[len(path)-1] == "namespace" {
 		if set := l.referent(path, object); set != nil {
 			return set
 		}
@@ -93,9 +93,11 @@ func (l *Locator) places(trace *render.Trace, object *manifest.Object, path mani
 	if from, ok := r.of(node); ok && node.Kind == yaml.ScalarNode {
 		return append([]place{within(from.at, path[length:])}, from.over...)
 	}
-	if key, ok := path[length].(string); ok {
-		if gone, ok := r.deleted[deletion{node.Line, key}]; ok {
-			return gone.below()
+	if length < len(path) {
+		if key, ok := path[length].(string); ok {
+			if gone, ok := r.deleted[deletion{node.Line, key}]; ok {
+				return gone.below()
+			}
 		}
 	}
 	for {
