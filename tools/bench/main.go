@@ -113,20 +113,26 @@ type contest struct {
 	plan   plan
 
 	own      series // kgate
+	without  series // kgate without the API server's code
 	inTurn   series // the pipeline, one process after the other
 	together series // the pipeline, everything at once that can be
 	stages   map[string]*series
 }
 
 func (c *contest) round(ctx context.Context) error {
-	m, verdict, err := c.runKgate(ctx, ".")
-	if err != nil {
-		return err
+	for _, way := range []struct {
+		to     *series
+		checks []string
+	}{{&c.own, nil}, {&c.without, []string{"!admission"}}} {
+		m, verdict, err := c.runKgate(ctx, ".", way.checks...)
+		if err != nil {
+			return err
+		}
+		if err := c.plan.agrees(verdict); err != nil {
+			return err
+		}
+		way.to.add(m)
 	}
-	if err := c.plan.agrees(verdict); err != nil {
-		return err
-	}
-	c.own.add(m)
 	for _, way := range []struct {
 		to       *series
 		together bool
@@ -170,6 +176,7 @@ func (c *contest) report(w io.Writer) error {
 		line("  %-34s %7.0fms %8.0f to %6.0fms %7.0fms %7.0fMB", name, s.median(wall), s.least(wall), s.most(wall), s.median(cpu), s.most(memory))
 	}
 	row("kgate, cold", &c.own)
+	row("  without the API server's code", &c.without)
 	row("pipeline, one after the other", &c.inTurn)
 	for _, name := range stageNames {
 		row("  "+name, c.stages[name])
@@ -180,14 +187,23 @@ func (c *contest) report(w io.Writer) error {
 		name string
 		s    *series
 	}{{"one after the other", &c.inTurn}, {"as parallel as it gets", &c.together}} {
-		ratios := make([]float64, c.rounds)
-		for i := range ratios {
-			ratios[i] = wall((*way.s)[i]) / wall(c.own[i])
-		}
+		least, most := extremes(*way.s, c.own)
 		line("  kgate is %.1f times as fast as the pipeline %s (rounds: %.1f to %.1f; CPU time: %.1f times)",
-			way.s.median(wall)/c.own.median(wall), way.name, slices.Min(ratios), slices.Max(ratios), way.s.median(cpu)/c.own.median(cpu))
+			way.s.median(wall)/c.own.median(wall), way.name, least, most, way.s.median(cpu)/c.own.median(cpu))
 	}
+	least, most := extremes(c.own, c.without)
+	line("  with the API server's code it takes %.2f times as long as without (rounds: %.2f to %.2f; CPU time: %.2f times)",
+		c.own.median(wall)/c.without.median(wall), least, most, c.own.median(cpu)/c.without.median(cpu))
 	line("  memory is the largest process: kgate %.0f MB, the pipeline %.0f MB", c.own.most(memory), max(c.inTurn.most(memory), c.together.most(memory)))
 	_, err := io.WriteString(w, text.String())
 	return err
+}
+
+// extremes are the least and the greatest ratio of the times of two series, round by round.
+func extremes(of, to series) (least, most float64) {
+	ratios := make([]float64, len(of))
+	for i := range ratios {
+		ratios[i] = wall(of[i]) / wall(to[i])
+	}
+	return slices.Min(ratios), slices.Max(ratios)
 }

@@ -23,9 +23,14 @@ type kgateVerdict struct {
 	}
 }
 
-func (c *contest) runKgate(ctx context.Context, repository string) (measurement, kgateVerdict, error) {
+// runKgate validates the overlays; checks are those to run, all without any.
+func (c *contest) runKgate(ctx context.Context, repository string, checks ...string) (measurement, kgateVerdict, error) {
 	var verdict kgateVerdict
-	args := append([]string{"validate", "--output", "json"}, overlays...)
+	args := []string{"validate", "--output", "json"}
+	for _, check := range checks {
+		args = append(args, "--checks", check)
+	}
+	args = append(args, overlays...)
 	m, out, err := execute(ctx, repository, []int{0, 1}, c.kgate, args...)
 	if err == nil {
 		err = json.Unmarshal(out, &verdict)
