@@ -282,13 +282,17 @@ func (t *Tests) add(r, traced *tester.Result) {
 	}
 }
 
+// traceOf is the trace of a case. It goes down by itself: the iterator of OPA goes on after the loop that it is for has
+// ended, as soon as cases are nested.
 func traceOf(results tester.SubResultMap, name []string) []*topdown.Event {
-	for at, sub := range results.Iter {
-		if slices.Equal(at, name) {
-			return sub.Trace
-		}
+	sub := results[name[0]]
+	switch {
+	case sub == nil:
+		return nil
+	case len(name) > 1:
+		return traceOf(sub.SubResults, name[1:])
 	}
-	return nil
+	return sub.Trace
 }
 
 // explain finds the expression at which a test ended: the last one that failed, and of an every the one in its body.
