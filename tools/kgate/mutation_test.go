@@ -377,7 +377,9 @@ func (m mutation) closest(findings []check.Finding, result *render.Result) (verd
 			return exactly, findings
 		case slices.ContainsFunc(f.Related, here):
 			best = min(best, related)
-		case f.Source.File == m.file, result != nil && m.touches(f, result):
+		case slices.ContainsFunc(f.With, func(p check.Part) bool { return here(p.Source) }):
+			best = min(best, related)
+		case f.Source.File == m.file, slices.ContainsFunc(f.With, func(p check.Part) bool { return p.Source.File == m.file }), result != nil && m.touches(f, result):
 			best = min(best, near)
 		}
 	}

@@ -47,7 +47,8 @@ and its test beside it, labelled_test.rego:
 
 The scope is object (input is one object), overlay (input.objects are those of a target) or repository (input.targets).
 A deny's path leads to the field: for an overlay it begins with objects and an index, for the repository with targets and
-an index before that. What lies in lib is for rules to share. Rules reach neither network nor clock.
+an index before that. It may also have "with", a set of paths of the same form: fields that this one was held against and that
+could give way instead, such as the maximum of the autoscaler that a quota is too small for. What lies in lib is for rules to share. Rules reach neither network nor clock.
 `
 
 func policyCommand() *cobra.Command {

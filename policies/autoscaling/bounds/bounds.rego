@@ -46,7 +46,7 @@ deny contains {"msg": msg, "path": ["spec", "minReplicas"]} if {
 	msg := sprintf("%s has no minimum of one or more: minReplicas is %v", [obj_lib.title(input), _minimum])
 }
 
-deny contains {"msg": msg, "path": ["spec", "minReplicas"]} if {
+deny contains {"msg": msg, "path": ["spec", "minReplicas"], "with": {["spec", "maxReplicas"]}} if {
 	input.kind == "HorizontalPodAutoscaler"
 	scaling.is_autoscaler(input)
 	_is_count(_minimum)

@@ -39,5 +39,9 @@ test_allows[note] if {
 test_denies[note] if {
 	some note, [obj, want] in _denied
 	findings := {{"msg": msg, "path": path} | some [msg, path] in want}
-	bounds.deny == findings with input as obj
+	{object.remove(fault, ["with"]) | some fault in bounds.deny} == findings with input as obj
+}
+
+test_names_both_bounds if {
+	[fault.with | some fault in bounds.deny] == [{["spec", "maxReplicas"]}] with input as _hpa({"minReplicas": 4, "maxReplicas": 3})
 }

@@ -63,7 +63,7 @@ import data.policies.lib.capacity
 import data.policies.lib.object as obj_lib
 import data.policies.lib.quantity
 
-deny contains {"msg": msg, "path": array.concat(["objects", i], container.paths[fault.field][resource])} if {
+deny contains {"msg": msg, "path": array.concat(["objects", i], container.paths[fault.field][resource]), "with": {array.concat(limit.path, [fault.bound, resource]) | fault.bound}} if {
 	some i, obj in capacity.input_consumers
 	some limit in capacity.limits[obj_lib.namespace(obj)]
 	some container in capacity.containers(obj)
@@ -92,7 +92,7 @@ _bound(container, limit, resource, bound) := {fault |
 	fault := _fault(container, field, resource, bound, limit[bound][resource], edge)
 }
 
-_fault(container, field, resource, bound, written, edge) := {"field": field, "text": text} if {
+_fault(container, field, resource, bound, written, edge) := {"field": field, "bound": bound, "text": text} if {
 	amount := quantity.millis(container[field][resource])
 	_outside(bound, amount, edge)
 	text := concat("", [field, " %s of ", sprintf("%v", [container[field][resource]]), {"min": ", below the minimum ", "max": ", above the maximum "}[bound], sprintf("%v", [written]), " of %s"])
@@ -111,7 +111,7 @@ _outside("min", amount, edge) if amount < edge
 
 _outside("max", amount, edge) if amount > edge
 
-_ratio(container, limit, resource) := {{"field": "limits", "text": text} |
+_ratio(container, limit, resource) := {{"field": "limits", "bound": "maxLimitRequestRatio", "text": text} |
 	most := quantity.millis(limit.maxLimitRequestRatio[resource])
 	not _within_ratio(container, resource, most)
 	text := concat("", ["has a %s limit of more than ", sprintf("%v", [limit.maxLimitRequestRatio[resource]]), " times its request, the most that %s allows"])

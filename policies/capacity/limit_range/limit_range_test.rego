@@ -97,3 +97,10 @@ test_message if {
 		`container "app" of Pod "web" limits cpu of 5, above the maximum 4 of LimitRange "range"`,
 	}
 }
+
+test_names_the_bound if {
+	{fault.with | some fault in _deny(_item, [_workload("Pod", {"containers": [_container("50m", "5")]})])} == {
+		{["objects", 0, "spec", "limits", 0, "min", "cpu"]},
+		{["objects", 0, "spec", "limits", 0, "max", "cpu"]},
+	}
+}

@@ -72,13 +72,14 @@ import data.policies.lib.collector
 import data.policies.lib.object as obj_lib
 import data.policies.lib.quantity
 
-deny contains {"msg": msg, "path": ["objects", quota.index, "spec", "hard", key]} if {
+deny contains {"msg": msg, "path": ["objects", quota.index, "spec", "hard", key], "with": with_fields} if {
 	some namespace, quotas in capacity.quotas
 	some quota in quotas
 	some key, hard in quota.hard
 	parts := _parts(namespace, key)
 	need := sum([amount | some part in parts; amount := part.pods * part.each])
 	quantity.millis(hard) < need
+	with_fields := {path | some part in parts; part.pods * part.each > 0; some path in part.fields}
 	msg := sprintf("%s allows %v of %s, and %s can be needed at once: %s", [
 		quota.title,
 		hard,
@@ -119,39 +120,41 @@ _keys := {
 	"limits.memory": ["limits", "memory"],
 }
 
-# Each part of the need: {title, pods, each}, each in thousandths.
+# Each part of the need: {title, pods, each, fields}, each in thousandths; fields are the paths of
+# what says how many pods there are.
 _parts(namespace, key) := [part |
 	[field, resource] := _keys[key]
-	some obj in _consumers[namespace]
+	some [index, obj] in _consumers[namespace]
 	part := {
 		"title": obj_lib.title(obj),
 		"pods": capacity.pods(obj),
 		"each": capacity.per_pod(obj, field, resource),
+		"fields": capacity.pods_fields(index, obj),
 	}
 ] if {
 	_keys[key]
 } else := [part |
-	some obj in _consumers[namespace]
-	part := {"title": obj_lib.title(obj), "pods": capacity.pods(obj), "each": 1000}
+	some [index, obj] in _consumers[namespace]
+	part := {"title": obj_lib.title(obj), "pods": capacity.pods(obj), "each": 1000, "fields": capacity.pods_fields(index, obj)}
 ] if {
 	key in {"pods", "count/pods"}
 } else := [part |
 	some obj in _claimants[namespace]
 	number := _claims(obj)
-	part := {"title": obj_lib.title(obj), "pods": number, "each": 1000}
+	part := {"title": obj_lib.title(obj), "pods": number, "each": 1000, "fields": set()}
 ] if {
 	key in {"persistentvolumeclaims", "count/persistentvolumeclaims"}
 } else := [part |
 	some obj in _serving[namespace]
 	number := _services(obj)
-	part := {"title": obj_lib.title(obj), "pods": number, "each": 1000}
+	part := {"title": obj_lib.title(obj), "pods": number, "each": 1000, "fields": set()}
 ] if {
 	key in {"services", "count/services"}
 }
 
 _consumers := _consumers_by_namespace
 
-_consumers_by_namespace[obj_lib.namespace(obj)] contains obj if some obj in capacity.input_consumers
+_consumers_by_namespace[obj_lib.namespace(obj)] contains [index, obj] if some index, obj in capacity.input_consumers
 
 _claimants := _claimants_by_namespace
 

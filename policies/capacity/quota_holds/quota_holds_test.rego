@@ -80,6 +80,7 @@ test_pods_that_cannot_be_told if {
 test_message if {
 	_deny({"requests.cpu": "1"}, [_deployment]) == {{
 		"path": ["objects", 0, "spec", "hard", "requests.cpu"],
+		"with": {["objects", 1, "spec", "replicas"]},
 		"msg": `ResourceQuota "quota" allows 1 of requests.cpu, and 2 can be needed at once: Deployment "web" 4 × 0.5`,
 	}}
 	{fault.msg | some fault in _deny({"limits.memory": "1Gi"}, [_deployment])} == {`ResourceQuota "quota" allows 1Gi of limits.memory, and 4096Mi can be needed at once: Deployment "web" 4 × 1024Mi`}

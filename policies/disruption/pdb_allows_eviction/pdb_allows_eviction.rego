@@ -69,13 +69,18 @@ deny contains {"msg": msg, "path": ["objects", index, "spec", bound.field]} if {
 	msg := sprintf("%s allows no eviction ever: %s is %v", [obj_lib.title(budget), bound.field, bound.value])
 }
 
-deny contains {"msg": msg, "path": ["objects", index, "spec", bound.field]} if {
+deny contains {"msg": msg, "path": ["objects", index, "spec", bound.field], "with": with_fields} if {
 	some index, budget in disruption.input_budgets
 	bound := _bound(budget)
 	not _never_allows(bound)
 	pods := _fewest_pods(budget)
 	pods > 0
 	_evictable(bound, pods) < 1
+	with_fields := {path |
+		some i, obj in workload.input_workloads
+		disruption.covers(budget, obj)
+		some path in scaling.fields(i, obj, "minReplicas")
+	}
 	msg := sprintf("%s allows no eviction: %s is %v and there may be only %v pods", [obj_lib.title(budget), bound.field, bound.value, pods])
 }
 

@@ -51,6 +51,11 @@ _denied := {
 	"text": [3, {"minAvailable": "half"}, _unreadable("minAvailable", "half")],
 }
 
+# Without what else could give way.
+_deny(objects) := faults if {
+	faults := {object.remove(fault, ["with"]) | some fault in pdb_allows_eviction.deny} with input as fixture.overlay(objects)
+}
+
 test_allows[note][kind] if {
 	some note, [replicas, bound] in _allowed
 	some kind in _scalable
@@ -60,13 +65,13 @@ test_allows[note][kind] if {
 test_denies[note][kind] if {
 	some note, [replicas, bound, want] in _denied
 	some kind in _scalable
-	pdb_allows_eviction.deny == {want} with input as fixture.overlay([_budget(bound), fixture.workload(kind, {}, {"replicas": replicas})])
+	_deny([_budget(bound), fixture.workload(kind, {}, {"replicas": replicas})]) == {want}
 }
 
 test_the_autoscalers_minimum_counts[kind] if {
 	some kind in _scalable
 	obj := fixture.workload(kind, {}, {})
-	pdb_allows_eviction.deny == {_blocked("minAvailable", 2, 2)} with input as fixture.overlay([_budget({"minAvailable": 2}), obj, _hpa(obj, 2)])
+	_deny([_budget({"minAvailable": 2}), obj, _hpa(obj, 2)]) == {_blocked("minAvailable", 2, 2)}
 	pdb_allows_eviction.deny == set() with input as fixture.overlay([_budget({"minAvailable": 2}), obj, _hpa(obj, 3)])
 }
 
@@ -74,7 +79,7 @@ test_a_budget_over_two_workloads_counts_both if {
 	stable := fixture.workload("Deployment", {}, {"replicas": 2})
 	canary := object.union(stable, {"metadata": {"name": "canary"}})
 	pdb_allows_eviction.deny == set() with input as fixture.overlay([_budget({"minAvailable": 3}), stable, canary])
-	pdb_allows_eviction.deny == {_blocked("minAvailable", 4, 4)} with input as fixture.overlay([_budget({"minAvailable": 4}), stable, canary])
+	_deny([_budget({"minAvailable": 4}), stable, canary]) == {_blocked("minAvailable", 4, 4)}
 }
 
 test_the_number_of_an_operators_pods_is_not_known if {
@@ -88,4 +93,13 @@ test_what_cannot_be_read_is_no_error if {
 		count(pdb_allows_eviction.deny) == 1 with input as fixture.overlay([object.union(_budget({}), {"spec": spec})])
 	}
 	pdb_allows_eviction.deny == set() with input as fixture.overlay([obj | some obj in fixture.unreadable])
+}
+
+test_names_what_says_how_many_pods_there_are if {
+	stable := fixture.workload("Deployment", {}, {})
+	canary := object.union(fixture.workload("Deployment", {}, {"replicas": 0}), {"metadata": {"name": "canary"}})
+	[fault.with | some fault in pdb_allows_eviction.deny] == [{
+		["objects", 2, "spec", "replicas"],
+		["objects", 3, "spec", "minReplicas"],
+	}] with input as fixture.overlay([_budget({"minAvailable": 4}), stable, canary, _hpa(stable, 2)])
 }

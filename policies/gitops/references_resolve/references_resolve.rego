@@ -52,7 +52,7 @@ import data.policies.lib.collector
 import data.policies.lib.object as obj_lib
 import data.policies.lib.reference
 
-deny contains {"msg": msg, "path": array.concat(["objects", i], ref.path)} if {
+deny contains {"msg": msg, "path": array.concat(["objects", i], ref.path), "with": _similar(ref)} if {
 	some i, refs in reference.input_references
 	some ref in refs
 	not _exists(ref)
@@ -74,6 +74,22 @@ deny contains {"msg": msg, "path": array.concat(["objects", i], ref.path)} if {
 	obj := input.objects[i]
 	msg := sprintf("%s reads key %v of %s %q, which has %s", [obj_lib.title(obj), json.marshal(key), ref.kind, ref.name, _listing(keys)])
 }
+
+# The names that may have been meant: one begins as the other does.
+_similar(ref) := {["objects", j, "metadata", "name"] |
+	some j, other in input.objects
+	other.kind == ref.kind
+	ref.namespace in {"", obj_lib.namespace(other)}
+	name := obj_lib.name(other)
+	is_string(name)
+	is_string(ref.name)
+	ref.name != ""
+	_begins(name, ref.name)
+}
+
+_begins(name, other) if startswith(name, other)
+
+_begins(name, other) if startswith(other, name)
 
 _where(ref) := sprintf(" in namespace %v", [ref.namespace]) if ref.namespace != ""
 

@@ -95,6 +95,7 @@ test_bindings if {
 
 test_message if {
 	_deny(_pod(_env({"secretKeyRef": {"name": "missing", "key": "t"}}))) == {{
+		"with": set(),
 		"path": ["objects", count(_around), "spec", "containers", 0, "env", 0, "valueFrom", "secretKeyRef", "name"],
 		"msg": `Pod "web" refers to Secret "missing" in namespace shop, which is neither rendered nor declared external`,
 	}}
@@ -108,4 +109,13 @@ _bound(policy) := _named("admissionregistration.k8s.io/v1", "ValidatingAdmission
 test_admission_policies_resolve if {
 	_deny(_bound("bounds")) == set()
 	{fault.msg | some fault in _deny(_bound("missing"))} == {`ValidatingAdmissionPolicyBinding "bound" refers to ValidatingAdmissionPolicy "missing", which is neither rendered nor declared external`}
+}
+
+test_names_what_may_have_been_meant if {
+	every name in ["setting", "settings-2"] {
+		[fault.with | some fault in _deny(_pod(_env({"configMapKeyRef": {"name": name, "key": "a"}})))] == [{["objects", 0, "metadata", "name"]}]
+	}
+	every name in ["", "tok"] { # that of a Secret
+		[fault.with | some fault in _deny(_pod(_env({"configMapKeyRef": {"name": name, "key": "a"}})))] == [set()]
+	}
 }

@@ -249,6 +249,18 @@ _extra(surge, most) := ceil((most * to_number(trim_suffix(surge, "%"))) / 100) i
 }
 
 # METADATA
+# description: the paths of what says how many pods the object of an index in input.objects has
+pods_fields(index, obj) := scaling.fields(index, obj, "maxReplicas") if {
+	workload.is_scalable(obj)
+} else := {["objects", index, "spec", "instances"]} if {
+	_is_database(obj)
+} else := {["objects", index, "spec", "replicas"]} if {
+	collector.is_collector(obj)
+} else := {array.concat(["objects", index], _parallelism[obj.kind])} if {
+	workload.is_workload(obj)
+} else := set()
+
+# METADATA
 # description: |
 #   The quotas of a namespace, each {index, title, hard}. A quota with scopes counts only some pods
 #   and is left out.

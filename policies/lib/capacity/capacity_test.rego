@@ -134,3 +134,19 @@ test_quotas_with_scopes_are_left_out if {
 	quotas := capacity.quotas with input as {"objects": objects}
 	quotas == {"shop": {{"index": 0, "title": `ResourceQuota "web"`, "hard": {"pods": "1"}}}}
 }
+
+test_fields_that_say_how_many_pods if {
+	every obj, field in {
+		_spec("apps/v1", "Deployment", {}): ["spec", "replicas"],
+		_spec("batch/v1", "Job", {}): ["spec", "parallelism"],
+		_spec("batch/v1", "CronJob", {}): ["spec", "jobTemplate", "spec", "parallelism"],
+		_spec("postgresql.cnpg.io/v1", "Cluster", {}): ["spec", "instances"],
+		_spec("opentelemetry.io/v1beta1", "OpenTelemetryCollector", {}): ["spec", "replicas"],
+	} {
+		capacity.pods_fields(3, obj) == {array.concat(["objects", 3], field)} with input as {"objects": []}
+	}
+	every kind in ["Pod", "DaemonSet"] {
+		capacity.pods_fields(0, _spec({"Pod": "v1", "DaemonSet": "apps/v1"}[kind], kind, {})) == set() with input as {"objects": []}
+	}
+	capacity.pods_fields(0, _spec("apps/v1", "Deployment", {})) == {["objects", 1, "spec", "maxReplicas"]} with input as {"objects": [_spec("apps/v1", "Deployment", {}), _autoscaler]}
+}

@@ -62,3 +62,15 @@ maximum(objects, obj) := max(bounds) if {
 	]
 	count(bounds) > 0
 } else := workload.replicas(obj)
+
+# METADATA
+# description: |
+#   The paths of what says how many replicas the scalable workload of an index in input.objects has:
+#   the bound of its autoscalers, minReplicas or maxReplicas, or else its own replicas.
+fields(index, obj, bound) := found if {
+	workload.is_scalable(obj)
+	found := {["objects", i, "spec", bound] | some i, hpa in input_autoscalers; scales(hpa, obj)}
+	count(found) > 0
+} else := {["objects", index, "spec", "replicas"]} if {
+	workload.is_scalable(obj)
+} else := set()

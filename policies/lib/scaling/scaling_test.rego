@@ -61,3 +61,9 @@ test_autoscalers_of_an_overlay if {
 	scaling.input_autoscalers == {1: _hpa({})} with input as {"objects": [_web, _hpa({})]}
 	scaling.input_autoscalers == {} with input as {"objects": [object.union(_hpa({}), {"apiVersion": "example.com/v1"})]}
 }
+
+test_fields_that_bound_replicas if {
+	scaling.fields(0, _web, "maxReplicas") == {["objects", 1, "spec", "maxReplicas"]} with input as {"objects": [_web, _hpa({})]}
+	scaling.fields(0, _web, "minReplicas") == {["objects", 0, "spec", "replicas"]} with input as {"objects": [_web]}
+	scaling.fields(0, {"apiVersion": "apps/v1", "kind": "DaemonSet"}, "minReplicas") == set() with input as {"objects": []}
+}

@@ -49,7 +49,7 @@ deny contains {"msg": msg, "path": array.concat(destination.path, ["weight"])} i
 	msg := sprintf("a destination of %s has weight %v, which is no whole number from 0 to 100", [obj_lib.title(input), json.marshal(weight)])
 }
 
-deny contains {"msg": msg, "path": split.path} if {
+deny contains {"msg": msg, "path": fields[count(fields) - 1], "with": array.slice(fields, 0, count(fields) - 1)} if {
 	input.kind == "VirtualService"
 	mesh.is_virtual_service(input)
 	some split in mesh.splits(input)
@@ -60,6 +60,7 @@ deny contains {"msg": msg, "path": split.path} if {
 	count(weights) > 0
 	count(weights) == count(split.destinations)
 	sum(weights) != 100
+	fields := [array.concat(destination.path, ["weight"]) | some destination in split.destinations]
 	msg := sprintf("weights of %s sum to %v, not 100", [obj_lib.title(input), sum(weights)])
 }
 

@@ -30,7 +30,7 @@ test_needs_no_weight_alone if {
 test_sums_to_something_else[sprintf("%v %v", [protocol, weights])] if {
 	some protocol in _protocols
 	some weights in [[90, 5], [90, 20], [0, 0], [50], [0]]
-	{fault.path | some fault in _deny(protocol, _weights(weights))} == {["spec", protocol, 0, "route"]}
+	{fault.path | some fault in _deny(protocol, _weights(weights))} == {["spec", protocol, 0, "route", count(weights) - 1, "weight"]}
 }
 
 test_every_weight_is_a_whole_number[sprintf("%v", [weight])] if {
@@ -49,7 +49,11 @@ test_wrong_shapes if {
 }
 
 test_message if {
-	_deny("http", _weights([90, 5])) == {{"path": ["spec", "http", 0, "route"], "msg": `weights of VirtualService "web" sum to 95, not 100`}}
+	_deny("http", _weights([90, 5])) == {{
+		"path": ["spec", "http", 0, "route", 1, "weight"],
+		"with": [["spec", "http", 0, "route", 0, "weight"]],
+		"msg": `weights of VirtualService "web" sum to 95, not 100`,
+	}}
 	_deny("http", _weights([100, "5"])) == {{
 		"path": ["spec", "http", 0, "route", 1, "weight"],
 		"msg": `a destination of VirtualService "web" has weight "5", which is no whole number from 0 to 100`,

@@ -56,14 +56,15 @@ import data.policies.lib.object as obj_lib
 import data.policies.lib.selector
 import data.policies.lib.workload
 
-deny contains {"msg": msg, "path": ["objects", index, "spec", "ports", entry, "targetPort"]} if {
+deny contains {"msg": msg, "path": ["objects", index, "spec", "ports", entry, "targetPort"], "with": with_fields} if {
 	some index, service in obj_lib.of_kind[""].Service
-	some obj in workload.input_workloads
+	some i, obj in workload.input_workloads
 	_is_selected(service, obj)
 	some entry, port in service.spec.ports
 	target := _target(port)
 	protocol := obj_lib.at(port, ["protocol"], "TCP")
 	not _opens(obj, target, protocol)
+	with_fields := {array.concat(["objects", i], path) | some path in _opened(obj)}
 	msg := sprintf("%s sends to a port that %s does not open: %v/%v", [obj_lib.title(service), workload.title(obj), target, protocol])
 }
 
@@ -77,6 +78,17 @@ _is_selected(service, obj) if {
 	obj_lib.namespace(obj) == obj_lib.namespace(service)
 	selector.matches_map(service.spec.selector, workload.labels(obj))
 }
+
+# What the pods open instead.
+_opened(obj) := {array.concat(container.path, ["ports", i, _named(port)]) |
+	some container in workload.containers(obj)
+	container.kind in {"container", "sidecar"}
+	some i, port in container.value.ports
+}
+
+_named(port) := "name" if port.name
+
+else := "containerPort"
 
 _opens(obj, target, protocol) if {
 	some container in workload.containers(obj)

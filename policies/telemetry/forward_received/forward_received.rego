@@ -66,7 +66,7 @@ import data.policies.lib.fluentbit
 import data.policies.lib.object as obj_lib
 import data.policies.lib.registry
 
-deny contains {"msg": msg, "path": array.concat(["objects", i], fluentbit.property_path(config, "outputs", j, "port"))} if {
+deny contains {"msg": msg, "path": array.concat(["objects", i], fluentbit.property_path(config, "outputs", j, "port")), "with": gateway.fields} if {
 	some i, obj in obj_lib.of_kind[""].ConfigMap
 	some config in fluentbit.configs(obj)
 	some j, output in fluentbit.plugins(config, "outputs")
@@ -91,12 +91,16 @@ _number(port) := port if {
 }
 
 _collectors[registry.mesh_name(collector.service_name(obj), obj_lib.namespace(obj))] contains gateway if {
-	some obj in collector.input_collectors
+	some k, obj in collector.input_collectors
+	receivers := [receiver |
+		some receiver in collector.used(obj, "receivers")
+		receiver.type == "fluentforward"
+	]
 	gateway := {
 		"title": obj_lib.title(obj),
+		"fields": {array.concat(["objects", k], array.concat(receiver.path, ["endpoint"])) | some receiver in receivers},
 		"ports": {port |
-			some receiver in collector.used(obj, "receivers")
-			receiver.type == "fluentforward"
+			some receiver in receivers
 			some port in collector.receiver_ports(receiver)
 		},
 	}

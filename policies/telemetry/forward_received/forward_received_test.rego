@@ -34,3 +34,8 @@ test_not_received if {
 test_message if {
 	{fault.msg | some fault in _deny(_forward(4317), _both)} == {`ConfigMap "fluent-bit" forwards to port 4317 of OpenTelemetryCollector "otel", where no fluentforward receiver of a pipeline listens`}
 }
+
+test_names_where_it_is_received if {
+	[fault.with | some fault in _deny(_forward(4317), _both)] == [{["objects", 0, "spec", "config", "receivers", "fluentforward", "endpoint"]}]
+	[fault.with | some fault in _deny(_forward(4317), ["otlp"])] == [set()]
+}

@@ -51,7 +51,7 @@ package policies.telemetry.sampling_equal
 
 import data.policies.lib.sampling
 
-deny contains {"msg": msg, "path": array.concat(["objects", other.index], other.rate.path)} if {
+deny contains {"msg": msg, "path": _path(other), "with": {_path(first)}} if {
 	first := _rates[0]
 	some other in _rates
 	abs(first.rate.ratio - other.rate.ratio) > 0.000000001
@@ -62,6 +62,8 @@ deny contains {"msg": msg, "path": array.concat(["objects", other.index], other.
 		first.rate.ratio,
 	])
 }
+
+_path(found) := array.concat(["objects", found.index], found.rate.path)
 
 # What is no rate is telemetry/sampling-bounds' business.
 _rates := [found |

@@ -29,6 +29,7 @@ test_what_is_no_rate_is_left_alone if _deny("all", "10", 1) == set()
 test_message if {
 	_deny("0.1", 1, "0.1") == {{
 		"path": ["objects", 1, "spec", "tracing", 0, "randomSamplingPercentage"],
+		"with": {["objects", 0, "spec", "template", "spec", "containers", 0, "env", 0, "value"]},
 		"msg": `Telemetry "web" samples 0.01 and container "app" of Deployment "web" samples 0.1`,
 	}}
 }

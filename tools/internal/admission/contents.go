@@ -29,6 +29,20 @@ type workload struct {
 	spec   manifest.Path // of the pod's spec in the object
 	pod    *core.Pod
 	count  int64 // pods of it at once, at most; a DaemonSet's are not known and count as one
+
+	scaler *manifest.Object // the autoscaler that says how many, if there is one
+	number manifest.Path    // of the field that says it; nil for a pod alone and a DaemonSet's
+}
+
+// counted is the field that says how many pods there are.
+func (w workload) counted(target *check.Target) []check.Field {
+	switch {
+	case w.scaler != nil:
+		return []check.Field{{Target: target, Object: w.scaler, Path: manifest.Path{"spec", "maxReplicas"}}}
+	case w.number != nil:
+		return []check.Field{{Target: target, Object: w.object, Path: w.number}}
+	}
+	return nil
 }
 
 // external is the pod in version v1.
@@ -50,6 +64,7 @@ type contents struct {
 	limitRanges map[string][]*corev1.LimitRange
 	quotas      map[string][]*corev1.ResourceQuota
 	claims      map[string][]claim
+	written     map[any]*manifest.Object            // of a LimitRange or a ResourceQuota
 	values      map[*manifest.Object]runtime.Object // of the kinds that are decoded, in the internal version
 
 	definitions func() (*custom.Definitions, error)    // those rendered, before the embedded ones
@@ -83,7 +98,7 @@ func (s *Server) decode(target *check.Target) *contents {
 	d := &contents{
 		target: target, server: s,
 		workloads: map[string][]workload{}, limitRanges: map[string][]*corev1.LimitRange{}, quotas: map[string][]*corev1.ResourceQuota{},
-		claims: map[string][]claim{}, values: map[*manifest.Object]runtime.Object{},
+		claims: map[string][]claim{}, written: map[any]*manifest.Object{}, values: map[*manifest.Object]runtime.Object{},
 	}
 	d.definitions = sync.OnceValues(func() (*custom.Definitions, error) {
 		embedded, err := s.custom()
@@ -94,7 +109,11 @@ func (s *Server) decode(target *check.Target) *contents {
 		all, _ := embedded.With(rendered) // what is wrong with them is reported where they are judged themselves
 		return all, nil
 	})
-	scaled := map[string]int64{} // the most replicas that an autoscaler allows, by namespace/kind/name
+	type scaler struct {
+		object *manifest.Object
+		most   int64
+	}
+	scaled := map[string]scaler{} // by namespace/kind/name
 	for _, object := range target.Objects {
 		kind := kindOf(object)
 		if !s.decodes(kind) {
@@ -114,17 +133,19 @@ func (s *Server) decode(target *check.Target) *contents {
 			out := &corev1.LimitRange{}
 			if err := corev1conversion.Convert_core_LimitRange_To_v1_LimitRange(v, out, nil); err == nil {
 				d.limitRanges[namespace] = append(d.limitRanges[namespace], out)
+				d.written[out] = object
 			}
 		case *core.ResourceQuota:
 			out := &corev1.ResourceQuota{}
 			if err := corev1conversion.Convert_core_ResourceQuota_To_v1_ResourceQuota(v, out, nil); err == nil {
 				out.Status.Hard = out.Spec.Hard // as its controller would write it
 				d.quotas[namespace] = append(d.quotas[namespace], out)
+				d.written[out] = object
 			}
 		case *core.PersistentVolumeClaim:
 			d.claims[namespace] = append(d.claims[namespace], claim{object, manifest.Path{"spec"}, v, 1})
 		case *autoscaling.HorizontalPodAutoscaler:
-			scaled[namespace+"/"+v.Spec.ScaleTargetRef.Kind+"/"+v.Spec.ScaleTargetRef.Name] = int64(v.Spec.MaxReplicas)
+			scaled[namespace+"/"+v.Spec.ScaleTargetRef.Kind+"/"+v.Spec.ScaleTargetRef.Name] = scaler{object, int64(v.Spec.MaxReplicas)}
 		default:
 			if w, ok := workloadOf(object, value); ok {
 				d.workloads[namespace] = append(d.workloads[namespace], w)
@@ -134,8 +155,8 @@ func (s *Server) decode(target *check.Target) *contents {
 	for namespace, workloads := range d.workloads {
 		for i := range workloads {
 			w := &workloads[i]
-			if most, ok := scaled[namespace+"/"+w.object.Kind+"/"+w.object.Name]; ok {
-				w.count = most
+			if s, ok := scaled[namespace+"/"+w.object.Kind+"/"+w.object.Name]; ok {
+				w.scaler, w.count = s.object, s.most
 			}
 			for _, r := range d.limitRanges[namespace] {
 				_ = limitranger.PodMutateLimitFunc(r, w.pod) // it returns an error and never has one
@@ -186,7 +207,7 @@ func decodedKinds() []string {
 
 func workloadOf(object *manifest.Object, value runtime.Object) (workload, bool) {
 	template := manifest.Path{"spec", "template", "spec"}
-	of := func(path manifest.Path, t *core.PodTemplateSpec, count int64) (workload, bool) {
+	of := func(path manifest.Path, t *core.PodTemplateSpec, count int64, number ...any) (workload, bool) {
 		if t == nil {
 			return workload{}, false
 		}
@@ -195,25 +216,26 @@ func workloadOf(object *manifest.Object, value runtime.Object) (workload, bool) 
 		if pod.Name == "" {
 			pod.GenerateName = object.Name + "-"
 		}
-		return workload{object, path, pod, count}, true
+		return workload{object: object, spec: path, pod: pod, count: count, number: number}, true
 	}
 	switch v := value.(type) {
 	case *core.Pod:
-		return workload{object, manifest.Path{"spec"}, v.DeepCopy(), 1}, true
+		return workload{object: object, spec: manifest.Path{"spec"}, pod: v.DeepCopy(), count: 1}, true
 	case *core.ReplicationController:
-		return of(template, v.Spec.Template, replicas(v.Spec.Replicas))
+		return of(template, v.Spec.Template, replicas(v.Spec.Replicas), "spec", "replicas")
 	case *apps.ReplicaSet:
-		return of(template, &v.Spec.Template, replicas(v.Spec.Replicas))
+		return of(template, &v.Spec.Template, replicas(v.Spec.Replicas), "spec", "replicas")
 	case *apps.Deployment:
-		return of(template, &v.Spec.Template, int64(v.Spec.Replicas))
+		return of(template, &v.Spec.Template, int64(v.Spec.Replicas), "spec", "replicas")
 	case *apps.StatefulSet:
-		return of(template, &v.Spec.Template, int64(v.Spec.Replicas))
+		return of(template, &v.Spec.Template, int64(v.Spec.Replicas), "spec", "replicas")
 	case *apps.DaemonSet:
 		return of(template, &v.Spec.Template, 1)
 	case *batch.Job:
-		return of(template, &v.Spec.Template, replicas(v.Spec.Parallelism))
+		return of(template, &v.Spec.Template, replicas(v.Spec.Parallelism), "spec", "parallelism")
 	case *batch.CronJob:
-		return of(manifest.Path{"spec", "jobTemplate", "spec", "template", "spec"}, &v.Spec.JobTemplate.Spec.Template, replicas(v.Spec.JobTemplate.Spec.Parallelism))
+		return of(manifest.Path{"spec", "jobTemplate", "spec", "template", "spec"}, &v.Spec.JobTemplate.Spec.Template, replicas(v.Spec.JobTemplate.Spec.Parallelism),
+			"spec", "jobTemplate", "spec", "parallelism")
 	}
 	return workload{}, false
 }

@@ -14,6 +14,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
 // namespaces are the checks of what a namespace allows.
@@ -29,14 +30,15 @@ func (n *namespaces) limitRanges(ctx context.Context, pass *check.Pass) error {
 		}
 		for namespace, ranges := range c.limitRanges {
 			for _, r := range ranges {
+				with := check.Field{Target: target, Object: c.written[r], Path: manifest.Path{"spec", "limits"}}
 				for _, w := range c.workloads[namespace] {
 					if err := limitranger.PodValidateLimitFunc(r, w.pod); err != nil {
-						pass.Report(target, w.object, w.spec, fmt.Sprintf("LimitRange %s: %s", r.Name, sentence(err)))
+						pass.Report(target, w.object, w.spec, fmt.Sprintf("LimitRange %s: %s", r.Name, sentence(err)), with)
 					}
 				}
 				for _, claim := range c.claims[namespace] {
 					if err := limitranger.PersistentVolumeClaimValidateLimitFunc(r, claim.claim); err != nil {
-						pass.Report(target, claim.object, append(slices.Clone(claim.spec), "resources"), fmt.Sprintf("LimitRange %s: %s", r.Name, sentence(err)))
+						pass.Report(target, claim.object, append(slices.Clone(claim.spec), "resources"), fmt.Sprintf("LimitRange %s: %s", r.Name, sentence(err)), with)
 					}
 				}
 			}
@@ -55,7 +57,7 @@ func (n *namespaces) quotas(ctx context.Context, pass *check.Pass) error {
 		}
 		for namespace, quotas := range c.quotas {
 			for _, q := range quotas {
-				if err := n.pods(pass, target, q, c.workloads[namespace]); err != nil {
+				if err := c.fitPods(pass, q, c.workloads[namespace]); err != nil {
 					return err
 				}
 			}
@@ -63,7 +65,7 @@ func (n *namespaces) quotas(ctx context.Context, pass *check.Pass) error {
 			if err != nil {
 				return err
 			}
-			if err := fit(pass, target, namespace, quotas, objects); err != nil {
+			if err := c.fit(pass, namespace, quotas, objects); err != nil {
 				return err
 			}
 		}
@@ -71,8 +73,8 @@ func (n *namespaces) quotas(ctx context.Context, pass *check.Pass) error {
 	return ctx.Err()
 }
 
-// pods holds pods to a quota: one that does not say what the quota counts is refused, and they have to fit together.
-func (n *namespaces) pods(pass *check.Pass, target *check.Target, q *corev1.ResourceQuota, workloads []workload) error {
+// fitPods holds pods to a quota: one that does not say what the quota counts is refused, and they have to fit together.
+func (c *contents) fitPods(pass *check.Pass, q *corev1.ResourceQuota, workloads []workload) error {
 	evaluator := core.NewPodEvaluator(nil, clock.RealClock{})
 	hard := apiserverquota.ResourceNames(q.Spec.Hard)
 	used := corev1.ResourceList{}
@@ -87,7 +89,7 @@ func (n *namespaces) pods(pass *check.Pass, target *check.Target, q *corev1.Reso
 			continue
 		}
 		if err := evaluator.Constraints(hard, pod); err != nil {
-			pass.Report(target, w.object, w.spec, fmt.Sprintf("failed quota: %s: %s", q.Name, err))
+			pass.Report(c.target, w.object, w.spec, fmt.Sprintf("failed quota: %s: %s", q.Name, err), c.hard(q)...)
 			continue
 		}
 		one, err := evaluator.Usage(pod)
@@ -97,12 +99,27 @@ func (n *namespaces) pods(pass *check.Pass, target *check.Target, q *corev1.Reso
 		requested := times(apiserverquota.Mask(one, hard), w.count)
 		total := apiserverquota.Add(used, requested)
 		if fits, exceeded := apiserverquota.LessThanOrEqual(apiserverquota.Mask(total, apiserverquota.ResourceNames(requested)), q.Spec.Hard); !fits {
-			pass.Report(target, w.object, w.spec, fmt.Sprintf("exceeded quota: %s, requested: %s for %d pods, used by others: %s, limited: %s", q.Name,
-				list(apiserverquota.Mask(requested, exceeded)), w.count, list(apiserverquota.Mask(apiserverquota.Add(times(requested, 0), used), exceeded)), list(apiserverquota.Mask(q.Spec.Hard, exceeded))))
+			pass.Report(c.target, w.object, w.spec, fmt.Sprintf("exceeded quota: %s, requested: %s for %d pods, used by others: %s, limited: %s", q.Name,
+				list(apiserverquota.Mask(requested, exceeded)), w.count, list(apiserverquota.Mask(apiserverquota.Add(times(requested, 0), used), exceeded)), list(apiserverquota.Mask(q.Spec.Hard, exceeded))), append(w.counted(c.target), c.hard(q, exceeded...)...)...)
 		}
 		used = total
 	}
 	return nil
+}
+
+// hard are the fields in which a quota says how much there may be of resources, or the one that holds them all.
+func (c *contents) hard(q *corev1.ResourceQuota, resources ...corev1.ResourceName) []check.Field {
+	field := check.Field{Target: c.target, Object: c.written[q], Path: manifest.Path{"spec", "hard"}}
+	if len(resources) == 0 {
+		return []check.Field{field}
+	}
+	var fields []check.Field
+	for _, name := range slices.Sorted(slices.Values(resources)) {
+		one := field
+		one.Path = append(slices.Clone(field.Path), string(name))
+		fields = append(fields, one)
+	}
+	return fields
 }
 
 func times(one corev1.ResourceList, count int64) corev1.ResourceList {

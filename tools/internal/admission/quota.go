@@ -83,7 +83,7 @@ func (c *contents) counted(namespace string) ([]counted, error) {
 }
 
 // fit passes objects by the quotas of their namespace, one after the other, as if they were created in that order.
-func fit(pass *check.Pass, target *check.Target, namespace string, quotas []*corev1.ResourceQuota, objects []counted) error {
+func (c *contents) fit(pass *check.Pass, namespace string, quotas []*corev1.ResourceQuota, objects []counted) error {
 	state := make([]corev1.ResourceQuota, 0, len(quotas))
 	for _, q := range quotas {
 		q = q.DeepCopy()
@@ -118,7 +118,13 @@ func fit(pass *check.Pass, target *check.Target, namespace string, quotas []*cor
 			if !ok {
 				return fmt.Errorf("%s: %w", o.object.ID, err)
 			}
-			pass.Report(target, o.object, o.path, message)
+			var with []check.Field
+			for _, q := range quotas {
+				if strings.HasPrefix(message, "exceeded quota: "+q.Name+",") {
+					with = c.hard(q)
+				}
+			}
+			pass.Report(c.target, o.object, o.path, message, with...)
 			break
 		}
 	}

@@ -166,6 +166,21 @@ type Finding struct {
 	Fix      string
 	Source   manifest.Position   // the line to edit
 	Related  []manifest.Position // what that line overrides, the closest first
+	With     []Part              // what the field was held against: another one could give way instead
+}
+
+// Part is a field that a finding weighs beside its own.
+type Part struct {
+	Object manifest.ID
+	Path   manifest.Path
+	Source manifest.Position // the line that sets it
+}
+
+// Field is a field of an object of a target, as a check names it.
+type Field struct {
+	Target *Target
+	Object *manifest.Object
+	Path   manifest.Path
 }
 
 // Place is a field of an object of a target.
@@ -197,11 +212,22 @@ type Pass struct {
 	findings []Finding
 }
 
-// Report records a fault of an object's field.
-func (p *Pass) Report(target *Target, object *manifest.Object, path manifest.Path, message string) {
+// Report records a fault of an object's field. with are the fields that it was held against.
+func (p *Pass) Report(target *Target, object *manifest.Object, path manifest.Path, message string, with ...Field) {
 	id := object.ID
 	origin := target.Origin(object, path)
-	p.add(Finding{Place: Place{target.Path, &id, path}, Message: message, Source: origin.Position, Related: origin.Overrode})
+	f := Finding{Place: Place{target.Path, &id, path}, Message: message, Source: origin.Position, Related: origin.Overrode}
+	for _, w := range with {
+		f.weigh(Part{w.Object.ID, w.Path, w.Target.Origin(w.Object, w.Path).Position})
+	}
+	p.add(f)
+}
+
+// weigh adds a part, unless its line is named already.
+func (f *Finding) weigh(p Part) {
+	if !p.Source.IsZero() && p.Source != f.Source && !slices.ContainsFunc(f.With, func(have Part) bool { return have.Source == p.Source }) {
+		f.With = append(f.With, p)
+	}
 }
 
 // ReportTarget records a fault of a target as a whole, or of a file that makes it up.

@@ -157,6 +157,9 @@ func merge(findings []Finding) []Finding {
 				into.Related = append(into.Related, r)
 			}
 		}
+		for _, w := range f.With {
+			into.weigh(w)
+		}
 	}
 	return merged
 }

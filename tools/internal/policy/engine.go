@@ -55,6 +55,7 @@ type denials map[string][]denial
 type denial struct {
 	Message string
 	Path    manifest.Path
+	With    []manifest.Path // the fields that it was held against, each a path like Path
 }
 
 // Checks makes a check of every rule. Compilation is put off until the first of them runs, or Prepare.
@@ -157,7 +158,11 @@ func (e *engine) run(ctx context.Context, rule *Rule, pass *check.Pass) error {
 				return fmt.Errorf("%s: %w", object.ID, err)
 			}
 			for _, d := range found[rule.Package] {
-				pass.Report(target, object, d.Path, d.Message)
+				var with []check.Field
+				for _, path := range d.With {
+					with = append(with, check.Field{Target: target, Object: object, Path: path})
+				}
+				pass.Report(target, object, d.Path, d.Message, with...)
 			}
 		}
 	case check.Overlay:
@@ -173,7 +178,9 @@ func (e *engine) run(ctx context.Context, rule *Rule, pass *check.Pass) error {
 		if err != nil {
 			return err
 		}
-		return deal(pass, rule, target, found[rule.Package], 0)
+		return deal(pass, rule, found[rule.Package], "objects, an index", func(path manifest.Path) (check.Field, bool) {
+			return field(target, path)
+		})
 	case check.Repository:
 		found, err := e.library.results.Get(repositoryInput{&pass.Targets[0], &e.facts}, func() (denials, error) {
 			input, err := e.repository(pass.Targets)
@@ -185,36 +192,47 @@ func (e *engine) run(ctx context.Context, rule *Rule, pass *check.Pass) error {
 		if err != nil {
 			return err
 		}
-		for _, d := range found[rule.Package] {
-			i, ok := index(d.Path, 0, "targets", len(pass.Targets))
+		return deal(pass, rule, found[rule.Package], "targets, an index, objects, an index", func(path manifest.Path) (check.Field, bool) {
+			i, ok := index(path, "targets", len(pass.Targets))
 			if !ok {
-				return fmt.Errorf("deny has the path %s; it must begin with targets and an index", d.Path)
+				return check.Field{}, false
 			}
-			if err := deal(pass, rule, pass.Targets[i], []denial{d}, 2); err != nil {
-				return err
-			}
-		}
+			return field(pass.Targets[i], path[2:])
+		})
 	}
 	return nil
 }
 
-// deal reports denials whose paths name an object of the target at an offset.
-func deal(pass *check.Pass, rule *Rule, target *check.Target, found []denial, offset int) error {
+// deal reports denials. find is the field that a path names, which has to begin as said.
+func deal(pass *check.Pass, rule *Rule, found []denial, begin string, find func(manifest.Path) (check.Field, bool)) error {
 	for _, d := range found {
-		i, ok := index(d.Path, offset, "objects", len(target.Objects))
-		if !ok {
-			return fmt.Errorf("deny of %s has the path %s, which names no object", rule.Package, d.Path)
+		var fields []check.Field
+		for _, path := range append([]manifest.Path{d.Path}, d.With...) {
+			field, ok := find(path)
+			if !ok {
+				return fmt.Errorf("deny of %s has the path %s, which names no object: it must begin with %s", rule.Package, path, begin)
+			}
+			fields = append(fields, field)
 		}
-		pass.Report(target, target.Objects[i], d.Path[offset+2:], d.Message)
+		pass.Report(fields[0].Target, fields[0].Object, fields[0].Path, d.Message, fields[1:]...)
 	}
 	return nil
 }
 
-func index(path manifest.Path, offset int, list string, length int) (int, bool) {
-	if len(path) < offset+2 || path[offset] != list {
+// field is the field that a path names, which leads to an object of a target and on into it.
+func field(target *check.Target, path manifest.Path) (check.Field, bool) {
+	i, ok := index(path, "objects", len(target.Objects))
+	if !ok {
+		return check.Field{}, false
+	}
+	return check.Field{Target: target, Object: target.Objects[i], Path: path[2:]}, true
+}
+
+func index(path manifest.Path, list string, length int) (int, bool) {
+	if len(path) < 2 || path[0] != list {
 		return 0, false
 	}
-	i, ok := path[offset+1].(int)
+	i, ok := path[1].(int)
 	return i, ok && i >= 0 && i < length
 }
 
@@ -265,35 +283,58 @@ func read(value any) ([]denial, error) {
 		if !ok {
 			return nil, fmt.Errorf("deny holds %v; each element is an object with msg and path", item)
 		}
+		weighed, weighs := fields["with"]
+		delete(fields, "with")
 		if extra := slices.Sorted(maps.Keys(fields)); !slices.Equal(extra, []string{"msg", "path"}) {
-			return nil, fmt.Errorf("deny holds an element with the keys %s; they are msg and path", strings.Join(extra, ", "))
+			return nil, fmt.Errorf("deny holds an element with the keys %s; they are msg and path, and may be with", strings.Join(extra, ", "))
 		}
 		message, ok := fields["msg"].(string)
 		if !ok || message == "" {
 			return nil, fmt.Errorf("msg is %v; it must be a text", fields["msg"])
 		}
-		steps, ok := fields["path"].([]any)
-		if !ok {
-			return nil, fmt.Errorf("path is %v; it must be an array of keys and indexes", fields["path"])
-		}
 		d := denial{Message: message}
-		for _, step := range steps {
-			switch step := step.(type) {
-			case string:
-				d.Path = append(d.Path, step)
-			case json.Number:
-				n, err := step.Int64()
-				if err != nil || n < 0 || n > math.MaxInt32 {
-					return nil, fmt.Errorf("path holds %s, which is no index", step)
-				}
-				d.Path = append(d.Path, int(n))
-			default:
-				return nil, fmt.Errorf("path holds %v; it must hold keys and indexes", step)
+		var err error
+		if d.Path, err = steps("path", fields["path"]); err != nil {
+			return nil, err
+		}
+		list, ok := weighed.([]any)
+		if weighs && !ok {
+			return nil, fmt.Errorf("with is %v; it must be a set or an array of paths", weighed)
+		}
+		for _, value := range list {
+			with, err := steps("with", value)
+			if err != nil {
+				return nil, err
 			}
+			d.With = append(d.With, with)
 		}
 		found = append(found, d)
 	}
 	return found, nil
+}
+
+// steps takes a path of a deny apart.
+func steps(name string, value any) (manifest.Path, error) {
+	list, ok := value.([]any)
+	if !ok {
+		return nil, fmt.Errorf("%s is %v; it must be an array of keys and indexes", name, value)
+	}
+	var path manifest.Path
+	for _, step := range list {
+		switch step := step.(type) {
+		case string:
+			path = append(path, step)
+		case json.Number:
+			n, err := step.Int64()
+			if err != nil || n < 0 || n > math.MaxInt32 {
+				return nil, fmt.Errorf("%s holds %s, which is no index", name, step)
+			}
+			path = append(path, int(n))
+		default:
+			return nil, fmt.Errorf("%s holds %v; it must hold keys and indexes", name, step)
+		}
+	}
+	return path, nil
 }
 
 // value converts an object for OPA, once.

@@ -159,10 +159,13 @@ func targets() []*check.Target {
 		}
 		return o
 	}
+	locate := func(o *manifest.Object, path manifest.Path) manifest.Origin {
+		return manifest.Origin{Position: manifest.Position{File: o.Name, Line: 1 + len(path)}}
+	}
 	return []*check.Target{
-		{Path: "x", Objects: []*manifest.Object{object("Good", "a"), object("Bad", "b")},
+		{Path: "x", Locate: locate, Objects: []*manifest.Object{object("Good", "a"), object("Bad", "b")},
 			Environment: &check.Environment{Name: "prod", Sampling: &check.Bounds{Min: 0.1, Max: 0.5}}},
-		{Path: "y", Objects: []*manifest.Object{object("Bad", "c")}},
+		{Path: "y", Locate: locate, Objects: []*manifest.Object{object("Bad", "c")}},
 	}
 }
 
@@ -187,6 +190,12 @@ func TestScopes(t *testing.T) {
 		{"integers stay integers", "object", `deny contains {"msg": sprintf("%v", [input.replicas]), "path": ["list", 3]} if input.kind == "Good"`, "x/a list[3] 2"},
 		{"overlay", "overlay", `deny contains {"msg": sprintf("%s %v", [input.target.path, count(input.objects)]), "path": ["objects", 0, "kind"]} if true`,
 			"x/a kind x 2, y/c kind y 1"},
+		{"a field beside it", "object", `deny contains {"msg": "m", "path": ["a"], "with": [["a", "b"], ["c"]]} if input.kind == "Good"`,
+			"x/a a m (with a a.b in a:3)"}, // c is in the line of a
+		{"a field of another object", "overlay", `deny contains {"msg": "m", "path": ["objects", 0], "with": {["objects", i, "kind"] | some i, _ in input.objects}} if count(input.objects) > 1`,
+			"x/a  m (with a kind in a:2) (with b kind in b:2)"},
+		{"a field of another target", "repository", `deny contains {"msg": "m", "path": ["targets", 0, "objects", 0], "with": {["targets", 1, "objects", 0, "kind"]}} if true`,
+			"x/a  m (with c kind in c:2)"},
 		{"environment", "overlay", `deny contains {"msg": input.target.environment.name, "path": ["objects", 1]} if input.target.environment.sampling.max < 0.6`,
 			"x/b  prod"},
 		{"no environment", "overlay", `deny contains {"msg": "m", "path": ["objects", 0]} if input.target.environment == null`, "y/c  m"},
@@ -202,7 +211,11 @@ func TestScopes(t *testing.T) {
 			}
 			var got []string
 			for _, f := range result.Findings {
-				got = append(got, f.Target+"/"+f.Object.Name+" "+f.Path.String()+" "+f.Message)
+				said := f.Target + "/" + f.Object.Name + " " + f.Path.String() + " " + f.Message
+				for _, w := range f.With {
+					said += fmt.Sprintf(" (with %s %s in %s)", w.Object.Name, w.Path, w.Source)
+				}
+				got = append(got, said)
 			}
 			if strings.Join(got, ", ") != test.want {
 				t.Errorf("got  %s\nwant %s", strings.Join(got, ", "), test.want)
@@ -217,6 +230,9 @@ func TestFailures(t *testing.T) {
 		{"text", "object", `deny contains "bad"`, "each element is an object with msg and path"},
 		{"no path", "object", `deny contains {"msg": "m"}`, "the keys msg; they are msg and path"},
 		{"more keys", "object", `deny contains {"msg": "m", "path": [], "severity": "info"}`, "the keys msg, path, severity"},
+		{"with is a text", "object", `deny contains {"msg": "m", "path": [], "with": "kind"}`, "with is kind; it must be a set or an array of paths"},
+		{"with holds a text", "object", `deny contains {"msg": "m", "path": [], "with": ["kind"]}`, "with is kind; it must be an array of keys and indexes"},
+		{"overlay: with names no object", "overlay", `deny contains {"msg": "m", "path": ["objects", 0], "with": {["kind"]}}`, "which names no object: it must begin with objects, an index"},
 		{"empty msg", "object", `deny contains {"msg": "", "path": []}`, "it must be a text"},
 		{"msg is a number", "object", `deny contains {"msg": 1, "path": []}`, "it must be a text"},
 		{"path is a text", "object", `deny contains {"msg": "m", "path": "kind"}`, "it must be an array of keys and indexes"},
@@ -229,8 +245,8 @@ func TestFailures(t *testing.T) {
 		{"overlay: path names no object", "overlay", `deny contains {"msg": "m", "path": ["kind"]}`, "which names no object"},
 		{"overlay: index beyond", "overlay", `deny contains {"msg": "m", "path": ["objects", 9]}`, "which names no object"},
 		{"overlay: key for an index", "overlay", `deny contains {"msg": "m", "path": ["objects", "0"]}`, "which names no object"},
-		{"repository: no target", "repository", `deny contains {"msg": "m", "path": ["objects", 0]}`, "it must begin with targets and an index"},
-		{"repository: target beyond", "repository", `deny contains {"msg": "m", "path": ["targets", 5, "objects", 0]}`, "it must begin with targets and an index"},
+		{"repository: no target", "repository", `deny contains {"msg": "m", "path": ["objects", 0]}`, "it must begin with targets, an index, objects, an index"},
+		{"repository: target beyond", "repository", `deny contains {"msg": "m", "path": ["targets", 5, "objects", 0]}`, "it must begin with targets, an index, objects, an index"},
 		{"repository: no object", "repository", `deny contains {"msg": "m", "path": ["targets", 0]}`, "which names no object"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -40,6 +40,7 @@ func oddReport(odd, file string, text []byte, line, column, end uint16, findings
 			f.Check, f.Severity = "unknown/"+odd, check.Warning
 			f.Also = []check.Place{f.Place, {Target: targets[1], Object: id}, {Target: targets[1]}}
 			f.Related = []manifest.Position{at, {File: odd}}
+			f.With = []check.Part{{Object: *id, Path: f.Path, Source: at}, {Source: manifest.Position{File: odd}}}
 		case 2:
 			f.Source, f.Target, f.Object, f.Path = manifest.Position{}, "file"+file, nil, nil
 		case 3:

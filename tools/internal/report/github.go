@@ -51,6 +51,9 @@ func GitHub(w io.Writer, r Report, _ Options) error {
 		if in := objects(f); len(in) > 0 {
 			more = append(more, "In "+strings.Join(in, "\n"))
 		}
+		for _, w := range f.With {
+			more = append(more, "With "+place(w.Source)+" "+weighed(w))
+		}
 		if f.Fix != "" {
 			more = append(more, "Fix: "+f.Fix)
 		}

@@ -164,6 +164,7 @@ type pageFinding struct {
 	Quote    []pageLine
 	In       []pagePlace
 	Over     []overridden
+	With     []held
 	Fix      string // where it is not that of the check
 	Targets  []string
 	Source   manifest.Position
@@ -174,6 +175,11 @@ type pagePlace struct {
 	Object  string
 	Path    string
 	Targets []string
+}
+
+type held struct {
+	overridden
+	Of string
 }
 
 type overridden struct{ Place, Line string }
@@ -338,6 +344,10 @@ func newPageFinding(f check.Finding, fix string, s *sources) pageFinding {
 	for _, r := range f.Related {
 		line, _, _ := s.shown(r)
 		out.Over = append(out.Over, overridden{place(r), strings.TrimSpace(line)})
+	}
+	for _, w := range f.With {
+		line, _, _ := s.shown(w.Source)
+		out.With = append(out.With, held{overridden{place(w.Source), strings.TrimSpace(line)}, weighed(w)})
 	}
 	if f.Fix != fix {
 		out.Fix = f.Fix

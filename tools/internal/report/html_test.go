@@ -325,6 +325,7 @@ func hostileReport() Report {
 	finding := check.Finding{
 		Check: hostile, Severity: check.Severity(hostile), Place: check.Place{Target: hostile, Object: &service.ID, Path: path}, Message: hostile, Fix: hostile, Source: position,
 		Also: []check.Place{{Target: hostile + "2", Object: id, Path: path}}, Related: []manifest.Position{position},
+		With: []check.Part{{Object: service.ID, Path: path, Source: position}},
 	}
 	explained := &check.Check{
 		Name: hostile, Title: hostile, Doc: hostile, Fix: "other", Severity: check.Severity(hostile), Scope: check.Scope(hostile), Origin: hostile,

@@ -59,6 +59,7 @@ type jsonFinding struct {
 	Source      *manifest.Position  `json:"source"` // null when no file can be named
 	Related     []manifest.Position `json:"related"`
 	Also        []jsonPlace         `json:"also"`
+	With        []jsonPart          `json:"with"`
 	Fingerprint string              `json:"fingerprint"`
 }
 
@@ -66,6 +67,12 @@ type jsonPlace struct {
 	Target string       `json:"target"`
 	Object *manifest.ID `json:"object"`
 	Path   string       `json:"path"`
+}
+
+type jsonPart struct {
+	Object manifest.ID        `json:"object"`
+	Path   string             `json:"path"`
+	Source *manifest.Position `json:"source"`
 }
 
 type jsonExempted struct {
@@ -130,11 +137,14 @@ func (r Report) json() jsonReport {
 func finding(f check.Finding, fingerprint string) jsonFinding {
 	out := jsonFinding{
 		Check: f.Check, Severity: f.Severity, Target: f.Target, Object: f.Object, Path: f.Path.String(), Message: f.Message,
-		Fix: f.Fix, Source: position(f.Source), Related: append([]manifest.Position{}, f.Related...), Also: []jsonPlace{},
+		Fix: f.Fix, Source: position(f.Source), Related: append([]manifest.Position{}, f.Related...), Also: []jsonPlace{}, With: []jsonPart{},
 		Fingerprint: fingerprint,
 	}
 	for _, p := range f.Also {
 		out.Also = append(out.Also, jsonPlace{p.Target, p.Object, p.Path.String()})
+	}
+	for _, w := range f.With {
+		out.With = append(out.With, jsonPart{w.Object, w.Path.String(), position(w.Source)})
 	}
 	return out
 }

@@ -167,10 +167,12 @@ func TestJSONKeys(t *testing.T) {
 	list("targets.", "path environment rendered objects")
 	place("findings.")
 	list("findings.", "check severity message fix source source.file source.line source.column source.endColumn related related.file related.line also fingerprint")
+	list("findings.with", ".path .source .source.file .source.line .source.column .source.endColumn .object .object.apiVersion .object.kind .object.namespace .object.name")
+	list("findings.", "with")
 	place("findings.also.")
 	list("exempted.", "finding exemption exemption.reason exemption.owner exemption.expires exemption.source exemption.source.file exemption.source.line")
 	place("exempted.finding.")
-	list("exempted.finding.", "check severity message fix source source.file source.line related also fingerprint")
+	list("exempted.finding.", "check severity message fix source source.file source.line related also with fingerprint")
 	list("failures.", "target message source source.file source.line")
 	slices.Sort(want)
 	if have := slices.Sorted(maps.Keys(keys)); !slices.Equal(have, want) {

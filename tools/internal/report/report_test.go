@@ -69,6 +69,10 @@ func busy() Report {
 					{Target: "overlays/prod", Object: canary, Path: manifest.Path{"spec", "containers", 1}},
 				},
 				Related: []manifest.Position{at("base/a.yaml", 2), at("base/gone.yaml", 8)},
+				With: []check.Part{
+					{Object: *canary, Path: manifest.Path{"spec", "replicas"}, Source: manifest.Position{File: "base/a.yaml", Line: 4, Column: 7, EndColumn: 16}},
+					{Object: *app, Source: at("base/gone.yaml", 1)},
+				},
 			},
 			{Check: "exemption/unused", Severity: check.Error, Place: check.Place{Target: "kgate.yaml"}, Message: "lets nothing pass", Fix: "Delete it.", Source: at("kgate.yaml", 9)},
 		},

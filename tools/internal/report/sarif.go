@@ -142,9 +142,19 @@ func (s *sarifRun) result(f check.Finding, fingerprint string) *sarif.Result {
 	message := strings.ReplaceAll(or(f.Message, f.Check), "](", `\](`)
 	for i, related := range f.Related {
 		result.AddRelatedLocation(s.location(related, f.Target).WithID(i + 1).WithMessage(sarif.NewTextMessage("This value is overridden.")))
-		message += fmt.Sprintf("\nIt overrides [%s](%d).", strings.NewReplacer("[", `\[`, "]", `\]`).Replace(related.String()), i+1)
+		message += fmt.Sprintf("\nIt overrides [%s](%d).", linkText(related), i+1)
+	}
+	for i, w := range f.With {
+		id := len(f.Related) + i + 1
+		result.AddRelatedLocation(s.location(w.Source, f.Target).WithID(id).WithMessage(sarif.NewTextMessage("Held against: " + weighed(w) + ".")))
+		message += fmt.Sprintf("\nHeld against [%s](%d).", linkText(w.Source), id)
 	}
 	return result.WithMessage(sarif.NewTextMessage(message))
+}
+
+// linkText is a position as the text of a link.
+func linkText(p manifest.Position) string {
+	return strings.NewReplacer("[", `\[`, "]", `\]`).Replace(p.String())
 }
 
 func (s *sarifRun) suppression(e check.Exemption) *sarif.Suppression {

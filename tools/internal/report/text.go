@@ -174,6 +174,17 @@ func (t *text) finding(f check.Finding) {
 		}
 		t.field(label, said)
 	}
+	for i, w := range f.With {
+		label := "with"
+		if i > 0 {
+			label = ""
+		}
+		said := place(w.Source)
+		if line, _, _ := t.sources.shown(w.Source); line != "" {
+			said += "  " + t.paint(dim, strings.TrimSpace(line))
+		}
+		t.field(label, said+"  "+weighed(w))
+	}
 	t.field("fix", indent(f.Fix, "       "))
 	t.field("why", "kgate explain "+printable(f.Check))
 }
@@ -197,6 +208,11 @@ func objects(f check.Finding) []string {
 		lines = append(lines, printable(line+strings.Join(o.targets, ", ")))
 	}
 	return lines
+}
+
+// weighed says of which object a field is that a finding weighs.
+func weighed(w check.Part) string {
+	return printable(strings.TrimSuffix(fmt.Sprintf("in %s  %s", w.Object, w.Path), "  "))
 }
 
 // place is a position as compilers write it.
