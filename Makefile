@@ -38,7 +38,7 @@ test: collector ## run every Go test, with the race detector where there is a C 
 	set -e; for module in $(MODULES); do echo "go test $$race ./... ($$module)"; go -C $$module test $$race -timeout 20m ./...; done
 
 .PHONY: mutations
-mutations: ## edit every line of the manifests in every way known, one at a time: does a finding name it? (half an hour)
+mutations: ## edit every line of the manifests in every way known, one at a time: does a finding name it? (five minutes)
 	@go test ./tools/kgate -run TestMutations -mutations 0 -timeout 2h -v
 
 .PHONY: policy
