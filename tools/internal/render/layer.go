@@ -93,7 +93,7 @@ func (w *layers) load(dir string, from manifest.Position, above []string) (*Laye
 		return nil, err
 	}
 	if err := layer.Config.Unmarshal(documents[0].Text); err != nil {
-		return nil, fail(layer.at(layer.Node), "%s", strings.TrimPrefix(err.Error(), "invalid Kustomization: "))
+		return nil, fail(layer.mistyped(err), "%s", strings.TrimPrefix(err.Error(), "invalid Kustomization: "))
 	}
 	if kind := layer.Config.Kind; kind != "" && kind != types.KustomizationKind && kind != types.ComponentKind {
 		return nil, fail(layer.field("kind"), "kind is %s; it is %s or %s", kind, types.KustomizationKind, types.ComponentKind)
@@ -122,6 +122,37 @@ func (w *layers) load(dir string, from manifest.Position, above []string) (*Laye
 		return nil, err
 	}
 	return layer, nil
+}
+
+// structField is the field that a decoder of JSON speaks of.
+var structField = regexp.MustCompile(`json: cannot unmarshal \w+ into Go struct field \w+\.(\S+) of type`)
+
+// mistyped is the place of a field of which a decoder says that it is of the wrong type, where there is one field like that.
+func (l *Layer) mistyped(err error) manifest.Position {
+	match := structField.FindStringSubmatch(err.Error())
+	if match == nil {
+		return l.at(l.Node)
+	}
+	nodes := []*yaml.Node{l.Node}
+	for name := range strings.SplitSeq(match[1], ".") {
+		var below []*yaml.Node
+		for _, node := range nodes {
+			items := []*yaml.Node{node}
+			if node.Kind == yaml.SequenceNode {
+				items = node.Content
+			}
+			for _, item := range items {
+				if value := manifest.Lookup(item, name); value != nil {
+					below = append(below, value)
+				}
+			}
+		}
+		nodes = below
+	}
+	if len(nodes) != 1 {
+		return l.at(l.Node)
+	}
+	return l.at(nodes[0])
 }
 
 // find names the kustomization file of a directory.

@@ -1,10 +1,13 @@
 package render
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"path"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/labels"
@@ -86,16 +89,17 @@ func (t *Trace) rename(change func(*resid.ResId)) {
 type tracer struct {
 	files   *Files
 	faults  []Fault
-	sources []source
+	sources []part // of replacements
+	targets []part
 
 	repeats bool // note objects that are there already: Kustomize stopped on one, and does not say which file brings it
 }
 
-// source is an object that a replacement takes a field of.
-type source struct {
-	from  *Trace
+// part is a field of an object that a replacement takes or writes to.
+type part struct {
+	of    *Trace
 	field string
-	at    manifest.Position
+	at    manifest.Position // in the replacement
 }
 
 // Fault is something about how a target is put together that Kustomize accepts and a reviewer would not.
@@ -661,7 +665,7 @@ func (t *tracer) replacement(document *manifest.Document, entry *yaml.Node, obje
 	}
 	var replacement types.Replacement
 	if err := entry.Decode(&replacement); err != nil {
-		return fail(document.Position(nil, entry), "the replacement: %s", err)
+		return undecodable(document, entry, err)
 	}
 	var from *Trace
 	selected := func(s resid.ResId) *Trace {
@@ -683,7 +687,7 @@ func (t *tracer) replacement(document *manifest.Document, entry *yaml.Node, obje
 			steps = len(from.Steps)
 			within := document.Item(entry)
 			at, _ := within.Locate(manifest.Path{"source", "fieldPath"}, nil)
-			t.sources = append(t.sources, source{from, replacement.Source.FieldPath, at})
+			t.sources = append(t.sources, part{from, replacement.Source.FieldPath, at})
 		}
 	}
 	within := document.Item(entry)
@@ -706,10 +710,37 @@ func (t *tracer) replacement(document *manifest.Document, entry *yaml.Node, obje
 			t.fault(replacementTarget, at, "the replacement changes nothing: no object here is %s", describe(target.Select))
 		}
 		for _, o := range reached {
+			for n, field := range target.FieldPaths {
+				at, _ := within.Locate(manifest.Path{"targets", i, "fieldPaths", n}, nil)
+				t.targets = append(t.targets, part{o, field, at})
+			}
 			o.step(Step{Replacement: &Replacement{Document: document, Entry: entry, Target: i, From: from, Steps: steps}})
 		}
 	}
 	return nil
+}
+
+// typeError is one of the messages of a decoder, which counts lines as the document does.
+var typeError = regexp.MustCompile(`^line ([0-9]+): (.*)$`)
+
+// undecodable places what a decoder says of a replacement.
+func undecodable(document *manifest.Document, entry *yaml.Node, err error) error {
+	at := document.Position(nil, entry)
+	wrong := (*yaml.TypeError)(nil)
+	if !errors.As(err, &wrong) {
+		return fail(at, "the replacement: %s", err)
+	}
+	var errs []error
+	for _, message := range wrong.Errors {
+		place := at
+		if match := typeError.FindStringSubmatch(message); match != nil {
+			line, _ := strconv.Atoi(match[1]) // digits
+			message = match[2]
+			place.Line, place.Column, place.EndColumn = at.Line+line-entry.Line, 0, 0
+		}
+		errs = append(errs, fail(place, "the replacement: %s", message))
+	}
+	return errors.Join(errs...)
 }
 
 func (t *tracer) deprecated(layer *Layer) {
