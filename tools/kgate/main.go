@@ -17,7 +17,7 @@ import (
 )
 
 func main() {
-	// A run lives for half a second: collecting garbage at twice the live heap costs a fifth of it. Above the
+	// A run lives for about a second: collecting garbage at twice the live heap costs a fifth of it. Above the
 	// limit the collector works as usual.
 	debug.SetGCPercent(400)
 	debug.SetMemoryLimit(160 << 20)
