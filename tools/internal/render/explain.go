@@ -10,6 +10,7 @@ import (
 
 	"sigs.k8s.io/kustomize/api/resource"
 	"sigs.k8s.io/kustomize/api/types"
+	"sigs.k8s.io/kustomize/kyaml/resid"
 	"sigs.k8s.io/kustomize/kyaml/utils"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
@@ -92,7 +93,7 @@ func unreadable(node *yaml.Node, path manifest.Path) manifest.Path {
 
 // explain makes messages of Kustomize's error: its innermost cause with the place that it arose at, as near as the error
 // tells, and the faults that tracing found, one of which is mostly the reason.
-func (t *tracer) explain(err error, root *Layer, faults []Fault) error {
+func (t *tracer) explain(err error, root *Layer, traces []*Trace, faults []Fault) error {
 	var errs []error
 	for _, f := range faults {
 		errs = append(errs, &manifest.SyntaxError{Position: f.Source, Message: f.Message})
@@ -130,6 +131,15 @@ func (t *tracer) explain(err error, root *Layer, faults []Fault) error {
 			at = found
 		}
 	}
+	if match := referring.FindStringSubmatch(message); match != nil {
+		for _, trace := range traces {
+			if slices.ContainsFunc(trace.ids, func(id resid.ResId) bool { return id.String() == match[2] }) {
+				if found := trace.closest(strings.Split(match[1], "/")); !found.IsZero() {
+					at = found
+				}
+			}
+		}
+	}
 	if match := contents.FindStringSubmatch(message); match != nil {
 		if found := root.unique(strings.TrimSpace(match[1])); !found.IsZero() {
 			at = found
@@ -139,9 +149,10 @@ func (t *tracer) explain(err error, root *Layer, faults []Fault) error {
 }
 
 var (
-	noSource = regexp.MustCompile("fieldPath `([^`]+)` is missing for replacement source")
-	noTarget = regexp.MustCompile(`unable to find field "([^"]+)" in replacement target`)
-	contents = regexp.MustCompile(`(?s)wrong node kind: expected \w+ but got \w+: node contents:\n(.*)$`)
+	noSource  = regexp.MustCompile("fieldPath `([^`]+)` is missing for replacement source")
+	noTarget  = regexp.MustCompile(`unable to find field "([^"]+)" in replacement target`)
+	referring = regexp.MustCompile(`updating name reference in '([^']+)' field of '([^']+)'`)
+	contents  = regexp.MustCompile(`(?s)wrong node kind: expected \w+ but got \w+: node contents:\n(.*)$`)
 )
 
 // absent names the object that a replacement takes a field from, or puts one into, and that does not have it, where the
@@ -158,6 +169,31 @@ func (t *tracer) absent(parts []part, field, wants string) error {
 		}
 	}
 	return nil
+}
+
+// closest is the place of a field in the last of the document and the patches that come closest to having it.
+func (t *Trace) closest(steps []string) (at manifest.Position) {
+	if t.Document == nil {
+		return at
+	}
+	var path manifest.Path
+	for _, step := range steps {
+		path = append(path, step)
+	}
+	documents := []*manifest.Document{t.Document}
+	for _, step := range t.Steps {
+		if step.Patch != nil && step.Patch.Documents[0].Node.Kind == yaml.MappingNode {
+			documents = append(documents, &step.Patch.Documents[0])
+		}
+	}
+	most := 0
+	for _, d := range documents {
+		if found, _ := follow(d.Node, path); len(found) > 0 && len(found) >= most {
+			most = len(found)
+			at, _ = d.Locate(found, nil)
+		}
+	}
+	return at
 }
 
 // lacks reports whether neither the document nor a patch has a field, and where it would belong: in what comes closest to
@@ -266,14 +302,18 @@ func (l *Layer) nameless() error {
 	return nil
 }
 
-// saying is the last place in a layer, its patches and its replacements that consists of a text.
+// saying is the last place in a layer, its JSON patches and its replacements that consists of a text.
 func (l *Layer) saying(text string) (at manifest.Position) {
 	if node := scalar(l.Node, text); node != nil {
 		at = l.at(node)
 	}
 	documents := l.replacements
 	for _, p := range l.Patches {
-		documents = append(slices.Clip(documents), p.Documents...)
+		for _, d := range p.Documents {
+			if d.Node.Kind == yaml.SequenceNode { // what a strategic merge patch holds is no path of one
+				documents = append(slices.Clip(documents), d)
+			}
+		}
 	}
 	for _, d := range documents {
 		if node := scalar(d.Node, text); node != nil {

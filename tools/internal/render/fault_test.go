@@ -160,6 +160,8 @@ func TestFaultsExplain(t *testing.T) {
 			"base/deployment.yaml:10: the Deployment app has no spec.template.spec.containers[\"0\"].command[\"1\"], which the replacement at overlay/kustomization.yaml:6 writes to"},
 		{"replacement of the wrong type", kustomization("resources: [../base]\nreplacements:\n- path: r.yaml", "overlay/") + app + "-- overlay/r.yaml --\n- source: {kind: ConfigMap, name: config, fieldPath: data.a}\n  targets:\n  - select: {kind: Deployment}\n    options: {create: yes please}\n    fieldPaths: [metadata.labels.tier]\n",
 			"overlay/r.yaml:4: the replacement: cannot unmarshal !!str"},
+		{"reference of the wrong type, in a patch", kustomization("namePrefix: x-\nresources: [../base]\npatches:\n- {path: p.yaml}", "overlay/") + app + "-- overlay/p.yaml --\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: app}\nspec:\n  template:\n    spec:\n      serviceAccountName: {wrong: type}\n",
+			"overlay/p.yaml:7: Kustomize: updating name reference in 'spec/template/spec/serviceAccountName' field of 'Deployment.v1.apps/x-app.[noNs]'"},
 		{"patch without a name", kustomization("resources: [../base]\npatches:\n- {target: {kind: Deployment}, path: p.yaml}", "overlay/") + app + "-- overlay/p.yaml --\napiVersion: apps/v1\nkind: Deployment\nmetadata:\n  labels: {a: b}\nspec: {paused: true}\n",
 			"overlay/p.yaml:3: the patch has no metadata.name; Kustomize wants one, also where a target says which objects are meant"},
 		{"mapping in place of a text", kustomization("resources: [../base]\npatches:\n- {path: p.yaml}", "overlay/") + app + "-- overlay/p.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: config}\ndata:\n  a: {b: c}\n",

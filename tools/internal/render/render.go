@@ -280,7 +280,7 @@ func kustomize(files *Files, w *layers, root *Layer) (*Result, error) {
 			}
 			faults = append(t.faults, faults...)
 		}
-		return nil, t.explain(err, root, faults)
+		return nil, t.explain(err, root, traces, faults)
 	}
 	result := &Result{
 		Path: root.Dir, Root: root, Faults: faults, files: files, openapi: w.openapi,
