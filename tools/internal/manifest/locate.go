@@ -2,12 +2,13 @@ package manifest
 
 import (
 	"reflect"
+	"strings"
 
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
-// identifying lists the fields that tell the items of a Kubernetes list apart, the most telling first.
-var identifying = []string{"name", "key", "containerPort", "mountPath", "port", "type", "host", "ip", "devicePath", "topologyKey"}
+// Identifying lists the fields that tell the items of a Kubernetes list apart, the most telling first.
+var Identifying = []string{"name", "key", "containerPort", "mountPath", "port", "type", "host", "ip", "devicePath", "topologyKey"}
 
 // Find is the node of a field in a YAML tree; nil when the field is absent. Lists are followed by what identifies an
 // item: value, when given, is the object that the path was taken from, and an item of its list is looked up here by
@@ -138,7 +139,7 @@ func item(list *yaml.Node, index int, path Path, value any) *yaml.Node {
 		}
 		return byIndex
 	}
-	for _, field := range identifying {
+	for _, field := range Identifying {
 		want, ok := fields[field]
 		switch want.(type) {
 		case map[string]any, []any, nil:
@@ -184,4 +185,13 @@ func sameScalar(node *yaml.Node, want any) bool {
 		got = int64(n)
 	}
 	return reflect.DeepEqual(got, want)
+}
+
+// Pointer splits a JSON pointer into its steps, of which the first is what stands before the first slash.
+func Pointer(text string) []string {
+	steps := strings.Split(text, "/")
+	for i, step := range steps {
+		steps[i] = strings.NewReplacer("~1", "/", "~0", "~").Replace(step)
+	}
+	return steps
 }

@@ -3,7 +3,6 @@ package provenance
 import (
 	"slices"
 	"strconv"
-	"strings"
 
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
@@ -53,11 +52,8 @@ func operationOf(m *marked, patch *manifest.Document, node *yaml.Node) operation
 // pointer is the path of an operation from the root that jsonPatch makes. As in the library that Kustomize uses, what is
 // before the first slash does not count.
 func pointer(node *yaml.Node, field string) []string {
-	steps := strings.Split(manifest.Text(node, field), "/")
+	steps := manifest.Pointer(manifest.Text(node, field))
 	steps[0] = ""
-	for i := range steps {
-		steps[i] = strings.NewReplacer("~1", "/", "~0", "~").Replace(steps[i])
-	}
 	return steps
 }
 

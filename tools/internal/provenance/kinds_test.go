@@ -231,6 +231,66 @@ func TestStdin(t *testing.T) {
 	}
 }
 
+// TestLocateOpenAPI places items of a list that only a layer's own OpenAPI schema says how to merge. The layer may be one
+// below, and another render with Kustomize's own schema may come in between.
+func TestLocateOpenAPI(t *testing.T) {
+	files := tree(`
+-- base/kustomization.yaml --
+resources: [widget.yaml]
+openapi: {path: schema.json}
+-- base/widget.yaml --
+apiVersion: example.com/v1
+kind: Widget
+metadata: {name: a}
+spec:
+  parts:
+    - name: one
+      size: 1
+    - name: two
+      size: 2
+-- base/schema.json --
+{"definitions": {"com.example.v1.Widget": {"type": "object", "properties": {"spec": {"type": "object", "properties": {
+  "parts": {"type": "array", "items": {"type": "object"}, "x-kubernetes-patch-merge-key": "name", "x-kubernetes-patch-strategy": "merge"}}}},
+  "x-kubernetes-group-version-kind": [{"group": "example.com", "version": "v1", "kind": "Widget"}]}}}
+-- overlay/kustomization.yaml --
+resources: [../base]
+patches: [{path: patch.yaml}]
+-- overlay/patch.yaml --
+apiVersion: example.com/v1
+kind: Widget
+metadata: {name: a}
+spec:
+  parts:
+    - name: two
+      size: 22
+-- other/kustomization.yaml --
+resources: [widget.yaml]
+`)
+	files["other/widget.yaml"] = files["base/widget.yaml"]
+	renderer := render.New(files, strings.NewReader(""))
+	result, err := renderer.Render("overlay")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := renderer.Render("other"); err != nil {
+		t.Fatal(err)
+	}
+	locator := New(result)
+	wanted := map[string]string{"1": "base/widget.yaml:7", "22": "overlay/patch.yaml:7"}
+	for i, part := range result.Objects[0].Value["spec"].(map[string]any)["parts"].([]any) {
+		size := fmt.Sprint(part.(map[string]any)["size"])
+		for range 2 { // the second time, nothing is replayed
+			if at := locator.Locate(result.Objects[0], manifest.Path{"spec", "parts", i, "size"}).Position.String(); at != wanted[size] {
+				t.Errorf("the size %s is placed at %s, want %s", size, at, wanted[size])
+			}
+		}
+		delete(wanted, size)
+	}
+	if len(wanted) > 0 {
+		t.Errorf("the list was replaced, not merged: there are no %v", wanted)
+	}
+}
+
 // FuzzLocate asks for every field of whatever renders, and for some that are not there.
 func FuzzLocate(f *testing.F) {
 	for _, seed := range []string{

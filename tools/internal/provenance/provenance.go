@@ -42,11 +42,7 @@ func (l *Locator) Locate(object *manifest.Object, path manifest.Path) manifest.O
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var places []place
-	l.result.Replay(func(read func(string) ([]byte, error)) {
-		l.replay.read = read
-		places = l.places(trace, object, path)
-	})
+	places := l.places(trace, object, path)
 	if len(places) == 0 {
 		return manifest.Origin{Position: trace.Source}
 	}
@@ -60,10 +56,22 @@ func (l *Locator) Locate(object *manifest.Object, path manifest.Path) manifest.O
 	return origin
 }
 
+// tree is an object after all of its steps, replayed when it is first asked for.
+func (l *Locator) tree(trace *render.Trace) *yaml.Node {
+	at := moment{trace, len(trace.Steps)}
+	if tree, ok := l.replay.done[at]; ok {
+		return tree
+	}
+	l.result.Replay(func(read func(string) ([]byte, error)) {
+		l.replay.read = read
+		l.replay.tree(at.trace, at.steps)
+	})
+	return l.replay.done[at]
+}
+
 // places are the place to edit and the related ones.
 func (l *Locator) places(trace *render.Trace, object *manifest.Object, path manifest.Path) []place {
-	r := l.replay
-	tree := r.tree(trace, len(trace.Steps))
+	r, tree := l.replay, l.tree(trace)
 	if tree == nil {
 		return nil
 	}

@@ -227,7 +227,7 @@ func (s settle) counterpart(before, after *yaml.Node, index int) *yaml.Node {
 		}
 	}
 	if item.Kind == yaml.MappingNode {
-		for _, name := range []string{"name", "key", "containerPort", "port", "mountPath", "topologyKey", "ip", "host", "type"} {
+		for _, name := range manifest.Identifying {
 			if value := manifest.Text(item, name); value != "" {
 				at := slices.IndexFunc(before.Content, func(was *yaml.Node) bool { return manifest.Text(was, name) == value })
 				if at < 0 {

@@ -31,7 +31,7 @@ func encodeError(r *resource.Resource, traces []*Trace, err error) error {
 	for _, t := range traces {
 		if id := t.current(); path != nil && t.Document != nil && id.Kind == r.GetKind() && id.Name == r.GetName() && id.Namespace == r.GetNamespace() {
 			target, _ := t.Document.Locate(path, nil)
-			if at := t.replacedBy(value); !at.IsZero() {
+			if at := t.replacedBy(r.YNode(), path); !at.IsZero() {
 				return fail(at, "Kustomize: a replacement makes %s of the %s %s this, which is of another type than what stands at %s", path, id.Kind, id.Name, target)
 			}
 			return fail(target, "Kustomize: a replacement makes %s %q, which is of another type than what stands here", path, value)
@@ -40,24 +40,25 @@ func encodeError(r *resource.Resource, traces []*Trace, err error) error {
 	return fmt.Errorf("encode %s: %w", r.CurId(), err)
 }
 
-// replacedBy is the place of the last value that a replacement put into an object and that is as given; a mapping is given
-// as an empty text.
-func (t *Trace) replacedBy(value string) manifest.Position {
+// replacedBy is the place of the value that a replacement put into a field last.
+func (t *Trace) replacedBy(tree *yaml.Node, path manifest.Path) manifest.Position {
 	for _, step := range slices.Backward(t.Steps) {
 		r := step.Replacement
-		if r == nil || r.From == nil || r.From.Document == nil {
+		if r == nil || r.From == nil {
 			continue
 		}
-		path := fieldPath(manifest.Text(r.Entry, "source", "fieldPath"))
-		if node := manifest.Lookup(r.From.Document.Node, path...); node != nil && node.Value == value {
-			at, _ := r.From.Document.Locate(path, nil)
-			return at
+		fields := manifest.Lookup(r.Entry, "targets", r.Target, "fieldPaths")
+		if fields != nil && slices.ContainsFunc(fields.Content, func(field *yaml.Node) bool {
+			found, _ := follow(tree, fieldPath(field.Value))
+			return slices.Equal(found, path)
+		}) {
+			return r.From.place(fieldPath(manifest.Text(r.Entry, "source", "fieldPath")))
 		}
 	}
 	return manifest.Position{}
 }
 
-// fieldPath is the path of a field that a replacement takes its value from.
+// fieldPath is a path as a replacement writes it; without one, it is that of the name.
 func fieldPath(text string) manifest.Path {
 	if text == "" {
 		text = types.DefaultReplacementFieldPath
@@ -134,7 +135,11 @@ func (t *tracer) explain(err error, root *Layer, traces []*Trace, faults []Fault
 	if match := referring.FindStringSubmatch(message); match != nil {
 		for _, trace := range traces {
 			if slices.ContainsFunc(trace.ids, func(id resid.ResId) bool { return id.String() == match[2] }) {
-				if found := trace.closest(strings.Split(match[1], "/")); !found.IsZero() {
+				var path manifest.Path
+				for field := range strings.SplitSeq(match[1], "/") {
+					path = append(path, field)
+				}
+				if found := trace.place(path); !found.IsZero() {
 					at = found
 				}
 			}
@@ -171,21 +176,28 @@ func (t *tracer) absent(parts []part, field, wants string) error {
 	return nil
 }
 
-// closest is the place of a field in the last of the document and the patches that come closest to having it.
-func (t *Trace) closest(steps []string) (at manifest.Position) {
+// written are the documents that say what an object has: its own, then those of strategic merge patches. JSON patches say
+// it in another way: whole is false when there are some.
+func (t *Trace) written() (documents []*manifest.Document, whole bool) {
 	if t.Document == nil {
-		return at
+		return nil, false
 	}
-	var path manifest.Path
-	for _, step := range steps {
-		path = append(path, step)
-	}
-	documents := []*manifest.Document{t.Document}
+	documents, whole = append(documents, t.Document), true
 	for _, step := range t.Steps {
-		if step.Patch != nil && step.Patch.Documents[0].Node.Kind == yaml.MappingNode {
+		switch {
+		case step.Patch == nil:
+		case step.Patch.Documents[0].Node.Kind == yaml.MappingNode:
 			documents = append(documents, &step.Patch.Documents[0])
+		default:
+			whole = false
 		}
 	}
+	return documents, whole
+}
+
+// place is where a field is written last, or else its parent that comes closest to it.
+func (t *Trace) place(path manifest.Path) (at manifest.Position) {
+	documents, _ := t.written()
 	most := 0
 	for _, d := range documents {
 		if found, _ := follow(d.Node, path); len(found) > 0 && len(found) >= most {
@@ -197,39 +209,27 @@ func (t *Trace) closest(steps []string) (at manifest.Position) {
 }
 
 // lacks reports whether neither the document nor a patch has a field, and where it would belong: in what comes closest to
-// having it, which may have a name that is nearly the field's instead. What a JSON patch does is not followed.
+// having it, which may have a name that is nearly the field's instead. Of an object with JSON patches it is not known.
 func (t *Trace) lacks(path manifest.Path) (at manifest.Position, instead string, lacks bool) {
-	if t.Document == nil {
-		return at, "", false
-	}
-	documents := []*manifest.Document{t.Document}
-	for _, step := range t.Steps {
-		if step.Patch == nil {
-			continue
-		}
-		if step.Patch.Documents[0].Node.Kind != yaml.MappingNode {
-			return at, "", false
-		}
-		documents = append(documents, &step.Patch.Documents[0])
-	}
-	closest := -1
+	documents, whole := t.written()
+	most := 0
 	for _, d := range documents {
 		found, parent := follow(d.Node, path)
 		if len(found) == len(path) {
 			return at, "", false
 		}
-		if len(found) < closest {
+		if len(found) < most {
 			continue
 		}
-		closest = len(found)
-		at, _ = d.Locate(append(slices.Clone(found), path[len(found):]...), nil)
+		most = len(found)
+		at, _ = d.Locate(append(slices.Clone(found), path[most:]...), nil)
 		instead = ""
-		if key := misspelt(parent, path[len(found)]); key != nil {
+		if key := misspelt(parent, path[most]); key != nil {
 			at = d.Position(key, nil)
 			instead = fmt.Sprintf("; here it has %s", key.Value)
 		}
 	}
-	return at, instead, true
+	return at, instead, whole
 }
 
 // selector is a step of a replacement's path that picks an item of a list.
@@ -288,8 +288,7 @@ func (l *Layer) nameless() error {
 			d := &p.Documents[i]
 			for _, path := range []manifest.Path{{"kind"}, {"metadata", "name"}} {
 				if d.Node.Kind == yaml.MappingNode && manifest.Text(d.Node, path...) == "" {
-					at, _ := d.Locate(path, nil)
-					return fail(at, "the patch has no %s; Kustomize wants one, also where a target says which objects are meant", path)
+					return fail(missing(d, path...), "the patch has no %s; Kustomize wants one, also where a target says which objects are meant", path)
 				}
 			}
 		}

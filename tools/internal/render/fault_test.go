@@ -152,6 +152,8 @@ func TestFaultsExplain(t *testing.T) {
 			"base/config.yaml:4: Kustomize: a replacement makes spec.minReadySeconds of the Deployment app this, which is of another type than what stands at base/deployment.yaml:7"},
 		{"replacement of a field that is misspelt", kustomization("resources: [../base]\nreplacements:\n- source: {kind: ConfigMap, name: config, fieldPath: data.percentage}\n  targets:\n  - select: {kind: Deployment}\n    fieldPaths: [metadata.labels.tier]", "overlay/") + strings.Replace(app, "{a: b}", "{a: b, percentag: d}", 1),
 			"base/config.yaml:4: the ConfigMap config has no data.percentage, which the replacement at overlay/kustomization.yaml:3 takes from it; here it has percentag"},
+		{"replacement of a field beside one of half its letters", kustomization("resources: [../base]\nreplacements:\n- source: {kind: ConfigMap, name: config, fieldPath: data.min}\n  targets:\n  - select: {kind: Deployment}\n    fieldPaths: [metadata.labels.tier]", "overlay/") + strings.Replace(app, "{a: b}", "{a: b, max: d}", 1),
+			"which the replacement at overlay/kustomization.yaml:3 takes from it\x00"},
 		{"replacement whose source's kind is misspelt", kustomization("resources: [../base]\nreplacements:\n- source: {kind: ConfigMap, name: config, fieldPath: data.a}\n  targets:\n  - select: {kind: Deployment}\n    fieldPaths: [metadata.labels.tier]", "overlay/") + strings.Replace(app, "ConfigMap", "ConfigMapp", 1),
 			`overlay/kustomization.yaml:3: the replacement has no source: no object here is kind "ConfigMap", name "config"; it has the ConfigMapp config, from base/config.yaml:1`},
 		{"replacement into a field that is misspelt in a patch", kustomization("resources: [../base]\npatches:\n- {path: p.yaml}\nreplacements:\n- source: {kind: ConfigMap, name: config, fieldPath: data.a}\n  targets:\n  - select: {kind: Deployment}\n    fieldPaths: ['spec.template.spec.containers.[name=app].env.[name=RATE].value']", "overlay/") + app + "-- overlay/p.yaml --\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: app}\nspec:\n  template:\n    spec:\n      containers:\n      - name: app\n        env:\n        - namex: RATE\n          value: x\n",
@@ -179,7 +181,7 @@ func TestFaultsExplain(t *testing.T) {
 				target = "top"
 			}
 			_, err := New(tree(test.tree), strings.NewReader("")).Render(target)
-			if err == nil || !strings.Contains(err.Error(), test.want) {
+			if err == nil || !strings.Contains(err.Error()+"\x00", test.want) { // a NUL is the end
 				t.Errorf("got  %v\nwant %s", err, test.want)
 			}
 		})

@@ -98,11 +98,12 @@ func suggest(name string, known map[string]reflect.Type) string {
 	return "; did you mean `" + best + "`?"
 }
 
-// closest is the key that is nearly a name; empty when there is none.
+// closest is the key that is nearly a name; empty when there is none. Half of the letters have to be the same: max is no
+// misspelt min.
 func closest[T any](name string, known map[string]T) string {
 	best, distance := "", 4
 	for _, candidate := range slices.Sorted(maps.Keys(known)) {
-		if d := levenshtein.ComputeDistance(strings.ToLower(name), strings.ToLower(candidate)); d < distance {
+		if d := levenshtein.ComputeDistance(strings.ToLower(name), strings.ToLower(candidate)); d < distance && 2*d <= len(name) {
 			best, distance = candidate, d
 		}
 	}

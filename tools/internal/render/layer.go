@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/agnivade/levenshtein"
 	"sigs.k8s.io/kustomize/api/konfig"
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
@@ -57,7 +56,7 @@ type Patch struct {
 // layers walks a target's kustomizations.
 type layers struct {
 	files   *Files
-	openapi bool // one of them sets its own OpenAPI schema
+	openapi *Layer // the first that sets an OpenAPI schema of its own, which is the one that counts
 }
 
 func fail(at manifest.Position, format string, args ...any) error {
@@ -105,8 +104,8 @@ func (w *layers) load(dir string, from manifest.Position, above []string) (*Laye
 	if has := layer.Config.APIVersion; has != "" && has != version {
 		return nil, fail(layer.field("apiVersion"), "apiVersion is %s; that of a %s is %s", has, cmp.Or(layer.Config.Kind, types.KustomizationKind), version)
 	}
-	if layer.Config.OpenAPI != nil {
-		w.openapi = true
+	if layer.Config.OpenAPI != nil && w.openapi == nil {
+		w.openapi = layer
 	}
 	if err := w.refuse(layer); err != nil {
 		return nil, err
@@ -344,11 +343,8 @@ func missing(d *manifest.Document, path ...any) manifest.Position {
 	if parent == nil || parent.Kind != yaml.MappingNode {
 		return at
 	}
-	for i := 0; i+1 < len(parent.Content); i += 2 {
-		key := parent.Content[i]
-		if !slices.Contains(ordinary, key.Value) && levenshtein.ComputeDistance(key.Value, path[len(path)-1].(string)) < 3 {
-			return d.Position(key, parent.Content[i+1])
-		}
+	if key := misspelt(parent, path[len(path)-1]); key != nil && !slices.Contains(ordinary, key.Value) {
+		return d.Position(key, manifest.Lookup(parent, key.Value))
 	}
 	return at
 }

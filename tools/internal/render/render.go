@@ -38,7 +38,7 @@ type Result struct {
 	files   *Files // nil for standard input
 	yaml    func() ([]byte, error)
 	traces  map[*manifest.Object]*Trace
-	openapi bool // the target sets its own OpenAPI schema
+	openapi *Layer // the one whose OpenAPI schema Kustomize goes by; nil for its own
 }
 
 // DependsOn reports whether a change of what stands at a path, a file, a directory or a link, can change the result:
@@ -51,7 +51,7 @@ func (r *Result) Trace(object *manifest.Object) *Trace { return r.traces[object]
 // Replay runs a function that does again what rendering did: with the schema that Kustomize had, and able to read what
 // Kustomize read.
 func (r *Result) Replay(do func(read func(name string) ([]byte, error))) {
-	if !r.openapi {
+	if r.openapi == nil {
 		openAPI.RLock()
 		defer openAPI.RUnlock()
 	} else {
@@ -59,11 +59,23 @@ func (r *Result) Replay(do func(read func(name string) ([]byte, error))) {
 		defer openAPI.Unlock()
 		openapi.ResetOpenAPI()
 		defer openapi.ResetOpenAPI()
-		if _, err := Kustomize(r.files, r.Root.Dir); err != nil {
-			return // it has run before: there is nothing to tell
+		if err := r.openapi.setOpenAPI(r.files); err != nil {
+			return // it has been set before: there is nothing to tell
 		}
 	}
 	do(r.files.ReadFile)
+}
+
+// setOpenAPI makes Kustomize go by the layer's OpenAPI schema, as it does itself when it comes to the layer.
+func (l *Layer) setOpenAPI(files *Files) error {
+	var schema []byte
+	if name, ok := l.Config.OpenAPI["path"]; ok {
+		var err error
+		if schema, err = files.ReadFile(path.Join(l.Dir, name)); err != nil {
+			return err
+		}
+	}
+	return openapi.SetSchema(l.Config.OpenAPI, schema, true)
 }
 
 // YAML is the target as one stream: for a Kustomize root, byte for byte what `kustomize build` prints.
@@ -256,7 +268,7 @@ func manifestFiles(files *Files, dir string) ([]string, error) {
 var openAPI sync.RWMutex
 
 func kustomize(files *Files, w *layers, root *Layer) (*Result, error) {
-	if w.openapi {
+	if w.openapi != nil {
 		openAPI.Lock()
 		openapi.ResetOpenAPI()
 		defer openAPI.Unlock()

@@ -518,42 +518,27 @@ func jsonPatched(node *yaml.Node, o *Trace) {
 		return
 	}
 	for _, operation := range node.Content {
-		steps := pointer(manifest.Text(operation, "path"))
+		steps := manifest.Pointer(manifest.Text(operation, "path"))[1:]
 		if len(steps) < 2 || steps[0] != "metadata" {
 			continue
 		}
 		if name := manifest.Text(operation, "value"); steps[1] == "name" && name != "" {
 			o.rename(func(id *resid.ResId) { id.Name = name })
 		}
-		set := map[any]map[string]string{"labels": o.labels, "annotations": o.annotations}[steps[1]]
+		set := map[string]map[string]string{"labels": o.labels, "annotations": o.annotations}[steps[1]]
 		if set == nil {
 			continue
 		}
 		value := manifest.Lookup(operation, "value")
 		switch op := manifest.Text(operation, "op"); {
 		case len(steps) == 3 && op == "remove":
-			delete(set, fmt.Sprint(steps[2]))
+			delete(set, steps[2])
 		case len(steps) == 3 && value != nil:
-			set[fmt.Sprint(steps[2])] = value.Value
+			set[steps[2]] = value.Value
 		case len(steps) == 2 && value != nil:
 			maps.Copy(set, texts(value))
 		}
 	}
-}
-
-// pointer splits a JSON pointer into keys and indexes.
-func pointer(text string) manifest.Path {
-	var steps manifest.Path
-	for step := range strings.SplitSeq(strings.TrimPrefix(text, "/"), "/") {
-		step = strings.NewReplacer("~1", "/", "~0", "~").Replace(step)
-		var index int
-		if _, err := fmt.Sscanf(step, "%d", &index); err == nil && fmt.Sprint(index) == step {
-			steps = append(steps, index)
-		} else {
-			steps = append(steps, step)
-		}
-	}
-	return steps
 }
 
 // change is what fields and builtin transformers do to identities, labels and annotations.
@@ -676,6 +661,7 @@ func (t *tracer) replacement(document *manifest.Document, entry *yaml.Node, obje
 		}
 		return nil
 	}
+	within := document.Item(entry)
 	steps := 0
 	if replacement.Source != nil {
 		if from = selected(replacement.Source.ResId); from == nil {
@@ -685,12 +671,10 @@ func (t *tracer) replacement(document *manifest.Document, entry *yaml.Node, obje
 				describe(&types.Selector{ResId: replacement.Source.ResId}), similar(objects, replacement.Source.Kind))
 		} else {
 			steps = len(from.Steps)
-			within := document.Item(entry)
 			at, _ := within.Locate(manifest.Path{"source", "fieldPath"}, nil)
 			t.sources = append(t.sources, part{from, replacement.Source.FieldPath, at})
 		}
 	}
-	within := document.Item(entry)
 	for i, target := range replacement.Targets {
 		source, _ := within.Locate(manifest.Path{"targets", i}, nil)
 		if target.Select == nil {
@@ -735,8 +719,7 @@ func undecodable(document *manifest.Document, entry *yaml.Node, err error) error
 		place := at
 		if match := typeError.FindStringSubmatch(message); match != nil {
 			line, _ := strconv.Atoi(match[1]) // digits
-			message = match[2]
-			place.Line, place.Column, place.EndColumn = at.Line+line-entry.Line, 0, 0
+			place, message = manifest.Position{File: at.File, Line: line}, match[2]
 		}
 		errs = append(errs, fail(place, "the replacement: %s", message))
 	}
