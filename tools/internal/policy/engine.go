@@ -157,12 +157,10 @@ func (e *engine) run(ctx context.Context, rule *Rule, pass *check.Pass) error {
 			if err != nil {
 				return fmt.Errorf("%s: %w", object.ID, err)
 			}
-			for _, d := range found[rule.Package] {
-				var with []check.Field
-				for _, path := range d.With {
-					with = append(with, check.Field{Target: target, Object: object, Path: path})
-				}
-				pass.Report(target, object, d.Path, d.Message, with...)
+			if err := deal(pass, rule, found[rule.Package], "", func(path manifest.Path) (check.Field, bool) {
+				return check.Field{Target: target, Object: object, Path: path}, true
+			}); err != nil {
+				return err
 			}
 		}
 	case check.Overlay:

@@ -156,37 +156,35 @@ func (t *text) finding(f check.Finding) {
 	}
 	t.line("%s: %s", t.paint(bold, where), t.paint(color, string(f.Severity))+": "+indent(f.Message, "  "))
 	t.quote(f.Source, color)
-	for i, of := range objects(f) {
-		label := "in"
-		if i > 0 {
-			label = ""
-		}
-		t.field(label, of)
+	t.fields("in", objects(f))
+	var over, with []string
+	for _, r := range f.Related {
+		over = append(over, t.shown(r))
 	}
-	for i, r := range f.Related {
-		label := "over"
-		if i > 0 {
-			label = ""
-		}
-		said := place(r)
-		if line, _, _ := t.sources.shown(r); line != "" {
-			said += "  " + t.paint(dim, strings.TrimSpace(line))
-		}
-		t.field(label, said)
+	for _, w := range f.With {
+		with = append(with, t.shown(w.Source)+"  "+weighed(w))
 	}
-	for i, w := range f.With {
-		label := "with"
-		if i > 0 {
-			label = ""
-		}
-		said := place(w.Source)
-		if line, _, _ := t.sources.shown(w.Source); line != "" {
-			said += "  " + t.paint(dim, strings.TrimSpace(line))
-		}
-		t.field(label, said+"  "+weighed(w))
-	}
+	t.fields("over", over)
+	t.fields("with", with)
 	t.field("fix", indent(f.Fix, "       "))
 	t.field("why", "kgate explain "+printable(f.Check))
+}
+
+// shown is a position with what is written there.
+func (t *text) shown(p manifest.Position) string {
+	said := place(p)
+	if line, _, _ := t.sources.shown(p); line != "" {
+		said += "  " + t.paint(dim, strings.TrimSpace(line))
+	}
+	return said
+}
+
+// fields prints values of which only the first has the label.
+func (t *text) fields(label string, values []string) {
+	for _, value := range values {
+		t.field(label, value)
+		label = ""
+	}
 }
 
 func (t *text) field(label, value string) {
