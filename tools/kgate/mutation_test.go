@@ -328,7 +328,7 @@ type verdict int
 const (
 	silent  verdict = iota // no finding: the edit is none that counts
 	exactly                // a finding names the line
-	related                // a finding names it as a related one
+	related                // a finding names it beside its own
 	near                   // a finding is in the same object
 	elsewhere
 )
@@ -403,11 +403,13 @@ func (m mutation) touches(f check.Finding, result *render.Result) bool {
 // file and that line: for a removed line, the line of the mapping or the item that held it.
 //
 // How it is counted. An edit counts when it causes a finding. It is exact when the line of a finding is that of the
-// edit; when the edit is one of those related to a finding, it is counted apart and as exact: where two lines make a
-// value together, as a replacement's path and what it copies, either may be wrong. Edits whose fault is elsewhere by
-// nature are not made: what an object or an item is called by is not renamed, nor is a label, an annotation or another
-// entry with a name of somebody's choice; and nothing is removed from a kustomization, which holds instructions and not
-// fields, or from a parent that would hold nothing without it: that is another edit, of the parent to null. What makes kgate stop instead of finding something, as a patch that Kustomize refuses, is counted for itself.
+// edit; when the edit is one of those that a finding names beside its own, it is counted apart and as exact: where two
+// lines make a value together, as a replacement's path and what it copies, or do not fit each other, as two weights of a
+// split, either may be wrong. Edits whose fault is elsewhere by nature are not made: what an object or an item is called
+// by is not renamed, nor is a label, an annotation or another entry with a name of somebody's choice; and nothing is
+// removed from a kustomization, which holds instructions and not fields, or from a parent that would hold nothing without
+// it: that is another edit, of the parent to null. What makes kgate stop instead of finding something, as a patch that
+// Kustomize refuses, is counted for itself.
 func TestMutations(t *testing.T) {
 	tree := realTree(t)
 	var roots []string
