@@ -92,8 +92,11 @@ func ParseDocuments(file string, data []byte) ([]Document, error) {
 		if node, reason := (&expansion{sizes: map[*yaml.Node]int{}}).check(content); node != nil {
 			return nil, fail(node.Line, "%s", reason)
 		}
+		if key, reason := (&merges{depths: map[*yaml.Node]int{}}).odd(content); key != nil {
+			return nil, fail(key.Line, "%s", reason)
+		}
 		if key, first := duplicateKey(content); key != nil {
-			return nil, fail(key.Line, "key %q repeats the one of line %d: only one of them would count", key.Value, first)
+			return nil, fail(key.Line, "key %q repeats the one of line %d: only one of them would count", resolve(key).Value, first)
 		}
 		documents = append(documents, Document{File: file, Line: content.Line, Text: chunk.text, Node: content, first: chunk.line})
 		if len(documents) > MaxDocuments {
@@ -263,19 +266,24 @@ func shift(node *yaml.Node, by int) {
 	}
 }
 
-// duplicateKey finds a mapping key that repeats an earlier one of the same mapping.
+// duplicateKey finds a mapping key that repeats an earlier one of the same mapping, as any library reads it: as it is
+// written, or as the key of JSON that it becomes.
 func duplicateKey(node *yaml.Node) (key *yaml.Node, first int) {
 	if node.Kind == yaml.MappingNode {
-		seen := make(map[string]int, len(node.Content)/2)
+		asWritten := make(map[string]int, len(node.Content)/2)
+		asJSON := make(map[string]int, len(node.Content)/2)
 		for i := 0; i+1 < len(node.Content); i += 2 {
 			key := node.Content[i]
-			if key.Kind != yaml.ScalarNode || key.Tag == yaml.MergeTag {
+			name := resolve(key)
+			if name.Kind != yaml.ScalarNode || name.Tag == yaml.MergeTag {
 				continue
 			}
-			if line, ok := seen[key.Value]; ok {
-				return key, line
+			for _, line := range []int{asWritten[name.Value], asJSON[textOfKey(name)]} {
+				if line > 0 {
+					return key, line
+				}
 			}
-			seen[key.Value] = key.Line
+			asWritten[name.Value], asJSON[textOfKey(name)] = key.Line, key.Line
 		}
 	}
 	for _, child := range node.Content {

@@ -91,11 +91,11 @@ func mapEntry(node *yaml.Node, name string) (key, value *yaml.Node) {
 }
 
 func mapEntryDepth(node *yaml.Node, name string, depth int) (key, value *yaml.Node) {
-	if node == nil || node.Kind != yaml.MappingNode || depth > 20 {
+	if node == nil || node.Kind != yaml.MappingNode || depth > maxMerges {
 		return nil, nil
 	}
 	for i := 0; i+1 < len(node.Content); i += 2 {
-		if node.Content[i].Value == name && node.Content[i].Tag != yaml.MergeTag {
+		if key := resolve(node.Content[i]); key.Kind == yaml.ScalarNode && key.Value == name && key.Tag != yaml.MergeTag {
 			return node.Content[i], node.Content[i+1]
 		}
 	}

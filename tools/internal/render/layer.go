@@ -23,7 +23,7 @@ type Layer struct {
 	Dir        string // from the repository's top
 	File       string
 	Document   *manifest.Document
-	Node       *yaml.Node // the document's, with its aliases written out
+	Node       *yaml.Node // the document's, with its aliases and merges written out
 	Config     types.Kustomization
 	Resources  []Resource
 	Components []*Layer
@@ -87,12 +87,13 @@ func (w *layers) load(dir string, from manifest.Position, above []string) (*Laye
 	if len(documents) != 1 {
 		return nil, fail(manifest.Position{File: file, Line: 1}, "a kustomization is one YAML document; this file has %d", len(documents))
 	}
-	layer := &Layer{Dir: dir, File: file, Document: &documents[0], Node: manifest.Expand(documents[0].Node)}
-	if err := unknownField(layer.Document, layer.Node, "a kustomization", kustomizationType); err != nil {
+	layer := &Layer{Dir: dir, File: file, Document: &documents[0], Node: manifest.Plain(documents[0].Node)}
+	text, err := w.files.ReadFile(file)
+	if err != nil {
 		return nil, err
 	}
-	if err := layer.Config.Unmarshal(documents[0].Text); err != nil {
-		return nil, fail(layer.mistyped(err), "%s", strings.TrimPrefix(err.Error(), "invalid Kustomization: "))
+	if err := layer.decode(text); err != nil {
+		return nil, err
 	}
 	if kind := layer.Config.Kind; kind != "" && kind != types.KustomizationKind && kind != types.ComponentKind {
 		return nil, fail(layer.field("kind"), "kind is %s; it is %s or %s", kind, types.KustomizationKind, types.ComponentKind)
@@ -174,15 +175,21 @@ func (w *layers) find(dir string, from manifest.Position) (string, error) {
 }
 
 var (
-	remote   = regexp.MustCompile(`(?i)^(git::|[a-z][a-z0-9+.-]*://|(www\.)?github\.com[/:])`)
+	scheme   = regexp.MustCompile(`^([a-z][a-z0-9+.-]*://|https?:|git::|(www\.)?github\.com[/:])`)
 	scpStyle = regexp.MustCompile(`^[^/]*@[^/]*[:/]`)
 )
+
+// isRemote reports whether Kustomize takes a reference for a URL or a repository. It compares in lower case, which
+// takes letters for others that only look like them: İ for i.
+func isRemote(reference string) bool {
+	return scheme.MatchString(reference) || scheme.MatchString(strings.ToLower(reference)) || scpStyle.MatchString(reference)
+}
 
 // local refuses a reference that Kustomize would fetch, or that is not a path below the repository.
 func (w *layers) local(layer *Layer, node *yaml.Node, reference string) error {
 	at := layer.at(node)
 	switch {
-	case remote.MatchString(reference), scpStyle.MatchString(reference): // also where such a path exists: Kustomize would clone
+	case isRemote(reference): // also where such a path exists: Kustomize would clone
 		return fail(at, "%s is remote: kgate renders offline, and what a remote holds can change after the review; "+
 			"copy it into the repository", reference)
 	case path.IsAbs(reference):
@@ -255,6 +262,18 @@ func (w *layers) documents(layer *Layer, node *yaml.Node) (name string, document
 	return name, documents, err
 }
 
+// settings parses a YAML file that Kustomize decodes into a type of its own.
+func (w *layers) settings(layer *Layer, node *yaml.Node) (name string, documents []manifest.Document, err error) {
+	if name, documents, err = w.documents(layer, node); err != nil {
+		return "", nil, err
+	}
+	text, err := w.files.ReadFile(name)
+	if err != nil {
+		return "", nil, err
+	}
+	return name, documents, agree(documents, text)
+}
+
 func (w *layers) resources(layer *Layer, above []string) error {
 	for _, field := range []string{"resources", "bases"} {
 		list := manifest.Lookup(layer.Node, field)
@@ -324,7 +343,7 @@ func isObject(d manifest.Document) error {
 	if err := wellFormed(d); err != nil {
 		return err
 	}
-	for _, annotation := range []string{"config.kubernetes.io/function", "config.k8s.io/function"} {
+	for _, annotation := range functionAnnotations {
 		if at, exact := d.Locate(manifest.Path{"metadata", "annotations", annotation}, nil); exact {
 			return fail(at, "the annotation %s makes this a plugin that runs a program: kgate runs none", annotation)
 		}
@@ -427,7 +446,7 @@ func (w *layers) patches(layer *Layer) error {
 			reference, inline := manifest.Lookup(node, "path"), manifest.Lookup(node, "patch")
 			switch field {
 			case "patchesStrategicMerge":
-				if strings.ContainsAny(node.Value, "\n{") {
+				if _, unreadable := asResources([]byte(node.Value)); unreadable == nil || strings.ContainsAny(node.Value, "\n{") {
 					inline = node
 				} else {
 					reference = node
@@ -485,12 +504,18 @@ func (w *layers) refuse(layer *Layer) error {
 		return nil
 	}
 	for _, field := range []string{"configurations", "crds"} {
-		if err := files(manifest.Lookup(layer.Node, field), false); err != nil {
+		list := manifest.Lookup(layer.Node, field)
+		if err := files(list, false); err != nil {
 			return err
+		}
+		for i := 0; list != nil && i < len(list.Content); i++ {
+			if _, _, err := w.settings(layer, list.Content[i]); err != nil {
+				return err
+			}
 		}
 	}
 	if node := manifest.Lookup(layer.Node, "openapi", "path"); node != nil {
-		name, documents, err := w.documents(layer, node)
+		name, documents, err := w.settings(layer, node)
 		if err != nil {
 			return err
 		}
@@ -520,9 +545,12 @@ func (w *layers) refuse(layer *Layer) error {
 	if list := manifest.Lookup(layer.Node, "replacements"); list != nil {
 		for _, entry := range list.Content {
 			if node := manifest.Lookup(entry, "path"); node != nil {
-				_, documents, err := w.documents(layer, node)
+				_, documents, err := w.settings(layer, node)
 				if err != nil {
 					return err
+				}
+				if len(documents) > 1 {
+					return fail(documents[1].Position(nil, documents[1].Node), "Kustomize reads the first document of a file of replacements and no other: write one list")
 				}
 				layer.replacements = append(layer.replacements, documents...)
 			}
@@ -552,11 +580,15 @@ var written = map[string]string{
 
 // plugin lets through only configurations of Kustomize's builtin plugins, and of these only what kgate can follow.
 func (w *layers) plugin(layer *Layer, field string, node *yaml.Node) error {
+	text := []byte(node.Value)
+	// Kustomize takes an entry for a configuration where it can read it as one, else for a path.
+	_, unreadable := asResources(text)
 	var documents []manifest.Document
 	var err error
-	if strings.Contains(node.Value, "\n") {
+	switch {
+	case unreadable == nil, strings.Contains(node.Value, "\n"):
 		documents, err = layer.Document.ParseInline(node)
-	} else {
+	default:
 		var name string
 		if name, err = w.open(layer, node, node.Value); err != nil {
 			return err
@@ -564,10 +596,15 @@ func (w *layers) plugin(layer *Layer, field string, node *yaml.Node) error {
 		if w.files.IsDir(name) {
 			return fail(layer.at(node), "%s: kgate reads a plugin's configuration from a file, not from the directory %s", field, node.Value)
 		}
-		_, documents, err = w.documents(layer, node)
+		if name, documents, err = w.documents(layer, node); err == nil {
+			text, err = w.files.ReadFile(name)
+		}
 	}
 	if err != nil {
 		return err
+	}
+	if len(documents) == 0 {
+		return fail(layer.at(node), "%s: this holds no configuration", field)
 	}
 	for _, d := range documents {
 		if manifest.Text(d.Node, "apiVersion") != "builtin" {
@@ -582,6 +619,9 @@ func (w *layers) plugin(layer *Layer, field string, node *yaml.Node) error {
 		if err := isObject(d); err != nil {
 			return err
 		}
+	}
+	if err := followed(field, documents, text); err != nil {
+		return err
 	}
 	if field == "transformers" {
 		layer.transformers = append(layer.transformers, documents...)
