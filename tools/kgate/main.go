@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -21,9 +20,8 @@ func main() {
 	// limit the collector works as usual.
 	debug.SetGCPercent(400)
 	debug.SetMemoryLimit(160 << 20)
-	http.DefaultTransport = offline{}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	code := run(confine(ctx), os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
 }
@@ -53,6 +51,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		// Before anything of a repository is read.
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return enterConfinement(cmd) },
 	}
 	root.SetArgs(args)
 	root.SetIn(stdin)

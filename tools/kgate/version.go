@@ -51,6 +51,7 @@ func versionCommand() *cobra.Command {
 					}
 				}
 			}
+			line("confinement\t%s\t", confinementOf(cmd.Context()))
 			line("admission\tKubernetes\t%s, the release whose code judges", strings.TrimPrefix(admission.Version(), "v"))
 			line("schemas\tKubernetes\t%s", strings.Join(schema.Versions(), ", "))
 			for _, source := range sources {

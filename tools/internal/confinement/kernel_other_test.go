@@ -1,0 +1,7 @@
+//go:build !linux
+
+package confinement
+
+import "testing"
+
+func kernelHas(*testing.T) bool { return false }

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kgate-dev/gitops/tools/internal/confinement"
+)
+
+// confined is the key of a context whose command lines confine the process. The tests' have none: they run many in one
+// process.
+type confined struct{}
+
+// confine makes command lines of a context confine the process.
+func confine(ctx context.Context) context.Context {
+	return context.WithValue(ctx, confined{}, &confinement.Confinement{})
+}
+
+// enterConfinement takes from the process what no command needs: programs, sockets, and writing elsewhere than where
+// reports go.
+func enterConfinement(cmd *cobra.Command) error {
+	state, ok := cmd.Context().Value(confined{}).(*confinement.Confinement)
+	if !ok {
+		return nil
+	}
+	var writable []string
+	if flag := cmd.Flags().Lookup("output"); flag != nil && flag.Value.Type() == "stringArray" {
+		texts, err := cmd.Flags().GetStringArray("output")
+		if err != nil {
+			return err
+		}
+		outputs, err := parseOutputs(texts)
+		if err != nil {
+			return err
+		}
+		for _, o := range outputs {
+			if o.file != "" {
+				writable = append(writable, filepath.Dir(o.file), o.file)
+			}
+		}
+	}
+	*state = confinement.Enter(writable)
+	return nil
+}
+
+// confinementOf says what holds the process.
+func confinementOf(ctx context.Context) string {
+	if state, ok := ctx.Value(confined{}).(*confinement.Confinement); ok {
+		return state.String()
+	}
+	return fmt.Sprint(confinement.Confinement{Lacking: "not entered"})
+}
