@@ -41,6 +41,11 @@ test: collector ## run every Go test, with the race detector where there is a C 
 mutations: ## edit every line of the manifests in every way known, one at a time: does a finding name it? (five minutes)
 	@go test ./tools/kgate -run TestMutations -mutations 0 -timeout 2h -v
 
+.PHONY: fuzz
+fuzz: ## drive random hostile trees through validate, confined, and compare both readings of a kustomization (FUZZTIME=30s each)
+	@go test ./tools/kgate -run '^$$' -fuzz FuzzValidate -fuzztime $(or $(FUZZTIME),30s) -fuzzminimizetime 5x
+	@go test ./tools/internal/render -run '^$$' -fuzz FuzzDecode -fuzztime $(or $(FUZZTIME),30s) -fuzzminimizetime 5x
+
 .PHONY: policy
 policy: build ## compile the Rego rules strictly, run their tests, hold their coverage
 	@bin/kgate policy test --coverage $(REGO_COVERAGE)
