@@ -52,24 +52,11 @@ func (s *Store) node(name string) (node, error) {
 
 // read returns a file's content. The name is clean and free of links.
 func (s *Store) read(name string) ([]byte, error) {
-	return s.data.Get(name, func() ([]byte, error) { return s.load(name) })
+	return s.data.Get(name, func() ([]byte, error) {
+		return manifest.ReadFile(s.root, name, name, manifest.MaxFileSize)
+	})
 }
 
-func (s *Store) load(name string) ([]byte, error) {
-	info, err := fs.Stat(s.root, name)
-	if err != nil {
-		return nil, err
-	}
-	at := manifest.Position{File: name}
-	if info.Size() > manifest.MaxFileSize {
-		return nil, &manifest.SyntaxError{Position: at, Message: fmt.Sprintf(
-			"the file has %d MB; the limit is %d MB: split it", info.Size()>>20, manifest.MaxFileSize>>20)}
-	}
-	if !info.Mode().IsRegular() {
-		return nil, &manifest.SyntaxError{Position: at, Message: "this is not a regular file"}
-	}
-	return fs.ReadFile(s.root, name)
-}
 
 // Files is the file system that one target is rendered from: read-only, rooted at the repository ("/" is its
 // top), unable to leave it, and keeping a record of every file that was read.
