@@ -57,7 +57,6 @@ func (s *Store) read(name string) ([]byte, error) {
 	})
 }
 
-
 // Files is the file system that one target is rendered from: read-only, rooted at the repository ("/" is its
 // top), unable to leave it, and keeping a record of every file that was read.
 type Files struct {
@@ -66,6 +65,8 @@ type Files struct {
 
 	mu     sync.Mutex
 	seen   map[string]bool
+	load   load
+	done   bool            // rendered: what is read from now on does not count
 	looked map[string]bool // every path that was asked for, whether something is there or not, and what is above it
 	listed map[string]bool // directories whose entries were asked for
 }
@@ -125,7 +126,11 @@ func (f *Files) ReadFile(name string) ([]byte, error) {
 	f.mu.Lock()
 	f.seen[name] = true
 	f.mu.Unlock()
-	return f.store.read(name)
+	data, err := f.store.read(name)
+	if err != nil {
+		return nil, err
+	}
+	return data, f.carry(name, load{bytes: len(data)})
 }
 
 // Documents parses a YAML file, once for all targets.
@@ -138,7 +143,11 @@ func (f *Files) Documents(name string) ([]manifest.Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	return f.store.parsed.Get(name, func() ([]manifest.Document, error) { return manifest.ParseDocuments(name, data) })
+	documents, err := f.store.parsed.Get(name, func() ([]manifest.Document, error) { return manifest.ParseDocuments(name, data) })
+	if err != nil {
+		return nil, err
+	}
+	return documents, f.carry(name, loadOf(documents))
 }
 
 // resolve follows symbolic links; one that leads out of the root is an error.

@@ -73,6 +73,9 @@ func LoadConfig(root fs.FS) (Config, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return Config{}, nil
 	}
+	if syntax := (*manifest.SyntaxError)(nil); errors.As(err, &syntax) {
+		return Config{}, err
+	}
 	if err != nil {
 		return Config{}, fmt.Errorf("read %s: %w", ConfigFile, err)
 	}
