@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/admission"
 
+	"github.com/kgate-dev/gitops/tools/internal/activity"
 	"github.com/kgate-dev/gitops/tools/internal/admission/builtin"
 	"github.com/kgate-dev/gitops/tools/internal/admission/custom"
 	"github.com/kgate-dev/gitops/tools/internal/admission/typed"
@@ -99,6 +100,10 @@ func violationsOf(faults []custom.Fault) []Violation {
 // about. The definitions rendered beside the object are those that a sync installs with it. As the server does, it stops at the first stage that refuses: what cannot be typed is not validated.
 func (s *Server) Judge(ctx context.Context, object *manifest.Object, rendered []map[string]any) (violations []Violation, known bool, err error) {
 	kind := kindOf(object)
+	if err := ctx.Err(); err != nil {
+		return nil, true, err
+	}
+	defer activity.Begin(ctx, "asking the API server's code about the %s", object.ID)()
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("ask Kubernetes %s: %w", Version(), err)
