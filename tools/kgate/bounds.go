@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"runtime/metrics"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -73,13 +74,23 @@ func (b bounds) within(ctx context.Context, work func(context.Context) error) er
 		return fmt.Errorf("--timeout %s: it is a time like 90s or 10m, or 0 for no limit", b.timeout)
 	}
 	log := &activity.Log{}
-	bounded, cancel := context.WithCancelCause(activity.With(ctx, log))
+	bounded, cancel := context.WithCancelCause(activity.With(context.WithoutCancel(ctx), log))
 	defer cancel(nil)
+	var during atomic.Pointer[string] // what was under way when the run was given up, before anything of it knows
+	giveUp := func(cause error) {
+		said := log.String()
+		if said != "" {
+			said = " while " + said
+		}
+		during.CompareAndSwap(nil, &said)
+		cancel(cause)
+	}
+	defer context.AfterFunc(ctx, func() { giveUp(errInterrupted) })()
 	if b.timeout > 0 {
-		timer := time.AfterFunc(b.timeout, func() { cancel(errTimeout) })
+		timer := time.AfterFunc(b.timeout, func() { giveUp(errTimeout) })
 		defer timer.Stop()
 	}
-	go watchMemory(bounded, int64(b.memory), func() { cancel(errMemory) })
+	go watchMemory(bounded, int64(b.memory), func() { giveUp(errMemory) })
 	done := make(chan error, 1)
 	go func() { done <- work(bounded) }()
 	select {
@@ -89,17 +100,13 @@ func (b bounds) within(ctx context.Context, work func(context.Context) error) er
 		}
 	case <-bounded.Done():
 	}
-	during := log.String()
-	if during != "" {
-		during = " while " + during
-	}
 	switch cause := context.Cause(bounded); {
 	case errors.Is(cause, errTimeout):
-		return fmt.Errorf("gave up after %s%s: --timeout raises the limit", b.timeout, during)
+		return fmt.Errorf("gave up after %s%s: --timeout raises the limit", b.timeout, *during.Load())
 	case errors.Is(cause, errMemory):
-		return fmt.Errorf("gave up at %s of memory%s: --memory raises the limit", &b.memory, during)
+		return fmt.Errorf("gave up at %s of memory%s: --memory raises the limit", &b.memory, *during.Load())
 	}
-	return fmt.Errorf("%w%s", errInterrupted, during)
+	return fmt.Errorf("%w%s", errInterrupted, *during.Load())
 }
 
 // How much garbage there may be, in percent of what is live. A run lives for about a second, and to collect garbage at the
