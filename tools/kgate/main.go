@@ -16,11 +16,9 @@ import (
 )
 
 func main() {
-	// A run lives for about a second: collecting garbage at twice the live heap costs a fifth of it. Above the
-	// limit the collector works as usual.
-	debug.SetGCPercent(400)
-	debug.SetMemoryLimit(160 << 20)
+	debug.SetGCPercent(relaxedPercent)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second interrupt ends the process at once, whatever it does
 	code := run(confine(ctx), os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)

@@ -294,7 +294,7 @@ func TestPageInABrowser(t *testing.T) {
 func reported(t *testing.T, dir string) report.Report {
 	t.Helper()
 	t.Chdir(dir)
-	s, err := open(nil, validateFlags{})
+	s, err := open(context.Background(), nil, validateFlags{})
 	if err != nil {
 		t.Fatal(err)
 	}

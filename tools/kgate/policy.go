@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"path"
@@ -11,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kgate-dev/gitops/policies"
+	"github.com/kgate-dev/gitops/tools/internal/activity"
 	"github.com/kgate-dev/gitops/tools/internal/policy"
 )
 
@@ -67,6 +70,7 @@ type policyTestFlags struct {
 	coverage float64
 	run      string
 	verbose  bool
+	bounds   bounds
 }
 
 func policyTestCommand() *cobra.Command {
@@ -84,13 +88,25 @@ func policyTestCommand() *cobra.Command {
 			return nil, cobra.ShellCompDirectiveFilterDirs
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return policyTest(cmd.Context(), args, flags, cmd.Flags().Changed("coverage"), cmd.OutOrStdout())
+			var text bytes.Buffer
+			verdict := flags.bounds.within(cmd.Context(), func(ctx context.Context) error {
+				defer activity.Begin(ctx, "testing rules")()
+				return policyTest(ctx, args, flags, cmd.Flags().Changed("coverage"), &text)
+			})
+			if verdict != nil && !errors.Is(verdict, errReported) && !errors.Is(verdict, errFindings) {
+				return verdict
+			}
+			if _, err := cmd.OutOrStdout().Write(text.Bytes()); err != nil {
+				return err
+			}
+			return verdict
 		},
 	}
 	f := cmd.Flags()
 	f.Float64Var(&flags.coverage, "coverage", 0, "least part of the rules' lines that tests must reach, in percent")
 	f.StringVar(&flags.run, "run", "", "run only tests whose full name fits this regular expression")
 	f.BoolVarP(&flags.verbose, "verbose", "v", false, "also print the tests that pass, and the coverage of every file")
+	boundsFlags(cmd, &flags.bounds)
 	for name, complete := range map[string]cobra.CompletionFunc{"coverage": cobra.NoFileCompletions, "run": cobra.NoFileCompletions} {
 		_ = cmd.RegisterFlagCompletionFunc(name, complete) // fails only for a flag that does not exist
 	}

@@ -1,13 +1,17 @@
 package main
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
+	"github.com/kgate-dev/gitops/tools/internal/activity"
 	"github.com/kgate-dev/gitops/tools/internal/render"
 )
 
 func renderCommand() *cobra.Command {
-	return &cobra.Command{
+	var limits bounds
+	cmd := &cobra.Command{
 		Use:   "render TARGET",
 		Short: "Print a target as the cluster would receive it",
 		Long: "Print what a target renders to. For a Kustomize root that is byte for byte what `kustomize build` prints, but\n" +
@@ -15,15 +19,20 @@ func renderCommand() *cobra.Command {
 		Example: "  kgate render overlays/prod\n  kgate render overlays/prod/app | kubectl diff -f -",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			repository, targets, err := locate(args)
-			if err != nil {
+			var text []byte
+			err := limits.within(cmd.Context(), func(ctx context.Context) error {
+				repository, targets, err := locate(args)
+				if err != nil {
+					return err
+				}
+				defer activity.Begin(ctx, "rendering %s", targets[0])()
+				result, err := render.New(repository.FS, cmd.InOrStdin()).Render(targets[0])
+				if err != nil {
+					return err
+				}
+				text, err = result.YAML()
 				return err
-			}
-			result, err := render.New(repository.FS, cmd.InOrStdin()).Render(targets[0])
-			if err != nil {
-				return err
-			}
-			text, err := result.YAML()
+			})
 			if err != nil {
 				return err
 			}
@@ -31,4 +40,6 @@ func renderCommand() *cobra.Command {
 			return err
 		},
 	}
+	boundsFlags(cmd, &limits)
+	return cmd
 }

@@ -1,18 +1,22 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/term"
 
+	"github.com/kgate-dev/gitops/tools/internal/activity"
 	"github.com/kgate-dev/gitops/tools/internal/admission"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
@@ -33,6 +37,7 @@ type validateFlags struct {
 	verbose  bool
 	watch    bool
 	policies []string
+	bounds   bounds
 }
 
 func validateCommand() *cobra.Command {
@@ -47,6 +52,8 @@ func validateCommand() *cobra.Command {
 			"with METADATA; `kgate policy --help` shows one, and `kgate policy test DIR` runs its tests.\n\n" +
 			"With --watch, kgate goes on until it is interrupted: after a change, what the change touches is rendered and checked\n" +
 			"again, and the report is written anew. What lies in .git and node_modules is not watched.\n\n" +
+			"A run that takes longer than --timeout or more than --memory, of a watch any run, ends with exit code 2 and says what\n" +
+			"it was busy with.\n\n" +
 			"Exit codes: 0 clean, 1 findings, 2 something could not be checked; with --watch, that of the last report.",
 		Example: "  kgate validate\n  kgate validate overlays/prod --kubernetes-version 1.30 --kubernetes-version 1.37\n" +
 			"  helm template chart | kgate validate -\n  kgate validate --checks pod,'!pod/spread' --output json\n" +
@@ -62,6 +69,7 @@ func validateCommand() *cobra.Command {
 	f.BoolVarP(&flags.verbose, "verbose", "v", false, "also print every finding that an exemption lets pass")
 	f.BoolVarP(&flags.watch, "watch", "w", false, "check again whenever a file changes, until interrupted")
 	policiesFlag(cmd, &flags.policies)
+	boundsFlags(cmd, &flags.bounds)
 	fixed := func(values ...string) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return values, cobra.ShellCompDirectiveNoFileComp
@@ -105,19 +113,27 @@ func validate(cmd *cobra.Command, args []string, flags validateFlags) error {
 	if flags.watch {
 		return watchTargets(ctx, args, flags, w)
 	}
-	s, err := open(args, flags)
-	if err != nil {
-		return err
-	}
-	defer s.close()
-	progress := newProgress(w.stderr, len(s.paths))
-	defer progress.clear()
-	out, err := s.run(ctx, render.New(s.repository.FS, cmd.InOrStdin()), progress)
-	if err != nil {
-		return err
-	}
-	progress.clear()
-	return w.write(out, s.now())
+	var opened atomic.Pointer[session]
+	defer func() {
+		if s := opened.Load(); s != nil {
+			s.close() // also of a run that was given up
+		}
+	}()
+	return flags.bounds.within(ctx, func(ctx context.Context) error {
+		s, err := open(ctx, args, flags)
+		if err != nil {
+			return err
+		}
+		opened.Store(s)
+		progress := newProgress(w.stderr, len(s.paths))
+		defer progress.clear()
+		out, err := s.run(ctx, render.New(s.repository.FS, cmd.InOrStdin()), progress)
+		if err != nil {
+			return err
+		}
+		progress.clear()
+		return w.write(ctx, out, s.now())
+	})
 }
 
 // writer writes the reports of a run.
@@ -128,9 +144,18 @@ type writer struct {
 }
 
 // write returns errFindings or errReported for what the report says.
-func (w *writer) write(out report.Report, now time.Time) error {
+func (w *writer) write(ctx context.Context, out report.Report, now time.Time) error {
+	end := activity.Begin(ctx, "writing the report")
 	options := report.Options{Color: inColor(w.stdout, w.flags.noColor), Verbose: w.flags.verbose}
-	if err := writeReports(w.outputs, out, w.stdout, options); err != nil {
+	var text bytes.Buffer // all of it or nothing: a run that is given up here prints no part of a report
+	err := writeReports(w.outputs, out, &text, options)
+	if end(); ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if _, writeErr := w.stdout.Write(text.Bytes()); writeErr != nil {
+		err = errors.Join(err, fmt.Errorf("write the report: %w", writeErr))
+	}
+	if err != nil {
 		return err
 	}
 	if len(out.Omitted) > 0 {
@@ -166,7 +191,8 @@ type session struct {
 	library    *policy.Library
 }
 
-func open(args []string, flags validateFlags) (*session, error) {
+func open(ctx context.Context, args []string, flags validateFlags) (*session, error) {
+	defer activity.Begin(ctx, "reading the configuration, the rules and the list of kustomizations")()
 	repository, paths, err := locate(args)
 	if err != nil {
 		return nil, err
@@ -295,16 +321,23 @@ func (s *session) render(ctx context.Context, renderer *render.Renderer, paths [
 	var group errgroup.Group
 	for i, path := range paths {
 		group.Go(func() error {
-			out[i] = s.target(renderer, path)
+			if ctx.Err() != nil {
+				return ctx.Err() // nobody waits for it any more
+			}
+			out[i] = s.target(ctx, renderer, path)
 			progress.rendered(path)
 			return nil
 		})
 	}
-	group.Go(func() error { return s.library.Prepare(ctx) })
+	group.Go(func() error {
+		defer activity.Begin(ctx, "compiling the rules")()
+		return s.library.Prepare(ctx)
+	})
 	return out, group.Wait()
 }
 
-func (s *session) target(renderer *render.Renderer, path string) *rendered {
+func (s *session) target(ctx context.Context, renderer *render.Renderer, path string) *rendered {
+	defer activity.Begin(ctx, "rendering %s", path)()
 	result, err := renderer.Render(path)
 	if err != nil {
 		return &rendered{path: path, err: err}

@@ -61,7 +61,11 @@ func resolved(path string) (string, error) {
 
 // revalidate is watchTargets for changes from anywhere.
 func revalidate(ctx context.Context, args []string, flags validateFlags, w *writer, batches <-chan watch.Batch) error {
-	s, err := open(args, flags)
+	var s *session
+	err := flags.bounds.within(ctx, func(ctx context.Context) (err error) {
+		s, err = open(ctx, args, flags)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -69,7 +73,11 @@ func revalidate(ctx context.Context, args []string, flags validateFlags, w *writ
 	defer func() { l.close() }()
 	began := time.Now()
 	verdict := errReported // an interrupted first run has checked nothing
-	out, err := l.first(ctx, w)
+	var out report.Report
+	err = flags.bounds.within(ctx, func(ctx context.Context) (err error) {
+		out, err = l.first(ctx, w)
+		return err
+	})
 	for {
 		if ctx.Err() != nil {
 			return verdict
@@ -80,7 +88,7 @@ func revalidate(ctx context.Context, args []string, flags validateFlags, w *writ
 		if isTerminal(w.stdout) {
 			_, _ = fmt.Fprint(w.stdout, "\x1b[H\x1b[2J")
 		}
-		verdict = w.write(out, l.now())
+		verdict = flags.bounds.within(ctx, func(ctx context.Context) error { return w.write(ctx, out, l.now()) })
 		if verdict != nil && !errors.Is(verdict, errFindings) && !errors.Is(verdict, errReported) {
 			return verdict // the report cannot be written
 		}
@@ -94,7 +102,10 @@ func revalidate(ctx context.Context, args []string, flags validateFlags, w *writ
 				return batch.Err
 			}
 			began = time.Now()
-			if out, again, err = l.next(ctx, batch, w); err != nil {
+			if err = flags.bounds.within(ctx, func(ctx context.Context) (err error) {
+				out, again, err = l.next(ctx, batch, w)
+				return err
+			}); err != nil {
 				break
 			}
 		}

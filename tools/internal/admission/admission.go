@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/admission"
 
+	"github.com/kgate-dev/gitops/tools/internal/activity"
 	"github.com/kgate-dev/gitops/tools/internal/admission/builtin"
 	"github.com/kgate-dev/gitops/tools/internal/admission/custom"
 	"github.com/kgate-dev/gitops/tools/internal/admission/typed"
@@ -38,7 +39,8 @@ type Server struct {
 	// What policies ask about Kubernetes' own kinds.
 	interfaces func() admission.ObjectInterfaces
 
-	verdicts cache.Cache[string, []Violation] // by the definitions rendered beside an object, and its JSON
+	beside   cache.Cache[*map[string]any, *custom.Definitions] // by the first of those rendered, of which each pass has a list
+	verdicts cache.Cache[string, []Violation]                  // by the definitions rendered beside an object, and its JSON
 }
 
 // Sweep forgets what it knows of objects and targets that no run since the last Sweep had. It must not be called during
@@ -46,6 +48,7 @@ type Server struct {
 func (s *Server) Sweep() {
 	s.targets.Sweep()
 	s.verdicts.Sweep()
+	s.beside.Sweep()
 }
 
 // New returns a Server. What a kind needs is read when the first object of it is judged.
@@ -79,7 +82,12 @@ func (s *Server) judgeCustom(ctx context.Context, kind schema.GroupVersionKind, 
 		return nil, false, err
 	}
 	// What is wrong with a rendered definition is reported where it is judged itself.
-	definitions, _ = definitions.With(rendered)
+	if len(rendered) > 0 {
+		definitions, _ = s.beside.Get(&rendered[0], func() (*custom.Definitions, error) {
+			with, _ := definitions.With(rendered)
+			return with, nil
+		})
+	}
 	if !definitions.Knows(kind) {
 		return nil, false, nil
 	}
@@ -99,6 +107,10 @@ func violationsOf(faults []custom.Fault) []Violation {
 // about. The definitions rendered beside the object are those that a sync installs with it. As the server does, it stops at the first stage that refuses: what cannot be typed is not validated.
 func (s *Server) Judge(ctx context.Context, object *manifest.Object, rendered []map[string]any) (violations []Violation, known bool, err error) {
 	kind := kindOf(object)
+	if err := ctx.Err(); err != nil {
+		return nil, true, err
+	}
+	defer activity.Begin(ctx, "asking the API server's code about the %s", object.ID)()
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("ask Kubernetes %s: %w", Version(), err)

@@ -81,12 +81,20 @@ func (e Exemption) covers(f Finding) bool {
 // which exemptions did.
 func exempt(findings []Finding, exemptions []Exemption, now time.Time) (kept []Finding, exempted []Exempted, used []bool) {
 	used = make([]bool, len(exemptions))
+	inForce := map[string][]int{} // by check
+	for i, e := range exemptions {
+		if !e.Expired(now) {
+			inForce[e.Check] = append(inForce[e.Check], i)
+		}
+	}
 	for _, f := range findings {
-		by := slices.IndexFunc(exemptions, func(e Exemption) bool { return !e.Expired(now) && e.covers(f) })
-		if by < 0 {
+		candidates := inForce[f.Check]
+		at := slices.IndexFunc(candidates, func(i int) bool { return exemptions[i].covers(f) })
+		if at < 0 {
 			kept = append(kept, f)
 			continue
 		}
+		by := candidates[at]
 		exempted = append(exempted, Exempted{f, exemptions[by]})
 		used[by] = true
 	}

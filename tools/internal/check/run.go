@@ -98,7 +98,15 @@ func Run(ctx context.Context, plan Plan) (Result, []Failure) {
 }
 
 func unique(findings []Finding, order map[string]int) []Finding {
-	compare := func(a, b Finding) int {
+	type keyed struct {
+		Finding
+		path string // written once, not for each comparison
+	}
+	all := make([]keyed, len(findings))
+	for i, f := range findings {
+		all[i] = keyed{f, f.Path.String()}
+	}
+	compare := func(a, b keyed) int {
 		if c := cmp.Compare(order[a.Target], order[b.Target]); c != 0 {
 			return c
 		}
@@ -115,10 +123,15 @@ func unique(findings []Finding, order map[string]int) []Finding {
 		}
 		return cmp.Or(
 			cmp.Compare(a.Source.File, b.Source.File), cmp.Compare(a.Source.Line, b.Source.Line),
-			cmp.Compare(a.Check, b.Check), cmp.Compare(a.Path.String(), b.Path.String()), cmp.Compare(a.Message, b.Message))
+			cmp.Compare(a.Check, b.Check), cmp.Compare(a.path, b.path), cmp.Compare(a.Message, b.Message))
 	}
-	slices.SortStableFunc(findings, compare)
-	return slices.CompactFunc(findings, func(a, b Finding) bool { return compare(a, b) == 0 })
+	slices.SortStableFunc(all, compare)
+	all = slices.CompactFunc(all, func(a, b keyed) bool { return compare(a, b) == 0 })
+	findings = findings[:0]
+	for _, k := range all {
+		findings = append(findings, k.Finding)
+	}
+	return findings
 }
 
 // merge makes one finding of those that one line causes in several targets or objects: there is one thing to mend.
@@ -128,29 +141,53 @@ func merge(findings []Finding) []Finding {
 		check, message string
 		source         manifest.Position
 	}
+	type holder struct {
+		target string
+		object manifest.ID
+		is     bool // in an object
+	}
+	type place struct {
+		merged int
+		holder
+	}
+	type cursor struct {
+		fault
+		holder
+	}
 	first := map[fault][]int{} // in merged: more than one where an object has the fault twice
+	taken := map[place]bool{}  // findings that show in an object already
+	passed := map[cursor]int{} // how many of first an object has had
 	var merged []Finding
 	for _, f := range findings {
 		if f.Source.Line == 0 {
 			merged = append(merged, f)
 			continue
 		}
-		free := func(i int) bool {
-			return !slices.ContainsFunc(merged[i].Places(), func(p Place) bool {
-				return p.Target == f.Target && (p.Object == nil) == (f.Object == nil) && (p.Object == nil || *p.Object == *f.Object)
-			})
+		in := holder{target: f.Target}
+		if f.Object != nil {
+			in.object, in.is = *f.Object, true
 		}
 		said := []fault{{f.Check, f.Message, f.Source}, {f.Check, impersonal(f), f.Source}}
-		candidates := append(slices.Clone(first[said[0]]), first[said[1]]...)
-		same := slices.IndexFunc(candidates, free)
+		same := -1
+		for _, s := range said {
+			// What was taken stays taken, so that each is looked at once.
+			from := cursor{s, in}
+			for ; same < 0 && passed[from] < len(first[s]); passed[from]++ {
+				if i := first[s][passed[from]]; !taken[place{i, in}] {
+					same = i
+				}
+			}
+		}
 		if same < 0 {
 			for _, s := range slices.Compact(said) {
 				first[s] = append(first[s], len(merged))
 			}
+			taken[place{len(merged), in}] = true
 			merged = append(merged, f)
 			continue
 		}
-		into := &merged[candidates[same]]
+		taken[place{same, in}] = true
+		into := &merged[same]
 		into.Also = append(into.Also, f.Place)
 		for _, r := range f.Related {
 			if !slices.Contains(into.Related, r) {
@@ -190,15 +227,51 @@ func yield(findings []Finding, checks []*Check) []Finding {
 		target string
 		object manifest.ID
 	}
-	said := map[place][]Finding{}
+	said := map[place]map[string]fields{} // by check
 	for _, f := range findings {
-		if f.Object != nil {
-			said[place{f.Target, *f.Object}] = append(said[place{f.Target, *f.Object}], f)
+		if f.Object == nil {
+			continue
 		}
+		at := place{f.Target, *f.Object}
+		if said[at] == nil {
+			said[at] = map[string]fields{}
+		}
+		if said[at][f.Check] == nil {
+			said[at][f.Check] = fields{}
+		}
+		said[at][f.Check].add(f.Path)
 	}
 	return slices.DeleteFunc(findings, func(f Finding) bool {
-		return f.Object != nil && len(yields[f.Check]) > 0 && slices.ContainsFunc(said[place{f.Target, *f.Object}], func(other Finding) bool {
-			return slices.Contains(yields[f.Check], other.Check) && (f.Path.HasPrefix(other.Path) || other.Path.HasPrefix(f.Path))
+		return f.Object != nil && slices.ContainsFunc(yields[f.Check], func(name string) bool {
+			return said[place{f.Target, *f.Object}][name].near(f.Path)
 		})
 	})
+}
+
+// fields are paths of an object and all that lead to them; true are those that are meant themselves.
+type fields map[string]bool
+
+func (f fields) add(path manifest.Path) {
+	for n := range path {
+		if above := path[:n].String(); !f[above] {
+			f[above] = false
+		}
+	}
+	f[path.String()] = true
+}
+
+// near reports whether a path is one of the fields, holds one of them, or is inside of one.
+func (f fields) near(path manifest.Path) bool {
+	if len(f) == 0 {
+		return false
+	}
+	if _, known := f[path.String()]; known {
+		return true
+	}
+	for n := range path {
+		if f[path[:n].String()] {
+			return true
+		}
+	}
+	return false
 }

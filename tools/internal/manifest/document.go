@@ -20,7 +20,8 @@ import (
 const (
 	MaxFileSize  = 10 << 20
 	MaxDocuments = 5000    // also of the items of lists
-	maxExpansion = 1 << 20 // nodes of a document once its aliases are written out
+	maxValues    = 1 << 20 // of a file, its aliases written out; each takes a kilobyte on its way through Kustomize
+	maxDepth     = 500     // of lists and mappings in each other; definitions of operators reach 100
 )
 
 // Document is one YAML document of a file, with the positions that its text has in that file.
@@ -33,7 +34,19 @@ type Document struct {
 	first  int  // the line that Text begins on
 	indent int  // how far right of its columns the text stands in the file
 	blind  bool // the columns of the file cannot be told
+	size   Size
+	lines  *lines // of Text
 }
+
+// Size is how much a document holds once its aliases are written out.
+type Size struct {
+	Values int // lists, mappings with their keys, and scalars
+	Bytes  int // of the text of the scalars
+	depth  int
+}
+
+// Size tells how much the document holds.
+func (d Document) Size() Size { return d.size }
 
 // SyntaxError says that a file cannot be read as YAML, and where.
 type SyntaxError struct {
@@ -45,9 +58,12 @@ func (e *SyntaxError) Error() string { return e.Position.String() + ": " + e.Mes
 
 // ParseDocuments splits a file into its documents; empty ones are left out. It refuses what would be read
 // differently by different tools: text that is not UTF-8 and keys that repeat. The error is a *SyntaxError.
-func ParseDocuments(file string, data []byte) ([]Document, error) {
+func ParseDocuments(file string, data []byte) ([]Document, error) { return parse(file, data, 0) }
+
+// parse is ParseDocuments of a part of a file, before which there are so many lines.
+func parse(file string, data []byte, before int) ([]Document, error) {
 	fail := func(line int, format string, args ...any) error {
-		line = min(line, bytes.Count(data, []byte("\n"))+1) // the library also names the line after the last
+		line = min(line, before+bytes.Count(data, []byte("\n"))+1) // the library also names the line after the last
 		return &SyntaxError{Position{File: file, Line: line}, fmt.Sprintf(format, args...)}
 	}
 	if len(data) > MaxFileSize {
@@ -55,11 +71,13 @@ func ParseDocuments(file string, data []byte) ([]Document, error) {
 	}
 	if !utf8.Valid(data) {
 		line, reason := describeEncoding(data)
-		return nil, fail(line, "%s: save the file as UTF-8", reason)
+		return nil, fail(before+line, "%s: save the file as UTF-8", reason)
 	}
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	var documents []Document
+	whole := &expansion{sizes: map[*yaml.Node]Size{}}
 	for _, chunk := range split(data) {
+		chunk.line += before
 		var root, second yaml.Node
 		decoder := yaml.NewDecoder(bytes.NewReader(chunk.text))
 		err := decoder.Decode(&root)
@@ -89,16 +107,20 @@ func ParseDocuments(file string, data []byte) ([]Document, error) {
 			}
 			return nil, fail(chunk.line+max(line, 1)-1, "%s", message)
 		}
-		if node, reason := (&expansion{sizes: map[*yaml.Node]int{}}).check(content); node != nil {
+		clear(whole.sizes) // an anchor ends with its document
+		if node, reason := whole.check(content, 1); node != nil {
 			return nil, fail(node.Line, "%s", reason)
 		}
 		if key, reason := (&merges{depths: map[*yaml.Node]int{}}).odd(content); key != nil {
 			return nil, fail(key.Line, "%s", reason)
 		}
+		whole.before.Values += whole.sizes[content].Values
+		whole.before.Bytes += whole.sizes[content].Bytes
 		if key, first := duplicateKey(content); key != nil {
 			return nil, fail(key.Line, "key %q repeats the one of line %d: only one of them would count", resolve(key).Value, first)
 		}
-		documents = append(documents, Document{File: file, Line: content.Line, Text: chunk.text, Node: content, first: chunk.line})
+		documents = append(documents, Document{File: file, Line: content.Line, Text: chunk.text, Node: content, first: chunk.line,
+			size: whole.sizes[content], lines: &lines{text: chunk.text}})
 		if len(documents) > MaxDocuments {
 			return nil, fail(content.Line, "the file has more than %d documents: split it", MaxDocuments)
 		}
@@ -178,33 +200,55 @@ func Items(node *yaml.Node) []*yaml.Node {
 	return nil
 }
 
-// expansion counts nodes as if every alias were written out. Whatever walks a document follows its aliases: one
-// that holds itself has no end, and ten levels of ten references each make ten thousand million nodes.
-type expansion struct{ sizes map[*yaml.Node]int }
+// expansion counts what a file holds as if every alias were written out. Whatever walks a document follows its aliases:
+// one that holds itself has no end, ten levels of ten references each make ten thousand million nodes, and a long text
+// under a name is long as often as it is named. What walks it calls itself at each level.
+type expansion struct {
+	sizes  map[*yaml.Node]Size
+	before Size // of the documents before this one
+}
 
 const unfinished = -1
 
-// check returns the first node that cannot be taken, for its size or its value, and why.
-func (e *expansion) check(node *yaml.Node) (*yaml.Node, string) {
+// check returns the first node that cannot be taken, for its size or its value, and why. depth is how many lists and
+// mappings the node is within, itself counted.
+func (e *expansion) check(node *yaml.Node, depth int) (*yaml.Node, string) {
 	switch {
-	case node.Kind == yaml.AliasNode && e.sizes[node.Alias] == unfinished:
+	case node.Kind == yaml.AliasNode && e.sizes[node.Alias].Values == unfinished:
 		return node, fmt.Sprintf("the anchor %q holds itself", node.Value)
 	case node.Kind == yaml.AliasNode:
 		e.sizes[node] = e.sizes[node.Alias]
+		if depth+e.sizes[node].depth > maxDepth {
+			return node, fmt.Sprintf("with its aliases written out, the document is nested more than %d deep", maxDepth)
+		}
+		return nil, ""
+	case depth > maxDepth:
+		return node, fmt.Sprintf("the document is nested more than %d deep", maxDepth)
+	}
+	if node.Kind == yaml.ScalarNode {
+		if notJSON.MatchString(node.Value) && node.ShortTag() == "!!float" {
+			return node, node.Value + " is a number that JSON does not have, and so no API server takes it"
+		}
+		e.sizes[node] = Size{Values: 1, Bytes: len(node.Value)}
 		return nil, ""
 	}
-	if node.Kind == yaml.ScalarNode && notJSON.MatchString(node.Value) && node.ShortTag() == "!!float" {
-		return node, node.Value + " is a number that JSON does not have, and so no API server takes it"
-	}
-	e.sizes[node] = unfinished
-	size := 1
+	e.sizes[node] = Size{Values: unfinished}
+	size := Size{Values: 1}
 	for _, child := range node.Content {
-		if at, reason := e.check(child); at != nil {
+		if at, reason := e.check(child, depth+1); at != nil {
 			return at, reason
 		}
-		size += e.sizes[child]
-		if child.Kind == yaml.AliasNode && size > maxExpansion {
-			return child, fmt.Sprintf("with its aliases written out, the document has more than %d values", maxExpansion)
+		within := e.sizes[child]
+		size = Size{size.Values + within.Values, size.Bytes + within.Bytes, max(size.depth, within.depth+1)}
+		alias := ""
+		if child.Kind == yaml.AliasNode {
+			alias = "with its aliases written out, "
+		}
+		if e.before.Values+size.Values > maxValues {
+			return child, fmt.Sprintf("%sthe file has more than %d values: split it", alias, maxValues)
+		}
+		if e.before.Bytes+size.Bytes > MaxFileSize {
+			return child, fmt.Sprintf("%sthe file has more than %d MB: split it", alias, MaxFileSize>>20)
 		}
 	}
 	e.sizes[node] = size

@@ -132,6 +132,9 @@ func item(list *yaml.Node, index int, path Path, value any) *yaml.Node {
 	}
 	fields, ok := at.(map[string]any)
 	if !ok {
+		if byIndex != nil && sameScalar(byIndex, at) {
+			return byIndex
+		}
 		for _, candidate := range list.Content {
 			if sameScalar(candidate, at) {
 				return candidate
@@ -148,22 +151,16 @@ func item(list *yaml.Node, index int, path Path, value any) *yaml.Node {
 		if !ok {
 			continue
 		}
-		var matches []*yaml.Node
+		if byIndex != nil {
+			// The item at the index comes first of several; so there is no need to look for others.
+			if _, got := mapEntry(resolve(byIndex), field); got != nil && sameScalar(got, want) {
+				return byIndex
+			}
+		}
 		for _, candidate := range list.Content {
 			if _, got := mapEntry(resolve(candidate), field); got != nil && sameScalar(got, want) {
-				matches = append(matches, candidate)
+				return candidate
 			}
-		}
-		if len(matches) == 1 {
-			return matches[0]
-		}
-		if len(matches) > 1 {
-			for _, candidate := range matches {
-				if candidate == byIndex {
-					return candidate
-				}
-			}
-			return matches[0]
 		}
 		if field == "name" || field == "key" {
 			return nil // the item is named, and no item here has that name
@@ -176,6 +173,9 @@ func sameScalar(node *yaml.Node, want any) bool {
 	node = resolve(node)
 	if node == nil || node.Kind != yaml.ScalarNode {
 		return false
+	}
+	if text, ok := want.(string); ok && node.ShortTag() == yaml.NodeTagString {
+		return node.Value == text // a list of thousands is compared item by item
 	}
 	var got any
 	if err := node.Decode(&got); err != nil {

@@ -2,7 +2,6 @@ package manifest
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -10,7 +9,16 @@ import (
 // Path leads from the root of an object to a field: string keys and int indexes.
 type Path []any
 
-var plainKey = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)
+// plain reports whether a key is a word: a letter or _, then letters, digits, _ and -.
+func plain(key string) bool {
+	for i, c := range []byte(key) {
+		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '_'
+		if !letter && (i == 0 || c != '-' && (c < '0' || c > '9')) {
+			return false
+		}
+	}
+	return key != ""
+}
 
 // String writes the path as spec.containers[0].image; a key that is not a plain word is quoted:
 // metadata.annotations["prometheus.io/port"].
@@ -19,10 +27,10 @@ func (p Path) String() string {
 	for _, step := range p {
 		switch step := step.(type) {
 		case int:
-			fmt.Fprintf(&b, "[%d]", step)
+			b.WriteString("[" + strconv.Itoa(step) + "]")
 		case string:
 			switch {
-			case !plainKey.MatchString(step):
+			case !plain(step):
 				b.WriteString("[" + strconv.Quote(step) + "]")
 			case b.Len() == 0:
 				b.WriteString(step)
@@ -69,7 +77,7 @@ func ParsePath(text string) (Path, error) {
 			if end < 0 {
 				end = len(rest)
 			}
-			if !plainKey.MatchString(rest[:end]) {
+			if !plain(rest[:end]) {
 				return nil, fmt.Errorf("path %q: %q is not a field name", text, rest[:end])
 			}
 			path, rest = append(path, rest[:end]), rest[end:]

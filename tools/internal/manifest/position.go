@@ -1,7 +1,6 @@
 package manifest
 
 import (
-	"bytes"
 	"strings"
 
 	"sigs.k8s.io/kustomize/kyaml/yaml"
@@ -62,9 +61,10 @@ func (d *Document) inline(node *yaml.Node) (before int, indent int, blind bool) 
 		}
 		return node.Line, len([]rune(text)) - len([]rune(first)), node.Style&yaml.FoldedStyle != 0 && strings.Contains(first, " ")
 	case yaml.SingleQuotedStyle, yaml.DoubleQuotedStyle:
-		text := string(d.line(node.Line))
+		text := d.line(node.Line)
 		column := node.Column + 1
-		return node.Line - 1, column - 1, column > len(text) || !strings.HasPrefix(string([]rune(text)[column-1:]), node.Value)
+		_, plain := text.starts(column-1, node.Value)
+		return node.Line - 1, column - 1, column > len(text) || !plain
 	}
 	return node.Line - 1, node.Column - 1, strings.Contains(node.Value, "\n")
 }
@@ -76,29 +76,19 @@ func (d *Document) ParseInline(node *yaml.Node) ([]Document, error) {
 		node = node.Alias // Expand leaves there what the text of an alias stands in
 	}
 	before, indent, blind := d.inline(node)
-	documents, err := ParseDocuments(d.File, []byte(strings.Repeat("\n", before)+node.Value))
+	documents, err := parse(d.File, []byte(node.Value), before)
 	for i := range documents {
 		documents[i].indent, documents[i].blind = indent, blind
 	}
 	return documents, err
 }
 
-type characters []rune
-
 // line is a line of the document's file, as far as the document goes.
 func (d *Document) line(number int) characters {
-	text := d.Text
-	for at := max(d.first, 1); at < number; at++ {
-		end := bytes.IndexByte(text, '\n')
-		if end < 0 {
-			return nil
-		}
-		text = text[end+1:]
+	if d.lines == nil {
+		return nil // the document of no file
 	}
-	if end := bytes.IndexByte(text, '\n'); end >= 0 {
-		text = text[:end]
-	}
-	return characters(strings.TrimSuffix(string(text), "\r"))
+	return d.lines.line(number - max(d.first, 1))
 }
 
 // end is the number of characters up to the end of what the line holds of a node; 0 when the node is not on it.
@@ -156,17 +146,16 @@ func (c characters) scalar(node *yaml.Node, at int) int {
 				return i + 1
 			}
 		}
-		return len([]rune(strings.TrimRight(string(c), " \t")))
+		return c.written()
 	case node.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0:
 		return c.word(at)
 	case node.Value == "":
 		return 0
-	case strings.HasPrefix(string(c[at:]), node.Value):
-		return at + len([]rune(node.Value))
 	}
-	// A plain scalar of several lines.
-	text, _, _ := strings.Cut(string(c), " #")
-	return len([]rune(strings.TrimRight(text, " \t")))
+	if end, ok := c.starts(at, node.Value); ok {
+		return end
+	}
+	return c.uncommented(0) // a plain scalar of several lines
 }
 
 // flow is the end of a [list] or a {mapping}: its bracket, or its last item where the bracket is on another line.

@@ -13,6 +13,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/rego"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/kgate-dev/gitops/tools/internal/activity"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
@@ -152,6 +153,9 @@ func (e *engine) run(ctx context.Context, rule *Rule, pass *check.Pass) error {
 				if err != nil {
 					return nil, err
 				}
+				ctx, cancel := context.WithTimeoutCause(ctx, longestEvaluation, errEndless)
+				defer cancel()
+				defer activity.Begin(ctx, "evaluating the rules on the %s of %s", object.ID, target.Path)()
 				return e.evaluate(ctx, check.Object, input.Value)
 			})
 			if err != nil {
@@ -171,6 +175,7 @@ func (e *engine) run(ctx context.Context, rule *Rule, pass *check.Pass) error {
 				return nil, err
 			}
 			input = append(input, ast.Item(ast.StringTerm("external"), e.external()))
+			defer activity.Begin(ctx, "evaluating the rules on %s as a whole", target.Path)()
 			return e.evaluate(ctx, check.Overlay, ast.NewObject(input...))
 		})
 		if err != nil {
@@ -185,6 +190,7 @@ func (e *engine) run(ctx context.Context, rule *Rule, pass *check.Pass) error {
 			if err != nil {
 				return nil, err
 			}
+			defer activity.Begin(ctx, "evaluating the rules on all targets together")()
 			return e.evaluate(ctx, check.Repository, input)
 		})
 		if err != nil {
@@ -234,6 +240,12 @@ func index(path manifest.Path, list string, length int) (int, bool) {
 	return i, ok && i >= 0 && i < length
 }
 
+// longestEvaluation is how long the rules may take for one object, as one test of them may. It only ends what would
+// otherwise hang; on targets and the repository the rules have as long as the run.
+const longestEvaluation = longestTest
+
+var errEndless = fmt.Errorf("the rules take longer than %s: one of those of --policies has no end", longestEvaluation)
+
 // evaluate runs all rules of a scope on an input.
 func (e *engine) evaluate(ctx context.Context, scope check.Scope, input ast.Value) (denials, error) {
 	if err := e.library.Prepare(ctx); err != nil {
@@ -241,6 +253,9 @@ func (e *engine) evaluate(ctx context.Context, scope check.Scope, input ast.Valu
 	}
 	prepared := e.library.queries[scope]
 	set, err := prepared.Eval(ctx, rego.EvalParsedInput(input))
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		return nil, cause
+	}
 	if err != nil {
 		return nil, err
 	}

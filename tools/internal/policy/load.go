@@ -87,7 +87,7 @@ func Load(sources ...Source) (*Library, error) {
 				return nil
 			}
 			found++
-			text, err := fs.ReadFile(source.FS, name)
+			text, err := manifest.ReadFile(source.FS, name, path.Join(source.Name, name), manifest.MaxTextSize)
 			if err != nil {
 				return err
 			}

@@ -100,7 +100,7 @@ func LoadSuite(ctx context.Context, builtin Source, sources ...Source) (*Suite, 
 				}
 				return nil
 			}
-			text, err := fs.ReadFile(source.FS, name)
+			text, err := manifest.ReadFile(source.FS, name, file, manifest.MaxTextSize)
 			if err != nil {
 				return err
 			}

@@ -50,7 +50,8 @@ func (m mark) below() []place { return append([]place{m.at}, m.over...) }
 // carries lines along through everything that it does to a tree, and looks at none.
 type marked struct {
 	marks   []mark
-	deleted map[deletion]mark // fields that something took away
+	keys    map[*yaml.Node]map[*yaml.Node]*yaml.Node // of values, by the document that they are in
+	deleted map[deletion]mark                        // fields that something took away
 }
 
 type deletion struct {
@@ -94,8 +95,16 @@ type planter struct {
 }
 
 func (m *marked) plant(document *manifest.Document, key, node *yaml.Node) *yaml.Node {
-	p := &planter{m, document, map[*yaml.Node]*yaml.Node{}}
-	p.index(document.Node)
+	p := &planter{m, document, m.keys[document.Node]}
+	if p.keys == nil {
+		// Once, not for each operation of a patch.
+		p.keys = map[*yaml.Node]*yaml.Node{}
+		p.index(document.Node)
+		if m.keys == nil {
+			m.keys = map[*yaml.Node]map[*yaml.Node]*yaml.Node{}
+		}
+		m.keys[document.Node] = p.keys
+	}
 	return p.copy(key, node, nil)
 }
 
@@ -195,16 +204,18 @@ func (s settle) node(before, after *yaml.Node) {
 	case yaml.MappingNode:
 		within.fields(before, after)
 	case yaml.SequenceNode:
+		was := within.items(before, after)
 		for i, item := range after.Content {
-			within.node(s.counterpart(before, after, i), item)
+			within.node(was.counterpart(i), item)
 		}
 	}
 }
 
 func (s settle) fields(before, after *yaml.Node) {
+	earlier := entries(before)
 	for i := 0; i+1 < len(after.Content); i += 2 {
 		key, value := after.Content[i], after.Content[i+1]
-		was := manifest.Lookup(before, key.Value)
+		was := earlier(key.Value)
 		s.node(was, value)
 		if gone, ok := s.deleted[deletion{after.Line, key.Value}]; ok && was == nil {
 			if at, ok := s.of(value); ok {
@@ -214,31 +225,80 @@ func (s settle) fields(before, after *yaml.Node) {
 	}
 }
 
+// many is how many entries a mapping has to have to be worth an index.
+const many = 16
+
+// entries looks up the fields of a mapping, as manifest.Lookup does, without going through all of them for each.
+func entries(mapping *yaml.Node) func(key string) *yaml.Node {
+	if mapping == nil || mapping.Kind != yaml.MappingNode || len(mapping.Content) < 2*many {
+		return func(key string) *yaml.Node { return manifest.Lookup(mapping, key) }
+	}
+	index := make(map[string]*yaml.Node, len(mapping.Content)/2)
+	for i := 0; i+1 < len(mapping.Content); i += 2 {
+		key := mapping.Content[i]
+		if key.Tag == yaml.MergeTag {
+			return func(key string) *yaml.Node { return manifest.Lookup(mapping, key) }
+		}
+		if _, known := index[key.Value]; !known {
+			index[key.Value] = mapping.Content[i+1]
+		}
+	}
+	return func(key string) *yaml.Node { return index[key] }
+}
+
+// items finds what the items of a list were before a change.
+type items struct {
+	before, after *yaml.Node
+	replaced      bool                             // the list is another one
+	byMark        map[int]*yaml.Node               // of before
+	byName        map[string]map[string]*yaml.Node // of before, by the field that identifies
+}
+
+func (s settle) items(before, after *yaml.Node) *items {
+	if before == nil || before.Kind != yaml.SequenceNode {
+		return &items{}
+	}
+	l := &items{before: before, after: after, replaced: after.Line >= s.fresh, byMark: map[int]*yaml.Node{}, byName: map[string]map[string]*yaml.Node{}}
+	for _, was := range before.Content {
+		if l.byMark[was.Line] == nil {
+			l.byMark[was.Line] = was
+		}
+	}
+	return l
+}
+
+// named is the first item with a name.
+func (l *items) named(field, name string) *yaml.Node {
+	if l.byName[field] == nil {
+		l.byName[field] = map[string]*yaml.Node{}
+		for _, was := range l.before.Content {
+			if text := manifest.Text(was, field); l.byName[field][text] == nil {
+				l.byName[field][text] = was
+			}
+		}
+	}
+	return l.byName[field][name]
+}
+
 // counterpart is what an item of a list was before: the item with the same mark, or of the same name. In a list that was
 // replaced whole, it may also be the one at the same index.
-func (s settle) counterpart(before, after *yaml.Node, index int) *yaml.Node {
-	if before == nil || before.Kind != yaml.SequenceNode {
+func (l *items) counterpart(index int) *yaml.Node {
+	if l.before == nil {
 		return nil
 	}
-	item := after.Content[index]
-	for _, was := range before.Content {
-		if was.Line == item.Line {
-			return was
-		}
+	item := l.after.Content[index]
+	if was := l.byMark[item.Line]; was != nil {
+		return was
 	}
 	if item.Kind == yaml.MappingNode {
 		for _, name := range manifest.Identifying {
 			if value := manifest.Text(item, name); value != "" {
-				at := slices.IndexFunc(before.Content, func(was *yaml.Node) bool { return manifest.Text(was, name) == value })
-				if at < 0 {
-					return nil
-				}
-				return before.Content[at]
+				return l.named(name, value)
 			}
 		}
 	}
-	if after.Line >= s.fresh && index < len(before.Content) {
-		return before.Content[index]
+	if l.replaced && index < len(l.before.Content) {
+		return l.before.Content[index]
 	}
 	return nil
 }
@@ -250,10 +310,11 @@ func (s settle) removed(before, after *yaml.Node, path manifest.Path, where func
 	}
 	switch after.Kind {
 	case yaml.MappingNode:
+		now := entries(after)
 		for i := 0; i+1 < len(before.Content); i += 2 {
 			key := before.Content[i].Value
 			below := append(slices.Clip(path), key)
-			if still := manifest.Lookup(after, key); still != nil {
+			if still := now(key); still != nil {
 				s.removed(before.Content[i+1], still, below, where)
 				continue
 			}
@@ -264,8 +325,9 @@ func (s settle) removed(before, after *yaml.Node, path manifest.Path, where func
 			s.deleted[deletion{after.Line, key}] = gone
 		}
 	case yaml.SequenceNode:
+		was := s.items(before, after)
 		for i, item := range after.Content {
-			s.removed(s.counterpart(before, after, i), item, append(slices.Clip(path), i), where)
+			s.removed(was.counterpart(i), item, append(slices.Clip(path), i), where)
 		}
 	}
 }

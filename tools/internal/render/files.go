@@ -52,23 +52,9 @@ func (s *Store) node(name string) (node, error) {
 
 // read returns a file's content. The name is clean and free of links.
 func (s *Store) read(name string) ([]byte, error) {
-	return s.data.Get(name, func() ([]byte, error) { return s.load(name) })
-}
-
-func (s *Store) load(name string) ([]byte, error) {
-	info, err := fs.Stat(s.root, name)
-	if err != nil {
-		return nil, err
-	}
-	at := manifest.Position{File: name}
-	if info.Size() > manifest.MaxFileSize {
-		return nil, &manifest.SyntaxError{Position: at, Message: fmt.Sprintf(
-			"the file has %d MB; the limit is %d MB: split it", info.Size()>>20, manifest.MaxFileSize>>20)}
-	}
-	if !info.Mode().IsRegular() {
-		return nil, &manifest.SyntaxError{Position: at, Message: "this is not a regular file"}
-	}
-	return fs.ReadFile(s.root, name)
+	return s.data.Get(name, func() ([]byte, error) {
+		return manifest.ReadFile(s.root, name, name, manifest.MaxFileSize)
+	})
 }
 
 // Files is the file system that one target is rendered from: read-only, rooted at the repository ("/" is its
@@ -79,6 +65,8 @@ type Files struct {
 
 	mu     sync.Mutex
 	seen   map[string]bool
+	load   load
+	done   bool            // rendered: what is read from now on does not count
 	looked map[string]bool // every path that was asked for, whether something is there or not, and what is above it
 	listed map[string]bool // directories whose entries were asked for
 }
@@ -138,7 +126,11 @@ func (f *Files) ReadFile(name string) ([]byte, error) {
 	f.mu.Lock()
 	f.seen[name] = true
 	f.mu.Unlock()
-	return f.store.read(name)
+	data, err := f.store.read(name)
+	if err != nil {
+		return nil, err
+	}
+	return data, f.carry(name, load{bytes: len(data)})
 }
 
 // Documents parses a YAML file, once for all targets.
@@ -151,7 +143,11 @@ func (f *Files) Documents(name string) ([]manifest.Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	return f.store.parsed.Get(name, func() ([]manifest.Document, error) { return manifest.ParseDocuments(name, data) })
+	documents, err := f.store.parsed.Get(name, func() ([]manifest.Document, error) { return manifest.ParseDocuments(name, data) })
+	if err != nil {
+		return nil, err
+	}
+	return documents, f.carry(name, loadOf(documents))
 }
 
 // resolve follows symbolic links; one that leads out of the root is an error.

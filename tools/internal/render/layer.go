@@ -57,6 +57,7 @@ type Patch struct {
 type layers struct {
 	files   *Files
 	openapi *Layer // the first that sets an OpenAPI schema of its own, which is the one that counts
+	count   int    // of layers visited, one as often as it is named
 }
 
 func fail(at manifest.Position, format string, args ...any) error {
@@ -73,8 +74,8 @@ func (w *layers) load(dir string, from manifest.Position, above []string) (*Laye
 			return nil, fail(from, "cycle: %s contains %s, which refers to it", dir, up)
 		}
 	}
-	if len(above) > 50 {
-		return nil, fail(from, "kustomizations are nested more than 50 deep")
+	if err := w.visit(from, above); err != nil {
+		return nil, err
 	}
 	file, err := w.find(dir, from)
 	if err != nil {
@@ -107,6 +108,9 @@ func (w *layers) load(dir string, from manifest.Position, above []string) (*Laye
 	}
 	if layer.Config.OpenAPI != nil && w.openapi == nil {
 		w.openapi = layer
+	}
+	if err := bound(layer); err != nil {
+		return nil, err
 	}
 	if err := w.refuse(layer); err != nil {
 		return nil, err
@@ -522,6 +526,9 @@ func (w *layers) refuse(layer *Layer) error {
 		// Kustomize reads it late or never, and crashes on what is no schema.
 		if len(documents) != 1 || documents[0].Node.Kind != yaml.MappingNode {
 			return fail(manifest.Position{File: name, Line: 1}, "an OpenAPI schema is one mapping")
+		}
+		if err := endless(&documents[0]); err != nil {
+			return err
 		}
 	}
 	for _, field := range []string{"configMapGenerator", "secretGenerator"} {

@@ -256,7 +256,9 @@ func manifestFiles(files *Files, dir string) ([]string, error) {
 			return nil
 		}
 		if slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(p)) {
-			names = append(names, clean(p))
+			if names = append(names, clean(p)); len(names) > maxFiles {
+				return fail(manifest.Position{File: clean(dir)}, "the directory has more than %d manifests: name directories below it as targets", maxFiles)
+			}
 		}
 		return nil
 	})
@@ -284,6 +286,7 @@ func kustomize(files *Files, w *layers, root *Layer) (*Result, error) {
 	}
 	faults := append(t.faults, unusedImages(root)...)
 	rendered, err := Kustomize(files, root.Dir)
+	files.rendered()
 	if err != nil {
 		if strings.Contains(err.Error(), "already registered id") {
 			t = &tracer{files: files, repeats: true}
@@ -323,6 +326,7 @@ func Kustomize(files filesys.FileSystem, dir string) (rendered resmap.ResMap, er
 			err = fmt.Errorf("it crashed on this input: %v", p)
 		}
 	}()
+	limitCopies()
 	return krusty.MakeKustomizer(&krusty.Options{
 		Reorder:          krusty.ReorderOptionUnspecified,
 		LoadRestrictions: types.LoadRestrictionsRootOnly,

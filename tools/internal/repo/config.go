@@ -69,9 +69,12 @@ func matches(glob, path string) bool {
 // LoadConfig reads kgate.yaml from the root of a repository. A missing file is an empty configuration; anything
 // else that is not understood is an error with its line, for every fault at once.
 func LoadConfig(root fs.FS) (Config, error) {
-	data, err := fs.ReadFile(root, ConfigFile)
+	data, err := manifest.ReadFile(root, ConfigFile, ConfigFile, manifest.MaxTextSize)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Config{}, nil
+	}
+	if syntax := (*manifest.SyntaxError)(nil); errors.As(err, &syntax) {
+		return Config{}, err
 	}
 	if err != nil {
 		return Config{}, fmt.Errorf("read %s: %w", ConfigFile, err)
@@ -177,6 +180,8 @@ func (d *decoder) glob(node *yaml.Node, what string) string {
 	glob := d.text(node, what)
 	if !doublestar.ValidatePattern(glob) {
 		d.fail(node, "%s: %q is not a valid pattern", what, glob)
+	} else if reason := costly(glob); reason != "" {
+		d.fail(node, "%s: the pattern %s: write several patterns, or a shorter one", what, reason)
 	}
 	return strings.TrimSuffix(glob, "/")
 }

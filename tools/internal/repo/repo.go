@@ -11,8 +11,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bmatcuk/doublestar/v4"
 	"sigs.k8s.io/kustomize/api/konfig"
+
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
 // DefaultTargets are what a run without arguments checks, where kgate.yaml names nothing else.
@@ -58,7 +59,9 @@ func Open(dir string) (*Repo, error) {
 }
 
 // ReadFile reads a file of the repository.
-func (r *Repo) ReadFile(name string) ([]byte, error) { return fs.ReadFile(r.FS, name) }
+func (r *Repo) ReadFile(name string) ([]byte, error) {
+	return manifest.ReadFile(r.FS, name, name, manifest.MaxFileSize)
+}
 
 func exists(path string) bool {
 	_, err := os.Stat(path)
@@ -91,7 +94,7 @@ func (r *Repo) Targets() ([]string, error) {
 	var targets []string
 	var errs []error
 	for _, glob := range globs {
-		found, err := doublestar.Glob(r.FS, glob)
+		found, err := directories(r.FS, glob)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("find targets %s: %w", glob, err))
 			continue

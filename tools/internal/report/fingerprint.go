@@ -50,8 +50,7 @@ func (s *sources) fingerprint(f check.Finding) string {
 			parts = append(parts, key)
 		}
 	}
-	line, _ := s.line(f.Source)
-	parts = append(parts, digits.ReplaceAllString(f.Message, "0"), strings.Join(strings.Fields(line), " "))
+	parts = append(parts, digits.ReplaceAllString(f.Message, "0"), s.gist(f.Source))
 	sum := sha256.New()
 	for _, part := range parts {
 		_, _ = fmt.Fprintf(sum, "%d:%s,", len(part), part) // a hash takes everything

@@ -196,13 +196,13 @@ func (s *sarifRun) location(p manifest.Position, otherwise string) *sarif.Locati
 	region := sarif.NewRegion().WithStartLine(max(p.Line, 1)).WithEndLine(max(p.Line, 1)).WithStartColumn(max(p.Column, 1)).
 		WithEndColumn(max(p.Column, p.EndColumn, 1))
 	place := sarif.NewPhysicalLocation().WithArtifactLocation(artifact(p.File)).WithRegion(region)
-	if line, ok := s.sources.line(p); ok {
-		begin, end := marked(line, p)
+	if characters, _, ok := s.sources.characters(p); ok {
+		begin, end := marked(characters, p)
 		region.WithStartColumn(begin + 1).WithEndColumn(end + 1)
-		if characters := []rune(line); len(characters) <= longestSnippet {
+		if len(characters) <= longestSnippet {
 			region.WithSnippet(sarif.NewArtifactContent().WithText(string(characters[begin:end])))
 			place.WithContextRegion(sarif.NewRegion().WithStartLine(p.Line).WithEndLine(p.Line).WithStartColumn(1).
-				WithEndColumn(len(characters) + 1).WithSnippet(sarif.NewArtifactContent().WithText(line)))
+				WithEndColumn(len(characters) + 1).WithSnippet(sarif.NewArtifactContent().WithText(string(characters))))
 		}
 	}
 	return sarif.NewLocationWithPhysicalLocation(place)

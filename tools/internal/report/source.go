@@ -1,9 +1,9 @@
 package report
 
 import (
-	"slices"
+	"crypto/sha256"
+	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
@@ -13,9 +13,16 @@ import (
 type sources struct {
 	read  func(string) ([]byte, error)
 	files map[string][]string
+	long  map[manifest.Position]characters // by file and line
+	gists map[manifest.Position]string     // likewise
 }
 
-func (r Report) sources() *sources { return &sources{read: r.ReadFile, files: map[string][]string{}} }
+func (r Report) sources() *sources {
+	return &sources{
+		read: r.ReadFile, files: map[string][]string{},
+		long: map[manifest.Position]characters{}, gists: map[manifest.Position]string{},
+	}
+}
 
 // lines are the lines of a file; none where its text cannot be had. Then the place has to do.
 func (s *sources) lines(file string) []string {
@@ -38,37 +45,95 @@ func (s *sources) line(p manifest.Position) (string, bool) {
 	return strings.TrimSuffix(lines[p.Line-1], "\r"), true
 }
 
+// longLine is how many bytes a line has whose characters are kept: thousands of findings may be on one.
+const longLine = 1 << 12
+
+// characters are those of the line that a position names; the second of them as a terminal shows them.
+func (s *sources) characters(p manifest.Position) (written, shown []rune, ok bool) {
+	at := manifest.Position{File: p.File, Line: p.Line}
+	if known, ok := s.long[at]; ok {
+		return known.written, known.shown, true
+	}
+	line, ok := s.line(p)
+	if !ok {
+		return nil, nil, false
+	}
+	written, shown = []rune(line), []rune(printable(line))
+	if len(line) >= longLine {
+		s.long[at] = characters{written, shown}
+	}
+	return written, shown, true
+}
+
+type characters struct{ written, shown []rune }
+
 // marked is which characters of a line a position means: from its column on, or from the first that is no space, to the
 // end of what is written there.
-func marked(line string, p manifest.Position) (begin, end int) {
-	characters := []rune(line)
-	if begin = p.Column - 1; begin < 0 || begin >= len(characters) {
-		begin = utf8.RuneCountInString(line) - utf8.RuneCountInString(strings.TrimLeft(line, " \t"))
+func marked(line []rune, p manifest.Position) (begin, end int) {
+	if begin = p.Column - 1; begin < 0 || begin >= len(line) {
+		for begin = 0; begin < len(line) && (line[begin] == ' ' || line[begin] == '\t'); begin++ {
+		}
 	}
-	written, _, _ := strings.Cut(string(characters[begin:]), " #")
-	end = begin + utf8.RuneCountInString(strings.TrimRight(written, " \t"))
-	if p.EndColumn > begin+1 && p.EndColumn-1 <= len(characters) {
-		end = p.EndColumn - 1
+	if p.EndColumn > begin+1 && p.EndColumn-1 <= len(line) {
+		return begin, p.EndColumn - 1
+	}
+	end = begin
+	for at := begin; at < len(line); at++ {
+		if line[at] == ' ' && at+1 < len(line) && line[at+1] == '#' {
+			break
+		}
+		if line[at] != ' ' && line[at] != '\t' {
+			end = at + 1
+		}
 	}
 	return begin, end
 }
 
-// longest is how many characters of a line are quoted.
-const longest = 160
+const (
+	longest = 160 // characters of a line that are quoted
+	leading = 60  // of them before the place that is meant, where it is further on
+)
 
-// shown is the line that a position names as a terminal shows it, and the characters of it that the position means.
+// shown is the line that a position names as a terminal shows it, and the characters of it that the position means. Of a
+// long line it is the part that they are in.
 func (s *sources) shown(p manifest.Position) (line string, begin, end int) {
-	written, ok := s.line(p)
+	_, characters, ok := s.characters(p)
 	if !ok {
 		return "", 0, 0
 	}
-	line = printable(written)
-	begin, end = marked(line, p)
-	if characters := []rune(line); len(characters) > longest {
-		line = string(characters[:longest]) + "…"
-		begin, end = min(begin, longest), min(end, longest)
+	begin, end = marked(characters, p)
+	if len(characters) <= longest {
+		return string(characters), begin, end
+	}
+	from := 0
+	if begin > longest-leading {
+		from = min(begin-leading, len(characters)-longest)
+	}
+	to := min(from+longest, len(characters))
+	begin, end = begin-from, min(end, to)-from
+	line = string(characters[from:to])
+	if from > 0 {
+		line, begin, end = "…"+line, begin+1, end+1
+	}
+	if to < len(characters) {
+		line += "…"
 	}
 	return line, begin, end
+}
+
+// gist is what is written on a line, however it is spaced; of a long one a digest, as it may be the gist of thousands.
+func (s *sources) gist(p manifest.Position) string {
+	at := manifest.Position{File: p.File, Line: p.Line}
+	if known, ok := s.gists[at]; ok {
+		return known
+	}
+	line, _ := s.line(p)
+	gist := strings.Join(strings.Fields(line), " ")
+	if len(line) >= longLine {
+		gist = fmt.Sprintf("%x", sha256.Sum256([]byte(gist)))
+		s.gists[at] = gist
+	}
+	return gist
 }
 
 // occurrence is a field of an object, in each target that shows the fault there.
@@ -81,20 +146,27 @@ type occurrence struct {
 // occurrences says which objects of which targets a finding shows in. A fault of a file that is no target shows in that
 // file alone.
 func occurrences(f check.Finding) []occurrence {
+	type field struct {
+		object  manifest.ID
+		located bool
+		path    string
+	}
 	var all []occurrence
+	known := map[field]int{}
 	for _, p := range f.Places() {
 		if p.Object == nil && p.Target == f.Source.File {
 			continue
 		}
 		o := occurrence{object: p.Object}
+		key := field{}
 		if p.Object != nil {
 			o.path = p.Path.String()
+			key = field{*p.Object, true, o.path}
 		}
-		i := slices.IndexFunc(all, func(other occurrence) bool {
-			return other.path == o.path && (other.object == nil) == (o.object == nil) && (o.object == nil || *o.object == *other.object)
-		})
-		if i < 0 {
-			i, all = len(all), append(all, o)
+		i, seen := known[key]
+		if !seen {
+			i = len(all)
+			known[key], all = i, append(all, o)
 		}
 		all[i].targets = append(all[i].targets, p.Target)
 	}

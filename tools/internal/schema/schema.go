@@ -243,18 +243,17 @@ func (s *kindSchema) forDocument(v *Validator, doc []byte) (*compiled, error) {
 		return s.current, nil
 	}
 	have, exact := words(doc)
-	union := map[string]bool{}
-	if exact {
-		maps.Copy(union, s.words)
-		maps.Copy(union, have)
-		if s.current != nil && !anyAmong(union, s.leftOut) {
-			s.words = union
-			return s.current, nil
-		}
+	if s.words == nil {
+		s.words = map[string]bool{}
+	}
+	maps.Copy(s.words, have)
+	// What the documents before had is not left out.
+	if exact && s.current != nil && !anyAmong(have, s.leftOut) {
+		return s.current, nil
 	}
 	leftOut := map[string]bool{}
 	keep := func(field string) bool {
-		if among(union, field) {
+		if among(s.words, field) {
 			return true
 		}
 		leftOut[field] = true
@@ -271,7 +270,7 @@ func (s *kindSchema) forDocument(v *Validator, doc []byte) (*compiled, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.current, s.words, s.leftOut = c, union, leftOut
+	s.current, s.leftOut = c, leftOut
 	s.rebuilds++
 	return c, nil
 }

@@ -1,0 +1,142 @@
+package render
+
+import (
+	"strings"
+	"sync"
+
+	jsonpatch "gopkg.in/evanphx/json-patch.v4"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
+)
+
+// Limits on what one target may be made of. A file of thirty bytes that names another twice makes two of whatever is
+// below it, so what counts is how often something is named, not how much is written.
+const (
+	maxNesting = 50      // kustomizations within each other
+	maxLayers  = 2000    // kustomizations visited; a thousand applications under one root are half of it
+	maxFiles   = 10_000  // of a directory of manifests
+	maxObjects = 20_000  // written in the files of a target; Kustomize compares each with each
+	maxValues  = 2 << 20 // of documents, their aliases written out: a kilobyte each in Kustomize's trees
+	maxRead    = 128 << 20
+	maxAffix   = 253      // characters of a prefix or suffix of names: no name of Kubernetes is longer
+	maxCopies  = 10 << 20 // bytes that the copy operations of a JSON patch add to an object
+)
+
+// load is what a target is made of so far.
+type load struct{ bytes, values, objects int }
+
+func loadOf(documents []manifest.Document) load {
+	var l load
+	for _, d := range documents {
+		l.values += d.Size().Values
+		l.objects += max(len(manifest.Items(d.Node)), 1)
+	}
+	return l
+}
+
+// carry adds to the load of the target, and refuses the file with which it is too much.
+func (f *Files) carry(name string, more load) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.done {
+		return nil // who replays what was rendered reads again
+	}
+	f.load.bytes += more.bytes
+	f.load.values += more.values
+	f.load.objects += more.objects
+	refuse := func(format string, args ...any) error {
+		return fail(manifest.Position{File: name}, "with this file the target "+format+", each file counted as often as it is named: split the target", args...)
+	}
+	switch {
+	case f.load.bytes > maxRead:
+		return refuse("reads more than %d MB", maxRead>>20)
+	case f.load.values > maxValues:
+		return refuse("has more than %d values", maxValues)
+	case f.load.objects > maxObjects:
+		return refuse("has more than %d objects", maxObjects)
+	}
+	return nil
+}
+
+// rendered ends the count of what is read.
+func (f *Files) rendered() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.done = true
+}
+
+// visit counts a layer. from is the entry that names it, above are the layers that it is within.
+func (w *layers) visit(from manifest.Position, above []string) error {
+	if len(above) > maxNesting {
+		return fail(from, "kustomizations are nested more than %d deep", maxNesting)
+	}
+	if w.count++; w.count > maxLayers {
+		return fail(from, "with this entry the target has more than %d kustomizations, each counted as often as it is named: "+
+			"name each once, or split the target", maxLayers)
+	}
+	return nil
+}
+
+// bound refuses fields of a layer that make much of little.
+func bound(layer *Layer) error {
+	for field, text := range map[string]string{"namePrefix": layer.Config.NamePrefix, "nameSuffix": layer.Config.NameSuffix} {
+		if len(text) > maxAffix {
+			return fail(layer.field(field), "%s has %d characters; no name has more than %d", field, len(text), maxAffix)
+		}
+	}
+	return nil
+}
+
+// endless refuses an OpenAPI schema in which a reference leads, by nothing but references, to itself: Kustomize follows it
+// for ever.
+func endless(schema *manifest.Document) error {
+	root := schema.Node
+	found := map[string]*yaml.Node{} // by reference
+	follow := func(node *yaml.Node) (to, reference *yaml.Node) {
+		if reference = manifest.Lookup(node, "$ref"); reference == nil || reference.Kind != yaml.ScalarNode {
+			return nil, nil
+		}
+		pointer, ok := strings.CutPrefix(reference.Value, "#/")
+		if !ok {
+			return nil, nil
+		}
+		to, known := found[pointer]
+		if !known {
+			var path []any
+			for _, step := range manifest.Pointer(pointer) {
+				path = append(path, step)
+			}
+			to = manifest.Lookup(root, path...)
+			found[pointer] = to
+		}
+		return to, reference
+	}
+	ends := map[*yaml.Node]bool{} // nodes from which a chain of references comes to an end
+	var walk func(node *yaml.Node) error
+	walk = func(node *yaml.Node) error {
+		on := map[*yaml.Node]bool{}
+		for at := node; at != nil && at.Kind == yaml.MappingNode && !ends[at]; {
+			on[at] = true
+			to, reference := follow(at)
+			if on[to] {
+				return fail(schema.Position(nil, reference), "the reference %s leads back to itself", reference.Value)
+			}
+			at = to
+		}
+		for at := range on {
+			ends[at] = true
+		}
+		for _, child := range node.Content {
+			if err := walk(child); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return walk(root)
+}
+
+// limitCopies bounds what JSON patches copy: thirty operations that copy an object into itself would make it a thousand
+// million times as large. The library knows no other way to be told.
+var limitCopies = sync.OnceFunc(func() { jsonpatch.AccumulatedCopySizeLimit = maxCopies })
