@@ -14,6 +14,7 @@ import (
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/render"
 )
 
 // ConfigFile is the name of the file that tells kgate about a repository.
@@ -69,29 +70,39 @@ func matches(glob, path string) bool {
 // LoadConfig reads kgate.yaml from the root of a repository. A missing file is an empty configuration; anything
 // else that is not understood is an error with its line, for every fault at once.
 func LoadConfig(root fs.FS) (Config, error) {
-	data, err := fs.ReadFile(root, ConfigFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		return Config{}, nil
+	data, err := readConfig(root)
+	if data == nil || err != nil {
+		return Config{}, err
 	}
-	if err != nil {
-		return Config{}, fmt.Errorf("read %s: %w", ConfigFile, err)
-	}
-	return ParseConfig(data)
+	return ParseConfig(ConfigFile, data)
 }
 
-// ParseConfig decodes the text of kgate.yaml.
-func ParseConfig(data []byte) (Config, error) {
-	documents, err := manifest.ParseDocuments(ConfigFile, data)
+// readConfig is the text of kgate.yaml; nil when there is none. A link that leads nowhere, out of the repository or to
+// git's own files is an error.
+func readConfig(root fs.FS) ([]byte, error) {
+	if _, err := fs.Lstat(root, ConfigFile); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	data, err := render.NewFiles(render.NewStore(root)).ReadFile(ConfigFile)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", ConfigFile, err)
+	}
+	return data, nil
+}
+
+// ParseConfig decodes the text of kgate.yaml, which messages call file.
+func ParseConfig(file string, data []byte) (Config, error) {
+	documents, err := manifest.ParseDocuments(file, data)
 	if err != nil {
 		return Config{}, err
 	}
 	if len(documents) != 1 {
 		return Config{}, &manifest.SyntaxError{
-			Position: manifest.Position{File: ConfigFile, Line: 1},
+			Position: manifest.Position{File: file, Line: 1},
 			Message:  fmt.Sprintf("the file has %d documents, not one; it begins with `apiVersion: %s`", len(documents), ConfigVersion),
 		}
 	}
-	d := &decoder{at: func(line int) manifest.Position { return manifest.Position{File: ConfigFile, Line: line} }}
+	d := &decoder{at: func(line int) manifest.Position { return manifest.Position{File: file, Line: line} }}
 	config := d.config(manifest.Expand(documents[0].Node))
 	return config, errors.Join(d.errs...)
 }

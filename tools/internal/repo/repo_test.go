@@ -1,6 +1,7 @@
 package repo
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -38,7 +39,7 @@ exemptions:
 `
 
 func TestParseConfig(t *testing.T) {
-	got, err := ParseConfig([]byte(full))
+	got, err := ParseConfig(ConfigFile, []byte(full))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,20 +119,20 @@ func TestParseConfigRefuses(t *testing.T) {
 			if !strings.Contains(full, test.old) {
 				t.Fatalf("%q is not in the example", test.old)
 			}
-			_, err := ParseConfig([]byte(strings.Replace(full, test.old, test.new, 1)))
+			_, err := ParseConfig(ConfigFile, []byte(strings.Replace(full, test.old, test.new, 1)))
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v", err)
 			}
 		})
 	}
-	_, err := ParseConfig([]byte("apiVersion: v\ntarget: x\nexternal: y\n"))
+	_, err := ParseConfig(ConfigFile, []byte("apiVersion: v\ntarget: x\nexternal: y\n"))
 	if err == nil || strings.Count(err.Error(), "kgate.yaml:") != 3 {
 		t.Errorf("three faults are reported as %v", err)
 	}
 }
 
 func TestParseConfigAliases(t *testing.T) {
-	config, err := ParseConfig([]byte("apiVersion: kgate/v1\nenvironments:\n- name: a\n  targets: &t [x]\n- name: b\n  targets: *t\n"))
+	config, err := ParseConfig(ConfigFile, []byte("apiVersion: kgate/v1\nenvironments:\n- name: a\n  targets: &t [x]\n- name: b\n  targets: *t\n"))
 	if err != nil || len(config.Environments) != 2 || !reflect.DeepEqual(config.Environments[1].Targets, []string{"x"}) {
 		t.Errorf("got %+v, %v", config, err)
 	}
@@ -142,7 +143,7 @@ func FuzzParseConfig(f *testing.F) {
 	f.Add([]byte("apiVersion: kgate/v1\nexemptions: [{<<: {check: a}}]\n"))
 	f.Add([]byte("? [a]\n: b\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		config, err := ParseConfig(data)
+		config, err := ParseConfig(ConfigFile, data)
 		if err != nil {
 			if !strings.HasPrefix(err.Error(), ConfigFile) {
 				t.Errorf("%v names no file", err)
@@ -204,7 +205,7 @@ func TestOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	below := filepath.Join(dir, "repository", "a", "b")
-	if err := os.MkdirAll(below, 0o700); err != nil {
+	if err := errors.Join(os.MkdirAll(below, 0o700), os.Mkdir(filepath.Join(dir, "repository", ".git"), 0o700)); err != nil {
 		t.Fatal(err)
 	}
 	write := func(name, text string) {
@@ -236,5 +237,77 @@ func TestOpen(t *testing.T) {
 	}
 	if _, err := Open(filepath.Join(dir, "nowhere")); err == nil || !strings.HasPrefix(err.Error(), "open repository: ") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestOpenBegins says where a repository begins, and what above it is passed over.
+func TestOpenBegins(t *testing.T) {
+	for _, test := range []struct {
+		name, files, from, want, ignored string
+	}{
+		{"a repository", ".git/ kgate.yaml a/b/", "a/b", ".", ""},
+		{"without kgate.yaml", ".git/ a/b/", "a/b", ".", ""},
+		{"a kgate.yaml of a part", ".git/ kgate.yaml a/kgate.yaml a/b/", "a/b", "a", ""},
+		{"a worktree", ".git kgate.yaml a/b/", "a/b", ".", ""},
+		{"a repository in a repository", ".git/ kgate.yaml a/.git/ a/b/", "a/b", "a", ""},
+		{"an exported tree", "kgate.yaml a/b/", ".", ".", ""},
+		{"below the top of an exported tree", "kgate.yaml a/b/", "a/b", "a/b", "kgate.yaml"},
+		{"a kgate.yaml above everybody's folders", "kgate.yaml a/kgate.yaml a/b/", "a", "a", "kgate.yaml"},
+		{"a kgate.yaml above a repository", "kgate.yaml a/.git/ a/b/", "a/b", "a", ""},
+		{"nothing", "a/b/", "a/b", "a/b", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir, err := filepath.EvalSymlinks(t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, file := range strings.Fields(test.files) {
+				at := filepath.Join(dir, file)
+				err := os.MkdirAll(filepath.Dir(at), 0o700)
+				if strings.HasSuffix(file, "/") {
+					err = errors.Join(err, os.MkdirAll(at, 0o700))
+				} else {
+					err = errors.Join(err, os.WriteFile(at, []byte("apiVersion: kgate/v1\n"), 0o600))
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			r, err := Open(filepath.Join(dir, test.from))
+			if err != nil || r.Dir != filepath.Join(dir, test.want) {
+				t.Fatalf("it begins at %v, %v; want %s", r, err, test.want)
+			}
+			var ignored []string
+			for _, path := range r.Ignored {
+				if name, err := filepath.Rel(dir, path); err == nil && filepath.IsLocal(name) {
+					ignored = append(ignored, name)
+				}
+			}
+			if strings.Join(ignored, " ") != test.ignored {
+				t.Errorf("passed over are %q, want %q", ignored, test.ignored)
+			}
+		})
+	}
+}
+
+func TestLoadConfigRefuses(t *testing.T) {
+	for name, test := range map[string]struct{ to, want string }{
+		"git":     {".git/config", "kgate reads nothing of git's own"},
+		"through": {"d/config", "kgate reads nothing of git's own"},
+		"out":     {"../x", "leads out of the repository"},
+		"nowhere": {"gone", "no such file"},
+		"folder":  {"d", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			err := errors.Join(os.Mkdir(filepath.Join(dir, ".git"), 0o700), os.Symlink(".git", filepath.Join(dir, "d")),
+				os.WriteFile(filepath.Join(dir, ".git/config"), []byte("[secret]\n"), 0o600), os.Symlink(test.to, filepath.Join(dir, ConfigFile)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := Open(dir); err == nil || !strings.HasPrefix(err.Error(), "read kgate.yaml: ") || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "secret") {
+				t.Errorf("got %v", err)
+			}
+		})
 	}
 }
