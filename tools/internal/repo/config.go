@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,6 +31,21 @@ type Config struct {
 	Environments       []Environment
 	External           []External
 	Exemptions         []check.Exemption
+	LongestExemption   Term // zero for one year
+	CarryNone          bool // objects exempt themselves from nothing
+}
+
+// Term is a length of time in calendar units.
+type Term struct{ Years, Months, Days int }
+
+// LatestExpiry is the last day that an exemption may have on a day.
+func (c Config) LatestExpiry(now time.Time) time.Time {
+	term := c.LongestExemption
+	if term == (Term{}) {
+		term = Term{Years: 1}
+	}
+	year, month, day := now.UTC().Date()
+	return time.Date(year, month, day, 0, 0, 0, 0, time.UTC).AddDate(term.Years, term.Months, term.Days)
 }
 
 // Version is a Kubernetes version to check against, as kgate.yaml writes it.
@@ -216,11 +232,36 @@ func (d *decoder) config(root *yaml.Node) Config {
 		"external": func(n *yaml.Node) {
 			d.list(n, "external", func(n *yaml.Node) { c.External = append(c.External, d.external(n)) })
 		},
+		"longestExemption": func(n *yaml.Node) { c.LongestExemption = d.term(n) },
+		"objectExemptions": func(n *yaml.Node) {
+			if n.Kind != yaml.ScalarNode || n.Value != "true" && n.Value != "false" {
+				d.fail(n, "objectExemptions is true or false")
+			}
+			c.CarryNone = n.Value == "false"
+		},
 		"exemptions": func(n *yaml.Node) {
 			d.list(n, "exemptions", func(n *yaml.Node) { c.Exemptions = append(c.Exemptions, d.exemption(n)) })
 		},
 	})
 	return c
+}
+
+var term = regexp.MustCompile(`^([1-9][0-9]{0,4})([dmy])$`)
+
+func (d *decoder) term(node *yaml.Node) Term {
+	parts := term.FindStringSubmatch(node.Value)
+	if parts == nil || node.Kind != yaml.ScalarNode {
+		d.fail(node, "longestExemption: %q is not a term like 90d, 6m or 1y", node.Value)
+		return Term{}
+	}
+	count, _ := strconv.Atoi(parts[1]) // digits, as few as fit
+	switch parts[2] {
+	case "d":
+		return Term{Days: count}
+	case "m":
+		return Term{Months: count}
+	}
+	return Term{Years: min(count, 9000)}
 }
 
 func (d *decoder) environment(node *yaml.Node) Environment {

@@ -76,7 +76,7 @@ func TestParseConfigRefuses(t *testing.T) {
 	for _, test := range []struct{ old, new, want string }{
 		{"apiVersion: kgate/v1\n", "", `kgate.yaml:1: kgate.yaml needs the key "apiVersion"`},
 		{"kgate/v1", "kgate/v2", `kgate.yaml:1: apiVersion is "kgate/v2"; this kgate reads "kgate/v1"`},
-		{"targets: [overlays/*/", "target: [overlays/*/", `kgate.yaml:3: kgate.yaml has no key "target"; it has apiVersion, environments, exemptions, external, kubernetesVersions, targets`},
+		{"targets: [overlays/*/", "target: [overlays/*/", `kgate.yaml:3: kgate.yaml has no key "target"; it has apiVersion, environments, exemptions, external, kubernetesVersions, longestExemption, objectExemptions, targets`},
 		{"targets: [overlays/*/, argocd]", "targets: overlays/*", "kgate.yaml:3: targets must be a list"},
 		{"targets: [overlays/*/, argocd]", "targets: []", "kgate.yaml:3: targets is empty"},
 		{"[overlays/*/, argocd]", "['overlays/[', argocd]", `kgate.yaml:3: a target: "overlays/[" is not a valid pattern`},
@@ -114,6 +114,11 @@ func TestParseConfigRefuses(t *testing.T) {
 		{"environments:", "---\nenvironments:", "kgate.yaml:1: the file has 2 documents, not one"},
 		{full, "- a\n", "kgate.yaml:1: kgate.yaml must be a mapping"},
 		{"[15012, 443]", "[15012", "kgate.yaml:"},
+		{"apiVersion: kgate/v1", "apiVersion: kgate/v1\nlongestExemption: 0d", `kgate.yaml:2: longestExemption: "0d" is not a term like 90d, 6m or 1y`},
+		{"apiVersion: kgate/v1", "apiVersion: kgate/v1\nlongestExemption: 365", `kgate.yaml:2: longestExemption: "365" is not a term like 90d, 6m or 1y`},
+		{"apiVersion: kgate/v1", "apiVersion: kgate/v1\nlongestExemption: -1y", "kgate.yaml:2: longestExemption"},
+		{"apiVersion: kgate/v1", "apiVersion: kgate/v1\nlongestExemption: [1y]", "kgate.yaml:2: longestExemption"},
+		{"apiVersion: kgate/v1", "apiVersion: kgate/v1\nobjectExemptions: no", "kgate.yaml:2: objectExemptions is true or false"},
 	} {
 		t.Run(test.want, func(t *testing.T) {
 			if !strings.Contains(full, test.old) {
@@ -128,6 +133,24 @@ func TestParseConfigRefuses(t *testing.T) {
 	_, err := ParseConfig(ConfigFile, []byte("apiVersion: v\ntarget: x\nexternal: y\n"))
 	if err == nil || strings.Count(err.Error(), "kgate.yaml:") != 3 {
 		t.Errorf("three faults are reported as %v", err)
+	}
+}
+
+func TestLatestExpiry(t *testing.T) {
+	now := time.Date(2026, 11, 27, 23, 30, 0, 0, time.FixedZone("east", 2*60*60))
+	for text, want := range map[string]string{
+		"": "2027-11-27", "longestExemption: 1y": "2027-11-27", "longestExemption: 90d": "2027-02-25", "longestExemption: 6m": "2027-05-27",
+		"longestExemption: 99999y": "11026-11-27",
+	} {
+		config, err := ParseConfig(ConfigFile, []byte("apiVersion: kgate/v1\n"+text))
+		if got := config.LatestExpiry(now).Format(time.DateOnly); err != nil || got != want {
+			t.Errorf("%q: %s, %v; want %s", text, got, err, want)
+		}
+	}
+	for text, want := range map[string]bool{"": false, "objectExemptions: true": false, "objectExemptions: false": true} {
+		if config, err := ParseConfig(ConfigFile, []byte("apiVersion: kgate/v1\n"+text)); err != nil || config.CarryNone != want {
+			t.Errorf("%q: %t, %v", text, config.CarryNone, err)
+		}
 	}
 }
 
