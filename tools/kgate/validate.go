@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -33,6 +34,9 @@ type validateFlags struct {
 	verbose  bool
 	watch    bool
 	policies []string
+
+	configFrom         string
+	noObjectExemptions bool
 }
 
 func validateCommand() *cobra.Command {
@@ -47,10 +51,13 @@ func validateCommand() *cobra.Command {
 			"with METADATA; `kgate policy --help` shows one, and `kgate policy test DIR` runs its tests.\n\n" +
 			"With --watch, kgate goes on until it is interrupted: after a change, what the change touches is rendered and checked\n" +
 			"again, and the report is written anew. What lies in .git and node_modules is not watched.\n\n" +
+			"With --config-from, kgate.yaml, the rules of --policies DIR inside the repository and what annotations exempt are those\n" +
+			"of a git revision, such as the branch that a pull request is for: a change decides nothing about itself.\n\n" +
 			"Exit codes: 0 clean, 1 findings, 2 something could not be checked; with --watch, that of the last report.",
 		Example: "  kgate validate\n  kgate validate overlays/prod --kubernetes-version 1.30 --kubernetes-version 1.37\n" +
 			"  helm template chart | kgate validate -\n  kgate validate --checks pod,'!pod/spread' --output json\n" +
-			"  kgate validate --policies rules\n  kgate validate --watch overlays/dev",
+			"  kgate validate --policies rules\n  kgate validate --watch overlays/dev\n" +
+			"  kgate validate --config-from origin/main",
 		RunE: func(cmd *cobra.Command, args []string) error { return validate(cmd, args, flags) },
 	}
 	f := cmd.Flags()
@@ -61,6 +68,8 @@ func validateCommand() *cobra.Command {
 	f.BoolVar(&flags.noColor, "no-color", false, "never write colour; NO_COLOR in the environment does the same")
 	f.BoolVarP(&flags.verbose, "verbose", "v", false, "also print every finding that an exemption lets pass")
 	f.BoolVarP(&flags.watch, "watch", "w", false, "check again whenever a file changes, until interrupted")
+	f.StringVar(&flags.configFrom, "config-from", "", "git revision whose kgate.yaml, policies and exemptions hold, as origin/main (default: the working tree)")
+	f.BoolVar(&flags.noObjectExemptions, "no-object-exemptions", false, "let the annotation "+check.ExemptionAnnotation+" exempt nothing")
 	policiesFlag(cmd, &flags.policies)
 	fixed := func(values ...string) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -101,6 +110,14 @@ func validate(cmd *cobra.Command, args []string, flags validateFlags) error {
 			return fmt.Errorf("--%s is empty: %s", name, empty)
 		}
 	}
+	if cmd.Flags().Changed("config-from") {
+		switch {
+		case flags.configFrom == "":
+			return errors.New("--config-from is empty: name a revision, as origin/main, or leave the flag out")
+		case flags.watch:
+			return errors.New("--config-from and --watch do not go together: a watch is of the working tree; leave one out")
+		}
+	}
 	w := &writer{outputs: outputs, flags: flags, stdout: cmd.OutOrStdout(), stderr: cmd.ErrOrStderr()}
 	if flags.watch {
 		return watchTargets(ctx, args, flags, w)
@@ -136,6 +153,9 @@ func (w *writer) write(out report.Report, now time.Time) error {
 	if len(out.Omitted) > 0 {
 		_, _ = fmt.Fprintf(w.stderr, "left out, because they need every target of the repository: %s\n", strings.Join(out.Omitted, ", "))
 	}
+	for _, note := range out.Notes {
+		_, _ = fmt.Fprintf(w.stderr, "kgate: note: %s\n", note)
+	}
 	_, _ = io.WriteString(w.stderr, reminders(out.Exempted, now))
 	switch {
 	case len(out.Errors) > 0:
@@ -164,21 +184,22 @@ type session struct {
 	validator  *schema.Validator
 	server     *admission.Server
 	library    *policy.Library
+	carryNone  bool // annotations exempt from nothing
 }
 
 func open(args []string, flags validateFlags) (*session, error) {
-	repository, paths, err := locate(args)
+	repository, paths, err := flags.locate(args)
 	if err != nil {
 		return nil, err
 	}
-	s := &session{repository: repository, paths: paths, now: time.Now, server: admission.New()}
+	s := &session{repository: repository, paths: paths, now: time.Now, server: admission.New(), carryNone: flags.noObjectExemptions}
 	if err := s.survey(len(args) == 0); err != nil {
 		return nil, err
 	}
 	if s.facts.Roots, err = repository.Roots(); err != nil {
 		return nil, err
 	}
-	if s.library, err = loadPolicies(flags.policies); err != nil {
+	if s.library, err = loadPoliciesAt(flags.policies, repository.Base); err != nil {
 		return nil, err
 	}
 	if s.minors, err = versions(flags.versions, repository.Config.KubernetesVersions); err != nil {
@@ -321,8 +342,10 @@ func (s *session) target(renderer *render.Renderer, path string) *rendered {
 
 // judge checks. What could not be rendered or checked is in the report's errors; the rest is judged.
 func (s *session) judge(ctx context.Context, all []*rendered, read func(file string) ([]byte, error)) (report.Report, error) {
-	out := report.Report{Version: versionName(), Checks: s.checks, Asked: s.paths, ReadFile: read}
-	plan := check.Plan{Checks: s.checks, All: s.all, Exemptions: s.repository.Config.Exemptions, Now: s.now()}
+	out := report.Report{Version: versionName(), Checks: s.checks, Asked: s.paths, ReadFile: s.repository.Base.ReadFile(read)}
+	plan := check.Plan{
+		Checks: s.checks, All: s.all, Exemptions: s.repository.Config.Exemptions, Now: s.now(), Latest: s.repository.Config.LatestExpiry(s.now()),
+	}
 	for _, r := range all {
 		if r.err != nil {
 			out.Errors = append(out.Errors, failures(r.path, r.err)...)
@@ -336,6 +359,9 @@ func (s *session) judge(ctx context.Context, all []*rendered, read func(file str
 		out.Targets = append(out.Targets, target)
 	}
 	carried, refused := repo.Carried(plan.Targets, s.known, read)
+	carried, out.Notes = s.carry(carried)
+	out.Notes = append(s.notes(), out.Notes...)
+	out.Errors = append(out.Errors, s.faultsOfOwn(plan)...)
 	plan.Exemptions = append(slices.Clone(plan.Exemptions), carried...)
 	for _, f := range refused {
 		out.Errors = append(out.Errors, failures(f.Target, f.Err)...)

@@ -95,11 +95,11 @@ then replaces the base's as a whole. Only the object's own metadata is read, not
 
 Every exemption that lets something pass is printed, with how many findings it lets pass. One that has expired or that lets
 nothing pass fails the run, as does one that ends later than the longest term allows: a year from the day of the run, or
-what `+"`longestExemption`"+` in kgate.yaml says (`+"`90d`, `6m`, `2y`"+`). One that names no check, lacks a key or cannot be read ends it
+what ` + "`longestExemption`" + ` in kgate.yaml says (` + "`90d`, `6m`, `2y`" + `). One that names no check, lacks a key or cannot be read ends it
 with exit code 2. Each names its line. One whose last day is less than a month away is spoken of on standard error.
 
-`+"`objectExemptions: false`"+` in kgate.yaml, or `+"`--no-object-exemptions`"+`, lets annotations exempt nothing. In a gate for strangers
-`+"`--config-from`"+` takes kgate.yaml, and what an annotation may exempt, as the target branch has them.
+` + "`objectExemptions: false`" + ` in kgate.yaml, or ` + "`--no-object-exemptions`" + `, lets annotations exempt nothing. In a gate for strangers
+` + "`--config-from`" + ` takes kgate.yaml, and what an annotation may exempt, as the target branch has them.
 
 Locked rules cannot be exempted: %[2]s. A patch, a replacement or an image entry is no object, so an exemption would let
 every such fault of the target pass, those of tomorrow as well; and what reaches nothing can always be deleted. The

@@ -100,7 +100,9 @@ func readConfig(root fs.FS) ([]byte, error) {
 		return nil, nil
 	}
 	data, err := render.NewFiles(render.NewStore(root)).ReadFile(ConfigFile)
-	if err != nil {
+	if syntax := (*manifest.SyntaxError)(nil); errors.As(err, &syntax) {
+		return nil, err // it names the file
+	} else if err != nil {
 		return nil, fmt.Errorf("read %s: %w", ConfigFile, err)
 	}
 	return data, nil

@@ -25,6 +25,7 @@ type Repo struct {
 	Config Config
 
 	Git     string   // the directory with the .git around Dir; "" for none
+	Base    *Base    // the revision that Config is of; nil for the working tree
 	Ignored []string // kgate.yaml and .git that lie above and rule nothing
 }
 
