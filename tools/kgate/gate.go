@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
@@ -17,7 +19,9 @@ func (f validateFlags) locate(args []string) (*repo.Repo, []string, error) {
 	if f.configFrom == "" {
 		return locate(args)
 	}
-	return locateBy(func(dir string) (*repo.Repo, error) { return repo.OpenAt(dir, f.configFrom) }, args)
+	// As for git: a pipeline can fetch the base beside a checkout whose .git it does not trust.
+	objects := filepath.SplitList(os.Getenv("GIT_ALTERNATE_OBJECT_DIRECTORIES"))
+	return locateBy(func(dir string) (*repo.Repo, error) { return repo.OpenAt(dir, f.configFrom, objects...) }, args)
 }
 
 // loadPoliciesAt is loadPolicies with the rules that the repository holds as a revision has them; base is nil for none.

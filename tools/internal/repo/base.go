@@ -31,8 +31,8 @@ type Base struct {
 }
 
 // OpenAt is Open with the configuration of a revision. Where the repository begins is what the revision says too: a change
-// cannot move it with a kgate.yaml of its own.
-func OpenAt(dir, name string) (*Repo, error) {
+// cannot move it with a kgate.yaml of its own. objects are folders of git's objects besides those of the repository.
+func OpenAt(dir, name string, objects ...string) (*Repo, error) {
 	found, err := find(dir)
 	if err != nil {
 		return nil, err
@@ -41,7 +41,7 @@ func OpenAt(dir, name string) (*Repo, error) {
 	if found.git == "" {
 		return nil, attempt(fmt.Errorf("%s lies in no git repository: run kgate in a clone, or leave the flag out", found.dir))
 	}
-	git, err := revision.Open(found.git)
+	git, err := revision.Open(found.git, objects...)
 	if err != nil {
 		return nil, attempt(err)
 	}

@@ -46,8 +46,9 @@ type Repository struct {
 	other   string // the format, where it is one that is not read
 }
 
-// Open opens the repository whose .git, a directory or the file of a linked worktree or a submodule, lies in dir.
-func Open(dir string) (*Repository, error) {
+// Open opens the repository whose .git, a directory or the file of a linked worktree or a submodule, lies in dir. further
+// are folders of objects that it borrows from besides, as GIT_ALTERNATE_OBJECT_DIRECTORIES names them for git.
+func Open(dir string, further ...string) (*Repository, error) {
 	own, err := gitDirectory(dir)
 	if err != nil {
 		return nil, err
@@ -76,7 +77,7 @@ func Open(dir string) (*Repository, error) {
 		files = dotgit.NewRepositoryFilesystem(files, osfs.New(common))
 	}
 	r.stores = append(r.stores, storage(files))
-	for _, objects := range alternates(filepath.Join(common, "objects"), nil) {
+	for _, objects := range alternates(filepath.Join(common, "objects"), further) {
 		r.stores = append(r.stores, storage(osfs.New(filepath.Dir(objects))))
 	}
 	return r, nil
@@ -134,7 +135,7 @@ func pointerOf(path string, most int64) (string, error) {
 	return strings.TrimRight(string(text), "\r\n"), err
 }
 
-// alternates are the folders of objects that one borrows from, and those that these borrow from. seen begins as nil.
+// alternates are the folders of objects that one borrows from, and those that these borrow from, behind those that are known.
 func alternates(objects string, seen []string) []string {
 	const most = 16
 	text, err := pointer(filepath.Join(objects, "info", "alternates"))

@@ -140,6 +140,24 @@ func TestAsGit(t *testing.T) {
 		write(t, at, ".git/objects/info/alternates", "../../nowhere\n"+must(t, filepath.Rel, filepath.Join(at, ".git/objects"), filepath.Join(dir, ".git/objects"))+"\n")
 		same(t, at, []string{"HEAD", "v1"})
 	})
+	t.Run("objects elsewhere", func(t *testing.T) {
+		at, beside := filepath.Join(t.TempDir(), "shallow"), t.TempDir()
+		git(t, dir, "clone", "-q", "--depth=1", "file://"+dir, at)
+		wanted := git(t, dir, "rev-parse", "main~1")
+		git(t, beside, "init", "-q", "--bare", ".")
+		git(t, beside, "fetch", "-q", "--depth=1", "file://"+dir, wanted)
+		r, err := Open(at, filepath.Join(beside, "objects"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := r.Tree(wanted)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text, err := got.ReadFile("kgate.yaml"); err != nil || string(text) != "two\n" {
+			t.Errorf("got %q, %v", text, err)
+		}
+	})
 	t.Run("submodule", func(t *testing.T) {
 		at := filepath.Join(t.TempDir(), "holding")
 		git(t, dir, "init", "-q", "-b", "main", at)
