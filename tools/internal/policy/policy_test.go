@@ -55,6 +55,14 @@ func TestLoad(t *testing.T) {
 	if r := library.Rules[0]; r.Bad != "kind: Bad # this\n\n---\nkind: Other" || r.Good != "kind: Good" || !r.Locked {
 		t.Errorf("got %q, %q, %t", r.Bad, r.Good, r.Locked)
 	}
+	for locked, want := range map[string][2]bool{"true": {true, false}, "self": {false, true}, "false": {false, false}} {
+		if library, err = Load(source(strings.Replace(text, "locked: true", "locked: "+locked, 1) + good)); err != nil {
+			t.Fatal(err)
+		}
+		if r := library.Rules[0]; r.Locked != want[0] || r.Central != want[1] {
+			t.Errorf("locked: %s is %t, %t", locked, r.Locked, r.Central)
+		}
+	}
 }
 
 func TestLoadRefuses(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -174,6 +175,21 @@ func (b *Base) Rules(dir string) (fs.FS, error) {
 	return fs.Sub(b.tree, name)
 }
 
+// hashed is the name of a generated object, with the hash of its content behind it.
+var hashed = regexp.MustCompile(`^(.*)-[2456789bcdfghkmt]{10}$`)
+
+// alike reports objects that are one and the same at two times: where the name ends with the hash of the content, another
+// content has another name.
+func alike(a check.Holder) func(check.Holder) bool {
+	stem := func(h check.Holder) check.Holder {
+		if h.Object.Kind == "ConfigMap" || h.Object.Kind == "Secret" {
+			h.Object.Name = hashed.ReplaceAllString(h.Object.Name, "$1-")
+		}
+		return h
+	}
+	return func(b check.Holder) bool { return stem(a) == stem(b) }
+}
+
 // Carried parts exemptions that objects of the working tree carry into those that the same objects carried at the revision,
 // and those that let nothing pass: the change brought them, or changed them.
 func (b *Base) Carried(exemptions []check.Exemption, checks []*check.Check) (kept, refused []check.Exemption) {
@@ -193,7 +209,7 @@ func (b *Base) Carried(exemptions []check.Exemption, checks []*check.Check) (kep
 		was, is := e, e
 		was.Holders, is.Holders = nil, nil
 		for _, h := range e.Holders {
-			if slices.ContainsFunc(of(h.Target), func(o check.Exemption) bool { return same(o, e) && slices.Contains(o.Holders, h) }) {
+			if slices.ContainsFunc(of(h.Target), func(o check.Exemption) bool { return same(o, e) && slices.ContainsFunc(o.Holders, alike(h)) }) {
 				was.Holders = append(was.Holders, h)
 			} else {
 				is.Holders = append(is.Holders, h)
