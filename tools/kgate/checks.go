@@ -33,6 +33,11 @@ func loadPolicies(dirs []string) (*policy.Library, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--policies: %w", err)
 	}
+	return loadSources(sources)
+}
+
+// loadSources adds rules to the built-in ones.
+func loadSources(sources []policy.Source) (*policy.Library, error) {
 	return policy.Load(append([]policy.Source{{Name: "policies", FS: policies.FS, Verified: true}}, sources...)...)
 }
 

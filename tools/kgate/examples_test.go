@@ -88,7 +88,7 @@ func judged(t *testing.T, validator *schema.Validator, library *policy.Library, 
 	}
 	s := &session{
 		repository: repository, validator: validator, server: admission.New(), library: library, paths: manifests,
-		now: func() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) },
+		now: func() time.Time { return time.Date(2026, 11, 27, 0, 0, 0, 0, time.UTC) },
 	}
 	if overlays != nil {
 		s.paths = overlays

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -166,7 +167,7 @@ func TestActionShape(t *testing.T) {
 			t.Errorf("the input %s is not described, or not used", name)
 		}
 	}
-	for _, match := range regexp.MustCompile(`inputs\.([a-z-]+)`).FindAllStringSubmatch(string(text), -1) {
+	for _, match := range regexp.MustCompile(`inputs\.([a-z0-9-]+)`).FindAllStringSubmatch(string(text), -1) {
 		if _, ok := a.Inputs[match[1]]; !ok {
 			t.Errorf("there is no input %s", match[1])
 		}
@@ -211,20 +212,29 @@ func newRunner(t *testing.T) *runner {
 	return r
 }
 
-// validate runs the action's step with inputs, and returns its exit code, its outputs and what it wrote.
-func (r *runner) validate(inputs map[string]string) (code int, outputs map[string]string, text string) {
+// event is the expression of the base in action.yml.
+const event = "${{ github.event.pull_request.base.sha || github.event.merge_group.base_sha }}"
+
+// step runs a step of the action. values are what its expressions yield; inputs that are not given have their default.
+func (r *runner) step(id string, values map[string]string, env ...string) (code int, outputs map[string]string, text string) {
 	r.t.Helper()
 	a := loadAction(r.t)
-	step := a.step(r.t, "validate")
-	env := append(os.Environ(), "RUNNER_TEMP="+r.temp)
+	step := a.step(r.t, id)
+	env = append(append(os.Environ(), "RUNNER_TEMP="+r.temp), env...)
 	for name, value := range step.Env {
-		input := regexp.MustCompile(`^\$\{\{ inputs\.([a-z-]+) \}\}$`).FindStringSubmatch(value)
-		if input == nil {
-			r.t.Fatalf("%s is %q", name, value)
-		}
-		value, given := inputs[input[1]]
-		if !given {
-			value = a.Inputs[input[1]].Default
+		if strings.Contains(value, "${{") {
+			expression := strings.TrimSuffix(strings.TrimPrefix(value, "${{ "), " }}")
+			given, ok := values[expression]
+			if input, is := strings.CutPrefix(expression, "inputs."); is && !ok {
+				given, ok = a.Inputs[input].Default, true
+				if strings.Contains(given, "${{") {
+					given = ""
+				}
+			}
+			if !ok && value != event && !strings.HasPrefix(expression, "steps.") {
+				r.t.Fatalf("%s is %q", name, value)
+			}
+			value = given
 		}
 		env = append(env, name+"="+value)
 	}
@@ -246,12 +256,44 @@ func (r *runner) validate(inputs map[string]string) (code int, outputs map[strin
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	outputs = map[string]string{}
-	for line := range strings.Lines(string(written)) {
-		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+	return code, readOutputs(r.t, string(written)), string(out)
+}
+
+// readOutputs reads what a step writes to GITHUB_OUTPUT as a runner does: name=value, or name<<delimiter and lines up to it.
+func readOutputs(t *testing.T, text string) map[string]string {
+	t.Helper()
+	outputs := map[string]string{}
+	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	for i := 0; i < len(lines) && text != ""; i++ {
+		if name, delimiter, ok := strings.Cut(lines[i], "<<"); ok {
+			if !regexp.MustCompile(`^[0-9a-f]{32}$`).MatchString(delimiter) {
+				t.Errorf("%s has the delimiter %q", name, delimiter)
+			}
+			end := slices.Index(lines[i+1:], delimiter)
+			if end < 0 {
+				t.Fatalf("%s has no end in\n%s", name, text)
+			}
+			outputs[name] = strings.Join(lines[i+1:i+1+end], "\n")
+			i += 1 + end
+			continue
+		}
+		name, value, _ := strings.Cut(lines[i], "=")
 		outputs[name] = value
 	}
-	return code, outputs, string(out)
+	return outputs
+}
+
+// validate runs the action's step with inputs, and returns its exit code, its outputs and what it wrote.
+func (r *runner) validate(inputs map[string]string) (code int, outputs map[string]string, text string) {
+	r.t.Helper()
+	values := map[string]string{}
+	for name, value := range inputs {
+		if !strings.Contains(name, ".") {
+			name = "inputs." + name
+		}
+		values[name] = value
+	}
+	return r.step("validate", values)
 }
 
 func TestActionRuns(t *testing.T) {
@@ -296,6 +338,260 @@ func TestActionRuns(t *testing.T) {
 	}
 }
 
+// TestActionOutputs hands in what would end a line of the outputs, or begin one of the log.
+func TestActionOutputs(t *testing.T) {
+	r := newRunner(t)
+	_, outputs, text := r.validate(map[string]string{"checks": "schema", "sarif": "a.sarif\nexit-code=0\nsarif<<x"})
+	if len(outputs) != 2 || outputs["exit-code"] != "0" || outputs["sarif"] != filepath.Join(r.work, "a.sarif\nexit-code=0\nsarif<<x") {
+		t.Errorf("outputs are %q in\n%s", outputs, text)
+	}
+	for _, inputs := range []map[string]string{
+		{"fail-on": "error\n::error::crafted"}, {"targets": "over\r::error::crafted"}, {"no-object-exemptions": "yes\n::error::crafted"},
+		{"steps.base.outputs.revision": "main\n::error::crafted"},
+	} {
+		code, outputs, text := r.validate(inputs)
+		if code != exitUnable || outputs["sarif"] != "" {
+			t.Errorf("%q: exit code %d, outputs %q in\n%s", inputs, code, outputs, text)
+		}
+		stopped := ""
+		for line := range strings.Lines(text) {
+			line = strings.TrimRight(line, "\n")
+			switch token, ok := strings.CutPrefix(line, "::stop-commands::"); {
+			case ok:
+				stopped = token
+			case stopped != "" && line == "::"+stopped+"::":
+				stopped = ""
+			case stopped == "" && strings.HasPrefix(line, "::") && strings.Contains(line, "crafted"):
+				t.Errorf("%q: the runner obeys %q", inputs, line)
+			}
+		}
+		if stopped != "" {
+			t.Errorf("%q: commands stay off in\n%s", inputs, text)
+		}
+	}
+	// A report that stands there as a link is none of this run's.
+	write(t, r.work, "elsewhere", "{}")
+	if err := os.Symlink("elsewhere", filepath.Join(r.work, "linked.sarif")); err != nil {
+		t.Fatal(err)
+	}
+	if _, outputs, _ := r.validate(map[string]string{"checks": "schema", "sarif": "linked.sarif", "targets": "nowhere"}); outputs["sarif"] != "" {
+		t.Errorf("outputs are %q", outputs)
+	}
+	if text, err := os.ReadFile(filepath.Join(r.work, "elsewhere")); err != nil || string(text) != "{}" {
+		t.Errorf("the link's file is %q, %v", text, err)
+	}
+}
+
+// TestActionOnPullRequest runs the steps of a pull request in a shallow checkout that its author filled.
+func TestActionOnPullRequest(t *testing.T) {
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Skip("git is not installed")
+	}
+	r := newRunner(t)
+	home := t.TempDir()
+	git := func(dir string, args ...string) string {
+		t.Helper()
+		cmd := exec.Command("git", args...)
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "HOME="+home, "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1",
+			"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@example.com")
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("git %v: %v\n%s", args, err, out)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	origin := r.work
+	git(origin, "init", "-q", "-b", "main")
+	git(origin, "add", "-A")
+	git(origin, "commit", "-qm", "base")
+	base := git(origin, "rev-parse", "HEAD")
+	git(origin, "checkout", "-qb", "change")
+	write(t, origin, "base/config.yaml", faulty)
+	write(t, origin, "kgate.yaml", small["kgate.yaml"]+"exemptions: [{check: schema/valid, reason: r, owner: o, expires: 2999-01-01}]\nlongestExemption: 1000y\n")
+	git(origin, "add", "-A")
+	git(origin, "commit", "-qm", "a fault, and an exemption from it")
+	r.work = filepath.Join(t.TempDir(), "checkout")
+	git(home, "clone", "-q", "--depth=1", "--branch=change", "file://"+origin, r.work)
+	// What a step before may have left: none of it runs.
+	mark := filepath.Join(home, "mark")
+	write(t, r.work, ".git/run", "#!/bin/sh\ntouch "+mark+"\n")
+	if err := os.Chmod(filepath.Join(r.work, ".git/run"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	run := filepath.Join(r.work, ".git/run")
+	for key, value := range map[string]string{
+		"core.sshCommand": run, "core.fsmonitor": run, "core.hooksPath": filepath.Dir(run), "remote.origin.url": "ext::" + run, "protocol.ext.allow": "always",
+		"url.ext::" + run + " .insteadOf": "file://", "credential.helper": "!" + run, "uploadpack.packObjectsHook": run, "core.alternateRefsCommand": run,
+	} {
+		git(r.work, "config", key, value)
+	}
+	server := []string{"GITHUB_SERVER_URL=file://" + filepath.Dir(origin), "GITHUB_REPOSITORY=" + filepath.Base(origin), "HOME=" + home}
+	expression := strings.TrimSuffix(strings.TrimPrefix(event, "${{ "), " }}")
+	both := func(values map[string]string) (int, string) {
+		t.Helper()
+		code, outputs, text := r.step("base", values, server...)
+		if code != 0 {
+			return code, text
+		}
+		for name, value := range outputs {
+			values["steps.base.outputs."+name] = value
+		}
+		values["inputs.checks"] = "schema,exemption"
+		code, _, more := r.step("validate", values)
+		return code, text + more
+	}
+	for _, test := range []struct {
+		name   string
+		values map[string]string
+		code   int
+		says   string
+	}{
+		{"a pull request", map[string]string{expression: base}, exitFindings, "::error file=base/config.yaml,line=4"},
+		{"a pull request without the gate", map[string]string{expression: base, "inputs.config-from": ""}, exitClean, ""},
+		{"a push", map[string]string{}, exitClean, ""},
+		{"a revision", map[string]string{"inputs.config-from": "HEAD"}, exitClean, ""},
+		{"a revision that is none", map[string]string{"inputs.config-from": "--help"}, exitUnable, "is not a revision"},
+		{"code for a revision", map[string]string{"inputs.config-from": "$(touch " + mark + ")"}, exitUnable, "is not a revision"},
+		{"code for a base", map[string]string{expression: "$(touch " + mark + ")"}, exitUnable, "names no commit"},
+		{"an option for a base", map[string]string{expression: "--upload-pack=" + run}, exitUnable, "names no commit"},
+		{"a base that is not there", map[string]string{expression: strings.Repeat("0", 40)}, exitUnable, "cannot be fetched: check out with fetch-depth: 0"},
+		{"a token", map[string]string{expression: base, "inputs.token": "secret\n::error::x"}, exitFindings, "::error file=base/config.yaml,line=4"},
+	} {
+		code, text := both(test.values)
+		if code != test.code || !strings.Contains(text, test.says) || strings.Contains(text, "secret") {
+			t.Errorf("%s: exit code %d, want %d and %q in\n%s", test.name, code, test.code, test.says, text)
+		}
+		if _, err := os.Lstat(mark); err == nil {
+			t.Fatalf("%s: something ran", test.name)
+		}
+	}
+	// With the whole history nothing is fetched.
+	r.work = origin
+	server = []string{"GITHUB_SERVER_URL=file:///nowhere", "GITHUB_REPOSITORY=x", "HOME=" + home}
+	if code, text := both(map[string]string{expression: base}); code != exitFindings {
+		t.Errorf("exit code %d in\n%s", code, text)
+	}
+}
+
+// TestActionVerifies puts binaries into the cache that somebody else may have written.
+func TestActionVerifies(t *testing.T) {
+	r := newRunner(t)
+	good := "#!/bin/sh\necho good\n"
+	digest := fmt.Sprintf("%x", sha256.Sum256([]byte(good)))
+	for _, test := range []struct {
+		name, sha256 string
+		cached       func(at string) error
+		want         string
+	}{
+		{"the one", digest, func(at string) error { return os.WriteFile(at, []byte(good), 0o600) }, "true"},
+		{"another", digest, func(at string) error { return os.WriteFile(at, []byte("#!/bin/sh\necho poisoned\n"), 0o755) }, "false"},
+		{"without a digest", "", func(at string) error { return os.WriteFile(at, []byte(good), 0o755) }, "false"},
+		{"a folder", digest, func(at string) error { return os.Mkdir(at, 0o755) }, "false"},
+		{"a link to another", digest, func(at string) error { return os.Symlink("/bin/sh", at) }, "false"},
+		{"nothing", digest, func(string) error { return nil }, "false"},
+		{"a part of a digest", digest[:8], func(at string) error { return os.WriteFile(at, []byte(good), 0o755) }, "false"},
+	} {
+		cache := filepath.Join(r.temp, "kgate-cache")
+		if err := errors.Join(os.RemoveAll(cache), os.Mkdir(cache, 0o755), test.cached(filepath.Join(cache, "kgate"))); err != nil {
+			t.Fatal(err)
+		}
+		code, outputs, text := r.step("restore", map[string]string{"inputs.sha256": test.sha256})
+		if code != 0 || outputs["verified"] != test.want {
+			t.Errorf("%s: exit code %d, outputs %v in\n%s", test.name, code, outputs, text)
+		}
+		info, err := os.Lstat(filepath.Join(r.temp, "kgate", "kgate"))
+		if (err == nil) != (test.want == "true") || err == nil && (!info.Mode().IsRegular() || info.Mode()&0o100 == 0) {
+			t.Errorf("%s: what would run is %v, %v", test.name, info, err)
+		}
+	}
+}
+
+// TestActionBuilds compiles a module beside settings that would compile another one.
+func TestActionBuilds(t *testing.T) {
+	r := newRunner(t)
+	source := t.TempDir()
+	write(t, source, "action/go.mod", "module example.com/kgate\n\ngo 1.26\n")
+	write(t, source, "action/tools/kgate/main.go", "package main\n\nfunc main() { println(\"good\") }\n")
+	write(t, source, "other/go.mod", "module example.com/kgate\n\ngo 1.26\n")
+	write(t, source, "other/tools/kgate/main.go", "package main\n\nfunc main() { println(\"poisoned\") }\n")
+	write(t, source, "action/tools/kgate/extra.go", "//go:build poisoned\n\npackage main\n\nfunc init() { println(\"poisoned\") }\n")
+	write(t, source, "action/vendor/modules.txt", "poisoned\n")
+	write(t, source, "go.work", "go 1.26\n\nuse ./other\n\nreplace example.com/kgate => ./other\n")
+	write(t, source, "goenv", "GOFLAGS=-tags=poisoned\n")
+	step := loadAction(t).step(t, "build")
+	if strings.Contains(step.Run, "GOPATH") || step.Env["GOFLAGS"] == "" {
+		t.Fatalf("%+v", step)
+	}
+	job := []string{
+		"GITHUB_ACTION_PATH=" + filepath.Join(source, "action"), "GOFLAGS=-tags=poisoned", "GOWORK=" + filepath.Join(source, "go.work"),
+		"GOENV=" + filepath.Join(source, "goenv"), "GOCACHEPROG=" + filepath.Join(source, "nothing"),
+	}
+	r.work = source
+	runs := func(says string) {
+		t.Helper()
+		out, err := exec.Command(filepath.Join(r.temp, "kgate", "kgate")).CombinedOutput() //nolint:gosec // as it was built
+		if err != nil || strings.TrimSpace(string(out)) != says {
+			t.Errorf("what was built says %q, %v", out, err)
+		}
+	}
+	if err := os.Remove(filepath.Join(r.temp, "kgate", "kgate")); err != nil {
+		t.Fatal(err)
+	}
+	code, _, text := r.step("build", nil, job...)
+	digest := regexp.MustCompile(`SHA-256 ([0-9a-f]{64})`).FindStringSubmatch(text)
+	if code != 0 || digest == nil {
+		t.Fatalf("exit code %d in\n%s", code, text)
+	}
+	runs("good")
+	// The same source is the same binary, by which the next run knows it, and another digest is another binary.
+	code, _, text = r.step("build", map[string]string{"inputs.sha256": strings.Repeat("0", 64)}, job...)
+	if code != exitUnable || !strings.Contains(text, digest[1]) || !strings.Contains(text, "names another binary") {
+		t.Errorf("exit code %d, want %d and %s in\n%s", code, exitUnable, digest[1], text)
+	}
+}
+
+// TestPinned holds that everything that runs elsewhere is named by its commit, in the documentation as well.
+func TestPinned(t *testing.T) {
+	files := []string{"action.yml", "README.md", "docs/use.md", "docs/reports.md"}
+	workflows, err := filepath.Glob(filepath.Join(top, ".github/workflows/*"))
+	if err != nil || len(workflows) == 0 {
+		t.Fatal(workflows, err)
+	}
+	for _, w := range workflows {
+		files = append(files, filepath.Join(".github/workflows", filepath.Base(w)))
+	}
+	uses := regexp.MustCompile(`(?m)^[ -]*(?:uses|component|rev): *(\S+)(.*)$`)
+	pinned := regexp.MustCompile(`^[\w.$-]+(/[\w.-]+)+@([0-9a-f]{40}|<commit>)$|^\./$|^<commit>$|^[0-9a-f]{40}$`)
+	found := 0
+	for _, file := range files {
+		text, err := os.ReadFile(filepath.Join(top, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range uses.FindAllStringSubmatch(string(text), -1) {
+			found++
+			if !pinned.MatchString(match[1]) {
+				t.Errorf("%s: %s is named by no commit", file, match[1])
+			}
+			if regexp.MustCompile(`@[0-9a-f]{40}$`).MatchString(match[1]) && !regexp.MustCompile(`^ # v\d+\.\d+\.\d+$`).MatchString(match[2]) {
+				t.Errorf("%s: %s says no version behind it", file, match[1])
+			}
+		}
+		if strings.HasPrefix(file, ".github/") {
+			if strings.Count(string(text), "actions/checkout@") != strings.Count(string(text), "persist-credentials: false") {
+				t.Errorf("%s: a checkout keeps its token", file)
+			}
+			if !regexp.MustCompile(`(?m)^permissions:\n  contents: read\n\n`).MatchString(string(text)) {
+				t.Errorf("%s: the token may more than read", file)
+			}
+		}
+	}
+	if found < 10 {
+		t.Errorf("only %d were looked at", found)
+	}
+}
+
 func TestActionKnowsItsSource(t *testing.T) {
 	r := newRunner(t)
 	script := loadAction(t).step(t, "source").Run
@@ -329,8 +625,8 @@ func TestActionKnowsItsSource(t *testing.T) {
 type component struct {
 	Spec struct {
 		Inputs map[string]struct {
-			Description, Default string
-			Options              []string
+			Description, Default, Regex string
+			Options                     []string
 		}
 	}
 }
@@ -385,13 +681,39 @@ func TestGitLabComponent(t *testing.T) {
 	if strings.Contains(strings.ReplaceAll(strings.Join(rawScript(&raw), "\n"), "$CI_", ""), "$[[") {
 		t.Error("an input is written into the script")
 	}
+	version := spec.Spec.Inputs["version"]
+	if version.Default != "" || !regexp.MustCompile(version.Regex).MatchString(strings.Repeat("0a", 20)) || regexp.MustCompile(version.Regex).MatchString("latest") {
+		t.Errorf("the version is %+v: it is a commit, which the caller names", version)
+	}
+	if job.Cache.Paths != nil || strings.Contains(string(text), "CI_PROJECT_DIR") {
+		t.Error("something of the build lies in the checkout, where a merge request can put it")
+	}
+	for name, want := range map[string]string{"GOENV": "off", "GOWORK": "off", "GOSUMDB": "sum.golang.org", "GOTOOLCHAIN": "local", "GOPRIVATE": "", "GONOSUMDB": "", "GOINSECURE": ""} {
+		if got, ok := job.Variables[name]; !ok || got != want {
+			t.Errorf("%s is %v", name, got)
+		}
+	}
 	r := newRunner(t)
 	write(t, r.work, "base/config.yaml", faulty)
 	bin := t.TempDir()
-	// go install is for a network; what it is asked for is looked at.
-	write(t, bin, "go", "#!/bin/sh\necho \"go $*\"\n")
+	// go install is for a network; what it is asked for is looked at, and where it would put what it makes.
+	write(t, bin, "go", "#!/bin/sh\necho \"go $*\"\ncase $GOBIN$GOMODCACHE$GOCACHE$PWD in *"+r.work+"*) exit 9 ;; esac\n"+
+		"mkdir -p \"$GOBIN\"\nln -s "+filepath.Join(r.temp, "kgate", "kgate")+" \"$GOBIN/kgate\"\n")
 	if err := os.Chmod(filepath.Join(bin, "go"), 0o755); err != nil {
 		t.Fatal(err)
+	}
+	const commit = "0123456789012345678901234567890123456789"
+	run := func(shell string, env ...string) (int, string) {
+		cmd := exec.Command(shell, "-e", "-c", script)
+		cmd.Dir = r.work
+		cmd.Env = append(append(os.Environ(), "PATH="+bin+string(filepath.ListSeparator)+os.Getenv("PATH"), "TMPDIR="+r.temp,
+			"KGATE_VERSION="+commit, "KGATE_BINARY=", "KGATE_FAIL_ON=error", "KGATE_CONFIG_FROM=base", "KGATE_NO_OBJECT_EXEMPTIONS=false"), env...)
+		out, err := cmd.CombinedOutput()
+		code := 0
+		if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+			code = exit.ExitCode()
+		}
+		return code, string(out)
 	}
 	for _, shell := range []string{"sh", "bash"} {
 		for _, test := range []struct {
@@ -407,16 +729,8 @@ func TestGitLabComponent(t *testing.T) {
 			{"$(touch crafted)", exitUnable, "$(touch crafted): no such file"},
 			{"--help", exitUnable, "--help: no such file"},
 		} {
-			cmd := exec.Command(shell, "-e", "-c", script)
-			cmd.Dir = r.work
-			cmd.Env = append(os.Environ(), "PATH="+bin+string(filepath.ListSeparator)+os.Getenv("PATH"), "GOBIN="+filepath.Join(r.temp, "kgate"),
-				"KGATE_VERSION=v1.2.3", "KGATE_FAIL_ON=error", "KGATE_TARGETS="+test.targets)
-			out, err := cmd.CombinedOutput()
-			code := 0
-			if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
-				code = exit.ExitCode()
-			}
-			if code != test.code || !strings.Contains(string(out), test.says) || !strings.Contains(string(out), "go install -trimpath github.com/kgate-dev/gitops/tools/kgate@v1.2.3") {
+			code, out := run(shell, "KGATE_TARGETS="+test.targets)
+			if code != test.code || !strings.Contains(out, test.says) || !strings.Contains(out, "go install -trimpath github.com/kgate-dev/gitops/tools/kgate@"+commit) {
 				t.Errorf("%s, %q: exit code %d, want %d and %q in\n%s", shell, test.targets, code, test.code, test.says, out)
 			}
 			if _, err := os.Lstat(filepath.Join(r.work, "crafted")); err == nil {
@@ -427,6 +741,70 @@ func TestGitLabComponent(t *testing.T) {
 					t.Errorf("%q: %s: %v", test.targets, report, err)
 				}
 			}
+		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(r.temp, "tmp.*")); len(left) > 0 {
+		t.Errorf("%v is left", left)
+	}
+	// A report that the checkout has as a link is not written through it.
+	write(t, r.work, "elsewhere", "mine")
+	if err := os.Symlink("elsewhere", filepath.Join(r.work, "kgate.sarif")); err != nil {
+		t.Fatal(err)
+	}
+	if code, out := run("sh", "KGATE_TARGETS=overlays/dev", "KGATE_BINARY="+filepath.Join(r.temp, "kgate", "kgate")); code != exitFindings || strings.Contains(out, "go install") {
+		t.Errorf("exit code %d in\n%s", code, out)
+	}
+	if text, err := os.ReadFile(filepath.Join(r.work, "elsewhere")); err != nil || string(text) != "mine" {
+		t.Errorf("the link's file is %.40q, %v", text, err)
+	}
+	// In a merge request, kgate.yaml is that of the target branch.
+	if _, err := exec.LookPath("git"); err != nil {
+		return
+	}
+	origin := r.work
+	git := func(dir string, args ...string) string {
+		t.Helper()
+		cmd := exec.Command("git", append([]string{"-c", "user.name=a", "-c", "user.email=a@example.com"}, args...)...)
+		cmd.Dir, cmd.Env = dir, append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null")
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("git %v: %v\n%s", args, err, out)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	git(origin, "init", "-q", "-b", "main", ".")
+	git(origin, "add", "-A")
+	git(origin, "commit", "-qm", "base")
+	git(origin, "branch", "held")
+	held := git(origin, "rev-parse", "HEAD")
+	write(t, origin, "kgate.yaml", small["kgate.yaml"]+"longestExemption: 1000y\nexemptions: [{check: schema/valid, reason: r, owner: o, expires: 2999-01-01}]\n")
+	git(origin, "commit", "-qam", "an exemption for itself")
+	if err := os.Rename(origin, origin+".git"); err != nil {
+		t.Fatal(err)
+	}
+	r.work = filepath.Join(t.TempDir(), "checkout")
+	git(t.TempDir(), "clone", "-q", "--depth=1", "file://"+origin+".git", r.work)
+	mark := filepath.Join(r.temp, "mark")
+	git(r.work, "config", "remote.origin.url", "ext::touch "+mark)
+	git(r.work, "config", "protocol.ext.allow", "always")
+	project := []string{"CI_SERVER_URL=file://", "CI_JOB_TOKEN=secret", "CI_MERGE_REQUEST_PROJECT_URL=file://" + origin, "KGATE_TARGETS="}
+	for _, test := range []struct {
+		env  string
+		code int
+		says string
+	}{
+		{"CI_MERGE_REQUEST_DIFF_BASE_SHA=" + held, exitFindings, "base/config.yaml:4"},
+		{"CI_MERGE_REQUEST_TARGET_BRANCH_SHA=" + held, exitFindings, "base/config.yaml:4"},
+		{"KGATE_CONFIG_FROM=", exitFindings, "2 exempted"},
+		{"CI_COMMIT_SHA=" + held, exitFindings, "2 exempted"},
+		{"CI_MERGE_REQUEST_DIFF_BASE_SHA=$(touch " + mark + ")", 128, ""},
+	} {
+		code, out := run("sh", append(project, test.env)...)
+		if code != test.code || !strings.Contains(out, test.says) || strings.Contains(out, "secret") {
+			t.Errorf("%s: exit code %d, want %d and %q in\n%s", test.env, code, test.code, test.says, out)
+		}
+		if _, err := os.Lstat(mark); err == nil {
+			t.Fatalf("%s: something ran", test.env)
 		}
 	}
 }

@@ -11,8 +11,10 @@ import (
 
 // locate opens the repository that the arguments lie in and turns them into targets of it: the one around the
 // working directory, or else the one around the first argument.
-func locate(args []string) (*repo.Repo, []string, error) {
-	repository, err := repo.Open(".")
+func locate(args []string) (*repo.Repo, []string, error) { return locateBy(repo.Open, args) }
+
+func locateBy(open func(dir string) (*repo.Repo, error), args []string) (*repo.Repo, []string, error) {
+	repository, err := open(".")
 	if err != nil {
 		return nil, nil, err
 	}
@@ -25,7 +27,7 @@ func locate(args []string) (*repo.Repo, []string, error) {
 			}
 			target, err = repository.Relative(arg)
 			if err != nil && targets == nil && !within(repository.Dir, arg) {
-				if repository, err = repo.Open(containing(arg)); err == nil {
+				if repository, err = open(containing(arg)); err == nil {
 					target, err = repository.Relative(arg)
 				}
 			}

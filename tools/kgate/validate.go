@@ -38,6 +38,9 @@ type validateFlags struct {
 	watch    bool
 	policies []string
 	bounds   bounds
+
+	configFrom         string
+	noObjectExemptions bool
 }
 
 func validateCommand() *cobra.Command {
@@ -54,10 +57,13 @@ func validateCommand() *cobra.Command {
 			"again, and the report is written anew. What lies in .git and node_modules is not watched.\n\n" +
 			"A run that takes longer than --timeout or more than --memory, of a watch any run, ends with exit code 2 and says what\n" +
 			"it was busy with.\n\n" +
+			"With --config-from, kgate.yaml, the rules of --policies DIR inside the repository and what annotations exempt are those\n" +
+			"of a git revision, such as the branch that a pull request is for: a change decides nothing about itself.\n\n" +
 			"Exit codes: 0 clean, 1 findings, 2 something could not be checked; with --watch, that of the last report.",
 		Example: "  kgate validate\n  kgate validate overlays/prod --kubernetes-version 1.30 --kubernetes-version 1.37\n" +
 			"  helm template chart | kgate validate -\n  kgate validate --checks pod,'!pod/spread' --output json\n" +
-			"  kgate validate --policies rules\n  kgate validate --watch overlays/dev",
+			"  kgate validate --policies rules\n  kgate validate --watch overlays/dev\n" +
+			"  kgate validate --config-from origin/main",
 		RunE: func(cmd *cobra.Command, args []string) error { return validate(cmd, args, flags) },
 	}
 	f := cmd.Flags()
@@ -68,6 +74,8 @@ func validateCommand() *cobra.Command {
 	f.BoolVar(&flags.noColor, "no-color", false, "never write colour; NO_COLOR in the environment does the same")
 	f.BoolVarP(&flags.verbose, "verbose", "v", false, "also print every finding that an exemption lets pass")
 	f.BoolVarP(&flags.watch, "watch", "w", false, "check again whenever a file changes, until interrupted")
+	f.StringVar(&flags.configFrom, "config-from", "", "git revision whose kgate.yaml, policies and exemptions hold, as origin/main (default: the working tree)")
+	f.BoolVar(&flags.noObjectExemptions, "no-object-exemptions", false, "let the annotation "+check.ExemptionAnnotation+" exempt nothing")
 	policiesFlag(cmd, &flags.policies)
 	boundsFlags(cmd, &flags.bounds)
 	fixed := func(values ...string) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -107,6 +115,14 @@ func validate(cmd *cobra.Command, args []string, flags validateFlags) error {
 		// An unset variable of a CI job must not read as "whatever the default is".
 		if list, err := cmd.Flags().GetStringSlice(name); err == nil && cmd.Flags().Changed(name) && len(list) == 0 {
 			return fmt.Errorf("--%s is empty: %s", name, empty)
+		}
+	}
+	if cmd.Flags().Changed("config-from") {
+		switch {
+		case flags.configFrom == "":
+			return errors.New("--config-from is empty: name a revision, as origin/main, or leave the flag out")
+		case flags.watch:
+			return errors.New("--config-from and --watch do not go together: a watch is of the working tree; leave one out")
 		}
 	}
 	w := &writer{outputs: outputs, flags: flags, stdout: cmd.OutOrStdout(), stderr: cmd.ErrOrStderr()}
@@ -161,6 +177,9 @@ func (w *writer) write(ctx context.Context, out report.Report, now time.Time) er
 	if len(out.Omitted) > 0 {
 		_, _ = fmt.Fprintf(w.stderr, "left out, because they need every target of the repository: %s\n", strings.Join(out.Omitted, ", "))
 	}
+	for _, note := range out.Notes {
+		_, _ = fmt.Fprintf(w.stderr, "kgate: note: %s\n", note)
+	}
 	_, _ = io.WriteString(w.stderr, reminders(out.Exempted, now))
 	switch {
 	case len(out.Errors) > 0:
@@ -189,22 +208,23 @@ type session struct {
 	validator  *schema.Validator
 	server     *admission.Server
 	library    *policy.Library
+	carryNone  bool // annotations exempt from nothing
 }
 
 func open(ctx context.Context, args []string, flags validateFlags) (*session, error) {
 	defer activity.Begin(ctx, "reading the configuration, the rules and the list of kustomizations")()
-	repository, paths, err := locate(args)
+	repository, paths, err := flags.locate(args)
 	if err != nil {
 		return nil, err
 	}
-	s := &session{repository: repository, paths: paths, now: time.Now, server: admission.New()}
+	s := &session{repository: repository, paths: paths, now: time.Now, server: admission.New(), carryNone: flags.noObjectExemptions}
 	if err := s.survey(len(args) == 0); err != nil {
 		return nil, err
 	}
 	if s.facts.Roots, err = repository.Roots(); err != nil {
 		return nil, err
 	}
-	if s.library, err = loadPolicies(flags.policies); err != nil {
+	if s.library, err = loadPoliciesAt(flags.policies, repository.Base); err != nil {
 		return nil, err
 	}
 	if s.minors, err = versions(flags.versions, repository.Config.KubernetesVersions); err != nil {
@@ -354,8 +374,10 @@ func (s *session) target(ctx context.Context, renderer *render.Renderer, path st
 
 // judge checks. What could not be rendered or checked is in the report's errors; the rest is judged.
 func (s *session) judge(ctx context.Context, all []*rendered, read func(file string) ([]byte, error)) (report.Report, error) {
-	out := report.Report{Version: versionName(), Checks: s.checks, Asked: s.paths, ReadFile: read}
-	plan := check.Plan{Checks: s.checks, All: s.all, Exemptions: s.repository.Config.Exemptions, Now: s.now()}
+	out := report.Report{Version: versionName(), Checks: s.checks, Asked: s.paths, ReadFile: s.repository.Base.ReadFile(read)}
+	plan := check.Plan{
+		Checks: s.checks, All: s.all, Exemptions: s.repository.Config.Exemptions, Now: s.now(), Latest: s.repository.Config.LatestExpiry(s.now()),
+	}
 	for _, r := range all {
 		if r.err != nil {
 			out.Errors = append(out.Errors, failures(r.path, r.err)...)
@@ -369,6 +391,9 @@ func (s *session) judge(ctx context.Context, all []*rendered, read func(file str
 		out.Targets = append(out.Targets, target)
 	}
 	carried, refused := repo.Carried(plan.Targets, s.known, read)
+	carried, out.Notes = s.carry(carried)
+	out.Notes = append(s.notes(), out.Notes...)
+	out.Errors = append(out.Errors, s.faultsOfOwn(plan)...)
 	plan.Exemptions = append(slices.Clone(plan.Exemptions), carried...)
 	for _, f := range refused {
 		out.Errors = append(out.Errors, failures(f.Target, f.Err)...)

@@ -232,9 +232,9 @@ func TestWatchRendersWhatChanged(t *testing.T) {
 	// kgate.yaml
 	r, note = w.edit("kgate.yaml", "apiVersion: kgate/v1\ntargts: []\n")
 	step("config broken", r, note, want{rendered: "0 of 2", errors: []string{`kgate.yaml:2: kgate.yaml has no key "targts"`}})
-	r, note = w.edit("kgate.yaml", small["kgate.yaml"]+"exemptions: [{check: schema/valid, reason: r, owner: o, expires: 2999-01-01}]\n")
+	r, note = w.edit("kgate.yaml", small["kgate.yaml"]+"longestExemption: 1000y\nexemptions: [{check: schema/valid, reason: r, owner: o, expires: 2999-01-01}]\n")
 	step("config", r, note, want{rendered: "0 of 2", findings: []string{"exemption/unused in kgate.yaml"}})
-	r, note = w.edit("kgate.yaml", small["kgate.yaml"]+"exemptions: [{check: schema/vaild, reason: r, owner: o, expires: 2999-01-01}]\n")
+	r, note = w.edit("kgate.yaml", small["kgate.yaml"]+"longestExemption: 1000y\nexemptions: [{check: schema/vaild, reason: r, owner: o, expires: 2999-01-01}]\n")
 	step("exemption of nothing", r, note, want{rendered: "0 of 2", errors: []string{`no check is called "schema/vaild"`}})
 	r, note = w.edit("kgate.yaml", small["kgate.yaml"]+"kubernetesVersions: ['1.28']\nexternal: [{kind: Secret, name: s, provider: p}]\n")
 	step("versions", r, note, want{rendered: "0 of 2"})

@@ -10,6 +10,7 @@
 # custom:
 #   severity: error
 #   scope: object
+#   locked: self
 #   fix: Name each repository, each cluster and namespace, and each group and kind.
 #   bad: |
 #     apiVersion: argoproj.io/v1alpha1

@@ -10,6 +10,7 @@
 # custom:
 #   severity: error
 #   scope: object
+#   locked: self
 #   fix: Set securityContext.allowPrivilegeEscalation to false on every container and leave privileged out.
 #   bad: |
 #     apiVersion: apps/v1

@@ -10,6 +10,7 @@
 # custom:
 #   severity: error
 #   scope: object
+#   locked: self
 #   fix: Bind a Role that lists what is used.
 #   bad: |
 #     apiVersion: rbac.authorization.k8s.io/v1

@@ -10,6 +10,7 @@
 # custom:
 #   severity: error
 #   scope: object
+#   locked: self
 #   fix: Remove the verb; let the pipeline that owns the cluster's roles make the binding.
 #   bad: |
 #     apiVersion: rbac.authorization.k8s.io/v1

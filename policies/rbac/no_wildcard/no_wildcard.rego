@@ -10,6 +10,7 @@
 # custom:
 #   severity: error
 #   scope: object
+#   locked: self
 #   fix: List the API groups, resources and verbs that are used.
 #   bad: |
 #     apiVersion: rbac.authorization.k8s.io/v1

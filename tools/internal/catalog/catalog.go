@@ -29,11 +29,7 @@ func Table(w io.Writer, checks []*check.Check) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(table, "CHECK\tSEVERITY\tORIGIN\tSCOPE\tEXEMPT\tWHAT HOLDS") // Flush returns a write's error
 	for _, c := range checks {
-		exempt := "may be"
-		if c.Locked {
-			exempt = "locked"
-		}
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", c.Name, c.Severity, c.Origin, c.Scope, exempt, c.Title)
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", c.Name, c.Severity, c.Origin, c.Scope, exempt(c), c.Title)
 	}
 	return table.Flush()
 }
@@ -63,9 +59,23 @@ func means(severity check.Severity) string {
 	return ""
 }
 
+// exempt is what of a check a table has room for: whether, and where, there may be an exemption from it.
+func exempt(c *check.Check) string {
+	switch {
+	case c.Locked:
+		return "locked"
+	case c.Central:
+		return "kgate.yaml"
+	}
+	return "may be"
+}
+
 func mayBeExempted(c *check.Check) string {
-	if c.Locked {
+	switch {
+	case c.Locked:
 		return "no, it is locked"
+	case c.Central:
+		return "in kgate.yaml alone: no object exempts itself"
 	}
 	return "in kgate.yaml, or on the object by its annotation " + check.ExemptionAnnotation
 }

@@ -28,7 +28,7 @@ func some() []*check.Check {
 			References: []string{"https://example.com/" + strings.Repeat("long/", 20), "https://example.com/b"},
 		},
 		{Name: "kustomize/second", Title: "Another * title", Doc: "D.", Fix: "F.", Severity: check.Warning, Scope: check.Overlay, Origin: "kustomize", Locked: true},
-		{Name: "pod/third", Title: "T", Doc: "D.", Fix: "F.", Severity: check.Error, Scope: check.Repository, Origin: "policy"},
+		{Name: "pod/third", Title: "T", Doc: "D.", Fix: "F.", Severity: check.Error, Scope: check.Repository, Origin: "policy", Central: true},
 		{Name: "exemption/fourth", Title: "T", Doc: "D.", Fix: "F.", Severity: check.Error, Scope: check.Itself, Origin: "kgate", Locked: true},
 	}
 }

@@ -19,6 +19,7 @@ type entry struct {
 	Scope       check.Scope    `json:"scope"`
 	Origin      string         `json:"origin"`
 	Locked      bool           `json:"locked"`
+	Exempt      string         `json:"exempt"` // anywhere, kgate.yaml or never
 	Bad         string         `json:"bad,omitempty"`
 	Good        string         `json:"good,omitempty"`
 	References  []string       `json:"references,omitempty"`
@@ -32,11 +33,22 @@ func JSON(w io.Writer, checks []*check.Check) error {
 	}{Version, []entry{}}
 	for _, c := range checks {
 		out.Checks = append(out.Checks, entry{
-			c.Name, c.Title, c.Doc, c.Fix, c.Severity, c.Scope, c.Origin, c.Locked, c.Bad, c.Good, c.References,
+			c.Name, c.Title, c.Doc, c.Fix, c.Severity, c.Scope, c.Origin, c.Locked, exemptible(c), c.Bad, c.Good, c.References,
 		})
 	}
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(out)
+}
+
+// exemptible says where there may be an exemption from a check.
+func exemptible(c *check.Check) string {
+	switch {
+	case c.Locked:
+		return "never"
+	case c.Central:
+		return "kgate.yaml"
+	}
+	return "anywhere"
 }

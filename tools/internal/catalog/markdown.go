@@ -19,7 +19,7 @@ func Markdown(w io.Writer, checks []*check.Check) error {
 	}
 	var groups []string
 	of := map[string][]*check.Check{}
-	var locked []string
+	var locked, central []string
 	for _, c := range checks {
 		if of[c.Group()] == nil {
 			groups = append(groups, c.Group())
@@ -27,6 +27,9 @@ func Markdown(w io.Writer, checks []*check.Check) error {
 		of[c.Group()] = append(of[c.Group()], c)
 		if c.Locked {
 			locked = append(locked, "`"+c.Name+"`")
+		}
+		if c.Central {
+			central = append(central, "`"+c.Name+"`")
 		}
 	}
 	line("# The rules\n")
@@ -40,7 +43,7 @@ func Markdown(w io.Writer, checks []*check.Check) error {
 			line("  - [%s](#%s): %s", c.Name, Anchor(c.Name), escape(paragraphs(c.Title)[0]))
 		}
 	}
-	line("\n%s", strings.TrimSpace(fmt.Sprintf(exemptions, check.ExemptionAnnotation, enumerate(locked))))
+	line("\n%s", strings.TrimSpace(fmt.Sprintf(exemptions, check.ExemptionAnnotation, enumerate(locked), enumerate(central))))
 	for _, group := range groups {
 		line("\n## %s", group)
 		for _, c := range of[group] {
@@ -80,9 +83,9 @@ metadata:
   name: fluent-bit
   annotations:
     %[1]s: |
-      - check: pod/no-host-path
-        path: spec.template.spec.volumes
-        reason: Container logs are files of the node
+      - check: pod/run-as-non-root
+        path: spec.template.spec
+        reason: The kubelet's log files belong to root
         owner: platform team
         expires: 2027-10-31
 ` + "```" + `
@@ -91,14 +94,21 @@ The annotation is applied to the cluster with the object and does nothing there.
 then replaces the base's as a whole. Only the object's own metadata is read, not that of a pod template.
 
 Every exemption that lets something pass is printed, with how many findings it lets pass. One that has expired or that lets
-nothing pass fails the run; one that names no check, lacks a key or cannot be read ends it with exit code 2. Each names
-its line. One whose last day is less than a month away is spoken of on standard error.
+nothing pass fails the run, as does one that ends later than the longest term allows: a year from the day of the run, or
+what ` + "`longestExemption`" + ` in kgate.yaml says (` + "`90d`, `6m`, `2y`" + `). One that names no check, lacks a key or cannot be read ends it
+with exit code 2. Each names its line. One whose last day is less than a month away is spoken of on standard error.
+
+` + "`objectExemptions: false`" + ` in kgate.yaml, or ` + "`--no-object-exemptions`" + `, lets annotations exempt nothing. In a gate for strangers
+` + "`--config-from`" + ` takes kgate.yaml, and what an annotation may exempt, as the target branch has them.
 
 Locked rules cannot be exempted: %[2]s. A patch, a replacement or an image entry is no object, so an exemption would let
 every such fault of the target pass, those of tomorrow as well; and what reaches nothing can always be deleted. The
 contents of a Secret are public once they are pushed, whatever the reason. An exemption from the checks of exemptions
-would be the hole that they close. Other rules stay open even where the API server refuses: a cluster may be newer than
-the schemas and the code in kgate.
+would be the hole that they close.
+
+From others no object exempts itself, only kgate.yaml does, the file of those who own the repository: %[3]s.
+They keep a workload from owning its node or its cluster, or say what the API server refuses. Where a cluster is newer than
+the schemas and the code in kgate, the exemption stands there.
 `
 
 func section(line func(string, ...any), c *check.Check) {
@@ -111,8 +121,11 @@ func section(line func(string, ...any), c *check.Check) {
 	}
 	line("\n**Fix.** %s", escape(strings.Join(paragraphs(c.Fix), "\n\n")))
 	exempt := ""
-	if c.Locked {
+	switch {
+	case c.Locked:
 		exempt = ", locked"
+	case c.Central:
+		exempt = ", exempted in kgate.yaml alone"
 	}
 	line("\n*%s, looks at %s, origin %s%s.*", c.Severity, looksAt(c.Scope), c.Origin, exempt)
 	for i, reference := range c.References {

@@ -44,6 +44,7 @@ type Check struct {
 	References []string // where the rule comes from
 	Bad, Good  string   // YAML documents: one that the check finds something in, and the same put right
 	Locked     bool     // no exemption lets its findings pass
+	Central    bool     // kgate.yaml alone may exempt from it: no object exempts itself
 	// Yields names checks that say the same with more: a finding of this check is left out where one of theirs is
 	// about the same field of the same object, the field that holds it, or one inside it.
 	Yields []string

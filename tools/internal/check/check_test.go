@@ -316,6 +316,7 @@ func TestExemptions(t *testing.T) {
 	}
 	now := day("2026-06-15").Add(23 * time.Hour)
 	expired, unused := "kgate.yaml - exemption/expired kgate.yaml:7", "kgate.yaml - exemption/unused kgate.yaml:7"
+	long := "kgate.yaml - exemption/too-long kgate.yaml:7"
 	x, y := "x a a/one a.yaml:1", "y b a/one b.yaml:1"
 	for _, test := range []struct {
 		name      string
@@ -328,6 +329,14 @@ func TestExemptions(t *testing.T) {
 		{"last day", Exemption{Expires: day("2026-06-15")}, "exemption", 2, nil},
 		{"day after", Exemption{Expires: day("2026-06-14")}, "exemption", 2, []string{x, y, expired}},
 		{"expired, and nobody asks", Exemption{Expires: day("2026-06-14")}, "", 2, []string{x, y}},
+		{"longest term", Exemption{Expires: day("2027-06-15")}, "exemption", 2, nil},
+		{"a day more", Exemption{Expires: day("2027-06-16")}, "exemption", 2, []string{x, y, long}},
+		{"a day more, and nobody asks", Exemption{Expires: day("2027-06-16")}, "", 2, []string{x, y}},
+		{"for ever", Exemption{Expires: day("9999-12-31")}, "exemption", 1, []string{x, long}},
+		{"leaving", Exemption{Leaving: true}, "exemption", 2, nil},
+		{"leaving and idle", Exemption{Leaving: true, Target: "z"}, "exemption", 2, []string{x, y}},
+		{"leaving and over", Exemption{Leaving: true, Expires: day("2026-06-14")}, "exemption", 2, []string{x, y}},
+		{"leaving and long", Exemption{Leaving: true, Expires: day("9999-12-31")}, "exemption", 2, []string{x, y}},
 		{"target", Exemption{Target: "x"}, "exemption", 2, []string{y}},
 		{"glob", Exemption{Target: "*"}, "exemption", 2, nil},
 		{"another target", Exemption{Target: "x/*"}, "exemption", 2, []string{x, y, unused}},
@@ -357,7 +366,7 @@ func TestExemptions(t *testing.T) {
 				checks = append(checks, Exemptions()...)
 			}
 			result, _ := Run(context.Background(), Plan{
-				Checks: checks, All: []string{"x", "y"}, Now: now, Exemptions: []Exemption{e},
+				Checks: checks, All: []string{"x", "y"}, Now: now, Latest: day("2027-06-15"), Exemptions: []Exemption{e},
 				Targets: []*Target{target("x", "a"), target("y", "b")}[:test.targets],
 			})
 			if got := lines(result.Findings); !reflect.DeepEqual(got, test.want) {

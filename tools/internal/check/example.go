@@ -68,6 +68,25 @@ exemptions:
     owner: platform team
     expires: 2027-10-31
 ` + exemptedDaemonSet
+	tooLongBad = `# file: kgate.yaml
+apiVersion: kgate/v1
+exemptions:
+  - check: pod/no-host-path
+    object: {kind: DaemonSet, namespace: logging, name: fluent-bit}
+    reason: Container logs are files of the node
+    owner: platform team
+    expires: 9999-12-31 # is never
+` + exemptedDaemonSet
+	tooLongGood = `# file: kgate.yaml
+apiVersion: kgate/v1
+longestExemption: 1y # as without the key
+exemptions:
+  - check: pod/no-host-path
+    object: {kind: DaemonSet, namespace: logging, name: fluent-bit}
+    reason: Container logs are files of the node
+    owner: platform team
+    expires: 2027-10-31
+` + exemptedDaemonSet
 	unusedBad = `# file: kgate.yaml
 apiVersion: kgate/v1
 exemptions:

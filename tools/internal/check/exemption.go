@@ -22,6 +22,7 @@ type Exemption struct {
 	Expires time.Time // the last day on which it holds
 	Source  manifest.Position
 	Holders []Holder // the objects that carry it as an annotation, and that alone it covers; nil for one of kgate.yaml
+	Leaving bool     // the change that is judged deletes it, so that it is held to nothing any more
 }
 
 // Holder is an object of a target.
@@ -78,12 +79,13 @@ func (e Exemption) covers(f Finding) bool {
 }
 
 // exempt parts the findings into those that stand and those that an exemption in force lets pass; used tells by index
-// which exemptions did.
-func exempt(findings []Finding, exemptions []Exemption, now time.Time) (kept []Finding, exempted []Exempted, used []bool) {
+// which of the plan's exemptions did.
+func exempt(findings []Finding, plan Plan) (kept []Finding, exempted []Exempted, used []bool) {
+	exemptions := plan.Exemptions
 	used = make([]bool, len(exemptions))
 	inForce := map[string][]int{} // by check
 	for i, e := range exemptions {
-		if !e.Expired(now) {
+		if !e.Expired(plan.Now) && !plan.outlasts(e) {
 			inForce[e.Check] = append(inForce[e.Check], i)
 		}
 	}
@@ -133,6 +135,14 @@ var (
 		Severity: Error, Scope: Itself, Origin: "kgate", Locked: true,
 		Bad: expiredBad, Good: expiredGood,
 	}
+	exemptionTooLong = &Check{
+		Name:     "exemption/too-long",
+		Title:    "No exemption is for longer than the longest term",
+		Doc:      "An exemption until 9999 is a check that somebody switched off. The longest term is one year from the day of the run, or what `longestExemption` in kgate.yaml says, as 90d, 6m or 2y. One that ends later lets nothing pass.",
+		Fix:      "Choose a day on which somebody will look at it again, within the longest term.",
+		Severity: Error, Scope: Itself, Origin: "kgate", Locked: true,
+		Bad: tooLongBad, Good: tooLongGood,
+	}
 	exemptionUnused = &Check{
 		Name:     "exemption/unused",
 		Title:    "Every exemption lets something pass",
@@ -144,7 +154,10 @@ var (
 )
 
 // Exemptions returns the checks that hold exemptions to account.
-func Exemptions() []*Check { return []*Check{exemptionExpired, exemptionUnused} }
+func Exemptions() []*Check { return []*Check{exemptionExpired, exemptionTooLong, exemptionUnused} }
+
+// outlasts reports whether an exemption ends later than any may.
+func (p Plan) outlasts(e Exemption) bool { return !p.Latest.IsZero() && e.Expires.After(p.Latest) }
 
 // audit reports the exemptions that have expired, and those that let nothing pass although everything they
 // speak of was checked. used tells by index which of the plan's exemptions let something pass.
@@ -167,9 +180,13 @@ func audit(plan Plan, used []bool, omitted []string, failed bool) []Finding {
 	}
 	for i, e := range plan.Exemptions {
 		switch {
+		case e.Leaving:
 		case e.Expired(plan.Now):
 			add(exemptionExpired, e, fmt.Sprintf("the exemption from %s expired after %s; its owner is %s",
 				e.Check, e.Expires.Format(time.DateOnly), e.Owner))
+		case plan.outlasts(e):
+			add(exemptionTooLong, e, fmt.Sprintf("the exemption from %s ends with %s; the last day that one may have today is %s",
+				e.Check, e.Expires.Format(time.DateOnly), plan.Latest.Format(time.DateOnly)))
 		case !used[i] && !failed && ran[e.Check] && plan.covers(e):
 			add(exemptionUnused, e, fmt.Sprintf("the exemption from %s lets nothing pass: nothing it covers is at fault", e.Check))
 		}

@@ -25,6 +25,7 @@ type Plan struct {
 	All        []string // the paths of every target that the repository has
 	Exemptions []Exemption
 	Now        time.Time // the day that exemptions are held against
+	Latest     time.Time // the last day that an exemption may have; zero for any
 }
 
 // complete reports whether nothing that the repository has is left out.
@@ -83,7 +84,7 @@ func Run(ctx context.Context, plan Plan) (Result, []Failure) {
 	}
 	findings = yield(unique(findings, order), plan.Checks)
 	var used []bool
-	result.Findings, result.Exempted, used = exempt(findings, plan.Exemptions, plan.Now)
+	result.Findings, result.Exempted, used = exempt(findings, plan)
 	var failures []Failure
 	for i, err := range errs {
 		// Engines that judge for many checks at once fail for each of them.

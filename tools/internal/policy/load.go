@@ -192,11 +192,12 @@ func newRule(file, pkg string, module *ast.Module) (*Rule, error) {
 	for _, key := range slices.Sorted(maps.Keys(meta.Custom)) {
 		_, isText := meta.Custom[key].(string)
 		_, isBool := meta.Custom[key].(bool)
+		self := meta.Custom[key] == "self"
 		switch {
 		case !slices.Contains(custom, key):
 			return nil, fail("custom has no key %q; it has %s", key, strings.Join(custom, ", "))
-		case key == "locked" && !isBool:
-			return nil, fail("custom.locked is %v; it is true or false", meta.Custom[key])
+		case key == "locked" && !isBool && !self:
+			return nil, fail("custom.locked is %v; it is true, self or false", meta.Custom[key])
 		case key != "locked" && !isText:
 			return nil, fail("custom.%s is %v; it must be a text", key, meta.Custom[key])
 		}
@@ -209,7 +210,7 @@ func newRule(file, pkg string, module *ast.Module) (*Rule, error) {
 	r := &Rule{Package: pkg, File: file, Check: check.Check{
 		Title: strings.TrimSpace(meta.Title), Doc: strings.TrimSpace(meta.Description), Fix: text("fix"),
 		Severity: check.Severity(text("severity")), Scope: check.Scope(text("scope")), Origin: "policy",
-		Bad: text("bad"), Good: text("good"), Locked: locked,
+		Bad: text("bad"), Good: text("good"), Locked: locked, Central: meta.Custom["locked"] == "self",
 	}}
 	for _, resource := range meta.RelatedResources {
 		r.References = append(r.References, resource.Ref.String())

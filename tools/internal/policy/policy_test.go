@@ -55,6 +55,14 @@ func TestLoad(t *testing.T) {
 	if r := library.Rules[0]; r.Bad != "kind: Bad # this\n\n---\nkind: Other" || r.Good != "kind: Good" || !r.Locked {
 		t.Errorf("got %q, %q, %t", r.Bad, r.Good, r.Locked)
 	}
+	for locked, want := range map[string][2]bool{"true": {true, false}, "self": {false, true}, "false": {false, false}} {
+		if library, err = Load(source(strings.Replace(text, "locked: true", "locked: "+locked, 1) + good)); err != nil {
+			t.Fatal(err)
+		}
+		if r := library.Rules[0]; r.Locked != want[0] || r.Central != want[1] {
+			t.Errorf("locked: %s is %t, %t", locked, r.Locked, r.Central)
+		}
+	}
 }
 
 func TestLoadRefuses(t *testing.T) {
@@ -72,7 +80,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"severity", strings.Replace(all, "warning", "info", 1), file + `:1: METADATA: custom.severity is "info"; it is error or warning`},
 		{"scope", strings.Replace(all, "scope: object", "scope: cluster", 1), file + `:1: METADATA: custom.scope is "cluster"; it is object, overlay or repository`},
 		{"unknown key", strings.Replace(all, "fix: F", "fix: F, lock: true", 1), file + `:1: METADATA: custom has no key "lock"; it has bad, fix, good, locked, scope, severity`},
-		{"locked is a text", strings.Replace(all, "fix: F", `fix: F, locked: "yes"`, 1), file + ":1: METADATA: custom.locked is yes; it is true or false"},
+		{"locked is a text", strings.Replace(all, "fix: F", `fix: F, locked: "yes"`, 1), file + ":1: METADATA: custom.locked is yes; it is true, self or false"},
 		{"bad is a document", strings.Replace(all, "fix: F", "fix: F, bad: {kind: Bad}, good: x", 1), file + ":1: METADATA: custom.bad is map[kind:Bad]; it must be a text"},
 		{"bad alone", strings.Replace(all, "fix: F", "fix: F, bad: x", 1), file + ":1: METADATA: custom.bad and custom.good belong together"},
 		{"good alone", strings.Replace(all, "fix: F", "fix: F, good: x", 1), file + ":1: METADATA: custom.bad and custom.good belong together"},

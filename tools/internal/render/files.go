@@ -20,6 +20,25 @@ import (
 // ErrReadOnly is what every attempt to write meets.
 var ErrReadOnly = errors.New("kgate renders read-only")
 
+// errGit is what every attempt to read git's own files meets: they may hold credentials, and a rendered object is public.
+var errGit = errors.New("kgate reads nothing of git's own into manifests")
+
+// isGit reports whether a name is that of git's own folder, on whatever file system: those of Windows and macOS take other
+// letter case, a short name, what follows a colon, blanks and dots at the end and invisible characters for the same.
+func isGit(name string) bool {
+	name = strings.Map(func(r rune) rune {
+		if r >= 0x200c && r <= 0x200f || r >= 0x202a && r <= 0x202e || r >= 0x206a && r <= 0x206f || r == 0xfeff {
+			return -1
+		}
+		return r
+	}, name)
+	name, _, _ = strings.Cut(name, ":")
+	name = strings.TrimRight(name, ". ")
+	return strings.EqualFold(name, ".git") || strings.EqualFold(name, "git~1")
+}
+
+func inGit(name string) bool { return slices.ContainsFunc(strings.Split(name, "/"), isGit) }
+
 // Store reads files below one root and keeps what it read, so that targets which share a base read and parse it
 // once, and every target of a run sees the same state of the tree. It is safe for concurrent use.
 type Store struct {
@@ -169,6 +188,9 @@ func (f *Files) resolve(name string) (string, error) {
 			resolved = path.Dir(resolved)
 			continue
 		}
+		if isGit(step) {
+			return "", fmt.Errorf("%s lies in %s: %w", name, path.Join(resolved, step), errGit)
+		}
 		next := path.Join(resolved, step)
 		at, err := f.store.node(next)
 		if err != nil {
@@ -252,7 +274,9 @@ func (f *Files) ReadDir(name string) ([]string, error) {
 	entries, err := fs.ReadDir(f.root, resolved)
 	var names []string
 	for _, entry := range entries {
-		names = append(names, entry.Name())
+		if !isGit(entry.Name()) {
+			names = append(names, entry.Name())
+		}
 	}
 	return names, err
 }
@@ -266,6 +290,7 @@ func (f *Files) Open(name string) (filesys.File, error) {
 func (f *Files) Glob(pattern string) ([]string, error) {
 	f.list(path.Dir(clean(pattern)))
 	found, err := fs.Glob(f.root, clean(pattern))
+	found = slices.DeleteFunc(found, inGit)
 	for i := range found {
 		found[i] = path.Join("/", found[i])
 	}
@@ -277,6 +302,12 @@ func (f *Files) Walk(name string, visit filepath.WalkFunc) error {
 	return fs.WalkDir(f.root, clean(name), func(p string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return visit(path.Join("/", p), nil, err)
+		}
+		if inGit(p) {
+			if entry.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
 		}
 		if entry.IsDir() {
 			f.list(p)

@@ -231,6 +231,8 @@ func (w *layers) open(layer *Layer, node *yaml.Node, reference string) (string, 
 	resolved, err := w.files.resolve(path.Join(layer.Dir, reference))
 	if err != nil {
 		switch {
+		case errors.Is(err, errGit):
+			return "", fail(layer.at(node), "%s", err)
 		case !w.files.lexists(path.Join(layer.Dir, reference)):
 			return "", fail(layer.at(node), "%s does not exist", reference)
 		case errors.Is(err, fs.ErrNotExist):

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/render"
 )
 
 // ConfigFile is the name of the file that tells kgate about a repository.
@@ -29,6 +31,21 @@ type Config struct {
 	Environments       []Environment
 	External           []External
 	Exemptions         []check.Exemption
+	LongestExemption   Term // zero for one year
+	CarryNone          bool // objects exempt themselves from nothing
+}
+
+// Term is a length of time in calendar units.
+type Term struct{ Years, Months, Days int }
+
+// LatestExpiry is the last day that an exemption may have on a day.
+func (c Config) LatestExpiry(now time.Time) time.Time {
+	term := c.LongestExemption
+	if term == (Term{}) {
+		term = Term{Years: 1}
+	}
+	year, month, day := now.UTC().Date()
+	return time.Date(year, month, day, 0, 0, 0, 0, time.UTC).AddDate(term.Years, term.Months, term.Days)
 }
 
 // Version is a Kubernetes version to check against, as kgate.yaml writes it.
@@ -69,32 +86,45 @@ func matches(glob, path string) bool {
 // LoadConfig reads kgate.yaml from the root of a repository. A missing file is an empty configuration; anything
 // else that is not understood is an error with its line, for every fault at once.
 func LoadConfig(root fs.FS) (Config, error) {
-	data, err := manifest.ReadFile(root, ConfigFile, ConfigFile, manifest.MaxTextSize)
-	if errors.Is(err, fs.ErrNotExist) {
-		return Config{}, nil
-	}
-	if syntax := (*manifest.SyntaxError)(nil); errors.As(err, &syntax) {
+	data, err := readConfig(root)
+	if data == nil || err != nil {
 		return Config{}, err
 	}
-	if err != nil {
-		return Config{}, fmt.Errorf("read %s: %w", ConfigFile, err)
-	}
-	return ParseConfig(data)
+	return ParseConfig(ConfigFile, data)
 }
 
-// ParseConfig decodes the text of kgate.yaml.
-func ParseConfig(data []byte) (Config, error) {
-	documents, err := manifest.ParseDocuments(ConfigFile, data)
+// readConfig is the text of kgate.yaml; nil when there is none. A link that leads nowhere, out of the repository or to
+// git's own files is an error.
+func readConfig(root fs.FS) ([]byte, error) {
+	if _, err := fs.Lstat(root, ConfigFile); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	data, err := render.NewFiles(render.NewStore(root)).ReadFile(ConfigFile)
+	if syntax := (*manifest.SyntaxError)(nil); errors.As(err, &syntax) {
+		return nil, err // it names the file
+	} else if err != nil {
+		return nil, fmt.Errorf("read %s: %w", ConfigFile, err)
+	}
+	if len(data) > manifest.MaxTextSize {
+		return nil, &manifest.SyntaxError{Position: manifest.Position{File: ConfigFile}, Message: fmt.Sprintf(
+			"the file has %d kB; the limit is %d kB", len(data)>>10, manifest.MaxTextSize>>10)}
+	}
+	return data, nil
+}
+
+// ParseConfig decodes the text of kgate.yaml, which messages call file.
+func ParseConfig(file string, data []byte) (Config, error) {
+	documents, err := manifest.ParseDocuments(file, data)
 	if err != nil {
 		return Config{}, err
 	}
 	if len(documents) != 1 {
 		return Config{}, &manifest.SyntaxError{
-			Position: manifest.Position{File: ConfigFile, Line: 1},
+			Position: manifest.Position{File: file, Line: 1},
 			Message:  fmt.Sprintf("the file has %d documents, not one; it begins with `apiVersion: %s`", len(documents), ConfigVersion),
 		}
 	}
-	d := &decoder{at: func(line int) manifest.Position { return manifest.Position{File: ConfigFile, Line: line} }}
+	d := &decoder{at: func(line int) manifest.Position { return manifest.Position{File: file, Line: line} }}
 	config := d.config(manifest.Expand(documents[0].Node))
 	return config, errors.Join(d.errs...)
 }
@@ -210,11 +240,36 @@ func (d *decoder) config(root *yaml.Node) Config {
 		"external": func(n *yaml.Node) {
 			d.list(n, "external", func(n *yaml.Node) { c.External = append(c.External, d.external(n)) })
 		},
+		"longestExemption": func(n *yaml.Node) { c.LongestExemption = d.term(n) },
+		"objectExemptions": func(n *yaml.Node) {
+			if n.Kind != yaml.ScalarNode || n.Value != "true" && n.Value != "false" {
+				d.fail(n, "objectExemptions is true or false")
+			}
+			c.CarryNone = n.Value == "false"
+		},
 		"exemptions": func(n *yaml.Node) {
 			d.list(n, "exemptions", func(n *yaml.Node) { c.Exemptions = append(c.Exemptions, d.exemption(n)) })
 		},
 	})
 	return c
+}
+
+var term = regexp.MustCompile(`^([1-9][0-9]{0,4})([dmy])$`)
+
+func (d *decoder) term(node *yaml.Node) Term {
+	parts := term.FindStringSubmatch(node.Value)
+	if parts == nil || node.Kind != yaml.ScalarNode {
+		d.fail(node, "longestExemption: %q is not a term like 90d, 6m or 1y", node.Value)
+		return Term{}
+	}
+	count, _ := strconv.Atoi(parts[1]) // digits, as few as fit
+	switch parts[2] {
+	case "d":
+		return Term{Days: count}
+	case "m":
+		return Term{Months: count}
+	}
+	return Term{Years: min(count, 9000)}
 }
 
 func (d *decoder) environment(node *yaml.Node) Environment {

@@ -17,20 +17,23 @@ import (
 func CheckExemptions(exemptions []check.Exemption, checks []*check.Check) error {
 	var errs []error
 	for _, e := range exemptions {
-		if err := permitted(e, checks); err != nil {
+		if err := permitted(e, checks, false); err != nil {
 			errs = append(errs, err)
 		}
 	}
 	return errors.Join(errs...)
 }
 
-func permitted(e check.Exemption, checks []*check.Check) error {
+// permitted says why there can be no such exemption; carried is one that an object carries itself.
+func permitted(e check.Exemption, checks []*check.Check, carried bool) error {
 	i := slices.IndexFunc(checks, func(c *check.Check) bool { return c.Name == e.Check })
 	switch {
 	case i < 0:
 		return &manifest.SyntaxError{Position: e.Source, Message: fmt.Sprintf("no check is called %q: `kgate checks` lists them", e.Check)}
 	case checks[i].Locked:
 		return &manifest.SyntaxError{Position: e.Source, Message: fmt.Sprintf("%s is locked: no exemption lets its findings pass; `kgate explain %[1]s` says how to satisfy it", e.Check)}
+	case checks[i].Central && carried:
+		return &manifest.SyntaxError{Position: e.Source, Message: fmt.Sprintf("no object exempts itself from %s: write the exemption to %s, whose owners decide", e.Check, ConfigFile)}
 	}
 	return nil
 }
@@ -63,7 +66,7 @@ func Carried(targets []*check.Target, checks []*check.Check, read func(file stri
 					found, err = parseCarried(text, lines(position, text, read))
 				}
 				found = slices.DeleteFunc(found, func(e check.Exemption) bool {
-					refused := permitted(e, checks)
+					refused := permitted(e, checks, true)
 					err = errors.Join(err, refused)
 					return refused != nil
 				})

@@ -15,7 +15,7 @@ import (
 func TestCheckExemptions(t *testing.T) {
 	at := func(line int) manifest.Position { return manifest.Position{File: ConfigFile, Line: line} }
 	err := CheckExemptions([]check.Exemption{{Check: "a/b", Source: at(3)}, {Check: "a/c", Source: at(9)}, {Check: "a/d", Source: at(12)}},
-		[]*check.Check{{Name: "a/b"}, {Name: "a/d", Locked: true}})
+		[]*check.Check{{Name: "a/b", Central: true}, {Name: "a/d", Locked: true}})
 	want := "kgate.yaml:9: no check is called \"a/c\": `kgate checks` lists them\n" +
 		"kgate.yaml:12: a/d is locked: no exemption lets its findings pass; `kgate explain a/d` says how to satisfy it"
 	if err == nil || err.Error() != want {
@@ -46,7 +46,7 @@ func carried(t *testing.T, text string, readable bool) ([]string, []string) {
 		return manifest.Origin{Position: at}
 	}
 	targets := []*check.Target{{Path: "x", Objects: objects, Locate: locate}, {Path: "y", Objects: objects, Locate: locate}}
-	checks := []*check.Check{{Name: "a/b"}, {Name: "a/c"}, {Name: "a/locked", Locked: true}}
+	checks := []*check.Check{{Name: "a/b"}, {Name: "a/c"}, {Name: "a/locked", Locked: true}, {Name: "a/central", Central: true}}
 	exemptions, failures := Carried(targets, checks, func(string) ([]byte, error) {
 		if !readable {
 			return nil, fs.ErrNotExist
@@ -100,10 +100,11 @@ func TestCarried(t *testing.T) {
 				`a.yaml:13: an exemption of the object itself has no key "target"; it has check, expires, owner, path, reason` + "\n" +
 				`a.yaml:13: expires: "soon" is not a day like 2027-03-31` + "\n" +
 				`a.yaml:13: an exemption of the object itself needs the key "owner"`}},
-		{"what may not be", block + "      - {check: a/locked, " + rest + "}\n      - {check: a/d, " + rest + "}\n", false,
+		{"what may not be", block + "      - {check: a/locked, " + rest + "}\n      - {check: a/d, " + rest + "}\n      - {check: a/central, " + rest + "}\n", false,
 			[]string{"a.yaml:8 a/b data.a 2027-01-31: x one, y one"}, []string{
 				"x a.yaml:13: a/locked is locked: no exemption lets its findings pass; `kgate explain a/locked` says how to satisfy it\n" +
-					"a.yaml:14: no check is called \"a/d\": `kgate checks` lists them"}},
+					"a.yaml:14: no check is called \"a/d\": `kgate checks` lists them\n" +
+					"a.yaml:15: no object exempts itself from a/central: write the exemption to kgate.yaml, whose owners decide"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got, failed := carried(t, test.text, !test.unreadable)

@@ -28,7 +28,7 @@ func TestCostlyGlobsAreRefusedAtTheirLine(t *testing.T) {
 			"apiVersion: kgate/v1\nenvironments:\n  - {name: a, targets: ['%s']}\n",
 			"apiVersion: kgate/v1\nexemptions:\n  - {check: a/b, reason: r, owner: o, expires: 2027-01-01, target: '%s'}\n",
 		} {
-			_, err := ParseConfig([]byte(fmt.Sprintf(config, c.glob)))
+			_, err := ParseConfig(ConfigFile, []byte(fmt.Sprintf(config, c.glob)))
 			switch {
 			case c.want == "" && err != nil:
 				t.Errorf("%.40s: %v", c.glob, err)

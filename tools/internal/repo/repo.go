@@ -24,38 +24,83 @@ type Repo struct {
 	Dir    string // absolute, without symbolic links
 	FS     fs.FS  // reads below Dir only: a link that leads out is an error
 	Config Config
+
+	Git     string   // the directory with the .git around Dir; "" for none
+	Base    *Base    // the revision that Config is of; nil for the working tree
+	Ignored []string // kgate.yaml and .git that lie above and rule nothing
 }
 
-// Open finds the repository around a directory: the nearest parent that holds kgate.yaml or .git, else the
-// directory itself.
+// Open finds the repository around a directory. It begins at the nearest parent that holds .git, or at a kgate.yaml
+// between the two. Without a .git above, it is the directory itself: a kgate.yaml that somebody left in a folder above
+// everybody's, such as /tmp, rules nothing. For the same reason a .git or kgate.yaml above that belongs to somebody else
+// is passed over.
 func Open(dir string) (*Repo, error) {
+	found, err := find(dir)
+	if err != nil {
+		return nil, err
+	}
+	top := found.dir
+	for at := found.dir; found.git != ""; at = filepath.Dir(at) {
+		if exists(filepath.Join(at, ConfigFile)) && obeyed(filepath.Join(at, ConfigFile), found.dir) || at == found.git {
+			top = at
+			break
+		}
+	}
+	r, err := open(top, found)
+	if err != nil {
+		return nil, err
+	}
+	r.Config, err = LoadConfig(r.FS)
+	return r, err
+}
+
+func open(top string, found surroundings) (*Repo, error) {
+	root, err := os.OpenRoot(top)
+	if err != nil {
+		return nil, fmt.Errorf("open repository: %w", err)
+	}
+	return &Repo{Dir: top, FS: root.FS(), Git: found.git, Ignored: found.ignored}, nil
+}
+
+// surroundings are what lies around a directory.
+type surroundings struct {
+	dir     string   // absolute, without symbolic links
+	git     string   // the nearest parent with a .git; "" for none
+	ignored []string // what stands above and rules nothing
+}
+
+func find(dir string) (surroundings, error) {
 	absolute, err := filepath.Abs(dir)
 	if err == nil {
 		absolute, err = filepath.EvalSymlinks(absolute)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open repository: %w", err)
+		return surroundings{}, fmt.Errorf("open repository: %w", err)
 	}
-	top := absolute
+	found := surroundings{dir: absolute}
 	for at := absolute; ; at = filepath.Dir(at) {
-		if exists(filepath.Join(at, ConfigFile)) || exists(filepath.Join(at, ".git")) {
-			top = at
-			break
+		git, config := filepath.Join(at, ".git"), filepath.Join(at, ConfigFile)
+		if exists(git) {
+			if obeyed(git, absolute) {
+				found.git, found.ignored = at, slices.DeleteFunc(found.ignored, func(p string) bool { return obeyed(p, absolute) })
+				return found, nil
+			}
+			found.ignored = append(found.ignored, git)
+		}
+		if at != absolute && exists(config) {
+			found.ignored = append(found.ignored, config)
 		}
 		if at == filepath.Dir(at) {
-			break
+			return found, nil
 		}
 	}
-	root, err := os.OpenRoot(top)
-	if err != nil {
-		return nil, fmt.Errorf("open repository: %w", err)
-	}
-	r := &Repo{Dir: top, FS: root.FS()}
-	r.Config, err = LoadConfig(r.FS)
-	if err != nil {
-		return nil, err
-	}
-	return r, nil
+}
+
+// obeyed reports whether a file above a directory may say something about it: it lies in the directory itself, or belongs
+// to whom the directory belongs to, to who runs kgate or to root, and so does the folder that it is in.
+func obeyed(file, dir string) bool {
+	above := filepath.Dir(file)
+	return above == dir || ownedLike(file, dir) && ownedLike(above, dir)
 }
 
 // ReadFile reads a file of the repository.

@@ -1,6 +1,7 @@
 package repo
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -38,7 +39,7 @@ exemptions:
 `
 
 func TestParseConfig(t *testing.T) {
-	got, err := ParseConfig([]byte(full))
+	got, err := ParseConfig(ConfigFile, []byte(full))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +76,7 @@ func TestParseConfigRefuses(t *testing.T) {
 	for _, test := range []struct{ old, new, want string }{
 		{"apiVersion: kgate/v1\n", "", `kgate.yaml:1: kgate.yaml needs the key "apiVersion"`},
 		{"kgate/v1", "kgate/v2", `kgate.yaml:1: apiVersion is "kgate/v2"; this kgate reads "kgate/v1"`},
-		{"targets: [overlays/*/", "target: [overlays/*/", `kgate.yaml:3: kgate.yaml has no key "target"; it has apiVersion, environments, exemptions, external, kubernetesVersions, targets`},
+		{"targets: [overlays/*/", "target: [overlays/*/", `kgate.yaml:3: kgate.yaml has no key "target"; it has apiVersion, environments, exemptions, external, kubernetesVersions, longestExemption, objectExemptions, targets`},
 		{"targets: [overlays/*/, argocd]", "targets: overlays/*", "kgate.yaml:3: targets must be a list"},
 		{"targets: [overlays/*/, argocd]", "targets: []", "kgate.yaml:3: targets is empty"},
 		{"[overlays/*/, argocd]", "['overlays/[', argocd]", `kgate.yaml:3: a target: "overlays/[" is not a valid pattern`},
@@ -113,25 +114,48 @@ func TestParseConfigRefuses(t *testing.T) {
 		{"environments:", "---\nenvironments:", "kgate.yaml:1: the file has 2 documents, not one"},
 		{full, "- a\n", "kgate.yaml:1: kgate.yaml must be a mapping"},
 		{"[15012, 443]", "[15012", "kgate.yaml:"},
+		{"apiVersion: kgate/v1", "apiVersion: kgate/v1\nlongestExemption: 0d", `kgate.yaml:2: longestExemption: "0d" is not a term like 90d, 6m or 1y`},
+		{"apiVersion: kgate/v1", "apiVersion: kgate/v1\nlongestExemption: 365", `kgate.yaml:2: longestExemption: "365" is not a term like 90d, 6m or 1y`},
+		{"apiVersion: kgate/v1", "apiVersion: kgate/v1\nlongestExemption: -1y", "kgate.yaml:2: longestExemption"},
+		{"apiVersion: kgate/v1", "apiVersion: kgate/v1\nlongestExemption: [1y]", "kgate.yaml:2: longestExemption"},
+		{"apiVersion: kgate/v1", "apiVersion: kgate/v1\nobjectExemptions: no", "kgate.yaml:2: objectExemptions is true or false"},
 	} {
 		t.Run(test.want, func(t *testing.T) {
 			if !strings.Contains(full, test.old) {
 				t.Fatalf("%q is not in the example", test.old)
 			}
-			_, err := ParseConfig([]byte(strings.Replace(full, test.old, test.new, 1)))
+			_, err := ParseConfig(ConfigFile, []byte(strings.Replace(full, test.old, test.new, 1)))
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v", err)
 			}
 		})
 	}
-	_, err := ParseConfig([]byte("apiVersion: v\ntarget: x\nexternal: y\n"))
+	_, err := ParseConfig(ConfigFile, []byte("apiVersion: v\ntarget: x\nexternal: y\n"))
 	if err == nil || strings.Count(err.Error(), "kgate.yaml:") != 3 {
 		t.Errorf("three faults are reported as %v", err)
 	}
 }
 
+func TestLatestExpiry(t *testing.T) {
+	now := time.Date(2026, 11, 27, 23, 30, 0, 0, time.FixedZone("east", 2*60*60))
+	for text, want := range map[string]string{
+		"": "2027-11-27", "longestExemption: 1y": "2027-11-27", "longestExemption: 90d": "2027-02-25", "longestExemption: 6m": "2027-05-27",
+		"longestExemption: 99999y": "11026-11-27",
+	} {
+		config, err := ParseConfig(ConfigFile, []byte("apiVersion: kgate/v1\n"+text))
+		if got := config.LatestExpiry(now).Format(time.DateOnly); err != nil || got != want {
+			t.Errorf("%q: %s, %v; want %s", text, got, err, want)
+		}
+	}
+	for text, want := range map[string]bool{"": false, "objectExemptions: true": false, "objectExemptions: false": true} {
+		if config, err := ParseConfig(ConfigFile, []byte("apiVersion: kgate/v1\n"+text)); err != nil || config.CarryNone != want {
+			t.Errorf("%q: %t, %v", text, config.CarryNone, err)
+		}
+	}
+}
+
 func TestParseConfigAliases(t *testing.T) {
-	config, err := ParseConfig([]byte("apiVersion: kgate/v1\nenvironments:\n- name: a\n  targets: &t [x]\n- name: b\n  targets: *t\n"))
+	config, err := ParseConfig(ConfigFile, []byte("apiVersion: kgate/v1\nenvironments:\n- name: a\n  targets: &t [x]\n- name: b\n  targets: *t\n"))
 	if err != nil || len(config.Environments) != 2 || !reflect.DeepEqual(config.Environments[1].Targets, []string{"x"}) {
 		t.Errorf("got %+v, %v", config, err)
 	}
@@ -142,7 +166,7 @@ func FuzzParseConfig(f *testing.F) {
 	f.Add([]byte("apiVersion: kgate/v1\nexemptions: [{<<: {check: a}}]\n"))
 	f.Add([]byte("? [a]\n: b\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		config, err := ParseConfig(data)
+		config, err := ParseConfig(ConfigFile, data)
 		if err != nil {
 			if !strings.HasPrefix(err.Error(), ConfigFile) {
 				t.Errorf("%v names no file", err)
@@ -204,7 +228,7 @@ func TestOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	below := filepath.Join(dir, "repository", "a", "b")
-	if err := os.MkdirAll(below, 0o700); err != nil {
+	if err := errors.Join(os.MkdirAll(below, 0o700), os.Mkdir(filepath.Join(dir, "repository", ".git"), 0o700)); err != nil {
 		t.Fatal(err)
 	}
 	write := func(name, text string) {
@@ -236,5 +260,77 @@ func TestOpen(t *testing.T) {
 	}
 	if _, err := Open(filepath.Join(dir, "nowhere")); err == nil || !strings.HasPrefix(err.Error(), "open repository: ") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestOpenBegins says where a repository begins, and what above it is passed over.
+func TestOpenBegins(t *testing.T) {
+	for _, test := range []struct {
+		name, files, from, want, ignored string
+	}{
+		{"a repository", ".git/ kgate.yaml a/b/", "a/b", ".", ""},
+		{"without kgate.yaml", ".git/ a/b/", "a/b", ".", ""},
+		{"a kgate.yaml of a part", ".git/ kgate.yaml a/kgate.yaml a/b/", "a/b", "a", ""},
+		{"a worktree", ".git kgate.yaml a/b/", "a/b", ".", ""},
+		{"a repository in a repository", ".git/ kgate.yaml a/.git/ a/b/", "a/b", "a", ""},
+		{"an exported tree", "kgate.yaml a/b/", ".", ".", ""},
+		{"below the top of an exported tree", "kgate.yaml a/b/", "a/b", "a/b", "kgate.yaml"},
+		{"a kgate.yaml above everybody's folders", "kgate.yaml a/kgate.yaml a/b/", "a", "a", "kgate.yaml"},
+		{"a kgate.yaml above a repository", "kgate.yaml a/.git/ a/b/", "a/b", "a", ""},
+		{"nothing", "a/b/", "a/b", "a/b", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir, err := filepath.EvalSymlinks(t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, file := range strings.Fields(test.files) {
+				at := filepath.Join(dir, file)
+				err := os.MkdirAll(filepath.Dir(at), 0o700)
+				if strings.HasSuffix(file, "/") {
+					err = errors.Join(err, os.MkdirAll(at, 0o700))
+				} else {
+					err = errors.Join(err, os.WriteFile(at, []byte("apiVersion: kgate/v1\n"), 0o600))
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			r, err := Open(filepath.Join(dir, test.from))
+			if err != nil || r.Dir != filepath.Join(dir, test.want) {
+				t.Fatalf("it begins at %v, %v; want %s", r, err, test.want)
+			}
+			var ignored []string
+			for _, path := range r.Ignored {
+				if name, err := filepath.Rel(dir, path); err == nil && filepath.IsLocal(name) {
+					ignored = append(ignored, name)
+				}
+			}
+			if strings.Join(ignored, " ") != test.ignored {
+				t.Errorf("passed over are %q, want %q", ignored, test.ignored)
+			}
+		})
+	}
+}
+
+func TestLoadConfigRefuses(t *testing.T) {
+	for name, test := range map[string]struct{ to, want string }{
+		"git":     {".git/config", "kgate reads nothing of git's own"},
+		"through": {"d/config", "kgate reads nothing of git's own"},
+		"out":     {"../x", "leads out of the repository"},
+		"nowhere": {"gone", "no such file"},
+		"folder":  {"d", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			err := errors.Join(os.Mkdir(filepath.Join(dir, ".git"), 0o700), os.Symlink(".git", filepath.Join(dir, "d")),
+				os.WriteFile(filepath.Join(dir, ".git/config"), []byte("[secret]\n"), 0o600), os.Symlink(test.to, filepath.Join(dir, ConfigFile)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), "kgate.yaml: ") || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "secret") {
+				t.Errorf("got %v", err)
+			}
+		})
 	}
 }

@@ -21,6 +21,7 @@ type Report struct {
 	Exempted []check.Exempted
 	Errors   []Failure // what could not be checked
 	Omitted  []string  // checks that need a run over every target
+	Notes    []Note    // what a reader should know of how the run was made
 
 	// ReadFile is the text of a file that a position names; nil when no text can be had.
 	ReadFile func(file string) ([]byte, error)
@@ -34,6 +35,21 @@ type Target struct {
 
 	// Locate is where to edit a field of one of the objects; nil when nobody knows.
 	Locate func(*manifest.Object, manifest.Path) manifest.Origin
+}
+
+// Note is something about a run that is no fault.
+type Note struct {
+	Source  manifest.Position // zero for the run as a whole
+	Message string
+}
+
+// String is the message behind its place, on one line.
+func (n Note) String() string {
+	text := n.Message
+	if !n.Source.IsZero() {
+		text = n.Source.String() + ": " + text
+	}
+	return printable(text)
 }
 
 // Failure is something that kept a run from judging.
