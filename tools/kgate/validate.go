@@ -214,7 +214,7 @@ func (s *session) survey(everything bool) (err error) {
 // choose makes the list of checks to run.
 func (s *session) choose(flags validateFlags) error {
 	if s.known == nil {
-		known, err := allChecks(s.validator, s.server, s.library, s.facts)
+		known, err := allChecks(s.repository, s.validator, s.server, s.library, s.facts)
 		if err != nil {
 			return err
 		}
@@ -311,7 +311,8 @@ func (s *session) target(renderer *render.Renderer, path string) *rendered {
 	}
 	target := &check.Target{
 		Path: result.Path, Environment: s.repository.Config.Environment(result.Path), Objects: result.Objects,
-		Locate: provenance.New(result).Locate,
+		Locate:  provenance.New(result).Locate,
+		Reading: check.Reading{Files: result.Read, Layers: result.Layers(), Unchanged: result.Unchanged()},
 	}
 	for _, fault := range result.Faults {
 		target.Faults = append(target.Faults, check.Fault(fault))

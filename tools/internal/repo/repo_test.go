@@ -177,8 +177,8 @@ func TestTargets(t *testing.T) {
 		{nil, "overlays/dev overlays/staging overlays/prod overlays/aa overlays/zz argocd", ""},
 		{[]string{"overlays/prod", "overlays/*"}, "overlays/prod overlays/dev overlays/staging overlays/aa overlays/zz", ""},
 		{[]string{"**/app"}, "overlays/dev/app", ""},
-		{[]string{"overlay/*", "argocd"}, "", "no kustomization in overlay/*: "},
-		{[]string{"overlays/none"}, "", "no kustomization in overlays/none: "},
+		{[]string{"overlay/*", "argocd"}, "", "no kustomization and no manifest in overlay/*: "},
+		{[]string{"overlays/none"}, "", "no kustomization and no manifest in overlays/none: "},
 	} {
 		r := &Repo{FS: files, Config: Config{Targets: test.globs}}
 		got, err := r.Targets()
