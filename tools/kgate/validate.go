@@ -156,6 +156,7 @@ type session struct {
 	repository *repo.Repo
 	paths      []string // targets to check
 	all        []string // targets that the repository has
+	empty      []string // directories that are named as targets and hold nothing to check
 	facts      policy.Facts
 	minors     []string
 	known      []*check.Check // every check there is; nil to make them anew
@@ -200,7 +201,8 @@ func (s *session) survey(everything bool) (err error) {
 	for _, e := range s.repository.Config.External {
 		s.facts.External = append(s.facts.External, policy.External(e))
 	}
-	s.all, err = s.repository.Targets()
+	selection, err := s.repository.Select()
+	s.all, s.empty = selection.Targets, selection.Empty
 	switch {
 	case everything:
 		s.paths = s.all
@@ -349,7 +351,24 @@ func (s *session) judge(ctx context.Context, all []*rendered, read func(file str
 		out.Errors = append(out.Errors, failures(f.Target, f.Err)...)
 	}
 	out.Findings, out.Exempted, out.Omitted = result.Findings, result.Exempted, result.Omitted
+	if slices.Equal(s.paths, s.all) {
+		out.Notes = s.notes()
+	}
 	return out, nil
+}
+
+// notes say what a run over every target left out.
+func (s *session) notes() []report.Note {
+	var notes []report.Note
+	for _, u := range s.repository.Config.Unread {
+		notes = append(notes, report.Note{Source: u.Source, Message: fmt.Sprintf("%s is not read (%s): %s", u.Path, u.Owner, u.Reason)})
+	}
+	for _, dir := range s.empty {
+		notes = append(notes, report.Note{
+			Source: manifest.Position{File: dir}, Message: "targets name this directory, and it holds neither a kustomization nor a manifest",
+		})
+	}
+	return notes
 }
 
 // failures takes an error apart into those that name a place and those joined with them; if none names a place, it

@@ -21,6 +21,7 @@ type Report struct {
 	Exempted []check.Exempted
 	Errors   []Failure // what could not be checked
 	Omitted  []string  // checks that need a run over every target
+	Notes    []Note    // what a reader should know that is no fault
 
 	// ReadFile is the text of a file that a position names; nil when no text can be had.
 	ReadFile func(file string) ([]byte, error)
@@ -39,6 +40,12 @@ type Target struct {
 // Failure is something that kept a run from judging.
 type Failure struct {
 	Target  string // "" when it concerns the run as a whole
+	Source  manifest.Position
+	Message string
+}
+
+// Note is something that a run says of itself, such as what it left out by decision.
+type Note struct {
 	Source  manifest.Position
 	Message string
 }
