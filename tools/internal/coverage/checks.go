@@ -20,7 +20,7 @@ var root = &check.Check{
 	Doc: "A root that no target and no other root reads is there to be deployed, by whom kgate need not know, and its objects are in no run. " +
 		"It happens when a folder is renamed or added and the globs of `targets` do not fit it. Components are parts of roots and no roots.",
 	Fix:        "Add it to `targets` in kgate.yaml, list it in the `resources` of a root, or name it under `unread` in kgate.yaml, with a reason.",
-	References: []string{"https://kubectl.docs.kubernetes.io/references/kustomize/glossary/#root"},
+	References: []string{"https://kubectl.docs.kubernetes.io/references/kustomize/glossary/#kustomization-root"},
 	Bad:        rootBad, Good: rootGood,
 }
 

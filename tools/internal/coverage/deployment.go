@@ -184,7 +184,7 @@ func (t *tree) written(file string) []claim {
 			}
 			for _, c := range claimsOf(object) {
 				c.file = file
-				c.where.target = path.Dir(file)
+				c.where.target = file
 				c.where.source, _ = at.Locate(c.field, nil)
 				claims = append(claims, c)
 			}
