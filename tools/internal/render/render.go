@@ -262,7 +262,7 @@ func manifestFiles(files *Files, dir string) ([]string, error) {
 		if clean(p) == configFile {
 			return nil
 		}
-		if slices.Contains(konfig.RecognizedKustomizationFileNames(), info.Name()) {
+		if slices.Contains(konfig.RecognizedKustomizationFileNames(), info.Name()) && path.Dir(clean(p)) != clean(dir) {
 			return fail(manifest.Position{File: clean(p)}, "%s has no kustomization.yaml and this directory below it has one: "+
 				"list it in one of %[1]s, or name the directories with one as targets and not %[1]s", clean(dir))
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -57,7 +58,7 @@ func (r *Repo) Select() (Selection, error) {
 			case slices.ContainsFunc(r.Config.Unread, func(u Unread) bool { return u.Covers(dir) }):
 				named, selection.LeftOut = true, appendNew(selection.LeftOut, dir)
 			default:
-				named, selection.Targets = true, appendNew(selection.Targets, dir)
+				named, selection.Targets = true, appendNew(selection.Targets, r.real(dir))
 			}
 		}
 		if !named && err == nil {
@@ -88,6 +89,23 @@ func (r *Repo) nowhere(glob string) error {
 		way += "; there are kustomizations in " + said
 	}
 	return fmt.Errorf("no kustomization and no manifest in %s: %s", glob, way)
+}
+
+// real is a directory as it is called without links, which is how everything else speaks of it. One that leads nowhere,
+// or out, keeps its name: rendering says what is wrong with it.
+func (r *Repo) real(dir string) string {
+	if r.Dir == "" {
+		return dir
+	}
+	at, err := filepath.EvalSymlinks(filepath.Join(r.Dir, filepath.FromSlash(dir)))
+	if err != nil {
+		return dir
+	}
+	name, err := filepath.Rel(r.Dir, at)
+	if err != nil || !filepath.IsLocal(name) {
+		return dir
+	}
+	return filepath.ToSlash(name)
 }
 
 func appendNew(list []string, s string) []string {
