@@ -11,18 +11,21 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/admission"
 	"github.com/kgate-dev/gitops/tools/internal/catalog"
 	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/coverage"
 	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/policy"
+	"github.com/kgate-dev/gitops/tools/internal/repo"
 	"github.com/kgate-dev/gitops/tools/internal/schema"
 )
 
-// allChecks lists every check there is: Kustomize, schemas, rules, exemptions.
-func allChecks(validator *schema.Validator, server *admission.Server, library *policy.Library, facts policy.Facts) ([]*check.Check, error) {
+// allChecks lists every check there is: Kustomize, schemas, rules, what is not read, exemptions.
+func allChecks(repository *repo.Repo, validator *schema.Validator, server *admission.Server, library *policy.Library, facts policy.Facts) ([]*check.Check, error) {
 	var checks []*check.Check
 	checks = append(checks, kustomization.Checks()...)
 	checks = append(checks, schema.Checks(validator, admission.Removal)...)
 	checks = append(checks, admission.Checks(server)...)
 	checks = append(checks, library.Checks(facts)...)
+	checks = append(checks, coverage.Checks(repository)...)
 	checks = append(checks, check.Exemptions()...)
 	return checks, check.Verify(checks)
 }
@@ -62,7 +65,7 @@ func listChecks(dirs []string) ([]*check.Check, error) {
 	if err != nil {
 		return nil, err
 	}
-	return allChecks(nil, nil, library, policy.Facts{})
+	return allChecks(nil, nil, nil, library, policy.Facts{})
 }
 
 func policiesFlag(cmd *cobra.Command, dirs *[]string) {

@@ -29,7 +29,7 @@ func TestExamples(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = validator.Close() }()
-	known, err := allChecks(validator, admission.New(), library, policy.Facts{})
+	known, err := allChecks(nil, validator, admission.New(), library, policy.Facts{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func judged(t *testing.T, validator *schema.Validator, library *policy.Library, 
 	for _, e := range repository.Config.External {
 		facts.External = append(facts.External, policy.External(e))
 	}
-	if s.known, err = allChecks(validator, s.server, library, facts); err != nil {
+	if s.known, err = allChecks(repository, validator, s.server, library, facts); err != nil {
 		t.Fatal(err)
 	}
 	s.checks = s.known

@@ -254,7 +254,7 @@ func newBench(t *testing.T, tree fstest.MapFS, targets []string) *bench {
 	for _, e := range b.config.External {
 		facts.External = append(facts.External, policy.External(e))
 	}
-	all, err := allChecks(validator, admission.New(), library, facts)
+	all, err := allChecks(nil, validator, admission.New(), library, facts)
 	if err != nil {
 		t.Fatal(err)
 	}

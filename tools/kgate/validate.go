@@ -177,13 +177,15 @@ func (w *writer) write(ctx context.Context, out report.Report, now time.Time) er
 	if len(out.Omitted) > 0 {
 		_, _ = fmt.Fprintf(w.stderr, "left out, because they need every target of the repository: %s\n", strings.Join(out.Omitted, ", "))
 	}
-	for _, note := range out.Notes {
-		_, _ = fmt.Fprintf(w.stderr, "kgate: note: %s\n", note)
+	if !w.toReader() {
+		for _, note := range out.Notes {
+			_, _ = fmt.Fprintf(w.stderr, "kgate: note: %s\n", note)
+		}
 	}
 	_, _ = io.WriteString(w.stderr, reminders(out.Exempted, now))
 	switch {
 	case len(out.Errors) > 0:
-		if !slices.ContainsFunc(w.outputs, func(o output) bool { return o.format == "text" && o.file == "" }) {
+		if !w.toReader() {
 			for _, e := range out.Errors {
 				_, _ = fmt.Fprintln(w.stderr, "kgate:", e)
 			}
@@ -195,11 +197,17 @@ func (w *writer) write(ctx context.Context, out report.Report, now time.Time) er
 	return nil
 }
 
+// toReader reports whether somebody reads the report as it is written: then standard error repeats nothing of it.
+func (w *writer) toReader() bool {
+	return slices.ContainsFunc(w.outputs, func(o output) bool { return o.format == "text" && o.file == "" })
+}
+
 // session is one validation, put together and not yet run.
 type session struct {
 	repository *repo.Repo
 	paths      []string // targets to check
 	all        []string // targets that the repository has
+	empty      []string // directories that are named as targets and hold nothing to check
 	facts      policy.Facts
 	minors     []string
 	known      []*check.Check // every check there is; nil to make them anew
@@ -246,7 +254,8 @@ func (s *session) survey(everything bool) (err error) {
 	for _, e := range s.repository.Config.External {
 		s.facts.External = append(s.facts.External, policy.External(e))
 	}
-	s.all, err = s.repository.Targets()
+	selection, err := s.repository.Select()
+	s.all, s.empty = selection.Targets, selection.Empty
 	switch {
 	case everything:
 		s.paths = s.all
@@ -260,7 +269,7 @@ func (s *session) survey(everything bool) (err error) {
 // choose makes the list of checks to run.
 func (s *session) choose(flags validateFlags) error {
 	if s.known == nil {
-		known, err := allChecks(s.validator, s.server, s.library, s.facts)
+		known, err := allChecks(s.repository, s.validator, s.server, s.library, s.facts)
 		if err != nil {
 			return err
 		}
@@ -364,7 +373,8 @@ func (s *session) target(ctx context.Context, renderer *render.Renderer, path st
 	}
 	target := &check.Target{
 		Path: result.Path, Environment: s.repository.Config.Environment(result.Path), Objects: result.Objects,
-		Locate: provenance.New(result).Locate,
+		Locate:  provenance.New(result).Locate,
+		Reading: check.Reading{Files: result.Read, Layers: result.Layers(), Unchanged: result.Unchanged()},
 	}
 	for _, fault := range result.Faults {
 		target.Faults = append(target.Faults, check.Fault(fault))
@@ -406,7 +416,24 @@ func (s *session) judge(ctx context.Context, all []*rendered, read func(file str
 		out.Errors = append(out.Errors, failures(f.Target, f.Err)...)
 	}
 	out.Findings, out.Exempted, out.Omitted = result.Findings, result.Exempted, result.Omitted
+	if slices.Equal(s.paths, s.all) {
+		out.Notes = append(out.Notes, s.leftOut()...)
+	}
 	return out, nil
+}
+
+// leftOut says what a run over every target leaves out.
+func (s *session) leftOut() []report.Note {
+	var notes []report.Note
+	for _, u := range s.repository.Config.Unread {
+		notes = append(notes, report.Note{Source: u.Source, Message: fmt.Sprintf("%s is not read (%s): %s", u.Path, u.Owner, u.Reason)})
+	}
+	for _, dir := range s.empty {
+		notes = append(notes, report.Note{
+			Source: manifest.Position{File: dir}, Message: "targets name this directory, and it holds neither a kustomization nor a manifest",
+		})
+	}
+	return notes
 }
 
 // failures takes an error apart into those that name a place and those joined with them; if none names a place, it

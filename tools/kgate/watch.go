@@ -166,7 +166,7 @@ func (l *lasting) inside(paths []string) []string {
 
 // touched reports whether a batch may change a verdict, and drops the targets that it may change.
 func (l *lasting) touched(batch watch.Batch, changed []string) bool {
-	touched := batch.All || l.stale != nil || slices.Contains(changed, repo.ConfigFile) || l.rulesChanged(batch) || l.rootsChanged(changed)
+	touched := batch.All || l.stale != nil || slices.Contains(changed, repo.ConfigFile) || l.rulesChanged(batch) || l.rootsChanged(changed) || l.unreadChanged(changed)
 	for name, r := range l.kept {
 		if batch.All || slices.ContainsFunc(changed, r.dependsOn) {
 			delete(l.kept, name)
@@ -209,6 +209,26 @@ func (l *lasting) rootsChanged(changed []string) bool {
 	})
 }
 
+// unreadChanged reports whether what no target reads may be different: which targets there are, what other manifests
+// deploy, and what is there to be deployed.
+func (l *lasting) unreadChanged(changed []string) bool {
+	return len(l.args) == 0 && slices.ContainsFunc(changed, func(name string) bool {
+		for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+			if repo.PassedOver(dir) {
+				return false
+			}
+		}
+		if repo.PassedOver(name) {
+			return false
+		}
+		if repo.IsManifestFile(name) || repo.IsKustomizationFile(path.Base(name)) || path.Ext(name) == ".jsonnet" {
+			return true
+		}
+		info, err := os.Stat(filepath.Join(l.repository.Dir, filepath.FromSlash(name)))
+		return err == nil && info.IsDir() || err != nil && path.Ext(name) == "" // a directory came, or may have gone
+	})
+}
+
 // refresh brings the session up to what is on the disk. After an error it is as it was.
 func (l *lasting) refresh(ctx context.Context, batch watch.Batch, changed []string) (err error) {
 	whole := l.stale != nil || batch.All
@@ -245,7 +265,8 @@ func (l *lasting) refresh(ctx context.Context, batch watch.Batch, changed []stri
 			}
 		}()
 	}
-	if s.library != l.library || s.validator != l.validator || !reflect.DeepEqual(s.facts, l.facts) {
+	if s.library != l.library || s.validator != l.validator || !reflect.DeepEqual(s.facts, l.facts) ||
+		!reflect.DeepEqual(repository.Config, l.repository.Config) {
 		s.known = nil
 	}
 	if err := s.choose(l.flags); err != nil {

@@ -10,7 +10,9 @@
 # custom:
 #   severity: error
 #   scope: repository
-#   fix: Point spec.source.path at a directory of this repository that has a kustomization.
+#   fix: |
+#     Point spec.source.path at a directory of this repository that has a kustomization, or that is
+#     a target.
 #   bad: |
 #     # file: overlays/prod/kustomization.yaml
 #     configMapGenerator:

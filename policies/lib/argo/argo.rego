@@ -101,8 +101,9 @@ own_repositories contains application.repository if {
 	application.path in _roots
 }
 
-_roots := {root | some root in input.roots}
+# A target without a kustomization is a directory of manifests, which can be deployed as well.
+_roots := {root | some root in input.roots} | {target.path | some target in input.targets}
 
 # METADATA
-# description: whether a directory of the repository has a kustomization
+# description: whether a directory of the repository has a kustomization or is a target
 is_root(path) if path in _roots

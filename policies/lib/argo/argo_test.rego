@@ -58,6 +58,10 @@ test_applications if {
 	own == {"https://here"}
 }
 
+test_a_directory_of_manifests_is_one_as_a_target if {
+	argo.is_root("plain") with input as {"roots": ["argocd"], "targets": [{"path": "plain", "objects": []}]}
+}
+
 test_is_root if {
 	argo.is_root("argocd") with input as _repository
 	not argo.is_root("elsewhere") with input as _repository

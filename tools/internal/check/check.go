@@ -136,9 +136,17 @@ type Target struct {
 	Environment *Environment // what kgate.yaml says of it, or nil
 	Objects     []*manifest.Object
 	Faults      []Fault // what rendering noticed
+	Reading     Reading
 
 	// Locate finds the line to edit for a field of one of the objects. nil means the object's own source.
 	Locate func(*manifest.Object, manifest.Path) manifest.Origin
+}
+
+// Reading is what of the repository a target was made of, named without links.
+type Reading struct {
+	Files     []string // every file
+	Layers    []string // directories of kustomizations
+	Unchanged []string // of both, those whose objects the target has as they are rendered alone
 }
 
 // Environment is what a target's environment is held to.

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 
+	"sigs.k8s.io/kustomize/api/konfig"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/api/resmap"
 	"sigs.k8s.io/kustomize/api/types"
@@ -236,6 +237,9 @@ func plain(target string, documents []manifest.Document) (*Result, error) {
 	return result, nil
 }
 
+// configFile is that of kgate, which lies among the manifests of a repository that is one directory of them.
+const configFile = "kgate.yaml"
+
 func manifestFiles(files *Files, dir string) ([]string, error) {
 	var names []string
 	err := files.Walk(dir, func(p string, info fs.FileInfo, err error) error {
@@ -254,6 +258,13 @@ func manifestFiles(files *Files, dir string) ([]string, error) {
 				return fs.SkipDir
 			}
 			return nil
+		}
+		if clean(p) == configFile {
+			return nil
+		}
+		if slices.Contains(konfig.RecognizedKustomizationFileNames(), info.Name()) && path.Dir(clean(p)) != clean(dir) {
+			return fail(manifest.Position{File: clean(p)}, "%s has no kustomization.yaml and this directory below it has one: "+
+				"list it in one of %[1]s, or name the directories with one as targets and not %[1]s", clean(dir))
 		}
 		if slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(p)) {
 			if names = append(names, clean(p)); len(names) > maxFiles {

@@ -28,6 +28,7 @@ const ConfigVersion = "kgate/v1"
 type Config struct {
 	KubernetesVersions []Version
 	Targets            []string // globs of directories
+	Unread             []Unread
 	Environments       []Environment
 	External           []External
 	Exemptions         []check.Exemption
@@ -233,6 +234,9 @@ func (d *decoder) config(root *yaml.Node) Config {
 		},
 		"targets": func(n *yaml.Node) {
 			d.some(n, "targets", func(n *yaml.Node) { c.Targets = append(c.Targets, d.glob(n, "a target")) })
+		},
+		"unread": func(n *yaml.Node) {
+			d.list(n, "unread", func(n *yaml.Node) { c.Unread = append(c.Unread, d.unread(n)) })
 		},
 		"environments": func(n *yaml.Node) {
 			d.list(n, "environments", func(n *yaml.Node) { c.Environments = append(c.Environments, d.environment(n)) })

@@ -2,7 +2,6 @@
 package repo
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -10,8 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"sigs.k8s.io/kustomize/api/konfig"
 
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
@@ -129,39 +126,6 @@ func (r *Repo) Relative(path string) (string, error) {
 	return filepath.ToSlash(relative), nil
 }
 
-// Targets lists what a run without arguments checks: the directories that the configured globs name and that
-// hold a kustomization. A glob that names none is an error, so that a renamed folder is not skipped in silence.
-func (r *Repo) Targets() ([]string, error) {
-	globs := r.Config.Targets
-	if globs == nil {
-		globs = DefaultTargets
-	}
-	var targets []string
-	var errs []error
-	for _, glob := range globs {
-		found, err := directories(r.FS, glob)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("find targets %s: %w", glob, err))
-			continue
-		}
-		found = slices.DeleteFunc(found, func(dir string) bool { return !isRoot(r.FS, dir) })
-		if len(found) == 0 {
-			errs = append(errs, fmt.Errorf("no kustomization in %s: name targets on the command line, or correct `targets` in %s",
-				glob, ConfigFile))
-		}
-		slices.SortFunc(found, byPromotion)
-		for _, dir := range found {
-			if !slices.Contains(targets, dir) {
-				targets = append(targets, dir)
-			}
-		}
-	}
-	if len(errs) > 0 {
-		return nil, errors.Join(errs...)
-	}
-	return targets, nil
-}
-
 // byPromotion orders well-known environments the way a version travels, then the rest by name.
 func byPromotion(a, b string) int {
 	rank := func(p string) int {
@@ -183,10 +147,10 @@ func (r *Repo) Roots() ([]string, error) {
 		if err != nil {
 			return err
 		}
-		if entry.IsDir() && p != "." && (strings.HasPrefix(entry.Name(), ".") || entry.Name() == "node_modules") {
+		if entry.IsDir() && PassedOver(p) {
 			return fs.SkipDir
 		}
-		if !entry.IsDir() && slices.Contains(konfig.RecognizedKustomizationFileNames(), entry.Name()) {
+		if !entry.IsDir() && IsKustomizationFile(entry.Name()) {
 			roots = append(roots, path.Dir(p))
 		}
 		return nil
@@ -196,11 +160,4 @@ func (r *Repo) Roots() ([]string, error) {
 	}
 	slices.Sort(roots)
 	return slices.Compact(roots), nil
-}
-
-func isRoot(files fs.FS, dir string) bool {
-	return slices.ContainsFunc(konfig.RecognizedKustomizationFileNames(), func(name string) bool {
-		_, err := fs.Stat(files, path.Join(dir, name))
-		return err == nil
-	})
 }

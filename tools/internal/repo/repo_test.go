@@ -193,6 +193,21 @@ func TestTargets(t *testing.T) {
 		files[dir+"/kustomization.yaml"] = &fstest.MapFile{}
 	}
 	files["overlays/none/README"] = &fstest.MapFile{}
+	for name, text := range map[string]string{
+		"plain/manifests/below/config.yaml": "apiVersion: v1\nkind: ConfigMap\n",
+		"plain/broken/template.yaml":        "{{ if }}",
+		"plain/values/values.yaml":          "a: 1\n",
+		"plain/values/list.json":            "[]",
+		"plain/.hidden/config.yaml":         "apiVersion: v1\nkind: ConfigMap\n",
+		"plain/file.yaml":                   "apiVersion: v1\nkind: ConfigMap\n",
+		"plain/group/app/kustomization.yml": "",
+		"plain/mixed/app/Kustomization":     "",
+		"plain/mixed/config.yaml":           "apiVersion: v1\nkind: ConfigMap\n",
+		"plain/vendored/node_modules/a.yml": "apiVersion: v1\nkind: ConfigMap\n",
+		"top/kgate.yaml":                    "apiVersion: v1\nkind: ConfigMap\n",
+	} {
+		files[name] = &fstest.MapFile{Data: []byte(text)}
+	}
 	for _, test := range []struct {
 		globs []string
 		want  string
@@ -200,9 +215,9 @@ func TestTargets(t *testing.T) {
 	}{
 		{nil, "overlays/dev overlays/staging overlays/prod overlays/aa overlays/zz argocd", ""},
 		{[]string{"overlays/prod", "overlays/*"}, "overlays/prod overlays/dev overlays/staging overlays/aa overlays/zz", ""},
-		{[]string{"**/app"}, "overlays/dev/app", ""},
-		{[]string{"overlay/*", "argocd"}, "", "no kustomization in overlay/*: "},
-		{[]string{"overlays/none"}, "", "no kustomization in overlays/none: "},
+		{[]string{"overlays/**/app"}, "overlays/dev/app", ""},
+		{[]string{"overlay/*", "argocd"}, "", "no kustomization and no manifest in overlay/*: "},
+		{[]string{"overlays/none"}, "", "no kustomization and no manifest in overlays/none: "},
 	} {
 		r := &Repo{FS: files, Config: Config{Targets: test.globs}}
 		got, err := r.Targets()
@@ -216,9 +231,54 @@ func TestTargets(t *testing.T) {
 			t.Errorf("%v: got %v, %v; want %s", test.globs, got, err, test.want)
 		}
 	}
+	got, err := (&Repo{FS: files, Config: Config{
+		Targets: []string{"plain/*", "overlays/*"}, Unread: []Unread{{Path: "overlays/{aa,zz}"}, {Path: "plain/broken"}, {Path: "overlays/none"}},
+	}}).Select()
+	if want := (Selection{
+		Targets: []string{"plain/manifests", "plain/mixed", "overlays/dev", "overlays/staging", "overlays/prod"},
+		LeftOut: []string{"plain/broken", "overlays/aa", "overlays/zz"},
+		Empty:   []string{"plain/values", "plain/vendored", "overlays/none"},
+	}); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v; want %+v", got, err, want)
+	}
+	if _, err := (&Repo{FS: files, Config: Config{Targets: []string{"argocd"}, Unread: []Unread{{Path: "**"}}}}).Select(); err == nil ||
+		!strings.Contains(err.Error(), "`unread` leaves no target to check") {
+		t.Errorf("got %v", err)
+	}
 	roots, err := (&Repo{FS: files}).Roots()
-	if want := "argocd base overlays/aa overlays/dev overlays/dev/app overlays/prod overlays/staging overlays/zz"; err != nil || strings.Join(roots, " ") != want {
+	if want := "argocd base overlays/aa overlays/dev overlays/dev/app overlays/prod overlays/staging overlays/zz plain/group/app plain/mixed/app"; err != nil || strings.Join(roots, " ") != want {
 		t.Errorf("roots: %v, %v", roots, err)
+	}
+}
+
+func TestUnreadCovers(t *testing.T) {
+	for _, test := range []struct {
+		path, name string
+		want       bool
+	}{
+		{"examples", "examples", true},
+		{"examples", "examples/web/app", true},
+		{"examples", "example", false},
+		{"examples/*", "examples", false},
+		{"examples/*", "examples/web", true},
+		{"examples/**", "examples/web/app.yaml", true},
+		{"**/testdata", "a/testdata/b", true},
+		{".", "a", true},
+		{".", ".", true},
+		{"a", ".", false},
+	} {
+		if got := (Unread{Path: test.path}).Covers(test.name); got != test.want {
+			t.Errorf("%s of %s: %v", test.path, test.name, got)
+		}
+	}
+	_, err := ParseConfig(ConfigFile, []byte("apiVersion: kgate/v1\nunread:\n  - {path: '[', reason: a, owner: b}\n  - {path: a, why: b}\n  - text\n"))
+	for _, want := range []string{
+		`kgate.yaml:3: path: "[" is not a valid pattern`, `kgate.yaml:4: an unread path has no key "why"; it has owner, path, reason`,
+		`kgate.yaml:4: an unread path needs the key "owner"`, "kgate.yaml:5: an unread path must be a mapping",
+	} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
 	}
 }
 

@@ -22,7 +22,7 @@ func oddReport(odd, file string, text []byte, line, column, end uint16, findings
 	at := manifest.Position{File: file, Line: int(line), Column: int(column), EndColumn: int(end)}
 	targets := []string{"t" + odd, "u" + odd}
 	r := Report{
-		Version: odd, Asked: targets, Omitted: []string{"omitted/" + odd},
+		Version: odd, Asked: targets, Omitted: []string{"omitted/" + odd}, Notes: []Note{{manifest.Position{File: odd}, odd}},
 		Targets:  []Target{{Path: targets[0], Environment: odd, Objects: some(2)}},
 		Checks:   []*check.Check{{Name: "known/" + odd, Title: odd, Doc: odd, Fix: odd, Severity: check.Error, Scope: check.Object, Origin: odd, References: []string{odd, "https://" + odd}, Bad: odd, Good: file}},
 		ReadFile: func(name string) ([]byte, error) { return text, nil },

@@ -67,6 +67,11 @@ func GitHub(w io.Writer, r Report, _ Options) error {
 			e.Exemption.Expires.Format(time.DateOnly), e.Exemption.Reason))
 	}
 	out.group("exempted", exempted)
+	var notes []string
+	for _, n := range r.Notes {
+		notes = append(notes, place(n.Source)+": "+n.Message)
+	}
+	out.group("to know", notes)
 	if len(out.rest) > 0 {
 		out.command("notice", nil, fmt.Sprintf("kgate found more than GitHub shows here: %d more in the log of this step. All: %s", len(out.rest), r.summary()))
 	}

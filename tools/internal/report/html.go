@@ -95,6 +95,7 @@ type page struct {
 	Findings int
 	Exempted []pageExemption
 	Omitted  []explained
+	Notes    []pageNote
 	Passed   []explained
 	Compared *compared
 }
@@ -134,6 +135,8 @@ type pageFailure struct {
 	Message string
 	Quote   []pageLine
 }
+
+type pageNote struct{ Place, Message string }
 
 // pageCheck is a check with what it found.
 type pageCheck struct {
@@ -264,6 +267,9 @@ func newPage(r Report) page {
 			where = place(f.Source)
 		}
 		p.Failures = append(p.Failures, pageFailure{where, f.Message, s.quote(f.Source)})
+	}
+	for _, n := range r.Notes {
+		p.Notes = append(p.Notes, pageNote{place(n.Source), n.Message})
 	}
 	p.findings(r, s)
 	p.exempted(r)

@@ -343,6 +343,7 @@ func hostileReport() Report {
 		Exempted: []check.Exempted{{Finding: finding, Exemption: check.Exemption{Check: hostile, Reason: hostile, Owner: hostile, Source: position}}},
 		Errors:   []Failure{{Target: hostile, Message: hostile, Source: position}, {Message: hostile}},
 		Omitted:  []string{hostile + "3"},
+		Notes:    []Note{{manifest.Position{File: hostile}, hostile + "4"}},
 		ReadFile: func(string) ([]byte, error) { return []byte(strings.Repeat(hostile+"\n", 3)), nil },
 	}
 }

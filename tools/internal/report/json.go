@@ -30,6 +30,7 @@ type jsonReport struct {
 	Exempted []jsonExempted `json:"exempted"`
 	Failures []jsonFailure  `json:"failures"`
 	Omitted  []string       `json:"omitted"`
+	Notes    []jsonNote     `json:"notes"`
 }
 
 type jsonSummary struct {
@@ -93,6 +94,11 @@ type jsonFailure struct {
 	Source  *manifest.Position `json:"source"`
 }
 
+type jsonNote struct {
+	Message string             `json:"message"`
+	Source  *manifest.Position `json:"source"`
+}
+
 // JSON writes the report for programs, as report.schema.json describes it. Every key is always there: a list without
 // items is empty, and what is not known is null or "".
 func JSON(w io.Writer, r Report, _ Options) error {
@@ -111,7 +117,7 @@ func (r Report) json() jsonReport {
 			Exempted: len(r.Exempted), Failures: len(r.Errors),
 		},
 		Targets: []jsonTarget{}, Findings: []jsonFinding{}, Exempted: []jsonExempted{}, Failures: []jsonFailure{},
-		Omitted: append([]string{}, r.Omitted...),
+		Omitted: append([]string{}, r.Omitted...), Notes: []jsonNote{},
 	}
 	for _, s := range r.overview() {
 		if s.asked || s.rendered {
@@ -130,6 +136,9 @@ func (r Report) json() jsonReport {
 	}
 	for _, e := range r.Errors {
 		out.Failures = append(out.Failures, jsonFailure{e.Target, e.Message, position(e.Source)})
+	}
+	for _, n := range r.Notes {
+		out.Notes = append(out.Notes, jsonNote{n.Message, position(n.Source)})
 	}
 	return out
 }

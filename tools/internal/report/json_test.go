@@ -162,7 +162,7 @@ func TestJSONKeys(t *testing.T) {
 	place := func(where string) {
 		list(where, "target object object.apiVersion object.kind object.namespace object.name path")
 	}
-	list("", "version kgate summary targets findings exempted failures omitted")
+	list("", "version kgate summary targets findings exempted failures omitted notes notes.message notes.source notes.source.file notes.source.line")
 	list("summary.", "targets objects errors warnings exempted failures")
 	list("targets.", "path environment rendered objects")
 	place("findings.")

@@ -177,6 +177,10 @@ func (s *sarifRun) invocation(r Report) {
 		}
 		invocation.AddToolExecutionNotification(note)
 	}
+	for _, n := range r.Notes {
+		invocation.AddToolExecutionNotification(sarif.NewNotification().WithLevel(sarif.LevelNote).
+			WithMessage(sarif.NewTextMessage(or(n.Message, "to know"))).AddLocation(s.location(n.Source, "")))
+	}
 	for _, name := range r.Omitted {
 		note := sarif.NewNotification().WithLevel(sarif.LevelNote).
 			WithMessage(sarif.NewTextMessage(name + " was left out, because it needs every target of the repository."))

@@ -33,6 +33,9 @@ func Text(w io.Writer, r Report, options Options) error {
 	if len(r.Findings) > 0 || len(r.Errors) > 0 {
 		out.line("")
 	}
+	for _, n := range r.Notes {
+		out.note(n)
+	}
 	for _, e := range r.exemptions() {
 		out.exemption(e, options.Verbose)
 	}
@@ -143,6 +146,10 @@ func (t *text) failure(f Failure) {
 	}
 	t.line("%s: %s", t.paint(bold, where), t.paint(red, "cannot check")+": "+indent(f.Message, "  "))
 	t.quote(f.Source, red)
+}
+
+func (t *text) note(n Note) {
+	t.line("%s: %s", t.paint(bold, place(n.Source)), t.paint(dim, oneLine(n.Message)))
 }
 
 func (t *text) finding(f check.Finding) {

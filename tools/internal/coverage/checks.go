@@ -1,0 +1,34 @@
+package coverage
+
+import "github.com/kgate-dev/gitops/tools/internal/check"
+
+var deployed = &check.Check{
+	Name:  "coverage/deployed",
+	Title: "What an Application deploys is checked",
+	Doc: "Argo CD and Flux deploy a path whether kgate reads it or not. Delete an overlay's kustomization, narrow `targets`, or put plain manifests in " +
+		"its place, and production is out of the run without a word. What an Application, an ApplicationSet or a Flux Kustomization takes from this " +
+		"repository has to be in a target as it is deployed: rendered by itself, or through kustomizations that only list it. One that patches it " +
+		"shows objects that no cluster receives.",
+	Fix:        "Add the path to `targets` in kgate.yaml, or name it under `unread` there, with a reason.",
+	References: []string{"https://argo-cd.readthedocs.io/en/stable/user-guide/application_sources/"},
+	Bad:        deployedBad, Good: deployedGood,
+}
+
+var root = &check.Check{
+	Name:  "coverage/root",
+	Title: "Every root is checked",
+	Doc: "A root that no target and no other root reads is there to be deployed, by whom kgate need not know, and its objects are in no run. " +
+		"It happens when a folder is renamed or added and the globs of `targets` do not fit it. Components are parts of roots and no roots.",
+	Fix:        "Add it to `targets` in kgate.yaml, list it in the `resources` of a root, or name it under `unread` in kgate.yaml, with a reason.",
+	References: []string{"https://kubectl.docs.kubernetes.io/references/kustomize/glossary/#kustomization-root"},
+	Bad:        rootBad, Good: rootGood,
+}
+
+var unread = &check.Check{
+	Name:  "coverage/unread",
+	Title: "Every entry of unread leaves something out",
+	Doc: "An entry of `unread` that leaves nothing out was written for what is gone since, or misspells it. It would take the next thing that is put " +
+		"there out of every run.",
+	Fix: "Delete the entry, or correct its path.",
+	Bad: unreadBad, Good: unreadGood,
+}

@@ -1,0 +1,374 @@
+package coverage
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
+)
+
+// claim is a path that an object deploys, before anybody asked whether it is one of this repository.
+type claim struct {
+	by         string        // the object, as messages name it
+	where      fault         // of the field
+	file       string        // that the object is written in, where no target reads it
+	field      manifest.Path // of the object
+	repository string        // URL; "" where the object names none
+	path       string        // as written, with the parameters of an ApplicationSet
+	plainly    bool
+	recursive  bool
+
+	found []pattern             // of directories, that generators of an ApplicationSet find
+	lists [][]map[string]string // of elements, that its list generators have
+}
+
+// pattern is what a git generator looks for.
+type pattern struct {
+	repository string
+	glob       string
+	exclude    []string
+	files      bool // the glob names files, and the directory of each counts
+}
+
+// claimsOf are the paths that an object deploys.
+func claimsOf(object *manifest.Object) []claim {
+	var claims []claim
+	kind := object.Kind
+	switch group := object.Group(); {
+	case group == "argoproj.io" && kind == "Application":
+		claims = sources(object.Value, manifest.Path{"spec"})
+	case group == "argoproj.io" && kind == "ApplicationSet":
+		claims = generated(object.Value)
+	case group == "kustomize.toolkit.fluxcd.io" && kind == "Kustomization":
+		kind = "Flux Kustomization"
+		if at(object.Value, "spec", "sourceRef", "kind") == "GitRepository" {
+			claims = []claim{{
+				field: manifest.Path{"spec", "path"}, path: text(object.Value, "spec", "path"),
+				recursive: true, // Flux makes a kustomization of all that is below, where there is none
+			}}
+		}
+	}
+	for i := range claims {
+		claims[i].by = fmt.Sprintf("%s %q", kind, object.Name)
+	}
+	return slices.DeleteFunc(claims, func(c claim) bool { return c.path == "" })
+}
+
+func at(value any, steps ...any) any {
+	found, _ := manifest.Path(steps).Lookup(value)
+	return found
+}
+
+func text(value any, steps ...any) string {
+	s, _ := at(value, steps...).(string)
+	return s
+}
+
+func list(value any, steps ...any) []any {
+	l, _ := at(value, steps...).([]any)
+	return l
+}
+
+// sources are the claims of an Application's spec.
+func sources(object any, spec manifest.Path) []claim {
+	below := func(steps ...any) manifest.Path { return slices.Concat(spec, manifest.Path(steps)) }
+	places := []manifest.Path{below("source")}
+	if several := list(object, below("sources")...); len(several) > 0 {
+		places = nil
+		for i := range several {
+			places = append(places, below("sources", i))
+		}
+	}
+	places = append(places, below("sourceHydrator", "drySource"))
+	var claims []claim
+	for _, p := range places {
+		source := at(object, p...)
+		if text(source, "chart") != "" {
+			continue
+		}
+		recurse, _ := at(source, "directory", "recurse").(bool)
+		options, _ := at(source, "directory", "jsonnet").(map[string]any)
+		claims = append(claims, claim{
+			field: append(p, "path"), repository: text(source, "repoURL"), path: text(source, "path"),
+			// With any of these Argo CD takes a directory for one of plain manifests, whatever is in it.
+			plainly:   recurse || len(options) > 0 || text(source, "directory", "include") != "" || text(source, "directory", "exclude") != "",
+			recursive: recurse,
+		})
+	}
+	return claims
+}
+
+// generated are the claims of an ApplicationSet: of its template and those of its generators, once for each generator.
+func generated(object any) []claim {
+	var claims []claim
+	for i := range list(object, "spec", "generators") {
+		from := manifest.Path{"spec", "generators", i}
+		g := &generator{object: object}
+		g.collect(from, 0)
+		for _, template := range append([]manifest.Path{{"spec", "template"}}, g.templates...) {
+			for _, c := range sources(object, append(slices.Clone(template), "spec")) {
+				c.found, c.lists = g.found, g.lists
+				claims = append(claims, c)
+			}
+		}
+	}
+	return claims
+}
+
+type generator struct {
+	object    any
+	found     []pattern
+	lists     [][]map[string]string
+	templates []manifest.Path
+}
+
+// collect looks through a generator and those that it combines.
+func (g *generator) collect(from manifest.Path, depth int) {
+	const deepest = 5 // Argo CD combines no more than two levels
+	kinds, _ := at(g.object, from...).(map[string]any)
+	for kind, options := range kinds {
+		below := append(slices.Clone(from), kind)
+		if at(options, "template") != nil {
+			g.templates = append(g.templates, append(slices.Clone(below), "template"))
+		}
+		switch kind {
+		case "git":
+			for _, field := range []string{"directories", "files"} {
+				var globs, exclude []string
+				for _, item := range list(options, field) {
+					if at(item, "exclude") == true {
+						exclude = append(exclude, text(item, "path"))
+					} else {
+						globs = append(globs, text(item, "path"))
+					}
+				}
+				for _, glob := range globs {
+					g.found = append(g.found, pattern{text(options, "repoURL"), glob, exclude, field == "files"})
+				}
+			}
+		case "list":
+			var elements []map[string]string
+			for _, item := range list(options, "elements") {
+				element := map[string]string{}
+				fields, _ := item.(map[string]any)
+				for key, value := range fields {
+					element[key] = fmt.Sprint(value)
+				}
+				elements = append(elements, element)
+			}
+			g.lists = append(g.lists, elements)
+		case "matrix", "merge":
+			for i := range list(options, "generators") {
+				if depth < deepest {
+					g.collect(append(slices.Clone(below), "generators", i), depth+1)
+				}
+			}
+		}
+	}
+}
+
+// parameter is what Argo CD puts a value in place of, with and without goTemplate.
+var parameter = regexp.MustCompile(`\{\{-?\s*([^{}]*?)\s*-?\}\}`)
+
+// most is how many paths one claim may stand for; what is beyond is left to the check of roots.
+const most = 1000
+
+// fill replaces parameters by what value says of their names.
+func fill(template string, value func(name string) (string, bool)) string {
+	return parameter.ReplaceAllStringFunc(template, func(written string) string {
+		if v, ok := value(strings.TrimPrefix(parameter.FindStringSubmatch(written)[1], ".")); ok {
+			return v
+		}
+		return written
+	})
+}
+
+// candidates are the directories that a claim may stand for.
+func (t *tree) candidates(c claim, own map[string]bool) []string {
+	if !parameter.MatchString(c.path) {
+		if dir, ok := clean(c.path); ok && (dir != "." || own[normal(c.repository)]) {
+			return []string{dir}
+		}
+		return nil
+	}
+	paths := []string{c.path}
+	for _, elements := range c.lists {
+		var filled []string
+		for _, p := range paths {
+			for _, element := range elements {
+				if f := fill(p, func(name string) (string, bool) { v, ok := element[name]; return v, ok }); len(filled) < most && !slices.Contains(filled, f) {
+					filled = append(filled, f)
+				}
+			}
+		}
+		if filled != nil {
+			paths = filled
+		}
+	}
+	isPath := func(name string) bool { return name == "path" || name == "path.path" }
+	var templates []string
+	for _, p := range paths {
+		ask := false
+		fill(p, func(name string) (string, bool) { ask = ask || isPath(name); return "", false })
+		if !ask {
+			templates = append(templates, p)
+			continue
+		}
+		for _, found := range c.found {
+			for _, dir := range t.found(found, own) {
+				if len(templates) < most {
+					templates = append(templates, fill(p, func(name string) (string, bool) { return dir, isPath(name) }))
+				}
+			}
+		}
+	}
+	var dirs []string
+	for _, template := range templates {
+		if !parameter.MatchString(template) {
+			if dir, ok := clean(template); ok {
+				dirs = append(dirs, dir)
+			}
+			continue
+		}
+		if !t.ours(parameter.ReplaceAllString(template, "*"), c.repository, own) {
+			continue
+		}
+		if fits := like(fill(template, func(string) (string, bool) { return "*", true })); fits != nil {
+			dirs = append(dirs, slices.DeleteFunc(slices.Clone(t.dirs), func(dir string) bool { return !fits.MatchString(dir) })...)
+		}
+	}
+	return dirs
+}
+
+// found are the directories that a git generator finds.
+func (t *tree) found(p pattern, own map[string]bool) []string {
+	if !t.ours(p.glob, p.repository, own) {
+		return nil
+	}
+	match := func(glob string) func(string) bool {
+		if fits := like(glob); p.files && fits != nil {
+			return fits.MatchString
+		}
+		return func(name string) bool { ok, err := path.Match(glob, name); return err == nil && ok }
+	}
+	glob := match(strings.TrimPrefix(p.glob, "./"))
+	var exclude []func(string) bool
+	for _, e := range p.exclude {
+		exclude = append(exclude, match(strings.TrimPrefix(e, "./")))
+	}
+	taken := func(name string) bool {
+		return glob(name) && !slices.ContainsFunc(exclude, func(e func(string) bool) bool { return e(name) })
+	}
+	var dirs []string
+	for _, dir := range t.dirs {
+		if !p.files && taken(dir) || p.files && slices.ContainsFunc(t.manifests[dir], taken) {
+			dirs = append(dirs, dir)
+		}
+	}
+	return dirs
+}
+
+// ours reports whether a pattern is one of this repository: its first directory is there, or other claims tell from the
+// URL. Any repository has directories that fit a pattern which begins with a wildcard.
+func (t *tree) ours(glob, repository string, own map[string]bool) bool {
+	if own[normal(repository)] {
+		return true
+	}
+	first, _, _ := strings.Cut(strings.TrimPrefix(glob, "./"), "/")
+	if strings.ContainsAny(first, `*?[{\`) {
+		return false
+	}
+	dir, ok := clean(first)
+	return ok && dir != "." && t.walked[dir]
+}
+
+// like is a glob as a regular expression, which takes linear time whoever wrote it: * and ? stay in one part of a path, **
+// does not. Alternatives and classes fit more than they say.
+func like(glob string) *regexp.Regexp {
+	const longest = 1000
+	if len(glob) > longest {
+		return nil
+	}
+	var b strings.Builder
+	for rest := glob; rest != ""; {
+		switch {
+		case strings.HasPrefix(rest, "**/"):
+			b.WriteString("(?:.*/)?")
+			rest = rest[3:]
+		case strings.HasPrefix(rest, "**"):
+			b.WriteString(".*")
+			rest = rest[2:]
+		case rest[0] == '*':
+			b.WriteString("[^/]*")
+			rest = rest[1:]
+		case rest[0] == '?':
+			b.WriteString("[^/]")
+			rest = rest[1:]
+		case rest[0] == '[' && strings.Contains(rest, "]"):
+			b.WriteString("[^/]")
+			rest = rest[strings.Index(rest, "]")+1:]
+		case rest[0] == '{' && strings.Contains(rest, "}"):
+			b.WriteString(".*")
+			rest = rest[strings.Index(rest, "}")+1:]
+		default:
+			b.WriteString(regexp.QuoteMeta(rest[:1]))
+			rest = rest[1:]
+		}
+	}
+	expression, err := regexp.Compile("^" + strings.TrimPrefix(b.String(), `\./`) + "$")
+	if err != nil {
+		return nil
+	}
+	return expression
+}
+
+// clean is a path of an Application as the repository spells it; false when it is none of its paths.
+func clean(p string) (string, bool) {
+	p = path.Clean(p)
+	if p == ".." || strings.HasPrefix(p, "../") || path.IsAbs(p) {
+		return "", false
+	}
+	return p, true
+}
+
+// normal is a URL as far as spellings of one repository agree.
+func normal(url string) string {
+	url = strings.ToLower(strings.TrimSpace(url))
+	return strings.TrimSuffix(strings.TrimRight(url, "/"), ".git")
+}
+
+// ownRepositories are the URLs of this repository: those of which an object deploys a path that is here.
+func (t *tree) ownRepositories(claims []claim) map[string]bool {
+	own := map[string]bool{}
+	for _, c := range claims {
+		if dir, ok := clean(c.path); ok && c.repository != "" && dir != "." && !parameter.MatchString(c.path) {
+			if _, here := t.real(dir); here {
+				own[normal(c.repository)] = true
+			}
+		}
+	}
+	for _, c := range claims {
+		for _, p := range c.found {
+			if p.repository != "" && t.ours(p.glob, p.repository, own) {
+				own[normal(p.repository)] = true
+			}
+		}
+	}
+	return own
+}
+
+// resolve are the directories of this repository that a claim is about.
+func (t *tree) resolve(c claim, own map[string]bool) []deployment {
+	var all []deployment
+	seen := map[string]bool{}
+	for _, candidate := range t.candidates(c, own) {
+		if dir, ok := t.real(candidate); ok && !seen[dir] {
+			seen[dir] = true
+			all = append(all, deployment{claim: c, dir: dir})
+		}
+	}
+	return all
+}

@@ -1,0 +1,143 @@
+// Package coverage finds what a run has passed by: what an Application of the repository deploys and roots of the
+// repository that none of the targets read.
+package coverage
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/repo"
+)
+
+// Checks lists the checks of this package, for a repository. They are locked: who decides what need not be read names
+// it under `unread` in kgate.yaml, with a reason.
+func Checks(r *repo.Repo) []*check.Check {
+	s := &surveyor{repository: r}
+	checks := []*check.Check{deployed, root, unread}
+	for i, c := range checks {
+		checked := *c
+		checked.Severity, checked.Scope, checked.Origin, checked.Locked = check.Error, check.Repository, "kgate", true
+		checked.Run = func(_ context.Context, pass *check.Pass) error {
+			faults, err := s.survey(pass.Targets)
+			if err != nil {
+				return err
+			}
+			for _, f := range faults {
+				if f.check == checked.Name {
+					f.report(pass)
+				}
+			}
+			return nil
+		}
+		checks[i] = &checked
+	}
+	return checks
+}
+
+// fault is something that a survey found.
+type fault struct {
+	check   string
+	message string
+
+	// Where it stands: a field of a rendered object, or else a place of a file.
+	object check.Field
+	target string
+	source manifest.Position
+}
+
+func (f fault) report(pass *check.Pass) {
+	if f.object.Object != nil {
+		pass.Report(f.object.Target, f.object.Object, f.object.Path, f.message)
+		return
+	}
+	pass.ReportTarget(&check.Target{Path: f.target}, f.source, f.message)
+}
+
+// surveyor makes one survey for all checks of a run.
+type surveyor struct {
+	repository *repo.Repo
+
+	mu     sync.Mutex
+	of     **check.Target // tells a run, by the list that its passes share
+	faults []fault
+	err    error
+}
+
+func (s *surveyor) survey(targets []*check.Target) ([]fault, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.of != &targets[0] {
+		s.of = &targets[0]
+		s.faults, s.err = survey(s.repository, targets)
+	}
+	return s.faults, s.err
+}
+
+// survey holds the repository, as it is now, against what targets read.
+func survey(r *repo.Repo, targets []*check.Target) ([]fault, error) {
+	t, err := look(r)
+	if err != nil {
+		return nil, err
+	}
+	selection, _ := r.Select() // globs that name nothing leave nothing out
+	read := read(targets)
+	used := make([]bool, len(r.Config.Unread))
+	// by tells whether an entry of `unread` speaks of one of the names, and remembers that it did.
+	by := func(names ...string) bool {
+		covered := false
+		for i, u := range r.Config.Unread {
+			if slices.ContainsFunc(names, u.Covers) {
+				used[i], covered = true, true
+			}
+		}
+		return covered
+	}
+	var faults []fault
+	for _, d := range t.deployments(targets, read.files) {
+		faults = append(faults, d.faults(slices.DeleteFunc(t.missed(d, read), func(m miss) bool { return by(d.names(m)...) }))...)
+	}
+	for _, dir := range t.unreadRoots(read, func(dir string) bool { return by(dir) }) {
+		faults = append(faults, fault{
+			check: root.Name, target: dir, source: t.begin(t.roots[dir]),
+			message: "no target and no other root reads " + named(dir),
+		})
+	}
+	for _, dir := range selection.LeftOut {
+		by(dir)
+	}
+	for i, u := range r.Config.Unread {
+		if !used[i] {
+			faults = append(faults, fault{
+				check: unread.Name, target: u.Source.File, source: u.Source,
+				message: "unread: " + u.Path + " leaves nothing out: there is nothing below it that a run would have to read, or targets read it",
+			})
+		}
+	}
+	return faults, nil
+}
+
+// reading is what the targets of a run read.
+type reading struct{ files, layers, unchanged map[string]bool }
+
+func read(targets []*check.Target) reading {
+	r := reading{map[string]bool{}, map[string]bool{}, map[string]bool{}}
+	for _, t := range targets {
+		for set, names := range map[*map[string]bool][]string{&r.files: t.Reading.Files, &r.layers: t.Reading.Layers, &r.unchanged: t.Reading.Unchanged} {
+			for _, name := range names {
+				(*set)[name] = true
+			}
+		}
+	}
+	return r
+}
+
+// named is a directory in a message.
+func named(dir string) string {
+	if dir == "." {
+		return "the top of the repository"
+	}
+	return dir
+}

@@ -1,0 +1,205 @@
+package coverage
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/repo"
+)
+
+// deployment is a directory of the repository that an object brings to a cluster.
+type deployment struct {
+	claim
+	dir string
+}
+
+// miss is why a part of a deployment is not checked.
+type miss struct {
+	part string // a file or a directory below the deployment's; "" for all of it
+	why  string
+}
+
+// names are what `unread` may name to accept a miss.
+func (d deployment) names(m miss) []string {
+	names := []string{cmp.Or(m.part, d.dir)}
+	if d.file != "" {
+		names = append(names, d.file)
+	}
+	return names
+}
+
+// faults are a fault for each reason why parts are missed.
+func (d deployment) faults(misses []miss) []fault {
+	var faults []fault
+	parts := map[string][]string{}
+	for _, m := range misses {
+		if parts[m.why] == nil {
+			f := d.where
+			f.check, f.message = deployed.Name, m.why
+			faults = append(faults, f)
+		}
+		parts[m.why] = append(parts[m.why], m.part)
+	}
+	for i, f := range faults {
+		with := ""
+		if p := parts[f.message]; p[0] != "" {
+			with = " with " + p[0]
+			if len(p) > 1 {
+				with += fmt.Sprintf(" and %d more", len(p)-1)
+			}
+		}
+		faults[i].message = fmt.Sprintf("%s deploys %s%s, %s", d.by, named(d.dir), with, f.message)
+	}
+	return faults
+}
+
+const (
+	notRead  = "which no target reads"
+	changed  = "which no target renders as it is: kustomizations that read it change it"
+	helm     = "a Helm chart: kgate renders none"
+	jsonnet  = "which no target reads: kgate evaluates no Jsonnet"
+	dontRead = "which cannot be read"
+)
+
+// missed tells what of a deployment no target renders as it is deployed; nothing where there is nothing to deploy.
+func (t *tree) missed(d deployment, read reading) []miss {
+	if !t.walked[d.dir] {
+		if err := t.walk(d.dir); err != nil {
+			return []miss{{why: dontRead}}
+		}
+	}
+	asRoot := func(dir, part string) []miss {
+		switch {
+		case read.unchanged[dir]:
+			return nil
+		case read.layers[dir]:
+			return []miss{{part, changed}}
+		}
+		return []miss{{part, notRead}}
+	}
+	switch {
+	case d.plainly:
+	case t.roots[d.dir] != "":
+		return asRoot(d.dir, "")
+	case t.charts[d.dir]:
+		return []miss{{why: helm}}
+	}
+	var misses []miss
+	var nested string
+	for _, dir := range t.within(d.dir, d.recursive) {
+		if nested != "" && strings.HasPrefix(dir, nested+"/") {
+			continue
+		}
+		if t.roots[dir] != "" && dir != d.dir {
+			nested = dir
+			misses = append(misses, asRoot(dir, dir)...)
+			continue
+		}
+		for _, file := range t.manifests[dir] {
+			switch name := t.realFile(file); {
+			case read.unchanged[name]:
+			case path.Ext(file) == ".jsonnet":
+				misses = append(misses, miss{file, jsonnet})
+			case !t.holdsObject(file):
+			case read.files[name]:
+				misses = append(misses, miss{file, changed})
+			default:
+				misses = append(misses, miss{file, notRead})
+			}
+		}
+	}
+	return misses
+}
+
+// realFile is a file as it is called without links.
+func (t *tree) realFile(file string) string {
+	dir, base, err := t.files.CleanedAbs(file)
+	if err != nil || base == "" {
+		return file
+	}
+	return strings.TrimPrefix(path.Join(string(dir), base), "/")
+}
+
+func (t *tree) holdsObject(file string) bool {
+	documents, err := t.files.Documents(file)
+	return err != nil || slices.ContainsFunc(documents, repo.IsObject)
+}
+
+// deployments are what the objects of targets deploy from the repository, and those of manifests that no target reads.
+func (t *tree) deployments(targets []*check.Target, read map[string]bool) []deployment {
+	var claims []claim
+	for _, target := range targets {
+		for _, object := range target.Objects {
+			for _, c := range claimsOf(object) {
+				c.where.object = check.Field{Target: target, Object: object, Path: c.field}
+				claims = append(claims, c)
+			}
+		}
+	}
+	for _, dir := range t.dirs {
+		for _, file := range t.manifests[dir] {
+			if !read[file] {
+				claims = append(claims, t.written(file)...)
+			}
+		}
+	}
+	var all []deployment
+	own := t.ownRepositories(claims)
+	for _, c := range claims {
+		all = append(all, t.resolve(c, own)...)
+	}
+	return all
+}
+
+// written are the claims of a file that no target reads. What cannot be read, such as a template, makes none.
+func (t *tree) written(file string) []claim {
+	if path.Ext(file) == ".jsonnet" {
+		return nil
+	}
+	data, err := t.files.ReadFile(file)
+	if err != nil || !mayClaim(data) {
+		return nil
+	}
+	documents, err := t.files.Documents(file)
+	if err != nil {
+		return nil
+	}
+	var claims []claim
+	for _, d := range documents {
+		objects, err := d.Objects()
+		if err != nil {
+			continue
+		}
+		items := manifest.Items(d.Node)
+		for i, object := range objects {
+			at := d
+			if len(items) == len(objects) {
+				at = d.Item(items[i])
+			}
+			for _, c := range claimsOf(object) {
+				c.file = file
+				c.where.target = file
+				c.where.source, _ = at.Locate(c.field, nil)
+				claims = append(claims, c)
+			}
+		}
+	}
+	return claims
+}
+
+// mayClaim reports whether a text can hold an object that deploys something: it names the API, or is written so that the
+// name need not be seen in it.
+func mayClaim(data []byte) bool {
+	for _, sign := range []string{"argoproj.io", "toolkit.fluxcd.io", `\x`, `\u`, `\U`, "\\\n", "\\\r", "binary"} {
+		if bytes.Contains(data, []byte(sign)) {
+			return true
+		}
+	}
+	return false
+}

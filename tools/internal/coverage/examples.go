@@ -1,0 +1,75 @@
+package coverage
+
+// The examples: repositories with the target overlays/prod.
+const (
+	target = `# file: overlays/prod/kustomization.yaml
+resources: [config-map.yaml]
+---
+# file: overlays/prod/config-map.yaml
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: app
+  namespace: go-otlp-app
+`
+	application = `---
+# file: argocd/kustomization.yaml
+resources: [prod.yaml]
+---
+# file: argocd/prod.yaml
+apiVersion: argoproj.io/v1alpha1
+kind: Application
+metadata: {name: prod, namespace: argocd}
+spec:
+  project: go-otlp-app
+  source:
+    repoURL: https://github.com/kgate-dev/gitops
+`
+	destination = `  destination: {name: prod, namespace: go-otlp-app}
+`
+	deployedBad = `# file: deploy/prod/config-map.yaml
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: app
+  namespace: go-otlp-app
+` + application + `    path: deploy/prod # is no target: nobody looks at it
+` + destination
+	deployedGood = target + application + `    path: overlays/prod
+` + destination
+	rootBad = target + `---
+# file: overlays/prod/eu/kustomization.yaml
+# is no target: those are overlays/* and argocd
+configMapGenerator:
+  - name: eu
+    literals: [region=eu]
+`
+	rootGood = target + `---
+# file: overlays/prod-eu/kustomization.yaml
+configMapGenerator:
+  - name: eu
+    literals: [region=eu]
+`
+	unreadBad = `# file: kgate.yaml
+apiVersion: kgate/v1
+unread:
+  - path: example/** # is called examples
+    reason: Shown in the manual and deployed by nobody
+    owner: platform team
+---
+# file: examples/web/kustomization.yaml
+resources: [deployment.yaml]
+---
+` + target
+	unreadGood = `# file: kgate.yaml
+apiVersion: kgate/v1
+unread:
+  - path: examples/**
+    reason: Shown in the manual and deployed by nobody
+    owner: platform team
+---
+# file: examples/web/kustomization.yaml
+resources: [deployment.yaml]
+---
+` + target
+)

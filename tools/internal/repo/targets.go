@@ -1,0 +1,217 @@
+package repo
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/kustomize/api/konfig"
+
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
+)
+
+// Selection is what the globs of targets come to.
+type Selection struct {
+	Targets []string // in the order of the globs, and of promotion below each
+	LeftOut []string // that globs name and `unread` takes out
+	Empty   []string // directories that globs name and that hold nothing to check
+}
+
+// Targets lists what a run without arguments checks.
+func (r *Repo) Targets() ([]string, error) {
+	selection, err := r.Select()
+	return selection.Targets, err
+}
+
+// Select finds what a run without arguments checks: the directories that the configured globs name and that hold a
+// kustomization or manifests. A directory of which nobody can say what it holds is a target too, whose rendering says
+// why. A glob that names none is an error, so that a renamed folder is not skipped in silence.
+func (r *Repo) Select() (Selection, error) {
+	globs := r.Config.Targets
+	if globs == nil {
+		globs = DefaultTargets
+	}
+	var selection Selection
+	var errs []error
+	for _, glob := range globs {
+		found, err := directories(r.FS, glob)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("find targets %s: %w", glob, err))
+			continue
+		}
+		slices.SortFunc(found, byPromotion)
+		named := false
+		for _, dir := range found {
+			what, err := r.holds(dir)
+			switch {
+			case err != nil:
+				errs = append(errs, fmt.Errorf("find targets %s: %w", glob, err))
+			case what == nothing && !hidden(dir):
+				selection.Empty = appendNew(selection.Empty, dir)
+			case what != something || hidden(dir) && !hidden(glob):
+			case slices.ContainsFunc(r.Config.Unread, func(u Unread) bool { return u.Covers(dir) }):
+				named, selection.LeftOut = true, appendNew(selection.LeftOut, dir)
+			default:
+				named, selection.Targets = true, appendNew(selection.Targets, r.real(dir))
+			}
+		}
+		if !named && err == nil {
+			errs = append(errs, r.nowhere(glob))
+		}
+	}
+	if len(errs) == 0 && len(selection.Targets) == 0 {
+		errs = append(errs, fmt.Errorf("%s: `unread` leaves no target to check", ConfigFile))
+	}
+	if len(errs) > 0 {
+		return Selection{}, errors.Join(errs...)
+	}
+	return selection, nil
+}
+
+// nowhere is the error of a glob that names no target, with a way out.
+func (r *Repo) nowhere(glob string) error {
+	const most = 5
+	way := "name targets on the command line, or correct `targets` in " + ConfigFile
+	if r.Config.Targets == nil {
+		way = fmt.Sprintf("name targets on the command line, or in a %s with the lines `apiVersion: %s` and `targets: [DIRECTORY, …]`", ConfigFile, ConfigVersion)
+	}
+	if roots, err := r.Roots(); err == nil && len(roots) > 0 {
+		said := strings.Join(roots[:min(len(roots), most)], ", ")
+		if more := len(roots) - most; more > 0 {
+			said += fmt.Sprintf(" and %d more", more)
+		}
+		way += "; there are kustomizations in " + said
+	}
+	return fmt.Errorf("no kustomization and no manifest in %s: %s", glob, way)
+}
+
+// real is a directory as it is called without links, which is how everything else speaks of it. One that leads nowhere,
+// or out, keeps its name: rendering says what is wrong with it.
+func (r *Repo) real(dir string) string {
+	if r.Dir == "" {
+		return dir
+	}
+	at, err := filepath.EvalSymlinks(filepath.Join(r.Dir, filepath.FromSlash(dir)))
+	if err != nil {
+		return dir
+	}
+	name, err := filepath.Rel(r.Dir, at)
+	if err != nil || !filepath.IsLocal(name) {
+		return dir
+	}
+	return filepath.ToSlash(name)
+}
+
+func appendNew(list []string, s string) []string {
+	if slices.Contains(list, s) {
+		return list
+	}
+	return append(list, s)
+}
+
+func hidden(name string) bool {
+	base := path.Base(name)
+	return base != "." && strings.HasPrefix(base, ".")
+}
+
+// PassedOver reports whether a walk through the repository leaves a directory out, with everything below it.
+func PassedOver(dir string) bool { return hidden(dir) || path.Base(dir) == "node_modules" }
+
+// IsKustomizationFile reports whether Kustomize takes a file of this name for a kustomization.
+func IsKustomizationFile(name string) bool {
+	return slices.Contains(konfig.RecognizedKustomizationFileNames(), name)
+}
+
+// IsManifestFile reports whether a file of this name may hold manifests.
+func IsManifestFile(name string) bool {
+	return slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(name)) && !IsKustomizationFile(path.Base(name)) && name != ConfigFile
+}
+
+// holding is what there is to check in a directory.
+type holding int
+
+const (
+	nothing   holding = iota // and in none below it
+	elsewhere                // it is no directory, or only groups roots
+	something
+)
+
+// holds looks into a path that a glob of targets names.
+func (r *Repo) holds(dir string) (holding, error) {
+	info, err := fs.Stat(r.FS, dir)
+	if err != nil {
+		return something, nil // a link that leads nowhere, or out: rendering says so
+	}
+	if !info.IsDir() {
+		return elsewhere, nil
+	}
+	entries, err := fs.ReadDir(r.FS, dir)
+	if err != nil {
+		return something, nil
+	}
+	if slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return IsKustomizationFile(e.Name()) }) {
+		return something, nil
+	}
+	what := nothing
+	err = fs.WalkDir(r.FS, dir, func(p string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() {
+			if p == dir {
+				return nil
+			}
+			if PassedOver(p) {
+				return fs.SkipDir
+			}
+			below, err := fs.ReadDir(r.FS, p)
+			if err != nil {
+				return err
+			}
+			if slices.ContainsFunc(below, func(e fs.DirEntry) bool { return IsKustomizationFile(e.Name()) }) {
+				what = max(what, elsewhere)
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if IsManifestFile(p) && r.holdsObject(p) {
+			what = something
+			return fs.SkipAll
+		}
+		return nil
+	})
+	return what, err
+}
+
+// holdsObject reports whether a file has a Kubernetes object, or cannot be read so that somebody could tell.
+func (r *Repo) holdsObject(name string) bool {
+	info, err := fs.Stat(r.FS, name)
+	if err != nil || !info.Mode().IsRegular() || info.Size() > manifest.MaxFileSize {
+		return true
+	}
+	data, err := fs.ReadFile(r.FS, name)
+	if err != nil {
+		return true
+	}
+	documents, err := manifest.ParseDocuments(name, data)
+	return err != nil || slices.ContainsFunc(documents, func(d manifest.Document) bool { return IsObject(d) })
+}
+
+// IsObject reports whether a document says of itself that it is a Kubernetes object, or a list of some. It goes by the
+// decoder that kubectl and Argo CD have.
+func IsObject(d manifest.Document) bool {
+	text, err := d.JSON()
+	if err != nil {
+		return true
+	}
+	var object map[string]json.RawMessage
+	if json.Unmarshal(text, &object) != nil {
+		return false
+	}
+	return object["apiVersion"] != nil && object["kind"] != nil
+}
