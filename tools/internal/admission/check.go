@@ -127,23 +127,21 @@ func Checks(s *Server) []*check.Check {
 	}
 }
 
-// judge asks once about each text: overlays render the same object many times.
 type judge struct{ server *Server }
 
 func (j *judge) run(ctx context.Context, pass *check.Pass) error {
 	var failed []error // what cannot be judged does not keep the others from it
 	for _, target := range pass.Targets {
-		rendered, key := definitions(target)
 		for _, object := range target.Objects {
-			violations, err := j.server.verdicts.Get(key+string(object.JSON), func() ([]Violation, error) {
-				v, _, err := j.server.Judge(ctx, object, rendered)
-				return v, err
-			})
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			violations, err := j.server.verdict(ctx, target, object)
 			if err != nil {
 				failed = append(failed, fmt.Errorf("%s: %w", object.ID, err))
 			}
 			for _, v := range violations {
-				pass.Report(target, object, pinpoint(object.Value, v), v.Message)
+				pass.Report(target, object, pinpoint(object.Value, v), v.Message+v.Note)
 			}
 		}
 	}
@@ -192,15 +190,4 @@ func pinpoint(object map[string]any, v Violation) manifest.Path {
 		return path
 	}
 	return append(slices.Clip(path), found[0])
-}
-
-// definitions are the CustomResourceDefinitions of a target, and a key of what they say.
-func definitions(target *check.Target) (rendered []map[string]any, key string) {
-	for _, object := range target.Objects {
-		if object.Kind == definitionKind.Kind && object.Group() == definitionKind.Group {
-			rendered = append(rendered, object.Value)
-			key += string(object.JSON)
-		}
-	}
-	return rendered, key
 }
