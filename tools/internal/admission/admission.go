@@ -115,6 +115,9 @@ func (s *Server) Judge(ctx context.Context, object *manifest.Object, beside *Bes
 	if len(object.JSON) > largestRequest {
 		return []Violation{{Message: fmt.Sprintf("Request entity too large: limit is %d", largestRequest)}}, true, nil
 	}
+	if refused := excessive(object); refused != nil {
+		return refused, true, nil
+	}
 	definition := kind.GroupKind() == definitionKind
 	server := s.builtin()
 	if !definition && !server.Knows(kind) {

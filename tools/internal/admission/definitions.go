@@ -31,7 +31,7 @@ func (s *Server) besideOf(target *check.Target) (*Beside, error) {
 			return nil, err
 		}
 		for _, object := range target.Objects {
-			if kindOf(object).GroupKind() != definitionKind || len(object.JSON) > largestRequest || !object.Applied() {
+			if kindOf(object).GroupKind() != definitionKind || len(object.JSON) > largestRequest || excessive(object) != nil || !object.Applied() {
 				continue
 			}
 			r := custom.Rendered{Definition: s.define(object), At: object.Source.String()}

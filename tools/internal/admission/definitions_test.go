@@ -198,3 +198,35 @@ func TestLargestRequest(t *testing.T) {
 		t.Errorf("got %v, %v, %v", violations, known, err)
 	}
 }
+
+// TestExcessive shows that an expression that takes longer to compile than anyone waits is refused, and that those that
+// people write are not.
+func TestExcessive(t *testing.T) {
+	rule := func(text string) string {
+		return definition("example.com", "things", "Thing", "", "{type: object, properties: {a: {type: string, maxLength: 9}}, x-kubernetes-validations: [{rule: \""+text+"\"}]}")
+	}
+	conditions := func(n int) string { return strings.TrimSuffix(strings.Repeat("self.a == 'x' && ", n), " && ") }
+	many := strings.Replace(rule("true"), `{rule: "true"}`, strings.TrimSuffix(strings.Repeat(`{rule: "`+conditions(50)+`"}, `, 170), ", "), 1)
+	at := "accepted things.example.com spec.versions[0].schema.openAPIV3Schema.properties.spec.x-kubernetes-validations[0].rule: "
+	for _, test := range []struct {
+		name, documents string
+		want            []string
+	}{
+		{"long", rule(conditions(400)), nil},
+		{"too long", rule(conditions(500)), []string{at + "Too long: kgate compiles expressions of up to 8192 bytes, and this has 8496"}},
+		{"deep", rule(strings.Repeat("(", 30) + "true" + strings.Repeat(")", 30)), nil},
+		{"too deep", rule(strings.Repeat("[", 200) + "1" + strings.Repeat("]", 200) + " == []"), []string{at + "Too deep: kgate compiles expressions of up to 32 brackets in each other, and this has 200"}},
+		{"side by side", rule(strings.TrimSuffix(strings.Repeat("(true) && ", 100), " && ")), nil},
+		{"too many", many, []string{"accepted things.example.com : Too long: kgate compiles up to 131072 bytes of expressions in one object, and this has 143820"}},
+		{"of a policy", bound("things", "things", `validations: [{expression: "`+strings.TrimSuffix(strings.Repeat("object.a == 'x' && ", 500), " && ")+`"}]`),
+			[]string{
+				"accepted things spec.validations[0].expression: Too long: kgate compiles expressions of up to 8192 bytes, and this has 9496",
+			}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := placed(t, test.documents); !slices.Equal(got, test.want) {
+				t.Errorf("got\n  %s\nwant\n  %s", strings.Join(got, "\n  "), strings.Join(test.want, "\n  "))
+			}
+		})
+	}
+}
