@@ -22,7 +22,7 @@ import (
 func allChecks(repository *repo.Repo, validator *schema.Validator, server *admission.Server, library *policy.Library, facts policy.Facts) ([]*check.Check, error) {
 	var checks []*check.Check
 	checks = append(checks, kustomization.Checks()...)
-	checks = append(checks, schema.Checks(validator, admission.Removal)...)
+	checks = append(checks, schema.Checks(validator, admission.Removal, server.Note)...)
 	checks = append(checks, admission.Checks(server)...)
 	checks = append(checks, library.Checks(facts)...)
 	checks = append(checks, coverage.Checks(repository)...)

@@ -48,7 +48,8 @@ and its test beside it, labelled_test.rego:
 
   test_denies if count(labelled.deny) == 1 with input as {"kind": "Deployment", "metadata": {}}
 
-The scope is object (input is one object), overlay (input.objects are those of a target) or repository (input.targets).
+The scope is object (input is one object), overlay (input.objects are those of a target that a sync applies: a hook that
+Argo CD skips is not among them) or repository (input.targets, with all objects).
 A deny's path leads to the field: for an overlay it begins with objects and an index, for the repository with targets and
 an index before that. It may also have "with", a set of paths of the same form: fields that this one was held against and that
 could give way instead, such as the maximum of the autoscaler that a quota is too small for. What lies in lib is for rules to share. Rules reach neither network nor clock.

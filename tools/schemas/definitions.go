@@ -22,8 +22,9 @@ import (
 // each deflated on its own, one after the other.
 //
 // kinds.txt has one line a kind, in order of group and kind: group, kind,
-// scope, the served versions with commas between them, and where the definition
-// is in definitions.bin: offset, compressed length, length.
+// plural, scope, the served versions with commas between them, the module it
+// comes from with its version, and where the definition is in definitions.bin:
+// offset, compressed length, length.
 //
 // sources.json says what they were made of.
 
@@ -43,21 +44,32 @@ func parseDefinitions(text []byte) ([]object, error) {
 	}
 }
 
+// A sourced is a CustomResourceDefinition and what it comes from, such as
+// istio.io/api@v1.31.1.
+type sourced struct {
+	crd    object
+	source string
+}
+
 // A definition is what the index says about a CustomResourceDefinition, and its
 // content.
 type definition struct {
-	group, kind, scope string
-	versions           []string
-	content            []byte
+	group, kind, plural, scope string
+	versions                   []string
+	source                     string
+	content                    []byte
 }
 
 // packDefinitions lays out the bundle of CustomResourceDefinitions.
-func packDefinitions(crds []object, records []record) (map[string][]byte, error) {
+func packDefinitions(crds []sourced, records []record) (map[string][]byte, error) {
 	var definitions []definition
-	for _, crd := range crds {
-		d, err := lean(crd)
+	for _, s := range crds {
+		d, err := lean(s.crd)
 		if err != nil {
 			return nil, err
+		}
+		if d.source = s.source; d.source == "" || strings.ContainsAny(d.source, " \n") {
+			return nil, fmt.Errorf("%s/%s: source %q has no place in the index", d.group, d.kind, d.source)
 		}
 		definitions = append(definitions, d)
 	}
@@ -81,7 +93,7 @@ func packDefinitions(crds []object, records []record) (map[string][]byte, error)
 		if err := w.Close(); err != nil {
 			return nil, err
 		}
-		fmt.Fprintf(&index, "%s %s %s %s %d %d %d\n", d.group, d.kind, d.scope, strings.Join(d.versions, ","), at, data.Len()-at, len(d.content))
+		fmt.Fprintf(&index, "%s %s %s %s %s %s %d %d %d\n", d.group, d.kind, d.plural, d.scope, strings.Join(d.versions, ","), d.source, at, data.Len()-at, len(d.content))
 	}
 	origin, err := json.MarshalIndent(records, "", "  ")
 	if err != nil {
@@ -104,12 +116,13 @@ func lean(crd object) (definition, error) {
 	var d definition
 	d.group, _ = spec["group"].(string)
 	d.kind, _ = names["kind"].(string)
+	d.plural, _ = names["plural"].(string)
 	d.scope, _ = spec["scope"].(string)
 	fail := func(format string, args ...any) (definition, error) {
 		return definition{}, fmt.Errorf("%s/%s: %w", d.group, d.kind, fmt.Errorf(format, args...))
 	}
-	if d.group == "" || d.kind == "" || d.scope == "" {
-		return fail("no group, kind or scope")
+	if d.group == "" || d.kind == "" || d.plural == "" || d.scope == "" {
+		return fail("no group, kind, plural or scope")
 	}
 	if crd["apiVersion"] != "apiextensions.k8s.io/v1" {
 		return fail("apiVersion is %v", crd["apiVersion"])

@@ -44,12 +44,20 @@ spec:
   - {name: v0, served: false, storage: false, schema: {openAPIV3Schema: {type: object}}}
 `
 
+func from(source string, crds ...object) []sourced {
+	var all []sourced
+	for _, crd := range crds {
+		all = append(all, sourced{crd, source})
+	}
+	return all
+}
+
 func TestPackDefinitions(t *testing.T) {
 	first, err := parseDefinitions([]byte(testDefinition + "---\n---" + strings.NewReplacer("Thing", "Any", "thing", "any").Replace(testDefinition)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := packDefinitions(first, []record{{Module: "m", Version: "v1.0.0"}})
+	files, err := packDefinitions(from("m@v1.0.0", first...), []record{{Module: "m", Version: "v1.0.0"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +69,7 @@ func TestPackDefinitions(t *testing.T) {
 		`"served":true,"storage":true,"subresources":{"status":{}}},` +
 		`{"name":"v0","schema":{"openAPIV3Schema":{"type":"object"}},"served":false,"storage":false}]}}`
 	lines := strings.Split(strings.TrimSpace(string(files["kinds.txt"])), "\n")
-	if len(lines) != 2 || !strings.HasPrefix(lines[0], "g.example Any Namespaced v1 0 ") || !strings.HasPrefix(lines[1], "g.example Thing Namespaced v1 ") {
+	if len(lines) != 2 || !strings.HasPrefix(lines[0], "g.example Any anys Namespaced v1 m@v1.0.0 0 ") || !strings.HasPrefix(lines[1], "g.example Thing things Namespaced v1 m@v1.0.0 ") {
 		t.Fatalf("index:\n%s", files["kinds.txt"])
 	}
 	// Each is deflated on its own, so that what follows the first is the second.
@@ -75,7 +83,7 @@ func TestPackDefinitions(t *testing.T) {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
 	}
-	again, err := packDefinitions([]object{first[1], first[0]}, []record{{Module: "m", Version: "v1.0.0"}})
+	again, err := packDefinitions(from("m@v1.0.0", first[1], first[0]), []record{{Module: "m", Version: "v1.0.0"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,6 +98,7 @@ func TestPackDefinitionsRefuses(t *testing.T) {
 	for name, text := range map[string]string{
 		"two of a kind":          testDefinition + "---" + testDefinition,
 		"an old apiVersion":      strings.Replace(testDefinition, "apiextensions.k8s.io/v1", "apiextensions.k8s.io/v1beta1", 1),
+		"no plural":              strings.Replace(testDefinition, "plural: things", "plural: ''", 1),
 		"no scope":               strings.Replace(testDefinition, "scope: Namespaced", "scope: ''", 1),
 		"nothing served":         strings.Replace(testDefinition, "served: true", "served: false", 1),
 		"unknown fields kept":    strings.Replace(testDefinition, "scope: Namespaced", "scope: Namespaced\n  preserveUnknownFields: true", 1),
@@ -100,8 +109,15 @@ func TestPackDefinitionsRefuses(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if _, err := packDefinitions(crds, nil); err == nil {
+		if _, err := packDefinitions(from("m@v1.0.0", crds...), nil); err == nil {
 			t.Errorf("%s was taken", name)
 		}
+	}
+	crds, err := parseDefinitions([]byte(testDefinition))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := packDefinitions(from("", crds...), nil); err == nil {
+		t.Error("a definition without a source was taken")
 	}
 }

@@ -105,7 +105,7 @@ func generate(ctx context.Context) (bundles, error) {
 		records, customRecords []record
 		minors                 []release
 		crds                   []crd
-		definitions            []object
+		definitions            []sourced
 	)
 	for _, s := range sources {
 		key := s.Module + "@" + s.Version
@@ -135,7 +135,9 @@ func generate(ctx context.Context) (bundles, error) {
 			if err != nil {
 				return fail(fmt.Errorf("%s: %s: %w", key, f.Path, err))
 			}
-			definitions = append(definitions, whole...)
+			for _, definition := range whole {
+				definitions = append(definitions, sourced{definition, key})
+			}
 		}
 	}
 	custom, kinds, err := customResources(crds)

@@ -85,7 +85,11 @@ _parts contains root if {
 
 _synced[part] := found if {
 	some part in _parts
-	found := [application | some application in argo.applications; application.path == part]
+	found := [application |
+		some application in argo.applications
+		application.path == part
+		argo.is_applied(application.value)
+	]
 	count(found) > 0
 }
 

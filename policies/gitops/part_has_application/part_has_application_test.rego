@@ -19,6 +19,11 @@ test_none if {
 	}}
 }
 
+test_skipped if {
+	skipped := object.union(_application("overlays/dev/platform"), {"metadata": {"annotations": {"argocd.argoproj.io/hook": "Skip"}}})
+	{fault.msg | some fault in _deny([_application("argocd"), _application("overlays/dev/app"), skipped])} == {"overlays/dev/platform has no Application"}
+}
+
 # Without a root Application the finding stands at another one, and without any at some object.
 test_place_of_what_is_missing if {
 	{fault.path | some fault in _deny([_application("overlays/dev/app")])} == {["targets", 1, "objects", 0, "spec", "source"]}

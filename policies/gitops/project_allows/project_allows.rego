@@ -128,6 +128,7 @@ _projects_by_name[obj_lib.name(obj)] contains obj if {
 	some obj in target.objects
 	obj.kind == "AppProject"
 	argo.is_project(obj)
+	argo.is_applied(obj)
 }
 
 # The Applications whose projects are known and that deploy a target or parts of it. An object of

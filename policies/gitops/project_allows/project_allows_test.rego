@@ -26,6 +26,11 @@ _faults(project, application, objects) := faults if {
 	]}
 }
 
+test_skipped_project if {
+	skipped := object.union(_project(_spec), {"metadata": {"annotations": {"argocd.argoproj.io/hook": "Skip"}}})
+	{fault.msg | some fault in _faults(skipped, _application, [])} == {`Application "web" belongs to AppProject "web", which is not in this repository`}
+}
+
 _object(api_version, kind, metadata) := {"apiVersion": api_version, "kind": kind, "metadata": metadata}
 
 test_allowed[sprintf("%s %v", [obj.kind, obj.metadata])] if {

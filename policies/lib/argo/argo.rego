@@ -43,6 +43,33 @@ _order(hook, wave) := [_phase(hook), to_number(wave)] if {
 }
 
 # METADATA
+# description: |
+#   Whether a successful sync applies an object. It does not apply a hook that is skipped, one for
+#   when a sync fails or an Application is deleted, and one of a kind that Argo CD does not know:
+#   nothing of them is in the cluster. Rules of an overlay see only what is applied; those of the
+#   repository see all, and ask.
+is_applied(obj) if _hooks_of(obj) & {"PreSync", "Sync", "PostSync"} != set()
+
+is_applied(obj) if {
+	_hooks_of(obj) & {"SyncFail", "Skip"} == set()
+	_is_applied_by_helm(obj_lib.annotations(obj))
+}
+
+_hooks_of(obj) := _hooks(object.get(obj_lib.annotations(obj), _hook, ""))
+
+# Helm's hooks count where Argo CD's annotation names none that there is.
+_is_applied_by_helm(annotations) if {
+	_hooks(object.get(annotations, _helm_hook, "")) & {"pre-install", "pre-upgrade", "post-install", "post-upgrade"} != set()
+}
+
+_is_applied_by_helm(annotations) if {
+	object.get(annotations, _hook, null) == null
+	object.get(annotations, _helm_hook, "crd-install") == "crd-install"
+}
+
+_helm_hook := "helm.sh/hook"
+
+# METADATA
 # description: the wave as it is written, for a message
 wave(obj) := object.get(obj_lib.annotations(obj), _wave, "0")
 

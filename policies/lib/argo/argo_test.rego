@@ -20,6 +20,37 @@ test_order[name] if {
 	argo.order(case.obj) == case.want
 }
 
+_helm_hook := "helm.sh/hook"
+
+test_applied[name] if {
+	some name, annotations in {
+		"no hook": {},
+		"before the sync": {_hook: "PreSync"},
+		"skipped and synced": {_hook: "Skip, Sync"},
+		"after the sync": {_hook: "PostSync"},
+		"of Helm": {_helm_hook: "pre-install,pre-upgrade"},
+		"of Helm beside an unknown one": {_hook: "Never", _helm_hook: "post-install"},
+		"of Helm, which is none": {_helm_hook: "crd-install"},
+	}
+	argo.is_applied(_annotated(annotations))
+}
+
+test_not_applied[name] if {
+	some name, annotations in {
+		"skipped": {_hook: "Skip"},
+		"when a sync fails": {_hook: " SyncFail "},
+		"when it is deleted": {_hook: "PostDelete"},
+		"unknown": {_hook: "presync"},
+		"empty": {_hook: ""},
+		"no text": {_hook: true},
+		"skipped, and of Helm": {_hook: "Skip", _helm_hook: "pre-install"},
+		"a test of Helm": {_helm_hook: "test"},
+		"no text, of Helm": {_helm_hook: 1},
+		"empty, and none of Helm": {_hook: "", _helm_hook: "crd-install"},
+	}
+	not argo.is_applied(_annotated(annotations))
+}
+
 test_order_of_what_is_no_wave if {
 	every wave in [1, "", "first", "1.5", null, "99999999999"] {
 		not argo.order(_annotated({_wave: wave}))

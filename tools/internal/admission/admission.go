@@ -5,6 +5,7 @@ package admission
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"runtime/debug"
 	"slices"
@@ -28,6 +29,7 @@ import (
 type Violation struct {
 	Path    manifest.Path
 	Message string // the server's
+	Note    string // to follow the message: which definition says so, where several define the kind
 }
 
 // Server judges objects as an API server does. It is safe for concurrent use.
@@ -39,8 +41,9 @@ type Server struct {
 	// What policies ask about Kubernetes' own kinds.
 	interfaces func() admission.ObjectInterfaces
 
-	beside   cache.Cache[*map[string]any, *custom.Definitions] // by the first of those rendered, of which each pass has a list
-	verdicts cache.Cache[string, []Violation]                  // by the definitions rendered beside an object, and its JSON
+	verdicts cache.Cache[string, []Violation] // by the definitions rendered beside an object, and its JSON
+	beside   cache.Cache[*check.Target, *Beside]
+	defined  cache.Cache[[sha256.Size]byte, *custom.Definition] // by the JSON of a CustomResourceDefinition
 }
 
 // Sweep forgets what it knows of objects and targets that no run since the last Sweep had. It must not be called during
@@ -49,6 +52,7 @@ func (s *Server) Sweep() {
 	s.targets.Sweep()
 	s.verdicts.Sweep()
 	s.beside.Sweep()
+	s.defined.Sweep()
 }
 
 // New returns a Server. What a kind needs is read when the first object of it is judged.
@@ -75,21 +79,12 @@ func Version() string {
 // definitionKind is what defines other kinds.
 var definitionKind = schema.GroupKind{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}
 
-// judgeCustom judges a custom resource by the definitions that are rendered beside it, else by the embedded ones.
-func (s *Server) judgeCustom(ctx context.Context, kind schema.GroupVersionKind, object *manifest.Object, rendered []map[string]any) ([]Violation, bool, error) {
-	definitions, err := s.custom()
-	if err != nil {
+// judgeCustom judges a custom resource by the embedded definition of its kind and by those that are rendered beside it.
+// What is wrong with a rendered definition is reported where it is judged itself.
+func (s *Server) judgeCustom(ctx context.Context, kind schema.GroupVersionKind, object *manifest.Object, beside *Beside) ([]Violation, bool, error) {
+	definitions, err := s.definitions(beside)
+	if err != nil || !definitions.Knows(kind) {
 		return nil, false, err
-	}
-	// What is wrong with a rendered definition is reported where it is judged itself.
-	if len(rendered) > 0 {
-		definitions, _ = s.beside.Get(&rendered[0], func() (*custom.Definitions, error) {
-			with, _ := definitions.With(rendered)
-			return with, nil
-		})
-	}
-	if !definitions.Knows(kind) {
-		return nil, false, nil
 	}
 	faults, err := definitions.Validate(ctx, object.Value)
 	return violationsOf(faults), true, err
@@ -98,14 +93,20 @@ func (s *Server) judgeCustom(ctx context.Context, kind schema.GroupVersionKind, 
 func violationsOf(faults []custom.Fault) []Violation {
 	var violations []Violation
 	for _, f := range faults {
-		violations = append(violations, Violation{Path: f.Path, Message: f.Message})
+		violations = append(violations, Violation{Path: f.Path, Message: f.Message, Note: f.Note})
 	}
 	return violations
 }
 
+// largestRequest is the size of a request's body up to which an API server reads it, in bytes: MaxRequestBodyBytes of
+// k8s.io/apiserver's server.Config.
+const largestRequest = 3 << 20
+
 // Judge returns why the server would refuse the object, and whether it is of a kind that the server can be asked
-// about. The definitions rendered beside the object are those that a sync installs with it. As the server does, it stops at the first stage that refuses: what cannot be typed is not validated.
-func (s *Server) Judge(ctx context.Context, object *manifest.Object, rendered []map[string]any) (violations []Violation, known bool, err error) {
+// about. Beside, which may be nil, are the definitions that a sync installs with it: they judge objects of their kind too,
+// and never loosen a kind that is known without them. As the server does, it stops at the first stage that refuses: what
+// cannot be typed is not validated.
+func (s *Server) Judge(ctx context.Context, object *manifest.Object, beside *Beside) (violations []Violation, known bool, err error) {
 	kind := kindOf(object)
 	if err := ctx.Err(); err != nil {
 		return nil, true, err
@@ -116,10 +117,16 @@ func (s *Server) Judge(ctx context.Context, object *manifest.Object, rendered []
 			err = fmt.Errorf("ask Kubernetes %s: %w", Version(), err)
 		}
 	}()
+	if len(object.JSON) > largestRequest {
+		return []Violation{{Message: fmt.Sprintf("Request entity too large: limit is %d", largestRequest)}}, true, nil
+	}
+	if refused := excessive(object); refused != nil {
+		return refused, true, nil
+	}
 	definition := kind.GroupKind() == definitionKind
 	server := s.builtin()
 	if !definition && !server.Knows(kind) {
-		return s.judgeCustom(ctx, kind, object, rendered)
+		return s.judgeCustom(ctx, kind, object, beside)
 	}
 	// A version that is gone from the server but not from its code has no type. That it is gone is for
 	// schema/known-kind to report, in every Kubernetes version that is targeted.
@@ -134,7 +141,7 @@ func (s *Server) Judge(ctx context.Context, object *manifest.Object, rendered []
 		}
 		for _, f := range faults {
 			path, message := splitTyped(f.Error(), object.Value)
-			violations = append(violations, Violation{path, message})
+			violations = append(violations, Violation{Path: path, Message: message})
 		}
 	}
 	if len(violations) > 0 {
@@ -142,10 +149,10 @@ func (s *Server) Judge(ctx context.Context, object *manifest.Object, rendered []
 	}
 	if definition {
 		if f := builtin.Unappliable(object.Value); f != nil {
-			return []Violation{{f.Path, f.Message}}, true, nil
+			return []Violation{{Path: f.Path, Message: f.Message}}, true, nil
 		}
-		faults, err := custom.ValidateDefinition(object.Value)
-		return violationsOf(faults), true, err
+		violations, err := s.judgeDefinition(object, beside)
+		return violations, true, err
 	}
 	refused, err := server.Validate(ctx, kind, object.Value)
 	if err != nil {

@@ -2,7 +2,6 @@ package admission
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"regexp"
@@ -24,7 +23,12 @@ func Checks(s *Server) []*check.Check {
 			Doc: "A schema says what shape an object has. The API server says more: names, labels and quantities, selectors that match " +
 				"their template, ports and keys that repeat, probes with two handlers, bounds, CEL rules of custom resources. What it " +
 				"refuses, no sync can apply. The object is passed through the server's own code, as a server-side apply with strict " +
-				"field validation would; `kgate version` names the release. An object without a namespace is taken to be in default.",
+				"field validation would; `kgate version` names the release. An object without a namespace is taken to be in default. " +
+				"A CustomResourceDefinition that is rendered beside an object judges it too. It may tighten a kind that kgate has a " +
+				"definition of, and add versions to it; it never loosens one, and an object has to pass both: where they disagree the " +
+				"message says whose word it is. If your clusters run another release of an operator than the one it names, keep to what " +
+				"both take, or exempt the object with that reason. A hook that is skipped defines nothing. Expressions of over " +
+				"8 KiB, over 32 brackets in each other or over 128 KiB in one object are refused unread, for compiling them takes too long.",
 			Fix:      "The message is the API server's own: correct the field that it names.",
 			Severity: check.Error,
 			Central:  true,
@@ -134,23 +138,21 @@ func Checks(s *Server) []*check.Check {
 	}
 }
 
-// judge asks once about each text: overlays render the same object many times.
 type judge struct{ server *Server }
 
 func (j *judge) run(ctx context.Context, pass *check.Pass) error {
 	var failed []error // what cannot be judged does not keep the others from it
 	for _, target := range pass.Targets {
-		rendered, key := definitions(target)
 		for _, object := range target.Objects {
-			violations, err := j.server.verdicts.Get(key+string(object.JSON), func() ([]Violation, error) {
-				v, _, err := j.server.Judge(ctx, object, rendered)
-				return v, err
-			})
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			violations, err := j.server.verdict(ctx, target, object)
 			if err != nil {
 				failed = append(failed, fmt.Errorf("%s: %w", object.ID, err))
 			}
 			for _, v := range violations {
-				pass.Report(target, object, pinpoint(object.Value, v), v.Message)
+				pass.Report(target, object, pinpoint(object.Value, v), v.Message+v.Note)
 			}
 		}
 	}
@@ -199,19 +201,4 @@ func pinpoint(object map[string]any, v Violation) manifest.Path {
 		return path
 	}
 	return append(slices.Clip(path), found[0])
-}
-
-// definitions are the CustomResourceDefinitions of a target, and a key of what they say.
-func definitions(target *check.Target) (rendered []map[string]any, key string) {
-	said := sha256.New() // megabytes are no key to give every object
-	for _, object := range target.Objects {
-		if object.Kind == definitionKind.Kind && object.Group() == definitionKind.Group {
-			rendered = append(rendered, object.Value)
-			_, _ = said.Write(object.JSON) // a hash takes everything
-		}
-	}
-	if rendered == nil {
-		return nil, ""
-	}
-	return rendered, string(said.Sum(nil))
 }

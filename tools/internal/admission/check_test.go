@@ -264,7 +264,7 @@ func TestPinpoint(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := pinpoint(object, Violation{path, test.message}).String(); got != test.want {
+		if got := pinpoint(object, Violation{Path: path, Message: test.message}).String(); got != test.want {
 			t.Errorf("%s: %s is about %s, want %s", test.path, test.message, got, test.want)
 		}
 	}

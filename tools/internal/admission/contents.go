@@ -60,6 +60,8 @@ type contents struct {
 	target *check.Target
 	server *Server
 
+	applied []*manifest.Object // of the target; a hook that is skipped neither gives nor asks anything
+
 	workloads   map[string][]workload // by namespace, as the others; with the defaults of its LimitRanges
 	limitRanges map[string][]*corev1.LimitRange
 	quotas      map[string][]*corev1.ResourceQuota
@@ -67,7 +69,7 @@ type contents struct {
 	written     map[any]*manifest.Object            // of a LimitRange or a ResourceQuota
 	values      map[*manifest.Object]runtime.Object // of the kinds that are decoded, in the internal version
 
-	definitions func() (*custom.Definitions, error)    // those rendered, before the embedded ones
+	definitions func() (*custom.Definitions, error)    // the embedded ones and those rendered
 	judged      cache.Cache[struct{}, []policyVerdict] // what the rendered policies say
 }
 
@@ -96,25 +98,23 @@ func (s *Server) contents(target *check.Target) (*contents, error) {
 
 func (s *Server) decode(target *check.Target) *contents {
 	d := &contents{
-		target: target, server: s,
+		target: target, server: s, applied: target.Applied(),
 		workloads: map[string][]workload{}, limitRanges: map[string][]*corev1.LimitRange{}, quotas: map[string][]*corev1.ResourceQuota{},
 		claims: map[string][]claim{}, written: map[any]*manifest.Object{}, values: map[*manifest.Object]runtime.Object{},
 	}
 	d.definitions = sync.OnceValues(func() (*custom.Definitions, error) {
-		embedded, err := s.custom()
+		beside, err := s.besideOf(target)
 		if err != nil {
 			return nil, err
 		}
-		rendered, _ := definitions(target)
-		all, _ := embedded.With(rendered) // what is wrong with them is reported where they are judged themselves
-		return all, nil
+		return beside.definitions, nil
 	})
 	type scaler struct {
 		object *manifest.Object
 		most   int64
 	}
 	scaled := map[string]scaler{} // by namespace/kind/name
-	for _, object := range target.Objects {
+	for _, object := range d.applied {
 		kind := kindOf(object)
 		if !s.decodes(kind) {
 			continue

@@ -28,7 +28,7 @@ func newLevels(s *Server) *levels {
 // their controller creates them; the workload itself it only warns about, and nothing ever becomes ready.
 func (l *levels) run(ctx context.Context, pass *check.Pass) error {
 	for _, target := range pass.Targets {
-		for _, namespace := range target.Objects {
+		for _, namespace := range target.Applied() {
 			if namespace.Kind != "Namespace" || namespace.APIVersion != "v1" {
 				continue
 			}

@@ -2,7 +2,9 @@ package admission
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 
 	admissionregistration "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -62,7 +64,7 @@ type rules struct {
 }
 
 func (c *contents) rules(ctx context.Context) (r rules, err error) {
-	for _, object := range c.target.Objects {
+	for _, object := range c.applied {
 		if object.Group() != admissionregistration.GroupName {
 			continue
 		}
@@ -120,16 +122,22 @@ func (c *contents) judge(ctx context.Context) ([]policyVerdict, error) {
 				messages[i] = prefix + messages[i]
 			}
 		}
+		// Where several definitions have the kind, what becomes of the object by each is evaluated.
+		if n := len(verdicts); n > 0 && verdicts[n-1].object == object && slices.Equal(verdicts[n-1].path, path) {
+			last := &verdicts[n-1]
+			last.Denied, last.Warned = union(last.Denied, verdict.Denied), union(last.Warned, verdict.Warned)
+			return nil
+		}
 		verdicts = append(verdicts, policyVerdict{object, path, verdict})
 		return nil
 	}
-	for _, object := range c.target.Objects {
+	for _, object := range c.applied {
 		if _, pod := c.values[object].(*core.Pod); pod {
 			continue // it is among the workloads
 		}
-		request, ok, err := c.request(ctx, object)
-		if err == nil && ok {
-			err = evaluate(object, nil, "", request)
+		requests, err := c.requests(ctx, object)
+		for _, request := range requests {
+			err = errors.Join(err, evaluate(object, nil, "", request))
 		}
 		if err != nil {
 			return nil, err
@@ -158,46 +166,69 @@ func applicant() user.Info {
 	return &user.DefaultInfo{Name: "kgate", Groups: []string{user.AllAuthenticated}}
 }
 
-// request is what the server has before it when the object is applied. It is false for an object that the server
-// refuses before it asks a policy, and of a kind that nobody knows: other checks report both.
-func (c *contents) request(ctx context.Context, object *manifest.Object) (validatingpolicy.Request, bool, error) {
+// union are the messages of both lists, in order, each once.
+func union(a, b []string) []string {
+	all := slices.Concat(a, b)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// requests are what the server has before it when the object is applied, one for each definition that makes something
+// else of it. There is none for an object that the server refuses before it asks a policy, and of a kind that nobody
+// knows: other checks report both.
+func (c *contents) requests(ctx context.Context, object *manifest.Object) ([]validatingpolicy.Request, error) {
 	resource, namespaced, err := c.resource(object)
 	if err != nil || resource.Empty() {
-		return validatingpolicy.Request{}, false, err
+		return nil, err
 	}
-	r := validatingpolicy.Request{Kind: kindOf(object), Resource: resource, User: applicant()}
-	if namespaced {
-		r.Namespace = namespaceOf(object)
-	}
-	created, interfaces, err := c.create(ctx, object)
+	created, err := c.create(ctx, object)
 	if err != nil {
-		return validatingpolicy.Request{}, false, nil
+		return nil, nil
 	}
-	r.Object, r.Interfaces = created, interfaces
-	return r, true, nil
+	var requests []validatingpolicy.Request
+	for _, made := range created {
+		r := validatingpolicy.Request{Kind: kindOf(object), Resource: resource, User: applicant(), Object: made.object, Interfaces: made.interfaces}
+		if namespaced {
+			r.Namespace = namespaceOf(object)
+		}
+		requests = append(requests, r)
+	}
+	return requests, nil
+}
+
+// created is an object as the server has it before it asks policies, and what admission asks about it.
+type created struct {
+	object     runtime.Object
+	interfaces apiserveradmission.ObjectInterfaces
 }
 
 // create makes an object of a kind that is known as far as the server does before it asks policies.
-func (c *contents) create(ctx context.Context, object *manifest.Object) (runtime.Object, apiserveradmission.ObjectInterfaces, error) {
+func (c *contents) create(ctx context.Context, object *manifest.Object) ([]created, error) {
+	one := func(made runtime.Object, err error, interfaces apiserveradmission.ObjectInterfaces) ([]created, error) {
+		if err != nil {
+			return nil, err
+		}
+		return []created{{made, interfaces}}, nil
+	}
 	kind := kindOf(object)
 	switch {
 	case kind.GroupKind() == definitionKind:
-		created, err := custom.CreateDefinition(object.Value)
-		return created, custom.DefinitionInterfaces(), err
+		made, err := custom.CreateDefinition(object.Value)
+		return one(made, err, custom.DefinitionInterfaces())
 	case c.server.builtin().Knows(kind):
-		created, err := c.server.builtin().Create(ctx, kind, object.Value)
-		return created, c.server.interfaces(), err
+		made, err := c.server.builtin().Create(ctx, kind, object.Value)
+		return one(made, err, c.server.interfaces())
 	}
-	all, err := c.definitions()
+	definitions, err := c.definitions()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	interfaces, err := all.Interfaces(kind)
-	if err != nil {
-		return nil, nil, err
+	creations, err := definitions.Create(object.Value)
+	var all []created
+	for _, made := range creations {
+		all = append(all, created{made.Object, made.Interfaces})
 	}
-	created, err := all.Create(object.Value)
-	return created, interfaces, err
+	return all, err
 }
 
 // podRequest is what the server has before it when a pod is applied, or when the controller of a workload creates one.
@@ -266,7 +297,7 @@ func (r *rendered) Namespace(name string) *corev1.Namespace {
 		return known
 	}
 	value := map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": name}}
-	for _, object := range r.target.Objects {
+	for _, object := range r.applied {
 		if object.APIVersion == "v1" && object.Kind == "Namespace" && object.Name == name {
 			value = object.Value
 		}
@@ -296,15 +327,15 @@ func (r *rendered) Params(kind schema.GroupVersionKind) (objects []runtime.Objec
 	default:
 		return nil, false, false
 	}
-	for _, object := range r.target.Objects {
+	for _, object := range r.applied {
 		if kindOf(object).GroupKind() != kind.GroupKind() {
 			continue
 		}
-		created, interfaces, err := r.create(r.ctx, object)
+		made, err := r.create(r.ctx, object)
 		if err != nil {
 			continue // it is refused
 		}
-		if converted, err := apiserveradmission.ConvertToGVK(created, kind, interfaces); err == nil {
+		if converted, err := apiserveradmission.ConvertToGVK(made[0].object, kind, made[0].interfaces); err == nil {
 			objects = append(objects, converted)
 		}
 	}

@@ -47,7 +47,7 @@ func (c *contents) counted(namespace string) ([]counted, error) {
 	for _, claim := range c.claims[namespace] {
 		claims[claim.object] = append(claims[claim.object], claim)
 	}
-	for _, object := range c.target.Objects {
+	for _, object := range c.applied {
 		if namespaceOf(object) != namespace {
 			continue
 		}

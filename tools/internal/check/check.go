@@ -149,6 +149,15 @@ type Reading struct {
 	Unchanged []string // of both, those whose objects the target has as they are rendered alone
 }
 
+// Applied are the objects that a sync applies, in order. A hook that is skipped is in no cluster: it is judged alone, by
+// checks of one object, and gives nothing to others.
+func (t *Target) Applied() []*manifest.Object {
+	if !slices.ContainsFunc(t.Objects, func(o *manifest.Object) bool { return !o.Applied() }) {
+		return t.Objects
+	}
+	return slices.DeleteFunc(slices.Clone(t.Objects), func(o *manifest.Object) bool { return !o.Applied() })
+}
+
 // Environment is what a target's environment is held to.
 type Environment struct {
 	Name     string

@@ -170,7 +170,7 @@ func (e *engine) run(ctx context.Context, rule *Rule, pass *check.Pass) error {
 	case check.Overlay:
 		target := pass.Targets[0]
 		found, err := e.library.results.Get(overlayInput{target, &e.facts}, func() (denials, error) {
-			input, err := e.overlay(target)
+			input, err := e.overlay(target, target.Applied())
 			if err != nil {
 				return nil, err
 			}
@@ -182,7 +182,7 @@ func (e *engine) run(ctx context.Context, rule *Rule, pass *check.Pass) error {
 			return err
 		}
 		return deal(pass, rule, found[rule.Package], "objects, an index", func(path manifest.Path) (check.Field, bool) {
-			return field(target, path)
+			return field(target, target.Applied(), path)
 		})
 	case check.Repository:
 		found, err := e.library.results.Get(repositoryInput{&pass.Targets[0], &e.facts}, func() (denials, error) {
@@ -201,7 +201,7 @@ func (e *engine) run(ctx context.Context, rule *Rule, pass *check.Pass) error {
 			if !ok {
 				return check.Field{}, false
 			}
-			return field(pass.Targets[i], path[2:])
+			return field(pass.Targets[i], pass.Targets[i].Objects, path[2:])
 		})
 	}
 	return nil
@@ -223,13 +223,14 @@ func deal(pass *check.Pass, rule *Rule, found []denial, begin string, find func(
 	return nil
 }
 
-// field is the field that a path names, which leads to an object of a target and on into it.
-func field(target *check.Target, path manifest.Path) (check.Field, bool) {
-	i, ok := index(path, "objects", len(target.Objects))
+// field is the field that a path names, which leads to an object of a target, one of those that the rules saw, and on
+// into it.
+func field(target *check.Target, objects []*manifest.Object, path manifest.Path) (check.Field, bool) {
+	i, ok := index(path, "objects", len(objects))
 	if !ok {
 		return check.Field{}, false
 	}
-	return check.Field{Target: target, Object: target.Objects[i], Path: path[2:]}, true
+	return check.Field{Target: target, Object: objects[i], Path: path[2:]}, true
 }
 
 func index(path manifest.Path, list string, length int) (int, bool) {
@@ -358,9 +359,11 @@ func (e *engine) value(object *manifest.Object) (*ast.Term, error) {
 	})
 }
 
-func (e *engine) overlay(target *check.Target) ([][2]*ast.Term, error) {
-	objects := make([]*ast.Term, len(target.Objects))
-	for i, object := range target.Objects {
+// overlay is the input of a target. Rules of an overlay see what a sync applies; those of the repository see all, for an
+// Application that is skipped goes on deploying where it is there already.
+func (e *engine) overlay(target *check.Target, seen []*manifest.Object) ([][2]*ast.Term, error) {
+	objects := make([]*ast.Term, len(seen))
+	for i, object := range seen {
 		value, err := e.value(object)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", object.ID, err)
@@ -386,7 +389,7 @@ func (e *engine) overlay(target *check.Target) ([][2]*ast.Term, error) {
 func (e *engine) repository(targets []*check.Target) (ast.Value, error) {
 	terms := make([]*ast.Term, len(targets))
 	for i, target := range targets {
-		overlay, err := e.overlay(target)
+		overlay, err := e.overlay(target, target.Objects)
 		if err != nil {
 			return nil, err
 		}

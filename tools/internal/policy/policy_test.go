@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -229,6 +230,33 @@ func TestScopes(t *testing.T) {
 				t.Errorf("got  %s\nwant %s", strings.Join(got, ", "), test.want)
 			}
 		})
+	}
+}
+
+// TestSkipped holds that rules of an overlay do not see a hook that is skipped, that their paths lead to the objects that
+// they see, and that other rules see it.
+func TestSkipped(t *testing.T) {
+	for _, test := range []struct{ scope, deny, want string }{
+		{"object", `deny contains {"msg": "m", "path": ["metadata"]} if input.metadata.name == "a"`, "a"},
+		{"overlay", `deny contains {"msg": "m", "path": ["objects", 0, "kind"]} if input.objects[0].metadata.name == "b"`, "b"},
+		{"repository", `deny contains {"msg": "m", "path": ["targets", 0, "objects", 0, "kind"]} if input.targets[0].objects[0].metadata.name == "a"`, "a"},
+	} {
+		library, err := Load(source(meta(test.scope) + "package policies.team.one_rule\n\n" + test.deny + "\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := targets()
+		first := *all[0].Objects[0]
+		first.Value = maps.Clone(first.Value)
+		first.Value["metadata"] = map[string]any{"name": "a", "annotations": map[string]any{"argocd.argoproj.io/hook": "Skip"}}
+		all[0].Objects = append([]*manifest.Object{&first}, all[0].Objects[1:]...)
+		result, failures := check.Run(t.Context(), check.Plan{Checks: library.Checks(Facts{}), Targets: all, All: []string{"x", "y"}})
+		if failures != nil {
+			t.Fatal(failures)
+		}
+		if len(result.Findings) != 1 || result.Findings[0].Object.Name != test.want {
+			t.Errorf("%s: %v", test.scope, result.Findings)
+		}
 	}
 }
 

@@ -9,10 +9,14 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
+// Note says what follows the message about a field of an object: whose word it is, where a target renders a definition
+// of the kind that has another; "" else.
+type Note func(ctx context.Context, target *check.Target, object *manifest.Object, path manifest.Path) (string, error)
+
 // Checks returns the checks that a Validator makes. Without one they can be listed, not run. Removal says what became
 // of a kind that Kubernetes no longer serves, "" of any other.
-func Checks(v *Validator, removal func(apiVersion, kind string) string) []*check.Check {
-	j := &judge{validator: v, removal: removal}
+func Checks(v *Validator, removal func(apiVersion, kind string) string, note Note) []*check.Check {
+	j := &judge{validator: v, removal: removal, note: note}
 	run := func(missing bool) func(context.Context, *check.Pass) error {
 		return func(ctx context.Context, pass *check.Pass) error { return j.run(ctx, pass, missing) }
 	}
@@ -54,6 +58,7 @@ func Checks(v *Validator, removal func(apiVersion, kind string) string) []*check
 type judge struct {
 	validator *Validator
 	removal   func(apiVersion, kind string) string
+	note      Note
 }
 
 func (j *judge) run(ctx context.Context, pass *check.Pass, missing bool) error {
@@ -76,7 +81,11 @@ func (j *judge) run(ctx context.Context, pass *check.Pass, missing bool) error {
 				if len(violation.Versions) < len(j.validator.minors) {
 					message += " (in Kubernetes " + strings.Join(violation.Versions, ", ") + ")"
 				}
-				pass.Report(target, object, manifest.Path(violation.Path), message)
+				note, err := j.note(ctx, target, object, violation.Path)
+				if err != nil {
+					return fmt.Errorf("%s: %w", object.ID, err)
+				}
+				pass.Report(target, object, violation.Path, message+note)
 			}
 		}
 	}

@@ -3,6 +3,8 @@ package custom
 import (
 	"errors"
 	"fmt"
+	"reflect"
+	"slices"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -12,29 +14,52 @@ import (
 	"k8s.io/apiserver/pkg/admission"
 )
 
-// Create returns the object as the server hands it to validating admission when it is applied: with the defaults of
-// its schema and the metadata that the server sets. An error means that the server refuses the object before it comes
-// that far, or that no definition serves it; Validate says why. Whether it is valid is not asked.
-func (d *Definitions) Create(value map[string]any) (object *unstructured.Unstructured, err error) {
+// Creation is an object as the server hands it to validating admission when it is applied: with the defaults of its
+// schema and the metadata that the server sets, and what admission asks about it.
+type Creation struct {
+	Object     *unstructured.Unstructured
+	Interfaces admission.ObjectInterfaces
+}
+
+// Create returns what becomes of an object by each definition that serves its kind, the embedded one first, those that
+// are alike once. An error means that the server refuses the object before it comes that far, or that no definition
+// serves it; Validate says why. Whether it is valid is not asked.
+func (d *Definitions) Create(value map[string]any) (all []Creation, err error) {
 	gvk := kindOf(value)
 	defer func() {
 		if r := recover(); r != nil {
-			object, err = nil, fmt.Errorf("create %s: the API server's code panics: %v", gvk, r)
+			all, err = nil, fmt.Errorf("create %s: the API server's code panics: %v", gvk, r)
 		}
 	}()
-	found := d.find(gvk)
-	if found == nil {
+	sides := d.serving(gvk)
+	if len(sides) == 0 {
 		return nil, fmt.Errorf("create %s: %w", gvk, ErrUnknown)
 	}
-	k, err := found.version(gvk)
-	if err != nil {
-		return nil, fmt.Errorf("read the definition of %s: %w", gvk, err)
+	var refused error
+	for _, s := range sides {
+		k, err := s.version(gvk)
+		if err != nil {
+			return nil, fmt.Errorf("read the definition of %s: %w", gvk, err)
+		}
+		object, faults := k.create(value)
+		if len(faults) > 0 {
+			refused = fmt.Errorf("create %s: %s", gvk, faults[0].Message)
+			continue
+		}
+		interfaces, err := s.interfaces()
+		if err != nil {
+			return nil, fmt.Errorf("read the definition of %s: %w", gvk, err)
+		}
+		if !slices.ContainsFunc(all, func(c Creation) bool {
+			return reflect.DeepEqual(c.Object, object) && reflect.DeepEqual(c.Interfaces, interfaces)
+		}) {
+			all = append(all, Creation{object, interfaces})
+		}
 	}
-	object, faults := k.create(value)
-	if len(faults) > 0 {
-		return nil, fmt.Errorf("create %s: %s", gvk, faults[0].Message)
+	if len(all) == 0 {
+		return nil, refused
 	}
-	return object, nil
+	return all, nil
 }
 
 // CreateDefinition is Create for a CustomResourceDefinition.
@@ -56,29 +81,17 @@ func CreateDefinition(value map[string]any) (*unstructured.Unstructured, error) 
 }
 
 // Resource is the resource of a kind that a definition serves, in the paths of the API and in the rules of policies.
+// Where definitions differ the embedded one counts, else the first.
 func (d *Definitions) Resource(gvk schema.GroupVersionKind) (schema.GroupVersionResource, error) {
-	crd, err := d.definition(gvk)
-	if err != nil {
-		return schema.GroupVersionResource{}, err
+	if !d.Knows(gvk) {
+		return schema.GroupVersionResource{}, fmt.Errorf("find the resource of %s: %w", gvk, ErrUnknown)
 	}
-	return gvk.GroupVersion().WithResource(crd.Spec.Names.Plural), nil
+	return gvk.GroupVersion().WithResource(d.sides(gvk.GroupKind())[0].plural), nil
 }
 
-func (d *Definitions) definition(gvk schema.GroupVersionKind) (*apiextensionsv1.CustomResourceDefinition, error) {
-	found := d.find(gvk)
-	if found == nil {
-		return nil, fmt.Errorf("find the resource of %s: %w", gvk, ErrUnknown)
-	}
-	crd, err := found.read()
-	if err != nil {
-		return nil, fmt.Errorf("read the definition of %s: %w", gvk, err)
-	}
-	return crd, nil
-}
-
-// Interfaces are what admission asks about objects of a kind: their conversion, and the versions that it has.
-func (d *Definitions) Interfaces(gvk schema.GroupVersionKind) (admission.ObjectInterfaces, error) {
-	crd, err := d.definition(gvk)
+// interfaces are what admission asks about objects of a kind: their conversion, and the versions that it has.
+func (d *definition) interfaces() (admission.ObjectInterfaces, error) {
+	crd, err := d.read()
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +104,7 @@ func (d *Definitions) Interfaces(gvk schema.GroupVersionKind) (admission.ObjectI
 	return interfaces{converter{webhook}, registry}, nil
 }
 
-// DefinitionInterfaces are Interfaces for the CustomResourceDefinitions themselves.
+// DefinitionInterfaces are what admission asks about CustomResourceDefinitions themselves.
 func DefinitionInterfaces() admission.ObjectInterfaces {
 	return interfaces{converter{}, runtime.NewEquivalentResourceRegistry()}
 }

@@ -7,8 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
+	"strings"
 
-	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
@@ -16,89 +17,72 @@ import (
 type Fault struct {
 	Path    []any  // keys (string) and indexes (int) that lead to the field; empty for the whole object
 	Message string // the server's own, without the path
+	Note    string // to follow the message: whose it is, where not every definition of the kind says it
 	Type    string // the server's type of error, as FieldValueInvalid; or one of ApplyError, StrictDecodingError, DecodingError
 }
 
 // ErrUnknown says that no definition serves the object's kind in its version.
 var ErrUnknown = errors.New("no CustomResourceDefinition serves it")
 
-// Definitions are the CustomResourceDefinitions that a run knows. They are safe for concurrent use: nothing of a
-// definition is decoded or compiled before the first object of its kind, and then once.
+// Definitions are the CustomResourceDefinitions that a run knows. They are safe for concurrent use: nothing of an
+// embedded definition is decoded, and none compiled, before the first object of its kind, and then once.
 type Definitions struct {
-	kinds map[schema.GroupKind]*definition
-	next  *Definitions // asked for what kinds lacks
+	embedded map[schema.GroupKind]*definition
+	rendered map[schema.GroupKind][]side
 }
 
-// With returns definitions that prefer crds, the CustomResourceDefinitions that were rendered beside the objects.
-// One that the API server would refuse is left out, and its faults returned: their paths begin with its index in
-// crds. Of several for one kind the first counts, as the server would not accept the names of the others.
-func (d *Definitions) With(crds []map[string]any) (*Definitions, []Fault) {
-	if len(crds) == 0 {
-		return d, nil
+// With returns definitions that ask the rendered ones too. One that is rendered never loosens a kind that is embedded
+// or rendered twice: all that define a kind judge its objects. One that the API server refuses defines nothing.
+func (d *Definitions) With(rendered []Rendered) *Definitions {
+	if len(rendered) == 0 {
+		return d
 	}
-	with := &Definitions{kinds: map[schema.GroupKind]*definition{}, next: d}
-	var faults []Fault
-	for i, value := range crds {
-		crd, found, err := decodeDefinition(value)
-		if err == nil && len(found) == 0 {
-			found, err = judgeDefinition(crd)
-		}
-		if err != nil {
-			found = []Fault{{Message: err.Error(), Type: "InternalError"}}
-		}
-		for _, f := range found {
-			f.Path = append([]any{i}, f.Path...)
-			faults = append(faults, f)
-		}
-		if len(found) > 0 {
-			continue
-		}
-		kind := schema.GroupKind{Group: crd.Spec.Group, Kind: crd.Spec.Names.Kind}
-		if _, taken := with.kinds[kind]; taken {
-			faults = append(faults, Fault{
-				Path:    []any{i, "spec", "names", "kind"},
-				Message: fmt.Sprintf("%q is already in use", kind.Kind),
-				Type:    "FieldValueInvalid",
-			})
-			continue
-		}
-		versions := map[string]bool{}
-		for _, v := range crd.Spec.Versions {
-			if v.Served {
-				versions[v.Name] = true
-			}
-		}
-		with.kinds[kind] = newDefinition(crd.Spec.Scope == apiextensionsv1.NamespaceScoped, versions,
-			func() (*apiextensionsv1.CustomResourceDefinition, error) { return crd, nil })
+	with := &Definitions{embedded: d.embedded, rendered: map[schema.GroupKind][]side{}}
+	for kind, sides := range d.rendered {
+		with.rendered[kind] = slices.Clone(sides)
 	}
-	return with, faults
+	for _, r := range rendered {
+		if defined := r.defined; defined != nil {
+			with.rendered[defined.kind] = append(with.rendered[defined.kind], side{defined, r.title()})
+		}
+	}
+	return with
 }
 
-func (d *Definitions) find(gvk schema.GroupVersionKind) *definition {
-	for ; d != nil; d = d.next {
-		if found := d.kinds[gvk.GroupKind()]; found != nil {
-			if !found.served[gvk.Version] {
-				return nil // a definition that was rendered says what is served
-			}
-			return found
-		}
+// side is one of the definitions of a kind, and what messages call it.
+type side struct {
+	*definition
+	title string
+}
+
+// sides are all definitions of a kind, the embedded one first.
+func (d *Definitions) sides(kind schema.GroupKind) []side {
+	var all []side
+	if embedded := d.embedded[kind]; embedded != nil {
+		all = append(all, side{embedded, embedded.title()})
 	}
-	return nil
+	return append(all, d.rendered[kind]...)
+}
+
+// serving are those of the sides that serve the version.
+func (d *Definitions) serving(gvk schema.GroupVersionKind) []side {
+	return slices.DeleteFunc(d.sides(gvk.GroupKind()), func(s side) bool { return !s.served[gvk.Version] })
 }
 
 // Knows tells whether a definition serves the kind in the version.
-func (d *Definitions) Knows(gvk schema.GroupVersionKind) bool { return d.find(gvk) != nil }
+func (d *Definitions) Knows(gvk schema.GroupVersionKind) bool { return len(d.serving(gvk)) > 0 }
 
-// Namespaced tells whether objects of a known kind are in a namespace; false for an unknown one.
+// Namespaced tells whether objects of a known kind are in a namespace; false for an unknown one. Where definitions
+// differ the embedded one counts, else the first.
 func (d *Definitions) Namespaced(gvk schema.GroupVersionKind) bool {
-	found := d.find(gvk)
-	return found != nil && found.namespaced
+	return d.Knows(gvk) && d.sides(gvk.GroupKind())[0].namespaced
 }
 
 // Validate returns what the API server would say to the object, which it does not change: the faults of the first
 // of its phases that finds any, in the order of their paths. An object without a namespace is judged as in default.
-// Keys that repeat in its text are not seen here. The error is ErrUnknown for a kind that no definition serves; any other means that
-// the verdict could not be made.
+// Where several definitions have the kind, what any of them refuses is refused, and a fault that not all of them find
+// says in its Note whose it is. Keys that repeat in its text are not seen here. The error is ErrUnknown for a kind that
+// no definition serves; any other means that the verdict could not be made.
 func (d *Definitions) Validate(ctx context.Context, value map[string]any) (faults []Fault, err error) {
 	gvk := kindOf(value)
 	defer func() {
@@ -106,15 +90,63 @@ func (d *Definitions) Validate(ctx context.Context, value map[string]any) (fault
 			faults, err = nil, fmt.Errorf("judge %s: the API server's code panics: %v\n%s", gvk, r, debug.Stack())
 		}
 	}()
-	found := d.find(gvk)
-	if found == nil {
+	if !d.Knows(gvk) {
 		return nil, fmt.Errorf("judge %s: %w", gvk, ErrUnknown)
 	}
-	k, err := found.version(gvk)
-	if err != nil {
-		return nil, fmt.Errorf("read the definition of %s: %w", gvk, err)
+	var opinions []opinion
+	for i, s := range d.sides(gvk.GroupKind()) {
+		if !s.served[gvk.Version] {
+			if i == 0 && d.embedded[gvk.GroupKind()] != nil {
+				continue // a version that only the rendered ones have is theirs to define
+			}
+			opinions = append(opinions, opinion{s, []Fault{unserved(gvk)}})
+			continue
+		}
+		k, err := s.version(gvk)
+		if err != nil {
+			return nil, fmt.Errorf("read the definition of %s: %w", gvk, err)
+		}
+		opinions = append(opinions, opinion{s, k.judge(ctx, value)})
 	}
-	return k.judge(ctx, value), nil
+	return together(opinions), nil
+}
+
+// unserved is what the server says to an object in a version that its definition does not serve.
+func unserved(gvk schema.GroupVersionKind) Fault {
+	return Fault{Path: []any{"apiVersion"}, Message: fmt.Sprintf("no matches for kind %q in version %q", gvk.Kind, gvk.GroupVersion()), Type: typeApply}
+}
+
+// opinion is what one definition of a kind says to an object.
+type opinion struct {
+	side
+	faults []Fault
+}
+
+// together makes one list of what several definitions say. What they all say is there once.
+func together(opinions []opinion) []Fault {
+	var all []Fault
+	for _, o := range opinions {
+		for _, f := range o.faults {
+			var says, admits []string
+			for _, other := range opinions {
+				switch {
+				case slices.ContainsFunc(other.faults, func(g Fault) bool { return g.Message == f.Message && slices.Equal(g.Path, f.Path) }):
+					says = append(says, other.title)
+				case len(other.faults) == 0:
+					admits = append(admits, other.title)
+				}
+			}
+			if len(says) < len(opinions) {
+				f.Note = " (so says " + strings.Join(says, " and ")
+				if len(admits) > 0 {
+					f.Note += ", not " + strings.Join(admits, " nor ")
+				}
+				f.Note += ": an object has to pass every definition of its kind)"
+			}
+			all = append(all, f)
+		}
+	}
+	return sorted(all)
 }
 
 func kindOf(value map[string]any) schema.GroupVersionKind {

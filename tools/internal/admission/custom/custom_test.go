@@ -61,7 +61,7 @@ func valid(t testing.TB) []map[string]any {
 func lines(faults []Fault) string {
 	var b strings.Builder
 	for _, f := range faults {
-		fmt.Fprintf(&b, "%s: %s (%s)\n", manifest.Path(f.Path), f.Message, f.Type)
+		fmt.Fprintf(&b, "%s: %s%s (%s)\n", manifest.Path(f.Path), f.Message, f.Note, f.Type)
 	}
 	return b.String()
 }
@@ -95,7 +95,7 @@ func TestValidObjectsPass(t *testing.T) {
 			}
 		})
 	}
-	for kind := range d.kinds {
+	for kind := range d.embedded {
 		if !seen[kind.String()] {
 			t.Errorf("testdata/valid.yaml has no %s", kind)
 		}
@@ -105,7 +105,7 @@ func TestValidObjectsPass(t *testing.T) {
 // TestEmbeddedDefinitions holds every embedded definition to what the server asks of one, and its index to its
 // content.
 func TestEmbeddedDefinitions(t *testing.T) {
-	for gk, definition := range known(t).kinds {
+	for gk, definition := range known(t).embedded {
 		t.Run(gk.String(), func(t *testing.T) {
 			crd, err := definition.read()
 			if err != nil {
@@ -113,6 +113,9 @@ func TestEmbeddedDefinitions(t *testing.T) {
 			}
 			if crd.Spec.Group != gk.Group || crd.Spec.Names.Kind != gk.Kind || (crd.Spec.Scope == "Namespaced") != definition.namespaced {
 				t.Errorf("the index says otherwise than %s %s %s", crd.Spec.Group, crd.Spec.Names.Kind, crd.Spec.Scope)
+			}
+			if gk != definition.kind || crd.Spec.Names.Plural != definition.plural || !strings.Contains(definition.source, "@v") {
+				t.Errorf("the index says otherwise than %s: %+v", crd.Spec.Names.Plural, definition)
 			}
 			for _, v := range crd.Spec.Versions {
 				if v.Served != definition.served[v.Name] {

@@ -19,19 +19,36 @@ import (
 	kjson "sigs.k8s.io/json"
 )
 
+// identity is what a definition says of its kind besides the schemas.
+type identity struct {
+	kind       schema.GroupKind
+	plural     string
+	source     string // the module of an embedded one with its version, istio.io/api@v1.31.1
+	namespaced bool
+	served     map[string]bool
+}
+
 // definition is a CustomResourceDefinition that is decoded when it is first needed, and each of its versions
 // compiled when an object has it.
 type definition struct {
-	namespaced bool
-	served     map[string]bool
-	read       func() (*apiextensionsv1.CustomResourceDefinition, error)
+	identity
+	read func() (*apiextensionsv1.CustomResourceDefinition, error)
 
 	mu       sync.Mutex
 	versions map[string]func() (*kind, error)
 }
 
-func newDefinition(namespaced bool, served map[string]bool, read func() (*apiextensionsv1.CustomResourceDefinition, error)) *definition {
-	return &definition{namespaced: namespaced, served: served, read: sync.OnceValues(read), versions: map[string]func() (*kind, error){}}
+func newDefinition(of identity, read func() (*apiextensionsv1.CustomResourceDefinition, error)) *definition {
+	return &definition{identity: of, read: sync.OnceValues(read), versions: map[string]func() (*kind, error){}}
+}
+
+func (d *definition) title() string { return "kgate's definition, of " + d.source }
+
+func (d *definition) scope() apiextensionsv1.ResourceScope {
+	if d.namespaced {
+		return apiextensionsv1.NamespaceScoped
+	}
+	return apiextensionsv1.ClusterScoped
 }
 
 func (d *definition) version(gvk schema.GroupVersionKind) (*kind, error) {
@@ -53,13 +70,7 @@ func (d *definition) version(gvk schema.GroupVersionKind) (*kind, error) {
 
 // ValidateDefinition returns what the API server would say to a CustomResourceDefinition that is created: strict
 // decoding, defaults, then all that it validates, CEL rules and their cost included.
-func ValidateDefinition(value map[string]any) ([]Fault, error) {
-	crd, faults, err := decodeDefinition(value)
-	if err != nil || len(faults) > 0 {
-		return faults, err
-	}
-	return judgeDefinition(crd)
-}
+func ValidateDefinition(value map[string]any) ([]Fault, error) { return Define(value).Faults() }
 
 var scheme = sync.OnceValue(func() *runtime.Scheme {
 	s := runtime.NewScheme()

@@ -37,20 +37,21 @@ var embedded = sync.OnceValues(func() (*Definitions, error) {
 func Embedded() (*Definitions, error) { return embedded() }
 
 func readBundle(index, content string) (*Definitions, error) {
-	d := &Definitions{kinds: map[schema.GroupKind]*definition{}}
+	d := &Definitions{embedded: map[schema.GroupKind]*definition{}}
 	for line := range strings.Lines(index) {
 		var (
-			kind                  schema.GroupKind
-			scope, versions       string
-			at, compressed, whole int
+			kind                            schema.GroupKind
+			plural, scope, versions, source string
+			at, compressed, whole           int
 		)
-		if _, err := fmt.Sscanf(line, "%s %s %s %s %d %d %d\n", &kind.Group, &kind.Kind, &scope, &versions, &at, &compressed, &whole); err != nil {
+		if _, err := fmt.Sscanf(line, "%s %s %s %s %s %s %d %d %d\n",
+			&kind.Group, &kind.Kind, &plural, &scope, &versions, &source, &at, &compressed, &whole); err != nil {
 			return nil, fmt.Errorf("line %q: %w", strings.TrimSpace(line), err)
 		}
 		if at < 0 || compressed < 0 || at > len(content)-compressed {
 			return nil, fmt.Errorf("line %q: outside the file of %d bytes", strings.TrimSpace(line), len(content))
 		}
-		if _, twice := d.kinds[kind]; twice {
+		if _, twice := d.embedded[kind]; twice {
 			return nil, fmt.Errorf("%s is there twice", kind)
 		}
 		served := map[string]bool{}
@@ -58,11 +59,12 @@ func readBundle(index, content string) (*Definitions, error) {
 			served[v] = true
 		}
 		text := content[at : at+compressed]
-		d.kinds[kind] = newDefinition(scope == string(apiextensionsv1.NamespaceScoped), served, func() (*apiextensionsv1.CustomResourceDefinition, error) {
+		of := identity{kind: kind, plural: plural, source: source, namespaced: scope == string(apiextensionsv1.NamespaceScoped), served: served}
+		d.embedded[kind] = newDefinition(of, func() (*apiextensionsv1.CustomResourceDefinition, error) {
 			return inflate(text, whole)
 		})
 	}
-	if len(d.kinds) == 0 {
+	if len(d.embedded) == 0 {
 		return nil, errors.New("there are none")
 	}
 	return d, nil

@@ -74,7 +74,7 @@ spec:
 
 func withWidgets(t testing.TB) *Definitions {
 	t.Helper()
-	d, faults := known(t).With([]map[string]any{object(t, widgets)})
+	d, faults := with(t, widgets)
 	if len(faults) > 0 {
 		t.Fatalf("the definition is refused:\n%s", lines(faults))
 	}
@@ -208,37 +208,6 @@ func TestUnknownKinds(t *testing.T) {
 	if faults, err := d.Validate(t.Context(), catalog); err != nil || len(faults) > 0 {
 		t.Errorf("the server clears the namespace of what has none: %v\n%s", err, lines(faults))
 	}
-}
-
-func TestRenderedDefinitionsComeFirst(t *testing.T) {
-	const gateway = "{apiVersion: networking.istio.io/v1, kind: Gateway, metadata: {name: a}, spec: {colour: red}}"
-	own := strings.NewReplacer("widgets.test.example", "gateways.networking.istio.io", "test.example", "networking.istio.io", "Widget", "Gateway", "widgets", "gateways").Replace(
-		widgets[:strings.Index(widgets, "    subresources:")] + `
-    schema: {openAPIV3Schema: {type: object, properties: {spec: {type: object, properties: {colour: {type: string, enum: [red]}}}}}}`)
-	d, faults := known(t).With([]map[string]any{object(t, own)})
-	if len(faults) > 0 {
-		t.Fatalf("the definition is refused:\n%s", lines(faults))
-	}
-	expect(t, d, gateway, "")
-	expect(t, known(t), gateway, "spec.colour: field not declared in schema (ApplyError)\n")
-	if d.Knows(kindOf(object(t, "{apiVersion: networking.istio.io/v1beta1, kind: Gateway}"))) {
-		t.Error("a version counts as served that only the embedded definition has")
-	}
-
-	// One that the server refuses is as if it were not there.
-	broken := strings.Replace(own, "type: string, enum: [red]", "enum: [red]", 1)
-	d, faults = known(t).With([]map[string]any{object(t, widgets), object(t, broken)})
-	if want := "[1].spec.versions[0].schema.openAPIV3Schema.properties[spec].properties[colour].type: Required value: must not be empty for specified object fields (FieldValueRequired)\n"; lines(faults) != strings.NewReplacer("properties[spec]", "properties.spec", "properties[colour]", "properties.colour").Replace(want) {
-		t.Errorf("got  %swant %s", lines(faults), want)
-	}
-	expect(t, d, gateway, "spec.colour: field not declared in schema (ApplyError)\n")
-	expect(t, d, "{apiVersion: test.example/v1, kind: Widget, metadata: {name: a}, spec: {size: 1}}", "")
-
-	d, faults = known(t).With([]map[string]any{object(t, widgets), object(t, widgets)})
-	if want := "[1].spec.names.kind: \"Widget\" is already in use (FieldValueInvalid)\n"; lines(faults) != want {
-		t.Errorf("got  %swant %s", lines(faults), want)
-	}
-	expect(t, d, "{apiVersion: test.example/v1, kind: Widget, metadata: {name: a}, spec: {size: 1}}", "")
 }
 
 func TestValidateDefinition(t *testing.T) {

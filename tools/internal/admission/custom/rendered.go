@@ -1,0 +1,107 @@
+package custom
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// Definition is a CustomResourceDefinition that is not embedded. It is decoded and judged once, when it is made, and
+// each of its versions compiled when an object has it. It is safe for concurrent use.
+type Definition struct {
+	name    string
+	defined *definition // nil for one that the server refuses
+	faults  []Fault
+	err     error
+}
+
+// Define reads a CustomResourceDefinition.
+func Define(value map[string]any) *Definition {
+	crd, faults, err := decodeDefinition(value)
+	if err == nil && len(faults) == 0 {
+		faults, err = judgeDefinition(crd)
+	}
+	if err != nil || len(faults) > 0 {
+		return &Definition{faults: faults, err: err}
+	}
+	of := identity{
+		kind:       schema.GroupKind{Group: crd.Spec.Group, Kind: crd.Spec.Names.Kind},
+		plural:     crd.Spec.Names.Plural,
+		namespaced: crd.Spec.Scope == apiextensionsv1.NamespaceScoped,
+		served:     map[string]bool{},
+	}
+	for _, v := range crd.Spec.Versions {
+		if v.Served {
+			of.served[v.Name] = true
+		}
+	}
+	return &Definition{
+		name:    crd.Name,
+		defined: newDefinition(of, func() (*apiextensionsv1.CustomResourceDefinition, error) { return crd, nil }),
+	}
+}
+
+// Faults are what the API server would say to the definition when it is created. One with faults defines nothing.
+func (d *Definition) Faults() ([]Fault, error) { return d.faults, d.err }
+
+// Serves are the kinds that the definition serves, a version each; none for one that the server refuses.
+func (d *Definition) Serves() []schema.GroupVersionKind {
+	if d.defined == nil {
+		return nil
+	}
+	var kinds []schema.GroupVersionKind
+	for version := range d.defined.served {
+		kinds = append(kinds, d.defined.kind.WithVersion(version))
+	}
+	slices.SortFunc(kinds, func(a, b schema.GroupVersionKind) int { return strings.Compare(a.Version, b.Version) })
+	return kinds
+}
+
+// Rendered is a definition and where it is rendered, "crd.yaml:3".
+type Rendered struct {
+	*Definition
+	At string
+}
+
+func (r Rendered) title() string { return "the CustomResourceDefinition rendered at " + r.At }
+
+// Conflicts returns why a cluster does not come to have the definition as it is: an operator's own, of which the
+// embedded one is, is there and takes other names or another scope, or one that is rendered before it has its kind. A
+// server accepts no names that another definition has, and changes neither the scope nor the kind of one that is
+// established.
+func (d *Definitions) Conflicts(r Rendered) []Fault {
+	defined := r.defined
+	if defined == nil {
+		return nil
+	}
+	var faults []Fault
+	add := func(value, message string, path ...any) {
+		faults = append(faults, Fault{Path: path, Message: fmt.Sprintf("Invalid value: %q: %s", value, message), Type: "FieldValueInvalid"})
+	}
+	if known := d.embedded[defined.kind]; known != nil {
+		if known.plural != defined.plural {
+			add(defined.plural, fmt.Sprintf("%s calls the resource of %s %q, and a server takes no second definition of a kind",
+				known.title(), defined.kind.Kind, known.plural), "spec", "names", "plural")
+		}
+		if known.namespaced != defined.namespaced {
+			add(string(defined.scope()), fmt.Sprintf("%s has scope %s, and a server changes no scope", known.title(), known.scope()), "spec", "scope")
+		}
+	}
+	for kind, known := range d.embedded {
+		if kind.Group == defined.kind.Group && known.plural == defined.plural && kind != defined.kind {
+			add(defined.kind.Kind, fmt.Sprintf("%s of this name defines %s, and a server changes no kind", known.title(), kind.Kind), "spec", "names", "kind")
+		}
+	}
+	for _, other := range d.rendered[defined.kind] {
+		if other.definition == defined {
+			break
+		}
+		if other.plural != defined.plural {
+			add(defined.kind.Kind, other.title+" defines it already, and a server takes no second definition of a kind", "spec", "names", "kind")
+		}
+	}
+	return sorted(faults)
+}

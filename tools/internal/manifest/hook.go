@@ -1,0 +1,37 @@
+package manifest
+
+import "strings"
+
+// Applied reports whether a successful sync of Argo CD applies the object. It does not apply a hook that is skipped, one
+// that only runs when a sync fails or an Application is deleted, and one of a kind of hook that it does not know: those
+// are in no cluster and give nothing to other objects. This is what gitops-engine decides (pkg/sync/hook, pkg/sync/ignore).
+func (o *Object) Applied() bool {
+	metadata, _ := o.Value["metadata"].(map[string]any)
+	annotations, _ := metadata["annotations"].(map[string]any)
+	text, isHook := annotations["argocd.argoproj.io/hook"]
+	kinds := hooks(text, "PreSync", "Sync", "PostSync", "SyncFail", "Skip")
+	if len(kinds) > 0 {
+		return kinds["PreSync"] || kinds["Sync"] || kinds["PostSync"]
+	}
+	// Helm's hooks count where Argo CD's annotation names none that there is.
+	helm, isHelmHook := annotations["helm.sh/hook"]
+	if len(hooks(helm, "pre-install", "pre-upgrade", "post-install", "post-upgrade")) > 0 {
+		return true
+	}
+	return !isHook && (!isHelmHook || helm == "crd-install") // which is no hook
+}
+
+// hooks are those of the known ones that an annotation lists.
+func hooks(annotation any, known ...string) map[string]bool {
+	text, _ := annotation.(string)
+	found := map[string]bool{}
+	for item := range strings.SplitSeq(text, ",") {
+		item = strings.TrimSpace(item)
+		for _, name := range known {
+			if item == name {
+				found[name] = true
+			}
+		}
+	}
+	return found
+}
