@@ -23,9 +23,10 @@ const (
 	maxSize     = 4 << 20   // bytes of a source's files together
 	maxNesting  = 500       // nodes of a rule's syntax tree, one in the other; the deepest built-in rule has 40
 
-	longest   = 30 * time.Second // that a rule, or a test, may take for one input; also that compiling may
-	maxMemory = 1 << 30          // bytes that the live heap may grow meanwhile
-	grace     = 1 * time.Second  // that a builtin has to end when it is told to
+	longest    = 30 * time.Second // that a rule, or a test, may take for one input; also that compiling may
+	maxMemory  = 1 << 30          // bytes that the live heap may grow meanwhile
+	testMemory = 4 << 30          // the same of all tests together, of which several run at a time and are traced
+	grace      = 1 * time.Second  // that a builtin has to end when it is told to
 
 	maxDenials = 10_000  // of a rule for one input
 	maxMessage = 4 << 10 // bytes of a message that are kept
@@ -97,7 +98,7 @@ func (e exceeded) Error() string { return string(e) }
 
 // limited is a context that ends when something takes longer than patience or more memory than it may; the cause is
 // then an exceeded. What is in use is looked at now and then, and not at all of what is over quickly.
-func limited(ctx context.Context, patience time.Duration) (context.Context, func()) {
+func limited(ctx context.Context, patience time.Duration, memory uint64) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	done := make(chan struct{})
 	begun := time.Now()
@@ -114,8 +115,8 @@ func limited(ctx context.Context, patience time.Duration) (context.Context, func
 			switch {
 			case time.Since(begun) > patience:
 				cancel(exceeded(fmt.Sprintf("it takes longer than %s", patience)))
-			case liveHeap() > before+maxMemory:
-				cancel(exceeded(fmt.Sprintf("it takes more than %d MB of memory", maxMemory>>20)))
+			case liveHeap() > before+memory:
+				cancel(exceeded(fmt.Sprintf("it takes more than %d MB of memory", memory>>20)))
 			}
 		}
 	}

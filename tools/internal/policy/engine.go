@@ -130,7 +130,7 @@ func (l *Library) prepare(ctx context.Context) error {
 	if l.verified {
 		compiler = compiler.WithSkipStages(checkingStages...)
 	}
-	bounded, stop := limited(ctx, l.patience)
+	bounded, stop := limited(ctx, l.patience, maxMemory)
 	defer stop()
 	if _, err := contain(bounded, func() (struct{}, error) {
 		compiler.Compile(modules)
@@ -287,7 +287,7 @@ func (l *Library) alone(ctx context.Context, u *unit, input ast.Value) ([]denial
 	if spent := u.spent.Load(); spent != nil {
 		return nil, *spent
 	}
-	bounded, stop := limited(ctx, l.patience)
+	bounded, stop := limited(ctx, l.patience, maxMemory)
 	defer stop()
 	found, err := contain(bounded, func() ([]denial, error) { return ask(bounded, maxDenials) })
 	if over, ok := errors.AsType[exceeded](err); ok {

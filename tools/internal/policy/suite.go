@@ -237,7 +237,7 @@ func (s *Suite) run(ctx context.Context, packages []ast.Ref, filter *regexp.Rege
 	}
 	set(runner)
 	// Each test has its own time; together they have one memory.
-	ctx, stop := limited(ctx, math.MaxInt64)
+	ctx, stop := limited(ctx, math.MaxInt64, testMemory)
 	defer stop()
 	running, err := runner.RunTests(ctx, nil)
 	if err != nil {
