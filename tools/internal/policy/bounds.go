@@ -210,5 +210,9 @@ func brief(value ast.Value) string {
 	case ast.Null, ast.Boolean, ast.Number:
 		return cut(value.String())
 	}
-	return "of the type " + ast.ValueName(value)
+	name := ast.ValueName(value)
+	if strings.ContainsAny(name[:1], "aeiou") {
+		return "an " + name
+	}
+	return "a " + name
 }

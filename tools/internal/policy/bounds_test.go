@@ -179,7 +179,7 @@ func TestRuleWithoutEnd(t *testing.T) {
 		{"a text that doubles by replacing", deny("count(x60) == 0") + doubling(`"aa"`, `replace(X, "a", X)`, 60), []string{long, large}},
 		{"a text that doubles by a pattern", deny("count(x60) == 0") + doubling(`"aa"`, `regex.replace(X, "a", X)`, 60), []string{long, large}},
 		{"a list that doubles", deny("count(x60) == 0") + doubling(`[1, 2]`, `array.concat(X, X)`, 60), []string{long, large}},
-		{"a value that holds itself twice", "deny contains {\"msg\": \"m\", \"path\": x60}" + doubling(`[1]`, `[X, X]`, 60), []string{"path holds what is of the type array"}},
+		{"a value that holds itself twice", "deny contains {\"msg\": \"m\", \"path\": x60}" + doubling(`[1]`, `[X, X]`, 60), []string{"path holds an array"}},
 		{"a number that is squared", deny("x60 == 0") + doubling(`7`, `X * X`, 60), []string{long, large}},
 		{"addresses", deny("count(net.cidr_expand(\"::/64\")) == 0"), []string{long, large}},
 		{"a walk", deny("count([1 | walk(x30, [p, _]); count(p) > 99]) > 1") + doubling(`[1]`, `[X, X]`, 30), []string{long, large}},

@@ -434,7 +434,7 @@ func read(value ast.Value, most int) ([]denial, error) {
 	for i := range list.Len() {
 		fields, ok := list.Elem(i).Value.(ast.Object)
 		if !ok {
-			return nil, fmt.Errorf("deny holds what is %s; each element is an object with msg and path", brief(list.Elem(i).Value))
+			return nil, fmt.Errorf("deny holds %s; each element is an object with msg and path", brief(list.Elem(i).Value))
 		}
 		var extra []string
 		for _, key := range fields.Keys() {
@@ -514,7 +514,7 @@ func steps(name string, value ast.Value) (manifest.Path, error) {
 			}
 			path = append(path, int(n))
 		default:
-			return nil, fmt.Errorf("%s holds what is %s; it must hold keys and indexes", name, brief(step))
+			return nil, fmt.Errorf("%s holds %s; it must hold keys and indexes", name, brief(step))
 		}
 	}
 	return path, nil
