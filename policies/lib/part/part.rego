@@ -23,7 +23,8 @@ import data.policies.lib.workload
 
 # By group and kind, the pods that come of an object. base leads to what is described; pod is where in it
 # the fields of a pod spec stand; containers are those that the operator runs, each with the fields of a
-# container that can be written and their names; lists are further containers with their kind.
+# container that can be written and their names; lists are further containers with their kind; when is
+# the field that has to be true for the pod to be made at all.
 _kinds := {
 	"": {"PodTemplate": [object.union(_template, {"base": ["template", "spec"], "complete": true})]},
 	"monitoring.coreos.com": {
@@ -48,7 +49,7 @@ _kinds := {
 		"OpAMPBridge": [_telemetry],
 		"OpenTelemetryCollector": [
 			_telemetry,
-			object.union(_telemetry, {"base": ["spec", "targetAllocator"], "title": "the target allocator of %s", "containers": [object.union(_instrumented, {"title": "the target allocator of %s"})]}),
+			object.union(_telemetry, {"base": ["spec", "targetAllocator"], "when": ["spec", "targetAllocator", "enabled"], "title": "the target allocator of %s", "containers": [object.union(_instrumented, {"title": "the target allocator of %s"})]}),
 		],
 		"TargetAllocator": [_telemetry],
 	},
@@ -123,7 +124,14 @@ input_pods := array.concat(
 	[_pod(described) | some described in _described],
 )
 
-_described := object.get(_kinds, [obj_lib.group(input), input.kind], [])
+_described := [described |
+	some described in object.get(_kinds, [obj_lib.group(input), input.kind], [])
+	_is_made(described)
+]
+
+_is_made(described) if not described.when
+
+_is_made(described) if obj_lib.at(input, described.when, false) == true
 
 _pod(described) := {
 	"title": sprintf(object.get(described, "title", "%s"), [obj_lib.title(input)]),

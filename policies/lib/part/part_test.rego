@@ -85,6 +85,14 @@ test_what_operators_are_told_and_cannot_be_read_is_absent if {
 	}
 }
 
+test_a_target_allocator_that_is_off_makes_no_pod if {
+	every target in [{"enabled": false, "image": "ta:latest"}, {"image": "ta:latest"}, {"enabled": "true"}, "text"] {
+		obj := {"apiVersion": "opentelemetry.io/v1beta1", "kind": "OpenTelemetryCollector", "metadata": {"name": "o"}, "spec": {"targetAllocator": target}}
+		pods := part.input_pods with input as obj
+		[pod.title | some pod in pods] == [`OpenTelemetryCollector "o"`]
+	}
+}
+
 test_fields_by_their_own_names if {
 	cluster := {"apiVersion": "postgresql.cnpg.io/v1", "kind": "Cluster", "metadata": {"name": "db"}, "spec": {
 		"imageName": "postgresql:17.2",

@@ -293,3 +293,33 @@ func TestWithheld(t *testing.T) {
 		}
 	}
 }
+
+func TestPanicIsAnError(t *testing.T) {
+	_, err := recovered(func() (int, error) {
+		var broken map[string]int
+		broken["a"] = 1
+		return 0, nil
+	})
+	if err == nil || !strings.Contains(err.Error(), "a fault of the Rego engine: assignment to entry in nil map, in ") || !strings.Contains(err.Error(), "TestPanicIsAnError") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestCut(t *testing.T) {
+	long := strings.Repeat("a", maxMessage-1) + "\u00e9\u00e9"
+	if got := cut(long); got != long[:maxMessage-1]+"\u2026 (4099 bytes in all)" {
+		t.Errorf("got the end %q", got[maxMessage-2:])
+	}
+	if got := cut("short"); got != "short" {
+		t.Errorf("got %q", got)
+	}
+	result, failures := hostile(t, `deny contains {"msg": concat("", ["a" | some _ in numbers.range(1, 10000)]), "path": []}`, longest)
+	if failures != nil {
+		t.Fatal(failures)
+	}
+	for _, f := range result.Findings {
+		if len(f.Message) > maxMessage+40 {
+			t.Errorf("%s has a message of %d bytes", f.Check, len(f.Message))
+		}
+	}
+}
