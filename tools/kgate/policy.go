@@ -52,7 +52,11 @@ The scope is object (input is one object), overlay (input.objects are those of a
 Argo CD skips is not among them) or repository (input.targets, with all objects).
 A deny's path leads to the field: for an overlay it begins with objects and an index, for the repository with targets and
 an index before that. It may also have "with", a set of paths of the same form: fields that this one was held against and that
-could give way instead, such as the maximum of the autoscaler that a quota is too small for. What lies in lib is for rules to share. Rules reach neither network nor clock.
+could give way instead, such as the maximum of the autoscaler that a quota is too small for. What lies in lib is for rules to share.
+
+Rules reach neither network nor clock. They may use what is built in and add nothing to a built-in package; a rule in a
+built-in group and a module in lib/<name> need names of their own. A file has at most 256 kB. A rule that fails, or takes
+longer than 30 s or more than 1 GB for one input, is an error that names it.
 `
 
 func policyCommand() *cobra.Command {

@@ -447,7 +447,11 @@ func failures(target string, err error) []report.Failure {
 		case interface{ Unwrap() []error }:
 			rest = append(rest, e.Unwrap()...)
 		case interface{ Unwrap() error }:
-			rest = append(rest, e.Unwrap())
+			if inner := e.Unwrap(); inner != nil {
+				rest = append(rest, inner)
+			} else {
+				placeless = append(placeless, report.Failure{Target: target, Message: rest[0].Error()})
+			}
 		default:
 			placeless = append(placeless, report.Failure{Target: target, Message: rest[0].Error()})
 		}

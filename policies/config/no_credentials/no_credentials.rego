@@ -37,7 +37,7 @@ package policies.config.no_credentials
 
 import data.policies.lib.credential
 import data.policies.lib.object as obj_lib
-import data.policies.lib.workload
+import data.policies.lib.part
 
 # Any string of any object; the object is asked as a whole before its strings are.
 deny contains {"msg": msg, "path": path} if {
@@ -104,10 +104,10 @@ deny contains {"msg": msg, "path": path} if {
 }
 
 _variables contains {"title": container.title, "name": name, "value": variable.value, "path": path} if {
-	some container in workload.input_containers
+	some container in part.input_containers
 	some index, variable in container.value.env
 	name := obj_lib.at(variable, ["name"], "")
-	path := array.concat(container.path, ["env", index, "value"])
+	path := part.path(container, ["env", index, "value"])
 }
 
 _variables contains {"title": title, "name": name, "value": variable.value, "path": ["spec", "env", index, "value"]} if {
@@ -125,14 +125,14 @@ deny contains {"msg": msg, "path": path} if {
 }
 
 _arguments contains {"title": container.title, "text": text, "next": next, "path": path} if {
-	some container in workload.input_containers
+	some container in part.input_containers
 	some field in ["args", "command"]
 	arguments := container.value[field]
 	is_array(arguments)
 	some index, text in arguments
 	is_string(text)
 	next := array.slice(array.concat(arguments, [null]), index + 1, index + 2)[0]
-	path := array.concat(container.path, [field, index])
+	path := part.path(container, [field, index])
 }
 
 # --token=x, --token x, and a shell line that sets a password.

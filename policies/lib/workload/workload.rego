@@ -67,11 +67,11 @@ title(obj) := obj_lib.title(obj)
 #   Every container of a workload, in order: {name, kind, title, value, path}. kind is container,
 #   sidecar (an init container that restarts for ever), init or ephemeral; title is what a message
 #   calls it; value is the container, {} where it is no object; path leads to it from the object.
-containers(obj) := [container |
+containers(obj) := [found |
 	is_workload(obj)
 	some list, kind in _lists
-	some index, value in _entries(spec(obj), list)
-	container := _container(array.concat(spec_path(obj), [list, index]), kind, value, index)
+	some index, value in entries(spec(obj), list)
+	found := container(array.concat(spec_path(obj), [list, index]), kind, value, index)
 ]
 
 _lists := {
@@ -80,7 +80,11 @@ _lists := {
 	"initContainers": "init",
 }
 
-_entries(pod, list) := pod[list] if {
+# METADATA
+# description: |
+#   The entries of a list of containers of a pod spec. A list that cannot be read, and a pod without
+#   containers, is one entry without fields.
+entries(pod, list) := pod[list] if {
 	is_array(pod[list])
 	count(pod[list]) > 0
 } else := [{}] if {
@@ -89,7 +93,9 @@ _entries(pod, list) := pod[list] if {
 	obj_lib.at(pod, [list], []) == []
 } else := [{}]
 
-_container(path, kind, value, index) := {
+# METADATA
+# description: a container as containers has it, of its path, the kind of its list, its value and its index
+container(path, kind, value, index) := {
 	"name": name,
 	"kind": actual,
 	"title": sprintf("%s %q", [_titles[actual], name]),

@@ -38,21 +38,22 @@
 package policies.pod.capabilities_dropped
 
 import data.policies.lib.object as obj_lib
-import data.policies.lib.workload
+import data.policies.lib.part
 
 deny contains {"msg": msg, "path": path} if {
-	some container in workload.input_containers
+	some container in part.input_containers
+	container.complete
 	not _drops_all(container.value)
 	msg := sprintf("%s keeps Linux capabilities: capabilities.drop does not name ALL", [container.title])
-	path := array.concat(container.path, ["securityContext", "capabilities", "drop"])
+	path := part.path(container, ["securityContext", "capabilities", "drop"])
 }
 
 deny contains {"msg": msg, "path": path} if {
-	some container in workload.input_containers
+	some container in part.input_containers
 	some index, capability in _added(container.value)
 	capability != "NET_BIND_SERVICE"
 	msg := sprintf("%s adds the capability %v", [container.title, capability])
-	path := array.concat(container.path, ["securityContext", "capabilities", "add", index])
+	path := part.path(container, ["securityContext", "capabilities", "add", index])
 }
 
 _drops_all(container) if "ALL" in container.securityContext.capabilities.drop

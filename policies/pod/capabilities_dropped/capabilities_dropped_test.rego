@@ -61,3 +61,14 @@ test_ignores_what_makes_no_pods if {
 		capabilities_dropped.deny == set() with input as obj
 	}
 }
+
+test_asks_nothing_of_what_operators_set[label] if {
+	some label, obj in fixture.operated({}, {})
+	capabilities_dropped.deny == set() with input as obj
+}
+
+test_denies_what_operators_are_told[label] if {
+	some label, obj in fixture.operated({}, {"securityContext": {"capabilities": {"add": ["NET_BIND_SERVICE", "SYS_ADMIN"]}}})
+	path := array.concat(fixture.operated_container[label], ["securityContext", "capabilities", "add", 1])
+	{finding.path | some finding in capabilities_dropped.deny; endswith(finding.msg, `adds the capability SYS_ADMIN`)} == {path} with input as obj
+}

@@ -35,22 +35,24 @@
 package policies.pod.image_pinned
 
 import data.policies.lib.object as obj_lib
-import data.policies.lib.workload
+import data.policies.lib.part
 
 deny contains {"msg": msg, "path": path} if {
-	some container in workload.input_containers
+	some container in part.input_containers
 	image := obj_lib.at(container.value, ["image"], "")
 	not _is_pinned(image)
+	not _is_of_operator(container, image)
 	msg := sprintf("%s runs %s", [container.title, _fault(image)])
-	path := array.concat(container.path, ["image"])
+	path := part.path(container, ["image"])
 }
 
 deny contains {"msg": msg, "path": path} if {
-	some index, volume in workload.input_spec.volumes
+	some pod in part.input_pods
+	some index, volume in pod.fields.volumes
 	image := volume.image.reference
 	not _is_pinned(image)
 	msg := sprintf("volume %v mounts %s", [obj_lib.at(volume, ["name"], index), _fault(image)])
-	path := array.concat(workload.spec_path(input), ["volumes", index, "image", "reference"])
+	path := array.concat(pod.paths.volumes, [index, "image", "reference"])
 }
 
 deny contains {"msg": msg, "path": path} if {
@@ -83,6 +85,40 @@ deny contains {"msg": msg, "path": path} if {
 	msg := sprintf("%s injects %s into %s", [obj_lib.title(input), _fault(image), language])
 	path := ["spec", language, "image"]
 }
+
+deny contains {"msg": msg, "path": path} if {
+	input.kind == "Instrumentation"
+	obj_lib.group(input) == "opentelemetry.io"
+	some index, extension in input.spec.java.extensions
+	image := extension.image
+	not _is_pinned(image)
+	msg := sprintf("%s injects %s into java", [obj_lib.title(input), _fault(image)])
+	path := ["spec", "java", "extensions", index, "image"]
+}
+
+deny contains {"msg": msg, "path": path} if {
+	input.kind == "Cluster"
+	obj_lib.group(input) == "postgresql.cnpg.io"
+	some index, extension in input.spec.postgresql.extensions
+	image := extension.image.reference
+	not _is_pinned(image)
+	msg := sprintf("extension %v mounts %s", [obj_lib.at(extension, ["name"], index), _fault(image)])
+	path := ["spec", "postgresql", "extensions", index, "image", "reference"]
+}
+
+# What Clusters run that name a catalogue in place of an image.
+deny contains {"msg": msg, "path": path} if {
+	input.kind in {"ClusterImageCatalog", "ImageCatalog"}
+	obj_lib.group(input) == "postgresql.cnpg.io"
+	some index, entry in input.spec.images
+	image := obj_lib.at(entry, ["image"], "")
+	not _is_pinned(image)
+	msg := sprintf("%s holds %s", [obj_lib.title(input), _fault(image)])
+	path := ["spec", "images", index, "image"]
+}
+
+# The operator knows an image where none is written.
+_is_of_operator(container, "") if not container.complete
 
 _is_pinned(image) if {
 	is_string(image)

@@ -112,3 +112,34 @@ test_denies_custom_resources[note] if {
 	some note, [obj, msg, path] in _custom_denied
 	image_pinned.deny == {{"msg": msg, "path": path}} with input as obj
 }
+
+test_denies_what_operators_are_told[label] if {
+	some label, obj in fixture.operated({}, {"image": "evil/app:latest"})
+	path := array.concat(fixture.operated_container[label], ["image"])
+	{finding.path | some finding in image_pinned.deny; endswith(finding.msg, `runs the image evil/app:latest, which names no fixed version`)} == {path} with input as obj
+}
+
+test_denies_what_operators_are_told_of_pods[label] if {
+	some label, obj in fixture.operated({"volumes": [{"name": "v", "image": {"reference": "evil/model"}}]}, {})
+	path := array.concat(fixture.operated_pod(label, "volumes"), [0, "image", "reference"])
+	{finding.path | some finding in image_pinned.deny; endswith(finding.msg, `volume v mounts the image evil/model, which names no fixed version`)} == {path} with input as obj
+}
+
+test_asks_operators_for_no_image[label] if {
+	some label, obj in object.remove(fixture.operated({}, {}), ["Collector", "Collector of old"]) # they have to name their own
+	image_pinned.deny == set() with input as obj
+}
+
+_custom(group, kind, spec) := {"apiVersion": concat("/", [group, "v1"]), "kind": kind, "metadata": {"name": "x"}, "spec": spec}
+
+test_other_images_of_operators[note] if {
+	some note, [obj, msg, path] in {
+		"the Thanos sidecar": [_custom("monitoring.coreos.com", "Prometheus", {"thanos": {"image": "thanos"}}), `the Thanos sidecar of Prometheus "x" runs the image thanos, which names no fixed version`, ["spec", "thanos", "image"]],
+		"a Prometheus": [_custom("monitoring.coreos.com", "Prometheus", {"image": "prometheus:latest"}), `Prometheus "x" runs the image prometheus:latest, which names no fixed version`, ["spec", "image"]],
+		"an extension of Java's agent": [_custom("opentelemetry.io", "Instrumentation", {"java": {"image": "agent:1.0.0", "extensions": [{"image": "more", "dir": "/"}]}}), `Instrumentation "x" injects the image more, which names no fixed version into java`, ["spec", "java", "extensions", 0, "image"]],
+		"an extension of a database": [_custom("postgresql.cnpg.io", "Cluster", {"imageName": "pg:17.2", "postgresql": {"extensions": [{"name": "gis", "image": {"reference": "gis"}}]}}), `extension gis mounts the image gis, which names no fixed version`, ["spec", "postgresql", "extensions", 0, "image", "reference"]],
+		"a catalogue": [_custom("postgresql.cnpg.io", "ImageCatalog", {"images": [{"major": 17, "image": "pg:17.2"}, {"major": 18, "image": "pg:latest"}]}), `ImageCatalog "x" holds the image pg:latest, which names no fixed version`, ["spec", "images", 1, "image"]],
+		"a catalogue of the cluster": [_custom("postgresql.cnpg.io", "ClusterImageCatalog", {"images": [{"major": 17}]}), `ClusterImageCatalog "x" holds no image of its own choice: none is named`, ["spec", "images", 0, "image"]],
+	}
+	image_pinned.deny == {{"msg": msg, "path": path}} with input as obj
+}

@@ -36,22 +36,22 @@
 package policies.pod.no_host_namespaces
 
 import data.policies.lib.object as obj_lib
-import data.policies.lib.workload
+import data.policies.lib.part
 
 deny contains {"msg": msg, "path": path} if {
-	pod := workload.input_spec
+	some pod in part.input_pods
 	some field in ["hostNetwork", "hostPID", "hostIPC"]
-	value := obj_lib.at(pod, [field], false)
+	value := obj_lib.at(pod.fields, [field], false)
 	value != false
-	msg := sprintf("the pods of %s share a namespace of their node: %s is %v", [workload.title(input), field, value])
-	path := array.concat(workload.spec_path(input), [field])
+	msg := sprintf("the pods of %s share a namespace of their node: %s is %v", [pod.title, field, value])
+	path := pod.paths[field]
 }
 
 deny contains {"msg": msg, "path": path} if {
-	some container in workload.input_containers
+	some container in part.input_containers
 	some index, port in container.value.ports
 	number := obj_lib.at(port, ["hostPort"], 0)
 	number != 0
 	msg := sprintf("%s opens a port of its node: hostPort is %v", [container.title, number])
-	path := array.concat(container.path, ["ports", index, "hostPort"])
+	path := part.path(container, ["ports", index, "hostPort"])
 }

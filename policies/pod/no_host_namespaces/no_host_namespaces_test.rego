@@ -66,3 +66,20 @@ test_denies_a_namespace_as_text[kind] if {
 	msg := sprintf(`the pods of %s "web" share a namespace of their node: hostPID is false`, [kind])
 	no_host_namespaces.deny == {fixture.finding(kind, msg, ["hostPID"])} with input as obj
 }
+
+test_asks_nothing_of_what_operators_set[label] if {
+	some label, obj in fixture.operated({}, {})
+	no_host_namespaces.deny == set() with input as obj
+}
+
+test_denies_what_operators_are_told_of_pods[label] if {
+	some label, obj in fixture.operated({"hostNetwork": true}, {})
+	path := array.concat(fixture.operated_pod(label, "hostNetwork"), [])
+	{finding.path | some finding in no_host_namespaces.deny; endswith(finding.msg, `share a namespace of their node: hostNetwork is true`)} == {path} with input as obj
+}
+
+test_denies_what_operators_are_told[label] if {
+	some label, obj in fixture.operated({}, {"ports": [{"hostPort": 80}]})
+	path := array.concat(fixture.operated_container[label], ["ports", 0, "hostPort"])
+	{finding.path | some finding in no_host_namespaces.deny; endswith(finding.msg, `opens a port of its node: hostPort is 80`)} == {path} with input as obj
+}

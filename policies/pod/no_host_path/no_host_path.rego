@@ -41,15 +41,16 @@
 package policies.pod.no_host_path
 
 import data.policies.lib.object as obj_lib
-import data.policies.lib.workload
+import data.policies.lib.part
 
 deny contains {"msg": msg, "path": path} if {
-	some index, volume in workload.input_spec.volumes
+	some pod in part.input_pods
+	some index, volume in pod.fields.volumes
 	source := obj_lib.at(volume, ["hostPath"], null)
 	source != null
 	msg := sprintf("volume %v mounts %v of the node", [
 		obj_lib.at(volume, ["name"], index),
 		obj_lib.at(source, ["path"], "a path"),
 	])
-	path := array.concat(workload.spec_path(input), ["volumes", index, "hostPath"])
+	path := array.concat(pod.paths.volumes, [index, "hostPath"])
 }

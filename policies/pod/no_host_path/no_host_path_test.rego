@@ -51,3 +51,14 @@ test_ignores_what_makes_no_pods if {
 		no_host_path.deny == set() with input as obj
 	}
 }
+
+test_asks_nothing_of_what_operators_set[label] if {
+	some label, obj in fixture.operated({}, {})
+	no_host_path.deny == set() with input as obj
+}
+
+test_denies_what_operators_are_told_of_pods[label] if {
+	some label, obj in fixture.operated({"volumes": [{"name": "h", "hostPath": {"path": "/"}}]}, {})
+	path := array.concat(fixture.operated_pod(label, "volumes"), [0, "hostPath"])
+	{finding.path | some finding in no_host_path.deny; endswith(finding.msg, `volume h mounts / of the node`)} == {path} with input as obj
+}

@@ -38,21 +38,28 @@
 package policies.pod.no_privilege_escalation
 
 import data.policies.lib.object as obj_lib
-import data.policies.lib.workload
+import data.policies.lib.part
 
 deny contains {"msg": msg, "path": path} if {
-	some container in workload.input_containers
-	not _never_escalates(container.value)
+	some container in part.input_containers
+	not _never_escalates(container)
 	msg := sprintf("%s may gain privileges: allowPrivilegeEscalation is not false", [container.title])
-	path := array.concat(container.path, ["securityContext", "allowPrivilegeEscalation"])
+	path := part.path(container, ["securityContext", "allowPrivilegeEscalation"])
 }
 
 deny contains {"msg": msg, "path": path} if {
-	some container in workload.input_containers
+	some container in part.input_containers
 	privileged := obj_lib.at(container.value, ["securityContext", "privileged"], false)
 	privileged != false
 	msg := sprintf("%s has the rights of its node: privileged is %v", [container.title, privileged])
-	path := array.concat(container.path, ["securityContext", "privileged"])
+	path := part.path(container, ["securityContext", "privileged"])
 }
 
-_never_escalates(container) if container.securityContext.allowPrivilegeEscalation == false
+_never_escalates(container) if _setting(container) == false
+
+_never_escalates(container) if {
+	not container.complete
+	_setting(container) == null
+}
+
+_setting(container) := obj_lib.at(container.value, ["securityContext", "allowPrivilegeEscalation"], null)

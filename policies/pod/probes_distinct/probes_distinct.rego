@@ -36,14 +36,14 @@
 package policies.pod.probes_distinct
 
 import data.policies.lib.object as obj_lib
-import data.policies.lib.workload
+import data.policies.lib.part
 
 deny contains {"msg": msg, "path": path} if {
-	some container in workload.input_containers
+	some container in part.input_containers
 	liveness := _handler(container.value, "livenessProbe")
 	liveness == _handler(container.value, "readinessProbe")
 	msg := sprintf("%s is restarted whenever it is not ready: livenessProbe and readinessProbe both ask %s", [container.title, json.marshal(liveness)])
-	path := array.concat(container.path, ["livenessProbe"])
+	path := part.path(container, ["livenessProbe"])
 }
 
 # What a probe asks, with the defaults written out and the port's name resolved, so that two

@@ -63,3 +63,18 @@ test_ignores_what_makes_no_pods if {
 		probes_distinct.deny == set() with input as obj
 	}
 }
+
+test_asks_nothing_of_what_operators_set[label] if {
+	some label, obj in fixture.operated({}, {})
+	probes_distinct.deny == set() with input as obj
+}
+
+test_denies_what_operators_are_told[label] if {
+	probe := {"httpGet": {"port": 80}}
+	some label, obj in object.remove(
+		fixture.operated({}, {"livenessProbe": probe, "readinessProbe": probe}),
+		["Collector", "Collector of old", "Collector's target allocator", "OpAMPBridge", "TargetAllocator"], # of another form
+	)
+	path := array.concat(fixture.operated_container[label], ["livenessProbe"])
+	{finding.path | some finding in probes_distinct.deny} == {path} with input as obj
+}

@@ -38,13 +38,21 @@
 #               emptyDir: {sizeLimit: 100Mi}
 package policies.pod.read_only_root_filesystem
 
-import data.policies.lib.workload
+import data.policies.lib.object as obj_lib
+import data.policies.lib.part
 
 deny contains {"msg": msg, "path": path} if {
-	some container in workload.input_containers
-	not _is_read_only(container.value)
+	some container in part.input_containers
+	not _is_read_only(container)
 	msg := sprintf("%s can write to its root file system: readOnlyRootFilesystem is not true", [container.title])
-	path := array.concat(container.path, ["securityContext", "readOnlyRootFilesystem"])
+	path := part.path(container, ["securityContext", "readOnlyRootFilesystem"])
 }
 
-_is_read_only(container) if container.securityContext.readOnlyRootFilesystem == true
+_is_read_only(container) if _setting(container) == true
+
+_is_read_only(container) if {
+	not container.complete
+	_setting(container) == null
+}
+
+_setting(container) := obj_lib.at(container.value, ["securityContext", "readOnlyRootFilesystem"], null)

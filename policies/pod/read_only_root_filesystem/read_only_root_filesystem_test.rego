@@ -48,3 +48,14 @@ test_ignores_what_makes_no_pods if {
 		read_only_root_filesystem.deny == set() with input as obj
 	}
 }
+
+test_asks_nothing_of_what_operators_set[label] if {
+	some label, obj in fixture.operated({}, {})
+	read_only_root_filesystem.deny == set() with input as obj
+}
+
+test_denies_what_operators_are_told[label] if {
+	some label, obj in fixture.operated({}, {"securityContext": {"readOnlyRootFilesystem": false}})
+	path := array.concat(fixture.operated_container[label], ["securityContext", "readOnlyRootFilesystem"])
+	{finding.path | some finding in read_only_root_filesystem.deny; endswith(finding.msg, `can write to its root file system: readOnlyRootFilesystem is not true`)} == {path} with input as obj
+}

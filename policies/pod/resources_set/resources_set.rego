@@ -38,11 +38,12 @@
 #                 limits: {cpu: "2", memory: 1Gi}
 package policies.pod.resources_set
 
+import data.policies.lib.part
 import data.policies.lib.quantity
-import data.policies.lib.workload
 
 deny contains {"msg": msg, "path": path} if {
-	some container in workload.input_containers
+	some container in part.input_containers
+	container.complete
 	container.kind != "ephemeral" # the API has no resources for them
 	some bound in ["requests", "limits"]
 	some resource in ["cpu", "memory"]

@@ -62,3 +62,13 @@ test_ignores_what_makes_no_pods if {
 		resources_set.deny == set() with input as obj
 	}
 }
+
+test_asks_nothing_of_what_operators_set[label] if {
+	some label, obj in fixture.operated({}, {})
+	resources_set.deny == set() with input as obj
+}
+
+test_denies_a_pod_template_without_any if {
+	obj := {"apiVersion": "v1", "kind": "PodTemplate", "metadata": {"name": "web"}, "template": {"spec": {"containers": [{"name": "app"}]}}}
+	count(resources_set.deny) == 4 with input as obj
+}

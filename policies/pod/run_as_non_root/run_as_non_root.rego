@@ -36,31 +36,39 @@
 #             - name: app
 package policies.pod.run_as_non_root
 
-import data.policies.lib.object as obj_lib
-import data.policies.lib.workload
+import data.policies.lib.part
 
 deny contains {"msg": msg, "path": path} if {
-	some container in workload.input_containers
-	not _setting(container, "runAsNonRoot") == true
+	some container in part.input_containers
+	container.complete
+	not _is_non_root(container)
 	msg := sprintf("%s may run as root: runAsNonRoot is not true", [container.title])
-	path := array.concat(container.path, ["securityContext", "runAsNonRoot"])
+	path := part.path(container, ["securityContext", "runAsNonRoot"])
+}
+
+deny contains {"msg": msg, "path": setting.path} if {
+	some container in part.input_containers
+	not container.complete
+	setting := part.setting(container, ["runAsNonRoot"])
+	setting.value != true
+	msg := sprintf("%s may run as root: runAsNonRoot is not true", [container.title])
 }
 
 deny contains {"msg": msg, "path": path} if {
-	some container in workload.input_containers
+	some container in part.input_containers
 	container.value.securityContext.runAsUser == 0
 	msg := sprintf("%s runs as root: runAsUser is 0", [container.title])
-	path := array.concat(container.path, ["securityContext", "runAsUser"])
+	path := part.path(container, ["securityContext", "runAsUser"])
 }
 
 deny contains {"msg": msg, "path": path} if {
-	workload.input_spec.securityContext.runAsUser == 0
-	msg := sprintf("the pods of %s run as root: runAsUser is 0", [workload.title(input)])
-	path := array.concat(workload.spec_path(input), ["securityContext", "runAsUser"])
+	some pod in part.input_pods
+	pod.fields.securityContext.runAsUser == 0
+	msg := sprintf("the pods of %s run as root: runAsUser is 0", [pod.title])
+	path := array.concat(pod.paths.securityContext, ["runAsUser"])
 }
 
-# A container's own setting wins over its pod's.
-_setting(container, field) := obj_lib.at(
-	container.value, ["securityContext", field],
-	obj_lib.at(workload.input_spec, ["securityContext", field], "unset"),
-)
+_is_non_root(container) if {
+	setting := part.setting(container, ["runAsNonRoot"])
+	setting.value == true
+}

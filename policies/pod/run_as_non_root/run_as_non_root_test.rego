@@ -63,3 +63,32 @@ test_denies_user_0_on_the_pod[kind] if {
 	msg := sprintf(`the pods of %s "web" run as root: runAsUser is 0`, [kind])
 	run_as_non_root.deny == {fixture.finding(kind, msg, ["securityContext", "runAsUser"])} with input as obj
 }
+
+test_asks_nothing_of_what_operators_set[label] if {
+	some label, obj in fixture.operated({}, {})
+	run_as_non_root.deny == set() with input as obj
+}
+
+test_denies_what_operators_are_told[label] if {
+	some label, obj in fixture.operated({}, {"securityContext": {"runAsUser": 0}})
+	path := array.concat(fixture.operated_container[label], ["securityContext", "runAsUser"])
+	{finding.path | some finding in run_as_non_root.deny; endswith(finding.msg, `runs as root: runAsUser is 0`)} == {path} with input as obj
+}
+
+test_denies_that_they_may_be_root[label] if {
+	some label, obj in fixture.operated({}, {"securityContext": {"runAsNonRoot": false}})
+	path := array.concat(fixture.operated_container[label], ["securityContext", "runAsNonRoot"])
+	{finding.path | some finding in run_as_non_root.deny; endswith(finding.msg, `may run as root: runAsNonRoot is not true`)} == {path} with input as obj
+}
+
+test_denies_what_operators_are_told_of_pods[label] if {
+	some label, obj in fixture.operated({"securityContext": {"runAsUser": 0}}, {})
+	path := array.concat(fixture.operated_pod(label, "securityContext"), ["runAsUser"])
+	{finding.path | some finding in run_as_non_root.deny; endswith(finding.msg, `run as root: runAsUser is 0`)} == {path} with input as obj
+}
+
+test_denies_that_pods_may_be_root[label] if {
+	some label, obj in fixture.operated({"securityContext": {"runAsNonRoot": false}}, {})
+	path := array.concat(fixture.operated_pod(label, "securityContext"), ["runAsNonRoot"])
+	{finding.path | some finding in run_as_non_root.deny; endswith(finding.msg, `may run as root: runAsNonRoot is not true`)} == {path} with input as obj
+}

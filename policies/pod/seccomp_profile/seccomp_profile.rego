@@ -34,19 +34,27 @@
 #             - name: app
 package policies.pod.seccomp_profile
 
-import data.policies.lib.object as obj_lib
-import data.policies.lib.workload
+import data.policies.lib.part
 
 deny contains {"msg": msg, "path": path} if {
-	some container in workload.input_containers
-	type := _type(container.value)
-	not type in {"RuntimeDefault", "Localhost"}
+	some container in part.input_containers
+	container.complete
+	type := _type(container)
+	not type in _confining
 	msg := sprintf("%s is not confined: seccompProfile.type is %v, not RuntimeDefault or Localhost", [container.title, type])
-	path := array.concat(container.path, ["securityContext", "seccompProfile", "type"])
+	path := part.path(container, ["securityContext", "seccompProfile", "type"])
 }
 
-# A container's own profile wins over its pod's.
-_type(container) := obj_lib.at(
-	container, ["securityContext", "seccompProfile", "type"],
-	obj_lib.at(workload.input_spec, ["securityContext", "seccompProfile", "type"], "not set"),
-)
+deny contains {"msg": msg, "path": setting.path} if {
+	some container in part.input_containers
+	not container.complete
+	setting := part.setting(container, ["seccompProfile", "type"])
+	not setting.value in _confining
+	msg := sprintf("%s is not confined: seccompProfile.type is %v, not RuntimeDefault or Localhost", [container.title, setting.value])
+}
+
+_confining := {"RuntimeDefault", "Localhost"}
+
+_type(container) := setting.value if setting := part.setting(container, ["seccompProfile", "type"])
+
+else := "not set"

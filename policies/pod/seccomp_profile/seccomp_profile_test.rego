@@ -55,3 +55,25 @@ test_ignores_what_makes_no_pods if {
 		seccomp_profile.deny == set() with input as obj
 	}
 }
+
+test_asks_nothing_of_what_operators_set[label] if {
+	some label, obj in fixture.operated({}, {})
+	seccomp_profile.deny == set() with input as obj
+}
+
+test_denies_what_operators_are_told[label] if {
+	some label, obj in fixture.operated({}, {"securityContext": {"seccompProfile": {"type": "Unconfined"}}})
+	path := array.concat(fixture.operated_container[label], ["securityContext", "seccompProfile", "type"])
+	{finding.path | some finding in seccomp_profile.deny; endswith(finding.msg, `is not confined: seccompProfile.type is Unconfined, not RuntimeDefault or Localhost`)} == {path} with input as obj
+}
+
+test_denies_what_operators_are_told_of_pods[label] if {
+	some label, obj in fixture.operated({"securityContext": {"seccompProfile": {"type": "Unconfined"}}}, {})
+	path := array.concat(fixture.operated_pod(label, "securityContext"), ["seccompProfile", "type"])
+	{finding.path | some finding in seccomp_profile.deny; endswith(finding.msg, `is not confined: seccompProfile.type is Unconfined, not RuntimeDefault or Localhost`)} == {path} with input as obj
+}
+
+test_denies_a_database_without_a_profile if {
+	cluster := {"apiVersion": "postgresql.cnpg.io/v1", "kind": "Cluster", "metadata": {"name": "db"}, "spec": {"seccompProfile": {"type": "Unconfined"}}}
+	{finding.path | some finding in seccomp_profile.deny} == {["spec", "seccompProfile", "type"]} with input as cluster
+}

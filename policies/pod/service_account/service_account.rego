@@ -33,16 +33,20 @@
 package policies.pod.service_account
 
 import data.policies.lib.object as obj_lib
-import data.policies.lib.workload
+import data.policies.lib.part
 
 deny contains {"msg": msg, "path": path} if {
-	name := obj_lib.at(workload.input_spec, ["serviceAccountName"], "")
-	not _is_own(name)
-	msg := sprintf("the pods of %s run under a shared ServiceAccount: serviceAccountName is %q", [workload.title(input), sprintf("%v", [name])])
-	path := array.concat(workload.spec_path(input), ["serviceAccountName"])
+	some pod in part.input_pods
+	name := obj_lib.at(pod.fields, ["serviceAccountName"], "")
+	not _is_own(pod, name)
+	msg := sprintf("the pods of %s run under a shared ServiceAccount: serviceAccountName is %q", [pod.title, sprintf("%v", [name])])
+	path := pod.paths.serviceAccountName
 }
 
-_is_own(name) if {
+# An operator makes one where none is named.
+_is_own(pod, "") if not pod.complete
+
+_is_own(_, name) if {
 	is_string(name)
 	not name in {"", "default"}
 }

@@ -44,3 +44,14 @@ test_ignores_what_makes_no_pods if {
 		service_account.deny == set() with input as obj
 	}
 }
+
+test_asks_nothing_of_what_operators_set[label] if {
+	some label, obj in fixture.operated({}, {})
+	service_account.deny == set() with input as obj
+}
+
+test_denies_what_operators_are_told_of_pods[label] if {
+	some label, obj in fixture.operated({"serviceAccountName": "default"}, {})
+	path := array.concat(fixture.operated_pod(label, "serviceAccountName"), [])
+	{finding.path | some finding in service_account.deny; endswith(finding.msg, `run under a shared ServiceAccount: serviceAccountName is "default"`)} == {path} with input as obj
+}

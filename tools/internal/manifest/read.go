@@ -51,5 +51,9 @@ func readable(info fs.FileInfo, shown string, limit int64) error {
 }
 
 func tooLarge(shown string, size, limit int64) error {
-	return &SyntaxError{Position{File: shown}, fmt.Sprintf("the file has %d MB; the limit is %d MB: split it", (size+1<<20-1)>>20, limit>>20)}
+	unit, name := int64(1<<20), "MB"
+	if limit < unit {
+		unit, name = 1<<10, "kB"
+	}
+	return &SyntaxError{Position{File: shown}, fmt.Sprintf("the file has %d %s; the limit is %d %[2]s: split it", (size+unit-1)/unit, name, limit/unit)}
 }

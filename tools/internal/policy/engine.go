@@ -2,16 +2,18 @@ package policy
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
+	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/open-policy-agent/opa/v1/ast"
-	"github.com/open-policy-agent/opa/v1/rego"
-	"golang.org/x/sync/errgroup"
+	"github.com/open-policy-agent/opa/v1/storage/inmem"
+	"github.com/open-policy-agent/opa/v1/topdown"
 
 	"github.com/kgate-dev/gitops/tools/internal/activity"
 	"github.com/kgate-dev/gitops/tools/internal/check"
@@ -30,8 +32,8 @@ type Facts struct {
 	Roots    []string // every directory of the repository with a kustomization
 }
 
-// engine evaluates all rules of a scope at once and hands each check its share: one evaluation of an object for
-// forty rules costs little more than one for a single rule.
+// engine evaluates all built-in rules of a scope at once and hands each check its share: one evaluation of an object for
+// forty rules costs little more than one for a single rule. Rules of one's own are evaluated each by itself.
 type engine struct {
 	library *Library
 	facts   Facts
@@ -49,9 +51,6 @@ type (
 		facts   *Facts
 	}
 )
-
-// denials are what each rule, by package, denies in one input.
-type denials map[string][]denial
 
 type denial struct {
 	Message string
@@ -76,6 +75,9 @@ func (l *Library) Checks(facts Facts) []*check.Check {
 func (l *Library) Sweep() {
 	l.values.Sweep()
 	l.results.Sweep()
+	for _, u := range l.units {
+		u.spent.Store(nil)
+	}
 }
 
 // Restrict leaves rules out of evaluation. It must be called before the first evaluation.
@@ -90,56 +92,250 @@ var checkingStages = []ast.StageID{
 	ast.StageCheckUnsafeBuiltins, ast.StageCheckDeprecatedBuiltins, ast.StageBuildRequiredCapabilities,
 }
 
-// Prepare compiles all modules together, strictly unless they are known to compile so, and makes one query a scope.
+// Prepare compiles all modules together, strictly unless they are known to compile so, and makes the queries.
 // It fails with the file and line of what does not compile. There is no partial evaluation: with one query a scope it
 // made nothing faster, and preparing it cost a quarter of a second for object rules and over a minute for others.
 func (l *Library) Prepare(ctx context.Context) error {
-	l.once.Do(func() { l.queries, l.err = l.prepare(ctx) })
+	l.once.Do(func() { l.err = l.prepare(ctx) })
 	return l.err
 }
 
-func (l *Library) prepare(ctx context.Context) (map[check.Scope]*rego.PreparedEvalQuery, error) {
+func (l *Library) prepare(ctx context.Context) error {
+	l.slots = make(chan struct{}, runtime.GOMAXPROCS(0))
 	if l.verified && len(l.kept) == 0 {
-		return nil, nil // nothing will be asked, and what is there is known to compile
+		return nil // nothing will be asked, and what is there is known to compile
 	}
-	denies := map[check.Scope][]string{}
+	together := map[check.Scope][]*Rule{}
 	for _, rule := range l.kept {
-		denies[rule.Scope] = append(denies[rule.Scope], fmt.Sprintf("%q: data.%s.deny", rule.Package, rule.Package))
+		if !rule.own {
+			together[rule.Scope] = append(together[rule.Scope], rule)
+		}
 	}
+	maps.DeleteFunc(together, func(_ check.Scope, rules []*Rule) bool { return len(rules) == 1 })
 	var entry strings.Builder
 	entry.WriteString("package kgate.entry\n\n")
-	for _, scope := range slices.Sorted(maps.Keys(denies)) {
-		fmt.Fprintf(&entry, "%s := {%s}\n", scope, strings.Join(denies[scope], ", "))
+	for _, scope := range slices.Sorted(maps.Keys(together)) {
+		fmt.Fprintf(&entry, "%s := {", scope)
+		for _, rule := range together[scope] {
+			fmt.Fprintf(&entry, "%q: data.%s.deny, ", rule.Package, rule.Package)
+		}
+		entry.WriteString("}\n")
 	}
 	module, err := ast.ParseModuleWithOpts("entry.rego", entry.String(), ast.ParserOptions{RegoVersion: ast.RegoV1})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	modules := map[string]*ast.Module{"entry.rego": module}
-	maps.Copy(modules, l.modules)
+	modules := maps.Clone(l.modules)
+	modules[""] = module // no file has this name
 	compiler := ast.NewCompiler().WithStrict(!l.verified).WithCapabilities(l.capabilities()).WithDefaultRegoVersion(ast.RegoV1)
 	if l.verified {
 		compiler = compiler.WithSkipStages(checkingStages...)
 	}
-	if compiler.Compile(modules); compiler.Failed() {
-		return nil, describe(compiler.Errors)
+	bounded, stop := limited(ctx, l.patience, maxMemory)
+	defer stop()
+	if _, err := contain(bounded, func() (struct{}, error) {
+		compiler.Compile(modules)
+		return struct{}{}, nil
+	}); err != nil {
+		return fmt.Errorf("compile the rules: %w: fewer rules that build on each other compile faster", err)
 	}
-	var group errgroup.Group
-	queries := map[check.Scope]*rego.PreparedEvalQuery{}
-	for scope := range denies {
-		query := &rego.PreparedEvalQuery{}
-		queries[scope] = query
-		group.Go(func() (err error) {
-			*query, err = rego.New(
-				rego.Query("data.kgate.entry."+string(scope)),
-				rego.Compiler(compiler),
-				rego.StrictBuiltinErrors(true),
-				rego.SetRegoVersion(ast.RegoV1),
-			).PrepareForEval(ctx)
+	if compiler.Failed() {
+		return describe(compiler.Errors)
+	}
+	l.compiler, l.store = compiler, inmem.New()
+	l.units = map[*Rule]*unit{}
+	for scope, rules := range together {
+		u, err := l.unit("data.kgate.entry."+string(scope), rules...)
+		if err != nil {
 			return err
-		})
+		}
+		for _, rule := range rules {
+			l.units[rule] = u
+		}
 	}
-	return queries, group.Wait()
+	for _, rule := range l.kept {
+		if l.units[rule] == nil {
+			if l.units[rule], err = l.single(rule); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// unit is what one evaluation answers: all built-in rules of a scope, or one rule. What those of one's own take is
+// bounded, and they are told apart when one of them fails.
+type unit struct {
+	rules    []*Rule
+	query    ast.Body
+	compiler ast.QueryCompiler
+	spent    atomic.Pointer[exceeded] // set when it took more than it may: it is not asked again
+}
+
+// answer is the variable of a unit's query.
+const answer = ast.Var("answer")
+
+func (l *Library) unit(ref string, rules ...*Rule) (*unit, error) {
+	parsed, err := ast.ParseRef(ref)
+	if err != nil {
+		return nil, err
+	}
+	u := &unit{rules: rules, compiler: l.compiler.QueryCompiler()}
+	u.query, err = u.compiler.Compile(ast.NewBody(ast.Equality.Expr(ast.NewTerm(parsed), ast.NewTerm(answer))))
+	return u, err
+}
+
+// single is a rule by itself.
+func (l *Library) single(rule *Rule) (*unit, error) {
+	return l.singles.Get(rule, func() (*unit, error) { return l.unit("data."+rule.Package+".deny", rule) })
+}
+
+// question is a unit and what it is asked of: an object's JSON, an overlayInput or a repositoryInput.
+type question struct {
+	unit  *unit
+	input any
+}
+
+// verdicts are what the rules of a unit say of one input.
+type verdicts map[*Rule]verdict
+
+type verdict struct {
+	found []denial
+	err   error
+}
+
+// err is any error among verdicts: they are not to be remembered then.
+func (v verdicts) err() error {
+	for _, one := range v {
+		if one.err != nil {
+			return one.err
+		}
+	}
+	return nil
+}
+
+// ask gives a rule's verdict. input is made when no other rule was asked of the same.
+// doing says what the run is busy with meanwhile.
+func (e *engine) ask(ctx context.Context, rule *Rule, key any, doing string, input func() (ast.Value, error)) ([]denial, error) {
+	l := e.library
+	if err := l.Prepare(ctx); err != nil {
+		return nil, err
+	}
+	u := l.units[rule]
+	said, err := l.results.Get(question{u, key}, func() (verdicts, error) {
+		defer activity.Begin(ctx, "evaluating the rules on %s", doing)()
+		value, err := input()
+		if err != nil {
+			return nil, err
+		}
+		said := l.judge(ctx, u, value)
+		return said, said.err()
+	})
+	if said == nil {
+		return nil, err
+	}
+	return said[rule].found, said[rule].err
+}
+
+// judge evaluates a unit. When that fails, each of its rules is evaluated by itself: the others have their say.
+func (l *Library) judge(ctx context.Context, u *unit, input ast.Value) verdicts {
+	if len(u.rules) == 1 {
+		found, err := l.alone(ctx, u, input)
+		return verdicts{u.rules[0]: {found, u.rules[0].describe(err)}}
+	}
+	value, err := recovered(func() (ast.Value, error) { return l.query(ctx, u, input) })
+	said := verdicts{}
+	byPackage, ok := value.(ast.Object)
+	for _, rule := range u.rules {
+		if err == nil && ok {
+			if term := byPackage.Get(ast.StringTerm(rule.Package)); term != nil {
+				found, err := read(term.Value, math.MaxInt)
+				said[rule] = verdict{found, rule.describe(err)}
+				continue
+			}
+		}
+		if ctx.Err() != nil {
+			said[rule] = verdict{err: ctx.Err()}
+			continue
+		}
+		alone, err := l.single(rule)
+		if err != nil {
+			said[rule] = verdict{err: rule.describe(err)}
+			continue
+		}
+		said[rule] = l.judge(ctx, alone, input)[rule]
+	}
+	return said
+}
+
+// alone evaluates a unit of one rule.
+func (l *Library) alone(ctx context.Context, u *unit, input ast.Value) ([]denial, error) {
+	ask := func(ctx context.Context, most int) ([]denial, error) {
+		value, err := l.query(ctx, u, input)
+		if err != nil {
+			return nil, err
+		}
+		return read(value, most)
+	}
+	if !u.rules[0].own {
+		return recovered(func() ([]denial, error) { return ask(ctx, math.MaxInt) })
+	}
+	// A few at a time, so that a rule without an end is found out before all targets wait for it.
+	select {
+	case l.slots <- struct{}{}:
+		defer func() { <-l.slots }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if spent := u.spent.Load(); spent != nil {
+		return nil, *spent
+	}
+	bounded, stop := limited(ctx, l.patience, maxMemory)
+	defer stop()
+	found, err := contain(bounded, func() ([]denial, error) { return ask(bounded, maxDenials) })
+	if over, ok := errors.AsType[exceeded](err); ok {
+		u.spent.Store(&over)
+	}
+	return found, err
+}
+
+func (l *Library) query(ctx context.Context, u *unit, input ast.Value) (ast.Value, error) {
+	txn, err := l.store.NewTransaction(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer l.store.Abort(ctx, txn)
+	cancel := topdown.NewCancel()
+	defer context.AfterFunc(ctx, cancel.Cancel)()
+	var value ast.Value
+	err = topdown.NewQuery(u.query).
+		WithQueryCompiler(u.compiler).WithCompiler(l.compiler).WithStore(l.store).WithTransaction(txn).
+		WithInput(ast.NewTerm(input)).WithCancel(cancel).WithStrictBuiltinErrors(true).
+		Iter(ctx, func(result topdown.QueryResult) error {
+			if term := result[answer]; term != nil {
+				value = term.Value
+			}
+			return nil
+		})
+	if err == nil && value == nil {
+		err = errors.New("deny is undefined")
+	}
+	return value, err
+}
+
+// describe says of an error of evaluation which rule it is and where.
+func (r *Rule) describe(err error) error {
+	if err == nil {
+		return nil
+	}
+	file, line, message := r.File, r.line, err.Error()
+	if e, ok := errors.AsType[*topdown.Error](err); ok {
+		if e.Location != nil && e.Location.File != "" {
+			file, line = e.Location.File, e.Location.Row
+		}
+		message = fmt.Sprintf("%s: %s", e.Code, strings.Join(strings.Fields(cut(e.Message)), " ")) // of several lines
+	}
+	return fmt.Errorf("%s:%d: the rule %s fails: %s", file, line, r.Name, message)
 }
 
 func (e *engine) run(ctx context.Context, rule *Rule, pass *check.Pass) error {
@@ -148,20 +344,17 @@ func (e *engine) run(ctx context.Context, rule *Rule, pass *check.Pass) error {
 		target := pass.Targets[0]
 		for _, object := range target.Objects {
 			// Overlays share most of their objects: what is the same text is judged once.
-			found, err := e.library.results.Get(string(object.JSON), func() (denials, error) {
+			found, err := e.ask(ctx, rule, string(object.JSON), fmt.Sprintf("the %s of %s", object.ID, target.Path), func() (ast.Value, error) {
 				input, err := e.value(object)
 				if err != nil {
 					return nil, err
 				}
-				ctx, cancel := context.WithTimeoutCause(ctx, longestEvaluation, errEndless)
-				defer cancel()
-				defer activity.Begin(ctx, "evaluating the rules on the %s of %s", object.ID, target.Path)()
-				return e.evaluate(ctx, check.Object, input.Value)
+				return input.Value, nil
 			})
 			if err != nil {
-				return fmt.Errorf("%s: %w", object.ID, err)
+				return fmt.Errorf("%w (it was held against %s)", err, object.ID)
 			}
-			if err := deal(pass, rule, found[rule.Package], "", func(path manifest.Path) (check.Field, bool) {
+			if err := deal(pass, rule, found, "", func(path manifest.Path) (check.Field, bool) {
 				return check.Field{Target: target, Object: object, Path: path}, true
 			}); err != nil {
 				return err
@@ -169,34 +362,28 @@ func (e *engine) run(ctx context.Context, rule *Rule, pass *check.Pass) error {
 		}
 	case check.Overlay:
 		target := pass.Targets[0]
-		found, err := e.library.results.Get(overlayInput{target, &e.facts}, func() (denials, error) {
+		found, err := e.ask(ctx, rule, overlayInput{target, &e.facts}, target.Path+" as a whole", func() (ast.Value, error) {
 			input, err := e.overlay(target, target.Applied())
 			if err != nil {
 				return nil, err
 			}
 			input = append(input, ast.Item(ast.StringTerm("external"), e.external()))
-			defer activity.Begin(ctx, "evaluating the rules on %s as a whole", target.Path)()
-			return e.evaluate(ctx, check.Overlay, ast.NewObject(input...))
+			return ast.NewObject(input...), nil
 		})
 		if err != nil {
 			return err
 		}
-		return deal(pass, rule, found[rule.Package], "objects, an index", func(path manifest.Path) (check.Field, bool) {
+		return deal(pass, rule, found, "objects, an index", func(path manifest.Path) (check.Field, bool) {
 			return field(target, target.Applied(), path)
 		})
 	case check.Repository:
-		found, err := e.library.results.Get(repositoryInput{&pass.Targets[0], &e.facts}, func() (denials, error) {
-			input, err := e.repository(pass.Targets)
-			if err != nil {
-				return nil, err
-			}
-			defer activity.Begin(ctx, "evaluating the rules on all targets together")()
-			return e.evaluate(ctx, check.Repository, input)
+		found, err := e.ask(ctx, rule, repositoryInput{&pass.Targets[0], &e.facts}, "all targets together", func() (ast.Value, error) {
+			return e.repository(pass.Targets)
 		})
 		if err != nil {
 			return err
 		}
-		return deal(pass, rule, found[rule.Package], "targets, an index, objects, an index", func(path manifest.Path) (check.Field, bool) {
+		return deal(pass, rule, found, "targets, an index, objects, an index", func(path manifest.Path) (check.Field, bool) {
 			i, ok := index(path, "targets", len(pass.Targets))
 			if !ok {
 				return check.Field{}, false
@@ -214,7 +401,7 @@ func deal(pass *check.Pass, rule *Rule, found []denial, begin string, find func(
 		for _, path := range append([]manifest.Path{d.Path}, d.With...) {
 			field, ok := find(path)
 			if !ok {
-				return fmt.Errorf("deny of %s has the path %s, which names no object: it must begin with %s", rule.Package, path, begin)
+				return rule.describe(fmt.Errorf("deny has the path %s, which names no object: it must begin with %s", cut(path.String()), begin))
 			}
 			fields = append(fields, field)
 		}
@@ -241,111 +428,97 @@ func index(path manifest.Path, list string, length int) (int, bool) {
 	return i, ok && i >= 0 && i < length
 }
 
-// longestEvaluation is how long the rules may take for one object, as one test of them may. It only ends what would
-// otherwise hang; on targets and the repository the rules have as long as the run.
-const longestEvaluation = longestTest
-
-var errEndless = fmt.Errorf("the rules take longer than %s: one of those of --policies has no end", longestEvaluation)
-
-// evaluate runs all rules of a scope on an input.
-func (e *engine) evaluate(ctx context.Context, scope check.Scope, input ast.Value) (denials, error) {
-	if err := e.library.Prepare(ctx); err != nil {
-		return nil, err
-	}
-	prepared := e.library.queries[scope]
-	set, err := prepared.Eval(ctx, rego.EvalParsedInput(input))
-	if cause := context.Cause(ctx); err != nil && cause != nil {
-		return nil, cause
-	}
+// read takes a deny set apart, strictly. It may hold so many denials at most.
+func read(value ast.Value, most int) ([]denial, error) {
+	list, err := elements("deny", value, most)
 	if err != nil {
 		return nil, err
 	}
-	if len(set) != 1 || len(set[0].Expressions) != 1 {
-		return nil, fmt.Errorf("the rules of scope %s are undefined", scope)
-	}
-	byPackage, ok := set[0].Expressions[0].Value.(map[string]any)
-	if !ok {
-		return nil, fmt.Errorf("the rules of scope %s evaluate to %T", scope, set[0].Expressions[0].Value)
-	}
-	result := denials{}
-	for _, rule := range e.library.kept {
-		if rule.Scope != scope {
-			continue
-		}
-		value, ok := byPackage[rule.Package]
-		if !ok {
-			return nil, fmt.Errorf("%s: deny is undefined", rule.File)
-		}
-		found, err := read(value)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", rule.File, err)
-		}
-		result[rule.Package] = found
-	}
-	return result, nil
-}
-
-// read takes a deny set apart, strictly.
-func read(value any) ([]denial, error) {
-	list, ok := value.([]any)
-	if !ok {
-		return nil, fmt.Errorf("deny is %T, not a set", value)
-	}
 	var found []denial
-	for _, item := range list {
-		fields, ok := item.(map[string]any)
+	for i := range list.Len() {
+		fields, ok := list.Elem(i).Value.(ast.Object)
 		if !ok {
-			return nil, fmt.Errorf("deny holds %v; each element is an object with msg and path", item)
+			return nil, fmt.Errorf("deny holds %s; each element is an object with msg and path", brief(list.Elem(i).Value))
 		}
-		weighed, weighs := fields["with"]
-		delete(fields, "with")
-		if extra := slices.Sorted(maps.Keys(fields)); !slices.Equal(extra, []string{"msg", "path"}) {
-			return nil, fmt.Errorf("deny holds an element with the keys %s; they are msg and path, and may be with", strings.Join(extra, ", "))
+		var extra []string
+		for _, key := range fields.Keys() {
+			if name := brief(key.Value); name != "with" {
+				extra = append(extra, name)
+			}
 		}
-		message, ok := fields["msg"].(string)
+		if slices.Sort(extra); !slices.Equal(extra, []string{"msg", "path"}) {
+			return nil, fmt.Errorf("deny holds an element with the keys %s; they are msg and path, and may be with", cut(strings.Join(extra, ", ")))
+		}
+		message, ok := fields.Get(ast.StringTerm("msg")).Value.(ast.String)
 		if !ok || message == "" {
-			return nil, fmt.Errorf("msg is %v; it must be a text", fields["msg"])
+			return nil, fmt.Errorf("msg is %s; it must be a text", brief(fields.Get(ast.StringTerm("msg")).Value))
 		}
-		d := denial{Message: message}
-		var err error
-		if d.Path, err = steps("path", fields["path"]); err != nil {
+		d := denial{Message: cut(string(message))}
+		if d.Path, err = steps("path", fields.Get(ast.StringTerm("path")).Value); err != nil {
 			return nil, err
 		}
-		list, ok := weighed.([]any)
-		if weighs && !ok {
-			return nil, fmt.Errorf("with is %v; it must be a set or an array of paths", weighed)
-		}
-		for _, value := range list {
-			with, err := steps("with", value)
+		if with := fields.Get(ast.StringTerm("with")); with != nil {
+			list, err := elements("with", with.Value, maxWith)
 			if err != nil {
 				return nil, err
 			}
-			d.With = append(d.With, with)
+			for i := range list.Len() {
+				path, err := steps("with", list.Elem(i).Value)
+				if err != nil {
+					return nil, err
+				}
+				d.With = append(d.With, path)
+			}
 		}
 		found = append(found, d)
 	}
 	return found, nil
 }
 
+// elements are those of a set, in order, or of an array.
+func elements(name string, value ast.Value, most int) (*ast.Array, error) {
+	set, isSet := value.(ast.Set)
+	list, isArray := value.(*ast.Array)
+	var length int
+	switch {
+	case isSet:
+		length = set.Len()
+	case isArray:
+		length = list.Len()
+	default:
+		return nil, fmt.Errorf("%s is %s; it must be a set or an array", name, brief(value))
+	}
+	if length > most {
+		return nil, fmt.Errorf("%s holds %d elements; it may hold %d", name, length, most)
+	}
+	if isSet {
+		list = set.Sorted()
+	}
+	return list, nil
+}
+
 // steps takes a path of a deny apart.
-func steps(name string, value any) (manifest.Path, error) {
-	list, ok := value.([]any)
+func steps(name string, value ast.Value) (manifest.Path, error) {
+	list, ok := value.(*ast.Array)
 	if !ok {
-		return nil, fmt.Errorf("%s is %v; it must be an array of keys and indexes", name, value)
+		return nil, fmt.Errorf("%s is %s; it must be an array of keys and indexes", name, brief(value))
+	}
+	if list.Len() > maxSteps {
+		return nil, fmt.Errorf("%s has %d steps; it may have %d", name, list.Len(), maxSteps)
 	}
 	var path manifest.Path
-	for _, step := range list {
-		switch step := step.(type) {
-		case string:
-			path = append(path, step)
-		case json.Number:
-			n, err := step.Int64()
-			if err != nil || n < 0 || n > math.MaxInt32 {
-				return nil, fmt.Errorf("%s holds %s, which is no index", name, step)
+	for i := range list.Len() {
+		switch step := list.Elem(i).Value.(type) {
+		case ast.String:
+			path = append(path, string(step))
+		case ast.Number:
+			n, ok := step.Int64()
+			if !ok || n < 0 || n > math.MaxInt32 {
+				return nil, fmt.Errorf("%s holds %s, which is no index", name, brief(step))
 			}
 			path = append(path, int(n))
 		default:
-			return nil, fmt.Errorf("%s holds %v; it must hold keys and indexes", name, step)
+			return nil, fmt.Errorf("%s holds %s; it must hold keys and indexes", name, brief(step))
 		}
 	}
 	return path, nil

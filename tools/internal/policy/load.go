@@ -12,9 +12,10 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
-	"github.com/open-policy-agent/opa/v1/rego"
+	"github.com/open-policy-agent/opa/v1/storage"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/kgate-dev/gitops/tools/internal/cache"
@@ -37,6 +38,8 @@ type Rule struct {
 	check.Check
 	Package string // policies.group.rule
 	File    string
+	line    int  // of its package
+	own     bool // of a source beside the first
 }
 
 // Library is a set of rules and of the modules that they share.
@@ -44,28 +47,34 @@ type Library struct {
 	Rules   []*Rule
 	modules map[string]*ast.Module
 
+	claims   claims
 	verified bool
 	allowed  *ast.Capabilities
 	kept     []*Rule // the rules that are evaluated
+	patience time.Duration
 	once     sync.Once
-	queries  map[check.Scope]*rego.PreparedEvalQuery
+	compiler *ast.Compiler
+	store    storage.Store
+	units    map[*Rule]*unit
+	slots    chan struct{} // for evaluations of rules of one's own
 	err      error
 
+	singles cache.Cache[*Rule, *unit]
 	values  cache.Cache[*manifest.Object, *ast.Term]
-	results cache.Cache[any, denials] // by an object's JSON, an overlayInput or a repositoryInput
+	results cache.Cache[question, verdicts]
 }
 
 // root is the package that all rules and the modules they share live in.
 const root = "policies"
 
 // capabilities are OPA's builtins less those whose result depends on something else than their arguments: the
-// network, the clock, the environment, chance.
+// network, the clock, the environment, chance; and those that are withheld for another reason.
 func (l *Library) capabilities() *ast.Capabilities {
 	if l.allowed != nil {
 		return l.allowed
 	}
 	c := ast.CapabilitiesForThisVersion()
-	c.Builtins = slices.DeleteFunc(c.Builtins, (*ast.Builtin).IsNondeterministic)
+	c.Builtins = slices.DeleteFunc(c.Builtins, func(b *ast.Builtin) bool { return b.IsNondeterministic() || isWithheld(b.Name) })
 	c.AllowNet = []string{}
 	l.allowed = c
 	return c
@@ -73,12 +82,12 @@ func (l *Library) capabilities() *ast.Capabilities {
 
 // Load parses the rules of every source. All faults come back at once, each with its file and line.
 func Load(sources ...Source) (*Library, error) {
-	library := &Library{modules: map[string]*ast.Module{}, verified: true}
+	library := &Library{modules: map[string]*ast.Module{}, verified: true, patience: longest}
 	var files []*parsed
 	var errs []error
-	for _, source := range sources {
+	for i, source := range sources {
 		library.verified = library.verified && source.Verified
-		found := 0
+		found, size := 0, 0
 		err := fs.WalkDir(source.FS, ".", func(name string, entry fs.DirEntry, err error) error {
 			if err != nil {
 				return err
@@ -87,11 +96,14 @@ func Load(sources ...Source) (*Library, error) {
 				return nil
 			}
 			found++
-			text, err := manifest.ReadFile(source.FS, name, path.Join(source.Name, name), manifest.MaxTextSize)
+			text, err := readRule(source, name)
 			if err != nil {
 				return err
 			}
-			files = append(files, &parsed{file: path.Join(source.Name, name), name: name, text: string(text)})
+			if size += len(text); size > maxSize {
+				return fmt.Errorf("the .rego files in it have more than %d MB together", maxSize>>20)
+			}
+			files = append(files, &parsed{source: i, file: path.Join(source.Name, name), name: name, text: text})
 			return nil
 		})
 		if err != nil {
@@ -116,6 +128,7 @@ func Load(sources ...Source) (*Library, error) {
 
 // parsed is one file of a source.
 type parsed struct {
+	source           int    // its index
 	file, name, text string // file as messages name it, name within its source
 	module           *ast.Module
 	err              error
@@ -128,9 +141,14 @@ func (l *Library) parse(files []*parsed) {
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for _, f := range files {
 		group.Go(func() error {
-			f.module, f.err = ast.ParseModuleWithOpts(f.file, f.text, ast.ParserOptions{
-				ProcessAnnotation: !strings.HasPrefix(f.name, "lib/"), RegoVersion: ast.RegoV1, Capabilities: allowed,
+			f.module, f.err = recovered(func() (*ast.Module, error) {
+				return ast.ParseModuleWithOpts(f.file, f.text, ast.ParserOptions{
+					ProcessAnnotation: !strings.HasPrefix(f.name, "lib/"), RegoVersion: ast.RegoV1, Capabilities: allowed,
+				})
 			})
+			if f.err == nil && f.source > 0 {
+				f.err = verifyNesting(f.file, f.module)
+			}
 			return nil
 		})
 	}
@@ -143,6 +161,9 @@ func (l *Library) add(f *parsed) error {
 	}
 	file, module := f.file, f.module
 	dir := path.Dir(f.name)
+	if err := verifyDirectory(file, dir); err != nil {
+		return err
+	}
 	group, rule, ok := strings.Cut(dir, "/")
 	if l.modules[file] != nil {
 		return fmt.Errorf("%s: the file is given twice", file)
@@ -151,6 +172,9 @@ func (l *Library) add(f *parsed) error {
 	want := strings.ReplaceAll(path.Join(root, dir), "/", ".")
 	if got := packageName(module); got != want {
 		return fmt.Errorf("%s:%d: the package is %s; in this directory it must be %s", file, module.Package.Location.Row, got, want)
+	}
+	if err := l.claims.add(f.source, file, module); err != nil {
+		return err
 	}
 	if group == "lib" {
 		return nil
@@ -166,6 +190,7 @@ func (l *Library) add(f *parsed) error {
 		return err
 	}
 	r.Name = strings.ReplaceAll(group+"/"+rule, "_", "-")
+	r.own = f.source > 0
 	l.Rules = append(l.Rules, r)
 	return nil
 }
@@ -178,6 +203,9 @@ func newRule(file, pkg string, module *ast.Module) (*Rule, error) {
 	line := module.Package.Location.Row
 	var meta *ast.Annotations
 	for _, a := range module.Annotations {
+		if a.Scope == "package" && meta != nil {
+			return nil, fmt.Errorf("%s:%d: the rule has METADATA of scope package twice", file, a.Location.Row)
+		}
 		if a.Scope == "package" {
 			meta = a
 		}
@@ -207,7 +235,7 @@ func newRule(file, pkg string, module *ast.Module) (*Rule, error) {
 		return strings.TrimSpace(s)
 	}
 	locked, _ := meta.Custom["locked"].(bool)
-	r := &Rule{Package: pkg, File: file, Check: check.Check{
+	r := &Rule{Package: pkg, File: file, line: line, Check: check.Check{
 		Title: strings.TrimSpace(meta.Title), Doc: strings.TrimSpace(meta.Description), Fix: text("fix"),
 		Severity: check.Severity(text("severity")), Scope: check.Scope(text("scope")), Origin: "policy",
 		Bad: text("bad"), Good: text("good"), Locked: locked, Central: meta.Custom["locked"] == "self",

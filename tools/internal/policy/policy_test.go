@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/open-policy-agent/opa/v1/ast"
+
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
@@ -120,7 +122,7 @@ func TestLoadRefuses(t *testing.T) {
 	}
 	one, two := source(meta("object")+good), source(meta("object")+good)
 	two.Name = "more"
-	if _, err := Load(one, two); err == nil || !strings.Contains(err.Error(), "is defined twice") {
+	if _, err := Load(one, two); err == nil || !strings.Contains(err.Error(), "more/team/one_rule/one_rule.rego:8: the package policies.team.one_rule is that of rules/team/one_rule/one_rule.rego") {
 		t.Errorf("two sources with one rule: %v", err)
 	}
 }
@@ -266,7 +268,7 @@ func TestFailures(t *testing.T) {
 		{"text", "object", `deny contains "bad"`, "each element is an object with msg and path"},
 		{"no path", "object", `deny contains {"msg": "m"}`, "the keys msg; they are msg and path"},
 		{"more keys", "object", `deny contains {"msg": "m", "path": [], "severity": "info"}`, "the keys msg, path, severity"},
-		{"with is a text", "object", `deny contains {"msg": "m", "path": [], "with": "kind"}`, "with is kind; it must be a set or an array of paths"},
+		{"with is a text", "object", `deny contains {"msg": "m", "path": [], "with": "kind"}`, "with is kind; it must be a set or an array"},
 		{"with holds a text", "object", `deny contains {"msg": "m", "path": [], "with": ["kind"]}`, "with is kind; it must be an array of keys and indexes"},
 		{"overlay: with names no object", "overlay", `deny contains {"msg": "m", "path": ["objects", 0], "with": {["kind"]}}`, "which names no object: it must begin with objects, an index"},
 		{"empty msg", "object", `deny contains {"msg": "", "path": []}`, "it must be a text"},
@@ -277,7 +279,7 @@ func TestFailures(t *testing.T) {
 		{"path holds a negative index", "object", `deny contains {"msg": "m", "path": [-1]}`, "path holds -1, which is no index"},
 		{"builtin fails", "object", `deny contains {"msg": "m", "path": []} if to_number(input.kind) > 1`, "one_rule.rego:10: "},
 		{"units.parse fails", "object", `deny contains {"msg": "m", "path": []} if units.parse(input.kind) > 1`, "one_rule.rego:10: "},
-		{"conflict", "object", "deny contains {\"msg\": a, \"path\": []}\n\na := \"x\"\n\na := \"y\"", "one_rule.rego:14: eval_conflict_error"},
+		{"conflict", "object", "deny contains {\"msg\": a, \"path\": []}\n\na := \"x\"\n\na := \"y\"", "one_rule.rego:14: the rule team/one-rule fails: eval_conflict_error: rule data.policies.team.one_rule.a produced conflicting values: "},
 		{"overlay: path names no object", "overlay", `deny contains {"msg": "m", "path": ["kind"]}`, "which names no object"},
 		{"overlay: index beyond", "overlay", `deny contains {"msg": "m", "path": ["objects", 9]}`, "which names no object"},
 		{"overlay: key for an index", "overlay", `deny contains {"msg": "m", "path": ["objects", "0"]}`, "which names no object"},
@@ -327,7 +329,11 @@ func FuzzRead(f *testing.F) {
 		if decoder.Decode(&value) != nil {
 			return
 		}
-		found, err := read(value)
+		term, err := ast.InterfaceToValue(value)
+		if err != nil {
+			return
+		}
+		found, err := read(term, maxDenials)
 		if err != nil {
 			return
 		}

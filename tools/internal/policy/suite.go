@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"path"
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/cover"
@@ -69,9 +69,6 @@ func Percent(files []Coverage) float64 {
 	return 100 * float64(covered) / float64(possible)
 }
 
-// longestTest is how long one test may take. It only ends a test that would otherwise hang.
-const longestTest = time.Minute
-
 // LoadSuite parses the rules of sources with their tests. They build on what builtin has in lib, its fixtures included;
 // without sources, the tests are those of builtin itself. The rules have to be such that a run would take them, and
 // they and their tests have to compile strictly.
@@ -86,8 +83,9 @@ func LoadSuite(ctx context.Context, builtin Source, sources ...Source) (*Suite, 
 	}
 	s := &Suite{library: library, modules: map[string]*ast.Module{}, tested: map[string]*ast.Module{}, tests: map[string]*ast.Module{}}
 	var errs []error
+	packages := slices.Clone(library.claims)
 	for i, source := range append([]Source{builtin}, sources...) {
-		under := i > 0 || len(sources) == 0
+		under, size := i > 0 || len(sources) == 0, 0
 		errs = append(errs, fs.WalkDir(source.FS, ".", func(name string, entry fs.DirEntry, err error) error {
 			if err != nil || entry.IsDir() || path.Ext(name) != ".rego" || !under && !strings.HasPrefix(name, "lib/") {
 				return err
@@ -100,11 +98,22 @@ func LoadSuite(ctx context.Context, builtin Source, sources ...Source) (*Suite, 
 				}
 				return nil
 			}
-			text, err := manifest.ReadFile(source.FS, name, file, manifest.MaxTextSize)
+			text, err := readRule(source, name)
 			if err != nil {
 				return err
 			}
-			module, err := ast.ParseModuleWithOpts(file, string(text), ast.ParserOptions{RegoVersion: ast.RegoV1, Capabilities: library.capabilities()})
+			if size += len(text); size > maxSize {
+				return fmt.Errorf("read policies %s: the _test.rego files in it have more than %d MB together", source.Name, maxSize>>20)
+			}
+			module, err := recovered(func() (*ast.Module, error) {
+				return ast.ParseModuleWithOpts(file, text, ast.ParserOptions{RegoVersion: ast.RegoV1, Capabilities: library.capabilities()})
+			})
+			if err == nil && i > 0 {
+				err = verifyNesting(file, module)
+			}
+			if err == nil {
+				err = packages.add(i, file, module)
+			}
 			if err != nil {
 				errs = append(errs, describe(err))
 				return nil
@@ -222,11 +231,14 @@ func (s *Suite) run(ctx context.Context, packages []ast.Ref, filter *regexp.Rege
 	compiler := ast.NewCompiler().WithStrict(true).WithCapabilities(s.library.capabilities()).
 		WithDefaultRegoVersion(ast.RegoV1).WithEnablePrintStatements(true)
 	runner := tester.NewRunner().SetCompiler(compiler).SetModules(s.modules).SetDefaultRegoVersion(ast.RegoV1).
-		RaiseBuiltinErrors(true).CapturePrintOutput(true).SetTimeout(longestTest).SetPrefixMatchers(packages...)
+		RaiseBuiltinErrors(true).CapturePrintOutput(true).SetTimeout(longest).SetPrefixMatchers(packages...)
 	if filter != nil {
 		runner.Filter(filter.String())
 	}
 	set(runner)
+	// Each test has its own time; together they have one memory.
+	ctx, stop := limited(ctx, math.MaxInt64, testMemory)
+	defer stop()
 	running, err := runner.RunTests(ctx, nil)
 	if err != nil {
 		return nil, describe(err)
@@ -235,7 +247,7 @@ func (s *Suite) run(ctx context.Context, packages []ast.Ref, filter *regexp.Rege
 	for r := range running {
 		results = append(results, r)
 	}
-	return results, ctx.Err()
+	return results, context.Cause(ctx)
 }
 
 // add takes a result apart into its cases. traced is the same result with a trace, where there is one.
