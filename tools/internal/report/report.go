@@ -3,9 +3,11 @@
 package report
 
 import (
+	"fmt"
 	"io"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
@@ -21,9 +23,46 @@ type Report struct {
 	Exempted []check.Exempted
 	Errors   []Failure // what could not be checked
 	Omitted  []string  // checks that need a run over every target
+	Notes    []Note    // what the verdict has to be read with
 
 	// ReadFile is the text of a file that a position names; nil when no text can be had.
 	ReadFile func(file string) ([]byte, error)
+}
+
+// Note is something about a run that its verdict has to be read with: that it looked at less than the repository asks for,
+// or judged by other rules than those that stand there.
+type Note struct {
+	About   string   // a word for programs: targets, versions, checks
+	Message string   // a sentence without its full stop
+	LeftOut []string // the names of what the run did not look at
+}
+
+// omitted is what Note.About says of checks that need every target.
+const omitted = "repository"
+
+// notes are the report's, and one for what needs every target of the repository.
+func (r Report) notes() []Note {
+	notes := slices.Clone(r.Notes)
+	if len(r.Omitted) > 0 {
+		notes = append(notes, Note{omitted, plural(len(r.Omitted), "check") + " did not run, because not every target of the repository was asked for", r.Omitted})
+	}
+	return notes
+}
+
+// listedNames is how many names a sentence lists.
+const listedNames = 8
+
+// String is the note in one sentence, which lists no more names than a reader takes in.
+func (n Note) String() string {
+	listed := n.LeftOut[:min(len(n.LeftOut), listedNames)]
+	if len(listed) == 0 {
+		return n.Message
+	}
+	said := n.Message + "; left out: " + strings.Join(listed, ", ")
+	if more := len(n.LeftOut) - len(listed); more > 0 {
+		said += fmt.Sprintf(" and %d more", more)
+	}
+	return said
 }
 
 // Target is what a run looked at.

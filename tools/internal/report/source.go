@@ -7,6 +7,7 @@ import (
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/terminal"
 )
 
 // sources quotes the files that positions name, each read once.
@@ -56,19 +57,22 @@ func marked(line string, p manifest.Position) (begin, end int) {
 // longest is how many characters of a line are quoted.
 const longest = 160
 
-// shown is the line that a position names as a terminal shows it, and the characters of it that the position means.
+// shown is the line that a position names as a terminal shows it, a tab as one space, and the characters of it that the
+// position means.
 func (s *sources) shown(p manifest.Position) (line string, begin, end int) {
 	written, ok := s.line(p)
 	if !ok {
 		return "", 0, 0
 	}
-	line = printable(written)
-	begin, end = marked(line, p)
-	if characters := []rune(line); len(characters) > longest {
-		line = string(characters[:longest]) + "…"
+	begin, end = marked(written, p)
+	characters, more := []rune(strings.ReplaceAll(written, "\t", " ")), ""
+	if len(characters) > longest {
+		characters, more = characters[:longest], "…"
 		begin, end = min(begin, longest), min(end, longest)
 	}
-	return line, begin, end
+	before, mark, after := terminal.Line(string(characters[:begin])), terminal.Line(string(characters[begin:end])), terminal.Line(string(characters[end:]))
+	begin = utf8.RuneCountInString(before)
+	return before + mark + after + more, begin, begin + utf8.RuneCountInString(mark)
 }
 
 // occurrence is a field of an object, in each target that shows the fault there.
