@@ -11,6 +11,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/terminal"
 )
 
 // Format writes a list of checks.
@@ -33,7 +34,7 @@ func Table(w io.Writer, checks []*check.Check) error {
 		if c.Locked {
 			exempt = "locked"
 		}
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", c.Name, c.Severity, c.Origin, c.Scope, exempt, c.Title)
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", c.Name, c.Severity, c.Origin, c.Scope, exempt, terminal.Line(c.Title))
 	}
 	return table.Flush()
 }
