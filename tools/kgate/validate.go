@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -11,10 +12,10 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/term"
 
 	"github.com/kgate-dev/gitops/tools/internal/admission"
 	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/crash"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 	"github.com/kgate-dev/gitops/tools/internal/policy"
 	"github.com/kgate-dev/gitops/tools/internal/provenance"
@@ -22,6 +23,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/repo"
 	"github.com/kgate-dev/gitops/tools/internal/report"
 	"github.com/kgate-dev/gitops/tools/internal/schema"
+	"github.com/kgate-dev/gitops/tools/internal/terminal"
 )
 
 type validateFlags struct {
@@ -101,7 +103,7 @@ func validate(cmd *cobra.Command, args []string, flags validateFlags) error {
 			return fmt.Errorf("--%s is empty: %s", name, empty)
 		}
 	}
-	w := &writer{outputs: outputs, flags: flags, stdout: cmd.OutOrStdout(), stderr: cmd.ErrOrStderr()}
+	w := &writer{outputs: outputs, flags: flags, stdout: terminal.NewStream(cmd.OutOrStdout()), stderr: terminal.NewStream(cmd.ErrOrStderr())}
 	if flags.watch {
 		return watchTargets(ctx, args, flags, w)
 	}
@@ -110,6 +112,9 @@ func validate(cmd *cobra.Command, args []string, flags validateFlags) error {
 		return err
 	}
 	defer s.close()
+	if err := confine(w.outputs, s.repository.Dir); err != nil {
+		return err
+	}
 	progress := newProgress(w.stderr, len(s.paths))
 	defer progress.clear()
 	out, err := s.run(ctx, render.New(s.repository.FS, cmd.InOrStdin()), progress)
@@ -124,7 +129,7 @@ func validate(cmd *cobra.Command, args []string, flags validateFlags) error {
 type writer struct {
 	outputs        []output
 	flags          validateFlags
-	stdout, stderr io.Writer
+	stdout, stderr *terminal.Stream
 }
 
 // write returns errFindings or errReported for what the report says.
@@ -134,14 +139,14 @@ func (w *writer) write(out report.Report, now time.Time) error {
 		return err
 	}
 	if len(out.Omitted) > 0 {
-		_, _ = fmt.Fprintf(w.stderr, "left out, because they need every target of the repository: %s\n", strings.Join(out.Omitted, ", "))
+		_, _ = fmt.Fprintf(w.stderr, "left out, because they need every target of the repository: %s\n", terminal.Line(strings.Join(out.Omitted, ", ")))
 	}
 	_, _ = io.WriteString(w.stderr, reminders(out.Exempted, now))
 	switch {
 	case len(out.Errors) > 0:
 		if !slices.ContainsFunc(w.outputs, func(o output) bool { return o.format == "text" && o.file == "" }) {
 			for _, e := range out.Errors {
-				_, _ = fmt.Fprintln(w.stderr, "kgate:", e)
+				tell(w.stderr, errors.New(e.String()))
 			}
 		}
 		return errReported
@@ -160,6 +165,7 @@ type session struct {
 	minors     []string
 	known      []*check.Check // every check there is; nil to make them anew
 	checks     []*check.Check // those to run
+	asked      []string       // what --checks says
 	now        func() time.Time
 	validator  *schema.Validator
 	server     *admission.Server
@@ -224,6 +230,7 @@ func (s *session) choose(flags validateFlags) error {
 		return err
 	}
 	var err error
+	s.asked = flags.checks
 	if s.checks, err = check.Select(s.known, flags.checks); err != nil {
 		return err
 	}
@@ -295,7 +302,9 @@ func (s *session) render(ctx context.Context, renderer *render.Renderer, paths [
 	var group errgroup.Group
 	for i, path := range paths {
 		group.Go(func() error {
-			out[i] = s.target(renderer, path)
+			if err := crash.Catch(func() error { out[i] = s.target(renderer, path); return nil }); err != nil {
+				out[i] = &rendered{path: path, err: err}
+			}
 			progress.rendered(path)
 			return nil
 		})
@@ -321,7 +330,7 @@ func (s *session) target(renderer *render.Renderer, path string) *rendered {
 
 // judge checks. What could not be rendered or checked is in the report's errors; the rest is judged.
 func (s *session) judge(ctx context.Context, all []*rendered, read func(file string) ([]byte, error)) (report.Report, error) {
-	out := report.Report{Version: versionName(), Checks: s.checks, Asked: s.paths, ReadFile: read}
+	out := report.Report{Version: versionName(), Checks: s.checks, Asked: s.paths, Notes: s.narrowed(), ReadFile: read}
 	plan := check.Plan{Checks: s.checks, All: s.all, Exemptions: s.repository.Config.Exemptions, Now: s.now()}
 	for _, r := range all {
 		if r.err != nil {
@@ -379,47 +388,43 @@ func reminders(exempted []check.Exempted, now time.Time) string {
 	var b strings.Builder
 	for _, e := range check.Ending(exempted, now) {
 		fmt.Fprintf(&b, "%s: the exemption from %s ends with %s, and the run fails from then on: its owner is %s\n",
-			e.Source, e.Check, e.Expires.Format(time.DateOnly), e.Owner)
+			terminal.File(e.Source.String()), terminal.Line(e.Check), e.Expires.Format(time.DateOnly), terminal.Line(e.Owner))
 	}
 	return b.String()
 }
 
 // inColor says whether to write colour: to a terminal, unless it is refused.
 func inColor(w io.Writer, refused bool) bool {
-	return !refused && os.Getenv("NO_COLOR") == "" && isTerminal(w)
-}
-
-func isTerminal(w io.Writer) bool {
-	file, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(file.Fd()))
+	return !refused && os.Getenv("NO_COLOR") == "" && terminal.NewStream(w).IsTerminal()
 }
 
 // progress is one line on a terminal's standard error; elsewhere it is silent.
 type progress struct {
-	w     io.Writer
+	w     *terminal.Stream // nil for silence
 	total int
 	done  chan string
 }
 
 func newProgress(w io.Writer, total int) *progress {
-	if !isTerminal(w) {
+	stream := terminal.NewStream(w)
+	if !stream.IsTerminal() {
 		return &progress{}
 	}
-	return &progress{w: w, total: total, done: make(chan string, total)}
+	return &progress{w: stream, total: total, done: make(chan string, total)}
 }
 
-func (p *progress) line(format string, args ...any) {
+func (p *progress) say(format string, args ...any) {
 	if p.w != nil {
-		_, _ = fmt.Fprintf(p.w, "\r\x1b[K"+format, args...)
+		p.w.Status(fmt.Sprintf(format, args...))
 	}
 }
 
 func (p *progress) rendered(path string) {
 	if p.w != nil {
 		p.done <- path
-		p.line("rendered %s (%d of %d)", path, len(p.done), p.total)
+		p.say("rendered %s (%d of %d)", path, len(p.done), p.total)
 	}
 }
 
-func (p *progress) checking() { p.line("checking %d targets", p.total) }
-func (p *progress) clear()    { p.line("") }
+func (p *progress) checking() { p.say("checking %d targets", p.total) }
+func (p *progress) clear()    { p.say("") }

@@ -19,6 +19,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/repo"
 	"github.com/kgate-dev/gitops/tools/internal/report"
 	"github.com/kgate-dev/gitops/tools/internal/schema"
+	"github.com/kgate-dev/gitops/tools/internal/terminal"
 	"github.com/kgate-dev/gitops/tools/internal/watch"
 )
 
@@ -67,6 +68,9 @@ func revalidate(ctx context.Context, args []string, flags validateFlags, w *writ
 	}
 	l := &lasting{session: s, args: args, flags: flags}
 	defer func() { l.close() }()
+	if err := confine(w.outputs, s.repository.Dir); err != nil {
+		return err
+	}
 	began := time.Now()
 	verdict := errReported // an interrupted first run has checked nothing
 	out, err := l.first(ctx, w)
@@ -77,9 +81,7 @@ func revalidate(ctx context.Context, args []string, flags validateFlags, w *writ
 		if err != nil {
 			return err
 		}
-		if isTerminal(w.stdout) {
-			_, _ = fmt.Fprint(w.stdout, "\x1b[H\x1b[2J")
-		}
+		w.stdout.Clear()
 		verdict = w.write(out, l.now())
 		if verdict != nil && !errors.Is(verdict, errFindings) && !errors.Is(verdict, errReported) {
 			return verdict // the report cannot be written
@@ -130,7 +132,7 @@ func (l *lasting) next(ctx context.Context, batch watch.Batch, w *writer) (repor
 		return report.Report{}, false, nil
 	}
 	// Editors that read the output take these two notes for the beginning and the end of a run.
-	_, _ = fmt.Fprintf(w.stderr, "kgate: %s\n", describeChange(l.repository.Dir, batch))
+	_, _ = fmt.Fprintf(w.stderr, "kgate: %s\n", terminal.Line(describeChange(l.repository.Dir, batch)))
 	if l.stale = l.refresh(ctx, batch, changed); l.stale != nil {
 		l.again = nil
 		// The report is of the run as a whole, so that no reader takes the one before for the present state.
