@@ -56,7 +56,7 @@ func validateCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error { return validate(cmd, args, flags) },
 	}
 	f := cmd.Flags()
-	f.StringArrayVarP(&flags.outputs, "output", "o", []string{"text"}, "report format, "+strings.Join(report.Names(), ", ")+"; FORMAT=FILE writes a file (repeatable)")
+	f.StringArrayVarP(&flags.outputs, "output", "o", []string{"text"}, "report format, "+strings.Join(report.Names(), ", ")+"; FORMAT=FILE writes a file, never through a link of the repository (repeatable)")
 	f.StringSliceVar(&flags.versions, "kubernetes-version", nil, "Kubernetes version to check against, as 1.37 (repeatable; default: kgate.yaml's, else the newest)")
 	f.StringSliceVar(&flags.checks, "checks", nil, "checks or groups to run; a leading ! leaves out (repeatable)")
 	f.StringVar(&flags.failOn, "fail-on", "error", "least severity that fails the run: error or warning")
