@@ -16,6 +16,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/policy"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
 	"github.com/kgate-dev/gitops/tools/internal/schema"
+	"github.com/kgate-dev/gitops/tools/internal/terminal"
 )
 
 // allChecks lists every check there is: Kustomize, schemas, rules, what is not read, exemptions.
@@ -145,7 +146,7 @@ func completions(dirs []string) ([]string, error) {
 			seen[group] = true
 			names = append(names, group+"\tevery check of the group")
 		}
-		names = append(names, c.Name+"\t"+c.Title)
+		names = append(names, c.Name+"\t"+terminal.Line(c.Title))
 	}
 	return names, nil
 }

@@ -49,7 +49,7 @@ func (s *session) carry(carried []check.Exemption) ([]check.Exemption, []report.
 	refuse := func(exemptions []check.Exemption, why string) []report.Note {
 		var notes []report.Note
 		for _, e := range exemptions {
-			notes = append(notes, report.Note{Source: e.Source, Message: fmt.Sprintf("the %s from %s %s", check.ExemptionAnnotation, e.Check, why)})
+			notes = append(notes, report.Note{About: "exemptions", Source: e.Source, Message: fmt.Sprintf("the %s from %s %s", check.ExemptionAnnotation, e.Check, why)})
 		}
 		return notes
 	}
@@ -71,7 +71,7 @@ func (s *session) carry(carried []check.Exemption) ([]check.Exemption, []report.
 func (s *session) notes() []report.Note {
 	var notes []report.Note
 	note := func(format string, args ...any) {
-		notes = append(notes, report.Note{Message: fmt.Sprintf(format, args...)})
+		notes = append(notes, report.Note{About: "configuration", Message: fmt.Sprintf(format, args...)})
 	}
 	for _, path := range s.repository.Ignored {
 		note("%s rules nothing here: it is above a directory that is no repository of its owner's; run kgate where it lies", path)

@@ -13,13 +13,23 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/kgate-dev/gitops/tools/internal/crash"
+	"github.com/kgate-dev/gitops/tools/internal/terminal"
 )
 
 func main() {
 	debug.SetGCPercent(relaxedPercent)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second interrupt ends the process at once, whatever it does
-	code := run(confine(ctx), os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	stdout, stderr := terminal.NewStream(os.Stdout), terminal.NewStream(os.Stderr)
+	release, err := terminal.Capture(stderr, "kgate: ")
+	if err != nil {
+		tell(stderr, err)
+		os.Exit(exitUnable)
+	}
+	code := run(confine(ctx), os.Args[1:], os.Stdin, stdout, stderr)
+	release()
 	stop()
 	os.Exit(code)
 }
@@ -37,8 +47,37 @@ var errFindings = errors.New("findings")
 // errReported ends a command whose errors are reported already.
 var errReported = errors.New("could not check")
 
-// run executes one command line and returns its exit code.
+// run executes one command line and returns its exit code. Nothing reaches stdout and stderr but through the streams that
+// it wraps them in.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	out, notes := terminal.NewStream(stdout), terminal.NewStream(stderr)
+	err := crash.Catch(func() error { return execute(ctx, args, stdin, out, notes) })
+	err = errors.Join(err, out.Flush())
+	code := exitUnable
+	switch {
+	case err == nil:
+		code = exitClean
+	case errors.Is(err, errFindings):
+		code = exitFindings
+	case !errors.Is(err, errReported):
+		tell(notes, err)
+	}
+	_ = notes.Flush() // there is nowhere left to say that it fails
+	return code
+}
+
+// tell writes an error, a line for each of several that are joined, to standard error.
+func tell(w io.Writer, err error) {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok && err.Error() == errors.Join(joined.Unwrap()...).Error() {
+		for _, e := range joined.Unwrap() {
+			tell(w, e)
+		}
+		return
+	}
+	_, _ = fmt.Fprintf(w, "kgate: %s\n", terminal.Message(err.Error())) // there is nowhere left to say that it fails
+}
+
+func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr *terminal.Stream) error {
 	root := &cobra.Command{
 		Use:   "kgate",
 		Short: "Makes a merge into a GitOps repository safe",
@@ -60,14 +99,5 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return fmt.Errorf("%w: see `%s --help`", err, cmd.CommandPath())
 	})
 	root.AddCommand(validateCommand(), renderCommand(), checksCommand(), explainCommand(), reportSchemaCommand(), policyCommand(), versionCommand())
-	err := root.ExecuteContext(ctx)
-	switch {
-	case err == nil:
-		return exitClean
-	case errors.Is(err, errFindings):
-		return exitFindings
-	case !errors.Is(err, errReported):
-		_, _ = fmt.Fprintln(stderr, "kgate:", err)
-	}
-	return exitUnable
+	return root.ExecuteContext(ctx)
 }

@@ -2,22 +2,25 @@ package main
 
 import (
 	"bytes"
+	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/kgate-dev/gitops/tools/internal/report"
+	"github.com/kgate-dev/gitops/tools/internal/terminal"
 )
 
 // output is one report to write: a format, and a file or else standard output.
 type output struct {
 	format string
-	file   string
+	file   string // "" is standard output
 	write  report.Format
+	within string // the checkout whose links are nobody's to follow; see confine
 }
 
 // parseOutputs reads --output: `text`, `sarif=out.sarif`. Two reports never go to one place.
@@ -32,6 +35,9 @@ func parseOutputs(flags []string) ([]output, error) {
 		case toFile && file == "":
 			return nil, fmt.Errorf("--output %s: name a file, or leave out the = for standard output", flag)
 		}
+		if slices.Contains([]string{"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}, filepath.Clean(file)) {
+			toFile, file = false, "" // where it leads may be a file, and that is not to be replaced
+		}
 		for _, other := range outputs {
 			if toFile && other.file != "" && filepath.Clean(other.file) == filepath.Clean(file) || !toFile && other.file == "" {
 				return nil, fmt.Errorf("--output %s: %s is written there already: give one of them a file, as %s=FILE", flag, other.format, format)
@@ -45,20 +51,23 @@ func parseOutputs(flags []string) ([]output, error) {
 				return nil, fmt.Errorf("--output %s: %s is no folder", flag, filepath.Dir(file))
 			}
 		}
-		outputs = append(outputs, output{format, file, write})
+		outputs = append(outputs, output{format: format, file: file, write: write})
 	}
 	return outputs, nil
 }
 
 // writeReports writes every report that was asked for, as many as can be written.
-func writeReports(outputs []output, r report.Report, stdout io.Writer, options report.Options) error {
+func writeReports(outputs []output, r report.Report, stdout *terminal.Stream, options report.Options) error {
 	var errs []error
 	for _, o := range outputs {
 		var err error
-		if o.file == "" {
-			err = o.write(stdout, r, options)
-		} else {
+		switch {
+		case o.file != "":
 			err = o.toFile(r, options)
+		case o.format == "github":
+			err = o.write(stdout.Unguarded(), r, options) // commands are what it is for
+		default:
+			err = o.write(stdout, r, options)
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("write the %s report: %w", o.format, err))
@@ -67,32 +76,49 @@ func writeReports(outputs []output, r report.Report, stdout io.Writer, options r
 	return errors.Join(errs...)
 }
 
-// toFile writes a file whole or not at all: whoever reads it next must not take half a report for all of it.
-func (o output) toFile(r report.Report, options report.Options) (err error) {
+// toFile writes a file whole or not at all: whoever reads it next must not take half a report for all of it. What is
+// there is replaced, a link too, and never written through; only a pipe or a device that the user names is written into.
+func (o output) toFile(r report.Report, options report.Options) error {
 	var text bytes.Buffer
 	if err := o.write(&text, r, report.Options{Verbose: options.Verbose}); err != nil {
 		return err
 	}
-	if info, err := os.Stat(o.file); err == nil && !info.Mode().IsRegular() {
-		return os.WriteFile(o.file, text.Bytes(), 0o644) // a pipe or a device, which nothing can take the place of
-	}
-	temporary, err := os.CreateTemp(filepath.Dir(o.file), o.temporary()+"*")
-	if named := (*fs.PathError)(nil); errors.As(err, &named) {
-		named.Path = o.file // the one that was asked for
-	}
+	dir, err := o.dir()
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(temporary.Name()) // the first error is the one to tell
+	defer func() { _ = dir.Close() }() // it was only read
+	if o.special() {
+		return o.into(text.Bytes())
+	}
+	temporary := o.temporary() + rand.Text()
+	if err := o.replace(dir, temporary, text.Bytes()); err != nil {
+		_ = dir.Remove(temporary) // the first error is the one to tell
+		if named := (*fs.PathError)(nil); errors.As(err, &named) {
+			return fmt.Errorf("open %s: %w", o.file, named.Err) // the one that was asked for
 		}
-	}()
-	_, err = temporary.Write(text.Bytes())
-	if err = errors.Join(err, temporary.Chmod(0o644), temporary.Close()); err != nil {
+		if named := (*os.LinkError)(nil); errors.As(err, &named) {
+			return fmt.Errorf("open %s: %w", o.file, named.Err)
+		}
 		return err
 	}
-	return os.Rename(temporary.Name(), o.file)
+	return nil
+}
+
+// replace writes a new file and gives it the name of the output.
+func (o output) replace(dir *os.Root, temporary string, text []byte) error {
+	if info, err := dir.Lstat(filepath.Base(o.file)); err == nil && info.IsDir() {
+		return fmt.Errorf("open %s: is a directory", o.file)
+	}
+	file, err := dir.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(text)
+	if err = errors.Join(err, file.Chmod(0o644), file.Close()); err != nil {
+		return err
+	}
+	return dir.Rename(temporary, filepath.Base(o.file))
 }
 
 // temporary is how the names of files begin that become the output's.

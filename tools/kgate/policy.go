@@ -15,6 +15,7 @@ import (
 	"github.com/kgate-dev/gitops/policies"
 	"github.com/kgate-dev/gitops/tools/internal/activity"
 	"github.com/kgate-dev/gitops/tools/internal/policy"
+	"github.com/kgate-dev/gitops/tools/internal/terminal"
 )
 
 const ruleExample = `A rule is a file DIR/<group>/<rule>/<rule>.rego. For example rules/team/labelled/labelled.rego:
@@ -146,36 +147,36 @@ func policyTest(ctx context.Context, dirs []string, flags policyTestFlags, held 
 	}
 	var b strings.Builder
 	for _, t := range tests.Errors {
-		fmt.Fprintf(&b, "%s: error: %s cannot be decided\n%s\n\n", t.Source, t.Name, indented(t.Detail))
+		fmt.Fprintf(&b, "%s: error: %s cannot be decided\n%s\n\n", terminal.File(t.Source.String()), terminal.Line(t.Name), terminal.Block(t.Detail))
 	}
 	for _, t := range tests.Failed {
-		fmt.Fprintf(&b, "%s: error: %s fails%s\n", t.Source, t.Name, inCase(t))
+		fmt.Fprintf(&b, "%s: error: %s fails%s\n", terminal.File(t.Source.String()), terminal.Line(t.Name), inCase(t))
 		if t.Detail != "" {
-			fmt.Fprintf(&b, "  at %s\n%s\n", t.At, indented(t.Detail))
+			fmt.Fprintf(&b, "  at %s\n%s\n", terminal.File(t.At.String()), terminal.Block(t.Detail))
 		}
 		if t.Output != "" {
-			fmt.Fprintf(&b, "  printed\n%s\n", indented(t.Output))
+			fmt.Fprintf(&b, "  printed\n%s\n", terminal.Block(t.Output))
 		}
 		b.WriteByte('\n')
 	}
 	for _, t := range tests.Skipped {
-		fmt.Fprintf(&b, "%s: error: %s is switched off by its name\n\n", t.Source, t.Name)
+		fmt.Fprintf(&b, "%s: error: %s is switched off by its name\n\n", terminal.File(t.Source.String()), terminal.Line(t.Name))
 	}
 	if flags.verbose {
 		for _, t := range tests.Passed {
-			fmt.Fprintf(&b, "%s: ok: %s%s\n", t.Source, t.Name, inCase(t))
+			fmt.Fprintf(&b, "%s: ok: %s%s\n", terminal.File(t.Source.String()), terminal.Line(t.Name), inCase(t))
 		}
 	}
 	failed := len(tests.Failed) + len(tests.Skipped)
 	if filter == nil {
 		for _, rule := range tests.Untested {
-			fmt.Fprintf(&b, "%s:1: error: the rule %s has no test: write rules named test_… in %s beside it\n\n", rule.File, rule.Name,
-				strings.TrimSuffix(path.Base(rule.File), ".rego")+"_test.rego")
+			fmt.Fprintf(&b, "%s:1: error: the rule %s has no test: write rules named test_… in %s beside it\n\n", terminal.File(rule.File), rule.Name,
+				terminal.Line(strings.TrimSuffix(path.Base(rule.File), ".rego")+"_test.rego"))
 		}
 		failed += len(tests.Untested)
 		for _, c := range tests.Coverage {
 			if len(c.Missed) > 0 || flags.verbose {
-				fmt.Fprintf(&b, "%s: %.1f %% covered%s\n", c.File, policy.Percent([]policy.Coverage{c}), missed(c.Missed))
+				fmt.Fprintf(&b, "%s: %.1f %% covered%s\n", terminal.File(c.File), policy.Percent([]policy.Coverage{c}), missed(c.Missed))
 			}
 		}
 	}
@@ -218,11 +219,7 @@ func inCase(t policy.Test) string {
 	if len(t.Case) == 0 {
 		return ""
 	}
-	return ` in the case "` + strings.Join(t.Case, `" "`) + `"`
-}
-
-func indented(text string) string {
-	return "    " + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n    ")
+	return terminal.Line(` in the case "` + strings.Join(t.Case, `" "`) + `"`)
 }
 
 // missed writes sorted lines as ranges: `, not 3, 7-9`.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/kgate-dev/gitops/tools/internal/activity"
 	"github.com/kgate-dev/gitops/tools/internal/render"
+	"github.com/kgate-dev/gitops/tools/internal/terminal"
 )
 
 func renderCommand() *cobra.Command {
@@ -15,7 +16,8 @@ func renderCommand() *cobra.Command {
 		Use:   "render TARGET",
 		Short: "Print a target as the cluster would receive it",
 		Long: "Print what a target renders to. For a Kustomize root that is byte for byte what `kustomize build` prints, but\n" +
-			"nothing is fetched and no program is run.",
+			"nothing is fetched and no program is run. On a terminal, characters that cannot be seen are shown as escapes. In the\n" +
+			"log of a CI job, send it to a file: a manifest may hold what the job's runner takes for a command.",
 		Example: "  kgate render overlays/prod\n  kgate render overlays/prod/app | kubectl diff -f -",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -36,7 +38,13 @@ func renderCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = cmd.OutOrStdout().Write(text)
+			stdout := terminal.NewStream(cmd.OutOrStdout())
+			if !stdout.IsTerminal() {
+				_, err = stdout.Unguarded().Write(text)
+				return err
+			}
+			// Somebody looks at it: what cannot be seen is not sent to a terminal.
+			_, err = stdout.Write(text)
 			return err
 		},
 	}

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// terminal opens a pseudo-terminal. What is written to tty can be read from the other end, once tty is closed.
-func terminal(t *testing.T) (tty *os.File, read func() string) {
+// pseudoTerminal opens a pseudo-terminal. What is written to tty can be read from the other end, once tty is closed.
+func pseudoTerminal(t *testing.T) (tty *os.File, read func() string) {
 	t.Helper()
 	control, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
 	if err != nil {
@@ -66,8 +66,8 @@ func TestTerminal(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Setenv("NO_COLOR", test.env)
-			stdout, readOut := terminal(t)
-			stderr, readErr := terminal(t)
+			stdout, readOut := pseudoTerminal(t)
+			stderr, readErr := pseudoTerminal(t)
 			var out, notes strings.Builder
 			args := append([]string{"validate", "--checks", "schema", "a.yaml"}, test.args...)
 			var code int
@@ -107,7 +107,7 @@ func TestExplainOnATerminal(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Setenv("NO_COLOR", test.env)
-			stdout, read := terminal(t)
+			stdout, read := pseudoTerminal(t)
 			args := append([]string{"explain", "pod/no-host-path"}, test.args...)
 			code := run(context.Background(), args, strings.NewReader(""), stdout, io.Discard)
 			out := read()

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -14,11 +13,11 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/term"
 
 	"github.com/kgate-dev/gitops/tools/internal/activity"
 	"github.com/kgate-dev/gitops/tools/internal/admission"
 	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/crash"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 	"github.com/kgate-dev/gitops/tools/internal/policy"
 	"github.com/kgate-dev/gitops/tools/internal/provenance"
@@ -26,6 +25,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/repo"
 	"github.com/kgate-dev/gitops/tools/internal/report"
 	"github.com/kgate-dev/gitops/tools/internal/schema"
+	"github.com/kgate-dev/gitops/tools/internal/terminal"
 )
 
 type validateFlags struct {
@@ -67,7 +67,7 @@ func validateCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error { return validate(cmd, args, flags) },
 	}
 	f := cmd.Flags()
-	f.StringArrayVarP(&flags.outputs, "output", "o", []string{"text"}, "report format, "+strings.Join(report.Names(), ", ")+"; FORMAT=FILE writes a file (repeatable)")
+	f.StringArrayVarP(&flags.outputs, "output", "o", []string{"text"}, "report format, "+strings.Join(report.Names(), ", ")+"; FORMAT=FILE writes a file, never through a link of the repository (repeatable)")
 	f.StringSliceVar(&flags.versions, "kubernetes-version", nil, "Kubernetes version to check against, as 1.37 (repeatable; default: kgate.yaml's, else the newest)")
 	f.StringSliceVar(&flags.checks, "checks", nil, "checks or groups to run; a leading ! leaves out (repeatable)")
 	f.StringVar(&flags.failOn, "fail-on", "error", "least severity that fails the run: error or warning")
@@ -125,7 +125,7 @@ func validate(cmd *cobra.Command, args []string, flags validateFlags) error {
 			return errors.New("--config-from and --watch do not go together: a watch is of the working tree; leave one out")
 		}
 	}
-	w := &writer{outputs: outputs, flags: flags, stdout: cmd.OutOrStdout(), stderr: cmd.ErrOrStderr()}
+	w := &writer{outputs: outputs, flags: flags, stdout: terminal.NewStream(cmd.OutOrStdout()), stderr: terminal.NewStream(cmd.ErrOrStderr())}
 	if flags.watch {
 		return watchTargets(ctx, args, flags, w)
 	}
@@ -141,6 +141,9 @@ func validate(cmd *cobra.Command, args []string, flags validateFlags) error {
 			return err
 		}
 		opened.Store(s)
+		if err := keepWithin(w.outputs, s.repository.Dir); err != nil {
+			return err
+		}
 		progress := newProgress(w.stderr, len(s.paths))
 		defer progress.clear()
 		out, err := s.run(ctx, render.New(s.repository.FS, cmd.InOrStdin()), progress)
@@ -156,30 +159,30 @@ func validate(cmd *cobra.Command, args []string, flags validateFlags) error {
 type writer struct {
 	outputs        []output
 	flags          validateFlags
-	stdout, stderr io.Writer
+	stdout, stderr *terminal.Stream
 }
 
 // write returns errFindings or errReported for what the report says.
 func (w *writer) write(ctx context.Context, out report.Report, now time.Time) error {
 	end := activity.Begin(ctx, "writing the report")
 	options := report.Options{Color: inColor(w.stdout, w.flags.noColor), Verbose: w.flags.verbose}
-	var text bytes.Buffer // all of it or nothing: a run that is given up here prints no part of a report
-	err := writeReports(w.outputs, out, &text, options)
+	held := w.stdout.Held() // a run that is given up here prints no part of a report
+	err := writeReports(w.outputs, out, held.Stream, options)
 	if end(); ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if _, writeErr := w.stdout.Write(text.Bytes()); writeErr != nil {
+	if writeErr := held.Release(); writeErr != nil {
 		err = errors.Join(err, fmt.Errorf("write the report: %w", writeErr))
 	}
 	if err != nil {
 		return err
 	}
 	if len(out.Omitted) > 0 {
-		_, _ = fmt.Fprintf(w.stderr, "left out, because they need every target of the repository: %s\n", strings.Join(out.Omitted, ", "))
+		_, _ = fmt.Fprintf(w.stderr, "left out, because they need every target of the repository: %s\n", terminal.Line(strings.Join(out.Omitted, ", ")))
 	}
 	if !w.toReader() {
 		for _, note := range out.Notes {
-			_, _ = fmt.Fprintf(w.stderr, "kgate: note: %s\n", note)
+			_, _ = fmt.Fprintf(w.stderr, "kgate: note: %s\n", terminal.Message(note.String()))
 		}
 	}
 	_, _ = io.WriteString(w.stderr, reminders(out.Exempted, now))
@@ -187,7 +190,7 @@ func (w *writer) write(ctx context.Context, out report.Report, now time.Time) er
 	case len(out.Errors) > 0:
 		if !w.toReader() {
 			for _, e := range out.Errors {
-				_, _ = fmt.Fprintln(w.stderr, "kgate:", e)
+				tell(w.stderr, errors.New(e.String()))
 			}
 		}
 		return errReported
@@ -212,6 +215,7 @@ type session struct {
 	minors     []string
 	known      []*check.Check // every check there is; nil to make them anew
 	checks     []*check.Check // those to run
+	asked      []string       // what --checks says
 	now        func() time.Time
 	validator  *schema.Validator
 	server     *admission.Server
@@ -279,6 +283,7 @@ func (s *session) choose(flags validateFlags) error {
 		return err
 	}
 	var err error
+	s.asked = flags.checks
 	if s.checks, err = check.Select(s.known, flags.checks); err != nil {
 		return err
 	}
@@ -353,7 +358,9 @@ func (s *session) render(ctx context.Context, renderer *render.Renderer, paths [
 			if ctx.Err() != nil {
 				return ctx.Err() // nobody waits for it any more
 			}
-			out[i] = s.target(ctx, renderer, path)
+			if err := crash.Catch(func() error { out[i] = s.target(ctx, renderer, path); return nil }); err != nil {
+				out[i] = &rendered{path: path, err: err}
+			}
 			progress.rendered(path)
 			return nil
 		})
@@ -402,7 +409,7 @@ func (s *session) judge(ctx context.Context, all []*rendered, read func(file str
 	}
 	carried, refused := repo.Carried(plan.Targets, s.known, read)
 	carried, out.Notes = s.carry(carried)
-	out.Notes = append(s.notes(), out.Notes...)
+	out.Notes = slices.Concat(s.narrowed(), s.notes(), out.Notes)
 	out.Errors = append(out.Errors, s.faultsOfOwn(plan)...)
 	plan.Exemptions = append(slices.Clone(plan.Exemptions), carried...)
 	for _, f := range refused {
@@ -426,11 +433,11 @@ func (s *session) judge(ctx context.Context, all []*rendered, read func(file str
 func (s *session) leftOut() []report.Note {
 	var notes []report.Note
 	for _, u := range s.repository.Config.Unread {
-		notes = append(notes, report.Note{Source: u.Source, Message: fmt.Sprintf("%s is not read (%s): %s", u.Path, u.Owner, u.Reason)})
+		notes = append(notes, report.Note{About: "unread", Source: u.Source, Message: fmt.Sprintf("%s is not read (%s): %s", u.Path, u.Owner, u.Reason)})
 	}
 	for _, dir := range s.empty {
 		notes = append(notes, report.Note{
-			Source: manifest.Position{File: dir}, Message: "targets name this directory, and it holds neither a kustomization nor a manifest",
+			About: "empty", Source: manifest.Position{File: dir}, Message: "targets name this directory, and it holds neither a kustomization nor a manifest",
 		})
 	}
 	return notes
@@ -468,47 +475,43 @@ func reminders(exempted []check.Exempted, now time.Time) string {
 	var b strings.Builder
 	for _, e := range check.Ending(exempted, now) {
 		fmt.Fprintf(&b, "%s: the exemption from %s ends with %s, and the run fails from then on: its owner is %s\n",
-			e.Source, e.Check, e.Expires.Format(time.DateOnly), e.Owner)
+			terminal.File(e.Source.String()), terminal.Line(e.Check), e.Expires.Format(time.DateOnly), terminal.Line(e.Owner))
 	}
 	return b.String()
 }
 
 // inColor says whether to write colour: to a terminal, unless it is refused.
 func inColor(w io.Writer, refused bool) bool {
-	return !refused && os.Getenv("NO_COLOR") == "" && isTerminal(w)
-}
-
-func isTerminal(w io.Writer) bool {
-	file, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(file.Fd()))
+	return !refused && os.Getenv("NO_COLOR") == "" && terminal.NewStream(w).IsTerminal()
 }
 
 // progress is one line on a terminal's standard error; elsewhere it is silent.
 type progress struct {
-	w     io.Writer
+	w     *terminal.Stream // nil for silence
 	total int
 	done  chan string
 }
 
 func newProgress(w io.Writer, total int) *progress {
-	if !isTerminal(w) {
+	stream := terminal.NewStream(w)
+	if !stream.IsTerminal() {
 		return &progress{}
 	}
-	return &progress{w: w, total: total, done: make(chan string, total)}
+	return &progress{w: stream, total: total, done: make(chan string, total)}
 }
 
-func (p *progress) line(format string, args ...any) {
+func (p *progress) say(format string, args ...any) {
 	if p.w != nil {
-		_, _ = fmt.Fprintf(p.w, "\r\x1b[K"+format, args...)
+		p.w.Status(fmt.Sprintf(format, args...))
 	}
 }
 
 func (p *progress) rendered(path string) {
 	if p.w != nil {
 		p.done <- path
-		p.line("rendered %s (%d of %d)", path, len(p.done), p.total)
+		p.say("rendered %s (%d of %d)", path, len(p.done), p.total)
 	}
 }
 
-func (p *progress) checking() { p.line("checking %d targets", p.total) }
-func (p *progress) clear()    { p.line("") }
+func (p *progress) checking() { p.say("checking %d targets", p.total) }
+func (p *progress) clear()    { p.say("") }

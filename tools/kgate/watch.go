@@ -19,6 +19,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/repo"
 	"github.com/kgate-dev/gitops/tools/internal/report"
 	"github.com/kgate-dev/gitops/tools/internal/schema"
+	"github.com/kgate-dev/gitops/tools/internal/terminal"
 	"github.com/kgate-dev/gitops/tools/internal/watch"
 )
 
@@ -71,6 +72,9 @@ func revalidate(ctx context.Context, args []string, flags validateFlags, w *writ
 	}
 	l := &lasting{session: s, args: args, flags: flags}
 	defer func() { l.close() }()
+	if err := keepWithin(w.outputs, s.repository.Dir); err != nil {
+		return err
+	}
 	began := time.Now()
 	verdict := errReported // an interrupted first run has checked nothing
 	var out report.Report
@@ -85,9 +89,7 @@ func revalidate(ctx context.Context, args []string, flags validateFlags, w *writ
 		if err != nil {
 			return err
 		}
-		if isTerminal(w.stdout) {
-			_, _ = fmt.Fprint(w.stdout, "\x1b[H\x1b[2J")
-		}
+		w.stdout.Clear()
 		verdict = flags.bounds.within(ctx, func(ctx context.Context) error { return w.write(ctx, out, l.now()) })
 		if verdict != nil && !errors.Is(verdict, errFindings) && !errors.Is(verdict, errReported) {
 			return verdict // the report cannot be written
@@ -141,7 +143,7 @@ func (l *lasting) next(ctx context.Context, batch watch.Batch, w *writer) (repor
 		return report.Report{}, false, nil
 	}
 	// Editors that read the output take these two notes for the beginning and the end of a run.
-	_, _ = fmt.Fprintf(w.stderr, "kgate: %s\n", describeChange(l.repository.Dir, batch))
+	_, _ = fmt.Fprintf(w.stderr, "kgate: %s\n", terminal.Line(describeChange(l.repository.Dir, batch)))
 	if l.stale = l.refresh(ctx, batch, changed); l.stale != nil {
 		l.again = nil
 		// The report is of the run as a whole, so that no reader takes the one before for the present state.

@@ -19,6 +19,7 @@ import (
 
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 	"github.com/kgate-dev/gitops/tools/internal/report"
+	"github.com/kgate-dev/gitops/tools/internal/terminal"
 	"github.com/kgate-dev/gitops/tools/internal/watch"
 )
 
@@ -102,7 +103,7 @@ func begin(t testing.TB, dir string, flags validateFlags, args ...string) *watch
 		flags.failOn = "error"
 	}
 	go func() {
-		w.end <- revalidate(ctx, args, flags, &writer{outputs: []output{take}, flags: flags, stdout: io.Discard, stderr: sink(w.notes)}, w.batches)
+		w.end <- revalidate(ctx, args, flags, &writer{outputs: []output{take}, flags: flags, stdout: terminal.NewStream(io.Discard), stderr: terminal.NewStream(sink(w.notes))}, w.batches)
 	}()
 	return w
 }

@@ -1,7 +1,11 @@
 // Package cache computes a value once for each key, whoever asks and however many ask at the same time.
 package cache
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/kgate-dev/gitops/tools/internal/crash"
+)
 
 // Cache keeps values, and the errors of making them, by what they are made from. The zero value is empty and
 // ready; it must not be copied.
@@ -30,7 +34,13 @@ func (c *Cache[K, V]) Get(key K, make func() (V, error)) (V, error) {
 	}
 	e.asked = true
 	c.mu.Unlock()
-	e.once.Do(func() { e.value, e.err = make() })
+	// After a panic, those who wait would take the zero value for the result.
+	e.once.Do(func() {
+		e.err = crash.Catch(func() (err error) {
+			e.value, err = make()
+			return err
+		})
+	})
 	return e.value, e.err
 }
 

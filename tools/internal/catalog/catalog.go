@@ -11,6 +11,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/terminal"
 )
 
 // Format writes a list of checks.
@@ -29,7 +30,7 @@ func Table(w io.Writer, checks []*check.Check) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(table, "CHECK\tSEVERITY\tORIGIN\tSCOPE\tEXEMPT\tWHAT HOLDS") // Flush returns a write's error
 	for _, c := range checks {
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", c.Name, c.Severity, c.Origin, c.Scope, exempt(c), c.Title)
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", c.Name, c.Severity, c.Origin, c.Scope, exempt(c), terminal.Line(c.Title))
 	}
 	return table.Flush()
 }

@@ -1,10 +1,12 @@
 package catalog
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/terminal"
 )
 
 // Version is that of the JSON catalogue. Fields are added to a version, never changed or removed.
@@ -36,10 +38,15 @@ func JSON(w io.Writer, checks []*check.Check) error {
 			c.Name, c.Title, c.Doc, c.Fix, c.Severity, c.Scope, c.Origin, c.Locked, exemptible(c), c.Bad, c.Good, c.References,
 		})
 	}
-	encoder := json.NewEncoder(w)
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
-	return encoder.Encode(out)
+	if err := encoder.Encode(out); err != nil {
+		return err
+	}
+	_, err := w.Write(terminal.JSON(text.Bytes()))
+	return err
 }
 
 // exemptible says where there may be an exemption from a check.

@@ -8,29 +8,26 @@ import (
 	"unicode/utf8"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/terminal"
 )
 
 // width is that of a page of text, in characters. Examples and addresses are not broken.
 const width = 80
 
-// The colours of a terminal.
-const (
-	bold  = "1"
-	dim   = "2"
-	red   = "31"
-	green = "32"
-)
-
 // Text explains each check on a terminal.
 func Text(w io.Writer, checks []*check.Check, color bool) error {
-	p := &page{Writer: bufio.NewWriter(w), color: color}
+	guard := terminal.NewGuard(w, color)
+	p := &page{Writer: bufio.NewWriter(guard), color: color}
 	for i, c := range checks {
 		if i > 0 {
 			p.line("")
 		}
 		p.explain(c)
 	}
-	return p.Flush()
+	if err := p.Flush(); err != nil {
+		return err
+	}
+	return guard.Flush()
 }
 
 type page struct {
@@ -47,38 +44,38 @@ func (p *page) paint(code, s string) string {
 	if !p.color || s == "" {
 		return s
 	}
-	return "\x1b[" + code + "m" + s + "\x1b[0m"
+	return terminal.Paint(code, s)
 }
 
 func (p *page) explain(c *check.Check) {
-	p.line("%s", p.paint(bold, c.Name))
+	p.line("%s", p.paint(terminal.Bold, terminal.Line(c.Name)))
 	p.prose(c.Title, "")
 	for _, text := range paragraphs(c.Doc) {
 		p.line("")
 		p.prose(text, "")
 	}
-	p.example("Bad", red, c.Bad)
-	p.example("Good", green, c.Good)
-	p.line("\n%s", p.paint(bold, "Fix"))
+	p.example("Bad", terminal.Red, c.Bad)
+	p.example("Good", terminal.Green, c.Good)
+	p.line("\n%s", p.paint(terminal.Bold, "Fix"))
 	for _, text := range paragraphs(c.Fix) {
 		p.prose(text, "  ")
 	}
 	p.line("")
 	p.field("Severity", string(c.Severity)+": "+means(c.Severity))
 	p.field("Looks at", looksAt(c.Scope))
-	p.field("Origin", c.Origin)
+	p.field("Origin", terminal.Line(c.Origin))
 	p.field("Exempt", mayBeExempted(c))
 	for i, reference := range c.References {
 		label := "Source"
 		if i > 0 {
 			label = ""
 		}
-		p.field(label, reference)
+		p.field(label, terminal.Line(reference))
 	}
 }
 
 func (p *page) field(label, value string) {
-	p.line("%s  %s", p.paint(bold, fmt.Sprintf("%-8s", label)), value)
+	p.line("%s  %s", p.paint(terminal.Bold, fmt.Sprintf("%-8s", label)), value)
 }
 
 // example prints documents indented, with their comments, which say what to look at, set apart.
@@ -88,9 +85,9 @@ func (p *page) example(label, color, text string) {
 	}
 	p.line("\n%s", p.paint(color, label))
 	for line := range strings.Lines(strings.TrimSpace(text) + "\n") {
-		line = strings.TrimRight(line, "\n")
+		line = terminal.Line(strings.ReplaceAll(strings.TrimRight(line, "\r\n"), "\t", "    "))
 		if at := comment(line); at >= 0 {
-			line = line[:at] + p.paint(dim, line[at:])
+			line = line[:at] + p.paint(terminal.Dim, line[at:])
 		}
 		if line != "" {
 			line = "  " + line
@@ -114,6 +111,7 @@ func comment(line string) int {
 func (p *page) prose(text, indent string) {
 	line := indent
 	for _, word := range strings.Fields(text) {
+		word = terminal.Line(word)
 		if line != indent && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width {
 			p.line("%s", line)
 			line = indent

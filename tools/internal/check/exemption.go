@@ -40,6 +40,9 @@ type Exempted struct {
 	Exemption Exemption
 }
 
+// OnObject reports whether the object that it covers carries it itself, and not kgate.yaml.
+func (e Exemption) OnObject() bool { return e.Holders != nil }
+
 // Expired reports whether the exemption's last day is over.
 func (e Exemption) Expired(now time.Time) bool {
 	return !now.Before(e.Expires.AddDate(0, 0, 1))

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kgate-dev/gitops/tools/internal/crash"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
@@ -71,7 +72,7 @@ func Run(ctx context.Context, plan Plan) (Result, []Failure) {
 	errs := make([]error, len(passes))
 	var group sync.WaitGroup
 	for i, pass := range passes {
-		group.Go(func() { errs[i] = pass.Check.Run(ctx, pass) })
+		group.Go(func() { errs[i] = crash.Catch(func() error { return pass.Check.Run(ctx, pass) }) })
 	}
 	group.Wait()
 	order := map[string]int{}

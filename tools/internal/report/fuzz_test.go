@@ -4,13 +4,15 @@ import (
 	"bytes"
 	"fmt"
 	"io/fs"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
-	"unicode"
+	"unicode/utf8"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/terminal"
 )
 
 // word is a word that every format writes as it is, to find a message again by.
@@ -22,7 +24,8 @@ func oddReport(odd, file string, text []byte, line, column, end uint16, findings
 	at := manifest.Position{File: file, Line: int(line), Column: int(column), EndColumn: int(end)}
 	targets := []string{"t" + odd, "u" + odd}
 	r := Report{
-		Version: odd, Asked: targets, Omitted: []string{"omitted/" + odd}, Notes: []Note{{manifest.Position{File: odd}, odd}},
+		Version: odd, Asked: targets, Omitted: []string{"omitted/" + odd},
+		Notes:    []Note{{About: odd, Message: odd + word("note", 0), LeftOut: []string{odd, file}}},
 		Targets:  []Target{{Path: targets[0], Environment: odd, Objects: some(2)}},
 		Checks:   []*check.Check{{Name: "known/" + odd, Title: odd, Doc: odd, Fix: odd, Severity: check.Error, Scope: check.Object, Origin: odd, References: []string{odd, "https://" + odd}, Bad: odd, Good: file}},
 		ReadFile: func(name string) ([]byte, error) { return text, nil },
@@ -47,6 +50,7 @@ func oddReport(odd, file string, text []byte, line, column, end uint16, findings
 			f.Source.Line += i
 			r.Exempted = append(r.Exempted, check.Exempted{Finding: f, Exemption: check.Exemption{
 				Check: f.Check, Reason: odd + word("reason", i), Owner: odd, Expires: time.Date(2027, 1, 2, 0, 0, 0, 0, time.UTC), Source: at,
+				Holders: map[bool][]check.Holder{true: {{Target: odd, Object: *id}}}[i%8 == 3],
 			}})
 			continue
 		}
@@ -68,6 +72,8 @@ func FuzzFormats(f *testing.F) {
 	f.Add(" \n", "/", []byte("\n"), uint16(1), uint16(0), uint16(2), uint8(12))
 	f.Add("[[ATTACHMENT|x]]", "//a", []byte("\r\r\n"), uint16(2), uint16(1), uint16(1), uint8(16))
 	f.Add(strings.Repeat("long ", 900), "<stdin>", bytes.Repeat([]byte("é"), 1100), uint16(1), uint16(1000), uint16(1050), uint8(3))
+	f.Add("::add-mask::ok\n::warning file=a::PWN\n##[set-output name=a]b ##vso[x]y #\u00ad#[z ##teamcity[a\n\x1b[31mRED\u202Ez\U000e0041", "::a\n##[b]", []byte("::c\n\u3000::d ##[e]"), uint16(2), uint16(0), uint16(0), uint8(23))
+	f.Add("`[a](b)` ``[c](d)`` {0} {{1}} \\](e) ![f](g) <img src=h>", "[i](j)", []byte("-"), uint16(1), uint16(0), uint16(0), uint8(7))
 	json, sarif := reportSchema(f), sarifStandard(f)
 	f.Fuzz(func(t *testing.T, odd, file string, text []byte, line, column, end uint16, findings uint8) {
 		r := oddReport(odd, file, text, line, column, end, findings)
@@ -86,6 +92,10 @@ func FuzzFormats(f *testing.F) {
 				tells(t, name, out.Bytes(), e.Finding.Message)
 				tells(t, name, out.Bytes(), e.Exemption.Reason)
 			}
+			for _, n := range r.Notes {
+				tells(t, name, out.Bytes(), n.Message)
+			}
+			quiet(t, name, out.String())
 			for _, e := range r.Errors {
 				tells(t, name, out.Bytes(), e.Message)
 			}
@@ -104,14 +114,39 @@ func FuzzFormats(f *testing.F) {
 				runLog(t, out.String())
 			case "html":
 				harmless(t, out.String())
-			case "text":
-				if i := strings.IndexFunc(out.String(), func(r rune) bool { return r != '\n' && unicode.IsControl(r) }); i >= 0 {
-					t.Errorf("the text has a control character: %q", out.String()[i:])
-				}
 			}
 		}
 	})
 }
+
+// quiet holds that a report is no more than a report, wherever it is printed: no character that cannot be seen, and no
+// command to a runner but those that the format for GitHub consists of. What standard output does with it changes nothing.
+func quiet(t *testing.T, format, out string) {
+	t.Helper()
+	if i := strings.IndexFunc(out, func(r rune) bool { return r != '\n' && !terminal.Visible(r) }); i >= 0 || !utf8.ValidString(out) {
+		t.Errorf("%s has what nobody sees: %q", format, out[max(i, 0):min(max(i, 0)+40, len(out))])
+	}
+	if at := anywhere.FindStringIndex(out); at != nil {
+		t.Errorf("%s commands: %q", format, out[at[0]:min(at[1]+40, len(out))])
+	}
+	if format == "github" {
+		return // runLog looks at each line
+	}
+	for line := range strings.Lines(out) {
+		if strings.HasPrefix(strings.TrimSpace(line), "::") {
+			t.Errorf("%s commands: %q", format, line)
+		}
+	}
+	var through strings.Builder
+	guard := terminal.NewGuard(&through, false)
+	_, _ = guard.Write([]byte(out))
+	_ = guard.Flush()
+	if through.String() != out {
+		t.Errorf("%s is another one on standard output", format)
+	}
+}
+
+var anywhere = regexp.MustCompile(`##\pL*\[`)
 
 func tells(t *testing.T, format string, out []byte, message string) {
 	t.Helper()

@@ -11,18 +11,19 @@ import (
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/terminal"
 )
 
 const (
-	// annotations is how many errors, and how many warnings, of one step GitHub keeps; a job has at most 50 of both.
+	// annotations is how many errors, warnings and notices each of one step GitHub keeps; a job has at most 50 of all.
 	annotations = 10
 	// longestAnnotation is how many characters of an annotation's message GitHub keeps.
 	longestAnnotation = 4096
 )
 
-// GitHub writes workflow commands, which GitHub Actions shows at the lines of a pull request. It keeps ten errors and ten
-// warnings of a step: what is worst comes first, and what is beyond them is printed below, in the log, as is what was
-// exempted.
+// GitHub writes workflow commands, which GitHub Actions shows at the lines of a pull request. It keeps ten errors, ten
+// warnings and ten notices of a step: what is worst comes first, and what is beyond them is printed below, in the log.
+// Notices say what the run did not look at, and which exemptions let something pass.
 func GitHub(w io.Writer, r Report, _ Options) error {
 	out := &workflow{Writer: bufio.NewWriter(w), kept: map[string]int{}}
 	for _, e := range r.Errors {
@@ -60,6 +61,17 @@ func GitHub(w io.Writer, r Report, _ Options) error {
 		more = append(more, "Why: kgate explain "+f.Check)
 		out.annotate(command, f.Check, f.Source, or(f.Message, f.Check), strings.Join(more, "\n"), said(f))
 	}
+	var notes []string
+	for _, n := range r.notes() {
+		notes = append(notes, n.String())
+	}
+	out.kept["notice"]++ // one is kept free to say that there is more
+	if len(notes) > 0 {
+		out.annotate("notice", "this run is not of everything", manifest.Position{}, strings.Join(notes, "\n"), "", strings.Join(notes, "; "))
+	}
+	for _, e := range r.exemptions() {
+		out.annotate("notice", "exempted: "+e.Check, e.Source, e.String(), "", place(e.Source)+": "+e.String())
+	}
 	out.group("more than GitHub shows as annotations", out.rest)
 	var exempted []string
 	for _, e := range r.Exempted {
@@ -67,11 +79,6 @@ func GitHub(w io.Writer, r Report, _ Options) error {
 			e.Exemption.Expires.Format(time.DateOnly), e.Exemption.Reason))
 	}
 	out.group("exempted", exempted)
-	var notes []string
-	for _, n := range r.Notes {
-		notes = append(notes, place(n.Source)+": "+n.Message)
-	}
-	out.group("to know", notes)
 	if len(out.rest) > 0 {
 		out.command("notice", nil, fmt.Sprintf("kgate found more than GitHub shows here: %d more in the log of this step. All: %s", len(out.rest), r.summary()))
 	}
@@ -83,7 +90,7 @@ func GitHub(w io.Writer, r Report, _ Options) error {
 func said(f check.Finding) string {
 	where := place(f.Source)
 	if f.Source.IsZero() {
-		where = f.Target
+		where = terminal.File(f.Target)
 	}
 	return fmt.Sprintf("%s: %s (%s)", where, f.Message, f.Check)
 }
@@ -124,23 +131,25 @@ func (w *workflow) annotate(command, title string, at manifest.Position, message
 	w.command(command, properties, message)
 }
 
+// command gives one. The runner decodes what is encoded here and nothing else; what else its readers would take for more
+// than text is an escape.
 func (w *workflow) command(name string, properties [][2]string, message string) {
 	var list []string
 	for _, p := range properties {
-		list = append(list, p[0]+"="+strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C").Replace(p[1]))
+		list = append(list, p[0]+"="+strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C").Replace(terminal.Line(p[1])))
 	}
 	head := name
 	if list != nil {
 		head += " " + strings.Join(list, ",")
 	}
+	message = strings.ReplaceAll(message, "\r\n", "\n")
 	// The first error of a write is kept and Flush returns it.
-	_, _ = fmt.Fprintf(w, "::%s::%s\n", head, strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(message))
+	_, _ = fmt.Fprintf(w, "::%s::%s\n", head, strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", "\t", " ").Replace(terminal.Text(message)))
 }
 
-// line prints what is no command, whatever is in it: a manifest must not give orders to the runner, which takes them at
-// the beginning of a line after ::, and anywhere after ##[.
+// line prints what is no command, whatever is in it: a manifest must not give orders to the runner.
 func (w *workflow) line(text string) {
-	_, _ = fmt.Fprintln(w, strings.ReplaceAll(printable(text), "##[", "## ["))
+	_, _ = terminal.NewGuard(w, false).Write([]byte(terminal.Line(text) + "\n"))
 }
 
 func (w *workflow) group(title string, lines []string) {

@@ -11,12 +11,12 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/comparison"
 	"github.com/kgate-dev/gitops/tools/internal/graph"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/terminal"
 )
 
 //go:embed page.html
@@ -48,16 +48,8 @@ func HTML(w io.Writer, r Report, _ Options) error {
 	if err := t.ExecuteTemplate(&out, "page", newPage(r)); err != nil {
 		return err
 	}
-	_, err = w.Write(bytes.Map(visible, out.Bytes()))
+	_, err = w.Write(terminal.Markup(out.Bytes()))
 	return err
-}
-
-// visible leaves out what would show a text as another one: control characters, and those that turn text around.
-func visible(r rune) rune {
-	if r != '\n' && unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
-		return ' '
-	}
-	return r
 }
 
 // digest is how a content security policy names a style or script by its content.
@@ -94,8 +86,8 @@ type page struct {
 	Files    []pageFile
 	Findings int
 	Exempted []pageExemption
+	Notes    []Note
 	Omitted  []explained
-	Notes    []pageNote
 	Passed   []explained
 	Compared *compared
 }
@@ -135,8 +127,6 @@ type pageFailure struct {
 	Message string
 	Quote   []pageLine
 }
-
-type pageNote struct{ Place, Message string }
 
 // pageCheck is a check with what it found.
 type pageCheck struct {
@@ -201,6 +191,7 @@ type pageFile struct {
 
 type pageExemption struct {
 	Check, Reason, Owner, Place string
+	OnObject                    bool
 	Date                        string
 	Passed                      int // findings, of which Lets has one a line to edit
 	Lets                        []let
@@ -254,7 +245,7 @@ type onlyIn struct {
 func newPage(r Report) page {
 	s := r.sources()
 	p := page{
-		Verdict: judge(r), Version: r.Version, Findings: len(r.Findings),
+		Verdict: judge(r), Notes: r.notes(), Version: r.Version, Findings: len(r.Findings),
 		Counts: []count{
 			counted(len(r.Targets), "target", ""), counted(r.Objects(), "object", ""), counted(max(len(r.Checks)-len(r.Omitted), 0), "check", ""),
 			counted(r.Count(check.Error), "error", "error"), counted(r.Count(check.Warning), "warning", "warning"),
@@ -267,9 +258,6 @@ func newPage(r Report) page {
 			where = place(f.Source)
 		}
 		p.Failures = append(p.Failures, pageFailure{where, f.Message, s.quote(f.Source)})
-	}
-	for _, n := range r.Notes {
-		p.Notes = append(p.Notes, pageNote{place(n.Source), n.Message})
 	}
 	p.findings(r, s)
 	p.exempted(r)
@@ -424,7 +412,7 @@ func describe(c *check.Check) explained {
 func (p *page) exempted(r Report) {
 	for _, e := range r.exemptions() {
 		out := pageExemption{
-			Check: e.Check, Reason: strings.TrimSpace(e.Reason), Owner: e.Owner, Date: e.Expires.Format(time.DateOnly), Place: place(e.Source), Passed: e.passed,
+			Check: e.Check, Reason: strings.TrimSpace(e.Reason), Owner: e.Owner, Date: e.Expires.Format(time.DateOnly), Place: place(e.Source), OnObject: e.OnObject(), Passed: e.passed,
 		}
 		for _, f := range e.findings {
 			out.Lets = append(out.Lets, let{Message: strings.TrimSpace(f.Message), Place: place(f.Source), In: places(f)})

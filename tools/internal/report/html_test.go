@@ -11,6 +11,7 @@ import (
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/terminal"
 )
 
 // rendered is the page of a report, and its tree as a browser would build it.
@@ -343,7 +344,7 @@ func hostileReport() Report {
 		Exempted: []check.Exempted{{Finding: finding, Exemption: check.Exemption{Check: hostile, Reason: hostile, Owner: hostile, Source: position}}},
 		Errors:   []Failure{{Target: hostile, Message: hostile, Source: position}, {Message: hostile}},
 		Omitted:  []string{hostile + "3"},
-		Notes:    []Note{{manifest.Position{File: hostile}, hostile + "4"}},
+		Notes:    []Note{{Source: manifest.Position{File: hostile}, Message: hostile + "4"}},
 		ReadFile: func(string) ([]byte, error) { return []byte(strings.Repeat(hostile+"\n", 3)), nil },
 	}
 }
@@ -386,7 +387,7 @@ func harmless(t *testing.T, text string) {
 			}
 		}
 	}
-	if i := strings.IndexFunc(text, func(r rune) bool { return visible(r) != r }); i >= 0 {
+	if i := strings.IndexFunc(text, func(r rune) bool { return r != '\n' && !terminal.Visible(r) }); i >= 0 {
 		t.Errorf("what nobody sees: %q", text[i:min(i+40, len(text))])
 	}
 }

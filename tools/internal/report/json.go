@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	_ "embed"
 	"encoding/json"
 	"io"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/terminal"
 )
 
 // Version is that of the JSON report. Within a version keys are added, and never removed, renamed or given another type
@@ -22,15 +24,16 @@ var jsonSchema []byte
 func Schema() []byte { return slices.Clone(jsonSchema) }
 
 type jsonReport struct {
-	Version  string         `json:"version"`
-	Kgate    string         `json:"kgate"`
-	Summary  jsonSummary    `json:"summary"`
-	Targets  []jsonTarget   `json:"targets"`
-	Findings []jsonFinding  `json:"findings"`
-	Exempted []jsonExempted `json:"exempted"`
-	Failures []jsonFailure  `json:"failures"`
-	Omitted  []string       `json:"omitted"`
-	Notes    []jsonNote     `json:"notes"`
+	Version    string          `json:"version"`
+	Kgate      string          `json:"kgate"`
+	Summary    jsonSummary     `json:"summary"`
+	Notes      []jsonNote      `json:"notes"`
+	Targets    []jsonTarget    `json:"targets"`
+	Findings   []jsonFinding   `json:"findings"`
+	Exemptions []jsonExemption `json:"exemptions"`
+	Exempted   []jsonExempted  `json:"exempted"`
+	Failures   []jsonFailure   `json:"failures"`
+	Omitted    []string        `json:"omitted"`
 }
 
 type jsonSummary struct {
@@ -40,6 +43,13 @@ type jsonSummary struct {
 	Warnings int `json:"warnings"`
 	Exempted int `json:"exempted"`
 	Failures int `json:"failures"`
+}
+
+type jsonNote struct {
+	About   string             `json:"about"`
+	Source  *manifest.Position `json:"source"`
+	Message string             `json:"message"`
+	LeftOut []string           `json:"leftOut"`
 }
 
 type jsonTarget struct {
@@ -77,15 +87,30 @@ type jsonPart struct {
 }
 
 type jsonExempted struct {
-	Finding   jsonFinding   `json:"finding"`
-	Exemption jsonExemption `json:"exemption"`
+	Finding   jsonFinding  `json:"finding"`
+	Exemption jsonDecision `json:"exemption"`
 }
 
+type jsonDecision struct {
+	Check    string             `json:"check"`
+	Path     string             `json:"path"`
+	Reason   string             `json:"reason"`
+	Owner    string             `json:"owner"`
+	Expires  string             `json:"expires"`
+	Source   *manifest.Position `json:"source"`
+	OnObject bool               `json:"onObject"`
+}
+
+// jsonExemption is a decision with the number of findings that it let pass.
 type jsonExemption struct {
-	Reason  string             `json:"reason"`
-	Owner   string             `json:"owner"`
-	Expires string             `json:"expires"`
-	Source  *manifest.Position `json:"source"`
+	Check    string             `json:"check"`
+	Path     string             `json:"path"`
+	Reason   string             `json:"reason"`
+	Owner    string             `json:"owner"`
+	Expires  string             `json:"expires"`
+	Source   *manifest.Position `json:"source"`
+	OnObject bool               `json:"onObject"`
+	Findings int                `json:"findings"`
 }
 
 type jsonFailure struct {
@@ -94,18 +119,25 @@ type jsonFailure struct {
 	Source  *manifest.Position `json:"source"`
 }
 
-type jsonNote struct {
-	Message string             `json:"message"`
-	Source  *manifest.Position `json:"source"`
-}
-
 // JSON writes the report for programs, as report.schema.json describes it. Every key is always there: a list without
 // items is empty, and what is not known is null or "".
 func JSON(w io.Writer, r Report, _ Options) error {
-	encoder := json.NewEncoder(w)
+	text, err := encode(r.json())
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(terminal.JSON(text))
+	return err
+}
+
+// encode is a value as indented JSON.
+func encode(value any) ([]byte, error) {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
-	return encoder.Encode(r.json())
+	err := encoder.Encode(value)
+	return text.Bytes(), err
 }
 
 func (r Report) json() jsonReport {
@@ -116,8 +148,16 @@ func (r Report) json() jsonReport {
 			Targets: len(r.Targets), Objects: r.Objects(), Errors: r.Count(check.Error), Warnings: r.Count(check.Warning),
 			Exempted: len(r.Exempted), Failures: len(r.Errors),
 		},
-		Targets: []jsonTarget{}, Findings: []jsonFinding{}, Exempted: []jsonExempted{}, Failures: []jsonFailure{},
-		Omitted: append([]string{}, r.Omitted...), Notes: []jsonNote{},
+		Notes: []jsonNote{}, Targets: []jsonTarget{}, Findings: []jsonFinding{}, Exemptions: []jsonExemption{}, Exempted: []jsonExempted{},
+		Failures: []jsonFailure{},
+		Omitted:  append([]string{}, r.Omitted...),
+	}
+	for _, n := range r.notes() {
+		out.Notes = append(out.Notes, jsonNote{n.About, position(n.Source), n.Message, append([]string{}, n.LeftOut...)})
+	}
+	for _, e := range r.exemptions() {
+		d := decision(e.Exemption)
+		out.Exemptions = append(out.Exemptions, jsonExemption{d.Check, d.Path, d.Reason, d.Owner, d.Expires, d.Source, d.OnObject, e.passed})
 	}
 	for _, s := range r.overview() {
 		if s.asked || s.rendered {
@@ -129,16 +169,10 @@ func (r Report) json() jsonReport {
 		out.Findings = append(out.Findings, finding(f, fingerprints[i]))
 	}
 	for i, e := range r.Exempted {
-		out.Exempted = append(out.Exempted, jsonExempted{finding(e.Finding, fingerprints[len(r.Findings)+i]), jsonExemption{
-			Reason: e.Exemption.Reason, Owner: e.Exemption.Owner, Expires: e.Exemption.Expires.Format(time.DateOnly),
-			Source: position(e.Exemption.Source),
-		}})
+		out.Exempted = append(out.Exempted, jsonExempted{finding(e.Finding, fingerprints[len(r.Findings)+i]), decision(e.Exemption)})
 	}
 	for _, e := range r.Errors {
 		out.Failures = append(out.Failures, jsonFailure{e.Target, e.Message, position(e.Source)})
-	}
-	for _, n := range r.Notes {
-		out.Notes = append(out.Notes, jsonNote{n.Message, position(n.Source)})
 	}
 	return out
 }
@@ -156,6 +190,13 @@ func finding(f check.Finding, fingerprint string) jsonFinding {
 		out.With = append(out.With, jsonPart{w.Object, w.Path.String(), position(w.Source)})
 	}
 	return out
+}
+
+func decision(e check.Exemption) jsonDecision {
+	return jsonDecision{
+		Check: e.Check, Path: e.Path.String(), Reason: e.Reason, Owner: e.Owner, Expires: e.Expires.Format(time.DateOnly),
+		Source: position(e.Source), OnObject: e.OnObject(),
+	}
 }
 
 func position(p manifest.Position) *manifest.Position {

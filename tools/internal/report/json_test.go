@@ -162,7 +162,9 @@ func TestJSONKeys(t *testing.T) {
 	place := func(where string) {
 		list(where, "target object object.apiVersion object.kind object.namespace object.name path")
 	}
-	list("", "version kgate summary targets findings exempted failures omitted notes notes.message notes.source notes.source.file notes.source.line")
+	list("", "version kgate summary notes targets findings exemptions exempted failures omitted")
+	list("notes.", "about message leftOut")
+	list("exemptions.", "check path reason owner expires source source.file source.line onObject findings")
 	list("summary.", "targets objects errors warnings exempted failures")
 	list("targets.", "path environment rendered objects")
 	place("findings.")
@@ -170,7 +172,7 @@ func TestJSONKeys(t *testing.T) {
 	list("findings.with", ".path .source .source.file .source.line .source.column .source.endColumn .object .object.apiVersion .object.kind .object.namespace .object.name")
 	list("findings.", "with")
 	place("findings.also.")
-	list("exempted.", "finding exemption exemption.reason exemption.owner exemption.expires exemption.source exemption.source.file exemption.source.line")
+	list("exempted.", "finding exemption exemption.check exemption.path exemption.onObject exemption.reason exemption.owner exemption.expires exemption.source exemption.source.file exemption.source.line")
 	place("exempted.finding.")
 	list("exempted.finding.", "check severity message fix source source.file source.line related also with fingerprint")
 	list("failures.", "target message source source.file source.line")

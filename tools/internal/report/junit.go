@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/terminal"
 )
 
 // JUnit writes the report as test results, for Jenkins, GitLab and what else reads JUnit's XML: a suite a target, a case a
@@ -20,6 +21,8 @@ import (
 //   - What could not be checked is the error of a case of its own. Checks of that target that found nothing are skipped,
 //     not passed.
 //   - A check whose findings are all exempted is skipped with the reasons, and so is one that needs every target.
+//   - Every exemption that let something pass, and everything that the run did not look at, is a skipped case of a suite of
+//     its own, so that nobody has to look for them among the others.
 //
 // Nothing has a time: the same findings are the same bytes.
 func JUnit(w io.Writer, r Report, _ Options) error {
@@ -31,7 +34,7 @@ func JUnit(w io.Writer, r Report, _ Options) error {
 		return fmt.Errorf("write JUnit's XML: %w", err)
 	}
 	body.WriteByte('\n')
-	_, err := w.Write(body.Bytes())
+	_, err := w.Write(terminal.Markup(body.Bytes()))
 	return err
 }
 
@@ -93,7 +96,7 @@ func (r Report) junit() junitSuites {
 	sources := r.sources()
 	out := junitSuites{Name: "kgate"}
 	for _, s := range r.overview() {
-		suite := junitSuite{Name: or(s.Path, "kgate validate")}
+		suite := junitSuite{Name: terminal.Line(or(s.Path, "kgate validate"))}
 		if s.asked || s.rendered || s.failures > 0 {
 			suite.add(r.completed(s, sources))
 		}
@@ -111,7 +114,7 @@ func (r Report) junit() junitSuites {
 				continue
 			}
 			seen[name] = true
-			c := junitCase{Name: name, Class: suite.Name}
+			c := junitCase{Name: terminal.Line(name), Class: suite.Name}
 			findings, passed := found[place{s.Path, name}], exempted[place{s.Path, name}]
 			c.judge(findings, passed, sources)
 			switch {
@@ -123,12 +126,57 @@ func (r Report) junit() junitSuites {
 			}
 			suite.add(c)
 		}
-		out.Suites = append(out.Suites, suite)
-		out.Tests += suite.Tests
-		out.Failures += suite.Failures
-		out.Errors += suite.Errors
+		out.add(suite)
 	}
+	out.add(r.noted())
+	out.add(r.lenient())
 	return out
+}
+
+// add takes a suite that has cases.
+func (s *junitSuites) add(suite junitSuite) {
+	if len(suite.Cases) == 0 {
+		return
+	}
+	s.Suites = append(s.Suites, suite)
+	s.Tests += suite.Tests
+	s.Failures += suite.Failures
+	s.Errors += suite.Errors
+}
+
+// noted is what the run did not look at.
+func (r Report) noted() junitSuite {
+	suite := junitSuite{Name: "what the run left out"}
+	for _, n := range r.notes() {
+		c := junitCase{Name: suite.free(or(n.About, "note")), Class: suite.Name}
+		c.skip(terminal.Line(n.String()))
+		if len(n.LeftOut) > 0 {
+			c.Skipped.Text = terminal.Line(n.Message + ": " + strings.Join(n.LeftOut, ", "))
+		}
+		suite.add(c)
+	}
+	return suite
+}
+
+// lenient are the exemptions that let something pass.
+func (r Report) lenient() junitSuite {
+	suite := junitSuite{Name: "exemptions"}
+	for _, e := range r.exemptions() {
+		c := junitCase{Name: suite.free(e.Check + " at " + place(e.Source)), Class: suite.Name, File: terminal.Line(e.Source.File), Line: e.Source.Line}
+		c.skip(terminal.Line(e.String()))
+		suite.add(c)
+	}
+	return suite
+}
+
+// free is a name that no case of the suite has.
+func (s *junitSuite) free(name string) string {
+	name = terminal.Line(name)
+	unique := name
+	for n := 2; slices.ContainsFunc(s.Cases, func(c junitCase) bool { return c.Name == unique }); n++ {
+		unique = fmt.Sprintf("%s (%d)", name, n)
+	}
+	return unique
 }
 
 func (s *junitSuite) add(c junitCase) {
@@ -146,7 +194,7 @@ func (s *junitSuite) add(c junitCase) {
 
 // completed is the case of what could not be checked in a target.
 func (r Report) completed(s *status, sources *sources) junitCase {
-	c := junitCase{Name: complete, Class: or(s.Path, "kgate validate")}
+	c := junitCase{Name: complete, Class: terminal.Line(or(s.Path, "kgate validate"))}
 	var messages []string
 	text := quoted(sources, func(out *text) {
 		for _, e := range r.Errors {
@@ -158,7 +206,7 @@ func (r Report) completed(s *status, sources *sources) junitCase {
 	})
 	for _, e := range r.Errors {
 		if e.Target == s.Path && !e.Source.IsZero() {
-			c.File, c.Line = e.Source.File, e.Source.Line
+			c.File, c.Line = terminal.Line(e.Source.File), e.Source.Line
 			break
 		}
 	}
@@ -177,7 +225,7 @@ func (c *junitCase) judge(findings []check.Finding, exempted []check.Exempted, s
 		}
 	}
 	if len(findings) > 0 {
-		c.File, c.Line = findings[0].Source.File, findings[0].Source.Line
+		c.File, c.Line = terminal.Line(findings[0].Source.File), findings[0].Source.Line
 	}
 	said := quoted(sources, func(out *text) {
 		for _, f := range findings {
@@ -209,10 +257,11 @@ func (c *junitCase) skip(reason string) { c.Skipped = &junitVerdict{Message: rea
 
 // first is the first of several messages, and how many more there are.
 func first(messages []string) string {
+	message := terminal.Text(strings.ReplaceAll(messages[0], "\r\n", "\n"))
 	if n := len(messages) - 1; n > 0 {
-		return fmt.Sprintf("%s (and %d more)", messages[0], n)
+		return fmt.Sprintf("%s (and %d more)", message, n)
 	}
-	return messages[0]
+	return message
 }
 
 // quoted is what the text report says, without colour.

@@ -3,9 +3,11 @@
 package report
 
 import (
+	"fmt"
 	"io"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
@@ -21,10 +23,51 @@ type Report struct {
 	Exempted []check.Exempted
 	Errors   []Failure // what could not be checked
 	Omitted  []string  // checks that need a run over every target
-	Notes    []Note    // what a reader should know of how the run was made
+	Notes    []Note    // what the verdict has to be read with
 
 	// ReadFile is the text of a file that a position names; nil when no text can be had.
 	ReadFile func(file string) ([]byte, error)
+}
+
+// Note is something about a run that its verdict has to be read with: that it looked at less than the repository asks for,
+// or judged by other rules than those that stand there.
+type Note struct {
+	About   string            // a word for programs: targets, versions, checks, unread, configuration, exemptions
+	Source  manifest.Position // the place that it is about; zero for the run as a whole
+	Message string            // a sentence without its full stop
+	LeftOut []string          // the names of what the run did not look at
+}
+
+// omitted is what Note.About says of checks that need every target.
+const omitted = "repository"
+
+// notes are the report's, and one for what needs every target of the repository.
+func (r Report) notes() []Note {
+	notes := slices.Clone(r.Notes)
+	if len(r.Omitted) > 0 {
+		notes = append(notes, Note{About: omitted, Message: plural(len(r.Omitted), "check") + " did not run, because not every target of the repository was asked for", LeftOut: r.Omitted})
+	}
+	return notes
+}
+
+// listedNames is how many names a sentence lists.
+const listedNames = 8
+
+// String is the note in one sentence, which lists no more names than a reader takes in.
+func (n Note) String() string {
+	listed := n.LeftOut[:min(len(n.LeftOut), listedNames)]
+	said := n.Message
+	if !n.Source.IsZero() {
+		said = n.Source.String() + ": " + said
+	}
+	if len(listed) == 0 {
+		return said
+	}
+	said += "; left out: " + strings.Join(listed, ", ")
+	if more := len(n.LeftOut) - len(listed); more > 0 {
+		said += fmt.Sprintf(" and %d more", more)
+	}
+	return said
 }
 
 // Target is what a run looked at.
@@ -35,21 +78,6 @@ type Target struct {
 
 	// Locate is where to edit a field of one of the objects; nil when nobody knows.
 	Locate func(*manifest.Object, manifest.Path) manifest.Origin
-}
-
-// Note is something about a run that is no fault.
-type Note struct {
-	Source  manifest.Position // zero for the run as a whole
-	Message string
-}
-
-// String is the message behind its place, on one line.
-func (n Note) String() string {
-	text := n.Message
-	if !n.Source.IsZero() {
-		text = n.Source.String() + ": " + text
-	}
-	return printable(text)
 }
 
 // Failure is something that kept a run from judging.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/terminal"
 )
 
 const (
@@ -66,11 +68,26 @@ func SARIF(w io.Writer, r Report, _ Options) error {
 		return fmt.Errorf("write SARIF: %w", err)
 	}
 	leaveOutDefaults(spare)
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(spare)
+	document, err := encode(spare)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(terminal.JSON(document))
+	return err
 }
+
+// placeholder is where a message takes an argument, {0}.
+var placeholder = regexp.MustCompile(`\{(\d+)\}`)
+
+// prose is a text as a message of SARIF says it. Readers show [text](target) as a link and {0} as an argument, and some
+// do so whatever is before the brackets: what only looks like a link has a backslash within, and a placeholder is
+// doubled, as section 3.11.5 of the standard has it.
+func prose(text string) string {
+	text = terminal.Text(strings.ReplaceAll(text, "\r\n", "\n"))
+	return placeholder.ReplaceAllString(strings.ReplaceAll(text, "](", `]\(`), "{{$1}}")
+}
+
+func message(text string) *sarif.Message { return sarif.NewTextMessage(prose(text)) }
 
 // leaveOutDefaults takes out what the library writes and the standard takes for granted: indexes and offsets of -1, and
 // empty lists. They are a third of the file, and some readers take an offset of -1 for a place.
@@ -108,8 +125,8 @@ func (s *sarifRun) rule(c *check.Check) {
 		}
 	}
 	rule := s.AddRule(c.Name).
-		WithShortDescription(multiformat(cut(or(c.Title, c.Name)))).
-		WithFullDescription(multiformat(cut(or(c.Doc, c.Title, c.Name)))).
+		WithShortDescription(multiformat(cut(prose(or(c.Title, c.Name))))).
+		WithFullDescription(multiformat(cut(prose(or(c.Doc, c.Title, c.Name))))).
 		WithHelp(multiformat(text).WithMarkdown(markdown)).
 		WithHelpURI(homepage).
 		WithDefaultConfiguration(sarif.NewReportingConfiguration().WithLevel(level(c.Severity))).
@@ -138,36 +155,48 @@ func (s *sarifRun) result(f check.Finding, fingerprint string) *sarif.Result {
 		WithLevel(level(f.Severity)).
 		AddLocation(location).
 		WithPartialFingerprints(map[string]string{"kgate/v1": fingerprint, "primaryLocationLineHash": s.hash(f.Source, fingerprint)})
-	// A link in a message is [text](target); what only looks like one is none.
-	message := strings.ReplaceAll(or(f.Message, f.Check), "](", `\](`)
+	said := prose(or(f.Message, f.Check))
 	for i, related := range f.Related {
 		result.AddRelatedLocation(s.location(related, f.Target).WithID(i + 1).WithMessage(sarif.NewTextMessage("This value is overridden.")))
-		message += fmt.Sprintf("\nIt overrides [%s](%d).", linkText(related), i+1)
+		said += fmt.Sprintf("\nIt overrides [%s](%d).", linkText(related), i+1)
 	}
 	for i, w := range f.With {
 		id := len(f.Related) + i + 1
-		result.AddRelatedLocation(s.location(w.Source, f.Target).WithID(id).WithMessage(sarif.NewTextMessage("Held against: " + weighed(w) + ".")))
-		message += fmt.Sprintf("\nHeld against [%s](%d).", linkText(w.Source), id)
+		result.AddRelatedLocation(s.location(w.Source, f.Target).WithID(id).WithMessage(message("Held against: " + weighed(w) + ".")))
+		said += fmt.Sprintf("\nHeld against [%s](%d).", linkText(w.Source), id)
 	}
-	return result.WithMessage(sarif.NewTextMessage(message))
+	return result.WithMessage(sarif.NewTextMessage(said))
 }
 
-// linkText is a position as the text of a link.
+// linkText is a position as the text of a link, which some readers end at the first bracket, escaped or not.
 func linkText(p manifest.Position) string {
-	return strings.NewReplacer("[", `\[`, "]", `\]`).Replace(p.String())
+	return placeholder.ReplaceAllString(strings.NewReplacer("[", "%5B", "]", "%5D").Replace(terminal.Line(p.String())), "{{$1}}")
 }
 
+// suppression is an exemption. GitHub takes either kind for a dismissal; kgate.yaml and an annotation alike are decisions
+// beside what they exempt, so all are external, and a property tells them apart.
 func (s *sarifRun) suppression(e check.Exemption) *sarif.Suppression {
-	return sarif.NewSuppression().WithKind("external").WithStatus("accepted").
-		WithJustification(fmt.Sprintf("%s (%s, until %s)", e.Reason, e.Owner, e.Expires.Format(time.DateOnly))).
+	by := e.Owner
+	if e.OnObject() {
+		by += ", on the object itself"
+	}
+	suppression := sarif.NewSuppression().WithKind("external").WithStatus("accepted").
+		WithJustification(terminal.Text(fmt.Sprintf("%s (%s, until %s)", e.Reason, by, e.Expires.Format(time.DateOnly)))).
 		WithLocation(s.location(e.Source, "kgate.yaml"))
+	suppression.Properties = decided(e)
+	return suppression
+}
+
+func decided(e check.Exemption) *sarif.PropertyBag {
+	return sarif.NewPropertyBag().Add("check", e.Check).Add("path", e.Path.String()).Add("owner", e.Owner).Add("reason", e.Reason).
+		Add("expires", e.Expires.Format(time.DateOnly)).Add("onObject", e.OnObject())
 }
 
 // invocation says how far the run came.
 func (s *sarifRun) invocation(r Report) {
 	invocation := sarif.NewInvocation().WithExecutionSuccessful(len(r.Errors) == 0)
 	for _, e := range r.Errors {
-		note := sarif.NewNotification().WithLevel(sarif.LevelError).WithMessage(sarif.NewTextMessage(or(e.Message, "could not be checked")))
+		note := sarif.NewNotification().WithLevel(sarif.LevelError).WithMessage(message(or(e.Message, "could not be checked")))
 		if !e.Source.IsZero() || e.Target != "" {
 			location := s.location(e.Source, e.Target)
 			if logical := logicalLocation(check.Place{Target: e.Target}); logical != nil {
@@ -177,17 +206,23 @@ func (s *sarifRun) invocation(r Report) {
 		}
 		invocation.AddToolExecutionNotification(note)
 	}
+	note := func(said, check string) *sarif.Notification {
+		note := sarif.NewNotification().WithLevel(sarif.LevelNote).WithMessage(message(said))
+		if index := s.GetRuleIndex(check); index >= 0 {
+			note.WithAssociatedRule(sarif.NewReportingDescriptorReference().WithID(check).WithIndex(index))
+		}
+		return note
+	}
 	for _, n := range r.Notes {
-		invocation.AddToolExecutionNotification(sarif.NewNotification().WithLevel(sarif.LevelNote).
-			WithMessage(sarif.NewTextMessage(or(n.Message, "to know"))).AddLocation(s.location(n.Source, "")))
+		invocation.AddToolConfigurationNotification(note(n.String(), "").
+			WithProperties(sarif.NewPropertyBag().Add("about", n.About).Add("leftOut", n.LeftOut)))
 	}
 	for _, name := range r.Omitted {
-		note := sarif.NewNotification().WithLevel(sarif.LevelNote).
-			WithMessage(sarif.NewTextMessage(name + " was left out, because it needs every target of the repository."))
-		if index := s.GetRuleIndex(name); index >= 0 {
-			note.WithAssociatedRule(sarif.NewReportingDescriptorReference().WithID(name).WithIndex(index))
-		}
-		invocation.AddToolConfigurationNotification(note)
+		invocation.AddToolConfigurationNotification(note(name+" was left out, because it needs every target of the repository.", name))
+	}
+	for _, e := range r.exemptions() {
+		invocation.AddToolConfigurationNotification(note(e.String(), e.Check).AddLocation(s.location(e.Source, "kgate.yaml")).
+			WithProperties(decided(e.Exemption).Add("findings", e.passed)))
 	}
 	s.AddInvocation(invocation)
 }
@@ -200,7 +235,7 @@ func (s *sarifRun) location(p manifest.Position, otherwise string) *sarif.Locati
 	region := sarif.NewRegion().WithStartLine(max(p.Line, 1)).WithEndLine(max(p.Line, 1)).WithStartColumn(max(p.Column, 1)).
 		WithEndColumn(max(p.Column, p.EndColumn, 1))
 	place := sarif.NewPhysicalLocation().WithArtifactLocation(artifact(p.File)).WithRegion(region)
-	if characters, _, ok := s.sources.characters(p); ok {
+	if characters, ok := s.sources.characters(p); ok {
 		begin, end := marked(characters, p)
 		region.WithStartColumn(begin + 1).WithEndColumn(end + 1)
 		if len(characters) <= longestSnippet {
@@ -297,42 +332,75 @@ func cut(text string) string {
 	return text + " …"
 }
 
-// help is what `kgate explain` says of a check.
+// help is what `kgate explain` says of a check, as a message of SARIF and in Markdown.
 func help(c *check.Check) (text, markdown string) {
 	var t, m strings.Builder
-	section := func(title, body, code string) {
-		if body = strings.TrimSpace(body); body == "" {
+	section := func(title, body, markdown string) {
+		if strings.TrimSpace(body) == "" {
 			return
 		}
-		_, _ = fmt.Fprintf(&t, "%s:\n%s\n\n", title, body) // builders take everything
-		if code != "" {
-			fence := "```"
-			for strings.Contains(body, fence) {
-				fence += "`"
-			}
-			body = fence + code + "\n" + body + "\n" + fence
-		}
-		_, _ = fmt.Fprintf(&m, "### %s\n\n%s\n\n", title, body)
+		_, _ = fmt.Fprintf(&t, "%s:\n%s\n\n", title, prose(strings.TrimSpace(body))) // builders take everything
+		_, _ = fmt.Fprintf(&m, "### %s\n\n%s\n\n", title, markdown)
 	}
-	section("Why", or(c.Doc, c.Title, c.Name), "")
-	section("Bad", c.Bad, "yaml")
-	section("Good", c.Good, "yaml")
-	section("Fix", c.Fix, "")
+	why := or(c.Doc, c.Title, c.Name)
+	section("Why", why, inMarkdown(why))
+	section("Bad", c.Bad, fenced(c.Bad))
+	section("Good", c.Good, fenced(c.Good))
+	section("Fix", c.Fix, inMarkdown(c.Fix))
 	var list []string
 	for _, reference := range c.References {
 		if link(reference) {
 			reference = "<" + reference + ">"
+		} else {
+			reference = inMarkdown(reference)
 		}
 		list = append(list, "- "+reference)
 	}
-	if len(list) > 0 {
-		_, _ = fmt.Fprintf(&t, "Source:\n%s\n\n", strings.Join(c.References, "\n"))
-		_, _ = fmt.Fprintf(&m, "### Source\n\n%s\n\n", strings.Join(list, "\n"))
-	}
+	section("Source", strings.Join(c.References, "\n"), strings.Join(list, "\n"))
 	return strings.TrimSpace(t.String()), strings.TrimSpace(m.String())
 }
 
+// fenced is an example, behind a fence that is in none of its lines.
+func fenced(text string) string {
+	text = terminal.Text(strings.TrimSpace(text))
+	fence := "```"
+	for strings.Contains(text, fence) {
+		fence += "`"
+	}
+	return fence + "yaml\n" + text + "\n" + fence
+}
+
+// inMarkdown is prose in Markdown, of which nothing but code between single backquotes is more than text: no link, no picture,
+// no tag. Rules of one's own come from the repository that is checked.
+func inMarkdown(text string) string {
+	var paragraphs []string
+	for paragraph := range strings.SplitSeq(strings.ReplaceAll(strings.TrimSpace(text), "\r\n", "\n"), "\n\n") {
+		paragraph = terminal.Line(strings.Join(strings.Fields(paragraph), " "))
+		if paragraph == "" {
+			continue
+		}
+		parts := strings.Split(paragraph, "`")
+		if len(parts)%2 == 0 || strings.Contains(paragraph, "``") {
+			parts = []string{strings.ReplaceAll(punctuation.Replace(paragraph), "`", "\\`")} // no code in it, or no telling which
+		} else {
+			for i := 0; i < len(parts); i += 2 {
+				parts[i] = punctuation.Replace(parts[i])
+			}
+		}
+		paragraph = strings.Join(parts, "`")
+		if strings.ContainsRune("-+=", rune(paragraph[0])) {
+			paragraph = `\` + paragraph // a list, or a line
+		}
+		paragraphs = append(paragraphs, paragraph)
+	}
+	return strings.Join(paragraphs, "\n\n")
+}
+
+// punctuation escapes what Markdown reads as its own signs within a paragraph, or at its beginning.
+var punctuation = strings.NewReplacer(`\`, `\\`, "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "<", `\<`, ">", `\>`, "&", `\&`, "#", `\#`, "~", `\~`, "|", `\|`, "!", `\!`)
+
 func link(reference string) bool {
 	u, err := url.Parse(reference)
-	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && !strings.ContainsAny(reference, "<> ")
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && !strings.ContainsAny(reference, "<> ") &&
+		terminal.Line(reference) == reference
 }

@@ -4,23 +4,25 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/terminal"
 )
 
 // sources quotes the files that positions name, each read once.
 type sources struct {
 	read  func(string) ([]byte, error)
 	files map[string][]string
-	long  map[manifest.Position]characters // by file and line
-	gists map[manifest.Position]string     // likewise
+	long  map[manifest.Position][]rune // by file and line
+	gists map[manifest.Position]string // likewise
 }
 
 func (r Report) sources() *sources {
 	return &sources{
 		read: r.ReadFile, files: map[string][]string{},
-		long: map[manifest.Position]characters{}, gists: map[manifest.Position]string{},
+		long: map[manifest.Position][]rune{}, gists: map[manifest.Position]string{},
 	}
 }
 
@@ -48,24 +50,22 @@ func (s *sources) line(p manifest.Position) (string, bool) {
 // longLine is how many bytes a line has whose characters are kept: thousands of findings may be on one.
 const longLine = 1 << 12
 
-// characters are those of the line that a position names; the second of them as a terminal shows them.
-func (s *sources) characters(p manifest.Position) (written, shown []rune, ok bool) {
+// characters are those of the line that a position names.
+func (s *sources) characters(p manifest.Position) ([]rune, bool) {
 	at := manifest.Position{File: p.File, Line: p.Line}
 	if known, ok := s.long[at]; ok {
-		return known.written, known.shown, true
+		return known, true
 	}
 	line, ok := s.line(p)
 	if !ok {
-		return nil, nil, false
+		return nil, false
 	}
-	written, shown = []rune(line), []rune(printable(line))
+	characters := []rune(line)
 	if len(line) >= longLine {
-		s.long[at] = characters{written, shown}
+		s.long[at] = characters
 	}
-	return written, shown, true
+	return characters, true
 }
-
-type characters struct{ written, shown []rune }
 
 // marked is which characters of a line a position means: from its column on, or from the first that is no space, to the
 // end of what is written there.
@@ -94,31 +94,33 @@ const (
 	leading = 60  // of them before the place that is meant, where it is further on
 )
 
-// shown is the line that a position names as a terminal shows it, and the characters of it that the position means. Of a
-// long line it is the part that they are in.
+// shown is the line that a position names as a terminal shows it, a tab as one space, and the characters of it that the
+// position means. Of a long line it is the part that they are in.
 func (s *sources) shown(p manifest.Position) (line string, begin, end int) {
-	_, characters, ok := s.characters(p)
+	characters, ok := s.characters(p)
 	if !ok {
 		return "", 0, 0
 	}
 	begin, end = marked(characters, p)
-	if len(characters) <= longest {
-		return string(characters), begin, end
+	from, to := 0, len(characters)
+	if len(characters) > longest {
+		if begin > longest-leading {
+			from = min(begin-leading, len(characters)-longest)
+		}
+		to = from + longest
+		begin, end = begin-from, min(end, to)-from
 	}
-	from := 0
-	if begin > longest-leading {
-		from = min(begin-leading, len(characters)-longest)
-	}
-	to := min(from+longest, len(characters))
-	begin, end = begin-from, min(end, to)-from
-	line = string(characters[from:to])
+	quote := func(part []rune) string { return terminal.Line(strings.ReplaceAll(string(part), "\t", " ")) }
+	part := characters[from:to]
+	before, mark, after := quote(part[:begin]), quote(part[begin:end]), quote(part[end:])
 	if from > 0 {
-		line, begin, end = "…"+line, begin+1, end+1
+		before = "…" + before
 	}
 	if to < len(characters) {
-		line += "…"
+		after += "…"
 	}
-	return line, begin, end
+	begin = utf8.RuneCountInString(before)
+	return before + mark + after, begin, begin + utf8.RuneCountInString(mark)
 }
 
 // gist is what is written on a line, however it is spaced; of a long one a digest, as it may be the gist of thousands.

@@ -8,15 +8,15 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/terminal"
 )
 
 // Text writes the report for a person: a line a target, then every finding below the line to edit, then a line an
-// exemption that let something pass, then a summary. A finding begins as a compiler's message does, file:line:column:
-// severity: message, which editors know how to follow.
+// exemption that let something pass, then what the run did not look at, then a summary. A finding begins as a compiler's
+// message does, file:line:column: severity: message, which editors know how to follow.
 func Text(w io.Writer, r Report, options Options) error {
 	out := newText(w, r.sources(), options.Color)
 	for _, t := range r.overview() {
@@ -33,11 +33,11 @@ func Text(w io.Writer, r Report, options Options) error {
 	if len(r.Findings) > 0 || len(r.Errors) > 0 {
 		out.line("")
 	}
-	for _, n := range r.Notes {
-		out.note(n)
-	}
 	for _, e := range r.exemptions() {
 		out.exemption(e, options.Verbose)
+	}
+	for _, n := range r.notes() {
+		out.line("%s: %s", out.paint(terminal.Bold, "note"), terminal.Line(n.String()))
 	}
 	out.summary(r)
 	return out.Flush()
@@ -90,12 +90,23 @@ func (r Report) overview() []*status {
 
 type text struct {
 	*bufio.Writer
+	guard   *terminal.Guard
 	color   bool
 	sources *sources
 }
 
+// newText writes through a guard, wherever the text goes: a file is printed in the log of a job as well.
 func newText(w io.Writer, sources *sources, color bool) *text {
-	return &text{Writer: bufio.NewWriter(w), color: color, sources: sources}
+	guard := terminal.NewGuard(w, color)
+	return &text{Writer: bufio.NewWriter(guard), guard: guard, color: color, sources: sources}
+}
+
+// Flush returns the first error of all that was written.
+func (t *text) Flush() error {
+	if err := t.Writer.Flush(); err != nil {
+		return err
+	}
+	return t.guard.Flush()
 }
 
 func (t *text) line(format string, args ...any) {
@@ -103,65 +114,53 @@ func (t *text) line(format string, args ...any) {
 	_, _ = fmt.Fprintf(t, format+"\n", args...)
 }
 
-const (
-	bold   = "1"
-	dim    = "2"
-	red    = "31"
-	green  = "32"
-	yellow = "33"
-)
-
 func (t *text) paint(code, s string) string {
 	if !t.color || s == "" {
 		return s
 	}
-	return "\x1b[" + code + "m" + s + "\x1b[0m"
+	return terminal.Paint(code, s)
 }
 
 func (t *text) target(s *status) {
-	name := printable(s.Path)
+	name := terminal.File(s.Path)
 	if name == "" {
 		name = "kgate"
 	}
-	verdict := t.paint(green, "ok")
+	verdict := t.paint(terminal.Green, "ok")
 	switch {
 	case s.failures > 0:
-		verdict = t.paint(red, "not checked")
+		verdict = t.paint(terminal.Red, "not checked")
 	case s.findings > 0:
-		verdict = t.paint(red, plural(s.findings, "finding"))
+		verdict = t.paint(terminal.Red, plural(s.findings, "finding"))
 	}
-	head := t.paint(bold, name)
+	head := t.paint(terminal.Bold, name)
 	if s.rendered {
-		head += t.paint(dim, "  "+plural(len(s.Objects), "object"))
+		head += t.paint(terminal.Dim, "  "+plural(len(s.Objects), "object"))
 	}
 	t.line("%s  %s", head, verdict)
 }
 
 func (t *text) failure(f Failure) {
-	where := printable(f.Target)
+	where := terminal.File(f.Target)
 	if !f.Source.IsZero() {
 		where = place(f.Source)
 	} else if where == "" {
 		where = "kgate"
 	}
-	t.line("%s: %s", t.paint(bold, where), t.paint(red, "cannot check")+": "+indent(f.Message, "  "))
-	t.quote(f.Source, red)
-}
-
-func (t *text) note(n Note) {
-	t.line("%s: %s", t.paint(bold, place(n.Source)), t.paint(dim, oneLine(n.Message)))
+	t.line("%s: %s", t.paint(terminal.Bold, where), t.paint(terminal.Red, "cannot check")+": "+terminal.Message(f.Message))
+	t.quote(f.Source, terminal.Red)
 }
 
 func (t *text) finding(f check.Finding) {
-	color := red
+	color := terminal.Red
 	if f.Severity == check.Warning {
-		color = yellow
+		color = terminal.Yellow
 	}
 	where := place(f.Source)
 	if f.Source.IsZero() {
-		where = printable(f.Target)
+		where = terminal.File(f.Target)
 	}
-	t.line("%s: %s", t.paint(bold, where), t.paint(color, string(f.Severity))+": "+indent(f.Message, "  "))
+	t.line("%s: %s", t.paint(terminal.Bold, where), t.paint(color, string(f.Severity))+": "+terminal.Message(f.Message))
 	t.quote(f.Source, color)
 	t.fields("in", objects(f))
 	var over, with []string
@@ -173,15 +172,15 @@ func (t *text) finding(f check.Finding) {
 	}
 	t.fields("over", over)
 	t.fields("with", with)
-	t.field("fix", indent(f.Fix, "       "))
-	t.field("why", "kgate explain "+printable(f.Check))
+	t.field("fix", terminal.Continued(f.Fix, "       | "))
+	t.field("why", "kgate explain "+terminal.Line(f.Check))
 }
 
 // shown is a position with what is written there.
 func (t *text) shown(p manifest.Position) string {
 	said := place(p)
 	if line, _, _ := t.sources.shown(p); line != "" {
-		said += "  " + t.paint(dim, strings.TrimSpace(line))
+		said += "  " + t.paint(terminal.Dim, strings.TrimSpace(line))
 	}
 	return said
 }
@@ -195,7 +194,7 @@ func (t *text) fields(label string, values []string) {
 }
 
 func (t *text) field(label, value string) {
-	t.line("  %s %s", t.paint(dim, fmt.Sprintf("%-4s", label)), value)
+	t.line("  %s %s", t.paint(terminal.Dim, fmt.Sprintf("%-4s", label)), value)
 }
 
 // objects says which objects of which targets a finding shows in, a line an object.
@@ -210,22 +209,22 @@ func objects(f check.Finding) []string {
 			}
 			line += "  of "
 		}
-		lines = append(lines, printable(line+strings.Join(o.targets, ", ")))
+		lines = append(lines, terminal.Line(line+strings.Join(o.targets, ", ")))
 	}
 	return lines
 }
 
 // weighed says of which object a field is that a finding weighs.
 func weighed(w check.Part) string {
-	return printable(strings.TrimSuffix(fmt.Sprintf("in %s  %s", w.Object, w.Path), "  "))
+	return terminal.Line(strings.TrimSuffix(fmt.Sprintf("in %s  %s", w.Object, w.Path), "  "))
 }
 
 // place is a position as compilers write it.
 func place(p manifest.Position) string {
 	if p.Column == 0 {
-		return printable(p.String())
+		return terminal.File(p.String())
 	}
-	return printable(fmt.Sprintf("%s:%d", p, p.Column))
+	return terminal.File(fmt.Sprintf("%s:%d", p, p.Column))
 }
 
 // quote prints the line that a position names, with the field marked.
@@ -235,31 +234,20 @@ func (t *text) quote(p manifest.Position, color string) {
 		return
 	}
 	number := fmt.Sprint(p.Line)
-	gutter := t.paint(dim, strings.Repeat(" ", len(number))+" |")
-	t.line("  %s %s", t.paint(dim, number+" |"), line)
+	gutter := t.paint(terminal.Dim, strings.Repeat(" ", len(number))+" |")
+	t.line("  %s %s", t.paint(terminal.Dim, number+" |"), line)
 	t.line("  %s %s%s", gutter, strings.Repeat(" ", begin), t.paint(color, strings.Repeat("^", max(end-begin, 1))))
-}
-
-// printable is a line as a terminal shows it, one cell a character: no tabs, and nothing that moves the cursor or turns
-// the text around.
-func printable(line string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
-			return ' '
-		}
-		return r
-	}, line)
 }
 
 // exempted prints one finding that an exemption let pass with that exemption, for formats that have a place for each.
 func (t *text) exempted(e check.Exempted) {
-	t.line("%s: %s: %s", t.paint(bold, place(e.Finding.Source)), t.paint(dim, "exempted"), indent(e.Finding.Message, "  "))
+	t.line("%s: %s: %s", t.paint(terminal.Bold, place(e.Finding.Source)), t.paint(terminal.Dim, "exempted"), terminal.Message(e.Finding.Message))
 	for _, of := range objects(e.Finding) {
 		t.field("in", of)
 	}
-	t.field("by", indent(fmt.Sprintf("%s until %s: %s", e.Exemption.Owner, e.Exemption.Expires.Format(time.DateOnly), e.Exemption.Reason), "       "))
+	t.field("by", terminal.Continued(fmt.Sprintf("%s until %s: %s", e.Exemption.Owner, e.Exemption.Expires.Format(time.DateOnly), e.Exemption.Reason), "       | "))
 	t.field("at", place(e.Exemption.Source))
-	t.field("why", "kgate explain "+printable(e.Finding.Check))
+	t.field("why", "kgate explain "+terminal.Line(e.Finding.Check))
 }
 
 // leniency is an exemption with what it let pass.
@@ -304,37 +292,45 @@ func (r Report) exemptions() []*leniency {
 
 // exemption says on one line who lets what pass until when, and why; verbose, also what.
 func (t *text) exemption(e *leniency, verbose bool) {
-	t.line("%s: %s", t.paint(bold, place(e.Source)), t.paint(dim, fmt.Sprintf("%s lets %s pass until %s (%s): %s",
-		oneLine(e.Check), plural(e.passed, "finding"), e.Expires.Format(time.DateOnly), oneLine(e.Owner), oneLine(e.Reason))))
+	t.line("%s: %s", t.paint(terminal.Bold, place(e.Source)), t.paint(terminal.Dim, terminal.Line(e.String())))
 	if !verbose {
 		return
 	}
 	for _, f := range e.findings {
 		where := place(f.Source)
 		if f.Source.IsZero() {
-			where = printable(f.Target)
+			where = terminal.File(f.Target)
 		}
-		t.line("  %s: %s", where, indent(f.Message, "    "))
+		t.line("  %s: %s", where, terminal.Continued(f.Message, "    | "))
 		for i, of := range objects(f) {
 			label := "in"
 			if i > 0 {
 				label = ""
 			}
-			t.line("    %s %s", t.paint(dim, fmt.Sprintf("%-2s", label)), of)
+			t.line("    %s %s", t.paint(terminal.Dim, fmt.Sprintf("%-2s", label)), of)
 		}
 	}
 }
 
-func oneLine(s string) string { return printable(strings.Join(strings.Fields(s), " ")) }
+// String says on one line who lets what pass until when, and why.
+func (l *leniency) String() string {
+	by := oneLine(l.Owner)
+	if l.OnObject() {
+		by += ", on the object itself"
+	}
+	return fmt.Sprintf("%s lets %s pass until %s (%s): %s", oneLine(l.Check), plural(l.passed, "finding"), l.Expires.Format(time.DateOnly), by, oneLine(l.Reason))
+}
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 func (t *text) summary(r Report) {
 	errors, warnings := r.Count(check.Error), r.Count(check.Warning)
-	color := green
+	color := terminal.Green
 	switch {
 	case errors > 0 || len(r.Errors) > 0:
-		color = red
+		color = terminal.Red
 	case warnings > 0:
-		color = yellow
+		color = terminal.Yellow
 	}
 	t.line("%s", t.paint(color, r.summary()))
 }
@@ -354,13 +350,4 @@ func plural(n int, noun string) string {
 		return "1 " + noun
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
-}
-
-// indent takes a text of several lines, the second and those behind it by so much further in.
-func indent(s, by string) string {
-	lines := strings.Split(strings.TrimSpace(s), "\n")
-	for i, line := range lines {
-		lines[i] = printable(strings.TrimSuffix(line, "\r"))
-	}
-	return strings.Join(lines, "\n"+by)
 }

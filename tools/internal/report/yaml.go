@@ -2,35 +2,87 @@ package report
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strings"
 
-	"sigs.k8s.io/yaml"
+	"github.com/kgate-dev/gitops/tools/internal/terminal"
 )
 
-// YAML writes the JSON report as YAML: the same keys, with the same promise.
-func YAML(w io.Writer, r Report, options Options) error {
-	var text bytes.Buffer
-	if err := JSON(&text, r, options); err != nil {
+// YAML writes the JSON report as YAML: the same keys, sorted, with the same promise. Every text stands on one line between
+// double quotes, so that readers of YAML 1.1 and 1.2 agree about it, and none of its lines is one of the document.
+func YAML(w io.Writer, r Report, _ Options) error {
+	text, err := encode(r.json())
+	if err != nil {
 		return err
 	}
-	document, err := yaml.JSONToYAML(escaped(text.Bytes()))
-	if err != nil {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	var report any
+	if err := decoder.Decode(&report); err != nil {
 		return fmt.Errorf("turn JSON into YAML: %w", err)
 	}
-	_, err = w.Write(document)
+	var out bytes.Buffer
+	if err := block(&out, report, ""); err != nil {
+		return fmt.Errorf("turn JSON into YAML: %w", err)
+	}
+	_, err = w.Write(terminal.YAML(out.Bytes()))
 	return err
 }
 
-// escaped is JSON in which the characters that JSON may hold as they are, and YAML may not, are escaped.
-func escaped(text []byte) []byte {
-	var out bytes.Buffer
-	for _, r := range string(text) {
-		if 0x7f <= r && r < 0xa0 || 0xfdd0 <= r && r <= 0xfdef || r == 0xfeff || r == 0xfffe || r == 0xffff {
-			_, _ = fmt.Fprintf(&out, `\u%04x`, r) // a buffer takes everything
-		} else {
-			out.WriteRune(r)
+// block writes a value below a key, or at the beginning of a document. What stands in the same line has been written.
+func block(out *bytes.Buffer, value any, indent string) error {
+	switch value := value.(type) {
+	case map[string]any:
+		for i, key := range slices.Sorted(maps.Keys(value)) {
+			if i > 0 {
+				out.WriteString(indent)
+			}
+			out.WriteString(key + ":") // keys are those of the report's schema: plain words
+			if err := inner(out, value[key], indent, indent+"  "); err != nil {
+				return err
+			}
+		}
+	case []any:
+		for i, item := range value {
+			if i > 0 {
+				out.WriteString(indent)
+			}
+			out.WriteByte('-')
+			if _, isMap := item.(map[string]any); isMap {
+				out.WriteByte(' ')
+				if err := block(out, item, indent+"  "); err != nil {
+					return err
+				}
+			} else if err := inner(out, item, indent+"  ", indent+"  "); err != nil {
+				return err
+			}
 		}
 	}
-	return out.Bytes()
+	return nil
+}
+
+// inner writes what a key or a dash has: below it, or behind it on the same line. A list is as far in as its key.
+func inner(out *bytes.Buffer, value any, list, fields string) error {
+	switch value := value.(type) {
+	case map[string]any:
+		if len(value) > 0 {
+			out.WriteString("\n" + fields)
+			return block(out, value, fields)
+		}
+	case []any:
+		if len(value) > 0 {
+			out.WriteString("\n" + list)
+			return block(out, value, list)
+		}
+	}
+	text, err := encode(value)
+	if err != nil {
+		return err
+	}
+	out.WriteString(" " + strings.TrimSpace(string(text)) + "\n")
+	return nil
 }

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/kgate-dev/gitops/tools/internal/report"
+)
+
+// narrowed are notes of what the command line keeps the run from looking at, for every report: who reads that nothing was
+// found has to know where nobody looked.
+func (s *session) narrowed() []report.Note {
+	var notes []report.Note
+	if left := without(s.all, s.paths); len(left) > 0 {
+		notes = append(notes, report.Note{
+			About: "targets", Message: fmt.Sprintf("%d of %d targets of the repository were asked for", len(s.all)-len(left), len(s.all)), LeftOut: left,
+		})
+	}
+	var named []string
+	for _, v := range s.repository.Config.KubernetesVersions {
+		if version, err := minor(v.Text); err == nil && !slices.Contains(named, version) {
+			named = append(named, version)
+		}
+	}
+	if left := without(named, s.minors); len(left) > 0 {
+		notes = append(notes, report.Note{
+			About: "versions", Message: fmt.Sprintf("checked against Kubernetes %s, and not against all that kgate.yaml names", strings.Join(s.minors, ", ")), LeftOut: left,
+		})
+	}
+	if left := s.unasked(); len(left) > 0 {
+		notes = append(notes, report.Note{About: "checks", Message: "only the checks of --checks " + strings.Join(s.asked, ",") + " were made", LeftOut: left})
+	}
+	return notes
+}
+
+// unasked are the checks that --checks leaves out, a group of which none is made by its name, as the flag would take it.
+func (s *session) unasked() []string {
+	made := map[string]bool{}
+	for _, c := range s.checks {
+		made[c.Group()], made[c.Name] = true, true
+	}
+	var left []string
+	for _, c := range s.known {
+		name := c.Name
+		if !made[c.Group()] {
+			name = c.Group()
+		}
+		if !made[name] && !slices.Contains(left, name) {
+			left = append(left, name)
+		}
+	}
+	return left
+}
+
+// without are the names that are not among others, in their order.
+func without(names, others []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return slices.Contains(others, name) })
+}
