@@ -25,7 +25,7 @@ type bounds struct {
 const (
 	// defaultTimeout is above what a thousand targets take, and below the patience of a CI job.
 	defaultTimeout = 5 * time.Minute
-	// defaultMemory is a third of what the smallest runners of GitHub and GitLab have, and ten times what this
+	// defaultMemory is a quarter of what the smallest runners of GitHub and GitLab have, and ten times what this
 	// repository takes.
 	defaultMemory quantity = 2 << 30
 	// leastMemory is what kgate needs for itself.

@@ -55,6 +55,9 @@ type Library struct {
 	results cache.Cache[any, denials] // by an object's JSON, an overlayInput or a repositoryInput
 }
 
+// maxFiles is how many files of rules one directory may hold; kgate itself has seventy.
+const maxFiles = 2000
+
 // root is the package that all rules and the modules they share live in.
 const root = "policies"
 
@@ -86,7 +89,9 @@ func Load(sources ...Source) (*Library, error) {
 			if entry.IsDir() || path.Ext(name) != ".rego" || strings.HasSuffix(name, "_test.rego") {
 				return nil
 			}
-			found++
+			if found++; found > maxFiles {
+				return fmt.Errorf("there are more than %d files of rules", maxFiles)
+			}
 			text, err := manifest.ReadFile(source.FS, name, path.Join(source.Name, name), manifest.MaxTextSize)
 			if err != nil {
 				return err
