@@ -25,9 +25,9 @@ type bounds struct {
 const (
 	// defaultTimeout is above what a thousand targets take, and below the patience of a CI job.
 	defaultTimeout = 5 * time.Minute
-	// defaultMemory is a third of what the smallest runners of GitHub and GitLab have, and ten times what this
-	// repository takes.
-	defaultMemory quantity = 2 << 30
+	// defaultMemory is half of what the smaller hosted runners have, and twice what a thousand targets with tens of
+	// thousands of findings take.
+	defaultMemory quantity = 4 << 30
 	// leastMemory is what kgate needs for itself.
 	leastMemory = 256 << 20
 )

@@ -206,6 +206,8 @@ func Items(node *yaml.Node) []*yaml.Node {
 type expansion struct {
 	sizes  map[*yaml.Node]Size
 	before Size // of the documents before this one
+
+	aliased bool // an alias was met
 }
 
 const unfinished = -1
@@ -217,6 +219,7 @@ func (e *expansion) check(node *yaml.Node, depth int) (*yaml.Node, string) {
 	case node.Kind == yaml.AliasNode && e.sizes[node.Alias].Values == unfinished:
 		return node, fmt.Sprintf("the anchor %q holds itself", node.Value)
 	case node.Kind == yaml.AliasNode:
+		e.aliased = true
 		e.sizes[node] = e.sizes[node.Alias]
 		if depth+e.sizes[node].depth > maxDepth {
 			return node, fmt.Sprintf("with its aliases written out, the document is nested more than %d deep", maxDepth)
@@ -241,7 +244,7 @@ func (e *expansion) check(node *yaml.Node, depth int) (*yaml.Node, string) {
 		within := e.sizes[child]
 		size = Size{size.Values + within.Values, size.Bytes + within.Bytes, max(size.depth, within.depth+1)}
 		alias := ""
-		if child.Kind == yaml.AliasNode {
+		if e.aliased {
 			alias = "with its aliases written out, "
 		}
 		if e.before.Values+size.Values > maxValues {

@@ -64,6 +64,9 @@ type Library struct {
 	results cache.Cache[question, verdicts]
 }
 
+// maxFiles is how many files of rules one directory may hold; kgate itself has seventy.
+const maxFiles = 2000
+
 // root is the package that all rules and the modules they share live in.
 const root = "policies"
 
@@ -95,7 +98,9 @@ func Load(sources ...Source) (*Library, error) {
 			if entry.IsDir() || path.Ext(name) != ".rego" || strings.HasSuffix(name, "_test.rego") {
 				return nil
 			}
-			found++
+			if found++; found > maxFiles {
+				return fmt.Errorf("there are more than %d files of rules", maxFiles)
+			}
 			text, err := readRule(source, name)
 			if err != nil {
 				return err

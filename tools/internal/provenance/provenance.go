@@ -62,6 +62,18 @@ func (l *Locator) tree(trace *render.Trace) *yaml.Node {
 	if tree, ok := l.replay.done[at]; ok {
 		return tree
 	}
+	if l.replay.kept == nil {
+		l.replay.kept = map[moment]bool{}
+		for _, object := range l.result.Objects {
+			if trace := l.result.Trace(object); trace != nil {
+				for _, step := range trace.Steps {
+					if r := step.Replacement; r != nil && r.From != nil {
+						l.replay.kept[moment{r.From, r.Steps}] = true
+					}
+				}
+			}
+		}
+	}
 	l.result.Replay(func(read func(string) ([]byte, error)) {
 		l.replay.read = read
 		l.replay.tree(at.trace, at.steps)

@@ -17,6 +17,7 @@ type replay struct {
 	*marked
 	read func(name string) ([]byte, error)
 	done map[moment]*yaml.Node
+	kept map[moment]bool // those that a replacement takes from; any other goes when the next is done
 }
 
 // moment is an object after some of its steps.
@@ -43,6 +44,9 @@ func (r *replay) tree(trace *render.Trace, steps int) *yaml.Node {
 		}
 	}
 	r.done[at] = tree
+	if before := (moment{trace, steps - 1}); steps > 0 && !r.kept[before] {
+		delete(r.done, before) // a thousand patches must not be a thousand trees
+	}
 	return tree
 }
 

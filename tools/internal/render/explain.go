@@ -106,6 +106,11 @@ func (t *tracer) explain(err error, root *Layer, traces []*Trace, faults []Fault
 			layer = found
 		}
 	}
+	if strings.Contains(message, "the accumulated size increase of copy") {
+		if err := layer.copies(); err != nil {
+			return errors.Join(append(errs, err)...)
+		}
+	}
 	message = strings.Trim(recursed.ReplaceAllString(accumulation.ReplaceAllString(message, ""), ""), "\" \n")
 	if strings.Count(message, `"`)%2 == 1 {
 		message += `"`

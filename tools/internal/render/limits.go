@@ -140,3 +140,20 @@ func endless(schema *manifest.Document) error {
 // limitCopies bounds what JSON patches copy: thirty operations that copy an object into itself would make it a thousand
 // million times as large. The library knows no other way to be told.
 var limitCopies = sync.OnceFunc(func() { jsonpatch.AccumulatedCopySizeLimit = maxCopies })
+
+// copies is the error of the first patch of a layer that copies, where the copies were too many.
+func (l *Layer) copies() error {
+	for _, patch := range l.Patches {
+		for _, document := range patch.Documents {
+			if document.Node.Kind != yaml.SequenceNode {
+				continue
+			}
+			for _, operation := range document.Node.Content {
+				if manifest.Text(operation, "op") == "copy" {
+					return fail(document.Position(nil, operation), "the copy operations of the patch add more than %d MB to an object", maxCopies>>20)
+				}
+			}
+		}
+	}
+	return nil
+}

@@ -52,7 +52,7 @@ func TestLimits(t *testing.T) {
 		{"a suffix", "-- app/kustomization.yaml --\nresources: [../base]\nnameSuffix: " + strings.Repeat("a", 254) + "\n" + base,
 			"app/kustomization.yaml:2: nameSuffix has 254 characters; no name has more than 253"},
 		{"copies of copies", "-- app/kustomization.yaml --\nresources: [../base]\npatches:\n  - target: {kind: ConfigMap}\n    patch: |\n      - {op: add, path: /data, value: {a: b}}\n" + copies + base,
-			"exceeding the limit 10485760"},
+			"app/kustomization.yaml:6: the copy operations of the patch add more than 10 MB to an object"},
 		{"objects of layers that are named again", "-- app/kustomization.yaml --\nresources:\n" + strings.Repeat("- ../big\n", 6) +
 			"-- big/kustomization.yaml --\nresources: [o.yaml]\n-- big/o.yaml --\n" + objects(4000),
 			"big/o.yaml: with this file the target has more than 20000 objects"},

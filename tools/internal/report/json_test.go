@@ -163,7 +163,7 @@ func TestJSONKeys(t *testing.T) {
 		list(where, "target object object.apiVersion object.kind object.namespace object.name path")
 	}
 	list("", "version kgate summary notes targets findings exemptions exempted failures omitted")
-	list("notes.", "about message leftOut")
+	list("notes.", "about message source source.file source.line leftOut")
 	list("exemptions.", "check path reason owner expires source source.file source.line onObject findings")
 	list("summary.", "targets objects errors warnings exempted failures")
 	list("targets.", "path environment rendered objects")

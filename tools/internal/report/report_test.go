@@ -84,7 +84,10 @@ func busy() Report {
 			{Target: "overlays/broken", Message: "no place"},
 		},
 		Omitted: []string{"gitops/application-paths"},
-		Notes:   []Note{{About: "targets", Message: "2 of 3 targets were asked for", LeftOut: []string{"overlays/staging"}}},
+		Notes: []Note{
+			{About: "targets", Message: "2 of 3 targets were asked for", LeftOut: []string{"overlays/staging"}},
+			{About: "unread", Source: at("kgate.yaml", 20), Message: "examples/** is not read (docs team): shown in the manual"},
+		},
 		ReadFile: func(file string) ([]byte, error) {
 			text, ok := map[string]string{
 				"base/a.yaml": "kind: Deployment\nspec:\n  containers: # all of them\n    - name: app\n\n\n      image: <a> & b # is bad\n\n\tpath: /\x1b[31m" + strings.Repeat("long", 50) + "\n",

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kgate-dev/gitops/tools/internal/activity"
+)
+
+// stuck is work that heeds nothing, as a build of Kustomize.
+func stuck(t *testing.T, began chan<- struct{}) func(context.Context) error {
+	release := make(chan struct{})
+	t.Cleanup(func() { close(release) })
+	return func(ctx context.Context) error {
+		defer activity.Begin(ctx, "rendering %s", "app")()
+		if began != nil {
+			close(began)
+		}
+		<-release
+		return nil
+	}
+}
+
+func TestARunIsGivenUp(t *testing.T) {
+	t.Run("timeout", func(t *testing.T) {
+		err := bounds{timeout: time.Millisecond}.within(context.Background(), stuck(t, nil))
+		if err == nil || !strings.HasPrefix(err.Error(), "gave up after 1ms") || !strings.HasSuffix(err.Error(), ": --timeout raises the limit") {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("memory", func(t *testing.T) {
+		began := make(chan struct{})
+		err := bounds{memory: 1}.within(context.Background(), stuck(t, began))
+		if want := "gave up at 1 of memory while rendering app: --memory raises the limit"; err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	})
+	t.Run("interrupt", func(t *testing.T) {
+		ctx, interrupt := context.WithCancel(context.Background())
+		began := make(chan struct{})
+		go func() { <-began; interrupt() }()
+		err := bounds{}.within(ctx, stuck(t, began))
+		if want := "interrupted while rendering app"; err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	})
+	t.Run("work that heeds the end says what was under way as well", func(t *testing.T) {
+		ctx, interrupt := context.WithCancel(context.Background())
+		err := bounds{}.within(ctx, func(ctx context.Context) error {
+			defer activity.Begin(ctx, "checking")()
+			interrupt()
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		if want := "interrupted while checking"; err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	})
+	t.Run("work that ends is left alone", func(t *testing.T) {
+		if err := (bounds{timeout: time.Hour, memory: defaultMemory}).within(context.Background(), func(context.Context) error { return errFindings }); err != errFindings {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// hostile writes a repository of one target with a rule.
+func hostile(t *testing.T, rule string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"kgate.yaml":             "apiVersion: kgate/v1\n",
+		"app/kustomization.yaml": "resources: [o.yaml]\n",
+		"app/o.yaml":             "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: b}\n",
+		"rules/a/b/b.rego": "# METADATA\n# scope: package\n# title: t\n# description: d\n# custom:\n#   severity: error\n#   scope: object\n#   fix: f\n" +
+			"package policies.a.b\n\ndeny contains {\"msg\": \"m\", \"path\": []} if {\n" + rule + "\n}\n",
+	} {
+		file := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func TestARuleWithoutEndEndsWithTheRun(t *testing.T) {
+	dir := hostile(t, "some x in numbers.range(1, 10000)\nsome y in numbers.range(1, 10000)\nx * y == -1")
+	t.Chdir(dir)
+	var stdout, stderr bytes.Buffer
+	code := run(context.Background(), []string{"validate", "app", "--policies", "rules", "--checks", "a", "--timeout", "3s"}, strings.NewReader(""), &stdout, &stderr)
+	if want := "kgate: gave up after 3s while evaluating the rules on the ConfigMap b/a of app: --timeout raises the limit\n"; code != exitUnable || stderr.String() != want || stdout.Len() > 0 {
+		t.Errorf("exit code %d, %s%s; want %s", code, stdout.String(), stderr.String(), want)
+	}
+}
+
+func TestBoundsThatAreNone(t *testing.T) {
+	for _, c := range []struct{ flag, value, want string }{
+		{"--timeout", "-1s", "--timeout -1s: it is a time like 90s or 10m"},
+		{"--timeout", "soon", `invalid argument "soon" for "--timeout" flag`},
+		{"--memory", "1Mi", "it is a quantity like 512Mi or 4Gi, at least 256Mi"},
+		{"--memory", "", "it is a quantity like 512Mi or 4Gi, at least 256Mi"},
+		{"--memory", "-2Gi", "it is a quantity like 512Mi or 4Gi, at least 256Mi"},
+	} {
+		for _, command := range [][]string{{"validate"}, {"render", "."}, {"policy", "test"}} {
+			var stderr bytes.Buffer
+			if code := run(context.Background(), append(command, c.flag, c.value), strings.NewReader(""), &stderr, &stderr); code != exitUnable || !strings.Contains(stderr.String(), c.want) {
+				t.Errorf("%s %s %q: exit code %d, %s", command[0], c.flag, c.value, code, stderr.String())
+			}
+		}
+	}
+}
