@@ -17,12 +17,12 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
-// What rules of one's own may be and take. The largest built-in file has 12 kB, and the slowest built-in rule takes
+// What rules of one's own may be and take. The largest built-in file has 10 kB, and the slowest built-in rule takes
 // milliseconds for an overlay.
 const (
 	maxFileSize = 256 << 10 // bytes of a file
 	maxSize     = 4 << 20   // bytes of a source's files together
-	maxNesting  = 500       // nodes of a rule's syntax tree, one in the other; the deepest built-in rule has 40
+	maxNesting  = 500       // nodes of a rule's syntax tree, one in the other; the deepest built-in rule has 26
 
 	longest    = 30 * time.Second // that a rule, or a test, may take for one input; also that compiling may
 	maxMemory  = 1 << 30          // bytes that the live heap may grow meanwhile
