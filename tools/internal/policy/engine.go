@@ -165,8 +165,9 @@ func (e *engine) run(ctx context.Context, rule *Rule, pass *check.Pass) error {
 		}
 	case check.Overlay:
 		target := pass.Targets[0]
+		applied := target.Applied()
 		found, err := e.library.results.Get(overlayInput{target, &e.facts}, func() (denials, error) {
-			input, err := e.overlay(target, target.Applied())
+			input, err := e.overlay(target, applied)
 			if err != nil {
 				return nil, err
 			}
@@ -177,7 +178,7 @@ func (e *engine) run(ctx context.Context, rule *Rule, pass *check.Pass) error {
 			return err
 		}
 		return deal(pass, rule, found[rule.Package], "objects, an index", func(path manifest.Path) (check.Field, bool) {
-			return field(target, target.Applied(), path)
+			return field(target, applied, path)
 		})
 	case check.Repository:
 		found, err := e.library.results.Get(repositoryInput{&pass.Targets[0], &e.facts}, func() (denials, error) {
