@@ -69,7 +69,7 @@ func TestARunIsGivenUp(t *testing.T) {
 }
 
 // hostile writes a repository of one target with a rule.
-func hostile(t *testing.T, rule string) string {
+func hostileRule(t *testing.T, rule string) string {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range map[string]string{
@@ -91,7 +91,7 @@ func hostile(t *testing.T, rule string) string {
 }
 
 func TestARuleWithoutEndEndsWithTheRun(t *testing.T) {
-	dir := hostile(t, "some x in numbers.range(1, 10000)\nsome y in numbers.range(1, 10000)\nx * y == -1")
+	dir := hostileRule(t, "some x in numbers.range(1, 10000)\nsome y in numbers.range(1, 10000)\nx * y == -1")
 	t.Chdir(dir)
 	var stdout, stderr bytes.Buffer
 	code := run(context.Background(), []string{"validate", "app", "--policies", "rules", "--checks", "a", "--timeout", "3s"}, strings.NewReader(""), &stdout, &stderr)

@@ -362,8 +362,9 @@ func (e *engine) run(ctx context.Context, rule *Rule, pass *check.Pass) error {
 		}
 	case check.Overlay:
 		target := pass.Targets[0]
+		applied := target.Applied()
 		found, err := e.ask(ctx, rule, overlayInput{target, &e.facts}, target.Path+" as a whole", func() (ast.Value, error) {
-			input, err := e.overlay(target, target.Applied())
+			input, err := e.overlay(target, applied)
 			if err != nil {
 				return nil, err
 			}
@@ -374,7 +375,7 @@ func (e *engine) run(ctx context.Context, rule *Rule, pass *check.Pass) error {
 			return err
 		}
 		return deal(pass, rule, found, "objects, an index", func(path manifest.Path) (check.Field, bool) {
-			return field(target, target.Applied(), path)
+			return field(target, applied, path)
 		})
 	case check.Repository:
 		found, err := e.ask(ctx, rule, repositoryInput{&pass.Targets[0], &e.facts}, "all targets together", func() (ast.Value, error) {
