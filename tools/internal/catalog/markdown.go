@@ -97,7 +97,7 @@ its line. One whose last day is less than a month away is spoken of on standard 
 Locked rules cannot be exempted: %[2]s. A patch, a replacement or an image entry is no object, so an exemption would let
 every such fault of the target pass, those of tomorrow as well; and what reaches nothing can always be deleted. The
 contents of a Secret are public once they are pushed, whatever the reason. What no target reads is in no run, and an exemption
-would hide everything that is put there; `unread` in kgate.yaml names what may be left out, and who says so. An exemption from
+would hide everything that is put there; unread in kgate.yaml names what may be left out, and who says so. An exemption from
 the checks of exemptions would be the hole that they close. Other rules stay open even where the API server refuses: a cluster may be newer than
 the schemas and the code in kgate.
 `
