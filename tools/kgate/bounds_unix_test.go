@@ -23,7 +23,7 @@ func TestPipesAreNotOpened(t *testing.T) {
 		{"rules/a/b/b_test.rego", "rules/a/b/b_test.rego: "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			t.Chdir(hostile(t, "false"))
+			t.Chdir(hostileRule(t, "false"))
 			if err := os.Remove(c.name); err != nil && !os.IsNotExist(err) {
 				t.Fatal(err)
 			}

@@ -15,6 +15,8 @@ import (
 
 	"sigs.k8s.io/kustomize/api/konfig"
 
+	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/coverage"
 	"github.com/kgate-dev/gitops/tools/internal/render"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
 	"github.com/kgate-dev/gitops/tools/internal/report"
@@ -211,24 +213,31 @@ func (l *lasting) rootsChanged(changed []string) bool {
 	})
 }
 
-// unreadChanged reports whether what no target reads may be different: which targets there are, what other manifests
-// deploy, and what is there to be deployed.
+// unreadChanged reports whether what no target reads may be different: which targets there are, and, where that is asked,
+// what other manifests deploy and what is there to be deployed.
 func (l *lasting) unreadChanged(changed []string) bool {
-	return len(l.args) == 0 && slices.ContainsFunc(changed, func(name string) bool {
-		for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
-			if repo.PassedOver(dir) {
-				return false
-			}
-		}
-		if repo.PassedOver(name) {
+	if len(l.args) > 0 || !slices.ContainsFunc(changed, l.isUnread) {
+		return false
+	}
+	if slices.ContainsFunc(l.checks, func(c *check.Check) bool { return c.Group() == coverage.Group }) {
+		return true
+	}
+	selection, err := l.repository.Select()
+	return err != nil || !slices.Equal(selection.Targets, l.all)
+}
+
+// isUnread reports whether a path can be that of manifests, or of a directory of some.
+func (l *lasting) isUnread(name string) bool {
+	for dir := name; dir != "."; dir = path.Dir(dir) {
+		if repo.PassedOver(dir) {
 			return false
 		}
-		if repo.IsManifestFile(name) || repo.IsKustomizationFile(path.Base(name)) || path.Ext(name) == ".jsonnet" {
-			return true
-		}
-		info, err := os.Stat(filepath.Join(l.repository.Dir, filepath.FromSlash(name)))
-		return err == nil && info.IsDir() || err != nil && path.Ext(name) == "" // a directory came, or may have gone
-	})
+	}
+	if repo.IsManifestFile(name) || repo.IsKustomizationFile(path.Base(name)) || path.Ext(name) == ".jsonnet" {
+		return true
+	}
+	info, err := os.Stat(filepath.Join(l.repository.Dir, filepath.FromSlash(name)))
+	return err == nil && info.IsDir() || err != nil && path.Ext(name) == "" // a directory came, or may have gone
 }
 
 // refresh brings the session up to what is on the disk. After an error it is as it was.

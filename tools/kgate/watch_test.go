@@ -305,6 +305,57 @@ func TestWatchManifestsAndLinks(t *testing.T) {
 	expect(0, "1 of 2")(w.edit("plain/deep/b.yaml", small["base/config.yaml"]))
 }
 
+// What no target reads comes and goes with files that no target read.
+func TestWatchFindsWhatIsNotRead(t *testing.T) {
+	dir := repository(t)
+	t.Chdir(dir)
+	w := begin(t, dir, validateFlags{checks: []string{"coverage"}})
+	step := func(name string, r report.Report, want ...string) {
+		t.Helper()
+		var got []string
+		for _, f := range r.Findings {
+			got = append(got, f.Check+" at "+f.Source.File)
+		}
+		if !slices.Equal(got, want) || len(r.Errors) > 0 {
+			t.Errorf("%s: got %q, %v; want %q", name, got, r.Errors, want)
+		}
+	}
+	r, _ := w.next()
+	step("first", r)
+	r, _ = w.edit("more/kustomization.yaml", "resources: [config.yaml]\n")
+	step("a root", r, "coverage/root at more/kustomization.yaml")
+	r, _ = w.edit("more/kustomization.yaml", "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n")
+	step("a component", r)
+	write(t, dir, "plain/config.yaml", small["base/config.yaml"])
+	r, _ = w.edit("apply.yaml", "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: a}\nspec: {source: {path: plain}}\n")
+	step("an Application", r, "coverage/deployed at apply.yaml")
+	r, _ = w.edit("kgate.yaml", small["kgate.yaml"]+"unread: [{path: plain, reason: a, owner: b}]\n")
+	step("a decision", r)
+	if len(r.Notes) != 1 {
+		t.Errorf("notes: %v", r.Notes)
+	}
+	if err := os.RemoveAll(filepath.Join(dir, "plain")); err != nil {
+		t.Fatal(err)
+	}
+	w.tell("plain")
+	r, _ = w.next()
+	step("nothing deployed", r, "coverage/unread at kgate.yaml")
+	r, _ = w.edit("kgate.yaml", small["kgate.yaml"])
+	step("no decision", r)
+	r, _ = w.edit("overlays/test/config.yaml", small["base/config.yaml"])
+	step("a target", r)
+	if len(r.Targets) != 3 {
+		t.Errorf("%d targets", len(r.Targets))
+	}
+	write(t, dir, "README.md", "text")
+	w.tell("README.md")
+	r, note := w.edit("kgate.yaml", "apiVersion: kgate/v1\ntargets: [overlays/dev]\n")
+	step("a narrowed glob", r, "coverage/root at overlays/prod/kustomization.yaml")
+	if strings.Contains(note, "README") {
+		t.Errorf("woken by a file that nobody reads: %s", note)
+	}
+}
+
 // The reports that kgate writes beside the manifests make no run, not even while something is broken.
 func TestWatchIsNotWokenByItself(t *testing.T) {
 	dir, err := resolved(repository(t))

@@ -103,8 +103,9 @@ with exit code 2. Each names its line. One whose last day is less than a month a
 
 Locked rules cannot be exempted: %[2]s. A patch, a replacement or an image entry is no object, so an exemption would let
 every such fault of the target pass, those of tomorrow as well; and what reaches nothing can always be deleted. The
-contents of a Secret are public once they are pushed, whatever the reason. An exemption from the checks of exemptions
-would be the hole that they close.
+contents of a Secret are public once they are pushed, whatever the reason. What no target reads is in no run, and an exemption
+would hide everything that is put there; unread in kgate.yaml names what may be left out, and who says so. An exemption from
+the checks of exemptions would be the hole that they close.
 
 From others no object exempts itself, only kgate.yaml does, the file of those who own the repository: %[3]s.
 They keep a workload from owning its node or its cluster, or say what the API server refuses. Where a cluster is newer than

@@ -12,6 +12,9 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/repo"
 )
 
+// Group is that of the checks of this package.
+const Group = "coverage"
+
 // Checks lists the checks of this package, for a repository. They are locked: who decides what need not be read names
 // it under `unread` in kgate.yaml, with a reason.
 func Checks(r *repo.Repo) []*check.Check {

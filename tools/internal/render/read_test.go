@@ -48,7 +48,7 @@ metadata: {name: own}
 		"images: [{name: a, newTag: b}]\n":                                         true,
 		"components: [../part]\n":                                                  true,
 		"configMapGenerator: [{name: config, behavior: merge, literals: [a=b]}]\n": true,
-		"transformers:\n- |-\n  apiVersion: builtin\n  kind: PrefixTransformer\n  metadata: {name: a}\n  prefix: b\n": true,
+		"transformers:\n- |-\n  apiVersion: builtin\n  kind: PrefixTransformer\n  metadata: {name: a}\n  prefix: b\n  fieldSpecs: [{path: metadata/name}]\n": true,
 	} {
 		result, err := New(tree("-- top/kustomization.yaml --\nresources: [../base, own.yaml]\n"+text+below), nil).Render("top")
 		if err != nil {
