@@ -84,7 +84,7 @@ func TestLinksThatLoopAreNotWalked(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for pattern, want := range map[string]int{"**": 5, "*": 1, "app/*": 4} {
+	for pattern, want := range map[string]int{"**": 1, "*": 1, "app/*": 1} {
 		r := &Repo{Dir: dir, FS: os.DirFS(dir), Config: Config{Targets: []string{pattern}}}
 		if got, err := r.Targets(); err != nil || len(got) != want {
 			t.Errorf("%s: got %q, %v; want %d targets", pattern, got, err, want)

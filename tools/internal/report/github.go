@@ -67,7 +67,7 @@ func GitHub(w io.Writer, r Report, _ Options) error {
 	}
 	out.kept["notice"]++ // one is kept free to say that there is more
 	if len(notes) > 0 {
-		out.annotate("notice", "this run is not of everything", manifest.Position{}, strings.Join(notes, "\n"), "", strings.Join(notes, "; "))
+		out.annotate("notice", "about this run", manifest.Position{}, strings.Join(notes, "\n"), "", strings.Join(notes, "; "))
 	}
 	for _, e := range r.exemptions() {
 		out.annotate("notice", "exempted: "+e.Check, e.Source, e.String(), "", place(e.Source)+": "+e.String())

@@ -232,7 +232,7 @@ func TestSARIF(t *testing.T) {
 		}
 	}
 	told := run.Invocations[0]
-	if told.ExecutionSuccessful || len(told.ToolExecutionNotifications) != 2 || len(told.ToolConfigurationNotifications) != 3 {
+	if told.ExecutionSuccessful || len(told.ToolExecutionNotifications) != 2 || len(told.ToolConfigurationNotifications) != 4 {
 		t.Errorf("the run is told as %+v", told)
 	}
 	if clean, _ := sarifOf(t, Report{}); !clean.Runs[0].Invocations[0].ExecutionSuccessful {
