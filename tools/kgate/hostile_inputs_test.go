@@ -16,7 +16,6 @@ const (
 	plainMap   = "-- app/cm.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: ns}\ndata: {x: y}\n"
 	refused    = 2
 	found      = 1
-	clean      = 0
 )
 
 // kustomizations are of one directory, app, with what it needs.
@@ -222,7 +221,7 @@ func nothingBadPasses() []hostile {
 		{name: "a rule that conflicts", files: own("a/b/b.rego", meta+"package policies.a.b\n\nf := 1 if input.kind\n\nf := 2 if input.metadata\n\ndeny contains {\"msg\": \"x\", \"path\": []} if f == 1\n"), args: []string{"--policies", "rules", "app"}, exit: refused, want: []string{"rules/a/b/b.rego:"}},
 		{name: "a rule that divides by zero", files: own("a/b/b.rego", meta+"package policies.a.b\n\ndeny contains {\"msg\": \"x\", \"path\": []} if 1 / (count(input.kind) - count(input.kind)) == 1\n"), args: []string{"--policies", "rules", "app"}, exit: refused, want: []string{"rules/a/b/b.rego:"}},
 		{name: "an object's own exemption from cluster-admin", files: binding(root), exit: refused, want: []string{"app/b.yaml:3", "rbac/no-cluster-admin"}},
-		{name: "an exemption without an end", files: binding("- {check: rbac/secrets-by-name, reason: r, owner: o, expires: 9999-12-31}"), exit: refused, want: []string{"app/b.yaml:3"}},
+		{name: "an exemption without an end", files: binding("- {check: rbac/secrets-by-name, reason: r, owner: o, expires: 9999-12-31}"), exit: found, want: []string{"app/b.yaml:3", "exemption/too-long"}},
 		{name: "an exemption of the API server's verdict", files: object("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: ns, annotations: {kgate.dev/exempt: '[{check: admission/accepted, reason: r, owner: o, expires: 2027-01-31}]'}}\ndata: {'a b': c}\n"), exit: refused, want: []string{"app/o.yaml:3", "admission/accepted"}},
 		{name: "an exemption from a locked check", files: tree("-- kgate.yaml --\napiVersion: kgate/v1\ntargets: [app]\nexemptions: [{check: config/no-secret-data, reason: r, owner: o, expires: 2027-01-31}]\n"), exit: refused, want: []string{"kgate.yaml:3", "locked"}},
 		{name: "an exemption under the flag", files: object("apiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: ns, annotations: {kgate.dev/exempt: '[{check: pod/spread, reason: r, owner: o, expires: 2027-01-31}]'}}\nspec: {containers: [{name: a, image: \"a:1\"}]}\n"), args: []string{"--no-object-exemptions", "app"}, exit: found, want: []string{"app/o.yaml:3"}},
@@ -284,19 +283,19 @@ func logLines() []hostile {
 		{name: "a field of a kustomization", files: app(`"` + evil + `": [a]` + "\n"), exit: refused},
 		{name: "a key that repeats", files: app(`{"` + evil + `": 1, "` + evil + `": 2}` + "\n"), exit: refused},
 		{name: "a name prefix", files: app(`{resources: [ns.yaml, cm.yaml], namePrefix: "` + evil + `"}` + "\n"), exit: found},
-		{name: "a label", files: app(`{resources: [ns.yaml, cm.yaml], labels: [{pairs: {"` + evil + `": "` + evil + `"}}]}` + "\n"), exit: found},
-		{name: "an annotation", files: app(`{resources: [ns.yaml, cm.yaml], commonAnnotations: {"` + evil + `": "` + evil + `"}}` + "\n"), exit: found},
-		{name: "a patch's target", files: app(`{resources: [ns.yaml, cm.yaml], patches: [{target: {kind: "` + evil + `"}, patch: '[{"op": "remove", "path": "/data"}]'}]}` + "\n"), exit: found},
+		{name: "a label", files: app(`{resources: [ns.yaml, cm.yaml], labels: [{pairs: {"` + evil + `": "` + evil + `"}}]}` + "\n"), exit: refused},
+		{name: "an annotation", files: app(`{resources: [ns.yaml, cm.yaml], commonAnnotations: {"` + evil + `": "` + evil + `"}}` + "\n"), exit: refused},
+		{name: "a patch's target", files: app(`{resources: [ns.yaml, cm.yaml], patches: [{target: {kind: "` + evil + `"}, patch: '[{"op": "remove", "path": "/data"}]'}]}` + "\n"), exit: refused},
 		{name: "an image", files: app(`{resources: [ns.yaml, cm.yaml], images: [{name: "` + evil + `", newTag: "1"}]}` + "\n"), exit: found},
 		{name: "a generator's name", files: app(`{resources: [ns.yaml], configMapGenerator: [{name: "` + evil + `", literals: [a=b]}]}` + "\n"), exit: found},
-		{name: "a generator's literal", files: app(`{resources: [ns.yaml], configMapGenerator: [{name: a, literals: ["` + evil + `"]}]}` + "\n"), exit: refused},
+		{name: "a generator's literal", files: app(`{resources: [ns.yaml], configMapGenerator: [{name: a, literals: ["` + evil + `"]}]}` + "\n"), exit: found},
 		{name: "a plugin", files: app(`{resources: [ns.yaml], generators: ["{apiVersion: a/v1, kind: K, metadata: {name: \"` + `a\"}}"]}` + "\n"), exit: refused},
 		{name: "an object's name", files: object(pod(evil, "a:1")), exit: found},
 		{name: "an object's image", files: object(pod("a", evil)), exit: found},
 		{name: "an object's kind", files: object("apiVersion: v1\nkind: \"" + evil + "\"\nmetadata: {name: a}\n"), exit: found},
 		{name: "an object's group", files: object("apiVersion: \"" + evil + "/v1\"\nkind: A\nmetadata: {name: a}\n"), exit: found},
 		{name: "an object's namespace", files: object("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: \"" + evil + "\"}\n"), exit: found},
-		{name: "an object's field", files: object("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: ns}\n\"" + evil + "\": 1\n"), exit: found},
+		{name: "an object's field", files: object("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: ns}\n\"" + evil + "\": 1\n"), exit: refused},
 		{name: "an object's value", files: object("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: ns}\nimmutable: \"" + evil + "\"\n"), exit: found},
 		{name: "an exemption's reason", files: object("apiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: ns, annotations: {kgate.dev/exempt: '[{check: pod/spread, reason: \"" + evil + "\", owner: \"" + evil + "\", expires: 2027-01-31}]'}}\nspec: {containers: [{name: a, image: \"a:1\"}]}\n"), exit: found},
 		{name: "an exemption's check", files: object("apiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: ns, annotations: {kgate.dev/exempt: '[{check: \"" + evil + "\", reason: r, owner: o, expires: 2027-01-31}]'}}\nspec: {containers: [{name: a, image: \"a:1\"}]}\n"), exit: refused},
@@ -399,7 +398,7 @@ func boundedWork() []hostile {
 	for i := range containers {
 		containers[i] = fmt.Sprintf("{name: c%d, image: a}", i)
 	}
-	items := make([]string, 4000)
+	items := make([]string, 1000)
 	for i := range items {
 		items[i] = fmt.Sprintf("{apiVersion: v1, kind: Pod, metadata: {name: p%d, namespace: ns}, spec: {containers: [{name: a, image: a}]}}", i)
 	}
@@ -426,11 +425,11 @@ func boundedWork() []hostile {
 		{name: "a glob of alternatives, of an exemption", files: config("targets: [app]\nexemptions: [{check: pod/spread, target: \"" + globs + "\", reason: r, owner: o, expires: 2027-01-31}]\n"), args: []string{}, exit: refused, want: []string{"kgate.yaml:3"}},
 		{name: "a glob of stars", files: config("targets: [\"" + strings.Repeat("**/", 40) + "x\"]\n"), args: []string{}, exit: refused, want: []string{"kgate.yaml"}},
 		{name: "a Pod of 2,000 containers on a line", files: object("apiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: ns}\nspec: {containers: [" + strings.Join(containers, ", ") + "]}\n"), exit: found, want: []string{"app/o.yaml:4"}},
-		{name: "4,000 Pods on a line", files: object("apiVersion: v1\nkind: List\nitems: [" + strings.Join(items, ", ") + "]\n"), exit: found, want: []string{"app/o.yaml:3"}},
+		{name: "1,000 Pods on a line", files: object("apiVersion: v1\nkind: List\nitems: [" + strings.Join(items, ", ") + "]\n"), exit: found, want: []string{"app/o.yaml:3"}},
 		{name: "too many documents", files: object(strings.Repeat("---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n", 5001)), exit: refused, want: []string{"app/o.yaml:"}},
-		{name: "a rule without an end", files: own("deny contains {\"msg\": \"x\", \"path\": []} if {\n\tsome x in numbers.range(1, 100000)\n\tsome y in numbers.range(1, 100000)\n\tx * y == -1\n}\n"), args: []string{"--timeout", "3s", "--policies", "rules", "app"}, exit: refused, want: []string{"a/b"}},
+		{name: "a rule without an end", files: own("deny contains {\"msg\": \"x\", \"path\": []} if {\n\tsome x in numbers.range(1, 100000)\n\tsome y in numbers.range(1, 100000)\n\tx * y == -1\n}\n"), args: []string{"--timeout", "3s", "--policies", "rules", "app"}, exit: refused, want: []string{"gave up after 3s while evaluating the rules on"}},
 		{name: "a rule nested deep", files: own("deny contains {\"msg\": \"x\", \"path\": []} if " + strings.Repeat("(", 50000) + "true" + strings.Repeat(")", 50000) + "\n"), args: []string{"--policies", "rules", "app"}, exit: refused, want: []string{"rules/a/b/b.rego"}},
-		{name: "an OpenAPI schema in a circle", files: app("resources: [ns.yaml, cm.yaml]\nopenapi: {path: o.json}\n") + "-- app/o.json --\n{\"definitions\": {\"a\": {\"$ref\": \"#/definitions/b\", \"x-kubernetes-group-version-kind\": [{\"group\": \"\", \"version\": \"v1\", \"kind\": \"ConfigMap\"}]}, \"b\": {\"$ref\": \"#/definitions/a\"}}}\n", exit: clean},
+		{name: "an OpenAPI schema in a circle", files: app("resources: [ns.yaml, cm.yaml]\nopenapi: {path: o.json}\n") + "-- app/o.json --\n{\"definitions\": {\"a\": {\"$ref\": \"#/definitions/b\", \"x-kubernetes-group-version-kind\": [{\"group\": \"\", \"version\": \"v1\", \"kind\": \"ConfigMap\"}]}, \"b\": {\"$ref\": \"#/definitions/a\"}}}\n", exit: refused, want: []string{"app/o.json:1", "leads back to itself"}},
 	}
 	pipes := func(name string) hostile {
 		return hostile{name: "a pipe for " + name, files: app("resources: [ns.yaml, cm.yaml]\n"), exit: refused, want: []string{name}, make: func(t *testing.T, dir string) {

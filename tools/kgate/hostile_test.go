@@ -224,12 +224,12 @@ func unsafeLine(text string, commands bool) string {
 	}
 	for _, line := range strings.FieldsFunc(text, func(r rune) bool { return r == '\n' }) {
 		trimmed := strings.TrimSpace(line)
-		if commands && slices.ContainsFunc([]string{"::error ", "::warning ", "::notice ", "::error::", "::warning::", "::notice::"}, func(own string) bool {
+		if commands && slices.ContainsFunc([]string{"::error ", "::warning ", "::notice ", "::error::", "::warning::", "::notice::", "::group::", "::endgroup::"}, func(own string) bool {
 			return strings.HasPrefix(line, own)
 		}) {
 			trimmed = "" // what follows is escaped, and its characters are looked at below
 		}
-		if strings.HasPrefix(trimmed, "::") || strings.Contains(line, "##[") || strings.Contains(line, "##vso[") || strings.Contains(line, "section_start:") {
+		if strings.HasPrefix(trimmed, "::") || strings.Contains(line, "##[") || strings.Contains(line, "##vso[") {
 			return line
 		}
 		for _, r := range line {
