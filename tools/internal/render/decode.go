@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	//lint:ignore SA1019 the types of its plugins are nowhere else, and Kustomize decodes into these
 	"sigs.k8s.io/kustomize/api/builtins"
 	"sigs.k8s.io/kustomize/api/konfig"
 	"sigs.k8s.io/kustomize/api/provider"
