@@ -102,16 +102,7 @@ func TestOneDecoding(t *testing.T) {
 			}
 			files := tree(rest + "\n-- config.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: config}\ndata: {a: b}\n")
 			files["kustomization.yaml"] = &fstest.MapFile{Data: []byte(text)}
-			result, err := New(files, strings.NewReader("")).Render(".")
-			switch {
-			case test.want == "" && err != nil:
-				t.Errorf("got error %v", err)
-			case test.want == "":
-			case err == nil:
-				t.Errorf("rendered %d objects, want an error with %s", len(result.Objects), test.want)
-			case !strings.Contains(err.Error(), test.want):
-				t.Errorf("got  %.600s\nwant %s", err, test.want)
-			}
+			renders(t, files, ".", test.want)
 		})
 	}
 }

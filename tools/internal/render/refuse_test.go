@@ -228,19 +228,25 @@ func TestRefused(t *testing.T) {
 			if target == "" {
 				target = "."
 			}
-			result, err := New(tree(test.tree), strings.NewReader("")).Render(target)
-			switch {
-			case test.want == "" && err != nil:
-				t.Errorf("got error %v", err)
-			case test.want == "":
-			case err == nil:
-				t.Errorf("rendered %d objects, want an error with %s", len(result.Objects), test.want)
-			case !strings.Contains(err.Error(), test.want):
-				t.Errorf("got  %.600s\nwant %s", err, test.want)
-			case strings.Contains(err.Error(), "crashed"):
-				t.Errorf("Kustomize crashed: %.600s", err)
-			}
+			renders(t, tree(test.tree), target, test.want)
 		})
+	}
+}
+
+// renders renders a target, which ends in an error that says what is wanted; with nothing wanted it succeeds.
+func renders(t *testing.T, files fstest.MapFS, target, want string) {
+	t.Helper()
+	result, err := New(files, strings.NewReader("")).Render(target)
+	switch {
+	case want == "" && err != nil:
+		t.Errorf("got error %v", err)
+	case want == "":
+	case err == nil:
+		t.Errorf("rendered %d objects, want an error with %s", len(result.Objects), want)
+	case !strings.Contains(err.Error(), want):
+		t.Errorf("got  %.600s\nwant %s", err, want)
+	case strings.Contains(err.Error(), "crashed"):
+		t.Errorf("Kustomize crashed: %.600s", err)
 	}
 }
 
