@@ -177,9 +177,36 @@ func readingElsewhere() []hostile {
 		}},
 		{name: "a link to a device", files: generator, make: link("app/f", "/dev/zero")},
 	}
+	// Git's own files, however they are written.
+	git := func(t *testing.T, dir string) {
+		t.Helper()
+		writeTree(t, filepath.Join(dir, ".git"), "-- config --\nouter-secret\n")
+	}
+	top := func(reference string) string {
+		return namespace + "-- kustomization.yaml --\nresources: [app/ns.yaml]\nconfigMapGenerator: [{name: g, namespace: ns, files: ['" + reference + "']}]\n"
+	}
+	for name, reference := range map[string]string{
+		"git's configuration": ".git/config", "git's configuration, with a key": "k=.git/config", "git's configuration, in capitals": ".GIT/config",
+		"git's configuration, around": "app/../.git/config",
+	} {
+		inputs = append(inputs, hostile{name: name, files: top(reference), args: []string{"."}, make: git, want: []string{"kustomization.yaml:2"}})
+	}
+	inputs = append(inputs,
+		hostile{name: "git's configuration, by a link", files: generator, make: func(t *testing.T, dir string) {
+			git(t, dir)
+			link("app/f", "../.git/config")(t, dir)
+		}},
+		hostile{name: "git's folder as a target", files: app("resources: [ns.yaml]\n"), args: []string{".git"}, make: git, want: []string{".git"}},
+		hostile{name: "git's configuration as kgate.yaml", files: app("resources: [ns.yaml]\n"), make: func(t *testing.T, dir string) {
+			git(t, dir)
+			link("kgate.yaml", ".git/config")(t, dir)
+		}, want: []string{"kgate.yaml"}},
+	)
 	for i := range inputs {
 		inputs[i].exit = refused
-		inputs[i].want = append(inputs[i].want, "app")
+		if inputs[i].args == nil && inputs[i].want == nil {
+			inputs[i].want = []string{"app/"}
+		}
 	}
 	return inputs
 }
@@ -241,6 +268,30 @@ func nothingBadPasses() []hostile {
 		{name: "a number and a text as one key", files: object("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: ns}\ndata: {1: a, '1': b}\n"), exit: refused, want: []string{"app/o.yaml:4", "repeats"}},
 		{name: "an empty target", files: namespace + "-- app/kustomization.yaml --\nresources: []\n", exit: refused, want: []string{"app"}},
 	}
+	// Hooks that a sync does not apply, and what a rendered definition might say of a kind that is known.
+	for _, hook := range []string{`argocd.argoproj.io/hook: ""`, "argocd.argoproj.io/hook: presync", "argocd.argoproj.io/hook: PostDelete", "argocd.argoproj.io/hook: 'Skip,Never'", "helm.sh/hook: test"} {
+		inputs = append(inputs, hostile{name: "a looser definition under " + hook, files: definition(", annotations: {" + hook + "}"), exit: found, want: []string{"app/x.yaml:", "only one of WorkloadSelector or Endpoints"}})
+	}
+	for name, change := range map[string][3]string{
+		"a definition that serves no version": {"served: true", "served: false", "no matches for kind"},
+		"a definition of another scope":       {"scope: Namespaced", "scope: Cluster", "has scope Namespaced"},
+		"a definition of another plural":      {"serviceentries", "entries", "calls the resource of ServiceEntry"},
+		"a definition of another kind":        {"kind: ServiceEntry, plural", "kind: Door, plural", "of this name defines ServiceEntry"},
+	} {
+		inputs = append(inputs, hostile{name: name, files: strings.ReplaceAll(definition(""), change[0], change[1]), exit: found, want: []string{change[2]}})
+	}
+	inputs = append(inputs,
+		hostile{name: "a namespace that is skipped", files: strings.Replace(app("resources: [ns.yaml, cm.yaml]\n"), "{name: ns, ", "{name: ns, annotations: {argocd.argoproj.io/hook: Skip}, ", 1), exit: found, want: []string{"which is neither rendered nor declared external"}},
+		hostile{name: "an Application of what no target reads", files: tree("-- kgate.yaml --\napiVersion: kgate/v1\ntargets: [app]\n-- prod/pod.yaml --\napiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: ns}\n-- more/application.yaml --\napiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: p, namespace: argocd}\nspec: {project: default, source: {repoURL: 'https://example.com/r.git', path: prod}, destination: {name: prod, namespace: ns}}\n"), args: []string{}, exit: found, want: []string{"more/application.yaml:4", "deploys prod"}},
+		hostile{name: "an exemption from what no target reads", files: tree("-- kgate.yaml --\napiVersion: kgate/v1\ntargets: [app]\nexemptions: [{check: coverage/root, reason: r, owner: o, expires: 2027-01-31}]\n-- other/kustomization.yaml --\nresources: [../app]\n"), args: []string{}, exit: refused, want: []string{"kgate.yaml:3", "locked"}},
+		hostile{name: "what is not read, without a reason", files: tree("-- kgate.yaml --\napiVersion: kgate/v1\ntargets: [app]\nunread: [{path: other}]\n-- other/kustomization.yaml --\nresources: [../app]\n"), args: []string{}, exit: refused, want: []string{"kgate.yaml:3", "reason"}},
+		hostile{name: "what is not read, and is not there", files: tree("-- kgate.yaml --\napiVersion: kgate/v1\ntargets: [app]\nunread: [{path: other, reason: r, owner: o}]\n"), args: []string{}, exit: found, want: []string{"kgate.yaml:3", "coverage/unread"}},
+		hostile{name: "a module in a built-in one", files: own("lib/credential/m/m.rego", "package policies.lib.credential.m\n\na if true\n"), args: []string{"--policies", "rules", "app"}, exit: refused, want: []string{"rules/lib/credential/m/m.rego:1"}},
+		hostile{name: "a directory with a dot for a slash", files: own("lib.credential/x/x.rego", meta+"package policies.lib.credential.x\n\ndeny contains {\"msg\": \"x\", \"path\": []} if false\n"), args: []string{"--policies", "rules", "app"}, exit: refused, want: []string{"rules/lib.credential/x/x.rego"}},
+		hostile{name: "a rule that reads a file", files: own("a/b/b.rego", meta+"package policies.a.b\n\ndeny contains {\"msg\": \"x\", \"path\": []} if json.match_schema(1, {\"$ref\": \"file:///etc/passwd\"})[0]\n"), args: []string{"--policies", "rules", "app"}, exit: refused, want: []string{"rules/a/b/b.rego:", "undefined function"}},
+		hostile{name: "a rule that asks the network", files: own("a/b/b.rego", meta+"package policies.a.b\n\ndeny contains {\"msg\": \"x\", \"path\": []} if http.send({\"method\": \"get\", \"url\": \"https://example.com\"}).status_code == 1\n"), args: []string{"--policies", "rules", "app"}, exit: refused, want: []string{"rules/a/b/b.rego:", "undefined function"}},
+		hostile{name: "a revision that is a flag", files: app("resources: [ns.yaml, cm.yaml]\n"), args: []string{"--config-from=--upload-pack=touch $SENTINEL", "app"}, exit: refused, want: []string{"--config-from"}},
+	)
 	// The pods that operators make of what is written here.
 	for name, text := range map[string]string{
 		"OpenTelemetryCollector": "apiVersion: opentelemetry.io/v1beta1\nkind: OpenTelemetryCollector\nmetadata: {name: o, namespace: ns}\nspec:\n  mode: daemonset\n  image: a:1.0.0\n  hostNetwork: true\n  securityContext: {privileged: true, runAsUser: 0}\n  volumes: [{name: h, hostPath: {path: /}}]\n  config: {receivers: {otlp: {protocols: {grpc: {}}}}, exporters: {debug: {}}, service: {pipelines: {traces: {receivers: [otlp], exporters: [debug]}}}}\n",
@@ -431,6 +482,20 @@ func boundedWork() []hostile {
 		{name: "a rule nested deep", files: own("deny contains {\"msg\": \"x\", \"path\": []} if " + strings.Repeat("(", 50000) + "true" + strings.Repeat(")", 50000) + "\n"), args: []string{"--policies", "rules", "app"}, exit: refused, want: []string{"rules/a/b/b.rego"}},
 		{name: "an OpenAPI schema in a circle", files: app("resources: [ns.yaml, cm.yaml]\nopenapi: {path: o.json}\n") + "-- app/o.json --\n{\"definitions\": {\"a\": {\"$ref\": \"#/definitions/b\", \"x-kubernetes-group-version-kind\": [{\"group\": \"\", \"version\": \"v1\", \"kind\": \"ConfigMap\"}]}, \"b\": {\"$ref\": \"#/definitions/a\"}}}\n", exit: refused, want: []string{"app/o.json:1", "leads back to itself"}},
 	}
+	copies := strings.TrimSuffix(strings.Repeat(`{"op": "copy", "from": "/data", "path": "/data/x"}, `, 40), ", ")
+	for i := 0; strings.Contains(copies, `/data/x"`); i++ {
+		copies = strings.Replace(copies, `/data/x"`, fmt.Sprintf(`/data/y%d"`, i), 1)
+	}
+	inputs = append(inputs,
+		hostile{name: "a patch that copies what it copied", files: app("resources: [ns.yaml, cm.yaml]\npatches: [{target: {kind: ConfigMap}, patch: '[" + copies + "]'}]\n"), exit: refused, want: []string{"app/kustomization.yaml:2", "copy"}},
+		hostile{name: "lists 501 deep", files: object("a: " + strings.Repeat("[", 501) + strings.Repeat("]", 501) + "\n"), exit: refused, want: []string{"app/o.yaml:1", "nested more than 500 deep"}},
+		hostile{name: "aliases of a kustomization", files: app(strings.Replace(strings.Replace(bomb.String(), "apiVersion: v1\nkind: ConfigMap\n", "", 1), "metadata: {name: a, namespace: ns}\n", "namePrefix: a\n", 1)), exit: refused, want: []string{"app/kustomization.yaml:"}},
+		hostile{name: "an OpenAPI schema that is its own reference", files: app("resources: [ns.yaml, cm.yaml]\nopenapi: {path: o.json}\n") + "-- app/o.json --\n{\"definitions\": {\"A\": {\"$ref\": \"#/definitions/A\"}}}\n", exit: refused, want: []string{"app/o.json:1", "leads back to itself"}},
+		hostile{name: "a prefix without an end", files: app("resources: [ns.yaml, cm.yaml]\nnamePrefix: " + strings.Repeat("a", 10000) + "\n"), exit: refused, want: []string{"app/kustomization.yaml:2"}},
+		hostile{name: "a name of a million letters", files: object("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: " + strings.Repeat("a", 1000000) + ", namespace: ns}\n"), exit: found, want: []string{"app/o.yaml:3"}},
+		hostile{name: "a kgate.yaml of 2 MB", files: config("targets: [app]\n# " + strings.Repeat("a", 2<<20) + "\n"), exit: refused, want: []string{"kgate.yaml"}},
+		hostile{name: "a rule of 1 MB", files: own("# " + strings.Repeat("a", 1<<20) + "\n"), args: []string{"--policies", "rules", "app"}, exit: refused, want: []string{"rules/a/b/b.rego"}},
+	)
 	pipes := func(name string) hostile {
 		return hostile{name: "a pipe for " + name, files: app("resources: [ns.yaml, cm.yaml]\n"), exit: refused, want: []string{name}, make: func(t *testing.T, dir string) {
 			t.Helper()
