@@ -77,12 +77,14 @@ func remoteReferences() []hostile {
 		remoteBase, "https://example.com/a", "HTTP://example.com/a", "ssh://git@example.com/a/b", "git@example.com:a/b", "me@example.com/a/b.git",
 		"github.com/a/b", "GitHub.com:a/b", "gİthub.com/a/b", "git::https://example.com/a", "git::me@example.com:a/b", "https:a", "-@example.com:a/b",
 		"file:///etc", "ext::sh -c touch% $SENTINEL", "https://user:pass@example.com/a/_git/b?ref=x",
+		"https://127.0.0.1:1/{a}",
 	}
 	places := map[string]string{
 		"a resource":     "resources: [cm.yaml, %s]\n",
 		"a component":    "resources: [cm.yaml]\ncomponents: [%s]\n",
 		"a patch":        "resources: [cm.yaml]\npatches: [{path: %s}]\n",
 		"a generator":    "generators: [%s]\n",
+		"a patch of old": "resources: [cm.yaml]\npatchesStrategicMerge: [%s]\n",
 		"a file of data": "configMapGenerator: [{name: g, files: [k=%s]}]\n",
 	}
 	var inputs []hostile
@@ -240,7 +242,7 @@ func nothingBadPasses() []hostile {
 	}
 	privileged := "securityContext: {privileged: true}"
 	inputs := []hostile{
-		{name: "a patch hidden by a merge", files: tree("")[:0] + app("resources: [ns.yaml]\n<<: {Patches: [{target: {kind: Deployment, name: gone}, patch: '[{\"op\": \"add\", \"path\": \"/a\", \"value\": \"1\"}]'}]}\n"), exit: refused, want: []string{"app/kustomization.yaml:2"}},
+		{name: "a patch hidden by a merge", files: app("resources: [ns.yaml]\n<<: {Patches: [{target: {kind: Deployment, name: gone}, patch: '[{\"op\": \"add\", \"path\": \"/a\", \"value\": \"1\"}]'}]}\n"), exit: refused, want: []string{"app/kustomization.yaml:2"}},
 		{name: "a patch that reaches nothing", files: app("resources: [ns.yaml]\npatches: [{target: {kind: Deployment, name: gone}, patch: '[{\"op\": \"add\", \"path\": \"/a\", \"value\": \"1\"}]'}]\n"), exit: found, want: []string{"app/kustomization.yaml:2"}},
 		{name: "a built-in package", files: own("lib/credential/x.rego", "package policies.lib.credential\n\n_is_reference(_) if true\n"), args: []string{"--policies", "rules", "app"}, exit: refused, want: []string{"rules/lib/credential/x.rego:1"}},
 		{name: "a built-in rule", files: own("config/no_credentials/x.rego", meta+"package policies.config.no_credentials\n\ndeny contains {\"msg\": \"x\", \"path\": []} if false\n"), args: []string{"--policies", "rules", "app"}, exit: refused, want: []string{"rules/config/no_credentials/x.rego"}},
@@ -257,7 +259,7 @@ func nothingBadPasses() []hostile {
 		{name: "a root that nobody reads", files: tree("-- kgate.yaml --\napiVersion: kgate/v1\ntargets: [app]\n-- other/kustomization.yaml --\nresources: [../app]\n"), args: []string{}, exit: found, want: []string{"other/kustomization.yaml"}},
 		{name: "a root that nobody reads and that does not parse", files: tree("-- kgate.yaml --\napiVersion: kgate/v1\ntargets: [app]\n-- other/kustomization.yaml --\nresources: [\n"), args: []string{}, exit: found, want: []string{"other/kustomization.yaml"}},
 		{name: "a glob that names nothing", files: tree("-- kgate.yaml --\napiVersion: kgate/v1\ntargets: [app, gone/*]\n"), args: []string{}, exit: refused, want: []string{"gone/*"}},
-		{name: "a folder in the place of a kustomization", files: strings.Replace(tree("-- kgate.yaml --\napiVersion: kgate/v1\ntargets: [app, prod]\n-- prod/pod.yaml --\napiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: ns}\nspec: {containers: [{name: a, image: a, "+privileged+"}]}\n"), "x", "x", 1), args: []string{}, exit: found, want: []string{"prod/pod.yaml:4"}},
+		{name: "a folder in the place of a kustomization", files: tree("-- kgate.yaml --\napiVersion: kgate/v1\ntargets: [app, prod]\n-- prod/pod.yaml --\napiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: ns}\nspec: {containers: [{name: a, image: a, " + privileged + "}]}\n"), args: []string{}, exit: found, want: []string{"prod/pod.yaml:4"}},
 		{name: "a Secret with its contents", files: object("apiVersion: v1\nkind: Secret\nmetadata: {name: a, namespace: ns}\nstringData: {a: b}\n"), exit: found, want: []string{"config/no-secret-data"}},
 		{name: "a Secret in a list", files: object("apiVersion: v1\nkind: List\nitems: [{apiVersion: v1, kind: Secret, metadata: {name: a, namespace: ns}, stringData: {a: b}}]\n"), exit: found, want: []string{"config/no-secret-data"}},
 		{name: "a key repeated", files: object("apiVersion: v1\nkind: Secret\nkind: ConfigMap\nmetadata: {name: a, namespace: ns}\n"), exit: refused, want: []string{"app/o.yaml:3", "repeats"}},
@@ -290,6 +292,17 @@ func nothingBadPasses() []hostile {
 		hostile{name: "a directory with a dot for a slash", files: own("lib.credential/x/x.rego", meta+"package policies.lib.credential.x\n\ndeny contains {\"msg\": \"x\", \"path\": []} if false\n"), args: []string{"--policies", "rules", "app"}, exit: refused, want: []string{"rules/lib.credential/x/x.rego"}},
 		hostile{name: "a rule that reads a file", files: own("a/b/b.rego", meta+"package policies.a.b\n\ndeny contains {\"msg\": \"x\", \"path\": []} if json.match_schema(1, {\"$ref\": \"file:///etc/passwd\"})[0]\n"), args: []string{"--policies", "rules", "app"}, exit: refused, want: []string{"rules/a/b/b.rego:", "undefined function"}},
 		hostile{name: "a rule that asks the network", files: own("a/b/b.rego", meta+"package policies.a.b\n\ndeny contains {\"msg\": \"x\", \"path\": []} if http.send({\"method\": \"get\", \"url\": \"https://example.com\"}).status_code == 1\n"), args: []string{"--policies", "rules", "app"}, exit: refused, want: []string{"rules/a/b/b.rego:", "undefined function"}},
+		hostile{name: "a path of Flux that leads out and is taken to lead in", files: tree("-- kgate.yaml --\napiVersion: kgate/v1\ntargets: [app]\n-- flux/k.yaml --\napiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: k, namespace: flux-system}\nspec: {interval: 1m, prune: true, sourceRef: {kind: GitRepository, name: r}, path: ../hidden}\n-- hidden/pod.yaml --\napiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: ns}\n"), args: []string{}, exit: found, want: []string{"flux/k.yaml:4", "deploys hidden"}},
+		hostile{name: "a folder that a recursive Application takes and a walk does not", files: tree("-- kgate.yaml --\napiVersion: kgate/v1\ntargets: [app, prod]\n-- prod/cm.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: b, namespace: ns}\n-- prod/.x/y/pod.yaml --\napiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: ns}\n-- more/application.yaml --\napiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: p, namespace: argocd}\nspec: {project: default, source: {repoURL: 'https://example.com/r.git', path: prod, directory: {recurse: true}}, destination: {name: prod, namespace: ns}}\n"), args: []string{}, exit: found, want: []string{"more/application.yaml:4", "deploys prod with prod/.x/y/pod.yaml"}},
+		hostile{name: "an environment that became a link", files: tree("-- kgate.yaml --\napiVersion: kgate/v1\ntargets: [overlays/*]\nenvironments: [{name: prod, targets: [overlays/prod], sampling: {min: 0.01, max: 0.2}}]\n-- overlays/dev/kustomization.yaml --\nresources: [../../app]\n"), args: []string{}, exit: found, want: []string{"kgate.yaml:3", `the environment "prod"`}, make: func(t *testing.T, dir string) {
+			t.Helper()
+			if err := os.Symlink("dev", filepath.Join(dir, "overlays", "prod")); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		hostile{name: "an exemption of every object without a name", files: object("apiVersion: v1\nkind: Pod\nmetadata: {generateName: a-, namespace: ns, annotations: {kgate.dev/exempt: '[{check: pod/image-pinned, reason: r, owner: o, expires: 2027-01-31}]'}}\nspec: {containers: [{name: a, image: a}]}\n"), args: []string{"app/o.yaml"}, exit: refused, want: []string{"app/o.yaml:3", "an object without a name"}},
+		hostile{name: "an object behind an empty document", files: object("!!null\n...\napiVersion: v1\nkind: Secret\nmetadata: {name: s, namespace: ns}\nstringData: {a: b}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: s, namespace: ns}\n"), exit: refused, want: []string{"app/o.yaml:", "a second document"}},
+		hostile{name: "an object between carriage returns", files: object("# c\r---\r---\rapiVersion: v1\rkind: Secret\rmetadata: {name: s, namespace: ns}\rstringData: {a: b}\r---\rapiVersion: v1\rkind: ConfigMap\rmetadata: {name: s, namespace: ns}\r"), exit: refused, want: []string{"app/o.yaml:"}},
 		hostile{name: "a revision that is a flag", files: app("resources: [ns.yaml, cm.yaml]\n"), args: []string{"--config-from=--upload-pack=touch $SENTINEL", "app"}, exit: refused, want: []string{"--config-from"}},
 	)
 	// The pods that operators make of what is written here.
@@ -491,6 +504,10 @@ func boundedWork() []hostile {
 		hostile{name: "lists 501 deep", files: object("a: " + strings.Repeat("[", 501) + strings.Repeat("]", 501) + "\n"), exit: refused, want: []string{"app/o.yaml:1", "nested more than 500 deep"}},
 		hostile{name: "aliases of a kustomization", files: app(strings.Replace(strings.Replace(bomb.String(), "apiVersion: v1\nkind: ConfigMap\n", "", 1), "metadata: {name: a, namespace: ns}\n", "namePrefix: a\n", 1)), exit: refused, want: []string{"app/kustomization.yaml:"}},
 		hostile{name: "an OpenAPI schema that is its own reference", files: app("resources: [ns.yaml, cm.yaml]\nopenapi: {path: o.json}\n") + "-- app/o.json --\n{\"definitions\": {\"A\": {\"$ref\": \"#/definitions/A\"}}}\n", exit: refused, want: []string{"app/o.json:1", "leads back to itself"}},
+		hostile{name: "an OpenAPI schema in a circle, escaped", files: app("resources: [ns.yaml, cm.yaml]\nopenapi: {path: o.json}\npatches: [{patch: \"{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: ns}, data: {z: q}}\"}]\n") + "-- app/o.json --\n{\"definitions\": {\"a\": {\"x-kubernetes-group-version-kind\": [{\"group\": \"\", \"version\": \"v1\", \"kind\": \"ConfigMap\"}], \"properties\": {\"data\": {\"$ref\": \"#/definitions/%62\"}}}, \"b\": {\"$ref\": \"#/definitions/%62\"}}}\n", exit: refused, want: []string{"app/o.json:1", "leads back to itself"}},
+		hostile{name: "types of crds in a circle", files: app("resources: [ns.yaml, cm.yaml]\ncrds: [c.json]\n") + "-- app/c.json --\n{\"A\": {\"Schema\": {\"properties\": {\"apiVersion\": {}, \"kind\": {}, \"metadata\": {}, \"p\": {\"$ref\": \"A\"}}}}}\n", exit: refused, want: []string{"app/c.json:1", "leads back to itself"}},
+		hostile{name: "types of crds in a circle, in other letters", files: app("resources: [ns.yaml, cm.yaml]\ncrds: [c.yaml]\n") + "-- app/c.yaml --\nA: {schema: {Properties: {apiVersion: {}, kind: {}, metadata: {}, p: {$ref: '%42'}}}}\nB: {schema: {properties: {q: {$ref: A}}}}\n", exit: refused, want: []string{"app/c.yaml:", "leads back to itself"}},
+		hostile{name: "types of crds that double", files: app("resources: [ns.yaml, cm.yaml]\ncrds: [c.yaml]\n") + "-- app/c.yaml --\n" + doublingTypes(40), exit: refused, want: []string{"app/c.yaml:"}},
 		hostile{name: "a prefix without an end", files: app("resources: [ns.yaml, cm.yaml]\nnamePrefix: " + strings.Repeat("a", 10000) + "\n"), exit: refused, want: []string{"app/kustomization.yaml:2"}},
 		hostile{name: "a name of a million letters", files: object("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: " + strings.Repeat("a", 1000000) + ", namespace: ns}\n"), exit: found, want: []string{"app/o.yaml:3"}},
 		hostile{name: "a kgate.yaml of 2 MB", files: config("targets: [app]\n# " + strings.Repeat("a", 2<<20) + "\n"), exit: refused, want: []string{"kgate.yaml"}},
@@ -511,6 +528,15 @@ func boundedWork() []hostile {
 	rules := pipes("rules/a/b/b.rego")
 	rules.args = []string{"--policies", "rules", "app"}
 	return append(inputs, pipes("kgate.yaml"), pipes("app/ns.yaml"), rules)
+}
+
+// doublingTypes are types each of which refers to the next one twice.
+func doublingTypes(depth int) string {
+	var b strings.Builder
+	for i := range depth {
+		fmt.Fprintf(&b, "T%d: {Schema: {properties: {apiVersion: {}, kind: {}, metadata: {}, p: {$ref: T%d}, q: {$ref: T%d}}}}\n", i, i+1, i+1)
+	}
+	return b.String() + fmt.Sprintf("T%d: {Schema: {properties: {apiVersion: {}}}}\n", depth)
 }
 
 // nestedBlocks is a mapping in a mapping, one a line.

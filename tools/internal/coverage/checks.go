@@ -32,3 +32,12 @@ var unread = &check.Check{
 	Fix: "Delete the entry, or correct its path.",
 	Bad: unreadBad, Good: unreadGood,
 }
+
+var environment = &check.Check{
+	Name:  "coverage/environment",
+	Title: "Every environment has a target",
+	Doc: "An environment of kgate.yaml holds targets to bounds, by their paths. When prod is renamed, or becomes a link to dev, its globs fit nothing, " +
+		"and prod is held to nothing.",
+	Fix: "Correct the environment's `targets` in kgate.yaml, or delete it.",
+	Bad: environmentBad, Good: environmentGood,
+}

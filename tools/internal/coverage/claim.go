@@ -46,7 +46,7 @@ func claimsOf(object *manifest.Object) []claim {
 		kind = "Flux Kustomization"
 		if at(object.Value, "spec", "sourceRef", "kind") == "GitRepository" {
 			claims = []claim{{
-				field: manifest.Path{"spec", "path"}, path: text(object.Value, "spec", "path"),
+				field: manifest.Path{"spec", "path"}, path: fluxPath(text(object.Value, "spec", "path")),
 				recursive: true, // Flux makes a kustomization of all that is below, where there is none
 			}}
 		}
@@ -55,6 +55,14 @@ func claimsOf(object *manifest.Object) []claim {
 		claims[i].by = fmt.Sprintf("%s %q", kind, object.Name)
 	}
 	return slices.DeleteFunc(claims, func(c claim) bool { return c.path == "" })
+}
+
+// fluxPath is a path as Flux takes it: whatever leads out of the repository is below its top.
+func fluxPath(p string) string {
+	if p == "" {
+		return ""
+	}
+	return strings.TrimPrefix(path.Clean("/"+p), "/")
 }
 
 func at(value any, steps ...any) any {

@@ -4,6 +4,7 @@ package coverage
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -19,7 +20,7 @@ const Group = "coverage"
 // it under `unread` in kgate.yaml, with a reason.
 func Checks(r *repo.Repo) []*check.Check {
 	s := &surveyor{repository: r}
-	checks := []*check.Check{deployed, root, unread}
+	checks := []*check.Check{deployed, root, unread, environment}
 	for i, c := range checks {
 		checked := *c
 		checked.Severity, checked.Scope, checked.Origin, checked.Locked = check.Error, check.Repository, "kgate", true
@@ -107,6 +108,15 @@ func survey(r *repo.Repo, targets []*check.Target) ([]fault, error) {
 			check: root.Name, target: dir, source: t.begin(t.roots[dir]),
 			message: "no target and no other root reads " + named(dir),
 		})
+	}
+	for _, e := range r.Config.Environments {
+		rendered := slices.ContainsFunc(targets, func(t *check.Target) bool { return e.Covers(t.Path) })
+		if !rendered && !slices.ContainsFunc(selection.Targets, e.Covers) {
+			faults = append(faults, fault{
+				check: environment.Name, target: e.Source.File, source: e.Source,
+				message: fmt.Sprintf("no target is of the environment %q: what it is held to holds nowhere", e.Name),
+			})
+		}
 	}
 	for _, dir := range selection.LeftOut {
 		by(dir)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -96,7 +97,7 @@ func (t *tree) missed(d deployment, read reading) []miss {
 		if nested != "" && strings.HasPrefix(dir, nested+"/") {
 			continue
 		}
-		if t.roots[dir] != "" && dir != d.dir {
+		if t.roots[dir] != "" && dir != d.dir && !d.plainly {
 			nested = dir
 			misses = append(misses, asRoot(dir, dir)...)
 			continue
@@ -114,7 +115,30 @@ func (t *tree) missed(d deployment, read reading) []miss {
 			}
 		}
 	}
+	if d.recursive {
+		for _, file := range t.passedOver(d.dir) {
+			if !read.files[t.realFile(file)] && t.holdsObject(file) {
+				misses = append(misses, miss{file, notRead})
+			}
+		}
+	}
 	return misses
+}
+
+// passedOver are the manifests below a directory in folders that kgate looks into nowhere else, such as .x and node_modules:
+// what takes all that is below takes them too.
+func (t *tree) passedOver(from string) []string {
+	var files []string
+	_ = fs.WalkDir(t.fs, from, func(p string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil, entry.IsDir() && strings.EqualFold(entry.Name(), ".git"):
+			return fs.SkipDir
+		case !entry.IsDir() && slices.ContainsFunc(strings.Split(path.Dir(p), "/"), repo.PassedOver) && repo.IsManifestFile(p):
+			files = append(files, p)
+		}
+		return nil
+	})
+	return files
 }
 
 // realFile is a file as it is called without links.

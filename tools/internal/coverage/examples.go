@@ -72,4 +72,20 @@ unread:
 resources: [deployment.yaml]
 ---
 ` + target
+	environmentBad = `# file: kgate.yaml
+apiVersion: kgate/v1
+environments:
+  - name: prod
+    targets: [overlays/production] # is called prod
+    sampling: {min: 0.01, max: 0.2}
+---
+` + target
+	environmentGood = `# file: kgate.yaml
+apiVersion: kgate/v1
+environments:
+  - name: prod
+    targets: [overlays/prod]
+    sampling: {min: 0.01, max: 0.2}
+---
+` + target
 )

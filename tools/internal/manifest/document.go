@@ -91,11 +91,7 @@ func parse(file string, data []byte, before int) ([]Document, error) {
 			}
 			return nil, fail(chunk.line+max(line, 1)-1, "%s", message)
 		}
-		if len(root.Content) == 0 || root.Content[0].Tag == "!!null" && root.Content[0].Value == "" {
-			continue
-		}
-		content := root.Content[0]
-		shift(content, chunk.line-1)
+		// A document behind an empty one would be passed over as well.
 		if err := decoder.Decode(&second); !errors.Is(err, io.EOF) {
 			const without = "a second document begins without a `---` line: it would be passed over"
 			if err == nil {
@@ -107,6 +103,11 @@ func parse(file string, data []byte, before int) ([]Document, error) {
 			}
 			return nil, fail(chunk.line+max(line, 1)-1, "%s", message)
 		}
+		if len(root.Content) == 0 || root.Content[0].Tag == "!!null" && root.Content[0].Value == "" {
+			continue
+		}
+		content := root.Content[0]
+		shift(content, chunk.line-1)
 		clear(whole.sizes) // an anchor ends with its document
 		if node, reason := whole.check(content, 1); node != nil {
 			return nil, fail(node.Line, "%s", reason)

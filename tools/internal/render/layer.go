@@ -452,7 +452,7 @@ func (w *layers) patches(layer *Layer) error {
 			reference, inline := manifest.Lookup(node, "path"), manifest.Lookup(node, "patch")
 			switch field {
 			case "patchesStrategicMerge":
-				if _, unreadable := asResources([]byte(node.Value)); unreadable == nil || strings.ContainsAny(node.Value, "\n{") {
+				if _, unreadable := asResources([]byte(node.Value)); unreadable == nil || strings.Contains(node.Value, "\n") {
 					inline = node
 				} else {
 					reference = node
@@ -515,8 +515,14 @@ func (w *layers) refuse(layer *Layer) error {
 			return err
 		}
 		for i := 0; list != nil && i < len(list.Content); i++ {
-			if _, _, err := w.settings(layer, list.Content[i]); err != nil {
+			_, documents, err := w.settings(layer, list.Content[i])
+			if err != nil {
 				return err
+			}
+			if field == "crds" && len(documents) > 0 {
+				if err := endlessTypes(&documents[0]); err != nil {
+					return err
+				}
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"net/url"
 	"strings"
 	"sync"
 
@@ -97,7 +98,11 @@ func endless(schema *manifest.Document) error {
 		if reference = manifest.Lookup(node, "$ref"); reference == nil || reference.Kind != yaml.ScalarNode {
 			return nil, nil
 		}
+		// A reference is a URL: %62 is b.
 		pointer, ok := strings.CutPrefix(reference.Value, "#/")
+		if plain, err := url.PathUnescape(pointer); err == nil {
+			pointer = plain
+		}
 		if !ok {
 			return nil, nil
 		}
@@ -156,4 +161,80 @@ func (l *Layer) copies() error {
 		}
 	}
 	return nil
+}
+
+// mostReferences is how many references of a file of `crds` Kustomize may follow: from each type anew, and twice where two
+// fields refer to one type.
+const mostReferences = 10_000
+
+// endlessTypes refuses a file of `crds` whose types refer to themselves: Kustomize follows the references of properties
+// until its stack is full, which ends the process.
+func endlessTypes(types *manifest.Document) error {
+	plain := manifest.Plain(types.Node)
+	byName := map[string]*yaml.Node{}
+	for i := 0; i+1 < len(plain.Content) && plain.Kind == yaml.MappingNode; i += 2 {
+		byName[plain.Content[i].Value] = plain.Content[i+1]
+	}
+	visits := 0
+	on := map[string]bool{}
+	var follow func(name string) error
+	follow = func(name string) error {
+		on[name] = true
+		defer delete(on, name)
+		for _, property := range valuesOf(folded(byName[name], "Schema", "properties")) {
+			reference := folded(property, "$ref")
+			if reference == nil || reference.Kind != yaml.ScalarNode {
+				continue
+			}
+			for _, to := range []string{reference.Value, unescaped(reference.Value)} {
+				if byName[to] == nil {
+					continue
+				}
+				if visits++; on[to] || visits > mostReferences {
+					return fail(types.Position(nil, reference), "the reference %s leads back to itself, or to more than %d others: Kustomize follows them all",
+						reference.Value, mostReferences)
+				}
+				if err := follow(to); err != nil {
+					return err
+				}
+				break
+			}
+		}
+		return nil
+	}
+	for name := range byName {
+		if err := follow(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func unescaped(reference string) string {
+	if plain, err := url.PathUnescape(reference); err == nil {
+		return plain
+	}
+	return reference
+}
+
+// folded follows keys in any letter case, as encoding/json does.
+func folded(node *yaml.Node, keys ...string) *yaml.Node {
+	for _, key := range keys {
+		var found *yaml.Node
+		for i := 0; node != nil && node.Kind == yaml.MappingNode && i+1 < len(node.Content); i += 2 {
+			if strings.EqualFold(node.Content[i].Value, key) {
+				found = node.Content[i+1]
+			}
+		}
+		node = found
+	}
+	return node
+}
+
+func valuesOf(node *yaml.Node) []*yaml.Node {
+	var values []*yaml.Node
+	for i := 0; node != nil && node.Kind == yaml.MappingNode && i+1 < len(node.Content); i += 2 {
+		values = append(values, node.Content[i+1])
+	}
+	return values
 }

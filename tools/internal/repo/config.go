@@ -60,6 +60,7 @@ type Environment struct {
 	Name     string
 	Targets  []string // globs
 	Sampling *check.Bounds
+	Source   manifest.Position
 }
 
 // External is an object that manifests refer to and the repository does not render.
@@ -72,11 +73,16 @@ type External struct {
 // Environment finds what the configuration says of a target; nil when it says nothing.
 func (c Config) Environment(target string) *check.Environment {
 	for _, e := range c.Environments {
-		if slices.ContainsFunc(e.Targets, func(glob string) bool { return matches(glob, target) }) {
+		if e.Covers(target) {
 			return &check.Environment{Name: e.Name, Sampling: e.Sampling}
 		}
 	}
 	return nil
+}
+
+// Covers reports whether a target is of the environment.
+func (e Environment) Covers(target string) bool {
+	return slices.ContainsFunc(e.Targets, func(glob string) bool { return matches(glob, target) })
 }
 
 func matches(glob, path string) bool {
@@ -277,7 +283,7 @@ func (d *decoder) term(node *yaml.Node) Term {
 }
 
 func (d *decoder) environment(node *yaml.Node) Environment {
-	var e Environment
+	e := Environment{Source: d.at(node.Line)}
 	d.fields(node, "an environment", map[string]func(*yaml.Node){
 		"!name": func(n *yaml.Node) { e.Name = d.text(n, "name") },
 		"!targets": func(n *yaml.Node) {

@@ -62,7 +62,10 @@ func Carried(targets []*check.Target, checks []*check.Check, read func(file stri
 			if !seen {
 				var found []check.Exemption
 				err := error(&manifest.SyntaxError{Position: position, Message: fmt.Sprintf("the annotation %s is no text: write a list behind `%[1]s: |`", check.ExemptionAnnotation)})
-				if ok {
+				if ok && object.Name == "" {
+					// Every object of its kind would carry it: the name is all that tells them apart.
+					err = &manifest.SyntaxError{Position: position, Message: fmt.Sprintf("the annotation %s on an object without a name: write the exemption to %s", check.ExemptionAnnotation, ConfigFile)}
+				} else if ok {
 					found, err = parseCarried(text, lines(position, text, read))
 				}
 				found = slices.DeleteFunc(found, func(e check.Exemption) bool {

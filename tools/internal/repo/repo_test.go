@@ -48,7 +48,7 @@ func TestParseConfig(t *testing.T) {
 		KubernetesVersions: []Version{{"1.28", at(2)}, {"1.37", at(2)}},
 		Targets:            []string{"overlays/*", "argocd"},
 		Environments: []Environment{{
-			Name: "prod", Targets: []string{"overlays/prod", "overlays/prod/*"}, Sampling: &check.Bounds{Min: 0.01, Max: 0.2},
+			Name: "prod", Targets: []string{"overlays/prod", "overlays/prod/*"}, Sampling: &check.Bounds{Min: 0.01, Max: 0.2}, Source: at(5),
 		}},
 		External: []External{
 			{Kind: "Service", Namespace: "istio-system", Name: "istiod", Provider: "Istio", Ports: []int{15012, 443}},
