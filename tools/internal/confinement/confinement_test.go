@@ -98,8 +98,10 @@ func attempt(dir string) {
 		o.ServerWasReached = err.Error()
 	}
 	for name, do := range map[string]func() error{
-		"write inside": func() error { return os.WriteFile(filepath.Join(allowed, "inside"), []byte("x"), 0o644) },
-		"replace inside": func() error {
+		"write and replace inside": func() error {
+			if err := os.WriteFile(filepath.Join(allowed, "inside"), []byte("x"), 0o644); err != nil {
+				return err
+			}
 			return os.Rename(filepath.Join(allowed, "inside"), filepath.Join(allowed, "replaced"))
 		},
 		"read outside":   func() error { _, err := os.ReadFile(filepath.Join(dir, "there")); return err },
