@@ -63,9 +63,9 @@ func Lookup(node *yaml.Node, path ...any) *yaml.Node {
 	return resolve(node)
 }
 
-// Text is the scalar at a path, or "".
+// Text is the scalar at a path, or "", also for null.
 func Text(node *yaml.Node, path ...any) string {
-	if found := Lookup(node, path...); found != nil && found.Kind == yaml.ScalarNode {
+	if found := Lookup(node, path...); found != nil && found.Kind == yaml.ScalarNode && found.ShortTag() != "!!null" {
 		return found.Value
 	}
 	return ""

@@ -61,6 +61,7 @@ func TestOneDecoding(t *testing.T) {
 		{"a document behind its end", "resources: [config.yaml]\n...\nresources: " + remote + "\n", "kustomization.yaml:3: "},
 		{"a mapping for a list", "resources: {a: " + remote + "}\n", "`resources` must be a list"},
 		{"a letter that becomes another", "resources: ['gİthub.com/team/base']\n", "is remote"},
+		{"an empty entry", "bases: [~]\n-- ~ --\na: b\n", "kustomization.yaml:1: an entry of `bases` is empty"},
 		{"a scheme and no slashes", "resources: ['https:x']\n", "is remote"},
 		{"helmCharts in another letter case", "<<: {HelmCharts: [{name: a}]}\n", "a kustomization has no field \"HelmCharts\""},
 		{"helmCharts, merged", "<<: {helmCharts: [{name: a}]}\n", "helmCharts runs Helm"},

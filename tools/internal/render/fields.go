@@ -51,6 +51,9 @@ func unknownField(document *manifest.Document, node *yaml.Node, what string, typ
 			return fail(document.Position(nil, node), "%s must be a list", what)
 		}
 		for _, item := range node.Content {
+			if item.ShortTag() == "!!null" {
+				return fail(document.Position(nil, item), "an entry of %s is empty", what)
+			}
 			if err := unknownField(document, item, "an entry of "+what, typ.Elem()); err != nil {
 				return err
 			}
