@@ -12,8 +12,8 @@ import (
 	"sigs.k8s.io/kustomize/api/konfig"
 	"sigs.k8s.io/kustomize/api/provider"
 	"sigs.k8s.io/kustomize/api/resmap"
-	"sigs.k8s.io/kustomize/api/resource"
 	"sigs.k8s.io/kustomize/api/types"
+	"sigs.k8s.io/kustomize/kyaml/resid"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 	k8syaml "sigs.k8s.io/yaml"
 
@@ -150,8 +150,15 @@ var pluginTypes = map[string][]reflect.Type{
 	"ValueAddTransformer":     {reflect.TypeFor[builtins.ValueAddTransformerPlugin]()},
 }
 
+// asRead is a resource as Kustomize reads it.
+type asRead struct {
+	gvk         resid.Gvk
+	annotations map[string]string
+	json        []byte // nil where it has none
+}
+
 // asResources reads text as Kustomize reads resources, inline patches and the configurations of plugins.
-func asResources(text []byte) (found []*resource.Resource, err error) {
+func asResources(text []byte) (found []asRead, err error) {
 	defer func() {
 		if p := recover(); p != nil { // bad input makes it panic in places
 			found, err = nil, fail(manifest.Position{}, "Kustomize crashes on it: %v", p)
@@ -163,7 +170,15 @@ func asResources(text []byte) (found []*resource.Resource, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return read.Resources(), nil
+	// Here and not later: what a resource says of itself goes by the global schema, which the lock is for.
+	for _, r := range read.Resources() {
+		text, err := r.MarshalJSON()
+		if err != nil {
+			text = nil
+		}
+		found = append(found, asRead{r.GetGvk(), r.GetAnnotations(), text})
+	}
+	return found, nil
 }
 
 // followed refuses configurations of plugins that kgate does not follow, by what Kustomize makes of their text: it would
@@ -191,7 +206,7 @@ func followed(field string, documents []manifest.Document, text []byte) error {
 			return fail(d.Position(nil, d.Node), "%s", err)
 		}
 		if count < len(found) {
-			if theirs, err := found[count].MarshalJSON(); err != nil || !sameJSON(own, theirs) {
+			if !sameJSON(own, found[count].json) {
 				return fail(d.Position(nil, d.Node), "%s: Kustomize reads this configuration otherwise than it is written: write it without "+
 					"merge keys (<<), tags and anchors, one a document", field)
 			}
@@ -202,11 +217,11 @@ func followed(field string, documents []manifest.Document, text []byte) error {
 		return fail(at, "%s: Kustomize finds %d configurations here, kgate %d: write one a document", field, len(found), count)
 	}
 	for _, r := range found {
-		gvk := r.GetGvk()
+		gvk := r.gvk
 		if gvk.Group != "" || gvk.Version != konfig.BuiltinPluginApiVersion || pluginTypes[gvk.Kind] == nil {
 			return fail(at, "%s: %s is no builtin plugin of Kustomize that kgate follows: render its output into the repository", field, gvk.Kind)
 		}
-		for annotation := range r.GetAnnotations() {
+		for annotation := range r.annotations {
 			if slices.Contains(functionAnnotations, annotation) {
 				return fail(at, "the annotation %s makes this a plugin that runs a program: kgate runs none", annotation)
 			}
