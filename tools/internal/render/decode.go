@@ -66,7 +66,7 @@ func fieldOf(config types.Kustomization, key string) any {
 			return value.Field(i).Interface()
 		}
 	}
-	return reflect.ValueOf(config.TypeMeta)
+	return config.TypeMeta // apiVersion and kind
 }
 
 // agree refuses a file of settings (replacements, configurations, schemas, plugins) that Kustomize reads otherwise than

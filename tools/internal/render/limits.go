@@ -202,7 +202,12 @@ func endlessTypes(types *manifest.Document) error {
 		}
 		return nil
 	}
-	for name := range byName {
+	for name, definition := range byName {
+		// Kustomize begins at what looks like an object, and at nothing else.
+		fields := folded(definition, "Schema", "properties")
+		if manifest.Lookup(fields, "apiVersion") == nil || manifest.Lookup(fields, "kind") == nil || manifest.Lookup(fields, "metadata") == nil {
+			continue
+		}
 		if err := follow(name); err != nil {
 			return err
 		}
