@@ -177,9 +177,6 @@ func (w *writer) write(ctx context.Context, out report.Report, now time.Time) er
 	if err != nil {
 		return err
 	}
-	if len(out.Omitted) > 0 {
-		_, _ = fmt.Fprintf(w.stderr, "left out, because they need every target of the repository: %s\n", terminal.Line(strings.Join(out.Omitted, ", ")))
-	}
 	_, _ = io.WriteString(w.stderr, reminders(out.Exempted, now))
 	switch {
 	case len(out.Errors) > 0:
