@@ -326,12 +326,12 @@ func duplicateKey(node *yaml.Node) (key *yaml.Node, first int) {
 			if name.Kind != yaml.ScalarNode || name.Tag == yaml.MergeTag {
 				continue
 			}
-			for _, line := range []int{asWritten[name.Value], asJSON[textOfKey(name)]} {
+			for _, line := range []int{asWritten[name.Value], asJSON[textOfKey(name, YAML11)]} {
 				if line > 0 {
 					return key, line
 				}
 			}
-			asWritten[name.Value], asJSON[textOfKey(name)] = key.Line, key.Line
+			asWritten[name.Value], asJSON[textOfKey(name, YAML11)] = key.Line, key.Line
 		}
 	}
 	for _, child := range node.Content {

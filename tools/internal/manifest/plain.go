@@ -54,32 +54,40 @@ func written(node *yaml.Node) *yaml.Node {
 	return &plain
 }
 
-// PlainJSON encodes a tree of Plain. Scalars are read as Kustomize's decoder of kustomizations reads them, by YAML 1.1:
-// yes is a boolean. Keys are texts.
-func PlainJSON(node *yaml.Node) ([]byte, error) {
-	value, err := plainValue(node)
+// Version is one of YAML, by which yes is a boolean or a text.
+type Version bool
+
+// Kustomize decodes what it takes for its own types by YAML 1.1, and reads resources by YAML 1.2.
+const (
+	YAML11 Version = true
+	YAML12 Version = false
+)
+
+// PlainJSON encodes a tree of Plain. Keys are texts.
+func PlainJSON(node *yaml.Node, version Version) ([]byte, error) {
+	value, err := plainValue(node, version)
 	if err != nil {
 		return nil, err
 	}
 	return json.Marshal(value)
 }
 
-func plainValue(node *yaml.Node) (any, error) {
+func plainValue(node *yaml.Node, version Version) (any, error) {
 	switch node.Kind {
 	case yaml.MappingNode:
 		fields := make(map[string]any, len(node.Content)/2)
 		for i := 0; i+1 < len(node.Content); i += 2 {
-			value, err := plainValue(node.Content[i+1])
+			value, err := plainValue(node.Content[i+1], version)
 			if err != nil {
 				return nil, err
 			}
-			fields[textOfKey(node.Content[i])] = value
+			fields[textOfKey(node.Content[i], version)] = value
 		}
 		return fields, nil
 	case yaml.SequenceNode:
 		items := make([]any, len(node.Content))
 		for i, child := range node.Content {
-			value, err := plainValue(child)
+			value, err := plainValue(child, version)
 			if err != nil {
 				return nil, err
 			}
@@ -87,7 +95,7 @@ func plainValue(node *yaml.Node) (any, error) {
 		}
 		return items, nil
 	}
-	if truth, ok := truthOf(node); ok {
+	if truth, ok := truthOf(node); ok && version == YAML11 {
 		return truth, nil
 	}
 	if node.ShortTag() == "!!timestamp" {
@@ -115,8 +123,8 @@ func truthOf(node *yaml.Node) (truth, ok bool) {
 }
 
 // textOfKey is the key that a scalar becomes in JSON: 0x10 and 16 are one.
-func textOfKey(key *yaml.Node) string {
-	if truth, ok := truthOf(key); ok {
+func textOfKey(key *yaml.Node, version Version) string {
+	if truth, ok := truthOf(key); ok && version == YAML11 {
 		return fmt.Sprint(truth)
 	}
 	switch key.ShortTag() {

@@ -26,8 +26,8 @@ import (
 
 // decode reads a kustomization in both ways. text is the whole file, as Kustomize reads it.
 func (l *Layer) decode(text []byte) error {
-	if odd := manifest.OddTag(l.Node); odd != nil {
-		return fail(l.at(odd), "the tag %s is read differently by different tools: leave it out", odd.Tag)
+	if err := untagged(l.Document, l.Node); err != nil {
+		return err
 	}
 	if err := unknownField(l.Document, l.Node, "a kustomization", kustomizationType); err != nil {
 		return err
@@ -36,7 +36,7 @@ func (l *Layer) decode(text []byte) error {
 		return fail(l.mistyped(err), "%s", strings.TrimPrefix(err.Error(), "invalid Kustomization: "))
 	}
 	var checked types.Kustomization
-	own, err := manifest.PlainJSON(l.Node)
+	own, err := manifest.PlainJSON(l.Node, manifest.YAML11)
 	if err == nil {
 		decoder := json.NewDecoder(bytes.NewReader(own))
 		decoder.DisallowUnknownFields()
@@ -58,6 +58,14 @@ func (l *Layer) decode(text []byte) error {
 		"and in one document", what)
 }
 
+// untagged refuses a tree with tags that not every tool knows.
+func untagged(document *manifest.Document, plain *yaml.Node) error {
+	if odd := manifest.OddTag(plain); odd != nil {
+		return fail(document.Position(nil, odd), "the tag %s is read differently by different tools: leave it out", odd.Tag)
+	}
+	return nil
+}
+
 // fieldOf is the value that a key of a kustomization has been decoded to.
 func fieldOf(config types.Kustomization, key string) any {
 	value := reflect.ValueOf(config)
@@ -72,18 +80,15 @@ func fieldOf(config types.Kustomization, key string) any {
 // agree refuses a file of settings (replacements, configurations, schemas, plugins) that Kustomize reads otherwise than
 // kgate. text is what Kustomize decodes.
 func agree(documents []manifest.Document, text []byte) error {
-	for i := range documents {
-		d := &documents[i]
-		plain := manifest.Plain(d.Node)
-		if odd := manifest.OddTag(plain); odd != nil {
-			return fail(d.Position(nil, odd), "the tag %s is read differently by different tools: leave it out", odd.Tag)
-		}
-	}
 	if len(documents) == 0 {
 		return nil
 	}
 	d := &documents[0] // Kustomize decodes the first alone
-	own, err := manifest.PlainJSON(manifest.Plain(d.Node))
+	plain := manifest.Plain(d.Node)
+	if err := untagged(d, plain); err != nil {
+		return err
+	}
+	own, err := manifest.PlainJSON(plain, manifest.YAML11)
 	if err != nil {
 		return fail(d.Position(nil, d.Node), "%s", err)
 	}
@@ -189,32 +194,28 @@ func followed(field string, documents []manifest.Document, text []byte) error {
 	if err != nil {
 		return fail(at, "%s: Kustomize cannot read this: %s", field, err)
 	}
-	count := 0
 	for i := range documents {
 		d := &documents[i]
 		plain := manifest.Plain(d.Node)
-		if odd := manifest.OddTag(plain); odd != nil {
-			return fail(d.Position(nil, odd), "the tag %s is read differently by different tools: leave it out", odd.Tag)
+		if err := untagged(d, plain); err != nil {
+			return err
 		}
 		for _, typ := range pluginTypes[manifest.Text(plain, "kind")] {
 			if err := misread(d, plain, typ); err != nil {
 				return err
 			}
 		}
-		own, err := manifest.PlainJSON(plain)
+		own, err := manifest.PlainJSON(plain, manifest.YAML12)
 		if err != nil {
 			return fail(d.Position(nil, d.Node), "%s", err)
 		}
-		if count < len(found) {
-			if !sameJSON(own, found[count].json) {
-				return fail(d.Position(nil, d.Node), "%s: Kustomize reads this configuration otherwise than it is written: write it without "+
-					"merge keys (<<), tags and anchors, one a document", field)
-			}
+		if i < len(found) && !sameJSON(own, found[i].json) {
+			return fail(d.Position(nil, d.Node), "%s: Kustomize reads this configuration otherwise than it is written: write it without "+
+				"merge keys (<<), tags and anchors, one a document", field)
 		}
-		count++
 	}
-	if count != len(found) {
-		return fail(at, "%s: Kustomize finds %d configurations here, kgate %d: write one a document", field, len(found), count)
+	if len(documents) != len(found) {
+		return fail(at, "%s: Kustomize finds %d configurations here, kgate %d: write one a document", field, len(found), len(documents))
 	}
 	for _, r := range found {
 		gvk := r.gvk

@@ -72,6 +72,8 @@ func TestOneDecoding(t *testing.T) {
 		{"an anchor and its alias", "namePrefix: &p p-\nnameSuffix: *p\nresources: [config.yaml]\n", ""},
 		{"a merge of generators", "configMapGenerator:\n- &g {name: a, literals: [a=b]}\n- {<<: *g, name: b}\n", ""},
 		{"words of YAML 1.1", "resources: [config.yaml]\ngeneratorOptions: {disableNameSuffixHash: yes}\n", ""},
+		{"a day that is not quoted", "resources: [config.yaml]\ncommonAnnotations: {day: 2026-11-27}\n", ""},
+		{"words of YAML 1.1 in a plugin", "resources: [config.yaml]\ntransformers: [t.yaml]\n-- t.yaml --\napiVersion: builtin\nkind: AnnotationsTransformer\nmetadata: {name: a}\nannotations: {on: yes}\nfieldSpecs: [{path: metadata/annotations, create: true}]\n", ""},
 		{"a byte order mark", "\ufeffresources: [config.yaml]\n", ""},
 		{"lines of Windows", "resources:\r\n- config.yaml\r\n", ""},
 
