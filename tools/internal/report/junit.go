@@ -151,7 +151,7 @@ func (r Report) noted() junitSuite {
 		c := junitCase{Name: suite.free(or(n.About, "note")), Class: suite.Name}
 		c.skip(terminal.Line(n.String()))
 		if len(n.LeftOut) > 0 {
-			c.Skipped.Text = terminal.Line(n.Message + ": " + strings.Join(n.LeftOut, ", "))
+			c.Skipped.Text = terminal.Line(n.Message + "; left out: " + strings.Join(n.LeftOut, ", "))
 		}
 		suite.add(c)
 	}
