@@ -35,7 +35,7 @@ const (
 func boundsFlags(cmd *cobra.Command, b *bounds) {
 	cmd.Flags().DurationVar(&b.timeout, "timeout", defaultTimeout, "longest that a run may take, as 90s or 10m; 0 for no limit")
 	b.memory = defaultMemory
-	cmd.Flags().Var(&b.memory, "memory", "most memory that a run may fill, as 512Mi or 4Gi; 0 for no limit")
+	cmd.Flags().Var(&b.memory, "memory", "most memory that a run may fill, as 512Mi or 4Gi, at least 256Mi; 0 for no limit")
 	for _, name := range []string{"timeout", "memory"} {
 		_ = cmd.RegisterFlagCompletionFunc(name, cobra.NoFileCompletions) // fails only for a flag that does not exist
 	}
