@@ -300,6 +300,8 @@ func nothingBadPasses() []hostile {
 				t.Fatal(err)
 			}
 		}},
+		hostile{name: "an environment whose targets another takes first", files: tree("-- kgate.yaml --\napiVersion: kgate/v1\ntargets: [app]\nenvironments:\n- {name: dev, targets: ['*'], sampling: {min: 1, max: 1}}\n- {name: prod, targets: [app], sampling: {min: 0.01, max: 0.2}}\n"), args: []string{}, exit: found, want: []string{"kgate.yaml:5", `the environment "prod"`}},
+		hostile{name: "a key that is a mapping", files: object("apiVersion: v1\nkind: ConfigMap\nmetadata: &m {name: a, namespace: ns}\n*m : x\n"), exit: refused, want: []string{"app/o.yaml:4", "a key that is no text"}},
 		hostile{name: "an exemption of every object without a name", files: object("apiVersion: v1\nkind: Pod\nmetadata: {generateName: a-, namespace: ns, annotations: {kgate.dev/exempt: '[{check: pod/image-pinned, reason: r, owner: o, expires: 2027-01-31}]'}}\nspec: {containers: [{name: a, image: a}]}\n"), args: []string{"app/o.yaml"}, exit: refused, want: []string{"app/o.yaml:3", "an object without a name"}},
 		hostile{name: "an object behind an empty document", files: object("!!null\n...\napiVersion: v1\nkind: Secret\nmetadata: {name: s, namespace: ns}\nstringData: {a: b}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: s, namespace: ns}\n"), exit: refused, want: []string{"app/o.yaml:", "a second document"}},
 		hostile{name: "an object between carriage returns", files: object("# c\r---\r---\rapiVersion: v1\rkind: Secret\rmetadata: {name: s, namespace: ns}\rstringData: {a: b}\r---\rapiVersion: v1\rkind: ConfigMap\rmetadata: {name: s, namespace: ns}\r"), exit: refused, want: []string{"app/o.yaml:"}},

@@ -17,6 +17,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/activity"
 	"github.com/kgate-dev/gitops/tools/internal/admission"
 	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/coverage"
 	"github.com/kgate-dev/gitops/tools/internal/crash"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 	"github.com/kgate-dev/gitops/tools/internal/policy"
@@ -416,15 +417,18 @@ func (s *session) judge(ctx context.Context, all []*rendered, read func(file str
 	}
 	out.Findings, out.Exempted, out.Omitted = result.Findings, result.Exempted, result.Omitted
 	if slices.Equal(s.paths, s.all) {
-		out.Notes = append(out.Notes, s.leftOut()...)
+		out.Notes = append(out.Notes, s.leftOut(out.Findings)...)
 	}
 	return out, nil
 }
 
-// leftOut says what a run over every target leaves out.
-func (s *session) leftOut() []report.Note {
+// leftOut says what a run over every target leaves out. An entry that leaves nothing out is a finding and no note.
+func (s *session) leftOut(findings []check.Finding) []report.Note {
 	var notes []report.Note
 	for _, u := range s.repository.Config.Unread {
+		if slices.ContainsFunc(findings, func(f check.Finding) bool { return f.Check == coverage.UnreadName && f.Source == u.Source }) {
+			continue
+		}
 		notes = append(notes, report.Note{About: "unread", Source: u.Source, Message: fmt.Sprintf("%s is not read (%s): %s", u.Path, u.Owner, u.Reason)})
 	}
 	for _, dir := range s.empty {

@@ -25,7 +25,7 @@ var root = &check.Check{
 }
 
 var unread = &check.Check{
-	Name:  "coverage/unread",
+	Name:  UnreadName,
 	Title: "Every entry of unread leaves something out",
 	Doc: "An entry of `unread` that leaves nothing out was written for what is gone since, or misspells it. It would take the next thing that is put " +
 		"there out of every run.",
@@ -37,7 +37,7 @@ var environment = &check.Check{
 	Name:  "coverage/environment",
 	Title: "Every environment has a target",
 	Doc: "An environment of kgate.yaml holds targets to bounds, by their paths. When prod is renamed, or becomes a link to dev, its globs fit nothing, " +
-		"and prod is held to nothing.",
+		"and prod is held to nothing. So it is when an environment before it has its targets: the first whose globs fit counts.",
 	Fix: "Correct the environment's `targets` in kgate.yaml, or delete it.",
 	Bad: environmentBad, Good: environmentGood,
 }

@@ -16,6 +16,9 @@ import (
 // Group is that of the checks of this package.
 const Group = "coverage"
 
+// UnreadName is the check that finds an entry of `unread` that leaves nothing out, at the entry.
+const UnreadName = Group + "/unread"
+
 // Checks lists the checks of this package, for a repository. They are locked: who decides what need not be read names
 // it under `unread` in kgate.yaml, with a reason.
 func Checks(r *repo.Repo) []*check.Check {
@@ -110,8 +113,10 @@ func survey(r *repo.Repo, targets []*check.Target) ([]fault, error) {
 		})
 	}
 	for _, e := range r.Config.Environments {
-		rendered := slices.ContainsFunc(targets, func(t *check.Target) bool { return e.Covers(t.Path) })
-		if !rendered && !slices.ContainsFunc(selection.Targets, e.Covers) {
+		// A target is of the first environment whose globs fit it.
+		has := func(target string) bool { of := r.Config.Environment(target); return of != nil && of.Name == e.Name }
+		rendered := slices.ContainsFunc(targets, func(t *check.Target) bool { return has(t.Path) })
+		if !rendered && !slices.ContainsFunc(selection.Targets, has) {
 			faults = append(faults, fault{
 				check: environment.Name, target: e.Source.File, source: e.Source,
 				message: fmt.Sprintf("no target is of the environment %q: what it is held to holds nowhere", e.Name),

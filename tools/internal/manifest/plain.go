@@ -150,6 +150,8 @@ func (m *merges) odd(node *yaml.Node) (*yaml.Node, string) {
 		for i := 0; i+1 < len(node.Content); i += 2 {
 			key, value := node.Content[i], node.Content[i+1]
 			switch {
+			case resolve(key).Kind != yaml.ScalarNode:
+				return key, "a key that is no text: JSON has no such key, and no API server takes it"
 			case resolve(key).Style&yaml.TaggedStyle != 0:
 				return key, fmt.Sprintf("the key %q has the tag %s, which tools read differently: write the key alone", resolve(key).Value, resolve(key).Tag)
 			case key.Kind == yaml.AliasNode && resolve(key).Tag == yaml.MergeTag:

@@ -155,7 +155,7 @@ func (t *tracer) explain(err error, root *Layer, traces []*Trace, faults []Fault
 			at = found
 		}
 	}
-	return errors.Join(append(errs, &manifest.SyntaxError{Position: at, Message: "Kustomize: " + message})...)
+	return errors.Join(append(errs, &manifest.SyntaxError{Position: at, Message: "Kustomize: " + pointers.ReplaceAllString(message, "a generator")})...)
 }
 
 var (
@@ -391,3 +391,6 @@ func scalar(node *yaml.Node, value string) *yaml.Node {
 	}
 	return nil
 }
+
+// pointers are how Kustomize prints a generator: where it is in memory, which is another place in each run.
+var pointers = regexp.MustCompile(`generator &\{0x[0-9a-f]+ <nil>\}`)

@@ -73,16 +73,11 @@ type External struct {
 // Environment finds what the configuration says of a target; nil when it says nothing.
 func (c Config) Environment(target string) *check.Environment {
 	for _, e := range c.Environments {
-		if e.Covers(target) {
+		if slices.ContainsFunc(e.Targets, func(glob string) bool { return matches(glob, target) }) {
 			return &check.Environment{Name: e.Name, Sampling: e.Sampling}
 		}
 	}
 	return nil
-}
-
-// Covers reports whether a target is of the environment.
-func (e Environment) Covers(target string) bool {
-	return slices.ContainsFunc(e.Targets, func(glob string) bool { return matches(glob, target) })
 }
 
 func matches(glob, path string) bool {
@@ -245,7 +240,13 @@ func (d *decoder) config(root *yaml.Node) Config {
 			d.list(n, "unread", func(n *yaml.Node) { c.Unread = append(c.Unread, d.unread(n)) })
 		},
 		"environments": func(n *yaml.Node) {
-			d.list(n, "environments", func(n *yaml.Node) { c.Environments = append(c.Environments, d.environment(n)) })
+			d.list(n, "environments", func(n *yaml.Node) {
+				e := d.environment(n)
+				if i := slices.IndexFunc(c.Environments, func(other Environment) bool { return other.Name == e.Name }); i >= 0 {
+					d.fail(n, "the environment %q is there already, in line %d: write one with the targets of both", e.Name, c.Environments[i].Source.Line)
+				}
+				c.Environments = append(c.Environments, e)
+			})
 		},
 		"external": func(n *yaml.Node) {
 			d.list(n, "external", func(n *yaml.Node) { c.External = append(c.External, d.external(n)) })
