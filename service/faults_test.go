@@ -73,7 +73,8 @@ func TestIdleConnections(t *testing.T) {
 		t.Fatalf("the clients say %q", said.Text())
 	}
 
-	if grown := runtime.NumGoroutine() - routines; grown < held {
+	// A hundredth is left for routines that ran before and have ended since.
+	if grown := runtime.NumGoroutine() - routines; grown < held-held/100 {
 		t.Errorf("the service has %d goroutines more for %d connections: they are not open", grown, held)
 	}
 	t.Logf("%d idle connections: %.1f KiB each (%s)", held, float64(footprint()-before)/float64(held)/1024, kindOfBuild)

@@ -169,8 +169,7 @@ func asResources(text []byte) (found []asRead, err error) {
 			found, err = nil, fail(manifest.Position{}, "Kustomize crashes on it: %v", p)
 		}
 	}()
-	openAPI.RLock()
-	defer openAPI.RUnlock()
+	defer openAPI.identify()()
 	read, err := resmap.NewFactory(provider.NewDefaultDepProvider().GetResourceFactory()).NewResMapFromBytes(text)
 	if err != nil {
 		return nil, err

@@ -429,3 +429,34 @@ resources: [widget.yaml]
 patches: [{path: patch.yaml}]
 ` + widget,
 }
+
+// After a tree with a schema of its own, the first renders fill Kustomize's schema again while others read it. Under
+// the race detector this fails where a render fills it while it shares it.
+func TestSchemaIsFilledOnce(t *testing.T) {
+	patched := fstest.MapFS{
+		"kustomization.yaml": {Data: []byte("resources: [a.yaml]\npatches: [{path: p.yaml}]\n")},
+		"a.yaml":             {Data: []byte("apiVersion: example.com/v1\nkind: Widget\nmetadata: {name: a}\n")},
+		"p.yaml":             {Data: []byte("apiVersion: example.com/v1\nkind: Widget\nmetadata: {name: a}\nspec: {size: 1}\n")},
+	}
+	own := fstest.MapFS{
+		"kustomization.yaml": {Data: []byte("resources: [a.yaml]\nopenapi: {path: schema.json}\n")},
+		"schema.json":        {Data: []byte(`{"definitions": {}}`)},
+		"a.yaml":             patched["a.yaml"],
+	}
+	for range 5 {
+		if _, err := New(own, nil).Render("."); err != nil {
+			t.Fatal(err)
+		}
+		var group sync.WaitGroup
+		for range 4 {
+			for tree, target := range map[*fstest.MapFS]string{&patched: ".", {"a.yaml": patched["a.yaml"]}: "a.yaml"} {
+				group.Go(func() {
+					if _, err := New(*tree, nil).Render(target); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+		}
+		group.Wait()
+	}
+}

@@ -53,13 +53,9 @@ func (r *Result) Trace(object *manifest.Object) *Trace { return r.traces[object]
 // Kustomize read.
 func (r *Result) Replay(do func(read func(name string) ([]byte, error))) {
 	if r.openapi == nil {
-		openAPI.RLock()
-		defer openAPI.RUnlock()
+		defer openAPI.share()()
 	} else {
-		openAPI.Lock()
-		defer openAPI.Unlock()
-		openapi.ResetOpenAPI()
-		defer openapi.ResetOpenAPI()
+		defer openAPI.own()()
 		if err := r.openapi.setOpenAPI(r.files); err != nil {
 			return // it has been set before: there is nothing to tell
 		}
@@ -215,8 +211,7 @@ func withRead(result *Result, err error) func(*Files) (*Result, error) {
 
 // plain makes a result of documents as they stand.
 func plain(target string, documents []manifest.Document) (*Result, error) {
-	openAPI.RLock() // an identity asks the schema whether its kind is namespaced
-	defer openAPI.RUnlock()
+	defer openAPI.identify()()
 	result := &Result{Path: target, traces: map[*manifest.Object]*Trace{}}
 	for i := range documents {
 		if err := isObject(documents[i]); err != nil {
@@ -276,19 +271,58 @@ func manifestFiles(files *Files, dir string) ([]string, error) {
 	return names, err
 }
 
-// openAPI guards Kustomize's one global schema: renders share it, and a render whose tree sets `openapi:` has it
-// alone, because it would leak its schema into the others.
-var openAPI sync.RWMutex
+// openAPI guards Kustomize's one global schema.
+var openAPI schemaLock
+
+// schemaLock lets renders share Kustomize's global schema, and gives a render whose tree sets `openapi:` the schema
+// alone, because it would leak into the others. Kustomize fills its schema at the first question, and reads it without
+// a lock after that: a question of one render would race with the first of another, so nothing but own and the
+// filling in share writes it.
+type schemaLock struct {
+	mu     sync.RWMutex
+	filled bool
+}
+
+// share takes the schema of Kustomize itself, filled, together with others. The function that it returns gives it back.
+func (l *schemaLock) share() (unlock func()) {
+	for {
+		l.mu.RLock()
+		if l.filled {
+			return l.mu.RUnlock
+		}
+		l.mu.RUnlock()
+		l.mu.Lock()
+		if !l.filled {
+			openapi.Schema()
+			l.filled = true
+		}
+		l.mu.Unlock()
+	}
+}
+
+// identify is share for what asks no more than whether a built-in kind is namespaced, which Kustomize answers without
+// filling its schema.
+func (l *schemaLock) identify() (unlock func()) {
+	l.mu.RLock()
+	return l.mu.RUnlock
+}
+
+// own takes the schema alone, empty, to be set. The function that it returns empties it and gives it back.
+func (l *schemaLock) own() (unlock func()) {
+	l.mu.Lock()
+	l.filled = false
+	openapi.ResetOpenAPI()
+	return func() {
+		openapi.ResetOpenAPI()
+		l.mu.Unlock()
+	}
+}
 
 func kustomize(files *Files, w *layers, root *Layer) (*Result, error) {
 	if w.openapi != nil {
-		openAPI.Lock()
-		openapi.ResetOpenAPI()
-		defer openAPI.Unlock()
-		defer openapi.ResetOpenAPI()
+		defer openAPI.own()()
 	} else {
-		openAPI.RLock()
-		defer openAPI.RUnlock()
+		defer openAPI.share()()
 	}
 	t := &tracer{files: files}
 	traces, err := t.trace(root, nil, &configured{})
