@@ -18,24 +18,21 @@ import (
 )
 
 var (
-	accumulation = regexp.MustCompile(`accumulation err='accumulating resources from '[^']*': .*?': |accumulating (resources|components): |accumulateDirectory: `)
-	recursed     = regexp.MustCompile(`recursed (accumulation of|merging from) path '/([^']*)': `)
-	quoted       = regexp.MustCompile("[\"'`]([^\"'`]+)[\"'`]")
+	quoted = regexp.MustCompile("[\"'`]([^\"'`]+)[\"'`]")
 )
 
 // encodeError says which field keeps an object from being written, where its document has that field: a replacement has
 // put a text where the document has a number.
-func encodeError(r *resource.Resource, traces []*Trace, err error) error {
+func encodeError(r *resource.Resource, t *Trace, err error) error {
 	path := unreadable(r.YNode(), nil)
 	value := manifest.Text(r.YNode(), path...)
-	for _, t := range traces {
-		if id := t.current(); path != nil && t.Document != nil && id.Kind == r.GetKind() && id.Name == r.GetName() && id.Namespace == r.GetNamespace() {
-			target, _ := t.Document.Locate(path, nil)
-			if at := t.replacedBy(r.YNode(), path); !at.IsZero() {
-				return fail(at, "Kustomize: a replacement makes %s of the %s %s this, which is of another type than what stands at %s", path, id.Kind, id.Name, target)
-			}
-			return fail(target, "Kustomize: a replacement makes %s %q, which is of another type than what stands here", path, value)
+	if path != nil && t != nil && t.Document != nil {
+		id := t.current()
+		target, _ := t.Document.Locate(path, nil)
+		if at := t.replacedBy(r.YNode(), path); !at.IsZero() {
+			return fail(at, "Kustomize: a replacement makes %s of the %s %s this, which is of another type than what stands at %s", path, id.Kind, id.Name, target)
 		}
+		return fail(target, "Kustomize: a replacement makes %s %q, which is of another type than what stands here", path, value)
 	}
 	return fmt.Errorf("encode %s: %w", r.CurId(), err)
 }
@@ -94,34 +91,36 @@ func unreadable(node *yaml.Node, path manifest.Path) manifest.Path {
 
 // explain makes messages of Kustomize's error: its innermost cause with the place that it arose at, as near as the error
 // tells, and the faults that tracing found, one of which is mostly the reason.
-func (t *tracer) explain(err error, root *Layer, traces []*Trace, faults []Fault) error {
+func (e *engine) explain(err error, built *accumulation) error {
+	if stated := (*manifest.SyntaxError)(nil); errors.As(err, &stated) && len(e.faults) == 0 {
+		return stated
+	}
 	var errs []error
-	for _, f := range faults {
+	for _, f := range e.faults {
 		errs = append(errs, &manifest.SyntaxError{Position: f.Source, Message: f.Message})
 	}
-	message := strings.ReplaceAll(err.Error(), `\"`, `"`)
-	layer := root
-	if inner := recursed.FindAllStringSubmatch(message, -1); inner != nil {
-		if found := root.find(inner[len(inner)-1][2]); found != nil {
-			layer = found
-		}
+	if stated := (*manifest.SyntaxError)(nil); errors.As(err, &stated) {
+		return errors.Join(append(errs, stated)...)
 	}
+	root, layer := e.root, e.root
+	at := manifest.Position{File: root.File}
+	if where := (*placed)(nil); errors.As(err, &where) {
+		err, layer, at = where.err, where.layer, where.at
+	}
+	message := strings.ReplaceAll(err.Error(), `\"`, `"`)
 	if strings.Contains(message, "the accumulated size increase of copy") {
 		if err := layer.copies(); err != nil {
 			return errors.Join(append(errs, err)...)
 		}
 	}
-	message = strings.Trim(recursed.ReplaceAllString(accumulation.ReplaceAllString(message, ""), ""), "\" \n")
-	if strings.Count(message, `"`)%2 == 1 {
-		message += `"`
-	}
+	message = strings.TrimSpace(message)
 	for _, missing := range []struct {
 		message *regexp.Regexp
 		parts   []part
 		wants   string
-	}{{noSource, t.sources, "takes from it"}, {noTarget, t.targets, "writes to"}} {
+	}{{noSource, e.sources, "takes from it"}, {noTarget, e.targets, "writes to"}} {
 		if match := missing.message.FindStringSubmatch(message); match != nil {
-			if err := t.absent(missing.parts, match[1], missing.wants); err != nil {
+			if err := e.absent(missing.parts, match[1], missing.wants); err != nil {
 				return errors.Join(append(errs, err)...)
 			}
 		}
@@ -131,15 +130,14 @@ func (t *tracer) explain(err error, root *Layer, traces []*Trace, faults []Fault
 			return errors.Join(append(errs, nameless)...)
 		}
 	}
-	at := manifest.Position{File: layer.File}
 	for _, match := range quoted.FindAllStringSubmatch(message, -1) {
 		if found := layer.saying(match[1]); !found.IsZero() {
 			at = found
 		}
 	}
 	if match := referring.FindStringSubmatch(message); match != nil {
-		for _, trace := range traces {
-			if slices.ContainsFunc(trace.ids, func(id resid.ResId) bool { return id.String() == match[2] }) {
+		for _, trace := range built.tracesOf() {
+			if slices.ContainsFunc(trace.identities(), func(id resid.ResId) bool { return id.String() == match[2] }) {
 				var path manifest.Path
 				for field := range strings.SplitSeq(match[1], "/") {
 					path = append(path, field)
@@ -311,7 +309,10 @@ func (l *Layer) saying(text string) (at manifest.Position) {
 	if node := scalar(l.Node, text); node != nil {
 		at = l.at(node)
 	}
-	documents := l.replacements
+	var documents []manifest.Document
+	for _, more := range l.replacements {
+		documents = append(documents, more...)
+	}
 	for _, p := range l.Patches {
 		for _, d := range p.Documents {
 			if d.Node.Kind == yaml.SequenceNode { // what a strategic merge patch holds is no path of one

@@ -29,13 +29,15 @@ type Layer struct {
 	Components []*Layer
 	Patches    []Patch
 
-	replacements []manifest.Document // files that `replacements` names
-	transformers []manifest.Document // configurations of builtin plugins
+	replacements map[int][]manifest.Document // of files that `replacements` names, by entry
+	plugins      map[string][]Resource       // the entries of generators, transformers and validators
 }
 
 // Resource is one entry of `resources`: a file's documents, or a layer below.
 type Resource struct {
 	Source    manifest.Position // the entry in the kustomization
+	Name      string            // as the entry writes it
+	File      string            // from the repository's top; empty for a layer
 	Documents []manifest.Document
 	Layer     *Layer
 }
@@ -50,6 +52,8 @@ type Patch struct {
 
 	document *manifest.Document // the kustomization
 	entry    *yaml.Node
+	field    string
+	index    int
 	late     bool // Kustomize applies it behind the fields that rename and label
 }
 
@@ -307,7 +311,7 @@ func (w *layers) resource(layer *Layer, node *yaml.Node, above []string) (Resour
 		if err == nil && below.Config.Kind == types.ComponentKind {
 			err = fail(layer.at(node), "%s is a Component: list it under `components`", node.Value)
 		}
-		return Resource{Source: layer.at(node), Layer: below}, err
+		return Resource{Source: layer.at(node), Name: node.Value, Layer: below}, err
 	}
 	if _, err := w.file(layer, node, node.Value); err != nil {
 		return Resource{}, err
@@ -324,7 +328,7 @@ func (w *layers) resource(layer *Layer, node *yaml.Node, above []string) (Resour
 			return Resource{}, err
 		}
 	}
-	return Resource{Source: layer.at(node), Documents: documents}, nil
+	return Resource{Source: layer.at(node), Name: node.Value, File: name, Documents: documents}, nil
 }
 
 // isObject refuses a document that no API server would take for an object.
@@ -448,7 +452,7 @@ func (w *layers) patches(layer *Layer) error {
 			continue
 		}
 		for i, node := range list.Content {
-			patch := Patch{Source: layer.at(node), document: layer.Document, entry: node, late: field == "patchesJson6902"}
+			patch := Patch{Source: layer.at(node), document: layer.Document, entry: node, field: field, index: i, late: field == "patchesJson6902"}
 			reference, inline := manifest.Lookup(node, "path"), manifest.Lookup(node, "patch")
 			switch field {
 			case "patchesStrategicMerge":
@@ -558,7 +562,7 @@ func (w *layers) refuse(layer *Layer) error {
 		}
 	}
 	if list := manifest.Lookup(layer.Node, "replacements"); list != nil {
-		for _, entry := range list.Content {
+		for i, entry := range list.Content {
 			if node := manifest.Lookup(entry, "path"); node != nil {
 				_, documents, err := w.settings(layer, node)
 				if err != nil {
@@ -567,7 +571,10 @@ func (w *layers) refuse(layer *Layer) error {
 				if len(documents) > 1 {
 					return fail(documents[1].Position(nil, documents[1].Node), "Kustomize reads the first document of a file of replacements and no other: write one list")
 				}
-				layer.replacements = append(layer.replacements, documents...)
+				if layer.replacements == nil {
+					layer.replacements = map[int][]manifest.Document{}
+				}
+				layer.replacements[i] = documents
 			}
 		}
 	}
@@ -596,6 +603,15 @@ var written = map[string]string{
 // plugin lets through only configurations of Kustomize's builtin plugins, and of these only what kgate can follow.
 func (w *layers) plugin(layer *Layer, field string, node *yaml.Node) error {
 	text := []byte(node.Value)
+	file := ""
+	add := func(r Resource) error {
+		r.Source, r.Name = layer.at(node), node.Value
+		if layer.plugins == nil {
+			layer.plugins = map[string][]Resource{}
+		}
+		layer.plugins[field] = append(layer.plugins[field], r)
+		return nil
+	}
 	// Kustomize takes an entry for a configuration where it can read it as one, else for a path.
 	_, unreadable := asResources(text)
 	var documents []manifest.Document
@@ -613,6 +629,7 @@ func (w *layers) plugin(layer *Layer, field string, node *yaml.Node) error {
 		}
 		if name, documents, err = w.documents(layer, node); err == nil {
 			text, err = w.files.ReadFile(name)
+			file = name
 		}
 	}
 	if err != nil {
@@ -638,8 +655,5 @@ func (w *layers) plugin(layer *Layer, field string, node *yaml.Node) error {
 	if err := followed(field, documents, text); err != nil {
 		return err
 	}
-	if field == "transformers" {
-		layer.transformers = append(layer.transformers, documents...)
-	}
-	return nil
+	return add(Resource{File: file, Documents: documents})
 }

@@ -211,7 +211,7 @@ func TestRefused(t *testing.T) {
 		{"generator name missing", "", kustomization("configMapGenerator:\n- literals: [a=b]"), "kustomization.yaml"},
 		{"generator with a bad literal", "", kustomization("configMapGenerator:\n- name: a\n  literals: [ab]"), "kustomization.yaml"},
 		{"generator merges with nothing", "", kustomization("resources: [config.yaml]\nconfigMapGenerator:\n- name: a\n  behavior: merge\n  literals: [a=b]") + config, "kustomization.yaml"},
-		{"generator creates what is there", "", kustomization("resources: [config.yaml]\nconfigMapGenerator:\n- {name: config, behavior: create, literals: [a=b], options: {disableNameSuffixHash: true}}") + config, "merging from a generator: "},
+		{"generator creates what is there", "", kustomization("resources: [config.yaml]\nconfigMapGenerator:\n- {name: config, behavior: create, literals: [a=b], options: {disableNameSuffixHash: true}}") + config, "kustomization.yaml:3: the ConfigMap config is there already, from config.yaml:1: a generator that changes it says so with `behavior: merge`"},
 		{"invalid openapi schema", "", kustomization("resources: [config.yaml]\nopenapi: {path: o.json}") + config + "-- o.json --\n{\n", "o.json:2: invalid YAML"},
 		{"openapi version not built in", "", kustomization("resources: [config.yaml]\nopenapi: {version: v1.0.0}") + config, "the specified OpenAPI version is not built in"},
 

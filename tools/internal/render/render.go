@@ -56,7 +56,7 @@ func (r *Result) Replay(do func(read func(name string) ([]byte, error))) {
 		defer openAPI.share()()
 	} else {
 		defer openAPI.own()()
-		if err := r.openapi.setOpenAPI(r.files); err != nil {
+		if err := r.openapi.setOpenAPI(r.files, true); err != nil {
 			return // it has been set before: there is nothing to tell
 		}
 	}
@@ -64,7 +64,7 @@ func (r *Result) Replay(do func(read func(name string) ([]byte, error))) {
 }
 
 // setOpenAPI makes Kustomize go by the layer's OpenAPI schema, as it does itself when it comes to the layer.
-func (l *Layer) setOpenAPI(files *Files) error {
+func (l *Layer) setOpenAPI(files *Files, reset bool) error {
 	var schema []byte
 	if name, ok := l.Config.OpenAPI["path"]; ok {
 		var err error
@@ -72,7 +72,7 @@ func (l *Layer) setOpenAPI(files *Files) error {
 			return err
 		}
 	}
-	return openapi.SetSchema(l.Config.OpenAPI, schema, true)
+	return openapi.SetSchema(l.Config.OpenAPI, schema, reset)
 }
 
 // YAML is the target as one stream: for a Kustomize root, byte for byte what `kustomize build` prints.
@@ -324,43 +324,35 @@ func kustomize(files *Files, w *layers, root *Layer) (*Result, error) {
 	} else {
 		defer openAPI.share()()
 	}
-	t := &tracer{files: files}
-	traces, err := t.trace(root, nil, &configured{})
-	if err != nil {
-		return nil, err
-	}
-	faults := append(t.faults, unusedImages(root)...)
-	rendered, err := Kustomize(files, root.Dir)
+	e := newEngine(files, root)
+	built, err := e.build()
 	files.rendered()
 	if err != nil {
-		if strings.Contains(err.Error(), "already registered id") {
-			t = &tracer{files: files, repeats: true}
-			if _, traceErr := t.trace(root, nil, &configured{}); traceErr != nil {
-				return nil, traceErr
-			}
-			faults = append(t.faults, faults...)
-		}
-		return nil, t.explain(err, root, traces, faults)
+		return nil, e.explain(err, built)
 	}
 	result := &Result{
-		Path: root.Dir, Root: root, Faults: faults, files: files, openapi: w.openapi,
+		Path: root.Dir, Root: root, Faults: e.faults, files: files, openapi: w.openapi,
 		traces: map[*manifest.Object]*Trace{},
 	}
-	for _, r := range rendered.Resources() {
+	for _, r := range built.resources.Resources() {
+		trace := built.traces[r]
 		text, err := r.MarshalJSON()
 		if err != nil {
-			return nil, encodeError(r, traces, err)
+			return nil, encodeError(r, trace, err)
 		}
 		object, err := manifest.Decode(text)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", r.CurId(), err)
 		}
 		object.Source = manifest.Position{File: root.File}
+		if trace != nil {
+			object.Source = trace.Source
+			result.traces[object] = trace
+		}
 		result.Objects = append(result.Objects, object)
 	}
-	link(result, traces)
 	result.Read = files.Read()
-	result.yaml = rendered.AsYaml
+	result.yaml = built.resources.AsYaml
 	return result, nil
 }
 
@@ -390,36 +382,4 @@ func (l *Layer) find(dir string) *Layer {
 		}
 	}
 	return nil
-}
-
-// link finds the trace of every rendered object: by its final name, then by the name that a generator's hash
-// was added to, then as the only one of its kind.
-func link(result *Result, traces []*Trace) {
-	taken := map[*Trace]bool{}
-	assign := func(fits func(*Trace, manifest.ID) bool) {
-		for _, object := range result.Objects {
-			if result.traces[object] != nil {
-				continue
-			}
-			var found []*Trace
-			for _, t := range traces {
-				if id := t.current(); !taken[t] && id.Kind == object.Kind && id.Group == object.Group() && fits(t, object.ID) {
-					found = append(found, t)
-				}
-			}
-			if len(found) == 1 {
-				taken[found[0]] = true
-				result.traces[object] = found[0]
-				object.Source = found[0].Source
-			}
-		}
-	}
-	assign(func(t *Trace, id manifest.ID) bool {
-		return !t.hashed && t.current().Name == id.Name && t.current().Namespace == id.Namespace
-	})
-	assign(func(t *Trace, id manifest.ID) bool {
-		return t.hashed && strings.HasPrefix(id.Name, t.current().Name+"-") && t.current().Namespace == id.Namespace
-	})
-	assign(func(t *Trace, id manifest.ID) bool { return t.current().Name == id.Name })
-	assign(func(*Trace, manifest.ID) bool { return true })
 }

@@ -3,14 +3,13 @@ package render
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"path"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/labels"
+	"sigs.k8s.io/kustomize/api/resource"
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/resid"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
@@ -26,10 +25,8 @@ type Trace struct {
 	Generator *Generator         // nil for a written one
 	Steps     []Step             // in the order of application
 
-	ids         []resid.ResId // the original one first, the current one last
-	labels      map[string]string
-	annotations map[string]string
-	hashed      bool
+	live *resource.Resource // while Kustomize works on the object
+	ids  []resid.ResId      // the original one first, the current one last; of a live object, those that it was written with
 }
 
 // Step is something in a layer that may have written to an object; one of its pointers is set.
@@ -73,26 +70,31 @@ type Replacement struct {
 	Steps    int    // of From, that came before
 }
 
-func (t *Trace) original() resid.ResId { return t.ids[0] }
-func (t *Trace) current() resid.ResId  { return t.ids[len(t.ids)-1] }
-
-func (t *Trace) rename(change func(*resid.ResId)) {
-	id := t.current()
-	change(&id)
-	if id != t.current() {
-		t.ids = append(t.ids, id)
+// identities are those that the object has had, the original one first, the current one last.
+func (t *Trace) identities() []resid.ResId {
+	if t.live == nil {
+		return t.ids
 	}
+	return append(t.live.PrevIds(), t.live.CurId())
 }
 
-// tracer follows the objects of a target through its layers the way Kustomize moves them, and notes the patches
-// and replacements that reach none: Kustomize passes those over in silence.
+// settle keeps what Kustomize knows of the object for when it forgets it.
+func (t *Trace) settle() { t.ids, t.live = t.identities(), nil }
+
+func (t *Trace) current() resid.ResId {
+	if t.live == nil {
+		return t.ids[len(t.ids)-1]
+	}
+	return t.live.CurId()
+}
+
+// tracer notes what each entry of the layers comes upon, and the patches and replacements that reach no object:
+// Kustomize passes those over in silence.
 type tracer struct {
 	files   *Files
 	faults  []Fault
 	sources []part // of replacements
 	targets []part
-
-	repeats bool // note objects that are there already: Kustomize stopped on one, and does not say which file brings it
 }
 
 // part is a field of an object that a replacement takes or writes to.
@@ -115,6 +117,9 @@ const (
 	replacementTarget = "kustomize/replacement-target"
 	imageUsed         = "kustomize/image-used"
 	deprecatedField   = "kustomize/deprecated-field"
+	noEffect          = "kustomize/no-effect"
+	listReplaced      = "kustomize/list-replaced"
+	selectorReach     = "kustomize/selector-reach"
 )
 
 func (t *tracer) fault(name string, source manifest.Position, format string, args ...any) {
@@ -145,68 +150,9 @@ func (c *configured) add(dir string, more types.Kustomization) {
 	}
 }
 
-// trace accumulates a layer. inherited are the objects that a component acts on.
-func (t *tracer) trace(layer *Layer, inherited []*Trace, config *configured) ([]*Trace, error) {
-	objects := inherited
-	for _, r := range layer.Resources {
-		if r.Layer != nil {
-			var own configured
-			below, err := t.trace(r.Layer, nil, &own)
-			if err != nil {
-				return nil, err
-			}
-			config.configurations = append(config.configurations, own.configurations...)
-			config.crds = append(config.crds, own.crds...)
-			t.twice(objects, below, r.Source)
-			objects = append(objects, below...)
-			continue
-		}
-		for i := range r.Documents {
-			more := fromDocument(&r.Documents[i])
-			t.twice(objects, more, manifest.Position{})
-			objects = append(objects, more...)
-		}
-	}
-	config.add(layer.Dir, layer.Config)
-	objects = append(objects, generated(layer, objects)...)
-	for _, component := range layer.Components {
-		var err error
-		if objects, err = t.trace(component, objects, config); err != nil {
-			return nil, err
-		}
-	}
-	t.deprecated(layer)
-	patches := func(late bool) error {
-		for i := range layer.Patches {
-			if layer.Patches[i].late != late {
-				continue
-			}
-			var err error
-			if objects, err = t.patch(&layer.Patches[i], objects); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	if err := patches(false); err != nil {
-		return nil, err
-	}
-	transformed(layer, objects, config, "namespace", "namePrefix", "nameSuffix", "labels", "commonLabels", "commonAnnotations")
-	transform(layer, objects)
-	if err := patches(true); err != nil {
-		return nil, err
-	}
-	transformed(layer, objects, config, "replicas", "images")
-	if err := t.replacements(layer, objects); err != nil {
-		return nil, err
-	}
-	plugins(layer, objects, config)
-	return objects, nil
-}
-
 // step notes that something came upon an object.
 func (t *Trace) step(s Step) {
-	s.ids = slices.Clip(t.ids)
+	s.ids = slices.Clip(t.identities())
 	t.Steps = append(t.Steps, s)
 }
 
@@ -228,30 +174,6 @@ func transformed(layer *Layer, objects []*Trace, config *configured, fields ...s
 	}
 }
 
-// twice notes objects that are there already. from is the entry that brings them; without one, it is their file.
-func (t *tracer) twice(have, more []*Trace, from manifest.Position) {
-	if !t.repeats {
-		return
-	}
-	first := map[string]*Trace{}
-	key := func(o *Trace) string {
-		return o.current().Gvk.String() + o.current().EffectiveNamespace() + "/" + o.current().Name
-	}
-	for _, o := range have {
-		first[key(o)] = o
-	}
-	for _, o := range more {
-		if before := first[key(o)]; before != nil {
-			at := from
-			if at.IsZero() {
-				at = o.Source
-			}
-			t.faults = append(t.faults, newFault("", at, "the %s %s is there already, from %s", o.current().Kind, o.current().Name, before.Source))
-			return
-		}
-	}
-}
-
 func fromDocument(d *manifest.Document) []*Trace {
 	nodes := []*yaml.Node{d.Node}
 	if items := manifest.Lookup(d.Node, "items"); items != nil && strings.HasSuffix(manifest.Text(d.Node, "kind"), "List") {
@@ -265,84 +187,9 @@ func fromDocument(d *manifest.Document) []*Trace {
 			manifest.Text(node, "metadata", "name"), manifest.Text(node, "metadata", "namespace"))
 		traces = append(traces, &Trace{
 			Source: manifest.Position{File: d.File, Line: node.Line}, Document: &item, ids: []resid.ResId{id},
-			labels:      texts(manifest.Lookup(node, "metadata", "labels")),
-			annotations: texts(manifest.Lookup(node, "metadata", "annotations")),
 		})
 	}
 	return traces
-}
-
-func texts(node *yaml.Node) map[string]string {
-	m := map[string]string{}
-	if node != nil && node.Kind == yaml.MappingNode {
-		for i := 0; i+1 < len(node.Content); i += 2 {
-			m[node.Content[i].Value] = node.Content[i+1].Value
-		}
-	}
-	return m
-}
-
-// generated makes the objects of a layer's generators, and notes those that change an object that is there.
-func generated(layer *Layer, below []*Trace) []*Trace {
-	var traces []*Trace
-	for _, field := range []string{"configMapGenerator", "secretGenerator"} {
-		list := manifest.Lookup(layer.Node, field)
-		if list == nil {
-			continue
-		}
-		for i, node := range list.Content {
-			generator := &Generator{Layer: layer, Field: field, Index: i, Node: node}
-			kind := map[string]string{"configMapGenerator": "ConfigMap", "secretGenerator": "Secret"}[field]
-			id := resid.NewResIdWithNamespace(gvk("v1", kind), manifest.Text(node, "name"), manifest.Text(node, "namespace"))
-			if behavior := manifest.Text(node, "behavior"); behavior == "merge" || behavior == "replace" {
-				for _, o := range append(slices.Clone(below), traces...) {
-					if slices.ContainsFunc(o.ids, id.Equals) {
-						o.step(Step{Generator: generator})
-						maps.Copy(o.labels, texts(manifest.Lookup(node, "options", "labels")))
-						maps.Copy(o.annotations, texts(manifest.Lookup(node, "options", "annotations")))
-					}
-				}
-				continue
-			}
-			plain := manifest.Text(node, "options", "disableNameSuffixHash")
-			if plain == "" && layer.Config.GeneratorOptions != nil && layer.Config.GeneratorOptions.DisableNameSuffixHash {
-				plain = "true"
-			}
-			traces = append(traces, &Trace{
-				Source: manifest.Position{File: layer.File, Line: node.Line}, Generator: generator, ids: []resid.ResId{id},
-				labels:      texts(manifest.Lookup(node, "options", "labels")),
-				annotations: texts(manifest.Lookup(node, "options", "annotations")),
-				hashed:      plain != "true",
-			})
-		}
-	}
-	return traces
-}
-
-// reach picks the objects that a patch's target selects, as resmap.Select does: name and namespace each by the
-// original or the current identity, then labels and annotations.
-func reach(objects []*Trace, selector *types.Selector) ([]*Trace, error) {
-	regex, err := types.NewSelectorRegex(selector)
-	if err != nil {
-		return nil, err
-	}
-	var reached []*Trace
-	for _, o := range objects {
-		original, current := o.original(), o.current()
-		if !regex.MatchName(original.Name) && !regex.MatchName(current.Name) ||
-			!regex.MatchNamespace(original.EffectiveNamespace()) && !regex.MatchNamespace(current.EffectiveNamespace()) ||
-			!regex.MatchGvk(current.Gvk) {
-			continue
-		}
-		ok, err := o.labelled(selector)
-		if err != nil {
-			return nil, err
-		}
-		if ok {
-			reached = append(reached, o)
-		}
-	}
-	return reached, nil
 }
 
 // reachReplacement picks the objects that a replacement's target selects, as Kustomize's replacement filter does:
@@ -368,7 +215,7 @@ func reachReplacement(objects []*Trace, target *types.TargetSelector) ([]*Trace,
 			}
 			ok = ok && !rejected
 		}
-		if ok && !regex.RejectsAny(o.ids) && slices.ContainsFunc(o.ids, regex.Selects) {
+		if ok && !regex.RejectsAny(o.identities()) && slices.ContainsFunc(o.identities(), regex.Selects) {
 			reached = append(reached, o)
 		}
 	}
@@ -377,61 +224,10 @@ func reachReplacement(objects []*Trace, target *types.TargetSelector) ([]*Trace,
 
 // labelled reports whether the object's labels and annotations fit a selector; an empty one fits all.
 func (t *Trace) labelled(selector *types.Selector) (bool, error) {
-	for _, pair := range []struct {
-		selector string
-		set      map[string]string
-	}{{selector.LabelSelector, t.labels}, {selector.AnnotationSelector, t.annotations}} {
-		parsed, err := labels.Parse(pair.selector)
-		if err != nil || !parsed.Matches(labels.Set(pair.set)) {
-			return false, err
-		}
+	if ok, err := t.live.MatchesLabelSelector(selector.LabelSelector); err != nil || !ok {
+		return false, err
 	}
-	return true, nil
-}
-
-// patch notes which objects a patch reaches, and carries on what it does to their labels and their existence.
-func (t *tracer) patch(p *Patch, objects []*Trace) ([]*Trace, error) {
-	for i := range p.Documents {
-		document := &p.Documents[i]
-		var reached []*Trace
-		var wanted string
-		if p.Target != nil {
-			var err error
-			if reached, err = reach(objects, p.Target); err != nil {
-				return nil, fail(p.Source, "the patch's target: %s", err)
-			}
-			wanted = describe(p.Target)
-		} else {
-			id := identity(document.Node)
-			reached = identified(objects, id)
-			wanted = describe(&types.Selector{ResId: id})
-		}
-		if len(reached) == 0 {
-			t.fault(patchTarget, p.miss(document, objects), "the patch changes nothing: no object here is %s%s", wanted, nearest(objects, p.Target, document))
-			continue
-		}
-		deletes := manifest.Text(document.Node, "$patch") == "delete"
-		for _, o := range reached {
-			one := *p
-			one.Documents = []manifest.Document{*document}
-			o.step(Step{Patch: &one})
-			maps.Copy(o.labels, texts(manifest.Lookup(document.Node, "metadata", "labels")))
-			maps.Copy(o.annotations, texts(manifest.Lookup(document.Node, "metadata", "annotations")))
-			jsonPatched(document.Node, o)
-			o.rename(func(id *resid.ResId) {
-				if name := manifest.Text(document.Node, "metadata", "name"); p.Renames && name != "" {
-					id.Name = name
-				}
-				if kind := manifest.Text(document.Node, "kind"); p.Rekinds && kind != "" {
-					id.Kind = kind
-				}
-			})
-		}
-		if deletes {
-			objects = slices.DeleteFunc(objects, func(o *Trace) bool { return slices.Contains(reached, o) })
-		}
-	}
-	return objects, nil
+	return t.live.MatchesAnnotationSelector(selector.AnnotationSelector)
 }
 
 // identity is the one that a patch without a target names.
@@ -440,32 +236,19 @@ func identity(node *yaml.Node) resid.ResId {
 		manifest.Text(node, "metadata", "name"), manifest.Text(node, "metadata", "namespace"))
 }
 
-// identified picks the objects that have or had an identity.
-func identified(objects []*Trace, id resid.ResId) []*Trace {
-	var found []*Trace
-	for _, o := range objects {
-		if slices.ContainsFunc(o.ids, func(have resid.ResId) bool {
-			return have.Gvk.Equals(id.Gvk) && have.Name == id.Name && have.EffectiveNamespace() == id.EffectiveNamespace()
-		}) {
-			found = append(found, o)
-		}
-	}
-	return found
-}
-
 // miss is the position of what keeps a patch from reaching an object: the one field without which it would, or else
 // all of its target.
-func (p *Patch) miss(document *manifest.Document, objects []*Trace) manifest.Position {
+func (p *Patch) miss(document *manifest.Document, a *accumulation) manifest.Position {
 	if p.Target != nil {
 		return culprit(p.document, p.entry, manifest.Path{"target"}, *p.Target, func(s *types.Selector) bool {
-			reached, err := reach(objects, s)
+			reached, err := a.resources.Select(*s)
 			return err == nil && len(reached) > 0
 		})
 	}
 	id := identity(document.Node)
 	for _, field := range []manifest.Path{{"metadata", "name"}, {"metadata", "namespace"}, {"kind"}, {"apiVersion"}} {
-		if slices.ContainsFunc(objects, func(o *Trace) bool {
-			return slices.ContainsFunc(o.ids, func(have resid.ResId) bool {
+		if slices.ContainsFunc(a.tracesOf(), func(o *Trace) bool {
+			return slices.ContainsFunc(o.identities(), func(have resid.ResId) bool {
 				other := id
 				switch field[len(field)-1] {
 				case "name":
@@ -512,150 +295,12 @@ func culprit(document *manifest.Document, entry *yaml.Node, path manifest.Path, 
 	return at
 }
 
-// jsonPatched carries on what a JSON patch does to names, labels and annotations.
-func jsonPatched(node *yaml.Node, o *Trace) {
-	if node.Kind != yaml.SequenceNode {
-		return
-	}
-	for _, operation := range node.Content {
-		steps := manifest.Pointer(manifest.Text(operation, "path"))[1:]
-		if len(steps) < 2 || steps[0] != "metadata" {
-			continue
-		}
-		if name := manifest.Text(operation, "value"); steps[1] == "name" && name != "" {
-			o.rename(func(id *resid.ResId) { id.Name = name })
-		}
-		set := map[string]map[string]string{"labels": o.labels, "annotations": o.annotations}[steps[1]]
-		if set == nil {
-			continue
-		}
-		value := manifest.Lookup(operation, "value")
-		switch op := manifest.Text(operation, "op"); {
-		case len(steps) == 3 && op == "remove":
-			delete(set, steps[2])
-		case len(steps) == 3 && value != nil:
-			set[steps[2]] = value.Value
-		case len(steps) == 2 && value != nil:
-			maps.Copy(set, texts(value))
-		}
-	}
-}
-
-// change is what fields and builtin transformers do to identities, labels and annotations.
-type change struct {
-	namespace           string
-	unsetOnly           bool
-	prefix, suffix      string
-	labels, annotations map[string]string
-}
-
-func (c change) apply(objects []*Trace) {
-	for _, o := range objects {
-		kind := o.current().Kind
-		o.rename(func(id *resid.ResId) {
-			switch {
-			case c.namespace == "" || kind == "APIService" || kind == "CustomResourceDefinition":
-			case kind == "Namespace":
-				if !c.unsetOnly {
-					id.Name = c.namespace
-				}
-			case !id.Gvk.IsClusterScoped() && !(c.unsetOnly && id.Namespace != ""):
-				id.Namespace = c.namespace
-			}
-		})
-		if kind != "Namespace" && kind != "APIService" && kind != "CustomResourceDefinition" {
-			o.rename(func(id *resid.ResId) { id.Name = c.prefix + id.Name })
-			o.rename(func(id *resid.ResId) { id.Name += c.suffix })
-		}
-		maps.Copy(o.labels, c.labels)
-		maps.Copy(o.annotations, c.annotations)
-	}
-}
-
-// transform applies the fields of a layer that change identities.
-func transform(layer *Layer, objects []*Trace) {
-	config := layer.Config
-	c := change{
-		namespace: config.Namespace, prefix: config.NamePrefix, suffix: config.NameSuffix,
-		labels: map[string]string{}, annotations: config.CommonAnnotations,
-	}
-	for _, l := range config.Labels {
-		maps.Copy(c.labels, l.Pairs)
-	}
-	//lint:ignore SA1019 Kustomize still applies the field, so it has to be followed
-	maps.Copy(c.labels, config.CommonLabels)
-	c.apply(objects)
-}
-
-// plugins applies the builtin transformers that a layer names; Kustomize runs them after its fields.
-func plugins(layer *Layer, objects []*Trace, config *configured) {
-	for i := range layer.transformers {
-		d := &layer.transformers[i]
-		step := &Transform{Layer: layer, Plugin: d, Configurations: slices.Clip(config.configurations), CRDs: slices.Clip(config.crds)}
-		for _, o := range objects {
-			o.step(Step{Transform: step})
-		}
-		var c change
-		switch manifest.Text(d.Node, "kind") {
-		case "NamespaceTransformer":
-			c.namespace = manifest.Text(d.Node, "metadata", "namespace")
-			c.unsetOnly = manifest.Text(d.Node, "unsetOnly") == "true"
-		case "PrefixTransformer", "SuffixTransformer", "PrefixSuffixTransformer":
-			c.prefix, c.suffix = manifest.Text(d.Node, "prefix"), manifest.Text(d.Node, "suffix")
-		case "LabelTransformer":
-			c.labels = texts(manifest.Lookup(d.Node, "labels"))
-		case "AnnotationsTransformer":
-			c.annotations = texts(manifest.Lookup(d.Node, "annotations"))
-		}
-		c.apply(objects)
-	}
-}
-
-// replacements notes what each replacement reaches.
-func (t *tracer) replacements(layer *Layer, objects []*Trace) error {
-	list := manifest.Lookup(layer.Node, "replacements")
-	if list == nil {
-		return nil
-	}
-	for _, node := range list.Content {
-		reference := manifest.Text(node, "path")
-		if reference == "" {
-			if err := t.replacement(layer.Document, node, objects); err != nil {
-				return err
-			}
-			continue
-		}
-		documents, err := t.files.Documents(path.Join(layer.Dir, reference))
-		if err != nil {
-			return err
-		}
-		for i := range documents {
-			entries := []*yaml.Node{documents[i].Node}
-			if documents[i].Node.Kind == yaml.SequenceNode {
-				entries = documents[i].Node.Content
-			}
-			for _, entry := range entries {
-				if err := t.replacement(&documents[i], entry, objects); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	return nil
-}
-
-func (t *tracer) replacement(document *manifest.Document, entry *yaml.Node, objects []*Trace) error {
-	if err := unknownField(document, entry, "a replacement", replacementType); err != nil {
-		return err
-	}
-	var replacement types.Replacement
-	if err := entry.Decode(&replacement); err != nil {
-		return undecodable(document, entry, err)
-	}
+// replacement notes what a replacement takes from and reaches.
+func (t *tracer) replacement(document *manifest.Document, entry *yaml.Node, replacement types.Replacement, objects []*Trace) error {
 	var from *Trace
 	selected := func(s resid.ResId) *Trace {
 		for _, o := range objects {
-			if slices.ContainsFunc(o.ids, func(id resid.ResId) bool { return id.IsSelectedBy(s) }) {
+			if slices.ContainsFunc(o.identities(), func(id resid.ResId) bool { return id.IsSelectedBy(s) }) {
 				return o
 			}
 		}
@@ -737,71 +382,6 @@ func (t *tracer) deprecated(layer *Layer) {
 	}
 }
 
-// unusedImages reports entries of `images` whose name is that of no image in the tree: a promotion with a typing
-// error would change nothing.
-func unusedImages(root *Layer) []Fault {
-	names := map[string]bool{}
-	var entries []struct {
-		layer *Layer
-		node  *yaml.Node
-	}
-	var collect func(*Layer)
-	collect = func(l *Layer) {
-		for _, r := range l.Resources {
-			if r.Layer != nil {
-				collect(r.Layer)
-			}
-			for _, d := range r.Documents {
-				imageNames(d.Node, names)
-			}
-		}
-		for _, c := range l.Components {
-			collect(c)
-		}
-		for _, p := range l.Patches {
-			for _, d := range p.Documents {
-				imageNames(d.Node, names)
-			}
-		}
-		if list := manifest.Lookup(l.Node, "images"); list != nil {
-			for _, node := range list.Content {
-				if renamed := manifest.Text(node, "newName"); renamed != "" {
-					names[renamed] = true
-				}
-				entries = append(entries, struct {
-					layer *Layer
-					node  *yaml.Node
-				}{l, node})
-			}
-		}
-	}
-	collect(root)
-	var faults []Fault
-	for _, e := range entries {
-		if name := manifest.Text(e.node, "name"); !names[name] {
-			entry := e.layer.Document.Item(e.node)
-			at, _ := entry.Locate(manifest.Path{"name"}, nil)
-			faults = append(faults, newFault(imageUsed, at, "the entry changes nothing: no image here is called %q", name))
-		}
-	}
-	return faults
-}
-
-// imageNames collects every text that could be an image reference: Kustomize also takes fields named by
-// `configurations`, so the key does not decide.
-func imageNames(node *yaml.Node, names map[string]bool) {
-	if node.Kind == yaml.ScalarNode && node.Value != "" && !strings.ContainsAny(node.Value, " \n") {
-		name, _, _ := strings.Cut(node.Value, "@")
-		if colon := strings.LastIndexByte(name, ':'); colon > strings.LastIndexByte(name, '/') {
-			name = name[:colon]
-		}
-		names[name] = true
-	}
-	for _, child := range node.Content {
-		imageNames(child, names)
-	}
-}
-
 func describe(s *types.Selector) string {
 	var parts []string
 	for _, p := range []struct{ name, value string }{
@@ -840,6 +420,11 @@ func nearest(objects []*Trace, target *types.Selector, document *manifest.Docume
 	if target != nil {
 		kind = target.Kind
 	}
+	return others(objects, kind)
+}
+
+// others names the objects of a kind, where they are few.
+func others(objects []*Trace, kind string) string {
 	var names []string
 	for _, o := range objects {
 		if id := o.current(); kind != "" && id.Kind == kind {
