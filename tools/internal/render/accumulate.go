@@ -3,6 +3,7 @@ package render
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -108,15 +109,20 @@ func (l layerLoader) New(to string) (ifc.Loader, error) {
 }
 
 func (l layerLoader) Load(name string) ([]byte, error) {
-	if isRemote(name) || path.IsAbs(name) {
-		return nil, fmt.Errorf("%s is no path below %s", name, l.Root())
+	switch {
+	case isRemote(name):
+		return nil, fmt.Errorf("%s is remote: kgate renders offline; copy it into the repository", name)
+	case path.IsAbs(name):
+		return nil, fmt.Errorf("%s is absolute: write it relative to the kustomization", name)
 	}
 	resolved, err := l.files.resolve(path.Join(l.dir, name))
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%s does not exist", name)
+	case err != nil:
 		return nil, err
-	}
-	if l.dir != "." && !strings.HasPrefix(resolved, l.dir+"/") {
-		return nil, fmt.Errorf("%s is outside %s", name, l.Root())
+	case l.dir != "." && !strings.HasPrefix(resolved, l.dir+"/"):
+		return nil, fmt.Errorf("%s is outside the kustomization's directory", name)
 	}
 	return l.files.ReadFile(resolved)
 }
@@ -615,15 +621,7 @@ func (e *engine) transform(layer *Layer, config *types.Kustomization, a *accumul
 		if !ok {
 			return place(layer, p.at, fmt.Errorf("plugin %s not a transformer", p.id))
 		}
-		operations = append(operations, operation{at: p.at, transformer: t, origin: p.origin, reaches: func(a *accumulation) error {
-			step := &Transform{Layer: layer, Plugin: p.document, Configurations: slices.Clip(a.files.configurations), CRDs: slices.Clip(a.files.crds)}
-			for _, t := range a.tracesOf() {
-				if p.document != nil {
-					t.step(Step{Transform: step})
-				}
-			}
-			return nil
-		}})
+		operations = append(operations, e.pluginOperation(layer, p, t))
 	}
 	for _, o := range operations {
 		if o.reaches != nil {

@@ -141,18 +141,15 @@ func misread(document *manifest.Document, node *yaml.Node, typ reflect.Type) err
 	return nil
 }
 
-// pluginTypes are the builtin plugins whose configuration kgate can follow, with what they decode it to.
-var pluginTypes = map[string][]reflect.Type{
-	"AnnotationsTransformer":  {reflect.TypeFor[builtins.AnnotationsTransformerPlugin]()},
-	"HashTransformer":         {reflect.TypeFor[builtins.HashTransformerPlugin]()},
-	"IAMPolicyGenerator":      {reflect.TypeFor[builtins.IAMPolicyGeneratorPlugin]()},
-	"LabelTransformer":        {reflect.TypeFor[builtins.LabelTransformerPlugin]()},
-	"NamespaceTransformer":    {reflect.TypeFor[builtins.NamespaceTransformerPlugin]()},
-	"PrefixSuffixTransformer": {reflect.TypeFor[builtins.PrefixTransformerPlugin](), reflect.TypeFor[builtins.SuffixTransformerPlugin]()},
-	"PrefixTransformer":       {reflect.TypeFor[builtins.PrefixTransformerPlugin]()},
-	"ReplicaCountTransformer": {reflect.TypeFor[builtins.ReplicaCountTransformerPlugin]()},
-	"SuffixTransformer":       {reflect.TypeFor[builtins.SuffixTransformerPlugin]()},
-	"ValueAddTransformer":     {reflect.TypeFor[builtins.ValueAddTransformerPlugin]()},
+// pluginTypes are what the configuration of a builtin plugin is decoded to; none for a plugin that kgate does not have.
+func pluginTypes(kind string) []reflect.Type {
+	switch {
+	case kind == "PrefixSuffixTransformer":
+		return []reflect.Type{reflect.TypeFor[builtins.PrefixTransformerPlugin](), reflect.TypeFor[builtins.SuffixTransformerPlugin]()}
+	case builtinPlugins[kind] != nil:
+		return []reflect.Type{reflect.TypeOf(builtinPlugins[kind]())}
+	}
+	return nil
 }
 
 // asRead is a resource as Kustomize reads it.
@@ -199,7 +196,7 @@ func followed(field string, documents []manifest.Document, text []byte) error {
 		if err := untagged(d, plain); err != nil {
 			return err
 		}
-		for _, typ := range pluginTypes[manifest.Text(plain, "kind")] {
+		for _, typ := range pluginTypes(manifest.Text(plain, "kind")) {
 			if err := misread(d, plain, typ); err != nil {
 				return err
 			}
@@ -218,7 +215,7 @@ func followed(field string, documents []manifest.Document, text []byte) error {
 	}
 	for _, r := range found {
 		gvk := r.gvk
-		if gvk.Group != "" || gvk.Version != konfig.BuiltinPluginApiVersion || pluginTypes[gvk.Kind] == nil {
+		if gvk.Group != "" || gvk.Version != konfig.BuiltinPluginApiVersion || pluginTypes(gvk.Kind) == nil {
 			return fail(at, "%s: %s is no builtin plugin of Kustomize that kgate follows: render its output into the repository", field, gvk.Kind)
 		}
 		for annotation := range r.annotations {

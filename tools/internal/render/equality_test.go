@@ -2,6 +2,7 @@ package render
 
 import (
 	"bytes"
+	"flag"
 	"fmt"
 	"io/fs"
 	"os"
@@ -412,6 +413,106 @@ metadata: {name: any}
 annotations: {note: everywhere}
 fieldSpecs: [{path: metadata/annotations, create: true}]
 `,
+	"plugins": equalBase + `
+-- overlay/kustomization.yaml --
+resources: [../base]
+generators: [../generators]
+transformers:
+  - ../transformers
+  - |
+    apiVersion: builtin
+    kind: ImageTagTransformer
+    metadata: {name: image}
+    imageTag: {name: example.com/app, newTag: "9"}
+    fieldSpecs: [{path: spec/template/spec/containers[]/image, create: true}]
+validators: [valid.yaml]
+-- overlay/valid.yaml --
+apiVersion: builtin
+kind: LabelTransformer
+metadata: {name: nothing}
+-- generators/kustomization.yaml --
+resources: [maps.yaml]
+-- generators/maps.yaml --
+apiVersion: builtin
+kind: ConfigMapGenerator
+metadata: {name: made}
+literals: [a=b]
+---
+apiVersion: builtin
+kind: SecretGenerator
+metadata: {name: secret}
+literals: [a=b]
+-- transformers/kustomization.yaml --
+resources: [all.yaml]
+namePrefix: t-
+-- transformers/all.yaml --
+apiVersion: builtin
+kind: PatchTransformer
+metadata: {name: patch}
+target: {kind: Deployment}
+patch: '[{"op": "replace", "path": "/spec/replicas", "value": 7}]'
+---
+apiVersion: builtin
+kind: PatchStrategicMergeTransformer
+metadata: {name: merge}
+patches: |-
+  apiVersion: v1
+  kind: ConfigMap
+  metadata: {name: config}
+  data: {z: "26"}
+---
+apiVersion: builtin
+kind: PatchJson6902Transformer
+metadata: {name: json}
+target: {version: v1, kind: Service, name: app}
+jsonOp: '[{"op": "add", "path": "/spec/type", "value": "NodePort"}]'
+---
+apiVersion: builtin
+kind: ReplacementTransformer
+metadata: {name: copy}
+replacements:
+  - source: {kind: Service, fieldPath: spec.type}
+    targets: [{select: {kind: ConfigMap, name: config}, fieldPaths: [data.b]}]
+---
+apiVersion: builtin
+kind: PrefixSuffixTransformer
+metadata: {name: affixes}
+prefix: one-
+suffix: -two
+fieldSpecs: [{path: metadata/name}]
+---
+apiVersion: builtin
+kind: HashTransformer
+metadata: {name: hash}
+`,
+	"nothing": equalBase + `
+-- overlay/kustomization.yaml --
+resources: [../base, comments.yaml, nulls.yaml, jobs.yaml]
+patches: [{path: empty.yaml}, {path: empty.yaml, target: {kind: Service}}]
+vars:
+  - name: NAME
+    objref: {kind: Service, name: app, apiVersion: v1}
+    fieldref: {fieldpath: metadata.name}
+-- overlay/comments.yaml --
+# Written by a tool, later.
+-- overlay/nulls.yaml --
+null
+---
+{}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: between}
+---
+~
+-- overlay/empty.yaml --
+# Nothing yet.
+-- overlay/jobs.yaml --
+apiVersion: batch/v1
+kind: Job
+metadata: {generateName: job-}
+spec: {template: {spec: {containers: [{name: a, image: a, command: [echo, $(NAME)]}]}}}
+`,
 	"openapi": `
 -- kustomization.yaml --
 resources: [widget.yaml]
@@ -459,4 +560,67 @@ func TestSchemaIsFilledOnce(t *testing.T) {
 		}
 		group.Wait()
 	}
+}
+
+var treeFlag = flag.String("tree", "", "a directory whose kustomizations TestEqualOnTree renders and compares with what Kustomize makes of them")
+
+// TestEqualOnTree compares every root of a directory: go test ./tools/internal/render -run TestEqualOnTree -tree DIR -v
+func TestEqualOnTree(t *testing.T) {
+	if *treeFlag == "" {
+		t.Skip("no -tree")
+	}
+	root, err := os.OpenRoot(*treeFlag)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = root.Close() }()
+	equal, refusedByBoth := 0, 0
+	for _, dir := range roots(t, *treeFlag) {
+		want, theirs := asKustomize(NewFiles(NewStore(root.FS())), dir)
+		result, err := New(root.FS(), strings.NewReader("")).Render(dir)
+		var got []byte
+		if err == nil {
+			got, err = result.YAML()
+		}
+		switch {
+		case err != nil && theirs != nil:
+			refusedByBoth++
+		case err != nil && len(want) == 0:
+			t.Logf("%s renders nothing: %v", dir, err)
+		case err != nil:
+			t.Errorf("%s: Kustomize renders it, kgate does not: %v", dir, err)
+		case theirs != nil:
+			t.Errorf("%s: kgate renders it, Kustomize does not: %v", dir, theirs)
+		case !bytes.Equal(got, want):
+			t.Errorf("%s differs: %s", dir, firstDifference(got, want))
+		default:
+			equal++
+			for _, fault := range result.Faults {
+				if fault.Check != deprecatedField {
+					t.Logf("%s: %s %s: %s", dir, fault.Source, fault.Check, fault.Message)
+				}
+			}
+		}
+	}
+	t.Logf("%d equal, %d refused by both", equal, refusedByBoth)
+}
+
+func asKustomize(files *Files, dir string) ([]byte, error) {
+	openapi.ResetOpenAPI()
+	defer openapi.ResetOpenAPI()
+	rendered, err := Kustomize(files, dir)
+	if err != nil {
+		return nil, err
+	}
+	return rendered.AsYaml()
+}
+
+func firstDifference(got, want []byte) string {
+	ours, theirs := strings.Split(string(got), "\n"), strings.Split(string(want), "\n")
+	for i := range min(len(ours), len(theirs)) {
+		if ours[i] != theirs[i] {
+			return fmt.Sprintf("line %d: got %q, want %q", i+1, ours[i], theirs[i])
+		}
+	}
+	return fmt.Sprintf("%d lines, want %d", len(ours), len(theirs))
 }

@@ -377,6 +377,13 @@ func (l *Layer) below() []*Layer {
 			below = append(below, r.Layer)
 		}
 	}
+	for _, field := range []string{"generators", "transformers", "validators"} {
+		for _, r := range l.plugins[field] {
+			if r.Layer != nil {
+				below = append(below, r.Layer)
+			}
+		}
+	}
 	return below
 }
 

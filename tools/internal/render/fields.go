@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/agnivade/levenshtein"
 	"sigs.k8s.io/kustomize/api/types"
@@ -66,6 +67,38 @@ func unknownField(document *manifest.Document, node *yaml.Node, what string, typ
 		return fail(document.Position(nil, node), "%s must be a mapping", what)
 	}
 	return nil
+}
+
+// anyCase writes the keys of a tree as the type has them: Kustomize takes them in any letter case, and many a scaffold has
+// written fieldpath.
+func anyCase(node *yaml.Node, typ reflect.Type) {
+	for typ.Kind() == reflect.Pointer {
+		typ = typ.Elem()
+	}
+	switch {
+	case typ.Kind() == reflect.Slice && node.Kind == yaml.SequenceNode:
+		for _, item := range node.Content {
+			anyCase(item, typ.Elem())
+		}
+	case typ.Kind() == reflect.Struct && node.Kind == yaml.MappingNode:
+		known := jsonFields(typ)
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			key := node.Content[i]
+			for name := range known {
+				if strings.ToLower(key.Value) == strings.ToLower(name) && manifest.Lookup(node, name) == nil && ascii(key.Value) {
+					key.Value = name
+				}
+			}
+			if field, ok := known[key.Value]; ok {
+				anyCase(node.Content[i+1], field)
+			}
+		}
+	}
+}
+
+// ascii reports whether no letter of a text only looks like another.
+func ascii(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r > unicode.MaxASCII })
 }
 
 // jsonFields lists the keys that encoding/json would fill, with the types of their values.

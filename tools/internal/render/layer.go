@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -93,6 +94,9 @@ func (w *layers) load(dir string, from manifest.Position, above []string) (*Laye
 		return nil, fail(manifest.Position{File: file, Line: 1}, "a kustomization is one YAML document; this file has %d", len(documents))
 	}
 	layer := &Layer{Dir: dir, File: file, Document: &documents[0], Node: manifest.Plain(documents[0].Node)}
+	if vars := manifest.Lookup(layer.Node, "vars"); vars != nil {
+		anyCase(vars, reflect.TypeFor[[]types.Var]())
+	}
 	text, err := w.files.ReadFile(file)
 	if err != nil {
 		return nil, err
@@ -116,10 +120,10 @@ func (w *layers) load(dir string, from manifest.Position, above []string) (*Laye
 	if err := bound(layer); err != nil {
 		return nil, err
 	}
-	if err := w.refuse(layer); err != nil {
+	above = append(slices.Clone(above), dir)
+	if err := w.refuse(layer, above); err != nil {
 		return nil, err
 	}
-	above = append(slices.Clone(above), dir)
 	if err := w.resources(layer, above); err != nil {
 		return nil, err
 	}
@@ -320,9 +324,10 @@ func (w *layers) resource(layer *Layer, node *yaml.Node, above []string) (Resour
 	if err != nil {
 		return Resource{}, err
 	}
-	if len(documents) == 0 {
-		return Resource{}, fail(manifest.Position{File: name, Line: 1}, "the file holds no object, but %s lists it", layer.at(node))
-	}
+	// Kustomize passes over what is empty, a whole file too.
+	documents = slices.DeleteFunc(slices.Clone(documents), func(d manifest.Document) bool {
+		return d.Node.ShortTag() == yaml.NodeTagNull || d.Node.Kind == yaml.MappingNode && len(d.Node.Content) == 0
+	})
 	for _, d := range documents {
 		if err := isObject(d); err != nil {
 			return Resource{}, err
@@ -482,7 +487,7 @@ func (w *layers) patches(layer *Layer) error {
 			if err != nil {
 				return err
 			}
-			if len(patch.Documents) == 0 {
+			if len(patch.Documents) == 0 && field != "patches" { // there Kustomize takes a patch of nothing
 				return fail(layer.at(node), "the patch is empty")
 			}
 			layer.Patches = append(layer.Patches, patch)
@@ -492,7 +497,7 @@ func (w *layers) patches(layer *Layer) error {
 }
 
 // refuse turns down what would run a program or reach out, and every reference that is not a local file.
-func (w *layers) refuse(layer *Layer) error {
+func (w *layers) refuse(layer *Layer, above []string) error {
 	for _, field := range []string{"helmCharts", "helmChartInflationGenerator", "helmGlobals"} {
 		if node := manifest.Lookup(layer.Node, field); node != nil {
 			return fail(layer.field(field), "%s runs Helm: kgate runs no program; render the chart into the repository", field)
@@ -584,7 +589,7 @@ func (w *layers) refuse(layer *Layer) error {
 			continue
 		}
 		for _, node := range list.Content {
-			if err := w.plugin(layer, field, node); err != nil {
+			if err := w.plugin(layer, field, node, above); err != nil {
 				return err
 			}
 		}
@@ -592,16 +597,8 @@ func (w *layers) refuse(layer *Layer) error {
 	return nil
 }
 
-// written lists the builtin plugins that have a field of their own. Through the field kgate sees which objects they
-// reach and which files they read; through a plugin's configuration both would happen behind its back.
-var written = map[string]string{
-	"PatchTransformer": "patches", "PatchStrategicMergeTransformer": "patches", "PatchJson6902Transformer": "patches",
-	"ReplacementTransformer": "replacements", "ImageTagTransformer": "images",
-	"ConfigMapGenerator": "configMapGenerator", "SecretGenerator": "secretGenerator",
-}
-
 // plugin lets through only configurations of Kustomize's builtin plugins, and of these only what kgate can follow.
-func (w *layers) plugin(layer *Layer, field string, node *yaml.Node) error {
+func (w *layers) plugin(layer *Layer, field string, node *yaml.Node, above []string) error {
 	text := []byte(node.Value)
 	file := ""
 	add := func(r Resource) error {
@@ -625,7 +622,14 @@ func (w *layers) plugin(layer *Layer, field string, node *yaml.Node) error {
 			return err
 		}
 		if w.files.IsDir(name) {
-			return fail(layer.at(node), "%s: kgate reads a plugin's configuration from a file, not from the directory %s", field, node.Value)
+			below, err := w.load(name, layer.at(node), above)
+			if err == nil && below.Config.Kind == types.ComponentKind {
+				err = fail(layer.at(node), "%s: %s is a Component, and a kustomization belongs here", field, node.Value)
+			}
+			if err != nil {
+				return err
+			}
+			return add(Resource{Layer: below})
 		}
 		if name, documents, err = w.documents(layer, node); err == nil {
 			text, err = w.files.ReadFile(name)
@@ -645,8 +649,6 @@ func (w *layers) plugin(layer *Layer, field string, node *yaml.Node) error {
 		}
 		if kind := manifest.Text(d.Node, "kind"); strings.HasPrefix(kind, "Helm") {
 			return fail(d.Position(nil, d.Node), "%s: %s runs Helm: kgate runs no program", field, kind)
-		} else if instead := written[kind]; instead != "" {
-			return fail(d.Position(nil, d.Node), "%s: write this %s under `%s`, where kgate sees what it reads and reaches", field, kind, instead)
 		}
 		if err := isObject(d); err != nil {
 			return err

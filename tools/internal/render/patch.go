@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"reflect"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/labels"
 	//lint:ignore SA1019 Kustomize's transformers are nowhere else
@@ -42,6 +43,9 @@ func (e *engine) patchOperations(layer *Layer, p *Patch) ([]operation, error) {
 				return nil, fail(p.Source, "the patch's target: %s", err)
 			}
 		}
+	}
+	if len(p.Documents) == 0 {
+		e.fault(noEffect, p.Source, "the patch is empty: it changes nothing")
 	}
 	if p.field == "patches" && p.Target == nil && len(p.Documents) > 1 {
 		if apart, err := e.documentOperations(layer, p); apart != nil || err != nil {
@@ -235,4 +239,85 @@ func (e *engine) replacementOperations(layer *Layer, config *types.Kustomization
 		}
 	}
 	return all, nil
+}
+
+// pluginOperation applies a plugin of `transformers`. What it patches or replaces is noted as that of an entry is.
+func (e *engine) pluginOperation(layer *Layer, p plugin, t resmap.Transformer) operation {
+	o := operation{at: p.at, transformer: t, origin: p.origin}
+	if p.document == nil {
+		return o
+	}
+	node := manifest.Plain(p.document.Node)
+	switch p.id.Kind {
+	case "PatchTransformer", "PatchJson6902Transformer", "PatchStrategicMergeTransformer":
+		patches := e.pluginPatches(layer, p, node)
+		o.reaches = func(a *accumulation) error {
+			for i := range patches {
+				for n := range patches[i].Documents {
+					if _, err := e.reached(&patches[i], &patches[i].Documents[n], a); err != nil {
+						return err
+					}
+				}
+			}
+			return nil
+		}
+	case "ReplacementTransformer":
+		list := manifest.Lookup(node, "replacements")
+		o.reaches = func(a *accumulation) error {
+			for i := 0; list != nil && i < len(list.Content); i++ {
+				var r types.Replacement
+				if err := list.Content[i].Decode(&r); err != nil || len(r.Targets) == 0 {
+					continue // a path, whose file Kustomize has read
+				}
+				if err := e.replacement(p.document, list.Content[i], r, a.tracesOf()); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	default:
+		o.reaches = func(a *accumulation) error {
+			step := &Transform{Layer: layer, Plugin: p.document, Configurations: slices.Clip(a.files.configurations), CRDs: slices.Clip(a.files.crds)}
+			for _, t := range a.tracesOf() {
+				t.step(Step{Transform: step})
+			}
+			return nil
+		}
+	}
+	return o
+}
+
+// pluginPatches are the patches that the configuration of a plugin holds or names.
+func (e *engine) pluginPatches(layer *Layer, p plugin, node *yaml.Node) []Patch {
+	patch := Patch{Source: p.at, document: p.document, entry: node}
+	if target := manifest.Lookup(node, "target"); target != nil {
+		patch.Target = &types.Selector{}
+		if err := target.Decode(patch.Target); err != nil {
+			return nil
+		}
+	}
+	patch.Renames = manifest.Text(node, "options", "allowNameChange") == "true"
+	patch.Rekinds = manifest.Text(node, "options", "allowKindChange") == "true"
+	var patches []Patch
+	add := func(documents []manifest.Document, err error) {
+		if one := patch; err == nil { // Kustomize has read it
+			one.Documents = documents
+			patches = append(patches, one)
+		}
+	}
+	for _, inline := range []string{"patch", "patches", "jsonOp"} {
+		if text := manifest.Lookup(node, inline); text != nil {
+			add(p.document.ParseInline(text))
+		}
+	}
+	names := []*yaml.Node{manifest.Lookup(node, "path")}
+	if list := manifest.Lookup(node, "paths"); list != nil {
+		names = append(names, list.Content...)
+	}
+	for _, name := range names {
+		if name != nil {
+			add(e.files.Documents(path.Join(layer.Dir, name.Value)))
+		}
+	}
+	return patches
 }

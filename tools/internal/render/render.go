@@ -370,16 +370,3 @@ func Kustomize(files filesys.FileSystem, dir string) (rendered resmap.ResMap, er
 		PluginConfig:     types.DisabledPluginConfig(),
 	}).Run(files, path.Join("/", dir))
 }
-
-// find looks a layer up by its directory.
-func (l *Layer) find(dir string) *Layer {
-	if l.Dir == dir {
-		return l
-	}
-	for _, b := range l.below() {
-		if found := b.find(dir); found != nil {
-			return found
-		}
-	}
-	return nil
-}
