@@ -12,7 +12,7 @@ import (
 // something reaches nothing, the check is locked: the fault is of no object, so an exemption would let every other one
 // of the target pass as well, and what does nothing can be deleted.
 func Checks() []*check.Check {
-	checks := []*check.Check{patchTarget, replacementTarget, imageUsed, deprecatedField}
+	checks := []*check.Check{patchTarget, replacementTarget, imageUsed, noEffect, listReplaced, selectorReach, deprecatedField}
 	for i, c := range checks {
 		checked := *c
 		checked.Scope, checked.Origin = check.Overlay, "kustomize"
@@ -65,6 +65,40 @@ var imageUsed = &check.Check{
 	References: []string{"https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/images/"},
 	Locked:     true,
 	Bad:        imageUsedBad, Good: imageUsedGood,
+}
+
+var noEffect = &check.Check{
+	Name:  "kustomize/no-effect",
+	Title: "Every entry of a kustomization changes something",
+	Doc: "A patch, an operation of a JSON patch, an image, a replica count or a label that writes what is there already, or removes " +
+		"what is not, looks like a difference between environments and is none. kgate compares the objects before and after " +
+		"Kustomize applies the entry.",
+	Fix:        "Delete what changes nothing, or correct the name that it was meant for.",
+	Severity:   check.Warning,
+	References: []string{"https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/patches/"},
+	Bad:        noEffectBad, Good: noEffectGood,
+}
+
+var listReplaced = &check.Check{
+	Name:  "kustomize/list-replaced",
+	Title: "No patch loses items of a list without saying so",
+	Doc: "Kustomize merges lists by a key that it takes from an OpenAPI schema. For lists without one, those of most custom " +
+		"resources, a strategic merge patch replaces the whole list, and the items of the base are gone.",
+	Fix:        "Use a JSON patch, or name a schema with the key under `openapi:`.",
+	Severity:   check.Warning,
+	References: []string{"https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/openapi/"},
+	Bad:        listReplacedBad, Good: listReplacedGood,
+}
+
+var selectorReach = &check.Check{
+	Name:  "kustomize/selector-reach",
+	Title: "Labels are not written into selectors of other objects' pods",
+	Doc: "`includeSelectors` also writes into the peers of a NetworkPolicy. Peers that are not of the kustomization, an ingress " +
+		"gateway or another team's client, do not get the label, and are locked out.",
+	Fix:        "Use `includeTemplates` in place of `includeSelectors`.",
+	Severity:   check.Warning,
+	References: []string{"https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/labels/"},
+	Bad:        selectorReachBad, Good: selectorReachGood,
 }
 
 var deprecatedField = &check.Check{

@@ -68,6 +68,91 @@ images:
     newName: ghcr.io/kgate-dev/go-otlp-app
     newTag: 1.1.0
 ` + base
+	noEffectBad = `# file: overlays/prod/kustomization.yaml
+resources: [../../base]
+patches:
+  - target: {kind: Deployment, name: go-otlp-app}
+    patch: |
+      - op: replace
+        path: /spec/template/spec/containers/0/name
+        value: app # as it is
+` + base
+	noEffectGood = `# file: overlays/prod/kustomization.yaml
+resources: [../../base]
+patches:
+  - target: {kind: Deployment, name: go-otlp-app}
+    patch: |
+      - op: replace
+        path: /spec/template/spec/containers/0/name
+        value: web
+` + base
+	collector = `---
+# file: base/kustomization.yaml
+resources: [collector.yaml]
+---
+# file: base/collector.yaml
+apiVersion: opentelemetry.io/v1beta1
+kind: OpenTelemetryCollector
+metadata:
+  name: edge
+spec:
+  env:
+    - name: REGION
+      value: eu
+`
+	listReplacedBad = `# file: overlays/prod/kustomization.yaml
+resources: [../../base]
+patches:
+  - patch: |
+      apiVersion: opentelemetry.io/v1beta1
+      kind: OpenTelemetryCollector
+      metadata:
+        name: edge
+      spec:
+        env: # REGION is lost
+          - name: TIER
+            value: gold
+` + collector
+	listReplacedGood = `# file: overlays/prod/kustomization.yaml
+resources: [../../base]
+patches:
+  - target: {kind: OpenTelemetryCollector, name: edge}
+    patch: |
+      - op: add
+        path: /spec/env/-
+        value: {name: TIER, value: gold}
+` + collector
+	policy = `---
+# file: base/kustomization.yaml
+resources: [network-policy.yaml]
+---
+# file: base/network-policy.yaml
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  name: go-otlp-app
+spec:
+  podSelector:
+    matchLabels: {app: go-otlp-app}
+  policyTypes: [Ingress]
+  ingress:
+    - from:
+        - namespaceSelector: {}
+          podSelector:
+            matchLabels: {app: gateway}
+`
+	selectorReachBad = `# file: overlays/prod/kustomization.yaml
+resources: [../../base]
+labels:
+  - pairs: {team: checkout}
+    includeSelectors: true
+` + policy
+	selectorReachGood = `# file: overlays/prod/kustomization.yaml
+resources: [../../base]
+labels:
+  - pairs: {team: checkout}
+    includeTemplates: true
+` + policy
 	deprecatedFieldBad = `# file: overlays/prod/kustomization.yaml
 resources: [../../base]
 commonLabels: {environment: prod} # in selectors as well

@@ -32,6 +32,7 @@ type engine struct {
 	factory   *resmap.Factory
 	validator ifc.Validator
 	root      *Layer
+	alone     bool // the target has an OpenAPI schema of its own
 }
 
 func newEngine(files *Files, root *Layer) *engine {
@@ -204,7 +205,7 @@ func (e *engine) resource(layer *Layer, r *Resource, a *accumulation, origin *re
 		if err := e.schema(r.Layer); err != nil {
 			return place(layer, r.Source, err)
 		}
-		below, err := e.accumulate(r.Layer, newAccumulation(), appended(origin, r.Name))
+		below, err := e.base(r.Layer, appended(origin, r.Name))
 		if err != nil {
 			return err
 		}
@@ -340,6 +341,9 @@ func (e *engine) configurations(layer *Layer, a *accumulation) error {
 				return place(layer, layer.item(more.field, i), err)
 			}
 			specs, err := more.read(text)
+			if unknown := e.unknownSpec(more.field, file); err != nil && unknown != nil {
+				return unknown
+			}
 			if err == nil {
 				specs, err = a.specs.merge(specs)
 			}
@@ -601,6 +605,7 @@ type operation struct {
 
 	watches func(*accumulation) []*resource.Resource // the objects whose change matters; nil where it does not
 	judge   func(*accumulation, []effect)            // tells what the entry did
+	fails   func([]effect, error) error              // says better than Kustomize why the entry cannot be applied; nil where it cannot
 }
 
 // transform runs the layer's transformers, each entry alone.
@@ -634,6 +639,11 @@ func (e *engine) transform(layer *Layer, config *types.Kustomization, a *accumul
 			effects = watch(o.watches(a))
 		}
 		if err := o.transformer.Transform(a.resources); err != nil {
+			if o.fails != nil {
+				if better := o.fails(effects, err); better != nil {
+					return better
+				}
+			}
 			return place(layer, o.at, err)
 		}
 		if o.watches != nil {
@@ -720,6 +730,9 @@ func (e *engine) operations(layer *Layer, config *types.Kustomization, a *accumu
 				e.fault(noEffect, at, "the entry changes nothing: %s has %d replicas already", replica.Name, replica.Count)
 			}
 		}
+		of, _ := layer.locate("replicas", i, "name")
+		kinds := a.specs.Replicas
+		o.fails = func([]effect, error) error { return e.replicasFailure(of, replica, kinds, a) }
 	}
 	for i, image := range config.Images {
 		name := "images"

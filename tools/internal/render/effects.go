@@ -357,7 +357,7 @@ func (e *engine) lost(document *manifest.Document, key, list *yaml.Node, path ma
 		}
 		if len(gone) > 0 {
 			id := f.had.CurId()
-			e.fault(listReplaced, document.Position(key, nil), "the patch replaces the whole list %s of the %s %s, and %s is lost: "+
+			e.fault(listReplaced, document.Position(key, nil), "the patch replaces the whole list %s of the %s %s and loses %s: "+
 				"Kustomize knows no key to merge lists of this kind by; use a JSON patch, or `openapi:` with a schema that names the key",
 				path, id.Kind, id.Name, strings.Join(gone, ", "))
 			return

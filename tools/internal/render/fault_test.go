@@ -54,6 +54,13 @@ func builtin(file string) string {
 	return text
 }
 
+// peers is an overlay that labels with includeSelectors, and a NetworkPolicy with a peer.
+func peers(peer string) string {
+	return kustomization("resources: [../base]\nlabels: [{pairs: {team: a}, includeSelectors: true}]", "overlay/") + kustomization("resources: [np.yaml, app.yaml]", "base/") +
+		"-- base/app.yaml --\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: app}\nspec: {template: {metadata: {labels: {app: app}}}}\n" +
+		"-- base/np.yaml --\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: n}\nspec:\n  ingress: [{from: [" + peer + "]}]\n"
+}
+
 func TestFaults(t *testing.T) {
 	overlay := func(text string) string { return kustomization("resources: [../base]\n"+text, "overlay/") + app }
 	jsonPatch := func(target string) string {
@@ -112,6 +119,42 @@ func TestFaults(t *testing.T) {
 		{"image under its new name above", kustomization("resources: [../overlay]\nimages: [{name: mirror/app, newTag: '3'}]", "top/") + overlay("images: [{name: example.com/app, newName: mirror/app}]"), nil},
 		{"image that a patch brings", overlay("images: [{name: sidecar, newTag: '3'}]\npatches:\n- target: {kind: Deployment}\n  patch: '- {op: add, path: /spec/template/spec/containers/-, value: {name: s, image: sidecar}}'"), nil},
 
+		{"image that is there already", overlay("images: [{name: example.com/app, newTag: '1'}]"), []string{
+			`kustomize/no-effect overlay/kustomization.yaml:2 the entry changes nothing: every image called "example.com/app" is already what it says`}},
+		{"image of another layer", kustomization("resources: [../overlay]\npatches:\n- target: {kind: Deployment}\n  patch: '- {op: add, path: /spec/template/spec/containers/-, value: {name: s, image: sidecar}}'", "top/") + overlay("images:\n- {name: sidecar, newTag: '3'}"), []string{
+			`kustomize/image-used overlay/kustomization.yaml:3 the entry changes nothing: no image here is called "sidecar"`}},
+		{"image in a text that is none", overlay("images:\n- {name: app, newTag: '2'}"), []string{`kustomize/image-used overlay/kustomization.yaml:3 `}},
+		{"operation that writes what is there", overlay("patches:\n- target: {kind: Deployment}\n  patch: |\n    - {op: replace, path: /metadata/labels/tier, value: web}\n    - {op: add, path: /metadata/labels/a, value: b}"), []string{
+			"kustomize/no-effect overlay/kustomization.yaml:5 the operation changes nothing: the Deployment app has this value there already"}},
+		{"operation that writes back what another one changed", overlay("patches:\n- target: {kind: Deployment}\n  patch: |\n    - {op: replace, path: /metadata/labels, value: {}}\n    - {op: add, path: /metadata/labels/tier, value: web}"), nil},
+		{"operation that inserts an equal item", overlay("patches:\n- target: {kind: Deployment}\n  patch: '- {op: add, path: /spec/template/spec/containers/0, value: {name: app, image: example.com/app:1}}'"), nil},
+		{"patch of what is there", overlay("patches:\n- patch: |\n    apiVersion: apps/v1\n    kind: Deployment\n    metadata: {name: app}\n    spec:\n      template: {spec: {containers: [{name: app, image: 'example.com/app:1'}]}}"), []string{
+			"kustomize/no-effect overlay/kustomization.yaml:7 the patch changes nothing: the Deployment app has all of this already"}},
+		{"patch that removes what is not there", overlay("patches:\n- patch: |\n    apiVersion: apps/v1\n    kind: Deployment\n    metadata: {name: app}\n    spec:\n      paused: null\n      template: {spec: {containers: [{name: ap, $patch: delete}]}}"), []string{
+			"kustomize/no-effect overlay/kustomization.yaml:8 the patch removes nothing here: the Deployment app has no spec.paused",
+			"kustomize/no-effect overlay/kustomization.yaml:9 the patch removes nothing here: the Deployment app has no ap in spec.template.spec.containers; it has app"}},
+		{"patch that removes what is there", overlay("patches:\n- patch: |\n    apiVersion: apps/v1\n    kind: Deployment\n    metadata: {name: app, labels: {tier: null}}\n    spec:\n      template: {spec: {containers: [{name: app, $patch: delete}]}}"), nil},
+		{"patch that replaces a list of a custom resource", kustomization("resources: [../base]\npatches:\n- patch: |\n    apiVersion: e.com/v1\n    kind: W\n    metadata: {name: w}\n    spec:\n      env: [{name: B}]", "overlay/") +
+			kustomization("resources: [w.yaml]", "base/") + "-- base/w.yaml --\napiVersion: e.com/v1\nkind: W\nmetadata: {name: w}\nspec: {env: [{name: A}, {name: B}, {name: C}]}\n", []string{
+			"kustomize/list-replaced overlay/kustomization.yaml:8 the patch replaces the whole list spec.env of the W w and loses A, C:"}},
+		{"patch that keeps every item of a list", kustomization("resources: [../base]\npatches:\n- patch: |\n    apiVersion: e.com/v1\n    kind: W\n    metadata: {name: w}\n    spec:\n      env: [{name: A, x: 1}, {name: B}]", "overlay/") +
+			kustomization("resources: [w.yaml]", "base/") + "-- base/w.yaml --\napiVersion: e.com/v1\nkind: W\nmetadata: {name: w}\nspec: {env: [{name: A}]}\n", nil},
+		{"replicas that are there already", overlay("replicas: [{name: app, count: 3}]\npatches:\n- target: {kind: Deployment}\n  patch: '- {op: add, path: /spec/replicas, value: 3}'"), []string{
+			"kustomize/no-effect overlay/kustomization.yaml:2 the entry changes nothing: app has 3 replicas already"}},
+		{"labels that are there already", kustomization("resources: [../base]\nlabels: [{pairs: {tier: web}}]", "overlay/") + kustomization("resources: [deployment.yaml]", "base/") +
+			"-- base/deployment.yaml --\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: app, labels: {tier: web}}\n", []string{"kustomize/no-effect overlay/kustomization.yaml:2 "}},
+		{"includeSelectors and the peers of a NetworkPolicy", peers("{namespaceSelector: {}, podSelector: {matchLabels: {app: gateway}}}"), []string{
+			"kustomize/selector-reach overlay/kustomization.yaml:2 includeSelectors also writes the labels into a NetworkPolicy's peer at base/np.yaml:5"}},
+		{"includeSelectors and peers that are of the kustomization", peers("{podSelector: {matchLabels: {app: app}}}"), nil},
+		{"includeSelectors and peers by expression", peers("{podSelector: {matchExpressions: [{key: a, operator: Exists}]}}"), nil},
+		{"empty patch", overlay("patches:\n- path: p.yaml") + "-- overlay/p.yaml --\n# later\n", []string{"kustomize/no-effect overlay/kustomization.yaml:3 the patch is empty"}},
+		{"label of generator options", overlay("generatorOptions: {labels: {made: here}}\nconfigMapGenerator: [{name: g, literals: [a=b]}]\npatches:\n- target: {kind: ConfigMap, labelSelector: made=here}\n  patch: '- {op: add, path: /data/c, value: d}'"), nil},
+		{"label that a patch took away", overlay("patches:\n- patch: '{apiVersion: apps/v1, kind: Deployment, metadata: {name: app, labels: {tier: null}}}'\n- target: {labelSelector: '!tier', kind: Deployment}\n  patch: '- {op: add, path: /spec/paused, value: true}'"), nil},
+		{"label that a patch took away, wanted", overlay("patches:\n- target: {kind: Deployment}\n  patch: '- {op: replace, path: /metadata, value: {name: app}}'\n- target: {labelSelector: 'tier=web'}\n  patch: '- {op: add, path: /spec/paused, value: true}'"), []string{
+			"kustomize/patch-target overlay/kustomization.yaml:5 "}},
+		{"plugin that patches nothing", overlay("transformers: [t.yaml]") + "-- overlay/t.yaml --\napiVersion: builtin\nkind: PatchTransformer\nmetadata: {name: t}\ntarget: {kind: Deploymnt}\npatch: '[{\"op\": \"add\", \"path\": \"/spec/paused\", \"value\": true}]'\n", []string{
+			`kustomize/patch-target overlay/t.yaml:4 the patch changes nothing: no object here is kind "Deploymnt"`}},
+
 		{"deprecated fields", kustomization("bases: [../base]\ncommonLabels: {a: b}", "overlay/") + app, []string{
 			"kustomize/deprecated-field overlay/kustomization.yaml:1 `bases` is deprecated: use `resources`",
 			"kustomize/deprecated-field overlay/kustomization.yaml:2 `commonLabels` is deprecated: use `labels`"}},
@@ -169,7 +212,7 @@ func TestFaultsExplain(t *testing.T) {
 		{"mapping in place of a text", kustomization("resources: [../base]\npatches:\n- {path: p.yaml}", "overlay/") + app + "-- overlay/p.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: config}\ndata:\n  a: {b: c}\n",
 			"overlay/p.yaml:5: Kustomize: wrong node kind"},
 		{"JSON patch of a field that is not there, from a file", kustomization("resources: [../base]\npatches:\n- {target: {kind: Deployment}, path: p.yaml}", "overlay/") + app + "-- overlay/p.yaml --\n- op: add\n  path: /spec/paused\n  value: true\n- op: remove\n  path: /spec/replicas\n",
-			"overlay/p.yaml:5: Kustomize: "},
+			"overlay/p.yaml:5: the operation cannot be applied to the Deployment app: it has no /spec/replicas"},
 		{"an image entry of nothing, whose tag a replacement wants", kustomization("resources: [../base]\nimages:\n- {name: example.com/ap, newTag: '2'}\nreplacements:\n- source: {kind: Deployment, fieldPath: spec.template.spec.containers.0.image, options: {delimiter: ':', index: 5}}\n  targets:\n  - select: {kind: Deployment}\n    fieldPaths: [metadata.labels.tier]", "overlay/") + app,
 			`overlay/kustomization.yaml:3: the entry changes nothing: no image here is called "example.com/ap"`},
 		{"strategic merge of nothing, in a base", kustomization("resources: [../overlay]", "top/") + kustomization("resources: [../base]\npatches:\n- patch: |\n    apiVersion: v1\n    kind: ConfigMap\n    metadata: {name: x}", "overlay/") + app,

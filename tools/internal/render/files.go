@@ -47,6 +47,7 @@ type Store struct {
 	data   cache.Cache[string, []byte]
 	parsed cache.Cache[string, []manifest.Document]
 	nodes  cache.Cache[string, node]
+	bases  bases
 }
 
 // node is what stands at a path: a file, a directory or a link.
@@ -88,6 +89,7 @@ type Files struct {
 	done   bool            // rendered: what is read from now on does not count
 	looked map[string]bool // every path that was asked for, whether something is there or not, and what is above it
 	listed map[string]bool // directories whose entries were asked for
+	names  []string        // of the files read since begin
 }
 
 var _ filesys.FileSystem = (*Files)(nil)
@@ -127,6 +129,24 @@ func (f *Files) Read() []string {
 	return slices.Sorted(maps.Keys(f.seen))
 }
 
+// begin notes from now on which files are read, and returns those noted before, for end.
+func (f *Files) begin() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	before := f.names
+	f.names = nil
+	return before
+}
+
+// end returns the files read since begin. They are also of those that were noted before.
+func (f *Files) end(before []string) []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	since := f.names
+	f.names = append(slices.Clip(before), since...)
+	return since
+}
+
 // clean turns an absolute path of this file system into one that io/fs takes.
 func clean(name string) string {
 	name = path.Clean("/" + filepath.ToSlash(name))[1:]
@@ -144,6 +164,7 @@ func (f *Files) ReadFile(name string) ([]byte, error) {
 	}
 	f.mu.Lock()
 	f.seen[name] = true
+	f.names = append(f.names, name)
 	f.mu.Unlock()
 	data, err := f.store.read(name)
 	if err != nil {

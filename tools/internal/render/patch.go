@@ -93,6 +93,7 @@ func (e *engine) patchOperations(layer *Layer, p *Patch) ([]operation, error) {
 	if len(p.Documents) == 1 {
 		o.watches = func(*accumulation) []*resource.Resource { return reached }
 		o.judge = func(_ *accumulation, effects []effect) { e.patchEffect(p, &p.Documents[0], effects) }
+		o.fails = func(effects []effect, err error) error { return operationFailure(&p.Documents[0], effects, err) }
 	}
 	return []operation{o}, nil
 }

@@ -325,6 +325,7 @@ func kustomize(files *Files, w *layers, root *Layer) (*Result, error) {
 		defer openAPI.share()()
 	}
 	e := newEngine(files, root)
+	e.alone = w.openapi != nil
 	built, err := e.build()
 	files.rendered()
 	if err != nil {
