@@ -17,6 +17,8 @@ import (
 	"golang.org/x/tools/txtar"
 	"sigs.k8s.io/kustomize/api/konfig"
 	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/api/provider"
+	"sigs.k8s.io/kustomize/api/resmap"
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/kustomize/kyaml/openapi"
@@ -113,6 +115,9 @@ func TestEqualToKustomize(t *testing.T) {
 		if err != nil {
 			return err
 		}
+		if err := sameObjects(result); err != nil {
+			return fmt.Errorf("%s %s: %w", r.tree, r.dir, err)
+		}
 		got, err := result.YAML()
 		if err != nil {
 			return err
@@ -156,6 +161,31 @@ func TestEqualToKustomize(t *testing.T) {
 		}
 		group.Wait()
 	})
+}
+
+// sameObjects compares the objects of a result with what its text says.
+func sameObjects(result *Result) error {
+	text, err := result.YAML()
+	if err != nil {
+		return err
+	}
+	resources, err := resmap.NewFactory(provider.NewDefaultDepProvider().GetResourceFactory()).NewResMapFromBytes(text)
+	if err != nil {
+		return err
+	}
+	for i, r := range resources.Resources() {
+		want, err := r.MarshalJSON()
+		if err != nil {
+			return err
+		}
+		if i >= len(result.Objects) || !sameJSON(want, result.Objects[i].JSON) {
+			return fmt.Errorf("object %d is not what the text says: %s", i, want)
+		}
+	}
+	if len(result.Objects) != resources.Size() {
+		return fmt.Errorf("%d objects, the text has %d", len(result.Objects), resources.Size())
+	}
+	return nil
 }
 
 const equalBase = `
@@ -593,6 +623,8 @@ func TestEqualOnTree(t *testing.T) {
 			t.Errorf("%s: kgate renders it, Kustomize does not: %v", dir, theirs)
 		case !bytes.Equal(got, want):
 			t.Errorf("%s differs: %s", dir, firstDifference(got, want))
+		case sameObjects(result) != nil:
+			t.Errorf("%s: %v", dir, sameObjects(result))
 		default:
 			equal++
 			for _, fault := range result.Faults {

@@ -30,6 +30,8 @@ func FuzzEqual(f *testing.F) {
 			t.Errorf("Kustomize does not render it: %v", theirs)
 		case err == nil && !bytes.Equal(got, want):
 			t.Errorf("it differs: %s", firstDifference(got, want))
+		case err == nil && sameObjects(result) != nil:
+			t.Error(sameObjects(result))
 		}
 		if t.Failed() {
 			for name, file := range files {

@@ -5,6 +5,7 @@ package render
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,9 +18,11 @@ import (
 	"sigs.k8s.io/kustomize/api/konfig"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/api/resmap"
+	"sigs.k8s.io/kustomize/api/resource"
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/kustomize/kyaml/openapi"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
 	k8syaml "sigs.k8s.io/yaml"
 
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
@@ -337,7 +340,7 @@ func kustomize(files *Files, w *layers, root *Layer) (*Result, error) {
 	}
 	for _, r := range built.resources.Resources() {
 		trace := built.traces[r]
-		text, err := r.MarshalJSON()
+		text, err := encode(r)
 		if err != nil {
 			return nil, encodeError(r, trace, err)
 		}
@@ -355,6 +358,24 @@ func kustomize(files *Files, w *layers, root *Layer) (*Result, error) {
 	result.Read = files.Read()
 	result.yaml = built.resources.AsYaml
 	return result, nil
+}
+
+// encode is a resource as JSON, as its text says it. Its own MarshalJSON writes YAML and reads it again, which comes to the
+// same but for texts of several lines: what the library makes of some of them is not what was meant, and is what a cluster
+// gets.
+func encode(r *resource.Resource) ([]byte, error) {
+	if severalLines(r.YNode()) {
+		return r.MarshalJSON()
+	}
+	var value map[string]any
+	if err := r.YNode().Decode(&value); err != nil {
+		return nil, err
+	}
+	return json.Marshal(value)
+}
+
+func severalLines(node *yaml.Node) bool {
+	return node.Style&yaml.FoldedStyle != 0 || strings.Contains(node.Value, "\n") || slices.ContainsFunc(node.Content, severalLines)
 }
 
 // Kustomize is Kustomize itself, as `kustomize build` runs it. Bad input makes it panic in places.
