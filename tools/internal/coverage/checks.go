@@ -41,3 +41,15 @@ var environment = &check.Check{
 	Fix: "Correct the environment's `targets` in kgate.yaml, or delete it.",
 	Bad: environmentBad, Good: environmentGood,
 }
+
+var manifestNamed = &check.Check{
+	Name:  "coverage/manifest",
+	Title: "Every manifest below a kustomization is named by something",
+	Doc: "Kustomize renders what a kustomization lists and nothing else. A NetworkPolicy that lies beside the others and is not listed looks " +
+		"like a rule of the cluster, and is in none. A file whose name stands in any other file of the repository, a script or a workflow, is " +
+		"taken to be used there.",
+	Fix:      "List the file under `resources`, or delete it.",
+	Severity: check.Warning, Scope: check.Overlay, Origin: "kgate",
+	References: []string{"https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/resource/"},
+	Bad:        manifestBad, Good: manifestGood,
+}

@@ -41,7 +41,7 @@ func Checks(r *repo.Repo) []*check.Check {
 		}
 		checks[i] = &checked
 	}
-	return checks
+	return append(checks, forgotten(r))
 }
 
 // fault is something that a survey found.

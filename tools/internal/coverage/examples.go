@@ -88,4 +88,25 @@ environments:
     sampling: {min: 0.01, max: 0.2}
 ---
 ` + target
+	forgottenPolicy = `---
+# file: overlays/prod/network-policy.yaml
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  name: app
+  namespace: go-otlp-app
+spec:
+  podSelector: {}
+`
+	manifestBad  = target + forgottenPolicy
+	manifestGood = `# file: overlays/prod/kustomization.yaml
+resources: [config-map.yaml, network-policy.yaml]
+---
+# file: overlays/prod/config-map.yaml
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: app
+  namespace: go-otlp-app
+` + forgottenPolicy
 )

@@ -378,6 +378,10 @@ func severalLines(node *yaml.Node) bool {
 	return node.Style&yaml.FoldedStyle != 0 || strings.Contains(node.Value, "\n") || slices.ContainsFunc(node.Content, severalLines)
 }
 
+// KustomizeRelease is the release of the kustomize command whose api and kyaml go.mod requires: what it prints, kgate
+// renders. A test compares it with the release's own go.mod.
+const KustomizeRelease = "v5.8.2"
+
 // Kustomize is Kustomize itself, as `kustomize build` runs it. Bad input makes it panic in places.
 func Kustomize(files filesys.FileSystem, dir string) (rendered resmap.ResMap, err error) {
 	defer func() {
