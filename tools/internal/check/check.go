@@ -28,7 +28,7 @@ const (
 	Object     Scope = "object"     // one object at a time
 	Overlay    Scope = "overlay"    // all objects of a target together
 	Repository Scope = "repository" // all targets together; needs a run that covers every one
-	Itself     Scope = "run"        // the run and its exemptions; made by Run, not by the check
+	Itself     Scope = "run"        // the exemptions, by what the run made of them
 )
 
 // Check is one thing that must be true. Go code, JSON schemas and Rego rules are all Checks, so that one list
@@ -51,6 +51,8 @@ type Check struct {
 
 	// Run reports findings to the pass. An error means that the check could not be made.
 	Run func(context.Context, *Pass) error
+	// Audit is what a check of scope Itself has in place of Run: it says what is wrong with an exemption, or nothing.
+	Audit func(Use) string
 }
 
 // Group is the part of the name before the slash.
@@ -93,6 +95,9 @@ func Verify(checks []*Check) error {
 				fail("nothing to run")
 			}
 		case Itself:
+			if c.Audit == nil {
+				fail("nothing to run")
+			}
 		default:
 			fail("scope %q is not object, overlay, repository or run", c.Scope)
 		}
