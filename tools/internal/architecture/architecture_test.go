@@ -1,4 +1,5 @@
-// Package architecture holds which package imports which. Tests may import what they like.
+// Package architecture holds what the packages of this repository may do to each other: which imports which, where tests may
+// import what they like, and that checks leave what they look at as it is.
 package architecture
 
 import (
