@@ -31,8 +31,8 @@ const (
 	Itself     Scope = "run"        // the exemptions, by what the run made of them
 )
 
-// Check is one thing that must be true. Go code, JSON schemas and Rego rules are all Checks, so that one list
-// names, explains, selects and exempts them.
+// Check is one thing that must be true. kgate's code and the API server's, JSON schemas and Rego rules are all Checks, so
+// that one list names, explains, selects and exempts them.
 type Check struct {
 	Name       string // group/rule
 	Title      string // what holds when the check passes, one line
@@ -40,7 +40,7 @@ type Check struct {
 	Fix        string // what to do about a finding
 	Severity   Severity
 	Scope      Scope
-	Origin     string   // the engine: kustomize, schema, policy, kgate
+	Origin     string   // the engine: kustomize, schema, admission, policy, kgate
 	References []string // where the rule comes from
 	Bad, Good  string   // YAML documents: one that the check finds something in, and the same put right
 	Locked     bool     // no exemption lets its findings pass
