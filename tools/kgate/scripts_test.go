@@ -91,3 +91,67 @@ func TestWorkflowRunsWhatMakeRuns(t *testing.T) {
 		t.Errorf("`make ci` makes %v, and .github/workflows/ci.yaml %v", local, hosted)
 	}
 }
+
+// TestCodeowners holds CODEOWNERS to its syntax, which GitHub passes over line by line where it is broken, and to what is here.
+func TestCodeowners(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(top, ".github/CODEOWNERS"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	owner := regexp.MustCompile(`^@[A-Za-z0-9][A-Za-z0-9-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$|^[^@\s]+@[^@\s]+\.[^@\s]+$`)
+	first := true
+	for line := range strings.Lines(string(text)) {
+		fields := strings.Fields(line)
+		if len(fields) == 0 || strings.HasPrefix(fields[0], "#") {
+			continue
+		}
+		if (fields[0] == "*") != first {
+			t.Errorf("%q: the owners of everything stand first, because the last pattern that fits counts", fields[0])
+		}
+		first = false
+		if len(fields) < 2 {
+			t.Errorf("%q has no owner", fields[0])
+		}
+		for _, o := range fields[1:] {
+			if !owner.MatchString(o) {
+				t.Errorf("%q is no @user, @organisation/team or address", o)
+			}
+		}
+		if fields[0] == "*" {
+			continue
+		}
+		info, err := os.Stat(filepath.Join(top, filepath.FromSlash(fields[0])))
+		if err != nil || !strings.HasPrefix(fields[0], "/") || info.IsDir() != strings.HasSuffix(fields[0], "/") {
+			t.Errorf("%q is no file or folder from the top of the repository, as /kgate.yaml and /base/: %v", fields[0], err)
+		}
+	}
+	if first {
+		t.Error("CODEOWNERS names nobody")
+	}
+}
+
+// TestDocumentedTargets holds that what pages tell to make can be made.
+func TestDocumentedTargets(t *testing.T) {
+	makefile, err := os.ReadFile(filepath.Join(top, "Makefile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := regexp.MustCompile("(?m)(?:^\\s*\\$ |`)make (?:-C \\S+ )?([a-z][a-z-]*)")
+	pages := []string{"README.md", "CONTRIBUTING.md", "SECURITY.md", ".github/pull_request_template.md"}
+	found := 0
+	for _, page := range pages {
+		text, err := os.ReadFile(filepath.Join(top, page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range command.FindAllStringSubmatch(string(text), -1) {
+			found++
+			if !regexp.MustCompile(`(?m)^` + match[1] + `:`).Match(makefile) {
+				t.Errorf("%s: the Makefile has no target %s", page, match[1])
+			}
+		}
+	}
+	if found < 20 {
+		t.Errorf("only %d commands were found", found)
+	}
+}
