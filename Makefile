@@ -20,6 +20,9 @@ STATIC := CGO_ENABLED=0 GOFLAGS="$(shell go env GOFLAGS) -trimpath -buildvcs=fal
 # The least part of the rules' lines that their tests must reach, in percent.
 REGO_COVERAGE := 99
 
+# What a change must pass, the quick first. The jobs of .github/workflows/ci.yaml are the same.
+CI_TARGETS := lint policy validate schemas-check test fuzz-unguided
+
 .PHONY: help
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,7 +63,7 @@ policy: build ## compile the Rego rules strictly, run their tests, hold their co
 	@bin/kgate policy test --coverage $(REGO_COVERAGE)
 
 .PHONY: lint
-lint: $(TOOLS)/.lint-$(GO_VERSION) ## check format, go.mod files, Go code and Rego; look up known vulnerabilities
+lint: $(TOOLS)/.lint-$(GO_VERSION) ## check format, go.mod files, Go code, Rego, workflows and scripts; look up known vulnerabilities
 	@files=$$(gofmt -l $(MODULES)); test -z "$$files" || { printf 'not as gofmt writes it:\n%s\n' "$$files"; exit 1; }
 	@set -e; for module in $(MODULES) $(PINNED); do echo "go mod tidy -diff ($$module)"; go -C $$module mod tidy -diff; done
 	@set -e; for module in $(MODULES); do \
@@ -69,9 +72,17 @@ lint: $(TOOLS)/.lint-$(GO_VERSION) ## check format, go.mod files, Go code and Re
 	@echo "opa fmt, opa check --strict"
 	@$(TOOLS)/opa fmt --diff --fail policies
 	@$(TOOLS)/opa check --strict policies
+	@echo "actionlint"
+	@$(TOOLS)/actionlint
+	@if command -v shellcheck >/dev/null; then echo "shellcheck"; git grep -lE '^#!/.*\b(ba)?sh$$' -- ':!*.go' ':!*.txtar' | xargs shellcheck; \
+	else echo "shellcheck: LEFT OUT, of workflows too: it is not installed (Debian and Ubuntu: apt-get install shellcheck)"; test "$$CI" != true; fi
 	@if timeout 20 $(TOOLS)/govulncheck -version 2>/dev/null | grep -q '^DB updated'; then \
 		for module in $(MODULES); do echo "govulncheck ($$module)"; (cd $$module && $(TOOLS)/govulncheck ./...) || exit; done; \
 	else echo "govulncheck: LEFT OUT, its database https://vuln.go.dev cannot be reached from here"; fi
+
+.PHONY: ci
+ci: ## all that a change must pass, once it is committed; .ci/run installs what that needs and runs this
+	@.ci/steps $(CI_TARGETS)
 
 .PHONY: image
 image: ## build the service's image, go-otlp-app:VERSION

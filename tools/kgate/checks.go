@@ -12,6 +12,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/catalog"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/coverage"
+	"github.com/kgate-dev/gitops/tools/internal/exemption"
 	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/policy"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
@@ -27,7 +28,7 @@ func allChecks(repository *repo.Repo, validator *schema.Validator, server *admis
 	checks = append(checks, admission.Checks(server)...)
 	checks = append(checks, library.Checks(facts)...)
 	checks = append(checks, coverage.Checks(repository)...)
-	checks = append(checks, check.Exemptions()...)
+	checks = append(checks, exemption.Checks()...)
 	return checks, check.Verify(checks)
 }
 

@@ -1,5 +1,5 @@
-// Kgate makes a merge into a GitOps repository safe: it renders every overlay in process and holds the objects
-// to JSON schemas and to rules, offline, and names the file and line to edit.
+// Kgate makes a merge into a GitOps repository safe: it renders every overlay in process and judges the objects offline, by
+// the API server's own code, by JSON schemas and by rules, and names the file and line to edit.
 package main
 
 import (
@@ -81,8 +81,9 @@ func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	root := &cobra.Command{
 		Use:   "kgate",
 		Short: "Makes a merge into a GitOps repository safe",
-		Long: "kgate renders every overlay of a GitOps repository in process and holds the objects to JSON schemas and to\n" +
-			"rules, offline. Each finding names the file and line to edit.\n\n" +
+		Long: "kgate renders every overlay of a GitOps repository in process and judges the objects offline: by the API server's own\n" +
+			"code, which says what a cluster would answer; by the JSON schemas of every targeted Kubernetes version; and by rules.\n" +
+			"Each finding names the file and line to edit.\n\n" +
 			"Exit codes: 0 clean, 1 findings, 2 something could not be checked.",
 		SilenceErrors: true,
 		SilenceUsage:  true,

@@ -49,7 +49,8 @@ func validateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "validate [TARGET...]",
 		Short: "Render targets and check every object of them",
-		Long: "Render targets and hold every object to JSON schemas and rules.\n\n" +
+		Long: "Render targets and judge every object: by the API server's own code, which says what a cluster would answer to a\n" +
+			"server-side apply; by the JSON schemas of every targeted Kubernetes version; and by rules.\n\n" +
 			"A target is a Kustomize root, a manifest file, a directory of manifests, or - for standard input. Without one,\n" +
 			"every overlay and the Argo CD tree are checked, together with what must hold between them.\n\n" +
 			"With --policies, rules of your own join the built-in ones. Each is a file DIR/<group>/<rule>/<rule>.rego that begins\n" +

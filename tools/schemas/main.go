@@ -97,6 +97,10 @@ func generate(ctx context.Context) (bundles, error) {
 	if err != nil {
 		return fail(fmt.Errorf("sources.sum: %w", err))
 	}
+	ours, err := readAttribution(filepath.Join("..", ".."))
+	if err != nil {
+		return fail(err)
+	}
 	zips, err := download(ctx, sources)
 	if err != nil {
 		return fail(err)
@@ -111,6 +115,9 @@ func generate(ctx context.Context) (bundles, error) {
 		key := s.Module + "@" + s.Version
 		files, r, err := read(s, zips[key], recorded[key])
 		if err != nil {
+			return fail(err)
+		}
+		if err := ours.verify(s, zips[key]); err != nil {
 			return fail(err)
 		}
 		records = append(records, r)

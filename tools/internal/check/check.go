@@ -28,11 +28,11 @@ const (
 	Object     Scope = "object"     // one object at a time
 	Overlay    Scope = "overlay"    // all objects of a target together
 	Repository Scope = "repository" // all targets together; needs a run that covers every one
-	Itself     Scope = "run"        // the run and its exemptions; made by Run, not by the check
+	Itself     Scope = "run"        // the exemptions, by what the run made of them
 )
 
-// Check is one thing that must be true. Go code, JSON schemas and Rego rules are all Checks, so that one list
-// names, explains, selects and exempts them.
+// Check is one thing that must be true. kgate's code and the API server's, JSON schemas and Rego rules are all Checks, so
+// that one list names, explains, selects and exempts them.
 type Check struct {
 	Name       string // group/rule
 	Title      string // what holds when the check passes, one line
@@ -40,7 +40,7 @@ type Check struct {
 	Fix        string // what to do about a finding
 	Severity   Severity
 	Scope      Scope
-	Origin     string   // the engine: kustomize, schema, policy, kgate
+	Origin     string   // the engine: kustomize, schema, admission, policy, kgate
 	References []string // where the rule comes from
 	Bad, Good  string   // YAML documents: one that the check finds something in, and the same put right
 	Locked     bool     // no exemption lets its findings pass
@@ -51,6 +51,8 @@ type Check struct {
 
 	// Run reports findings to the pass. An error means that the check could not be made.
 	Run func(context.Context, *Pass) error
+	// Audit is what a check of scope Itself has in place of Run: it says what is wrong with an exemption, or nothing.
+	Audit func(Use) string
 }
 
 // Group is the part of the name before the slash.
@@ -93,6 +95,9 @@ func Verify(checks []*Check) error {
 				fail("nothing to run")
 			}
 		case Itself:
+			if c.Audit == nil {
+				fail("nothing to run")
+			}
 		default:
 			fail("scope %q is not object, overlay, repository or run", c.Scope)
 		}

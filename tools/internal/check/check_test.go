@@ -64,7 +64,9 @@ func TestSelect(t *testing.T) {
 }
 
 func TestVerify(t *testing.T) {
-	if err := Verify(append(named("a/one"), Exemptions()...)); err != nil {
+	audit := named("a/two")[0]
+	audit.Scope, audit.Run, audit.Audit = Itself, nil, func(Use) string { return "" }
+	if err := Verify(append(named("a/one"), audit)); err != nil {
 		t.Errorf("good checks: %v", err)
 	}
 	for _, test := range []struct {
@@ -82,6 +84,7 @@ func TestVerify(t *testing.T) {
 		{func(c *Check) { c.Severity = "" }, `severity "" is not error or warning`},
 		{func(c *Check) { c.Scope = "" }, `scope "" is not object, overlay, repository or run`},
 		{func(c *Check) { c.Run = nil }, "nothing to run"},
+		{func(c *Check) { c.Scope = Itself }, "nothing to run"},
 		{func(c *Check) { c.Bad = "kind: A" }, "of Bad and Good one is empty"},
 		{func(c *Check) { c.Bad, c.Good = "\n", "kind: A" }, "of Bad and Good one is empty"},
 	} {
@@ -303,133 +306,6 @@ func TestRunFailures(t *testing.T) {
 	}
 	if len(result.Findings) != 2 {
 		t.Errorf("the other checks found %q", lines(result.Findings))
-	}
-}
-
-func TestExemptions(t *testing.T) {
-	day := func(text string) time.Time {
-		d, err := time.Parse(time.DateOnly, text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return d
-	}
-	now := day("2026-06-15").Add(23 * time.Hour)
-	expired, unused := "kgate.yaml - exemption/expired kgate.yaml:7", "kgate.yaml - exemption/unused kgate.yaml:7"
-	long := "kgate.yaml - exemption/too-long kgate.yaml:7"
-	x, y := "x a a/one a.yaml:1", "y b a/one b.yaml:1"
-	for _, test := range []struct {
-		name      string
-		exemption Exemption
-		checks    string // besides a/one
-		targets   int
-		want      []string
-	}{
-		{"everything", Exemption{}, "exemption", 2, nil},
-		{"last day", Exemption{Expires: day("2026-06-15")}, "exemption", 2, nil},
-		{"day after", Exemption{Expires: day("2026-06-14")}, "exemption", 2, []string{x, y, expired}},
-		{"expired, and nobody asks", Exemption{Expires: day("2026-06-14")}, "", 2, []string{x, y}},
-		{"longest term", Exemption{Expires: day("2027-06-15")}, "exemption", 2, nil},
-		{"a day more", Exemption{Expires: day("2027-06-16")}, "exemption", 2, []string{x, y, long}},
-		{"a day more, and nobody asks", Exemption{Expires: day("2027-06-16")}, "", 2, []string{x, y}},
-		{"for ever", Exemption{Expires: day("9999-12-31")}, "exemption", 1, []string{x, long}},
-		{"leaving", Exemption{Leaving: true}, "exemption", 2, nil},
-		{"leaving and idle", Exemption{Leaving: true, Target: "z"}, "exemption", 2, []string{x, y}},
-		{"leaving and over", Exemption{Leaving: true, Expires: day("2026-06-14")}, "exemption", 2, []string{x, y}},
-		{"leaving and long", Exemption{Leaving: true, Expires: day("9999-12-31")}, "exemption", 2, []string{x, y}},
-		{"target", Exemption{Target: "x"}, "exemption", 2, []string{y}},
-		{"glob", Exemption{Target: "*"}, "exemption", 2, nil},
-		{"another target", Exemption{Target: "x/*"}, "exemption", 2, []string{x, y, unused}},
-		{"kind", Exemption{Object: ObjectPattern{Kind: "ConfigMap"}}, "exemption", 2, nil},
-		{"apiVersion", Exemption{Object: ObjectPattern{APIVersion: "v2"}}, "exemption", 2, []string{x, y, unused}},
-		{"namespace", Exemption{Object: ObjectPattern{Namespace: "other"}}, "exemption", 2, []string{x, y, unused}},
-		{"name", Exemption{Object: ObjectPattern{Kind: "ConfigMap", Namespace: "ns", Name: "b"}}, "exemption", 2, []string{x}},
-		{"path above", Exemption{Path: manifest.Path{"data"}}, "exemption", 2, nil},
-		{"path itself", Exemption{Path: manifest.Path{"data", "a"}}, "exemption", 2, nil},
-		{"path below", Exemption{Path: manifest.Path{"data", "a", "b"}}, "exemption", 2, []string{x, y, unused}},
-		{"another check", Exemption{Check: "a/two"}, "exemption", 2, []string{x, y, unused}},
-		{"a check that did not run", Exemption{Check: "b/one"}, "exemption", 2, []string{x, y}},
-		{"idle, but y was not checked", Exemption{Target: "y"}, "exemption", 1, []string{x}},
-		{"idle for x, and x was checked", Exemption{Target: "x", Object: ObjectPattern{Name: "b"}}, "exemption", 1, []string{x, unused}},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			e := test.exemption
-			e.Source = manifest.Position{File: "kgate.yaml", Line: 7}
-			if e.Check == "" {
-				e.Check = "a/one"
-			}
-			if e.Expires.IsZero() {
-				e.Expires = day("2027-01-01")
-			}
-			checks := append([]*Check{everything("a/one", Object)}, named("a/two")...)
-			if test.checks != "" {
-				checks = append(checks, Exemptions()...)
-			}
-			result, _ := Run(context.Background(), Plan{
-				Checks: checks, All: []string{"x", "y"}, Now: now, Latest: day("2027-06-15"), Exemptions: []Exemption{e},
-				Targets: []*Target{target("x", "a"), target("y", "b")}[:test.targets],
-			})
-			if got := lines(result.Findings); !reflect.DeepEqual(got, test.want) {
-				t.Errorf("got  %q\nwant %q", got, test.want)
-			}
-		})
-	}
-}
-
-// TestCarriedExemption holds that an exemption in an annotation covers the objects that hold it and no other, and is
-// judged as idle only by a run over everything.
-func TestCarriedExemption(t *testing.T) {
-	held := manifest.Position{File: "a.yaml", Line: 5}
-	holder := func(target, name string) Holder { return Holder{target, object("ConfigMap", name).ID} }
-	dx, dy, ey := "x a a/one a.yaml:1", "y a a/one a.yaml:1", "y b a/one b.yaml:1"
-	idleX, idleY := "x a exemption/unused a.yaml:5", "y a exemption/unused a.yaml:5"
-	for _, test := range []struct {
-		name    string
-		holders []Holder
-		path    manifest.Path
-		targets int
-		want    []string
-	}{
-		{"in both targets", []Holder{holder("x", "a"), holder("y", "a")}, nil, 2, []string{ey}},
-		{"in one", []Holder{holder("x", "a")}, nil, 2, []string{dy, ey}},
-		{"used in one of two", []Holder{holder("x", "another"), holder("y", "a")}, nil, 2, []string{dx, ey}},
-		{"idle", []Holder{holder("x", "a"), holder("y", "a")}, manifest.Path{"spec"}, 2, []string{dx, dy, ey, idleX, idleY}},
-		{"idle, and y was not checked", []Holder{holder("x", "a")}, manifest.Path{"spec"}, 1, []string{dx}},
-		{"used, and y was not checked", []Holder{holder("x", "a")}, nil, 1, nil},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			result, _ := Run(context.Background(), Plan{
-				Checks: append([]*Check{everything("a/one", Object)}, Exemptions()...), All: []string{"x", "y"},
-				Exemptions: []Exemption{{Check: "a/one", Path: test.path, Holders: test.holders, Source: held, Expires: time.Unix(1<<33, 0)}},
-				Targets:    []*Target{target("x", "a"), target("y", "a", "b")}[:test.targets],
-			})
-			var got []string
-			for _, f := range result.Findings {
-				for _, p := range f.Places() {
-					f.Place = p
-					got = append(got, lines([]Finding{f})...)
-					if f.Check == exemptionUnused.Name && p.Path.String() != `metadata.annotations["kgate.dev/exempt"]` {
-						t.Errorf("an idle exemption at %q", p.Path)
-					}
-				}
-			}
-			want := slices.Sorted(slices.Values(test.want))
-			slices.Sort(got)
-			if !slices.Equal(got, want) {
-				t.Errorf("got  %q\nwant %q", got, want)
-			}
-		})
-	}
-}
-
-// TestTwoExemptionsOfOneLine holds that one that lets nothing pass is found beside one that does, wherever it stands.
-func TestTwoExemptionsOfOneLine(t *testing.T) {
-	e := Exemption{Check: "a/one", Source: manifest.Position{File: "kgate.yaml", Line: 7}, Expires: time.Unix(1<<33, 0)}
-	result, _ := Run(context.Background(), Plan{
-		Checks: append([]*Check{everything("a/one", Object)}, Exemptions()...), Targets: []*Target{target("x", "a")}, Exemptions: []Exemption{e, e},
-	})
-	if got := lines(result.Findings); !slices.Equal(got, []string{"kgate.yaml - exemption/unused kgate.yaml:7"}) {
-		t.Errorf("got %q", got)
 	}
 }
 

@@ -2,7 +2,6 @@ package check
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"time"
 
@@ -88,7 +87,7 @@ func exempt(findings []Finding, plan Plan) (kept []Finding, exempted []Exempted,
 	used = make([]bool, len(exemptions))
 	inForce := map[string][]int{} // by check
 	for i, e := range exemptions {
-		if !e.Expired(plan.Now) && !plan.outlasts(e) {
+		if !e.Expired(plan.Now) && !outlasts(e, plan.Latest) {
 			inForce[e.Check] = append(inForce[e.Check], i)
 		}
 	}
@@ -127,43 +126,24 @@ func Ending(exempted []Exempted, now time.Time) []Exemption {
 	return ending
 }
 
-// The checks of exemptions: none may outlive its reason. An exemption from one of them would be the hole that they are
-// there to close.
-var (
-	exemptionExpired = &Check{
-		Name:     "exemption/expired",
-		Title:    "Every exemption is within its time",
-		Doc:      "An exemption is a decision with an end. One that nobody looks at again turns into a hole that everybody forgot: after its last day it lets nothing pass and fails the run until somebody decides anew.",
-		Fix:      "Mend what it exempts and delete it, or have its owner renew it with a new date and reason.",
-		Severity: Error, Scope: Itself, Origin: "kgate", Locked: true,
-		Bad: expiredBad, Good: expiredGood,
-	}
-	exemptionTooLong = &Check{
-		Name:     "exemption/too-long",
-		Title:    "No exemption is for longer than the longest term",
-		Doc:      "An exemption until 9999 is a check that somebody switched off. The longest term is one year from the day of the run, or what `longestExemption` in kgate.yaml says, as 90d, 6m or 2y. One that ends later lets nothing pass.",
-		Fix:      "Choose a day on which somebody will look at it again, within the longest term.",
-		Severity: Error, Scope: Itself, Origin: "kgate", Locked: true,
-		Bad: tooLongBad, Good: tooLongGood,
-	}
-	exemptionUnused = &Check{
-		Name:     "exemption/unused",
-		Title:    "Every exemption lets something pass",
-		Doc:      "An exemption that matches nothing was mended and left behind, or names the wrong object. Either way it will hide the next real fault that happens to fit it. Judged only when all targets that it covers were checked; one that stands in an annotation, only when every target of the repository was.",
-		Fix:      "Delete it, or correct its check, target, object or path.",
-		Severity: Error, Scope: Itself, Origin: "kgate", Locked: true,
-		Bad: unusedBad, Good: unusedGood,
-	}
-)
+// Use is what became of an exemption in a run.
+type Use struct {
+	Exemption
+	Now    time.Time // the day of the run
+	Latest time.Time // the last day that an exemption may have; zero for any
+	Idle   bool      // it let nothing pass, although everything that it speaks of was checked
+}
 
-// Exemptions returns the checks that hold exemptions to account.
-func Exemptions() []*Check { return []*Check{exemptionExpired, exemptionTooLong, exemptionUnused} }
+// Expired reports whether the last day of the exemption was over.
+func (u Use) Expired() bool { return u.Exemption.Expired(u.Now) }
 
-// outlasts reports whether an exemption ends later than any may.
-func (p Plan) outlasts(e Exemption) bool { return !p.Latest.IsZero() && e.Expires.After(p.Latest) }
+// TooLong reports whether the exemption ends later than any may.
+func (u Use) TooLong() bool { return outlasts(u.Exemption, u.Latest) }
 
-// audit reports the exemptions that have expired, and those that let nothing pass although everything they
-// speak of was checked. used tells by index which of the plan's exemptions let something pass.
+func outlasts(e Exemption, latest time.Time) bool { return !latest.IsZero() && e.Expires.After(latest) }
+
+// audit asks the checks of scope Itself about every exemption but those that the change deletes. used tells by index which
+// of the plan's exemptions let something pass.
 func audit(plan Plan, used []bool, omitted []string, failed bool) []Finding {
 	ran := map[string]bool{}
 	for _, c := range plan.Checks {
@@ -173,25 +153,21 @@ func audit(plan Plan, used []bool, omitted []string, failed bool) []Finding {
 		delete(ran, name)
 	}
 	var findings []Finding
-	add := func(c *Check, e Exemption, message string) {
-		if ran[c.Name] {
-			places := e.places()
-			findings = append(findings, Finding{
-				Check: c.Name, Severity: c.Severity, Fix: c.Fix, Place: places[0], Also: places[1:], Source: e.Source, Message: message,
-			})
-		}
-	}
 	for i, e := range plan.Exemptions {
-		switch {
-		case e.Leaving:
-		case e.Expired(plan.Now):
-			add(exemptionExpired, e, fmt.Sprintf("the exemption from %s expired after %s; its owner is %s",
-				e.Check, e.Expires.Format(time.DateOnly), e.Owner))
-		case plan.outlasts(e):
-			add(exemptionTooLong, e, fmt.Sprintf("the exemption from %s ends with %s; the last day that one may have today is %s",
-				e.Check, e.Expires.Format(time.DateOnly), plan.Latest.Format(time.DateOnly)))
-		case !used[i] && !failed && ran[e.Check] && plan.covers(e):
-			add(exemptionUnused, e, fmt.Sprintf("the exemption from %s lets nothing pass: nothing it covers is at fault", e.Check))
+		if e.Leaving {
+			continue
+		}
+		use := Use{e, plan.Now, plan.Latest, !used[i] && !failed && ran[e.Check] && plan.covers(e)}
+		for _, c := range plan.Checks {
+			if c.Audit == nil {
+				continue
+			}
+			if message := c.Audit(use); message != "" {
+				places := e.places()
+				findings = append(findings, Finding{
+					Check: c.Name, Severity: c.Severity, Fix: c.Fix, Place: places[0], Also: places[1:], Source: e.Source, Message: message,
+				})
+			}
 		}
 	}
 	return findings

@@ -1,0 +1,263 @@
+// Package architecture holds what the packages of this repository may do to each other: which imports which, where tests may
+// import what they like, and that checks leave what they look at as it is.
+package architecture
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const (
+	top    = "../../.."
+	module = "github.com/kgate-dev/gitops/"
+)
+
+// A layer is packages that know those of the layers before it, and not each other.
+type layer struct {
+	is       string
+	packages []string
+}
+
+var layers = map[string][]layer{
+	"kgate": {
+		{"what a process needs, and nothing of Kubernetes", []string{
+			"tools/internal/activity", "tools/internal/confinement", "tools/internal/crash", "tools/internal/revision",
+			"tools/internal/terminal", "tools/internal/watch",
+		}},
+		{"what an object is, and the API server's own code for it", []string{
+			"tools/internal/cache", "tools/internal/manifest",
+			"tools/internal/admission/builtin", "tools/internal/admission/custom", "tools/internal/admission/typed",
+			"tools/internal/admission/validatingpolicy",
+		}},
+		{"what a check is, and what is rendered", []string{
+			"tools/internal/check", "tools/internal/comparison", "tools/internal/graph", "tools/internal/render",
+		}},
+		{"the stages: the engines that judge, where a repository and a field are found, what is written", []string{
+			"tools/internal/admission", "tools/internal/catalog", "tools/internal/exemption", "tools/internal/kustomization",
+			"tools/internal/policy", "tools/internal/provenance", "tools/internal/repo", "tools/internal/report",
+			"tools/internal/schema", "policies",
+		}},
+		{"what needs several stages", []string{"tools/internal/coverage"}},
+		{"commands", []string{"tools/bench", "tools/internal/admission/typed/generate", "tools/kgate"}},
+	},
+	"the service": {
+		{"what the service is about, and how it is configured", []string{
+			"service/internal/config", "service/internal/localpostgres", "service/internal/release",
+		}},
+		{"the way in and out", []string{
+			"service/internal/postgres", "service/internal/postgrestest", "service/internal/telemetry", "service/internal/web",
+		}},
+		{"commands", []string{"service", "service/bench", "service/bench/bare"}},
+	},
+}
+
+// forTests are the packages that no program links: tests, and the module that compares with a real API server, import them.
+var forTests = []string{
+	"tools/internal/admission/golden", "tools/internal/admission/mutate", "service/internal/postgrestest",
+}
+
+// homes are imports that one part of the tree has to itself, by their prefix, and why. Packages below a home are in it.
+var homes = map[string]struct {
+	in  []string
+	why string
+}{
+	"github.com/open-policy-agent/opa":           {[]string{"tools/internal/policy"}, "rules reach neither network nor clock, and that is where it is seen to"},
+	"github.com/yannh/kubeconform":               {[]string{"tools/internal/schema"}, "the others ask for a verdict, not for a schema"},
+	"k8s.io/kubernetes":                          {[]string{"tools/internal/admission"}, "the API server's code judges in one place"},
+	"k8s.io/apiserver":                           {[]string{"tools/internal/admission"}, "the API server's code judges in one place"},
+	"sigs.k8s.io/structured-merge-diff":          {[]string{"tools/internal/admission"}, "the API server's code judges in one place"},
+	"github.com/go-git/":                         {[]string{"tools/internal/revision"}, "git's objects are read there, and nothing of git's configuration"},
+	"github.com/fsnotify/fsnotify":               {[]string{"tools/internal/watch"}, "the others are told of batches"},
+	"github.com/owenrumney/go-sarif":             {[]string{"tools/internal/report"}, "a format is one file there"},
+	"github.com/spf13/":                          {[]string{"tools/kgate"}, "flags are the command's"},
+	"github.com/landlock-lsm/":                   {[]string{"tools/internal/confinement"}, "one package says what confines a process"},
+	"github.com/elastic/go-seccomp-bpf":          {[]string{"tools/internal/confinement"}, "one package says what confines a process"},
+	"github.com/jackc/pgx/":                      {[]string{"service/internal/postgres", "service/internal/localpostgres", "service/bench"}, "SQL is the store's"},
+	"go.opentelemetry.io/otel/sdk":               {[]string{"service/internal/telemetry"}, "the others use the API, and know no exporter"},
+	"os/exec":                                    {[]string{"service/bench", "service/internal/localpostgres", "tools/bench", "tools/internal/admission/typed/generate"}, "SECURITY.md promises that kgate starts no program"},
+	"net/http":                                   {[]string{"service", "tools/internal/confinement"}, "SECURITY.md promises that kgate opens no socket"},
+	"net":                                        {[]string{"service"}, "SECURITY.md promises that kgate opens no socket"},
+	"github.com/chromedp/":                       {nil, "a browser is for tests"},
+	"github.com/rogpeppe/go-internal":            {nil, "testscript is for tests"},
+	"github.com/google/licensecheck":             {nil, "licences are read by a test"},
+	"github.com/fergusstrange/embedded-postgres": {[]string{"service/internal/localpostgres"}, "servers of a test are started there"},
+}
+
+// imports are the imports of each package of the root module, tests left out, whatever system a file is for.
+func imports(t *testing.T) map[string][]string {
+	t.Helper()
+	found := map[string][]string{}
+	for _, root := range []string{"policies", "service", "tools"} {
+		err := filepath.WalkDir(filepath.Join(top, root), func(name string, entry fs.DirEntry, err error) error {
+			switch {
+			case err != nil:
+				return err
+			case entry.IsDir():
+				_, err := os.Stat(filepath.Join(name, "go.mod"))
+				if entry.Name() == "testdata" || err == nil {
+					return filepath.SkipDir // no package of this module
+				}
+				return nil
+			case !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go"):
+				return nil
+			}
+			file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+			if err != nil {
+				return err
+			}
+			dir, err := filepath.Rel(top, filepath.Dir(name))
+			if err != nil {
+				return err
+			}
+			dir = filepath.ToSlash(dir)
+			found[dir] = append(found[dir], "")
+			for _, spec := range file.Imports {
+				imported, err := strconv.Unquote(spec.Path.Value)
+				if err != nil {
+					return err
+				}
+				found[dir] = append(found[dir], imported)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for dir, list := range found {
+		slices.Sort(list)
+		found[dir] = slices.Compact(list)[1:] // without the mark of a package that imports nothing
+	}
+	return found
+}
+
+// above names the layers of a program that may import a package of one of them.
+func above(program string, from int) string {
+	var names []string
+	for _, l := range layers[program][from+1:] {
+		names = append(names, strconv.Quote(l.is))
+	}
+	return strings.Join(names, ", ")
+}
+
+func TestLayers(t *testing.T) {
+	type place struct {
+		program string
+		layer   int
+	}
+	places := map[string]place{}
+	for program, list := range layers {
+		for i, l := range list {
+			for _, p := range l.packages {
+				if _, twice := places[p]; twice {
+					t.Errorf("%s stands in two layers", p)
+				}
+				places[p] = place{program, i}
+			}
+		}
+	}
+	packages := imports(t)
+	for p := range places {
+		if _, ok := packages[p]; !ok {
+			t.Errorf("layers has %s, which is no package any more: delete it there", p)
+		}
+	}
+	for _, p := range slices.Sorted(maps.Keys(packages)) {
+		at, known := places[p]
+		if !known && !slices.Contains(forTests, p) {
+			t.Errorf("%s stands in no layer: add it to the lowest above all that it imports", p)
+			continue
+		}
+		for _, imported := range packages[p] {
+			name, ours := strings.CutPrefix(imported, module)
+			if !ours {
+				continue
+			}
+			to := places[name]
+			switch {
+			case slices.Contains(forTests, name) && !slices.Contains(forTests, p):
+				t.Errorf("%s imports %s, which is for tests: let a test import it, or take it off that list", p, name)
+			case !known || slices.Contains(forTests, name):
+			case to.program != at.program:
+				t.Errorf("%s imports %s: %s and %s know nothing of each other, and the image of the service is built without the other", p, name, at.program, to.program)
+			case to.layer == at.layer:
+				t.Errorf("%s imports %s, of the same layer, %q: let a package above hand in what it needs (%s), or move what both need below",
+					p, name, layers[at.program][at.layer].is, above(at.program, at.layer))
+			case to.layer > at.layer:
+				t.Errorf("%s imports %s, which stands above it, in %q: let that one call this one, take a function or a value as an argument, or move what is needed to a layer before %q",
+					p, name, layers[to.program][to.layer].is, layers[at.program][at.layer].is)
+			}
+		}
+	}
+}
+
+func TestHomes(t *testing.T) {
+	packages := imports(t)
+	used := map[string]bool{}
+	for _, p := range slices.Sorted(maps.Keys(packages)) {
+		for _, imported := range packages[p] {
+			for prefix, home := range homes {
+				if imported != prefix && !strings.HasPrefix(imported, strings.TrimSuffix(prefix, "/")+"/") || prefix == "net" && imported != "net" {
+					continue
+				}
+				used[prefix] = true
+				if !slices.ContainsFunc(home.in, func(dir string) bool { return p == dir || strings.HasPrefix(p, dir+"/") }) {
+					where := strings.Join(home.in, ", ")
+					if where == "" {
+						where = "tests"
+					}
+					t.Errorf("%s imports %s, which is left to %s: %s. Ask for what you need there, or say in homes why it is needed here too",
+						p, imported, where, home.why)
+				}
+			}
+		}
+	}
+	for prefix, home := range homes {
+		if len(home.in) > 0 && !used[prefix] {
+			t.Errorf("homes has %s, which nothing imports any more: delete it there", prefix)
+		}
+	}
+}
+
+// TestCheckNamesNoCheck holds that the package that every engine shares treats no check in a way of its own.
+func TestCheckNamesNoCheck(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(top, "tools/internal/check/*.go"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	name := regexp.MustCompile(`^[a-z][a-z0-9-]*/[a-z][a-z0-9-]*$`)
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		set := token.NewFileSet()
+		parsed, err := parser.ParseFile(set, file, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, declaration := range parsed.Decls {
+			ast.Inspect(declaration, func(n ast.Node) bool {
+				if imported, ok := n.(*ast.GenDecl); ok && imported.Tok == token.IMPORT {
+					return false
+				}
+				if literal, ok := n.(*ast.BasicLit); ok && literal.Kind == token.STRING {
+					if text, err := strconv.Unquote(literal.Value); err == nil && name.MatchString(text) {
+						t.Errorf("%s: %q reads as the name of a check: let the check say what is special about it in a field of check.Check",
+							set.Position(literal.Pos()), text)
+					}
+				}
+				return true
+			})
+		}
+	}
+}
