@@ -25,18 +25,8 @@ func TestCopies(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Kustomize gives an overlay its images after its components have run, so none of them could read a version; and kgate
-	// follows no replacements but those of the field, whose files are the overlay's own.
-	known := []string{"overlays/dev/app/version.yaml:3, overlays/prod/app/version.yaml:3 and overlays/staging/app/version.yaml:3: the same file: " + wayOut}
 	for _, c := range found {
-		if !slices.Contains(known, c) {
-			t.Error(c)
-		}
-	}
-	for _, c := range known {
-		if !slices.Contains(found, c) {
-			t.Errorf("known and not found any more: %s", c)
-		}
+		t.Error(c)
 	}
 }
 
