@@ -204,7 +204,7 @@ func (m *mutator) document(d *manifest.Document) {
 	kind := manifest.Text(d.Node, "kind")
 	was := *m
 	m.opaque = kind == "" && class(m.file, nil) == "generator input"
-	m.object = kind != "" && kind != "Kustomization" && kind != "Component" || m.opaque
+	m.object = !slices.Contains([]string{"", "Kustomization", "Component", "ReplacementTransformer"}, kind) || m.opaque
 	m.walk(d, nil, d.Node)
 	m.object, m.opaque = was.object, was.opaque
 }
@@ -453,7 +453,8 @@ func class(name string, data []byte) string {
 		return "kustomization"
 	case path.Base(path.Dir(name)) == "config" || path.Ext(name) == ".env":
 		return "generator input"
-	case bytes.HasPrefix(bytes.TrimLeft(regexp.MustCompile(`(?m)^#.*\n`).ReplaceAll(data, nil), "\n"), []byte("- ")):
+	case bytes.HasPrefix(bytes.TrimLeft(regexp.MustCompile(`(?m)^#.*\n`).ReplaceAll(data, nil), "\n"), []byte("- ")),
+		bytes.Contains(data, []byte("kind: ReplacementTransformer")):
 		return "replacement"
 	case bytes.Contains(data, []byte("local-config")):
 		return "replacement source"

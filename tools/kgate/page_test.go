@@ -138,9 +138,15 @@ func TestPageInABrowser(t *testing.T) {
 		defer call(t, b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{})
 		b.visit(t, pages["broken"], 1280, "light")
 		text := eval[string](t, b, `document.body.innerText`)
+		edited := edits[2]
+		content, err := os.ReadFile(edited.file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before, _, _ := strings.Cut(string(content), edited.to)
 		for _, want := range []string{
 			"This is not to be merged", "readOnlyRootFilesystem: false", "The same by file", "What differs between dev, staging, prod",
-			"app/environment.yaml:17", "Around Deployment", "Exempted", "platform team",
+			fmt.Sprintf("app/environment.yaml:%d", 1+strings.Count(before, "\n")), "Around Deployment", "Exempted", "platform team",
 		} {
 			if !strings.Contains(text, want) {
 				t.Errorf("the page lacks %q", want)
