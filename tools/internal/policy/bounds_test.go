@@ -228,7 +228,7 @@ func TestFilesAreBounded(t *testing.T) {
 	for i := range 20 {
 		files[fmt.Sprintf("lib/l%d/l.rego", i)] = fmt.Sprintf("package policies.lib.l%d\n", i) + strings.Repeat("# x\n", 60_000)
 	}
-	if _, err := Load(builtin(), own(files)); err == nil || !strings.Contains(err.Error(), "read policies rules: the .rego files in it have more than 4 MB together") {
+	if _, err := Load(builtin(), own(files)); err == nil || !strings.Contains(err.Error(), "read policies rules: the rules and their examples have more than 4 MB together") {
 		t.Errorf("many files: %v", err)
 	}
 	pipe := fstest.MapFS{"team/a/a.rego": {Mode: fs.ModeNamedPipe}}
