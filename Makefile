@@ -62,6 +62,10 @@ fuzz-unguided:
 policy: build ## compile the Rego rules strictly, run their tests, hold their coverage
 	@bin/kgate policy test --coverage $(REGO_COVERAGE)
 
+.PHONY: rules
+rules: ## write docs/rules, the pages of rules, anew; `test` fails when they are not what the rules say
+	@mkdir -p docs/rules && go test ./tools/kgate -run TestPagesOfRules -update
+
 .PHONY: lint
 lint: $(TOOLS)/.lint-$(GO_VERSION) ## check format, go.mod files, Go code, Rego, workflows and scripts; look up known vulnerabilities
 	@files=$$(gofmt -l $(MODULES)); test -z "$$files" || { printf 'not as gofmt writes it:\n%s\n' "$$files"; exit 1; }

@@ -16,6 +16,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 	"github.com/kgate-dev/gitops/tools/internal/policy"
+	"github.com/kgate-dev/gitops/tools/internal/relation"
 	"github.com/kgate-dev/gitops/tools/internal/render"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
 	"github.com/kgate-dev/gitops/tools/internal/schema"
@@ -41,6 +42,7 @@ const (
 	schemasDir     = "schemas"
 	schemaTemplate = "{{ .ResourceKind }}_{{ .Group }}_{{ .ResourceAPIVersion }}.json"
 	rulesDir       = "rules"
+	relationsFile  = "relations.yaml"
 )
 
 // prepare writes the schemas of every kind that the overlays have, as kgate carries them; the object rules with
@@ -67,6 +69,9 @@ func prepare(ctx context.Context, args []string) error {
 		return err
 	}
 	if p.Namespaces, err = writeRules(filepath.Join(dir, rulesDir), library); err != nil {
+		return err
+	}
+	if err := write(filepath.Join(dir, relationsFile), relation.YAML()); err != nil {
 		return err
 	}
 	for _, rule := range library.Rules {

@@ -103,7 +103,7 @@ func (c *contest) pipe(ctx context.Context, repository, overlay string, together
 	v.rendered = len(kinds(rendered))
 
 	steps := []func() error{func() error {
-		args := []string{"test", "--output", "json", "--policy", filepath.Join(c.dir, rulesDir)}
+		args := []string{"test", "--output", "json", "--policy", filepath.Join(c.dir, rulesDir), "--data", filepath.Join(c.dir, relationsFile)}
 		for _, namespace := range c.plan.Namespaces {
 			args = append(args, "--namespace", namespace)
 		}

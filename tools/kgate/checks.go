@@ -81,8 +81,8 @@ func checksCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "checks",
 		Short: "List every check",
-		Long: "List every check with its severity, its origin and what it looks at. As markdown, the list is the page of rules,\n" +
-			"policies/README.md.",
+		Long: "List every check with its severity, its origin and what it looks at. As markdown, the list is a page of\n" +
+			"all that explain says; docs/rules holds the same of the built-in checks, a page a group.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			write, ok := catalog.Formats()[output]

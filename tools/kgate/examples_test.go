@@ -2,9 +2,6 @@ package main
 
 import (
 	"context"
-	"os"
-	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -12,9 +9,9 @@ import (
 
 	"github.com/kgate-dev/gitops/tools/internal/admission"
 	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/example"
 	"github.com/kgate-dev/gitops/tools/internal/policy"
 	"github.com/kgate-dev/gitops/tools/internal/render"
-	"github.com/kgate-dev/gitops/tools/internal/repo"
 	"github.com/kgate-dev/gitops/tools/internal/schema"
 )
 
@@ -61,37 +58,15 @@ func of(name string, findings []check.Finding) []check.Finding {
 }
 
 // judged is what a run over the example finds: over its overlays and its Argo CD tree, or else over its manifests.
-func judged(t *testing.T, validator *schema.Validator, library *policy.Library, example string) []check.Finding {
+func judged(t *testing.T, validator *schema.Validator, library *policy.Library, text string) []check.Finding {
 	t.Helper()
-	dir := t.TempDir()
-	var overlays, manifests []string
-	for _, file := range check.ExampleFiles(example) {
-		name := filepath.Join(dir, filepath.FromSlash(file.Name))
-		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(name, []byte(file.Text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		folder, base := path.Split(file.Name)
-		folder = path.Clean(folder)
-		switch {
-		case base == "kustomization.yaml" && (path.Dir(folder) == "overlays" || folder == "argocd"):
-			overlays = append(overlays, folder)
-		case file.Name != repo.ConfigFile:
-			manifests = append(manifests, file.Name)
-		}
-	}
-	repository, err := repo.Open(dir)
+	repository, err := example.Open(text)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := &session{
-		repository: repository, validator: validator, server: admission.New(), library: library, paths: manifests,
+		repository: repository.Repo, validator: validator, server: admission.New(), library: library, paths: repository.Paths,
 		now: func() time.Time { return time.Date(2026, 11, 27, 0, 0, 0, 0, time.UTC) },
-	}
-	if overlays != nil {
-		s.paths = overlays
 	}
 	s.all = s.paths
 	roots, err := repository.Roots()
@@ -102,7 +77,7 @@ func judged(t *testing.T, validator *schema.Validator, library *policy.Library, 
 	for _, e := range repository.Config.External {
 		facts.External = append(facts.External, policy.External(e))
 	}
-	if s.known, err = allChecks(repository, validator, s.server, library, facts); err != nil {
+	if s.known, err = allChecks(repository.Repo, validator, s.server, library, facts); err != nil {
 		t.Fatal(err)
 	}
 	s.checks = s.known
@@ -111,7 +86,7 @@ func judged(t *testing.T, validator *schema.Validator, library *policy.Library, 
 		t.Fatal(err)
 	}
 	for _, e := range out.Errors {
-		t.Errorf("the example could not be checked: %s\n%s", e, example)
+		t.Errorf("the example could not be checked: %s\n%s", e, text)
 	}
 	return out.Findings
 }

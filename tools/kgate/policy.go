@@ -14,6 +14,7 @@ import (
 
 	"github.com/kgate-dev/gitops/policies"
 	"github.com/kgate-dev/gitops/tools/internal/activity"
+	"github.com/kgate-dev/gitops/tools/internal/example"
 	"github.com/kgate-dev/gitops/tools/internal/policy"
 	"github.com/kgate-dev/gitops/tools/internal/terminal"
 )
@@ -48,6 +49,10 @@ and its test beside it, labelled_test.rego:
   test_allows if labelled.deny == set() with input as {"kind": "Deployment", "metadata": {"labels": {"team": "a"}}}
 
   test_denies if count(labelled.deny) == 1 with input as {"kind": "Deployment", "metadata": {}}
+
+Two files beside them may give an example, which ` + "`kgate explain`" + ` prints and ` + "`kgate policy test`" + ` runs: bad.yaml, which the rule
+denies, and good.yaml, the same put right. A comment "# file: NAME" begins a further file of the example. They may also stand
+in METADATA, as texts custom.bad and custom.good.
 
 The scope is object (input is one object), overlay (input.objects are those of a target that a sync applies: a hook that
 Argo CD skips is not among them) or repository (input.targets, with all objects).
@@ -86,8 +91,9 @@ func policyTestCommand() *cobra.Command {
 		Short: "Run the tests of rules",
 		Long: "Run the _test.rego files beside the rules of directories, or beside the built-in rules. Rules and tests are compiled\n" +
 			"strictly, as `kgate validate` would take them, and may use what is in the built-in lib.\n\n" +
-			"A failing test is printed with the expression that was not true and the values in it. A rule without a test, and a\n" +
-			"test that is switched off by the name todo_test_…, fail as well.\n\n" +
+			"A failing test is printed with the expression that was not true and the values in it. A rule without a test, a test\n" +
+			"that is switched off by the name todo_test_…, and a rule that finds nothing in its bad example or a fault in its\n" +
+			"good one fail as well.\n\n" +
 			"Exit codes: 0 all tests pass, 1 some do not or cover too little, 2 no verdict: no test, or one that does not compile.",
 		Example: "  kgate policy test\n  kgate policy test rules --coverage 95\n  kgate policy test rules --run 'labelled_test\\.test_denies'",
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -145,6 +151,12 @@ func policyTest(ctx context.Context, dirs []string, flags policyTestFlags, held 
 	if err != nil {
 		return err
 	}
+	var examples []policy.Example
+	if filter == nil {
+		if examples, err = suite.Examples(ctx, example.Scene); err != nil {
+			return err
+		}
+	}
 	var b strings.Builder
 	for _, t := range tests.Errors {
 		fmt.Fprintf(&b, "%s: error: %s cannot be decided\n%s\n\n", terminal.File(t.Source.String()), terminal.Line(t.Name), terminal.Block(t.Detail))
@@ -168,6 +180,17 @@ func policyTest(ctx context.Context, dirs []string, flags policyTestFlags, held 
 		}
 	}
 	failed := len(tests.Failed) + len(tests.Skipped)
+	amiss := 0
+	for _, e := range examples {
+		switch {
+		case e.Fault != "":
+			amiss++
+			fmt.Fprintf(&b, "%s: error: the rule %s %s\n\n", terminal.File(e.Source.String()), e.Rule.Name, terminal.Line(e.Fault))
+		case flags.verbose:
+			fmt.Fprintf(&b, "%s: ok: an example of %s\n", terminal.File(e.Source.String()), e.Rule.Name)
+		}
+	}
+	failed += amiss
 	if filter == nil {
 		for _, rule := range tests.Untested {
 			fmt.Fprintf(&b, "%s:1: error: the rule %s has no test: write rules named test_… in %s beside it\n\n", terminal.File(rule.File), rule.Name,
@@ -194,6 +217,9 @@ func policyTest(ctx context.Context, dirs []string, flags policyTestFlags, held 
 	if filter == nil {
 		if n := len(tests.Untested); n > 0 {
 			fmt.Fprintf(&b, ", %s without a test", plural(n, "rule"))
+		}
+		if amiss > 0 {
+			fmt.Fprintf(&b, ", %s amiss", plural(amiss, "example"))
 		}
 		covered := policy.Percent(tests.Coverage)
 		fmt.Fprintf(&b, "; %.1f %% of the lines covered", covered)

@@ -197,7 +197,7 @@ func (l *lasting) rulesChanged(batch watch.Batch) bool {
 		}
 		return slices.ContainsFunc(batch.Paths, func(p string) bool {
 			name, err := filepath.Rel(at, p)
-			return err == nil && filepath.IsLocal(name) && (path.Ext(p) == ".rego" || path.Ext(p) == "")
+			return err == nil && filepath.IsLocal(name) && slices.Contains([]string{".rego", ".yaml", ""}, path.Ext(p))
 		})
 	}))
 }

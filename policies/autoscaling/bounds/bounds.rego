@@ -11,22 +11,6 @@
 #   severity: error
 #   scope: object
 #   fix: Set 1 ≤ minReplicas ≤ maxReplicas.
-#   bad: |
-#     apiVersion: autoscaling/v2
-#     kind: HorizontalPodAutoscaler
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: go-otlp-app}
-#       minReplicas: 10 # above the maximum
-#       maxReplicas: 3
-#   good: |
-#     apiVersion: autoscaling/v2
-#     kind: HorizontalPodAutoscaler
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: go-otlp-app}
-#       minReplicas: 3
-#       maxReplicas: 10
 package policies.autoscaling.bounds
 
 import data.policies.lib.object as obj_lib

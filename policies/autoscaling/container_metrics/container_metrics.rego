@@ -11,51 +11,6 @@
 #   severity: warning
 #   scope: overlay
 #   fix: Use a ContainerResource metric that names the application's container.
-#   bad: |
-#     apiVersion: autoscaling/v2
-#     kind: HorizontalPodAutoscaler
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: go-otlp-app}
-#       maxReplicas: 10
-#       metrics:
-#         - type: Resource # of the app and the proxy together
-#           resource:
-#             name: cpu
-#             target: {type: Utilization, averageUtilization: 70}
-#     ---
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       template:
-#         metadata:
-#           labels: {sidecar.istio.io/inject: "true"}
-#         spec:
-#           containers: [{name: app}]
-#   good: |
-#     apiVersion: autoscaling/v2
-#     kind: HorizontalPodAutoscaler
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: go-otlp-app}
-#       maxReplicas: 10
-#       metrics:
-#         - type: ContainerResource
-#           containerResource:
-#             container: app
-#             name: cpu
-#             target: {type: Utilization, averageUtilization: 70}
-#     ---
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       template:
-#         metadata:
-#           labels: {sidecar.istio.io/inject: "true"}
-#         spec:
-#           containers: [{name: app}]
 package policies.autoscaling.container_metrics
 
 import data.policies.lib.object as obj_lib

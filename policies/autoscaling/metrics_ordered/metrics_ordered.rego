@@ -14,38 +14,6 @@
 #   severity: error
 #   scope: object
 #   fix: Put the Resource metric for cpu with averageUtilization last in spec.metrics.
-#   bad: |
-#     apiVersion: autoscaling/v2
-#     kind: HorizontalPodAutoscaler
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: go-otlp-app}
-#       maxReplicas: 10
-#       metrics:
-#         - type: Resource # comes back as the last
-#           resource:
-#             name: cpu
-#             target: {type: Utilization, averageUtilization: 70}
-#         - type: Pods
-#           pods:
-#             metric: {name: http_requests_per_second}
-#             target: {type: AverageValue, averageValue: "1000"}
-#   good: |
-#     apiVersion: autoscaling/v2
-#     kind: HorizontalPodAutoscaler
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: go-otlp-app}
-#       maxReplicas: 10
-#       metrics:
-#         - type: Pods
-#           pods:
-#             metric: {name: http_requests_per_second}
-#             target: {type: AverageValue, averageValue: "1000"}
-#         - type: Resource
-#           resource:
-#             name: cpu
-#             target: {type: Utilization, averageUtilization: 70}
 package policies.autoscaling.metrics_ordered
 
 import data.policies.lib.object as obj_lib

@@ -10,39 +10,6 @@
 #   severity: error
 #   scope: overlay
 #   fix: Leave replicas out of the workload; vary minReplicas and maxReplicas instead.
-#   bad: |
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       replicas: 3 # every sync sets it back
-#       template:
-#         spec:
-#           containers: [{name: app}]
-#     ---
-#     apiVersion: autoscaling/v2
-#     kind: HorizontalPodAutoscaler
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: go-otlp-app}
-#       minReplicas: 3
-#       maxReplicas: 10
-#   good: |
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       template:
-#         spec:
-#           containers: [{name: app}]
-#     ---
-#     apiVersion: autoscaling/v2
-#     kind: HorizontalPodAutoscaler
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: go-otlp-app}
-#       minReplicas: 3
-#       maxReplicas: 10
 package policies.autoscaling.no_replicas
 
 import data.policies.lib.object as obj_lib

@@ -11,36 +11,6 @@
 #   severity: error
 #   scope: overlay
 #   fix: Name a Deployment or StatefulSet of the same namespace, with its apiVersion, in scaleTargetRef; one autoscaler a target.
-#   bad: |
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       template:
-#         spec:
-#           containers: [{name: app}]
-#     ---
-#     apiVersion: autoscaling/v2
-#     kind: HorizontalPodAutoscaler
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: otlp-app} # renamed since
-#       maxReplicas: 10
-#   good: |
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       template:
-#         spec:
-#           containers: [{name: app}]
-#     ---
-#     apiVersion: autoscaling/v2
-#     kind: HorizontalPodAutoscaler
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: go-otlp-app}
-#       maxReplicas: 10
 package policies.autoscaling.target_exists
 
 import data.policies.lib.object as obj_lib

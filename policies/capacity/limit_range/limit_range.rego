@@ -11,52 +11,6 @@
 #   severity: error
 #   scope: overlay
 #   fix: Change what the container asks for, or the LimitRange.
-#   bad: |
-#     apiVersion: v1
-#     kind: LimitRange
-#     metadata: {name: limits}
-#     spec:
-#       limits:
-#         - type: Container
-#           min: {cpu: 100m}
-#     ---
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       template:
-#         spec:
-#           initContainers:
-#             - name: migrate
-#               resources:
-#                 requests: {cpu: 50m} # below the minimum: no pod comes up
-#           containers:
-#             - name: app
-#               resources:
-#                 requests: {cpu: 500m}
-#   good: |
-#     apiVersion: v1
-#     kind: LimitRange
-#     metadata: {name: limits}
-#     spec:
-#       limits:
-#         - type: Container
-#           min: {cpu: 100m}
-#     ---
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       template:
-#         spec:
-#           initContainers:
-#             - name: migrate
-#               resources:
-#                 requests: {cpu: 100m}
-#           containers:
-#             - name: app
-#               resources:
-#                 requests: {cpu: 500m}
 package policies.capacity.limit_range
 
 import data.policies.lib.capacity

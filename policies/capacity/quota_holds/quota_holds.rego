@@ -11,60 +11,6 @@
 #   severity: error
 #   scope: overlay
 #   fix: Raise the quota, or lower maxReplicas, surge or what the containers ask for.
-#   bad: |
-#     apiVersion: v1
-#     kind: ResourceQuota
-#     metadata: {name: quota}
-#     spec:
-#       hard:
-#         limits.cpu: "20" # ten pods fit, the surge of a rollout does not
-#     ---
-#     apiVersion: autoscaling/v2
-#     kind: HorizontalPodAutoscaler
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: go-otlp-app}
-#       maxReplicas: 10
-#     ---
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       strategy:
-#         rollingUpdate: {maxSurge: 1}
-#       template:
-#         spec:
-#           containers:
-#             - name: app
-#               resources:
-#                 limits: {cpu: "2"}
-#   good: |
-#     apiVersion: v1
-#     kind: ResourceQuota
-#     metadata: {name: quota}
-#     spec:
-#       hard:
-#         limits.cpu: "22"
-#     ---
-#     apiVersion: autoscaling/v2
-#     kind: HorizontalPodAutoscaler
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: go-otlp-app}
-#       maxReplicas: 10
-#     ---
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       strategy:
-#         rollingUpdate: {maxSurge: 1}
-#       template:
-#         spec:
-#           containers:
-#             - name: app
-#               resources:
-#                 limits: {cpu: "2"}
 package policies.capacity.quota_holds
 
 import data.policies.lib.capacity

@@ -11,43 +11,6 @@
 #   severity: error
 #   scope: overlay
 #   fix: Set requests and limits on the container, or a default in the namespace's LimitRange.
-#   bad: |
-#     apiVersion: v1
-#     kind: ResourceQuota
-#     metadata: {name: quota}
-#     spec:
-#       hard:
-#         limits.memory: 20Gi
-#     ---
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       template:
-#         spec:
-#           containers:
-#             - name: app
-#               resources:
-#                 requests: {memory: 512Mi} # and no limit
-#   good: |
-#     apiVersion: v1
-#     kind: ResourceQuota
-#     metadata: {name: quota}
-#     spec:
-#       hard:
-#         limits.memory: 20Gi
-#     ---
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       template:
-#         spec:
-#           containers:
-#             - name: app
-#               resources:
-#                 requests: {memory: 512Mi}
-#                 limits: {memory: 1Gi}
 package policies.capacity.quota_needs_resources
 
 import data.policies.lib.capacity

@@ -13,26 +13,6 @@
 #   severity: error
 #   scope: object
 #   fix: Change the credential, keep it in a Secret that is not in git, and refer to it with secretKeyRef or a mounted file.
-#   bad: |
-#     apiVersion: v1
-#     kind: ConfigMap
-#     metadata: {name: go-otlp-app}
-#     data:
-#       # The password is in git, and whoever may read ConfigMaps has it.
-#       DATABASE_URL: postgres://app:Xk2pQ9vB@go-otlp-app-db-rw:5432/app
-#   good: |
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       template:
-#         spec:
-#           containers:
-#             - name: app
-#               env:
-#                 - name: DATABASE_URL
-#                   valueFrom:
-#                     secretKeyRef: {name: go-otlp-app-db-app, key: uri} # CloudNativePG writes it
 package policies.config.no_credentials
 
 import data.policies.lib.credential

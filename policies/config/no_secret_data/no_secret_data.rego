@@ -12,27 +12,6 @@
 #   scope: object
 #   fix: Let an operator write the Secret (CloudNativePG, External Secrets, Sealed Secrets) and declare it under external in kgate.yaml.
 #   locked: true
-#   bad: |
-#     apiVersion: v1
-#     kind: Secret
-#     metadata: {name: go-otlp-app-db-app, namespace: go-otlp-app}
-#     data:
-#       password: WGsycFE5dkI= # base64 is no encryption
-#   good: |
-#     # file: kgate.yaml
-#     apiVersion: kgate/v1
-#     external:
-#       - kind: Secret
-#         namespace: go-otlp-app
-#         name: go-otlp-app-db-app
-#         provider: CloudNativePG writes it for the Cluster go-otlp-app-db
-#     ---
-#     # file: database.yaml
-#     apiVersion: postgresql.cnpg.io/v1
-#     kind: Cluster
-#     metadata: {name: go-otlp-app-db, namespace: go-otlp-app}
-#     spec:
-#       instances: 3
 package policies.config.no_secret_data
 
 import data.policies.lib.object as obj_lib

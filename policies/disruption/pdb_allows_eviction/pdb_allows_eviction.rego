@@ -12,40 +12,6 @@
 #   severity: error
 #   scope: overlay
 #   fix: Set maxUnavailable to 1, or minAvailable below the smallest number of replicas.
-#   bad: |
-#     apiVersion: policy/v1
-#     kind: PodDisruptionBudget
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       minAvailable: 3 # of three: no node can be drained
-#       selector:
-#         matchLabels: {app.kubernetes.io/name: go-otlp-app}
-#     ---
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       replicas: 3
-#       template:
-#         metadata:
-#           labels: {app.kubernetes.io/name: go-otlp-app}
-#   good: |
-#     apiVersion: policy/v1
-#     kind: PodDisruptionBudget
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       maxUnavailable: 1
-#       selector:
-#         matchLabels: {app.kubernetes.io/name: go-otlp-app}
-#     ---
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       replicas: 3
-#       template:
-#         metadata:
-#           labels: {app.kubernetes.io/name: go-otlp-app}
 package policies.disruption.pdb_allows_eviction
 
 import data.policies.lib.disruption

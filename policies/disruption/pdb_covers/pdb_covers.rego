@@ -13,32 +13,6 @@
 #   severity: error
 #   scope: overlay
 #   fix: Add one PodDisruptionBudget in the workload's namespace whose selector matches its pods and nobody else's.
-#   bad: |
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       replicas: 3 # and no PodDisruptionBudget
-#       template:
-#         metadata:
-#           labels: {app.kubernetes.io/name: go-otlp-app}
-#   good: |
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       replicas: 3
-#       template:
-#         metadata:
-#           labels: {app.kubernetes.io/name: go-otlp-app}
-#     ---
-#     apiVersion: policy/v1
-#     kind: PodDisruptionBudget
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       maxUnavailable: 1
-#       selector:
-#         matchLabels: {app.kubernetes.io/name: go-otlp-app}
 package policies.disruption.pdb_covers
 
 import data.policies.lib.disruption

@@ -13,44 +13,6 @@
 #   fix: |
 #     Point spec.source.path at a directory of this repository that has a kustomization, or that is
 #     a target.
-#   bad: |
-#     # file: overlays/prod/kustomization.yaml
-#     configMapGenerator:
-#       - name: app
-#         literals: [mode=plain]
-#     ---
-#     # file: argocd/kustomization.yaml
-#     resources: [prod.yaml]
-#     ---
-#     # file: argocd/prod.yaml
-#     apiVersion: argoproj.io/v1alpha1
-#     kind: Application
-#     metadata: {name: prod, namespace: argocd}
-#     spec:
-#       project: go-otlp-app
-#       source:
-#         repoURL: https://github.com/kgate-dev/gitops
-#         path: overlays/production # renamed since
-#       destination: {name: prod, namespace: go-otlp-app}
-#   good: |
-#     # file: overlays/prod/kustomization.yaml
-#     configMapGenerator:
-#       - name: app
-#         literals: [mode=plain]
-#     ---
-#     # file: argocd/kustomization.yaml
-#     resources: [prod.yaml]
-#     ---
-#     # file: argocd/prod.yaml
-#     apiVersion: argoproj.io/v1alpha1
-#     kind: Application
-#     metadata: {name: prod, namespace: argocd}
-#     spec:
-#       project: go-otlp-app
-#       source:
-#         repoURL: https://github.com/kgate-dev/gitops
-#         path: overlays/prod
-#       destination: {name: prod, namespace: go-otlp-app}
 package policies.gitops.application_paths
 
 import data.policies.lib.argo

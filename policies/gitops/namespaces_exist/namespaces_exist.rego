@@ -10,30 +10,6 @@
 #   severity: error
 #   scope: overlay
 #   fix: Render the Namespace, correct the name, or declare it under external in kgate.yaml.
-#   bad: |
-#     apiVersion: v1
-#     kind: Namespace
-#     metadata: {name: go-otlp-app}
-#     ---
-#     apiVersion: v1
-#     kind: Service
-#     metadata:
-#       name: go-otlp-app
-#       namespace: go-otlp # nobody makes it
-#     spec:
-#       ports: [{port: 80}]
-#   good: |
-#     apiVersion: v1
-#     kind: Namespace
-#     metadata: {name: go-otlp-app}
-#     ---
-#     apiVersion: v1
-#     kind: Service
-#     metadata:
-#       name: go-otlp-app
-#       namespace: go-otlp-app
-#     spec:
-#       ports: [{port: 80}]
 package policies.gitops.namespaces_exist
 
 import data.policies.lib.object as obj_lib

@@ -10,55 +10,6 @@
 #   severity: error
 #   scope: repository
 #   fix: Add an Application whose path is the part, or remove all but one.
-#   bad: |
-#     # file: overlays/prod/kustomization.yaml
-#     resources: [app]
-#     ---
-#     # file: overlays/prod/app/kustomization.yaml
-#     configMapGenerator:
-#       - name: app
-#         literals: [mode=plain]
-#     ---
-#     # file: argocd/kustomization.yaml
-#     resources: [staging.yaml] # nothing deploys overlays/prod/app
-#     ---
-#     # file: argocd/staging.yaml
-#     apiVersion: argoproj.io/v1alpha1
-#     kind: Application
-#     metadata: {name: staging-app, namespace: argocd}
-#     spec:
-#       source:
-#         repoURL: https://github.com/kgate-dev/gitops
-#         path: overlays/staging/app
-#   good: |
-#     # file: overlays/prod/kustomization.yaml
-#     resources: [app]
-#     ---
-#     # file: overlays/prod/app/kustomization.yaml
-#     configMapGenerator:
-#       - name: app
-#         literals: [mode=plain]
-#     ---
-#     # file: argocd/kustomization.yaml
-#     resources: [staging.yaml, prod.yaml]
-#     ---
-#     # file: argocd/staging.yaml
-#     apiVersion: argoproj.io/v1alpha1
-#     kind: Application
-#     metadata: {name: staging-app, namespace: argocd}
-#     spec:
-#       source:
-#         repoURL: https://github.com/kgate-dev/gitops
-#         path: overlays/staging/app
-#     ---
-#     # file: argocd/prod.yaml
-#     apiVersion: argoproj.io/v1alpha1
-#     kind: Application
-#     metadata: {name: prod-app, namespace: argocd}
-#     spec:
-#       source:
-#         repoURL: https://github.com/kgate-dev/gitops
-#         path: overlays/prod/app
 package policies.gitops.part_has_application
 
 import data.policies.lib.argo

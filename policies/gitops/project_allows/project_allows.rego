@@ -11,63 +11,6 @@
 #   severity: error
 #   scope: repository
 #   fix: Add the source, destination or kind to the AppProject, or take the object out of the overlay.
-#   bad: |
-#     # file: overlays/prod/kustomization.yaml
-#     configMapGenerator:
-#       - name: app
-#         literals: [mode=plain]
-#     ---
-#     # file: argocd/kustomization.yaml
-#     resources: [prod.yaml]
-#     ---
-#     # file: argocd/prod.yaml
-#     apiVersion: argoproj.io/v1alpha1
-#     kind: AppProject
-#     metadata: {name: go-otlp-app, namespace: argocd}
-#     spec:
-#       sourceRepos: [https://github.com/kgate-dev/gitops]
-#       destinations: [{name: prod, namespace: go-otlp-app}]
-#       namespaceResourceWhitelist:
-#         - {group: apps, kind: Deployment} # no ConfigMap: the whole sync is refused
-#     ---
-#     apiVersion: argoproj.io/v1alpha1
-#     kind: Application
-#     metadata: {name: prod, namespace: argocd}
-#     spec:
-#       project: go-otlp-app
-#       source:
-#         repoURL: https://github.com/kgate-dev/gitops
-#         path: overlays/prod
-#       destination: {name: prod, namespace: go-otlp-app}
-#   good: |
-#     # file: overlays/prod/kustomization.yaml
-#     configMapGenerator:
-#       - name: app
-#         literals: [mode=plain]
-#     ---
-#     # file: argocd/kustomization.yaml
-#     resources: [prod.yaml]
-#     ---
-#     # file: argocd/prod.yaml
-#     apiVersion: argoproj.io/v1alpha1
-#     kind: AppProject
-#     metadata: {name: go-otlp-app, namespace: argocd}
-#     spec:
-#       sourceRepos: [https://github.com/kgate-dev/gitops]
-#       destinations: [{name: prod, namespace: go-otlp-app}]
-#       namespaceResourceWhitelist:
-#         - {group: apps, kind: Deployment}
-#         - {group: "", kind: ConfigMap}
-#     ---
-#     apiVersion: argoproj.io/v1alpha1
-#     kind: Application
-#     metadata: {name: prod, namespace: argocd}
-#     spec:
-#       project: go-otlp-app
-#       source:
-#         repoURL: https://github.com/kgate-dev/gitops
-#         path: overlays/prod
-#       destination: {name: prod, namespace: go-otlp-app}
 package policies.gitops.project_allows
 
 import data.policies.lib.argo

@@ -12,24 +12,6 @@
 #   scope: object
 #   locked: self
 #   fix: Name each repository, each cluster and namespace, and each group and kind.
-#   bad: |
-#     apiVersion: argoproj.io/v1alpha1
-#     kind: AppProject
-#     metadata: {name: go-otlp-app, namespace: argocd}
-#     spec:
-#       sourceRepos: ["*"] # any repository at all
-#       destinations: [{name: prod, namespace: go-otlp-app}]
-#       namespaceResourceWhitelist:
-#         - {group: apps, kind: Deployment}
-#   good: |
-#     apiVersion: argoproj.io/v1alpha1
-#     kind: AppProject
-#     metadata: {name: go-otlp-app, namespace: argocd}
-#     spec:
-#       sourceRepos: [https://github.com/kgate-dev/gitops]
-#       destinations: [{name: prod, namespace: go-otlp-app}]
-#       namespaceResourceWhitelist:
-#         - {group: apps, kind: Deployment}
 package policies.gitops.project_no_wildcards
 
 import data.policies.lib.argo

@@ -14,38 +14,6 @@
 #   severity: error
 #   scope: overlay
 #   fix: Render the object, correct the name or key, or declare under external in kgate.yaml who provides it.
-#   bad: |
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       template:
-#         spec:
-#           containers:
-#             - name: app
-#               envFrom:
-#                 - configMapRef: {name: go-otlp-app-config} # is called go-otlp-app
-#     ---
-#     apiVersion: v1
-#     kind: ConfigMap
-#     metadata: {name: go-otlp-app}
-#     data: {MAX_CONCURRENCY: "100"}
-#   good: |
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       template:
-#         spec:
-#           containers:
-#             - name: app
-#               envFrom:
-#                 - configMapRef: {name: go-otlp-app}
-#     ---
-#     apiVersion: v1
-#     kind: ConfigMap
-#     metadata: {name: go-otlp-app}
-#     data: {MAX_CONCURRENCY: "100"}
 package policies.gitops.references_resolve
 
 import data.policies.lib.collector

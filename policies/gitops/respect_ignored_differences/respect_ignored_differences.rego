@@ -11,28 +11,6 @@
 #   severity: error
 #   scope: object
 #   fix: Add RespectIgnoreDifferences=true to spec.syncPolicy.syncOptions.
-#   bad: |
-#     apiVersion: argoproj.io/v1alpha1
-#     kind: Application
-#     metadata: {name: prod-app, namespace: argocd}
-#     spec:
-#       ignoreDifferences:
-#         - group: networking.istio.io
-#           kind: VirtualService
-#           jsonPointers: [/spec/http]
-#       syncPolicy:
-#         syncOptions: [ServerSideApply=true] # a sync overwrites what is ignored
-#   good: |
-#     apiVersion: argoproj.io/v1alpha1
-#     kind: Application
-#     metadata: {name: prod-app, namespace: argocd}
-#     spec:
-#       ignoreDifferences:
-#         - group: networking.istio.io
-#           kind: VirtualService
-#           jsonPointers: [/spec/http]
-#       syncPolicy:
-#         syncOptions: [ServerSideApply=true, RespectIgnoreDifferences=true]
 package policies.gitops.respect_ignored_differences
 
 import data.policies.lib.argo

@@ -13,53 +13,6 @@
 #   severity: error
 #   scope: overlay
 #   fix: Set argocd.argoproj.io/sync-wave so that what is depended on comes first.
-#   bad: |
-#     apiVersion: networking.istio.io/v1
-#     kind: DestinationRule
-#     metadata:
-#       name: go-otlp-app # in the wave of the VirtualService that needs it
-#     spec:
-#       host: go-otlp-app
-#       subsets: [{name: stable, labels: {track: stable}}]
-#     ---
-#     apiVersion: v1
-#     kind: Service
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       ports: [{port: 80}]
-#     ---
-#     apiVersion: networking.istio.io/v1
-#     kind: VirtualService
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       hosts: [go-otlp-app]
-#       http:
-#         - route:
-#             - destination: {host: go-otlp-app, subset: stable}
-#   good: |
-#     apiVersion: networking.istio.io/v1
-#     kind: DestinationRule
-#     metadata:
-#       name: go-otlp-app
-#       annotations: {argocd.argoproj.io/sync-wave: "-1"}
-#     spec:
-#       host: go-otlp-app
-#       subsets: [{name: stable, labels: {track: stable}}]
-#     ---
-#     apiVersion: v1
-#     kind: Service
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       ports: [{port: 80}]
-#     ---
-#     apiVersion: networking.istio.io/v1
-#     kind: VirtualService
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       hosts: [go-otlp-app]
-#       http:
-#         - route:
-#             - destination: {host: go-otlp-app, subset: stable}
 package policies.gitops.sync_waves
 
 import data.policies.lib.argo

@@ -12,55 +12,6 @@
 #   severity: error
 #   scope: repository
 #   fix: Give the Application of the platform part a lower argocd.argoproj.io/sync-wave.
-#   bad: |
-#     # file: argocd/kustomization.yaml
-#     resources: [prod.yaml]
-#     ---
-#     # file: argocd/prod.yaml
-#     apiVersion: argoproj.io/v1alpha1
-#     kind: Application
-#     metadata:
-#       name: prod-platform
-#       namespace: argocd # in the same wave as the app
-#     spec:
-#       source:
-#         repoURL: https://github.com/kgate-dev/gitops
-#         path: overlays/prod/platform
-#     ---
-#     apiVersion: argoproj.io/v1alpha1
-#     kind: Application
-#     metadata:
-#       name: prod-app
-#       namespace: argocd
-#     spec:
-#       source:
-#         repoURL: https://github.com/kgate-dev/gitops
-#         path: overlays/prod/app
-#   good: |
-#     # file: argocd/kustomization.yaml
-#     resources: [prod.yaml]
-#     ---
-#     # file: argocd/prod.yaml
-#     apiVersion: argoproj.io/v1alpha1
-#     kind: Application
-#     metadata:
-#       name: prod-platform
-#       namespace: argocd
-#       annotations: {argocd.argoproj.io/sync-wave: "-1"}
-#     spec:
-#       source:
-#         repoURL: https://github.com/kgate-dev/gitops
-#         path: overlays/prod/platform
-#     ---
-#     apiVersion: argoproj.io/v1alpha1
-#     kind: Application
-#     metadata:
-#       name: prod-app
-#       namespace: argocd
-#     spec:
-#       source:
-#         repoURL: https://github.com/kgate-dev/gitops
-#         path: overlays/prod/app
 package policies.gitops.sync_waves_applications
 
 import data.policies.lib.argo

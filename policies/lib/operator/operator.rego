@@ -3,54 +3,40 @@
 # title: Pods that an operator makes
 # description: |
 #   A database Cluster or a Collector is rendered as one custom resource; its pods appear in the
-#   cluster only, with labels that the operator writes. Services and budgets may select them.
-# related_resources:
-#   - ref: https://cloudnative-pg.io/documentation/current/labels_annotations/
-#   - ref: https://github.com/open-telemetry/opentelemetry-operator
+#   cluster only, with labels that the operator writes. Services and budgets may select them. Which
+#   operators do so is said in data.relations.
 package policies.lib.operator
 
 import data.policies.lib.object as obj_lib
 import data.policies.lib.selector
+import data.relations
 
 # METADATA
 # description: |
 #   The sets of labels that the pods of a custom resource carry, one set for each role that they can
 #   have; empty for an object that no known operator turns into pods.
-pod_labels(obj) := [object.union(obj_lib.labels(obj), labels) |
-	some labels in _sets(obj)
+pod_labels(obj) := [object.union_n([obj_lib.labels(obj), _inherited(obj, made), {key: strings.replace_n(values, text) | some key, text in labels}]) |
+	made := _made[obj_lib.group(obj)][obj.kind]
+	values := {"{name}": obj_lib.name(obj), "{namespace}": obj_lib.namespace(obj)}
+	some labels in made.labels
 ]
 
-_sets(obj) := [labels |
-	some role in ["primary", "replica"]
-	labels := {
-		"cnpg.io/cluster": obj_lib.name(obj),
-		"cnpg.io/instanceRole": role,
-		"cnpg.io/podRole": "instance",
-		"role": role,
-	}
-] if {
-	obj_lib.is_kind(obj, "postgresql.cnpg.io", "Cluster")
-} else := [{"cnpg.io/podRole": "pooler", "cnpg.io/poolerName": obj_lib.name(obj)}] if {
-	obj_lib.is_kind(obj, "postgresql.cnpg.io", "Pooler")
-} else := [{
-	"app.kubernetes.io/component": "opentelemetry-collector",
-	"app.kubernetes.io/instance": sprintf("%s.%s", [obj_lib.namespace(obj), obj_lib.name(obj)]),
-	"app.kubernetes.io/managed-by": "opentelemetry-operator",
-	"app.kubernetes.io/name": sprintf("%s-collector", [obj_lib.name(obj)]),
-	"app.kubernetes.io/part-of": "opentelemetry",
-}] if {
-	obj_lib.is_kind(obj, "opentelemetry.io", "OpenTelemetryCollector")
-} else := []
+_made := relations.made
+
+_inherited(obj, made) := labels if {
+	labels := obj_lib.at(obj, made.inherits, {})
+	is_object(labels)
+} else := {}
 
 # METADATA
 # description: |
 #   The objects of an overlay that operators turn into pods, by their index in input.objects; for
 #   rules of an overlay.
-input_resources := object.union_n([
-	object.get(obj_lib.of_kind, ["postgresql.cnpg.io", "Cluster"], {}),
-	object.get(obj_lib.of_kind, ["postgresql.cnpg.io", "Pooler"], {}),
-	object.get(obj_lib.of_kind, ["opentelemetry.io", "OpenTelemetryCollector"], {}),
-])
+input_resources := {index: obj |
+	some api_group, kinds in _made
+	some kind, _ in kinds
+	some index, obj in obj_lib.of_kind[api_group][kind]
+}
 
 # METADATA
 # description: whether a map selector selects pods that an operator makes of an object

@@ -20,6 +20,16 @@ test_map_selectors_of_operators_pods if {
 	not operator.is_selected_by_map(_cluster, {})
 }
 
+test_labels_that_a_database_hands_down if {
+	handing := object.union(_cluster, {"spec": {"inheritedMetadata": {"labels": {"tier": "data", "role": "mine"}}}})
+	operator.is_selected_by_map(handing, {"tier": "data", "team": "a", "role": "primary"})
+	not operator.is_selected_by_map(handing, {"role": "mine"})
+	every written in ["text", [], null] {
+		odd := object.union(_cluster, {"spec": {"inheritedMetadata": {"labels": written}}})
+		operator.pod_labels(odd) == operator.pod_labels(_cluster)
+	}
+}
+
 test_label_selectors_of_operators_pods if {
 	operator.is_selected(_cluster, {"matchLabels": {"cnpg.io/cluster": "db"}})
 	not operator.is_selected(_cluster, {"matchLabels": {"cnpg.io/cluster": "other"}})

@@ -11,10 +11,11 @@ package policies.lib.reference
 import data.policies.lib.entry
 import data.policies.lib.object as obj_lib
 import data.policies.lib.workload
+import data.relations
 
 # METADATA
 # description: every reference of an object
-of(obj) := array.concat(_pod(obj), array.concat(_containers(obj), _volumes(obj))) if {
+of(obj) := array.concat(array.concat(_pod(obj), _listed(obj)), array.concat(_containers(obj), _volumes(obj))) if {
 	workload.is_workload(obj)
 } else := _bound(obj) if {
 	obj_lib.group(obj) == "rbac.authorization.k8s.io"
@@ -44,11 +45,12 @@ _reference(kind, obj, value, path) := {
 
 _pod(obj) := array.concat(
 	[ref |
-		some field, kind in {"serviceAccountName": "ServiceAccount", "priorityClassName": "PriorityClass"}
-		value := obj_lib.at(workload.spec(obj), [field], "")
+		some field in _pod_names.fields
+		field.needed
+		value := obj_lib.at(workload.spec(obj), field.path, "")
 		value != ""
-		path := array.concat(workload.spec_path(obj), [field])
-		ref := object.union(_reference(kind, obj, value, path), {"namespace": _scope(kind, obj)})
+		path := array.concat(workload.spec_path(obj), field.path)
+		ref := object.union(_reference(field.kind, obj, value, path), {"namespace": _scope(field, obj)})
 	],
 	[ref |
 		lists := array.concat(workload.spec_path(obj), ["imagePullSecrets"])
@@ -57,45 +59,47 @@ _pod(obj) := array.concat(
 	],
 )
 
-_scope(kind, _) := "" if kind in {"PriorityClass", "ValidatingAdmissionPolicy"}
+_pod_names := relations.pod
 
-_scope(kind, obj) := obj_lib.namespace(obj) if kind in {"Secret", "ServiceAccount"}
+_scope(field, obj) := "" if {
+	field.cluster
+} else := obj_lib.namespace(obj)
 
 _containers(obj) := array.concat(
 	[ref |
 		some container in workload.containers(obj)
 		path := array.concat(container.path, ["env"])
 		some variable in entry.list(obj_lib.at(container.value, ["env"], null), path)
-		some field, kind in {"configMapKeyRef": "ConfigMap", "secretKeyRef": "Secret"}
-		value := variable.value.valueFrom[field]
+		some known in _pod_names.env
+		value := variable.value.valueFrom[known.source]
 		value != null
 		not value.optional == true
 		key := obj_lib.at(value, ["key"], null)
-		found := _reference(kind, obj, obj_lib.at(value, ["name"], null), array.concat(variable.path, ["valueFrom", field, "name"]))
+		found := _reference(known.kind, obj, obj_lib.at(value, [known.name], null), array.concat(variable.path, ["valueFrom", known.source, known.name]))
 		ref := object.union(found, {"keys": {key}})
 	],
 	[ref |
 		some container in workload.containers(obj)
 		path := array.concat(container.path, ["envFrom"])
 		some source in entry.list(obj_lib.at(container.value, ["envFrom"], null), path)
-		some field, kind in {"configMapRef": "ConfigMap", "secretRef": "Secret"}
-		value := source.value[field]
+		some known in _pod_names.envFrom
+		value := source.value[known.source]
 		value != null
 		not value.optional == true
-		ref := _reference(kind, obj, obj_lib.at(value, ["name"], null), array.concat(source.path, [field, "name"]))
+		ref := _reference(known.kind, obj, obj_lib.at(value, [known.name], null), array.concat(source.path, [known.source, known.name]))
 	],
 )
 
 _volumes(obj) := array.concat(
 	[ref |
 		some volume in _volume_list(obj)
-		some ref in _volume_references(obj, volume, {"configMap": ["ConfigMap", "name"], "secret": ["Secret", "secretName"], "persistentVolumeClaim": ["PersistentVolumeClaim", "claimName"]})
+		some ref in _volume_references(obj, volume, _pod_names.volumes)
 	],
 	[ref |
 		some volume in _volume_list(obj)
 		path := array.concat(volume.path, ["projected", "sources"])
 		some source in entry.list(obj_lib.at(volume.value, ["projected", "sources"], null), path)
-		some ref in _volume_references(obj, source, {"configMap": ["ConfigMap", "name"], "secret": ["Secret", "name"]})
+		some ref in _volume_references(obj, source, _pod_names.projected)
 	],
 )
 
@@ -104,12 +108,12 @@ _volume_list(obj) := entry.list(
 	array.concat(workload.spec_path(obj), ["volumes"]),
 )
 
-_volume_references(obj, source, fields) := [ref |
-	some field, [kind, naming] in fields
-	value := source.value[field]
+_volume_references(obj, source, sources) := [ref |
+	some known in sources
+	value := source.value[known.source]
 	value != null
 	not value.optional == true
-	found := _reference(kind, obj, obj_lib.at(value, [naming], null), array.concat(source.path, [field, naming]))
+	found := _reference(known.kind, obj, obj_lib.at(value, [known.name], null), array.concat(source.path, [known.source, known.name]))
 	ref := object.union(found, {"keys": {item.key | some item in value.items}})
 ]
 
@@ -139,12 +143,12 @@ _needs_account(subject) if not _is_person(subject)
 
 _is_person(subject) if subject.kind in {"User", "Group"}
 
-# The other kinds that name something, by the path to the name.
+# What is named by a field that data.relations knows, or by an Ingress.
 _listed(obj) := [ref |
-	some [path, kind] in _fields[obj_lib.group(obj)][obj.kind]
-	value := obj_lib.at(obj, path, null)
+	some field in _fields[obj_lib.group(obj)][obj.kind]
+	value := obj_lib.at(obj, field.path, null)
 	value != null
-	ref := object.union(_reference(kind, obj, value, path), {"namespace": _scope(kind, obj)})
+	ref := object.union(_reference(field.kind, obj, value, field.path), {"namespace": _scope(field, obj)})
 ] if {
 	_fields[obj_lib.group(obj)][obj.kind]
 } else := [_reference("Secret", obj, value, array.concat(tls.path, ["secretName"])) |
@@ -155,11 +159,11 @@ _listed(obj) := [ref |
 	obj_lib.is_kind(obj, "networking.k8s.io", "Ingress")
 } else := []
 
-_fields := {
-	"admissionregistration.k8s.io": {"ValidatingAdmissionPolicyBinding": [[["spec", "policyName"], "ValidatingAdmissionPolicy"]]},
-	"opentelemetry.io": {"OpenTelemetryCollector": [[["spec", "serviceAccount"], "ServiceAccount"]]},
-	"postgresql.cnpg.io": {"Cluster": [
-		[["spec", "bootstrap", "initdb", "secret", "name"], "Secret"],
-		[["spec", "superuserSecret", "name"], "Secret"],
-	]},
+_fields := {api_group: named |
+	some api_group, kinds in relations.references
+	named := {kind: needed |
+		some kind, fields in kinds
+		needed := [field | some field in fields; field.needed]
+		count(needed) > 0
+	}
 }

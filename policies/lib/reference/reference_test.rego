@@ -119,3 +119,22 @@ test_wrong_shapes_are_references_to_nothing[name] if {
 test_an_object_that_refers_to_nothing_has_no_references if {
 	reference.of(_named("v1", "ConfigMap", {})) == []
 }
+
+# A kind is described in data.relations, and nowhere else.
+test_of_a_kind_that_is_described if {
+	fields := [
+		{"path": ["spec", "auth"], "kind": "Secret", "needed": true},
+		{"path": ["spec", "class"], "kind": "QueueClass", "cluster": true, "needed": true},
+		{"path": ["spec", "peer"], "kind": "Queue"},
+	]
+	described := {"example.com": {"Queue": fields}, "apps": {"Deployment": fields}}
+	every version, kind in {"example.com/v1": "Queue", "apps/v1": "Deployment"} {
+		spec := {"auth": "token", "class": "fast", "peer": "other"}
+		obj := {"apiVersion": version, "kind": kind, "metadata": {"name": "q", "namespace": "shop"}, "spec": spec}
+		found := reference.of(obj) with data.relations.references as described
+		{[ref.kind, ref.namespace, ref.name, ref.path] | some ref in found} == {
+			["Secret", "shop", "token", ["spec", "auth"]],
+			["QueueClass", "", "fast", ["spec", "class"]],
+		}
+	}
+}

@@ -8,24 +8,10 @@
 package policies.lib.workload
 
 import data.policies.lib.object as obj_lib
+import data.relations
 
 # The fields that lead to the pod template; the Pod is its own template.
-_template_paths := {
-	"": {
-		"Pod": [],
-		"ReplicationController": ["spec", "template"],
-	},
-	"apps": {
-		"DaemonSet": ["spec", "template"],
-		"Deployment": ["spec", "template"],
-		"ReplicaSet": ["spec", "template"],
-		"StatefulSet": ["spec", "template"],
-	},
-	"batch": {
-		"CronJob": ["spec", "jobTemplate", "spec", "template"],
-		"Job": ["spec", "template"],
-	},
-}
+_template_paths := relations.templates
 
 # METADATA
 # description: the path to the pod template; undefined for an object that makes no pods

@@ -11,18 +11,6 @@
 #   severity: error
 #   scope: object
 #   fix: Write apiVersion <group>/v1; the fields are the same.
-#   bad: |
-#     apiVersion: networking.istio.io/v1beta1 # served until Istio drops it
-#     kind: DestinationRule
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       host: go-otlp-app
-#   good: |
-#     apiVersion: networking.istio.io/v1
-#     kind: DestinationRule
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       host: go-otlp-app
 package policies.mesh.api_version
 
 import data.policies.lib.object as obj_lib

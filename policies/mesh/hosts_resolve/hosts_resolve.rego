@@ -13,30 +13,6 @@
 #   severity: error
 #   scope: overlay
 #   fix: Write the Service's name or its full name, add a ServiceEntry, or declare the Service under external in kgate.yaml.
-#   bad: |
-#     apiVersion: v1
-#     kind: Service
-#     metadata: {name: go-otlp-app, namespace: go-otlp-app}
-#     spec:
-#       ports: [{port: 80}]
-#     ---
-#     apiVersion: networking.istio.io/v1
-#     kind: DestinationRule
-#     metadata: {name: go-otlp-app, namespace: go-otlp-app}
-#     spec:
-#       host: go-otlp-app.go-otlp-app # Istio completes no name with a dot
-#   good: |
-#     apiVersion: v1
-#     kind: Service
-#     metadata: {name: go-otlp-app, namespace: go-otlp-app}
-#     spec:
-#       ports: [{port: 80}]
-#     ---
-#     apiVersion: networking.istio.io/v1
-#     kind: DestinationRule
-#     metadata: {name: go-otlp-app, namespace: go-otlp-app}
-#     spec:
-#       host: go-otlp-app.go-otlp-app.svc.cluster.local
 package policies.mesh.hosts_resolve
 
 import data.policies.lib.entry

@@ -13,26 +13,6 @@
 #   severity: error
 #   scope: object
 #   fix: Use the field that the message names.
-#   bad: |
-#     apiVersion: networking.istio.io/v1
-#     kind: DestinationRule
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       host: go-otlp-app
-#       trafficPolicy:
-#         outlierDetection:
-#           consecutiveErrors: 5 # nothing reads it
-#           interval: 30s
-#   good: |
-#     apiVersion: networking.istio.io/v1
-#     kind: DestinationRule
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       host: go-otlp-app
-#       trafficPolicy:
-#         outlierDetection:
-#           consecutive5xxErrors: 5
-#           interval: 30s
 package policies.mesh.inert_fields
 
 import data.policies.lib.entry

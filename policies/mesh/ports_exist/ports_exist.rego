@@ -11,40 +11,6 @@
 #   severity: error
 #   scope: overlay
 #   fix: Use a port number from spec.ports of the Service (not its targetPort), or declare it for an external one.
-#   bad: |
-#     apiVersion: v1
-#     kind: Service
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       ports: [{name: http, port: 80, targetPort: 8080}]
-#     ---
-#     apiVersion: networking.istio.io/v1
-#     kind: VirtualService
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       hosts: [go-otlp-app]
-#       http:
-#         - route:
-#             - destination:
-#                 host: go-otlp-app
-#                 port: {number: 8080} # the port of the pods, not of the Service
-#   good: |
-#     apiVersion: v1
-#     kind: Service
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       ports: [{name: http, port: 80, targetPort: 8080}]
-#     ---
-#     apiVersion: networking.istio.io/v1
-#     kind: VirtualService
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       hosts: [go-otlp-app]
-#       http:
-#         - route:
-#             - destination:
-#                 host: go-otlp-app
-#                 port: {number: 80}
 package policies.mesh.ports_exist
 
 import data.policies.lib.entry

@@ -12,60 +12,6 @@
 #   severity: error
 #   scope: overlay
 #   fix: Define the subset in the DestinationRule of that host, or route to one that is defined.
-#   bad: |
-#     apiVersion: v1
-#     kind: Service
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       ports: [{port: 80}]
-#     ---
-#     apiVersion: networking.istio.io/v1
-#     kind: DestinationRule
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       host: go-otlp-app
-#       subsets:
-#         - {name: stable, labels: {track: stable}}
-#         - {name: canary, labels: {track: canary}}
-#     ---
-#     apiVersion: networking.istio.io/v1
-#     kind: VirtualService
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       hosts: [go-otlp-app]
-#       http:
-#         - route:
-#             - weight: 90
-#               destination: {host: go-otlp-app, subset: stable}
-#             - weight: 10
-#               destination: {host: go-otlp-app, subset: canaries} # answers 503
-#   good: |
-#     apiVersion: v1
-#     kind: Service
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       ports: [{port: 80}]
-#     ---
-#     apiVersion: networking.istio.io/v1
-#     kind: DestinationRule
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       host: go-otlp-app
-#       subsets:
-#         - {name: stable, labels: {track: stable}}
-#         - {name: canary, labels: {track: canary}}
-#     ---
-#     apiVersion: networking.istio.io/v1
-#     kind: VirtualService
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       hosts: [go-otlp-app]
-#       http:
-#         - route:
-#             - weight: 90
-#               destination: {host: go-otlp-app, subset: stable}
-#             - weight: 10
-#               destination: {host: go-otlp-app, subset: canary}
 package policies.mesh.subsets_exist
 
 import data.policies.lib.mesh

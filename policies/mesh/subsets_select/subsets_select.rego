@@ -11,54 +11,6 @@
 #   severity: error
 #   scope: overlay
 #   fix: Give the subset labels that the pods of the Service carry.
-#   bad: |
-#     apiVersion: v1
-#     kind: Service
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       selector: {app.kubernetes.io/name: go-otlp-app}
-#       ports: [{port: 80}]
-#     ---
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app-canary}
-#     spec:
-#       template:
-#         metadata:
-#           labels: {app.kubernetes.io/name: go-otlp-app, track: canary}
-#     ---
-#     apiVersion: networking.istio.io/v1
-#     kind: DestinationRule
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       host: go-otlp-app
-#       subsets:
-#         - name: canary
-#           labels: {version: canary} # no pod carries it
-#   good: |
-#     apiVersion: v1
-#     kind: Service
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       selector: {app.kubernetes.io/name: go-otlp-app}
-#       ports: [{port: 80}]
-#     ---
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app-canary}
-#     spec:
-#       template:
-#         metadata:
-#           labels: {app.kubernetes.io/name: go-otlp-app, track: canary}
-#     ---
-#     apiVersion: networking.istio.io/v1
-#     kind: DestinationRule
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       host: go-otlp-app
-#       subsets:
-#         - name: canary
-#           labels: {track: canary}
 package policies.mesh.subsets_select
 
 import data.policies.lib.mesh

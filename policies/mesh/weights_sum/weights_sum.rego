@@ -10,30 +10,6 @@
 #   severity: error
 #   scope: object
 #   fix: Give every destination of the split a whole weight, 100 in sum.
-#   bad: |
-#     apiVersion: networking.istio.io/v1
-#     kind: VirtualService
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       hosts: [go-otlp-app]
-#       http:
-#         - route:
-#             - weight: 90
-#               destination: {host: go-otlp-app, subset: stable}
-#             - weight: 5 # of 95
-#               destination: {host: go-otlp-app, subset: canary}
-#   good: |
-#     apiVersion: networking.istio.io/v1
-#     kind: VirtualService
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       hosts: [go-otlp-app]
-#       http:
-#         - route:
-#             - weight: 90
-#               destination: {host: go-otlp-app, subset: stable}
-#             - weight: 10
-#               destination: {host: go-otlp-app, subset: canary}
 package policies.mesh.weights_sum
 
 import data.policies.lib.mesh

@@ -11,30 +11,6 @@
 #   severity: error
 #   scope: object
 #   fix: Set securityContext.capabilities.drop to [ALL] on every container and add none but NET_BIND_SERVICE.
-#   bad: |
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       template:
-#         spec:
-#           containers:
-#             - name: app
-#               securityContext:
-#                 capabilities:
-#                   drop: [NET_RAW] # thirteen others stay
-#   good: |
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       template:
-#         spec:
-#           containers:
-#             - name: app
-#               securityContext:
-#                 capabilities:
-#                   drop: [ALL]
 package policies.pod.capabilities_dropped
 
 import data.policies.lib.object as obj_lib

@@ -12,26 +12,6 @@
 #   severity: error
 #   scope: object
 #   fix: Name the image with a version tag or, better, a digest (name@sha256:…).
-#   bad: |
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       template:
-#         spec:
-#           containers:
-#             - name: app
-#               image: ghcr.io/kgate-dev/go-otlp-app:latest # another one tomorrow
-#   good: |
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       template:
-#         spec:
-#           containers:
-#             - name: app
-#               image: ghcr.io/kgate-dev/go-otlp-app:1.0.0
 package policies.pod.image_pinned
 
 import data.policies.lib.object as obj_lib

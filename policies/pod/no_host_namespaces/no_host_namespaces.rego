@@ -12,27 +12,6 @@
 #   scope: object
 #   locked: self
 #   fix: Leave out hostNetwork, hostPID, hostIPC and hostPort; reach the pod through a Service.
-#   bad: |
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       template:
-#         spec:
-#           hostNetwork: true # every connection of the node
-#           containers:
-#             - name: app
-#               ports: [{containerPort: 8080}]
-#   good: |
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       template:
-#         spec:
-#           containers:
-#             - name: app
-#               ports: [{containerPort: 8080}]
 package policies.pod.no_host_namespaces
 
 import data.policies.lib.object as obj_lib

@@ -12,32 +12,6 @@
 #   scope: object
 #   locked: self
 #   fix: Use an emptyDir, a PersistentVolumeClaim, a ConfigMap or a Secret; exempt a node agent in kgate.yaml.
-#   bad: |
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       template:
-#         spec:
-#           containers:
-#             - name: app
-#               volumeMounts: [{name: spool, mountPath: /var/spool/app}]
-#           volumes:
-#             - name: spool
-#               hostPath: {path: /var/spool/app} # a part of the node
-#   good: |
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       template:
-#         spec:
-#           containers:
-#             - name: app
-#               volumeMounts: [{name: spool, mountPath: /var/spool/app}]
-#           volumes:
-#             - name: spool
-#               emptyDir: {sizeLimit: 1Gi}
 package policies.pod.no_host_path
 
 import data.policies.lib.object as obj_lib

@@ -12,29 +12,6 @@
 #   scope: object
 #   locked: self
 #   fix: Set securityContext.allowPrivilegeEscalation to false on every container and leave privileged out.
-#   bad: |
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       template:
-#         spec:
-#           containers:
-#             - name: app
-#               securityContext:
-#                 runAsNonRoot: true # a setuid binary still makes it root
-#   good: |
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       template:
-#         spec:
-#           containers:
-#             - name: app
-#               securityContext:
-#                 runAsNonRoot: true
-#                 allowPrivilegeEscalation: false
 package policies.pod.no_privilege_escalation
 
 import data.policies.lib.object as obj_lib

@@ -12,28 +12,6 @@
 #   severity: error
 #   scope: object
 #   fix: Give the container livenessProbe, readinessProbe and startupProbe, each with a handler (httpGet, grpc, tcpSocket or exec).
-#   bad: |
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       template:
-#         spec:
-#           containers:
-#             - name: app # is never restarted, and has no time to start
-#               readinessProbe: {httpGet: {path: /readyz, port: 8080}}
-#   good: |
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       template:
-#         spec:
-#           containers:
-#             - name: app
-#               startupProbe: {httpGet: {path: /healthz, port: 8080}, failureThreshold: 30}
-#               livenessProbe: {httpGet: {path: /healthz, port: 8080}}
-#               readinessProbe: {httpGet: {path: /readyz, port: 8080}}
 package policies.pod.probes
 
 import data.policies.lib.workload

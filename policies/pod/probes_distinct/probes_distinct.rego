@@ -11,28 +11,6 @@
 #   severity: error
 #   scope: object
 #   fix: Point livenessProbe at an endpoint that tells only of the process itself, such as /healthz beside /readyz.
-#   bad: |
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       template:
-#         spec:
-#           containers:
-#             - name: app
-#               livenessProbe: {httpGet: {path: /readyz, port: 8080}} # asks the database
-#               readinessProbe: {httpGet: {path: /readyz, port: 8080}}
-#   good: |
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       template:
-#         spec:
-#           containers:
-#             - name: app
-#               livenessProbe: {httpGet: {path: /healthz, port: 8080}}
-#               readinessProbe: {httpGet: {path: /readyz, port: 8080}}
 package policies.pod.probes_distinct
 
 import data.policies.lib.object as obj_lib

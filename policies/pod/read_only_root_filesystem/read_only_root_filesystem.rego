@@ -10,32 +10,6 @@
 #   severity: error
 #   scope: object
 #   fix: Set securityContext.readOnlyRootFilesystem to true and mount an emptyDir where the process writes.
-#   bad: |
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       template:
-#         spec:
-#           containers:
-#             - name: app
-#               securityContext:
-#                 readOnlyRootFilesystem: false # because the app writes to /tmp
-#   good: |
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       template:
-#         spec:
-#           containers:
-#             - name: app
-#               securityContext:
-#                 readOnlyRootFilesystem: true
-#               volumeMounts: [{name: tmp, mountPath: /tmp}]
-#           volumes:
-#             - name: tmp
-#               emptyDir: {sizeLimit: 100Mi}
 package policies.pod.read_only_root_filesystem
 
 import data.policies.lib.object as obj_lib

@@ -13,29 +13,6 @@
 #   severity: error
 #   scope: object
 #   fix: Set resources.requests and resources.limits for cpu and memory on the container.
-#   bad: |
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       template:
-#         spec:
-#           containers:
-#             - name: app
-#               resources:
-#                 requests: {cpu: 500m, memory: 512Mi} # and no limits
-#   good: |
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       template:
-#         spec:
-#           containers:
-#             - name: app
-#               resources:
-#                 requests: {cpu: 500m, memory: 512Mi}
-#                 limits: {cpu: "2", memory: 1Gi}
 package policies.pod.resources_set
 
 import data.policies.lib.part

@@ -11,29 +11,6 @@
 #   severity: error
 #   scope: object
 #   fix: Set securityContext.runAsNonRoot to true on the pod or on every container, and runAsUser to no 0.
-#   bad: |
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       template:
-#         spec:
-#           containers:
-#             - name: app
-#               securityContext:
-#                 runAsUser: 0 # root
-#   good: |
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       template:
-#         spec:
-#           securityContext:
-#             runAsNonRoot: true
-#             runAsUser: 65532
-#           containers:
-#             - name: app
 package policies.pod.run_as_non_root
 
 import data.policies.lib.part

@@ -10,28 +10,6 @@
 #   severity: error
 #   scope: object
 #   fix: Set securityContext.seccompProfile.type to RuntimeDefault on the pod.
-#   bad: |
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       template:
-#         spec:
-#           securityContext:
-#             seccompProfile: {type: Unconfined} # every system call
-#           containers:
-#             - name: app
-#   good: |
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       template:
-#         spec:
-#           securityContext:
-#             seccompProfile: {type: RuntimeDefault}
-#           containers:
-#             - name: app
 package policies.pod.seccomp_profile
 
 import data.policies.lib.part

@@ -10,26 +10,6 @@
 #   severity: error
 #   scope: object
 #   fix: Make a ServiceAccount for the workload and name it in serviceAccountName.
-#   bad: |
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       template:
-#         spec:
-#           serviceAccountName: default # everybody's
-#           containers:
-#             - name: app
-#   good: |
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       template:
-#         spec:
-#           serviceAccountName: go-otlp-app
-#           containers:
-#             - name: app
 package policies.pod.service_account
 
 import data.policies.lib.object as obj_lib

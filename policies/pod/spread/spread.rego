@@ -12,38 +12,6 @@
 #   severity: error
 #   scope: overlay
 #   fix: Give the pod a topologySpreadConstraint or a podAntiAffinity term over kubernetes.io/hostname whose labelSelector matches its own labels.
-#   bad: |
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       replicas: 3
-#       template:
-#         metadata:
-#           labels: {app.kubernetes.io/name: go-otlp-app}
-#         spec:
-#           topologySpreadConstraints:
-#             - maxSkew: 1
-#               topologyKey: kubernetes.io/hostname
-#               whenUnsatisfiable: ScheduleAnyway
-#               labelSelector:
-#                 matchLabels: {app.kubernetes.io/name: otlp-app} # no pod of it
-#   good: |
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       replicas: 3
-#       template:
-#         metadata:
-#           labels: {app.kubernetes.io/name: go-otlp-app}
-#         spec:
-#           topologySpreadConstraints:
-#             - maxSkew: 1
-#               topologyKey: kubernetes.io/hostname
-#               whenUnsatisfiable: ScheduleAnyway
-#               labelSelector:
-#                 matchLabels: {app.kubernetes.io/name: go-otlp-app}
 package policies.pod.spread
 
 import data.policies.lib.object as obj_lib

@@ -12,27 +12,6 @@
 #   severity: error
 #   scope: overlay
 #   fix: Set automountServiceAccountToken to false on the pod, or bind its ServiceAccount to the role that it needs.
-#   bad: |
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       template:
-#         spec:
-#           serviceAccountName: go-otlp-app # no role is bound to it, and its token is mounted
-#           containers:
-#             - name: app
-#   good: |
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       template:
-#         spec:
-#           serviceAccountName: go-otlp-app
-#           automountServiceAccountToken: false
-#           containers:
-#             - name: app
 package policies.pod.token_mounted
 
 import data.policies.lib.object as obj_lib

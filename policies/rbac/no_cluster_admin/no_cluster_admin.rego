@@ -12,26 +12,6 @@
 #   scope: object
 #   locked: self
 #   fix: Bind a Role that lists what is used.
-#   bad: |
-#     apiVersion: rbac.authorization.k8s.io/v1
-#     kind: RoleBinding
-#     metadata: {name: go-otlp-app}
-#     roleRef:
-#       apiGroup: rbac.authorization.k8s.io
-#       kind: ClusterRole
-#       name: cluster-admin # everything in the namespace
-#     subjects:
-#       - {kind: ServiceAccount, name: go-otlp-app}
-#   good: |
-#     apiVersion: rbac.authorization.k8s.io/v1
-#     kind: RoleBinding
-#     metadata: {name: go-otlp-app}
-#     roleRef:
-#       apiGroup: rbac.authorization.k8s.io
-#       kind: Role
-#       name: go-otlp-app
-#     subjects:
-#       - {kind: ServiceAccount, name: go-otlp-app}
 package policies.rbac.no_cluster_admin
 
 import data.policies.lib.object as obj_lib

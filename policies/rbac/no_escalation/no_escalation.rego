@@ -12,22 +12,6 @@
 #   scope: object
 #   locked: self
 #   fix: Remove the verb; let the pipeline that owns the cluster's roles make the binding.
-#   bad: |
-#     apiVersion: rbac.authorization.k8s.io/v1
-#     kind: Role
-#     metadata: {name: go-otlp-app}
-#     rules:
-#       - apiGroups: [rbac.authorization.k8s.io]
-#         resources: [roles]
-#         verbs: [get, escalate] # may write itself any permission
-#   good: |
-#     apiVersion: rbac.authorization.k8s.io/v1
-#     kind: Role
-#     metadata: {name: go-otlp-app}
-#     rules:
-#       - apiGroups: [rbac.authorization.k8s.io]
-#         resources: [roles]
-#         verbs: [get]
 package policies.rbac.no_escalation
 
 import data.policies.lib.object as obj_lib

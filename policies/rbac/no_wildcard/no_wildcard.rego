@@ -12,22 +12,6 @@
 #   scope: object
 #   locked: self
 #   fix: List the API groups, resources and verbs that are used.
-#   bad: |
-#     apiVersion: rbac.authorization.k8s.io/v1
-#     kind: Role
-#     metadata: {name: go-otlp-app}
-#     rules:
-#       - apiGroups: [""]
-#         resources: [configmaps]
-#         verbs: ["*"] # deletecollection is one of them
-#   good: |
-#     apiVersion: rbac.authorization.k8s.io/v1
-#     kind: Role
-#     metadata: {name: go-otlp-app}
-#     rules:
-#       - apiGroups: [""]
-#         resources: [configmaps]
-#         verbs: [get, watch]
 package policies.rbac.no_wildcard
 
 import data.policies.lib.object as obj_lib

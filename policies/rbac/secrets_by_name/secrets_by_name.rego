@@ -14,23 +14,6 @@
 #   severity: error
 #   scope: object
 #   fix: Set resourceNames on the rule, or mount the Secret and drop the permission.
-#   bad: |
-#     apiVersion: rbac.authorization.k8s.io/v1
-#     kind: Role
-#     metadata: {name: go-otlp-app}
-#     rules:
-#       - apiGroups: [""]
-#         resources: [secrets]
-#         verbs: [get] # every Secret of the namespace
-#   good: |
-#     apiVersion: rbac.authorization.k8s.io/v1
-#     kind: Role
-#     metadata: {name: go-otlp-app}
-#     rules:
-#       - apiGroups: [""]
-#         resources: [secrets]
-#         resourceNames: [go-otlp-app-api]
-#         verbs: [get]
 package policies.rbac.secrets_by_name
 
 import data.policies.lib.object as obj_lib

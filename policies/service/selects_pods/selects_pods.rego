@@ -12,36 +12,6 @@
 #   severity: error
 #   scope: overlay
 #   fix: Select labels that the pod template carries, in the Service's own namespace.
-#   bad: |
-#     apiVersion: v1
-#     kind: Service
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       selector: {app: go-otlp-app} # no pod has this label
-#       ports: [{port: 80, targetPort: 8080}]
-#     ---
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       template:
-#         metadata:
-#           labels: {app.kubernetes.io/name: go-otlp-app}
-#   good: |
-#     apiVersion: v1
-#     kind: Service
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       selector: {app.kubernetes.io/name: go-otlp-app}
-#       ports: [{port: 80, targetPort: 8080}]
-#     ---
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       template:
-#         metadata:
-#           labels: {app.kubernetes.io/name: go-otlp-app}
 package policies.service.selects_pods
 
 import data.policies.lib.object as obj_lib

@@ -12,44 +12,6 @@
 #   severity: error
 #   scope: overlay
 #   fix: Declare the port, with its name and protocol, on a container of every pod that the Service selects.
-#   bad: |
-#     apiVersion: v1
-#     kind: Service
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       selector: {app.kubernetes.io/name: go-otlp-app}
-#       ports: [{port: 80, targetPort: web}] # the container calls it http
-#     ---
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       template:
-#         metadata:
-#           labels: {app.kubernetes.io/name: go-otlp-app}
-#         spec:
-#           containers:
-#             - name: app
-#               ports: [{name: http, containerPort: 8080}]
-#   good: |
-#     apiVersion: v1
-#     kind: Service
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       selector: {app.kubernetes.io/name: go-otlp-app}
-#       ports: [{port: 80, targetPort: http}]
-#     ---
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       template:
-#         metadata:
-#           labels: {app.kubernetes.io/name: go-otlp-app}
-#         spec:
-#           containers:
-#             - name: app
-#               ports: [{name: http, containerPort: 8080}]
 package policies.service.target_ports
 
 import data.policies.lib.object as obj_lib

@@ -13,22 +13,6 @@
 #   severity: error
 #   scope: overlay
 #   fix: Give every object, and every port of a Service, a name of its own.
-#   bad: |
-#     apiVersion: v1
-#     kind: Service
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       ports:
-#         - {port: 80} # one of two, without a name
-#         - {name: metrics, port: 9090}
-#   good: |
-#     apiVersion: v1
-#     kind: Service
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       ports:
-#         - {name: http, port: 80}
-#         - {name: metrics, port: 9090}
 package policies.service.unique_names
 
 import data.policies.lib.object as obj_lib

@@ -11,40 +11,6 @@
 #   severity: error
 #   scope: object
 #   fix: Configure memory_limiter and put it first in the processors of every pipeline.
-#   bad: |
-#     apiVersion: opentelemetry.io/v1beta1
-#     kind: OpenTelemetryCollector
-#     metadata: {name: otel}
-#     spec:
-#       config:
-#         receivers: {otlp: {protocols: {grpc: {}}}}
-#         processors:
-#           memory_limiter: {check_interval: 1s, limit_percentage: 80}
-#           batch: {}
-#         exporters: {otlp: {endpoint: "otel-gateway.telemetry:4317"}}
-#         service:
-#           pipelines:
-#             traces:
-#               receivers: [otlp]
-#               processors: [batch, memory_limiter] # what batch holds is not limited
-#               exporters: [otlp]
-#   good: |
-#     apiVersion: opentelemetry.io/v1beta1
-#     kind: OpenTelemetryCollector
-#     metadata: {name: otel}
-#     spec:
-#       config:
-#         receivers: {otlp: {protocols: {grpc: {}}}}
-#         processors:
-#           memory_limiter: {check_interval: 1s, limit_percentage: 80}
-#           batch: {}
-#         exporters: {otlp: {endpoint: "otel-gateway.telemetry:4317"}}
-#         service:
-#           pipelines:
-#             traces:
-#               receivers: [otlp]
-#               processors: [memory_limiter, batch]
-#               exporters: [otlp]
 package policies.telemetry.collector_memory_limiter
 
 import data.policies.lib.collector

@@ -10,36 +10,6 @@
 #   severity: error
 #   scope: object
 #   fix: Set sending_queue.enabled and retry_on_failure.enabled to true.
-#   bad: |
-#     apiVersion: opentelemetry.io/v1beta1
-#     kind: OpenTelemetryCollector
-#     metadata: {name: otel}
-#     spec:
-#       config:
-#         receivers: {otlp: {protocols: {grpc: {}}}}
-#         exporters:
-#           otlp:
-#             endpoint: otel-gateway.telemetry:4317
-#             sending_queue: {enabled: true}
-#             retry_on_failure: {enabled: false} # a restart of the gateway is a hole
-#         service:
-#           pipelines:
-#             traces: {receivers: [otlp], exporters: [otlp]}
-#   good: |
-#     apiVersion: opentelemetry.io/v1beta1
-#     kind: OpenTelemetryCollector
-#     metadata: {name: otel}
-#     spec:
-#       config:
-#         receivers: {otlp: {protocols: {grpc: {}}}}
-#         exporters:
-#           otlp:
-#             endpoint: otel-gateway.telemetry:4317
-#             sending_queue: {enabled: true}
-#             retry_on_failure: {enabled: true}
-#         service:
-#           pipelines:
-#             traces: {receivers: [otlp], exporters: [otlp]}
 package policies.telemetry.collector_retries
 
 import data.policies.lib.collector

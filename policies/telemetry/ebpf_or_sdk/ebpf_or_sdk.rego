@@ -12,33 +12,6 @@
 #   severity: error
 #   scope: overlay
 #   fix: Set OTEL_SDK_DISABLED to "true" in the container, or take the annotation away.
-#   bad: |
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       template:
-#         metadata:
-#           annotations: {instrumentation.opentelemetry.io/inject-go: "true"}
-#         spec:
-#           containers:
-#             - name: app
-#               env:
-#                 - {name: OTLP_ENDPOINT, value: "otel-collector.observability:4317"} # for the SDK
-#   good: |
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       template:
-#         metadata:
-#           annotations: {instrumentation.opentelemetry.io/inject-go: "true"}
-#         spec:
-#           containers:
-#             - name: app
-#               env:
-#                 - {name: OTLP_ENDPOINT, value: "otel-collector.observability:4317"}
-#                 - {name: OTEL_SDK_DISABLED, value: "true"}
 package policies.telemetry.ebpf_or_sdk
 
 import data.policies.lib.envvar

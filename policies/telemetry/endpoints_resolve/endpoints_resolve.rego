@@ -12,50 +12,6 @@
 #   severity: error
 #   scope: overlay
 #   fix: Name a Service and a port of the overlay, or declare both under external in kgate.yaml.
-#   bad: |
-#     # file: kgate.yaml
-#     apiVersion: kgate/v1
-#     external:
-#       - kind: Service
-#         namespace: observability
-#         name: otel-collector
-#         ports: [4317, 4318]
-#         provider: the OpenTelemetry operator
-#     ---
-#     # file: deployment.yaml
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       template:
-#         spec:
-#           containers:
-#             - name: app
-#               env:
-#                 - name: OTLP_ENDPOINT
-#                   value: otel-collector.observability:4137 # two digits changed places
-#   good: |
-#     # file: kgate.yaml
-#     apiVersion: kgate/v1
-#     external:
-#       - kind: Service
-#         namespace: observability
-#         name: otel-collector
-#         ports: [4317, 4318]
-#         provider: the OpenTelemetry operator
-#     ---
-#     # file: deployment.yaml
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       template:
-#         spec:
-#           containers:
-#             - name: app
-#               env:
-#                 - name: OTLP_ENDPOINT
-#                   value: otel-collector.observability:4317
 package policies.telemetry.endpoints_resolve
 
 import data.policies.lib.collector

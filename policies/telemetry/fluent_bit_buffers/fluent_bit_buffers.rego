@@ -11,44 +11,6 @@
 #   severity: error
 #   scope: object
 #   fix: Set storage.path in the service section, storage.type filesystem on inputs and storage.total_limit_size on outputs.
-#   bad: |
-#     apiVersion: v1
-#     kind: ConfigMap
-#     metadata: {name: fluent-bit, namespace: logging}
-#     data:
-#       fluent-bit.yaml: |
-#         service:
-#           storage.path: /var/lib/fluent-bit
-#         pipeline:
-#           inputs:
-#             - name: tail
-#               path: /var/log/containers/go-otlp-app*.log
-#               multiline.parser: docker, cri
-#               storage.type: memory # lost with a restart
-#           outputs:
-#             - name: forward
-#               host: otel-collector.observability
-#               port: 24224
-#               storage.total_limit_size: 500M
-#   good: |
-#     apiVersion: v1
-#     kind: ConfigMap
-#     metadata: {name: fluent-bit, namespace: logging}
-#     data:
-#       fluent-bit.yaml: |
-#         service:
-#           storage.path: /var/lib/fluent-bit
-#         pipeline:
-#           inputs:
-#             - name: tail
-#               path: /var/log/containers/go-otlp-app*.log
-#               multiline.parser: docker, cri
-#               storage.type: filesystem
-#           outputs:
-#             - name: forward
-#               host: otel-collector.observability
-#               port: 24224
-#               storage.total_limit_size: 500M
 package policies.telemetry.fluent_bit_buffers
 
 import data.policies.lib.fluentbit

@@ -11,28 +11,6 @@
 #   severity: error
 #   scope: object
 #   fix: Set multiline.parser to docker, cri on tail inputs of container logs, and no parser beside it.
-#   bad: |
-#     apiVersion: v1
-#     kind: ConfigMap
-#     metadata: {name: fluent-bit, namespace: logging}
-#     data:
-#       fluent-bit.yaml: |
-#         pipeline:
-#           inputs:
-#             - name: tail
-#               path: /var/log/containers/go-otlp-app*.log
-#               parser: docker # finds no JSON in what containerd writes
-#   good: |
-#     apiVersion: v1
-#     kind: ConfigMap
-#     metadata: {name: fluent-bit, namespace: logging}
-#     data:
-#       fluent-bit.yaml: |
-#         pipeline:
-#           inputs:
-#             - name: tail
-#               path: /var/log/containers/go-otlp-app*.log
-#               multiline.parser: docker, cri
 package policies.telemetry.fluent_bit_multiline
 
 import data.policies.lib.fluentbit

@@ -10,25 +10,6 @@
 #   severity: error
 #   scope: object
 #   fix: Write the pipeline in YAML.
-#   bad: |
-#     apiVersion: v1
-#     kind: ConfigMap
-#     metadata: {name: fluent-bit, namespace: logging}
-#     data:
-#       fluent-bit.conf: |
-#         [INPUT]
-#             Name tail
-#             Path /var/log/containers/go-otlp-app*.log
-#   good: |
-#     apiVersion: v1
-#     kind: ConfigMap
-#     metadata: {name: fluent-bit, namespace: logging}
-#     data:
-#       fluent-bit.yaml: |
-#         pipeline:
-#           inputs:
-#             - name: tail
-#               path: /var/log/containers/go-otlp-app*.log
 package policies.telemetry.fluent_bit_yaml
 
 import data.policies.lib.object as obj_lib

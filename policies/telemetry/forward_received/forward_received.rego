@@ -11,54 +11,6 @@
 #   severity: error
 #   scope: overlay
 #   fix: Use the port of a fluentforward receiver that a logs pipeline of the Collector uses.
-#   bad: |
-#     apiVersion: opentelemetry.io/v1beta1
-#     kind: OpenTelemetryCollector
-#     metadata: {name: otel, namespace: observability}
-#     spec:
-#       config:
-#         receivers:
-#           otlp: {protocols: {grpc: {endpoint: "0.0.0.0:4317"}}}
-#           fluentforward: {endpoint: "0.0.0.0:24224"}
-#         exporters: {debug: {}}
-#         service:
-#           pipelines:
-#             logs: {receivers: [otlp, fluentforward], exporters: [debug]}
-#     ---
-#     apiVersion: v1
-#     kind: ConfigMap
-#     metadata: {name: fluent-bit, namespace: logging}
-#     data:
-#       fluent-bit.yaml: |
-#         pipeline:
-#           outputs:
-#             - name: forward
-#               host: otel-collector.observability
-#               port: 4317 # speaks OTLP
-#   good: |
-#     apiVersion: opentelemetry.io/v1beta1
-#     kind: OpenTelemetryCollector
-#     metadata: {name: otel, namespace: observability}
-#     spec:
-#       config:
-#         receivers:
-#           otlp: {protocols: {grpc: {endpoint: "0.0.0.0:4317"}}}
-#           fluentforward: {endpoint: "0.0.0.0:24224"}
-#         exporters: {debug: {}}
-#         service:
-#           pipelines:
-#             logs: {receivers: [otlp, fluentforward], exporters: [debug]}
-#     ---
-#     apiVersion: v1
-#     kind: ConfigMap
-#     metadata: {name: fluent-bit, namespace: logging}
-#     data:
-#       fluent-bit.yaml: |
-#         pipeline:
-#           outputs:
-#             - name: forward
-#               host: otel-collector.observability
-#               port: 24224
 package policies.telemetry.forward_received
 
 import data.policies.lib.collector

@@ -12,42 +12,6 @@
 #   severity: error
 #   scope: overlay
 #   fix: Set the rate in the overlay's environment object, within environments.sampling of kgate.yaml.
-#   bad: |
-#     # file: kgate.yaml
-#     apiVersion: kgate/v1
-#     environments:
-#       - name: prod
-#         targets: [overlays/prod]
-#         sampling: {min: 0.01, max: 0.2}
-#     ---
-#     # file: overlays/prod/kustomization.yaml
-#     resources: [telemetry.yaml]
-#     ---
-#     # file: overlays/prod/telemetry.yaml
-#     apiVersion: telemetry.istio.io/v1
-#     kind: Telemetry
-#     metadata: {name: tracing, namespace: go-otlp-app}
-#     spec:
-#       tracing:
-#         - randomSamplingPercentage: 100 # copied from dev
-#   good: |
-#     # file: kgate.yaml
-#     apiVersion: kgate/v1
-#     environments:
-#       - name: prod
-#         targets: [overlays/prod]
-#         sampling: {min: 0.01, max: 0.2}
-#     ---
-#     # file: overlays/prod/kustomization.yaml
-#     resources: [telemetry.yaml]
-#     ---
-#     # file: overlays/prod/telemetry.yaml
-#     apiVersion: telemetry.istio.io/v1
-#     kind: Telemetry
-#     metadata: {name: tracing, namespace: go-otlp-app}
-#     spec:
-#       tracing:
-#         - randomSamplingPercentage: 10
 package policies.telemetry.sampling_bounds
 
 import data.policies.lib.object as obj_lib

@@ -11,42 +11,6 @@
 #   severity: error
 #   scope: overlay
 #   fix: Write ratio and percentage once, in the overlay's environment object, and let replacements carry them.
-#   bad: |
-#     apiVersion: telemetry.istio.io/v1
-#     kind: Telemetry
-#     metadata: {name: tracing}
-#     spec:
-#       tracing:
-#         - randomSamplingPercentage: 10
-#     ---
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       template:
-#         spec:
-#           containers:
-#             - name: app
-#               env:
-#                 - {name: OTLP_SAMPLE_RATE, value: "0.5"} # the mesh has decided for a tenth
-#   good: |
-#     apiVersion: telemetry.istio.io/v1
-#     kind: Telemetry
-#     metadata: {name: tracing}
-#     spec:
-#       tracing:
-#         - randomSamplingPercentage: 10
-#     ---
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       template:
-#         spec:
-#           containers:
-#             - name: app
-#               env:
-#                 - {name: OTLP_SAMPLE_RATE, value: "0.1"}
 package policies.telemetry.sampling_equal
 
 import data.policies.lib.sampling

@@ -12,33 +12,6 @@
 #   severity: error
 #   scope: object
 #   fix: Keep the version on the pod template only, and select by name, instance or track.
-#   bad: |
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       selector:
-#         matchLabels:
-#           app.kubernetes.io/name: go-otlp-app
-#           app.kubernetes.io/version: 1.0.0 # cannot be changed to 1.1.0
-#       template:
-#         metadata:
-#           labels:
-#             app.kubernetes.io/name: go-otlp-app
-#             app.kubernetes.io/version: 1.0.0
-#   good: |
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       selector:
-#         matchLabels:
-#           app.kubernetes.io/name: go-otlp-app
-#       template:
-#         metadata:
-#           labels:
-#             app.kubernetes.io/name: go-otlp-app
-#             app.kubernetes.io/version: 1.0.0
 package policies.workload.selector_stable
 
 import data.policies.lib.object as obj_lib

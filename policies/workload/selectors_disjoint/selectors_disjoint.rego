@@ -11,46 +11,6 @@
 #   severity: error
 #   scope: overlay
 #   fix: Add a label with different values, such as track, to both selectors and both pod templates.
-#   bad: |
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       selector:
-#         matchLabels: {app.kubernetes.io/name: go-otlp-app} # the canary's pods as well
-#       template:
-#         metadata:
-#           labels: {app.kubernetes.io/name: go-otlp-app, track: stable}
-#     ---
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app-canary}
-#     spec:
-#       selector:
-#         matchLabels: {app.kubernetes.io/name: go-otlp-app}
-#       template:
-#         metadata:
-#           labels: {app.kubernetes.io/name: go-otlp-app, track: canary}
-#   good: |
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app}
-#     spec:
-#       selector:
-#         matchLabels: {app.kubernetes.io/name: go-otlp-app, track: stable}
-#       template:
-#         metadata:
-#           labels: {app.kubernetes.io/name: go-otlp-app, track: stable}
-#     ---
-#     apiVersion: apps/v1
-#     kind: Deployment
-#     metadata: {name: go-otlp-app-canary}
-#     spec:
-#       selector:
-#         matchLabels: {app.kubernetes.io/name: go-otlp-app, track: canary}
-#       template:
-#         metadata:
-#           labels: {app.kubernetes.io/name: go-otlp-app, track: canary}
 package policies.workload.selectors_disjoint
 
 import data.policies.lib.object as obj_lib

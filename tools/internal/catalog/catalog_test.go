@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -74,6 +75,31 @@ var errFull = errors.New("no space left")
 type full struct{}
 
 func (full) Write([]byte) (int, error) { return 0, errFull }
+
+// Pages hold what the one page holds: each check, once.
+func TestPages(t *testing.T) {
+	pages := Pages(some())
+	var files []string
+	for _, page := range pages {
+		files = append(files, page.File)
+		golden := filepath.Join("testdata", "pages", page.File)
+		if *update {
+			if err := os.WriteFile(golden, []byte(page.Text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(golden)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if page.Text != string(want) {
+			t.Errorf("%s: got\n%s\nwant\n%s", page.File, page.Text, want)
+		}
+	}
+	if want := []string{"README.md", "pod.md", "kustomize.md", "exemption.md"}; !slices.Equal(files, want) {
+		t.Errorf("got %q, want %q", files, want)
+	}
+}
 
 func TestTextIsNoWiderThanAPage(t *testing.T) {
 	var got bytes.Buffer

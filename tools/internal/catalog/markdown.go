@@ -11,20 +11,106 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/check"
 )
 
-// Markdown writes the page of rules.
+// Markdown writes all checks on one page.
 func Markdown(w io.Writer, checks []*check.Check) error {
-	out := bufio.NewWriter(w)
-	line := func(format string, args ...any) {
-		_, _ = fmt.Fprintf(out, format+"\n", args...) // the writer keeps the first error and Flush returns it
+	p := &markdown{bufio.NewWriter(w)}
+	p.line("# The rules\n")
+	p.line("<!-- Written by `kgate checks --output markdown`. -->\n")
+	p.line("%s", introduce(checks))
+	p.contents(checks, func(string) string { return "" })
+	p.exemptions(checks)
+	for _, group := range groups(checks) {
+		p.line("\n## %s", group[0].Group())
+		for _, c := range group {
+			p.section("###", c)
+		}
 	}
-	var groups []string
-	of := map[string][]*check.Check{}
+	return p.Flush()
+}
+
+// Page is a file of the rules' own folder of documentation.
+type Page struct{ File, Text string }
+
+// Pages are a page for each group of checks, and one that leads to them and says what holds for all.
+func Pages(checks []*check.Check) []Page {
+	page := func(file string, write func(p *markdown)) Page {
+		var text strings.Builder
+		p := &markdown{bufio.NewWriter(&text)}
+		write(p)
+		_ = p.Flush() // a builder takes everything
+		return Page{file, text.String()}
+	}
+	pages := []Page{page("README.md", func(p *markdown) {
+		p.line("# The rules\n")
+		p.line("%s", generated)
+		p.line("%s", introduce(checks))
+		p.contents(checks, func(group string) string { return group + ".md" })
+		p.exemptions(checks)
+	})}
+	for _, group := range groups(checks) {
+		name := group[0].Group()
+		pages = append(pages, page(name+".md", func(p *markdown) {
+			p.line("# %s\n", name)
+			p.line("%s", generated)
+			p.line("| rule | severity | what holds |\n|---|---|---|")
+			for _, c := range group {
+				p.line("| [%s](#%s) | %s | %s |", c.Name, Anchor(c.Name), c.Severity, strings.ReplaceAll(escape(paragraphs(c.Title)[0]), "|", `\|`))
+			}
+			p.line("\n[All groups](README.md), and [how something is exempted](README.md#exemptions)")
+			for _, c := range group {
+				p.section("##", c)
+			}
+		}))
+	}
+	return pages
+}
+
+// generated heads what nobody edits.
+const generated = "<!-- Written by `make rules`, from the METADATA and the examples of policies/ and the checks in tools/internal. -->\n"
+
+// markdown writes parts of pages. Its writer keeps the first error, which Flush returns.
+type markdown struct{ *bufio.Writer }
+
+func (p *markdown) line(format string, args ...any) { _, _ = fmt.Fprintf(p, format+"\n", args...) }
+
+// groups are the checks by group, the groups in the order in which they begin.
+func groups(checks []*check.Check) [][]*check.Check {
+	var all [][]*check.Check
+	at := map[string]int{}
+	for _, c := range checks {
+		i, ok := at[c.Group()]
+		if !ok {
+			i, all = len(all), append(all, nil)
+			at[c.Group()] = i
+		}
+		all[i] = append(all[i], c)
+	}
+	return all
+}
+
+func introduce(checks []*check.Check) string {
+	return strings.TrimSpace(fmt.Sprintf(introduction, len(checks)))
+}
+
+// contents lead to every check. page is the file that a group stands in; "" for this one.
+func (p *markdown) contents(checks []*check.Check, page func(group string) string) {
+	p.line("\n## Contents\n")
+	for _, group := range groups(checks) {
+		name := group[0].Group()
+		link := page(name)
+		if link == "" {
+			link = "#" + Anchor(name)
+		}
+		p.line("- [%s](%s)", name, link)
+		for _, c := range group {
+			p.line("  - [%s](%s#%s): %s", c.Name, page(name), Anchor(c.Name), escape(paragraphs(c.Title)[0]))
+		}
+	}
+}
+
+func (p *markdown) exemptions(checks []*check.Check) {
 	var locked, central []string
 	for _, c := range checks {
-		if of[c.Group()] == nil {
-			groups = append(groups, c.Group())
-		}
-		of[c.Group()] = append(of[c.Group()], c)
 		if c.Locked {
 			locked = append(locked, "`"+c.Name+"`")
 		}
@@ -32,32 +118,14 @@ func Markdown(w io.Writer, checks []*check.Check) error {
 			central = append(central, "`"+c.Name+"`")
 		}
 	}
-	line("# The rules\n")
-	line("<!-- Written by `kgate checks --output markdown`. Edit a rule's METADATA, or the check in tools/internal, then run")
-	line("     `go test ./tools/kgate -run TestPageOfRules -update`. -->\n")
-	line("%s", strings.TrimSpace(fmt.Sprintf(introduction, len(checks))))
-	line("\n## Contents\n")
-	for _, group := range groups {
-		line("- [%s](#%s)", group, Anchor(group))
-		for _, c := range of[group] {
-			line("  - [%s](#%s): %s", c.Name, Anchor(c.Name), escape(paragraphs(c.Title)[0]))
-		}
-	}
-	line("\n%s", strings.TrimSpace(fmt.Sprintf(exemptions, check.ExemptionAnnotation, enumerate(locked), enumerate(central))))
-	for _, group := range groups {
-		line("\n## %s", group)
-		for _, c := range of[group] {
-			section(line, c)
-		}
-	}
-	return out.Flush()
+	p.line("\n%s", strings.TrimSpace(fmt.Sprintf(exemptions, check.ExemptionAnnotation, enumerate(locked), enumerate(central))))
 }
 
 const introduction = `
 What kgate holds manifests to: %d checks, with the reason for each, an example that it refuses, the same put right, and
-where the rule comes from. Those of origin *policy* are the Rego rules of this folder, one directory a rule with its
-tests; the others are code in ` + "`tools/internal`" + `. Every example here is run by a test: the check finds something in the bad
-one and nothing in the good one. ` + "`kgate explain CHECK`" + ` prints the same text.
+where the rule comes from. Those of origin *policy* are the Rego rules of ` + "`policies`" + `, one directory a rule with its
+examples and tests; the others are code in ` + "`tools/internal`" + `. Every example is run by a test: the check finds something
+in the bad one and nothing in the good one. ` + "`kgate explain CHECK`" + ` prints the same text.
 `
 
 const exemptions = `
@@ -112,15 +180,15 @@ They keep a workload from owning its node or its cluster, or say what the API se
 the schemas and the code in kgate, the exemption stands there.
 `
 
-func section(line func(string, ...any), c *check.Check) {
-	line("\n### %s\n", c.Name)
-	line("**%s.** %s", escape(paragraphs(c.Title)[0]), escape(strings.Join(paragraphs(c.Doc), "\n\n")))
+func (p *markdown) section(heading string, c *check.Check) {
+	p.line("\n%s %s\n", heading, c.Name)
+	p.line("**%s.** %s", escape(paragraphs(c.Title)[0]), escape(strings.Join(paragraphs(c.Doc), "\n\n")))
 	for _, example := range []struct{ label, text string }{{"Bad", c.Bad}, {"Good", c.Good}} {
 		if example.text != "" {
-			line("\n%s:\n\n```yaml\n%s\n```", example.label, strings.TrimSpace(example.text))
+			p.line("\n%s:\n\n```yaml\n%s\n```", example.label, strings.TrimSpace(example.text))
 		}
 	}
-	line("\n**Fix.** %s", escape(strings.Join(paragraphs(c.Fix), "\n\n")))
+	p.line("\n**Fix.** %s", escape(strings.Join(paragraphs(c.Fix), "\n\n")))
 	exempt := ""
 	switch {
 	case c.Locked:
@@ -128,12 +196,12 @@ func section(line func(string, ...any), c *check.Check) {
 	case c.Central:
 		exempt = ", exempted in kgate.yaml alone"
 	}
-	line("\n*%s, looks at %s, origin %s%s.*", c.Severity, looksAt(c.Scope), c.Origin, exempt)
+	p.line("\n*%s, looks at %s, origin %s%s.*", c.Severity, looksAt(c.Scope), c.Origin, exempt)
 	for i, reference := range c.References {
 		if i == 0 {
-			line("")
+			p.line("")
 		}
-		line("- <%s>", reference)
+		p.line("- <%s>", reference)
 	}
 }
 

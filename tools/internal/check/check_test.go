@@ -336,12 +336,14 @@ func TestExampleFiles(t *testing.T) {
 		want []ExampleFile
 	}{
 		{"", nil},
-		{"kind: A\n---\nkind: B\n", []ExampleFile{{"example.yaml", "kind: A\n---\nkind: B\n"}}},
-		{"# file: a.yaml\nkind: A\n---\n# file: b/c.yaml\nkind: B", []ExampleFile{{"a.yaml", "kind: A\n"}, {"b/c.yaml", "kind: B\n"}}},
-		{"kind: A # file: no\n# file: b.yaml\nkind: B\n---\n", []ExampleFile{{"example.yaml", "kind: A # file: no\n"}, {"b.yaml", "kind: B\n"}}},
+		{"kind: A\n---\nkind: B\n", []ExampleFile{{"example.yaml", "kind: A\n---\nkind: B\n", 1}}},
+		{"# file: a.yaml\nkind: A\n---\n# file: b/c.yaml\nkind: B", []ExampleFile{{"a.yaml", "kind: A\n", 2}, {"b/c.yaml", "kind: B\n", 5}}},
+		{"# It is nobody's.\n\n# file: b.yaml\nkind: B\n", []ExampleFile{{"b.yaml", "kind: B\n", 4}}},
+		{"# file: a.yaml\n# Nothing.\n# file: b.yaml\nkind: B\n", []ExampleFile{{"a.yaml", "# Nothing.\n", 2}, {"b.yaml", "kind: B\n", 4}}},
+		{"kind: A # file: no\n# file: b.yaml\nkind: B\n---\n", []ExampleFile{{"example.yaml", "kind: A # file: no\n", 1}, {"b.yaml", "kind: B\n", 3}}},
 	} {
 		if got := ExampleFiles(test.text); !slices.Equal(got, test.want) {
-			t.Errorf("%q: got %q, want %q", test.text, got, test.want)
+			t.Errorf("%q: got %v, want %v", test.text, got, test.want)
 		}
 	}
 }

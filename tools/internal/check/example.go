@@ -1,15 +1,22 @@
 package check
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // ExampleFile is one file of an example.
-type ExampleFile struct{ Name, Text string }
+type ExampleFile struct {
+	Name, Text string
+	Line       int // of the example that is the file's first
+}
 
 // ExampleFiles takes a check's Bad or Good apart. A comment `# file: NAME` begins a file; without one the documents are
-// those of a single file of manifests.
+// those of a single file of manifests. Comments above the first are on the example as a whole.
 func ExampleFiles(example string) []ExampleFile {
 	var files []ExampleFile
-	current := ExampleFile{Name: "example.yaml"}
+	current := ExampleFile{Name: "example.yaml", Line: 1}
+	number := 0
 	var text []string
 	end := func() {
 		if len(text) > 0 && text[len(text)-1] == "---" {
@@ -21,10 +28,13 @@ func ExampleFiles(example string) []ExampleFile {
 		}
 	}
 	for line := range strings.Lines(example) {
-		line = strings.TrimRight(line, "\n")
+		number++
+		line = strings.TrimRight(line, "\r\n")
 		if name, ok := strings.CutPrefix(line, "# file: "); ok {
-			end()
-			current, text = ExampleFile{Name: strings.TrimSpace(name)}, nil
+			if current.Line > 1 || slices.ContainsFunc(text, func(line string) bool { return line != "" && line[0] != '#' }) {
+				end()
+			}
+			current, text = ExampleFile{Name: strings.TrimSpace(name), Line: number + 1}, nil
 			continue
 		}
 		text = append(text, line)

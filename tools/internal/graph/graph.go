@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/relation"
 )
 
 // Graph is the objects of a target and what leads from one to another.
@@ -113,10 +114,7 @@ func Concerns() []Concern {
 var concerns = map[kind]Concern{
 	{"", "Service"}: Traffic, {"", "Endpoints"}: Traffic, {"discovery.k8s.io", "EndpointSlice"}: Traffic,
 	{"networking.k8s.io", "Ingress"}: Traffic, {"networking.k8s.io", "IngressClass"}: Traffic,
-	{"", "Pod"}: Workload, {"batch", "Job"}: Workload, {"batch", "CronJob"}: Workload,
-	{"postgresql.cnpg.io", "Cluster"}: Workload, {"postgresql.cnpg.io", "Pooler"}: Workload,
-	{"opentelemetry.io", "OpenTelemetryCollector"}: Workload,
-	{"policy", "PodDisruptionBudget"}:              Scaling, {"scheduling.k8s.io", "PriorityClass"}: Scaling,
+	{"policy", "PodDisruptionBudget"}: Scaling, {"scheduling.k8s.io", "PriorityClass"}: Scaling,
 	{"", "ConfigMap"}: Config, {"", "Secret"}: Config, {"", "PersistentVolumeClaim"}: Config, {"", "PersistentVolume"}: Config,
 	{"", "ServiceAccount"}: Identity,
 	{"", "Namespace"}:      Guard, {"", "ResourceQuota"}: Guard, {"", "LimitRange"}: Guard, {"networking.k8s.io", "NetworkPolicy"}: Guard,
@@ -134,6 +132,9 @@ var concernsOfGroups = map[string]Concern{
 // ConcernOf is what an object is there for, by its kind.
 func ConcernOf(id manifest.ID) Concern {
 	k := kindOf(id)
+	if relation.Known().MakesPods(k.group, k.name) {
+		return Workload
+	}
 	if c, ok := concerns[k]; ok {
 		return c
 	}

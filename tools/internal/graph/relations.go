@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/relation"
 )
 
 // at is the value at a path of decoded content; nil when it leads nowhere.
@@ -54,43 +55,39 @@ type pods struct {
 
 // template is where an object keeps the metadata and the spec of its pods.
 func template(o *manifest.Object) (any, bool) {
-	switch kindOf(o.ID) {
-	case kind{"", "Pod"}:
-		return o.Value, true
-	case kind{"batch", "CronJob"}:
-		return at(o.Value, "spec", "jobTemplate", "spec", "template"), true
-	case kind{"apps", "Deployment"}, kind{"apps", "StatefulSet"}, kind{"apps", "DaemonSet"}, kind{"apps", "ReplicaSet"},
-		kind{"batch", "Job"}, kind{"", "ReplicationController"}, kind{"argoproj.io", "Rollout"}:
-		return at(o.Value, "spec", "template"), true
+	known, k := relation.Known(), kindOf(o.ID)
+	path, ok := known.Templates.Of(k.group, k.name)
+	if !ok {
+		path, ok = known.Drawn.Of(k.group, k.name)
 	}
-	return nil, false
+	if !ok {
+		return nil, false
+	}
+	return at(o.Value, steps(path)...), true
 }
 
-// made are the labels of pods that an operator makes of an object: what CloudNativePG and the OpenTelemetry Operator
-// write, beside the object's own.
-func made(o *manifest.Object) []labels.Set {
-	var sets []labels.Set
-	switch kindOf(o.ID) {
-	case kind{"postgresql.cnpg.io", "Cluster"}:
-		for _, role := range []string{"primary", "replica"} {
-			sets = append(sets, labels.Set{
-				"cnpg.io/cluster": o.Name, "cnpg.io/instanceRole": role, "cnpg.io/podRole": "instance", "role": role,
-			})
-		}
-		for i := range sets {
-			sets[i] = labels.Merge(stringMap(o.Value, "spec", "inheritedMetadata", "labels"), sets[i])
-		}
-	case kind{"postgresql.cnpg.io", "Pooler"}:
-		sets = []labels.Set{{"cnpg.io/podRole": "pooler", "cnpg.io/poolerName": o.Name}}
-	case kind{"opentelemetry.io", "OpenTelemetryCollector"}:
-		sets = []labels.Set{{
-			"app.kubernetes.io/component": "opentelemetry-collector", "app.kubernetes.io/instance": o.Namespace + "." + o.Name,
-			"app.kubernetes.io/managed-by": "opentelemetry-operator", "app.kubernetes.io/name": o.Name + "-collector",
-			"app.kubernetes.io/part-of": "opentelemetry",
-		}}
+func steps(path []string) manifest.Path {
+	out := make(manifest.Path, len(path))
+	for i, step := range path {
+		out[i] = step
 	}
-	for i := range sets {
-		sets[i] = labels.Merge(stringMap(o.Value, "metadata", "labels"), sets[i])
+	return out
+}
+
+// made are the labels of pods that an operator makes of an object: what it writes, beside the object's own.
+func made(o *manifest.Object) []labels.Set {
+	k := kindOf(o.ID)
+	known, ok := relation.Known().Made.Of(k.group, k.name)
+	if !ok {
+		return nil
+	}
+	own := stringMap(o.Value, "metadata", "labels")
+	if known.Inherits != nil {
+		own = labels.Merge(own, stringMap(o.Value, steps(known.Inherits)...))
+	}
+	var sets []labels.Set
+	for _, set := range known.For(o.Namespace, o.Name) {
+		sets = append(sets, labels.Merge(own, set))
 	}
 	return sets
 }
@@ -143,13 +140,14 @@ func (b *builder) relate(o *manifest.Object) {
 	if pod, ok := template(o); ok {
 		b.needs(self, o.Namespace, at(pod, "spec"))
 	}
-	switch k := kindOf(o.ID); k {
+	k := kindOf(o.ID)
+	references, _ := relation.Known().References.Of(k.group, k.name)
+	b.follow(self, o.Namespace, o.Value, references)
+	switch k {
 	case kind{"", "Service"}:
 		if set := stringMap(spec, "selector"); len(set) > 0 {
 			b.selects(self, o.Namespace, set.AsSelector(), "sends to")
 		}
-	case kind{"apps", "StatefulSet"}:
-		b.refers(self, "has names from", kind{"", "Service"}, o.Namespace, text(spec, "serviceName"))
 	case kind{"networking.k8s.io", "Ingress"}:
 		b.ingress(self, o)
 	case kind{"networking.istio.io", "VirtualService"}:
@@ -191,19 +189,8 @@ func (b *builder) relate(o *manifest.Object) {
 			b.refers(self, "calls", kind{"", "Service"}, text(hook, "clientConfig", "service", "namespace"), text(hook, "clientConfig", "service", "name"))
 		}
 	case kind{"opentelemetry.io", "OpenTelemetryCollector"}:
-		b.refers(self, "runs as", kind{"", "ServiceAccount"}, o.Namespace, text(spec, "serviceAccount"))
 		b.container(self, o.Namespace, spec)
 		b.volumes(self, o.Namespace, spec)
-	case kind{"postgresql.cnpg.io", "Cluster"}:
-		b.cluster(self, o)
-	case kind{"postgresql.cnpg.io", "Pooler"}, kind{"postgresql.cnpg.io", "ScheduledBackup"}, kind{"postgresql.cnpg.io", "Backup"}:
-		verb := "backs up"
-		if k.name == "Pooler" {
-			verb = "pools for"
-		}
-		b.refers(self, verb, kind{"postgresql.cnpg.io", "Cluster"}, o.Namespace, text(spec, "cluster", "name"))
-	case kind{"cert-manager.io", "Certificate"}:
-		b.refers(self, "writes", kind{"", "Secret"}, o.Namespace, text(spec, "secretName"))
 	case kind{"external-secrets.io", "ExternalSecret"}:
 		name := text(spec, "target", "name")
 		if name == "" {
@@ -219,6 +206,17 @@ func (b *builder) relate(o *manifest.Object) {
 func (b *builder) refers(from int, verb string, k kind, namespace, name string) {
 	if name != "" {
 		b.edge(from, b.named(k, namespace, name), verb, "")
+	}
+}
+
+// follow leads to what the fields of an object, or of a part of it, name.
+func (b *builder) follow(from int, namespace string, value any, references []relation.Reference) {
+	for _, r := range references {
+		in := namespace
+		if r.Cluster {
+			in = ""
+		}
+		b.refers(from, r.Verb, kind{r.Group, r.Kind}, in, text(value, steps(r.Path)...))
 	}
 }
 
@@ -301,8 +299,7 @@ func (b *builder) serviceMonitor(self int, o *manifest.Object) {
 
 // needs are what the pods of a workload read and run as.
 func (b *builder) needs(self int, namespace string, spec any) {
-	b.refers(self, "runs as", kind{"", "ServiceAccount"}, namespace, text(spec, "serviceAccountName"))
-	b.refers(self, "ranks as", kind{"scheduling.k8s.io", "PriorityClass"}, "", text(spec, "priorityClassName"))
+	b.follow(self, namespace, spec, relation.Known().Pod.Fields)
 	for _, secret := range list(spec, "imagePullSecrets") {
 		b.refers(self, "pulls with", kind{"", "Secret"}, namespace, text(secret, "name"))
 	}
@@ -316,24 +313,25 @@ func (b *builder) needs(self int, namespace string, spec any) {
 
 func (b *builder) volumes(self int, namespace string, spec any) {
 	for _, volume := range list(spec, "volumes") {
-		b.optional(self, "mounts", kind{"", "ConfigMap"}, namespace, at(volume, "configMap"), "name")
-		b.optional(self, "mounts", kind{"", "Secret"}, namespace, at(volume, "secret"), "secretName")
-		b.optional(self, "mounts", kind{"", "PersistentVolumeClaim"}, namespace, at(volume, "persistentVolumeClaim"), "claimName")
+		b.sources(self, "mounts", namespace, volume, relation.Known().Pod.Volumes)
 		for _, source := range list(volume, "projected", "sources") {
-			b.optional(self, "mounts", kind{"", "ConfigMap"}, namespace, at(source, "configMap"), "name")
-			b.optional(self, "mounts", kind{"", "Secret"}, namespace, at(source, "secret"), "name")
+			b.sources(self, "mounts", namespace, source, relation.Known().Pod.Projected)
 		}
 	}
 }
 
 func (b *builder) container(self int, namespace string, container any) {
 	for _, variable := range list(container, "env") {
-		b.optional(self, "reads", kind{"", "ConfigMap"}, namespace, at(variable, "valueFrom", "configMapKeyRef"), "name")
-		b.optional(self, "reads", kind{"", "Secret"}, namespace, at(variable, "valueFrom", "secretKeyRef"), "name")
+		b.sources(self, "reads", namespace, at(variable, "valueFrom"), relation.Known().Pod.Env)
 	}
 	for _, source := range list(container, "envFrom") {
-		b.optional(self, "reads", kind{"", "ConfigMap"}, namespace, at(source, "configMapRef"), "name")
-		b.optional(self, "reads", kind{"", "Secret"}, namespace, at(source, "secretRef"), "name")
+		b.sources(self, "reads", namespace, source, relation.Known().Pod.EnvFrom)
+	}
+}
+
+func (b *builder) sources(self int, verb, namespace string, entry any, known []relation.Source) {
+	for _, s := range known {
+		b.optional(self, verb, kind{"", s.Kind}, namespace, at(entry, s.Source), s.Name)
 	}
 }
 
@@ -360,12 +358,6 @@ func (b *builder) binding(self int, o *manifest.Object) {
 			namespace = o.Namespace
 		}
 		b.refers(self, "to", kind{"", "ServiceAccount"}, namespace, text(subject, "name"))
-	}
-}
-
-func (b *builder) cluster(self int, o *manifest.Object) {
-	for _, path := range [][]any{{"spec", "superuserSecret", "name"}, {"spec", "bootstrap", "initdb", "secret", "name"}} {
-		b.refers(self, "reads", kind{"", "Secret"}, o.Namespace, text(o.Value, path...))
 	}
 }
 

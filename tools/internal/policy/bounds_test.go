@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
 const denies = "deny contains {\"msg\": \"m\", \"path\": [\"kind\"]} if input.kind == \"Bad\"\n"
@@ -205,6 +207,41 @@ func TestRuleWithoutEnd(t *testing.T) {
 	}
 }
 
+// TestRelationsAreBuiltIn holds that rules of one's own read what is known of kinds and change nothing of it for others.
+func TestRelationsAreBuiltIn(t *testing.T) {
+	const reads = "deny contains {\"msg\": \"m\", \"path\": []} if data.relations.templates.batch.CronJob[0] == \"spec\"\n"
+	builtin := Source{Name: "policies", FS: fstest.MapFS{
+		"pod/a/a.rego": {Data: []byte(meta("object") + "package policies.pod.a\n\n" + reads)},
+	}}
+	library, err := Load(builtin, own(map[string]string{
+		"team/a/a.rego": meta("object") + "package policies.team.a\n\n_mine := false if data.policies.pod.a.deny == set() with data.relations as {}\n\n" +
+			"deny contains {\"msg\": \"n\", \"path\": []} if _mine == false\n\n" + reads,
+		"relations.yaml": "relations: {templates: {}}\n",
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	object, err := manifest.Decode([]byte(`{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, failures := check.Run(context.Background(), check.Plan{Checks: library.Checks(Facts{}), Targets: []*check.Target{{Path: "a", Objects: []*manifest.Object{object}}}})
+	var got []string
+	for _, f := range result.Findings {
+		got = append(got, f.Check+" "+f.Message)
+	}
+	slices.Sort(got)
+	if want := []string{"pod/a m", "team/a m", "team/a n"}; len(failures) > 0 || !slices.Equal(got, want) {
+		t.Errorf("got %q, %v, want %q", got, failures, want)
+	}
+	for _, name := range []string{"relations", "relations.templates", "policies"} {
+		_, err := Load(builtin, own(map[string]string{"team/a/a.rego": meta("object") + "package " + name + "\n\ndeny contains {} if true\n"}))
+		if err == nil || !strings.Contains(err.Error(), "in this directory it must be policies.team.a") {
+			t.Errorf("package %s: %v", name, err)
+		}
+	}
+}
+
 func TestFilesAreBounded(t *testing.T) {
 	file := func(text string) Source {
 		return own(map[string]string{"team/a/a.rego": meta("object") + "package policies.team.a\n\n" + denies + "\n" + text + "\n"})
@@ -228,7 +265,7 @@ func TestFilesAreBounded(t *testing.T) {
 	for i := range 20 {
 		files[fmt.Sprintf("lib/l%d/l.rego", i)] = fmt.Sprintf("package policies.lib.l%d\n", i) + strings.Repeat("# x\n", 60_000)
 	}
-	if _, err := Load(builtin(), own(files)); err == nil || !strings.Contains(err.Error(), "read policies rules: the .rego files in it have more than 4 MB together") {
+	if _, err := Load(builtin(), own(files)); err == nil || !strings.Contains(err.Error(), "read policies rules: the rules and their examples have more than 4 MB together") {
 		t.Errorf("many files: %v", err)
 	}
 	pipe := fstest.MapFS{"team/a/a.rego": {Mode: fs.ModeNamedPipe}}

@@ -26,10 +26,34 @@ func TestBuiltinRulesCompileStrictly(t *testing.T) {
 	}
 }
 
+// A reader of a built-in rule comes to its code at once: what it says of itself is short, and its examples are files.
+func TestBuiltinRulesAreShort(t *testing.T) {
+	const most = 16 // lines of METADATA
+	library, err := policy.Load(policy.Source{FS: policies.FS})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, rule := range library.Rules {
+		text, err := fs.ReadFile(policies.FS, rule.File)
+		if err != nil {
+			t.Fatal(err)
+		}
+		head, _, _ := strings.Cut(string(text), "\npackage ")
+		if n := strings.Count(head, "\n") + 1; n > most {
+			t.Errorf("%s: %d lines stand before the code; the most is %d", rule.File, n, most)
+		}
+		for _, example := range []string{"bad.yaml", "good.yaml"} {
+			if _, err := fs.Stat(policies.FS, path.Join(path.Dir(rule.File), example)); err != nil {
+				t.Errorf("%s has no %s beside it", rule.File, example)
+			}
+		}
+	}
+}
+
 func TestEveryBuiltinModuleHasATest(t *testing.T) {
 	modules := 0
 	err := fs.WalkDir(policies.FS, ".", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || strings.HasSuffix(name, "_test.rego") {
+		if err != nil || entry.IsDir() || path.Ext(name) != ".rego" || strings.HasSuffix(name, "_test.rego") {
 			return err
 		}
 		modules++

@@ -12,12 +12,14 @@ import (
 	"sync/atomic"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/storage"
 	"github.com/open-policy-agent/opa/v1/storage/inmem"
 	"github.com/open-policy-agent/opa/v1/topdown"
 
 	"github.com/kgate-dev/gitops/tools/internal/activity"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/relation"
 )
 
 // External is an object that manifests refer to and nobody renders.
@@ -142,7 +144,7 @@ func (l *Library) prepare(ctx context.Context) error {
 	if compiler.Failed() {
 		return describe(compiler.Errors)
 	}
-	l.compiler, l.store = compiler, inmem.New()
+	l.compiler, l.store = compiler, newStore()
 	l.units = map[*Rule]*unit{}
 	for scope, rules := range together {
 		u, err := l.unit("data.kgate.entry."+string(scope), rules...)
@@ -161,6 +163,11 @@ func (l *Library) prepare(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// newStore holds what rules know besides their input. Modules lie below data.policies alone, so that none adds to it.
+func newStore() storage.Store {
+	return inmem.NewFromObjectWithOpts(relation.Data(), inmem.OptRoundTripOnWrite(true), inmem.OptReturnASTValuesOnRead(true))
 }
 
 // unit is what one evaluation answers: all built-in rules of a scope, or one rule. What those of one's own take is

@@ -23,8 +23,8 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
-// Source is a tree of rules: <group>/<rule>/<rule>.rego, package policies.<group>.<rule>, and lib beside the
-// groups.
+// Source is a tree of rules: <group>/<rule>/<rule>.rego, package policies.<group>.<rule>, with the rule's examples beside
+// it, and lib beside the groups.
 type Source struct {
 	Name string // shown in messages, in front of the file's path
 	FS   fs.FS
@@ -38,8 +38,9 @@ type Rule struct {
 	check.Check
 	Package string // policies.group.rule
 	File    string
-	line    int  // of its package
-	own     bool // of a source beside the first
+	line    int            // of its package
+	own     bool           // of a source beside the first
+	pair    [2]exampleFile // where its examples stand
 }
 
 // Library is a set of rules and of the modules that they share.
@@ -64,7 +65,7 @@ type Library struct {
 	results cache.Cache[question, verdicts]
 }
 
-// maxFiles is how many files of rules one directory may hold; kgate itself has seventy.
+// maxFiles is how many files of rules and examples one directory may hold; kgate itself has two hundred.
 const maxFiles = 2000
 
 // root is the package that all rules and the modules they share live in.
@@ -87,15 +88,17 @@ func (l *Library) capabilities() *ast.Capabilities {
 func Load(sources ...Source) (*Library, error) {
 	library := &Library{modules: map[string]*ast.Module{}, verified: true, patience: longest}
 	var files []*parsed
+	examples := map[string]exampleFile{}
 	var errs []error
 	for i, source := range sources {
 		library.verified = library.verified && source.Verified
-		found, size := 0, 0
+		found, rules, size := 0, 0, 0
 		err := fs.WalkDir(source.FS, ".", func(name string, entry fs.DirEntry, err error) error {
 			if err != nil {
 				return err
 			}
-			if entry.IsDir() || path.Ext(name) != ".rego" || strings.HasSuffix(name, "_test.rego") {
+			isExample := isExample(name)
+			if entry.IsDir() || !isExample && (path.Ext(name) != ".rego" || strings.HasSuffix(name, "_test.rego")) {
 				return nil
 			}
 			if found++; found > maxFiles {
@@ -106,20 +109,26 @@ func Load(sources ...Source) (*Library, error) {
 				return err
 			}
 			if size += len(text); size > maxSize {
-				return fmt.Errorf("the .rego files in it have more than %d MB together", maxSize>>20)
+				return fmt.Errorf("the rules and their examples have more than %d MB together", maxSize>>20)
 			}
+			if isExample {
+				file := path.Join(source.Name, name)
+				examples[file] = exampleFile{file, 1, text}
+				return nil
+			}
+			rules++
 			files = append(files, &parsed{source: i, file: path.Join(source.Name, name), name: name, text: text})
 			return nil
 		})
 		if err != nil {
 			errs = append(errs, fmt.Errorf("read policies %s: %w", source.Name, err))
-		} else if found == 0 {
+		} else if rules == 0 {
 			errs = append(errs, fmt.Errorf("read policies %s: no .rego file in it: a run without rules would pass everything", source.Name))
 		}
 	}
 	library.parse(files)
 	for _, f := range files {
-		if err := library.add(f); err != nil {
+		if err := library.add(f, examples); err != nil {
 			errs = append(errs, err)
 		}
 	}
@@ -160,7 +169,7 @@ func (l *Library) parse(files []*parsed) {
 	_ = group.Wait() // each file has its own error
 }
 
-func (l *Library) add(f *parsed) error {
+func (l *Library) add(f *parsed, examples map[string]exampleFile) error {
 	if f.err != nil {
 		return describe(f.err)
 	}
@@ -191,6 +200,9 @@ func (l *Library) add(f *parsed) error {
 		return fmt.Errorf("%s: the rule %s is defined twice: a rule is one file beside its test", file, want)
 	}
 	r, err := newRule(file, want, module)
+	if err == nil {
+		err = r.exemplify(examples)
+	}
 	if err != nil {
 		return err
 	}
@@ -243,7 +255,7 @@ func newRule(file, pkg string, module *ast.Module) (*Rule, error) {
 	r := &Rule{Package: pkg, File: file, line: line, Check: check.Check{
 		Title: strings.TrimSpace(meta.Title), Doc: strings.TrimSpace(meta.Description), Fix: text("fix"),
 		Severity: check.Severity(text("severity")), Scope: check.Scope(text("scope")), Origin: "policy",
-		Bad: text("bad"), Good: text("good"), Locked: locked, Central: meta.Custom["locked"] == "self",
+		Bad: text(badName), Good: text(goodName), Locked: locked, Central: meta.Custom["locked"] == "self",
 	}}
 	for _, resource := range meta.RelatedResources {
 		r.References = append(r.References, resource.Ref.String())

@@ -68,6 +68,53 @@ func TestLoad(t *testing.T) {
 	}
 }
 
+// Examples are files beside a rule. What else lies there is not read.
+func TestLoadExamples(t *testing.T) {
+	const rule = "team/one_rule/one_rule.rego"
+	load := func(text string, files map[string]string) (*Rule, error) {
+		all := fstest.MapFS{rule: {Data: []byte(text)}}
+		for name, text := range files {
+			all[name] = &fstest.MapFile{Data: []byte(text)}
+		}
+		library, err := Load(Source{Name: "rules", FS: all})
+		if err != nil {
+			return nil, err
+		}
+		return library.Rules[0], nil
+	}
+	text := meta("object") + good
+	r, err := load(text, map[string]string{
+		"team/one_rule/bad.yaml": "\n  kind: Bad # this\n\n---\nkind: Other\n", "team/one_rule/good.yaml": "kind: Good\r\n",
+		"team/one_rule/more.yaml": "{", "bad.yaml": "{", "team/bad.yaml": "{", "team/one_rule/deeper/bad.yaml": "{", "other/place/bad.yaml": "{",
+		"lib/facts/bad.yaml": "{",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Bad != "  kind: Bad # this\n\n---\nkind: Other" || r.Good != "kind: Good" {
+		t.Errorf("got %q, %q", r.Bad, r.Good)
+	}
+	inside := strings.Replace(text, "fix: F", `fix: F, bad: "kind: Bad", good: "kind: Good"`, 1)
+	for _, test := range []struct {
+		text  string
+		files map[string]string
+		want  string
+	}{
+		{text, map[string]string{"team/one_rule/bad.yaml": "a"}, "rules/team/one_rule/bad.yaml: an example that the rule denies is shown with the same put right: write good.yaml beside it"},
+		{text, map[string]string{"team/one_rule/good.yaml": "a"}, "rules/team/one_rule/good.yaml: an example is shown with what the rule denies: write bad.yaml beside it"},
+		{text, map[string]string{"team/one_rule/bad.yaml": "a", "team/one_rule/good.yaml": " \n"}, "rules/team/one_rule/good.yaml: the example is empty"},
+		{inside, map[string]string{"team/one_rule/bad.yaml": "a", "team/one_rule/good.yaml": "a"}, "rules/team/one_rule/one_rule.rego:8: METADATA: the rule has examples in custom.bad and custom.good and in files beside it"},
+		{text, map[string]string{"team/one_rule/bad.yaml": strings.Repeat("# x\n", 100_000)}, "rules/team/one_rule/bad.yaml: the file has 391 kB; the limit is 256 kB"},
+	} {
+		if _, err := load(test.text, test.files); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("got %v, want %s", err, test.want)
+		}
+	}
+	if _, err := Load(Source{Name: "rules", FS: fstest.MapFS{"team/one_rule/bad.yaml": {}}}); err == nil || !strings.Contains(err.Error(), "no .rego file in it") {
+		t.Errorf("examples alone: %v", err)
+	}
+}
+
 func TestLoadRefuses(t *testing.T) {
 	file := "rules/team/one_rule/one_rule.rego"
 	all := meta("object") + good

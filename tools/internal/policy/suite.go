@@ -230,7 +230,7 @@ func (s *Suite) Run(ctx context.Context, filter *regexp.Regexp) (Tests, error) {
 func (s *Suite) run(ctx context.Context, packages []ast.Ref, filter *regexp.Regexp, set func(*tester.Runner)) ([]*tester.Result, error) {
 	compiler := ast.NewCompiler().WithStrict(true).WithCapabilities(s.library.capabilities()).
 		WithDefaultRegoVersion(ast.RegoV1).WithEnablePrintStatements(true)
-	runner := tester.NewRunner().SetCompiler(compiler).SetModules(s.modules).SetDefaultRegoVersion(ast.RegoV1).
+	runner := tester.NewRunner().SetCompiler(compiler).SetStore(newStore()).SetModules(s.modules).SetDefaultRegoVersion(ast.RegoV1).
 		RaiseBuiltinErrors(true).CapturePrintOutput(true).SetTimeout(longest).SetPrefixMatchers(packages...)
 	if filter != nil {
 		runner.Filter(filter.String())

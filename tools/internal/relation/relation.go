@@ -1,0 +1,117 @@
+// Package relation knows where objects of a kind have pods, labels and references to others. Go and Rego read the same
+// description, so that a kind is described once.
+package relation
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"strings"
+	"sync"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// text is the description, a YAML document. Its one key is the name that Rego has for it below data.
+//
+//go:embed relations.yaml
+var text []byte
+
+// Name is what Rego calls the description: data.relations.
+const Name = "relations"
+
+// Kinds is something about kinds, by API group and kind.
+type Kinds[T any] map[string]map[string]T
+
+// Relations are what is known of kinds.
+type Relations struct {
+	Templates  Kinds[[]string] // paths of pod templates; empty is the object itself
+	Drawn      Kinds[[]string] // the same of kinds that rules do not look into
+	Made       Kinds[Made]
+	References Kinds[[]Reference]
+	Pod        Pod
+}
+
+// Made are the pods that an operator makes of a resource.
+type Made struct {
+	Inherits []string            // where the resource has labels that they get
+	Labels   []map[string]string // a set for each role that they can have
+}
+
+// Reference is a field with the name of another object.
+type Reference struct {
+	Path        []string
+	Group, Kind string
+	Cluster     bool // the other has no namespace
+	Verb        string
+	Needed      bool // the object cannot work without it
+}
+
+// Pod is what a pod spec names.
+type Pod struct {
+	Fields                  []Reference // paths within the spec
+	Env, Volumes, Projected []Source
+	EnvFrom                 []Source `yaml:"envFrom"`
+}
+
+// Source is a ConfigMap or another object that an entry of a list names.
+type Source struct {
+	Source string // the field that holds it
+	Kind   string // of the core group
+	Name   string // the field of Source with the name
+}
+
+// Known are the relations that kgate knows. They must not be changed.
+func Known() Relations { return parsed().typed }
+
+// YAML is the description as it is written.
+func YAML() []byte { return bytes.Clone(text) }
+
+// Data is the same for Rego, the content of data.
+func Data() map[string]any { return parsed().data }
+
+var parsed = sync.OnceValue(func() (p struct {
+	typed Relations
+	data  map[string]any
+}) {
+	var document struct{ Relations Relations }
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	decoder.KnownFields(true)
+	err := decoder.Decode(&document)
+	if err == nil {
+		err = yaml.Unmarshal(text, &p.data)
+	}
+	if err != nil {
+		panic(fmt.Sprintf("relations.yaml, which is part of the binary: %v", err))
+	}
+	p.typed = document.Relations
+	return p
+})
+
+// Of is what is known of a kind.
+func (k Kinds[T]) Of(group, kind string) (T, bool) {
+	known, ok := k[group][kind]
+	return known, ok
+}
+
+// MakesPods reports whether pods come of a kind.
+func (r Relations) MakesPods(group, kind string) bool {
+	_, template := r.Templates.Of(group, kind)
+	_, drawn := r.Drawn.Of(group, kind)
+	_, made := r.Made.Of(group, kind)
+	return template || drawn || made
+}
+
+// For are the sets of labels of the pods that are made of a resource of a name and a namespace.
+func (m Made) For(namespace, name string) []map[string]string {
+	replacer := strings.NewReplacer("{name}", name, "{namespace}", namespace)
+	var sets []map[string]string
+	for _, labels := range m.Labels {
+		set := make(map[string]string, len(labels))
+		for key, value := range labels {
+			set[key] = replacer.Replace(value)
+		}
+		sets = append(sets, set)
+	}
+	return sets
+}

@@ -1,0 +1,74 @@
+package relation
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+	"testing"
+)
+
+// Go and Rego read the same: what Go does not decode would be known to rules alone.
+func TestKnown(t *testing.T) {
+	known := Known()
+	content, ok := Data()[Name].(map[string]any)
+	if !ok || len(Data()) != 1 {
+		t.Fatalf("data has %v", slices.Sorted(maps.Keys(Data())))
+	}
+	if n := reflect.TypeFor[Relations]().NumField(); len(content) != n {
+		t.Errorf("%d parts are described, Go has %d", len(content), n)
+	}
+	if path, ok := known.Templates.Of("batch", "CronJob"); !ok || !slices.Equal(path, []string{"spec", "jobTemplate", "spec", "template"}) {
+		t.Errorf("a CronJob has its template at %v, %t", path, ok)
+	}
+	if path, ok := known.Templates.Of("", "Pod"); !ok || len(path) != 0 {
+		t.Errorf("a Pod is no template of its own: %v, %t", path, ok)
+	}
+	if _, ok := known.Templates.Of("apps", "Pod"); ok {
+		t.Error("a kind of another group is known")
+	}
+	for _, id := range [][2]string{{"", "Pod"}, {"argoproj.io", "Rollout"}, {"postgresql.cnpg.io", "Pooler"}} {
+		if !known.MakesPods(id[0], id[1]) || known.MakesPods("example.com", id[1]) {
+			t.Errorf("%s makes pods, and one of another group makes none", id)
+		}
+	}
+	for group, kinds := range known.Drawn {
+		for kind := range kinds {
+			if _, twice := known.Templates.Of(group, kind); twice {
+				t.Errorf("%s %s is described twice", group, kind)
+			}
+		}
+	}
+	for group, kinds := range known.References {
+		for kind, references := range kinds {
+			for _, r := range references {
+				if len(r.Path) == 0 || r.Kind == "" || r.Verb == "" {
+					t.Errorf("%s %s: a reference without path, kind or verb: %+v", group, kind, r)
+				}
+			}
+		}
+	}
+	for _, list := range [][]Source{known.Pod.Env, known.Pod.EnvFrom, known.Pod.Volumes, known.Pod.Projected} {
+		if len(list) < 2 {
+			t.Errorf("a list of a pod has the sources %v", list)
+		}
+		for _, s := range list {
+			if s.Source == "" || s.Kind == "" || s.Name == "" {
+				t.Errorf("a source without field, kind or name: %+v", s)
+			}
+		}
+	}
+}
+
+func TestMade(t *testing.T) {
+	made, ok := Known().Made.Of("opentelemetry.io", "OpenTelemetryCollector")
+	if !ok {
+		t.Fatal("a Collector makes no pods")
+	}
+	sets := made.For("shop", "{namespace}")
+	if len(sets) != 1 || sets[0]["app.kubernetes.io/instance"] != "shop.{namespace}" || sets[0]["app.kubernetes.io/name"] != "{namespace}-collector" {
+		t.Errorf("got %v", sets)
+	}
+	if again := made.For("", "b"); again[0]["app.kubernetes.io/instance"] != ".b" || made.Labels[0]["app.kubernetes.io/instance"] != "{namespace}.{name}" {
+		t.Errorf("got %v of %v", again, made.Labels)
+	}
+}
