@@ -139,10 +139,7 @@ func copied(targets []*check.Target) []*check.Target {
 		own := *target
 		own.Objects = nil
 		for _, o := range target.Objects {
-			object := *o
-			object.Value = runtime.DeepCopyJSON(o.Value)
-			object.JSON = bytes.Clone(o.JSON)
-			own.Objects = append(own.Objects, &object)
+			own.Objects = append(own.Objects, &manifest.Object{ID: o.ID, Source: o.Source, Value: runtime.DeepCopyJSON(o.Value), JSON: bytes.Clone(o.JSON)})
 		}
 		own.Faults = slices.Clone(target.Faults)
 		own.Reading = check.Reading{
