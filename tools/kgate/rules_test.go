@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/kgate-dev/gitops/tools/internal/catalog"
+	"github.com/kgate-dev/gitops/tools/internal/gate"
 )
 
 // TestPageOfRules holds that the page says what the checks say: -update writes it anew.
@@ -35,7 +36,7 @@ func TestPageOfRules(t *testing.T) {
 			headings[strings.ToLower(catalog.Anchor(strings.TrimSpace(heading)))]++
 		}
 	}
-	checks, err := listChecks(nil)
+	checks, err := gate.Checks()
 	if err != nil {
 		t.Fatal(err)
 	}
