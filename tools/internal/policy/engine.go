@@ -207,7 +207,7 @@ type question struct {
 	input any
 }
 
-// verdicts are what the rules of a unit say of one input.
+// verdicts are what the rules of a unit say of one input; of most they say nothing.
 type verdicts map[*Rule]verdict
 
 type verdict struct {
@@ -264,8 +264,9 @@ func (l *Library) judge(ctx context.Context, u *unit, input ast.Value) verdicts 
 	for _, rule := range u.rules {
 		if err == nil && ok {
 			if term := byPackage.Get(ast.StringTerm(rule.Package)); term != nil {
-				found, err := read(term.Value, math.MaxInt)
-				said[rule] = verdict{found, rule.describe(err)}
+				if found, err := read(term.Value, math.MaxInt); len(found) > 0 || err != nil {
+					said[rule] = verdict{found, rule.describe(err)}
+				}
 				continue
 			}
 		}
