@@ -6,18 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/kgate-dev/gitops/policies"
 	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/gate"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 	"github.com/kgate-dev/gitops/tools/internal/policy"
 	"github.com/kgate-dev/gitops/tools/internal/relation"
-	"github.com/kgate-dev/gitops/tools/internal/render"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
 	"github.com/kgate-dev/gitops/tools/internal/schema"
 )
@@ -47,7 +47,7 @@ const (
 
 // prepare writes the schemas of every kind that the overlays have, as kgate carries them; the object rules with
 // what they share; and the plan.
-func prepare(ctx context.Context, args []string) error {
+func prepare(ctx context.Context, args []string) (err error) {
 	if len(args) != 1 {
 		return errors.New("prepare takes one directory")
 	}
@@ -64,7 +64,7 @@ func prepare(ctx context.Context, args []string) error {
 		all := schema.Versions()
 		p.Minors = all[len(all)-1:]
 	}
-	library, err := policy.Load(policy.Source{Name: "policies", FS: policies.FS, Verified: true})
+	library, err := policy.Load(gate.BuiltinRules())
 	if err != nil {
 		return err
 	}
@@ -74,38 +74,37 @@ func prepare(ctx context.Context, args []string) error {
 	if err := write(filepath.Join(dir, relationsFile), relation.YAML()); err != nil {
 		return err
 	}
+	packages := map[string]string{} // of the object rules, by name
 	for _, rule := range library.Rules {
 		if rule.Scope != check.Repository {
 			p.Rules++
 		}
+		if rule.Scope == check.Object {
+			packages[rule.Name] = rule.Package
+		}
 	}
-	library.Restrict(func(name string) bool {
-		return slices.ContainsFunc(library.Rules, func(r *policy.Rule) bool { return r.Name == name && r.Scope == check.Object })
-	})
-	checks := slices.DeleteFunc(library.Checks(policy.Facts{}), func(c *check.Check) bool { return c.Scope != check.Object })
-
-	renderer := render.New(repository.FS, strings.NewReader(""))
+	g, err := gate.Open(ctx, repository, gate.Options{Targets: overlays, Checks: slices.Sorted(maps.Keys(packages))})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, g.Close()) }()
 	for _, overlay := range overlays {
-		result, err := renderer.Render(overlay)
+		target, err := g.Render(ctx, overlay)
 		if err != nil {
 			return err
 		}
-		target := &check.Target{
-			Path: overlay, Environment: repository.Config.Environment(overlay), Objects: result.Objects,
-			Locate: func(*manifest.Object, manifest.Path) manifest.Origin { return manifest.Origin{} },
-		}
-		judged, failed := check.Run(ctx, check.Plan{Checks: checks, Targets: []*check.Target{target}, Now: time.Now()})
+		objects := target.Objects
+		findings, failed := g.Judge(ctx, target)
 		if len(failed) > 0 {
 			return failed[0].Err
 		}
-		want := expectation{Objects: len(result.Objects), Denials: []string{}}
-		for _, f := range judged.Findings {
-			i := slices.IndexFunc(library.Rules, func(r *policy.Rule) bool { return r.Name == f.Check })
-			want.Denials = append(want.Denials, denial(library.Rules[i].Package, f.Message))
+		want := expectation{Objects: len(objects), Denials: []string{}}
+		for _, f := range findings {
+			want.Denials = append(want.Denials, denial(packages[f.Check], f.Message))
 		}
 		slices.Sort(want.Denials)
 		p.Overlays = append(p.Overlays, want)
-		if err := writeSchemas(filepath.Join(dir, schemasDir), p.Minors, result.Objects); err != nil {
+		if err := writeSchemas(filepath.Join(dir, schemasDir), p.Minors, objects); err != nil {
 			return err
 		}
 	}

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/kgate-dev/gitops/tools/internal/admission"
-	"github.com/kgate-dev/gitops/tools/internal/admission/golden"
-	"github.com/kgate-dev/gitops/tools/internal/admission/mutate"
+	"github.com/kgate-dev/gitops/tools/internal/admission/admissiontest/golden"
+	"github.com/kgate-dev/gitops/tools/internal/admission/admissiontest/mutate"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 	"github.com/kgate-dev/gitops/tools/internal/schema"
 )

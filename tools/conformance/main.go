@@ -17,7 +17,7 @@ import (
 	"golang.org/x/mod/semver"
 
 	"github.com/kgate-dev/gitops/tools/internal/admission"
-	"github.com/kgate-dev/gitops/tools/internal/admission/golden"
+	"github.com/kgate-dev/gitops/tools/internal/admission/admissiontest/golden"
 	"github.com/kgate-dev/gitops/tools/internal/schema"
 )
 

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/kgate-dev/gitops/tools/internal/admission"
-	"github.com/kgate-dev/gitops/tools/internal/admission/golden"
+	"github.com/kgate-dev/gitops/tools/internal/admission/admissiontest/golden"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )

@@ -7,8 +7,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
-	"github.com/kgate-dev/gitops/tools/internal/admission/golden"
-	"github.com/kgate-dev/gitops/tools/internal/admission/mutate"
+	"github.com/kgate-dev/gitops/tools/internal/admission/admissiontest/golden"
+	"github.com/kgate-dev/gitops/tools/internal/admission/admissiontest/mutate"
 )
 
 func TestReport(t *testing.T) {

@@ -7,66 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/kgate-dev/gitops/tools/internal/activity"
 )
-
-// stuck is work that heeds nothing, as a build of Kustomize.
-func stuck(t *testing.T, began chan<- struct{}) func(context.Context) error {
-	release := make(chan struct{})
-	t.Cleanup(func() { close(release) })
-	return func(ctx context.Context) error {
-		defer activity.Begin(ctx, "rendering %s", "app")()
-		if began != nil {
-			close(began)
-		}
-		<-release
-		return nil
-	}
-}
-
-func TestARunIsGivenUp(t *testing.T) {
-	t.Run("timeout", func(t *testing.T) {
-		err := bounds{timeout: time.Millisecond}.within(context.Background(), stuck(t, nil))
-		if err == nil || !strings.HasPrefix(err.Error(), "gave up after 1ms") || !strings.HasSuffix(err.Error(), ": --timeout raises the limit") {
-			t.Errorf("got %v", err)
-		}
-	})
-	t.Run("memory", func(t *testing.T) {
-		began := make(chan struct{})
-		err := bounds{memory: 1}.within(context.Background(), stuck(t, began))
-		if want := "gave up at 1 of memory while rendering app: --memory raises the limit"; err == nil || err.Error() != want {
-			t.Errorf("got %v, want %s", err, want)
-		}
-	})
-	t.Run("interrupt", func(t *testing.T) {
-		ctx, interrupt := context.WithCancel(context.Background())
-		began := make(chan struct{})
-		go func() { <-began; interrupt() }()
-		err := bounds{}.within(ctx, stuck(t, began))
-		if want := "interrupted while rendering app"; err == nil || err.Error() != want {
-			t.Errorf("got %v, want %s", err, want)
-		}
-	})
-	t.Run("work that heeds the end says what was under way as well", func(t *testing.T) {
-		ctx, interrupt := context.WithCancel(context.Background())
-		err := bounds{}.within(ctx, func(ctx context.Context) error {
-			defer activity.Begin(ctx, "checking")()
-			interrupt()
-			<-ctx.Done()
-			return ctx.Err()
-		})
-		if want := "interrupted while checking"; err == nil || err.Error() != want {
-			t.Errorf("got %v, want %s", err, want)
-		}
-	})
-	t.Run("work that ends is left alone", func(t *testing.T) {
-		if err := (bounds{timeout: time.Hour, memory: defaultMemory}).within(context.Background(), func(context.Context) error { return errFindings }); err != errFindings {
-			t.Errorf("got %v", err)
-		}
-	})
-}
 
 // hostile writes a repository of one target with a rule.
 func hostileRule(t *testing.T, rule string) string {

@@ -2,73 +2,15 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/kgate-dev/gitops/policies"
-	"github.com/kgate-dev/gitops/tools/internal/admission"
 	"github.com/kgate-dev/gitops/tools/internal/catalog"
 	"github.com/kgate-dev/gitops/tools/internal/check"
-	"github.com/kgate-dev/gitops/tools/internal/coverage"
-	"github.com/kgate-dev/gitops/tools/internal/exemption"
-	"github.com/kgate-dev/gitops/tools/internal/kustomization"
-	"github.com/kgate-dev/gitops/tools/internal/policy"
-	"github.com/kgate-dev/gitops/tools/internal/repo"
-	"github.com/kgate-dev/gitops/tools/internal/schema"
+	"github.com/kgate-dev/gitops/tools/internal/gate"
 	"github.com/kgate-dev/gitops/tools/internal/terminal"
 )
-
-// allChecks lists every check there is: Kustomize, schemas, rules, what is not read, exemptions.
-func allChecks(repository *repo.Repo, validator *schema.Validator, server *admission.Server, library *policy.Library, facts policy.Facts) ([]*check.Check, error) {
-	var checks []*check.Check
-	checks = append(checks, kustomization.Checks()...)
-	checks = append(checks, schema.Checks(validator, admission.Removal, server.Note)...)
-	checks = append(checks, admission.Checks(server)...)
-	checks = append(checks, library.Checks(facts)...)
-	checks = append(checks, coverage.Checks(repository)...)
-	checks = append(checks, exemption.Checks()...)
-	return checks, check.Verify(checks)
-}
-
-// loadPolicies reads the built-in rules and those of further directories.
-func loadPolicies(dirs []string) (*policy.Library, error) {
-	sources, err := policySources(dirs)
-	if err != nil {
-		return nil, fmt.Errorf("--policies: %w", err)
-	}
-	return loadSources(sources)
-}
-
-// loadSources adds rules to the built-in ones.
-func loadSources(sources []policy.Source) (*policy.Library, error) {
-	return policy.Load(append([]policy.Source{{Name: "policies", FS: policies.FS, Verified: true}}, sources...)...)
-}
-
-// policySources are the rules of directories.
-func policySources(dirs []string) ([]policy.Source, error) {
-	var sources []policy.Source
-	for _, dir := range dirs {
-		info, err := os.Stat(dir)
-		if err != nil {
-			return nil, err
-		}
-		if !info.IsDir() {
-			return nil, fmt.Errorf("open %s: not a directory", dir)
-		}
-		sources = append(sources, policy.Source{Name: dir, FS: os.DirFS(dir)})
-	}
-	return sources, nil
-}
-
-func listChecks(dirs []string) ([]*check.Check, error) {
-	library, err := loadPolicies(dirs)
-	if err != nil {
-		return nil, err
-	}
-	return allChecks(nil, nil, nil, library, policy.Facts{})
-}
 
 func policiesFlag(cmd *cobra.Command, dirs *[]string) {
 	cmd.Flags().StringArrayVar(dirs, "policies", nil, "directory of further Rego rules, <group>/<rule>/<rule>.rego (repeatable)")
@@ -89,7 +31,7 @@ func checksCommand() *cobra.Command {
 			if !ok {
 				return fmt.Errorf("--output %s: the formats are %s", output, strings.Join(catalog.Names(), ", "))
 			}
-			checks, err := listChecks(dirs)
+			checks, err := gate.Checks(dirs...)
 			if err != nil {
 				return err
 			}
@@ -118,7 +60,7 @@ func explainCommand() *cobra.Command {
 			return names, cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			checks, err := listChecks(dirs)
+			checks, err := gate.Checks(dirs...)
 			if err != nil {
 				return err
 			}
@@ -136,7 +78,7 @@ func explainCommand() *cobra.Command {
 
 // completions offers groups and the names of checks.
 func completions(dirs []string) ([]string, error) {
-	checks, err := listChecks(dirs)
+	checks, err := gate.Checks(dirs...)
 	if err != nil {
 		return nil, err
 	}

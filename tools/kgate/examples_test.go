@@ -1,32 +1,28 @@
 package main
 
 import (
-	"context"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/kgate-dev/gitops/tools/internal/admission"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/example"
-	"github.com/kgate-dev/gitops/tools/internal/policy"
-	"github.com/kgate-dev/gitops/tools/internal/render"
-	"github.com/kgate-dev/gitops/tools/internal/schema"
+	"github.com/kgate-dev/gitops/tools/internal/gate"
 )
 
 // TestExamples runs every check on its own examples: it must find something in the bad one and nothing in the good one.
 func TestExamples(t *testing.T) {
-	library, err := loadPolicies(nil)
+	engines, err := gate.NewEngines([]string{"1.37"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	validator, err := schema.New([]string{"1.37"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = validator.Close() }()
-	known, err := allChecks(nil, validator, admission.New(), library, policy.Facts{})
+	defer func() {
+		if err := engines.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	known, err := gate.Checks()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +31,7 @@ func TestExamples(t *testing.T) {
 			if c.Bad == "" || c.Good == "" {
 				t.Fatal("a built-in check has an example that it refuses, and the same put right")
 			}
-			bad, good := of(c.Name, judged(t, validator, library, c.Bad)), of(c.Name, judged(t, validator, library, c.Good))
+			bad, good := of(c.Name, judged(t, engines, c.Bad)), of(c.Name, judged(t, engines, c.Good))
 			if len(bad) == 0 {
 				t.Errorf("the check finds nothing in its bad example:\n%s", c.Bad)
 			}
@@ -58,30 +54,23 @@ func of(name string, findings []check.Finding) []check.Finding {
 }
 
 // judged is what a run over the example finds: over its overlays and its Argo CD tree, or else over its manifests.
-func judged(t *testing.T, validator *schema.Validator, library *policy.Library, text string) []check.Finding {
+func judged(t *testing.T, engines *gate.Engines, text string) []check.Finding {
 	t.Helper()
 	repository, err := example.Open(text)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &session{
-		repository: repository.Repo, validator: validator, server: admission.New(), library: library, paths: repository.Paths,
-		now: func() time.Time { return time.Date(2026, 11, 27, 0, 0, 0, 0, time.UTC) },
+	options := gate.Options{Engines: engines, Now: func() time.Time { return time.Date(2026, 11, 27, 0, 0, 0, 0, time.UTC) }}
+	if strings.HasSuffix(repository.Paths[0], ".yaml") {
+		options.Targets = repository.Paths
+	} else {
+		repository.Config.Targets = repository.Paths // as if nothing were left out
 	}
-	s.all = s.paths
-	roots, err := repository.Roots()
+	g, err := gate.Open(t.Context(), repository.Repo, options)
 	if err != nil {
 		t.Fatal(err)
 	}
-	facts := policy.Facts{Roots: roots}
-	for _, e := range repository.Config.External {
-		facts.External = append(facts.External, policy.External(e))
-	}
-	if s.known, err = allChecks(repository.Repo, validator, s.server, library, facts); err != nil {
-		t.Fatal(err)
-	}
-	s.checks = s.known
-	out, err := s.run(context.Background(), render.New(repository.FS, strings.NewReader("")), &progress{})
+	out, err := g.Run(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,8 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/kgate-dev/gitops/tools/internal/repo"
 )
 
 // top is the folder of this repository.
@@ -202,7 +204,7 @@ func newRunner(t *testing.T) *runner {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kgate, err = resolved(kgate)
+	kgate, err = repo.Resolve(kgate)
 	if err == nil {
 		err = errors.Join(os.Mkdir(filepath.Join(r.temp, "kgate"), 0o755), os.Symlink(kgate, filepath.Join(r.temp, "kgate", "kgate")))
 	}

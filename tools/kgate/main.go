@@ -9,17 +9,17 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"github.com/kgate-dev/gitops/tools/internal/crash"
+	"github.com/kgate-dev/gitops/tools/internal/gate"
 	"github.com/kgate-dev/gitops/tools/internal/terminal"
 )
 
 func main() {
-	debug.SetGCPercent(relaxedPercent)
+	gate.RelaxCollector()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second interrupt ends the process at once, whatever it does
 	stdout, stderr := terminal.NewStream(os.Stdout), terminal.NewStream(os.Stderr)

@@ -21,14 +21,11 @@ import (
 	"golang.org/x/tools/txtar"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
-	"github.com/kgate-dev/gitops/tools/internal/admission"
 	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/gate"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
-	"github.com/kgate-dev/gitops/tools/internal/policy"
-	"github.com/kgate-dev/gitops/tools/internal/provenance"
 	"github.com/kgate-dev/gitops/tools/internal/render"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
-	"github.com/kgate-dev/gitops/tools/internal/schema"
 )
 
 var mutations = flag.Int("mutations", 200, "edits with a finding that TestMutations looks for; 0 makes every edit that it knows")
@@ -213,17 +210,14 @@ func (m *mutator) document(d *manifest.Document) {
 type bench struct {
 	tree     fstest.MapFS
 	config   repo.Config
-	object   []*check.Check
-	overlay  []*check.Check
+	engines  *gate.Engines
 	baseline map[string]*baseline
 }
 
 // baseline is a target before any edit.
 type baseline struct {
-	target string
-	result *render.Result
-	texts  map[string]bool // of its objects
-	known  map[string]bool // its findings
+	read  []string        // files
+	known map[string]bool // its findings
 }
 
 func newBench(t *testing.T, tree fstest.MapFS, targets []string) *bench {
@@ -233,55 +227,26 @@ func newBench(t *testing.T, tree fstest.MapFS, targets []string) *bench {
 	if b.config, err = repo.LoadConfig(tree); err != nil {
 		t.Fatal(err)
 	}
-	minors, err := versions(nil, b.config.KubernetesVersions)
+	minors, err := gate.Minors(b.config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	validator, err := schema.New(minors[max(len(minors)-1, 0):])
-	if err != nil {
+	if b.engines, err = gate.NewEngines(minors[max(len(minors)-1, 0):]); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := validator.Close(); err != nil {
+		if err := b.engines.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	library, err := loadPolicies(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var facts policy.Facts
-	for _, e := range b.config.External {
-		facts.External = append(facts.External, policy.External(e))
-	}
-	all, err := allChecks(nil, validator, admission.New(), library, facts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range all {
-		switch c.Scope {
-		case check.Object:
-			b.object = append(b.object, c)
-		case check.Overlay:
-			b.overlay = append(b.overlay, c)
-		}
-	}
-	renderer := render.New(tree, strings.NewReader(""))
 	for _, target := range targets {
-		result, err := renderer.Render(target)
+		rendered, findings, err := b.judge(tree, target)
 		if err != nil {
 			t.Fatal(err)
 		}
-		base := &baseline{target: target, result: result, texts: map[string]bool{}, known: map[string]bool{}}
-		findings, err := b.judge(result, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		base := &baseline{read: rendered.Reading.Files, known: map[string]bool{}}
 		for _, f := range findings {
 			base.known[say(f)] = true
-		}
-		for _, object := range result.Objects {
-			base.texts[string(object.JSON)] = true
 		}
 		b.baseline[target] = base
 	}
@@ -296,30 +261,25 @@ func say(f check.Finding) string {
 	return hash.ReplaceAllString(fmt.Sprint(f.Check, f.Target, f.Object, f.Path, f.Message), "")
 }
 
-// judge makes every check of a target. Checks of single objects look at those that are not in known.
-func (b *bench) judge(result *render.Result, known map[string]bool) ([]check.Finding, error) {
-	target := check.Target{
-		Path: result.Path, Environment: b.config.Environment(result.Path), Objects: result.Objects, Locate: provenance.New(result).Locate,
+// judge renders a target of a tree and makes every check of objects and targets. What is the same as before an edit, the
+// engines know.
+func (b *bench) judge(tree fs.FS, target string) (*gate.Target, []check.Finding, error) {
+	ctx := context.Background()
+	g, err := gate.Open(ctx, &repo.Repo{FS: tree, Config: b.config}, gate.Options{
+		Targets: []string{target}, Engines: b.engines, Now: func() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) },
+	})
+	if err != nil {
+		return nil, nil, err
 	}
-	for _, fault := range result.Faults {
-		target.Faults = append(target.Faults, check.Fault(fault))
+	rendered, err := g.Render(ctx, target)
+	if err != nil {
+		return nil, nil, err
 	}
-	changed := target
-	changed.Objects = slices.DeleteFunc(slices.Clone(result.Objects), func(o *manifest.Object) bool { return known[string(o.JSON)] })
-	var findings []check.Finding
-	for _, part := range []struct {
-		checks []*check.Check
-		target *check.Target
-	}{{b.object, &changed}, {b.overlay, &target}} {
-		out, failed := check.Run(context.Background(), check.Plan{
-			Checks: part.checks, Targets: []*check.Target{part.target}, Exemptions: b.config.Exemptions, Now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
-		})
-		for _, f := range failed {
-			return nil, f.Err
-		}
-		findings = append(findings, out.Findings...)
+	findings, failed := g.Judge(ctx, rendered)
+	for _, f := range failed {
+		return rendered, nil, f.Err
 	}
-	return findings, nil
+	return rendered, findings, nil
 }
 
 // verdict is how close the findings of an edit came to it.
@@ -344,28 +304,24 @@ func (b *bench) try(m mutation, target string) (verdict, []check.Finding) {
 		tree[name] = file
 	}
 	tree[m.file] = &fstest.MapFile{Data: m.apply(b.tree[m.file].Data)}
-	base := b.baseline[target]
-	result, err := render.New(tree, strings.NewReader("")).Render(target)
+	rendered, findings, err := b.judge(tree, target)
 	if err != nil {
-		return m.closest(stopping(target, err), nil)
+		return m.closest(stopping(target, err), rendered)
 	}
-	findings, err := b.judge(result, base.texts)
-	if err != nil {
-		return m.closest(stopping(target, err), result)
-	}
-	return m.closest(slices.DeleteFunc(findings, func(f check.Finding) bool { return base.known[say(f)] }), result)
+	known := b.baseline[target].known
+	return m.closest(slices.DeleteFunc(findings, func(f check.Finding) bool { return known[say(f)] }), rendered)
 }
 
 // stopping are what keeps kgate from checking, as findings of no check.
 func stopping(target string, err error) []check.Finding {
 	var findings []check.Finding
-	for _, f := range failures(target, err) {
+	for _, f := range gate.Failures(target, err) {
 		findings = append(findings, check.Finding{Source: f.Source, Message: f.Message})
 	}
 	return findings
 }
 
-func (m mutation) closest(findings []check.Finding, result *render.Result) (verdict, []check.Finding) {
+func (m mutation) closest(findings []check.Finding, target *gate.Target) (verdict, []check.Finding) {
 	if len(findings) == 0 {
 		return silent, nil
 	}
@@ -379,7 +335,7 @@ func (m mutation) closest(findings []check.Finding, result *render.Result) (verd
 			best = min(best, related)
 		case slices.ContainsFunc(f.With, func(p check.Part) bool { return here(p.Source) }):
 			best = min(best, related)
-		case f.Source.File == m.file, slices.ContainsFunc(f.With, func(p check.Part) bool { return p.Source.File == m.file }), result != nil && m.touches(f, result):
+		case f.Source.File == m.file, slices.ContainsFunc(f.With, func(p check.Part) bool { return p.Source.File == m.file }), target != nil && m.touches(f, target.Result):
 			best = min(best, near)
 		}
 	}
@@ -483,7 +439,7 @@ func (b *bench) attempts(t *testing.T, roots []string) []*attempt {
 	for _, name := range slices.Sorted(maps.Keys(b.tree)) {
 		var targets []string
 		for _, root := range roots {
-			if slices.Contains(b.baseline[root].result.Read, name) {
+			if slices.Contains(b.baseline[root].read, name) {
 				targets = append(targets, root)
 			}
 			if root == path.Dir(name) {

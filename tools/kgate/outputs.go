@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kgate-dev/gitops/tools/internal/repo"
 	"github.com/kgate-dev/gitops/tools/internal/report"
 	"github.com/kgate-dev/gitops/tools/internal/terminal"
 )
@@ -129,7 +130,7 @@ func (o output) writes(path string) bool {
 	if o.file == "" {
 		return false
 	}
-	dir, err := resolved(filepath.Dir(o.file))
+	dir, err := repo.Resolve(filepath.Dir(o.file))
 	name := filepath.Base(path)
 	return err == nil && filepath.Dir(path) == dir && (name == filepath.Base(o.file) || strings.HasPrefix(name, o.temporary()))
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/url"
 	"os"
 	"os/exec"
@@ -27,8 +26,9 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/gate"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
-	"github.com/kgate-dev/gitops/tools/internal/render"
+	"github.com/kgate-dev/gitops/tools/internal/repo"
 	"github.com/kgate-dev/gitops/tools/internal/report"
 )
 
@@ -300,16 +300,23 @@ func TestPageInABrowser(t *testing.T) {
 func reported(t *testing.T, dir string) report.Report {
 	t.Helper()
 	t.Chdir(dir)
-	s, err := open(context.Background(), nil, validateFlags{})
+	repository, err := repo.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = s.validator.Close() }()
-	out, err := s.run(context.Background(), render.New(s.repository.FS, nil), newProgress(io.Discard, 0))
+	g, err := gate.Open(t.Context(), repository, gate.Options{Version: "v1.0.0", Whole: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := g.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	out, err := g.Run(t.Context())
 	if err != nil || len(out.Errors) > 0 {
 		t.Fatal(err, out.Errors)
 	}
-	out.Version = "v1.0.0"
 	return out
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/kgate-dev/gitops/policies"
 	"github.com/kgate-dev/gitops/tools/internal/activity"
 	"github.com/kgate-dev/gitops/tools/internal/example"
+	"github.com/kgate-dev/gitops/tools/internal/gate"
 	"github.com/kgate-dev/gitops/tools/internal/policy"
 	"github.com/kgate-dev/gitops/tools/internal/terminal"
 )
@@ -56,6 +57,8 @@ in METADATA, as texts custom.bad and custom.good.
 
 The scope is object (input is one object), overlay (input.objects are those of a target that a sync applies: a hook that
 Argo CD skips is not among them) or repository (input.targets, with all objects).
+A rule of scope repository may say in custom.sees into which API groups it looks, as "argoproj.io": of every other object its
+input has the apiVersion, kind, namespace and name, and a run takes less memory.
 A deny's path leads to the field: for an overlay it begins with objects and an index, for the repository with targets and
 an index before that. It may also have "with", a set of paths of the same form: fields that this one was held against and that
 could give way instead, such as the maximum of the autoscaler that a quota is too small for. What lies in lib is for rules to share.
@@ -139,7 +142,7 @@ func policyTest(ctx context.Context, dirs []string, flags policyTestFlags, held 
 			return fmt.Errorf("--run and --coverage: what a part of the tests covers says nothing of the rules: leave one out")
 		}
 	}
-	sources, err := policySources(dirs)
+	sources, err := gate.Rules(dirs...)
 	if err != nil {
 		return err
 	}

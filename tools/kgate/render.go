@@ -5,8 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/kgate-dev/gitops/tools/internal/activity"
-	"github.com/kgate-dev/gitops/tools/internal/render"
+	"github.com/kgate-dev/gitops/tools/internal/gate"
 	"github.com/kgate-dev/gitops/tools/internal/terminal"
 )
 
@@ -23,16 +22,11 @@ func renderCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var text []byte
 			err := limits.within(cmd.Context(), func(ctx context.Context) error {
-				repository, targets, err := locate(args)
+				repository, targets, err := gate.Locate(ctx, args, "")
 				if err != nil {
 					return err
 				}
-				defer activity.Begin(ctx, "rendering %s", targets[0])()
-				result, err := render.New(repository.FS, cmd.InOrStdin()).Render(targets[0])
-				if err != nil {
-					return err
-				}
-				text, err = result.YAML()
+				text, err = gate.Print(ctx, repository, targets[0], cmd.InOrStdin())
 				return err
 			})
 			if err != nil {

@@ -9,12 +9,13 @@ import (
 	"testing"
 
 	"github.com/kgate-dev/gitops/tools/internal/catalog"
+	"github.com/kgate-dev/gitops/tools/internal/gate"
 )
 
 // TestPagesOfRules holds that the pages say what the checks say: -update, of `make rules`, writes them anew.
 func TestPagesOfRules(t *testing.T) {
 	const dir = "../../docs/rules"
-	checks, err := listChecks(nil)
+	checks, err := gate.Checks()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +62,7 @@ func TestOnePageOfRules(t *testing.T) {
 		t.Fatalf("exit code %d: %s", code, got.String())
 	}
 	headings := addresses(got.String())
-	checks, err := listChecks(nil)
+	checks, err := gate.Checks()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -84,7 +84,7 @@ func TestTerminal(t *testing.T) {
 			if got := strings.Contains(out.String(), "\x1b["); got != test.color {
 				t.Errorf("colour: %t, want %t in %q", got, test.color, out.String())
 			}
-			if got := strings.Contains(notes.String(), "rendered a.yaml (1 of 1)"); got != test.progress {
+			if got := strings.Contains(notes.String(), "checked a.yaml (1 of 1)"); got != test.progress {
 				t.Errorf("progress: %t, want %t in %q", got, test.progress, notes.String())
 			}
 			if test.progress && !strings.HasSuffix(notes.String(), "\r\x1b[K") {

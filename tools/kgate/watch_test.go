@@ -17,7 +17,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kgate-dev/gitops/tools/internal/gate"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/repo"
 	"github.com/kgate-dev/gitops/tools/internal/report"
 	"github.com/kgate-dev/gitops/tools/internal/terminal"
 	"github.com/kgate-dev/gitops/tools/internal/watch"
@@ -83,7 +85,7 @@ func (s sink) Write(text []byte) (int, error) {
 // begin watches dir, which must be the working directory.
 func begin(t testing.TB, dir string, flags validateFlags, args ...string) *watching {
 	t.Helper()
-	dir, err := resolved(dir)
+	dir, err := repo.Resolve(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +105,7 @@ func begin(t testing.TB, dir string, flags validateFlags, args ...string) *watch
 		flags.failOn = "error"
 	}
 	go func() {
-		w.end <- revalidate(ctx, args, flags, &writer{outputs: []output{take}, flags: flags, stdout: terminal.NewStream(io.Discard), stderr: terminal.NewStream(sink(w.notes))}, w.batches)
+		w.end <- watchTargets(ctx, gate.Watch{Args: args, Changes: w.batches}, flags, &writer{outputs: []output{take}, flags: flags, stdout: terminal.NewStream(io.Discard), stderr: terminal.NewStream(sink(w.notes))})
 	}()
 	return w
 }
@@ -358,7 +360,7 @@ func TestWatchFindsWhatIsNotRead(t *testing.T) {
 
 // The reports that kgate writes beside the manifests make no run, not even while something is broken.
 func TestWatchIsNotWokenByItself(t *testing.T) {
-	dir, err := resolved(repository(t))
+	dir, err := repo.Resolve(repository(t))
 	if err != nil {
 		t.Fatal(err)
 	}

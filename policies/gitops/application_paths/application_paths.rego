@@ -10,6 +10,7 @@
 # custom:
 #   severity: error
 #   scope: repository
+#   sees: argoproj.io
 #   fix: |
 #     Point spec.source.path at a directory of this repository that has a kustomization, or that is
 #     a target.

@@ -9,6 +9,7 @@
 # custom:
 #   severity: error
 #   scope: repository
+#   sees: argoproj.io
 #   fix: Add an Application whose path is the part, or remove all but one.
 package policies.gitops.part_has_application
 

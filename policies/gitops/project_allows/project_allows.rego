@@ -10,6 +10,7 @@
 # custom:
 #   severity: error
 #   scope: repository
+#   sees: argoproj.io
 #   fix: Add the source, destination or kind to the AppProject, or take the object out of the overlay.
 package policies.gitops.project_allows
 

@@ -11,6 +11,7 @@
 # custom:
 #   severity: error
 #   scope: repository
+#   sees: argoproj.io
 #   fix: Give the Application of the platform part a lower argocd.argoproj.io/sync-wave.
 package policies.gitops.sync_waves_applications
 

@@ -5,7 +5,6 @@ package admission
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"runtime/debug"
 	"slices"
@@ -41,9 +40,21 @@ type Server struct {
 	// What policies ask about Kubernetes' own kinds.
 	interfaces func() admission.ObjectInterfaces
 
-	verdicts cache.Cache[string, []Violation] // by the definitions rendered beside an object, and its JSON
+	verdicts cache.Cache[subject, []Violation]
 	beside   cache.Cache[*check.Target, *Beside]
-	defined  cache.Cache[[sha256.Size]byte, *custom.Definition] // by the JSON of a CustomResourceDefinition
+	defined  cache.Cache[manifest.Digest, *custom.Definition] // by the JSON of a CustomResourceDefinition
+}
+
+// subject is what a verdict depends on: the definitions rendered beside an object, and its JSON.
+type subject struct {
+	beside string
+	text   manifest.Digest
+}
+
+// Forget drops what it knows of a target, but for its verdicts on objects. It must not be called while the target is judged.
+func (s *Server) Forget(target *check.Target) {
+	s.targets.Forget(target)
+	s.beside.Forget(target)
 }
 
 // Sweep forgets what it knows of objects and targets that no run since the last Sweep had. It must not be called during

@@ -2,7 +2,6 @@ package admission
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -38,7 +37,7 @@ func (s *Server) besideOf(target *check.Target) (*Beside, error) {
 			b.rendered, b.of[object] = append(b.rendered, r), r
 			for i, kind := range r.Serves() {
 				if i == 0 {
-					key := fmt.Sprintf("%x %q\n", sha256.Sum256(object.JSON), r.At)
+					key := fmt.Sprintf("%x %q\n", object.Digest(), r.At)
 					b.byKind[kind.GroupKind()] += key
 					b.byGroup[kind.Group] += key
 				}
@@ -50,7 +49,7 @@ func (s *Server) besideOf(target *check.Target) (*Beside, error) {
 }
 
 func (s *Server) define(object *manifest.Object) *custom.Definition {
-	d, _ := s.defined.Get(sha256.Sum256(object.JSON), func() (*custom.Definition, error) { return custom.Define(object.Value), nil })
+	d, _ := s.defined.Get(object.Digest(), func() (*custom.Definition, error) { return custom.Define(object.Value), nil })
 	return d
 }
 
@@ -103,7 +102,7 @@ func (s *Server) verdict(ctx context.Context, target *check.Target, object *mani
 	if err != nil {
 		return nil, err
 	}
-	return s.verdicts.Get(beside.key(object)+string(object.JSON), func() ([]Violation, error) {
+	return s.verdicts.Get(subject{beside.key(object), object.Digest()}, func() ([]Violation, error) {
 		violations, _, err := s.Judge(ctx, object, beside)
 		return violations, err
 	})

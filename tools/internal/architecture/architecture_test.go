@@ -31,8 +31,8 @@ type layer struct {
 var layers = map[string][]layer{
 	"kgate": {
 		{"what a process needs, and nothing of Kubernetes", []string{
-			"tools/internal/activity", "tools/internal/confinement", "tools/internal/crash", "tools/internal/revision",
-			"tools/internal/terminal", "tools/internal/watch",
+			"tools/internal/activity", "tools/internal/confinement", "tools/internal/crash", "tools/internal/relation",
+			"tools/internal/revision", "tools/internal/terminal", "tools/internal/watch",
 		}},
 		{"what an object is, and the API server's own code for it", []string{
 			"tools/internal/cache", "tools/internal/manifest",
@@ -47,7 +47,8 @@ var layers = map[string][]layer{
 			"tools/internal/policy", "tools/internal/provenance", "tools/internal/repo", "tools/internal/report",
 			"tools/internal/schema", "policies",
 		}},
-		{"what needs several stages", []string{"tools/internal/coverage"}},
+		{"what needs several stages", []string{"tools/internal/coverage", "tools/internal/example"}},
+		{"the whole run", []string{"tools/internal/gate"}},
 		{"commands", []string{"tools/bench", "tools/internal/admission/typed/generate", "tools/kgate"}},
 	},
 	"the service": {
@@ -64,8 +65,7 @@ var layers = map[string][]layer{
 // forTests reports a package that no program links: tests, and the module that compares with a real API server, import it.
 // Its place says so, as net/http/httptest does.
 func forTests(name string) bool {
-	return slices.ContainsFunc(strings.Split(name, "/"), func(part string) bool { return strings.HasSuffix(part, "test") }) ||
-		name == "tools/internal/admission/golden" || name == "tools/internal/admission/mutate"
+	return slices.ContainsFunc(strings.Split(name, "/"), func(part string) bool { return strings.HasSuffix(part, "test") })
 }
 
 // homes are imports that one part of the tree has to itself, by their prefix, and why. Packages below a home are in it.

@@ -2,6 +2,7 @@
 package cache
 
 import (
+	"maps"
 	"sync"
 
 	"github.com/kgate-dev/gitops/tools/internal/crash"
@@ -42,6 +43,22 @@ func (c *Cache[K, V]) Get(key K, make func() (V, error)) (V, error) {
 		})
 	})
 	return e.value, e.err
+}
+
+// Forget drops the values of keys. It must not be called while one of them is made.
+func (c *Cache[K, V]) Forget(keys ...K) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, key := range keys {
+		delete(c.entries, key)
+	}
+}
+
+// ForgetFunc drops the values of all keys for which drop is true.
+func (c *Cache[K, V]) ForgetFunc(drop func(K) bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	maps.DeleteFunc(c.entries, func(key K, _ *entry[V]) bool { return drop(key) })
 }
 
 // Sweep forgets what nobody has asked for since the last Sweep, and every error, so that a cache that lives through many

@@ -49,6 +49,10 @@ type Check struct {
 	// about the same field of the same object, the field that holds it, or one inside it.
 	Yields []string
 
+	// Sees says, of a check of repository scope, at the fields of which objects it looks. It knows of every other object
+	// the apiVersion, kind, namespace and name, and a run need not keep more. nil is every object.
+	Sees func(*manifest.Object) bool
+
 	// Run reports findings to the pass. An error means that the check could not be made.
 	Run func(context.Context, *Pass) error
 	// Audit is what a check of scope Itself has in place of Run: it says what is wrong with an exemption, or nothing.

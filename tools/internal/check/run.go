@@ -48,55 +48,115 @@ type Failure struct {
 // Run applies every check of the plan to every target. A check that could not be made does not keep the others
 // from running: the findings come back together with what failed, each failure once.
 func Run(ctx context.Context, plan Plan) (Result, []Failure) {
-	var result Result
-	var passes []*Pass
-	complete := plan.complete()
-	for _, c := range plan.Checks {
-		if c.Scope == Itself {
-			continue
-		}
-		if c.Scope != Repository {
-			for _, t := range plan.Targets {
-				passes = append(passes, &Pass{Check: c, Targets: []*Target{t}})
-			}
-			continue
-		}
-		if !complete {
-			result.Omitted = append(result.Omitted, c.Name)
-			continue
-		}
-		passes = append(passes, &Pass{Check: c, Targets: plan.Targets})
-	}
-	// Passes of one engine wait for each other's results, so their number is not limited: a slot that only waits
-	// would keep another engine from running.
-	errs := make([]error, len(passes))
+	round := Begin(plan.Checks)
 	var group sync.WaitGroup
-	for i, pass := range passes {
-		group.Go(func() { errs[i] = crash.Catch(func() error { return pass.Check.Run(ctx, pass) }) })
+	for _, t := range plan.Targets {
+		group.Go(func() { round.Judge(ctx, t) })
 	}
 	group.Wait()
+	return round.End(ctx, plan)
+}
+
+// Round is a run in parts: each target is judged as it comes, and need not be kept. It is safe for concurrent use.
+type Round struct {
+	checks []*Check
+
+	mu       sync.Mutex
+	findings []Finding
+	failed   []failed
+}
+
+// failed is a pass that has no verdict.
+type failed struct {
+	check  int // its index
+	target string
+	err    error
+}
+
+// Begin begins a run of checks.
+func Begin(checks []*Check) *Round { return &Round{checks: checks} }
+
+// Judge makes the checks that look at one object or at one target.
+func (r *Round) Judge(ctx context.Context, target *Target) {
+	r.make(ctx, []*Target{target}, func(c *Check) bool { return c.Scope == Object || c.Scope == Overlay })
+}
+
+// make makes the checks that are of the kind that is asked for.
+func (r *Round) make(ctx context.Context, targets []*Target, of func(*Check) bool) {
+	passes := make([]*Pass, len(r.checks))
+	errs := make([]error, len(r.checks))
+	// Passes of one engine wait for each other's results, so their number is not limited: a slot that only waits
+	// would keep another engine from running.
+	var group sync.WaitGroup
+	for i, c := range r.checks {
+		if !of(c) {
+			continue
+		}
+		pass := &Pass{Check: c, Targets: targets}
+		passes[i] = pass
+		group.Go(func() { errs[i] = crash.Catch(func() error { return c.Run(ctx, pass) }) })
+	}
+	group.Wait()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i, pass := range passes {
+		if pass == nil {
+			continue
+		}
+		r.findings = append(r.findings, pass.findings...)
+		if errs[i] != nil {
+			r.failed = append(r.failed, failed{i, targets[0].Path, errs[i]})
+		}
+	}
+}
+
+// Findings are what was found and what failed so far, before anything is exempt, left out or put together.
+func (r *Round) Findings() ([]Finding, []Failure) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.findings), r.failures(nil)
+}
+
+// End makes the checks that look at all targets together, and puts together what the whole run found. The targets of the
+// plan are those that were judged, in their order.
+func (r *Round) End(ctx context.Context, plan Plan) (Result, []Failure) {
+	var result Result
+	complete := plan.complete()
+	for _, c := range r.checks {
+		if c.Scope == Repository && !complete {
+			result.Omitted = append(result.Omitted, c.Name)
+		}
+	}
+	if complete {
+		r.make(ctx, plan.Targets, func(c *Check) bool { return c.Scope == Repository })
+	}
 	order := map[string]int{}
 	for i, t := range plan.Targets {
 		order[t.Path] = i
 	}
-	var findings []Finding
-	for _, pass := range passes {
-		findings = append(findings, pass.findings...)
-	}
-	findings = yield(unique(findings, order), plan.Checks)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	findings := yield(unique(r.findings, order), r.checks)
 	var used []bool
 	result.Findings, result.Exempted, used = exempt(findings, plan)
-	var failures []Failure
-	for i, err := range errs {
-		// Engines that judge for many checks at once fail for each of them.
-		if err != nil && !slices.ContainsFunc(failures, func(f Failure) bool {
-			return f.Target == passes[i].Targets[0].Path && f.Err.Error() == err.Error()
-		}) {
-			failures = append(failures, Failure{passes[i].Targets[0].Path, err})
-		}
-	}
+	failures := r.failures(order)
 	result.Findings = append(merge(result.Findings), audit(plan, used, result.Omitted, len(failures) > 0)...)
 	return result, failures
+}
+
+// failures are in the order of checks, then targets. Engines that judge for many checks at once fail for each of them:
+// that is one failure.
+func (r *Round) failures(order map[string]int) []Failure {
+	slices.SortStableFunc(r.failed, func(a, b failed) int {
+		return cmp.Or(cmp.Compare(a.check, b.check), cmp.Compare(order[a.target], order[b.target]))
+	})
+	var failures []Failure
+	for _, f := range r.failed {
+		if !slices.ContainsFunc(failures, func(known Failure) bool { return known.Target == f.target && known.Err.Error() == f.err.Error() }) {
+			failures = append(failures, Failure{f.target, f.err})
+		}
+	}
+	return failures
 }
 
 func unique(findings []Finding, order map[string]int) []Finding {

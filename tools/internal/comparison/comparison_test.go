@@ -187,9 +187,9 @@ func FuzzOf(f *testing.F) {
 			if err != nil || len(objects) != 1 {
 				t.Skip()
 			}
-			o := *objects[0]
+			o := objects[0]
 			o.ID = manifest.ID{APIVersion: "v1", Kind: "Pod", Name: "a"}
-			columns = append(columns, Column{Name: fmt.Sprint(i), Objects: []*manifest.Object{&o}})
+			columns = append(columns, Column{Name: fmt.Sprint(i), Objects: []*manifest.Object{o}})
 		}
 		differences, only := Of(columns)
 		differ := slices.ContainsFunc(differences, func(d Difference) bool { return !d.Same })

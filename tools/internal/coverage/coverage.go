@@ -27,6 +27,7 @@ func Checks(r *repo.Repo) []*check.Check {
 	for i, c := range checks {
 		checked := *c
 		checked.Severity, checked.Scope, checked.Origin, checked.Locked = check.Error, check.Repository, "kgate", true
+		checked.Sees = func(o *manifest.Object) bool { return len(claimsOf(o)) > 0 }
 		checked.Run = func(_ context.Context, pass *check.Pass) error {
 			faults, err := s.survey(pass.Targets)
 			if err != nil {

@@ -3,8 +3,10 @@
 package manifest
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"strings"
+	"sync"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
@@ -88,6 +90,38 @@ type Object struct {
 	JSON []byte
 	// Source is where the object is written: the file and the line at which its document begins.
 	Source Position
+
+	once   sync.Once
+	digest Digest
+}
+
+// Digest is a hash of an object's text: what is known of a text is kept by it, and not by the text itself.
+type Digest [sha256.Size]byte
+
+// Digest is that of the object's JSON, which must not change any more.
+func (o *Object) Digest() Digest {
+	o.once.Do(func() { o.digest = sha256.Sum256(o.JSON) })
+	return o.digest
+}
+
+// Head is the object without what it says: its apiVersion, kind, namespace and name, and where it is written.
+func (o *Object) Head() *Object {
+	meta, value := map[string]any{}, map[string]any{}
+	was, _ := o.Value["metadata"].(map[string]any)
+	for _, part := range []struct {
+		to, from map[string]any
+		keys     []string
+	}{{value, o.Value, []string{"apiVersion", "kind"}}, {meta, was, []string{"namespace", "name"}}} {
+		for _, key := range part.keys {
+			if v, ok := part.from[key]; ok {
+				part.to[key] = v
+			}
+		}
+	}
+	if was != nil {
+		value["metadata"] = meta
+	}
+	return &Object{ID: o.ID, Value: value, Source: o.Source}
 }
 
 // Identify reads the identity out of decoded content. Fields of another type than string read as empty.

@@ -77,9 +77,20 @@ func (l *Library) Checks(facts Facts) []*check.Check {
 func (l *Library) Sweep() {
 	l.values.Sweep()
 	l.results.Sweep()
+	l.wholes.Sweep()
 	for _, u := range l.units {
 		u.spent.Store(nil)
 	}
+}
+
+// Forget drops what is known of a target and its objects, but for what rules say of an object's text. It must not be called
+// while the target is judged.
+func (l *Library) Forget(target *check.Target) {
+	l.values.Forget(target.Objects...)
+	l.wholes.ForgetFunc(func(q question) bool {
+		input, ok := q.input.(overlayInput)
+		return ok && input.target == target
+	})
 }
 
 // Restrict leaves rules out of evaluation. It must be called before the first evaluation.
@@ -197,13 +208,13 @@ func (l *Library) single(rule *Rule) (*unit, error) {
 	return l.singles.Get(rule, func() (*unit, error) { return l.unit("data."+rule.Package+".deny", rule) })
 }
 
-// question is a unit and what it is asked of: an object's JSON, an overlayInput or a repositoryInput.
+// question is a unit and what it is asked of: the manifest.Digest of an object, an overlayInput or a repositoryInput.
 type question struct {
 	unit  *unit
 	input any
 }
 
-// verdicts are what the rules of a unit say of one input.
+// verdicts are what the rules of a unit say of one input; of most they say nothing.
 type verdicts map[*Rule]verdict
 
 type verdict struct {
@@ -229,7 +240,11 @@ func (e *engine) ask(ctx context.Context, rule *Rule, key any, doing string, inp
 		return nil, err
 	}
 	u := l.units[rule]
-	said, err := l.results.Get(question{u, key}, func() (verdicts, error) {
+	kept := &l.wholes
+	if _, ok := key.(manifest.Digest); ok {
+		kept = &l.results
+	}
+	said, err := kept.Get(question{u, key}, func() (verdicts, error) {
 		defer activity.Begin(ctx, "evaluating the rules on %s", doing)()
 		value, err := input()
 		if err != nil {
@@ -256,8 +271,9 @@ func (l *Library) judge(ctx context.Context, u *unit, input ast.Value) verdicts 
 	for _, rule := range u.rules {
 		if err == nil && ok {
 			if term := byPackage.Get(ast.StringTerm(rule.Package)); term != nil {
-				found, err := read(term.Value, math.MaxInt)
-				said[rule] = verdict{found, rule.describe(err)}
+				if found, err := read(term.Value, math.MaxInt); len(found) > 0 || err != nil {
+					said[rule] = verdict{found, rule.describe(err)}
+				}
 				continue
 			}
 		}
@@ -351,7 +367,7 @@ func (e *engine) run(ctx context.Context, rule *Rule, pass *check.Pass) error {
 		target := pass.Targets[0]
 		for _, object := range target.Objects {
 			// Overlays share most of their objects: what is the same text is judged once.
-			found, err := e.ask(ctx, rule, string(object.JSON), fmt.Sprintf("the %s of %s", object.ID, target.Path), func() (ast.Value, error) {
+			found, err := e.ask(ctx, rule, object.Digest(), fmt.Sprintf("the %s of %s", object.ID, target.Path), func() (ast.Value, error) {
 				input, err := e.value(object)
 				if err != nil {
 					return nil, err

@@ -62,7 +62,8 @@ type Library struct {
 
 	singles cache.Cache[*Rule, *unit]
 	values  cache.Cache[*manifest.Object, *ast.Term]
-	results cache.Cache[question, verdicts]
+	results cache.Cache[question, verdicts] // on single objects
+	wholes  cache.Cache[question, verdicts] // on targets, and on all of them together
 }
 
 // maxFiles is how many files of rules and examples one directory may hold; kgate itself has two hundred.
@@ -233,7 +234,7 @@ func newRule(file, pkg string, module *ast.Module) (*Rule, error) {
 	fail := func(format string, args ...any) error {
 		return fmt.Errorf("%s:%d: METADATA: %s", file, meta.Location.Row, fmt.Sprintf(format, args...))
 	}
-	custom := []string{"bad", "fix", "good", "locked", "scope", "severity"}
+	custom := []string{"bad", "fix", "good", "locked", "scope", "sees", "severity"}
 	for _, key := range slices.Sorted(maps.Keys(meta.Custom)) {
 		_, isText := meta.Custom[key].(string)
 		_, isBool := meta.Custom[key].(bool)
@@ -257,6 +258,9 @@ func newRule(file, pkg string, module *ast.Module) (*Rule, error) {
 		Severity: check.Severity(text("severity")), Scope: check.Scope(text("scope")), Origin: "policy",
 		Bad: text(badName), Good: text(goodName), Locked: locked, Central: meta.Custom["locked"] == "self",
 	}}
+	if groups := strings.Fields(text("sees")); len(groups) > 0 {
+		r.Sees = func(object *manifest.Object) bool { return slices.Contains(groups, object.Group()) }
+	}
 	for _, resource := range meta.RelatedResources {
 		r.References = append(r.References, resource.Ref.String())
 	}
@@ -271,6 +275,9 @@ func newRule(file, pkg string, module *ast.Module) (*Rule, error) {
 		return nil, fail("custom.bad and custom.good belong together: a fragment that the rule denies, and the same put right")
 	case r.Scope != check.Object && r.Scope != check.Overlay && r.Scope != check.Repository:
 		return nil, fail("custom.scope is %q; it is object, overlay or repository", r.Scope)
+	}
+	if meta.Custom["sees"] != nil && (r.Sees == nil || r.Scope != check.Repository) {
+		return nil, fail("custom.sees is %q; a rule of scope repository names the API groups of the objects that it looks into, as argoproj.io", text("sees"))
 	}
 	if !slices.ContainsFunc(module.Rules, func(rule *ast.Rule) bool {
 		return rule.Head.Name.String() == "deny" && rule.Head.RuleKind() == ast.MultiValue

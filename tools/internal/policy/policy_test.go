@@ -129,7 +129,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"no fix", strings.Replace(all, ", fix: F", "", 1), file + ":1: METADATA: custom.fix must say what to do about a finding"},
 		{"severity", strings.Replace(all, "warning", "info", 1), file + `:1: METADATA: custom.severity is "info"; it is error or warning`},
 		{"scope", strings.Replace(all, "scope: object", "scope: cluster", 1), file + `:1: METADATA: custom.scope is "cluster"; it is object, overlay or repository`},
-		{"unknown key", strings.Replace(all, "fix: F", "fix: F, lock: true", 1), file + `:1: METADATA: custom has no key "lock"; it has bad, fix, good, locked, scope, severity`},
+		{"unknown key", strings.Replace(all, "fix: F", "fix: F, lock: true", 1), file + `:1: METADATA: custom has no key "lock"; it has bad, fix, good, locked, scope, sees, severity`},
 		{"locked is a text", strings.Replace(all, "fix: F", `fix: F, locked: "yes"`, 1), file + ":1: METADATA: custom.locked is yes; it is true, self or false"},
 		{"bad is a document", strings.Replace(all, "fix: F", "fix: F, bad: {kind: Bad}, good: x", 1), file + ":1: METADATA: custom.bad is map[kind:Bad]; it must be a text"},
 		{"bad alone", strings.Replace(all, "fix: F", "fix: F, bad: x", 1), file + ":1: METADATA: custom.bad and custom.good belong together"},
@@ -295,10 +295,9 @@ func TestSkipped(t *testing.T) {
 			t.Fatal(err)
 		}
 		all := targets()
-		first := *all[0].Objects[0]
-		first.Value = maps.Clone(first.Value)
+		first := &manifest.Object{ID: all[0].Objects[0].ID, Value: maps.Clone(all[0].Objects[0].Value), JSON: all[0].Objects[0].JSON}
 		first.Value["metadata"] = map[string]any{"name": "a", "annotations": map[string]any{"argocd.argoproj.io/hook": "Skip"}}
-		all[0].Objects = append([]*manifest.Object{&first}, all[0].Objects[1:]...)
+		all[0].Objects = append([]*manifest.Object{first}, all[0].Objects[1:]...)
 		result, failures := check.Run(t.Context(), check.Plan{Checks: library.Checks(Facts{}), Targets: all, All: []string{"x", "y"}})
 		if failures != nil {
 			t.Fatal(failures)

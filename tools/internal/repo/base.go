@@ -146,10 +146,7 @@ func (b *Base) ReadFile(read func(string) ([]byte, error)) func(string) ([]byte,
 // Rules is a directory of rules as the revision has it; nil for one outside of the git repository. The path is taken as it
 // is written: a link that a change puts in its place leads nowhere.
 func (b *Base) Rules(dir string) (fs.FS, error) {
-	absolute, err := filepath.Abs(".")
-	if err == nil {
-		absolute, err = filepath.EvalSymlinks(absolute)
-	}
+	absolute, err := Resolve(".")
 	if err != nil {
 		return nil, err
 	}
@@ -199,7 +196,7 @@ func (b *Base) Carried(exemptions []check.Exemption, checks []*check.Check) (kep
 		carried, known := before[target]
 		if !known && target != render.Stdin {
 			if result, err := renderer.Render(target); err == nil { // what could not be rendered exempted nothing
-				carried, _ = Carried([]*check.Target{{Path: target, Objects: result.Objects}}, checks, renderer.ReadFile)
+				carried, _ = Carried(Annotations(&check.Target{Path: target, Objects: result.Objects}), checks, renderer.ReadFile)
 			}
 			before[target] = carried
 		}

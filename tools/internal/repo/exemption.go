@@ -38,10 +38,34 @@ func permitted(e check.Exemption, checks []*check.Check, carried bool) error {
 	return nil
 }
 
-// Carried collects the exemptions that objects carry in their annotation, in the order of the targets. One that is
-// rendered in several targets is one exemption with several holders. What cannot be read or may not be is left out and
-// comes back as a failure of the first target that has it, with its line in the file that read gives the text of.
-func Carried(targets []*check.Target, checks []*check.Check, read func(file string) ([]byte, error)) ([]check.Exemption, []check.Failure) {
+// Annotation is one that exempts the object that carries it.
+type Annotation struct {
+	holder   check.Holder
+	position manifest.Position
+	text     string
+	isText   bool
+}
+
+// Annotations are those of the objects of a target.
+func Annotations(target *check.Target) []Annotation {
+	var annotations []Annotation
+	for _, object := range target.Objects {
+		value, ok := check.ExemptionPath().Lookup(object.Value)
+		if !ok {
+			continue
+		}
+		text, isText := value.(string)
+		annotations = append(annotations, Annotation{
+			check.Holder{Target: target.Path, Object: object.ID}, target.Origin(object, check.ExemptionPath()).Position, text, isText,
+		})
+	}
+	return annotations
+}
+
+// Carried collects the exemptions that annotations make, in the order of the targets. One that is rendered in several
+// targets is one exemption with several holders. What cannot be read or may not be is left out and comes back as a failure
+// of the first target that has it, with its line in the file that read gives the text of.
+func Carried(annotations []Annotation, checks []*check.Check, read func(file string) ([]byte, error)) ([]check.Exemption, []check.Failure) {
 	type annotation struct {
 		position manifest.Position
 		text     string
@@ -49,42 +73,34 @@ func Carried(targets []*check.Target, checks []*check.Check, read func(file stri
 	var exemptions []check.Exemption
 	var failures []check.Failure
 	known := map[annotation][]int{} // in exemptions
-	for _, target := range targets {
-		for _, object := range target.Objects {
-			value, ok := check.ExemptionPath().Lookup(object.Value)
-			if !ok {
-				continue
+	for _, a := range annotations {
+		written := annotation{a.position, a.text}
+		indexes, seen := known[written]
+		if !seen {
+			var found []check.Exemption
+			err := error(&manifest.SyntaxError{Position: a.position, Message: fmt.Sprintf("the annotation %s is no text: write a list behind `%[1]s: |`", check.ExemptionAnnotation)})
+			if a.isText && a.holder.Object.Name == "" {
+				// Every object of its kind would carry it: the name is all that tells them apart.
+				err = &manifest.SyntaxError{Position: a.position, Message: fmt.Sprintf("the annotation %s on an object without a name: write the exemption to %s", check.ExemptionAnnotation, ConfigFile)}
+			} else if a.isText {
+				found, err = parseCarried(a.text, lines(a.position, a.text, read))
 			}
-			text, ok := value.(string)
-			position := target.Origin(object, check.ExemptionPath()).Position
-			written := annotation{position, text}
-			indexes, seen := known[written]
-			if !seen {
-				var found []check.Exemption
-				err := error(&manifest.SyntaxError{Position: position, Message: fmt.Sprintf("the annotation %s is no text: write a list behind `%[1]s: |`", check.ExemptionAnnotation)})
-				if ok && object.Name == "" {
-					// Every object of its kind would carry it: the name is all that tells them apart.
-					err = &manifest.SyntaxError{Position: position, Message: fmt.Sprintf("the annotation %s on an object without a name: write the exemption to %s", check.ExemptionAnnotation, ConfigFile)}
-				} else if ok {
-					found, err = parseCarried(text, lines(position, text, read))
-				}
-				found = slices.DeleteFunc(found, func(e check.Exemption) bool {
-					refused := permitted(e, checks, true)
-					err = errors.Join(err, refused)
-					return refused != nil
-				})
-				if err != nil {
-					failures = append(failures, check.Failure{Target: target.Path, Err: err})
-				}
-				for _, e := range found {
-					indexes = append(indexes, len(exemptions))
-					exemptions = append(exemptions, e)
-				}
-				known[written] = indexes
+			found = slices.DeleteFunc(found, func(e check.Exemption) bool {
+				refused := permitted(e, checks, true)
+				err = errors.Join(err, refused)
+				return refused != nil
+			})
+			if err != nil {
+				failures = append(failures, check.Failure{Target: a.holder.Target, Err: err})
 			}
-			for _, i := range indexes {
-				exemptions[i].Holders = append(exemptions[i].Holders, check.Holder{Target: target.Path, Object: object.ID})
+			for _, e := range found {
+				indexes = append(indexes, len(exemptions))
+				exemptions = append(exemptions, e)
 			}
+			known[written] = indexes
+		}
+		for _, i := range indexes {
+			exemptions[i].Holders = append(exemptions[i].Holders, a.holder)
 		}
 	}
 	return exemptions, failures

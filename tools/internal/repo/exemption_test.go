@@ -45,9 +45,12 @@ func carried(t *testing.T, text string, readable bool) ([]string, []string) {
 		at, _ := document.Locate(path, nil)
 		return manifest.Origin{Position: at}
 	}
-	targets := []*check.Target{{Path: "x", Objects: objects, Locate: locate}, {Path: "y", Objects: objects, Locate: locate}}
+	var annotations []Annotation
+	for _, path := range []string{"x", "y"} {
+		annotations = append(annotations, Annotations(&check.Target{Path: path, Objects: objects, Locate: locate})...)
+	}
 	checks := []*check.Check{{Name: "a/b"}, {Name: "a/c"}, {Name: "a/locked", Locked: true}, {Name: "a/central", Central: true}}
-	exemptions, failures := Carried(targets, checks, func(string) ([]byte, error) {
+	exemptions, failures := Carried(annotations, checks, func(string) ([]byte, error) {
 		if !readable {
 			return nil, fs.ErrNotExist
 		}

@@ -59,6 +59,15 @@ func open(top string, found surroundings) (*Repo, error) {
 	return &Repo{Dir: top, FS: root.FS(), Git: found.git, Ignored: found.ignored}, nil
 }
 
+// Resolve makes a path absolute and free of symbolic links.
+func Resolve(path string) (string, error) {
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	return filepath.EvalSymlinks(absolute)
+}
+
 // surroundings are what lies around a directory.
 type surroundings struct {
 	dir     string   // absolute, without symbolic links
@@ -67,10 +76,7 @@ type surroundings struct {
 }
 
 func find(dir string) (surroundings, error) {
-	absolute, err := filepath.Abs(dir)
-	if err == nil {
-		absolute, err = filepath.EvalSymlinks(absolute)
-	}
+	absolute, err := Resolve(dir)
 	if err != nil {
 		return surroundings{}, fmt.Errorf("open repository: %w", err)
 	}

@@ -454,7 +454,7 @@ func (p *page) targets(r Report) {
 	for _, s := range all {
 		t := pageTarget{
 			ID: strings.TrimPrefix(anchors[s.Path], "#"), Path: s.Path, Environment: s.Environment, Rendered: s.rendered,
-			Objects: len(s.Objects), Exempted: exempted[s.Path],
+			Objects: s.objects(), Exempted: exempted[s.Path],
 		}
 		if t.Path == "" {
 			t.Path = "kgate"

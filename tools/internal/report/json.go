@@ -161,7 +161,7 @@ func (r Report) json() jsonReport {
 	}
 	for _, s := range r.overview() {
 		if s.asked || s.rendered {
-			out.Targets = append(out.Targets, jsonTarget{s.Path, s.Environment, s.rendered, len(s.Objects)})
+			out.Targets = append(out.Targets, jsonTarget{s.Path, s.Environment, s.rendered, s.objects()})
 		}
 	}
 	fingerprints := r.sources().fingerprints(r.all())

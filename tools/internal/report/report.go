@@ -74,11 +74,16 @@ func (n Note) String() string {
 type Target struct {
 	Path        string
 	Environment string // its name in kgate.yaml, or ""
-	Objects     []*manifest.Object
+	Count       int    // of its objects
 
+	// Objects are all of them, where they are kept for a format that draws them.
+	Objects []*manifest.Object
 	// Locate is where to edit a field of one of the objects; nil when nobody knows.
 	Locate func(*manifest.Object, manifest.Path) manifest.Origin
 }
+
+// objects is how many objects the target has.
+func (t Target) objects() int { return max(t.Count, len(t.Objects)) }
 
 // Failure is something that kept a run from judging.
 type Failure struct {
@@ -113,7 +118,7 @@ func (r Report) Count(severity check.Severity) int {
 func (r Report) Objects() int {
 	n := 0
 	for _, t := range r.Targets {
-		n += len(t.Objects)
+		n += t.objects()
 	}
 	return n
 }

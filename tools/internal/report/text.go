@@ -135,7 +135,7 @@ func (t *text) target(s *status) {
 	}
 	head := t.paint(terminal.Bold, name)
 	if s.rendered {
-		head += t.paint(terminal.Dim, "  "+plural(len(s.Objects), "object"))
+		head += t.paint(terminal.Dim, "  "+plural(s.objects(), "object"))
 	}
 	t.line("%s  %s", head, verdict)
 }

@@ -93,7 +93,7 @@ func (j *judge) run(ctx context.Context, pass *check.Pass, missing bool) error {
 }
 
 func (j *judge) validate(ctx context.Context, object *manifest.Object) ([]Violation, error) {
-	return j.validator.verdicts.Get(string(object.JSON), func() ([]Violation, error) {
+	return j.validator.verdicts.Get(object.Digest(), func() ([]Violation, error) {
 		return j.validator.Validate(ctx, object.APIVersion, object.Kind, object.JSON)
 	})
 }

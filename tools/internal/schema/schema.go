@@ -24,6 +24,7 @@ import (
 	"github.com/yannh/kubeconform/pkg/validator"
 
 	"github.com/kgate-dev/gitops/tools/internal/cache"
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
 // A Violation is one thing in an object that a schema does not allow.
@@ -46,7 +47,7 @@ type Validator struct {
 	files   []*os.File             // in dir, one for each schema that is compiled at a time
 	free    []*os.File             // those that no one uses
 
-	verdicts cache.Cache[string, []Violation] // by an object's JSON
+	verdicts cache.Cache[manifest.Digest, []Violation] // by an object's JSON
 }
 
 // Sweep forgets the verdicts on objects that no run since the last Sweep had. It must not be called during a run.

@@ -1,51 +1,20 @@
-package main
+package gate
 
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/coverage"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
-	"github.com/kgate-dev/gitops/tools/internal/policy"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
 	"github.com/kgate-dev/gitops/tools/internal/report"
 )
 
-// locate opens the repository of the arguments, with the configuration that the flags ask for.
-func (f validateFlags) locate(args []string) (*repo.Repo, []string, error) {
-	if f.configFrom == "" {
-		return locate(args)
-	}
-	// As for git: a pipeline can fetch the base beside a checkout whose .git it does not trust.
-	objects := filepath.SplitList(os.Getenv("GIT_ALTERNATE_OBJECT_DIRECTORIES"))
-	return locateBy(func(dir string) (*repo.Repo, error) { return repo.OpenAt(dir, f.configFrom, objects...) }, args)
-}
-
-// loadPoliciesAt is loadPolicies with the rules that the repository holds as a revision has them; base is nil for none.
-func loadPoliciesAt(dirs []string, base *repo.Base) (*policy.Library, error) {
-	if base == nil {
-		return loadPolicies(dirs)
-	}
-	var sources []policy.Source
-	for _, dir := range dirs {
-		rules, err := base.Rules(dir)
-		source := []policy.Source{{Name: dir + "@" + base.Name(), FS: rules}}
-		if err == nil && rules == nil {
-			source, err = policySources([]string{dir})
-		}
-		if err != nil {
-			return nil, fmt.Errorf("--policies: %w", err)
-		}
-		sources = append(sources, source...)
-	}
-	return loadSources(sources)
-}
-
 // carry lets those of the exemptions that objects carry count that may, and says which do not.
-func (s *session) carry(carried []check.Exemption) ([]check.Exemption, []report.Note) {
+func (g *Gate) carry(carried []check.Exemption) ([]check.Exemption, []report.Note) {
 	refuse := func(exemptions []check.Exemption, why string) []report.Note {
 		var notes []report.Note
 		for _, e := range exemptions {
@@ -53,30 +22,30 @@ func (s *session) carry(carried []check.Exemption) ([]check.Exemption, []report.
 		}
 		return notes
 	}
-	switch base := s.repository.Base; {
+	switch base := g.repository.Base; {
 	case len(carried) == 0:
 		return nil, nil
-	case s.carryNone:
+	case g.options.NoObjectExemptions:
 		return nil, refuse(carried, "lets nothing pass: --no-object-exemptions")
-	case s.repository.Config.CarryNone:
+	case g.repository.Config.CarryNone:
 		return nil, refuse(carried, "lets nothing pass: kgate.yaml says `objectExemptions: false`")
 	case base != nil:
-		kept, refused := base.Carried(carried, s.known)
+		kept, refused := base.Carried(carried, g.known)
 		return kept, refuse(refused, fmt.Sprintf("is not in %s and lets nothing pass", base.Name()))
 	}
 	return carried, nil
 }
 
 // notes says how the run came to its configuration, where somebody might take it for another.
-func (s *session) notes() []report.Note {
+func (g *Gate) notes() []report.Note {
 	var notes []report.Note
 	note := func(format string, args ...any) {
 		notes = append(notes, report.Note{About: "configuration", Message: fmt.Sprintf(format, args...)})
 	}
-	for _, path := range s.repository.Ignored {
+	for _, path := range g.repository.Ignored {
 		note("%s rules nothing here: it is above a directory that is no repository of its owner's; run kgate where it lies", path)
 	}
-	base := s.repository.Base
+	base := g.repository.Base
 	if base == nil {
 		return notes
 	}
@@ -95,14 +64,14 @@ func (s *session) notes() []report.Note {
 
 // faultsOfOwn are what is wrong with the kgate.yaml of the working tree where that of a revision holds: merged, it would
 // fail every run.
-func (s *session) faultsOfOwn(plan check.Plan) []report.Failure {
-	base := s.repository.Base
+func (g *Gate) faultsOfOwn(plan check.Plan) []report.Failure {
+	base := g.repository.Base
 	if base == nil || !base.Differs() {
 		return nil
 	}
 	err := base.OwnErr
 	if err == nil {
-		err = repo.CheckExemptions(base.Own.Exemptions, s.known)
+		err = repo.CheckExemptions(base.Own.Exemptions, g.known)
 		latest := base.Own.LatestExpiry(plan.Now)
 		for _, e := range base.Own.Exemptions {
 			if e.Expires.After(latest) {
@@ -114,5 +83,22 @@ func (s *session) faultsOfOwn(plan check.Plan) []report.Failure {
 	if err == nil {
 		return nil
 	}
-	return failures("", err)
+	return Failures("", err)
+}
+
+// leftOut says what a run over every target leaves out. An entry that leaves nothing out is a finding and no note.
+func (g *Gate) leftOut(findings []check.Finding) []report.Note {
+	var notes []report.Note
+	for _, u := range g.repository.Config.Unread {
+		if slices.ContainsFunc(findings, func(f check.Finding) bool { return f.Check == coverage.UnreadName && f.Source == u.Source }) {
+			continue
+		}
+		notes = append(notes, report.Note{About: "unread", Source: u.Source, Message: fmt.Sprintf("%s is not read (%s): %s", u.Path, u.Owner, u.Reason)})
+	}
+	for _, dir := range g.empty {
+		notes = append(notes, report.Note{
+			About: "empty", Source: manifest.Position{File: dir}, Message: "targets name this directory, and it holds neither a kustomization nor a manifest",
+		})
+	}
+	return notes
 }

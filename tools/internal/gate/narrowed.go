@@ -1,4 +1,4 @@
-package main
+package gate
 
 import (
 	"fmt"
@@ -10,38 +10,38 @@ import (
 
 // narrowed are notes of what the command line keeps the run from looking at, for every report: who reads that nothing was
 // found has to know where nobody looked.
-func (s *session) narrowed() []report.Note {
+func (g *Gate) narrowed() []report.Note {
 	var notes []report.Note
-	if left := without(s.all, s.paths); len(left) > 0 {
+	if left := without(g.all, g.paths); len(left) > 0 {
 		notes = append(notes, report.Note{
-			About: "targets", Message: fmt.Sprintf("%d of %d targets of the repository were asked for", len(s.all)-len(left), len(s.all)), LeftOut: left,
+			About: "targets", Message: fmt.Sprintf("%d of %d targets of the repository were asked for", len(g.all)-len(left), len(g.all)), LeftOut: left,
 		})
 	}
 	var named []string
-	for _, v := range s.repository.Config.KubernetesVersions {
+	for _, v := range g.repository.Config.KubernetesVersions {
 		if version, err := minor(v.Text); err == nil && !slices.Contains(named, version) {
 			named = append(named, version)
 		}
 	}
-	if left := without(named, s.minors); len(left) > 0 {
+	if left := without(named, g.engines.minors); len(left) > 0 {
 		notes = append(notes, report.Note{
-			About: "versions", Message: fmt.Sprintf("checked against Kubernetes %s, and not against all that kgate.yaml names", strings.Join(s.minors, ", ")), LeftOut: left,
+			About: "versions", Message: fmt.Sprintf("checked against Kubernetes %s, and not against all that kgate.yaml names", strings.Join(g.engines.minors, ", ")), LeftOut: left,
 		})
 	}
-	if left := s.unasked(); len(left) > 0 {
-		notes = append(notes, report.Note{About: "checks", Message: "only the checks of --checks " + strings.Join(s.asked, ",") + " were made", LeftOut: left})
+	if left := g.unasked(); len(left) > 0 {
+		notes = append(notes, report.Note{About: "checks", Message: "only the checks of --checks " + strings.Join(g.options.Checks, ",") + " were made", LeftOut: left})
 	}
 	return notes
 }
 
 // unasked are the checks that --checks leaves out, a group of which none is made by its name, as the flag would take it.
-func (s *session) unasked() []string {
+func (g *Gate) unasked() []string {
 	made := map[string]bool{}
-	for _, c := range s.checks {
+	for _, c := range g.checks {
 		made[c.Group()], made[c.Name] = true, true
 	}
 	var left []string
-	for _, c := range s.known {
+	for _, c := range g.known {
 		name := c.Name
 		if !made[c.Group()] {
 			name = c.Group()

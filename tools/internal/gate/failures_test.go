@@ -1,4 +1,4 @@
-package main
+package gate
 
 import (
 	"errors"
@@ -20,7 +20,7 @@ func TestFailuresLoseNothing(t *testing.T) {
 		{fmt.Errorf("render x: %w", errors.New("disk full")), []string{"x: render x: disk full"}},
 	} {
 		var got []string
-		for _, f := range failures("x", test.err) {
+		for _, f := range Failures("x", test.err) {
 			got = append(got, f.String())
 		}
 		if fmt.Sprint(got) != fmt.Sprint(test.want) {

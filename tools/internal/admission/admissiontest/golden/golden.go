@@ -13,7 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/json"
 	"sigs.k8s.io/yaml"
 
-	"github.com/kgate-dev/gitops/tools/internal/admission/mutate"
+	"github.com/kgate-dev/gitops/tools/internal/admission/admissiontest/mutate"
 )
 
 // A Base is an object, and what the server says to it or, if it admits it, to mutations of it.

@@ -1,19 +1,25 @@
-package main
+package gate
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"slices"
 
+	"github.com/kgate-dev/gitops/tools/internal/activity"
 	"github.com/kgate-dev/gitops/tools/internal/render"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
 )
 
-// locate opens the repository that the arguments lie in and turns them into targets of it: the one around the
-// working directory, or else the one around the first argument.
-func locate(args []string) (*repo.Repo, []string, error) { return locateBy(repo.Open, args) }
-
-func locateBy(open func(dir string) (*repo.Repo, error), args []string) (*repo.Repo, []string, error) {
+// Locate opens the repository that the arguments of a command lie in and turns them into targets of it: the one around the
+// working directory, or else the one around the first argument. Its configuration is that of a git revision, or of the
+// working tree for ""; objects are folders of git's objects besides those of the repository.
+func Locate(ctx context.Context, args []string, revision string, objects ...string) (*repo.Repo, []string, error) {
+	defer activity.Begin(ctx, "reading the configuration, the rules and the list of kustomizations")()
+	open := repo.Open
+	if revision != "" {
+		open = func(dir string) (*repo.Repo, error) { return repo.OpenAt(dir, revision, objects...) }
+	}
 	repository, err := open(".")
 	if err != nil {
 		return nil, nil, err

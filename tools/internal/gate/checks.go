@@ -1,0 +1,92 @@
+package gate
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/kgate-dev/gitops/policies"
+	"github.com/kgate-dev/gitops/tools/internal/admission"
+	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/coverage"
+	"github.com/kgate-dev/gitops/tools/internal/exemption"
+	"github.com/kgate-dev/gitops/tools/internal/kustomization"
+	"github.com/kgate-dev/gitops/tools/internal/policy"
+	"github.com/kgate-dev/gitops/tools/internal/repo"
+	"github.com/kgate-dev/gitops/tools/internal/schema"
+)
+
+// checksOf lists every check there is: Kustomize, schemas, rules, what is not read, exemptions.
+func checksOf(repository *repo.Repo, engines *Engines, facts policy.Facts) ([]*check.Check, error) {
+	var checks []*check.Check
+	checks = append(checks, kustomization.Checks()...)
+	checks = append(checks, schema.Checks(engines.validator, admission.Removal, engines.server.Note)...)
+	checks = append(checks, admission.Checks(engines.server)...)
+	checks = append(checks, engines.library.Checks(facts)...)
+	checks = append(checks, coverage.Checks(repository)...)
+	checks = append(checks, exemption.Checks()...)
+	return checks, check.Verify(checks)
+}
+
+// Checks lists every check, with the rules of further directories, to be read about and not to be run.
+func Checks(dirs ...string) ([]*check.Check, error) {
+	library, err := loadPolicies(dirs)
+	if err != nil {
+		return nil, err
+	}
+	return checksOf(nil, &Engines{library: library}, policy.Facts{})
+}
+
+// BuiltinRules are the rules that are part of kgate. Its tests hold that they compile strictly.
+func BuiltinRules() policy.Source {
+	return policy.Source{Name: "policies", FS: policies.FS, Verified: true}
+}
+
+// Rules are the rules of directories.
+func Rules(dirs ...string) ([]policy.Source, error) {
+	var sources []policy.Source
+	for _, dir := range dirs {
+		info, err := os.Stat(dir)
+		if err != nil {
+			return nil, err
+		}
+		if !info.IsDir() {
+			return nil, fmt.Errorf("open %s: not a directory", dir)
+		}
+		sources = append(sources, policy.Source{Name: dir, FS: os.DirFS(dir)})
+	}
+	return sources, nil
+}
+
+// loadPolicies reads the built-in rules and those of further directories.
+func loadPolicies(dirs []string) (*policy.Library, error) {
+	sources, err := Rules(dirs...)
+	if err != nil {
+		return nil, fmt.Errorf("--policies: %w", err)
+	}
+	return loadSources(sources)
+}
+
+// loadPoliciesAt is loadPolicies with the rules that the repository holds as a revision has them; base is nil for none.
+func loadPoliciesAt(dirs []string, base *repo.Base) (*policy.Library, error) {
+	if base == nil {
+		return loadPolicies(dirs)
+	}
+	var sources []policy.Source
+	for _, dir := range dirs {
+		rules, err := base.Rules(dir)
+		source := []policy.Source{{Name: dir + "@" + base.Name(), FS: rules}}
+		if err == nil && rules == nil {
+			source, err = Rules(dir)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("--policies: %w", err)
+		}
+		sources = append(sources, source...)
+	}
+	return loadSources(sources)
+}
+
+// loadSources adds rules to the built-in ones.
+func loadSources(sources []policy.Source) (*policy.Library, error) {
+	return policy.Load(append([]policy.Source{BuiltinRules()}, sources...)...)
+}

@@ -1,0 +1,112 @@
+package gate
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/kgate-dev/gitops/tools/internal/admission"
+	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/policy"
+	"github.com/kgate-dev/gitops/tools/internal/repo"
+	"github.com/kgate-dev/gitops/tools/internal/schema"
+)
+
+// Engines judge objects: schemas, the API server's code and rules. What they have compiled, and said of an object, they
+// know for every gate that shares them.
+type Engines struct {
+	minors    []string // none for the newest
+	validator *schema.Validator
+	server    *admission.Server
+	library   *policy.Library
+}
+
+// NewEngines are engines for minor versions of Kubernetes, none for the newest, with the built-in rules and those of
+// directories. They must be closed.
+func NewEngines(minors []string, policies ...string) (*Engines, error) {
+	library, err := loadPolicies(policies)
+	if err != nil {
+		return nil, err
+	}
+	return enginesOf(library, minors)
+}
+
+// newEngines are those that options and the repository ask for.
+func newEngines(repository *repo.Repo, options Options) (*Engines, error) {
+	library, err := loadPoliciesAt(options.Policies, repository.Base)
+	if err != nil {
+		return nil, err
+	}
+	minors, err := versions(options.Versions, repository.Config.KubernetesVersions)
+	if err != nil {
+		return nil, err
+	}
+	return enginesOf(library, minors)
+}
+
+func enginesOf(library *policy.Library, minors []string) (*Engines, error) {
+	validator, err := schema.New(minors)
+	if err != nil {
+		return nil, err
+	}
+	return &Engines{minors: minors, validator: validator, server: admission.New(), library: library}, nil
+}
+
+// Close removes what was unpacked.
+func (e *Engines) Close() error { return e.validator.Close() }
+
+// Prepare compiles the rules.
+func (e *Engines) Prepare(ctx context.Context) error { return e.library.Prepare(ctx) }
+
+// forget drops what is known of a target that is not looked at again.
+func (e *Engines) forget(target *check.Target) {
+	e.server.Forget(target)
+	e.library.Forget(target)
+}
+
+// sweep forgets what no run since the last sweep asked for.
+func (e *Engines) sweep() {
+	e.validator.Sweep()
+	e.server.Sweep()
+	e.library.Sweep()
+}
+
+// versions lists the minor versions that options name, or else kgate.yaml.
+func versions(asked []string, configured []repo.Version) ([]string, error) {
+	var minors []string
+	for _, text := range asked {
+		version, err := minor(text)
+		if err != nil {
+			return nil, err
+		}
+		minors = append(minors, version)
+	}
+	if minors != nil {
+		return minors, nil
+	}
+	known := schema.Versions()
+	for _, v := range configured {
+		version, err := minor(v.Text)
+		if err == nil && !slices.Contains(known, version) {
+			err = fmt.Errorf("no schemas for Kubernetes %q: there are those of %s", version, strings.Join(known, ", "))
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", v.Source, err)
+		}
+		minors = append(minors, version)
+	}
+	return minors, nil
+}
+
+// minor takes 1.37, v1.37 and 1.37.2 for the minor version 1.37.
+func minor(version string) (string, error) {
+	parts := strings.Split(strings.TrimPrefix(version, "v"), ".")
+	if len(parts) < 2 || len(parts) > 3 {
+		return "", fmt.Errorf("%q is not a Kubernetes version: write 1.37", version)
+	}
+	return parts[0] + "." + parts[1], nil
+}
+
+// Minors are the minor versions of Kubernetes that a configuration names.
+func Minors(config repo.Config) ([]string, error) { return versions(nil, config.KubernetesVersions) }

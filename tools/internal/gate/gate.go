@@ -1,0 +1,141 @@
+// Package gate is what kgate does: it renders the targets of a repository, judges what they render to, traces each finding
+// back to the line to edit, and reports. Commands, the benchmark and the tests of the whole go through it.
+package gate
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/kgate-dev/gitops/tools/internal/activity"
+	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/policy"
+	"github.com/kgate-dev/gitops/tools/internal/render"
+	"github.com/kgate-dev/gitops/tools/internal/repo"
+)
+
+// Options say what a gate judges, and by what. The zero value judges every target of the repository by all checks.
+type Options struct {
+	Targets  []string // to check, as the repository names them; none is every one of it
+	Versions []string // of Kubernetes, as 1.37; none is what kgate.yaml says, else the newest
+	Checks   []string // names of checks and groups; a leading ! leaves out
+	Policies []string // directories of further rules, as the operating system names them
+
+	NoObjectExemptions bool // what annotations exempt counts for nothing
+	Whole              bool // the report has the objects of every target, for a format that draws them
+
+	Version  string                     // of kgate, for the report
+	Stdin    io.Reader                  // what the target render.Stdin reads; nil is empty
+	Now      func() time.Time           // nil is the clock
+	Engines  *Engines                   // those of another gate, which go on after this one; nil for some of its own
+	Progress func(target string, n int) // is told each target that is judged, and how many are; may be nil
+}
+
+// Gate is a repository that is put together to be judged. It needs no working directory: all that it reads is in the
+// repository's FS, but for Options.Policies.
+type Gate struct {
+	repository *repo.Repo
+	options    Options
+	paths      []string // targets to check
+	all        []string // targets that the repository has
+	empty      []string // directories that are named as targets and hold nothing to check
+	facts      policy.Facts
+	engines    *Engines
+	known      []*check.Check // every check there is; nil to make them anew
+	checks     []*check.Check // those to run
+	renderer   *render.Renderer
+}
+
+// Open puts a gate together. It must be closed.
+func Open(ctx context.Context, repository *repo.Repo, options Options) (*Gate, error) {
+	defer activity.Begin(ctx, "reading the configuration, the rules and the list of kustomizations")()
+	if options.Now == nil {
+		options.Now = time.Now
+	}
+	if options.Stdin == nil {
+		options.Stdin = strings.NewReader("")
+	}
+	if options.Progress == nil {
+		options.Progress = func(string, int) {}
+	}
+	g := &Gate{repository: repository, options: options, paths: options.Targets}
+	if err := g.survey(); err != nil {
+		return nil, err
+	}
+	var err error
+	if g.facts.Roots, err = repository.Roots(); err != nil {
+		return nil, err
+	}
+	if g.engines = options.Engines; g.engines == nil {
+		if g.engines, err = newEngines(repository, options); err != nil {
+			return nil, err
+		}
+	}
+	if err := g.choose(); err != nil {
+		return nil, errors.Join(err, g.Close())
+	}
+	g.renderer = render.New(repository.FS, options.Stdin)
+	return g, nil
+}
+
+// Close frees what the gate does not share with others.
+func (g *Gate) Close() error {
+	if g.options.Engines != nil {
+		return nil
+	}
+	return g.engines.Close()
+}
+
+// Repository is what the gate judges.
+func (g *Gate) Repository() *repo.Repo { return g.repository }
+
+// Targets are those that a run checks, in order.
+func (g *Gate) Targets() []string { return g.paths }
+
+// Checks are those that a run makes.
+func (g *Gate) Checks() []*check.Check { return g.checks }
+
+// survey finds the targets of the repository, and what is outside of it.
+func (g *Gate) survey() error {
+	g.facts.External = nil
+	for _, e := range g.repository.Config.External {
+		g.facts.External = append(g.facts.External, policy.External(e))
+	}
+	selection, err := g.repository.Select()
+	g.all, g.empty = selection.Targets, selection.Empty
+	switch {
+	case len(g.options.Targets) == 0:
+		g.paths = g.all
+		return err
+	case err != nil:
+		g.all = nil // a repository of another shape: what holds between all targets is not asked
+	}
+	return nil
+}
+
+// choose makes the list of checks to run.
+func (g *Gate) choose() error {
+	if g.known == nil {
+		known, err := checksOf(g.repository, g.engines, g.facts)
+		if err != nil {
+			return err
+		}
+		g.known = known
+	}
+	if err := repo.CheckExemptions(g.repository.Config.Exemptions, g.known); err != nil {
+		return err
+	}
+	var err error
+	if g.checks, err = check.Select(g.known, g.options.Checks); err != nil {
+		return err
+	}
+	if g.options.Engines == nil {
+		g.engines.library.Restrict(func(name string) bool {
+			return slices.ContainsFunc(g.checks, func(c *check.Check) bool { return c.Name == name })
+		})
+	}
+	return nil
+}

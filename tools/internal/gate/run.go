@@ -1,0 +1,119 @@
+package gate
+
+import (
+	"context"
+	"runtime"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/kgate-dev/gitops/tools/internal/activity"
+	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/crash"
+	"github.com/kgate-dev/gitops/tools/internal/repo"
+	"github.com/kgate-dev/gitops/tools/internal/report"
+)
+
+// Run renders and judges every target of the gate. A target is forgotten once it is judged, unless the report is to have
+// the whole of it: a run takes memory for the targets that are at work, not for all that there are. What could not be
+// rendered or checked is in the report's errors; the rest is judged. An error says why there is no report.
+func (g *Gate) Run(ctx context.Context) (report.Report, error) {
+	round := check.Begin(g.checks)
+	outcomes := make([]outcome, len(g.paths))
+	err := g.each(ctx, g.paths, func(ctx context.Context, i int, path string) error {
+		t, err := g.Render(ctx, path)
+		if err != nil {
+			return err
+		}
+		round.Judge(ctx, &t.Target)
+		if g.options.Whole {
+			outcomes[i] = whole(&t.Target)
+			return nil
+		}
+		outcomes[i] = g.reduced(&t.Target, g.renderer)
+		g.engines.forget(&t.Target)
+		return nil
+	}, func(i int, err error) { outcomes[i] = outcome{path: g.paths[i], err: err} })
+	if err != nil {
+		return report.Report{}, err
+	}
+	return g.conclude(ctx, round, outcomes, g.renderer.ReadFile)
+}
+
+// atWork is how many targets are worked on at a time: one more than there are processors, because the first wait for the
+// rules to be compiled.
+func atWork() int { return runtime.GOMAXPROCS(0) + 1 }
+
+// each does something with targets, several at a time, while the rules are prepared. What fails is handed on, and keeps
+// the others from nothing. It ends with the context.
+func (g *Gate) each(ctx context.Context, paths []string, do func(ctx context.Context, i int, path string) error, failed func(i int, err error)) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		defer activity.Begin(ctx, "compiling the rules")()
+		return g.engines.Prepare(ctx)
+	})
+	var mu sync.Mutex
+	next, done := 0, 0
+	for range min(atWork(), len(paths)) {
+		group.Go(func() error {
+			for {
+				mu.Lock()
+				i := next
+				next++
+				mu.Unlock()
+				if i >= len(paths) {
+					return nil
+				}
+				if err := ctx.Err(); err != nil {
+					return err // nobody waits for it any more
+				}
+				if err := crash.Catch(func() error { return do(ctx, i, paths[i]) }); err != nil {
+					failed(i, err)
+				}
+				mu.Lock()
+				done++
+				g.options.Progress(paths[i], done)
+				mu.Unlock()
+			}
+		})
+	}
+	return group.Wait()
+}
+
+// conclude makes the report of a round whose targets are judged.
+func (g *Gate) conclude(ctx context.Context, round *check.Round, outcomes []outcome, read func(file string) ([]byte, error)) (report.Report, error) {
+	config, now := g.repository.Config, g.options.Now()
+	out := report.Report{Version: g.options.Version, Checks: g.checks, Asked: g.paths, ReadFile: g.repository.Base.ReadFile(read)}
+	plan := check.Plan{Checks: g.checks, All: g.all, Exemptions: config.Exemptions, Now: now, Latest: config.LatestExpiry(now)}
+	var exempting []repo.Annotation
+	for _, o := range outcomes {
+		if o.err != nil {
+			out.Errors = append(out.Errors, Failures(o.path, o.err)...)
+			continue
+		}
+		plan.Targets = append(plan.Targets, o.target)
+		out.Targets = append(out.Targets, o.reported)
+		exempting = append(exempting, o.exempting...)
+	}
+	carried, refused := repo.Carried(exempting, g.known, read)
+	carried, out.Notes = g.carry(carried)
+	out.Notes = slices.Concat(g.narrowed(), g.notes(), out.Notes)
+	out.Errors = append(out.Errors, g.faultsOfOwn(plan)...)
+	plan.Exemptions = append(slices.Clone(plan.Exemptions), carried...)
+	for _, f := range refused {
+		out.Errors = append(out.Errors, Failures(f.Target, f.Err)...)
+	}
+	result, failed := round.End(ctx, plan)
+	if ctx.Err() != nil {
+		return out, ctx.Err()
+	}
+	for _, f := range failed {
+		out.Errors = append(out.Errors, Failures(f.Target, f.Err)...)
+	}
+	out.Findings, out.Exempted, out.Omitted = result.Findings, result.Exempted, result.Omitted
+	if slices.Equal(g.paths, g.all) {
+		out.Notes = append(out.Notes, g.leftOut(out.Findings)...)
+	}
+	return out, nil
+}

@@ -1,0 +1,135 @@
+package gate
+
+import (
+	"context"
+	"io"
+	"slices"
+	"sync"
+
+	"github.com/kgate-dev/gitops/tools/internal/activity"
+	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/provenance"
+	"github.com/kgate-dev/gitops/tools/internal/render"
+	"github.com/kgate-dev/gitops/tools/internal/repo"
+	"github.com/kgate-dev/gitops/tools/internal/report"
+)
+
+// Target is a rendered target, to be judged.
+type Target struct {
+	check.Target
+	Result *render.Result
+}
+
+// Render renders a target of the gate's repository.
+func (g *Gate) Render(ctx context.Context, path string) (*Target, error) {
+	return g.render(ctx, g.renderer, path)
+}
+
+func (g *Gate) render(ctx context.Context, renderer *render.Renderer, path string) (*Target, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	defer activity.Begin(ctx, "rendering %s", path)()
+	result, err := renderer.Render(path)
+	if err != nil {
+		return nil, err
+	}
+	t := &Target{Result: result, Target: check.Target{
+		Path: result.Path, Environment: g.repository.Config.Environment(result.Path), Objects: result.Objects,
+		Locate:  provenance.New(result).Locate,
+		Reading: check.Reading{Files: result.Read, Layers: result.Layers(), Unchanged: result.Unchanged()},
+	}}
+	for _, fault := range result.Faults {
+		t.Faults = append(t.Faults, check.Fault(fault))
+	}
+	return t, nil
+}
+
+// Judge makes the checks of single objects and of targets, and forgets the target. The findings are those before anybody
+// asks what is exempt, and what one line does to several objects is a finding of each.
+func (g *Gate) Judge(ctx context.Context, t *Target) ([]check.Finding, []check.Failure) {
+	defer g.engines.forget(&t.Target)
+	round := check.Begin(g.checks)
+	round.Judge(ctx, &t.Target)
+	return round.Findings()
+}
+
+// Print renders a target of a repository as the cluster would receive it.
+func Print(ctx context.Context, repository *repo.Repo, target string, stdin io.Reader) ([]byte, error) {
+	defer activity.Begin(ctx, "rendering %s", target)()
+	result, err := render.New(repository.FS, stdin).Render(target)
+	if err != nil {
+		return nil, err
+	}
+	return result.YAML()
+}
+
+// outcome is what is kept of a target once it is judged, or why it could not be rendered.
+type outcome struct {
+	path      string
+	err       error
+	target    *check.Target // as far as checks of the repository look at it
+	reported  report.Target
+	exempting []repo.Annotation
+}
+
+// whole is the outcome of a target of which everything is kept.
+func whole(t *check.Target) outcome {
+	o := outcome{
+		path: t.Path, target: t, exempting: repo.Annotations(t),
+		reported: report.Target{Path: t.Path, Count: len(t.Objects), Objects: t.Objects, Locate: t.Locate},
+	}
+	if t.Environment != nil {
+		o.reported.Environment = t.Environment.Name
+	}
+	return o
+}
+
+// reduced is the outcome of a target that is to be forgotten. The objects that checks of the repository look at stay, and
+// of others what tells them apart. Where one of their fields is set is found by rendering the target again: it is asked
+// about a finding alone.
+func (g *Gate) reduced(t *check.Target, renderer *render.Renderer) outcome {
+	o := whole(t)
+	o.reported.Objects, o.reported.Locate = nil, nil
+	o.target = &check.Target{Path: t.Path, Environment: t.Environment, Reading: t.Reading}
+	if !g.acrossTargets() {
+		return o
+	}
+	o.target.Objects = make([]*manifest.Object, len(t.Objects))
+	for i, object := range t.Objects {
+		if g.sees(object) {
+			o.target.Objects[i] = object
+		} else {
+			o.target.Objects[i] = object.Head()
+		}
+	}
+	path, kept := t.Path, o.target.Objects
+	again := sync.OnceValue(func() *Target {
+		t, err := g.render(context.Background(), renderer, path)
+		if err != nil {
+			return nil // it was rendered before
+		}
+		return t
+	})
+	o.target.Locate = func(object *manifest.Object, path manifest.Path) manifest.Origin {
+		t, i := again(), slices.Index(kept, object)
+		if t == nil || i < 0 || i >= len(t.Objects) {
+			return manifest.Origin{Position: object.Source}
+		}
+		return t.Locate(t.Objects[i], path)
+	}
+	return o
+}
+
+// acrossTargets reports whether the run makes checks of the repository: it covers every target of it.
+func (g *Gate) acrossTargets() bool {
+	return len(g.all) > 0 && len(without(g.all, g.paths)) == 0 && slices.ContainsFunc(g.checks, func(c *check.Check) bool { return c.Scope == check.Repository })
+}
+
+// sees reports whether a check of the repository looks at the fields of an object.
+func (g *Gate) sees(object *manifest.Object) bool {
+	return slices.ContainsFunc(g.checks, func(c *check.Check) bool {
+		return c.Scope == check.Repository && (c.Sees == nil || c.Sees(object))
+	})
+}

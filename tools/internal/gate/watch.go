@@ -1,0 +1,386 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"sigs.k8s.io/kustomize/api/konfig"
+
+	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/coverage"
+	"github.com/kgate-dev/gitops/tools/internal/render"
+	"github.com/kgate-dev/gitops/tools/internal/repo"
+	"github.com/kgate-dev/gitops/tools/internal/report"
+	"github.com/kgate-dev/gitops/tools/internal/schema"
+	"github.com/kgate-dev/gitops/tools/internal/watch"
+)
+
+// Watch judges a repository of the file system, and judges again whatever changes touch.
+type Watch struct {
+	Args    []string // what to check, as Locate takes it; none is everything
+	Options Options
+	Limits  Limits                 // of opening the gate, and of each run
+	Ignored func(path string) bool // files whose change is none, such as reports; nil for none
+	Changes <-chan watch.Batch     // nil for those of the repository and of Options.Policies
+}
+
+// Event is what a watch tells: Opened, Changed or Judged.
+type Event interface{ event() }
+
+type (
+	// Opened begins a watch.
+	Opened struct{ Repository *repo.Repo }
+	// Changed is a change that makes another run.
+	Changed struct{ What string } // for a reader
+	// Judged is a run. It may be of less than it seems: what is kept of the runs before is not rendered again.
+	Judged struct {
+		Report            report.Report
+		Rendered, Targets int
+		Began             time.Time
+	}
+)
+
+func (Opened) event()  {}
+func (Changed) event() {}
+func (Judged) event()  {}
+
+// Run sends events until the context ends, which is no error, or the handler returns one.
+func (w Watch) Run(ctx context.Context, handle func(Event) error) error {
+	if slices.Contains(w.Args, render.Stdin) {
+		return errors.New("--watch: standard input does not change: name files or directories")
+	}
+	if w.Ignored == nil {
+		w.Ignored = func(string) bool { return false }
+	}
+	changes := w.Changes
+	if changes == nil {
+		ctx, stop := context.WithCancel(ctx)
+		defer stop()
+		var err error
+		if changes, err = w.changes(ctx); err != nil {
+			return err
+		}
+	}
+	var g *Gate
+	err := w.Limits.Within(ctx, func(ctx context.Context) (err error) {
+		repository, targets, err := Locate(ctx, w.Args, "")
+		if err != nil {
+			return err
+		}
+		options := w.Options
+		options.Targets = targets
+		g, err = Open(ctx, repository, options)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	l := &lasting{Gate: g, ignored: w.Ignored, tell: handle}
+	defer func() { _ = l.Close() }() // a temporary folder that cannot be removed changes no verdict
+	if err := handle(Opened{g.repository}); err != nil {
+		return err
+	}
+	began := time.Now()
+	var out report.Report
+	err = w.Limits.Within(ctx, func(ctx context.Context) (err error) {
+		out, err = l.first(ctx)
+		return err
+	})
+	for {
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := handle(Judged{out, len(l.again), len(l.paths), began}); err != nil {
+			return err
+		}
+		for again := false; !again; {
+			batch, open := <-changes
+			if !open {
+				return nil
+			}
+			if batch.Err != nil {
+				return batch.Err
+			}
+			began = time.Now()
+			if err = w.Limits.Within(ctx, func(ctx context.Context) (err error) {
+				out, again, err = l.next(ctx, batch)
+				return err
+			}); err != nil {
+				break
+			}
+		}
+	}
+}
+
+// changes are those below the repository and the directories of rules, but in .git and node_modules. What changes while
+// the first run reads is told afterwards.
+func (w Watch) changes(ctx context.Context) (<-chan watch.Batch, error) {
+	repository, _, err := Locate(ctx, w.Args, "")
+	if err != nil {
+		return nil, err
+	}
+	dirs := []string{repository.Dir}
+	for _, dir := range w.Options.Policies {
+		absolute, err := repo.Resolve(dir)
+		if err != nil {
+			return nil, fmt.Errorf("--policies: %w", err)
+		}
+		dirs = append(dirs, absolute)
+	}
+	return watch.Directories(ctx, dirs, func(name string) bool { return name == ".git" || name == "node_modules" })
+}
+
+// lasting is a gate that goes from run to run. What a change does not touch is kept: rendered targets, the verdicts
+// on objects that are the same text, compiled schemas and rules.
+type lasting struct {
+	*Gate
+	ignored func(path string) bool
+	tell    func(Event) error
+	kept    map[string]*rendered // by path of the target
+	stale   error                // why the gate does not go with what is on the disk
+	again   []string             // targets that the last run rendered
+}
+
+// rendered is a target, or why it could not be rendered.
+type rendered struct {
+	path   string
+	target *Target
+	err    error
+}
+
+func (l *lasting) first(ctx context.Context) (report.Report, error) {
+	l.kept = map[string]*rendered{}
+	return l.run(ctx)
+}
+
+// next runs again if a batch touches what a verdict depends on, and reports whether it does.
+func (l *lasting) next(ctx context.Context, batch watch.Batch) (report.Report, bool, error) {
+	batch.Paths = slices.DeleteFunc(slices.Clone(batch.Paths), l.ignored)
+	if len(batch.Paths) == 0 && !batch.All {
+		return report.Report{}, false, nil
+	}
+	changed := l.inside(batch.Paths)
+	if !l.touched(batch, changed) {
+		return report.Report{}, false, nil
+	}
+	if err := l.tell(Changed{describeChange(l.repository.Dir, batch)}); err != nil {
+		return report.Report{}, false, err
+	}
+	if l.stale = l.refresh(ctx, batch, changed); l.stale != nil {
+		l.again = nil
+		// The report is of the run as a whole, so that no reader takes the one before for the present state.
+		return report.Report{
+			Version: l.options.Version, Checks: l.checks, Errors: Failures("", l.stale), ReadFile: l.repository.ReadFile,
+		}, true, nil
+	}
+	out, err := l.run(ctx)
+	return out, true, err
+}
+
+// inside are the paths as the repository names them, without those that lie elsewhere.
+func (l *lasting) inside(paths []string) []string {
+	var names []string
+	for _, p := range paths {
+		if name, err := filepath.Rel(l.repository.Dir, p); err == nil && filepath.IsLocal(name) {
+			names = append(names, filepath.ToSlash(name))
+		}
+	}
+	return names
+}
+
+// touched reports whether a batch may change a verdict, and drops the targets that it may change.
+func (l *lasting) touched(batch watch.Batch, changed []string) bool {
+	touched := batch.All || l.stale != nil || slices.Contains(changed, repo.ConfigFile) || l.rulesChanged(batch) || l.rootsChanged(changed) || l.unreadChanged(changed)
+	for name, r := range l.kept {
+		if batch.All || slices.ContainsFunc(changed, r.dependsOn) {
+			delete(l.kept, name)
+			touched = true
+		}
+	}
+	return touched
+}
+
+// dependsOn reports whether the target may render to something else once something else stands at a path.
+func (r *rendered) dependsOn(path string) bool {
+	if failed := (*render.Error)(nil); errors.As(r.err, &failed) {
+		return failed.DependsOn(path)
+	}
+	return r.err != nil || r.target.Result.DependsOn(path)
+}
+
+// rulesChanged reports whether a directory of --policies looks different.
+func (l *lasting) rulesChanged(batch watch.Batch) bool {
+	return len(l.options.Policies) > 0 && (batch.All || slices.ContainsFunc(l.options.Policies, func(dir string) bool {
+		at, err := repo.Resolve(dir)
+		if err != nil {
+			return true
+		}
+		return slices.ContainsFunc(batch.Paths, func(p string) bool {
+			name, err := filepath.Rel(at, p)
+			return err == nil && filepath.IsLocal(name) && slices.Contains([]string{".rego", ".yaml", ""}, path.Ext(p))
+		})
+	}))
+}
+
+// rootsChanged reports whether a directory with a kustomization may have come or gone.
+func (l *lasting) rootsChanged(changed []string) bool {
+	return slices.ContainsFunc(changed, func(name string) bool {
+		if slices.Contains(konfig.RecognizedKustomizationFileNames(), path.Base(name)) {
+			_, err := os.Lstat(filepath.Join(l.repository.Dir, filepath.FromSlash(name)))
+			return (err == nil) != slices.Contains(l.facts.Roots, path.Dir(name))
+		}
+		return slices.ContainsFunc(l.facts.Roots, func(root string) bool { return root == name || strings.HasPrefix(root, name+"/") })
+	})
+}
+
+// unreadChanged reports whether what no target reads may be different: which targets there are, and, where that is asked,
+// what other manifests deploy and what is there to be deployed.
+func (l *lasting) unreadChanged(changed []string) bool {
+	if len(l.options.Targets) > 0 || !slices.ContainsFunc(changed, l.isUnread) {
+		return false
+	}
+	if slices.ContainsFunc(l.checks, func(c *check.Check) bool { return c.Group() == coverage.Group }) {
+		return true
+	}
+	selection, err := l.repository.Select()
+	return err != nil || !slices.Equal(selection.Targets, l.all)
+}
+
+// isUnread reports whether a path can be that of manifests, or of a directory of some.
+func (l *lasting) isUnread(name string) bool {
+	for dir := name; dir != "."; dir = path.Dir(dir) {
+		if repo.PassedOver(dir) {
+			return false
+		}
+	}
+	if repo.IsManifestFile(name) || repo.IsKustomizationFile(path.Base(name)) || path.Ext(name) == ".jsonnet" {
+		return true
+	}
+	info, err := os.Stat(filepath.Join(l.repository.Dir, filepath.FromSlash(name)))
+	return err == nil && info.IsDir() || err != nil && path.Ext(name) == "" // a directory came, or may have gone
+}
+
+// refresh brings the session up to what is on the disk. After an error it is as it was.
+func (l *lasting) refresh(ctx context.Context, batch watch.Batch, changed []string) (err error) {
+	whole := l.stale != nil || batch.All
+	next, repository := *l.Gate, *l.repository
+	next.repository = &repository
+	engines := *l.engines
+	next.engines = &engines
+	if whole || slices.Contains(changed, repo.ConfigFile) {
+		if repository.Config, err = repo.LoadConfig(repository.FS); err != nil {
+			return err
+		}
+	}
+	if err := next.survey(); err != nil {
+		return err
+	}
+	if whole || l.rootsChanged(changed) {
+		if next.facts.Roots, err = repository.Roots(); err != nil {
+			return err
+		}
+	}
+	if l.rulesChanged(batch) || l.stale != nil && len(l.options.Policies) > 0 {
+		if engines.library, err = loadPolicies(l.options.Policies); err != nil {
+			return err
+		}
+	}
+	if engines.minors, err = versions(l.options.Versions, repository.Config.KubernetesVersions); err != nil {
+		return err
+	}
+	if !slices.Equal(engines.minors, l.engines.minors) {
+		if engines.validator, err = schema.New(engines.minors); err != nil {
+			return err
+		}
+		defer func() {
+			if err != nil {
+				err = errors.Join(err, engines.Close())
+			}
+		}()
+	}
+	if engines.library != l.engines.library || engines.validator != l.engines.validator || !reflect.DeepEqual(next.facts, l.facts) ||
+		!reflect.DeepEqual(repository.Config, l.repository.Config) {
+		next.known = nil
+	}
+	if err := next.choose(); err != nil {
+		return err
+	}
+	if err := engines.Prepare(ctx); err != nil {
+		return err
+	}
+	if engines.validator != l.engines.validator {
+		_ = l.engines.Close() // a temporary folder that cannot be removed changes no verdict
+	}
+	l.Gate = &next
+	return nil
+}
+
+// run renders what is not kept and judges everything. What has not changed costs a look into a cache.
+func (l *lasting) run(ctx context.Context) (report.Report, error) {
+	l.again = slices.DeleteFunc(slices.Clone(l.paths), func(path string) bool { return l.kept[path] != nil })
+	renderer := render.New(l.repository.FS, strings.NewReader(""))
+	fresh := make([]*rendered, len(l.again))
+	if err := l.each(ctx, l.again, func(ctx context.Context, i int, path string) error {
+		target, err := l.render(ctx, renderer, path)
+		if err != nil {
+			return err
+		}
+		fresh[i] = &rendered{path: path, target: target}
+		return nil
+	}, func(i int, err error) { fresh[i] = &rendered{path: l.again[i], err: err} }); err != nil {
+		return report.Report{}, err
+	}
+	for _, r := range fresh {
+		l.kept[r.path] = r
+	}
+	maps.DeleteFunc(l.kept, func(path string, _ *rendered) bool { return !slices.Contains(l.paths, path) })
+	round := check.Begin(l.checks)
+	outcomes := make([]outcome, len(l.paths))
+	var group sync.WaitGroup
+	for i, path := range l.paths {
+		r := l.kept[path]
+		if r.err != nil {
+			outcomes[i] = outcome{path: path, err: r.err}
+			continue
+		}
+		if environment := l.repository.Config.Environment(path); !reflect.DeepEqual(environment, r.target.Environment) {
+			target := *r.target
+			target.Environment = environment
+			r.target = &target // another target, about which nothing is known
+		}
+		outcomes[i] = whole(&r.target.Target)
+		group.Go(func() { round.Judge(ctx, &r.target.Target) })
+	}
+	group.Wait()
+	out, err := l.conclude(ctx, round, outcomes, renderer.ReadFile)
+	l.engines.sweep()
+	return out, err
+}
+
+// describeChange names a change.
+func describeChange(dir string, batch watch.Batch) string {
+	switch {
+	case batch.All:
+		return "files changed"
+	case len(batch.Paths) > 1:
+		return fmt.Sprintf("%d files changed", len(batch.Paths))
+	}
+	name := batch.Paths[0]
+	if inside, err := filepath.Rel(dir, name); err == nil && filepath.IsLocal(inside) {
+		name = inside
+	}
+	return filepath.ToSlash(name) + " changed"
+}
