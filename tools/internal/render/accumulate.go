@@ -626,7 +626,11 @@ func (e *engine) transform(layer *Layer, config *types.Kustomization, a *accumul
 		if !ok {
 			return place(layer, p.at, fmt.Errorf("plugin %s not a transformer", p.id))
 		}
-		operations = append(operations, e.pluginOperation(layer, p, t))
+		more, err := e.pluginOperations(layer, p, t)
+		if err != nil {
+			return err
+		}
+		operations = append(operations, more...)
 	}
 	for _, o := range operations {
 		if o.reaches != nil {

@@ -242,15 +242,15 @@ func (e *engine) replacementOperations(layer *Layer, config *types.Kustomization
 	return all, nil
 }
 
-// pluginOperation applies a plugin of `transformers`. What it patches or replaces is noted as that of an entry is.
-func (e *engine) pluginOperation(layer *Layer, p plugin, t resmap.Transformer) operation {
+// pluginOperations apply a plugin of `transformers`. What it patches or replaces is noted as that of an entry is.
+func (e *engine) pluginOperations(layer *Layer, p plugin, t resmap.Transformer) ([]operation, error) {
 	o := operation{at: p.at, transformer: t, origin: p.origin}
 	if p.document == nil {
-		return o
+		return []operation{o}, nil
 	}
 	node := manifest.Plain(p.document.Node)
-	switch p.id.Kind {
-	case "PatchTransformer", "PatchJson6902Transformer", "PatchStrategicMergeTransformer":
+	switch plugin := p.plugin.(type) {
+	case *builtins.PatchTransformerPlugin, *builtins.PatchJson6902TransformerPlugin, *builtins.PatchStrategicMergeTransformerPlugin:
 		patches := e.pluginPatches(layer, p, node)
 		o.reaches = func(a *accumulation) error {
 			for i := range patches {
@@ -262,20 +262,8 @@ func (e *engine) pluginOperation(layer *Layer, p plugin, t resmap.Transformer) o
 			}
 			return nil
 		}
-	case "ReplacementTransformer":
-		list := manifest.Lookup(node, "replacements")
-		o.reaches = func(a *accumulation) error {
-			for i := 0; list != nil && i < len(list.Content); i++ {
-				var r types.Replacement
-				if err := list.Content[i].Decode(&r); err != nil || len(r.Targets) == 0 {
-					continue // a path, whose file Kustomize has read
-				}
-				if err := e.replacement(p.document, list.Content[i], r, a.tracesOf()); err != nil {
-					return err
-				}
-			}
-			return nil
-		}
+	case *builtins.ReplacementTransformerPlugin:
+		return e.pluginReplacements(p, o, plugin, manifest.Lookup(node, "replacements"))
 	default:
 		o.reaches = func(a *accumulation) error {
 			step := &Transform{Layer: layer, Plugin: p.document, Configurations: slices.Clip(a.files.configurations), CRDs: slices.Clip(a.files.crds)}
@@ -285,7 +273,35 @@ func (e *engine) pluginOperation(layer *Layer, p plugin, t resmap.Transformer) o
 			return nil
 		}
 	}
-	return o
+	return []operation{o}, nil
+}
+
+// pluginReplacements apply the replacements of a plugin one by one, as Kustomize does. One that names a file applies whole.
+func (e *engine) pluginReplacements(p plugin, whole operation, plugin *builtins.ReplacementTransformerPlugin, list *yaml.Node) ([]operation, error) {
+	if list == nil || list.Kind != yaml.SequenceNode || len(list.Content) != len(plugin.ReplacementList) {
+		return []operation{whole}, nil
+	}
+	var all []operation
+	for i, entry := range list.Content {
+		if err := unknownField(p.document, entry, "a replacement", reflect.TypeFor[types.ReplacementField]()); err != nil {
+			return nil, err
+		}
+		if plugin.ReplacementList[i].Path != "" {
+			return []operation{whole}, nil
+		}
+		r := plugin.ReplacementList[i].Replacement
+		o := whole
+		o.at = p.document.Position(nil, entry)
+		o.reaches = func(a *accumulation) error { return e.replacement(p.document, entry, r, a.tracesOf()) }
+		o.transformer = transformerFunc(func(m resmap.ResMap) error {
+			return m.ApplyFilter(replacement.Filter{Replacements: []types.Replacement{r}})
+		})
+		if i < len(list.Content)-1 {
+			o.origin = nil // noted once for the plugin
+		}
+		all = append(all, o)
+	}
+	return all, nil
 }
 
 // pluginPatches are the patches that the configuration of a plugin holds or names.
