@@ -121,7 +121,7 @@ func programs() []hostile {
 			hostile{name: field + ", in one line", files: app("resources: [ns.yaml]\n" + field + ": ['{apiVersion: example.com/v1, kind: T, metadata: {name: a}}']\n"), exit: refused, want: []string{"app/kustomization.yaml:2", "runs a program"}},
 			hostile{name: field + ", in a block", files: app("resources: [ns.yaml]\n" + field + ":\n- |\n  apiVersion: example.com/v1\n  kind: T\n  metadata: {name: a}\n"), exit: refused, want: []string{"app/kustomization.yaml:4", "runs a program"}},
 			hostile{name: field + ", in a list", files: plugin(field, "apiVersion: builtin\nkind: PrefixTransformerList\nmetadata: {name: a}\nitems: [{apiVersion: example.com/v1, kind: T, metadata: {name: a}}]\n"), exit: refused, want: []string{"app/p.yaml:"}},
-			hostile{name: field + ", in a directory", files: app("resources: [ns.yaml]\n"+field+": [p]\n") + "-- app/p/kustomization.yaml --\nresources: [t.yaml]\n-- app/p/t.yaml --\napiVersion: example.com/v1\nkind: T\nmetadata: {name: a}\n", exit: refused, want: []string{"app/kustomization.yaml:2"}},
+			hostile{name: field + ", in a directory", files: app("resources: [ns.yaml]\n"+field+": [p]\n") + "-- app/p/kustomization.yaml --\nresources: [t.yaml]\n-- app/p/t.yaml --\napiVersion: example.com/v1\nkind: T\nmetadata: {name: a}\n", exit: refused, want: []string{"app/p/t.yaml:1", "runs a program"}},
 		)
 	}
 	return append(inputs,

@@ -576,7 +576,8 @@ func (e *engine) plugins(layer *Layer, field string, entries []string, origin *r
 		}
 		id := r.GetGvk()
 		if id.Group != "" || id.Version != konfig.BuiltinPluginApiVersion || builtinPlugins[id.Kind] == nil {
-			return nil, place(layer, p.at, fmt.Errorf("%s is no builtin plugin of Kustomize that kgate follows", id.Kind))
+			return nil, fail(p.at, "%s: %s %s is a plugin that runs a program, or Helm: kgate runs none; use a builtin one or render its output into the repository",
+				field, r.GetApiVersion(), id.Kind)
 		}
 		var err error
 		if p.origin, err = resource.OriginFromCustomPlugin(r); err != nil {
