@@ -181,6 +181,7 @@ type Fault struct {
 	Check   string // the check that reports it
 	Source  manifest.Position
 	Message string
+	Of      manifest.Position // what it was meant for, where that is written
 }
 
 // Finding is one thing that is wrong, with what a reader needs to mend it.
@@ -257,9 +258,10 @@ func (f *Finding) weigh(p Part) {
 	}
 }
 
-// ReportTarget records a fault of a target as a whole, or of a file that makes it up.
-func (p *Pass) ReportTarget(target *Target, source manifest.Position, message string) {
-	p.add(Finding{Place: Place{Target: target.Path}, Message: message, Source: source})
+// ReportTarget records a fault of a target as a whole, or of a file that makes it up, with what it is about besides.
+func (p *Pass) ReportTarget(target *Target, source manifest.Position, message string, related ...manifest.Position) {
+	related = slices.DeleteFunc(slices.Clone(related), manifest.Position.IsZero)
+	p.add(Finding{Place: Place{Target: target.Path}, Message: message, Source: source, Related: related})
 }
 
 func (p *Pass) add(f Finding) {

@@ -20,7 +20,7 @@ func Checks() []*check.Check {
 			for _, target := range pass.Targets {
 				for _, fault := range target.Faults {
 					if fault.Check == checked.Name {
-						pass.ReportTarget(target, fault.Source, fault.Message)
+						pass.ReportTarget(target, fault.Source, fault.Message, fault.Of)
 					}
 				}
 			}

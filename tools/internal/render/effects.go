@@ -120,7 +120,7 @@ func imageNames(node *yaml.Node, names map[string]bool) {
 }
 
 // patchEffect says what of a patch did nothing.
-func (e *engine) patchEffect(p *Patch, document *manifest.Document, effects []effect) {
+func (e *engine) patchEffect(a *accumulation, p *Patch, document *manifest.Document, effects []effect) {
 	if document.Node.Kind == yaml.SequenceNode {
 		e.operationEffects(document, effects)
 		return
@@ -130,7 +130,7 @@ func (e *engine) patchEffect(p *Patch, document *manifest.Document, effects []ef
 	if err := plain.Decode(&value); err != nil {
 		return
 	}
-	found := e.idleRemovals(p, document, plain, value, effects)
+	found := e.idleRemovals(a, p, document, plain, value, effects)
 	if len(effects) > 0 && !found && none(effects) {
 		e.fault(noEffect, content(document, plain), "the patch changes nothing: %s has all of this already", called(effects))
 	}
@@ -219,7 +219,7 @@ func equalValues(a, b *yaml.Node) bool {
 
 // idleRemovals says which fields and items a strategic merge patch removes that are not there, by what Kustomize makes of
 // the patch without them: the same.
-func (e *engine) idleRemovals(p *Patch, document *manifest.Document, plain *yaml.Node, value any, effects []effect) bool {
+func (e *engine) idleRemovals(a *accumulation, p *Patch, document *manifest.Document, plain *yaml.Node, value any, effects []effect) bool {
 	found := false
 	var walk func(node, parent *yaml.Node, index int, path manifest.Path)
 	check := func(parent *yaml.Node, index, width int, at *yaml.Node, path manifest.Path, what string) {
@@ -234,7 +234,12 @@ func (e *engine) idleRemovals(p *Patch, document *manifest.Document, plain *yaml
 		parent.Content = kept
 		if idle {
 			found = true
-			e.fault(noEffect, document.Position(nil, at), "the patch removes nothing here: %s has no %s%s", called(effects), what, e.instead(effects, path, value))
+			var of manifest.Position
+			if t := a.traces[effects[0].of]; t != nil && t.Document != nil {
+				found, _ := follow(t.Document.Node, byName(path, value))
+				of, _ = t.Document.Locate(found, nil)
+			}
+			e.faultOf(of, noEffect, document.Position(nil, at), "the patch removes nothing here: %s has no %s%s", called(effects), what, e.instead(effects, path, value))
 		}
 	}
 	walk = func(node, parent *yaml.Node, index int, path manifest.Path) {
@@ -260,6 +265,20 @@ func (e *engine) idleRemovals(p *Patch, document *manifest.Document, plain *yaml
 		walk(plain, nil, 0, nil)
 	}
 	return found
+}
+
+// byName is a path whose items are picked by name, where they have one.
+func byName(path manifest.Path, value any) manifest.Path {
+	named := slices.Clone(path)
+	for i, step := range path {
+		if _, ok := step.(int); !ok {
+			continue
+		}
+		if name, ok := append(slices.Clone(path[:i+1]), "name").Lookup(value); ok {
+			named[i] = fmt.Sprintf("[name=%v]", name)
+		}
+	}
+	return named
 }
 
 // instead names what an object has in the place of what a patch looks for.
@@ -338,9 +357,13 @@ func (e *engine) lostItems(p *Patch, document *manifest.Document, plain *yaml.No
 }
 
 func (e *engine) lost(document *manifest.Document, key, list *yaml.Node, path manifest.Path, value any, effects []effect) {
+	var nameless *yaml.Node
 	for _, item := range list.Content {
 		if item.Kind != yaml.MappingNode || manifest.Lookup(item, "$patch") != nil {
 			return // it is said
+		}
+		if manifest.Text(item, "name") == "" {
+			nameless = item
 		}
 	}
 	for _, f := range effects {
@@ -357,6 +380,15 @@ func (e *engine) lost(document *manifest.Document, key, list *yaml.Node, path ma
 		}
 		if len(gone) > 0 {
 			id := f.had.CurId()
+			if nameless != nil {
+				at := document.Position(nil, nameless)
+				if key := misspelt(nameless, "name"); key != nil {
+					at = document.Position(key, nil)
+				}
+				e.fault(listReplaced, at, "the item has no name, by which Kustomize merges %s: it puts the patch's list in place of that of the %s %s, and loses %s",
+					path, id.Kind, id.Name, strings.Join(gone, ", "))
+				return
+			}
 			e.fault(listReplaced, document.Position(key, nil), "the patch replaces the whole list %s of the %s %s and loses %s: "+
 				"Kustomize knows no key to merge lists of this kind by; use a JSON patch, or `openapi:` with a schema that names the key",
 				path, id.Kind, id.Name, strings.Join(gone, ", "))

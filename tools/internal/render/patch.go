@@ -92,7 +92,7 @@ func (e *engine) patchOperations(layer *Layer, p *Patch) ([]operation, error) {
 	}}
 	if len(p.Documents) == 1 {
 		o.watches = func(*accumulation) []*resource.Resource { return reached }
-		o.judge = func(_ *accumulation, effects []effect) { e.patchEffect(p, &p.Documents[0], effects) }
+		o.judge = func(a *accumulation, effects []effect) { e.patchEffect(a, p, &p.Documents[0], effects) }
 		o.fails = func(effects []effect, err error) error { return operationFailure(&p.Documents[0], effects, err) }
 	}
 	return []operation{o}, nil
@@ -134,7 +134,7 @@ func (e *engine) documentOperations(layer *Layer, p *Patch) ([]operation, error)
 				return err
 			},
 			watches: func(*accumulation) []*resource.Resource { return reached },
-			judge:   func(_ *accumulation, effects []effect) { e.patchEffect(p, document, effects) },
+			judge:   func(a *accumulation, effects []effect) { e.patchEffect(a, p, document, effects) },
 			transformer: transformerFunc(func(m resmap.ResMap) error {
 				target, err := m.GetById(patch.OrgId())
 				if err != nil {

@@ -109,6 +109,7 @@ type Fault struct {
 	Check   string // the check that reports it, one of Checks
 	Source  manifest.Position
 	Message string
+	Of      manifest.Position // what the entry was meant for, where that is written; zero where it is not known
 }
 
 // The checks that report what tracing notices.
@@ -123,7 +124,13 @@ const (
 )
 
 func (t *tracer) fault(name string, source manifest.Position, format string, args ...any) {
+	t.faultOf(manifest.Position{}, name, source, format, args...)
+}
+
+// faultOf notes a fault of an entry that was meant for something.
+func (t *tracer) faultOf(of manifest.Position, name string, source manifest.Position, format string, args ...any) {
 	fault := newFault(name, source, format, args...)
+	fault.Of = of
 	if !slices.Contains(t.faults, fault) {
 		t.faults = append(t.faults, fault)
 	}
