@@ -263,3 +263,19 @@ func TestCheckNamesNoCheck(t *testing.T) {
 		}
 	}
 }
+
+// TestPage holds docs/architecture.md to naming each package of kgate.
+func TestPage(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(top, "docs", "architecture.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range layers["kgate"] {
+		for _, p := range l.packages {
+			name, internal := strings.CutPrefix(p, "tools/internal/")
+			if internal && !strings.HasSuffix(name, "/generate") && !strings.Contains(string(text), "`"+name+"`") {
+				t.Errorf("docs/architecture.md does not name %s: add a line that says what it is for", name)
+			}
+		}
+	}
+}

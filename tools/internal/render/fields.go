@@ -85,7 +85,7 @@ func anyCase(node *yaml.Node, typ reflect.Type) {
 		for i := 0; i+1 < len(node.Content); i += 2 {
 			key := node.Content[i]
 			for name := range known {
-				if strings.ToLower(key.Value) == strings.ToLower(name) && manifest.Lookup(node, name) == nil && ascii(key.Value) {
+				if strings.EqualFold(key.Value, name) && manifest.Lookup(node, name) == nil && ascii(key.Value) {
 					key.Value = name
 				}
 			}
