@@ -5,9 +5,12 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"sigs.k8s.io/kustomize/api/konfig"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
@@ -20,10 +23,16 @@ import (
 // forgotten reports manifests below the kustomizations of a target that nothing names.
 func forgotten(r *repo.Repo) *check.Check {
 	checked := *manifestNamed
+	search := &search{root: r.FS}
 	checked.Run = func(_ context.Context, pass *check.Pass) error {
-		t, err := look(r)
-		if err != nil {
-			return err
+		// A run judges target by target: what no kustomization of theirs lies above is not walked for each.
+		t := newTree(r)
+		for _, target := range pass.Targets {
+			for _, dir := range target.Reading.Layers {
+				if err := t.walk(dir); err != nil {
+					return fmt.Errorf("look for what no kustomization names: %w", err)
+				}
+			}
 		}
 		read := read(pass.Targets)
 		by := map[string]*check.Target{} // the first target that a kustomization is of
@@ -35,13 +44,13 @@ func forgotten(r *repo.Repo) *check.Check {
 			}
 		}
 		var candidates []string
-		of := map[string]*check.Target{}
+		of, owner := map[string]*check.Target{}, map[string]string{} // by file
 		for dir, files := range t.manifests {
 			target := by[t.owner(dir)]
 			for _, file := range files {
-				if target != nil && !read.files[file] && t.holdsObjects(file) {
+				if target != nil && !read.files[file] && t.holdsObjects(file, groups(target)) {
 					candidates = append(candidates, file)
-					of[file] = target
+					of[file], owner[file] = target, t.owner(dir)
 				}
 			}
 		}
@@ -49,7 +58,7 @@ func forgotten(r *repo.Repo) *check.Check {
 			return nil
 		}
 		slices.Sort(candidates)
-		named, err := mentioned(r.FS, candidates)
+		named, err := search.named(candidates, owner)
 		if err != nil {
 			return err
 		}
@@ -78,16 +87,31 @@ func (t *tree) owner(dir string) string {
 	}
 }
 
-// holdsObjects reports whether every document of a file is an object for a cluster.
-func (t *tree) holdsObjects(file string) bool {
+// groups are the API groups of a target's objects.
+func groups(target *check.Target) map[string]bool {
+	found := map[string]bool{}
+	for _, o := range target.Objects {
+		found[o.Group()] = true
+	}
+	return found
+}
+
+// holdsObjects reports whether every document of a file is an object for a cluster: of Kubernetes' own groups, or of one that
+// the target has objects of. Files of many tools have an apiVersion and a kind.
+func (t *tree) holdsObjects(file string, groups map[string]bool) bool {
 	documents, err := t.files.Documents(file)
 	if err != nil || len(documents) == 0 {
 		return false
 	}
 	return !slices.ContainsFunc(documents, func(d manifest.Document) bool {
-		return d.Node.Kind != yaml.MappingNode || manifest.Text(d.Node, "apiVersion") == "" || manifest.Text(d.Node, "kind") == "" ||
-			manifest.Text(d.Node, "metadata", "name") == "" || strings.Contains(manifest.Text(d.Node, "apiVersion"), "kustomize.config.k8s.io") ||
-			manifest.Lookup(d.Node, "metadata", "annotations", konfig.IgnoredByKustomizeAnnotation) != nil
+		group, _, _ := strings.Cut(manifest.Text(d.Node, "apiVersion"), "/")
+		if group == manifest.Text(d.Node, "apiVersion") {
+			group = ""
+		}
+		known := groups[group] || slices.Contains([]string{"", "apps", "batch", "autoscaling", "policy"}, group) ||
+			slices.Contains([]string{"networking", "rbac.authorization", "storage", "scheduling", "admissionregistration", "apiextensions"}, strings.TrimSuffix(group, ".k8s.io"))
+		return d.Node.Kind != yaml.MappingNode || !known || manifest.Text(d.Node, "apiVersion") == "" || manifest.Text(d.Node, "kind") == "" ||
+			manifest.Text(d.Node, "metadata", "name") == "" || manifest.Lookup(d.Node, "metadata", "annotations", konfig.IgnoredByKustomizeAnnotation) != nil
 	})
 }
 
@@ -109,9 +133,42 @@ func refers(name string) bool {
 	}, path.Ext(name))
 }
 
-// mentioned searches the repository for the names of files: in kustomizations, scripts and workflows.
+// search looks for the names of files in a repository. What it found is good for a few seconds: the many targets of one run
+// ask for the same files, and a watch has to see what has changed since.
+type search struct {
+	root fs.FS
+
+	mu    sync.Mutex
+	found map[string]bool
+	began time.Time
+}
+
+const searchedFor = 5 * time.Second
+
+// named reports the files that others name. owner is the directory whose kustomization a file lies below.
+func (s *search) named(files []string, owner map[string]string) (map[string]bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if time.Since(s.began) > searchedFor {
+		s.found, s.began = map[string]bool{}, time.Now()
+	}
+	missing := slices.DeleteFunc(slices.Clone(files), func(file string) bool { _, ok := s.found[file]; return ok })
+	if len(missing) > 0 {
+		found, err := mentioned(s.root, missing, owner)
+		if err != nil {
+			return nil, err
+		}
+		for _, file := range missing {
+			s.found[file] = found[file]
+		}
+	}
+	return maps.Clone(s.found), nil
+}
+
+// mentioned searches the repository for the names of files: in kustomizations, scripts and workflows. owner is the directory
+// whose kustomization a file lies below.
 // Where the search ends before the repository does, every file counts as named.
-func mentioned(root fs.FS, files []string) (map[string]bool, error) {
+func mentioned(root fs.FS, files []string, owner map[string]string) (map[string]bool, error) {
 	named := map[string]bool{}
 	searched := 0
 	err := fs.WalkDir(root, ".", func(p string, entry fs.DirEntry, err error) error {
@@ -138,9 +195,12 @@ func mentioned(root fs.FS, files []string) (map[string]bool, error) {
 			return nil // who may not read it cannot be told what it names
 		}
 		for _, file := range files {
-			if p != file && !named[file] && bytes.Contains(text, []byte(path.Base(file))) {
-				named[file] = true
+			if p == file || named[file] {
+				continue
 			}
+			// What applies a folder names the folder. One with a kustomization is applied with it, and its other files are not.
+			dir := path.Dir(file)
+			named[file] = bytes.Contains(text, []byte(path.Base(file))) || dir != owner[file] && bytes.Contains(text, []byte(dir))
 		}
 		return nil
 	})

@@ -29,14 +29,18 @@ type tree struct {
 
 // look walks the repository. What repo.PassedOver names is left out, as it is of roots, until an Application names it.
 func look(r *repo.Repo) (*tree, error) {
-	t := &tree{
-		fs: r.FS, files: render.NewFiles(render.NewStore(r.FS)), walked: map[string]bool{},
-		roots: map[string]string{}, manifests: map[string][]string{}, charts: map[string]bool{},
-	}
+	t := newTree(r)
 	if err := t.walk("."); err != nil {
 		return nil, fmt.Errorf("look for what no target reads: %w", err)
 	}
 	return t, nil
+}
+
+func newTree(r *repo.Repo) *tree {
+	return &tree{
+		fs: r.FS, files: render.NewFiles(render.NewStore(r.FS)), walked: map[string]bool{},
+		roots: map[string]string{}, manifests: map[string][]string{}, charts: map[string]bool{},
+	}
 }
 
 // walk takes in what is below a directory, once.

@@ -51,7 +51,7 @@ func Lookup(node *yaml.Node, path ...any) *yaml.Node {
 		case string:
 			_, node = mapEntry(node, step)
 		case int:
-			if node == nil || node.Kind != yaml.SequenceNode || step >= len(node.Content) {
+			if node == nil || node.Kind != yaml.SequenceNode || step < 0 || step >= len(node.Content) {
 				return nil
 			}
 			node = node.Content[step]

@@ -33,6 +33,7 @@ type engine struct {
 	validator ifc.Validator
 	root      *Layer
 	alone     bool // the target has an OpenAPI schema of its own
+	peers     []peer
 }
 
 func newEngine(files *Files, root *Layer) *engine {
@@ -652,7 +653,9 @@ func (e *engine) transform(layer *Layer, config *types.Kustomization, a *accumul
 			return place(layer, o.at, err)
 		}
 		if o.watches != nil {
+			e.component = layer.Config.Kind == types.ComponentKind
 			o.judge(a, effects)
+			e.component = false
 		}
 		if o.origin != nil {
 			if err := a.resources.AddTransformerAnnotation(o.origin); err != nil {

@@ -27,6 +27,7 @@ type keptLayer struct {
 	size             int
 	faults           []Fault
 	sources, targets []part
+	peers            []peer
 	read             []string
 }
 
@@ -77,7 +78,7 @@ func (e *engine) base(layer *Layer, origin *resource.Origin) (*accumulation, err
 		before := e.files.begin()
 		own, kept.err = apart.accumulate(layer, newAccumulation(), nil)
 		kept.read = e.files.end(before)
-		kept.faults, kept.sources, kept.targets = apart.faults, apart.sources, apart.targets
+		kept.faults, kept.sources, kept.targets, kept.peers = apart.faults, apart.sources, apart.targets, apart.peers
 		if kept.err == nil {
 			if size := own.resources.Size(); size <= mostKept {
 				kept.size, kept.made = size, own
@@ -100,6 +101,7 @@ func (e *engine) base(layer *Layer, origin *resource.Origin) (*accumulation, err
 		}
 	}
 	e.sources, e.targets = append(e.sources, kept.sources...), append(e.targets, kept.targets...)
+	e.peers = append(e.peers, kept.peers...)
 	switch {
 	case kept.err != nil:
 		return nil, kept.err

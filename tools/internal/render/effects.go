@@ -2,16 +2,17 @@ package render
 
 import (
 	"fmt"
-	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 
+	jsonpatch "gopkg.in/evanphx/json-patch.v4"
 	//lint:ignore SA1019 Kustomize's transformers are nowhere else
 	"sigs.k8s.io/kustomize/api/builtins"
 	"sigs.k8s.io/kustomize/api/resmap"
 	"sigs.k8s.io/kustomize/api/resource"
 	"sigs.k8s.io/kustomize/api/types"
+	"sigs.k8s.io/kustomize/kyaml/openapi"
+	"sigs.k8s.io/kustomize/kyaml/resid"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
@@ -132,7 +133,7 @@ func (e *engine) patchEffect(a *accumulation, p *Patch, document *manifest.Docum
 	}
 	found := e.idleRemovals(a, p, document, plain, value, effects)
 	if len(effects) > 0 && !found && none(effects) {
-		e.fault(noEffect, content(document, plain), "the patch changes nothing: %s has all of this already", called(effects))
+		e.fault(noEffect, content(document, plain), "the patch changes nothing: %s is the same without it", called(effects))
 	}
 	if len(effects) > 0 {
 		e.lostItems(p, document, plain, value, effects)
@@ -158,63 +159,55 @@ func content(document *manifest.Document, plain *yaml.Node) manifest.Position {
 	return document.Position(nil, document.Node)
 }
 
-// operationEffects says which operations of a JSON patch write what each object has already. Of an operation whose place
-// another one before it writes to it is not known.
+// operationEffects says which operations of a JSON patch change none of the objects, each applied to what those before it
+// made, by the library that Kustomize applies patches with.
 func (e *engine) operationEffects(document *manifest.Document, effects []effect) {
-	var written []manifest.Path
-	for _, operation := range document.Node.Content {
-		op, pointer := manifest.Text(operation, "op"), manifest.Text(operation, "path")
-		var path manifest.Path
-		for _, step := range manifest.Pointer(pointer)[1:] {
-			path = append(path, step)
-		}
-		value := manifest.Lookup(operation, "value")
-		touched := slices.ContainsFunc(written, func(other manifest.Path) bool {
-			n := min(len(other), len(path))
-			return slices.Equal(other[:n], path[:n])
-		})
-		if op != "test" {
-			written = append(written, path)
-		}
-		if touched || value == nil || op != "add" && op != "replace" || op == "add" && inserts(path, effects) {
-			continue
-		}
-		idle := len(effects) > 0
+	operations := document.Node.Content
+	idle := map[int]bool{}
+	for i, operation := range operations {
+		idle[i] = manifest.Text(operation, "op") != "test"
+	}
+	if len(operations) == 1 {
+		idle[0] = idle[0] && none(effects)
+	} else {
 		for _, f := range effects {
-			has := at(f.before, path)
-			idle = idle && has != nil && equalValues(has, value)
+			if len(idle) == 0 || !e.stillIdle(operations, f, idle) {
+				return
+			}
 		}
-		if idle {
-			e.fault(noEffect, document.Position(nil, operation), "the operation changes nothing: %s has this value there already", called(effects))
+	}
+	for i, operation := range operations {
+		if len(effects) > 0 && idle[i] {
+			e.fault(noEffect, document.Position(nil, operation), "the operation changes nothing: %s is the same without it", called(effects))
 		}
 	}
 }
 
-// inserts reports whether adding at a path adds an item to a list.
-func inserts(path manifest.Path, effects []effect) bool {
-	return len(path) == 0 || slices.ContainsFunc(effects, func(f effect) bool {
-		parent := at(f.before, path[:len(path)-1])
-		return parent == nil || parent.Kind != yaml.MappingNode
-	})
-}
-
-// at follows the steps of a pointer, which are texts also where they count the items of a list.
-func at(node *yaml.Node, path manifest.Path) *yaml.Node {
-	for _, step := range path {
-		if node == nil {
-			return nil
-		}
-		if n, err := strconv.Atoi(fmt.Sprint(step)); err == nil && node.Kind == yaml.SequenceNode {
-			step = n
-		}
-		node = manifest.Lookup(node, step)
+// stillIdle forgets the operations that change an object. It reports false where that cannot be told.
+func (e *engine) stillIdle(operations []*yaml.Node, f effect, idle map[int]bool) bool {
+	object, err := f.had.MarshalJSON()
+	if err != nil {
+		return false
 	}
-	return node
-}
-
-func equalValues(a, b *yaml.Node) bool {
-	var left, right any
-	return a.Decode(&left) == nil && manifest.Plain(b).Decode(&right) == nil && reflect.DeepEqual(left, right)
+	for i, operation := range operations {
+		text, err := manifest.PlainJSON(manifest.Plain(operation), manifest.YAML11)
+		if err != nil {
+			return false
+		}
+		one, err := jsonpatch.DecodePatch([]byte("[" + string(text) + "]"))
+		if err != nil {
+			return false
+		}
+		after, err := one.Apply(object)
+		if err != nil {
+			return false
+		}
+		if idle[i] && !sameJSON(object, after) {
+			delete(idle, i)
+		}
+		object = after
+	}
+	return true
 }
 
 // idleRemovals says which fields and items a strategic merge patch removes that are not there, by what Kustomize makes of
@@ -340,6 +333,9 @@ func (e *engine) makesTheSame(p *Patch, plain *yaml.Node, effects []effect) bool
 func (e *engine) lostItems(p *Patch, document *manifest.Document, plain *yaml.Node, value any, effects []effect) {
 	var walk func(node *yaml.Node, path manifest.Path)
 	walk = func(node *yaml.Node, path manifest.Path) {
+		if node.Kind == yaml.MappingNode && manifest.Lookup(node, "$patch") != nil {
+			return // what is lost below is said
+		}
 		for i, child := range node.Content {
 			switch {
 			case node.Kind == yaml.MappingNode && i%2 == 1:
@@ -357,13 +353,9 @@ func (e *engine) lostItems(p *Patch, document *manifest.Document, plain *yaml.No
 }
 
 func (e *engine) lost(document *manifest.Document, key, list *yaml.Node, path manifest.Path, value any, effects []effect) {
-	var nameless *yaml.Node
 	for _, item := range list.Content {
 		if item.Kind != yaml.MappingNode || manifest.Lookup(item, "$patch") != nil {
 			return // it is said
-		}
-		if manifest.Text(item, "name") == "" {
-			nameless = item
 		}
 	}
 	for _, f := range effects {
@@ -378,23 +370,54 @@ func (e *engine) lost(document *manifest.Document, key, list *yaml.Node, path ma
 				gone = append(gone, name)
 			}
 		}
-		if len(gone) > 0 {
-			id := f.had.CurId()
-			if nameless != nil {
-				at := document.Position(nil, nameless)
-				if key := misspelt(nameless, "name"); key != nil {
-					at = document.Position(key, nil)
-				}
-				e.fault(listReplaced, at, "the item has no name, by which Kustomize merges %s: it puts the patch's list in place of that of the %s %s, and loses %s",
-					path, id.Kind, id.Name, strings.Join(gone, ", "))
-				return
-			}
+		if len(gone) == 0 {
+			continue
+		}
+		id := f.had.CurId()
+		keys := mergeKeys(id.Gvk, path)
+		if len(keys) == 0 {
 			e.fault(listReplaced, document.Position(key, nil), "the patch replaces the whole list %s of the %s %s and loses %s: "+
 				"Kustomize knows no key to merge lists of this kind by; use a JSON patch, or `openapi:` with a schema that names the key",
 				path, id.Kind, id.Name, strings.Join(gone, ", "))
 			return
 		}
+		for _, item := range list.Content {
+			if manifest.Text(item, keys[0]) != "" {
+				continue
+			}
+			at := document.Position(nil, item)
+			if near := misspelt(item, keys[0]); near != nil {
+				at = document.Position(near, nil)
+			}
+			e.fault(listReplaced, at, "the item has no %s, by which Kustomize merges %s: it puts the patch's list in place of that of the %s %s, and loses %s",
+				keys[0], path, id.Kind, id.Name, strings.Join(gone, ", "))
+			return
+		}
+		return // merged by the key: who has another name is the same item
 	}
+}
+
+// mergeKeys are the keys by which Kustomize merges a list; none where it replaces it.
+func mergeKeys(gvk resid.Gvk, path manifest.Path) []string {
+	schema := openapi.SchemaForResourceType(yaml.TypeMeta{APIVersion: gvk.ApiVersion(), Kind: gvk.Kind})
+	for _, step := range path {
+		if schema == nil {
+			return nil
+		}
+		if field, ok := step.(string); ok {
+			schema = schema.Field(field)
+		} else {
+			schema = schema.Elements()
+		}
+	}
+	if schema == nil {
+		return nil
+	}
+	strategy, keys := schema.PatchStrategyAndKeyList()
+	if !strings.Contains(strategy, "merge") {
+		return nil
+	}
+	return keys
 }
 
 func names(list *yaml.Node) map[string]bool {
@@ -433,53 +456,69 @@ func (e *engine) labelEffect(layer *Layer, i int, label types.Label, a *accumula
 				for m, peer := range peers.Content {
 					path := manifest.Path{"spec", side.rules, n, side.peers, m, "podSelector"}
 					before, after := manifest.Lookup(peer, "podSelector"), manifest.Lookup(f.of.YNode(), path...)
-					if before == nil || after == nil || same(before, after) || manifest.Lookup(peer, "namespaceSelector") == nil && e.selectsHere(before, effects) {
+					if before == nil || after == nil || same(before, after) {
 						continue
 					}
-					e.peerFault(layer, i, a.traces[f.of], path)
+					e.peerOf(layer, i, a.traces[f.of], path, after)
 				}
 			}
 		}
 	}
 }
 
-func (e *engine) peerFault(layer *Layer, i int, trace *Trace, path manifest.Path) {
-	at := layer.item("labels", i)
-	if found, exact := layer.locate("labels", i, "includeSelectors"); exact {
-		at = found
-	}
-	where := ""
-	if trace != nil {
-		if found := trace.place(path); !found.IsZero() {
-			where = " at " + found.String()
-		}
-	}
-	e.fault(selectorReach, at, "includeSelectors also writes the labels into a NetworkPolicy's peer%s, whose pods are not of this "+
-		"kustomization: without the labels they are locked out; use `includeTemplates` instead", where)
+// peer is a NetworkPolicy's peer that an entry of `labels` wrote into.
+type peer struct {
+	at, of manifest.Position
+	labels map[string]string // those that its pods have to have now
 }
 
-// selectsHere reports whether a selector's labels are those of a pod of the layer, which gets the new labels too.
-func (e *engine) selectsHere(selector *yaml.Node, effects []effect) bool {
+func (e *engine) peerOf(layer *Layer, i int, trace *Trace, path manifest.Path, selector *yaml.Node) {
 	var wanted struct {
 		MatchLabels map[string]string `yaml:"matchLabels"`
 	}
-	if err := selector.Decode(&wanted); err != nil || len(wanted.MatchLabels) == 0 {
-		return true // it selects by expressions, or everything: what that meets is not known here
+	if err := selector.Decode(&wanted); err != nil {
+		return
 	}
-	return slices.ContainsFunc(effects, func(f effect) bool {
-		for _, path := range [][]any{{"spec", "template", "metadata", "labels"}, {"spec", "jobTemplate", "spec", "template", "metadata", "labels"}, {"metadata", "labels"}} {
-			if len(path) == 2 && f.of.GetKind() != "Pod" {
-				continue
-			}
-			has := manifest.Lookup(f.before, path...)
-			all := has != nil
-			for key, value := range wanted.MatchLabels {
-				all = all && manifest.Text(has, key) == value
-			}
-			if all {
+	p := peer{at: layer.item("labels", i), labels: wanted.MatchLabels}
+	if found, exact := layer.locate("labels", i, "includeSelectors"); exact {
+		p.at = found
+	}
+	if trace != nil {
+		p.of = trace.place(path)
+	}
+	e.peers = append(e.peers, p)
+}
+
+// outside reports the peers whose pods are none of the target: they have not got the labels. What a kind that is not
+// Kubernetes' own makes pods of has its labels, or may hand them on.
+func (e *engine) outside(a *accumulation) error {
+	for _, p := range e.peers {
+		here := slices.ContainsFunc(a.resources.Resources(), func(r *resource.Resource) bool {
+			return slices.ContainsFunc([][]any{
+				{"metadata", "labels"}, {"spec", "template", "metadata", "labels"}, {"spec", "jobTemplate", "spec", "template", "metadata", "labels"},
+				{"spec", "inheritedMetadata", "labels"}, {"spec", "podMetadata", "labels"},
+			}, func(path []any) bool {
+				has := manifest.Lookup(r.YNode(), path...)
+				if _, known := openapi.IsNamespaceScoped(yaml.TypeMeta{APIVersion: r.GetApiVersion(), Kind: r.GetKind()}); has == nil || known && len(path) == 2 && r.GetKind() != "Pod" {
+					return false
+				}
+				for key, value := range p.labels {
+					if manifest.Text(has, key) != value {
+						return false
+					}
+				}
 				return true
-			}
+			})
+		})
+		if here {
+			continue
 		}
-		return false
-	})
+		where := ""
+		if !p.of.IsZero() {
+			where = " at " + p.of.String()
+		}
+		e.faultOf(p.of, selectorReach, p.at, "includeSelectors also writes the labels into a NetworkPolicy's peer%s, and no pod of this target has "+
+			"them all: pods that are rendered elsewhere and have not got the labels are locked out; use `includeTemplates` instead", where)
+	}
+	return nil
 }

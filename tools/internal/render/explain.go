@@ -92,11 +92,11 @@ func unreadable(node *yaml.Node, path manifest.Path) manifest.Path {
 // explain makes messages of Kustomize's error: its innermost cause with the place that it arose at, as near as the error
 // tells, and the faults that tracing found, one of which is mostly the reason.
 func (e *engine) explain(err error, built *accumulation) error {
-	if stated := (*manifest.SyntaxError)(nil); errors.As(err, &stated) && len(e.faults) == 0 {
-		return stated
-	}
 	var errs []error
 	for _, f := range e.faults {
+		if !slices.Contains([]string{patchTarget, replacementTarget, imageUsed}, f.Check) {
+			continue // it is no reason why something cannot be rendered
+		}
 		errs = append(errs, &manifest.SyntaxError{Position: f.Source, Message: f.Message})
 	}
 	if stated := (*manifest.SyntaxError)(nil); errors.As(err, &stated) {

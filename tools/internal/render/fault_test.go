@@ -125,11 +125,11 @@ func TestFaults(t *testing.T) {
 			`kustomize/image-used overlay/kustomization.yaml:3 the entry changes nothing: no image here is called "sidecar"`}},
 		{"image in a text that is none", overlay("images:\n- {name: app, newTag: '2'}"), []string{`kustomize/image-used overlay/kustomization.yaml:3 `}},
 		{"operation that writes what is there", overlay("patches:\n- target: {kind: Deployment}\n  patch: |\n    - {op: replace, path: /metadata/labels/tier, value: web}\n    - {op: add, path: /metadata/labels/a, value: b}"), []string{
-			"kustomize/no-effect overlay/kustomization.yaml:5 the operation changes nothing: the Deployment app has this value there already"}},
+			"kustomize/no-effect overlay/kustomization.yaml:5 the operation changes nothing: the Deployment app is the same without it"}},
 		{"operation that writes back what another one changed", overlay("patches:\n- target: {kind: Deployment}\n  patch: |\n    - {op: replace, path: /metadata/labels, value: {}}\n    - {op: add, path: /metadata/labels/tier, value: web}"), nil},
 		{"operation that inserts an equal item", overlay("patches:\n- target: {kind: Deployment}\n  patch: '- {op: add, path: /spec/template/spec/containers/0, value: {name: app, image: example.com/app:1}}'"), nil},
 		{"patch of what is there", overlay("patches:\n- patch: |\n    apiVersion: apps/v1\n    kind: Deployment\n    metadata: {name: app}\n    spec:\n      template: {spec: {containers: [{name: app, image: 'example.com/app:1'}]}}"), []string{
-			"kustomize/no-effect overlay/kustomization.yaml:7 the patch changes nothing: the Deployment app has all of this already"}},
+			"kustomize/no-effect overlay/kustomization.yaml:7 the patch changes nothing: the Deployment app is the same without it"}},
 		{"patch that removes what is not there", overlay("patches:\n- patch: |\n    apiVersion: apps/v1\n    kind: Deployment\n    metadata: {name: app}\n    spec:\n      paused: null\n      template: {spec: {containers: [{name: ap, $patch: delete}]}}"), []string{
 			"kustomize/no-effect overlay/kustomization.yaml:8 the patch removes nothing here: the Deployment app has no spec.paused",
 			"kustomize/no-effect overlay/kustomization.yaml:9 the patch removes nothing here: the Deployment app has no ap in spec.template.spec.containers; it has app"}},
@@ -139,6 +139,14 @@ func TestFaults(t *testing.T) {
 			"kustomize/list-replaced overlay/kustomization.yaml:8 the patch replaces the whole list spec.env of the W w and loses A, C:"}},
 		{"patch that keeps every item of a list", kustomization("resources: [../base]\npatches:\n- patch: |\n    apiVersion: e.com/v1\n    kind: W\n    metadata: {name: w}\n    spec:\n      env: [{name: A, x: 1}, {name: B}]", "overlay/") +
 			kustomization("resources: [w.yaml]", "base/") + "-- base/w.yaml --\napiVersion: e.com/v1\nkind: W\nmetadata: {name: w}\nspec: {env: [{name: A}]}\n", nil},
+		{"operations after an index has shifted", overlay("patches:\n- target: {kind: Deployment}\n  patch: |\n    - {op: add, path: /spec/template/spec/containers/0/args, value: [a, b, c]}\n    - {op: remove, path: /spec/template/spec/containers/0/args/0}\n    - {op: replace, path: /spec/template/spec/containers/0/args/1, value: b}"), nil},
+		{"operation after a move", overlay("patches:\n- target: {kind: Deployment}\n  patch: |\n    - {op: move, from: /metadata/labels/tier, path: /metadata/labels/was}\n    - {op: add, path: /metadata/labels/tier, value: web}"), nil},
+		{"operation on the last item", overlay("patches:\n- target: {kind: Deployment}\n  patch: '- {op: replace, path: /spec/template/spec/containers/-1/image, value: x}'"), nil},
+		{"item with another name under the key of its list", kustomization("resources: [../base]\npatches:\n- patch: |\n    apiVersion: v1\n    kind: Service\n    metadata: {name: s}\n    spec: {ports: [{name: https, port: 80}]}", "overlay/") + kustomization("resources: [s.yaml]", "base/") +
+			"-- base/s.yaml --\napiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: {ports: [{name: http, port: 80}]}\n", nil},
+		{"item without the key of its list", overlay("patches:\n- patch: |\n    apiVersion: apps/v1\n    kind: Deployment\n    metadata: {name: app}\n    spec:\n      template: {spec: {containers: [{nam: app, image: x}]}}"), []string{
+			"kustomize/list-replaced overlay/kustomization.yaml:8 the item has no name, by which Kustomize merges spec.template.spec.containers"}},
+		{"list that is said to be replaced above", overlay("patches:\n- patch: |\n    apiVersion: apps/v1\n    kind: Deployment\n    metadata: {name: app}\n    spec:\n      template: {spec: {$patch: replace, containers: [{name: b, image: x}]}}"), nil},
 		{"replicas that are there already", overlay("replicas: [{name: app, count: 3}]\npatches:\n- target: {kind: Deployment}\n  patch: '- {op: add, path: /spec/replicas, value: 3}'"), []string{
 			"kustomize/no-effect overlay/kustomization.yaml:2 the entry changes nothing: app has 3 replicas already"}},
 		{"labels that are there already", kustomization("resources: [../base]\nlabels: [{pairs: {tier: web}}]", "overlay/") + kustomization("resources: [deployment.yaml]", "base/") +
@@ -146,6 +154,10 @@ func TestFaults(t *testing.T) {
 		{"includeSelectors and the peers of a NetworkPolicy", peers("{namespaceSelector: {}, podSelector: {matchLabels: {app: gateway}}}"), []string{
 			"kustomize/selector-reach overlay/kustomization.yaml:2 includeSelectors also writes the labels into a NetworkPolicy's peer at base/np.yaml:5"}},
 		{"includeSelectors and peers that are of the kustomization", peers("{podSelector: {matchLabels: {app: app}}}"), nil},
+		{"includeSelectors and peers of the same namespace", peers("{namespaceSelector: {}, podSelector: {matchLabels: {app: app}}}"), nil},
+		{"includeSelectors and peers that get the labels in their own layer", kustomization("resources: [../overlay, ../other]", "top/") + peers("{podSelector: {matchLabels: {app: gateway}}}") +
+			kustomization("resources: [pod.yaml]\nlabels: [{pairs: {team: a}}]", "other/") + "-- other/pod.yaml --\napiVersion: v1\nkind: Pod\nmetadata: {name: g, labels: {app: gateway}}\n", nil},
+		{"no-effect of a component, which is for other targets too", overlay("components: [../c]") + kustomization("apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nlabels: [{pairs: {tier: web}}]\npatches:\n- target: {kind: Deployment}\n  patch: '- {op: add, path: /metadata/labels/tier, value: web}'", "c/"), nil},
 		{"includeSelectors and peers by expression", peers("{podSelector: {matchExpressions: [{key: a, operator: Exists}]}}"), nil},
 		{"empty patch", overlay("patches:\n- path: p.yaml") + "-- overlay/p.yaml --\n# later\n", []string{"kustomize/no-effect overlay/kustomization.yaml:3 the patch is empty"}},
 		{"label of generator options", overlay("generatorOptions: {labels: {made: here}}\nconfigMapGenerator: [{name: g, literals: [a=b]}]\npatches:\n- target: {kind: ConfigMap, labelSelector: made=here}\n  patch: '- {op: add, path: /data/c, value: d}'"), nil},

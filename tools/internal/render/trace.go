@@ -95,6 +95,8 @@ type tracer struct {
 	faults  []Fault
 	sources []part // of replacements
 	targets []part
+
+	component bool // what is judged is of a component, which may do in another target what it does not do here
 }
 
 // part is a field of an object that a replacement takes or writes to.
@@ -131,6 +133,9 @@ func (t *tracer) fault(name string, source manifest.Position, format string, arg
 func (t *tracer) faultOf(of manifest.Position, name string, source manifest.Position, format string, args ...any) {
 	fault := newFault(name, source, format, args...)
 	fault.Of = of
+	if t.component && name == noEffect {
+		return
+	}
 	if !slices.Contains(t.faults, fault) {
 		t.faults = append(t.faults, fault)
 	}
