@@ -23,7 +23,7 @@ import (
 // forgotten reports manifests below the kustomizations of a target that nothing names.
 func forgotten(r *repo.Repo) *check.Check {
 	checked := *manifestNamed
-	search := &search{root: r.FS}
+	search := &search{repository: r}
 	checked.Run = func(_ context.Context, pass *check.Pass) error {
 		// A run judges target by target: what no kustomization of theirs lies above is not walked for each.
 		t := newTree(r)
@@ -136,7 +136,7 @@ func refers(name string) bool {
 // search looks for the names of files in a repository. What it found is good for a few seconds: the many targets of one run
 // ask for the same files, and a watch has to see what has changed since.
 type search struct {
-	root fs.FS
+	repository *repo.Repo
 
 	mu    sync.Mutex
 	found map[string]bool
@@ -154,7 +154,7 @@ func (s *search) named(files []string, owner map[string]string) (map[string]bool
 	}
 	missing := slices.DeleteFunc(slices.Clone(files), func(file string) bool { _, ok := s.found[file]; return ok })
 	if len(missing) > 0 {
-		found, err := mentioned(s.root, missing, owner)
+		found, err := mentioned(s.repository.FS, missing, owner)
 		if err != nil {
 			return nil, err
 		}

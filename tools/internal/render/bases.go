@@ -16,6 +16,7 @@ type bases struct {
 	mu      sync.Mutex
 	entries map[string]*keptLayer
 	order   []string // of the entries, the one asked for last at the end
+	sizes   map[string]int
 }
 
 // keptLayer is what a layer has come to. It is never changed: who asks gets a copy.
@@ -24,7 +25,6 @@ type keptLayer struct {
 	made *accumulation // nil where it is too large to be kept
 	err  error
 
-	size             int
 	faults           []Fault
 	sources, targets []part
 	peers            []peer
@@ -48,15 +48,21 @@ func (b *bases) entry(dir string) *keptLayer {
 	return found
 }
 
-// keep forgets the layers that nobody has asked for the longest, until what is left is not too much.
-func (b *bases) keep() {
+// keep notes how many objects a layer has, and forgets the layers that nobody has asked for the longest, until what is left
+// is not too much.
+func (b *bases) keep(dir string, objects int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	size := 0
+	if b.sizes == nil {
+		b.sizes = map[string]int{}
+	}
+	b.sizes[dir] = objects
+	all := 0
 	for i, dir := range slices.Backward(b.order) {
-		if size += b.entries[dir].size; size > mostKept {
+		if all += b.sizes[dir]; all > mostKept {
 			for _, old := range b.order[:i+1] {
 				delete(b.entries, old)
+				delete(b.sizes, old)
 			}
 			b.order = slices.Clone(b.order[i+1:])
 			return
@@ -71,7 +77,7 @@ func (e *engine) base(layer *Layer, origin *resource.Origin) (*accumulation, err
 	}
 	kept := e.files.store.bases.entry(layer.Dir)
 	var own *accumulation
-	mine := false
+	mine, size := false, 0
 	kept.once.Do(func() {
 		mine = true
 		apart := &engine{tracer: tracer{files: e.files}, factory: e.factory, validator: e.validator, root: e.root}
@@ -80,14 +86,13 @@ func (e *engine) base(layer *Layer, origin *resource.Origin) (*accumulation, err
 		kept.read = e.files.end(before)
 		kept.faults, kept.sources, kept.targets, kept.peers = apart.faults, apart.sources, apart.targets, apart.peers
 		if kept.err == nil {
-			if size := own.resources.Size(); size <= mostKept {
-				kept.size, kept.made = size, own
-				own = nil
+			if objects := own.resources.Size(); objects <= mostKept {
+				size, kept.made, own = objects, own, nil
 			}
 		}
 	})
 	if mine {
-		e.files.store.bases.keep()
+		e.files.store.bases.keep(layer.Dir, size)
 	} else {
 		for _, name := range kept.read {
 			if _, err := e.files.ReadFile(name); err != nil {

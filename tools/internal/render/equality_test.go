@@ -169,6 +169,7 @@ func sameObjects(result *Result) error {
 	if err != nil {
 		return err
 	}
+	defer openAPI.identify()()
 	resources, err := resmap.NewFactory(provider.NewDefaultDepProvider().GetResourceFactory()).NewResMapFromBytes(text)
 	if err != nil {
 		return err
