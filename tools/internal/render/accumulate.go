@@ -232,10 +232,7 @@ func (e *engine) resource(layer *Layer, r *Resource, a *accumulation, origin *re
 	brought := newAccumulation()
 	brought.resources = resources
 	brought.traces = tracesIn(resources, r.Documents)
-	if err := e.repeats(a, brought, manifest.Position{}); err != nil {
-		return place(layer, r.Source, err)
-	}
-	return e.append(a, brought, layer, r.Source)
+	return e.append(a, brought, layer, r.Source, manifest.Position{})
 }
 
 // originAnnotation is where Kustomize keeps the origin of an object until it is rendered.
@@ -271,10 +268,7 @@ func tracesIn(resources resmap.ResMap, documents []manifest.Document) map[*resou
 
 // join adds what was accumulated apart.
 func (e *engine) join(a, more *accumulation, layer *Layer, at manifest.Position) error {
-	if err := e.repeats(a, more, at); err != nil {
-		return place(layer, at, err)
-	}
-	if err := e.append(a, more, layer, at); err != nil {
+	if err := e.append(a, more, layer, at, at); err != nil {
 		return err
 	}
 	specs, err := a.specs.merge(more.specs)
@@ -287,8 +281,12 @@ func (e *engine) join(a, more *accumulation, layer *Layer, at manifest.Position)
 	return place(layer, at, a.vars.MergeSet(more.vars))
 }
 
-func (e *engine) append(a, more *accumulation, layer *Layer, at manifest.Position) error {
+// append adds objects that an entry brings. from is blamed for one that is there already: zero for the object's own file.
+func (e *engine) append(a, more *accumulation, layer *Layer, at, from manifest.Position) error {
 	if err := a.resources.AppendAll(more.resources); err != nil {
+		if repeated := e.repeats(a, more, from); repeated != nil {
+			return repeated
+		}
 		return place(layer, at, err)
 	}
 	for r, t := range more.traces {
