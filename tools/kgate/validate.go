@@ -191,13 +191,18 @@ func (w *writer) write(ctx context.Context, out report.Report) error {
 		return err
 	}
 	_, _ = io.WriteString(w.stderr, reminders(out.Exempted, time.Now()))
+	if !w.toReader() {
+		for _, e := range out.Errors {
+			tell(w.stderr, errors.New(e.String()))
+		}
+	}
+	return w.verdict(out)
+}
+
+// verdict is what a run comes to.
+func (w *writer) verdict(out report.Report) error {
 	switch {
 	case len(out.Errors) > 0:
-		if !w.toReader() {
-			for _, e := range out.Errors {
-				tell(w.stderr, errors.New(e.String()))
-			}
-		}
 		return errReported
 	case out.Count(check.Error) > 0, w.flags.failOn == string(check.Warning) && out.Count(check.Warning) > 0:
 		return errFindings

@@ -30,6 +30,10 @@ func watchTargets(ctx context.Context, watch gate.Watch, flags validateFlags, w 
 			progress.clear()
 			w.stdout.Clear()
 			verdict = flags.bounds.within(ctx, func(ctx context.Context) error { return w.write(ctx, event.Report) })
+			if ctx.Err() != nil { // an interrupt ends the watch with what its last run found
+				verdict = w.verdict(event.Report)
+				return nil
+			}
 			if verdict != nil && !errors.Is(verdict, errFindings) && !errors.Is(verdict, errReported) {
 				return verdict // the report cannot be written
 			}
