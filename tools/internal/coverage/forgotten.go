@@ -115,7 +115,7 @@ func (t *tree) holdsObjects(file string, groups map[string]bool) bool {
 	})
 }
 
-// Limits of the search for names. What they leave out may name anything.
+// Limits of the search for names. A larger file has been generated, and says nothing of who uses what.
 const (
 	mostSearched = 20_000
 	largestFile  = 1 << 20
@@ -166,8 +166,7 @@ func (s *search) named(files []string, owner map[string]string) (map[string]bool
 }
 
 // mentioned searches the repository for the names of files: in kustomizations, scripts and workflows. owner is the directory
-// whose kustomization a file lies below.
-// Where the search ends before the repository does, every file counts as named.
+// whose kustomization a file lies below. Where the search ends before the repository does, every file counts as named.
 func mentioned(root fs.FS, files []string, owner map[string]string) (map[string]bool, error) {
 	named := map[string]bool{}
 	searched := 0
@@ -188,7 +187,7 @@ func mentioned(root fs.FS, files []string, owner map[string]string) (map[string]
 		}
 		info, err := entry.Info()
 		if err != nil || info.Size() > largestFile {
-			return nil // gone, or too large to be written by hand
+			return nil // gone, or generated
 		}
 		text, err := fs.ReadFile(root, p)
 		if err != nil {

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	jsonpatch "gopkg.in/evanphx/json-patch.v4"
 	//lint:ignore SA1019 Kustomize's transformers are nowhere else
 	"sigs.k8s.io/kustomize/api/builtins"
 	"sigs.k8s.io/kustomize/api/resmap"
@@ -136,7 +135,7 @@ func (e *engine) patchEffect(a *accumulation, p *Patch, document *manifest.Docum
 		e.fault(noEffect, content(document, plain), "the patch changes nothing: %s is the same without it", called(effects))
 	}
 	if len(effects) > 0 {
-		e.lostItems(p, document, plain, value, effects)
+		e.lostItems(document, plain, value, effects)
 	}
 }
 
@@ -171,7 +170,11 @@ func (e *engine) operationEffects(document *manifest.Document, effects []effect)
 		idle[0] = idle[0] && none(effects)
 	} else {
 		for _, f := range effects {
-			if len(idle) == 0 || !e.stillIdle(operations, f, idle) {
+			if len(idle) == 0 || !oneByOne(operations, f.had, func(i int, before, after []byte, err error) {
+				if idle[i] && (err != nil || !sameJSON(before, after)) {
+					delete(idle, i)
+				}
+			}) {
 				return
 			}
 		}
@@ -181,33 +184,6 @@ func (e *engine) operationEffects(document *manifest.Document, effects []effect)
 			e.fault(noEffect, document.Position(nil, operation), "the operation changes nothing: %s is the same without it", called(effects))
 		}
 	}
-}
-
-// stillIdle forgets the operations that change an object. It reports false where that cannot be told.
-func (e *engine) stillIdle(operations []*yaml.Node, f effect, idle map[int]bool) bool {
-	object, err := f.had.MarshalJSON()
-	if err != nil {
-		return false
-	}
-	for i, operation := range operations {
-		text, err := manifest.PlainJSON(manifest.Plain(operation), manifest.YAML11)
-		if err != nil {
-			return false
-		}
-		one, err := jsonpatch.DecodePatch([]byte("[" + string(text) + "]"))
-		if err != nil {
-			return false
-		}
-		after, err := one.Apply(object)
-		if err != nil {
-			return false
-		}
-		if idle[i] && !sameJSON(object, after) {
-			delete(idle, i)
-		}
-		object = after
-	}
-	return true
 }
 
 // idleRemovals says which fields and items a strategic merge patch removes that are not there, by what Kustomize makes of
@@ -285,9 +261,7 @@ func (e *engine) instead(effects []effect, path manifest.Path, value any) string
 	if parent.Kind == yaml.SequenceNode {
 		wanted, _ := append(slices.Clip(path), "name").Lookup(value)
 		name = fmt.Sprint(wanted)
-		for _, item := range parent.Content {
-			have[manifest.Text(item, "name")] = true
-		}
+		have = names(parent)
 	} else {
 		for i := 0; i+1 < len(parent.Content); i += 2 {
 			have[parent.Content[i].Value] = true
@@ -330,7 +304,7 @@ func (e *engine) makesTheSame(p *Patch, plain *yaml.Node, effects []effect) bool
 
 // lostItems says which named items of a list are gone although the patch does not say so: without a merge key for the
 // list, Kustomize puts the patch's list in its place.
-func (e *engine) lostItems(p *Patch, document *manifest.Document, plain *yaml.Node, value any, effects []effect) {
+func (e *engine) lostItems(document *manifest.Document, plain *yaml.Node, value any, effects []effect) {
 	var walk func(node *yaml.Node, path manifest.Path)
 	walk = func(node *yaml.Node, path manifest.Path) {
 		if node.Kind == yaml.MappingNode && manifest.Lookup(node, "$patch") != nil {

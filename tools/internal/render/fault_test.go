@@ -225,6 +225,8 @@ func TestFaultsExplain(t *testing.T) {
 			"overlay/p.yaml:5: Kustomize: wrong node kind"},
 		{"JSON patch of a field that is not there, from a file", kustomization("resources: [../base]\npatches:\n- {target: {kind: Deployment}, path: p.yaml}", "overlay/") + app + "-- overlay/p.yaml --\n- op: add\n  path: /spec/paused\n  value: true\n- op: remove\n  path: /spec/replicas\n",
 			"overlay/p.yaml:5: the operation cannot be applied to the Deployment app: it has no /spec/replicas"},
+		{"JSON patch that copies what is not there", kustomization("resources: [../base]\npatches:\n- target: {kind: Deployment}\n  patch: |\n    - op: move\n      from: /metadata/labels/tir\n      path: /metadata/labels/x", "overlay/") + app,
+			"overlay/kustomization.yaml:6: the operation cannot be applied to the Deployment app: it has no /metadata/labels/tir; it has tier"},
 		{"an image entry of nothing, whose tag a replacement wants", kustomization("resources: [../base]\nimages:\n- {name: example.com/ap, newTag: '2'}\nreplacements:\n- source: {kind: Deployment, fieldPath: spec.template.spec.containers.0.image, options: {delimiter: ':', index: 5}}\n  targets:\n  - select: {kind: Deployment}\n    fieldPaths: [metadata.labels.tier]", "overlay/") + app,
 			`overlay/kustomization.yaml:3: the entry changes nothing: no image here is called "example.com/ap"`},
 		{"strategic merge of nothing, in a base", kustomization("resources: [../overlay]", "top/") + kustomization("resources: [../base]\npatches:\n- patch: |\n    apiVersion: v1\n    kind: ConfigMap\n    metadata: {name: x}", "overlay/") + app,
