@@ -4,7 +4,8 @@ import (
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/kubernetes/pkg/api/legacyscheme"
+
+	"github.com/kgate-dev/gitops/tools/internal/admission/builtin"
 )
 
 // Removal says when Kubernetes stopped serving a kind in a version and what to use instead, "" where it is still
@@ -14,7 +15,7 @@ func Removal(apiVersion, kind string) string {
 	if told := removedTypes(gvk); told != "" {
 		return told
 	}
-	object, err := legacyscheme.Scheme.New(gvk)
+	object, err := builtin.Scheme().New(gvk)
 	if err != nil {
 		return ""
 	}

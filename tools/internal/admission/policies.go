@@ -14,10 +14,10 @@ import (
 	apiserveradmission "k8s.io/apiserver/pkg/admission"
 	"k8s.io/apiserver/pkg/authentication/serviceaccount"
 	"k8s.io/apiserver/pkg/authentication/user"
-	"k8s.io/kubernetes/pkg/api/legacyscheme"
 	"k8s.io/kubernetes/pkg/apis/core"
 	"k8s.io/utils/ptr"
 
+	"github.com/kgate-dev/gitops/tools/internal/admission/builtin"
 	"github.com/kgate-dev/gitops/tools/internal/admission/custom"
 	"github.com/kgate-dev/gitops/tools/internal/admission/validatingpolicy"
 	"github.com/kgate-dev/gitops/tools/internal/check"
@@ -97,7 +97,7 @@ func add[T runtime.Object](ctx context.Context, c *contents, r *rules, object *m
 		return err
 	}
 	*all = append(*all, external)
-	return legacyscheme.Scheme.Convert(internal, external, nil)
+	return builtin.Scheme().Convert(internal, external, nil)
 }
 
 // judge evaluates the policies that a target renders and binds, on all that it renders. In which order they are applied
@@ -305,7 +305,7 @@ func (r *rendered) Namespace(name string) *corev1.Namespace {
 	namespace := &corev1.Namespace{}
 	created, err := r.server.builtin().Create(r.ctx, corev1.SchemeGroupVersion.WithKind("Namespace"), value)
 	if err == nil {
-		err = legacyscheme.Scheme.Convert(created, namespace, nil)
+		err = builtin.Scheme().Convert(created, namespace, nil)
 	}
 	if err != nil { // admission/accepted reports the one that is rendered
 		namespace = &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{corev1.LabelMetadataName: name}}}

@@ -76,6 +76,7 @@ var homes = map[string]struct {
 	"github.com/open-policy-agent/opa":           {[]string{"tools/internal/policy"}, "rules reach neither network nor clock, and that is where it is seen to"},
 	"github.com/yannh/kubeconform":               {[]string{"tools/internal/schema"}, "the others ask for a verdict, not for a schema"},
 	"k8s.io/kubernetes":                          {[]string{"tools/internal/admission"}, "the API server's code judges in one place"},
+	"k8s.io/kubernetes/pkg/api/legacyscheme":     {[]string{"tools/internal/admission/builtin"}, "it is filled at the first use: the others take builtin.Scheme, which is complete"},
 	"k8s.io/apiserver":                           {[]string{"tools/internal/admission"}, "the API server's code judges in one place"},
 	"sigs.k8s.io/structured-merge-diff":          {[]string{"tools/internal/admission"}, "the API server's code judges in one place"},
 	"github.com/go-git/":                         {[]string{"tools/internal/revision"}, "git's objects are read there, and nothing of git's configuration"},

@@ -46,12 +46,19 @@ var setup = sync.OnceFunc(func() {
 	apiregistrationinstall.Install(legacyscheme.Scheme)
 })
 
+// Scheme has the types of Kubernetes' kinds. Nothing writes to it once it is had: who takes the process's own past this
+// function reads it while the kinds of the aggregator join it.
+func Scheme() *runtime.Scheme {
+	setup()
+	return legacyscheme.Scheme
+}
+
 // New makes a server of the linked Kubernetes version.
 func New() *Server {
-	setup()
+	scheme := Scheme()
 	return &Server{
 		strategies: strategies(),
-		decoder:    json.NewSerializerWithOptions(json.DefaultMetaFactory, legacyscheme.Scheme, legacyscheme.Scheme, json.SerializerOptions{Strict: true}),
+		decoder:    json.NewSerializerWithOptions(json.DefaultMetaFactory, scheme, scheme, json.SerializerOptions{Strict: true}),
 	}
 }
 
