@@ -47,7 +47,7 @@ mutations: ## edit every line of the manifests in every way known, one at a time
 .PHONY: fuzz
 fuzz: ## drive random hostile trees through validate, confined, and compare both readings of a kustomization (FUZZTIME)
 	@go test ./tools/kgate -run '^$$' -fuzz FuzzValidate -fuzztime $(or $(FUZZTIME),30s) -fuzzminimizetime 5x
-	@go test ./tools/internal/render -run '^$$' -fuzz FuzzDecode -fuzztime $(or $(FUZZTIME),30s) -fuzzminimizetime 5x
+	@go test ./tools/internal/kustomization -run '^$$' -fuzz FuzzDecode -fuzztime $(or $(FUZZTIME),30s) -fuzzminimizetime 5x
 
 # The same without coverage's guidance, for which all of Kubernetes would be compiled once more.
 .PHONY: fuzz-unguided
@@ -55,8 +55,8 @@ fuzz-unguided:
 	@mkdir -p .cache/fuzz
 	@$(STATIC) go test -c -o .cache/fuzz/kgate.test ./tools/kgate
 	@cd tools/kgate && ../../.cache/fuzz/kgate.test -test.run '^$$' -test.fuzz FuzzValidate -test.fuzztime $(or $(FUZZTIME),30s) -test.fuzzcachedir $(CURDIR)/.cache/fuzz/corpus
-	@$(STATIC) go test -c -o .cache/fuzz/render.test ./tools/internal/render
-	@cd tools/internal/render && ../../../.cache/fuzz/render.test -test.run '^$$' -test.fuzz FuzzDecode -test.fuzztime $(or $(FUZZTIME),30s) -test.fuzzcachedir $(CURDIR)/.cache/fuzz/corpus
+	@$(STATIC) go test -c -o .cache/fuzz/kustomization.test ./tools/internal/kustomization
+	@cd tools/internal/kustomization && ../../../.cache/fuzz/kustomization.test -test.run '^$$' -test.fuzz FuzzDecode -test.fuzztime $(or $(FUZZTIME),30s) -test.fuzzcachedir $(CURDIR)/.cache/fuzz/corpus
 
 .PHONY: policy
 policy: build ## compile the Rego rules strictly, run their tests, hold their coverage

@@ -20,8 +20,8 @@ import (
 	"golang.org/x/tools/txtar"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
-	"github.com/kgate-dev/gitops/tools/internal/render"
 )
 
 // A base is an object that mutants are made of.
@@ -130,7 +130,7 @@ func own(root string) (bases []base, left string, err error) {
 		}
 	}
 	files := os.DirFS(root)
-	renderer := render.New(files, nil)
+	renderer := kustomization.New(files, nil)
 	for _, target := range targets {
 		result, err := renderer.Render(target)
 		if err != nil {

@@ -23,8 +23,8 @@ import (
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/gate"
+	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
-	"github.com/kgate-dev/gitops/tools/internal/render"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
 )
 
@@ -343,10 +343,10 @@ func (m mutation) closest(findings []check.Finding, target *gate.Target) (verdic
 }
 
 // touches reports a finding of an object that the edited file writes to.
-func (m mutation) touches(f check.Finding, result *render.Result) bool {
+func (m mutation) touches(f check.Finding, result *kustomization.Result) bool {
 	for _, object := range result.Objects {
 		if trace := result.Trace(object); f.Object != nil && *f.Object == object.ID && trace != nil {
-			return trace.Document != nil && trace.Document.File == m.file || slices.ContainsFunc(trace.Steps, func(s render.Step) bool {
+			return trace.Document != nil && trace.Document.File == m.file || slices.ContainsFunc(trace.Steps, func(s kustomization.Step) bool {
 				return s.Patch != nil && s.Patch.Documents[0].File == m.file
 			})
 		}

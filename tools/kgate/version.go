@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kgate-dev/gitops/tools/internal/admission"
-	"github.com/kgate-dev/gitops/tools/internal/render"
+	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/schema"
 )
 
@@ -52,7 +52,7 @@ func versionCommand() *cobra.Command {
 					}
 				}
 			}
-			line("engine\tkustomize\t%s, the release that has this api", render.KustomizeRelease)
+			line("engine\tkustomize\t%s, the release that has this api", kustomization.KustomizeRelease)
 			line("confinement\t%s\t", confinementOf(cmd.Context()))
 			line("admission\tKubernetes\t%s, the release whose code judges", strings.TrimPrefix(admission.Version(), "v"))
 			line("schemas\tKubernetes\t%s", strings.Join(schema.Versions(), ", "))

@@ -39,11 +39,10 @@ var layers = map[string][]layer{
 			"tools/internal/admission/builtin", "tools/internal/admission/custom", "tools/internal/admission/typed",
 			"tools/internal/admission/validatingpolicy",
 		}},
-		{"what a check is, and what is rendered", []string{
-			"tools/internal/check", "tools/internal/comparison", "tools/internal/graph", "tools/internal/render",
-		}},
+		{"what a check is", []string{"tools/internal/check", "tools/internal/comparison", "tools/internal/graph"}},
+		{"what is rendered", []string{"tools/internal/kustomization"}},
 		{"the stages: the engines that judge, where a repository and a field are found, what is written", []string{
-			"tools/internal/admission", "tools/internal/catalog", "tools/internal/exemption", "tools/internal/kustomization",
+			"tools/internal/admission", "tools/internal/catalog", "tools/internal/exemption",
 			"tools/internal/policy", "tools/internal/provenance", "tools/internal/repo", "tools/internal/report",
 			"tools/internal/schema", "policies",
 		}},

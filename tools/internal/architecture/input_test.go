@@ -22,7 +22,6 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 	"github.com/kgate-dev/gitops/tools/internal/policy"
 	"github.com/kgate-dev/gitops/tools/internal/provenance"
-	"github.com/kgate-dev/gitops/tools/internal/render"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
 	"github.com/kgate-dev/gitops/tools/internal/schema"
 )
@@ -38,7 +37,7 @@ func TestChecksLeaveTheirInput(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	renderer := render.New(repository.FS, strings.NewReader(""))
+	renderer := kustomization.New(repository.FS, strings.NewReader(""))
 	var targets []*check.Target
 	for _, name := range selection.Targets {
 		result, err := renderer.Render(name)

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
-	"github.com/kgate-dev/gitops/tools/internal/render"
+	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
 )
 
@@ -32,7 +32,7 @@ func found(t testing.TB, files fs.FS) []string {
 	if err := check.Verify(plan.Checks); err != nil {
 		t.Fatal(err)
 	}
-	renderer := render.New(files, nil)
+	renderer := kustomization.New(files, nil)
 	for _, p := range paths {
 		result, err := renderer.Render(p)
 		if err != nil {

@@ -11,15 +11,15 @@ import (
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
+	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
-	"github.com/kgate-dev/gitops/tools/internal/render"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
 )
 
 // tree is what the repository holds that could be deployed.
 type tree struct {
 	fs        fs.FS
-	files     *render.Files
+	files     *kustomization.Files
 	walked    map[string]bool
 	dirs      []string          // every directory, sorted
 	roots     map[string]string // kustomization file by directory, also of Components
@@ -38,7 +38,7 @@ func look(r *repo.Repo) (*tree, error) {
 
 func newTree(r *repo.Repo) *tree {
 	return &tree{
-		fs: r.FS, files: render.NewFiles(render.NewStore(r.FS)), walked: map[string]bool{},
+		fs: r.FS, files: kustomization.NewFiles(kustomization.NewStore(r.FS)), walked: map[string]bool{},
 		roots: map[string]string{}, manifests: map[string][]string{}, charts: map[string]bool{},
 	}
 }

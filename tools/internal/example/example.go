@@ -12,9 +12,9 @@ import (
 
 	"github.com/kgate-dev/gitops/tools/internal/activity"
 	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/policy"
 	"github.com/kgate-dev/gitops/tools/internal/provenance"
-	"github.com/kgate-dev/gitops/tools/internal/render"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
 )
 
@@ -72,7 +72,7 @@ func Scene(ctx context.Context, text string) (policy.Scene, error) {
 	for _, e := range repository.Config.External {
 		scene.Facts.External = append(scene.Facts.External, policy.External(e))
 	}
-	renderer := render.New(repository.FS, strings.NewReader(""))
+	renderer := kustomization.New(repository.FS, strings.NewReader(""))
 	for _, target := range repository.Paths {
 		end := activity.Begin(ctx, "rendering the example %s", target)
 		result, err := renderer.Render(target)

@@ -12,8 +12,8 @@ import (
 
 	"github.com/kgate-dev/gitops/tools/internal/activity"
 	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/policy"
-	"github.com/kgate-dev/gitops/tools/internal/render"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
 )
 
@@ -28,7 +28,7 @@ type Options struct {
 	Whole              bool // the report has the objects of every target, for a format that draws them
 
 	Version  string                     // of kgate, for the report
-	Stdin    io.Reader                  // what the target render.Stdin reads; nil is empty
+	Stdin    io.Reader                  // what the target kustomization.Stdin reads; nil is empty
 	Now      func() time.Time           // nil is the clock
 	Engines  *Engines                   // those of another gate, which go on after this one; nil for some of its own
 	Progress func(target string, n int) // is told each target that is judged, and how many are; may be nil
@@ -46,7 +46,7 @@ type Gate struct {
 	engines    *Engines
 	known      []*check.Check // every check there is; nil to make them anew
 	checks     []*check.Check // those to run
-	renderer   *render.Renderer
+	renderer   *kustomization.Renderer
 }
 
 // Open puts a gate together. It must be closed.
@@ -77,7 +77,7 @@ func Open(ctx context.Context, repository *repo.Repo, options Options) (*Gate, e
 	if err := g.choose(); err != nil {
 		return nil, errors.Join(err, g.Close())
 	}
-	g.renderer = render.New(repository.FS, options.Stdin)
+	g.renderer = kustomization.New(repository.FS, options.Stdin)
 	return g, nil
 }
 

@@ -13,7 +13,7 @@ import (
 	"weak"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
-	"github.com/kgate-dev/gitops/tools/internal/render"
+	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
 	"github.com/kgate-dev/gitops/tools/internal/report"
 )
@@ -201,7 +201,7 @@ func TestJudge(t *testing.T) {
 	if len(findings) != 1 || failed != nil {
 		t.Errorf("%v, %v", findings, failed)
 	}
-	if _, err := g.Render(t.Context(), "overlays/none"); !errors.As(err, new(*render.Error)) {
+	if _, err := g.Render(t.Context(), "overlays/none"); !errors.As(err, new(*kustomization.Error)) {
 		t.Errorf("got %v", err)
 	}
 }

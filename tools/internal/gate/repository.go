@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"github.com/kgate-dev/gitops/tools/internal/activity"
-	"github.com/kgate-dev/gitops/tools/internal/render"
+	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
 )
 
@@ -26,8 +26,8 @@ func Locate(ctx context.Context, args []string, revision string, objects ...stri
 	}
 	var targets []string
 	for _, arg := range args {
-		target := render.Stdin
-		if arg != render.Stdin {
+		target := kustomization.Stdin
+		if arg != kustomization.Stdin {
 			if _, err := os.Stat(arg); err != nil {
 				return nil, nil, err
 			}

@@ -8,9 +8,9 @@ import (
 
 	"github.com/kgate-dev/gitops/tools/internal/activity"
 	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 	"github.com/kgate-dev/gitops/tools/internal/provenance"
-	"github.com/kgate-dev/gitops/tools/internal/render"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
 	"github.com/kgate-dev/gitops/tools/internal/report"
 )
@@ -18,7 +18,7 @@ import (
 // Target is a rendered target, to be judged.
 type Target struct {
 	check.Target
-	Result *render.Result
+	Result *kustomization.Result
 }
 
 // Render renders a target of the gate's repository.
@@ -26,7 +26,7 @@ func (g *Gate) Render(ctx context.Context, path string) (*Target, error) {
 	return g.render(ctx, g.renderer, path)
 }
 
-func (g *Gate) render(ctx context.Context, renderer *render.Renderer, path string) (*Target, error) {
+func (g *Gate) render(ctx context.Context, renderer *kustomization.Renderer, path string) (*Target, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -36,13 +36,10 @@ func (g *Gate) render(ctx context.Context, renderer *render.Renderer, path strin
 		return nil, err
 	}
 	t := &Target{Result: result, Target: check.Target{
-		Path: result.Path, Environment: g.repository.Config.Environment(result.Path), Objects: result.Objects,
+		Path: result.Path, Environment: g.repository.Config.Environment(result.Path), Objects: result.Objects, Faults: result.Faults,
 		Locate:  provenance.New(result).Locate,
 		Reading: check.Reading{Files: result.Read, Layers: result.Layers(), Unchanged: result.Unchanged()},
 	}}
-	for _, fault := range result.Faults {
-		t.Faults = append(t.Faults, check.Fault(fault))
-	}
 	return t, nil
 }
 
@@ -58,7 +55,7 @@ func (g *Gate) Judge(ctx context.Context, t *Target) ([]check.Finding, []check.F
 // Print renders a target of a repository as the cluster would receive it.
 func Print(ctx context.Context, repository *repo.Repo, target string, stdin io.Reader) ([]byte, error) {
 	defer activity.Begin(ctx, "rendering %s", target)()
-	result, err := render.New(repository.FS, stdin).Render(target)
+	result, err := kustomization.New(repository.FS, stdin).Render(target)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +86,7 @@ func whole(t *check.Target) outcome {
 // reduced is the outcome of a target that is to be forgotten. The objects that checks of the repository look at stay, and
 // of others what tells them apart. Where one of their fields is set is found by rendering the target again: it is asked
 // about a finding alone.
-func (g *Gate) reduced(t *check.Target, renderer *render.Renderer) outcome {
+func (g *Gate) reduced(t *check.Target, renderer *kustomization.Renderer) outcome {
 	o := whole(t)
 	o.reported.Objects, o.reported.Locate = nil, nil
 	o.target = &check.Target{Path: t.Path, Environment: t.Environment, Reading: t.Reading}

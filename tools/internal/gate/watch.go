@@ -18,7 +18,7 @@ import (
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/coverage"
-	"github.com/kgate-dev/gitops/tools/internal/render"
+	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
 	"github.com/kgate-dev/gitops/tools/internal/report"
 	"github.com/kgate-dev/gitops/tools/internal/schema"
@@ -56,7 +56,7 @@ func (Judged) event()  {}
 
 // Run sends events until the context ends, which is no error, or the handler returns one.
 func (w Watch) Run(ctx context.Context, handle func(Event) error) error {
-	if slices.Contains(w.Args, render.Stdin) {
+	if slices.Contains(w.Args, kustomization.Stdin) {
 		return errors.New("--watch: standard input does not change: name files or directories")
 	}
 	if w.Ignored == nil {
@@ -215,7 +215,7 @@ func (l *lasting) touched(batch watch.Batch, changed []string) bool {
 
 // dependsOn reports whether the target may render to something else once something else stands at a path.
 func (r *rendered) dependsOn(path string) bool {
-	if failed := (*render.Error)(nil); errors.As(r.err, &failed) {
+	if failed := (*kustomization.Error)(nil); errors.As(r.err, &failed) {
 		return failed.DependsOn(path)
 	}
 	return r.err != nil || r.target.Result.DependsOn(path)
@@ -331,7 +331,7 @@ func (l *lasting) refresh(ctx context.Context, batch watch.Batch, changed []stri
 // run renders what is not kept and judges everything. What has not changed costs a look into a cache.
 func (l *lasting) run(ctx context.Context) (report.Report, error) {
 	l.again = slices.DeleteFunc(slices.Clone(l.paths), func(path string) bool { return l.kept[path] != nil })
-	renderer := render.New(l.repository.FS, strings.NewReader(""))
+	renderer := kustomization.New(l.repository.FS, strings.NewReader(""))
 	fresh := make([]*rendered, len(l.again))
 	if err := l.each(ctx, l.again, func(ctx context.Context, i int, path string) error {
 		target, err := l.render(ctx, renderer, path)

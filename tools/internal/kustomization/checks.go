@@ -1,5 +1,3 @@
-// Package kustomization reports what rendering noticed about how a target is put together: faults that
-// Kustomize accepts in silence.
 package kustomization
 
 import (
@@ -8,106 +6,114 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/check"
 )
 
+// The names of the checks.
+const (
+	patchTarget       = "kustomize/patch-target"
+	replacementTarget = "kustomize/replacement-target"
+	imageUsed         = "kustomize/image-used"
+	deprecatedField   = "kustomize/deprecated-field"
+	noEffect          = "kustomize/no-effect"
+	listReplaced      = "kustomize/list-replaced"
+	selectorReach     = "kustomize/selector-reach"
+)
+
 // Checks lists the checks of this package. Rendering finds the faults; each check reports those of its name. Where
 // something reaches nothing, the check is locked: the fault is of no object, so an exemption would let every other one
 // of the target pass as well, and what does nothing can be deleted.
 func Checks() []*check.Check {
-	checks := []*check.Check{patchTarget, replacementTarget, imageUsed, noEffect, listReplaced, selectorReach, deprecatedField}
-	for i, c := range checks {
-		checked := *c
-		checked.Scope, checked.Origin = check.Overlay, "kustomize"
-		checked.Run = func(_ context.Context, pass *check.Pass) error {
+	checks := described()
+	for _, c := range checks {
+		c.Scope, c.Origin = check.Overlay, "kustomize"
+		c.Run = func(_ context.Context, pass *check.Pass) error {
 			for _, target := range pass.Targets {
 				for _, fault := range target.Faults {
-					if fault.Check == checked.Name {
+					if fault.Check == c.Name {
 						pass.ReportTarget(target, fault.Source, fault.Message, fault.Of)
 					}
 				}
 			}
 			return nil
 		}
-		checks[i] = &checked
 	}
 	return checks
 }
 
-var patchTarget = &check.Check{
-	Name:  "kustomize/patch-target",
-	Title: "Every patch reaches an object",
-	Doc: "Kustomize applies a patch with a `target` to whatever matches it, and to nothing without a word when nothing does. " +
-		"After a rename in the base, production quietly loses what the patch was for.",
-	Fix:        "Correct the patch's target, or delete the patch.",
-	Severity:   check.Error,
-	References: []string{"https://github.com/kubernetes-sigs/kustomize/issues/4379"},
-	Locked:     true,
-	Bad:        patchTargetBad, Good: patchTargetGood,
-}
-
-var replacementTarget = &check.Check{
-	Name:  "kustomize/replacement-target",
-	Title: "Every replacement finds its source and a target",
-	Doc: "A replacement copies one value to many places, and Kustomize skips a target that selects nothing. " +
-		"The value then differs between places that were meant to agree.",
-	Fix:        "Correct `source` or `select`, or delete the target.",
-	Severity:   check.Error,
-	References: []string{"https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/replacements/"},
-	Locked:     true,
-	Bad:        replacementTargetBad, Good: replacementTargetGood,
-}
-
-var imageUsed = &check.Check{
-	Name:  "kustomize/image-used",
-	Title: "Every entry of images names an image that the tree uses",
-	Doc: "`kustomize edit set image` adds an entry for whatever name it is given. With a typing error the promotion is merged, " +
-		"synced and green, and the old version keeps running.",
-	Fix:        "Correct the name, or delete the entry.",
-	Severity:   check.Error,
-	References: []string{"https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/images/"},
-	Locked:     true,
-	Bad:        imageUsedBad, Good: imageUsedGood,
-}
-
-var noEffect = &check.Check{
-	Name:  "kustomize/no-effect",
-	Title: "Every entry of a kustomization changes something",
-	Doc: "A patch, an operation of a JSON patch, an image, a replica count or a label that writes what is there already, or removes " +
-		"what is not, looks like a difference between environments and is none. kgate compares the objects before and after " +
-		"Kustomize applies the entry.",
-	Fix:        "Delete what changes nothing, or correct the name that it was meant for.",
-	Severity:   check.Warning,
-	References: []string{"https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/patches/"},
-	Bad:        noEffectBad, Good: noEffectGood,
-}
-
-var listReplaced = &check.Check{
-	Name:  "kustomize/list-replaced",
-	Title: "No patch loses items of a list without saying so",
-	Doc: "Kustomize merges lists by a key that it takes from an OpenAPI schema. For lists without one, those of most custom " +
-		"resources, a strategic merge patch replaces the whole list, and the items of the base are gone.",
-	Fix:        "Use a JSON patch, or name a schema with the key under `openapi:`.",
-	Severity:   check.Warning,
-	References: []string{"https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/openapi/"},
-	Bad:        listReplacedBad, Good: listReplacedGood,
-}
-
-var selectorReach = &check.Check{
-	Name:  "kustomize/selector-reach",
-	Title: "Labels are not written into selectors of other objects' pods",
-	Doc: "`includeSelectors` also writes into the peers of a NetworkPolicy. Peers that are not of the kustomization, an ingress " +
-		"gateway or another team's client, do not get the label, and are locked out.",
-	Fix:        "Use `includeTemplates` in place of `includeSelectors`.",
-	Severity:   check.Warning,
-	References: []string{"https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/labels/"},
-	Bad:        selectorReachBad, Good: selectorReachGood,
-}
-
-var deprecatedField = &check.Check{
-	Name:  "kustomize/deprecated-field",
-	Title: "No kustomization uses a deprecated field",
-	Doc: "Deprecated fields keep working until the Kustomize that Argo CD embeds drops them, and then every sync fails at once. " +
-		"`commonLabels` also writes into selectors, which cannot be changed on a running Deployment.",
-	Fix:        "Use the field that replaces it; `kustomize edit fix` rewrites most of them.",
-	Severity:   check.Warning,
-	References: []string{"https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/"},
-	Bad:        deprecatedFieldBad, Good: deprecatedFieldGood,
+// described are the checks as `kgate explain` shows them.
+func described() []*check.Check {
+	return []*check.Check{
+		{
+			Name:  patchTarget,
+			Title: "Every patch reaches an object",
+			Doc: "Kustomize applies a patch with a `target` to whatever matches it, and to nothing without a word when nothing does. " +
+				"After a rename in the base, production quietly loses what the patch was for.",
+			Fix:        "Correct the patch's target, or delete the patch.",
+			Severity:   check.Error,
+			References: []string{"https://github.com/kubernetes-sigs/kustomize/issues/4379"},
+			Locked:     true,
+			Bad:        patchTargetBad, Good: patchTargetGood,
+		},
+		{
+			Name:  replacementTarget,
+			Title: "Every replacement finds its source and a target",
+			Doc: "A replacement copies one value to many places, and Kustomize skips a target that selects nothing. " +
+				"The value then differs between places that were meant to agree.",
+			Fix:        "Correct `source` or `select`, or delete the target.",
+			Severity:   check.Error,
+			References: []string{"https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/replacements/"},
+			Locked:     true,
+			Bad:        replacementTargetBad, Good: replacementTargetGood,
+		},
+		{
+			Name:  imageUsed,
+			Title: "Every entry of images names an image that the tree uses",
+			Doc: "`kustomize edit set image` adds an entry for whatever name it is given. With a typing error the promotion is merged, " +
+				"synced and green, and the old version keeps running.",
+			Fix:        "Correct the name, or delete the entry.",
+			Severity:   check.Error,
+			References: []string{"https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/images/"},
+			Locked:     true,
+			Bad:        imageUsedBad, Good: imageUsedGood,
+		},
+		{
+			Name:  noEffect,
+			Title: "Every entry of a kustomization changes something",
+			Doc: "A patch, an operation of a JSON patch, an image, a replica count or a label that writes what is there already, or removes " +
+				"what is not, looks like a difference between environments and is none. kgate compares the objects before and after " +
+				"Kustomize applies the entry.",
+			Fix:        "Delete what changes nothing, or correct the name that it was meant for.",
+			Severity:   check.Warning,
+			References: []string{"https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/patches/"},
+			Bad:        noEffectBad, Good: noEffectGood,
+		},
+		{
+			Name:  listReplaced,
+			Title: "No patch loses items of a list without saying so",
+			Doc: "Kustomize merges lists by a key that it takes from an OpenAPI schema. For lists without one, those of most custom " +
+				"resources, a strategic merge patch replaces the whole list, and the items of the base are gone.",
+			Fix:        "Use a JSON patch, or name a schema with the key under `openapi:`.",
+			Severity:   check.Warning,
+			References: []string{"https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/openapi/"},
+			Bad:        listReplacedBad, Good: listReplacedGood,
+		},
+		{
+			Name:  selectorReach,
+			Title: "Labels are not written into selectors of other objects' pods",
+			Doc: "`includeSelectors` also writes into the peers of a NetworkPolicy. Peers that are not of the kustomization, an ingress " +
+				"gateway or another team's client, do not get the label, and are locked out.",
+			Fix:        "Use `includeTemplates` in place of `includeSelectors`.",
+			Severity:   check.Warning,
+			References: []string{"https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/labels/"},
+			Bad:        selectorReachBad, Good: selectorReachGood,
+		},
+		{
+			Name:  deprecatedField,
+			Title: "No kustomization uses a deprecated field",
+			Doc: "Deprecated fields keep working until the Kustomize that Argo CD embeds drops them, and then every sync fails at once. " +
+				"`commonLabels` also writes into selectors, which cannot be changed on a running Deployment.",
+			Fix:        "Use the field that replaces it; `kustomize edit fix` rewrites most of them.",
+			Severity:   check.Warning,
+			References: []string{"https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/"},
+			Bad:        deprecatedFieldBad, Good: deprecatedFieldGood,
+		},
+	}
 }

@@ -2,7 +2,7 @@ package kustomization
 
 // The examples of the checks: an overlay with its files.
 const (
-	base = `---
+	exampleBase = `---
 # file: base/kustomization.yaml
 resources: [deployment.yaml]
 ---
@@ -26,7 +26,7 @@ patches:
       - op: add
         path: /spec/minReadySeconds
         value: 10
-` + base
+` + exampleBase
 	patchTargetGood = `# file: overlays/prod/kustomization.yaml
 resources: [../../base]
 patches:
@@ -35,7 +35,7 @@ patches:
       - op: add
         path: /spec/minReadySeconds
         value: 10
-` + base
+` + exampleBase
 	replacementTargetBad = `# file: overlays/prod/kustomization.yaml
 resources: [../../base]
 replacements:
@@ -44,7 +44,7 @@ replacements:
       - select: {kind: StatefulSet} # there is none
         fieldPaths: [spec.template.metadata.labels.part-of]
         options: {create: true}
-` + base
+` + exampleBase
 	replacementTargetGood = `# file: overlays/prod/kustomization.yaml
 resources: [../../base]
 replacements:
@@ -53,21 +53,21 @@ replacements:
       - select: {kind: Deployment}
         fieldPaths: [spec.template.metadata.labels.part-of]
         options: {create: true}
-` + base
+` + exampleBase
 	imageUsedBad = `# file: overlays/prod/kustomization.yaml
 resources: [../../base]
 images:
   - name: otlp-app # the image is called go-otlp-app
     newName: ghcr.io/kgate-dev/go-otlp-app
     newTag: 1.1.0
-` + base
+` + exampleBase
 	imageUsedGood = `# file: overlays/prod/kustomization.yaml
 resources: [../../base]
 images:
   - name: go-otlp-app
     newName: ghcr.io/kgate-dev/go-otlp-app
     newTag: 1.1.0
-` + base
+` + exampleBase
 	noEffectBad = `# file: overlays/prod/kustomization.yaml
 resources: [../../base]
 patches:
@@ -76,7 +76,7 @@ patches:
       - op: replace
         path: /spec/template/spec/containers/0/name
         value: app # as it is
-` + base
+` + exampleBase
 	noEffectGood = `# file: overlays/prod/kustomization.yaml
 resources: [../../base]
 patches:
@@ -85,7 +85,7 @@ patches:
       - op: replace
         path: /spec/template/spec/containers/0/name
         value: web
-` + base
+` + exampleBase
 	collector = `---
 # file: base/kustomization.yaml
 resources: [collector.yaml]
@@ -156,11 +156,11 @@ labels:
 	deprecatedFieldBad = `# file: overlays/prod/kustomization.yaml
 resources: [../../base]
 commonLabels: {environment: prod} # in selectors as well
-` + base
+` + exampleBase
 	deprecatedFieldGood = `# file: overlays/prod/kustomization.yaml
 resources: [../../base]
 labels:
   - pairs: {environment: prod}
     includeTemplates: true
-` + base
+` + exampleBase
 )

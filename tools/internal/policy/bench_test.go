@@ -9,9 +9,9 @@ import (
 
 	"github.com/kgate-dev/gitops/policies"
 	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 	"github.com/kgate-dev/gitops/tools/internal/policy"
-	"github.com/kgate-dev/gitops/tools/internal/render"
 )
 
 func load(b *testing.B) *policy.Library {
@@ -34,7 +34,7 @@ func BenchmarkPrepare(b *testing.B) {
 
 // BenchmarkEvaluate holds an overlay of this repository to the rules of a scope.
 func BenchmarkEvaluate(b *testing.B) {
-	result, err := render.New(os.DirFS("../../.."), strings.NewReader("")).Render("overlays/prod")
+	result, err := kustomization.New(os.DirFS("../../.."), strings.NewReader("")).Render("overlays/prod")
 	if err != nil {
 		b.Fatal(err)
 	}

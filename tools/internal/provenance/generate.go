@@ -11,12 +11,12 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
+	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
-	"github.com/kgate-dev/gitops/tools/internal/render"
 )
 
 // generate makes the object of a generator's entry, marked with the literals and files that its data is of.
-func (r *replay) generate(g *render.Generator) (*yaml.Node, error) {
+func (r *replay) generate(g *kustomization.Generator) (*yaml.Node, error) {
 	files := filesys.MakeFsInMemory()
 	data := map[string]mark{}
 	written := place{document: g.Layer.Document, value: g.Node}
@@ -91,7 +91,7 @@ func everywhere(node *yaml.Node, do func(*yaml.Node)) {
 }
 
 // input notes where the data of a file stands: the file itself, or the lines of an env file. at is what names it.
-func (r *replay) input(files filesys.FileSystem, layer *render.Layer, at place, env bool, data map[string]mark) error {
+func (r *replay) input(files filesys.FileSystem, layer *kustomization.Layer, at place, env bool, data map[string]mark) error {
 	key, name, named := strings.Cut(at.value.Value, "=")
 	if !named || env {
 		name = at.value.Value
@@ -125,7 +125,7 @@ func (r *replay) input(files filesys.FileSystem, layer *render.Layer, at place, 
 }
 
 // generated has Kustomize run one generator. The files that it reads must be there.
-func generated(files filesys.FileSystem, g *render.Generator) (*yaml.Node, error) {
+func generated(files filesys.FileSystem, g *kustomization.Generator) (*yaml.Node, error) {
 	one := yaml.CopyYNode(g.Node)
 	one.Content = slices.Clone(one.Content)
 	for i := 0; i+1 < len(one.Content); i += 2 {
@@ -146,7 +146,7 @@ func generated(files filesys.FileSystem, g *render.Generator) (*yaml.Node, error
 	if err := files.WriteFile("/kustomization.yaml", []byte(text)); err != nil {
 		return nil, err
 	}
-	rendered, err := render.Kustomize(files, "/")
+	rendered, err := kustomization.Kustomize(files, "/")
 	if err != nil {
 		return nil, err
 	}
@@ -161,7 +161,7 @@ func generated(files filesys.FileSystem, g *render.Generator) (*yaml.Node, error
 }
 
 // combine does what a generator's behavior says to an object that is there.
-func (r *replay) combine(tree *yaml.Node, g *render.Generator) error {
+func (r *replay) combine(tree *yaml.Node, g *kustomization.Generator) error {
 	more, err := r.generate(g)
 	if err != nil {
 		return err

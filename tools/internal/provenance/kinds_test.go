@@ -8,8 +8,8 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
-	"github.com/kgate-dev/gitops/tools/internal/render"
 )
 
 // everyKind is a tree of every way that Kustomize has to set a field.
@@ -25,7 +25,7 @@ func everyKind(t *testing.T) fstest.MapFS {
 // TestLocateEveryKind places a field of each, written as file: what is marked, and below it what that overrode.
 func TestLocateEveryKind(t *testing.T) {
 	files := everyKind(t)
-	result, err := render.New(files, strings.NewReader("")).Render("overlay")
+	result, err := kustomization.New(files, strings.NewReader("")).Render("overlay")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +176,7 @@ spec:
   nested:
     a: 0
 `)
-	result, err := render.New(files, strings.NewReader("")).Render(".")
+	result, err := kustomization.New(files, strings.NewReader("")).Render(".")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,8 +215,8 @@ spec:
 // TestStdin places fields of the standard input, and has its text to quote.
 func TestStdin(t *testing.T) {
 	const text = "apiVersion: v1\nkind: Service\nmetadata: {name: a}\n---\napiVersion: v1\nkind: Service\nmetadata:\n  name: b\n"
-	renderer := render.New(fstest.MapFS{}, strings.NewReader(text))
-	result, err := renderer.Render(render.Stdin)
+	renderer := kustomization.New(fstest.MapFS{}, strings.NewReader(text))
+	result, err := renderer.Render(kustomization.Stdin)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -267,7 +267,7 @@ spec:
 resources: [widget.yaml]
 `)
 	files["other/widget.yaml"] = files["base/widget.yaml"]
-	renderer := render.New(files, strings.NewReader(""))
+	renderer := kustomization.New(files, strings.NewReader(""))
 	result, err := renderer.Render("overlay")
 	if err != nil {
 		t.Fatal(err)
@@ -308,13 +308,13 @@ func FuzzLocate(f *testing.F) {
 			f.Add(seed, "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec: {template: {spec: &x {containers: [{name: a, image: a:1, env: [{name: A, value: '1'}]}]}}, x: {<<: *x}}\n", patch)
 		}
 	}
-	f.Fuzz(func(t *testing.T, kustomization, resource, patch string) {
+	f.Fuzz(func(t *testing.T, layer, resource, patch string) {
 		files := fstest.MapFS{
-			"kustomization.yaml": {Data: []byte(kustomization)},
+			"kustomization.yaml": {Data: []byte(layer)},
 			"r.yaml":             {Data: []byte(resource)},
 			"p.yaml":             {Data: []byte(patch)},
 		}
-		result, err := render.New(files, strings.NewReader("")).Render(".")
+		result, err := kustomization.New(files, strings.NewReader("")).Render(".")
 		if err != nil {
 			return
 		}

@@ -8,21 +8,21 @@ import (
 
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
+	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
-	"github.com/kgate-dev/gitops/tools/internal/render"
 )
 
 // Locator finds where the fields of a rendered target are set. It does nothing until it is asked, and then only what the
 // object asked about needs. It is safe for concurrent use.
 type Locator struct {
-	result *render.Result
+	result *kustomization.Result
 
 	mu     sync.Mutex
 	replay *replay
 }
 
 // New is a locator for a result.
-func New(result *render.Result) *Locator {
+func New(result *kustomization.Result) *Locator {
 	return &Locator{result: result, replay: &replay{
 		marked: &marked{deleted: map[deletion]mark{}}, done: map[moment]*yaml.Node{},
 	}}
@@ -57,7 +57,7 @@ func (l *Locator) Locate(object *manifest.Object, path manifest.Path) manifest.O
 }
 
 // tree is an object after all of its steps, replayed when it is first asked for.
-func (l *Locator) tree(trace *render.Trace) *yaml.Node {
+func (l *Locator) tree(trace *kustomization.Trace) *yaml.Node {
 	at := moment{trace, len(trace.Steps)}
 	if tree, ok := l.replay.done[at]; ok {
 		return tree
@@ -82,7 +82,7 @@ func (l *Locator) tree(trace *render.Trace) *yaml.Node {
 }
 
 // places are the place to edit and the related ones.
-func (l *Locator) places(trace *render.Trace, object *manifest.Object, path manifest.Path) []place {
+func (l *Locator) places(trace *kustomization.Trace, object *manifest.Object, path manifest.Path) []place {
 	r, tree := l.replay, l.tree(trace)
 	if tree == nil {
 		return nil
@@ -134,7 +134,7 @@ func (l *Locator) places(trace *render.Trace, object *manifest.Object, path mani
 }
 
 // alsoWritten are the places where patches write to a parent, the last one first.
-func (l *Locator) alsoWritten(trace *render.Trace, path manifest.Path, value any) []place {
+func (l *Locator) alsoWritten(trace *kustomization.Trace, path manifest.Path, value any) []place {
 	var places []place
 	for _, step := range slices.Backward(trace.Steps) {
 		if step.Patch == nil || len(path) == 0 {

@@ -12,8 +12,8 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/utils"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
+	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
-	"github.com/kgate-dev/gitops/tools/internal/render"
 )
 
 // carrier is the kind of an object that holds the value of a replacement and nothing else.
@@ -21,7 +21,7 @@ const carrier = "KgateValue"
 
 // replace applies one target of a replacement. A field that it writes comes from where the value stands; the line of
 // the replacement that names the field is next.
-func (r *replay) replace(tree *yaml.Node, step *render.Replacement, trace *render.Trace) (*yaml.Node, error) {
+func (r *replay) replace(tree *yaml.Node, step *kustomization.Replacement, trace *kustomization.Trace) (*yaml.Node, error) {
 	var all types.Replacement
 	if err := step.Entry.Decode(&all); err != nil {
 		return nil, err
@@ -53,7 +53,7 @@ func (r *replay) replace(tree *yaml.Node, step *render.Replacement, trace *rende
 }
 
 // source is the value that a replacement takes, marked.
-func (r *replay) source(tree *yaml.Node, step *render.Replacement, all *types.Replacement, trace *render.Trace) (*yaml.Node, error) {
+func (r *replay) source(tree *yaml.Node, step *kustomization.Replacement, all *types.Replacement, trace *kustomization.Trace) (*yaml.Node, error) {
 	if all.SourceValue != nil {
 		at, _ := entry(step.Document, step.Entry, "sourceValue")
 		value := scalar(*all.SourceValue)

@@ -7,8 +7,8 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 	"sigs.k8s.io/kustomize/kyaml/yaml/merge2"
 
+	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
-	"github.com/kgate-dev/gitops/tools/internal/render"
 )
 
 // replay repeats what the layers did to an object, step by step and with Kustomize's own functions, on a tree whose
@@ -22,13 +22,13 @@ type replay struct {
 
 // moment is an object after some of its steps.
 type moment struct {
-	trace *render.Trace
+	trace *kustomization.Trace
 	steps int
 }
 
 // tree is an object after some of its steps; nil when it is gone by then, or was never understood. It must not be
 // changed.
-func (r *replay) tree(trace *render.Trace, steps int) *yaml.Node {
+func (r *replay) tree(trace *kustomization.Trace, steps int) *yaml.Node {
 	at := moment{trace, steps}
 	if tree, ok := r.done[at]; ok {
 		return tree
@@ -50,7 +50,7 @@ func (r *replay) tree(trace *render.Trace, steps int) *yaml.Node {
 	return tree
 }
 
-func (r *replay) begin(trace *render.Trace) *yaml.Node {
+func (r *replay) begin(trace *kustomization.Trace) *yaml.Node {
 	switch {
 	case trace.Document != nil:
 		return r.plant(trace.Document, nil, trace.Document.Node)
@@ -64,7 +64,7 @@ func (r *replay) begin(trace *render.Trace) *yaml.Node {
 }
 
 // apply is a tree after one more step. Kustomize panics on some input.
-func (r *replay) apply(before *yaml.Node, trace *render.Trace, step render.Step) (tree *yaml.Node, err error) {
+func (r *replay) apply(before *yaml.Node, trace *kustomization.Trace, step kustomization.Step) (tree *yaml.Node, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("replay: %v", p)
@@ -88,7 +88,7 @@ func (r *replay) apply(before *yaml.Node, trace *render.Trace, step render.Step)
 
 // merge applies a strategic merge patch, as Kustomize's resource does: whatever the patch says, the object keeps its
 // namespace, and its name and kind unless the patch may change them.
-func (r *replay) merge(tree *yaml.Node, patch *render.Patch) (*yaml.Node, error) {
+func (r *replay) merge(tree *yaml.Node, patch *kustomization.Patch) (*yaml.Node, error) {
 	document := &patch.Documents[0]
 	before := yaml.CopyYNode(tree)
 	fresh := r.next()

@@ -10,8 +10,8 @@ import (
 
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
+	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
-	"github.com/kgate-dev/gitops/tools/internal/render"
 )
 
 // differences lists where a replayed tree is not what was rendered. renamed are the names that objects got when all
@@ -67,7 +67,7 @@ func replayed(t *testing.T, tree *yaml.Node) map[string]any {
 }
 
 // exact holds the trees that places are read from against what Kustomize rendered.
-func exact(t *testing.T, result *render.Result) {
+func exact(t *testing.T, result *kustomization.Result) {
 	t.Helper()
 	l := New(result)
 	renamed := map[string][]string{}
@@ -115,7 +115,7 @@ func TestReplayIsExact(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	renderer := render.New(root.FS(), strings.NewReader(""))
+	renderer := kustomization.New(root.FS(), strings.NewReader(""))
 	for _, target := range []string{"overlays/dev", "overlays/staging", "overlays/prod", "argocd"} {
 		result, err := renderer.Render(target)
 		if err != nil {

@@ -9,8 +9,8 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
+	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
-	"github.com/kgate-dev/gitops/tools/internal/render"
 )
 
 // writer is a value in a kustomization that a transformer writes into fields of objects.
@@ -46,7 +46,7 @@ func (w writers) find(text string) []writer {
 }
 
 // transform applies what a layer does to all of its objects to a tree.
-func (r *replay) transform(tree *yaml.Node, step render.Step) error {
+func (r *replay) transform(tree *yaml.Node, step kustomization.Step) error {
 	object, err := objectText(tree)
 	if err != nil {
 		return err
@@ -148,7 +148,7 @@ func objectText(tree *yaml.Node) (string, error) {
 // alone is a transformation of one object and nothing else.
 type alone struct {
 	read   func(string) ([]byte, error)
-	step   *render.Transform
+	step   *kustomization.Transform
 	called func(string) bool // reports the names that the object had
 	object string
 	name   string
@@ -191,7 +191,7 @@ func (a alone) render() (*yaml.Node, error) {
 		return nil, err
 	}
 	write("kustomization.yaml", []byte(text))
-	rendered, err := render.Kustomize(files, "/")
+	rendered, err := kustomization.Kustomize(files, "/")
 	if err != nil {
 		return nil, err
 	}

@@ -12,7 +12,7 @@ import (
 	"strings"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
-	"github.com/kgate-dev/gitops/tools/internal/render"
+	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/revision"
 )
 
@@ -190,11 +190,11 @@ func alike(a check.Holder) func(check.Holder) bool {
 // Carried parts exemptions that objects of the working tree carry into those that the same objects carried at the revision,
 // and those that let nothing pass: the change brought them, or changed them.
 func (b *Base) Carried(exemptions []check.Exemption, checks []*check.Check) (kept, refused []check.Exemption) {
-	renderer := render.New(b.FS, strings.NewReader(""))
+	renderer := kustomization.New(b.FS, strings.NewReader(""))
 	before := map[string][]check.Exemption{}
 	of := func(target string) []check.Exemption {
 		carried, known := before[target]
-		if !known && target != render.Stdin {
+		if !known && target != kustomization.Stdin {
 			if result, err := renderer.Render(target); err == nil { // what could not be rendered exempted nothing
 				carried, _ = Carried(Annotations(&check.Target{Path: target, Objects: result.Objects}), checks, renderer.ReadFile)
 			}

@@ -14,8 +14,8 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
-	"github.com/kgate-dev/gitops/tools/internal/render"
 )
 
 // ConfigFile is the name of the file that tells kgate about a repository.
@@ -101,7 +101,7 @@ func readConfig(root fs.FS) ([]byte, error) {
 	if _, err := fs.Lstat(root, ConfigFile); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	data, err := render.NewFiles(render.NewStore(root)).ReadFile(ConfigFile)
+	data, err := kustomization.NewFiles(kustomization.NewStore(root)).ReadFile(ConfigFile)
 	if syntax := (*manifest.SyntaxError)(nil); errors.As(err, &syntax) {
 		return nil, err // it names the file
 	} else if err != nil {

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
-	"github.com/kgate-dev/gitops/tools/internal/render"
 )
 
 // widgets is a definition with something for each phase of the server.
@@ -246,7 +246,7 @@ func TestValidateDefinition(t *testing.T) {
 // TestOwnManifests holds what this repository deploys to the verdict: all of it must be admitted.
 func TestOwnManifests(t *testing.T) {
 	d := known(t)
-	renderer := render.New(os.DirFS("../../../.."), nil)
+	renderer := kustomization.New(os.DirFS("../../../.."), nil)
 	for _, target := range []string{"overlays/dev", "overlays/staging", "overlays/prod", "argocd"} {
 		result, err := renderer.Render(target)
 		if err != nil {

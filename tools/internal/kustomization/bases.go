@@ -1,0 +1,139 @@
+package kustomization
+
+import (
+	"slices"
+	"sync"
+
+	"sigs.k8s.io/kustomize/api/resource"
+
+	"github.com/kgate-dev/gitops/tools/internal/check"
+)
+
+// mostKept is how many objects of layers are kept for the next target. Their trees are large.
+const mostKept = 1000
+
+// bases keeps what layers have come to, so that a base below ten overlays is accumulated once. The layers asked for last
+// are kept, up to mostKept objects. It is safe for concurrent use.
+type bases struct {
+	mu      sync.Mutex
+	entries map[string]*keptLayer
+	order   []string // of the entries, the one asked for last at the end
+	sizes   map[string]int
+}
+
+// keptLayer is what a layer has come to. It is never changed: who asks gets a copy.
+type keptLayer struct {
+	once sync.Once
+	made *accumulation // nil where it is too large to be kept
+	err  error
+
+	faults           []check.Fault
+	sources, targets []part
+	peers            []peer
+	read             []string
+}
+
+func (b *bases) entry(dir string) *keptLayer {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.entries == nil {
+		b.entries = map[string]*keptLayer{}
+	}
+	found := b.entries[dir]
+	if found == nil {
+		found = &keptLayer{}
+		b.entries[dir] = found
+	} else {
+		b.order = slices.DeleteFunc(b.order, func(name string) bool { return name == dir })
+	}
+	b.order = append(b.order, dir)
+	return found
+}
+
+// keep notes how many objects a layer has, and forgets the layers that nobody has asked for the longest, until what is left
+// is not too much.
+func (b *bases) keep(dir string, objects int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.sizes == nil {
+		b.sizes = map[string]int{}
+	}
+	b.sizes[dir] = objects
+	all := 0
+	for i, dir := range slices.Backward(b.order) {
+		if all += b.sizes[dir]; all > mostKept {
+			for _, old := range b.order[:i+1] {
+				delete(b.entries, old)
+				delete(b.sizes, old)
+			}
+			b.order = slices.Clone(b.order[i+1:])
+			return
+		}
+	}
+}
+
+// base accumulates a layer that another one lists, or copies what it came to for another target.
+func (e *engine) base(layer *Layer, origin *resource.Origin) (*accumulation, error) {
+	if e.alone || origin != nil { // its own schema, or annotations that say the way to it
+		return e.accumulate(layer, newAccumulation(), origin)
+	}
+	kept := e.files.store.bases.entry(layer.Dir)
+	var own *accumulation
+	mine, size := false, 0
+	kept.once.Do(func() {
+		mine = true
+		apart := &engine{tracer: tracer{files: e.files}, factory: e.factory, validator: e.validator, root: e.root}
+		before := e.files.begin()
+		own, kept.err = apart.accumulate(layer, newAccumulation(), nil)
+		kept.read = e.files.end(before)
+		kept.faults, kept.sources, kept.targets, kept.peers = apart.faults, apart.sources, apart.targets, apart.peers
+		if kept.err == nil {
+			if objects := own.resources.Size(); objects <= mostKept {
+				size, kept.made, own = objects, own, nil
+			}
+		}
+	})
+	if mine {
+		e.files.store.bases.keep(layer.Dir, size)
+	} else {
+		for _, name := range kept.read {
+			if _, err := e.files.ReadFile(name); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, f := range kept.faults {
+		if !slices.Contains(e.faults, f) {
+			e.faults = append(e.faults, f)
+		}
+	}
+	e.sources, e.targets = append(e.sources, kept.sources...), append(e.targets, kept.targets...)
+	e.peers = append(e.peers, kept.peers...)
+	switch {
+	case kept.err != nil:
+		return nil, kept.err
+	case own != nil:
+		return own, nil
+	case kept.made == nil:
+		return e.accumulate(layer, newAccumulation(), nil)
+	}
+	return kept.made.copy(), nil
+}
+
+// copy is the same again, of which nothing is shared that changes.
+func (a *accumulation) copy() *accumulation {
+	another := &accumulation{
+		resources: a.resources.DeepCopy(), traces: make(map[*resource.Resource]*Trace, len(a.traces)),
+		specs: a.specs, builtin: a.builtin, vars: a.vars.Copy(),
+		files: configured{slices.Clip(a.files.configurations), slices.Clip(a.files.crds)},
+	}
+	copies := another.resources.Resources()
+	for i, r := range a.resources.Resources() {
+		if t := a.traces[r]; t != nil {
+			one := *t
+			one.live, one.Steps = copies[i], slices.Clip(t.Steps)
+			another.traces[copies[i]] = &one
+		}
+	}
+	return another
+}

@@ -1,0 +1,147 @@
+package kustomization
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/agnivade/levenshtein"
+	"sigs.k8s.io/kustomize/api/types"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
+)
+
+var (
+	kustomizationType = reflect.TypeFor[types.Kustomization]()
+	replacementType   = reflect.TypeFor[types.Replacement]()
+)
+
+// unknownField finds a key that Kustomize's own type does not have. Kustomize refuses it too, without a line.
+func unknownField(document *manifest.Document, node *yaml.Node, what string, typ reflect.Type) error {
+	for typ.Kind() == reflect.Pointer {
+		typ = typ.Elem()
+	}
+	switch {
+	case node.Kind == yaml.AliasNode:
+		return unknownField(document, node.Alias, what, typ)
+	case node.Tag == "!!null":
+		return nil
+	case typ.Kind() == reflect.Struct:
+		if node.Kind != yaml.MappingNode {
+			return fail(document.Position(nil, node), "%s must be a mapping", what)
+		}
+		known := jsonFields(typ)
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			key, value := node.Content[i], node.Content[i+1]
+			if key.Tag == yaml.MergeTag {
+				continue
+			}
+			field, ok := known[key.Value]
+			if !ok {
+				return fail(document.Position(key, nil), "%s has no field %q%s", what, key.Value, suggest(key.Value, known))
+			}
+			if err := unknownField(document, value, "`"+key.Value+"`", field); err != nil {
+				return err
+			}
+		}
+	case typ.Kind() == reflect.Slice:
+		if node.Kind != yaml.SequenceNode {
+			return fail(document.Position(nil, node), "%s must be a list", what)
+		}
+		for _, item := range node.Content {
+			if item.ShortTag() == "!!null" {
+				return fail(document.Position(nil, item), "an entry of %s is empty", what)
+			}
+			if err := unknownField(document, item, "an entry of "+what, typ.Elem()); err != nil {
+				return err
+			}
+		}
+	case typ.Kind() == reflect.String && node.Kind != yaml.ScalarNode:
+		return fail(document.Position(nil, node), "%s must be a text", what)
+	case typ.Kind() == reflect.String && node.ShortTag() != "!!str":
+		return fail(document.Position(nil, node), "%s must be a text: quote %s", what, node.Value)
+	case typ.Kind() == reflect.Map && node.Kind != yaml.MappingNode:
+		return fail(document.Position(nil, node), "%s must be a mapping", what)
+	}
+	return nil
+}
+
+// anyCase writes the keys of a tree as the type has them: Kustomize takes them in any letter case, and many a scaffold has
+// written fieldpath.
+func anyCase(node *yaml.Node, typ reflect.Type) {
+	for typ.Kind() == reflect.Pointer {
+		typ = typ.Elem()
+	}
+	switch {
+	case typ.Kind() == reflect.Slice && node.Kind == yaml.SequenceNode:
+		for _, item := range node.Content {
+			anyCase(item, typ.Elem())
+		}
+	case typ.Kind() == reflect.Struct && node.Kind == yaml.MappingNode:
+		known := jsonFields(typ)
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			key := node.Content[i]
+			for name := range known {
+				if strings.EqualFold(key.Value, name) && manifest.Lookup(node, name) == nil && ascii(key.Value) {
+					key.Value = name
+				}
+			}
+			if field, ok := known[key.Value]; ok {
+				anyCase(node.Content[i+1], field)
+			}
+		}
+	}
+}
+
+// ascii reports whether no letter of a text only looks like another.
+func ascii(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r > unicode.MaxASCII })
+}
+
+// jsonFields lists the keys that encoding/json would fill, with the types of their values.
+func jsonFields(typ reflect.Type) map[string]reflect.Type {
+	fields := map[string]reflect.Type{}
+	for i := range typ.NumField() {
+		field := typ.Field(i)
+		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
+		switch {
+		case name == "-" || !field.IsExported():
+		case field.Anonymous && name == "", strings.Contains(options, "inline"):
+			embedded := field.Type
+			for embedded.Kind() == reflect.Pointer {
+				embedded = embedded.Elem()
+			}
+			for key, t := range jsonFields(embedded) {
+				fields[key] = t
+			}
+		case name == "":
+			fields[field.Name] = field.Type
+		default:
+			fields[name] = field.Type
+		}
+	}
+	return fields
+}
+
+func suggest(name string, known map[string]reflect.Type) string {
+	best := closest(name, known)
+	if best == "" {
+		return ""
+	}
+	return "; did you mean `" + best + "`?"
+}
+
+// closest is the key that is nearly a name; empty when there is none. Half of the letters have to be the same: max is no
+// misspelt min.
+func closest[T any](name string, known map[string]T) string {
+	best, distance := "", 4
+	for _, candidate := range slices.Sorted(maps.Keys(known)) {
+		if d := levenshtein.ComputeDistance(strings.ToLower(name), strings.ToLower(candidate)); d < distance && 2*d <= len(name) {
+			best, distance = candidate, d
+		}
+	}
+	return best
+}

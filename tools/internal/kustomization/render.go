@@ -1,0 +1,399 @@
+// Package kustomization turns a target into objects: a Kustomize root in process and offline, or plain manifests as they
+// stand. It keeps every file read, for every object the trace of where it was written and what in which layer touched it,
+// and what each entry of each layer did; its checks report what Kustomize accepts in silence.
+package kustomization
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+
+	"sigs.k8s.io/kustomize/api/konfig"
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/api/resmap"
+	"sigs.k8s.io/kustomize/api/resource"
+	"sigs.k8s.io/kustomize/api/types"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+	"sigs.k8s.io/kustomize/kyaml/openapi"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+	k8syaml "sigs.k8s.io/yaml"
+
+	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
+)
+
+// Stdin is the target that reads manifests from standard input.
+const Stdin = "-"
+
+// Result is a rendered target.
+type Result struct {
+	Path    string
+	Objects []*manifest.Object
+	Faults  []check.Fault
+	Read    []string // every file that took part, sorted
+	Root    *Layer   // nil for plain manifests
+
+	files   *Files // nil for standard input
+	yaml    func() ([]byte, error)
+	traces  map[*manifest.Object]*Trace
+	openapi *Layer // the one whose OpenAPI schema Kustomize goes by; nil for its own
+}
+
+// DependsOn reports whether a change of what stands at a path, a file, a directory or a link, can change the result:
+// also a path at which there was nothing, such as a second kustomization file, and a new file of a directory of manifests.
+func (r *Result) DependsOn(path string) bool { return r.files != nil && r.files.dependsOn(path) }
+
+// Trace tells where an object of the result comes from; nil when that is not known.
+func (r *Result) Trace(object *manifest.Object) *Trace { return r.traces[object] }
+
+// Replay runs a function that does again what rendering did: with the schema that Kustomize had, and able to read what
+// Kustomize read.
+func (r *Result) Replay(do func(read func(name string) ([]byte, error))) {
+	if r.openapi == nil {
+		defer openAPI.share()()
+	} else {
+		defer openAPI.own()()
+		if err := r.openapi.setOpenAPI(r.files, true); err != nil {
+			return // it has been set before: there is nothing to tell
+		}
+	}
+	do(r.files.ReadFile)
+}
+
+// setOpenAPI makes Kustomize go by the layer's OpenAPI schema, as it does itself when it comes to the layer.
+func (l *Layer) setOpenAPI(files *Files, reset bool) error {
+	var schema []byte
+	if name, ok := l.Config.OpenAPI["path"]; ok {
+		var err error
+		if schema, err = files.ReadFile(path.Join(l.Dir, name)); err != nil {
+			return err
+		}
+	}
+	return openapi.SetSchema(l.Config.OpenAPI, schema, reset)
+}
+
+// YAML is the target as one stream: for a Kustomize root, byte for byte what `kustomize build` prints.
+func (r *Result) YAML() ([]byte, error) {
+	if r.yaml != nil {
+		return r.yaml()
+	}
+	var out bytes.Buffer
+	for i, object := range r.Objects {
+		if i > 0 {
+			out.WriteString("---\n")
+		}
+		text, err := k8syaml.JSONToYAML(object.JSON)
+		if err != nil {
+			return nil, fmt.Errorf("encode %s: %w", object.ID, err)
+		}
+		out.Write(text)
+	}
+	return out.Bytes(), nil
+}
+
+// Renderer renders the targets of one repository. It is safe for concurrent use.
+type Renderer struct {
+	store *Store
+	stdin func() ([]byte, error) // read once and kept, so that a report can quote it
+}
+
+// stdinName is the file that positions in the standard input name.
+const stdinName = "<stdin>"
+
+// New returns a renderer of the tree below root. stdin is read when the target is Stdin.
+func New(root fs.FS, stdin io.Reader) *Renderer {
+	return &Renderer{store: NewStore(root), stdin: sync.OnceValues(func() ([]byte, error) {
+		return io.ReadAll(io.LimitReader(stdin, manifest.MaxFileSize+1))
+	})}
+}
+
+// ReadFile is the text that a position of the renderer's results is in: of a file, as it was when it was rendered, or
+// of the standard input.
+func (r *Renderer) ReadFile(name string) ([]byte, error) {
+	if name == stdinName {
+		return r.stdin()
+	}
+	return NewFiles(r.store).ReadFile(name)
+}
+
+// Render renders a target: a path below the root, or Stdin.
+func (r *Renderer) Render(target string) (*Result, error) {
+	files := NewFiles(r.store)
+	result, err := r.render(files, target)
+	if err == nil && len(result.Objects) == 0 {
+		err = errors.New("it renders no object: an empty target would pass every check")
+	}
+	if err != nil {
+		return nil, &Error{target, err, files}
+	}
+	return result, nil
+}
+
+// Error says why a target cannot be rendered.
+type Error struct {
+	Target string
+	Err    error
+
+	files *Files
+}
+
+func (e *Error) Error() string { return "render " + e.Target + ": " + e.Err.Error() }
+func (e *Error) Unwrap() error { return e.Err }
+
+// DependsOn is Result.DependsOn of the attempt.
+func (e *Error) DependsOn(path string) bool { return e.files.dependsOn(path) }
+
+func (r *Renderer) render(files *Files, target string) (*Result, error) {
+	if target == Stdin {
+		data, err := r.stdin()
+		if err != nil {
+			return nil, fmt.Errorf("read standard input: %w", err)
+		}
+		documents, err := manifest.ParseDocuments(stdinName, data)
+		if err != nil {
+			return nil, err
+		}
+		return plain(target, documents)
+	}
+	info, err := files.stat(target)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, errors.New("no such file or directory")
+	case err != nil:
+		return nil, err
+	case !info.IsDir():
+		documents, err := files.Documents(target)
+		if err != nil {
+			return nil, err
+		}
+		return withRead(plain(target, documents))(files)
+	}
+	w := &layers{files: files}
+	if _, err := w.find(target, manifest.Position{}); err != nil {
+		names, listErr := manifestFiles(files, target)
+		if listErr != nil {
+			return nil, listErr
+		}
+		if len(names) == 0 {
+			return nil, errors.New("the directory has neither a kustomization.yaml nor a YAML or JSON file")
+		}
+		if ambiguous := (*manifest.SyntaxError)(nil); errors.As(err, &ambiguous) && strings.Contains(ambiguous.Message, "kustomization files") {
+			return nil, err
+		}
+		var documents []manifest.Document
+		for _, name := range names {
+			more, err := files.Documents(name)
+			if err != nil {
+				return nil, err
+			}
+			documents = append(documents, more...)
+		}
+		return withRead(plain(target, documents))(files)
+	}
+	root, err := w.load(target, manifest.Position{}, nil)
+	if err != nil {
+		return nil, err
+	}
+	return kustomize(files, w, root)
+}
+
+func withRead(result *Result, err error) func(*Files) (*Result, error) {
+	return func(files *Files) (*Result, error) {
+		if err == nil {
+			result.Read, result.files = files.Read(), files
+		}
+		return result, err
+	}
+}
+
+// plain makes a result of documents as they stand.
+func plain(target string, documents []manifest.Document) (*Result, error) {
+	defer openAPI.identify()()
+	result := &Result{Path: target, traces: map[*manifest.Object]*Trace{}}
+	for i := range documents {
+		if err := isObject(documents[i]); err != nil {
+			return nil, err
+		}
+		objects, err := documents[i].Objects()
+		if err != nil {
+			return nil, err
+		}
+		traces := fromDocument(&documents[i])
+		for j, object := range objects {
+			if j < len(traces) {
+				result.traces[object] = traces[j]
+			}
+		}
+		result.Objects = append(result.Objects, objects...)
+	}
+	return result, nil
+}
+
+// configFile is that of kgate, which lies among the manifests of a repository that is one directory of them.
+const configFile = "kgate.yaml"
+
+func manifestFiles(files *Files, dir string) ([]string, error) {
+	var names []string
+	err := files.Walk(dir, func(p string, info fs.FileInfo, err error) error {
+		if err != nil {
+			return err
+		}
+		if info.Mode()&fs.ModeSymlink != 0 {
+			if linked, err := files.stat(p); err != nil {
+				return fail(manifest.Position{File: clean(p)}, "%s", err)
+			} else if linked.IsDir() {
+				return fail(manifest.Position{File: clean(p)}, "a symbolic link to a directory: name the directory itself as a target")
+			}
+		}
+		if info.IsDir() {
+			if strings.HasPrefix(info.Name(), ".") && clean(p) != clean(dir) {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if clean(p) == configFile {
+			return nil
+		}
+		if slices.Contains(konfig.RecognizedKustomizationFileNames(), info.Name()) && path.Dir(clean(p)) != clean(dir) {
+			return fail(manifest.Position{File: clean(p)}, "%s has no kustomization.yaml and this directory below it has one: "+
+				"list it in one of %[1]s, or name the directories with one as targets and not %[1]s", clean(dir))
+		}
+		if slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(p)) {
+			if names = append(names, clean(p)); len(names) > maxFiles {
+				return fail(manifest.Position{File: clean(dir)}, "the directory has more than %d manifests: name directories below it as targets", maxFiles)
+			}
+		}
+		return nil
+	})
+	return names, err
+}
+
+// openAPI guards Kustomize's one global schema.
+var openAPI schemaLock
+
+// schemaLock lets renders share Kustomize's global schema, and gives a render whose tree sets `openapi:` the schema
+// alone, because it would leak into the others. Kustomize fills its schema at the first question, and reads it without
+// a lock after that: a question of one render would race with the first of another, so nothing but own and the
+// filling in share writes it.
+type schemaLock struct {
+	mu     sync.RWMutex
+	filled bool
+}
+
+// share takes the schema of Kustomize itself, filled, together with others. The function that it returns gives it back.
+func (l *schemaLock) share() (unlock func()) {
+	for {
+		l.mu.RLock()
+		if l.filled {
+			return l.mu.RUnlock
+		}
+		l.mu.RUnlock()
+		l.mu.Lock()
+		if !l.filled {
+			openapi.Schema()
+			l.filled = true
+		}
+		l.mu.Unlock()
+	}
+}
+
+// identify is share for what asks no more than whether a built-in kind is namespaced, which Kustomize answers without
+// filling its schema.
+func (l *schemaLock) identify() (unlock func()) {
+	l.mu.RLock()
+	return l.mu.RUnlock
+}
+
+// own takes the schema alone, empty, to be set. The function that it returns empties it and gives it back.
+func (l *schemaLock) own() (unlock func()) {
+	l.mu.Lock()
+	l.filled = false
+	openapi.ResetOpenAPI()
+	return func() {
+		openapi.ResetOpenAPI()
+		l.mu.Unlock()
+	}
+}
+
+func kustomize(files *Files, w *layers, root *Layer) (*Result, error) {
+	if w.openapi != nil {
+		defer openAPI.own()()
+	} else {
+		defer openAPI.share()()
+	}
+	e := newEngine(files, root)
+	e.alone = w.openapi != nil
+	built, err := e.build()
+	files.rendered()
+	if err != nil {
+		return nil, e.explain(err, built)
+	}
+	result := &Result{
+		Path: root.Dir, Root: root, Faults: e.faults, files: files, openapi: w.openapi,
+		traces: map[*manifest.Object]*Trace{},
+	}
+	for _, r := range built.resources.Resources() {
+		trace := built.traces[r]
+		text, err := encode(r)
+		if err != nil {
+			return nil, encodeError(r, trace, err)
+		}
+		object, err := manifest.Decode(text)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", r.CurId(), err)
+		}
+		object.Source = manifest.Position{File: root.File}
+		if trace != nil {
+			object.Source = trace.Source
+			result.traces[object] = trace
+		}
+		result.Objects = append(result.Objects, object)
+	}
+	result.Read = files.Read()
+	result.yaml = built.resources.AsYaml
+	return result, nil
+}
+
+// encode is a resource as JSON, as its text says it. Its own MarshalJSON writes YAML and reads it again, which comes to the
+// same but for texts of several lines: what the library makes of some of them is not what was meant, and is what a cluster
+// gets.
+func encode(r *resource.Resource) ([]byte, error) {
+	if severalLines(r.YNode()) {
+		return r.MarshalJSON()
+	}
+	var value map[string]any
+	if err := r.YNode().Decode(&value); err != nil {
+		return nil, err
+	}
+	return json.Marshal(value)
+}
+
+func severalLines(node *yaml.Node) bool {
+	return node.Style&yaml.FoldedStyle != 0 || strings.Contains(node.Value, "\n") || slices.ContainsFunc(node.Content, severalLines)
+}
+
+// KustomizeRelease is the release of the kustomize command whose api and kyaml go.mod requires: what it prints, kgate
+// renders. A test compares it with the release's own go.mod.
+const KustomizeRelease = "v5.8.2"
+
+// Kustomize is Kustomize itself, as `kustomize build` runs it. Bad input makes it panic in places.
+func Kustomize(files filesys.FileSystem, dir string) (rendered resmap.ResMap, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("it crashed on this input: %v", p)
+		}
+	}()
+	limitCopies()
+	return krusty.MakeKustomizer(&krusty.Options{
+		Reorder:          krusty.ReorderOptionUnspecified,
+		LoadRestrictions: types.LoadRestrictionsRootOnly,
+		PluginConfig:     types.DisabledPluginConfig(),
+	}).Run(files, path.Join("/", dir))
+}
