@@ -5,6 +5,7 @@ package gate
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/activity"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/kustomization"
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
 	"github.com/kgate-dev/gitops/tools/internal/policy"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
 )
@@ -100,6 +102,10 @@ func (g *Gate) Checks() []*check.Check { return g.checks }
 
 // survey finds the targets of the repository, and what is outside of it.
 func (g *Gate) survey() error {
+	if deployer := g.repository.Config.Kustomize; deployer.Text != "" && !slices.Contains(kustomization.Releases(), deployer.Text) {
+		return &manifest.SyntaxError{Position: deployer.Source, Message: fmt.Sprintf("kustomize is %q; kgate renders as %s and knows where these differ from it: %s",
+			deployer.Text, kustomization.KustomizeRelease, strings.Join(kustomization.Releases(), ", "))}
+	}
 	g.facts.External = nil
 	for _, e := range g.repository.Config.External {
 		g.facts.External = append(g.facts.External, policy.External(e))

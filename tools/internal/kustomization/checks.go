@@ -15,6 +15,7 @@ const (
 	noEffect          = "kustomize/no-effect"
 	listReplaced      = "kustomize/list-replaced"
 	selectorReach     = "kustomize/selector-reach"
+	differentRelease  = "kustomize/release"
 )
 
 // Checks lists the checks of this package. Rendering finds the faults; each check reports those of its name. Where
@@ -104,6 +105,16 @@ func described() []*check.Check {
 			Severity:   check.Warning,
 			References: []string{"https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/labels/"},
 			Bad:        selectorReachBad, Good: selectorReachGood,
+		},
+		{
+			Name:  differentRelease,
+			Title: "The deployer's Kustomize renders what kgate renders",
+			Doc: "kgate renders as Kustomize " + KustomizeRelease + ". Argo CD and Flux pin a release of their own, which kgate.yaml names under " +
+				"`kustomize`: where that one is known to render a target in another way, what is judged here is not what is deployed.",
+			Fix:        "Write it so that both releases render the same, or bring the deployer's Kustomize up to date.",
+			Severity:   check.Warning,
+			References: []string{"https://github.com/kubernetes-sigs/kustomize/releases/tag/kustomize%2Fv5.8.2"},
+			Bad:        differentReleaseBad, Good: differentReleaseGood,
 		},
 		{
 			Name:  deprecatedField,

@@ -163,4 +163,42 @@ labels:
   - pairs: {environment: prod}
     includeTemplates: true
 ` + exampleBase
+	differentReleaseBad = `# file: kgate.yaml
+apiVersion: kgate/v1
+kustomize: v5.8.1
+---
+# file: overlays/prod/kustomization.yaml
+resources: [stateful-set.yaml]
+labels:
+  - pairs: {team: payments}
+    includeTemplates: true # v5.8.1 also labels the volume claims
+---
+` + exampleStatefulSet
+	differentReleaseGood = `# file: kgate.yaml
+apiVersion: kgate/v1
+kustomize: v5.8.1
+---
+# file: overlays/prod/kustomization.yaml
+resources: [stateful-set.yaml]
+labels:
+  - pairs: {team: payments}
+    fields:
+      - {path: spec/template/metadata/labels, kind: StatefulSet, create: true}
+---
+` + exampleStatefulSet
+	exampleStatefulSet = `# file: overlays/prod/stateful-set.yaml
+apiVersion: apps/v1
+kind: StatefulSet
+metadata:
+  name: ledger
+spec:
+  template:
+    spec:
+      containers:
+        - name: app
+          image: ledger
+  volumeClaimTemplates:
+    - metadata:
+        name: data
+`
 )

@@ -27,6 +27,7 @@ const ConfigVersion = "kgate/v1"
 // Config is what kgate.yaml says. The zero value is that of a repository without one.
 type Config struct {
 	KubernetesVersions []Version
+	Kustomize          Version  // the release that deploys; zero for the one that kgate renders as
 	Targets            []string // globs of directories
 	Unread             []Unread
 	Environments       []Environment
@@ -49,7 +50,7 @@ func (c Config) LatestExpiry(now time.Time) time.Time {
 	return time.Date(year, month, day, 0, 0, 0, 0, time.UTC).AddDate(term.Years, term.Months, term.Days)
 }
 
-// Version is a Kubernetes version to check against, as kgate.yaml writes it.
+// Version is a version of Kubernetes to check against, or of Kustomize, as kgate.yaml writes it.
 type Version struct {
 	Text   string
 	Source manifest.Position
@@ -233,6 +234,7 @@ func (d *decoder) config(root *yaml.Node) Config {
 				})
 			})
 		},
+		"kustomize": func(n *yaml.Node) { c.Kustomize = Version{Text: d.text(n, "kustomize"), Source: d.at(n.Line)} },
 		"targets": func(n *yaml.Node) {
 			d.some(n, "targets", func(n *yaml.Node) { c.Targets = append(c.Targets, d.glob(n, "a target")) })
 		},
