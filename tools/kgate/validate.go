@@ -44,8 +44,10 @@ func validateCommand() *cobra.Command {
 		Short: "Render targets and check every object of them",
 		Long: "Render targets and judge every object: by the API server's own code, which says what a cluster would answer to a\n" +
 			"server-side apply; by the JSON schemas of every targeted Kubernetes version; and by rules.\n\n" +
-			"A target is a Kustomize root, a manifest file, a directory of manifests, or - for standard input. Without one,\n" +
-			"every overlay and the Argo CD tree are checked, together with what must hold between them.\n\n" +
+			"A target is a Kustomize root, a manifest file, a directory of manifests, or - for standard input. A directory without\n" +
+			"a kustomization stands for its manifests and for the roots below it. Without a target, those that kgate.yaml names\n" +
+			"are checked, together with what must hold between them; where it names none, the roots that no other root uses, and\n" +
+			"what Argo CD and Flux deploy from the repository.\n\n" +
 			"With --policies, rules of your own join the built-in ones. Each is a file DIR/<group>/<rule>/<rule>.rego that begins\n" +
 			"with METADATA; `kgate policy --help` shows one, and `kgate policy test DIR` runs its tests.\n\n" +
 			"With --watch, kgate goes on until it is interrupted: after a change, what the change touches is rendered and checked\n" +

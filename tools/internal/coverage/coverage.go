@@ -90,7 +90,7 @@ func survey(r *repo.Repo, targets []*check.Target) ([]fault, error) {
 	if err != nil {
 		return nil, err
 	}
-	selection, _ := r.Select() // globs that name nothing leave nothing out
+	selection, _, _ := Select(r) // globs that name nothing leave nothing out
 	read := read(targets)
 	used := make([]bool, len(r.Config.Unread))
 	// by tells whether an entry of `unread` speaks of one of the names, and remembers that it did.

@@ -24,10 +24,11 @@ func found(t testing.TB, files fs.FS) []string {
 		t.Fatal(err)
 	}
 	r := &repo.Repo{FS: files, Config: config}
-	paths, err := r.Targets()
+	selection, _, err := Select(r)
 	if err != nil {
 		t.Fatal(err)
 	}
+	paths := selection.Targets
 	plan := check.Plan{Checks: Checks(r), All: paths}
 	if err := check.Verify(plan.Checks); err != nil {
 		t.Fatal(err)

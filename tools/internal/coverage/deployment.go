@@ -168,8 +168,12 @@ func (t *tree) deployments(targets []*check.Target, read map[string]bool) []depl
 	}
 	for _, dir := range t.dirs {
 		for _, file := range t.manifests[dir] {
-			if !read[file] {
-				claims = append(claims, t.written(file)...)
+			if read[file] {
+				continue
+			}
+			if written := t.written(file); len(written) > 0 {
+				t.claiming = append(t.claiming, file)
+				claims = append(claims, written...)
 			}
 		}
 	}

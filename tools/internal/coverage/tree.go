@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"sigs.k8s.io/kustomize/api/konfig"
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
@@ -25,6 +26,7 @@ type tree struct {
 	roots     map[string]string // kustomization file by directory, also of Components
 	manifests map[string][]string
 	charts    map[string]bool // directories of Helm charts
+	claiming  []string        // files that no target reads, with objects that deploy something
 }
 
 // look walks the repository. What repo.PassedOver names is left out, as it is of roots, until an Application names it.
@@ -80,6 +82,11 @@ func (t *tree) real(dir string) (string, bool) {
 		return "", false
 	}
 	return cmp.Or(strings.TrimPrefix(string(resolved), "/"), "."), true
+}
+
+// kustomized reports whether there is a kustomization file in a directory.
+func (t *tree) kustomized(dir string) bool {
+	return slices.ContainsFunc(konfig.RecognizedKustomizationFileNames(), func(name string) bool { return t.files.Exists(path.Join(dir, name)) })
 }
 
 // begin is where a file begins, or the file when it cannot be read.

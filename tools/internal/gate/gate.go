@@ -13,6 +13,7 @@ import (
 
 	"github.com/kgate-dev/gitops/tools/internal/activity"
 	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/coverage"
 	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 	"github.com/kgate-dev/gitops/tools/internal/policy"
@@ -44,6 +45,7 @@ type Gate struct {
 	paths      []string // targets to check
 	all        []string // targets that the repository has
 	empty      []string // directories that are named as targets and hold nothing to check
+	chosen     string   // what the targets are, where nobody named them
 	facts      policy.Facts
 	engines    *Engines
 	known      []*check.Check // every check there is; nil to make them anew
@@ -63,7 +65,7 @@ func Open(ctx context.Context, repository *repo.Repo, options Options) (*Gate, e
 	if options.Progress == nil {
 		options.Progress = func(string, int) {}
 	}
-	g := &Gate{repository: repository, options: options, paths: options.Targets}
+	g := &Gate{repository: repository, options: options}
 	if err := g.survey(); err != nil {
 		return nil, err
 	}
@@ -110,14 +112,32 @@ func (g *Gate) survey() error {
 	for _, e := range g.repository.Config.External {
 		g.facts.External = append(g.facts.External, policy.External(e))
 	}
-	selection, err := g.repository.Select()
-	g.all, g.empty = selection.Targets, selection.Empty
-	switch {
-	case len(g.options.Targets) == 0:
-		g.paths = g.all
-		return err
-	case err != nil:
-		g.all = nil // a repository of another shape: what holds between all targets is not asked
+	g.all, g.empty, g.chosen = nil, nil, ""
+	if len(g.options.Targets) == 0 || g.repository.Config.Targets != nil {
+		selection, chosen, err := coverage.Select(g.repository)
+		g.all, g.empty = selection.Targets, selection.Empty
+		if len(g.options.Targets) == 0 {
+			g.paths, g.chosen = g.all, chosen
+			return err
+		}
+		if err != nil {
+			g.all = nil // a repository of another shape: what holds between all targets is not asked
+		}
+	}
+	g.paths = nil
+	for _, target := range g.options.Targets {
+		paths := []string{target}
+		if target != kustomization.Stdin {
+			var err error
+			if paths, err = coverage.Expand(g.repository, target); err != nil {
+				return err
+			}
+		}
+		for _, p := range paths {
+			if !slices.Contains(g.paths, p) {
+				g.paths = append(g.paths, p)
+			}
+		}
 	}
 	return nil
 }

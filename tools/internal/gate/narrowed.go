@@ -8,10 +8,13 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/report"
 )
 
-// narrowed are notes of what the command line keeps the run from looking at, for every report: who reads that nothing was
-// found has to know where nobody looked.
+// narrowed are notes of which targets were chosen where nobody named them, and of what the command line keeps the run from
+// looking at, for every report: who reads that nothing was found has to know where nobody looked.
 func (g *Gate) narrowed() []report.Note {
 	var notes []report.Note
+	if g.chosen != "" {
+		notes = append(notes, report.Note{About: "targets", Message: g.chosen})
+	}
 	if left := without(g.all, g.paths); len(left) > 0 {
 		notes = append(notes, report.Note{
 			About: "targets", Message: fmt.Sprintf("%d of %d targets of the repository were asked for", len(g.all)-len(left), len(g.all)), LeftOut: left,

@@ -255,7 +255,7 @@ func (l *lasting) unreadChanged(changed []string) bool {
 	if slices.ContainsFunc(l.checks, func(c *check.Check) bool { return c.Group() == coverage.Group }) {
 		return true
 	}
-	selection, err := l.repository.Select()
+	selection, _, err := coverage.Select(l.repository)
 	return err != nil || !slices.Equal(selection.Targets, l.all)
 }
 

@@ -239,6 +239,10 @@ func plain(target string, documents []manifest.Document) (*Result, error) {
 // configFile is that of kgate, which lies among the manifests of a repository that is one directory of them.
 const configFile = "kgate.yaml"
 
+func kustomized(files *Files, dir string) bool {
+	return slices.ContainsFunc(konfig.RecognizedKustomizationFileNames(), func(name string) bool { return files.Exists(path.Join(dir, name)) })
+}
+
 func manifestFiles(files *Files, dir string) ([]string, error) {
 	var names []string
 	err := files.Walk(dir, func(p string, info fs.FileInfo, err error) error {
@@ -253,17 +257,14 @@ func manifestFiles(files *Files, dir string) ([]string, error) {
 			}
 		}
 		if info.IsDir() {
-			if strings.HasPrefix(info.Name(), ".") && clean(p) != clean(dir) {
+			// A root below is no manifest of this directory: it is rendered as a target of its own.
+			if clean(p) != clean(dir) && (strings.HasPrefix(info.Name(), ".") || kustomized(files, p)) {
 				return fs.SkipDir
 			}
 			return nil
 		}
 		if clean(p) == configFile {
 			return nil
-		}
-		if slices.Contains(konfig.RecognizedKustomizationFileNames(), info.Name()) && path.Dir(clean(p)) != clean(dir) {
-			return fail(manifest.Position{File: clean(p)}, "%s has no kustomization.yaml and this directory below it has one: "+
-				"list it in one of %[1]s, or name the directories with one as targets and not %[1]s", clean(dir))
 		}
 		if slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(p)) {
 			if names = append(names, clean(p)); len(names) > maxFiles {

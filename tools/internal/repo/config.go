@@ -29,6 +29,7 @@ type Config struct {
 	KubernetesVersions []Version
 	Kustomize          Version  // the release that deploys; zero for the one that kgate renders as
 	Targets            []string // globs of directories
+	NoTargets          []string // directories that Targets does not mean, as globs, without their leading !
 	Unread             []Unread
 	Environments       []Environment
 	External           []External
@@ -236,7 +237,18 @@ func (d *decoder) config(root *yaml.Node) Config {
 		},
 		"kustomize": func(n *yaml.Node) { c.Kustomize = Version{Text: d.text(n, "kustomize"), Source: d.at(n.Line)} },
 		"targets": func(n *yaml.Node) {
-			d.some(n, "targets", func(n *yaml.Node) { c.Targets = append(c.Targets, d.glob(n, "a target")) })
+			d.some(n, "targets", func(n *yaml.Node) {
+				if excluded, ok := strings.CutPrefix(n.Value, "!"); ok && n.Kind == yaml.ScalarNode {
+					exclusion := *n
+					exclusion.Value = excluded
+					c.NoTargets = append(c.NoTargets, d.glob(&exclusion, "a target that is left out"))
+					return
+				}
+				c.Targets = append(c.Targets, d.glob(n, "a target"))
+			})
+			if c.Targets == nil && c.NoTargets != nil {
+				d.fail(n, "targets leaves out and names nothing: name what to check too; what no run has to check belongs under `unread`")
+			}
 		},
 		"unread": func(n *yaml.Node) {
 			d.list(n, "unread", func(n *yaml.Node) { c.Unread = append(c.Unread, d.unread(n)) })

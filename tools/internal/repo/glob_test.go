@@ -86,12 +86,12 @@ func TestLinksThatLoopAreNotWalked(t *testing.T) {
 	}
 	for pattern, want := range map[string]int{"**": 1, "*": 1, "app/*": 1} {
 		r := &Repo{Dir: dir, FS: os.DirFS(dir), Config: Config{Targets: []string{pattern}}}
-		if got, err := r.Targets(); err != nil || len(got) != want {
+		if got, err := r.Select(); err != nil || len(got.Targets) != want {
 			t.Errorf("%s: got %q, %v; want %d targets", pattern, got, err, want)
 		}
 	}
 	r := &Repo{Dir: dir, FS: os.DirFS(dir), Config: Config{Targets: []string{strings.Repeat("*/", 20) + "*"}}}
-	if _, err := r.Targets(); err == nil || !strings.Contains(err.Error(), "it looks into more than 100000 directories") {
+	if _, err := r.Select(); err == nil || !strings.Contains(err.Error(), "it looks into more than 100000 directories") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -13,9 +13,6 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
-// DefaultTargets are what a run without arguments checks, where kgate.yaml names nothing else.
-var DefaultTargets = []string{"overlays/*", "argocd"}
-
 // Repo is a tree of files that kgate does not look beyond.
 type Repo struct {
 	Dir    string // absolute, without symbolic links
@@ -132,8 +129,8 @@ func (r *Repo) Relative(path string) (string, error) {
 	return filepath.ToSlash(relative), nil
 }
 
-// byPromotion orders well-known environments the way a version travels, then the rest by name.
-func byPromotion(a, b string) int {
+// ByPromotion orders well-known environments the way a version travels, then the rest by name.
+func ByPromotion(a, b string) int {
 	rank := func(p string) int {
 		if i := slices.Index([]string{"dev", "test", "staging", "prod"}, path.Base(p)); i >= 0 {
 			return i

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -214,14 +215,15 @@ func TestTargets(t *testing.T) {
 		want  string
 		err   string
 	}{
-		{nil, "overlays/dev overlays/staging overlays/prod overlays/aa overlays/zz argocd", ""},
+		{[]string{"overlays/*", "argocd"}, "overlays/dev overlays/staging overlays/prod overlays/aa overlays/zz argocd", ""},
 		{[]string{"overlays/prod", "overlays/*"}, "overlays/prod overlays/dev overlays/staging overlays/aa overlays/zz", ""},
 		{[]string{"overlays/**/app"}, "overlays/dev/app", ""},
 		{[]string{"overlay/*", "argocd"}, "", "no kustomization and no manifest in overlay/*: "},
 		{[]string{"overlays/none"}, "", "no kustomization and no manifest in overlays/none: "},
 	} {
 		r := &Repo{FS: files, Config: Config{Targets: test.globs}}
-		got, err := r.Targets()
+		selection, err := r.Select()
+		got := selection.Targets
 		if test.err != "" {
 			if err == nil || !strings.Contains(err.Error(), test.err) {
 				t.Errorf("%v: got %v, want %s", test.globs, err, test.err)
@@ -242,8 +244,29 @@ func TestTargets(t *testing.T) {
 	}); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)
 	}
+	got, err = (&Repo{FS: files, Config: Config{Targets: []string{"overlays/*"}, NoTargets: []string{"overlays/{aa,zz}", "overlays/none"}}}).Select()
+	if want := []string{"overlays/dev", "overlays/staging", "overlays/prod"}; err != nil || !slices.Equal(got.Targets, want) || got.LeftOut != nil || got.Empty != nil {
+		t.Errorf("got %+v, %v; want %v", got, err, want)
+	}
+	if _, err := (&Repo{FS: files, Config: Config{Targets: []string{"overlays/*"}, NoTargets: []string{"overlay/a"}}}).Select(); err == nil ||
+		err.Error() != "!overlay/a leaves out nothing that `targets` in kgate.yaml names: correct or delete it" {
+		t.Errorf("got %v", err)
+	}
+	for text, want := range map[string]string{
+		"targets: ['!a']":        "kgate.yaml:2: targets leaves out and names nothing: name what to check too; what no run has to check belongs under `unread`",
+		"targets: [a, '!']":      "kgate.yaml:2: a target that is left out must be a text that is not empty",
+		"targets: ['*', '!a/b']": "",
+	} {
+		config, err := ParseConfig(ConfigFile, []byte("apiVersion: kgate/v1\n"+text))
+		if err == nil && want == "" && slices.Equal(config.Targets, []string{"*"}) && slices.Equal(config.NoTargets, []string{"a/b"}) {
+			continue
+		}
+		if err == nil || err.Error() != want {
+			t.Errorf("%s: got %+v, %v", text, config, err)
+		}
+	}
 	if _, err := (&Repo{FS: files, Config: Config{Targets: []string{"argocd"}, Unread: []Unread{{Path: "**"}}}}).Select(); err == nil ||
-		!strings.Contains(err.Error(), "`unread` leaves no target to check") {
+		!strings.Contains(err.Error(), "`unread` and `targets` leave no target to check") {
 		t.Errorf("got %v", err)
 	}
 	roots, err := (&Repo{FS: files}).Roots()

@@ -22,31 +22,33 @@ type Selection struct {
 	Empty   []string // directories that globs name and that hold nothing to check
 }
 
-// Targets lists what a run without arguments checks.
-func (r *Repo) Targets() ([]string, error) {
-	selection, err := r.Select()
-	return selection.Targets, err
-}
-
-// Select finds what a run without arguments checks: the directories that the configured globs name and that hold a
+// Select finds the targets that kgate.yaml names: the directories that its globs name and that hold a
 // kustomization or manifests. A directory of which nobody can say what it holds is a target too, whose rendering says
-// why. A glob that names none is an error, so that a renamed folder is not skipped in silence.
+// why. A glob that names none, or leaves out none, is an error, so that a renamed folder is not skipped in silence.
 func (r *Repo) Select() (Selection, error) {
-	globs := r.Config.Targets
-	if globs == nil {
-		globs = DefaultTargets
-	}
 	var selection Selection
 	var errs []error
-	for _, glob := range globs {
+	excluding := make([]bool, len(r.Config.NoTargets))
+	excluded := func(dir string) (is bool) {
+		for i, glob := range r.Config.NoTargets {
+			if matches(glob, dir) {
+				excluding[i], is = true, true
+			}
+		}
+		return is
+	}
+	for _, glob := range r.Config.Targets {
 		found, err := directories(r.FS, glob)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("find targets %s: %w", glob, err))
 			continue
 		}
-		slices.SortFunc(found, byPromotion)
+		slices.SortFunc(found, ByPromotion)
 		named := false
 		for _, dir := range found {
+			if excluded(dir) {
+				continue
+			}
 			what, err := r.holds(dir)
 			switch {
 			case err != nil:
@@ -64,8 +66,13 @@ func (r *Repo) Select() (Selection, error) {
 			errs = append(errs, r.nowhere(glob))
 		}
 	}
+	for i, glob := range r.Config.NoTargets {
+		if !excluding[i] {
+			errs = append(errs, fmt.Errorf("!%s leaves out nothing that `targets` in %s names: correct or delete it", glob, ConfigFile))
+		}
+	}
 	if len(errs) == 0 && len(selection.Targets) == 0 {
-		errs = append(errs, fmt.Errorf("%s: `unread` leaves no target to check", ConfigFile))
+		errs = append(errs, fmt.Errorf("%s: `unread` and `targets` leave no target to check", ConfigFile))
 	}
 	if len(errs) > 0 {
 		return Selection{}, errors.Join(errs...)
@@ -76,10 +83,7 @@ func (r *Repo) Select() (Selection, error) {
 // nowhere is the error of a glob that names no target, with a way out.
 func (r *Repo) nowhere(glob string) error {
 	const most = 5
-	way := "name targets on the command line, or correct `targets` in " + ConfigFile
-	if r.Config.Targets == nil {
-		way = fmt.Sprintf("name targets on the command line, or in a %s with the lines `apiVersion: %s` and `targets: [DIRECTORY, …]`", ConfigFile, ConfigVersion)
-	}
+	way := "name targets on the command line, or correct `targets` in " + ConfigFile + ", or leave them out: then kgate finds them"
 	if roots, err := r.Roots(); err == nil && len(roots) > 0 {
 		said := strings.Join(roots[:min(len(roots), most)], ", ")
 		if more := len(roots) - most; more > 0 {

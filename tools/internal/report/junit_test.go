@@ -210,7 +210,7 @@ func TestJUnit(t *testing.T) {
 		"kgate.yaml exemption/unused: failure lets nothing pass",
 		"what the run left out targets: skipped 2 of 3 targets were asked for; left out: overlays/staging",
 		"what the run left out unread: skipped kgate.yaml:20: examples/** is not read (docs team): shown in the manual",
-		"what the run left out repository: skipped 1 check did not run, because not every target of the repository was asked for; left out: gitops/application-paths",
+		"what the run left out repository: skipped 1 check did not run, because not every target of the repository was checked; left out: gitops/application-paths",
 		"exemptions pod/no-host-path at kgate.yaml:4: skipped pod/no-host-path lets 1 finding pass until 2027-10-31 (platform): logs are files",
 	}
 	if got := verdicts(root); !slices.Equal(got, want) {

@@ -45,7 +45,7 @@ const omitted = "repository"
 func (r Report) notes() []Note {
 	notes := slices.Clone(r.Notes)
 	if len(r.Omitted) > 0 {
-		notes = append(notes, Note{About: omitted, Message: plural(len(r.Omitted), "check") + " did not run, because not every target of the repository was asked for", LeftOut: r.Omitted})
+		notes = append(notes, Note{About: omitted, Message: plural(len(r.Omitted), "check") + " did not run, because not every target of the repository was checked", LeftOut: r.Omitted})
 	}
 	return notes
 }

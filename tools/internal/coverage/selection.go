@@ -1,0 +1,159 @@
+package coverage
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/kgate-dev/gitops/tools/internal/repo"
+)
+
+// Select finds what a run without arguments checks: what kgate.yaml names under `targets`, and where it names nothing, what
+// the repository holds to be deployed. Those are the kustomizations that no other one uses, what Argo CD and Flux deploy
+// from here, and the directories of manifests that tell them to. The second value says so; it is empty for targets that
+// kgate.yaml names.
+func Select(r *repo.Repo) (repo.Selection, string, error) {
+	if r.Config.Targets != nil {
+		selection, err := r.Select()
+		return selection, "", err
+	}
+	t, err := look(r)
+	if err != nil {
+		return repo.Selection{}, "", err
+	}
+	var selection repo.Selection
+	seen := map[string]bool{}
+	choose := func(dir string) int {
+		switch {
+		case seen[dir] || !t.isRoot(dir) && !t.hasManifests(dir):
+			return 0
+		case slices.ContainsFunc(r.Config.Unread, func(u repo.Unread) bool { return u.Covers(dir) }):
+			seen[dir] = true
+			selection.LeftOut = append(selection.LeftOut, dir)
+			return 0
+		}
+		seen[dir] = true
+		selection.Targets = append(selection.Targets, dir)
+		return 1
+	}
+	unused, deployed, telling := 0, 0, 0
+	for _, dir := range t.unreadRoots(reading{}, func(string) bool { return false }) {
+		unused += choose(dir)
+	}
+	for _, d := range t.deployments(nil, nil) {
+		if !t.walked[d.dir] {
+			if err := t.walk(d.dir); err != nil {
+				continue // rendering what deploys it says what is wrong
+			}
+		}
+		if !t.charts[d.dir] || t.isRoot(d.dir) {
+			deployed += choose(d.dir)
+		}
+	}
+	for _, file := range t.claiming {
+		if dir := path.Dir(file); !t.withinAny(dir, seen) && !t.withinRoot(dir) {
+			telling += choose(dir)
+		}
+	}
+	slices.Sort(selection.LeftOut)
+	slices.SortFunc(selection.Targets, repo.ByPromotion)
+	if len(selection.Targets) == 0 {
+		if len(selection.LeftOut) > 0 {
+			return repo.Selection{}, "", fmt.Errorf("%s: `unread` leaves no target to check", repo.ConfigFile)
+		}
+		return repo.Selection{}, "", t.nothing()
+	}
+	return selection, says(unused, deployed, telling), nil
+}
+
+func says(unused, deployed, telling int) string {
+	var parts []string
+	for _, part := range []struct {
+		n  int
+		is string
+	}{
+		{unused, "that no other kustomization uses"}, {deployed, "that Argo CD or Flux deploys"}, {telling, "with objects of Argo CD or Flux"},
+	} {
+		if part.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", part.n, part.is))
+		}
+	}
+	n, targets := unused+deployed+telling, "targets"
+	if n == 1 {
+		targets = "target"
+	}
+	return fmt.Sprintf("%s names no targets, so kgate chose %d %s: %s", repo.ConfigFile, n, targets, strings.Join(parts, ", "))
+}
+
+// nothing is the error of a repository in which there is nothing to choose, with a way out.
+func (t *tree) nothing() error {
+	const most = 5
+	way := fmt.Sprintf("name directories or files on the command line, or in a %s with the lines `apiVersion: %s` and `targets: [DIRECTORY, …]`", repo.ConfigFile, repo.ConfigVersion)
+	var dirs []string
+	for _, dir := range t.dirs {
+		if slices.ContainsFunc(t.manifests[dir], t.holdsObject) {
+			dirs = append(dirs, named(dir))
+		}
+	}
+	if len(dirs) > 0 {
+		way += "; there are manifests in " + strings.Join(dirs[:min(len(dirs), most)], ", ")
+		if more := len(dirs) - most; more > 0 {
+			way += fmt.Sprintf(" and %d more", more)
+		}
+	}
+	return errors.New("there is no kustomization here, and nothing that Argo CD or Flux deploys: " + way)
+}
+
+func (t *tree) isRoot(dir string) bool { return t.roots[dir] != "" && !t.isComponent(dir) }
+
+// hasManifests reports whether there are objects in a directory, or below it and in none with a kustomization.
+func (t *tree) hasManifests(dir string) bool {
+	for _, d := range t.within(dir, true) {
+		if !t.rootBetween(dir, d) && slices.ContainsFunc(t.manifests[d], t.holdsObject) {
+			return true
+		}
+	}
+	return false
+}
+
+// rootBetween reports whether a directory, or one on the way to it from another one, has a kustomization.
+func (t *tree) rootBetween(from, dir string) bool {
+	for ; dir != from && dir != "."; dir = path.Dir(dir) {
+		if t.roots[dir] != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// withinRoot reports whether a directory, or one above it, has a kustomization.
+func (t *tree) withinRoot(dir string) bool { return t.rootBetween("", dir) || t.roots["."] != "" }
+
+func (t *tree) withinAny(dir string, dirs map[string]bool) bool {
+	for ; !dirs[dir]; dir = path.Dir(dir) {
+		if dir == "." {
+			return false
+		}
+	}
+	return true
+}
+
+// Expand is what a directory that somebody names stands for: itself, and where it has no kustomization, the kustomizations
+// below it that no other one there uses. A directory that holds nothing but those stands for them alone.
+func Expand(r *repo.Repo, dir string) ([]string, error) {
+	t := newTree(r)
+	if real, ok := t.real(dir); !ok || t.kustomized(real) {
+		return []string{dir}, nil
+	}
+	if err := t.walk(dir); err != nil {
+		return nil, fmt.Errorf("look for kustomizations below %s: %w", dir, err)
+	}
+	roots := t.unreadRoots(reading{}, func(string) bool { return false })
+	slices.SortFunc(roots, repo.ByPromotion)
+	if len(roots) == 0 || t.hasManifests(dir) {
+		return append([]string{dir}, roots...), nil
+	}
+	return roots, nil
+}

@@ -1,0 +1,103 @@
+package coverage
+
+import (
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/kgate-dev/gitops/tools/internal/repo"
+)
+
+// TestSelect finds the targets of repositories of several shapes, of which kgate.yaml names none.
+func TestSelect(t *testing.T) {
+	const (
+		object      = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"
+		application = "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: a}\nspec: {source: {repoURL: https://git.example.com/a, path: PATH}}\n"
+		flux        = "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: a}\nspec: {path: ./PATH, sourceRef: {kind: GitRepository, name: a}}\n"
+	)
+	for name, c := range map[string]struct {
+		files string // name: content, one a line
+		want  string
+		says  string
+	}{
+		"overlays of a base": {
+			"base/kustomization.yaml: resources: [a.yaml]\nbase/a.yaml: OBJECT\noverlays/prod/kustomization.yaml: resources: [../../base]\noverlays/dev/kustomization.yaml: resources: [../../base]",
+			"overlays/dev overlays/prod", "kgate.yaml names no targets, so kgate chose 2 targets: 2 that no other kustomization uses",
+		},
+		"components are none": {
+			"parts/tls/kustomization.yaml: kind: Component\napp/kustomization.yaml: components: [../parts/tls]", "app",
+			"kgate.yaml names no targets, so kgate chose 1 target: 1 that no other kustomization uses",
+		},
+		"a base that is deployed itself": {
+			"base/kustomization.yaml: resources: [a.yaml]\nprod/kustomization.yaml: resources: [../base]\nargocd/a.yaml: APPLICATION base",
+			"prod argocd base", "kgate.yaml names no targets, so kgate chose 3 targets: 1 that no other kustomization uses, 1 that Argo CD or Flux deploys, 1 with objects of Argo CD or Flux",
+		},
+		"manifests that Flux deploys, with a root below": {
+			"clusters/home/flux.yaml: FLUX apps\napps/web/a.yaml: OBJECT\napps/db/kustomization.yaml: resources: [a.yaml]\napps/db/a.yaml: OBJECT\nother/a.yaml: OBJECT",
+			"apps apps/db clusters/home", "kgate.yaml names no targets, so kgate chose 3 targets: 1 that no other kustomization uses, 1 that Argo CD or Flux deploys, 1 with objects of Argo CD or Flux",
+		},
+		"an application in a root": {
+			"apps/kustomization.yaml: resources: [a.yaml]\napps/a.yaml: APPLICATION deploy\ndeploy/a.yaml: OBJECT", "apps deploy",
+			"kgate.yaml names no targets, so kgate chose 2 targets: 1 that no other kustomization uses, 1 that Argo CD or Flux deploys",
+		},
+		"another repository, and charts": {
+			"argocd/a.yaml: APPLICATION charts/web\nargocd/b.yaml: APPLICATION nowhere\ncharts/web/Chart.yaml: name: web\ncharts/web/templates/a.yaml: OBJECT", "argocd",
+			"kgate.yaml names no targets, so kgate chose 1 target: 1 with objects of Argo CD or Flux",
+		},
+		"left out": {
+			"kgate.yaml: {apiVersion: kgate/v1, unread: [{path: examples/**, reason: shown, owner: docs}]}\nexamples/a/kustomization.yaml: resources: []\napp/kustomization.yaml: resources: []", "app",
+			"kgate.yaml names no targets, so kgate chose 1 target: 1 that no other kustomization uses",
+		},
+		"named":           {"kgate.yaml: {apiVersion: kgate/v1, targets: [a]}\na/kustomization.yaml: resources: []\nb/kustomization.yaml: resources: []", "a", ""},
+		"manifests alone": {"k8s/a.yaml: OBJECT", "", "name directories or files on the command line, or in a kgate.yaml with the lines `apiVersion: kgate/v1` and `targets: [DIRECTORY, …]`; there are manifests in k8s"},
+		"nothing":         {"README: nothing", "", "there is no kustomization here, and nothing that Argo CD or Flux deploys: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			files := fstest.MapFS{}
+			for _, line := range strings.Split(c.files, "\n") {
+				name, text, _ := strings.Cut(line, ": ")
+				kind, path, _ := strings.Cut(text, " ")
+				switch kind {
+				case "OBJECT":
+					text = object
+				case "APPLICATION":
+					text = strings.ReplaceAll(application, "PATH", path)
+				case "FLUX":
+					text = strings.ReplaceAll(flux, "PATH", path)
+				}
+				files[name] = &fstest.MapFile{Data: []byte(text)}
+			}
+			config, err := repo.LoadConfig(files)
+			if err != nil {
+				t.Fatal(err)
+			}
+			selection, says, err := Select(&repo.Repo{FS: files, Config: config})
+			if err != nil {
+				says = err.Error()
+			}
+			if got := strings.Join(selection.Targets, " "); got != c.want || (says == "") != (c.says == "") || !strings.Contains(says, c.says) {
+				t.Errorf("got  %s: %s\nwant %s: %s", got, says, c.want, c.says)
+			}
+		})
+	}
+}
+
+func TestExpand(t *testing.T) {
+	files := fstest.MapFS{}
+	for name, text := range map[string]string{
+		"mixed/a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n", "mixed/web/kustomization.yaml": "resources: []\n",
+		"roots/prod/kustomization.yaml": "resources: [../base]\n", "roots/dev/kustomization.yaml": "resources: [../base]\n", "roots/base/kustomization.yaml": "resources: []\n",
+		"roots/values.yaml": "a: 1\n", "root/kustomization.yaml": "resources: [below]\n", "root/below/kustomization.yaml": "resources: []\n", "empty/README": "",
+	} {
+		files[name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	for dir, want := range map[string]string{
+		"mixed": "mixed mixed/web", "roots": "roots/dev roots/prod", "root": "root", "empty": "empty", "mixed/a.yaml": "mixed/a.yaml", "nowhere": "nowhere",
+		".": ". roots/dev roots/prod mixed/web root",
+	} {
+		got, err := Expand(&repo.Repo{FS: files}, dir)
+		if err != nil || strings.Join(got, " ") != want {
+			t.Errorf("%s: got %v, %v; want %s", dir, got, err, want)
+		}
+	}
+}
