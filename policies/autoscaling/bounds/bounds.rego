@@ -9,6 +9,7 @@
 #   - ref: https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/horizontal-pod-autoscaler-v2/
 # custom:
 #   severity: error
+#   states: fact
 #   scope: object
 #   fix: Set 1 ≤ minReplicas ≤ maxReplicas.
 package policies.autoscaling.bounds

@@ -9,6 +9,7 @@
 #   - ref: https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#container-resource-metrics
 # custom:
 #   severity: warning
+#   states: convention
 #   scope: overlay
 #   fix: Use a ContainerResource metric that names the application's container.
 package policies.autoscaling.container_metrics

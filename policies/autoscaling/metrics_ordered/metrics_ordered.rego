@@ -12,6 +12,7 @@
 #   - ref: https://argo-cd.readthedocs.io/en/stable/user-guide/diffing/
 # custom:
 #   severity: error
+#   states: fact
 #   scope: object
 #   fix: Put the Resource metric for cpu with averageUtilization last in spec.metrics.
 package policies.autoscaling.metrics_ordered

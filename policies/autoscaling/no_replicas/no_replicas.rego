@@ -8,6 +8,7 @@
 #   - ref: https://argo-cd.readthedocs.io/en/stable/user-guide/best_practices/#leaving-room-for-imperativeness
 # custom:
 #   severity: error
+#   states: fact
 #   scope: overlay
 #   fix: Leave replicas out of the workload; vary minReplicas and maxReplicas instead.
 package policies.autoscaling.no_replicas

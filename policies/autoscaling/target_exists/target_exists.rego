@@ -9,6 +9,7 @@
 #   - ref: https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/
 # custom:
 #   severity: error
+#   states: fact
 #   scope: overlay
 #   fix: Name a Deployment or StatefulSet of the same namespace, with its apiVersion, in scaleTargetRef; one autoscaler a target.
 package policies.autoscaling.target_exists

@@ -9,6 +9,7 @@
 #   - ref: https://kubernetes.io/docs/concepts/policy/limit-range/
 # custom:
 #   severity: error
+#   states: fact
 #   scope: overlay
 #   fix: Change what the container asks for, or the LimitRange.
 package policies.capacity.limit_range

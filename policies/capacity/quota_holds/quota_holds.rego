@@ -9,6 +9,7 @@
 #   - ref: https://kubernetes.io/docs/concepts/policy/resource-quotas/
 # custom:
 #   severity: error
+#   states: fact
 #   scope: overlay
 #   fix: Raise the quota, or lower maxReplicas, surge or what the containers ask for.
 package policies.capacity.quota_holds

@@ -9,6 +9,7 @@
 #   - ref: https://kubernetes.io/docs/concepts/policy/resource-quotas/#how-kubernetes-resourcequotas-work
 # custom:
 #   severity: error
+#   states: fact
 #   scope: overlay
 #   fix: Set requests and limits on the container, or a default in the namespace's LimitRange.
 package policies.capacity.quota_needs_resources

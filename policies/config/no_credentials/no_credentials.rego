@@ -11,6 +11,7 @@
 #   - ref: https://kubernetes.io/docs/concepts/security/secrets-good-practices/
 # custom:
 #   severity: error
+#   states: fact
 #   scope: object
 #   fix: Change the credential, keep it in a Secret that is not in git, and refer to it with secretKeyRef or a mounted file.
 package policies.config.no_credentials

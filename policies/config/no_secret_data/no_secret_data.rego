@@ -9,6 +9,7 @@
 #   - ref: https://kubernetes.io/docs/concepts/security/secrets-good-practices/
 # custom:
 #   severity: error
+#   states: fact
 #   scope: object
 #   fix: Let an operator write the Secret (CloudNativePG, External Secrets, Sealed Secrets) and declare it under external in kgate.yaml.
 #   locked: true

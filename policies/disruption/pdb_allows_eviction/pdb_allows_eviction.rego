@@ -10,6 +10,7 @@
 #   - ref: https://kubernetes.io/docs/tasks/run-application/configure-pdb/#rounding-logic-when-specifying-percentages
 # custom:
 #   severity: error
+#   states: fact
 #   scope: overlay
 #   fix: Set maxUnavailable to 1, or minAvailable below the smallest number of replicas.
 package policies.disruption.pdb_allows_eviction

@@ -11,6 +11,7 @@
 #   - ref: https://kubernetes.io/docs/concepts/scheduling-eviction/api-eviction/
 # custom:
 #   severity: error
+#   states: convention
 #   scope: overlay
 #   fix: Add one PodDisruptionBudget in the workload's namespace whose selector matches its pods and nobody else's.
 package policies.disruption.pdb_covers

@@ -9,6 +9,7 @@
 #   - ref: https://argo-cd.readthedocs.io/en/stable/operator-manual/declarative-setup/#applications
 # custom:
 #   severity: error
+#   states: fact
 #   scope: repository
 #   sees: argoproj.io
 #   fix: |

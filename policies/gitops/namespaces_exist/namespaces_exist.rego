@@ -8,6 +8,7 @@
 #   - ref: https://kubernetes.io/docs/concepts/overview/working-with-objects/namespaces/
 # custom:
 #   severity: error
+#   states: fact
 #   scope: overlay
 #   fix: Render the Namespace, correct the name, or declare it under external in kgate.yaml.
 package policies.gitops.namespaces_exist

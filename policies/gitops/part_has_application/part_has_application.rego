@@ -8,6 +8,7 @@
 #   - ref: https://argo-cd.readthedocs.io/en/stable/operator-manual/declarative-setup/#applications
 # custom:
 #   severity: error
+#   states: convention
 #   scope: repository
 #   sees: argoproj.io
 #   fix: Add an Application whose path is the part, or remove all but one.

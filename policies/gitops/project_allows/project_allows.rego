@@ -9,6 +9,7 @@
 #   - ref: https://argo-cd.readthedocs.io/en/stable/user-guide/projects/
 # custom:
 #   severity: error
+#   states: fact
 #   scope: repository
 #   sees: argoproj.io
 #   fix: Add the source, destination or kind to the AppProject, or take the object out of the overlay.

@@ -9,6 +9,7 @@
 #   - ref: https://argo-cd.readthedocs.io/en/stable/user-guide/projects/
 # custom:
 #   severity: error
+#   states: convention
 #   scope: object
 #   locked: self
 #   fix: Name each repository, each cluster and namespace, and each group and kind.

@@ -12,6 +12,7 @@
 #   - ref: https://kubernetes.io/docs/concepts/configuration/secret/
 # custom:
 #   severity: error
+#   states: fact
 #   scope: overlay
 #   fix: Render the object, correct the name or key, or declare under external in kgate.yaml who provides it.
 package policies.gitops.references_resolve

@@ -9,6 +9,7 @@
 #   - ref: https://argo-cd.readthedocs.io/en/stable/user-guide/sync-options/#respect-ignore-difference-configs
 # custom:
 #   severity: error
+#   states: fact
 #   scope: object
 #   fix: Add RespectIgnoreDifferences=true to spec.syncPolicy.syncOptions.
 package policies.gitops.respect_ignored_differences

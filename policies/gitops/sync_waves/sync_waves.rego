@@ -11,6 +11,7 @@
 #   - ref: https://istio.io/latest/docs/ops/best-practices/traffic-management/#avoid-503-errors-while-reconfiguring-service-routes
 # custom:
 #   severity: error
+#   states: fact
 #   scope: overlay
 #   fix: Set argocd.argoproj.io/sync-wave so that what is depended on comes first.
 package policies.gitops.sync_waves

@@ -10,6 +10,7 @@
 #   - ref: https://argo-cd.readthedocs.io/en/stable/user-guide/sync-waves/
 # custom:
 #   severity: error
+#   states: fact
 #   scope: repository
 #   sees: argoproj.io
 #   fix: Give the Application of the platform part a lower argocd.argoproj.io/sync-wave.

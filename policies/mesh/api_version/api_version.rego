@@ -9,6 +9,7 @@
 #   - ref: https://istio.io/latest/blog/2024/v1-apis/
 # custom:
 #   severity: error
+#   states: convention
 #   scope: object
 #   fix: Write apiVersion <group>/v1; the fields are the same.
 package policies.mesh.api_version

@@ -11,6 +11,7 @@
 #   - ref: https://istio.io/latest/docs/reference/config/analysis/ist0101/
 # custom:
 #   severity: error
+#   states: fact
 #   scope: overlay
 #   fix: Write the Service's name or its full name, add a ServiceEntry, or declare the Service under external in kgate.yaml.
 package policies.mesh.hosts_resolve

@@ -11,6 +11,7 @@
 #   - ref: https://github.com/istio/api/blob/v1.31.1/networking/v1alpha3/virtual_service.proto
 # custom:
 #   severity: error
+#   states: fact
 #   scope: object
 #   fix: Use the field that the message names.
 package policies.mesh.inert_fields

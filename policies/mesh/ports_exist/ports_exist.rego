@@ -9,6 +9,7 @@
 #   - ref: https://istio.io/latest/docs/reference/config/networking/virtual-service/#Destination
 # custom:
 #   severity: error
+#   states: fact
 #   scope: overlay
 #   fix: Use a port number from spec.ports of the Service (not its targetPort), or declare it for an external one.
 package policies.mesh.ports_exist

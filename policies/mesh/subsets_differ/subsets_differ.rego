@@ -8,6 +8,7 @@
 #   - ref: https://istio.io/latest/docs/reference/config/networking/destination-rule/#Subset
 # custom:
 #   severity: error
+#   states: fact
 #   scope: overlay
 #   fix: Tell the subsets apart by a label that stable and canary pods carry with different values, such as track.
 package policies.mesh.subsets_differ

@@ -10,6 +10,7 @@
 #   - ref: https://istio.io/latest/docs/reference/config/analysis/ist0101/
 # custom:
 #   severity: error
+#   states: fact
 #   scope: overlay
 #   fix: Define the subset in the DestinationRule of that host, or route to one that is defined.
 package policies.mesh.subsets_exist

@@ -9,6 +9,7 @@
 #   - ref: https://istio.io/latest/docs/reference/config/networking/destination-rule/#Subset
 # custom:
 #   severity: error
+#   states: fact
 #   scope: overlay
 #   fix: Give the subset labels that the pods of the Service carry.
 package policies.mesh.subsets_select

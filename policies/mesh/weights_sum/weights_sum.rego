@@ -8,6 +8,7 @@
 #   - ref: https://istio.io/latest/docs/reference/config/networking/virtual-service/#HTTPRouteDestination
 # custom:
 #   severity: error
+#   states: fact
 #   scope: object
 #   fix: Give every destination of the split a whole weight, 100 in sum.
 package policies.mesh.weights_sum

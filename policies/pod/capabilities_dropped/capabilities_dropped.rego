@@ -9,6 +9,7 @@
 #   - ref: https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
 # custom:
 #   severity: error
+#   states: convention
 #   scope: object
 #   fix: Set securityContext.capabilities.drop to [ALL] on every container and add none but NET_BIND_SERVICE.
 package policies.pod.capabilities_dropped

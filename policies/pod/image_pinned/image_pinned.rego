@@ -10,6 +10,7 @@
 #   - ref: https://kubernetes.io/docs/concepts/containers/images/#image-names
 # custom:
 #   severity: error
+#   states: convention
 #   scope: object
 #   fix: Name the image with a version tag or, better, a digest (name@sha256:…).
 package policies.pod.image_pinned

@@ -9,6 +9,7 @@
 #   - ref: https://kubernetes.io/docs/concepts/security/pod-security-standards/#baseline
 # custom:
 #   severity: error
+#   states: convention
 #   scope: object
 #   locked: self
 #   fix: Leave out hostNetwork, hostPID, hostIPC and hostPort; reach the pod through a Service.

@@ -9,6 +9,7 @@
 #   - ref: https://kubernetes.io/docs/concepts/security/pod-security-standards/#baseline
 # custom:
 #   severity: error
+#   states: convention
 #   scope: object
 #   locked: self
 #   fix: Use an emptyDir, a PersistentVolumeClaim, a ConfigMap or a Secret; exempt a node agent in kgate.yaml.

@@ -9,6 +9,7 @@
 #   - ref: https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
 # custom:
 #   severity: error
+#   states: convention
 #   scope: object
 #   locked: self
 #   fix: Set securityContext.allowPrivilegeEscalation to false on every container and leave privileged out.

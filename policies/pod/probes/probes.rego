@@ -10,6 +10,7 @@
 #   - ref: https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/
 # custom:
 #   severity: error
+#   states: convention
 #   scope: object
 #   fix: Give the container livenessProbe, readinessProbe and startupProbe, each with a handler (httpGet, grpc, tcpSocket or exec).
 package policies.pod.probes

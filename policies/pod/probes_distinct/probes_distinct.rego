@@ -9,6 +9,7 @@
 #   - ref: https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/
 # custom:
 #   severity: error
+#   states: convention
 #   scope: object
 #   fix: Point livenessProbe at an endpoint that tells only of the process itself, such as /healthz beside /readyz.
 package policies.pod.probes_distinct

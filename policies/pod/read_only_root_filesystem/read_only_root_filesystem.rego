@@ -8,6 +8,7 @@
 #   - ref: https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#security-context-1
 # custom:
 #   severity: error
+#   states: convention
 #   scope: object
 #   fix: Set securityContext.readOnlyRootFilesystem to true and mount an emptyDir where the process writes.
 package policies.pod.read_only_root_filesystem

@@ -11,6 +11,7 @@
 #   - ref: https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/
 # custom:
 #   severity: error
+#   states: convention
 #   scope: object
 #   fix: Set resources.requests and resources.limits for cpu and memory on the container.
 package policies.pod.resources_set

@@ -9,6 +9,7 @@
 #   - ref: https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
 # custom:
 #   severity: error
+#   states: convention
 #   scope: object
 #   fix: Set securityContext.runAsNonRoot to true on the pod or on every container, and runAsUser to no 0.
 package policies.pod.run_as_non_root

@@ -8,6 +8,7 @@
 #   - ref: https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
 # custom:
 #   severity: error
+#   states: convention
 #   scope: object
 #   fix: Set securityContext.seccompProfile.type to RuntimeDefault on the pod.
 package policies.pod.seccomp_profile

@@ -8,6 +8,7 @@
 #   - ref: https://kubernetes.io/docs/concepts/security/service-accounts/
 # custom:
 #   severity: error
+#   states: convention
 #   scope: object
 #   fix: Make a ServiceAccount for the workload and name it in serviceAccountName.
 package policies.pod.service_account

@@ -10,6 +10,7 @@
 #   - ref: https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/#inter-pod-affinity-and-anti-affinity
 # custom:
 #   severity: error
+#   states: convention
 #   scope: overlay
 #   fix: Give the pod a topologySpreadConstraint or a podAntiAffinity term over kubernetes.io/hostname whose labelSelector matches its own labels.
 package policies.pod.spread

@@ -10,6 +10,7 @@
 #   - ref: https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/#opt-out-of-api-credential-automounting
 # custom:
 #   severity: error
+#   states: convention
 #   scope: overlay
 #   fix: Set automountServiceAccountToken to false on the pod, or bind its ServiceAccount to the role that it needs.
 package policies.pod.token_mounted

@@ -9,6 +9,7 @@
 #   - ref: https://kubernetes.io/docs/concepts/security/rbac-good-practices/#least-privilege
 # custom:
 #   severity: error
+#   states: convention
 #   scope: object
 #   locked: self
 #   fix: Bind a Role that lists what is used.

@@ -9,6 +9,7 @@
 #   - ref: https://kubernetes.io/docs/concepts/security/rbac-good-practices/#privilege-escalation-risks
 # custom:
 #   severity: error
+#   states: convention
 #   scope: object
 #   locked: self
 #   fix: Remove the verb; let the pipeline that owns the cluster's roles make the binding.

@@ -9,6 +9,7 @@
 #   - ref: https://kubernetes.io/docs/concepts/security/rbac-good-practices/#least-privilege
 # custom:
 #   severity: error
+#   states: convention
 #   scope: object
 #   locked: self
 #   fix: List the API groups, resources and verbs that are used.

@@ -12,6 +12,7 @@
 #   - ref: https://kubernetes.io/docs/concepts/security/rbac-good-practices/#listing-secrets
 # custom:
 #   severity: error
+#   states: convention
 #   scope: object
 #   fix: Set resourceNames on the rule, or mount the Secret and drop the permission.
 package policies.rbac.secrets_by_name

@@ -10,6 +10,7 @@
 #   - ref: https://kubernetes.io/docs/concepts/services-networking/service/
 # custom:
 #   severity: error
+#   states: fact
 #   scope: overlay
 #   fix: Select labels that the pod template carries, in the Service's own namespace.
 package policies.service.selects_pods

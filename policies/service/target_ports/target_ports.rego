@@ -10,6 +10,7 @@
 #   - ref: https://kubernetes.io/docs/concepts/services-networking/service/#field-spec-ports
 # custom:
 #   severity: error
+#   states: fact
 #   scope: overlay
 #   fix: Declare the port, with its name and protocol, on a container of every pod that the Service selects.
 package policies.service.target_ports

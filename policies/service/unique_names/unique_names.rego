@@ -11,6 +11,7 @@
 #   - ref: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/
 # custom:
 #   severity: error
+#   states: fact
 #   scope: overlay
 #   fix: Give every object, and every port of a Service, a name of its own.
 package policies.service.unique_names

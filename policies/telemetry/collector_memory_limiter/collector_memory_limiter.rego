@@ -9,6 +9,7 @@
 #   - ref: https://github.com/open-telemetry/opentelemetry-collector/tree/main/processor/memorylimiterprocessor#best-practices
 # custom:
 #   severity: error
+#   states: convention
 #   scope: object
 #   fix: Configure memory_limiter and put it first in the processors of every pipeline.
 package policies.telemetry.collector_memory_limiter

@@ -8,6 +8,7 @@
 #   - ref: https://github.com/open-telemetry/opentelemetry-collector/tree/main/exporter/exporterhelper
 # custom:
 #   severity: error
+#   states: convention
 #   scope: object
 #   fix: Set sending_queue.enabled and retry_on_failure.enabled to true.
 package policies.telemetry.collector_retries

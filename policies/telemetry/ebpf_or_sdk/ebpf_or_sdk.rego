@@ -10,6 +10,7 @@
 #   - ref: https://github.com/open-telemetry/opentelemetry-operator/blob/v0.140.0/README.md#opentelemetry-auto-instrumentation-injection
 # custom:
 #   severity: error
+#   states: fact
 #   scope: overlay
 #   fix: Set OTEL_SDK_DISABLED to "true" in the container, or take the annotation away.
 package policies.telemetry.ebpf_or_sdk

@@ -10,6 +10,7 @@
 #   - ref: https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/
 # custom:
 #   severity: error
+#   states: fact
 #   scope: overlay
 #   fix: Name a Service and a port of the overlay, or declare both under external in kgate.yaml.
 package policies.telemetry.endpoints_resolve

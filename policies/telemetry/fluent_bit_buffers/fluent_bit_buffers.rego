@@ -9,6 +9,7 @@
 #   - ref: https://docs.fluentbit.io/manual/administration/buffering-and-storage
 # custom:
 #   severity: error
+#   states: convention
 #   scope: object
 #   fix: Set storage.path in the service section, storage.type filesystem on inputs and storage.total_limit_size on outputs.
 package policies.telemetry.fluent_bit_buffers

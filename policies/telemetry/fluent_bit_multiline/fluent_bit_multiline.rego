@@ -9,6 +9,7 @@
 #   - ref: https://docs.fluentbit.io/manual/data-pipeline/inputs/tail#multiline-support
 # custom:
 #   severity: error
+#   states: convention
 #   scope: object
 #   fix: Set multiline.parser to docker, cri on tail inputs of container logs, and no parser beside it.
 package policies.telemetry.fluent_bit_multiline

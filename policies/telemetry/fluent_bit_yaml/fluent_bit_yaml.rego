@@ -8,6 +8,7 @@
 #   - ref: https://docs.fluentbit.io/manual/administration/configuring-fluent-bit
 # custom:
 #   severity: error
+#   states: convention
 #   scope: object
 #   fix: Write the pipeline in YAML.
 package policies.telemetry.fluent_bit_yaml

@@ -9,6 +9,7 @@
 #   - ref: https://github.com/open-telemetry/opentelemetry-collector-contrib/tree/main/receiver/fluentforwardreceiver
 # custom:
 #   severity: error
+#   states: fact
 #   scope: overlay
 #   fix: Use the port of a fluentforward receiver that a logs pipeline of the Collector uses.
 package policies.telemetry.forward_received

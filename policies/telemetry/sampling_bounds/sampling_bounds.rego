@@ -10,6 +10,7 @@
 #   - ref: https://istio.io/latest/docs/reference/config/telemetry/#Tracing
 # custom:
 #   severity: error
+#   states: fact
 #   scope: overlay
 #   fix: Set the rate in the overlay's environment object, within environments.sampling of kgate.yaml.
 package policies.telemetry.sampling_bounds

@@ -9,6 +9,7 @@
 #   - ref: https://opentelemetry.io/docs/specs/otel/trace/sdk/#parentbased
 # custom:
 #   severity: error
+#   states: convention
 #   scope: overlay
 #   fix: Write ratio and percentage once, in the overlay's environment object, and let replacements carry them.
 package policies.telemetry.sampling_equal

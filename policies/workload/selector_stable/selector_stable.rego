@@ -10,6 +10,7 @@
 #   - ref: https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#label-selector-updates
 # custom:
 #   severity: error
+#   states: fact
 #   scope: object
 #   fix: Keep the version on the pod template only, and select by name, instance or track.
 package policies.workload.selector_stable

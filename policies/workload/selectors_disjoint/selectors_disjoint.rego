@@ -9,6 +9,7 @@
 #   - ref: https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#selector
 # custom:
 #   severity: error
+#   states: fact
 #   scope: overlay
 #   fix: Add a label with different values, such as track, to both selectors and both pod templates.
 package policies.workload.selectors_disjoint

@@ -28,11 +28,19 @@ func Names() []string { return slices.Sorted(maps.Keys(Formats())) }
 // Table writes a line a check.
 func Table(w io.Writer, checks []*check.Check) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "CHECK\tSEVERITY\tORIGIN\tSCOPE\tEXEMPT\tWHAT HOLDS") // Flush returns a write's error
+	_, _ = fmt.Fprintln(table, "CHECK\tSEVERITY\tSTATES\tORIGIN\tSCOPE\tEXEMPT\tWHAT HOLDS") // Flush returns a write's error
 	for _, c := range checks {
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", c.Name, c.Severity, c.Origin, c.Scope, exempt(c), terminal.Line(c.Title))
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", c.Name, c.Severity, states(c), c.Origin, c.Scope, exempt(c), terminal.Line(c.Title))
 	}
 	return table.Flush()
+}
+
+// states says whether a check is about a fact or about what a team agrees on.
+func states(c *check.Check) string {
+	if c.Convention {
+		return "convention"
+	}
+	return "fact"
 }
 
 // looksAt says what a scope means.

@@ -21,7 +21,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 func some() []*check.Check {
 	return []*check.Check{
 		{
-			Name: "pod/first", Title: "A title", Fix: "Write <group>/v1.", Severity: check.Error, Scope: check.Object, Origin: "policy",
+			Name: "pod/first", Title: "A title", Fix: "Write <group>/v1.", Severity: check.Error, Scope: check.Object, Origin: "policy", Convention: true,
 			Doc: "With `resources: [\"*\"]` a role reads * and every Secret of its namespace, though no line of it says so\n" +
 				"in as many words.\n\nA second paragraph — with a dash, in which a letter as wide as é takes one place of eighty.",
 			Bad:        "kind: Bad # this is bad\ntext: |\n  a # b\n\n---\n# file: x.yaml\nkind: Other",

@@ -25,6 +25,7 @@ type entry struct {
 	Bad         string         `json:"bad,omitempty"`
 	Good        string         `json:"good,omitempty"`
 	References  []string       `json:"references,omitempty"`
+	States      string         `json:"states"` // fact or convention
 }
 
 // JSON writes the checks for programs.
@@ -35,7 +36,7 @@ func JSON(w io.Writer, checks []*check.Check) error {
 	}{Version, []entry{}}
 	for _, c := range checks {
 		out.Checks = append(out.Checks, entry{
-			c.Name, c.Title, c.Doc, c.Fix, c.Severity, c.Scope, c.Origin, c.Locked, exemptible(c), c.Bad, c.Good, c.References,
+			c.Name, c.Title, c.Doc, c.Fix, c.Severity, c.Scope, c.Origin, c.Locked, exemptible(c), c.Bad, c.Good, c.References, states(c),
 		})
 	}
 	var text bytes.Buffer

@@ -196,7 +196,7 @@ func (p *markdown) section(heading string, c *check.Check) {
 	case c.Central:
 		exempt = ", exempted in kgate.yaml alone"
 	}
-	p.line("\n*%s, looks at %s, origin %s%s.*", c.Severity, looksAt(c.Scope), c.Origin, exempt)
+	p.line("\n*%s, states a %s, looks at %s, origin %s%s.*", c.Severity, states(c), looksAt(c.Scope), c.Origin, exempt)
 	for i, reference := range c.References {
 		if i == 0 {
 			p.line("")

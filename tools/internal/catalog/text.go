@@ -62,6 +62,11 @@ func (p *page) explain(c *check.Check) {
 	}
 	p.line("")
 	p.field("Severity", string(c.Severity)+": "+means(c.Severity))
+	if c.Convention {
+		p.field("States", "a convention: a warning unless kgate.yaml says `profile: strict`")
+	} else {
+		p.field("States", "a fact")
+	}
 	p.field("Looks at", looksAt(c.Scope))
 	p.field("Origin", terminal.Line(c.Origin))
 	p.field("Exempt", mayBeExempted(c))

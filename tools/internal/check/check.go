@@ -45,6 +45,7 @@ type Check struct {
 	Bad, Good  string   // YAML documents: one that the check finds something in, and the same put right
 	Locked     bool     // no exemption lets its findings pass
 	Central    bool     // kgate.yaml alone may exempt from it: no object exempts itself
+	Convention bool     // it states what a team agrees on; else what a cluster or a tool refuses, ignores or breaks at
 	// Yields names checks that say the same with more: a finding of this check is left out where one of theirs is
 	// about the same field of the same object, the field that holds it, or one inside it.
 	Yields []string
@@ -78,6 +79,9 @@ func Verify(checks []*Check) error {
 		if !checkName.MatchString(c.Name) {
 			fail("the name is not of the form group/rule")
 		}
+		if group := c.Group(); group == facts || group == conventions {
+			fail("the group %s is the name of all that states it", group)
+		}
 		if seen[c.Name] {
 			fail("the name is taken twice")
 		}
@@ -109,14 +113,14 @@ func Verify(checks []*Check) error {
 	return errors.Join(errs...)
 }
 
-// Select picks checks by names and groups, in the order of checks. A leading "!" leaves out; with only such
+// Select picks checks by names and groups, facts and conventions among them, in the order of checks. A leading "!" leaves out; with only such
 // patterns everything else is kept. A pattern that fits no check is an error: a typing error must not turn a
 // check off.
 func Select(checks []*Check, patterns []string) ([]*Check, error) {
 	var include, exclude []string
 	for _, pattern := range patterns {
 		name, negative := strings.CutPrefix(pattern, "!")
-		if !slices.ContainsFunc(checks, func(c *Check) bool { return c.fits(name) }) {
+		if !slices.ContainsFunc(checks, func(c *Check) bool { return c.Fits(name) }) {
 			return nil, fmt.Errorf("no check or group is called %q: `kgate checks` lists them", name)
 		}
 		if negative {
@@ -127,7 +131,7 @@ func Select(checks []*Check, patterns []string) ([]*Check, error) {
 	}
 	var selected []*Check
 	for _, c := range checks {
-		if (len(include) == 0 || slices.ContainsFunc(include, c.fits)) && !slices.ContainsFunc(exclude, c.fits) {
+		if (len(include) == 0 || slices.ContainsFunc(include, c.Fits)) && !slices.ContainsFunc(exclude, c.Fits) {
 			selected = append(selected, c)
 		}
 	}
@@ -137,7 +141,16 @@ func Select(checks []*Check, patterns []string) ([]*Check, error) {
 	return selected, nil
 }
 
-func (c *Check) fits(pattern string) bool { return c.Name == pattern || c.Group() == pattern }
+// The names that select checks by what they state, as those of groups do.
+const (
+	facts       = "facts"
+	conventions = "conventions"
+)
+
+// Fits reports whether a name is that of the check or of a group that it is in.
+func (c *Check) Fits(pattern string) bool {
+	return c.Name == pattern || c.Group() == pattern || pattern == conventions && c.Convention || pattern == facts && !c.Convention
+}
 
 // Target is one rendered unit: an overlay, a directory of manifests, a file.
 type Target struct {

@@ -27,6 +27,9 @@ type Plan struct {
 	Exemptions []Exemption
 	Now        time.Time // the day that exemptions are held against
 	Latest     time.Time // the last day that an exemption may have; zero for any
+
+	// Severity is what a finding of a check in a target means here; "" leaves it out. nil is what the check says.
+	Severity func(c *Check, target string) Severity
 }
 
 // complete reports whether nothing that the repository has is left out.
@@ -136,12 +139,29 @@ func (r *Round) End(ctx context.Context, plan Plan) (Result, []Failure) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	findings := yield(unique(r.findings, order), r.checks)
+	findings := plan.weigh(yield(unique(r.findings, order), r.checks), r.checks)
 	var used []bool
 	result.Findings, result.Exempted, used = exempt(findings, plan)
 	failures := r.failures(order)
 	result.Findings = append(merge(result.Findings), audit(plan, used, result.Omitted, len(failures) > 0)...)
 	return result, failures
+}
+
+// weigh gives findings the severity that they have here.
+func (p Plan) weigh(findings []Finding, checks []*Check) []Finding {
+	if p.Severity == nil {
+		return findings
+	}
+	named := map[string]*Check{}
+	for _, c := range checks {
+		named[c.Name] = c
+	}
+	for i := range findings {
+		if c := named[findings[i].Check]; c != nil {
+			findings[i].Severity = p.Severity(c, findings[i].Target)
+		}
+	}
+	return slices.DeleteFunc(findings, func(f Finding) bool { return f.Severity == "" })
 }
 
 // failures are in the order of checks, then targets. Engines that judge for many checks at once fail for each of them:
@@ -251,6 +271,9 @@ func merge(findings []Finding) []Finding {
 		taken[place{same, in}] = true
 		into := &merged[same]
 		into.Also = append(into.Also, f.Place)
+		if f.Severity == Error {
+			into.Severity = Error // the line is at fault for all that it does
+		}
 		for _, r := range f.Related {
 			if !slices.Contains(into.Related, r) {
 				into.Related = append(into.Related, r)

@@ -154,9 +154,15 @@ func (g *Gate) choose() error {
 	if err := repo.CheckExemptions(g.repository.Config.Exemptions, g.known); err != nil {
 		return err
 	}
+	if err := repo.CheckSeverities(g.repository.Config.Severities, g.known); err != nil {
+		return err
+	}
 	var err error
 	if g.checks, err = check.Select(g.known, g.options.Checks); err != nil {
 		return err
+	}
+	if len(g.options.Checks) == 0 {
+		g.checks = slices.DeleteFunc(slices.Clone(g.checks), g.repository.Config.Off)
 	}
 	if g.options.Engines == nil {
 		g.engines.library.Restrict(func(name string) bool {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/report"
 )
 
@@ -34,7 +35,32 @@ func (g *Gate) narrowed() []report.Note {
 	if left := g.unasked(); len(left) > 0 {
 		notes = append(notes, report.Note{About: "checks", Message: "only the checks of --checks " + strings.Join(g.options.Checks, ",") + " were made", LeftOut: left})
 	}
+	if left := g.unwanted(); len(left) > 0 {
+		notes = append(notes, report.Note{About: "checks", Message: "kgate.yaml leaves out checks, by its profile or its severities", LeftOut: left})
+	}
 	return notes
+}
+
+// severity is what a finding means. A check that the command line names is made whatever the profile says.
+func (g *Gate) severity(c *check.Check, target string) check.Severity {
+	if severity := g.repository.Config.Severity(c, target); severity != "" || len(g.options.Checks) == 0 {
+		return severity
+	}
+	return c.Severity
+}
+
+// unwanted are the checks that kgate.yaml leaves out everywhere.
+func (g *Gate) unwanted() []string {
+	if len(g.options.Checks) > 0 {
+		return nil
+	}
+	var left []string
+	for _, c := range g.known {
+		if g.repository.Config.Off(c) {
+			left = append(left, c.Name)
+		}
+	}
+	return left
 }
 
 // unasked are the checks that --checks leaves out, a group of which none is made by its name, as the flag would take it.

@@ -85,7 +85,7 @@ func (g *Gate) each(ctx context.Context, paths []string, do func(ctx context.Con
 func (g *Gate) conclude(ctx context.Context, round *check.Round, outcomes []outcome, read func(file string) ([]byte, error)) (report.Report, error) {
 	config, now := g.repository.Config, g.options.Now()
 	out := report.Report{Version: g.options.Version, Checks: g.checks, Asked: g.paths, ReadFile: g.repository.Base.ReadFile(read)}
-	plan := check.Plan{Checks: g.checks, All: g.all, Exemptions: config.Exemptions, Now: now, Latest: config.LatestExpiry(now)}
+	plan := check.Plan{Checks: g.checks, All: g.all, Exemptions: config.Exemptions, Now: now, Latest: config.LatestExpiry(now), Severity: g.severity}
 	var exempting []repo.Annotation
 	for _, o := range outcomes {
 		if o.err != nil {

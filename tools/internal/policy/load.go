@@ -74,6 +74,12 @@ const root = "policies"
 
 // capabilities are OPA's builtins less those whose result depends on something else than their arguments: the
 // network, the clock, the environment, chance; and those that are withheld for another reason.
+// What custom.states says of a rule.
+const (
+	fact       = "fact"
+	convention = "convention"
+)
+
 func (l *Library) capabilities() *ast.Capabilities {
 	if l.allowed != nil {
 		return l.allowed
@@ -234,7 +240,7 @@ func newRule(file, pkg string, module *ast.Module) (*Rule, error) {
 	fail := func(format string, args ...any) error {
 		return fmt.Errorf("%s:%d: METADATA: %s", file, meta.Location.Row, fmt.Sprintf(format, args...))
 	}
-	custom := []string{"bad", "fix", "good", "locked", "scope", "sees", "severity"}
+	custom := []string{"bad", "fix", "good", "locked", "scope", "sees", "severity", "states"}
 	for _, key := range slices.Sorted(maps.Keys(meta.Custom)) {
 		_, isText := meta.Custom[key].(string)
 		_, isBool := meta.Custom[key].(bool)
@@ -257,6 +263,7 @@ func newRule(file, pkg string, module *ast.Module) (*Rule, error) {
 		Title: strings.TrimSpace(meta.Title), Doc: strings.TrimSpace(meta.Description), Fix: text("fix"),
 		Severity: check.Severity(text("severity")), Scope: check.Scope(text("scope")), Origin: "policy",
 		Bad: text(badName), Good: text(goodName), Locked: locked, Central: meta.Custom["locked"] == "self",
+		Convention: text("states") == convention,
 	}}
 	if groups := strings.Fields(text("sees")); len(groups) > 0 {
 		r.Sees = func(object *manifest.Object) bool { return slices.Contains(groups, object.Group()) }
@@ -275,6 +282,9 @@ func newRule(file, pkg string, module *ast.Module) (*Rule, error) {
 		return nil, fail("custom.bad and custom.good belong together: a fragment that the rule denies, and the same put right")
 	case r.Scope != check.Object && r.Scope != check.Overlay && r.Scope != check.Repository:
 		return nil, fail("custom.scope is %q; it is object, overlay or repository", r.Scope)
+	}
+	if states := text("states"); meta.Custom["states"] != nil && states != fact && states != convention {
+		return nil, fail("custom.states is %q; it is %s, or %s for what a team agrees on", states, fact, convention)
 	}
 	if meta.Custom["sees"] != nil && (r.Sees == nil || r.Scope != check.Repository) {
 		return nil, fail("custom.sees is %q; a rule of scope repository names the API groups of the objects that it looks into, as argoproj.io", text("sees"))

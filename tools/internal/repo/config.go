@@ -33,6 +33,8 @@ type Config struct {
 	Unread             []Unread
 	Environments       []Environment
 	External           []External
+	Profile            Profile
+	Severities         []Severity // the last one that fits counts
 	Exemptions         []check.Exemption
 	LongestExemption   Term // zero for one year
 	CarryNone          bool // objects exempt themselves from nothing
@@ -249,6 +251,14 @@ func (d *decoder) config(root *yaml.Node) Config {
 			if c.Targets == nil && c.NoTargets != nil {
 				d.fail(n, "targets leaves out and names nothing: name what to check too; what no run has to check belongs under `unread`")
 			}
+		},
+		"profile": func(n *yaml.Node) {
+			if c.Profile = Profile(d.text(n, "profile")); !slices.Contains(profiles, c.Profile) {
+				d.fail(n, "profile is %q; it is facts, standard or strict", n.Value)
+			}
+		},
+		"severities": func(n *yaml.Node) {
+			d.list(n, "severities", func(n *yaml.Node) { c.Severities = append(c.Severities, d.severity(n)) })
 		},
 		"unread": func(n *yaml.Node) {
 			d.list(n, "unread", func(n *yaml.Node) { c.Unread = append(c.Unread, d.unread(n)) })
