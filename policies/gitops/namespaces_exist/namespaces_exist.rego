@@ -15,11 +15,12 @@ package policies.gitops.namespaces_exist
 
 import data.policies.lib.object as obj_lib
 
-deny contains {"msg": msg, "path": ["objects", i, "metadata", "namespace"]} if {
+deny contains {"msg": msg, "path": ["objects", i, "metadata", "namespace"], "missing": missing} if {
 	some i, obj in input.objects
 	namespace := obj_lib.at(obj, ["metadata", "namespace"], "")
 	namespace != ""
 	not namespace in _known
+	missing := {"kind": "Namespace", "namespace": "", "name": namespace}
 	msg := sprintf("%s is in namespace %v, which is neither rendered nor declared external", [obj_lib.title(obj), json.marshal(namespace)])
 }
 

@@ -32,5 +32,6 @@ test_message if {
 	_deny("Pod", "shpo") == {{
 		"path": ["objects", 3, "metadata", "namespace"],
 		"msg": `Pod "web" is in namespace "shpo", which is neither rendered nor declared external`,
+		"missing": {"kind": "Namespace", "namespace": "", "name": "shpo"},
 	}}
 }

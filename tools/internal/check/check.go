@@ -159,6 +159,7 @@ type Target struct {
 	Objects     []*manifest.Object
 	Faults      []Fault // what rendering noticed
 	Reading     Reading
+	Makes       []Reference // what its objects have made in the cluster, beside themselves
 
 	// Locate finds the line to edit for a field of one of the objects. nil means the object's own source.
 	Locate func(*manifest.Object, manifest.Path) manifest.Origin
@@ -208,7 +209,11 @@ type Finding struct {
 	Source   manifest.Position   // the line to edit
 	Related  []manifest.Position // what that line overrides, the closest first
 	With     []Part              // what the field was held against: another one could give way instead
+	Missing  *Reference          // what would mend it, also where another target of the same cluster renders it; nil for nothing
 }
+
+// Reference is an object as others refer to it: of a kind that is in no namespace, or wherever nobody says one, without one.
+type Reference struct{ Kind, Namespace, Name string }
 
 // Part is a field that a finding weighs beside its own.
 type Part struct {
@@ -262,6 +267,12 @@ func (p *Pass) Report(target *Target, object *manifest.Object, path manifest.Pat
 		f.weigh(Part{w.Object.ID, w.Path, w.Target.Origin(w.Object, w.Path).Position})
 	}
 	p.add(f)
+}
+
+// ReportMissing is Report of a field that refers to what the target does not render.
+func (p *Pass) ReportMissing(at Field, message string, missing Reference, with ...Field) {
+	p.Report(at.Target, at.Object, at.Path, message, with...)
+	p.findings[len(p.findings)-1].Missing = &missing
 }
 
 // weigh adds a part, unless its line is named already.

@@ -67,6 +67,7 @@ type Round struct {
 	mu       sync.Mutex
 	findings []Finding
 	failed   []failed
+	rendered rendered
 }
 
 // failed is a pass that has no verdict.
@@ -81,6 +82,9 @@ func Begin(checks []*Check) *Round { return &Round{checks: checks} }
 
 // Judge makes the checks that look at one object or at one target.
 func (r *Round) Judge(ctx context.Context, target *Target) {
+	r.mu.Lock()
+	r.rendered.add(target)
+	r.mu.Unlock()
 	r.make(ctx, []*Target{target}, func(c *Check) bool { return c.Scope == Object || c.Scope == Overlay })
 }
 
@@ -139,7 +143,7 @@ func (r *Round) End(ctx context.Context, plan Plan) (Result, []Failure) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	findings := plan.weigh(yield(unique(r.findings, order), r.checks), r.checks)
+	findings := plan.weigh(yield(unique(r.rendered.resolve(r.findings), order), r.checks), r.checks)
 	var used []bool
 	result.Findings, result.Exempted, used = exempt(findings, plan)
 	failures := r.failures(order)

@@ -44,9 +44,9 @@ func claimsOf(object *manifest.Object) []claim {
 		claims = generated(object.Value)
 	case group == "kustomize.toolkit.fluxcd.io" && kind == "Kustomization":
 		kind = "Flux Kustomization"
-		if at(object.Value, "spec", "sourceRef", "kind") == "GitRepository" {
+		if manifest.At(object.Value, "spec", "sourceRef", "kind") == "GitRepository" {
 			claims = []claim{{
-				field: manifest.Path{"spec", "path"}, path: fluxPath(text(object.Value, "spec", "path")),
+				field: manifest.Path{"spec", "path"}, path: fluxPath(manifest.TextAt(object.Value, "spec", "path")),
 				recursive: true, // Flux makes a kustomization of all that is below, where there is none
 			}}
 		}
@@ -65,26 +65,11 @@ func fluxPath(p string) string {
 	return strings.TrimPrefix(path.Clean("/"+p), "/")
 }
 
-func at(value any, steps ...any) any {
-	found, _ := manifest.Path(steps).Lookup(value)
-	return found
-}
-
-func text(value any, steps ...any) string {
-	s, _ := at(value, steps...).(string)
-	return s
-}
-
-func list(value any, steps ...any) []any {
-	l, _ := at(value, steps...).([]any)
-	return l
-}
-
 // sources are the claims of an Application's spec.
 func sources(object any, spec manifest.Path) []claim {
 	below := func(steps ...any) manifest.Path { return slices.Concat(spec, manifest.Path(steps)) }
 	places := []manifest.Path{below("source")}
-	if several := list(object, below("sources")...); len(several) > 0 {
+	if several := manifest.ListAt(object, below("sources")...); len(several) > 0 {
 		places = nil
 		for i := range several {
 			places = append(places, below("sources", i))
@@ -93,16 +78,16 @@ func sources(object any, spec manifest.Path) []claim {
 	places = append(places, below("sourceHydrator", "drySource"))
 	var claims []claim
 	for _, p := range places {
-		source := at(object, p...)
-		if text(source, "chart") != "" {
+		source := manifest.At(object, p...)
+		if manifest.TextAt(source, "chart") != "" {
 			continue
 		}
-		recurse, _ := at(source, "directory", "recurse").(bool)
-		options, _ := at(source, "directory", "jsonnet").(map[string]any)
+		recurse, _ := manifest.At(source, "directory", "recurse").(bool)
+		options, _ := manifest.At(source, "directory", "jsonnet").(map[string]any)
 		claims = append(claims, claim{
-			field: append(p, "path"), repository: text(source, "repoURL"), path: text(source, "path"),
+			field: append(p, "path"), repository: manifest.TextAt(source, "repoURL"), path: manifest.TextAt(source, "path"),
 			// With any of these Argo CD takes a directory for one of plain manifests, whatever is in it.
-			plainly:   recurse || len(options) > 0 || text(source, "directory", "include") != "" || text(source, "directory", "exclude") != "",
+			plainly:   recurse || len(options) > 0 || manifest.TextAt(source, "directory", "include") != "" || manifest.TextAt(source, "directory", "exclude") != "",
 			recursive: recurse,
 		})
 	}
@@ -112,7 +97,7 @@ func sources(object any, spec manifest.Path) []claim {
 // generated are the claims of an ApplicationSet: of its template and those of its generators, once for each generator.
 func generated(object any) []claim {
 	var claims []claim
-	for i := range list(object, "spec", "generators") {
+	for i := range manifest.ListAt(object, "spec", "generators") {
 		from := manifest.Path{"spec", "generators", i}
 		g := &generator{object: object}
 		g.collect(from, 0)
@@ -136,30 +121,30 @@ type generator struct {
 // collect looks through a generator and those that it combines.
 func (g *generator) collect(from manifest.Path, depth int) {
 	const deepest = 5 // Argo CD combines no more than two levels
-	kinds, _ := at(g.object, from...).(map[string]any)
+	kinds, _ := manifest.At(g.object, from...).(map[string]any)
 	for kind, options := range kinds {
 		below := append(slices.Clone(from), kind)
-		if at(options, "template") != nil {
+		if manifest.At(options, "template") != nil {
 			g.templates = append(g.templates, append(slices.Clone(below), "template"))
 		}
 		switch kind {
 		case "git":
 			for _, field := range []string{"directories", "files"} {
 				var globs, exclude []string
-				for _, item := range list(options, field) {
-					if at(item, "exclude") == true {
-						exclude = append(exclude, text(item, "path"))
+				for _, item := range manifest.ListAt(options, field) {
+					if manifest.At(item, "exclude") == true {
+						exclude = append(exclude, manifest.TextAt(item, "path"))
 					} else {
-						globs = append(globs, text(item, "path"))
+						globs = append(globs, manifest.TextAt(item, "path"))
 					}
 				}
 				for _, glob := range globs {
-					g.found = append(g.found, pattern{text(options, "repoURL"), glob, exclude, field == "files"})
+					g.found = append(g.found, pattern{manifest.TextAt(options, "repoURL"), glob, exclude, field == "files"})
 				}
 			}
 		case "list":
 			var elements []map[string]string
-			for _, item := range list(options, "elements") {
+			for _, item := range manifest.ListAt(options, "elements") {
 				element := map[string]string{}
 				fields, _ := item.(map[string]any)
 				for key, value := range fields {
@@ -169,7 +154,7 @@ func (g *generator) collect(from manifest.Path, depth int) {
 			}
 			g.lists = append(g.lists, elements)
 		case "matrix", "merge":
-			for i := range list(options, "generators") {
+			for i := range manifest.ListAt(options, "generators") {
 				if depth < deepest {
 					g.collect(append(slices.Clone(below), "generators", i), depth+1)
 				}

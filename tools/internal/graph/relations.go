@@ -14,24 +14,8 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/relation"
 )
 
-// at is the value at a path of decoded content; nil when it leads nowhere.
-func at(value any, path ...any) any {
-	found, _ := manifest.Path(path).Lookup(value)
-	return found
-}
-
-func text(value any, path ...any) string {
-	s, _ := at(value, path...).(string)
-	return s
-}
-
-func list(value any, path ...any) []any {
-	l, _ := at(value, path...).([]any)
-	return l
-}
-
 func object(value any, path ...any) map[string]any {
-	m, _ := at(value, path...).(map[string]any)
+	m, _ := manifest.At(value, path...).(map[string]any)
 	return m
 }
 
@@ -63,7 +47,7 @@ func template(o *manifest.Object) (any, bool) {
 	if !ok {
 		return nil, false
 	}
-	return at(o.Value, steps(path)...), true
+	return manifest.At(o.Value, steps(path)...), true
 }
 
 func steps(path []string) manifest.Path {
@@ -119,11 +103,11 @@ func (b *builder) collect(o *manifest.Object) {
 			self, stringMap(o.Value, "metadata", "labels"), stringMap(o.Value, "spec", "selector"),
 		}
 	case kind{"networking.istio.io", "DestinationRule"}:
-		for _, s := range list(o.Value, "spec", "subsets") {
-			n := node{kind: kindOf(o.ID), namespace: o.Namespace, name: o.Name, part: text(s, "name")}
+		for _, s := range manifest.ListAt(o.Value, "spec", "subsets") {
+			n := node{kind: kindOf(o.ID), namespace: o.Namespace, name: o.Name, part: manifest.TextAt(s, "name")}
 			if n.part != "" {
 				b.node(n, o.ID, false)
-				b.subsets = append(b.subsets, subset{n, resolve(text(o.Value, "spec", "host"), o.Namespace)})
+				b.subsets = append(b.subsets, subset{n, resolve(manifest.TextAt(o.Value, "spec", "host"), o.Namespace)})
 			}
 		}
 	}
@@ -136,9 +120,9 @@ func (b *builder) self(o *manifest.Object) int {
 // relate adds what leads from an object to others.
 func (b *builder) relate(o *manifest.Object) {
 	self := b.self(o)
-	spec := at(o.Value, "spec")
+	spec := manifest.At(o.Value, "spec")
 	if pod, ok := template(o); ok {
-		b.needs(self, o.Namespace, at(pod, "spec"))
+		b.needs(self, o.Namespace, manifest.At(pod, "spec"))
 	}
 	k := kindOf(o.ID)
 	references, _ := relation.Known().References.Of(k.group, k.name)
@@ -173,26 +157,26 @@ func (b *builder) relate(o *manifest.Object) {
 	case kind{"networking.istio.io", "Sidecar"}, kind{"networking.istio.io", "EnvoyFilter"}:
 		b.selects(self, o.Namespace, stringMap(spec, "workloadSelector", "labels").AsSelector(), "applies to")
 	case kind{"autoscaling", "HorizontalPodAutoscaler"}:
-		b.targets(self, "scales", o.Namespace, at(spec, "scaleTargetRef"))
+		b.targets(self, "scales", o.Namespace, manifest.At(spec, "scaleTargetRef"))
 	case kind{"keda.sh", "ScaledObject"}:
-		b.targets(self, "scales", o.Namespace, at(spec, "scaleTargetRef"))
+		b.targets(self, "scales", o.Namespace, manifest.At(spec, "scaleTargetRef"))
 	case kind{"autoscaling.k8s.io", "VerticalPodAutoscaler"}:
-		b.targets(self, "sizes", o.Namespace, at(spec, "targetRef"))
+		b.targets(self, "sizes", o.Namespace, manifest.At(spec, "targetRef"))
 	case kind{"", "ResourceQuota"}, kind{"", "LimitRange"}:
 		b.refers(self, "limits", kind{"", "Namespace"}, "", o.Namespace)
 	case kind{"rbac.authorization.k8s.io", "RoleBinding"}, kind{"rbac.authorization.k8s.io", "ClusterRoleBinding"}:
 		b.binding(self, o)
 	case kind{"apiregistration.k8s.io", "APIService"}:
-		b.refers(self, "is served by", kind{"", "Service"}, text(spec, "service", "namespace"), text(spec, "service", "name"))
+		b.refers(self, "is served by", kind{"", "Service"}, manifest.TextAt(spec, "service", "namespace"), manifest.TextAt(spec, "service", "name"))
 	case kind{"admissionregistration.k8s.io", "ValidatingWebhookConfiguration"}, kind{"admissionregistration.k8s.io", "MutatingWebhookConfiguration"}:
-		for _, hook := range list(o.Value, "webhooks") {
-			b.refers(self, "calls", kind{"", "Service"}, text(hook, "clientConfig", "service", "namespace"), text(hook, "clientConfig", "service", "name"))
+		for _, hook := range manifest.ListAt(o.Value, "webhooks") {
+			b.refers(self, "calls", kind{"", "Service"}, manifest.TextAt(hook, "clientConfig", "service", "namespace"), manifest.TextAt(hook, "clientConfig", "service", "name"))
 		}
 	case kind{"opentelemetry.io", "OpenTelemetryCollector"}:
 		b.container(self, o.Namespace, spec)
 		b.volumes(self, o.Namespace, spec)
 	case kind{"external-secrets.io", "ExternalSecret"}:
-		name := text(spec, "target", "name")
+		name := manifest.TextAt(spec, "target", "name")
 		if name == "" {
 			name = o.Name
 		}
@@ -216,17 +200,17 @@ func (b *builder) follow(from int, namespace string, value any, references []rel
 		if r.Cluster {
 			in = ""
 		}
-		b.refers(from, r.Verb, kind{r.Group, r.Kind}, in, text(value, steps(r.Path)...))
+		b.refers(from, r.Verb, kind{r.Group, r.Kind}, in, manifest.TextAt(value, steps(r.Path)...))
 	}
 }
 
 // targets follows a reference of apiVersion, kind and name.
 func (b *builder) targets(from int, verb, namespace string, ref any) {
-	id := manifest.ID{APIVersion: text(ref, "apiVersion"), Kind: text(ref, "kind")}
+	id := manifest.ID{APIVersion: manifest.TextAt(ref, "apiVersion"), Kind: manifest.TextAt(ref, "kind")}
 	if id.Kind == "" && id.APIVersion == "" {
 		id = manifest.ID{APIVersion: "apps/v1", Kind: "Deployment"} // as KEDA has it
 	}
-	b.refers(from, verb, kindOf(id), namespace, text(ref, "name"))
+	b.refers(from, verb, kindOf(id), namespace, manifest.TextAt(ref, "name"))
 }
 
 // selects leads to all pods of a namespace that a selector fits. One that fits every pod leads to the namespace.
@@ -250,7 +234,7 @@ func (b *builder) selectsBy(from int, namespace string, spec any, field, verb st
 }
 
 func labelSelector(spec any, field string) (labels.Selector, bool) {
-	content, ok := at(spec, field).(map[string]any)
+	content, ok := manifest.At(spec, field).(map[string]any)
 	if !ok {
 		return nil, false
 	}
@@ -264,8 +248,8 @@ func labelSelector(spec any, field string) (labels.Selector, bool) {
 
 // watched are the namespaces that a monitor looks into.
 func (b *builder) watched(o *manifest.Object) []string {
-	chosen := at(o.Value, "spec", "namespaceSelector")
-	if at(chosen, "any") == true {
+	chosen := manifest.At(o.Value, "spec", "namespaceSelector")
+	if manifest.At(chosen, "any") == true {
 		namespaces := map[string]bool{}
 		for _, n := range b.Nodes {
 			namespaces[n.ID.Namespace] = true
@@ -273,7 +257,7 @@ func (b *builder) watched(o *manifest.Object) []string {
 		return slices.Sorted(maps.Keys(namespaces))
 	}
 	var named []string
-	for _, name := range list(chosen, "matchNames") {
+	for _, name := range manifest.ListAt(chosen, "matchNames") {
 		if s, ok := name.(string); ok {
 			named = append(named, s)
 		}
@@ -285,7 +269,7 @@ func (b *builder) watched(o *manifest.Object) []string {
 }
 
 func (b *builder) serviceMonitor(self int, o *manifest.Object) {
-	selector, ok := labelSelector(at(o.Value, "spec"), "selector")
+	selector, ok := labelSelector(manifest.At(o.Value, "spec"), "selector")
 	if !ok {
 		return
 	}
@@ -300,70 +284,70 @@ func (b *builder) serviceMonitor(self int, o *manifest.Object) {
 // needs are what the pods of a workload read and run as.
 func (b *builder) needs(self int, namespace string, spec any) {
 	b.follow(self, namespace, spec, relation.Known().Pod.Fields)
-	for _, secret := range list(spec, "imagePullSecrets") {
-		b.refers(self, "pulls with", kind{"", "Secret"}, namespace, text(secret, "name"))
+	for _, secret := range manifest.ListAt(spec, "imagePullSecrets") {
+		b.refers(self, "pulls with", kind{"", "Secret"}, namespace, manifest.TextAt(secret, "name"))
 	}
 	b.volumes(self, namespace, spec)
 	for _, field := range []string{"initContainers", "containers"} {
-		for _, container := range list(spec, field) {
+		for _, container := range manifest.ListAt(spec, field) {
 			b.container(self, namespace, container)
 		}
 	}
 }
 
 func (b *builder) volumes(self int, namespace string, spec any) {
-	for _, volume := range list(spec, "volumes") {
+	for _, volume := range manifest.ListAt(spec, "volumes") {
 		b.sources(self, "mounts", namespace, volume, relation.Known().Pod.Volumes)
-		for _, source := range list(volume, "projected", "sources") {
+		for _, source := range manifest.ListAt(volume, "projected", "sources") {
 			b.sources(self, "mounts", namespace, source, relation.Known().Pod.Projected)
 		}
 	}
 }
 
 func (b *builder) container(self int, namespace string, container any) {
-	for _, variable := range list(container, "env") {
-		b.sources(self, "reads", namespace, at(variable, "valueFrom"), relation.Known().Pod.Env)
+	for _, variable := range manifest.ListAt(container, "env") {
+		b.sources(self, "reads", namespace, manifest.At(variable, "valueFrom"), relation.Known().Pod.Env)
 	}
-	for _, source := range list(container, "envFrom") {
+	for _, source := range manifest.ListAt(container, "envFrom") {
 		b.sources(self, "reads", namespace, source, relation.Known().Pod.EnvFrom)
 	}
 }
 
 func (b *builder) sources(self int, verb, namespace string, entry any, known []relation.Source) {
 	for _, s := range known {
-		b.optional(self, verb, kind{"", s.Kind}, namespace, at(entry, s.Source), s.Name)
+		b.optional(self, verb, kind{"", s.Kind}, namespace, manifest.At(entry, s.Source), s.Name)
 	}
 }
 
 // optional leads to what a source names; where it may be missing, only if the target has it.
 func (b *builder) optional(self int, verb string, k kind, namespace string, source any, field string) {
-	name := text(source, field)
-	if at(source, "optional") != true || b.has(k, namespace, name) {
+	name := manifest.TextAt(source, field)
+	if manifest.At(source, "optional") != true || b.has(k, namespace, name) {
 		b.refers(self, verb, k, namespace, name)
 	}
 }
 
 func (b *builder) binding(self int, o *manifest.Object) {
-	role, namespace := text(o.Value, "roleRef", "kind"), ""
+	role, namespace := manifest.TextAt(o.Value, "roleRef", "kind"), ""
 	if role == "Role" {
 		namespace = o.Namespace
 	}
-	b.refers(self, "grants", kind{"rbac.authorization.k8s.io", role}, namespace, text(o.Value, "roleRef", "name"))
-	for _, subject := range list(o.Value, "subjects") {
-		if text(subject, "kind") != "ServiceAccount" {
+	b.refers(self, "grants", kind{"rbac.authorization.k8s.io", role}, namespace, manifest.TextAt(o.Value, "roleRef", "name"))
+	for _, subject := range manifest.ListAt(o.Value, "subjects") {
+		if manifest.TextAt(subject, "kind") != "ServiceAccount" {
 			continue
 		}
-		namespace := text(subject, "namespace")
+		namespace := manifest.TextAt(subject, "namespace")
 		if namespace == "" {
 			namespace = o.Namespace
 		}
-		b.refers(self, "to", kind{"", "ServiceAccount"}, namespace, text(subject, "name"))
+		b.refers(self, "to", kind{"", "ServiceAccount"}, namespace, manifest.TextAt(subject, "name"))
 	}
 }
 
 // writes leads from a database to the Secret that CloudNativePG writes for its owner, where somebody reads it.
 func (b *builder) writes(o *manifest.Object) {
-	if kindOf(o.ID) == (kind{"postgresql.cnpg.io", "Cluster"}) && text(o.Value, "spec", "bootstrap", "initdb", "secret", "name") == "" {
+	if kindOf(o.ID) == (kind{"postgresql.cnpg.io", "Cluster"}) && manifest.TextAt(o.Value, "spec", "bootstrap", "initdb", "secret", "name") == "" {
 		if secret, read := b.nodes[node{kind: kind{"", "Secret"}, namespace: o.Namespace, name: o.Name + "-app"}]; read {
 			b.edge(b.self(o), secret, "writes", "")
 		}
@@ -371,13 +355,13 @@ func (b *builder) writes(o *manifest.Object) {
 }
 
 func (b *builder) application(self int, o *manifest.Object) {
-	spec := at(o.Value, "spec")
-	b.refers(self, "belongs to", kind{"argoproj.io", "AppProject"}, o.Namespace, text(spec, "project"))
-	for _, source := range append([]any{at(spec, "source")}, list(spec, "sources")...) {
-		path := strings.Trim(text(source, "path"), "/")
+	spec := manifest.At(o.Value, "spec")
+	b.refers(self, "belongs to", kind{"argoproj.io", "AppProject"}, o.Namespace, manifest.TextAt(spec, "project"))
+	for _, source := range append([]any{manifest.At(spec, "source")}, manifest.ListAt(spec, "sources")...) {
+		path := strings.Trim(manifest.TextAt(source, "path"), "/")
 		b.refers(self, "deploys", folder, "", path)
 		if path == "" {
-			b.refers(self, "deploys", chart, "", text(source, "chart"))
+			b.refers(self, "deploys", chart, "", manifest.TextAt(source, "chart"))
 		}
 	}
 }
@@ -408,7 +392,7 @@ func (b *builder) to(from int, verb, detail string, d destination) {
 }
 
 func (b *builder) virtualService(self int, o *manifest.Object) {
-	for _, name := range list(o.Value, "spec", "gateways") {
+	for _, name := range manifest.ListAt(o.Value, "spec", "gateways") {
 		gateway, _ := name.(string)
 		namespace := o.Namespace
 		if before, after, found := strings.Cut(gateway, "/"); found {
@@ -418,27 +402,27 @@ func (b *builder) virtualService(self int, o *manifest.Object) {
 			b.edge(b.named(kind{"networking.istio.io", "Gateway"}, namespace, gateway), self, "admits to", "")
 		}
 	}
-	for _, name := range list(o.Value, "spec", "hosts") {
+	for _, name := range manifest.ListAt(o.Value, "spec", "hosts") {
 		if s, ok := name.(string); ok {
 			b.to(self, "speaks for", "", resolve(s, o.Namespace))
 		}
 	}
 	for _, protocol := range []string{"http", "tls", "tcp"} {
-		for _, route := range list(o.Value, "spec", protocol) {
+		for _, route := range manifest.ListAt(o.Value, "spec", protocol) {
 			b.destinations(self, o.Namespace, route)
 		}
 	}
 }
 
 func (b *builder) destinations(self int, namespace string, route any) {
-	for _, to := range list(route, "route") {
+	for _, to := range manifest.ListAt(route, "route") {
 		detail := ""
-		if weight, ok := at(to, "weight").(int64); ok {
+		if weight, ok := manifest.At(to, "weight").(int64); ok {
 			detail = fmt.Sprintf("%d %%", weight)
-		} else if list(route, "match") != nil {
+		} else if manifest.ListAt(route, "match") != nil {
 			detail = "on match"
 		}
-		d, name := resolve(text(to, "destination", "host"), namespace), text(to, "destination", "subset")
+		d, name := resolve(manifest.TextAt(to, "destination", "host"), namespace), manifest.TextAt(to, "destination", "subset")
 		if name == "" {
 			b.to(self, "routes to", detail, d)
 			continue
@@ -459,13 +443,13 @@ func (b *builder) destinations(self int, namespace string, route any) {
 }
 
 func (b *builder) destinationRule(self int, o *manifest.Object) {
-	d := resolve(text(o.Value, "spec", "host"), o.Namespace)
-	subsets := list(o.Value, "spec", "subsets")
+	d := resolve(manifest.TextAt(o.Value, "spec", "host"), o.Namespace)
+	subsets := manifest.ListAt(o.Value, "spec", "subsets")
 	if len(subsets) == 0 {
 		b.to(self, "shapes", "", d)
 	}
 	for _, subset := range subsets {
-		part, known := b.nodes[node{kind: kindOf(o.ID), namespace: o.Namespace, name: o.Name, part: text(subset, "name")}]
+		part, known := b.nodes[node{kind: kindOf(o.ID), namespace: o.Namespace, name: o.Name, part: manifest.TextAt(subset, "name")}]
 		if !known || part == self {
 			continue
 		}
@@ -479,26 +463,26 @@ func (b *builder) destinationRule(self int, o *manifest.Object) {
 
 func (b *builder) route(self int, o *manifest.Object) {
 	namespaceOf := func(ref any) string {
-		if namespace := text(ref, "namespace"); namespace != "" {
+		if namespace := manifest.TextAt(ref, "namespace"); namespace != "" {
 			return namespace
 		}
 		return o.Namespace
 	}
-	for _, parent := range list(o.Value, "spec", "parentRefs") {
-		if k := text(parent, "kind"); (k == "" || k == "Gateway") && text(parent, "name") != "" {
-			b.edge(b.named(kind{"gateway.networking.k8s.io", "Gateway"}, namespaceOf(parent), text(parent, "name")), self, "admits to", "")
+	for _, parent := range manifest.ListAt(o.Value, "spec", "parentRefs") {
+		if k := manifest.TextAt(parent, "kind"); (k == "" || k == "Gateway") && manifest.TextAt(parent, "name") != "" {
+			b.edge(b.named(kind{"gateway.networking.k8s.io", "Gateway"}, namespaceOf(parent), manifest.TextAt(parent, "name")), self, "admits to", "")
 		}
 	}
-	for _, r := range list(o.Value, "spec", "rules") {
-		for _, to := range list(r, "backendRefs") {
-			if k := text(to, "kind"); k != "" && k != "Service" {
+	for _, r := range manifest.ListAt(o.Value, "spec", "rules") {
+		for _, to := range manifest.ListAt(r, "backendRefs") {
+			if k := manifest.TextAt(to, "kind"); k != "" && k != "Service" {
 				continue
 			}
 			detail := ""
-			if weight, ok := at(to, "weight").(int64); ok {
+			if weight, ok := manifest.At(to, "weight").(int64); ok {
 				detail = fmt.Sprintf("weight %d", weight)
 			}
-			if name := text(to, "name"); name != "" {
+			if name := manifest.TextAt(to, "name"); name != "" {
 				b.edge(self, b.named(kind{"", "Service"}, namespaceOf(to), name), "routes to", detail)
 			}
 		}
@@ -507,15 +491,15 @@ func (b *builder) route(self int, o *manifest.Object) {
 
 func (b *builder) ingress(self int, o *manifest.Object) {
 	backend := func(backend any) {
-		b.refers(self, "routes to", kind{"", "Service"}, o.Namespace, text(backend, "service", "name"))
+		b.refers(self, "routes to", kind{"", "Service"}, o.Namespace, manifest.TextAt(backend, "service", "name"))
 	}
-	backend(at(o.Value, "spec", "defaultBackend"))
-	for _, r := range list(o.Value, "spec", "rules") {
-		for _, path := range list(r, "http", "paths") {
-			backend(at(path, "backend"))
+	backend(manifest.At(o.Value, "spec", "defaultBackend"))
+	for _, r := range manifest.ListAt(o.Value, "spec", "rules") {
+		for _, path := range manifest.ListAt(r, "http", "paths") {
+			backend(manifest.At(path, "backend"))
 		}
 	}
-	for _, tls := range list(o.Value, "spec", "tls") {
-		b.refers(self, "reads", kind{"", "Secret"}, o.Namespace, text(tls, "secretName"))
+	for _, tls := range manifest.ListAt(o.Value, "spec", "tls") {
+		b.refers(self, "reads", kind{"", "Secret"}, o.Namespace, manifest.TextAt(tls, "secretName"))
 	}
 }

@@ -130,3 +130,21 @@ func (p Path) Lookup(value any) (any, bool) {
 	}
 	return value, true
 }
+
+// At is the value at a path of decoded content; nil when it leads nowhere.
+func At(value any, path ...any) any {
+	found, _ := Path(path).Lookup(value)
+	return found
+}
+
+// TextAt is the text at a path of decoded content, or "".
+func TextAt(value any, path ...any) string {
+	text, _ := At(value, path...).(string)
+	return text
+}
+
+// ListAt is the list at a path of decoded content; nil where there is none.
+func ListAt(value any, path ...any) []any {
+	list, _ := At(value, path...).([]any)
+	return list
+}

@@ -58,6 +58,7 @@ type denial struct {
 	Message string
 	Path    manifest.Path
 	With    []manifest.Path // the fields that it was held against, each a path like Path
+	Missing *check.Reference
 }
 
 // Checks makes a check of every rule. Compilation is put off until the first of them runs, or Prepare.
@@ -429,6 +430,10 @@ func deal(pass *check.Pass, rule *Rule, found []denial, begin string, find func(
 			}
 			fields = append(fields, field)
 		}
+		if d.Missing != nil {
+			pass.ReportMissing(fields[0], d.Message, *d.Missing, fields[1:]...)
+			continue
+		}
 		pass.Report(fields[0].Target, fields[0].Object, fields[0].Path, d.Message, fields[1:]...)
 	}
 	return nil
@@ -466,12 +471,12 @@ func read(value ast.Value, most int) ([]denial, error) {
 		}
 		var extra []string
 		for _, key := range fields.Keys() {
-			if name := brief(key.Value); name != "with" {
+			if name := brief(key.Value); name != "with" && name != "missing" {
 				extra = append(extra, name)
 			}
 		}
 		if slices.Sort(extra); !slices.Equal(extra, []string{"msg", "path"}) {
-			return nil, fmt.Errorf("deny holds an element with the keys %s; they are msg and path, and may be with", cut(strings.Join(extra, ", ")))
+			return nil, fmt.Errorf("deny holds an element with the keys %s; they are msg and path, and may be with and missing", cut(strings.Join(extra, ", ")))
 		}
 		message, ok := fields.Get(ast.StringTerm("msg")).Value.(ast.String)
 		if !ok || message == "" {
@@ -494,9 +499,35 @@ func read(value ast.Value, most int) ([]denial, error) {
 				d.With = append(d.With, path)
 			}
 		}
+		if missing := fields.Get(ast.StringTerm("missing")); missing != nil {
+			if d.Missing, err = reference(missing.Value); err != nil {
+				return nil, err
+			}
+		}
 		found = append(found, d)
 	}
 	return found, nil
+}
+
+// reference is what a denial says is missing; nil for one whose name is no text, which nothing can have.
+func reference(value ast.Value) (*check.Reference, error) {
+	object, ok := value.(ast.Object)
+	if !ok || object.Len() != 3 {
+		return nil, fmt.Errorf("missing is %s; it is an object with kind, namespace and name", brief(value))
+	}
+	var texts []string
+	for _, key := range []string{"kind", "namespace", "name"} {
+		term := object.Get(ast.StringTerm(key))
+		if term == nil {
+			return nil, fmt.Errorf("missing has no %s; it is an object with kind, namespace and name", key)
+		}
+		text, ok := term.Value.(ast.String)
+		if !ok {
+			return nil, nil
+		}
+		texts = append(texts, string(text))
+	}
+	return &check.Reference{Kind: texts[0], Namespace: texts[1], Name: texts[2]}, nil
 }
 
 // elements are those of a set, in order, or of an array.

@@ -17,7 +17,7 @@ func TestSeverity(t *testing.T) {
 		"profile: standard": "error warning warning error, error warning warning error, false false false false",
 		"profile: strict":   "error error warning error, error error warning error, false false false false",
 		"profile: facts":    "error - - error, error - - error, false true true false",
-		"profile: facts\nseverities: [{check: pod/style, severity: warning, targets: [a]}]":             "error warning - error, error - - error, false false true false",
+		"profile: facts\nseverities: [{check: pod/style, severity: warning, targets: [a]}]":              "error warning - error, error - - error, false false true false",
 		"severities: [{check: pod, severity: off}, {check: pod/hint, severity: error, targets: ['b*']}]": "error - - error, error - error error, false true false false",
 		"severities: [{check: facts, severity: warning}]":                                                "warning warning warning error, warning warning warning error, false false false false",
 		"severities: [{check: conventions, severity: error}]":                                            "error error error error, error error error error, false false false false",
@@ -50,8 +50,8 @@ func TestSeverity(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		"profile: lax": `kgate.yaml:2: profile is "lax"; it is facts, standard or strict`,
-		"severities: [{check: a, severity: info}]":                        `kgate.yaml:2: severity is "info"; it is error, warning or off`,
-		"severities: [{check: a}]":                                        "kgate.yaml:2: an entry of severities needs the key \"severity\"",
+		"severities: [{check: a, severity: info}]":                         `kgate.yaml:2: severity is "info"; it is error, warning or off`,
+		"severities: [{check: a}]":                                         "kgate.yaml:2: an entry of severities needs the key \"severity\"",
 		"severities: [{check: a, severity: off, targets: [], because: b}]": "kgate.yaml:2: ",
 	} {
 		if _, err := ParseConfig(ConfigFile, []byte("apiVersion: kgate/v1\n"+text)); err == nil || !strings.Contains(err.Error(), want) {

@@ -1,0 +1,107 @@
+package check
+
+import (
+	"slices"
+)
+
+// rendered is what the targets of a run render, so that what one of them refers to is found in another one of the same
+// cluster.
+type rendered struct {
+	objects map[string]map[Reference]bool // by target
+	in      map[Reference][]string        // targets
+	named   map[Reference]map[string]bool // the same, whatever the namespace
+	of      map[string]string             // the environment of a target
+	apart   map[[2]string]bool            // what is known of pairs of targets
+}
+
+func (r *rendered) add(t *Target) {
+	if r.objects == nil {
+		r.objects, r.in, r.named = map[string]map[Reference]bool{}, map[Reference][]string{}, map[Reference]map[string]bool{}
+		r.of, r.apart = map[string]string{}, map[[2]string]bool{}
+	}
+	if t.Environment != nil {
+		r.of[t.Path] = t.Environment.Name
+	}
+	objects := map[Reference]bool{}
+	for _, object := range t.Applied() {
+		is := Reference{object.Kind, object.Namespace, object.Name}
+		if !objects[is] {
+			objects[is] = true
+			r.note(is, t.Path)
+		}
+	}
+	r.objects[t.Path] = objects
+	for _, made := range t.Makes {
+		r.note(made, t.Path)
+	}
+}
+
+func (r *rendered) note(is Reference, target string) {
+	r.in[is] = append(r.in[is], target)
+	name := Reference{Kind: is.Kind, Name: is.Name}
+	if r.named[name] == nil {
+		r.named[name] = map[string]bool{}
+	}
+	r.named[name][target] = true
+}
+
+// resolve leaves out what is missing in one target and rendered by another one for the same cluster.
+func (r *rendered) resolve(findings []Finding) []Finding {
+	return slices.DeleteFunc(findings, func(f Finding) bool {
+		if f.Missing == nil {
+			return false
+		}
+		beside := func(target string) bool { return target != f.Target && !r.areApart(f.Target, target) }
+		if f.Missing.Namespace == "" {
+			// In which namespace it would have to be is not known, or there is none for its kind.
+			for target := range r.named[*f.Missing] {
+				if beside(target) {
+					return true
+				}
+			}
+			return false
+		}
+		// An object without a namespace gets one from whoever deploys it.
+		nowhere := Reference{Kind: f.Missing.Kind, Name: f.Missing.Name}
+		return slices.ContainsFunc(r.in[*f.Missing], beside) || slices.ContainsFunc(r.in[nowhere], beside)
+	})
+}
+
+// areApart reports whether two targets are for different clusters. They are when kgate.yaml says that they are of different
+// environments, and when both render an object that one cluster would have from both: one in a namespace, a Namespace
+// aside, or most of those that have none.
+func (r *rendered) areApart(a, b string) bool {
+	if a > b {
+		a, b = b, a
+	}
+	pair := [2]string{a, b}
+	if apart, known := r.apart[pair]; known {
+		return apart
+	}
+	r.apart[pair] = r.compare(a, b)
+	return r.apart[pair]
+}
+
+func (r *rendered) compare(a, b string) bool {
+	if r.of[a] != "" && r.of[b] != "" && r.of[a] != r.of[b] {
+		return true
+	}
+	less, more := r.objects[a], r.objects[b]
+	if len(more) < len(less) {
+		less, more = more, less
+	}
+	same, without := 0, 0
+	for is := range less {
+		switch {
+		case is.Kind == "Namespace":
+		case is.Namespace == "":
+			without++
+			if more[is] {
+				same++
+			}
+		case more[is]:
+			return true
+		}
+	}
+	return without > 0 && 2*same > without
+}
