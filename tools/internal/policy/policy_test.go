@@ -319,7 +319,7 @@ func TestFailures(t *testing.T) {
 		{"with holds a text", "object", `deny contains {"msg": "m", "path": [], "with": ["kind"]}`, "with is kind; it must be an array of keys and indexes"},
 		{"overlay: with names no object", "overlay", `deny contains {"msg": "m", "path": ["objects", 0], "with": {["kind"]}}`, "which names no object: it must begin with objects, an index"},
 		{"empty msg", "object", `deny contains {"msg": "", "path": []}`, "it must be a text"},
-		{"missing is a text", "object", `deny contains {"msg": "m", "path": [], "missing": "Secret a"}`, "missing is \"Secret a\"; it is an object with kind, namespace and name"},
+		{"missing is a text", "object", `deny contains {"msg": "m", "path": [], "missing": "Secret a"}`, "missing is Secret a; it is an object with kind, namespace and name"},
 		{"missing has no name", "object", `deny contains {"msg": "m", "path": [], "missing": {"kind": "Secret", "namespace": "", "nam": "a"}}`, "missing has no name; it is an object with kind, namespace and name"},
 		{"msg is a number", "object", `deny contains {"msg": 1, "path": []}`, "it must be a text"},
 		{"path is a text", "object", `deny contains {"msg": "m", "path": "kind"}`, "it must be an array of keys and indexes"},
