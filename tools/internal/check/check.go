@@ -189,6 +189,13 @@ type Environment struct {
 // Bounds is an inclusive range.
 type Bounds struct{ Min, Max float64 }
 
+// External is an object that manifests refer to and the repository does not render.
+type External struct {
+	Kind, Namespace, Name string
+	Provider              string // who makes it
+	Ports                 []int  // of a Service
+}
+
 // Fault is something wrong with how a target is put together, found before any object was looked at.
 type Fault struct {
 	Check   string // the check that reports it

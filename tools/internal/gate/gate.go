@@ -108,10 +108,7 @@ func (g *Gate) survey() error {
 		return &manifest.SyntaxError{Position: deployer.Source, Message: fmt.Sprintf("kustomize is %q; kgate renders as %s and knows where these differ from it: %s",
 			deployer.Text, kustomization.KustomizeRelease, strings.Join(kustomization.Releases(), ", "))}
 	}
-	g.facts.External = nil
-	for _, e := range g.repository.Config.External {
-		g.facts.External = append(g.facts.External, policy.External(e))
-	}
+	g.facts.External = g.repository.Config.External
 	g.all, g.empty, g.chosen = nil, nil, ""
 	if len(g.options.Targets) == 0 || g.repository.Config.Targets != nil {
 		selection, chosen, err := coverage.Select(g.repository)

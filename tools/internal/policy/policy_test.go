@@ -236,7 +236,7 @@ func judge(t *testing.T, scope, deny string) (check.Result, []check.Failure) {
 		t.Fatal(err)
 	}
 	return check.Run(context.Background(), check.Plan{
-		Checks:  library.Checks(Facts{Roots: []string{"base", "x"}, External: []External{{Kind: "Service", Namespace: "n", Name: "s", Provider: "p", Ports: []int{80}}}}),
+		Checks:  library.Checks(Facts{Roots: []string{"base", "x"}, External: []check.External{{Kind: "Service", Namespace: "n", Name: "s", Provider: "p", Ports: []int{80}}}}),
 		Targets: targets(), All: []string{"x", "y"},
 	})
 }

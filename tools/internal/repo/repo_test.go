@@ -51,7 +51,7 @@ func TestParseConfig(t *testing.T) {
 		Environments: []Environment{{
 			Name: "prod", Targets: []string{"overlays/prod", "overlays/prod/*"}, Sampling: &check.Bounds{Min: 0.01, Max: 0.2}, Source: at(5),
 		}},
-		External: []External{
+		External: []check.External{
 			{Kind: "Service", Namespace: "istio-system", Name: "istiod", Provider: "Istio", Ports: []int{15012, 443}},
 			{Kind: "Namespace", Name: "kube-system", Provider: "Kubernetes"},
 		},
