@@ -34,8 +34,9 @@ var layers = map[string][]layer{
 			"tools/internal/activity", "tools/internal/confinement", "tools/internal/crash", "tools/internal/relation",
 			"tools/internal/revision", "tools/internal/terminal", "tools/internal/watch",
 		}},
-		{"what an object is, and the API server's own code for it", []string{
-			"tools/internal/cache", "tools/internal/manifest",
+		{"what an object is", []string{"tools/internal/cache", "tools/internal/manifest"}},
+		{"what the API server holds against an object", []string{"tools/internal/admission/fault"}},
+		{"the API server's own code", []string{
 			"tools/internal/admission/builtin", "tools/internal/admission/custom", "tools/internal/admission/typed",
 			"tools/internal/admission/validatingpolicy",
 		}},

@@ -6,7 +6,6 @@ package typed
 import (
 	_ "embed"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -15,6 +14,8 @@ import (
 	kindschema "k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/structured-merge-diff/v6/schema"
 	"sigs.k8s.io/structured-merge-diff/v6/typed"
+
+	"github.com/kgate-dev/gitops/tools/internal/admission/fault"
 )
 
 // types.json.zst is made by `go generate` from the OpenAPI description that the linked Kubernetes version serves.
@@ -77,20 +78,15 @@ func (t *Types) Knows(kind kindschema.GroupVersionKind) (bool, error) {
 	return ok, nil
 }
 
-// Check returns what typing an object of the kind makes of it: errors whose texts begin with the field, as in
-// `.spec.ports: duplicate entries for key [port=80,protocol="TCP"]`. The second result means that it could not be
-// typed at all.
-func (t *Types) Check(kind kindschema.GroupVersionKind, value map[string]any) (typed.ValidationErrors, error) {
+// Check returns what typing an object of the kind holds against it. The second result means that it could not be typed at
+// all.
+func (t *Types) Check(kind kindschema.GroupVersionKind, value map[string]any) ([]fault.Fault, error) {
 	parseable, err := t.of(kind)
 	if err != nil {
 		return nil, err
 	}
 	_, err = parseable.FromUnstructured(value)
-	var faults typed.ValidationErrors
-	if errors.As(err, &faults) {
-		return faults, nil
-	}
-	return nil, err
+	return fault.Typing(*parseable, value, err)
 }
 
 func (t *Types) of(kind kindschema.GroupVersionKind) (*typed.ParseableType, error) {
