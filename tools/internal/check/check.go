@@ -257,11 +257,16 @@ type Pass struct {
 	Check   *Check
 	Targets []*Target
 
+	ended    func() bool // whether the run has been given up
 	findings []Finding
 }
 
-// Report records a fault of an object's field. with are the fields that it was held against.
+// Report records a fault of an object's field. with are the fields that it was held against. Once the run has been given up
+// it does nothing: to look for the lines of thousands of faults takes long.
 func (p *Pass) Report(target *Target, object *manifest.Object, path manifest.Path, message string, with ...Field) {
+	if p.ended() {
+		return
+	}
 	id := object.ID
 	origin := target.Origin(object, path)
 	f := Finding{Place: Place{target.Path, &id, path}, Message: message, Source: origin.Position, Related: origin.Overrode}

@@ -64,7 +64,7 @@ func Scene(ctx context.Context, text string) (policy.Scene, error) {
 	if err != nil {
 		return policy.Scene{}, err
 	}
-	roots, err := repository.Roots()
+	roots, err := repository.Roots(ctx)
 	if err != nil {
 		return policy.Scene{}, err
 	}
