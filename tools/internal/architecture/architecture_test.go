@@ -31,7 +31,7 @@ type layer struct {
 var layers = map[string][]layer{
 	"kgate": {
 		{"what a process needs, and nothing of Kubernetes", []string{
-			"tools/internal/activity", "tools/internal/confinement", "tools/internal/crash", "tools/internal/relation",
+			"tools/internal/activity", "tools/internal/archive", "tools/internal/confinement", "tools/internal/crash", "tools/internal/relation",
 			"tools/internal/revision", "tools/internal/terminal", "tools/internal/watch",
 		}},
 		{"what an object is", []string{"tools/internal/cache", "tools/internal/manifest"}},

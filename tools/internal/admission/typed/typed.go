@@ -10,21 +10,22 @@ import (
 	"io"
 	"sync"
 
-	"github.com/klauspost/compress/zstd"
 	kindschema "k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/structured-merge-diff/v6/schema"
 	"sigs.k8s.io/structured-merge-diff/v6/typed"
 
 	"github.com/kgate-dev/gitops/tools/internal/admission/fault"
+	"github.com/kgate-dev/gitops/tools/internal/archive"
 )
 
-// types.json.zst is made by `go generate` from the OpenAPI description that the linked Kubernetes version serves.
+// types.bin is made by `go generate` from the OpenAPI description that the linked Kubernetes version serves: an archive with
+// one text, for 22 kB are read whole.
 //
 //go:generate go run ./generate
-//go:embed types.json.zst
-var compressed []byte
+//go:embed types.bin
+var embedded string // not []byte: nobody can change a string
 
-// Document is the content of types.json.zst.
+// Document is the text of types.bin.
 type Document struct {
 	// Kinds names the type of each kind, written group/version/Kind.
 	Kinds map[string]string
@@ -47,22 +48,31 @@ type Types struct {
 
 // New returns the embedded types, which are read when the first object is checked.
 func New() *Types {
-	return &Types{document: sync.OnceValues(func() (*Document, error) { return Read(compressed) }), parsed: map[string]*typed.ParseableType{}}
+	return &Types{document: sync.OnceValues(func() (*Document, error) { return read(embedded) }), parsed: map[string]*typed.ParseableType{}}
 }
 
-// Read reads a types.json.zst.
-func Read(compressed []byte) (*Document, error) {
-	decoder, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1))
+// key is that of the one text of types.bin.
+var key = archive.KeyOf("types.json")
+
+// Write lays out a types.bin.
+func Write(d Document) ([]byte, error) {
+	text, err := json.Marshal(d)
 	if err != nil {
 		return nil, err
 	}
-	defer decoder.Close()
-	text, err := decoder.DecodeAll(compressed, nil)
-	if err != nil {
-		return nil, fmt.Errorf("read the types of Kubernetes' kinds: %w", err)
-	}
+	return archive.Write(map[archive.Key][]byte{key: text})
+}
+
+func read(content string) (*Document, error) {
 	var d Document
-	if err := json.Unmarshal(text, &d); err != nil {
+	texts, err := archive.Open(content)
+	if err == nil {
+		var text []byte
+		if text, err = texts.Read(key); err == nil {
+			err = json.Unmarshal(text, &d)
+		}
+	}
+	if err != nil {
 		return nil, fmt.Errorf("read the types of Kubernetes' kinds: %w", err)
 	}
 	return &d, nil
