@@ -2,60 +2,62 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha1"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/accessibility"
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
-	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
+	"github.com/kgate-dev/gitops/internal/browsertest"
 	"github.com/kgate-dev/gitops/service/internal/postgrestest"
 )
 
-// shots names a folder to put pictures of the page into, for whoever wants to look at it.
-const shots = "PAGE_SHOTS"
-
 // The page in a real browser, over a real ledger.
 func TestPageInABrowser(t *testing.T) {
-	chromium := findChromium(t)
-	s := start(t, postgrestest.URL(t))
+	var s *service
+	b := browsertest.Start(t, browsertest.Page{
+		Own: func(url string) bool {
+			rest, own := strings.CutPrefix(url, s.api+"/")
+			return own && (rest == "" || strings.HasPrefix(rest, "?window="))
+		},
+		// The status of an answer is no fault of the page: the test of trouble asks for one.
+		Ignore: []log.EntrySource{log.EntrySourceNetwork},
+		Within: `!e.closest(".scroll, pre, svg")`,
+		Picture: `(e, style, paper) => {
+			if (!e.matches(".plot .good, .plot .bad, .sign path, .sign circle")) return;
+			found.Marks++;
+			hold(style.fill == "none" || style.fill.startsWith("rgba") ? style.stroke : style.fill, paper, 3, "mark " + e.getAttribute("class"));
+		}`,
+		Texts: 5,
+	})
+	s = start(t, postgrestest.URL(t))
 	s.until("ready", s.ready)
-	b := open(t, chromium)
 
 	t.Run("empty", func(t *testing.T) {
-		b.visit(t, s.api+"/", 390, "light")
-		if text := b.text(t); !strings.Contains(text, "Nothing is recorded yet") || !strings.Contains(text, "curl http://127.0.0.1:") {
+		b.Visit(t, s.api+"/", 390, "light")
+		if text := b.Text(t); !strings.Contains(text, "Nothing is recorded yet") || !strings.Contains(text, "curl http://127.0.0.1:") {
 			t.Errorf("an empty ledger does not say how to begin:\n%s", text)
 		}
-		b.fits(t, 390)
-		b.readable(t)
-		b.shoot(t, "empty-390")
+		b.Fits(t, 390)
+		b.Readable(t)
+		b.Shoot(t, "empty-390")
 	})
 	recorded := seed(t, s, time.Now())
 
 	t.Run("content without JavaScript", func(t *testing.T) {
-		call(t, b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
-		defer call(t, b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{})
-		b.visit(t, s.api+"/?window=90d", 1280, "light")
-		text := b.text(t)
+		b.Scripts(t, false)
+		defer b.Scripts(t, true)
+		b.Visit(t, s.api+"/?window=90d", 1280, "light")
+		text := b.Text(t)
 		for _, want := range []string{
 			"What runs where", "checkout", "catalog", "canary", "staging", "Deployment frequency", "Change lead time",
 			"Change failure rate", "Time to restore", "Last releases", "rolled back", "Zoë Quintero", "ago", "so far",
@@ -67,7 +69,7 @@ func TestPageInABrowser(t *testing.T) {
 		if strings.Contains(text, "No data") {
 			t.Errorf("a measure has no data over %d releases:\n%s", recorded, text)
 		}
-		if current := eval[string](t, b, `document.querySelector(".windows [aria-current]").textContent`); current != "90 days" {
+		if current := browsertest.Eval[string](t, b, `document.querySelector(".windows [aria-current]").textContent`); current != "90 days" {
 			t.Errorf("the window shown as chosen is %q", current)
 		}
 	})
@@ -75,17 +77,17 @@ func TestPageInABrowser(t *testing.T) {
 	for _, scheme := range []string{"light", "dark"} {
 		for _, width := range []int64{320, 390, 768, 1280} {
 			t.Run(fmt.Sprintf("%s at %d", scheme, width), func(t *testing.T) {
-				b.visit(t, s.api+"/", width, scheme)
-				b.fits(t, width)
-				b.readable(t)
-				if broken := eval[[]string](t, b, `[...document.querySelectorAll(".where tbody th, .releases tbody th, .env, .label")].filter(e => {
+				b.Visit(t, s.api+"/", width, scheme)
+				b.Fits(t, width)
+				b.Readable(t)
+				if broken := browsertest.Eval[[]string](t, b, `[...document.querySelectorAll(".where tbody th, .releases tbody th, .env, .label")].filter(e => {
 					const text = document.createRange();
 					text.selectNodeContents(e);
 					return text.getClientRects().length > 1;
 				}).map(e => e.textContent)`); len(broken) > 0 {
 					t.Errorf("names are broken over lines: %v", broken)
 				}
-				b.shoot(t, fmt.Sprintf("%s-%d", scheme, width))
+				b.Shoot(t, fmt.Sprintf("%s-%d", scheme, width))
 			})
 		}
 	}
@@ -93,8 +95,8 @@ func TestPageInABrowser(t *testing.T) {
 	t.Run("schemes differ", func(t *testing.T) {
 		background := map[string]string{}
 		for _, scheme := range []string{"light", "dark"} {
-			b.visit(t, s.api+"/", 1280, scheme)
-			background[scheme] = eval[string](t, b, `getComputedStyle(document.documentElement).backgroundColor`)
+			b.Visit(t, s.api+"/", 1280, scheme)
+			background[scheme] = browsertest.Eval[string](t, b, `getComputedStyle(document.documentElement).backgroundColor`)
 		}
 		if background["light"] == background["dark"] || !strings.HasPrefix(background["dark"], "rgb(") {
 			t.Errorf("got backgrounds %v", background)
@@ -102,19 +104,19 @@ func TestPageInABrowser(t *testing.T) {
 	})
 
 	t.Run("contrast is really measured", func(t *testing.T) {
-		b.visit(t, s.api+"/", 1280, "light")
-		eval[string](t, b, `document.querySelector(".means").style.color = "#999"`)
-		if found := b.contrast(t); len(found.Poor) != 1 {
+		b.Visit(t, s.api+"/", 1280, "light")
+		browsertest.Eval[string](t, b, `document.querySelector(".means").style.color = "#999"`)
+		if found := b.Contrast(t); len(found.Poor) != 1 {
 			t.Errorf("grey text was let pass, or other text with it: %v", found.Poor)
 		}
 	})
 
 	t.Run("every picture has a name", func(t *testing.T) {
-		b.visit(t, s.api+"/", 1280, "light")
+		b.Visit(t, s.api+"/", 1280, "light")
 		var names []string
-		for _, n := range call(t, b, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{}).Nodes {
-			if role := axText(n.Role); !n.Ignored && (role == "image" || role == "img" || strings.HasPrefix(role, "SvgRoot") || strings.HasPrefix(role, "Graphics")) {
-				names = append(names, axText(n.Name))
+		for _, s := range b.Spoken(t) {
+			if s.Picture {
+				names = append(names, s.Name)
 			}
 		}
 		if len(names) != 4 || slices.ContainsFunc(names, func(n string) bool { return len(n) < 20 }) {
@@ -123,52 +125,52 @@ func TestPageInABrowser(t *testing.T) {
 	})
 
 	t.Run("the first tab reaches the skip link", func(t *testing.T) {
-		b.visit(t, s.api+"/", 1280, "light")
-		b.do(t, chromedp.KeyEvent(kb.Tab))
+		b.Visit(t, s.api+"/", 1280, "light")
+		b.Do(t, chromedp.KeyEvent(kb.Tab))
 		type place struct {
 			Text, Href string
 			Top        float64
 		}
-		reached := eval[place](t, b, `(() => {
+		reached := browsertest.Eval[place](t, b, `(() => {
 			const e = document.activeElement;
 			return {Text: e.textContent, Href: e.getAttribute("href"), Top: e.getBoundingClientRect().top};
 		})()`)
 		if reached.Href != "#main" || !strings.HasPrefix(reached.Text, "Skip") || reached.Top < 0 {
 			t.Errorf("got %+v", reached)
 		}
-		b.do(t, chromedp.KeyEvent(kb.Enter))
-		if focused := eval[string](t, b, `document.activeElement.id`); focused != "main" {
+		b.Do(t, chromedp.KeyEvent(kb.Enter))
+		if focused := browsertest.Eval[string](t, b, `document.activeElement.id`); focused != "main" {
 			t.Errorf("the skip link leads to %q", focused)
 		}
 	})
 
 	t.Run("print", func(t *testing.T) {
-		b.visit(t, s.api+"/", 794, "dark") // A4 in CSS pixels
-		b.emulate(t, "print", "dark")
-		if colour := eval[string](t, b, `getComputedStyle(document.documentElement).backgroundColor`); colour != "rgb(255, 255, 255)" {
+		b.Visit(t, s.api+"/", 794, "dark") // A4 in CSS pixels
+		b.Emulate(t, "print", "dark")
+		if colour := browsertest.Eval[string](t, b, `getComputedStyle(document.documentElement).backgroundColor`); colour != "rgb(255, 255, 255)" {
 			t.Errorf("paper is %s", colour)
 		}
-		b.fits(t, 794)
-		b.readable(t)
-		b.shoot(t, "print")
+		b.Fits(t, 794)
+		b.Readable(t)
+		b.Shoot(t, "print")
 		background := false
-		pdf := call(t, b, page.PrintToPDF, page.PrintToPDFParams{PaperWidth: 8.27, PaperHeight: 11.69, PrintBackground: &background}).Data
-		b.keep(t, "print.pdf", pdf)
+		pdf := browsertest.Call(t, b, page.PrintToPDF, page.PrintToPDFParams{PaperWidth: 8.27, PaperHeight: 11.69, PrintBackground: &background}).Data
+		browsertest.Keep(t, "print.pdf", pdf)
 		if !bytes.HasPrefix(pdf, []byte("%PDF-")) {
 			t.Errorf("printed %.20q", pdf)
 		}
 	})
 
 	t.Run("trouble", func(t *testing.T) {
-		b.visit(t, s.api+"/?window=1d", 390, "light")
-		if text := b.text(t); !strings.Contains(text, "must be 7d, 30d or 90d") {
+		b.Visit(t, s.api+"/?window=1d", 390, "light")
+		if text := b.Text(t); !strings.Contains(text, "must be 7d, 30d or 90d") {
 			t.Errorf("got %s", text)
 		}
-		b.fits(t, 390)
-		b.readable(t)
+		b.Fits(t, 390)
+		b.Readable(t)
 	})
 
-	b.quiet(t, s.api)
+	b.Quiet(t)
 	if code := s.end(); code != 0 {
 		t.Errorf("exit %d", code)
 	}
@@ -249,262 +251,4 @@ func seed(t *testing.T, s *service, now time.Time) int {
 		say()
 	}
 	return len(steps)
-}
-
-// findChromium returns the browser of this machine.
-func findChromium(t *testing.T) string {
-	t.Helper()
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	const missing = "no Chromium to look at the page with: install it (Debian and Ubuntu: apt-get install chromium)"
-	if os.Getenv("CI") == "true" {
-		t.Fatal(missing)
-	}
-	t.Skip(missing)
-	return ""
-}
-
-// browser is one tab, and what it complained about and asked for.
-type browser struct {
-	ctx context.Context
-
-	mu         sync.Mutex
-	complaints []string
-	requests   []string
-}
-
-func open(t *testing.T, chromium string) *browser {
-	t.Helper()
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(chromium), chromedp.UserDataDir(t.TempDir()), chromedp.DisableGPU, chromedp.NoFirstRun,
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
-		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
-		chromedp.Flag("hide-scrollbars", true), chromedp.Flag("no-proxy-server", true), chromedp.WSURLReadTimeout(2*time.Minute))
-	// Chromium refuses its sandbox to root, and Ubuntu from 23.10 on to a browser that AppArmor has no profile of. The page is our own.
-	restricted, _ := os.ReadFile("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
-	if os.Geteuid() == 0 || strings.TrimSpace(string(restricted)) == "1" {
-		options = append(options, chromedp.NoSandbox)
-	}
-	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
-	t.Cleanup(stop)
-	ctx, end := chromedp.NewContext(allocator)
-	t.Cleanup(end)
-	b := &browser{ctx: ctx}
-	// Not with a time limit: the browser lives as long as the context of the call that starts it.
-	if err := chromedp.Listen(ctx, b.listen); err != nil {
-		t.Fatal(err)
-	}
-	call(t, b, network.Enable, network.EnableParams{})
-	call(t, b, log.Enable, cdp.Empty{})
-	call(t, b, network.SetCacheDisabled, network.SetCacheDisabledParams{CacheDisabled: true})
-	return b
-}
-
-func (b *browser) listen(event any) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	switch e := event.(type) {
-	case *log.EventEntryAdded:
-		// The status of an answer is no fault of the page: the test of trouble asks for one.
-		if e.Entry.Source != log.EntrySourceNetwork {
-			b.complaints = append(b.complaints, fmt.Sprintf("%s: %s", e.Entry.Source, e.Entry.Text))
-		}
-	case *runtime.EventExceptionThrown:
-		b.complaints = append(b.complaints, e.ExceptionDetails.Text)
-	case *runtime.EventConsoleAPICalled:
-		b.complaints = append(b.complaints, "console: "+string(e.Type))
-	case *network.EventRequestWillBeSent:
-		b.requests = append(b.requests, e.Request.URL)
-	}
-}
-
-// quiet fails t where the browser complained, or asked for anything but the page itself.
-func (b *browser) quiet(t *testing.T, origin string) {
-	t.Helper()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, c := range b.complaints {
-		t.Errorf("the browser complains: %s", c)
-	}
-	asked := 0
-	for _, r := range b.requests {
-		rest, own := strings.CutPrefix(r, origin+"/")
-		switch {
-		case own && (rest == "" || strings.HasPrefix(rest, "?window=")):
-			asked++
-		case !strings.HasPrefix(r, "data:image/svg+xml,"):
-			t.Errorf("the page asks for %s", r)
-		}
-	}
-	if asked < 10 {
-		t.Errorf("only %d requests were seen: this test looks away", asked)
-	}
-}
-
-// patience is for one step of a browser on a busy machine.
-const patience = 2 * time.Minute
-
-func (b *browser) do(t *testing.T, steps ...chromedp.Action[chromedp.Void]) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, patience)
-	defer cancel()
-	if err := chromedp.Do(ctx, steps...); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// call sends one command of the DevTools protocol.
-func call[P, R any](t *testing.T, b *browser, command cdp.Command[P, R], params P) R {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, patience)
-	defer cancel()
-	result, err := chromedp.Call(ctx, command, params)
-	if err != nil {
-		t.Fatalf("%s: %v", command.Method, err)
-	}
-	return result
-}
-
-// eval is the value of an expression in the page.
-func eval[T any](t *testing.T, b *browser, expression string) T {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, patience)
-	defer cancel()
-	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return value
-}
-
-func (b *browser) emulate(t *testing.T, media, scheme string) {
-	t.Helper()
-	call(t, b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-		Media: media, Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
-	})
-}
-
-func (b *browser) visit(t *testing.T, url string, width int64, scheme string) {
-	t.Helper()
-	b.emulate(t, "screen", scheme)
-	call(t, b, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: 900, DeviceScaleFactor: 2})
-	b.do(t, chromedp.Navigate(url))
-}
-
-func (b *browser) text(t *testing.T) string {
-	t.Helper()
-	return eval[string](t, b, `document.body.innerText`)
-}
-
-// fits fails t where the page is wider than its window.
-func (b *browser) fits(t *testing.T, width int64) {
-	t.Helper()
-	type widths struct {
-		Page, Window int64
-		Wide         []string
-	}
-	got := eval[widths](t, b, `({
-		Page: document.documentElement.scrollWidth, Window: window.innerWidth,
-		Wide: [...document.querySelectorAll("body *")].filter(e => !e.closest(".scroll, pre, svg") && e.getBoundingClientRect().right > innerWidth + .5)
-			.map(e => e.tagName + "." + e.className),
-	})`)
-	if got.Window != width || got.Page > width || len(got.Wide) > 0 {
-		t.Errorf("the page is %d wide in a window of %d, want %d; beyond it: %v", got.Page, got.Window, width, got.Wide)
-	}
-}
-
-// contrasts is what the text of a page has of contrast to what is behind it.
-type contrasts struct {
-	Texts, Marks int
-	Least        float64
-	Poor         []string
-}
-
-// contrast measures every visible text, and the marks of the plots, by the formula of WCAG 2.
-func (b *browser) contrast(t *testing.T) contrasts {
-	t.Helper()
-	return eval[contrasts](t, b, `(() => {
-		const parse = c => c.match(/[\d.]+/g).map(Number);
-		const part = v => (v /= 255) <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4;
-		const light = c => .2126 * part(c[0]) + .7152 * part(c[1]) + .0722 * part(c[2]);
-		const ratio = (a, b) => { const [x, y] = [light(a), light(b)].sort((p, q) => q - p); return (x + .05) / (y + .05); };
-		const behind = e => {
-			for (; e; e = e.parentElement) {
-				const c = parse(getComputedStyle(e).backgroundColor);
-				if (c.length == 3 || c[3] == 1) return c;
-			}
-			return [255, 255, 255];
-		};
-		const found = {Texts: 0, Marks: 0, Least: 21, Poor: []};
-		const hold = (e, colour, want, what) => {
-			const r = ratio(parse(colour), behind(e));
-			found.Least = Math.min(found.Least, r);
-			if (r < want) found.Poor.push(what + " " + r.toFixed(2) + " of " + want);
-		};
-		for (const e of document.querySelectorAll("body *")) {
-			const style = getComputedStyle(e), box = e.getBoundingClientRect();
-			if (e.closest("svg")) {
-				if (e.matches(".plot .good, .plot .bad, .sign path, .sign circle")) {
-					found.Marks++;
-					hold(e.closest("svg").parentElement, style.fill == "none" || style.fill.startsWith("rgba") ? style.stroke : style.fill, 3, "mark " + e.getAttribute("class"));
-				}
-				continue;
-			}
-			const own = [...e.childNodes].filter(n => n.nodeType == 3).map(n => n.data.trim()).join("");
-			if (!own || box.width < 2 || box.height < 2 || style.visibility == "hidden" || style.clipPath != "none") continue;
-			found.Texts++;
-			const size = parseFloat(style.fontSize), large = size >= 24 || size >= 18.66 && style.fontWeight >= 700;
-			hold(e, style.color, large ? 3 : 4.5, JSON.stringify(own.slice(0, 30)));
-		}
-		return found;
-	})()`)
-}
-
-// readable fails t where text is too pale: 4.5 to 1, and 3 to 1 where it is large or a mark (WCAG 2, level AA).
-func (b *browser) readable(t *testing.T) {
-	t.Helper()
-	found := b.contrast(t)
-	if found.Texts < 5 {
-		t.Errorf("only %d texts were measured", found.Texts)
-	}
-	for _, p := range found.Poor {
-		t.Errorf("too little contrast: %s", p)
-	}
-	t.Logf("%d texts and %d marks, the least contrast is %.2f", found.Texts, found.Marks, found.Least)
-}
-
-// shoot takes a picture of the whole page.
-func (b *browser) shoot(t *testing.T, name string) {
-	t.Helper()
-	beyond := true
-	picture := call(t, b, page.CaptureScreenshot, page.CaptureScreenshotParams{CaptureBeyondViewport: &beyond}).Data
-	if len(picture) < 10_000 {
-		t.Errorf("a picture of %d bytes shows nothing", len(picture))
-	}
-	b.keep(t, name+".png", picture)
-}
-
-func (b *browser) keep(t *testing.T, name string, content []byte) {
-	t.Helper()
-	folder := os.Getenv(shots)
-	if folder == "" {
-		folder = t.TempDir()
-	}
-	if err := os.WriteFile(filepath.Join(folder, name), content, 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func axText(v *accessibility.Value) string {
-	if v == nil {
-		return ""
-	}
-	var text string
-	if err := json.Unmarshal(v.Value, &text); err != nil {
-		return ""
-	}
-	return text
 }

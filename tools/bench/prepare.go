@@ -64,7 +64,7 @@ func prepare(ctx context.Context, args []string) (err error) {
 		all := schema.Versions()
 		p.Minors = all[len(all)-1:]
 	}
-	library, err := policy.Load(gate.BuiltinRules())
+	library, err := policy.Load(ctx, gate.BuiltinRules())
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -31,7 +32,7 @@ func checksCommand() *cobra.Command {
 			if !ok {
 				return fmt.Errorf("--output %s: the formats are %s", output, strings.Join(catalog.Names(), ", "))
 			}
-			checks, err := gate.Checks(dirs...)
+			checks, err := gate.Checks(cmd.Context(), dirs...)
 			if err != nil {
 				return err
 			}
@@ -52,15 +53,15 @@ func explainCommand() *cobra.Command {
 		Short:   "Say what a check or a group wants, why, and how to satisfy it",
 		Example: "  kgate explain pod/no-host-path\n  kgate explain mesh",
 		Args:    cobra.ExactArgs(1),
-		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			names, err := completions(dirs)
+		ValidArgsFunction: func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+			names, err := completions(cmd.Context(), dirs)
 			if err != nil {
 				return nil, cobra.ShellCompDirectiveError
 			}
 			return names, cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			checks, err := gate.Checks(dirs...)
+			checks, err := gate.Checks(cmd.Context(), dirs...)
 			if err != nil {
 				return err
 			}
@@ -77,8 +78,8 @@ func explainCommand() *cobra.Command {
 }
 
 // completions offers groups and the names of checks.
-func completions(dirs []string) ([]string, error) {
-	checks, err := gate.Checks(dirs...)
+func completions(ctx context.Context, dirs []string) ([]string, error) {
+	checks, err := gate.Checks(ctx, dirs...)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -144,12 +145,31 @@ func TestOutputsIntoPipes(t *testing.T) {
 	outputs, err := parseOutputs([]string{"json=" + pipe})
 	must(t, err)
 	must(t, keepWithin(outputs, t.TempDir()))
-	must(t, writeReports(outputs, report.Report{}, terminal.NewStream(io.Discard), report.Options{}))
+	must(t, writeReports(t.Context(), outputs, report.Report{}, terminal.NewStream(io.Discard), report.Options{}))
 	if text := <-read; !bytes.HasPrefix(text, []byte("{\n")) {
 		t.Errorf("the pipe got %q", text)
 	}
 	if _, err := parseOutputs([]string{"text", "json=/dev/stdout"}); err == nil {
 		t.Error("two reports go to standard output")
+	}
+}
+
+// A run that is given up while it writes leaves the report of the one before.
+func TestOutputsOfARunThatIsGivenUp(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "report.json")
+	must(t, os.WriteFile(file, []byte("before"), 0o600))
+	outputs, err := parseOutputs([]string{"json=" + file, "text"})
+	must(t, err)
+	ctx, end := context.WithCancel(t.Context())
+	end()
+	var stdout bytes.Buffer
+	out := terminal.NewStream(&stdout)
+	if err := writeReports(ctx, outputs, report.Report{}, out, report.Options{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	must(t, out.Flush())
+	if text, err := os.ReadFile(file); err != nil || string(text) != "before" || stdout.Len() > 0 {
+		t.Errorf("the file has %q, %v; standard output got %q", text, err, stdout.String())
 	}
 }
 

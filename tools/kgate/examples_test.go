@@ -13,7 +13,7 @@ import (
 
 // TestExamples runs every check on its own examples: it must find something in the bad one and nothing in the good one.
 func TestExamples(t *testing.T) {
-	engines, err := gate.NewEngines([]string{"1.37"})
+	engines, err := gate.NewEngines(t.Context(), []string{"1.37"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,7 +22,7 @@ func TestExamples(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	known, err := gate.Checks()
+	known, err := gate.Checks(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

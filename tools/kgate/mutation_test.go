@@ -231,7 +231,7 @@ func newBench(t *testing.T, tree fstest.MapFS, targets []string) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b.engines, err = gate.NewEngines(minors[max(len(minors)-1, 0):]); err != nil {
+	if b.engines, err = gate.NewEngines(t.Context(), minors[max(len(minors)-1, 0):]); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

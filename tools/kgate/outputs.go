@@ -2,9 +2,11 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -57,18 +59,18 @@ func parseOutputs(flags []string) ([]output, error) {
 	return outputs, nil
 }
 
-// writeReports writes every report that was asked for, as many as can be written.
-func writeReports(outputs []output, r report.Report, stdout *terminal.Stream, options report.Options) error {
+// writeReports writes every report that was asked for, as many as can be written before the context ends.
+func writeReports(ctx context.Context, outputs []output, r report.Report, stdout *terminal.Stream, options report.Options) error {
 	var errs []error
 	for _, o := range outputs {
 		var err error
 		switch {
 		case o.file != "":
-			err = o.toFile(r, options)
+			err = o.toFile(ctx, r, options)
 		case o.format == "github":
-			err = o.write(stdout.Unguarded(), r, options) // commands are what it is for
+			err = o.write(until{ctx, stdout.Unguarded()}, r, options) // commands are what it is for
 		default:
-			err = o.write(stdout, r, options)
+			err = o.write(until{ctx, stdout}, r, options)
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("write the %s report: %w", o.format, err))
@@ -77,11 +79,24 @@ func writeReports(outputs []output, r report.Report, stdout *terminal.Stream, op
 	return errors.Join(errs...)
 }
 
+// until is a writer that ends with a context: what is left of a report is for nobody then.
+type until struct {
+	ctx context.Context
+	to  io.Writer
+}
+
+func (u until) Write(text []byte) (int, error) {
+	if err := u.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return u.to.Write(text)
+}
+
 // toFile writes a file whole or not at all: whoever reads it next must not take half a report for all of it. What is
 // there is replaced, a link too, and never written through; only a pipe or a device that the user names is written into.
-func (o output) toFile(r report.Report, options report.Options) error {
+func (o output) toFile(ctx context.Context, r report.Report, options report.Options) error {
 	var text bytes.Buffer
-	if err := o.write(&text, r, report.Options{Verbose: options.Verbose}); err != nil {
+	if err := o.write(until{ctx, &text}, r, report.Options{Verbose: options.Verbose}); err != nil {
 		return err
 	}
 	dir, err := o.dir()

@@ -15,7 +15,7 @@ import (
 // TestPagesOfRules holds that the pages say what the checks say: -update, of `make rules`, writes them anew.
 func TestPagesOfRules(t *testing.T) {
 	const dir = "../../docs/rules"
-	checks, err := gate.Checks()
+	checks, err := gate.Checks(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func TestOnePageOfRules(t *testing.T) {
 		t.Fatalf("exit code %d: %s", code, got.String())
 	}
 	headings := addresses(got.String())
-	checks, err := gate.Checks()
+	checks, err := gate.Checks(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

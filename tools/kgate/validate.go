@@ -84,8 +84,8 @@ func validateCommand() *cobra.Command {
 		"output":             fixed(report.Names()...),
 		"fail-on":            fixed("error", "warning"),
 		"kubernetes-version": fixed(schema.Versions()...),
-		"checks": func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			names, err := completions(flags.policies)
+		"checks": func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+			names, err := completions(cmd.Context(), flags.policies)
 			if err != nil {
 				return nil, cobra.ShellCompDirectiveError
 			}
@@ -182,7 +182,7 @@ func (w *writer) write(ctx context.Context, out report.Report) error {
 	end := activity.Begin(ctx, "writing the report")
 	options := report.Options{Color: inColor(w.stdout, w.flags.noColor), Verbose: w.flags.verbose}
 	held := w.stdout.Held() // a run that is given up here prints no part of a report
-	err := writeReports(w.outputs, out, held.Stream, options)
+	err := writeReports(ctx, w.outputs, out, held.Stream, options)
 	if end(); ctx.Err() != nil {
 		return ctx.Err()
 	}

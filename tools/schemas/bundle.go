@@ -3,9 +3,6 @@ package main
 import (
 	"bytes"
 	"cmp"
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -13,28 +10,23 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/klauspost/compress/flate"
+	"github.com/kgate-dev/gitops/tools/internal/archive"
 )
 
 // The bundle is three files.
 //
-// definitions.bin holds every definition once, whatever number of kinds and
-// Kubernetes versions use it: magic, the number of definitions (uint32), one
-// row a definition in order of its digest (digest, offset of its content in
-// the file, compressed length, length: 8 bytes and three uint32, big endian),
-// then the contents, each deflated on its own.
+// definitions.bin is an archive that holds every definition once, whatever
+// number of kinds and Kubernetes versions use it, by its digest.
 //
 // kinds.txt has the minor versions in its first line, oldest first, and then
 // one line for each kind and each schema that it had: apiVersion, kind, first
 // and last minor version, digest of the definition of the whole object.
 //
 // sources.json says what they were made of.
-const magic = "kgate schemas 1\n"
-
 // pack replaces names by digests of what they name and lays out the files.
 func pack(releases []release, records []record) (map[string][]byte, error) {
 	slices.SortFunc(releases, func(a, b release) int { return compareMinors(a.minor, b.minor) })
-	contents := map[string][]byte{} // by digest
+	contents := map[archive.Key][]byte{}
 	lines := map[gvk][]schemaLine{}
 	for _, r := range releases {
 		digests, err := resolve(r, contents)
@@ -66,7 +58,7 @@ func pack(releases []release, records []record) (map[string][]byte, error) {
 		}
 	}
 
-	definitions, err := layOut(contents)
+	definitions, err := archive.Write(contents)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +93,7 @@ func compareMinors(a, b string) int {
 // digest, and returns the digest of each name. The digest of a definition
 // covers the digests of those that it refers to, so equal digests mean equal
 // schemas, all the way down.
-func resolve(r release, contents map[string][]byte) (map[string]string, error) {
+func resolve(r release, contents map[archive.Key][]byte) (map[string]string, error) {
 	digests := map[string]string{}
 	for _, group := range components(r) {
 		if len(group) == 1 && !slices.Contains(refs(r.definitions[group[0]]), group[0]) {
@@ -145,11 +137,15 @@ func resolve(r release, contents map[string][]byte) (map[string]string, error) {
 	return digests, nil
 }
 
-func put(contents map[string][]byte, digest string, content []byte) error {
-	if other, taken := contents[digest]; taken && !bytes.Equal(other, content) {
+func put(contents map[archive.Key][]byte, digest string, content []byte) error {
+	key, err := archive.ParseKey(digest)
+	if err != nil {
+		return err
+	}
+	if other, taken := contents[key]; taken && !bytes.Equal(other, content) {
 		return fmt.Errorf("two definitions have digest %s: lengthen it", digest)
 	}
-	contents[digest] = content
+	contents[key] = content
 	return nil
 }
 
@@ -248,41 +244,5 @@ func canonical(v any) []byte {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
-// digest is 8 bytes of SHA-256 in hexadecimal: some thousand definitions would
-// collide by chance once in 10^12 bundles, and put refuses it.
-func digest(content []byte) string {
-	sum := sha256.Sum256(content)
-	return hex.EncodeToString(sum[:8])
-}
-
-// layOut writes definitions.bin. Compression is a pinned module's, not the
-// standard library's, so that a new Go version does not change the bytes.
-func layOut(contents map[string][]byte) ([]byte, error) {
-	var table, data bytes.Buffer
-	start := len(magic) + 4 + len(contents)*20
-	for _, name := range slices.Sorted(maps.Keys(contents)) {
-		at := data.Len()
-		w, err := flate.NewWriter(&data, flate.BestCompression)
-		if err != nil {
-			return nil, err
-		}
-		if _, err := w.Write(contents[name]); err != nil {
-			return nil, err
-		}
-		if err := w.Close(); err != nil {
-			return nil, err
-		}
-		digest, err := hex.DecodeString(name)
-		if err != nil {
-			return nil, err
-		}
-		row := append(make([]byte, 0, 20), digest...)
-		row = binary.BigEndian.AppendUint32(row, uint32(start+at))
-		row = binary.BigEndian.AppendUint32(row, uint32(data.Len()-at))
-		row = binary.BigEndian.AppendUint32(row, uint32(len(contents[name])))
-		table.Write(row)
-	}
-	file := binary.BigEndian.AppendUint32([]byte(magic), uint32(len(contents)))
-	file = append(file, table.Bytes()...)
-	return append(file, data.Bytes()...), nil
-}
+// digest is what a definition is called by the others and found by.
+func digest(content []byte) string { return archive.KeyOf(content).String() }

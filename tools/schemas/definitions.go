@@ -11,20 +11,20 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/klauspost/compress/flate"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/kgate-dev/gitops/tools/internal/archive"
 )
 
 // The bundle of CustomResourceDefinitions, for the check that judges custom
 // resources with the API server's own code, is three files.
 //
-// definitions.bin holds one CustomResourceDefinition a kind as canonical JSON,
-// each deflated on its own, one after the other.
+// definitions.bin is an archive with one CustomResourceDefinition a kind as
+// canonical JSON, by its digest.
 //
 // kinds.txt has one line a kind, in order of group and kind: group, kind,
 // plural, scope, the served versions with commas between them, the module it
-// comes from with its version, and where the definition is in definitions.bin:
-// offset, compressed length, length.
+// comes from with its version, and the digest of the definition.
 //
 // sources.json says what they were made of.
 
@@ -77,30 +77,28 @@ func packDefinitions(crds []sourced, records []record) (map[string][]byte, error
 		return cmp.Or(strings.Compare(a.group, b.group), strings.Compare(a.kind, b.kind))
 	})
 
-	var index, data bytes.Buffer
+	var index bytes.Buffer
+	contents := map[archive.Key][]byte{}
 	for i, d := range definitions {
 		if i > 0 && definitions[i-1].group == d.group && definitions[i-1].kind == d.kind {
 			return nil, fmt.Errorf("%s/%s is defined twice", d.group, d.kind)
 		}
-		at := data.Len()
-		w, err := flate.NewWriter(&data, flate.BestCompression)
-		if err != nil {
+		name := digest(d.content)
+		if err := put(contents, name, d.content); err != nil {
 			return nil, err
 		}
-		if _, err := w.Write(d.content); err != nil {
-			return nil, err
-		}
-		if err := w.Close(); err != nil {
-			return nil, err
-		}
-		fmt.Fprintf(&index, "%s %s %s %s %s %s %d %d %d\n", d.group, d.kind, d.plural, d.scope, strings.Join(d.versions, ","), d.source, at, data.Len()-at, len(d.content))
+		fmt.Fprintf(&index, "%s %s %s %s %s %s %s\n", d.group, d.kind, d.plural, d.scope, strings.Join(d.versions, ","), d.source, name)
+	}
+	content, err := archive.Write(contents)
+	if err != nil {
+		return nil, err
 	}
 	origin, err := json.MarshalIndent(records, "", "  ")
 	if err != nil {
 		return nil, err
 	}
 	return map[string][]byte{
-		"definitions.bin": data.Bytes(),
+		"definitions.bin": content,
 		"kinds.txt":       index.Bytes(),
 		"sources.json":    append(origin, '\n'),
 	}, nil

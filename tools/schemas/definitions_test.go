@@ -2,10 +2,10 @@ package main
 
 import (
 	"bytes"
-	"compress/flate"
-	"io"
 	"strings"
 	"testing"
+
+	"github.com/kgate-dev/gitops/tools/internal/archive"
 )
 
 const testDefinition = `
@@ -69,18 +69,19 @@ func TestPackDefinitions(t *testing.T) {
 		`"served":true,"storage":true,"subresources":{"status":{}}},` +
 		`{"name":"v0","schema":{"openAPIV3Schema":{"type":"object"}},"served":false,"storage":false}]}}`
 	lines := strings.Split(strings.TrimSpace(string(files["kinds.txt"])), "\n")
-	if len(lines) != 2 || !strings.HasPrefix(lines[0], "g.example Any anys Namespaced v1 m@v1.0.0 0 ") || !strings.HasPrefix(lines[1], "g.example Thing things Namespaced v1 m@v1.0.0 ") {
-		t.Fatalf("index:\n%s", files["kinds.txt"])
+	definitions, err := archive.Open(string(files["definitions.bin"]))
+	if err != nil || definitions.Len() != 2 {
+		t.Fatalf("definitions.bin: %v, %v", definitions, err)
 	}
-	// Each is deflated on its own, so that what follows the first is the second.
-	rest := bytes.NewReader(files["definitions.bin"])
-	for _, want := range []string{strings.NewReplacer("Thing", "Any", "thing", "any").Replace(content), content} {
-		got, err := io.ReadAll(flate.NewReader(rest))
-		if err != nil {
-			t.Fatal(err)
+	for i, want := range []struct{ line, content string }{
+		{"g.example Any anys Namespaced v1 m@v1.0.0 ", strings.NewReplacer("Thing", "Any", "thing", "any").Replace(content)},
+		{"g.example Thing things Namespaced v1 m@v1.0.0 ", content},
+	} {
+		if i >= len(lines) || lines[i] != want.line+archive.KeyOf(want.content).String() {
+			t.Fatalf("index:\n%s", files["kinds.txt"])
 		}
-		if string(got) != want {
-			t.Errorf("got  %s\nwant %s", got, want)
+		if got, err := definitions.Read(archive.KeyOf(want.content)); err != nil || string(got) != want.content {
+			t.Errorf("got  %s, %v\nwant %s", got, err, want.content)
 		}
 	}
 	again, err := packDefinitions(from("m@v1.0.0", first[1], first[0]), []record{{Module: "m", Version: "v1.0.0"}})

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"golang.org/x/mod/sumdb/dirhash"
+
+	"github.com/kgate-dev/gitops/tools/internal/archive"
 )
 
 // parse reads a schema that a test writes as JSON.
@@ -154,8 +156,12 @@ func TestPack(t *testing.T) {
 	if len(kinds) != 5 || kinds[0] != "versions 1.9 1.10 1.11" || !strings.HasPrefix(kinds[1], "g/v1 Thing 1.9 1.10 ") || !strings.HasPrefix(kinds[2], "g/v1 Thing 1.11 1.11 ") {
 		t.Errorf("kinds.txt:\n%s", files["kinds.txt"])
 	}
+	definitions, err := archive.Open(string(files["definitions.bin"]))
+	if err != nil {
+		t.Fatal(err)
+	}
 	// Twice two roots, Thing, Spec; one Status.
-	if n := files["definitions.bin"][len(magic)+3]; n != 9 {
+	if n := definitions.Len(); n != 9 {
 		t.Errorf("%d definitions", n)
 	}
 	again, err := pack(makeReleases(), nil)

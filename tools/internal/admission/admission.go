@@ -7,9 +7,6 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
-	"slices"
-	"strconv"
-	"strings"
 	"sync"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -18,18 +15,12 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/activity"
 	"github.com/kgate-dev/gitops/tools/internal/admission/builtin"
 	"github.com/kgate-dev/gitops/tools/internal/admission/custom"
+	"github.com/kgate-dev/gitops/tools/internal/admission/fault"
 	"github.com/kgate-dev/gitops/tools/internal/admission/typed"
 	"github.com/kgate-dev/gitops/tools/internal/cache"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
-
-// A Violation is one reason for which the server refuses an object.
-type Violation struct {
-	Path    manifest.Path
-	Message string // the server's
-	Note    string // to follow the message: which definition says so, where several define the kind
-}
 
 // Server judges objects as an API server does. It is safe for concurrent use.
 type Server struct {
@@ -40,7 +31,7 @@ type Server struct {
 	// What policies ask about Kubernetes' own kinds.
 	interfaces func() admission.ObjectInterfaces
 
-	verdicts cache.Cache[subject, []Violation]
+	verdicts cache.Cache[subject, []fault.Fault]
 	beside   cache.Cache[*check.Target, *Beside]
 	defined  cache.Cache[manifest.Digest, *custom.Definition] // by the JSON of a CustomResourceDefinition
 }
@@ -92,21 +83,13 @@ var definitionKind = schema.GroupKind{Group: "apiextensions.k8s.io", Kind: "Cust
 
 // judgeCustom judges a custom resource by the embedded definition of its kind and by those that are rendered beside it.
 // What is wrong with a rendered definition is reported where it is judged itself.
-func (s *Server) judgeCustom(ctx context.Context, kind schema.GroupVersionKind, object *manifest.Object, beside *Beside) ([]Violation, bool, error) {
+func (s *Server) judgeCustom(ctx context.Context, kind schema.GroupVersionKind, object *manifest.Object, beside *Beside) ([]fault.Fault, bool, error) {
 	definitions, err := s.definitions(beside)
 	if err != nil || !definitions.Knows(kind) {
 		return nil, false, err
 	}
 	faults, err := definitions.Validate(ctx, object.Value)
-	return violationsOf(faults), true, err
-}
-
-func violationsOf(faults []custom.Fault) []Violation {
-	var violations []Violation
-	for _, f := range faults {
-		violations = append(violations, Violation{Path: f.Path, Message: f.Message, Note: f.Note})
-	}
-	return violations
+	return faults, true, err
 }
 
 // largestRequest is the size of a request's body up to which an API server reads it, in bytes: MaxRequestBodyBytes of
@@ -117,7 +100,7 @@ const largestRequest = 3 << 20
 // about. Beside, which may be nil, are the definitions that a sync installs with it: they judge objects of their kind too,
 // and never loosen a kind that is known without them. As the server does, it stops at the first stage that refuses: what
 // cannot be typed is not validated.
-func (s *Server) Judge(ctx context.Context, object *manifest.Object, beside *Beside) (violations []Violation, known bool, err error) {
+func (s *Server) Judge(ctx context.Context, object *manifest.Object, beside *Beside) (faults []fault.Fault, known bool, err error) {
 	kind := kindOf(object)
 	if err := ctx.Err(); err != nil {
 		return nil, true, err
@@ -129,7 +112,7 @@ func (s *Server) Judge(ctx context.Context, object *manifest.Object, beside *Bes
 		}
 	}()
 	if len(object.JSON) > largestRequest {
-		return []Violation{{Message: fmt.Sprintf("Request entity too large: limit is %d", largestRequest)}}, true, nil
+		return []fault.Fault{{Message: fmt.Sprintf("Request entity too large: limit is %d", largestRequest)}}, true, nil
 	}
 	if refused := excessive(object); refused != nil {
 		return refused, true, nil
@@ -147,142 +130,17 @@ func (s *Server) Judge(ctx context.Context, object *manifest.Object, beside *Bes
 	}
 	if served {
 		faults, err := s.types.Check(kind, object.Value)
-		if err != nil {
-			return nil, true, err
+		if err != nil || len(faults) > 0 {
+			return faults, true, err
 		}
-		for _, f := range faults {
-			path, message := splitTyped(f.Error(), object.Value)
-			violations = append(violations, Violation{Path: path, Message: message})
-		}
-	}
-	if len(violations) > 0 {
-		return violations, true, nil
 	}
 	if definition {
 		if f := builtin.Unappliable(object.Value); f != nil {
-			return []Violation{{Path: f.Path, Message: f.Message}}, true, nil
+			return []fault.Fault{*f}, true, nil
 		}
-		violations, err := s.judgeDefinition(object, beside)
-		return violations, true, err
+		faults, err := s.judgeDefinition(object, beside)
+		return faults, true, err
 	}
-	refused, err := server.Validate(ctx, kind, object.Value)
-	if err != nil {
-		return nil, true, err
-	}
-	for _, f := range refused {
-		violations = append(violations, Violation{Path: f.Path, Message: f.Message})
-	}
-	return violations, true, nil
-}
-
-// splitTyped takes the path off the front of a message of structured-merge-diff, such as
-// `.spec.containers[name="app"].ports: duplicate entries for key [port=80]`, and turns keys of items into indexes.
-func splitTyped(text string, value map[string]any) (manifest.Path, string) {
-	var path manifest.Path
-	var at any = value
-	rest := text
-	for rest != "" {
-		switch rest[0] {
-		case '.':
-			end := 1
-			for end < len(rest) && rest[end] != '.' && rest[end] != '[' && rest[end] != ':' {
-				end++
-			}
-			key := rest[1:end]
-			// A key may hold dots itself; the longest one that the object has is meant.
-			if m, ok := at.(map[string]any); ok {
-				for name := range m {
-					if len(name) > len(key) && strings.HasPrefix(rest[1:], name) {
-						key, end = name, 1+len(name)
-					}
-				}
-				at = m[key]
-			} else {
-				at = nil
-			}
-			path, rest = append(path, key), rest[end:]
-		case '[':
-			end := closing(rest)
-			if end < 0 {
-				return path, rest
-			}
-			items, _ := at.([]any)
-			i := item(items, rest[1:end])
-			if i < 0 {
-				return path, strings.TrimPrefix(rest[end+1:], ": ")
-			}
-			path, at, rest = append(path, i), items[i], rest[end+1:]
-		case ':':
-			return path, strings.TrimSpace(rest[1:])
-		default:
-			return path, text
-		}
-	}
-	return path, text
-}
-
-// closing is the index of the bracket that closes the one at the beginning, strings left out.
-func closing(text string) int {
-	quoted := false
-	for i := 1; i < len(text); i++ {
-		switch {
-		case text[i] == '\\' && quoted:
-			i++
-		case text[i] == '"':
-			quoted = !quoted
-		case text[i] == ']' && !quoted:
-			return i
-		}
-	}
-	return -1
-}
-
-// item finds the item of a list that brackets name: by index, by value (`="a"`) or by keys (`name="a",port=80`).
-func item(items []any, name string) int {
-	if i, err := strconv.Atoi(name); err == nil {
-		if i < len(items) {
-			return i
-		}
-		return -1
-	}
-	return slices.IndexFunc(items, func(v any) bool {
-		if value, ok := strings.CutPrefix(name, "="); ok {
-			return literal(v) == value
-		}
-		m, ok := v.(map[string]any)
-		if !ok {
-			return false
-		}
-		for _, pair := range pairs(name) {
-			key, value, _ := strings.Cut(pair, "=")
-			if have, set := m[key]; set && literal(have) != value {
-				return false // what is not set has the default that the name shows
-			}
-		}
-		return true
-	})
-}
-
-// pairs splits name="a,b",port=80 at the commas outside of strings.
-func pairs(text string) []string {
-	var out []string
-	quoted, begin := false, 0
-	for i := 0; i < len(text); i++ {
-		switch {
-		case text[i] == '\\' && quoted:
-			i++
-		case text[i] == '"':
-			quoted = !quoted
-		case text[i] == ',' && !quoted:
-			out, begin = append(out, text[begin:i]), i+1
-		}
-	}
-	return append(out, text[begin:])
-}
-
-func literal(v any) string {
-	if s, ok := v.(string); ok {
-		return strconv.Quote(s)
-	}
-	return fmt.Sprint(v)
+	faults, err = server.Validate(ctx, kind, object.Value)
+	return faults, true, err
 }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/kgate-dev/gitops/tools/internal/admission/fault"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
@@ -166,7 +167,7 @@ var (
 
 // pinpoint is the path of the field that a violation is about. The server names labels, annotations, selectors and some
 // other mappings as a whole, with the key or the value that it does not take, and leaves out the metadata of templates.
-func pinpoint(object map[string]any, v Violation) manifest.Path {
+func pinpoint(object map[string]any, v fault.Fault) manifest.Path {
 	path := v.Path
 	at, ok := path.Lookup(object)
 	if !ok && len(path) > 0 {

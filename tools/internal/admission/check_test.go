@@ -9,6 +9,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
+	"github.com/kgate-dev/gitops/tools/internal/admission/fault"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
@@ -264,7 +265,7 @@ func TestPinpoint(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := pinpoint(object, Violation{Path: path, Message: test.message}).String(); got != test.want {
+		if got := pinpoint(object, fault.Fault{Path: path, Message: test.message}).String(); got != test.want {
 			t.Errorf("%s: %s is about %s, want %s", test.path, test.message, got, test.want)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/kgate-dev/gitops/tools/internal/admission/custom"
+	"github.com/kgate-dev/gitops/tools/internal/admission/fault"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
@@ -74,37 +75,36 @@ func (b *Beside) key(object *manifest.Object) string {
 
 // judgeDefinition returns what the server would say to a CustomResourceDefinition, and why it does not come to define
 // what it says where others define the same.
-func (s *Server) judgeDefinition(object *manifest.Object, beside *Beside) ([]Violation, error) {
+func (s *Server) judgeDefinition(object *manifest.Object, beside *Beside) ([]fault.Fault, error) {
 	definition := s.define(object)
 	faults, err := definition.Faults()
 	if err != nil || len(faults) > 0 {
-		return violationsOf(faults), err
+		return faults, err
 	}
-	var violations []Violation
 	for _, kind := range definition.Serves() {
 		if s.builtin().Serves(kind) || kind.GroupKind() == definitionKind {
-			violations = append(violations, Violation{Path: manifest.Path{"spec", "names", "kind"}, Message: fmt.Sprintf(
+			faults = append(faults, fault.Fault{Path: manifest.Path{"spec", "names", "kind"}, Message: fmt.Sprintf(
 				"Invalid value: %q: Kubernetes itself serves %s of %s, and asks no definition about it", kind.Kind, kind.Kind, kind.GroupVersion())})
 		}
 	}
 	if beside == nil {
-		return violations, nil
+		return faults, nil
 	}
 	if r, ok := beside.of[object]; ok {
-		violations = append(violations, violationsOf(beside.definitions.Conflicts(r))...)
+		faults = append(faults, beside.definitions.Conflicts(r)...)
 	}
-	return violations, nil
+	return faults, nil
 }
 
 // verdict judges each text once: overlays render the same object many times.
-func (s *Server) verdict(ctx context.Context, target *check.Target, object *manifest.Object) ([]Violation, error) {
+func (s *Server) verdict(ctx context.Context, target *check.Target, object *manifest.Object) ([]fault.Fault, error) {
 	beside, err := s.besideOf(target)
 	if err != nil {
 		return nil, err
 	}
-	return s.verdicts.Get(subject{beside.key(object), object.Digest()}, func() ([]Violation, error) {
-		violations, _, err := s.Judge(ctx, object, beside)
-		return violations, err
+	return s.verdicts.Get(subject{beside.key(object), object.Digest()}, func() ([]fault.Fault, error) {
+		faults, _, err := s.Judge(ctx, object, beside)
+		return faults, err
 	})
 }
 

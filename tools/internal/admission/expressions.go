@@ -9,6 +9,7 @@ import (
 	admissionregistration "k8s.io/api/admissionregistration/v1"
 	resourceapi "k8s.io/api/resource/v1"
 
+	"github.com/kgate-dev/gitops/tools/internal/admission/fault"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
@@ -28,11 +29,11 @@ func expressionKeys() []string {
 }
 
 // excessive returns why the expressions of an object are not compiled. One of its faults is enough to refuse it.
-func excessive(object *manifest.Object) []Violation {
+func excessive(object *manifest.Object) []fault.Fault {
 	if kindOf(object).GroupKind() != definitionKind && object.Group() != admissionregistration.GroupName && object.Group() != resourceapi.GroupName {
 		return nil
 	}
-	var found []Violation
+	var found []fault.Fault
 	sum := 0
 	var walk func(value any, path manifest.Path)
 	walk = func(value any, path manifest.Path) {
@@ -47,9 +48,9 @@ func excessive(object *manifest.Object) []Violation {
 				}
 				sum += len(text)
 				if len(text) > longestExpression {
-					found = append(found, Violation{Path: at, Message: fmt.Sprintf("Too long: kgate compiles expressions of up to %d bytes, and this has %d", longestExpression, len(text))})
+					found = append(found, fault.Fault{Path: at, Message: fmt.Sprintf("Too long: kgate compiles expressions of up to %d bytes, and this has %d", longestExpression, len(text))})
 				} else if n := depth(text); n > deepestExpression {
-					found = append(found, Violation{Path: at, Message: fmt.Sprintf("Too deep: kgate compiles expressions of up to %d brackets in each other, and this has %d", deepestExpression, n)})
+					found = append(found, fault.Fault{Path: at, Message: fmt.Sprintf("Too deep: kgate compiles expressions of up to %d brackets in each other, and this has %d", deepestExpression, n)})
 				}
 			}
 		case []any:
@@ -60,7 +61,7 @@ func excessive(object *manifest.Object) []Violation {
 	}
 	walk(object.Value, nil)
 	if sum > allExpressions && len(found) == 0 {
-		found = append(found, Violation{Message: fmt.Sprintf("Too long: kgate compiles up to %d bytes of expressions in one object, and this has %d", allExpressions, sum)})
+		found = append(found, fault.Fault{Message: fmt.Sprintf("Too long: kgate compiles up to %d bytes of expressions in one object, and this has %d", allExpressions, sum)})
 	}
 	return found
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/kgate-dev/gitops/tools/internal/admission/admissiontest/golden"
+	"github.com/kgate-dev/gitops/tools/internal/admission/fault"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
@@ -45,7 +46,7 @@ func TestVerdicts(t *testing.T) {
 		t.Fatal(err)
 	}
 	server := New()
-	judge := func(value map[string]any) ([]Violation, bool, error) {
+	judge := func(value map[string]any) ([]fault.Fault, bool, error) {
 		o, err := object(value)
 		if err != nil {
 			return nil, false, err

@@ -31,11 +31,12 @@ type layer struct {
 var layers = map[string][]layer{
 	"kgate": {
 		{"what a process needs, and nothing of Kubernetes", []string{
-			"tools/internal/activity", "tools/internal/confinement", "tools/internal/crash", "tools/internal/relation",
+			"tools/internal/activity", "tools/internal/archive", "tools/internal/confinement", "tools/internal/crash", "tools/internal/relation",
 			"tools/internal/revision", "tools/internal/terminal", "tools/internal/watch",
 		}},
-		{"what an object is, and the API server's own code for it", []string{
-			"tools/internal/cache", "tools/internal/manifest",
+		{"what an object is", []string{"tools/internal/cache", "tools/internal/manifest"}},
+		{"what the API server holds against an object", []string{"tools/internal/admission/fault"}},
+		{"the API server's own code", []string{
 			"tools/internal/admission/builtin", "tools/internal/admission/custom", "tools/internal/admission/typed",
 			"tools/internal/admission/validatingpolicy",
 		}},
@@ -86,10 +87,10 @@ var homes = map[string]struct {
 	"github.com/elastic/go-seccomp-bpf":          {[]string{"tools/internal/confinement"}, "one package says what confines a process"},
 	"github.com/jackc/pgx/":                      {[]string{"service/internal/postgres", "service/internal/localpostgres", "service/bench"}, "SQL is the store's"},
 	"go.opentelemetry.io/otel/sdk":               {[]string{"service/internal/telemetry"}, "the others use the API, and know no exporter"},
-	"os/exec":                                    {[]string{"service/bench", "service/internal/localpostgres", "tools/bench", "tools/internal/admission/typed/generate"}, "SECURITY.md promises that kgate starts no program"},
+	"os/exec":                                    {[]string{"internal/browsertest", "service/bench", "service/internal/localpostgres", "tools/bench", "tools/internal/admission/typed/generate"}, "SECURITY.md promises that kgate starts no program"},
 	"net/http":                                   {[]string{"service", "tools/internal/confinement"}, "SECURITY.md promises that kgate opens no socket"},
 	"net":                                        {[]string{"service"}, "SECURITY.md promises that kgate opens no socket"},
-	"github.com/chromedp/":                       {nil, "a browser is for tests"},
+	"github.com/chromedp/":                       {[]string{"internal/browsertest"}, "a browser is for tests"},
 	"github.com/rogpeppe/go-internal":            {nil, "testscript is for tests"},
 	"github.com/google/licensecheck":             {nil, "licences are read by a test"},
 	"github.com/fergusstrange/embedded-postgres": {[]string{"service/internal/localpostgres"}, "servers of a test are started there"},
@@ -99,7 +100,7 @@ var homes = map[string]struct {
 func imports(t *testing.T) map[string][]string {
 	t.Helper()
 	found := map[string][]string{}
-	for _, root := range []string{"policies", "service", "tools"} {
+	for _, root := range []string{"internal", "policies", "service", "tools"} {
 		err := filepath.WalkDir(filepath.Join(top, root), func(name string, entry fs.DirEntry, err error) error {
 			switch {
 			case err != nil:

@@ -33,7 +33,7 @@ func TestChecksLeaveTheirInput(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	selection, err := repository.Select()
+	selection, err := repository.Select(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func TestChecksLeaveTheirInput(t *testing.T) {
 
 func everyCheck(t *testing.T, repository *repo.Repo) []*check.Check {
 	t.Helper()
-	library, err := policy.Load(policy.Source{Name: "policies", FS: policies.FS, Verified: true})
+	library, err := policy.Load(t.Context(), policy.Source{Name: "policies", FS: policies.FS, Verified: true})
 	if err != nil {
 		t.Fatal(err)
 	}

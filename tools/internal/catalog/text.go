@@ -1,7 +1,6 @@
 package catalog
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"strings"
@@ -16,51 +15,32 @@ const width = 80
 
 // Text explains each check on a terminal.
 func Text(w io.Writer, checks []*check.Check, color bool) error {
-	guard := terminal.NewGuard(w, color)
-	p := &page{Writer: bufio.NewWriter(guard), color: color}
+	p := page{terminal.NewPage(w, color)}
 	for i, c := range checks {
 		if i > 0 {
-			p.line("")
+			p.Line("")
 		}
 		p.explain(c)
 	}
-	if err := p.Flush(); err != nil {
-		return err
-	}
-	return guard.Flush()
+	return p.Flush()
 }
 
-type page struct {
-	*bufio.Writer
-	color bool
-}
+type page struct{ *terminal.Page }
 
-func (p *page) line(format string, args ...any) {
-	// The writer keeps the first error and Flush returns it.
-	_, _ = fmt.Fprintf(p, format+"\n", args...)
-}
-
-func (p *page) paint(code, s string) string {
-	if !p.color || s == "" {
-		return s
-	}
-	return terminal.Paint(code, s)
-}
-
-func (p *page) explain(c *check.Check) {
-	p.line("%s", p.paint(terminal.Bold, terminal.Line(c.Name)))
+func (p page) explain(c *check.Check) {
+	p.Line("%s", p.Paint(terminal.Bold, terminal.Line(c.Name)))
 	p.prose(c.Title, "")
 	for _, text := range paragraphs(c.Doc) {
-		p.line("")
+		p.Line("")
 		p.prose(text, "")
 	}
 	p.example("Bad", terminal.Red, c.Bad)
 	p.example("Good", terminal.Green, c.Good)
-	p.line("\n%s", p.paint(terminal.Bold, "Fix"))
+	p.Line("\n%s", p.Paint(terminal.Bold, "Fix"))
 	for _, text := range paragraphs(c.Fix) {
 		p.prose(text, "  ")
 	}
-	p.line("")
+	p.Line("")
 	p.field("Severity", string(c.Severity)+": "+means(c.Severity))
 	if c.Convention {
 		p.field("States", "a convention: a warning unless kgate.yaml says `profile: strict`")
@@ -79,25 +59,25 @@ func (p *page) explain(c *check.Check) {
 	}
 }
 
-func (p *page) field(label, value string) {
-	p.line("%s  %s", p.paint(terminal.Bold, fmt.Sprintf("%-8s", label)), value)
+func (p page) field(label, value string) {
+	p.Line("%s  %s", p.Paint(terminal.Bold, fmt.Sprintf("%-8s", label)), value)
 }
 
 // example prints documents indented, with their comments, which say what to look at, set apart.
-func (p *page) example(label, color, text string) {
+func (p page) example(label, color, text string) {
 	if text == "" {
 		return
 	}
-	p.line("\n%s", p.paint(color, label))
+	p.Line("\n%s", p.Paint(color, label))
 	for line := range strings.Lines(strings.TrimSpace(text) + "\n") {
 		line = terminal.Line(strings.ReplaceAll(strings.TrimRight(line, "\r\n"), "\t", "    "))
 		if at := comment(line); at >= 0 {
-			line = line[:at] + p.paint(terminal.Dim, line[at:])
+			line = line[:at] + p.Paint(terminal.Dim, line[at:])
 		}
 		if line != "" {
 			line = "  " + line
 		}
-		p.line("%s", line)
+		p.Line("%s", line)
 	}
 }
 
@@ -113,12 +93,12 @@ func comment(line string) int {
 }
 
 // prose prints a text that has no line breaks of its own.
-func (p *page) prose(text, indent string) {
+func (p page) prose(text, indent string) {
 	line := indent
 	for _, word := range strings.Fields(text) {
 		word = terminal.Line(word)
 		if line != indent && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width {
-			p.line("%s", line)
+			p.Line("%s", line)
 			line = indent
 		}
 		if line != indent {
@@ -126,5 +106,5 @@ func (p *page) prose(text, indent string) {
 		}
 		line += word
 	}
-	p.line("%s", line)
+	p.Line("%s", line)
 }

@@ -190,6 +190,13 @@ type Environment struct {
 // Bounds is an inclusive range.
 type Bounds struct{ Min, Max float64 }
 
+// External is an object that manifests refer to and the repository does not render.
+type External struct {
+	Kind, Namespace, Name string
+	Provider              string // who makes it
+	Ports                 []int  // of a Service
+}
+
 // Fault is something wrong with how a target is put together, found before any object was looked at.
 type Fault struct {
 	Check   string // the check that reports it
@@ -255,11 +262,16 @@ type Pass struct {
 	Check   *Check
 	Targets []*Target
 
+	ended    func() bool // whether the run has been given up
 	findings []Finding
 }
 
-// Report records a fault of an object's field. with are the fields that it was held against.
+// Report records a fault of an object's field. with are the fields that it was held against. Once the run has been given up
+// it does nothing: to look for the lines of thousands of faults takes long.
 func (p *Pass) Report(target *Target, object *manifest.Object, path manifest.Path, message string, with ...Field) {
+	if p.ended() {
+		return
+	}
 	id := object.ID
 	origin := target.Origin(object, path)
 	f := Finding{Place: Place{target.Path, &id, path}, Message: message, Source: origin.Position, Related: origin.Overrode}

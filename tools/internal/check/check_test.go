@@ -196,6 +196,29 @@ func TestRunLocate(t *testing.T) {
 	}
 }
 
+// A run that has been given up looks for no line any more.
+func TestReportEndsWithTheRun(t *testing.T) {
+	ctx, end := context.WithCancel(t.Context())
+	object, looked := &manifest.Object{ID: manifest.ID{Kind: "Pod", Name: "p"}}, 0
+	target := &Target{Path: "a", Objects: []*manifest.Object{object}, Locate: func(*manifest.Object, manifest.Path) manifest.Origin {
+		if looked++; looked == 2 {
+			end()
+		}
+		return manifest.Origin{}
+	}}
+	checks := named("a/one")
+	checks[0].Run = func(_ context.Context, pass *Pass) error {
+		for i := range 5 {
+			pass.Report(target, object, manifest.Path{"spec", i}, "m")
+		}
+		return nil
+	}
+	Begin(checks).Judge(ctx, target)
+	if looked != 2 {
+		t.Errorf("looked for %d lines, want the two until the end", looked)
+	}
+}
+
 // TestRunMerges holds that what one line does in several targets and objects is one finding, and nothing else is.
 func TestRunMerges(t *testing.T) {
 	type fault struct{ target, object, path, message, file string }

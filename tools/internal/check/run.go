@@ -99,7 +99,7 @@ func (r *Round) make(ctx context.Context, targets []*Target, of func(*Check) boo
 		if !of(c) {
 			continue
 		}
-		pass := &Pass{Check: c, Targets: targets}
+		pass := &Pass{Check: c, Targets: targets, ended: func() bool { return ctx.Err() != nil }}
 		passes[i] = pass
 		group.Go(func() { errs[i] = crash.Catch(func() error { return c.Run(ctx, pass) }) })
 	}

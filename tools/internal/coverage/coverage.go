@@ -28,8 +28,8 @@ func Checks(r *repo.Repo) []*check.Check {
 		checked := *c
 		checked.Severity, checked.Scope, checked.Origin, checked.Locked = check.Error, check.Repository, "kgate", true
 		checked.Sees = func(o *manifest.Object) bool { return len(claimsOf(o)) > 0 }
-		checked.Run = func(_ context.Context, pass *check.Pass) error {
-			faults, err := s.survey(pass.Targets)
+		checked.Run = func(ctx context.Context, pass *check.Pass) error {
+			faults, err := s.survey(ctx, pass.Targets)
 			if err != nil {
 				return err
 			}
@@ -74,23 +74,23 @@ type surveyor struct {
 	err    error
 }
 
-func (s *surveyor) survey(targets []*check.Target) ([]fault, error) {
+func (s *surveyor) survey(ctx context.Context, targets []*check.Target) ([]fault, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.of != &targets[0] {
 		s.of = &targets[0]
-		s.faults, s.err = survey(s.repository, targets)
+		s.faults, s.err = survey(ctx, s.repository, targets)
 	}
 	return s.faults, s.err
 }
 
 // survey holds the repository, as it is now, against what targets read.
-func survey(r *repo.Repo, targets []*check.Target) ([]fault, error) {
-	t, err := look(r)
+func survey(ctx context.Context, r *repo.Repo, targets []*check.Target) ([]fault, error) {
+	t, err := look(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	selection, _, _ := Select(r) // globs that name nothing leave nothing out
+	selection, _, _ := Select(ctx, r) // globs that name nothing leave nothing out
 	read := read(targets)
 	used := make([]bool, len(r.Config.Unread))
 	// by tells whether an entry of `unread` speaks of one of the names, and remembers that it did.
@@ -105,7 +105,7 @@ func survey(r *repo.Repo, targets []*check.Target) ([]fault, error) {
 	}
 	var faults []fault
 	for _, d := range t.deployments(targets, read.files) {
-		faults = append(faults, d.faults(slices.DeleteFunc(t.missed(d, read), func(m miss) bool { return by(d.names(m)...) }))...)
+		faults = append(faults, d.faults(slices.DeleteFunc(t.missed(ctx, d, read), func(m miss) bool { return by(d.names(m)...) }))...)
 	}
 	for _, dir := range t.unreadRoots(read, func(dir string) bool { return by(dir) }) {
 		faults = append(faults, fault{
@@ -135,7 +135,7 @@ func survey(r *repo.Repo, targets []*check.Target) ([]fault, error) {
 			})
 		}
 	}
-	return faults, nil
+	return faults, ctx.Err()
 }
 
 // reading is what the targets of a run read.

@@ -24,7 +24,7 @@ func found(t testing.TB, files fs.FS) []string {
 		t.Fatal(err)
 	}
 	r := &repo.Repo{FS: files, Config: config}
-	selection, _, err := Select(r)
+	selection, _, err := Select(t.Context(), r)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package coverage
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"fmt"
 	"io/fs"
 	"path"
@@ -69,9 +70,9 @@ const (
 )
 
 // missed tells what of a deployment no target renders as it is deployed; nothing where there is nothing to deploy.
-func (t *tree) missed(d deployment, read reading) []miss {
+func (t *tree) missed(ctx context.Context, d deployment, read reading) []miss {
 	if !t.walked[d.dir] {
-		if err := t.walk(d.dir); err != nil {
+		if err := t.walk(ctx, d.dir); err != nil {
 			return []miss{{why: dontRead}}
 		}
 	}

@@ -24,12 +24,12 @@ import (
 func forgotten(r *repo.Repo) *check.Check {
 	checked := *manifestNamed
 	search := &search{repository: r}
-	checked.Run = func(_ context.Context, pass *check.Pass) error {
+	checked.Run = func(ctx context.Context, pass *check.Pass) error {
 		// A run judges target by target: what no kustomization of theirs lies above is not walked for each.
 		t := newTree(r)
 		for _, target := range pass.Targets {
 			for _, dir := range target.Reading.Layers {
-				if err := t.walk(dir); err != nil {
+				if err := t.walk(ctx, dir); err != nil {
 					return fmt.Errorf("look for what no kustomization names: %w", err)
 				}
 			}
@@ -58,7 +58,7 @@ func forgotten(r *repo.Repo) *check.Check {
 			return nil
 		}
 		slices.Sort(candidates)
-		named, err := search.named(candidates, owner)
+		named, err := search.named(ctx, candidates, owner)
 		if err != nil {
 			return err
 		}
@@ -146,7 +146,7 @@ type search struct {
 const searchedFor = 5 * time.Second
 
 // named reports the files that others name. owner is the directory whose kustomization a file lies below.
-func (s *search) named(files []string, owner map[string]string) (map[string]bool, error) {
+func (s *search) named(ctx context.Context, files []string, owner map[string]string) (map[string]bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if time.Since(s.began) > searchedFor {
@@ -154,7 +154,7 @@ func (s *search) named(files []string, owner map[string]string) (map[string]bool
 	}
 	missing := slices.DeleteFunc(slices.Clone(files), func(file string) bool { _, ok := s.found[file]; return ok })
 	if len(missing) > 0 {
-		found, err := mentioned(s.repository.FS, missing, owner)
+		found, err := mentioned(ctx, s.repository.FS, missing, owner)
 		if err != nil {
 			return nil, err
 		}
@@ -167,10 +167,10 @@ func (s *search) named(files []string, owner map[string]string) (map[string]bool
 
 // mentioned searches the repository for the names of files: in kustomizations, scripts and workflows. owner is the directory
 // whose kustomization a file lies below. Where the search ends before the repository does, every file counts as named.
-func mentioned(root fs.FS, files []string, owner map[string]string) (map[string]bool, error) {
+func mentioned(ctx context.Context, root fs.FS, files []string, owner map[string]string) (map[string]bool, error) {
 	named := map[string]bool{}
 	searched := 0
-	err := fs.WalkDir(root, ".", func(p string, entry fs.DirEntry, err error) error {
+	err := repo.Walk(ctx, root, ".", func(p string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err

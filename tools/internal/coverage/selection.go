@@ -1,6 +1,7 @@
 package coverage
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path"
@@ -14,12 +15,12 @@ import (
 // the repository holds to be deployed. Those are the kustomizations that no other one uses, what Argo CD and Flux deploy
 // from here, and the directories of manifests that tell them to. The second value says so; it is empty for targets that
 // kgate.yaml names.
-func Select(r *repo.Repo) (repo.Selection, string, error) {
+func Select(ctx context.Context, r *repo.Repo) (repo.Selection, string, error) {
 	if r.Config.Targets != nil {
-		selection, err := r.Select()
+		selection, err := r.Select(ctx)
 		return selection, "", err
 	}
-	t, err := look(r)
+	t, err := look(ctx, r)
 	if err != nil {
 		return repo.Selection{}, "", err
 	}
@@ -44,7 +45,7 @@ func Select(r *repo.Repo) (repo.Selection, string, error) {
 	}
 	for _, d := range t.deployments(nil, nil) {
 		if !t.walked[d.dir] {
-			if err := t.walk(d.dir); err != nil {
+			if err := t.walk(ctx, d.dir); err != nil {
 				continue // rendering what deploys it says what is wrong
 			}
 		}
@@ -56,6 +57,9 @@ func Select(r *repo.Repo) (repo.Selection, string, error) {
 		if dir := path.Dir(file); !t.withinAny(dir, seen) && !t.withinRoot(dir) {
 			telling += choose(dir)
 		}
+	}
+	if err := ctx.Err(); err != nil {
+		return repo.Selection{}, "", err
 	}
 	slices.Sort(selection.LeftOut)
 	slices.SortFunc(selection.Targets, repo.ByPromotion)
@@ -142,12 +146,12 @@ func (t *tree) withinAny(dir string, dirs map[string]bool) bool {
 
 // Expand is what a directory that somebody names stands for: itself, and where it has no kustomization, the kustomizations
 // below it that no other one there uses. A directory that holds nothing but those stands for them alone.
-func Expand(r *repo.Repo, dir string) ([]string, error) {
+func Expand(ctx context.Context, r *repo.Repo, dir string) ([]string, error) {
 	t := newTree(r)
 	if real, ok := t.real(dir); !ok || t.kustomized(real) {
 		return []string{dir}, nil
 	}
-	if err := t.walk(dir); err != nil {
+	if err := t.walk(ctx, dir); err != nil {
 		return nil, fmt.Errorf("look for kustomizations below %s: %w", dir, err)
 	}
 	roots := t.unreadRoots(reading{}, func(string) bool { return false })

@@ -71,7 +71,7 @@ func TestSelect(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			selection, says, err := Select(&repo.Repo{FS: files, Config: config})
+			selection, says, err := Select(t.Context(), &repo.Repo{FS: files, Config: config})
 			if err != nil {
 				says = err.Error()
 			}
@@ -95,7 +95,7 @@ func TestExpand(t *testing.T) {
 		"mixed": "mixed mixed/web", "roots": "roots/dev roots/prod", "root": "root", "empty": "empty", "mixed/a.yaml": "mixed/a.yaml", "nowhere": "nowhere",
 		".": ". roots/dev roots/prod mixed/web root",
 	} {
-		got, err := Expand(&repo.Repo{FS: files}, dir)
+		got, err := Expand(t.Context(), &repo.Repo{FS: files}, dir)
 		if err != nil || strings.Join(got, " ") != want {
 			t.Errorf("%s: got %v, %v; want %s", dir, got, err, want)
 		}

@@ -2,6 +2,7 @@ package coverage
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"io/fs"
 	"path"
@@ -30,9 +31,9 @@ type tree struct {
 }
 
 // look walks the repository. What repo.PassedOver names is left out, as it is of roots, until an Application names it.
-func look(r *repo.Repo) (*tree, error) {
+func look(ctx context.Context, r *repo.Repo) (*tree, error) {
 	t := newTree(r)
-	if err := t.walk("."); err != nil {
+	if err := t.walk(ctx, "."); err != nil {
 		return nil, fmt.Errorf("look for what no target reads: %w", err)
 	}
 	return t, nil
@@ -46,8 +47,8 @@ func newTree(r *repo.Repo) *tree {
 }
 
 // walk takes in what is below a directory, once.
-func (t *tree) walk(from string) error {
-	err := fs.WalkDir(t.fs, from, func(p string, entry fs.DirEntry, err error) error {
+func (t *tree) walk(ctx context.Context, from string) error {
+	err := repo.Walk(ctx, t.fs, from, func(p string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}

@@ -64,14 +64,11 @@ func Scene(ctx context.Context, text string) (policy.Scene, error) {
 	if err != nil {
 		return policy.Scene{}, err
 	}
-	roots, err := repository.Roots()
+	roots, err := repository.Roots(ctx)
 	if err != nil {
 		return policy.Scene{}, err
 	}
-	scene := policy.Scene{Facts: policy.Facts{Roots: roots}}
-	for _, e := range repository.Config.External {
-		scene.Facts.External = append(scene.Facts.External, policy.External(e))
-	}
+	scene := policy.Scene{Facts: policy.Facts{External: repository.Config.External, Roots: roots}}
 	renderer := kustomization.New(repository.FS, strings.NewReader(""))
 	for _, target := range repository.Paths {
 		end := activity.Begin(ctx, "rendering the example %s", target)

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"context"
 	"fmt"
 	"os"
 
@@ -28,8 +29,8 @@ func checksOf(repository *repo.Repo, engines *Engines, facts policy.Facts) ([]*c
 }
 
 // Checks lists every check, with the rules of further directories, to be read about and not to be run.
-func Checks(dirs ...string) ([]*check.Check, error) {
-	library, err := loadPolicies(dirs)
+func Checks(ctx context.Context, dirs ...string) ([]*check.Check, error) {
+	library, err := loadPolicies(ctx, dirs)
 	if err != nil {
 		return nil, err
 	}
@@ -58,18 +59,18 @@ func Rules(dirs ...string) ([]policy.Source, error) {
 }
 
 // loadPolicies reads the built-in rules and those of further directories.
-func loadPolicies(dirs []string) (*policy.Library, error) {
+func loadPolicies(ctx context.Context, dirs []string) (*policy.Library, error) {
 	sources, err := Rules(dirs...)
 	if err != nil {
 		return nil, fmt.Errorf("--policies: %w", err)
 	}
-	return loadSources(sources)
+	return loadSources(ctx, sources)
 }
 
 // loadPoliciesAt is loadPolicies with the rules that the repository holds as a revision has them; base is nil for none.
-func loadPoliciesAt(dirs []string, base *repo.Base) (*policy.Library, error) {
+func loadPoliciesAt(ctx context.Context, dirs []string, base *repo.Base) (*policy.Library, error) {
 	if base == nil {
-		return loadPolicies(dirs)
+		return loadPolicies(ctx, dirs)
 	}
 	var sources []policy.Source
 	for _, dir := range dirs {
@@ -83,10 +84,10 @@ func loadPoliciesAt(dirs []string, base *repo.Base) (*policy.Library, error) {
 		}
 		sources = append(sources, source...)
 	}
-	return loadSources(sources)
+	return loadSources(ctx, sources)
 }
 
 // loadSources adds rules to the built-in ones.
-func loadSources(sources []policy.Source) (*policy.Library, error) {
-	return policy.Load(append([]policy.Source{BuiltinRules()}, sources...)...)
+func loadSources(ctx context.Context, sources []policy.Source) (*policy.Library, error) {
+	return policy.Load(ctx, append([]policy.Source{BuiltinRules()}, sources...)...)
 }

@@ -24,8 +24,8 @@ type Engines struct {
 
 // NewEngines are engines for minor versions of Kubernetes, none for the newest, with the built-in rules and those of
 // directories. They must be closed.
-func NewEngines(minors []string, policies ...string) (*Engines, error) {
-	library, err := loadPolicies(policies)
+func NewEngines(ctx context.Context, minors []string, policies ...string) (*Engines, error) {
+	library, err := loadPolicies(ctx, policies)
 	if err != nil {
 		return nil, err
 	}
@@ -33,8 +33,8 @@ func NewEngines(minors []string, policies ...string) (*Engines, error) {
 }
 
 // newEngines are those that options and the repository ask for.
-func newEngines(repository *repo.Repo, options Options) (*Engines, error) {
-	library, err := loadPoliciesAt(options.Policies, repository.Base)
+func newEngines(ctx context.Context, repository *repo.Repo, options Options) (*Engines, error) {
+	library, err := loadPoliciesAt(ctx, options.Policies, repository.Base)
 	if err != nil {
 		return nil, err
 	}

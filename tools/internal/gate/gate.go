@@ -66,15 +66,15 @@ func Open(ctx context.Context, repository *repo.Repo, options Options) (*Gate, e
 		options.Progress = func(string, int) {}
 	}
 	g := &Gate{repository: repository, options: options}
-	if err := g.survey(); err != nil {
+	if err := g.survey(ctx); err != nil {
 		return nil, err
 	}
 	var err error
-	if g.facts.Roots, err = repository.Roots(); err != nil {
+	if g.facts.Roots, err = repository.Roots(ctx); err != nil {
 		return nil, err
 	}
 	if g.engines = options.Engines; g.engines == nil {
-		if g.engines, err = newEngines(repository, options); err != nil {
+		if g.engines, err = newEngines(ctx, repository, options); err != nil {
 			return nil, err
 		}
 	}
@@ -103,18 +103,15 @@ func (g *Gate) Targets() []string { return g.paths }
 func (g *Gate) Checks() []*check.Check { return g.checks }
 
 // survey finds the targets of the repository, and what is outside of it.
-func (g *Gate) survey() error {
+func (g *Gate) survey(ctx context.Context) error {
 	if deployer := g.repository.Config.Kustomize; deployer.Text != "" && !slices.Contains(kustomization.Releases(), deployer.Text) {
 		return &manifest.SyntaxError{Position: deployer.Source, Message: fmt.Sprintf("kustomize is %q; kgate renders as %s and knows where these differ from it: %s",
 			deployer.Text, kustomization.KustomizeRelease, strings.Join(kustomization.Releases(), ", "))}
 	}
-	g.facts.External = nil
-	for _, e := range g.repository.Config.External {
-		g.facts.External = append(g.facts.External, policy.External(e))
-	}
+	g.facts.External = g.repository.Config.External
 	g.all, g.empty, g.chosen = nil, nil, ""
 	if len(g.options.Targets) == 0 || g.repository.Config.Targets != nil {
-		selection, chosen, err := coverage.Select(g.repository)
+		selection, chosen, err := coverage.Select(ctx, g.repository)
 		g.all, g.empty = selection.Targets, selection.Empty
 		if len(g.options.Targets) == 0 {
 			g.paths, g.chosen = g.all, chosen
@@ -129,7 +126,7 @@ func (g *Gate) survey() error {
 		paths := []string{target}
 		if target != kustomization.Stdin {
 			var err error
-			if paths, err = coverage.Expand(g.repository, target); err != nil {
+			if paths, err = coverage.Expand(ctx, g.repository, target); err != nil {
 				return err
 			}
 		}

@@ -155,9 +155,30 @@ func TestRunEndsWithItsContext(t *testing.T) {
 	}
 }
 
+// Whatever is long heeds the context: the walks through the repository, the rules, every stage of a run.
+func TestEverythingEndsWithItsContext(t *testing.T) {
+	repository := tree(t, "o1")
+	g := opened(t, repository, Options{})
+	ended, end := context.WithCancel(t.Context())
+	end()
+	for name, do := range map[string]func() error{
+		"open":    func() error { _, err := Open(ended, repository, Options{}); return err },
+		"engines": func() error { _, err := NewEngines(ended, nil); return err },
+		"checks":  func() error { _, err := Checks(ended); return err },
+		"targets": func() error { _, err := repository.Select(ended); return err },
+		"roots":   func() error { _, err := repository.Roots(ended); return err },
+		"render":  func() error { _, err := g.Render(ended, "o1"); return err },
+		"run":     func() error { _, err := g.Run(ended); return err },
+	} {
+		if err := do(); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
 // Engines that gates share judge an object by the configuration of each.
 func TestSharedEngines(t *testing.T) {
-	engines, err := NewEngines([]string{"1.37"})
+	engines, err := NewEngines(t.Context(), []string{"1.37"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,7 @@ func Locate(ctx context.Context, args []string, revision string, objects ...stri
 	defer activity.Begin(ctx, "reading the configuration, the rules and the list of kustomizations")()
 	open := repo.Open
 	if revision != "" {
-		open = func(dir string) (*repo.Repo, error) { return repo.OpenAt(dir, revision, objects...) }
+		open = func(dir string) (*repo.Repo, error) { return repo.OpenAt(ctx, dir, revision, objects...) }
 	}
 	repository, err := open(".")
 	if err != nil {

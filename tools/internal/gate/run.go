@@ -19,6 +19,7 @@ import (
 // the whole of it: a run takes memory for the targets that are at work, not for all that there are. What could not be
 // rendered or checked is in the report's errors; the rest is judged. An error says why there is no report.
 func (g *Gate) Run(ctx context.Context) (report.Report, error) {
+	outer := ctx // lines are looked up after the last target, whose context has ended
 	round := check.Begin(g.checks)
 	outcomes := make([]outcome, len(g.paths))
 	err := g.each(ctx, g.paths, func(ctx context.Context, i int, path string) error {
@@ -31,7 +32,7 @@ func (g *Gate) Run(ctx context.Context) (report.Report, error) {
 			outcomes[i] = whole(&t.Target)
 			return nil
 		}
-		outcomes[i] = g.reduced(&t.Target, g.renderer)
+		outcomes[i] = g.reduced(outer, &t.Target, g.renderer)
 		g.engines.forget(&t.Target)
 		return nil
 	}, func(i int, err error) { outcomes[i] = outcome{path: g.paths[i], err: err} })
@@ -97,7 +98,7 @@ func (g *Gate) conclude(ctx context.Context, round *check.Round, outcomes []outc
 		exempting = append(exempting, o.exempting...)
 	}
 	carried, refused := repo.Carried(exempting, g.known, read)
-	carried, out.Notes = g.carry(carried)
+	carried, out.Notes = g.carry(ctx, carried)
 	out.Notes = slices.Concat(g.narrowed(), g.notes(), out.Notes)
 	out.Errors = append(out.Errors, g.faultsOfOwn(plan)...)
 	plan.Exemptions = append(slices.Clone(plan.Exemptions), carried...)

@@ -87,7 +87,7 @@ func whole(t *check.Target) outcome {
 // reduced is the outcome of a target that is to be forgotten. The objects that checks of the repository look at stay, and
 // of others what tells them apart. Where one of their fields is set is found by rendering the target again: it is asked
 // about a finding alone.
-func (g *Gate) reduced(t *check.Target, renderer *kustomization.Renderer) outcome {
+func (g *Gate) reduced(ctx context.Context, t *check.Target, renderer *kustomization.Renderer) outcome {
 	o := whole(t)
 	o.reported.Objects, o.reported.Locate = nil, nil
 	o.target = &check.Target{Path: t.Path, Environment: t.Environment, Reading: t.Reading}
@@ -104,7 +104,7 @@ func (g *Gate) reduced(t *check.Target, renderer *kustomization.Renderer) outcom
 	}
 	path, kept := t.Path, o.target.Objects
 	again := sync.OnceValue(func() *Target {
-		t, err := g.render(context.Background(), renderer, path)
+		t, err := g.render(ctx, renderer, path)
 		if err != nil {
 			return nil // it was rendered before
 		}

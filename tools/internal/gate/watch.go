@@ -173,13 +173,15 @@ func (l *lasting) next(ctx context.Context, batch watch.Batch) (report.Report, b
 		return report.Report{}, false, nil
 	}
 	changed := l.inside(batch.Paths)
-	if !l.touched(batch, changed) {
+	if !l.touched(ctx, batch, changed) {
 		return report.Report{}, false, nil
 	}
 	if err := l.tell(Changed{describeChange(l.repository.Dir, batch)}); err != nil {
 		return report.Report{}, false, err
 	}
-	if l.stale = l.refresh(ctx, batch, changed); l.stale != nil {
+	if l.stale = l.refresh(ctx, batch, changed); ctx.Err() != nil {
+		return report.Report{}, false, ctx.Err()
+	} else if l.stale != nil {
 		l.again = nil
 		// The report is of the run as a whole, so that no reader takes the one before for the present state.
 		return report.Report{
@@ -202,8 +204,8 @@ func (l *lasting) inside(paths []string) []string {
 }
 
 // touched reports whether a batch may change a verdict, and drops the targets that it may change.
-func (l *lasting) touched(batch watch.Batch, changed []string) bool {
-	touched := batch.All || l.stale != nil || slices.Contains(changed, repo.ConfigFile) || l.rulesChanged(batch) || l.rootsChanged(changed) || l.unreadChanged(changed)
+func (l *lasting) touched(ctx context.Context, batch watch.Batch, changed []string) bool {
+	touched := batch.All || l.stale != nil || slices.Contains(changed, repo.ConfigFile) || l.rulesChanged(batch) || l.rootsChanged(changed) || l.unreadChanged(ctx, changed)
 	for name, r := range l.kept {
 		if batch.All || slices.ContainsFunc(changed, r.dependsOn) {
 			delete(l.kept, name)
@@ -248,14 +250,14 @@ func (l *lasting) rootsChanged(changed []string) bool {
 
 // unreadChanged reports whether what no target reads may be different: which targets there are, and, where that is asked,
 // what other manifests deploy and what is there to be deployed.
-func (l *lasting) unreadChanged(changed []string) bool {
+func (l *lasting) unreadChanged(ctx context.Context, changed []string) bool {
 	if len(l.options.Targets) > 0 || !slices.ContainsFunc(changed, l.isUnread) {
 		return false
 	}
 	if slices.ContainsFunc(l.checks, func(c *check.Check) bool { return c.Group() == coverage.Group }) {
 		return true
 	}
-	selection, _, err := coverage.Select(l.repository)
+	selection, _, err := coverage.Select(ctx, l.repository)
 	return err != nil || !slices.Equal(selection.Targets, l.all)
 }
 
@@ -285,16 +287,16 @@ func (l *lasting) refresh(ctx context.Context, batch watch.Batch, changed []stri
 			return err
 		}
 	}
-	if err := next.survey(); err != nil {
+	if err := next.survey(ctx); err != nil {
 		return err
 	}
 	if whole || l.rootsChanged(changed) {
-		if next.facts.Roots, err = repository.Roots(); err != nil {
+		if next.facts.Roots, err = repository.Roots(ctx); err != nil {
 			return err
 		}
 	}
 	if l.rulesChanged(batch) || l.stale != nil && len(l.options.Policies) > 0 {
-		if engines.library, err = loadPolicies(l.options.Policies); err != nil {
+		if engines.library, err = loadPolicies(ctx, l.options.Policies); err != nil {
 			return err
 		}
 	}

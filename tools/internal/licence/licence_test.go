@@ -197,7 +197,7 @@ func TestNotice(t *testing.T) {
 			embedded = append(embedded, s.Module+" "+s.Version)
 		}
 	}
-	// types.json.zst is made of the module that go.mod requires.
+	// types.bin is made of the module that go.mod requires.
 	cmd := exec.Command("go", "list", "-m", "k8s.io/kubernetes")
 	cmd.Dir, cmd.Stderr = top, os.Stderr
 	out, err := cmd.Output()
@@ -205,8 +205,8 @@ func TestNotice(t *testing.T) {
 		t.Fatal(err)
 	}
 	types := strings.TrimSpace(string(out))
-	if !strings.Contains(string(notice), "types.json.zst, of api/openapi-spec/v3\n    Copyright The Kubernetes Authors, https://kubernetes.io\n    "+types+"\n") {
-		t.Errorf("NOTICE does not say that types.json.zst is made of %s", types)
+	if !strings.Contains(string(notice), "types.bin, of api/openapi-spec/v3\n    Copyright The Kubernetes Authors, https://kubernetes.io\n    "+types+"\n") {
+		t.Errorf("NOTICE does not say that types.bin is made of %s", types)
 	}
 	embedded = append(embedded, types)
 	slices.Sort(embedded)

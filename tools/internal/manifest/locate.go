@@ -2,7 +2,6 @@ package manifest
 
 import (
 	"reflect"
-	"strings"
 
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
@@ -185,13 +184,4 @@ func sameScalar(node *yaml.Node, want any) bool {
 		got = int64(n)
 	}
 	return reflect.DeepEqual(got, want)
-}
-
-// Pointer splits a JSON pointer into its steps, of which the first is what stands before the first slash.
-func Pointer(text string) []string {
-	steps := strings.Split(text, "/")
-	for i, step := range steps {
-		steps[i] = strings.NewReplacer("~1", "/", "~0", "~").Replace(step)
-	}
-	return steps
 }

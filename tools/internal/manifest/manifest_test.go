@@ -90,6 +90,29 @@ func FuzzParsePath(f *testing.F) {
 	})
 }
 
+func TestFollow(t *testing.T) {
+	value := map[string]any{"a/b": []any{map[string]any{"~0": "x", "1": "y"}}, "n": nil}
+	for pointer, want := range map[string]string{
+		"":               "",
+		"/a~1b/0/~00":    `["a/b"][0]["~0"] x`,
+		"/a~1b/0/1":      `["a/b"][0]["1"] y`,
+		"/a~1b/1/x":      `["a/b"]["1"].x`, // beyond the list
+		"/a~1b/-1":       `["a/b"]["-1"]`,
+		"/a~1b/0/1/deep": `["a/b"][0]["1"].deep`,
+		"/n/x":           "n.x",
+		"#/n":            "n", // what is before the first slash is of no account
+	} {
+		path, found := Follow(value, Pointer(pointer)[1:])
+		got := path.String()
+		if text, ok := found.(string); ok {
+			got += " " + text
+		}
+		if got != want {
+			t.Errorf("%s: got %s, want %s", pointer, got, want)
+		}
+	}
+}
+
 func TestParseDocuments(t *testing.T) {
 	type document struct {
 		line int

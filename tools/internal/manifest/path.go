@@ -148,3 +148,30 @@ func ListAt(value any, path ...any) []any {
 	list, _ := At(value, path...).([]any)
 	return list
 }
+
+// Pointer splits a JSON pointer into its tokens, of which the first is what stands before the first slash.
+func Pointer(text string) []string {
+	tokens := strings.Split(text, "/")
+	for i, token := range tokens {
+		tokens[i] = unescaper.Replace(token)
+	}
+	return tokens
+}
+
+var unescaper = strings.NewReplacer("~1", "/", "~0", "~")
+
+// Follow makes a path of the tokens of a JSON pointer: one that leads into a list of value is an index. Found is what stands
+// there, nil where nothing does; the tokens that lead nowhere are keys.
+func Follow(value any, tokens []string) (path Path, found any) {
+	for _, token := range tokens {
+		var step any = token
+		if list, ok := value.([]any); ok {
+			if i, err := strconv.Atoi(token); err == nil && i >= 0 && i < len(list) {
+				step = i
+			}
+		}
+		path = append(path, step)
+		value, _ = Path{step}.Lookup(value)
+	}
+	return path, value
+}

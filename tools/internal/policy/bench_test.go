@@ -16,7 +16,7 @@ import (
 
 func load(b *testing.B) *policy.Library {
 	b.Helper()
-	library, err := policy.Load(policy.Source{Name: "policies", FS: policies.FS, Verified: true})
+	library, err := policy.Load(b.Context(), policy.Source{Name: "policies", FS: policies.FS, Verified: true})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -59,13 +59,13 @@ func TestPackagesBelongToTheFirst(t *testing.T) {
 		{"METADATA twice", "team/a/a.rego", meta("object") + "\n" + meta("overlay") + "package policies.team.a\n\n" + denies, "rules/team/a/a.rego:"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if _, err := Load(builtin(), own(map[string]string{test.file: test.text})); err == nil || !strings.Contains(err.Error(), test.want) {
+			if _, err := Load(t.Context(), builtin(), own(map[string]string{test.file: test.text})); err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want %s", err, test.want)
 			}
 		})
 	}
 	// What is new is allowed: a rule in a built-in group, a lib, a name that begins as another.
-	library, err := Load(builtin(), own(map[string]string{
+	library, err := Load(t.Context(), builtin(), own(map[string]string{
 		"pod/mine/mine.rego": meta("object") + "package policies.pod.mine\n\nimport data.policies.lib.facts\nimport data.policies.lib.facts_of_ours\n\n" +
 			"deny contains {\"msg\": facts_of_ours.said, \"path\": []} if input.kind == facts.bad\n",
 		"lib/facts_of_ours/facts_of_ours.rego": "package policies.lib.facts_of_ours\n\nsaid := \"ours\"\n",
@@ -103,7 +103,7 @@ func TestOwnTestsAddNothingEither(t *testing.T) {
 // hostile is a rule of one's own beside a good one and the built-in ones.
 func hostile(t *testing.T, text string, patience time.Duration) (check.Result, []check.Failure) {
 	t.Helper()
-	library, err := Load(builtin(), own(map[string]string{
+	library, err := Load(t.Context(), builtin(), own(map[string]string{
 		"team/bad/bad.rego":   meta("object") + "package policies.team.bad\n\n" + text + "\n",
 		"team/good/good.rego": meta("object") + "package policies.team.good\n\n" + denies,
 	}))
@@ -147,7 +147,7 @@ func TestOneBadRule(t *testing.T) {
 func TestBuiltinRuleFails(t *testing.T) {
 	source := builtin()
 	source.FS.(fstest.MapFS)["pod/fails/fails.rego"] = &fstest.MapFile{Data: []byte(meta("object") + "package policies.pod.fails\n\ndeny contains {\"msg\": \"m\", \"path\": []} if to_number(input.metadata.name) > 1\n")}
-	library, err := Load(source)
+	library, err := Load(t.Context(), source)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,7 +213,7 @@ func TestRelationsAreBuiltIn(t *testing.T) {
 	builtin := Source{Name: "policies", FS: fstest.MapFS{
 		"pod/a/a.rego": {Data: []byte(meta("object") + "package policies.pod.a\n\n" + reads)},
 	}}
-	library, err := Load(builtin, own(map[string]string{
+	library, err := Load(t.Context(), builtin, own(map[string]string{
 		"team/a/a.rego": meta("object") + "package policies.team.a\n\n_mine := false if data.policies.pod.a.deny == set() with data.relations as {}\n\n" +
 			"deny contains {\"msg\": \"n\", \"path\": []} if _mine == false\n\n" + reads,
 		"relations.yaml": "relations: {templates: {}}\n",
@@ -235,7 +235,7 @@ func TestRelationsAreBuiltIn(t *testing.T) {
 		t.Errorf("got %q, %v, want %q", got, failures, want)
 	}
 	for _, name := range []string{"relations", "relations.templates", "policies"} {
-		_, err := Load(builtin, own(map[string]string{"team/a/a.rego": meta("object") + "package " + name + "\n\ndeny contains {} if true\n"}))
+		_, err := Load(t.Context(), builtin, own(map[string]string{"team/a/a.rego": meta("object") + "package " + name + "\n\ndeny contains {} if true\n"}))
 		if err == nil || !strings.Contains(err.Error(), "in this directory it must be policies.team.a") {
 			t.Errorf("package %s: %v", name, err)
 		}
@@ -256,7 +256,7 @@ func TestFilesAreBounded(t *testing.T) {
 		{"comparisons", "x if { 1" + strings.Repeat(" == 1", 10_000) + " }", "rules/team/a/a.rego:12: x is nested too deep"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if _, err := Load(builtin(), file(test.text)); err == nil || !strings.Contains(err.Error(), test.want) {
+			if _, err := Load(t.Context(), builtin(), file(test.text)); err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want %s", err, test.want)
 			}
 		})
@@ -265,11 +265,11 @@ func TestFilesAreBounded(t *testing.T) {
 	for i := range 20 {
 		files[fmt.Sprintf("lib/l%d/l.rego", i)] = fmt.Sprintf("package policies.lib.l%d\n", i) + strings.Repeat("# x\n", 60_000)
 	}
-	if _, err := Load(builtin(), own(files)); err == nil || !strings.Contains(err.Error(), "read policies rules: the rules and their examples have more than 4 MB together") {
+	if _, err := Load(t.Context(), builtin(), own(files)); err == nil || !strings.Contains(err.Error(), "read policies rules: the rules and their examples have more than 4 MB together") {
 		t.Errorf("many files: %v", err)
 	}
 	pipe := fstest.MapFS{"team/a/a.rego": {Mode: fs.ModeNamedPipe}}
-	if _, err := Load(builtin(), Source{Name: "rules", FS: pipe}); err == nil || !strings.Contains(err.Error(), "this is not a regular file") {
+	if _, err := Load(t.Context(), builtin(), Source{Name: "rules", FS: pipe}); err == nil || !strings.Contains(err.Error(), "this is not a regular file") {
 		t.Errorf("a pipe: %v", err)
 	}
 }
@@ -288,7 +288,7 @@ func TestCompilingIsBounded(t *testing.T) {
 	}
 	for name, text := range map[string]string{"deep": b.String(), "calls": calls.String()} {
 		t.Run(name, func(t *testing.T) {
-			library, err := Load(builtin(), own(map[string]string{"lib/" + name + "/x.rego": text}))
+			library, err := Load(t.Context(), builtin(), own(map[string]string{"lib/" + name + "/x.rego": text}))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -307,7 +307,7 @@ func TestCompilingIsBounded(t *testing.T) {
 
 // TestWithheld holds which builtins rules have not, though their results depend on their arguments alone.
 func TestWithheld(t *testing.T) {
-	library, err := Load(builtin())
+	library, err := Load(t.Context(), builtin())
 	if err != nil {
 		t.Fatal(err)
 	}

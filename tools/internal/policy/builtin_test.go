@@ -14,7 +14,7 @@ import (
 
 // The built-in rules are loaded as verified, which leaves out the compiler's checks. This is where they are made.
 func TestBuiltinRulesCompileStrictly(t *testing.T) {
-	library, err := policy.Load(policy.Source{Name: "policies", FS: policies.FS})
+	library, err := policy.Load(t.Context(), policy.Source{Name: "policies", FS: policies.FS})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +29,7 @@ func TestBuiltinRulesCompileStrictly(t *testing.T) {
 // A reader of a built-in rule comes to its code at once: what it says of itself is short, and its examples are files.
 func TestBuiltinRulesAreShort(t *testing.T) {
 	const most = 17 // lines of METADATA
-	library, err := policy.Load(policy.Source{FS: policies.FS})
+	library, err := policy.Load(t.Context(), policy.Source{FS: policies.FS})
 	if err != nil {
 		t.Fatal(err)
 	}

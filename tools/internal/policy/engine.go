@@ -22,15 +22,9 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/relation"
 )
 
-// External is an object that manifests refer to and nobody renders.
-type External struct {
-	Kind, Namespace, Name, Provider string
-	Ports                           []int
-}
-
 // Facts are what rules may know besides objects.
 type Facts struct {
-	External []External
+	External []check.External
 	Roots    []string // every directory of the repository with a kustomization
 }
 

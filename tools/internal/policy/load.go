@@ -3,6 +3,8 @@
 package policy
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -92,7 +94,7 @@ func (l *Library) capabilities() *ast.Capabilities {
 }
 
 // Load parses the rules of every source. All faults come back at once, each with its file and line.
-func Load(sources ...Source) (*Library, error) {
+func Load(ctx context.Context, sources ...Source) (*Library, error) {
 	library := &Library{modules: map[string]*ast.Module{}, verified: true, patience: longest}
 	var files []*parsed
 	examples := map[string]exampleFile{}
@@ -101,7 +103,7 @@ func Load(sources ...Source) (*Library, error) {
 		library.verified = library.verified && source.Verified
 		found, rules, size := 0, 0, 0
 		err := fs.WalkDir(source.FS, ".", func(name string, entry fs.DirEntry, err error) error {
-			if err != nil {
+			if err := cmp.Or(err, ctx.Err()); err != nil {
 				return err
 			}
 			isExample := isExample(name)
@@ -133,7 +135,10 @@ func Load(sources ...Source) (*Library, error) {
 			errs = append(errs, fmt.Errorf("read policies %s: no .rego file in it: a run without rules would pass everything", source.Name))
 		}
 	}
-	library.parse(files)
+	library.parse(ctx, files)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	for _, f := range files {
 		if err := library.add(f, examples); err != nil {
 			errs = append(errs, err)
@@ -156,12 +161,15 @@ type parsed struct {
 }
 
 // parse reads every file, as many at a time as there are processors: nothing else of a run has begun.
-func (l *Library) parse(files []*parsed) {
+func (l *Library) parse(ctx context.Context, files []*parsed) {
 	allowed := l.capabilities()
 	var group errgroup.Group
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for _, f := range files {
 		group.Go(func() error {
+			if f.err = ctx.Err(); f.err != nil {
+				return nil
+			}
 			f.module, f.err = recovered(func() (*ast.Module, error) {
 				return ast.ParseModuleWithOpts(f.file, f.text, ast.ParserOptions{
 					ProcessAnnotation: !strings.HasPrefix(f.name, "lib/"), RegoVersion: ast.RegoV1, Capabilities: allowed,

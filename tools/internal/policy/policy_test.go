@@ -27,7 +27,7 @@ func source(text string) Source {
 }
 
 func TestLoad(t *testing.T) {
-	library, err := Load(Source{Name: "rules", FS: fstest.MapFS{
+	library, err := Load(t.Context(), Source{Name: "rules", FS: fstest.MapFS{
 		"team/one_rule/one_rule.rego":      {Data: []byte(meta("object") + good)},
 		"team/one_rule/one_rule_test.rego": {Data: []byte("this is not read")},
 		"lib/facts/facts.rego":             {Data: []byte("package policies.lib.facts\n\na := 1\n")},
@@ -52,14 +52,14 @@ func TestLoad(t *testing.T) {
 	}
 	text := strings.Replace(meta("object"), "# custom: {severity: warning, scope: object, fix: F}\n",
 		"# custom:\n#   severity: error\n#   scope: object\n#   fix: F\n#   locked: true\n#   bad: |\n#     kind: Bad # this\n#\n#     ---\n#     kind: Other\n#   good: |\n#     kind: Good\n", 1)
-	if library, err = Load(source(text + good)); err != nil {
+	if library, err = Load(t.Context(), source(text+good)); err != nil {
 		t.Fatal(err)
 	}
 	if r := library.Rules[0]; r.Bad != "kind: Bad # this\n\n---\nkind: Other" || r.Good != "kind: Good" || !r.Locked {
 		t.Errorf("got %q, %q, %t", r.Bad, r.Good, r.Locked)
 	}
 	for locked, want := range map[string][2]bool{"true": {true, false}, "self": {false, true}, "false": {false, false}} {
-		if library, err = Load(source(strings.Replace(text, "locked: true", "locked: "+locked, 1) + good)); err != nil {
+		if library, err = Load(t.Context(), source(strings.Replace(text, "locked: true", "locked: "+locked, 1)+good)); err != nil {
 			t.Fatal(err)
 		}
 		if r := library.Rules[0]; r.Locked != want[0] || r.Central != want[1] {
@@ -76,7 +76,7 @@ func TestLoadExamples(t *testing.T) {
 		for name, text := range files {
 			all[name] = &fstest.MapFile{Data: []byte(text)}
 		}
-		library, err := Load(Source{Name: "rules", FS: all})
+		library, err := Load(t.Context(), Source{Name: "rules", FS: all})
 		if err != nil {
 			return nil, err
 		}
@@ -110,7 +110,7 @@ func TestLoadExamples(t *testing.T) {
 			t.Errorf("got %v, want %s", err, test.want)
 		}
 	}
-	if _, err := Load(Source{Name: "rules", FS: fstest.MapFS{"team/one_rule/bad.yaml": {}}}); err == nil || !strings.Contains(err.Error(), "no .rego file in it") {
+	if _, err := Load(t.Context(), Source{Name: "rules", FS: fstest.MapFS{"team/one_rule/bad.yaml": {}}}); err == nil || !strings.Contains(err.Error(), "no .rego file in it") {
 		t.Errorf("examples alone: %v", err)
 	}
 }
@@ -144,7 +144,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"network", strings.Replace(all, `input.kind == "Bad"`, `http.send({"url": input.kind}).body`, 1), file + ":10: "},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			library, err := Load(source(test.text))
+			library, err := Load(t.Context(), source(test.text))
 			if err == nil {
 				err = library.Prepare(context.Background())
 			}
@@ -164,13 +164,13 @@ func TestLoadRefuses(t *testing.T) {
 		{"two files of a rule", fstest.MapFS{"team/one_rule/a.rego": {Data: []byte(meta("object") + good)}, "team/one_rule/b.rego": {Data: []byte(meta("object") + good)}}, "rules/team/one_rule/b.rego: the rule policies.team.one_rule is defined twice"},
 		{"every fault at once", fstest.MapFS{"team/a/a.rego": {Data: []byte("package x\n")}, "team/b/b.rego": {Data: []byte("package x\n")}}, "rules/team/b/b.rego:1: "},
 	} {
-		if _, err := Load(Source{Name: "rules", FS: test.files}); err == nil || !strings.Contains(err.Error(), test.want) {
+		if _, err := Load(t.Context(), Source{Name: "rules", FS: test.files}); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: got %v, want %s", test.name, err, test.want)
 		}
 	}
 	one, two := source(meta("object")+good), source(meta("object")+good)
 	two.Name = "more"
-	if _, err := Load(one, two); err == nil || !strings.Contains(err.Error(), "more/team/one_rule/one_rule.rego:8: the package policies.team.one_rule is that of rules/team/one_rule/one_rule.rego") {
+	if _, err := Load(t.Context(), one, two); err == nil || !strings.Contains(err.Error(), "more/team/one_rule/one_rule.rego:8: the package policies.team.one_rule is that of rules/team/one_rule/one_rule.rego") {
 		t.Errorf("two sources with one rule: %v", err)
 	}
 }
@@ -182,7 +182,7 @@ func TestSandbox(t *testing.T) {
 		`net.lookup_ip_addr("example.com")`, `uuid.rfc4122("a")`,
 	} {
 		text := meta("object") + "package policies.team.one_rule\n\ndeny contains {\"msg\": \"m\", \"path\": []} if {\n\tx := " + builtin + "\n\tx != 1\n}\n"
-		library, err := Load(source(text))
+		library, err := Load(t.Context(), source(text))
 		if err == nil {
 			err = library.Prepare(context.Background())
 		}
@@ -200,7 +200,7 @@ func TestCompile(t *testing.T) {
 		{"data.policies.lib.nothing.good(input)", "one_rule.rego:11: undefined function data.policies.lib.nothing.good"},
 		{"count(input, 1, 2) == 1", "one_rule.rego:11: "},
 	} {
-		library, err := Load(source(meta("object") + "package policies.team.one_rule\n\ndeny contains {\"msg\": \"m\", \"path\": []} if {\n\t" + test.body + "\n}\n"))
+		library, err := Load(t.Context(), source(meta("object")+"package policies.team.one_rule\n\ndeny contains {\"msg\": \"m\", \"path\": []} if {\n\t"+test.body+"\n}\n"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -231,12 +231,12 @@ func targets() []*check.Target {
 // judge runs one rule on both targets.
 func judge(t *testing.T, scope, deny string) (check.Result, []check.Failure) {
 	t.Helper()
-	library, err := Load(source(meta(scope) + "package policies.team.one_rule\n\n" + deny + "\n"))
+	library, err := Load(t.Context(), source(meta(scope)+"package policies.team.one_rule\n\n"+deny+"\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return check.Run(context.Background(), check.Plan{
-		Checks:  library.Checks(Facts{Roots: []string{"base", "x"}, External: []External{{Kind: "Service", Namespace: "n", Name: "s", Provider: "p", Ports: []int{80}}}}),
+		Checks:  library.Checks(Facts{Roots: []string{"base", "x"}, External: []check.External{{Kind: "Service", Namespace: "n", Name: "s", Provider: "p", Ports: []int{80}}}}),
 		Targets: targets(), All: []string{"x", "y"},
 	})
 }
@@ -291,7 +291,7 @@ func TestSkipped(t *testing.T) {
 		{"overlay", `deny contains {"msg": "m", "path": ["objects", 0, "kind"]} if input.objects[0].metadata.name == "b"`, "b"},
 		{"repository", `deny contains {"msg": "m", "path": ["targets", 0, "objects", 0, "kind"]} if input.targets[0].objects[0].metadata.name == "a"`, "a"},
 	} {
-		library, err := Load(source(meta(test.scope) + "package policies.team.one_rule\n\n" + test.deny + "\n"))
+		library, err := Load(t.Context(), source(meta(test.scope)+"package policies.team.one_rule\n\n"+test.deny+"\n"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -352,7 +352,7 @@ func TestRestrict(t *testing.T) {
 		files["team/"+name+"/"+name+".rego"] = &fstest.MapFile{Data: []byte(meta("object") +
 			"package policies.team." + name + "\n\ndeny contains {\"msg\": \"m\", \"path\": []} if " + condition + "\n")}
 	}
-	library, err := Load(Source{Name: "rules", FS: files})
+	library, err := Load(t.Context(), Source{Name: "rules", FS: files})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,7 +27,7 @@ func TestSees(t *testing.T) {
 		{scope: "object", sees: ", sees: apps", want: "custom.sees is \"apps\"; a rule of scope repository names the API groups"},
 		{scope: "repository", sees: ", sees: [apps]", want: "custom.sees is [apps]; it must be a text"},
 	} {
-		library, err := Load(source(rule(test.scope, test.sees)))
+		library, err := Load(t.Context(), source(rule(test.scope, test.sees)))
 		if test.want != "" {
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("%s, %q: %v", test.scope, test.sees, err)

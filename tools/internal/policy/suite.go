@@ -74,7 +74,7 @@ func Percent(files []Coverage) float64 {
 // they and their tests have to compile strictly.
 func LoadSuite(ctx context.Context, builtin Source, sources ...Source) (*Suite, error) {
 	builtin.Verified = len(sources) > 0
-	library, err := Load(append([]Source{builtin}, sources...)...)
+	library, err := Load(ctx, append([]Source{builtin}, sources...)...)
 	if err != nil {
 		return nil, err
 	}

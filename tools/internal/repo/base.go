@@ -2,6 +2,7 @@ package repo
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -33,7 +34,7 @@ type Base struct {
 
 // OpenAt is Open with the configuration of a revision. Where the repository begins is what the revision says too: a change
 // cannot move it with a kgate.yaml of its own. objects are folders of git's objects besides those of the repository.
-func OpenAt(dir, name string, objects ...string) (*Repo, error) {
+func OpenAt(ctx context.Context, dir, name string, objects ...string) (*Repo, error) {
 	found, err := find(dir)
 	if err != nil {
 		return nil, err
@@ -47,7 +48,7 @@ func OpenAt(dir, name string, objects ...string) (*Repo, error) {
 		return nil, attempt(err)
 	}
 	base := &Base{Revision: name, git: found.git}
-	if base.tree, err = git.Tree(name); err != nil {
+	if base.tree, err = git.Tree(ctx, name); err != nil {
 		return nil, attempt(err)
 	}
 	base.Commit = base.tree.Commit
@@ -189,7 +190,7 @@ func alike(a check.Holder) func(check.Holder) bool {
 
 // Carried parts exemptions that objects of the working tree carry into those that the same objects carried at the revision,
 // and those that let nothing pass: the change brought them, or changed them.
-func (b *Base) Carried(exemptions []check.Exemption, checks []*check.Check) (kept, refused []check.Exemption) {
+func (b *Base) Carried(ctx context.Context, exemptions []check.Exemption, checks []*check.Check) (kept, refused []check.Exemption) {
 	renderer := kustomization.New(b.FS, strings.NewReader(""))
 	before := map[string][]check.Exemption{}
 	of := func(target string) []check.Exemption {
@@ -203,6 +204,9 @@ func (b *Base) Carried(exemptions []check.Exemption, checks []*check.Check) (kep
 		return carried
 	}
 	for _, e := range exemptions {
+		if ctx.Err() != nil {
+			return nil, nil // nobody asks any more
+		}
 		was, is := e, e
 		was.Holders, is.Holders = nil, nil
 		for _, h := range e.Holders {

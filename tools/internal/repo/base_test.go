@@ -51,7 +51,7 @@ func TestOpenAt(t *testing.T) {
 	dir := committed(t, map[string]string{ConfigFile: config, "part/kgate.yaml": "apiVersion: kgate/v1\ntargets: [x]\n", "part/deep/file": "", "other/file": ""})
 	open := func(from string) *Repo {
 		t.Helper()
-		r, err := OpenAt(filepath.Join(dir, from), "main")
+		r, err := OpenAt(t.Context(), filepath.Join(dir, from), "main")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -105,7 +105,7 @@ func TestOpenAt(t *testing.T) {
 	if r := open("part/deep"); r.Dir != filepath.Join(dir, "part") || len(r.Config.Targets) != 1 {
 		t.Errorf("without its kgate.yaml it begins at %s", r.Dir)
 	}
-	if _, err := OpenAt(t.TempDir(), "main"); err == nil || !strings.Contains(err.Error(), "lies in no git repository") {
+	if _, err := OpenAt(t.Context(), t.TempDir(), "main"); err == nil || !strings.Contains(err.Error(), "lies in no git repository") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -113,7 +113,7 @@ func TestOpenAt(t *testing.T) {
 func TestBaseRules(t *testing.T) {
 	dir := committed(t, map[string]string{"rules/a.rego": "", "file": "", "part/rules/b.rego": ""})
 	t.Chdir(filepath.Join(dir, "part"))
-	r, err := OpenAt(".", "main")
+	r, err := OpenAt(t.Context(), ".", "main")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +143,7 @@ func TestBaseCarried(t *testing.T) {
 		"app/kustomization.yaml": "resources: [one.yaml]\nconfigMapGenerator:\n- name: made\n  literals: [a=b]\n  options:\n    annotations:\n      kgate.dev/exempt: |\n        - {check: a/b" + until,
 		"app/one.yaml":           object, "broken/kustomization.yaml": "resources: [nowhere.yaml]\n",
 	})
-	r, err := OpenAt(dir, "main")
+	r, err := OpenAt(t.Context(), dir, "main")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,12 +176,12 @@ func TestBaseCarried(t *testing.T) {
 		e := base[0]
 		test.change(&e)
 		e.Holders = []check.Holder{{Target: test.target, Object: test.object}}
-		kept, refused := r.Base.Carried([]check.Exemption{e}, checks)
+		kept, refused := r.Base.Carried(t.Context(), []check.Exemption{e}, checks)
 		if len(kept)+len(refused) != 1 || (len(kept) == 1) != test.kept {
 			t.Errorf("%s: kept %v, refused %v", test.name, kept, refused)
 		}
 	}
-	if _, err := OpenAt(dir, "nobody"); err == nil || errors.Is(err, revision.ErrNoRepository) || !strings.HasPrefix(err.Error(), `--config-from "nobody": `) {
+	if _, err := OpenAt(t.Context(), dir, "nobody"); err == nil || errors.Is(err, revision.ErrNoRepository) || !strings.HasPrefix(err.Error(), `--config-from "nobody": `) {
 		t.Errorf("got %v", err)
 	}
 }

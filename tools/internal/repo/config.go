@@ -32,7 +32,7 @@ type Config struct {
 	NoTargets          []string // directories that Targets does not mean, as globs, without their leading !
 	Unread             []Unread
 	Environments       []Environment
-	External           []External
+	External           []check.External
 	Profile            Profile
 	Severities         []Severity // the last one that fits counts
 	Exemptions         []check.Exemption
@@ -65,13 +65,6 @@ type Environment struct {
 	Targets  []string // globs
 	Sampling *check.Bounds
 	Source   manifest.Position
-}
-
-// External is an object that manifests refer to and the repository does not render.
-type External struct {
-	Kind, Namespace, Name string
-	Provider              string // who makes it
-	Ports                 []int  // of a Service
 }
 
 // Environment finds what the configuration says of a target; nil when it says nothing.
@@ -329,8 +322,8 @@ func (d *decoder) environment(node *yaml.Node) Environment {
 	return e
 }
 
-func (d *decoder) external(node *yaml.Node) External {
-	var e External
+func (d *decoder) external(node *yaml.Node) check.External {
+	var e check.External
 	d.fields(node, "an external reference", map[string]func(*yaml.Node){
 		"!kind":     func(n *yaml.Node) { e.Kind = d.text(n, "kind") },
 		"namespace": func(n *yaml.Node) { e.Namespace = d.text(n, "namespace") },

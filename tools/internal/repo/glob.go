@@ -1,6 +1,7 @@
 package repo
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"path"
@@ -57,7 +58,7 @@ func alternatives(glob string, inside bool) (n int, rest string) {
 
 // directories lists the directories that a pattern names, in no order. A ** follows no link, as links lead around in circles;
 // without one a pattern is only so deep.
-func directories(root fs.FS, pattern string) ([]string, error) {
+func directories(ctx context.Context, root fs.FS, pattern string) ([]string, error) {
 	base, rest := doublestar.SplitPattern(pattern)
 	if !strings.ContainsAny(rest, `*?[{\`) {
 		if info, err := fs.Stat(root, path.Clean(pattern)); err != nil || !info.IsDir() {
@@ -71,6 +72,9 @@ func directories(root fs.FS, pattern string) ([]string, error) {
 	visits := 0
 	var visit func(dir, below string, depth int) error
 	visit = func(dir, below string, depth int) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		if visits++; visits > maxGlobVisits {
 			return fmt.Errorf("it looks into more than %d directories: write a pattern that begins with the name of one", maxGlobVisits)
 		}

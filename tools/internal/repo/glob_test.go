@@ -49,7 +49,7 @@ func TestDirectoriesAreThoseOfTheLibrary(t *testing.T) {
 		".", "a", "a/b", "*", "overlays/*", "overlays/*/*", "**", "a/**", "**/app", "overlays/{dev,prod/app}", "overlays/pro[d]",
 		"?", "a/*/d", "none", "none/*", "{a,overlays}/*", "a/**/d", ".hidden/*", "*/*/*", "x", "x/*",
 	} {
-		got, err := directories(tree, pattern)
+		got, err := directories(t.Context(), tree, pattern)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -86,12 +86,12 @@ func TestLinksThatLoopAreNotWalked(t *testing.T) {
 	}
 	for pattern, want := range map[string]int{"**": 1, "*": 1, "app/*": 1} {
 		r := &Repo{Dir: dir, FS: os.DirFS(dir), Config: Config{Targets: []string{pattern}}}
-		if got, err := r.Select(); err != nil || len(got.Targets) != want {
+		if got, err := r.Select(t.Context()); err != nil || len(got.Targets) != want {
 			t.Errorf("%s: got %q, %v; want %d targets", pattern, got, err, want)
 		}
 	}
 	r := &Repo{Dir: dir, FS: os.DirFS(dir), Config: Config{Targets: []string{strings.Repeat("*/", 20) + "*"}}}
-	if _, err := r.Select(); err == nil || !strings.Contains(err.Error(), "it looks into more than 100000 directories") {
+	if _, err := r.Select(t.Context()); err == nil || !strings.Contains(err.Error(), "it looks into more than 100000 directories") {
 		t.Errorf("got %v", err)
 	}
 }

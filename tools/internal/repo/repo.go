@@ -2,6 +2,7 @@
 package repo
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"os"
@@ -143,10 +144,20 @@ func ByPromotion(a, b string) int {
 	return strings.Compare(a, b)
 }
 
+// Walk is fs.WalkDir that ends with a context.
+func Walk(ctx context.Context, root fs.FS, dir string, visit fs.WalkDirFunc) error {
+	return fs.WalkDir(root, dir, func(name string, entry fs.DirEntry, err error) error {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return visit(name, entry, err)
+	})
+}
+
 // Roots lists every directory of the repository that holds a kustomization, sorted.
-func (r *Repo) Roots() ([]string, error) {
+func (r *Repo) Roots(ctx context.Context) ([]string, error) {
 	var roots []string
-	err := fs.WalkDir(r.FS, ".", func(p string, entry fs.DirEntry, err error) error {
+	err := Walk(ctx, r.FS, ".", func(p string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}

@@ -51,7 +51,7 @@ func TestParseConfig(t *testing.T) {
 		Environments: []Environment{{
 			Name: "prod", Targets: []string{"overlays/prod", "overlays/prod/*"}, Sampling: &check.Bounds{Min: 0.01, Max: 0.2}, Source: at(5),
 		}},
-		External: []External{
+		External: []check.External{
 			{Kind: "Service", Namespace: "istio-system", Name: "istiod", Provider: "Istio", Ports: []int{15012, 443}},
 			{Kind: "Namespace", Name: "kube-system", Provider: "Kubernetes"},
 		},
@@ -222,7 +222,7 @@ func TestTargets(t *testing.T) {
 		{[]string{"overlays/none"}, "", "no kustomization and no manifest in overlays/none: "},
 	} {
 		r := &Repo{FS: files, Config: Config{Targets: test.globs}}
-		selection, err := r.Select()
+		selection, err := r.Select(t.Context())
 		got := selection.Targets
 		if test.err != "" {
 			if err == nil || !strings.Contains(err.Error(), test.err) {
@@ -236,7 +236,7 @@ func TestTargets(t *testing.T) {
 	}
 	got, err := (&Repo{FS: files, Config: Config{
 		Targets: []string{"plain/*", "overlays/*"}, Unread: []Unread{{Path: "overlays/{aa,zz}"}, {Path: "plain/broken"}, {Path: "overlays/none"}},
-	}}).Select()
+	}}).Select(t.Context())
 	if want := (Selection{
 		Targets: []string{"plain/manifests", "plain/mixed", "overlays/dev", "overlays/staging", "overlays/prod"},
 		LeftOut: []string{"plain/broken", "overlays/aa", "overlays/zz"},
@@ -244,11 +244,11 @@ func TestTargets(t *testing.T) {
 	}); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)
 	}
-	got, err = (&Repo{FS: files, Config: Config{Targets: []string{"overlays/*"}, NoTargets: []string{"overlays/{aa,zz}", "overlays/none"}}}).Select()
+	got, err = (&Repo{FS: files, Config: Config{Targets: []string{"overlays/*"}, NoTargets: []string{"overlays/{aa,zz}", "overlays/none"}}}).Select(t.Context())
 	if want := []string{"overlays/dev", "overlays/staging", "overlays/prod"}; err != nil || !slices.Equal(got.Targets, want) || got.LeftOut != nil || got.Empty != nil {
 		t.Errorf("got %+v, %v; want %v", got, err, want)
 	}
-	if _, err := (&Repo{FS: files, Config: Config{Targets: []string{"overlays/*"}, NoTargets: []string{"overlay/a"}}}).Select(); err == nil ||
+	if _, err := (&Repo{FS: files, Config: Config{Targets: []string{"overlays/*"}, NoTargets: []string{"overlay/a"}}}).Select(t.Context()); err == nil ||
 		err.Error() != "!overlay/a leaves out nothing that `targets` in kgate.yaml names: correct or delete it" {
 		t.Errorf("got %v", err)
 	}
@@ -265,11 +265,11 @@ func TestTargets(t *testing.T) {
 			t.Errorf("%s: got %+v, %v", text, config, err)
 		}
 	}
-	if _, err := (&Repo{FS: files, Config: Config{Targets: []string{"argocd"}, Unread: []Unread{{Path: "**"}}}}).Select(); err == nil ||
+	if _, err := (&Repo{FS: files, Config: Config{Targets: []string{"argocd"}, Unread: []Unread{{Path: "**"}}}}).Select(t.Context()); err == nil ||
 		!strings.Contains(err.Error(), "`unread` and `targets` leave no target to check") {
 		t.Errorf("got %v", err)
 	}
-	roots, err := (&Repo{FS: files}).Roots()
+	roots, err := (&Repo{FS: files}).Roots(t.Context())
 	if want := "argocd base overlays/aa overlays/dev overlays/dev/app overlays/prod overlays/staging overlays/zz plain/group/app plain/mixed/app"; err != nil || strings.Join(roots, " ") != want {
 		t.Errorf("roots: %v, %v", roots, err)
 	}

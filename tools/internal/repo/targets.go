@@ -1,6 +1,7 @@
 package repo
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,7 +26,7 @@ type Selection struct {
 // Select finds the targets that kgate.yaml names: the directories that its globs name and that hold a
 // kustomization or manifests. A directory of which nobody can say what it holds is a target too, whose rendering says
 // why. A glob that names none, or leaves out none, is an error, so that a renamed folder is not skipped in silence.
-func (r *Repo) Select() (Selection, error) {
+func (r *Repo) Select(ctx context.Context) (Selection, error) {
 	var selection Selection
 	var errs []error
 	excluding := make([]bool, len(r.Config.NoTargets))
@@ -38,7 +39,7 @@ func (r *Repo) Select() (Selection, error) {
 		return is
 	}
 	for _, glob := range r.Config.Targets {
-		found, err := directories(r.FS, glob)
+		found, err := directories(ctx, r.FS, glob)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("find targets %s: %w", glob, err))
 			continue
@@ -49,7 +50,7 @@ func (r *Repo) Select() (Selection, error) {
 			if excluded(dir) {
 				continue
 			}
-			what, err := r.holds(dir)
+			what, err := r.holds(ctx, dir)
 			switch {
 			case err != nil:
 				errs = append(errs, fmt.Errorf("find targets %s: %w", glob, err))
@@ -62,8 +63,11 @@ func (r *Repo) Select() (Selection, error) {
 				named, selection.Targets = true, appendNew(selection.Targets, r.real(dir))
 			}
 		}
+		if err := ctx.Err(); err != nil {
+			return Selection{}, err
+		}
 		if !named && err == nil {
-			errs = append(errs, r.nowhere(glob))
+			errs = append(errs, r.nowhere(ctx, glob))
 		}
 	}
 	for i, glob := range r.Config.NoTargets {
@@ -81,10 +85,10 @@ func (r *Repo) Select() (Selection, error) {
 }
 
 // nowhere is the error of a glob that names no target, with a way out.
-func (r *Repo) nowhere(glob string) error {
+func (r *Repo) nowhere(ctx context.Context, glob string) error {
 	const most = 5
 	way := "name targets on the command line, or correct `targets` in " + ConfigFile + ", or leave them out: then kgate finds them"
-	if roots, err := r.Roots(); err == nil && len(roots) > 0 {
+	if roots, err := r.Roots(ctx); err == nil && len(roots) > 0 {
 		said := strings.Join(roots[:min(len(roots), most)], ", ")
 		if more := len(roots) - most; more > 0 {
 			said += fmt.Sprintf(" and %d more", more)
@@ -146,7 +150,7 @@ const (
 )
 
 // holds looks into a path that a glob of targets names.
-func (r *Repo) holds(dir string) (holding, error) {
+func (r *Repo) holds(ctx context.Context, dir string) (holding, error) {
 	info, err := fs.Stat(r.FS, dir)
 	if err != nil {
 		return something, nil // a link that leads nowhere, or out: rendering says so
@@ -162,7 +166,7 @@ func (r *Repo) holds(dir string) (holding, error) {
 		return something, nil
 	}
 	what := nothing
-	err = fs.WalkDir(r.FS, dir, func(p string, entry fs.DirEntry, err error) error {
+	err = Walk(ctx, r.FS, dir, func(p string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bufio"
 	"cmp"
 	"fmt"
 	"io"
@@ -23,21 +22,21 @@ func Text(w io.Writer, r Report, options Options) error {
 		out.target(t)
 	}
 	for _, e := range r.Errors {
-		out.line("")
+		out.Line("")
 		out.failure(e)
 	}
 	for _, f := range r.Findings {
-		out.line("")
+		out.Line("")
 		out.finding(f)
 	}
 	if len(r.Findings) > 0 || len(r.Errors) > 0 {
-		out.line("")
+		out.Line("")
 	}
 	for _, e := range r.exemptions() {
 		out.exemption(e, options.Verbose)
 	}
 	for _, n := range r.notes() {
-		out.line("%s: %s", out.paint(terminal.Bold, "note"), terminal.Line(n.String()))
+		out.Line("%s: %s", out.Paint(terminal.Bold, "note"), terminal.Line(n.String()))
 	}
 	out.summary(r)
 	return out.Flush()
@@ -89,36 +88,12 @@ func (r Report) overview() []*status {
 }
 
 type text struct {
-	*bufio.Writer
-	guard   *terminal.Guard
-	color   bool
+	*terminal.Page
 	sources *sources
 }
 
-// newText writes through a guard, wherever the text goes: a file is printed in the log of a job as well.
 func newText(w io.Writer, sources *sources, color bool) *text {
-	guard := terminal.NewGuard(w, color)
-	return &text{Writer: bufio.NewWriter(guard), guard: guard, color: color, sources: sources}
-}
-
-// Flush returns the first error of all that was written.
-func (t *text) Flush() error {
-	if err := t.Writer.Flush(); err != nil {
-		return err
-	}
-	return t.guard.Flush()
-}
-
-func (t *text) line(format string, args ...any) {
-	// The writer keeps the first error and Flush returns it.
-	_, _ = fmt.Fprintf(t, format+"\n", args...)
-}
-
-func (t *text) paint(code, s string) string {
-	if !t.color || s == "" {
-		return s
-	}
-	return terminal.Paint(code, s)
+	return &text{Page: terminal.NewPage(w, color), sources: sources}
 }
 
 func (t *text) target(s *status) {
@@ -126,18 +101,18 @@ func (t *text) target(s *status) {
 	if name == "" {
 		name = "kgate"
 	}
-	verdict := t.paint(terminal.Green, "ok")
+	verdict := t.Paint(terminal.Green, "ok")
 	switch {
 	case s.failures > 0:
-		verdict = t.paint(terminal.Red, "not checked")
+		verdict = t.Paint(terminal.Red, "not checked")
 	case s.findings > 0:
-		verdict = t.paint(terminal.Red, plural(s.findings, "finding"))
+		verdict = t.Paint(terminal.Red, plural(s.findings, "finding"))
 	}
-	head := t.paint(terminal.Bold, name)
+	head := t.Paint(terminal.Bold, name)
 	if s.rendered {
-		head += t.paint(terminal.Dim, "  "+plural(s.objects(), "object"))
+		head += t.Paint(terminal.Dim, "  "+plural(s.objects(), "object"))
 	}
-	t.line("%s  %s", head, verdict)
+	t.Line("%s  %s", head, verdict)
 }
 
 func (t *text) failure(f Failure) {
@@ -147,7 +122,7 @@ func (t *text) failure(f Failure) {
 	} else if where == "" {
 		where = "kgate"
 	}
-	t.line("%s: %s", t.paint(terminal.Bold, where), t.paint(terminal.Red, "cannot check")+": "+terminal.Message(f.Message))
+	t.Line("%s: %s", t.Paint(terminal.Bold, where), t.Paint(terminal.Red, "cannot check")+": "+terminal.Message(f.Message))
 	t.quote(f.Source, terminal.Red)
 }
 
@@ -160,7 +135,7 @@ func (t *text) finding(f check.Finding) {
 	if f.Source.IsZero() {
 		where = terminal.File(f.Target)
 	}
-	t.line("%s: %s", t.paint(terminal.Bold, where), t.paint(color, string(f.Severity))+": "+terminal.Message(f.Message))
+	t.Line("%s: %s", t.Paint(terminal.Bold, where), t.Paint(color, string(f.Severity))+": "+terminal.Message(f.Message))
 	t.quote(f.Source, color)
 	t.fields("in", objects(f))
 	var over, with []string
@@ -180,7 +155,7 @@ func (t *text) finding(f check.Finding) {
 func (t *text) shown(p manifest.Position) string {
 	said := place(p)
 	if line, _, _ := t.sources.shown(p); line != "" {
-		said += "  " + t.paint(terminal.Dim, strings.TrimSpace(line))
+		said += "  " + t.Paint(terminal.Dim, strings.TrimSpace(line))
 	}
 	return said
 }
@@ -194,7 +169,7 @@ func (t *text) fields(label string, values []string) {
 }
 
 func (t *text) field(label, value string) {
-	t.line("  %s %s", t.paint(terminal.Dim, fmt.Sprintf("%-4s", label)), value)
+	t.Line("  %s %s", t.Paint(terminal.Dim, fmt.Sprintf("%-4s", label)), value)
 }
 
 // objects says which objects of which targets a finding shows in, a line an object.
@@ -234,14 +209,14 @@ func (t *text) quote(p manifest.Position, color string) {
 		return
 	}
 	number := fmt.Sprint(p.Line)
-	gutter := t.paint(terminal.Dim, strings.Repeat(" ", len(number))+" |")
-	t.line("  %s %s", t.paint(terminal.Dim, number+" |"), line)
-	t.line("  %s %s%s", gutter, strings.Repeat(" ", begin), t.paint(color, strings.Repeat("^", max(end-begin, 1))))
+	gutter := t.Paint(terminal.Dim, strings.Repeat(" ", len(number))+" |")
+	t.Line("  %s %s", t.Paint(terminal.Dim, number+" |"), line)
+	t.Line("  %s %s%s", gutter, strings.Repeat(" ", begin), t.Paint(color, strings.Repeat("^", max(end-begin, 1))))
 }
 
 // exempted prints one finding that an exemption let pass with that exemption, for formats that have a place for each.
 func (t *text) exempted(e check.Exempted) {
-	t.line("%s: %s: %s", t.paint(terminal.Bold, place(e.Finding.Source)), t.paint(terminal.Dim, "exempted"), terminal.Message(e.Finding.Message))
+	t.Line("%s: %s: %s", t.Paint(terminal.Bold, place(e.Finding.Source)), t.Paint(terminal.Dim, "exempted"), terminal.Message(e.Finding.Message))
 	for _, of := range objects(e.Finding) {
 		t.field("in", of)
 	}
@@ -292,7 +267,7 @@ func (r Report) exemptions() []*leniency {
 
 // exemption says on one line who lets what pass until when, and why; verbose, also what.
 func (t *text) exemption(e *leniency, verbose bool) {
-	t.line("%s: %s", t.paint(terminal.Bold, place(e.Source)), t.paint(terminal.Dim, terminal.Line(e.String())))
+	t.Line("%s: %s", t.Paint(terminal.Bold, place(e.Source)), t.Paint(terminal.Dim, terminal.Line(e.String())))
 	if !verbose {
 		return
 	}
@@ -301,13 +276,13 @@ func (t *text) exemption(e *leniency, verbose bool) {
 		if f.Source.IsZero() {
 			where = terminal.File(f.Target)
 		}
-		t.line("  %s: %s", where, terminal.Continued(f.Message, "    | "))
+		t.Line("  %s: %s", where, terminal.Continued(f.Message, "    | "))
 		for i, of := range objects(f) {
 			label := "in"
 			if i > 0 {
 				label = ""
 			}
-			t.line("    %s %s", t.paint(terminal.Dim, fmt.Sprintf("%-2s", label)), of)
+			t.Line("    %s %s", t.Paint(terminal.Dim, fmt.Sprintf("%-2s", label)), of)
 		}
 	}
 }
@@ -332,7 +307,7 @@ func (t *text) summary(r Report) {
 	case warnings > 0:
 		color = terminal.Yellow
 	}
-	t.line("%s", t.paint(color, r.summary()))
+	t.Line("%s", t.Paint(color, r.summary()))
 }
 
 // summary is the run in one line.

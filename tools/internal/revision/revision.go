@@ -4,6 +4,7 @@ package revision
 
 import (
 	"bytes"
+	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -156,11 +157,11 @@ func alternates(objects string, seen []string) []string {
 
 // Tree is the files of the commit that a revision names: a branch, a tag, a commit or the beginning of its name, or HEAD,
 // each with ~N and ^N behind it. An error says what there is to do.
-func (r *Repository) Tree(revision string) (*Tree, error) {
+func (r *Repository) Tree(ctx context.Context, revision string) (*Tree, error) {
 	if r.other != "" {
 		return nil, fmt.Errorf("the repository has %s, which kgate does not read", r.other)
 	}
-	commit, err := r.resolve(revision)
+	commit, err := r.resolve(ctx, revision)
 	if err != nil {
 		return nil, err
 	}
@@ -178,7 +179,7 @@ func (r *Repository) Tree(revision string) (*Tree, error) {
 // steps are what may follow a name: ~, ~3, ^, ^2.
 var steps = regexp.MustCompile(`^(.*?)((?:[~^][0-9]{0,4})*)$`)
 
-func (r *Repository) resolve(revision string) (plumbing.Hash, error) {
+func (r *Repository) resolve(ctx context.Context, revision string) (plumbing.Hash, error) {
 	parts := steps.FindStringSubmatch(revision)
 	if parts == nil || !named(parts[1]) {
 		return plumbing.ZeroHash, fmt.Errorf("%q is not a revision: it is a branch, a tag, a commit or HEAD, as main, origin/main, v1.2.0 or HEAD~1", revision)
@@ -198,7 +199,9 @@ func (r *Repository) resolve(revision string) (plumbing.Hash, error) {
 		}
 		rest = rest[end:]
 		for ; step == '~' && count > 0 && err == nil; count-- {
-			at, err = r.parent(at, 1)
+			if err = ctx.Err(); err == nil {
+				at, err = r.parent(at, 1)
+			}
 		}
 		if step == '^' && count > 0 && err == nil {
 			at, err = r.parent(at, count)

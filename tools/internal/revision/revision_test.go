@@ -85,7 +85,7 @@ func tree(t testing.TB, dir, revision string) *Tree {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tree, err := r.Tree(revision)
+	tree, err := r.Tree(t.Context(), revision)
 	if err != nil {
 		t.Fatalf("%s: %v", revision, err)
 	}
@@ -150,7 +150,7 @@ func TestAsGit(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := r.Tree(wanted)
+		got, err := r.Tree(t.Context(), wanted)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -185,7 +185,7 @@ func TestAsGit(t *testing.T) {
 			missing: "git fetch --depth=1 origin " + missing, missing[:9]: "fetch-depth: 0", "HEAD~1": "fetch-depth: 0",
 			"origin/feature/one": "git fetch --depth=1 origin feature/one",
 		} {
-			if _, err := r.Tree(revision); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "this clone is shallow") {
+			if _, err := r.Tree(t.Context(), revision); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "this clone is shallow") {
 				t.Errorf("%s: got %v, want %s", revision, err, want)
 			}
 		}
@@ -271,7 +271,7 @@ func TestRefuses(t *testing.T) {
 		"main\n", "main\x1b[0m", "/main", "main/", "a//b", ".git", "main.lock", "ma*n", "ma?n", "[main]", "..", "./config", "refs/../config", "HEAD~99999",
 		strings.Repeat("a", 300), "\xff",
 	} {
-		if got, err := r.Tree(revision); err == nil || !strings.Contains(err.Error(), "is not a revision") {
+		if got, err := r.Tree(t.Context(), revision); err == nil || !strings.Contains(err.Error(), "is not a revision") {
 			t.Errorf("%q: got %v, %v", revision, got, err)
 		}
 	}
@@ -280,7 +280,7 @@ func TestRefuses(t *testing.T) {
 		strings.Repeat("0a", 20): "git fetch origin", "HEAD~99": "no such parent", "HEAD^3": "no such parent", "main/x": "git fetch origin",
 		git(t, dir, "rev-parse", "HEAD^{tree}"): "this is a tree and no commit", "feature": "git fetch origin", "heads": "git fetch origin",
 	} {
-		if got, err := r.Tree(revision); err == nil || !strings.Contains(err.Error(), want) {
+		if got, err := r.Tree(t.Context(), revision); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, %v; want %s", revision, got, err, want)
 		}
 	}
@@ -358,7 +358,7 @@ func TestDamaged(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := r.Tree("HEAD")
+			got, err := r.Tree(t.Context(), "HEAD")
 			if err == nil {
 				_, err = got.ReadFile("kgate.yaml")
 			}
@@ -416,7 +416,7 @@ func FuzzRevision(f *testing.F) {
 	f.Add("--help")
 	f.Add("refs/../config")
 	f.Fuzz(func(t *testing.T, revision string) {
-		if tree, err := r.Tree(revision); err == nil && !whole.MatchString(tree.Commit) {
+		if tree, err := r.Tree(t.Context(), revision); err == nil && !whole.MatchString(tree.Commit) {
 			t.Errorf("%q is %s", revision, tree.Commit)
 		}
 	})

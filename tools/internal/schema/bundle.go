@@ -1,69 +1,50 @@
 package schema
 
 import (
-	"bytes"
-	"compress/flate"
-	"embed"
-	"encoding/binary"
-	"encoding/hex"
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"slices"
-	"sort"
 	"strings"
 	"sync"
+
+	"github.com/kgate-dev/gitops/tools/internal/archive"
 )
 
-//go:embed bundle
-var files embed.FS
+var (
+	//go:embed bundle/kinds.txt
+	bundledKinds string
+	//go:embed bundle/definitions.bin
+	bundledDefinitions string // not []byte: nobody can change a string
+	//go:embed bundle/sources.json
+	bundledSources string
+)
 
 // embedded is the bundle that the program carries. Opening it parses nothing
 // but its first bytes, so that a run pays for the kinds that it meets.
-var embedded = sync.OnceValues(func() (*bundle, error) {
-	kinds, err := fs.ReadFile(files, "bundle/kinds.txt")
-	if err != nil {
-		return nil, err
-	}
-	definitions, err := fs.ReadFile(files, "bundle/definitions.bin")
-	if err != nil {
-		return nil, err
-	}
-	return openBundle(string(kinds), definitions)
-})
+var embedded = sync.OnceValues(func() (*bundle, error) { return openBundle(bundledKinds, bundledDefinitions) })
 
 // A bundle holds the schemas of every kind in every Kubernetes version, as
 // tools/schemas lays them out. It is safe for concurrent use.
 type bundle struct {
 	minors      []string // oldest first
 	kinds       string   // lines of kindLine
-	definitions []byte
-	rows        int
+	definitions *archive.Archive
 	decoded     sync.Map // digest (string) → map[string]any, never changed
 }
 
-const (
-	magic   = "kgate schemas 1\n"
-	header  = len(magic) + 4
-	rowSize = 20 // digest 8, offset 4, compressed length 4, length 4
-)
-
-func openBundle(kinds string, definitions []byte) (*bundle, error) {
+func openBundle(kinds, content string) (*bundle, error) {
 	first, rest, _ := strings.Cut(kinds, "\n")
 	minors := strings.Fields(first)
 	if len(minors) < 2 || minors[0] != "versions" {
 		return nil, errors.New("schema bundle: the first line of kinds.txt names no versions")
 	}
-	if len(definitions) < header || string(definitions[:len(magic)]) != magic {
-		return nil, errors.New("schema bundle: definitions.bin does not begin as expected")
+	definitions, err := archive.Open(content)
+	if err != nil {
+		return nil, fmt.Errorf("schema bundle: definitions.bin: %w", err)
 	}
-	rows := int(binary.BigEndian.Uint32(definitions[len(magic):header]))
-	if rows > (len(definitions)-header)/rowSize {
-		return nil, fmt.Errorf("schema bundle: definitions.bin is too short for %d definitions", rows)
-	}
-	return &bundle{minors: minors[1:], kinds: rest, definitions: definitions, rows: rows}, nil
+	return &bundle{minors: minors[1:], kinds: rest, definitions: definitions}, nil
 }
 
 // A kindLine says which schema a kind has from one minor version to another.
@@ -156,33 +137,11 @@ func (b *bundle) definition(digest string) (map[string]any, error) {
 }
 
 func (b *bundle) read(digest string) ([]byte, error) {
-	want, err := hex.DecodeString(digest)
-	if err != nil || len(want) != 8 {
-		return nil, errors.New("not a digest")
-	}
-	row := func(i int) []byte { return b.definitions[header+i*rowSize:][:rowSize] }
-	i := sort.Search(b.rows, func(i int) bool { return bytes.Compare(row(i)[:8], want) >= 0 })
-	if i == b.rows || !bytes.Equal(row(i)[:8], want) {
-		return nil, errors.New("not in the bundle")
-	}
-	var (
-		offset     = uint64(binary.BigEndian.Uint32(row(i)[8:]))
-		compressed = uint64(binary.BigEndian.Uint32(row(i)[12:]))
-		length     = uint64(binary.BigEndian.Uint32(row(i)[16:]))
-	)
-	if offset+compressed > uint64(len(b.definitions)) {
-		return nil, errors.New("lies outside the bundle")
-	}
-	// One byte more than there should be, to see that there is not.
-	var text bytes.Buffer
-	r := flate.NewReader(bytes.NewReader(b.definitions[offset : offset+compressed]))
-	if _, err := io.Copy(&text, io.LimitReader(r, int64(length)+1)); err != nil {
+	key, err := archive.ParseKey(digest)
+	if err != nil {
 		return nil, err
 	}
-	if uint64(text.Len()) != length {
-		return nil, fmt.Errorf("%d bytes where the bundle says %d", text.Len(), length)
-	}
-	return text.Bytes(), nil
+	return b.definitions.Read(key)
 }
 
 // A Source is a module that schemas were made from.
@@ -201,12 +160,8 @@ type SourceFile struct {
 
 // Sources returns what the bundle was made from.
 func Sources() ([]Source, error) {
-	text, err := fs.ReadFile(files, "bundle/sources.json")
-	if err != nil {
-		return nil, err
-	}
 	var sources []Source
-	if err := json.Unmarshal(text, &sources); err != nil {
+	if err := json.Unmarshal([]byte(bundledSources), &sources); err != nil {
 		return nil, fmt.Errorf("schema bundle: sources.json: %w", err)
 	}
 	return sources, nil

@@ -16,6 +16,8 @@ import (
 	"golang.org/x/text/language"
 	"golang.org/x/text/message"
 	"sigs.k8s.io/yaml"
+
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
 // A detail is a schema in the hands of the library beneath kubeconform.
@@ -87,53 +89,20 @@ func (c *compiled) explain(doc []byte, result validator.Result) ([]Violation, er
 }
 
 type explainer struct {
-	object     map[string]any
+	object     any
 	schema     any
 	hideValues bool
 	found      []Violation
 }
 
 func (e *explainer) add(location []string, format string, args ...any) {
-	e.found = append(e.found, Violation{Path: e.path(location), Message: fmt.Sprintf(format, args...)})
-}
-
-// path makes indexes of what are indexes in the object.
-func (e *explainer) path(location []string) []any {
-	path := []any{}
-	var at any = e.object
-	for _, token := range location {
-		switch value := at.(type) {
-		case []any:
-			i, err := strconv.Atoi(token)
-			if err != nil || i < 0 || i >= len(value) {
-				path, at = append(path, token), nil
-				continue
-			}
-			path, at = append(path, i), value[i]
-		case map[string]any:
-			path, at = append(path, token), value[token]
-		default:
-			path = append(path, token)
-		}
-	}
-	return path
+	path, _ := manifest.Follow(e.object, location)
+	e.found = append(e.found, Violation{Path: path, Message: fmt.Sprintf(format, args...)})
 }
 
 func (e *explainer) at(location []string) any {
-	var at any = e.object
-	for _, token := range location {
-		switch value := at.(type) {
-		case []any:
-			i, err := strconv.Atoi(token)
-			if err != nil || i < 0 || i >= len(value) {
-				return nil
-			}
-			at = value[i]
-		case map[string]any:
-			at = value[token]
-		}
-	}
-	return at
+	_, found := manifest.Follow(e.object, location)
+	return found
 }
 
 // show writes a value as JSON, shortened.
@@ -262,20 +231,7 @@ func (e *explainer) setTogether(failed *jsonschema.ValidationError, alternatives
 	if !ok {
 		return nil
 	}
-	at := e.schema
-	for token := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
-		token = strings.ReplaceAll(strings.ReplaceAll(token, "~1", "/"), "~0", "~")
-		switch value := at.(type) {
-		case map[string]any:
-			at = value[token]
-		case []any:
-			i, err := strconv.Atoi(token)
-			if err != nil || i < 0 || i >= len(value) {
-				return nil
-			}
-			at = value[i]
-		}
-	}
+	_, at := manifest.Follow(e.schema, manifest.Pointer(pointer)[1:])
 	holder, _ := at.(map[string]any)
 	branches, _ := holder["oneOf"].([]any)
 	var fields []string

@@ -1,9 +1,7 @@
 package schema
 
 import (
-	"bytes"
 	"context"
-	"encoding/binary"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -18,6 +16,8 @@ import (
 
 	"github.com/yannh/kubeconform/pkg/validator"
 	"sigs.k8s.io/yaml"
+
+	"github.com/kgate-dev/gitops/tools/internal/archive"
 )
 
 func open(t testing.TB, minors ...string) *Validator {
@@ -571,18 +571,7 @@ func TestBundle(t *testing.T) {
 	if !slices.Equal(kubernetes, Versions()) {
 		t.Errorf("sources of %v, schemas of %v", kubernetes, Versions())
 	}
-	size := 0
-	entries, err := files.ReadDir("bundle")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range entries {
-		info, err := e.Info()
-		if err != nil {
-			t.Fatal(err)
-		}
-		size += int(info.Size())
-	}
+	size := len(bundledKinds) + len(bundledDefinitions) + len(bundledSources)
 	if size > 5<<20 {
 		t.Errorf("the bundle has %d bytes, more than 5 MB", size)
 	}
@@ -599,34 +588,13 @@ func TestBrokenBundle(t *testing.T) {
 	if !ok {
 		t.Fatal("no ConfigMap")
 	}
-	row := func(definitions []byte) []byte {
-		for i := range whole.rows {
-			if r := definitions[header+i*rowSize:][:rowSize]; fmt.Sprintf("%x", r[:8]) == root {
-				return r
-			}
-		}
-		t.Fatal("no row")
-		return nil
-	}
-	for name, damage := range map[string]func([]byte) []byte{
-		"cut short":         func(d []byte) []byte { return d[:header+whole.rows*rowSize] },
-		"cut in the table":  func(d []byte) []byte { return d[:header+rowSize] },
-		"empty":             func(d []byte) []byte { return nil },
-		"other magic":       func(d []byte) []byte { d[0]++; return d },
-		"longer than said":  func(d []byte) []byte { r := row(d); binary.BigEndian.PutUint32(r[16:], 1); return d },
-		"shorter than said": func(d []byte) []byte { r := row(d); binary.BigEndian.PutUint32(r[16:], 1<<31); return d },
-		"garbage": func(d []byte) []byte {
-			at := binary.BigEndian.Uint32(row(d)[8:])
-			for i := range 8 {
-				d[int(at)+i] ^= 0xff
-			}
-			return d
-		},
-		"outside":   func(d []byte) []byte { binary.BigEndian.PutUint32(row(d)[8:], 1<<31); return d },
-		"not there": func(d []byte) []byte { row(d)[7]++; return d },
+	for name, content := range map[string]string{
+		"cut short":    bundledDefinitions[:len(bundledDefinitions)/2],
+		"empty":        "",
+		"other format": "k" + bundledDefinitions,
 	} {
 		t.Run(name, func(t *testing.T) {
-			b, err := openBundle("versions 1.37\nv1 ConfigMap 1.37 1.37 "+root+"\n", damage(bytes.Clone(whole.definitions)))
+			b, err := openBundle("versions 1.37\nv1 ConfigMap 1.37 1.37 "+root+"\n", content)
 			if err != nil {
 				return
 			}
@@ -644,9 +612,13 @@ func TestBrokenBundle(t *testing.T) {
 }
 
 func FuzzBundle(f *testing.F) {
-	f.Add("versions 1.37\nv1 A 1.37 1.37 0102030405060708\n", []byte(magic+"\x00\x00\x00\x01\x01\x02\x03\x04\x05\x06\x07\x08\x00\x00\x00\x28\x00\x00\x00\x04\x00\x00\x00\x02\xaa\xae\x05\x00"), "v1", "A")
-	f.Add("versions 1.37\n \n a  b\nv1 A 1.37 1.38 x\n", []byte(magic), "v1", "A")
-	f.Fuzz(func(t *testing.T, kinds string, definitions []byte, apiVersion, kind string) {
+	one, err := archive.Write(map[archive.Key][]byte{{1, 2, 3, 4, 5, 6, 7, 8}: []byte("{}")})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add("versions 1.37\nv1 A 1.37 1.37 0102030405060708\n", string(one), "v1", "A")
+	f.Add("versions 1.37\n \n a  b\nv1 A 1.37 1.38 x\n", "", "v1", "A")
+	f.Fuzz(func(t *testing.T, kinds, definitions string, apiVersion, kind string) {
 		b, err := openBundle(kinds, definitions)
 		if err != nil {
 			return
@@ -724,7 +696,7 @@ func BenchmarkCold(b *testing.B) {
 		b.Run(fmt.Sprintf("versions=%d", len(minors)), func(b *testing.B) {
 			before := processorTime(b)
 			for b.Loop() {
-				fresh := &bundle{minors: whole.minors, kinds: whole.kinds, definitions: whole.definitions, rows: whole.rows}
+				fresh := &bundle{minors: whole.minors, kinds: whole.kinds, definitions: whole.definitions}
 				v, err := newValidator(fresh, minors)
 				if err != nil {
 					b.Fatal(err)
@@ -764,7 +736,7 @@ func BenchmarkWhole(b *testing.B) {
 	v := open(b)
 	before := processorTime(b)
 	for b.Loop() {
-		fresh := &bundle{minors: whole.minors, kinds: whole.kinds, definitions: whole.definitions, rows: whole.rows}
+		fresh := &bundle{minors: whole.minors, kinds: whole.kinds, definitions: whole.definitions}
 		done := map[string]bool{}
 		for _, doc := range docs {
 			root, _ := fresh.root(doc.apiVersion, doc.kind, "1.37")

@@ -19,8 +19,8 @@ const (
 	Yellow = "33"
 )
 
-// Paint is a text in a colour.
-func Paint(color, text string) string { return "\x1b[" + color + "m" + text + "\x1b[0m" }
+// paint is a text in a colour.
+func paint(color, text string) string { return "\x1b[" + color + "m" + text + "\x1b[0m" }
 
 // Guard is a writer that lets nothing through but visible characters, line breaks and tabs. The rest, and what a runner
 // would take for a command, comes out as an escape.
@@ -32,7 +32,7 @@ type Guard struct {
 	rest     []byte // the beginning of a character, or of a sequence, whose end is still to come
 }
 
-// NewGuard guards a writer. With colour, the sequences of Paint pass.
+// NewGuard guards a writer. With colour, the sequences of a Page pass.
 func NewGuard(w io.Writer, color bool) *Guard {
 	g := &Guard{w: w}
 	if color {

@@ -86,7 +86,7 @@ func TestGuard(t *testing.T) {
 }
 
 func TestGuardInColor(t *testing.T) {
-	text := Paint(Red, "a") + "\x1b[5mb\x1b[3" // another sequence, and one that ends nowhere
+	text := paint(Red, "a") + "\x1b[5mb\x1b[3" // another sequence, and one that ends nowhere
 	for size := 1; size <= len(text); size++ {
 		var out strings.Builder
 		g := NewGuard(&out, true)

@@ -17,20 +17,15 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer/json"
-	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/apiserver/pkg/authentication/user"
 	genericapirequest "k8s.io/apiserver/pkg/endpoints/request"
 	"k8s.io/apiserver/pkg/registry/rest"
 	apiregistrationinstall "k8s.io/kube-aggregator/pkg/apis/apiregistration/install"
 	"k8s.io/kubernetes/pkg/api/legacyscheme"
 	"k8s.io/kubernetes/pkg/capabilities"
-)
 
-// A Fault is one reason for which the server refuses an object.
-type Fault struct {
-	Path    []any  // keys (string) and indexes (int) into the object, as deep as the server says
-	Message string // the server's, without the path
-}
+	"github.com/kgate-dev/gitops/tools/internal/admission/fault"
+)
 
 // Server judges objects. It is safe for concurrent use.
 type Server struct {
@@ -87,7 +82,7 @@ func (s *Server) Kinds() []schema.GroupVersionKind {
 
 // Validate returns why the server would not create the object on a server-side apply, or nothing. The object has
 // passed the typing of package typed. An error means that the server could not be asked.
-func (s *Server) Validate(ctx context.Context, kind schema.GroupVersionKind, value map[string]any) (faults []Fault, err error) {
+func (s *Server) Validate(ctx context.Context, kind schema.GroupVersionKind, value map[string]any) (faults []fault.Fault, err error) {
 	strategy := s.strategies[kind.GroupKind()]
 	if strategy == nil {
 		return nil, fmt.Errorf("%s is not a kind of Kubernetes", kind)
@@ -95,22 +90,22 @@ func (s *Server) Validate(ctx context.Context, kind schema.GroupVersionKind, val
 	// Where its code panics the server closes the connection, and nothing is applied.
 	defer func() {
 		if r := recover(); r != nil {
-			faults, err = []Fault{{Message: fmt.Sprintf("the API server's own code panics: %v", r)}}, nil
+			faults, err = []fault.Fault{{Message: fmt.Sprintf("the API server's own code panics: %v", r)}}, nil
 		}
 	}()
-	c, fault, err := begin(ctx, strategy, kind, value)
+	c, refused, err := begin(ctx, strategy, kind, value)
 	if err != nil {
 		return nil, err
 	}
-	if fault != nil {
-		return []Fault{*fault}, nil
+	if refused != nil {
+		return []fault.Fault{*refused}, nil
 	}
 	errs := rest.ValidateCreate(c.ctx, c.object, strategy)
 	if len(errs) == 0 {
 		errs = afterValidation(c.object)
 	}
 	for _, e := range errs {
-		faults = append(faults, Fault{Path: ParsePath(e.Field), Message: e.ErrorBody()})
+		faults = append(faults, fault.Fault{Path: fault.Path(value, e.Field), Message: e.ErrorBody()})
 	}
 	return faults, nil
 }
@@ -125,29 +120,29 @@ type creation struct {
 const uid = "00000000-0000-0000-0000-000000000000"
 
 // begin brings an object that is applied to where the server validates it.
-func begin(ctx context.Context, strategy rest.RESTCreateStrategy, kind schema.GroupVersionKind, value map[string]any) (creation, *Fault, error) {
+func begin(ctx context.Context, strategy rest.RESTCreateStrategy, kind schema.GroupVersionKind, value map[string]any) (creation, *fault.Fault, error) {
 	decoded, err := legacyscheme.Scheme.New(kind)
 	if err != nil {
 		return creation{}, nil, err
 	}
 	// What is applied is not decoded as what is created: the field manager converts it from what the typing gives.
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(value, decoded); err != nil {
-		fault := decodingFault(err)
-		return creation{}, &fault, nil
+		refused := decodingFault(value, err)
+		return creation{}, &refused, nil
 	}
 	legacyscheme.Scheme.Default(decoded)
 	object, err := legacyscheme.Scheme.UnsafeConvertToVersion(decoded, schema.GroupVersion{Group: kind.Group, Version: runtime.APIVersionInternal})
 	if err != nil {
-		return creation{}, &Fault{Message: err.Error()}, nil
+		return creation{}, &fault.Fault{Message: err.Error()}, nil
 	}
-	if fault := Unappliable(value); fault != nil {
-		return creation{}, fault, nil
+	if refused := Unappliable(value); refused != nil {
+		return creation{}, refused, nil
 	}
 	return prepare(ctx, strategy, kind, object)
 }
 
 // prepare does what the server does to a defaulted object before it validates it.
-func prepare(ctx context.Context, strategy rest.RESTCreateStrategy, kind schema.GroupVersionKind, object runtime.Object) (creation, *Fault, error) {
+func prepare(ctx context.Context, strategy rest.RESTCreateStrategy, kind schema.GroupVersionKind, object runtime.Object) (creation, *fault.Fault, error) {
 	accessor, err := meta.Accessor(object)
 	if err != nil {
 		return creation{}, nil, err
@@ -166,7 +161,7 @@ func prepare(ctx context.Context, strategy rest.RESTCreateStrategy, kind schema.
 		IsResourceRequest: true, Verb: "patch", APIGroup: kind.Group, APIVersion: kind.Version, Namespace: namespace, Name: accessor.GetName(),
 	})
 	if err := rest.EnsureObjectNamespaceMatchesRequestNamespace(namespace, accessor); err != nil {
-		return creation{}, &Fault{Path: []any{"metadata", "namespace"}, Message: "Forbidden: not allowed on this type"}, nil
+		return creation{}, &fault.Fault{Path: []any{"metadata", "namespace"}, Message: "Forbidden: not allowed on this type"}, nil
 	}
 	rest.WipeObjectMetaSystemFields(accessor)
 	accessor.SetCreationTimestamp(metav1.Unix(0, 0))
@@ -179,8 +174,10 @@ func prepare(ctx context.Context, strategy rest.RESTCreateStrategy, kind schema.
 
 // Unappliable says what the server refuses in an object of any kind before it validates one: metadata that only an
 // object that is there already has, and no name.
-func Unappliable(value map[string]any) *Fault {
-	at := func(field, message string) *Fault { return &Fault{Path: []any{"metadata", field}, Message: message} }
+func Unappliable(value map[string]any) *fault.Fault {
+	at := func(field, message string) *fault.Fault {
+		return &fault.Fault{Path: []any{"metadata", field}, Message: message}
+	}
 	metadata, _ := value["metadata"].(map[string]any)
 	text := func(field string) string { s, _ := metadata[field].(string); return s }
 	if entries, set := metadata["managedFields"].([]any); set && entries != nil {
@@ -202,73 +199,23 @@ func Unappliable(value map[string]any) *Fault {
 }
 
 // decodingFault takes the path out of a decoder's message, where it names one: `unknown field "spec.replica"`.
-func decodingFault(err error) Fault {
+func decodingFault(value map[string]any, err error) fault.Fault {
 	message := err.Error()
 	for _, prefix := range []string{"unknown field ", "duplicate field "} {
 		if quoted, ok := strings.CutPrefix(message, prefix); ok {
-			return Fault{Path: ParsePath(strings.Trim(quoted, `"`)), Message: strings.TrimSpace(prefix)}
+			return fault.Fault{Path: fault.Path(value, strings.Trim(quoted, `"`)), Message: strings.TrimSpace(prefix)}
 		}
 	}
 	// json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32
 	if _, rest, ok := strings.Cut(message, "into Go struct field "); ok {
 		place, _, _ := strings.Cut(rest, " of type ")
 		if _, path, ok := strings.Cut(place, "."); ok {
-			return Fault{Path: ParsePath(path), Message: message}
+			return fault.Fault{Path: fault.Path(value, path), Message: message}
 		}
 	}
 	var status interface{ Unwrap() error }
 	if errors.As(err, &status) && status.Unwrap() != nil {
 		message = status.Unwrap().Error()
 	}
-	return Fault{Message: message}
-}
-
-// ParsePath reads a path as field.Path writes it: spec.ports[0].name, metadata.annotations[a.b/c]. What stands in
-// brackets is an index where it is a number.
-func ParsePath(text string) []any {
-	var path []any
-	for text != "" {
-		if text[0] == '.' {
-			text = text[1:]
-			continue
-		}
-		if text[0] == '[' {
-			// A key may hold brackets itself, so it ends at the last one before a dot, a bracket or the end.
-			end := 1
-			for end < len(text) && !(text[end] == ']' && (end+1 == len(text) || text[end+1] == '.' || text[end+1] == '[')) {
-				end++
-			}
-			key := text[1:min(end, len(text))]
-			if n, ok := index(key); ok {
-				path = append(path, n)
-			} else if key != "" {
-				path = append(path, key)
-			}
-			text = text[min(end+1, len(text)):]
-			continue
-		}
-		end := strings.IndexAny(text, ".[")
-		if end < 0 {
-			end = len(text)
-		}
-		if key := text[:end]; key != field.NewPath("").String() && key != "<nil>" {
-			path = append(path, key)
-		}
-		text = text[end:]
-	}
-	return path
-}
-
-func index(key string) (int, bool) {
-	if key == "" || len(key) > 6 {
-		return 0, false
-	}
-	n := 0
-	for _, c := range []byte(key) {
-		if c < '0' || c > '9' {
-			return 0, false
-		}
-		n = 10*n + int(c-'0')
-	}
-	return n, true
+	return fault.Fault{Message: message}
 }

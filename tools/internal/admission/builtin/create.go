@@ -21,9 +21,9 @@ func (s *Server) Create(ctx context.Context, kind schema.GroupVersionKind, value
 		return nil, fmt.Errorf("%s is not a kind of Kubernetes", kind)
 	}
 	defer recovered(kind, &err)
-	c, fault, err := begin(ctx, strategy, kind, value)
-	if err == nil && fault != nil {
-		err = fmt.Errorf("create %s: %s", kind.Kind, fault.Message)
+	c, refused, err := begin(ctx, strategy, kind, value)
+	if err == nil && refused != nil {
+		err = fmt.Errorf("create %s: %s", kind.Kind, refused.Message)
 	}
 	if err != nil {
 		return nil, err
@@ -40,9 +40,9 @@ func (s *Server) Complete(ctx context.Context, kind schema.GroupVersionKind, obj
 		return fmt.Errorf("%s is not a kind of Kubernetes", kind)
 	}
 	defer recovered(kind, &err)
-	c, fault, err := prepare(ctx, strategy, kind, object)
-	if err == nil && fault != nil {
-		err = fmt.Errorf("create %s: %s", kind.Kind, fault.Message)
+	c, refused, err := prepare(ctx, strategy, kind, object)
+	if err == nil && refused != nil {
+		err = fmt.Errorf("create %s: %s", kind.Kind, refused.Message)
 	}
 	if err != nil {
 		return err

@@ -11,15 +11,13 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/kgate-dev/gitops/tools/internal/admission/fault"
 )
 
-// Fault is one thing that the API server holds against an object.
-type Fault struct {
-	Path    []any  // keys (string) and indexes (int) that lead to the field; empty for the whole object
-	Message string // the server's own, without the path
-	Note    string // to follow the message: whose it is, where not every definition of the kind says it
-	Type    string // the server's type of error, as FieldValueInvalid; or one of ApplyError, StrictDecodingError, DecodingError
-}
+// Fault is one thing that the API server holds against an object, with its type of error: FieldValueInvalid and the like, or
+// one of ApplyError, StrictDecodingError, DecodingError.
+type Fault = fault.Fault
 
 // ErrUnknown says that no definition serves the object's kind in its version.
 var ErrUnknown = errors.New("no CustomResourceDefinition serves it")

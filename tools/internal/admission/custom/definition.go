@@ -17,6 +17,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	serializer "k8s.io/apimachinery/pkg/runtime/serializer/json"
 	kjson "sigs.k8s.io/json"
+
+	"github.com/kgate-dev/gitops/tools/internal/admission/fault"
 )
 
 // identity is what a definition says of its kind besides the schemas.
@@ -98,7 +100,7 @@ func decodeDefinition(value map[string]any) (*apiextensionsv1.CustomResourceDefi
 			var at kjson.FieldError
 			var path []any
 			if errors.As(e, &at) {
-				path = resolve(value, at.FieldPath())
+				path = fault.Path(value, at.FieldPath())
 			}
 			faults = append(faults, Fault{Path: path, Message: e.Error(), Type: typeStrict})
 		}
@@ -122,7 +124,7 @@ func mistyped(value map[string]any, err error) []any {
 	if !errors.As(err, &wrong) {
 		return nil
 	}
-	path := resolve(value, wrong.Field)
+	path := fault.Path(value, wrong.Field)
 	var content any = value
 	for i, step := range path {
 		fields, ok := content.(map[string]any)
@@ -182,7 +184,7 @@ func published(path string) string {
 		{"spec.conversion.webhookClientConfig", "spec.conversion.webhook.clientConfig"},
 		{"spec.conversion.conversionReviewVersions", "spec.conversion.webhook.conversionReviewVersions"},
 	} {
-		if rest, ok := strings.CutPrefix(path, move[0]); ok && ended(rest) {
+		if rest, ok := strings.CutPrefix(path, move[0]); ok && (rest == "" || rest[0] == '.' || rest[0] == '[') {
 			return move[1] + rest
 		}
 	}

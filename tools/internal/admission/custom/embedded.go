@@ -1,18 +1,17 @@
 package custom
 
 import (
-	"bytes"
-	"compress/flate"
 	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"sync"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/kgate-dev/gitops/tools/internal/archive"
 )
 
 // tools/schemas makes the bundle and describes its format.
@@ -37,19 +36,23 @@ var embedded = sync.OnceValues(func() (*Definitions, error) {
 func Embedded() (*Definitions, error) { return embedded() }
 
 func readBundle(index, content string) (*Definitions, error) {
+	texts, err := archive.Open(content)
+	if err != nil {
+		return nil, err
+	}
 	d := &Definitions{embedded: map[schema.GroupKind]*definition{}}
 	for line := range strings.Lines(index) {
 		var (
-			kind                            schema.GroupKind
-			plural, scope, versions, source string
-			at, compressed, whole           int
+			kind                                    schema.GroupKind
+			plural, scope, versions, source, digest string
 		)
-		if _, err := fmt.Sscanf(line, "%s %s %s %s %s %s %d %d %d\n",
-			&kind.Group, &kind.Kind, &plural, &scope, &versions, &source, &at, &compressed, &whole); err != nil {
+		if _, err := fmt.Sscanf(line, "%s %s %s %s %s %s %s\n",
+			&kind.Group, &kind.Kind, &plural, &scope, &versions, &source, &digest); err != nil {
 			return nil, fmt.Errorf("line %q: %w", strings.TrimSpace(line), err)
 		}
-		if at < 0 || compressed < 0 || at > len(content)-compressed {
-			return nil, fmt.Errorf("line %q: outside the file of %d bytes", strings.TrimSpace(line), len(content))
+		key, err := archive.ParseKey(digest)
+		if err != nil {
+			return nil, fmt.Errorf("line %q: %w", strings.TrimSpace(line), err)
 		}
 		if _, twice := d.embedded[kind]; twice {
 			return nil, fmt.Errorf("%s is there twice", kind)
@@ -58,10 +61,9 @@ func readBundle(index, content string) (*Definitions, error) {
 		for _, v := range strings.Split(versions, ",") {
 			served[v] = true
 		}
-		text := content[at : at+compressed]
 		of := identity{kind: kind, plural: plural, source: source, namespaced: scope == string(apiextensionsv1.NamespaceScoped), served: served}
 		d.embedded[kind] = newDefinition(of, func() (*apiextensionsv1.CustomResourceDefinition, error) {
-			return inflate(text, whole)
+			return decodeEmbedded(texts, key)
 		})
 	}
 	if len(d.embedded) == 0 {
@@ -70,17 +72,13 @@ func readBundle(index, content string) (*Definitions, error) {
 	return d, nil
 }
 
-func inflate(text string, size int) (*apiextensionsv1.CustomResourceDefinition, error) {
-	var b bytes.Buffer
-	b.Grow(size)
-	if _, err := io.Copy(&b, flate.NewReader(strings.NewReader(text))); err != nil {
+func decodeEmbedded(texts *archive.Archive, key archive.Key) (*apiextensionsv1.CustomResourceDefinition, error) {
+	text, err := texts.Read(key)
+	if err != nil {
 		return nil, err
 	}
-	if b.Len() != size {
-		return nil, fmt.Errorf("it has %d bytes; the index says %d", b.Len(), size)
-	}
 	crd := &apiextensionsv1.CustomResourceDefinition{}
-	if err := json.Unmarshal(b.Bytes(), crd); err != nil {
+	if err := json.Unmarshal(text, crd); err != nil {
 		return nil, err
 	}
 	apiextensionsv1.SetDefaults_CustomResourceDefinition(crd)

@@ -2,13 +2,11 @@ package custom
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"strings"
 	"testing"
 
 	"github.com/kgate-dev/gitops/tools/internal/kustomization"
-	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
 // widgets is a definition with something for each phase of the server.
@@ -270,44 +268,4 @@ func TestOwnManifests(t *testing.T) {
 			t.Errorf("%s has no custom resource", target)
 		}
 	}
-}
-
-func TestResolve(t *testing.T) {
-	content := object(t, `{spec: {a.b: {c: [1, {d: 2}]}, a: {b: {}}, "x[y]": {"k/l.m": 1}}}`)
-	for text, want := range map[string]string{
-		"spec":                "spec",
-		".spec.a.b":           `spec["a.b"]`,
-		"spec.a.b.c[1].d":     `spec["a.b"].c[1].d`,
-		"spec.a.b.c[7].d":     `spec["a.b"].c[7].d`,
-		"spec.a[b]":           `spec.a.b`,
-		"spec.x[y].k/l.m":     `spec["x[y]"]["k/l.m"]`,
-		"spec.x[y][k/l.m]":    `spec["x[y]"]["k/l.m"]`,
-		"spec.missing.deeper": "spec.missing.deeper",
-		"spec.missing[key].z": "spec.missing.key.z",
-		"":                    "",
-		"<nil>":               "",
-		"[0].a":               "[0].a",
-		"spec.[":              "spec[\"[\"]",
-	} {
-		if got := manifest.Path(resolve(content, text)).String(); got != want {
-			t.Errorf("%s: got %s, want %s", text, got, want)
-		}
-	}
-}
-
-func FuzzResolve(f *testing.F) {
-	f.Add("spec.a.b[0].c")
-	f.Add("[[]].")
-	f.Add("..[")
-	content := map[string]any{"": map[string]any{"a": []any{1}}, "a.": 1, "[0]": []any{map[string]any{}}}
-	f.Fuzz(func(t *testing.T, text string) {
-		for _, step := range resolve(content, text) {
-			switch step.(type) {
-			case int, string:
-			default:
-				t.Fatalf("step %v", step)
-			}
-		}
-		_ = fmt.Sprint(resolve([]any{content}, text))
-	})
 }

@@ -108,8 +108,8 @@ func (k *kind) create(value map[string]any) (*unstructured.Unstructured, []Fault
 	}
 	unstructured.RemoveNestedField(object.Object, "metadata", "managedFields") // the field manager writes its own
 	defaulting.Default(object.Object, k.structural)
-	if fault := k.complete(object); fault != nil {
-		return nil, []Fault{*fault}
+	if refused := k.complete(object); refused != nil {
+		return nil, []Fault{*refused}
 	}
 	return object, nil
 }

@@ -1,10 +1,8 @@
 package custom
 
 import (
-	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 
 	structural "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
@@ -13,10 +11,10 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/kube-openapi/pkg/schemaconv"
 	"k8s.io/kube-openapi/pkg/validation/spec"
-	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 	smd "sigs.k8s.io/structured-merge-diff/v6/schema"
 	"sigs.k8s.io/structured-merge-diff/v6/typed"
-	"sigs.k8s.io/structured-merge-diff/v6/value"
+
+	"github.com/kgate-dev/gitops/tools/internal/admission/fault"
 )
 
 // typing is the type of a kind as the server's field manager has it. It refuses more than validation does: a field
@@ -104,13 +102,13 @@ func (t *typing) faults(object map[string]any) []Fault {
 		faults = append(faults, Fault{Path: slices.Clone(path), Message: "field not declared in schema", Type: typeApply})
 	})
 	_, err = t.object.FromUnstructured(rest)
-	var list typed.ValidationErrors
-	if errors.As(err, &list) {
-		for _, e := range list {
-			faults = append(faults, Fault{Path: t.resolve(rest, e.Path), Message: e.ErrorMessage, Type: typeApply})
-		}
-	} else if err != nil {
-		faults = append(faults, Fault{Message: err.Error(), Type: typeApply})
+	more, err := fault.Typing(t.object, rest, err)
+	if err != nil {
+		more = []Fault{{Message: err.Error()}}
+	}
+	for _, f := range more {
+		f.Type = typeApply
+		faults = append(faults, f)
 	}
 	return sorted(faults)
 }
@@ -145,85 +143,4 @@ func (t *typing) undeclared(content any, ref smd.TypeRef, path []any, found func
 			t.undeclared(child, atom.List.ElementType, append(path, i), found)
 		}
 	}
-}
-
-// resolve turns a path as the library writes it (.spec.ports[name="http"].port) into steps.
-func (t *typing) resolve(content any, text string) []any {
-	name := rootType
-	ref := smd.TypeRef{NamedType: &name}
-	var path []any
-	for text != "" {
-		atom, ok := t.schema.Resolve(ref)
-		if !ok {
-			break
-		}
-		switch c := content.(type) {
-		case map[string]any:
-			step, after := longestKey(c, strings.TrimPrefix(text, "."))
-			key, ok := step.(string)
-			if !ok || atom.Map == nil {
-				return append(path, plainSteps(strings.TrimPrefix(text, "."))...)
-			}
-			ref = atom.Map.ElementType
-			if declared, ok := atom.Map.FindField(key); ok {
-				ref = declared.Type
-			}
-			path, content, text = append(path, key), c[key], after
-		case []any:
-			if atom.List == nil {
-				return path
-			}
-			i, after := t.element(c, atom.List, text)
-			if i < 0 {
-				return path
-			}
-			ref = atom.List.ElementType
-			path, content, text = append(path, i), c[i], after
-		default:
-			return path
-		}
-	}
-	return path
-}
-
-// element returns the index of the list's element that text begins with, -1 if there is none, and what follows.
-func (t *typing) element(list []any, of *smd.List, text string) (int, string) {
-	if i, after, ok := index(text); ok && of.ElementRelationship != smd.Associative && i < len(list) {
-		return i, after
-	}
-	for i, child := range list {
-		var element fieldpath.PathElement
-		if len(of.Keys) == 0 {
-			v := value.NewValueInterface(child)
-			element.Value = &v
-		} else {
-			fields, ok := child.(map[string]any)
-			if !ok {
-				continue
-			}
-			keys := value.FieldList{}
-			for _, key := range of.Keys {
-				if v, ok := fields[key]; ok {
-					keys = append(keys, value.Field{Name: key, Value: value.NewValueInterface(v)})
-				} else if v := t.keyDefault(of, key); v != nil {
-					keys = append(keys, value.Field{Name: key, Value: value.NewValueInterface(v)})
-				}
-			}
-			keys.Sort()
-			element.Key = &keys
-		}
-		if after, ok := strings.CutPrefix(text, element.String()); ok {
-			return i, after
-		}
-	}
-	return -1, ""
-}
-
-func (t *typing) keyDefault(of *smd.List, key string) any {
-	atom, ok := t.schema.Resolve(of.ElementType)
-	if !ok || atom.Map == nil {
-		return nil
-	}
-	declared, _ := atom.Map.FindField(key)
-	return declared.Default
 }

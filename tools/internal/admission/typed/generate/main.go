@@ -1,4 +1,4 @@
-// Command generate writes types.json.zst from the OpenAPI v3 files of the k8s.io/kubernetes that go.mod requires.
+// Command generate writes types.bin from the OpenAPI v3 files of the k8s.io/kubernetes that go.mod requires.
 package main
 
 import (
@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/klauspost/compress/zstd"
 	kindschema "k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/kube-openapi/pkg/schemaconv"
 	"k8s.io/kube-openapi/pkg/validation/spec"
@@ -19,7 +18,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/admission/typed"
 )
 
-const name = "types.json.zst"
+const name = "types.bin"
 
 func main() {
 	check := flag.Bool("check", false, "write nothing; fail if the file differs from what would be written")
@@ -97,13 +96,5 @@ func Generate(dir string) ([]byte, error) {
 		}
 		document.Types[t.Name] = text
 	}
-	text, err := json.Marshal(document)
-	if err != nil {
-		return nil, err
-	}
-	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBestCompression), zstd.WithEncoderConcurrency(1))
-	if err != nil {
-		return nil, err
-	}
-	return encoder.EncodeAll(text, nil), encoder.Close()
+	return typed.Write(document)
 }
