@@ -14,7 +14,7 @@ _hpa(obj, maximum) := {
 	"spec": {"maxReplicas": maximum, "scaleTargetRef": {"apiVersion": obj.apiVersion, "kind": obj.kind, "name": "web"}},
 }
 
-_scalable := ["ReplicationController", "Deployment", "StatefulSet", "ReplicaSet"]
+_scalable := ["ReplicationController", "Deployment", "StatefulSet", "ReplicaSet", "Rollout", "DeploymentConfig"]
 
 _three(kind) := fixture.workload(kind, {}, {"replicas": 3})
 

@@ -199,7 +199,7 @@ _is_quantity(container, field, resource) if quantity.millis(container[field][res
 # description: |
 #   The most pods of an object at once: the autoscaler's maximum or the replicas, and what a rolling
 #   update adds; a database has one job beside its instances. Undefined where it cannot be told. A
-#   DaemonSet's depend on the nodes and are not counted.
+#   DaemonSet's depend on the nodes, a Knative Service's on the requests: they are not counted.
 pods(obj) := most + _surge(obj, most) if {
 	workload.is_scalable(obj)
 	most := scaling.maximum(scaling.input_autoscalers, obj)
@@ -209,6 +209,10 @@ pods(obj) := most + _surge(obj, most) if {
 } else := 0 if {
 	obj.kind == "DaemonSet"
 	workload.is_workload(obj)
+} else := 0 if {
+	workload.is_workload(obj)
+	not workload.is_builtin(obj_lib.group(obj))
+	not workload.is_scalable(obj)
 } else := parallelism if {
 	workload.is_workload(obj)
 	parallelism := obj_lib.at(obj, _parallelism[obj.kind], 1)
@@ -234,7 +238,27 @@ _parallelism := {"Job": ["spec", "parallelism"], "CronJob": ["spec", "jobTemplat
 
 _surge(obj, most) := _extra(obj_lib.at(obj, ["spec", "strategy", "rollingUpdate", "maxSurge"], "25%"), most) if _rolls(obj)
 
-_surge(obj, _) := 0 if not _rolls(obj)
+_surge(obj, _) := 0 if {
+	not _rolls(obj)
+	not _is_rollout(obj)
+}
+
+_surge(obj, most) := _extra(obj_lib.at(obj, ["spec", "strategy", "canary", "maxSurge"], "25%"), most) if {
+	_is_rollout(obj)
+	not _runs_beside(obj)
+}
+
+_surge(obj, most) := most if {
+	_is_rollout(obj)
+	_runs_beside(obj)
+}
+
+_is_rollout(obj) if obj_lib.is_kind(obj, "argoproj.io", "Rollout")
+
+# The new pods come up in full while all of the old ones still serve.
+_runs_beside(obj) if obj.spec.strategy.blueGreen
+
+_runs_beside(obj) if obj.spec.strategy.canary.trafficRouting
 
 _rolls(obj) if {
 	obj.kind == "Deployment"

@@ -89,6 +89,12 @@ test_pods[name] if {
 		"ReplicaSet": {"obj": _spec("apps/v1", "ReplicaSet", {"replicas": 3}), "want": 3},
 		"ReplicationController": {"obj": _spec("v1", "ReplicationController", {"replicas": 3}), "want": 3},
 		"DaemonSet": {"obj": _spec("apps/v1", "DaemonSet", {}), "want": 0},
+		"Rollout": {"obj": _spec("argoproj.io/v1alpha1", "Rollout", {"replicas": 3, "template": {}}), "want": 4},
+		"Rollout with a number": {"obj": _spec("argoproj.io/v1alpha1", "Rollout", {"replicas": 3, "template": {}, "strategy": {"canary": {"maxSurge": 2}}}), "want": 5},
+		"Rollout that shifts requests": {"obj": _spec("argoproj.io/v1alpha1", "Rollout", {"replicas": 3, "template": {}, "strategy": {"canary": {"trafficRouting": {"istio": {}}}}}), "want": 6},
+		"Rollout from blue to green": {"obj": _spec("argoproj.io/v1alpha1", "Rollout", {"replicas": 3, "template": {}, "strategy": {"blueGreen": {"activeService": "web"}}}), "want": 6},
+		"DeploymentConfig": {"obj": _spec("apps.openshift.io/v1", "DeploymentConfig", {"replicas": 3, "template": {}}), "want": 3},
+		"Knative Service": {"obj": _spec("serving.knative.dev/v1", "Service", {"template": {}}), "want": 0},
 		"Pod": {"obj": _spec("v1", "Pod", {}), "want": 1},
 		"Job": {"obj": _spec("batch/v1", "Job", {"parallelism": 5}), "want": 5},
 		"CronJob": {"obj": _spec("batch/v1", "CronJob", {"jobTemplate": {"spec": {"parallelism": 2}}}), "want": 2},
@@ -114,6 +120,8 @@ test_pods_that_cannot_be_told if {
 		_spec("batch/v1", "Job", {"parallelism": "all"}),
 		_spec("postgresql.cnpg.io/v1", "Cluster", {"instances": "three"}),
 		_spec("opentelemetry.io/v1beta1", "OpenTelemetryCollector", {"replicas": "two"}),
+		_spec("argoproj.io/v1alpha1", "Rollout", {"replicas": "three", "template": {}}),
+		_spec("argoproj.io/v1alpha1", "Rollout", {"workloadRef": {"name": "web"}}),
 		_spec("v1", "Service", {}),
 	] {
 		not capacity.pods(obj) with input as {"objects": []}

@@ -2,7 +2,8 @@
 # scope: package
 # title: Workloads and the pods that they make
 # description: |
-#   Where each workload kind keeps its pod template, what is in it, and how many pods come of it.
+#   Where each workload kind keeps its pod template, what is in it, and how many pods come of it. The
+#   kinds of others than Kubernetes are among them (Rollout, DeploymentConfig), with or without a schema.
 #   Containers that cannot be read (a string where a list belongs, an empty list) are given as one
 #   container without fields: what a rule demands of every container is then missing, and denied.
 package policies.lib.workload
@@ -15,7 +16,19 @@ _template_paths := relations.templates
 
 # METADATA
 # description: the path to the pod template; undefined for an object that makes no pods
-template_path(obj) := _template_paths[obj_lib.group(obj)][obj.kind]
+template_path(obj) := path if {
+	api_group := obj_lib.group(obj)
+	path := _template_paths[api_group][obj.kind]
+	_makes_pods(api_group, obj, path)
+}
+
+# METADATA
+# description: whether a group is of Kubernetes itself, which requires a template of its workloads
+is_builtin(api_group) if api_group in {"", "apps", "batch"}
+
+_makes_pods(api_group, _, _) if is_builtin(api_group)
+
+_makes_pods(_, obj, path) if is_object(obj_lib.at(obj, path, null))
 
 # METADATA
 # description: the path to the pod spec; undefined for an object that makes no pods
@@ -36,7 +49,13 @@ spec(obj) := found if {
 
 # METADATA
 # description: the labels that the pods of a workload carry
-labels(obj) := obj_lib.labels(_template(obj))
+labels(obj) := object.union(obj_lib.labels(_template(obj)), _added(obj))
+
+# What its controller adds, Kubernetes' own or another.
+_added(obj) := {key: strings.replace_n({"{name}": obj_lib.name(obj)}, text) | some key, text in added} if {
+	obj_lib.name(obj) != ""
+	added := relations.added[obj_lib.group(obj)][obj.kind]
+} else := {}
 
 # METADATA
 # description: the annotations that the pods of a workload carry
@@ -125,12 +144,10 @@ is_long_running(obj) if {
 
 _ends_by_itself(pod) if pod.restartPolicy in {"Never", "OnFailure"}
 
-_scalable := {"Deployment", "ReplicaSet", "ReplicationController", "StatefulSet"}
-
 # METADATA
 # description: whether a workload has a number of replicas that a person or an HPA chooses
 is_scalable(obj) if {
-	obj.kind in _scalable
+	obj.kind in relations.scaled[obj_lib.group(obj)]
 	is_workload(obj)
 }
 
@@ -160,4 +177,5 @@ input_workloads := {index: obj |
 	some api_group, kinds in _template_paths
 	some kind, _ in kinds
 	some index, obj in obj_lib.of_kind[api_group][kind]
+	is_workload(obj)
 }

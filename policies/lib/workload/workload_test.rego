@@ -114,3 +114,52 @@ test_workloads_of_an_overlay if {
 	objects := array.concat([{"apiVersion": "example.com/v1", "kind": "Deployment"}, {}], [obj | some obj in _every_kind])
 	workload.input_workloads == {index: obj | some index, obj in objects; index > 1} with input as {"objects": objects}
 }
+
+_of_others := [
+	["apps.kruise.io/v1beta1", "StatefulSet", ["spec", "template"]],
+	["apps.kruise.io/v1alpha1", "CloneSet", ["spec", "template"]],
+	["apps.openshift.io/v1", "DeploymentConfig", ["spec", "template"]],
+	["argoproj.io/v1alpha1", "Rollout", ["spec", "template"]],
+	["keda.sh/v1alpha1", "ScaledJob", ["spec", "jobTargetRef", "template"]],
+	["kubeflow.org/v1", "Notebook", ["spec", "template"]],
+	["serving.knative.dev/v1", "Service", ["spec", "template"]],
+	["sources.knative.dev/v1", "ContainerSource", ["spec", "template"]],
+]
+
+_at(path, value) := json.patch({"spec": {"jobTargetRef": {}}}, [{"op": "add", "path": path, "value": value}])
+
+test_pods_of_kinds_of_others if {
+	every case in _of_others {
+		[version, kind, path] := case
+		obj := object.union(_at(path, _template), {"apiVersion": version, "kind": kind})
+		workload.spec(obj) == _pod
+		workload.spec_path(obj) == array.concat(path, ["spec"])
+		workload.labels(obj) == {"app": "web"}
+		workload.input_workloads == {0: obj} with input as {"objects": [obj]}
+	}
+}
+
+# They need not have one, and what is no template is for their schema to say.
+test_kinds_of_others_without_a_template_make_no_pods if {
+	every case in _of_others {
+		every value in [null, "text", []] {
+			[version, kind, path] := case
+			obj := object.union(_at(path, value), {"apiVersion": version, "kind": kind})
+			not workload.is_workload(obj)
+			workload.containers(obj) == []
+			workload.input_workloads == {} with input as {"objects": [obj]}
+		}
+	}
+}
+
+test_labels_that_a_controller_adds if {
+	config := {"apiVersion": "apps.openshift.io/v1", "kind": "DeploymentConfig", "metadata": {"name": "web"}, "spec": {"template": _template}}
+	workload.labels(config) == {"app": "web", "deploymentconfig": "web"}
+}
+
+test_kinds_of_others_with_replicas if {
+	{kind |
+		some [version, kind, path] in _of_others
+		workload.replicas(object.union(_at(path, _template), {"apiVersion": version, "kind": kind})) == 1
+	} == {"StatefulSet", "CloneSet", "DeploymentConfig", "Rollout"}
+}

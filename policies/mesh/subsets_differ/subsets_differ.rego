@@ -46,11 +46,15 @@ _title(subset) := sprintf("subset %v", [json.marshal(subset)]) if subset != ""
 _shared(host, subsets) := {obj_lib.title(candidate) |
 	some service in registry.services[host]
 	some candidate in _workloads[service.namespace]
+	not _is_told_apart(candidate)
 	pod := workload.labels(candidate)
 	selector.matches_map(service.selector, pod)
 	_selects(host, subsets[0], pod)
 	_selects(host, subsets[1], pod)
 }
+
+# Argo Rollouts writes the hash of the template into the labels of the subsets.
+_is_told_apart(obj) if obj_lib.is_kind(obj, "argoproj.io", "Rollout")
 
 _selects(_, "", _)
 

@@ -15,11 +15,13 @@
 #   fix: Give the container livenessProbe, readinessProbe and startupProbe, each with a handler (httpGet, grpc, tcpSocket or exec).
 package policies.pod.probes
 
+import data.policies.lib.object as obj_lib
 import data.policies.lib.workload
 
 deny contains {"msg": msg, "path": path} if {
 	some container in workload.input_containers
 	workload.is_long_running(input)
+	obj_lib.group(input) != "serving.knative.dev" # Knative probes its pods itself, and starts them as requests come
 	container.kind in {"container", "sidecar"}
 	some field in ["livenessProbe", "readinessProbe", "startupProbe"]
 	not _has_handler(container.value, field)

@@ -9,7 +9,7 @@ _all := {"livenessProbe": _get, "readinessProbe": {"grpc": {"port": 9090}}, "sta
 
 _app := object.union({"name": "app"}, _all)
 
-_long_running := ["Pod", "ReplicationController", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"]
+_long_running := ["Pod", "ReplicationController", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Rollout", "DeploymentConfig"]
 
 _allowed := {
 	"all three": {"containers": [_app]},
@@ -69,4 +69,9 @@ test_ignores_what_makes_no_pods if {
 	every obj in fixture.others {
 		probes.deny == set() with input as obj
 	}
+}
+
+test_allows_what_knative_probes_itself if {
+	pods := {"template": {"spec": {"containers": [{"image": "app:1.0.0"}]}}}
+	probes.deny == set() with input as {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "metadata": {"name": "web"}, "spec": pods}
 }

@@ -37,8 +37,21 @@ _selects_pods(service, wanted) if {
 	selector.matches_map(wanted, workload.labels(obj))
 }
 
+# Each pod of a StatefulSet has its own name as a label.
+_selects_pods(service, wanted) if {
+	pod := wanted[_pod_name]
+	is_string(pod)
+	some obj in workload.input_workloads
+	obj.kind == "StatefulSet"
+	obj_lib.namespace(obj) == obj_lib.namespace(service)
+	regex.match(`^-[0-9]+$`, trim_prefix(pod, obj_lib.name(obj)))
+	selector.matches_map(wanted, object.union(workload.labels(obj), {_pod_name: pod}))
+}
+
 _selects_pods(service, wanted) if {
 	some obj in operator.input_resources
 	obj_lib.namespace(obj) == obj_lib.namespace(service)
 	operator.is_selected_by_map(obj, wanted)
 }
+
+_pod_name := "statefulset.kubernetes.io/pod-name"

@@ -63,3 +63,37 @@ test_allows_pods_that_an_operator_makes if {
 test_denies_pods_that_no_operator_makes if {
 	selects_pods.deny == _denied(`{"cnpg.io/cluster":"other"}`) with input as fixture.overlay([_service({"selector": {"cnpg.io/cluster": "other"}}), _cluster])
 }
+
+_controlled(version, kind, spec) := {"apiVersion": version, "kind": kind, "metadata": {"name": "web", "namespace": "shop"}, "spec": spec}
+
+test_allows_labels_that_a_controller_adds if {
+	every kind, controlled in {
+		"DeploymentConfig": ["apps.openshift.io/v1", "deploymentconfig"],
+		"Job": ["batch/v1", "job-name"],
+		"Service": ["serving.knative.dev/v1", "serving.knative.dev/service"],
+	} {
+		[version, label] := controlled
+		objects := [_service({"selector": {label: "web"}}), _controlled(version, kind, {"template": {}})]
+		selects_pods.deny == set() with input as fixture.overlay(objects)
+		selects_pods.deny == _denied(sprintf(`{"%s":"other"}`, [label])) with input as fixture.overlay([_service({"selector": {label: "other"}}), objects[1]])
+	}
+}
+
+test_allows_a_pod_of_a_stateful_set_by_its_name if {
+	label := "statefulset.kubernetes.io/pod-name"
+	set := fixture.workload("StatefulSet", {}, {})
+	every selector in [{label: "web-0"}, {label: "web-12", "app": "web"}] {
+		selects_pods.deny == set() with input as fixture.overlay([_service({"selector": selector}), set])
+	}
+	every selector in [{label: "web"}, {label: "web-a"}, {label: "other-0"}, {label: 1}, {label: "web-0", "app": "other"}] {
+		count(selects_pods.deny) == 1 with input as fixture.overlay([_service({"selector": selector}), set])
+	}
+	count(selects_pods.deny) == 1 with input as fixture.overlay([_service({"selector": {label: "web-0"}}), fixture.workload("Deployment", {}, {})])
+}
+
+# It lets a Deployment describe its pods.
+test_denies_a_rollout_without_a_template if {
+	rollout := _controlled("argoproj.io/v1alpha1", "Rollout", {"workloadRef": {"kind": "Deployment", "name": "web"}})
+	selects_pods.deny == _denied(`{"app":"web"}`) with input as fixture.overlay([_selecting, rollout])
+	selects_pods.deny == set() with input as fixture.overlay([_selecting, rollout, fixture.workload("Deployment", {}, {})])
+}

@@ -40,10 +40,11 @@ _selects(controller, labels) if {
 	selector.matches_map(controller.selector, labels)
 }
 
-# A Job's selector is made by the server, and a Pod has none.
+# A Job's selector is made by the server, and a Pod has none. Other controllers than Kubernetes' own have their own way: a
+# Rollout stands beside the Deployment that it takes over from.
 _controllers[obj_lib.namespace(obj)] contains controller if {
 	some i, obj in workload.input_workloads
-	obj_lib.group(obj) != "batch"
+	obj_lib.group(obj) in {"", "apps"}
 	obj.kind != "Pod"
 	controller := {
 		"index": i,

@@ -58,3 +58,9 @@ test_wrong_shapes_raise_nothing if {
 		_deny([broken, _workload("Deployment", "web", _stable, _stable), "text"]) == set()
 	}
 }
+
+# The one takes over from the other.
+test_a_rollout_stands_beside_its_deployment if {
+	rollout := object.union(_workload("Deployment", "web", _stable, _stable), {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout"})
+	_deny([_workload("Deployment", "web", _stable, _stable), rollout]) == set()
+}

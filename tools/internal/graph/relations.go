@@ -39,15 +39,19 @@ type pods struct {
 
 // template is where an object keeps the metadata and the spec of its pods.
 func template(o *manifest.Object) (any, bool) {
-	known, k := relation.Known(), kindOf(o.ID)
-	path, ok := known.Templates.Of(k.group, k.name)
-	if !ok {
-		path, ok = known.Drawn.Of(k.group, k.name)
-	}
+	k := kindOf(o.ID)
+	path, ok := relation.Known().Templates.Of(k.group, k.name)
 	if !ok {
 		return nil, false
 	}
 	return manifest.At(o.Value, steps(path)...), true
+}
+
+// templated are the labels of the pods of a template: its own, and what the kind's controller adds.
+func templated(o *manifest.Object, pod any) labels.Set {
+	k := kindOf(o.ID)
+	added, _ := relation.Known().Added.Of(k.group, k.name)
+	return labels.Merge(stringMap(pod, "metadata", "labels"), added.For(o.Namespace, o.Name))
 }
 
 func steps(path []string) manifest.Path {
@@ -93,7 +97,7 @@ type service struct {
 func (b *builder) collect(o *manifest.Object) {
 	self := b.self(o)
 	if pod, ok := template(o); ok {
-		b.pods = append(b.pods, pods{self, o.Namespace, []labels.Set{stringMap(pod, "metadata", "labels")}})
+		b.pods = append(b.pods, pods{self, o.Namespace, []labels.Set{templated(o, pod)}})
 	} else if sets := made(o); sets != nil {
 		b.pods = append(b.pods, pods{self, o.Namespace, sets})
 	}

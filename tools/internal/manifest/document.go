@@ -89,6 +89,9 @@ func parse(file string, data []byte, before int) ([]Document, error) {
 			if strings.HasSuffix(message, "control characters are not allowed") {
 				line = controlLine(chunk.text)
 			}
+			if at, reason, ok := describeAlias(message, chunk.text, chunk.line, documents); ok {
+				line, message = at, reason
+			}
 			return nil, fail(chunk.line+max(line, 1)-1, "%s", message)
 		}
 		// A document behind an empty one would be passed over as well.

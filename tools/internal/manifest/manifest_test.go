@@ -148,6 +148,12 @@ func TestParseDocuments(t *testing.T) {
 		{"big", strings.Repeat("# 4567890123456\n", 1<<16*11/1), nil, "f.yaml: the file has 11 MB; the limit is 10 MB: split it"},
 		{"no JSON number", "a: 1\nb: [.5, -.Inf]\n", nil, "f.yaml:2: -.Inf is a number that JSON does not have"},
 		{"a text like it", "a: \".nan\"\nkind: .info\n", []document{{1, ".info"}}, ""},
+		{"alias of the document before", "a: &x 1\n---\nb: 2\nc: *x\n", nil, `f.yaml:4: the alias "x" has no anchor in this document: an anchor ends with its document, and that of line 1 is in one before`},
+		{"alias of the last of several", "a: &x 1\n---\na: &x 1\nb: &x 2\n---\n---\n- *x\n", nil, `f.yaml:7: the alias "x" has no anchor in this document: an anchor ends with its document, and that of line 4 is in one before`},
+		{"alias before its anchor", "# *x\na: '*x'\nb: {c: *x, d: *x}\ne: &x 1\nf: *x\n", nil, `f.yaml:3: the alias "x" stands before its anchor, which is defined in line 4`},
+		{"alias without an anchor", "a: &xy 1\n---\nb: *xy-z\n", nil, `f.yaml:3: the alias "xy-z" has no anchor: nothing before it in the document is marked &xy-z`},
+		{"alias in a merge", "a: &x {b: 1}\n---\n<<: *x\n", nil, `f.yaml:3: the alias "x" has no anchor in this document: an anchor ends with its document, and that of line 1 is in one before`},
+		{"alias as a key", "a: &x b\n---\n\n*x : 1\n", nil, `f.yaml:4: the alias "x" has no anchor in this document: an anchor ends with its document, and that of line 1 is in one before`},
 		{"holds itself", "a: &x [*x]\n", nil, `f.yaml:1: the anchor "x" holds itself`},
 		{"holds itself as a key", "a: &x\n  ? *x\n  : 1\n", nil, `f.yaml:2: the anchor "x" holds itself`},
 	} {

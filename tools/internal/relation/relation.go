@@ -25,17 +25,21 @@ type Kinds[T any] map[string]map[string]T
 
 // Relations are what is known of kinds.
 type Relations struct {
-	Templates  Kinds[[]string] // paths of pod templates; empty is the object itself
-	Drawn      Kinds[[]string] // the same of kinds that rules do not look into
+	Templates  Kinds[[]string]     // paths of pod templates; empty is the object itself
+	Scaled     map[string][]string // kinds with spec.replicas, by API group
+	Added      Kinds[Labels]       // what pods have beside the labels of their template
 	Made       Kinds[Made]
 	References Kinds[[]Reference]
 	Pod        Pod
 }
 
+// Labels are those of pods that come of an object: "{name}" and "{namespace}" in them are the object's.
+type Labels map[string]string
+
 // Made are the pods that an operator makes of a resource.
 type Made struct {
-	Inherits []string            // where the resource has labels that they get
-	Labels   []map[string]string // a set for each role that they can have
+	Inherits []string // where the resource has labels that they get
+	Labels   []Labels // a set for each role that they can have
 }
 
 // Reference is a field with the name of another object.
@@ -97,21 +101,25 @@ func (k Kinds[T]) Of(group, kind string) (T, bool) {
 // MakesPods reports whether pods come of a kind.
 func (r Relations) MakesPods(group, kind string) bool {
 	_, template := r.Templates.Of(group, kind)
-	_, drawn := r.Drawn.Of(group, kind)
 	_, made := r.Made.Of(group, kind)
-	return template || drawn || made
+	return template || made
+}
+
+// For are the labels of the pods of an object of a name and a namespace.
+func (l Labels) For(namespace, name string) map[string]string {
+	replacer := strings.NewReplacer("{name}", name, "{namespace}", namespace)
+	set := make(map[string]string, len(l))
+	for key, value := range l {
+		set[key] = replacer.Replace(value)
+	}
+	return set
 }
 
 // For are the sets of labels of the pods that are made of a resource of a name and a namespace.
 func (m Made) For(namespace, name string) []map[string]string {
-	replacer := strings.NewReplacer("{name}", name, "{namespace}", namespace)
 	var sets []map[string]string
 	for _, labels := range m.Labels {
-		set := make(map[string]string, len(labels))
-		for key, value := range labels {
-			set[key] = replacer.Replace(value)
-		}
-		sets = append(sets, set)
+		sets = append(sets, labels.For(namespace, name))
 	}
 	return sets
 }

@@ -26,15 +26,22 @@ func TestKnown(t *testing.T) {
 	if _, ok := known.Templates.Of("apps", "Pod"); ok {
 		t.Error("a kind of another group is known")
 	}
-	for _, id := range [][2]string{{"", "Pod"}, {"argoproj.io", "Rollout"}, {"postgresql.cnpg.io", "Pooler"}} {
+	for _, id := range [][2]string{{"", "Pod"}, {"argoproj.io", "Rollout"}, {"serving.knative.dev", "Service"}, {"postgresql.cnpg.io", "Pooler"}} {
 		if !known.MakesPods(id[0], id[1]) || known.MakesPods("example.com", id[1]) {
 			t.Errorf("%s makes pods, and one of another group makes none", id)
 		}
 	}
-	for group, kinds := range known.Drawn {
-		for kind := range kinds {
-			if _, twice := known.Templates.Of(group, kind); twice {
-				t.Errorf("%s %s is described twice", group, kind)
+	for group, kinds := range known.Scaled {
+		for _, kind := range kinds {
+			if _, ok := known.Templates.Of(group, kind); !ok {
+				t.Errorf("%s %s has a number of pods and no template of them", group, kind)
+			}
+		}
+	}
+	for group, kinds := range known.Added {
+		for kind, labels := range kinds {
+			if _, ok := known.Templates.Of(group, kind); !ok || len(labels) == 0 {
+				t.Errorf("%s %s adds %v to a template that it does not have", group, kind, labels)
 			}
 		}
 	}
@@ -56,6 +63,13 @@ func TestKnown(t *testing.T) {
 				t.Errorf("a source without field, kind or name: %+v", s)
 			}
 		}
+	}
+}
+
+func TestAdded(t *testing.T) {
+	added, ok := Known().Added.Of("apps.openshift.io", "DeploymentConfig")
+	if got := added.For("shop", "web"); !ok || len(got) != 1 || got["deploymentconfig"] != "web" {
+		t.Errorf("got %v", got)
 	}
 }
 
