@@ -27,6 +27,10 @@ type Plan struct {
 	Exemptions []Exemption
 	Now        time.Time // the day that exemptions are held against
 	Latest     time.Time // the last day that an exemption may have; zero for any
+
+	// Elsewhere reports whether something that no target of the plan is made of reads a directory of a kustomization, so
+	// that nobody knows what its entries do there. nil is never.
+	Elsewhere func(dir string) bool
 }
 
 // complete reports whether nothing that the repository has is left out.
@@ -64,6 +68,7 @@ type Round struct {
 	mu       sync.Mutex
 	findings []Finding
 	failed   []failed
+	effects  map[Entry]bool
 }
 
 // failed is a pass that has no verdict.
@@ -74,10 +79,15 @@ type failed struct {
 }
 
 // Begin begins a run of checks.
-func Begin(checks []*Check) *Round { return &Round{checks: checks} }
+func Begin(checks []*Check) *Round { return &Round{checks: checks, effects: map[Entry]bool{}} }
 
 // Judge makes the checks that look at one object or at one target.
 func (r *Round) Judge(ctx context.Context, target *Target) {
+	r.mu.Lock()
+	for _, e := range target.Effects {
+		r.effects[e] = true
+	}
+	r.mu.Unlock()
 	r.make(ctx, []*Target{target}, func(c *Check) bool { return c.Scope == Object || c.Scope == Overlay })
 }
 
@@ -114,7 +124,37 @@ func (r *Round) make(ctx context.Context, targets []*Target, of func(*Check) boo
 func (r *Round) Findings() ([]Finding, []Failure) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.Clone(r.findings), r.failures(nil)
+	return r.settled(r.findings, Plan{}), r.failures(nil)
+}
+
+// settled leaves out what says that an entry does nothing where it does something in another target, or may do so in one
+// that is not of the run. An entry that does nothing anywhere is one finding, whatever each target has in its place.
+func (r *Round) settled(findings []Finding, plan Plan) []Finding {
+	elsewhere := map[string]bool{}
+	first := map[Entry]Finding{}
+	var settled []Finding
+	for _, f := range findings {
+		if f.entry == (Entry{}) {
+			settled = append(settled, f)
+			continue
+		}
+		if r.effects[f.entry] {
+			continue
+		}
+		if _, known := elsewhere[f.shared]; !known {
+			elsewhere[f.shared] = f.shared != "" && plan.Elsewhere != nil && plan.Elsewhere(f.shared)
+		}
+		if elsewhere[f.shared] {
+			continue
+		}
+		if same, found := first[f.entry]; found && f.shared != "" && same.Target != f.Target {
+			f.Message, f.Source, f.Related = same.Message, same.Source, same.Related
+		} else if !found {
+			first[f.entry] = f
+		}
+		settled = append(settled, f)
+	}
+	return settled
 }
 
 // End makes the checks that look at all targets together, and puts together what the whole run found. The targets of the
@@ -136,7 +176,7 @@ func (r *Round) End(ctx context.Context, plan Plan) (Result, []Failure) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	findings := yield(unique(r.findings, order), r.checks)
+	findings := yield(r.settled(unique(r.findings, order), plan), r.checks)
 	var used []bool
 	result.Findings, result.Exempted, used = exempt(findings, plan)
 	failures := r.failures(order)

@@ -632,6 +632,8 @@ func (e *engine) transform(layer *Layer, config *types.Kustomization, a *accumul
 		}
 		operations = append(operations, more...)
 	}
+	e.judging = layer
+	defer func() { e.judging = nil }()
 	for _, o := range operations {
 		if o.reaches != nil {
 			if err := o.reaches(a); err != nil {
@@ -651,9 +653,7 @@ func (e *engine) transform(layer *Layer, config *types.Kustomization, a *accumul
 			return place(layer, o.at, err)
 		}
 		if o.watches != nil {
-			e.component = layer.Config.Kind == types.ComponentKind
 			o.judge(a, effects)
-			e.component = false
 		}
 		if o.origin != nil {
 			if err := a.resources.AddTransformerAnnotation(o.origin); err != nil {
@@ -733,7 +733,9 @@ func (e *engine) operations(layer *Layer, config *types.Kustomization, a *accumu
 		o := field("ReplicaCountTransformer", "replicas", at, &builtins.ReplicaCountTransformerPlugin{Replica: replica, FieldSpecs: a.specs.Replicas})
 		o.watches, o.judge = everything, func(_ *accumulation, effects []effect) {
 			if none(effects) {
-				e.fault(noEffect, at, "the entry changes nothing: %s has %d replicas already", replica.Name, replica.Count)
+				e.idle(at, newFault(noEffect, at, "the entry changes nothing: %s has %d replicas already", replica.Name, replica.Count))
+			} else {
+				e.effective(noEffect, at)
 			}
 		}
 		of, _ := layer.locate("replicas", i, "name")
@@ -750,9 +752,7 @@ func (e *engine) operations(layer *Layer, config *types.Kustomization, a *accumu
 		o := field("ImageTagTransformer", name, at, &builtins.ImageTagTransformerPlugin{ImageTag: image, FieldSpecs: a.specs.Images})
 		specs := a.specs.Images
 		o.watches, o.judge = everything, func(a *accumulation, effects []effect) {
-			if none(effects) {
-				e.imageEffect(at, of, image, specs, a)
-			}
+			e.imageEffect(at, of, image, specs, a, effects)
 		}
 	}
 	more, err := e.replacementOperations(layer, config)

@@ -1,6 +1,7 @@
 package kustomization
 
 import (
+	"maps"
 	"slices"
 	"sync"
 
@@ -28,6 +29,7 @@ type keptLayer struct {
 	err  error
 
 	faults           []check.Fault
+	works            map[check.Entry]bool
 	sources, targets []part
 	peers            []peer
 	read             []string
@@ -86,7 +88,8 @@ func (e *engine) base(layer *Layer, origin *resource.Origin) (*accumulation, err
 		before := e.files.begin()
 		own, kept.err = apart.accumulate(layer, newAccumulation(), nil)
 		kept.read = e.files.end(before)
-		kept.faults, kept.sources, kept.targets, kept.peers = apart.faults, apart.sources, apart.targets, apart.peers
+		kept.faults, kept.works = apart.faults, apart.works
+		kept.sources, kept.targets, kept.peers = apart.sources, apart.targets, apart.peers
 		if kept.err == nil {
 			if objects := own.resources.Size(); objects <= mostKept {
 				size, kept.made, own = objects, own, nil
@@ -103,10 +106,12 @@ func (e *engine) base(layer *Layer, origin *resource.Origin) (*accumulation, err
 		}
 	}
 	for _, f := range kept.faults {
-		if !slices.Contains(e.faults, f) {
-			e.faults = append(e.faults, f)
-		}
+		e.note(f)
 	}
+	if e.works == nil && len(kept.works) > 0 {
+		e.works = map[check.Entry]bool{}
+	}
+	maps.Copy(e.works, kept.works)
 	e.sources, e.targets = append(e.sources, kept.sources...), append(e.targets, kept.targets...)
 	e.peers = append(e.peers, kept.peers...)
 	switch {

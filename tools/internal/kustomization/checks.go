@@ -28,7 +28,7 @@ func Checks() []*check.Check {
 			for _, target := range pass.Targets {
 				for _, fault := range target.Faults {
 					if fault.Check == c.Name {
-						pass.ReportTarget(target, fault.Source, fault.Message, fault.Of)
+						pass.ReportFault(target, fault)
 					}
 				}
 			}

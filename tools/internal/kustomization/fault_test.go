@@ -157,7 +157,8 @@ func TestFaults(t *testing.T) {
 		{"includeSelectors and peers of the same namespace", peers("{namespaceSelector: {}, podSelector: {matchLabels: {app: app}}}"), nil},
 		{"includeSelectors and peers that get the labels in their own layer", kustomization("resources: [../overlay, ../other]", "top/") + peers("{podSelector: {matchLabels: {app: gateway}}}") +
 			kustomization("resources: [pod.yaml]\nlabels: [{pairs: {team: a}}]", "other/") + "-- other/pod.yaml --\napiVersion: v1\nkind: Pod\nmetadata: {name: g, labels: {app: gateway}}\n", nil},
-		{"no-effect of a component, which is for other targets too", overlay("components: [../c]") + kustomization("apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nlabels: [{pairs: {tier: web}}]\npatches:\n- target: {kind: Deployment}\n  patch: '- {op: add, path: /metadata/labels/tier, value: web}'", "c/"), nil},
+		{"no-effect of a component", overlay("components: [../c]") + kustomization("apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nlabels: [{pairs: {tier: web}}]\npatches:\n- target: {kind: Deployment}\n  patch: '- {op: add, path: /metadata/labels/tier, value: web}'", "c/"), []string{
+			"kustomize/no-effect c/kustomization.yaml:6 the operation changes nothing: the Deployment app is the same without it"}},
 		{"includeSelectors and peers by expression", peers("{podSelector: {matchExpressions: [{key: a, operator: Exists}]}}"), nil},
 		{"empty patch", overlay("patches:\n- path: p.yaml") + "-- overlay/p.yaml --\n# later\n", []string{"kustomize/no-effect overlay/kustomization.yaml:3 the patch is empty"}},
 		{"label of generator options", overlay("generatorOptions: {labels: {made: here}}\nconfigMapGenerator: [{name: g, literals: [a=b]}]\npatches:\n- target: {kind: ConfigMap, labelSelector: made=here}\n  patch: '- {op: add, path: /data/c, value: d}'"), nil},

@@ -164,9 +164,10 @@ func (e *engine) reached(p *Patch, document *manifest.Document, a *accumulation)
 		}
 	}
 	if len(reached) == 0 {
-		e.fault(patchTarget, p.miss(document, a), "the patch changes nothing: no object here is %s%s", describe(wanted), nearest(a.tracesOf(), p.Target, document))
+		e.idle(p.entryOf(document), newFault(patchTarget, p.miss(document, a), "the patch changes nothing: no object here is %s%s", describe(wanted), nearest(a.tracesOf(), p.Target, document)))
 		return nil, nil
 	}
+	e.effective(patchTarget, p.entryOf(document))
 	one := *p
 	one.Documents = []manifest.Document{*document}
 	for _, r := range reached {

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -37,8 +38,9 @@ type Result struct {
 	Path    string
 	Objects []*manifest.Object
 	Faults  []check.Fault
-	Read    []string // every file that took part, sorted
-	Root    *Layer   // nil for plain manifests
+	Effects []check.Entry // what does something here and may do nothing in another target
+	Read    []string      // every file that took part, sorted
+	Root    *Layer        // nil for plain manifests
 
 	files   *Files // nil for standard input
 	yaml    func() ([]byte, error)
@@ -336,7 +338,7 @@ func kustomize(files *Files, w *layers, root *Layer) (*Result, error) {
 		return nil, e.explain(err, built)
 	}
 	result := &Result{
-		Path: root.Dir, Root: root, Faults: e.faults, files: files, openapi: w.openapi,
+		Path: root.Dir, Root: root, Faults: e.faults, Effects: slices.Collect(maps.Keys(e.works)), files: files, openapi: w.openapi,
 		traces: map[*manifest.Object]*Trace{},
 	}
 	for _, r := range built.resources.Resources() {
