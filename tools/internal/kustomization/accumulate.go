@@ -453,10 +453,13 @@ func (e *engine) absorb(layer *Layer, at manifest.Position, generated resmap.Res
 	if err := a.resources.AbsorbAll(generated); err != nil {
 		return place(layer, at, err)
 	}
+	e.judging = layer
+	defer func() { e.judging = nil }()
 	for i, r := range a.resources.Resources() {
 		switch {
 		case i < len(before) && before[i] == r:
 		case i < len(before): // merged or replaced: it stands where the other one stood
+			e.mergeEffect(at, before[i], r)
 			t := a.traces[before[i]]
 			delete(a.traces, before[i])
 			if t == nil {
@@ -688,20 +691,22 @@ func (e *engine) operations(layer *Layer, config *types.Kustomization, a *accumu
 		}})
 		return &all[len(all)-1]
 	}
-	everything := func(a *accumulation) []*resource.Resource { return a.resources.Resources() }
 	if err := patches(false); err != nil {
 		return nil, err
 	}
 	if config.Namespace != "" {
-		field("NamespaceTransformer", "namespace", layer.field("namespace"), &builtins.NamespaceTransformerPlugin{
+		t := &builtins.NamespaceTransformerPlugin{
 			ObjectMeta: types.ObjectMeta{Namespace: config.Namespace}, FieldSpecs: a.specs.Namespace, SetRoleBindingSubjects: namespace.DefaultSubjectsOnly,
-		})
+		}
+		e.namespaceEffect(field("NamespaceTransformer", "namespace", layer.field("namespace"), t), t)
 	}
 	if config.NamePrefix != "" {
-		field("PrefixTransformer", "namePrefix", layer.field("namePrefix"), &builtins.PrefixTransformerPlugin{Prefix: config.NamePrefix, FieldSpecs: a.specs.NamePrefix})
+		o := field("PrefixTransformer", "namePrefix", layer.field("namePrefix"), &builtins.PrefixTransformerPlugin{Prefix: config.NamePrefix, FieldSpecs: a.specs.NamePrefix})
+		e.idleField(o, renamed, renamesNothing, "namePrefix")
 	}
 	if config.NameSuffix != "" {
-		field("SuffixTransformer", "nameSuffix", layer.field("nameSuffix"), &builtins.SuffixTransformerPlugin{Suffix: config.NameSuffix, FieldSpecs: a.specs.NameSuffix})
+		o := field("SuffixTransformer", "nameSuffix", layer.field("nameSuffix"), &builtins.SuffixTransformerPlugin{Suffix: config.NameSuffix, FieldSpecs: a.specs.NameSuffix})
+		e.idleField(o, renamed, renamesNothing, "nameSuffix")
 	}
 	for i, label := range config.Labels {
 		specs, err := labelSpecs(label, a.specs)
@@ -710,20 +715,30 @@ func (e *engine) operations(layer *Layer, config *types.Kustomization, a *accumu
 		}
 		at := layer.item("labels", i)
 		o := field("LabelTransformer", "labels", at, &builtins.LabelTransformerPlugin{Labels: label.Pairs, FieldSpecs: specs})
-		o.watches, o.judge = everything, func(a *accumulation, effects []effect) { e.labelEffect(layer, i, label, a, effects) }
+		writes := func(r *resource.Resource) bool { return lacks(r.GetLabels(), label.Pairs) }
+		o.watches = func(a *accumulation) []*resource.Resource {
+			if label.IncludeSelectors && slices.ContainsFunc(a.resources.Resources(), func(r *resource.Resource) bool { return r.GetKind() == "NetworkPolicy" }) {
+				return a.resources.Resources()
+			}
+			return unless(writes)(a)
+		}
+		o.judge = func(a *accumulation, effects []effect) { e.labelEffect(layer, i, label, a, effects) }
 	}
 	//lint:ignore SA1019 Kustomize still applies the field
 	if common := config.CommonLabels; len(common) > 0 || len(config.Labels) > 0 {
 		t := &builtins.LabelTransformerPlugin{Labels: common, FieldSpecs: a.specs.CommonLabels}
 		if len(common) > 0 {
-			field("LabelTransformer", "commonLabels", layer.field("commonLabels"), t)
+			o := field("LabelTransformer", "commonLabels", layer.field("commonLabels"), t)
+			e.idleField(o, func(r *resource.Resource) bool { return lacks(r.GetLabels(), common) }, "commonLabels changes nothing: every object that it reaches has these labels already")
 		} else {
 			all = append(all, operation{at: layer.field("labels"), kind: "LabelTransformer", transformer: t})
 		}
 	}
 	if len(config.CommonAnnotations) > 0 {
-		field("AnnotationsTransformer", "commonAnnotations", layer.field("commonAnnotations"),
+		o := field("AnnotationsTransformer", "commonAnnotations", layer.field("commonAnnotations"),
 			&builtins.AnnotationsTransformerPlugin{Annotations: config.CommonAnnotations, FieldSpecs: a.specs.CommonAnnotations})
+		e.idleField(o, func(r *resource.Resource) bool { return lacks(r.GetAnnotations(), config.CommonAnnotations) },
+			"commonAnnotations changes nothing: every object that it reaches has these annotations already")
 	}
 	if err := patches(true); err != nil {
 		return nil, err

@@ -441,7 +441,7 @@ func names(list *yaml.Node) map[string]bool {
 func (e *engine) labelEffect(layer *Layer, i int, label types.Label, a *accumulation, effects []effect) {
 	at := layer.item("labels", i)
 	switch {
-	case !none(effects):
+	case !none(effects), len(effects) == 0 && a.resources.Size() > 0:
 		e.effective(noEffect, at)
 	case len(label.Pairs) > 0 && len(effects) > 0:
 		e.idle(at, newFault(noEffect, at, "the entry changes nothing: every object that it reaches has these labels already"))

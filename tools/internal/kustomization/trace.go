@@ -312,9 +312,12 @@ func culprit(document *manifest.Document, entry *yaml.Node, path manifest.Path, 
 	return at
 }
 
-// replacement notes what a replacement takes from and reaches.
-func (t *tracer) replacement(document *manifest.Document, entry *yaml.Node, replacement types.Replacement, objects []*Trace) error {
+// replacement notes what a replacement takes from and reaches, and returns the objects that it writes to: none where a part
+// of it is missing, which is said.
+func (t *tracer) replacement(document *manifest.Document, entry *yaml.Node, replacement types.Replacement, objects []*Trace) (found []*resource.Resource, err error) {
+	whole := true
 	missed := func(part, at manifest.Position, format string, args ...any) {
+		whole = false
 		t.idle(part, newFault(replacementTarget, at, format, args...))
 	}
 	var from *Trace
@@ -345,11 +348,11 @@ func (t *tracer) replacement(document *manifest.Document, entry *yaml.Node, repl
 	for i, target := range replacement.Targets {
 		source, _ := within.Locate(manifest.Path{"targets", i}, nil)
 		if target.Select == nil {
-			return fail(source, "the replacement's target selects nothing: it needs `select`")
+			return nil, fail(source, "the replacement's target selects nothing: it needs `select`")
 		}
 		reached, err := reachReplacement(objects, target)
 		if err != nil {
-			return fail(source, "the replacement's target: %s", err)
+			return nil, fail(source, "the replacement's target: %s", err)
 		}
 		if len(reached) == 0 {
 			at := culprit(document, entry, manifest.Path{"targets", i, "select"}, *target.Select, func(s *types.Selector) bool {
@@ -368,9 +371,15 @@ func (t *tracer) replacement(document *manifest.Document, entry *yaml.Node, repl
 				t.targets = append(t.targets, part{o, field, at})
 			}
 			o.step(Step{Replacement: &Replacement{Document: document, Entry: entry, Target: i, From: from, Steps: steps}})
+			if !slices.Contains(found, o.live) {
+				found = append(found, o.live)
+			}
 		}
 	}
-	return nil
+	if !whole {
+		return nil, nil
+	}
+	return found, nil
 }
 
 // typeError is one of the messages of a decoder, which counts lines as the document does.
