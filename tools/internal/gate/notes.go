@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,7 +15,7 @@ import (
 )
 
 // carry lets those of the exemptions that objects carry count that may, and says which do not.
-func (g *Gate) carry(carried []check.Exemption) ([]check.Exemption, []report.Note) {
+func (g *Gate) carry(ctx context.Context, carried []check.Exemption) ([]check.Exemption, []report.Note) {
 	refuse := func(exemptions []check.Exemption, why string) []report.Note {
 		var notes []report.Note
 		for _, e := range exemptions {
@@ -30,7 +31,7 @@ func (g *Gate) carry(carried []check.Exemption) ([]check.Exemption, []report.Not
 	case g.repository.Config.CarryNone:
 		return nil, refuse(carried, "lets nothing pass: kgate.yaml says `objectExemptions: false`")
 	case base != nil:
-		kept, refused := base.Carried(carried, g.known)
+		kept, refused := base.Carried(ctx, carried, g.known)
 		return kept, refuse(refused, fmt.Sprintf("is not in %s and lets nothing pass", base.Name()))
 	}
 	return carried, nil

@@ -111,7 +111,7 @@ func (g *Gate) conclude(ctx context.Context, round *check.Round, outcomes []outc
 	}
 	plan.Elsewhere = g.elsewhere(plan.Targets)
 	carried, refused := repo.Carried(exempting, g.known, read)
-	carried, out.Notes = g.carry(carried)
+	carried, out.Notes = g.carry(ctx, carried)
 	out.Notes = slices.Concat(g.narrowed(), g.notes(), out.Notes)
 	out.Errors = append(out.Errors, g.faultsOfOwn(plan)...)
 	plan.Exemptions = append(slices.Clone(plan.Exemptions), carried...)

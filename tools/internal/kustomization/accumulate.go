@@ -1,6 +1,7 @@
 package kustomization
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -29,6 +30,7 @@ import (
 // objects before and after each entry, and knows the entry that fails.
 type engine struct {
 	tracer
+	ctx       context.Context
 	factory   *resmap.Factory
 	validator ifc.Validator
 	root      *Layer
@@ -36,10 +38,10 @@ type engine struct {
 	peers     []peer
 }
 
-func newEngine(files *Files, root *Layer) *engine {
+func newEngine(ctx context.Context, files *Files, root *Layer) *engine {
 	dependencies := provider.NewDefaultDepProvider()
 	return &engine{
-		tracer: tracer{files: files}, root: root,
+		tracer: tracer{files: files}, ctx: ctx, root: root,
 		factory: resmap.NewFactory(dependencies.GetResourceFactory()), validator: dependencies.GetFieldValidator(),
 	}
 }
@@ -202,6 +204,9 @@ func (e *engine) schema(layer *Layer) error {
 
 // resource adds what one entry of `resources` brings.
 func (e *engine) resource(layer *Layer, r *Resource, a *accumulation, origin *resource.Origin) error {
+	if err := e.ctx.Err(); err != nil {
+		return err
+	}
 	if r.Layer != nil {
 		if err := e.schema(r.Layer); err != nil {
 			return place(layer, r.Source, err)
@@ -403,6 +408,9 @@ func (e *engine) configure(layer *Layer, p resmap.Configurable, config any) erro
 
 // generator runs one entry of configMapGenerator or secretGenerator.
 func (e *engine) generator(layer *Layer, field string, i int, p resmap.GeneratorPlugin, config any, a *accumulation, origin *resource.Origin) error {
+	if err := e.ctx.Err(); err != nil {
+		return err
+	}
 	at := layer.item(field, i)
 	if err := e.configure(layer, p, config); err != nil {
 		return place(layer, at, err)
@@ -638,6 +646,9 @@ func (e *engine) transform(layer *Layer, config *types.Kustomization, a *accumul
 	e.judging = layer
 	defer func() { e.judging = nil }()
 	for _, o := range operations {
+		if err := e.ctx.Err(); err != nil {
+			return err
+		}
 		if o.reaches != nil {
 			if err := o.reaches(a); err != nil {
 				return err

@@ -1,6 +1,8 @@
 package kustomization
 
 import (
+	"context"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -52,6 +54,17 @@ func (b *bases) entry(dir string) *keptLayer {
 	return found
 }
 
+// forget drops what nothing has become of.
+func (b *bases) forget(dir string, kept *keptLayer) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.entries[dir] == kept {
+		delete(b.entries, dir)
+		delete(b.sizes, dir)
+		b.order = slices.DeleteFunc(b.order, func(name string) bool { return name == dir })
+	}
+}
+
 // keep notes how many objects a layer has, and forgets the layers that nobody has asked for the longest, until what is left
 // is not too much.
 func (b *bases) keep(dir string, objects int) {
@@ -84,7 +97,7 @@ func (e *engine) base(layer *Layer, origin *resource.Origin) (*accumulation, err
 	mine, size := false, 0
 	kept.once.Do(func() {
 		mine = true
-		apart := &engine{tracer: tracer{files: e.files}, factory: e.factory, validator: e.validator, root: e.root}
+		apart := newEngine(e.ctx, e.files, e.root)
 		before := e.files.begin()
 		own, kept.err = apart.accumulate(layer, newAccumulation(), nil)
 		kept.read = e.files.end(before)
@@ -96,6 +109,10 @@ func (e *engine) base(layer *Layer, origin *resource.Origin) (*accumulation, err
 			}
 		}
 	})
+	if mine && e.ctx.Err() != nil {
+		e.files.store.bases.forget(layer.Dir, kept) // whoever comes with another context makes it anew
+		return nil, e.ctx.Err()
+	}
 	if mine {
 		e.files.store.bases.keep(layer.Dir, size)
 	} else {
@@ -115,6 +132,8 @@ func (e *engine) base(layer *Layer, origin *resource.Origin) (*accumulation, err
 	e.sources, e.targets = append(e.sources, kept.sources...), append(e.targets, kept.targets...)
 	e.peers = append(e.peers, kept.peers...)
 	switch {
+	case errors.Is(kept.err, context.Canceled), errors.Is(kept.err, context.DeadlineExceeded):
+		return e.accumulate(layer, newAccumulation(), nil)
 	case kept.err != nil:
 		return nil, kept.err
 	case own != nil:

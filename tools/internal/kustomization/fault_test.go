@@ -206,7 +206,7 @@ func TestFaults(t *testing.T) {
 			if strings.Contains(test.tree, "-- top/") {
 				target = "top"
 			}
-			result, err := New(tree(test.tree), strings.NewReader("")).Render(target)
+			result, err := New(tree(test.tree), strings.NewReader("")).Render(t.Context(), target)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -267,7 +267,7 @@ func TestFaultsExplain(t *testing.T) {
 			if strings.Contains(test.tree, "-- top/") {
 				target = "top"
 			}
-			_, err := New(tree(test.tree), strings.NewReader("")).Render(target)
+			_, err := New(tree(test.tree), strings.NewReader("")).Render(t.Context(), target)
 			if err == nil || !strings.Contains(err.Error()+"\x00", test.want) { // a NUL is the end
 				t.Errorf("got  %v\nwant %s", err, test.want)
 			}

@@ -5,6 +5,7 @@ package kustomization
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -125,10 +126,10 @@ func (r *Renderer) ReadFile(name string) ([]byte, error) {
 	return NewFiles(r.store).ReadFile(name)
 }
 
-// Render renders a target: a path below the root, or Stdin.
-func (r *Renderer) Render(target string) (*Result, error) {
+// Render renders a target: a path below the root, or Stdin. It gives up between two entries once the context ends.
+func (r *Renderer) Render(ctx context.Context, target string) (*Result, error) {
 	files := NewFiles(r.store)
-	result, err := r.render(files, target)
+	result, err := r.render(ctx, files, target)
 	if err == nil && len(result.Objects) == 0 {
 		err = errors.New("it renders no object: an empty target would pass every check")
 	}
@@ -152,7 +153,7 @@ func (e *Error) Unwrap() error { return e.Err }
 // DependsOn is Result.DependsOn of the attempt.
 func (e *Error) DependsOn(path string) bool { return e.files.dependsOn(path) }
 
-func (r *Renderer) render(files *Files, target string) (*Result, error) {
+func (r *Renderer) render(ctx context.Context, files *Files, target string) (*Result, error) {
 	if target == Stdin {
 		data, err := r.stdin()
 		if err != nil {
@@ -177,7 +178,7 @@ func (r *Renderer) render(files *Files, target string) (*Result, error) {
 		}
 		return withRead(plain(target, documents))(files)
 	}
-	w := &layers{files: files}
+	w := &layers{ctx: ctx, files: files}
 	if _, err := w.find(target, manifest.Position{}); err != nil {
 		names, listErr := manifestFiles(files, target)
 		if listErr != nil {
@@ -203,7 +204,7 @@ func (r *Renderer) render(files *Files, target string) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	return kustomize(files, w, root)
+	return kustomize(ctx, files, w, root)
 }
 
 func withRead(result *Result, err error) func(*Files) (*Result, error) {
@@ -324,17 +325,20 @@ func (l *schemaLock) own() (unlock func()) {
 	}
 }
 
-func kustomize(files *Files, w *layers, root *Layer) (*Result, error) {
+func kustomize(ctx context.Context, files *Files, w *layers, root *Layer) (*Result, error) {
 	if w.openapi != nil {
 		defer openAPI.own()()
 	} else {
 		defer openAPI.share()()
 	}
-	e := newEngine(files, root)
+	e := newEngine(ctx, files, root)
 	e.alone = w.openapi != nil
 	built, err := e.build()
 	files.rendered()
-	if err != nil {
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case err != nil:
 		return nil, e.explain(err, built)
 	}
 	result := &Result{
@@ -342,6 +346,9 @@ func kustomize(files *Files, w *layers, root *Layer) (*Result, error) {
 		traces: map[*manifest.Object]*Trace{},
 	}
 	for _, r := range built.resources.Resources() {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		trace := built.traces[r]
 		text, err := encode(r)
 		if err != nil {

@@ -2,6 +2,7 @@ package repo
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -189,13 +190,13 @@ func alike(a check.Holder) func(check.Holder) bool {
 
 // Carried parts exemptions that objects of the working tree carry into those that the same objects carried at the revision,
 // and those that let nothing pass: the change brought them, or changed them.
-func (b *Base) Carried(exemptions []check.Exemption, checks []*check.Check) (kept, refused []check.Exemption) {
+func (b *Base) Carried(ctx context.Context, exemptions []check.Exemption, checks []*check.Check) (kept, refused []check.Exemption) {
 	renderer := kustomization.New(b.FS, strings.NewReader(""))
 	before := map[string][]check.Exemption{}
 	of := func(target string) []check.Exemption {
 		carried, known := before[target]
 		if !known && target != kustomization.Stdin {
-			if result, err := renderer.Render(target); err == nil { // what could not be rendered exempted nothing
+			if result, err := renderer.Render(ctx, target); err == nil { // what could not be rendered exempted nothing
 				carried, _ = Carried(Annotations(&check.Target{Path: target, Objects: result.Objects}), checks, renderer.ReadFile)
 			}
 			before[target] = carried

@@ -176,7 +176,7 @@ func TestBaseCarried(t *testing.T) {
 		e := base[0]
 		test.change(&e)
 		e.Holders = []check.Holder{{Target: test.target, Object: test.object}}
-		kept, refused := r.Base.Carried([]check.Exemption{e}, checks)
+		kept, refused := r.Base.Carried(t.Context(), []check.Exemption{e}, checks)
 		if len(kept)+len(refused) != 1 || (len(kept) == 1) != test.kept {
 			t.Errorf("%s: kept %v, refused %v", test.name, kept, refused)
 		}
