@@ -121,7 +121,7 @@ var targets = [...]string{"overlays/dev", "overlays/staging", "overlays/prod", "
 const samples = "tools/conformance/samples"
 
 // own are the objects of this repository, each content once. left says what the fixtures hold beside them.
-func own(root string) (bases []base, left string, err error) {
+func own(ctx context.Context, root string) (bases []base, left string, err error) {
 	seen := map[string]bool{}
 	add := func(from string, o *manifest.Object, must bool) {
 		if !seen[string(o.JSON)] {
@@ -132,7 +132,7 @@ func own(root string) (bases []base, left string, err error) {
 	files := os.DirFS(root)
 	renderer := kustomization.New(files, nil)
 	for _, target := range targets {
-		result, err := renderer.Render(target)
+		result, err := renderer.Render(ctx, target)
 		if err != nil {
 			return nil, "", err
 		}

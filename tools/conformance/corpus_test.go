@@ -29,7 +29,7 @@ func TestFixtures(t *testing.T) {
 
 // TestOwn renders this repository: every target has objects, and every kind of sample can be read.
 func TestOwn(t *testing.T) {
-	bases, _, err := own("../..")
+	bases, _, err := own(t.Context(), "../..")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -76,7 +76,7 @@ func (o options) compare(ctx context.Context, stdout, stderr io.Writer) (err err
 	if err := c.readDisagreements(); err != nil {
 		return err
 	}
-	bases, left, err := own(o.root)
+	bases, left, err := own(ctx, o.root)
 	if err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ func TestChecksLeaveTheirInput(t *testing.T) {
 	renderer := kustomization.New(repository.FS, strings.NewReader(""))
 	var targets []*check.Target
 	for _, name := range selection.Targets {
-		result, err := renderer.Render(name)
+		result, err := renderer.Render(t.Context(), name)
 		if err != nil {
 			t.Fatal(err)
 		}

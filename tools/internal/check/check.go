@@ -158,6 +158,7 @@ type Target struct {
 	Environment *Environment // what kgate.yaml says of it, or nil
 	Objects     []*manifest.Object
 	Faults      []Fault // what rendering noticed
+	Effects     []Entry // what does something in this target, of entries that may do nothing in another one
 	Reading     Reading
 	Makes       []Reference // what its objects have made in the cluster, beside themselves
 
@@ -203,6 +204,17 @@ type Fault struct {
 	Source  manifest.Position
 	Message string
 	Of      manifest.Position // what it was meant for, where that is written
+
+	// Entry is what does nothing in this target, for a fault that says so. Where the same does something in another target
+	// of the run, there is no fault.
+	Entry  manifest.Position
+	Shared string // the directory that the entry is of, where other targets may read it with other objects
+}
+
+// Entry is something in a file that a target is made of, as a check looks at it.
+type Entry struct {
+	Check string
+	At    manifest.Position
 }
 
 // Finding is one thing that is wrong, with what a reader needs to mend it.
@@ -217,6 +229,9 @@ type Finding struct {
 	Related  []manifest.Position // what that line overrides, the closest first
 	With     []Part              // what the field was held against: another one could give way instead
 	Missing  *Reference          // what would mend it, also where another target of the same cluster renders it; nil for nothing
+
+	entry  Entry  // what does nothing, of a finding that says so
+	shared string // as of Fault
 }
 
 // Reference is an object as others refer to it: of a kind that is in no namespace, or wherever nobody says one, without one.
@@ -298,6 +313,16 @@ func (f *Finding) weigh(p Part) {
 func (p *Pass) ReportTarget(target *Target, source manifest.Position, message string, related ...manifest.Position) {
 	related = slices.DeleteFunc(slices.Clone(related), manifest.Position.IsZero)
 	p.add(Finding{Place: Place{Target: target.Path}, Message: message, Source: source, Related: related})
+}
+
+// ReportFault records a fault of how a target is put together.
+func (p *Pass) ReportFault(target *Target, fault Fault) {
+	p.ReportTarget(target, fault.Source, fault.Message, fault.Of)
+	f := &p.findings[len(p.findings)-1]
+	f.shared = fault.Shared
+	if !fault.Entry.IsZero() {
+		f.entry = Entry{fault.Check, fault.Entry}
+	}
 }
 
 func (p *Pass) add(f Finding) {

@@ -30,6 +30,10 @@ type Plan struct {
 
 	// Severity is what a finding of a check in a target means here; "" leaves it out. nil is what the check says.
 	Severity func(c *Check, target string) Severity
+
+	// Elsewhere reports whether something that no target of the plan is made of reads a directory of a kustomization, so
+	// that nobody knows what its entries do there. nil is never.
+	Elsewhere func(dir string) bool
 }
 
 // complete reports whether nothing that the repository has is left out.
@@ -68,6 +72,7 @@ type Round struct {
 	findings []Finding
 	failed   []failed
 	rendered rendered
+	effects  map[Entry]bool
 }
 
 // failed is a pass that has no verdict.
@@ -78,12 +83,15 @@ type failed struct {
 }
 
 // Begin begins a run of checks.
-func Begin(checks []*Check) *Round { return &Round{checks: checks} }
+func Begin(checks []*Check) *Round { return &Round{checks: checks, effects: map[Entry]bool{}} }
 
 // Judge makes the checks that look at one object or at one target.
 func (r *Round) Judge(ctx context.Context, target *Target) {
 	r.mu.Lock()
 	r.rendered.add(target)
+	for _, e := range target.Effects {
+		r.effects[e] = true
+	}
 	r.mu.Unlock()
 	r.make(ctx, []*Target{target}, func(c *Check) bool { return c.Scope == Object || c.Scope == Overlay })
 }
@@ -121,7 +129,37 @@ func (r *Round) make(ctx context.Context, targets []*Target, of func(*Check) boo
 func (r *Round) Findings() ([]Finding, []Failure) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.Clone(r.findings), r.failures(nil)
+	return r.settled(r.findings, Plan{}), r.failures(nil)
+}
+
+// settled leaves out what says that an entry does nothing where it does something in another target, or may do so in one
+// that is not of the run. An entry that does nothing anywhere is one finding, whatever each target has in its place.
+func (r *Round) settled(findings []Finding, plan Plan) []Finding {
+	elsewhere := map[string]bool{}
+	first := map[Entry]Finding{}
+	var settled []Finding
+	for _, f := range findings {
+		if f.entry == (Entry{}) {
+			settled = append(settled, f)
+			continue
+		}
+		if r.effects[f.entry] {
+			continue
+		}
+		if _, known := elsewhere[f.shared]; !known {
+			elsewhere[f.shared] = f.shared != "" && plan.Elsewhere != nil && plan.Elsewhere(f.shared)
+		}
+		if elsewhere[f.shared] {
+			continue
+		}
+		if same, found := first[f.entry]; found && f.shared != "" && same.Target != f.Target {
+			f.Message, f.Source, f.Related = same.Message, same.Source, same.Related
+		} else if !found {
+			first[f.entry] = f
+		}
+		settled = append(settled, f)
+	}
+	return settled
 }
 
 // End makes the checks that look at all targets together, and puts together what the whole run found. The targets of the
@@ -143,7 +181,7 @@ func (r *Round) End(ctx context.Context, plan Plan) (Result, []Failure) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	findings := plan.weigh(yield(unique(r.rendered.resolve(r.findings), order), r.checks), r.checks)
+	findings := plan.weigh(yield(r.settled(unique(r.rendered.resolve(r.findings), order), plan), r.checks), r.checks)
 	var used []bool
 	result.Findings, result.Exempted, used = exempt(findings, plan)
 	failures := r.failures(order)

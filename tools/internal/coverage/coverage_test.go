@@ -35,7 +35,7 @@ func found(t testing.TB, files fs.FS) []string {
 	}
 	renderer := kustomization.New(files, nil)
 	for _, p := range paths {
-		result, err := renderer.Render(p)
+		result, err := renderer.Render(t.Context(), p)
 		if err != nil {
 			t.Fatal(err)
 		}

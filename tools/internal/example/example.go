@@ -72,7 +72,7 @@ func Scene(ctx context.Context, text string) (policy.Scene, error) {
 	renderer := kustomization.New(repository.FS, strings.NewReader(""))
 	for _, target := range repository.Paths {
 		end := activity.Begin(ctx, "rendering the example %s", target)
-		result, err := renderer.Render(target)
+		result, err := renderer.Render(ctx, target)
 		end()
 		if err != nil {
 			return policy.Scene{}, err

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"reflect"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/fstest"
@@ -224,5 +226,67 @@ func TestJudge(t *testing.T) {
 	}
 	if _, err := g.Render(t.Context(), "overlays/none"); !errors.As(err, new(*kustomization.Error)) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// What an entry of a component does is asked of every target that lists the component.
+func TestComponentOfSeveralTargets(t *testing.T) {
+	const component = "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\npatches:\n" +
+		"- target: {kind: ConfigMap}\n  patch: |\n    - {op: add, path: /data/a, value: b}\n" +
+		"- target: {kind: Secret}\n  patch: |\n    - {op: add, path: /metadata/labels, value: {x: y}}\n" +
+		"images:\n- {name: app, newTag: '2'}\n"
+	config := func(name, value string) string {
+		return "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: " + name + "}\ndata: {a: " + value + "}\n"
+	}
+	const pod = "---\napiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: app, image: 'app:1'}]}\n"
+	for _, test := range []struct {
+		name      string
+		dev, prod string
+		more      map[string]string
+		targets   []string
+		want      []string
+	}{
+		{name: "each entry works somewhere", dev: config("d", "x") + pod, prod: config("p", "b") + "---\napiVersion: v1\nkind: Secret\nmetadata: {name: s}\n"},
+		{name: "what works nowhere is one finding", dev: config("d", "b") + pod, prod: config("p", "b"), want: []string{
+			"kustomize/no-effect c/kustomization.yaml:6 [overlays/dev overlays/prod]", "kustomize/patch-target c/kustomization.yaml:7 [overlays/dev overlays/prod]"}},
+		{name: "a part of the targets", dev: config("d", "b"), prod: config("p", "x"), targets: []string{"overlays/dev"}},
+		{name: "a root that no target reads", dev: config("d", "b") + pod, prod: config("p", "b"), more: map[string]string{
+			"examples/kustomization.yaml": "resources: [o.yaml]\ncomponents: [../d]\n", "examples/o.yaml": config("e", "x"),
+			"d/kustomization.yaml": "kind: Component\ncomponents: [../c]\n",
+		}},
+		{name: "a component of a base", dev: config("d", "b"), prod: config("p", "x"), targets: []string{"overlays/dev"}, more: map[string]string{
+			"base/kustomization.yaml": "resources: [o.yaml]\ncomponents: [../c]\n", "base/o.yaml": config("e", "b"),
+			"overlays/dev/kustomization.yaml":  "resources: [../../base]\n",
+			"overlays/prod/kustomization.yaml": "resources: [../../base]\n",
+		}, want: []string{"kustomize/image-used c/kustomization.yaml:11 [overlays/dev]", "kustomize/no-effect c/kustomization.yaml:6 [overlays/dev]", "kustomize/patch-target c/kustomization.yaml:7 [overlays/dev]"}},
+		{name: "twice in one target", dev: config("d", "b"), prod: config("p", "x"), targets: []string{"overlays/dev"}, more: map[string]string{
+			"overlays/dev/kustomization.yaml":     "resources: [one, two]\n",
+			"overlays/dev/one/kustomization.yaml": "resources: [o.yaml]\ncomponents: [../../../c]\n", "overlays/dev/one/o.yaml": config("e", "b") + pod,
+			"overlays/dev/two/kustomization.yaml": "resources: [o.yaml]\ncomponents: [../../../c]\n", "overlays/dev/two/o.yaml": config("f", "x"),
+			"overlays/prod/kustomization.yaml": "resources: [o.yaml]\n",
+		}, want: []string{"kustomize/patch-target c/kustomization.yaml:7 [overlays/dev]"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			files := fstest.MapFS{}
+			add := func(name, text string) { files[name] = &fstest.MapFile{Data: []byte(text)} }
+			add("c/kustomization.yaml", component)
+			for name, objects := range map[string]string{"dev": test.dev, "prod": test.prod} {
+				add("overlays/"+name+"/kustomization.yaml", "resources: [o.yaml]\ncomponents: [../../c]\n")
+				add("overlays/"+name+"/o.yaml", objects)
+			}
+			for name, text := range test.more {
+				add(name, text)
+			}
+			repository := &repo.Repo{FS: files, Config: repo.Config{Targets: []string{"overlays/*"}}}
+			out := ran(t, opened(t, repository, Options{Checks: []string{"kustomize"}, Targets: test.targets}))
+			var got []string
+			for _, f := range out.Findings {
+				got = append(got, fmt.Sprintf("%s %s %v", f.Check, f.Source, f.Targets()))
+			}
+			slices.Sort(got)
+			if !slices.Equal(got, test.want) {
+				t.Errorf("got  %s\nwant %s", strings.Join(got, "\n     "), strings.Join(test.want, "\n     "))
+			}
+		})
 	}
 }

@@ -28,9 +28,9 @@ var (
 )
 
 // Within runs work and returns what it returns, or gives up on it: when the time or the memory is used up, or when ctx
-// ends. Work should heed the context that it is given; some of it, such as a build of Kustomize, cannot, and goes on until
-// the process ends, which is what is left to do after an error of Within. So work writes to nothing that others read
-// before it has returned.
+// ends. Work should heed the context that it is given; some of it, such as one entry that Kustomize applies, cannot, and
+// goes on until the process ends, which is what is left to do after an error of Within. So work writes to nothing that
+// others read before it has returned.
 func (l Limits) Within(ctx context.Context, work func(context.Context) error) error {
 	if l.Timeout < 0 {
 		return fmt.Errorf("--timeout %s: it is a time like 90s or 10m, or 0 for no limit", l.Timeout)

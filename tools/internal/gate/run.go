@@ -10,6 +10,7 @@ import (
 
 	"github.com/kgate-dev/gitops/tools/internal/activity"
 	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/coverage"
 	"github.com/kgate-dev/gitops/tools/internal/crash"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
 	"github.com/kgate-dev/gitops/tools/internal/report"
@@ -82,6 +83,18 @@ func (g *Gate) each(ctx context.Context, paths []string, do func(ctx context.Con
 	return group.Wait()
 }
 
+// elsewhere tells of the directory of a kustomization whether one that no target is made of lists it. Where that cannot be
+// told, it may.
+func (g *Gate) elsewhere(targets []*check.Target) func(dir string) bool {
+	readers := sync.OnceValues(func() (map[string][]string, error) { return coverage.Readers(ctx, g.repository) })
+	return func(dir string) bool {
+		all, err := readers()
+		return err != nil || slices.ContainsFunc(all[dir], func(reader string) bool {
+			return !slices.ContainsFunc(targets, func(t *check.Target) bool { return slices.Contains(t.Reading.Layers, reader) })
+		})
+	}
+}
+
 // conclude makes the report of a round whose targets are judged.
 func (g *Gate) conclude(ctx context.Context, round *check.Round, outcomes []outcome, read func(file string) ([]byte, error)) (report.Report, error) {
 	config, now := g.repository.Config, g.options.Now()
@@ -97,6 +110,7 @@ func (g *Gate) conclude(ctx context.Context, round *check.Round, outcomes []outc
 		out.Targets = append(out.Targets, o.reported)
 		exempting = append(exempting, o.exempting...)
 	}
+	plan.Elsewhere = g.elsewhere(plan.Targets)
 	carried, refused := repo.Carried(exempting, g.known, read)
 	carried, out.Notes = g.carry(ctx, carried)
 	out.Notes = slices.Concat(g.narrowed(), g.notes(), out.Notes)

@@ -31,12 +31,14 @@ func (g *Gate) render(ctx context.Context, renderer *kustomization.Renderer, pat
 		return nil, err
 	}
 	defer activity.Begin(ctx, "rendering %s", path)()
-	result, err := renderer.Render(path)
+	result, err := renderer.Render(ctx, path)
 	if err != nil {
 		return nil, err
 	}
 	t := &Target{Result: result, Target: check.Target{
-		Path: result.Path, Environment: g.repository.Config.Environment(result.Path), Objects: result.Objects, Faults: slices.Concat(result.Faults, result.Differences(g.repository.Config.Kustomize.Text)),
+		Path: result.Path, Environment: g.repository.Config.Environment(result.Path), Objects: result.Objects,
+		Faults:  slices.Concat(result.Faults, result.Differences(g.repository.Config.Kustomize.Text)),
+		Effects: result.Effects,
 		Locate:  provenance.New(result).Locate,
 		Reading: check.Reading{Files: result.Read, Layers: result.Layers(), Unchanged: result.Unchanged()},
 		Makes:   made(result.Objects),
@@ -56,7 +58,7 @@ func (g *Gate) Judge(ctx context.Context, t *Target) ([]check.Finding, []check.F
 // Print renders a target of a repository as the cluster would receive it.
 func Print(ctx context.Context, repository *repo.Repo, target string, stdin io.Reader) ([]byte, error) {
 	defer activity.Begin(ctx, "rendering %s", target)()
-	result, err := kustomization.New(repository.FS, stdin).Render(target)
+	result, err := kustomization.New(repository.FS, stdin).Render(ctx, target)
 	if err != nil {
 		return nil, err
 	}

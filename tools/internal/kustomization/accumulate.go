@@ -1,6 +1,7 @@
 package kustomization
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -29,6 +30,7 @@ import (
 // objects before and after each entry, and knows the entry that fails.
 type engine struct {
 	tracer
+	ctx       context.Context
 	factory   *resmap.Factory
 	validator ifc.Validator
 	root      *Layer
@@ -36,10 +38,10 @@ type engine struct {
 	peers     []peer
 }
 
-func newEngine(files *Files, root *Layer) *engine {
+func newEngine(ctx context.Context, files *Files, root *Layer) *engine {
 	dependencies := provider.NewDefaultDepProvider()
 	return &engine{
-		tracer: tracer{files: files}, root: root,
+		tracer: tracer{files: files}, ctx: ctx, root: root,
 		factory: resmap.NewFactory(dependencies.GetResourceFactory()), validator: dependencies.GetFieldValidator(),
 	}
 }
@@ -202,6 +204,9 @@ func (e *engine) schema(layer *Layer) error {
 
 // resource adds what one entry of `resources` brings.
 func (e *engine) resource(layer *Layer, r *Resource, a *accumulation, origin *resource.Origin) error {
+	if err := e.ctx.Err(); err != nil {
+		return err
+	}
 	if r.Layer != nil {
 		if err := e.schema(r.Layer); err != nil {
 			return place(layer, r.Source, err)
@@ -403,6 +408,9 @@ func (e *engine) configure(layer *Layer, p resmap.Configurable, config any) erro
 
 // generator runs one entry of configMapGenerator or secretGenerator.
 func (e *engine) generator(layer *Layer, field string, i int, p resmap.GeneratorPlugin, config any, a *accumulation, origin *resource.Origin) error {
+	if err := e.ctx.Err(); err != nil {
+		return err
+	}
 	at := layer.item(field, i)
 	if err := e.configure(layer, p, config); err != nil {
 		return place(layer, at, err)
@@ -453,10 +461,13 @@ func (e *engine) absorb(layer *Layer, at manifest.Position, generated resmap.Res
 	if err := a.resources.AbsorbAll(generated); err != nil {
 		return place(layer, at, err)
 	}
+	e.judging = layer
+	defer func() { e.judging = nil }()
 	for i, r := range a.resources.Resources() {
 		switch {
 		case i < len(before) && before[i] == r:
 		case i < len(before): // merged or replaced: it stands where the other one stood
+			e.mergeEffect(at, before[i], r)
 			t := a.traces[before[i]]
 			delete(a.traces, before[i])
 			if t == nil {
@@ -632,7 +643,12 @@ func (e *engine) transform(layer *Layer, config *types.Kustomization, a *accumul
 		}
 		operations = append(operations, more...)
 	}
+	e.judging = layer
+	defer func() { e.judging = nil }()
 	for _, o := range operations {
+		if err := e.ctx.Err(); err != nil {
+			return err
+		}
 		if o.reaches != nil {
 			if err := o.reaches(a); err != nil {
 				return err
@@ -651,9 +667,7 @@ func (e *engine) transform(layer *Layer, config *types.Kustomization, a *accumul
 			return place(layer, o.at, err)
 		}
 		if o.watches != nil {
-			e.component = layer.Config.Kind == types.ComponentKind
 			o.judge(a, effects)
-			e.component = false
 		}
 		if o.origin != nil {
 			if err := a.resources.AddTransformerAnnotation(o.origin); err != nil {
@@ -688,20 +702,22 @@ func (e *engine) operations(layer *Layer, config *types.Kustomization, a *accumu
 		}})
 		return &all[len(all)-1]
 	}
-	everything := func(a *accumulation) []*resource.Resource { return a.resources.Resources() }
 	if err := patches(false); err != nil {
 		return nil, err
 	}
 	if config.Namespace != "" {
-		field("NamespaceTransformer", "namespace", layer.field("namespace"), &builtins.NamespaceTransformerPlugin{
+		t := &builtins.NamespaceTransformerPlugin{
 			ObjectMeta: types.ObjectMeta{Namespace: config.Namespace}, FieldSpecs: a.specs.Namespace, SetRoleBindingSubjects: namespace.DefaultSubjectsOnly,
-		})
+		}
+		e.namespaceEffect(field("NamespaceTransformer", "namespace", layer.field("namespace"), t), t)
 	}
 	if config.NamePrefix != "" {
-		field("PrefixTransformer", "namePrefix", layer.field("namePrefix"), &builtins.PrefixTransformerPlugin{Prefix: config.NamePrefix, FieldSpecs: a.specs.NamePrefix})
+		o := field("PrefixTransformer", "namePrefix", layer.field("namePrefix"), &builtins.PrefixTransformerPlugin{Prefix: config.NamePrefix, FieldSpecs: a.specs.NamePrefix})
+		e.idleField(o, renamed, renamesNothing, "namePrefix")
 	}
 	if config.NameSuffix != "" {
-		field("SuffixTransformer", "nameSuffix", layer.field("nameSuffix"), &builtins.SuffixTransformerPlugin{Suffix: config.NameSuffix, FieldSpecs: a.specs.NameSuffix})
+		o := field("SuffixTransformer", "nameSuffix", layer.field("nameSuffix"), &builtins.SuffixTransformerPlugin{Suffix: config.NameSuffix, FieldSpecs: a.specs.NameSuffix})
+		e.idleField(o, renamed, renamesNothing, "nameSuffix")
 	}
 	for i, label := range config.Labels {
 		specs, err := labelSpecs(label, a.specs)
@@ -710,20 +726,30 @@ func (e *engine) operations(layer *Layer, config *types.Kustomization, a *accumu
 		}
 		at := layer.item("labels", i)
 		o := field("LabelTransformer", "labels", at, &builtins.LabelTransformerPlugin{Labels: label.Pairs, FieldSpecs: specs})
-		o.watches, o.judge = everything, func(a *accumulation, effects []effect) { e.labelEffect(layer, i, label, a, effects) }
+		writes := func(r *resource.Resource) bool { return lacks(r.GetLabels(), label.Pairs) }
+		o.watches = func(a *accumulation) []*resource.Resource {
+			if label.IncludeSelectors && slices.ContainsFunc(a.resources.Resources(), func(r *resource.Resource) bool { return r.GetKind() == "NetworkPolicy" }) {
+				return a.resources.Resources()
+			}
+			return unless(writes)(a)
+		}
+		o.judge = func(a *accumulation, effects []effect) { e.labelEffect(layer, i, label, a, effects) }
 	}
 	//lint:ignore SA1019 Kustomize still applies the field
 	if common := config.CommonLabels; len(common) > 0 || len(config.Labels) > 0 {
 		t := &builtins.LabelTransformerPlugin{Labels: common, FieldSpecs: a.specs.CommonLabels}
 		if len(common) > 0 {
-			field("LabelTransformer", "commonLabels", layer.field("commonLabels"), t)
+			o := field("LabelTransformer", "commonLabels", layer.field("commonLabels"), t)
+			e.idleField(o, func(r *resource.Resource) bool { return lacks(r.GetLabels(), common) }, "commonLabels changes nothing: every object that it reaches has these labels already")
 		} else {
 			all = append(all, operation{at: layer.field("labels"), kind: "LabelTransformer", transformer: t})
 		}
 	}
 	if len(config.CommonAnnotations) > 0 {
-		field("AnnotationsTransformer", "commonAnnotations", layer.field("commonAnnotations"),
+		o := field("AnnotationsTransformer", "commonAnnotations", layer.field("commonAnnotations"),
 			&builtins.AnnotationsTransformerPlugin{Annotations: config.CommonAnnotations, FieldSpecs: a.specs.CommonAnnotations})
+		e.idleField(o, func(r *resource.Resource) bool { return lacks(r.GetAnnotations(), config.CommonAnnotations) },
+			"commonAnnotations changes nothing: every object that it reaches has these annotations already")
 	}
 	if err := patches(true); err != nil {
 		return nil, err
@@ -733,7 +759,9 @@ func (e *engine) operations(layer *Layer, config *types.Kustomization, a *accumu
 		o := field("ReplicaCountTransformer", "replicas", at, &builtins.ReplicaCountTransformerPlugin{Replica: replica, FieldSpecs: a.specs.Replicas})
 		o.watches, o.judge = everything, func(_ *accumulation, effects []effect) {
 			if none(effects) {
-				e.fault(noEffect, at, "the entry changes nothing: %s has %d replicas already", replica.Name, replica.Count)
+				e.idle(at, newFault(noEffect, at, "the entry changes nothing: %s has %d replicas already", replica.Name, replica.Count))
+			} else {
+				e.effective(noEffect, at)
 			}
 		}
 		of, _ := layer.locate("replicas", i, "name")
@@ -750,9 +778,7 @@ func (e *engine) operations(layer *Layer, config *types.Kustomization, a *accumu
 		o := field("ImageTagTransformer", name, at, &builtins.ImageTagTransformerPlugin{ImageTag: image, FieldSpecs: a.specs.Images})
 		specs := a.specs.Images
 		o.watches, o.judge = everything, func(a *accumulation, effects []effect) {
-			if none(effects) {
-				e.imageEffect(at, of, image, specs, a)
-			}
+			e.imageEffect(at, of, image, specs, a, effects)
 		}
 	}
 	more, err := e.replacementOperations(layer, config)

@@ -1,6 +1,9 @@
 package kustomization
 
 import (
+	"context"
+	"errors"
+	"maps"
 	"slices"
 	"sync"
 
@@ -28,6 +31,7 @@ type keptLayer struct {
 	err  error
 
 	faults           []check.Fault
+	works            map[check.Entry]bool
 	sources, targets []part
 	peers            []peer
 	read             []string
@@ -48,6 +52,17 @@ func (b *bases) entry(dir string) *keptLayer {
 	}
 	b.order = append(b.order, dir)
 	return found
+}
+
+// forget drops what nothing has become of.
+func (b *bases) forget(dir string, kept *keptLayer) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.entries[dir] == kept {
+		delete(b.entries, dir)
+		delete(b.sizes, dir)
+		b.order = slices.DeleteFunc(b.order, func(name string) bool { return name == dir })
+	}
 }
 
 // keep notes how many objects a layer has, and forgets the layers that nobody has asked for the longest, until what is left
@@ -82,17 +97,22 @@ func (e *engine) base(layer *Layer, origin *resource.Origin) (*accumulation, err
 	mine, size := false, 0
 	kept.once.Do(func() {
 		mine = true
-		apart := &engine{tracer: tracer{files: e.files}, factory: e.factory, validator: e.validator, root: e.root}
+		apart := newEngine(e.ctx, e.files, e.root)
 		before := e.files.begin()
 		own, kept.err = apart.accumulate(layer, newAccumulation(), nil)
 		kept.read = e.files.end(before)
-		kept.faults, kept.sources, kept.targets, kept.peers = apart.faults, apart.sources, apart.targets, apart.peers
+		kept.faults, kept.works = apart.faults, apart.works
+		kept.sources, kept.targets, kept.peers = apart.sources, apart.targets, apart.peers
 		if kept.err == nil {
 			if objects := own.resources.Size(); objects <= mostKept {
 				size, kept.made, own = objects, own, nil
 			}
 		}
 	})
+	if mine && e.ctx.Err() != nil {
+		e.files.store.bases.forget(layer.Dir, kept) // whoever comes with another context makes it anew
+		return nil, e.ctx.Err()
+	}
 	if mine {
 		e.files.store.bases.keep(layer.Dir, size)
 	} else {
@@ -103,13 +123,17 @@ func (e *engine) base(layer *Layer, origin *resource.Origin) (*accumulation, err
 		}
 	}
 	for _, f := range kept.faults {
-		if !slices.Contains(e.faults, f) {
-			e.faults = append(e.faults, f)
-		}
+		e.note(f)
 	}
+	if e.works == nil && len(kept.works) > 0 {
+		e.works = map[check.Entry]bool{}
+	}
+	maps.Copy(e.works, kept.works)
 	e.sources, e.targets = append(e.sources, kept.sources...), append(e.targets, kept.targets...)
 	e.peers = append(e.peers, kept.peers...)
 	switch {
+	case errors.Is(kept.err, context.Canceled), errors.Is(kept.err, context.DeadlineExceeded):
+		return e.accumulate(layer, newAccumulation(), nil)
 	case kept.err != nil:
 		return nil, kept.err
 	case own != nil:

@@ -13,7 +13,7 @@ func BenchmarkRender(b *testing.B) {
 	root := os.DirFS("../../..")
 	objects := 0
 	for b.Loop() {
-		result, err := kustomization.New(root, strings.NewReader("")).Render("overlays/prod")
+		result, err := kustomization.New(root, strings.NewReader("")).Render(b.Context(), "overlays/prod")
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -29,7 +29,7 @@ func Checks() []*check.Check {
 			for _, target := range pass.Targets {
 				for _, fault := range target.Faults {
 					if fault.Check == c.Name {
-						pass.ReportTarget(target, fault.Source, fault.Message, fault.Of)
+						pass.ReportFault(target, fault)
 					}
 				}
 			}
@@ -78,9 +78,9 @@ func described() []*check.Check {
 		{
 			Name:  noEffect,
 			Title: "Every entry of a kustomization changes something",
-			Doc: "A patch, an operation of a JSON patch, an image, a replica count or a label that writes what is there already, or removes " +
-				"what is not, looks like a difference between environments and is none. kgate compares the objects before and after " +
-				"Kustomize applies the entry.",
+			Doc: "A patch, an operation of a JSON patch, a replacement, an image, a replica count, a label or a generator that writes what is " +
+				"there already, or removes what is not, looks like a difference between environments and is none. kgate compares the objects " +
+				"before and after Kustomize applies the entry. What an entry of a component does is asked of every target that lists it.",
 			Fix:        "Delete what changes nothing, or correct the name that it was meant for.",
 			Severity:   check.Warning,
 			References: []string{"https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/patches/"},

@@ -35,7 +35,7 @@ func TestDependsOn(t *testing.T) {
 		"broken":       {"broken/missing.yaml": true, "broken/kustomization.yaml": true, "base/a.yaml": false},
 		Stdin:          {"base/a.yaml": false},
 	} {
-		result, err := renderer.Render(target)
+		result, err := renderer.Render(t.Context(), target)
 		depends := func(path string) bool { return result.DependsOn(path) }
 		if failed := (*Error)(nil); errors.As(err, &failed) {
 			depends = failed.DependsOn

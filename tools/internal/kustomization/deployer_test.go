@@ -52,7 +52,7 @@ func TestDifferences(t *testing.T) {
 			for name, text := range written {
 				files[name] = &fstest.MapFile{Data: []byte(text)}
 			}
-			result, err := kustomization.New(files, strings.NewReader("")).Render(".")
+			result, err := kustomization.New(files, strings.NewReader("")).Render(t.Context(), ".")
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -2,6 +2,7 @@ package kustomization
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -80,16 +81,22 @@ func pairs(node *yaml.Node) map[string]*yaml.Node {
 }
 
 // imageEffect says of an entry of `images` that changed nothing why that is.
-func (e *engine) imageEffect(at, name manifest.Position, image types.Image, specs types.FsSlice, a *accumulation) {
+func (e *engine) imageEffect(at, name manifest.Position, image types.Image, specs types.FsSlice, a *accumulation, effects []effect) {
+	if !none(effects) {
+		e.effective(noEffect, at)
+		e.effective(imageUsed, at)
+		return
+	}
 	probe := a.resources.DeepCopy()
-	effects := watch(probe.Resources())
+	effects = watch(probe.Resources())
 	asked := image
 	asked.NewName, asked.NewTag, asked.Digest, asked.TagSuffix = "kgate.invalid/probe", "", "", ""
 	if err := (&builtins.ImageTagTransformerPlugin{ImageTag: asked, FieldSpecs: specs}).Transform(probe); err != nil {
 		return
 	}
 	if !none(effects) {
-		e.fault(noEffect, at, "the entry changes nothing: every image called %q is already what it says", image.Name)
+		e.effective(imageUsed, at)
+		e.idle(at, newFault(noEffect, at, "the entry changes nothing: every image called %q is already what it says", image.Name))
 		return
 	}
 	names := map[string]bool{}
@@ -101,7 +108,7 @@ func (e *engine) imageEffect(at, name manifest.Position, image types.Image, spec
 	if instead != "" {
 		instead = fmt.Sprintf("; it has %q", instead)
 	}
-	e.fault(imageUsed, name, "the entry changes nothing: no image here is called %q%s", image.Name, instead)
+	e.idle(at, newFault(imageUsed, name, "the entry changes nothing: no image here is called %q%s", image.Name, instead))
 }
 
 // imageNames collects the names of every text that could be an image: which fields Kustomize takes for one is not the
@@ -131,12 +138,23 @@ func (e *engine) patchEffect(a *accumulation, p *Patch, document *manifest.Docum
 		return
 	}
 	found := e.idleRemovals(a, p, document, plain, value, effects)
-	if len(effects) > 0 && !found && none(effects) {
-		e.fault(noEffect, content(document, plain), "the patch changes nothing: %s is the same without it", called(effects))
+	switch {
+	case len(effects) > 0 && !none(effects):
+		e.effective(noEffect, p.entryOf(document))
+	case len(effects) > 0 && !found:
+		e.idle(p.entryOf(document), newFault(noEffect, content(document, plain), "the patch changes nothing: %s is the same without it", called(effects)))
 	}
 	if len(effects) > 0 {
 		e.lostItems(document, plain, value, effects)
 	}
+}
+
+// entryOf is what of a kustomization brings a document of a patch.
+func (p *Patch) entryOf(document *manifest.Document) manifest.Position {
+	if p.Target != nil {
+		return p.Source
+	}
+	return document.Position(nil, document.Node)
 }
 
 func called(effects []effect) string {
@@ -170,9 +188,12 @@ func (e *engine) operationEffects(document *manifest.Document, effects []effect)
 		idle[0] = idle[0] && none(effects)
 	} else {
 		for _, f := range effects {
-			if len(idle) == 0 || !oneByOne(operations, f.had, func(i int, before, after []byte, err error) {
+			if !slices.Contains(slices.Collect(maps.Values(idle)), true) {
+				break
+			}
+			if !oneByOne(operations, f.had, func(i int, before, after []byte, err error) {
 				if idle[i] && (err != nil || !sameJSON(before, after)) {
-					delete(idle, i)
+					idle[i] = false
 				}
 			}) {
 				return
@@ -180,8 +201,13 @@ func (e *engine) operationEffects(document *manifest.Document, effects []effect)
 		}
 	}
 	for i, operation := range operations {
-		if len(effects) > 0 && idle[i] {
-			e.fault(noEffect, document.Position(nil, operation), "the operation changes nothing: %s is the same without it", called(effects))
+		at := document.Position(nil, operation)
+		switch {
+		case len(effects) == 0:
+		case idle[i]:
+			e.idle(at, newFault(noEffect, at, "the operation changes nothing: %s is the same without it", called(effects)))
+		default:
+			e.effective(noEffect, at)
 		}
 	}
 }
@@ -192,8 +218,10 @@ func (e *engine) idleRemovals(a *accumulation, p *Patch, document *manifest.Docu
 	found := false
 	var walk func(node, parent *yaml.Node, index int, path manifest.Path)
 	check := func(parent *yaml.Node, index, width int, at *yaml.Node, path manifest.Path, what string) {
+		entry := document.Position(nil, at)
 		for _, f := range effects {
 			if f.of.IsNilOrEmpty() || manifest.Find(f.before, path, value) != nil {
+				e.effective(noEffect, entry)
 				return
 			}
 		}
@@ -201,14 +229,18 @@ func (e *engine) idleRemovals(a *accumulation, p *Patch, document *manifest.Docu
 		parent.Content = append(slices.Clone(kept[:index]), kept[index+width:]...)
 		idle := e.makesTheSame(p, plain, effects)
 		parent.Content = kept
-		if idle {
+		if !idle {
+			e.effective(noEffect, entry)
+		} else {
 			found = true
 			var of manifest.Position
 			if t := a.traces[effects[0].of]; t != nil && t.Document != nil {
 				found, _ := follow(t.Document.Node, byName(path, value))
 				of, _ = t.Document.Locate(found, nil)
 			}
-			e.faultOf(of, noEffect, document.Position(nil, at), "the patch removes nothing here: %s has no %s%s", called(effects), what, e.instead(effects, path, value))
+			fault := newFault(noEffect, entry, "the patch removes nothing here: %s has no %s%s", called(effects), what, e.instead(effects, path, value))
+			fault.Of = of
+			e.idle(entry, fault)
 		}
 	}
 	walk = func(node, parent *yaml.Node, index int, path manifest.Path) {
@@ -407,8 +439,12 @@ func names(list *yaml.Node) map[string]bool {
 // labelEffect says of an entry of `labels` that it changed nothing, or that it changed which pods of others a
 // NetworkPolicy lets through.
 func (e *engine) labelEffect(layer *Layer, i int, label types.Label, a *accumulation, effects []effect) {
-	if len(label.Pairs) > 0 && len(effects) > 0 && none(effects) {
-		e.fault(noEffect, layer.item("labels", i), "the entry changes nothing: every object that it reaches has these labels already")
+	at := layer.item("labels", i)
+	switch {
+	case !none(effects), len(effects) == 0 && a.resources.Size() > 0:
+		e.effective(noEffect, at)
+	case len(label.Pairs) > 0 && len(effects) > 0:
+		e.idle(at, newFault(noEffect, at, "the entry changes nothing: every object that it reaches has these labels already"))
 	}
 	if !label.IncludeSelectors {
 		return

@@ -99,7 +99,7 @@ func TestEqualToKustomize(t *testing.T) {
 		for _, sub := range found {
 			want, err := reference(filepath.Join(dir, sub), strings.Contains(equal[name], "\nopenapi:"))
 			if err != nil || len(want) == 0 { // a component, or a part that does not stand alone
-				if result, err := New(tree.FS(), strings.NewReader("")).Render(sub); err == nil {
+				if result, err := New(tree.FS(), strings.NewReader("")).Render(t.Context(), sub); err == nil {
 					t.Errorf("%s: %s renders %d objects, and Kustomize renders none", name, sub, len(result.Objects))
 				}
 				continue
@@ -111,7 +111,7 @@ func TestEqualToKustomize(t *testing.T) {
 		t.Fatalf("only %d roots of the repository render", len(overlays))
 	}
 	compare := func(renderer *Renderer, r root) error {
-		result, err := renderer.Render(r.dir)
+		result, err := renderer.Render(t.Context(), r.dir)
 		if err != nil {
 			return err
 		}
@@ -152,7 +152,7 @@ func TestEqualToKustomize(t *testing.T) {
 					}
 				})
 				group.Go(func() { // plain manifests ask for the schema too
-					_, err := New(fstest.MapFS{"a.yaml": {Data: []byte("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n")}}, nil).Render("a.yaml")
+					_, err := New(fstest.MapFS{"a.yaml": {Data: []byte("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n")}}, nil).Render(t.Context(), "a.yaml")
 					if err != nil {
 						t.Error(err)
 					}
@@ -576,14 +576,14 @@ func TestSchemaIsFilledOnce(t *testing.T) {
 		"a.yaml":             patched["a.yaml"],
 	}
 	for range 5 {
-		if _, err := New(own, nil).Render("."); err != nil {
+		if _, err := New(own, nil).Render(t.Context(), "."); err != nil {
 			t.Fatal(err)
 		}
 		var group sync.WaitGroup
 		for range 4 {
 			for tree, target := range map[*fstest.MapFS]string{&patched: ".", {"a.yaml": patched["a.yaml"]}: "a.yaml"} {
 				group.Go(func() {
-					if _, err := New(*tree, nil).Render(target); err != nil {
+					if _, err := New(*tree, nil).Render(t.Context(), target); err != nil {
 						t.Error(err)
 					}
 				})
@@ -608,7 +608,7 @@ func TestEqualOnTree(t *testing.T) {
 	equal, refusedByBoth := 0, 0
 	for _, dir := range roots(t, *treeFlag) {
 		want, theirs := asKustomize(NewFiles(NewStore(root.FS())), dir)
-		result, err := New(root.FS(), strings.NewReader("")).Render(dir)
+		result, err := New(root.FS(), strings.NewReader("")).Render(t.Context(), dir)
 		var got []byte
 		if err == nil {
 			got, err = result.YAML()

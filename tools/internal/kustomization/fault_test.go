@@ -157,7 +157,8 @@ func TestFaults(t *testing.T) {
 		{"includeSelectors and peers of the same namespace", peers("{namespaceSelector: {}, podSelector: {matchLabels: {app: app}}}"), nil},
 		{"includeSelectors and peers that get the labels in their own layer", kustomization("resources: [../overlay, ../other]", "top/") + peers("{podSelector: {matchLabels: {app: gateway}}}") +
 			kustomization("resources: [pod.yaml]\nlabels: [{pairs: {team: a}}]", "other/") + "-- other/pod.yaml --\napiVersion: v1\nkind: Pod\nmetadata: {name: g, labels: {app: gateway}}\n", nil},
-		{"no-effect of a component, which is for other targets too", overlay("components: [../c]") + kustomization("apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nlabels: [{pairs: {tier: web}}]\npatches:\n- target: {kind: Deployment}\n  patch: '- {op: add, path: /metadata/labels/tier, value: web}'", "c/"), nil},
+		{"no-effect of a component", overlay("components: [../c]") + kustomization("apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nlabels: [{pairs: {tier: web}}]\npatches:\n- target: {kind: Deployment}\n  patch: '- {op: add, path: /metadata/labels/tier, value: web}'", "c/"), []string{
+			"kustomize/no-effect c/kustomization.yaml:6 the operation changes nothing: the Deployment app is the same without it"}},
 		{"includeSelectors and peers by expression", peers("{podSelector: {matchExpressions: [{key: a, operator: Exists}]}}"), nil},
 		{"empty patch", overlay("patches:\n- path: p.yaml") + "-- overlay/p.yaml --\n# later\n", []string{"kustomize/no-effect overlay/kustomization.yaml:3 the patch is empty"}},
 		{"label of generator options", overlay("generatorOptions: {labels: {made: here}}\nconfigMapGenerator: [{name: g, literals: [a=b]}]\npatches:\n- target: {kind: ConfigMap, labelSelector: made=here}\n  patch: '- {op: add, path: /data/c, value: d}'"), nil},
@@ -166,6 +167,35 @@ func TestFaults(t *testing.T) {
 			"kustomize/patch-target overlay/kustomization.yaml:5 "}},
 		{"plugin that patches nothing", overlay("transformers: [t.yaml]") + "-- overlay/t.yaml --\napiVersion: builtin\nkind: PatchTransformer\nmetadata: {name: t}\ntarget: {kind: Deploymnt}\npatch: '[{\"op\": \"add\", \"path\": \"/spec/paused\", \"value\": true}]'\n", []string{
 			`kustomize/patch-target overlay/t.yaml:4 the patch changes nothing: no object here is kind "Deploymnt"`}},
+
+		{"namespace of objects of the cluster", kustomization("resources: [n.yaml]\nnamespace: a", "overlay/") + "-- overlay/n.yaml --\napiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: r}\n", []string{
+			"kustomize/no-effect overlay/kustomization.yaml:2 the namespace changes nothing: every object here is of the cluster"}},
+		{"namespace of a default account of a binding", kustomization("resources: [n.yaml]\nnamespace: a", "overlay/") + "-- overlay/n.yaml --\napiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: {name: r}\nsubjects: [{kind: ServiceAccount, name: default, namespace: a}]\n", nil},
+		{"namespace that the objects have already, and the Namespace", kustomization("resources: [n.yaml]\nnamespace: a", "overlay/") + "-- overlay/n.yaml --\napiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, namespace: a}\n", nil},
+		{"namespace that its Namespace has already", kustomization("resources: [n.yaml]\nnamespace: a", "overlay/") + "-- overlay/n.yaml --\napiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n", nil},
+		{"prefix and suffix of what is not renamed", kustomization("resources: [n.yaml]\nnamePrefix: a-\nnameSuffix: -b", "overlay/") + "-- overlay/n.yaml --\napiVersion: v1\nkind: Namespace\nmetadata: {name: n}\n", []string{
+			"kustomize/no-effect overlay/kustomization.yaml:2 the namePrefix changes nothing: every object here is",
+			"kustomize/no-effect overlay/kustomization.yaml:3 the nameSuffix changes nothing: every object here is"}},
+		{"prefix of a Namespace and of another object", kustomization("resources: [n.yaml, ../base]\nnamePrefix: a-", "overlay/") + app + "-- overlay/n.yaml --\napiVersion: v1\nkind: Namespace\nmetadata: {name: n}\n", nil},
+		{"annotations that are there already", kustomization("resources: [../base]\ncommonAnnotations: {a: b}", "overlay/") + kustomization("resources: [c.yaml]\ncommonAnnotations: {a: b}", "base/") + "-- base/c.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n", []string{
+			"kustomize/no-effect overlay/kustomization.yaml:2 commonAnnotations changes nothing: every object that it reaches has these annotations already"}},
+		{"annotations that a template has not", kustomization("resources: [../base]\ncommonAnnotations: {a: b}", "overlay/") + kustomization("resources: [d.yaml]", "base/") + "-- base/d.yaml --\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d, annotations: {a: b}}\nspec: {template: {spec: {}}}\n", nil},
+		{"generator that merges what is there", overlay("configMapGenerator:\n- {name: config, behavior: merge, literals: [a=b], options: {disableNameSuffixHash: true}}"), []string{
+			"kustomize/no-effect overlay/kustomization.yaml:3 the generator changes nothing: the ConfigMap config has all of it already"}},
+		{"generator that merges what is there, and takes the hash away", kustomization("resources: [../base]\nconfigMapGenerator:\n- {name: g, behavior: merge, literals: [a=b], options: {disableNameSuffixHash: true}}", "overlay/") + kustomization("configMapGenerator: [{name: g, literals: [a=b]}]", "base/"), nil},
+		{"generator that replaces by the same", overlay("configMapGenerator:\n- {name: config, behavior: replace, literals: [a=b], options: {disableNameSuffixHash: true}}"), []string{
+			"kustomize/no-effect overlay/kustomization.yaml:3 the generator changes nothing"}},
+		{"generator that replaces by less", overlay("configMapGenerator:\n- {name: config, behavior: replace, literals: [c=b], options: {disableNameSuffixHash: true}}"), nil},
+		{"replacement of what is there", overlay("replacements:\n- source: {kind: Deployment, name: app, fieldPath: metadata.name}\n  targets:\n  - select: {kind: Deployment}\n    fieldPaths: ['spec.template.spec.containers.0.name']"), []string{
+			"kustomize/no-effect overlay/kustomization.yaml:3 the replacement changes nothing: the Deployment app has the value already"}},
+		{"replacement with a target that has the value and one that has not", overlay("replacements:\n- source: {kind: Deployment, name: app, fieldPath: metadata.name}\n  targets:\n  - select: {kind: Deployment}\n    fieldPaths: ['spec.template.spec.containers.0.name', metadata.labels.tier]"), nil},
+		{"replacement with a target that has the value and one that is missing", overlay("replacements:\n- source: {kind: Deployment, name: app, fieldPath: metadata.name}\n  targets:\n  - select: {kind: Deployment}\n    fieldPaths: ['spec.template.spec.containers.0.name']\n  - select: {kind: Job}\n    fieldPaths: [a]"), []string{
+			"kustomize/replacement-target overlay/kustomization.yaml:7 "}},
+		{"builtin transformers that change nothing", overlay("transformers: [t.yaml]") + "-- overlay/t.yaml --\napiVersion: builtin\nkind: LabelTransformer\nmetadata: {name: l}\nlabels: {tier: web}\nfieldSpecs: [{kind: Deployment, path: metadata/labels}]\n---\napiVersion: builtin\nkind: ImageTagTransformer\nmetadata: {name: i}\nimageTag: {name: example.com/ap, newTag: '2'}\nfieldSpecs: [{path: 'spec/template/spec/containers[]/image'}]\n---\napiVersion: builtin\nkind: PatchTransformer\nmetadata: {name: p}\ntarget: {kind: Deployment}\npatch: |\n  - {op: add, path: /metadata/labels/tier, value: web}\n  - {op: add, path: /metadata/labels/a, value: web}\n", []string{
+			`kustomize/image-used overlay/t.yaml:7 the entry changes nothing: no image here is called "example.com/ap"; it has "example.com/app"`,
+			"kustomize/no-effect overlay/t.yaml:1 the transformer changes nothing: every object here is the same without it",
+			"kustomize/no-effect overlay/t.yaml:18 the operation changes nothing: the Deployment app is the same without it"}},
+		{"builtin transformers that change something", overlay("transformers: [t.yaml]") + builtin("overlay/t.yaml"), nil},
 
 		{"deprecated fields", kustomization("bases: [../base]\ncommonLabels: {a: b}", "overlay/") + app, []string{
 			"kustomize/deprecated-field overlay/kustomization.yaml:1 `bases` is deprecated: use `resources`",
@@ -176,7 +206,7 @@ func TestFaults(t *testing.T) {
 			if strings.Contains(test.tree, "-- top/") {
 				target = "top"
 			}
-			result, err := New(tree(test.tree), strings.NewReader("")).Render(target)
+			result, err := New(tree(test.tree), strings.NewReader("")).Render(t.Context(), target)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -237,7 +267,7 @@ func TestFaultsExplain(t *testing.T) {
 			if strings.Contains(test.tree, "-- top/") {
 				target = "top"
 			}
-			_, err := New(tree(test.tree), strings.NewReader("")).Render(target)
+			_, err := New(tree(test.tree), strings.NewReader("")).Render(t.Context(), target)
 			if err == nil || !strings.Contains(err.Error()+"\x00", test.want) { // a NUL is the end
 				t.Errorf("got  %v\nwant %s", err, test.want)
 			}

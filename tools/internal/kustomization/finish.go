@@ -38,13 +38,16 @@ func (e *engine) build() (a *accumulation, err error) {
 	if a, err = e.accumulate(e.root, newAccumulation(), origin); err != nil {
 		return nil, err
 	}
-	for _, step := range []func(*accumulation) error{e.hash, e.references, e.outside, e.resolve, e.dropLocal, e.sort, e.metadata} {
+	for _, step := range []func(*accumulation) error{e.live, e.hash, e.live, e.references, e.outside, e.resolve, e.dropLocal, e.sort, e.metadata} {
 		if err := step(a); err != nil {
 			return a, place(e.root, manifest.Position{File: e.root.File}, err)
 		}
 	}
 	return a, nil
 }
+
+// live is the error of a render that nobody waits for any more.
+func (e *engine) live(*accumulation) error { return e.ctx.Err() }
 
 // hash adds the hashes of generated objects to their names.
 func (e *engine) hash(a *accumulation) error {
@@ -67,6 +70,9 @@ func (e *engine) references(a *accumulation) error {
 		original[i] = r.OrgId()
 	}
 	for i, r := range resources {
+		if err := e.ctx.Err(); err != nil {
+			return err
+		}
 		var candidates resmap.ResMap
 		for _, target := range a.specs.NameReference {
 			for _, field := range target.Referrers {

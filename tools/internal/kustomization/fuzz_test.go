@@ -42,7 +42,7 @@ func FuzzKustomization(f *testing.F) {
 			"p.yaml":             {Data: []byte(patch)},
 			"config.yaml":        {Data: []byte("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: config}\n")},
 		}
-		result, err := New(files, strings.NewReader("")).Render(".")
+		result, err := New(files, strings.NewReader("")).Render(t.Context(), ".")
 		if err != nil {
 			if strings.Contains(err.Error(), "crashed on this input") {
 				t.Errorf("Kustomize panics: %.500s", err)

@@ -57,7 +57,7 @@ func TestGitIsHidden(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer func() { _ = root.Close() }()
-			result, err := New(root.FS(), strings.NewReader("")).Render(filepath.Dir(test.file))
+			result, err := New(root.FS(), strings.NewReader("")).Render(t.Context(), filepath.Dir(test.file))
 			if err == nil {
 				text, _ := result.YAML()
 				t.Fatalf("it renders\n%s", text)
@@ -93,7 +93,7 @@ func TestGitAsATarget(t *testing.T) {
 	defer func() { _ = root.Close() }()
 	renderer := New(root.FS(), strings.NewReader(""))
 	for _, target := range []string{".git", ".git/cm.yaml", "linked", "linked/cm.yaml", ".Git"} {
-		if _, err := renderer.Render(target); err == nil || !strings.Contains(err.Error(), errGit.Error()) {
+		if _, err := renderer.Render(t.Context(), target); err == nil || !strings.Contains(err.Error(), errGit.Error()) {
 			t.Errorf("%s: got %v", target, err)
 		}
 	}

@@ -2,6 +2,7 @@ package kustomization
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -60,6 +61,7 @@ type Patch struct {
 
 // layers walks a target's kustomizations.
 type layers struct {
+	ctx     context.Context
 	files   *Files
 	openapi *Layer // the first that sets an OpenAPI schema of its own, which is the one that counts
 	count   int    // of layers visited, one as often as it is named
@@ -78,6 +80,9 @@ func (w *layers) load(dir string, from manifest.Position, above []string) (*Laye
 		if dir == "." || strings.HasPrefix(up, dir+"/") {
 			return nil, fail(from, "cycle: %s contains %s, which refers to it", dir, up)
 		}
+	}
+	if err := w.ctx.Err(); err != nil {
+		return nil, err
 	}
 	if err := w.visit(from, above); err != nil {
 		return nil, err

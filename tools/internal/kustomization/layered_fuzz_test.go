@@ -18,7 +18,7 @@ func FuzzEqual(f *testing.F) {
 	f.Fuzz(func(t *testing.T, seed uint64) {
 		files := layered(rand.New(rand.NewPCG(seed, 0)))
 		want, theirs := asKustomize(NewFiles(NewStore(files)), "top")
-		result, err := New(files, strings.NewReader("")).Render("top")
+		result, err := New(files, strings.NewReader("")).Render(t.Context(), "top")
 		var got []byte
 		if err == nil {
 			got, err = result.YAML()

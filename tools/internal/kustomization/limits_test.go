@@ -66,7 +66,7 @@ func TestLimits(t *testing.T) {
 			"leads back to itself"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := New(tree(test.tree), strings.NewReader("")).Render("app")
+			_, err := New(tree(test.tree), strings.NewReader("")).Render(t.Context(), "app")
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %.300v, want %s", err, test.want)
 			}
@@ -87,7 +87,7 @@ func TestBelowLimits(t *testing.T) {
 		"layers":           layers + more.String() + base,
 		"recursive schema": "-- app/kustomization.yaml --\nresources: [../base]\nopenapi: {path: s.json}\n-- app/s.json --\n" + recursive + "\n" + base,
 	} {
-		if _, err := New(tree(text), strings.NewReader("")).Render("app"); err != nil {
+		if _, err := New(tree(text), strings.NewReader("")).Render(t.Context(), "app"); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -20,7 +20,7 @@ func BenchmarkObjects(b *testing.B) {
 		files := tree(manyObjects(n))
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			for b.Loop() {
-				if _, err := New(files, strings.NewReader("")).Render("app"); err != nil {
+				if _, err := New(files, strings.NewReader("")).Render(b.Context(), "app"); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -49,7 +49,7 @@ func TestRenderIsAMultiple(t *testing.T) {
 			}
 		})
 		ours := allocated(func() {
-			if _, err := New(files, strings.NewReader("")).Render("l0"); err != nil {
+			if _, err := New(files, strings.NewReader("")).Render(t.Context(), "l0"); err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
 		})

@@ -164,9 +164,10 @@ func (e *engine) reached(p *Patch, document *manifest.Document, a *accumulation)
 		}
 	}
 	if len(reached) == 0 {
-		e.fault(patchTarget, p.miss(document, a), "the patch changes nothing: no object here is %s%s", describe(wanted), nearest(a.tracesOf(), p.Target, document))
+		e.idle(p.entryOf(document), newFault(patchTarget, p.miss(document, a), "the patch changes nothing: no object here is %s%s", describe(wanted), nearest(a.tracesOf(), p.Target, document)))
 		return nil, nil
 	}
+	e.effective(patchTarget, p.entryOf(document))
 	one := *p
 	one.Documents = []manifest.Document{*document}
 	for _, r := range reached {
@@ -181,13 +182,7 @@ func (e *engine) reached(p *Patch, document *manifest.Document, a *accumulation)
 func (e *engine) replacementOperations(layer *Layer, config *types.Kustomization) ([]operation, error) {
 	var all []operation
 	add := func(document *manifest.Document, entry *yaml.Node, r types.Replacement) {
-		all = append(all, operation{
-			at: document.Position(nil, entry), kind: "ReplacementTransformer",
-			reaches: func(a *accumulation) error { return e.replacement(document, entry, r, a.tracesOf()) },
-			transformer: transformerFunc(func(m resmap.ResMap) error {
-				return m.ApplyFilter(replacement.Filter{Replacements: []types.Replacement{r}})
-			}),
-		})
+		all = append(all, e.replace(operation{kind: "ReplacementTransformer"}, document, entry, r))
 	}
 	for i, field := range config.Replacements {
 		at := layer.item("replacements", i)
@@ -242,6 +237,30 @@ func (e *engine) replacementOperations(layer *Layer, config *types.Kustomization
 	return all, nil
 }
 
+// replace makes an operation of a replacement.
+func (e *engine) replace(o operation, document *manifest.Document, entry *yaml.Node, r types.Replacement) operation {
+	at := document.Position(nil, entry)
+	var reached []*resource.Resource
+	o.at = at
+	o.reaches = func(a *accumulation) (err error) {
+		reached, err = e.replacement(document, entry, r, a.tracesOf())
+		return err
+	}
+	o.watches = func(*accumulation) []*resource.Resource { return reached }
+	o.judge = func(_ *accumulation, effects []effect) {
+		switch {
+		case !none(effects):
+			e.effective(noEffect, at)
+		case len(effects) > 0:
+			e.idle(at, newFault(noEffect, at, "the replacement changes nothing: %s has the value already", called(effects)))
+		}
+	}
+	o.transformer = transformerFunc(func(m resmap.ResMap) error {
+		return m.ApplyFilter(replacement.Filter{Replacements: []types.Replacement{r}})
+	})
+	return o
+}
+
 // pluginOperations apply a plugin of `transformers`. What it patches or replaces is noted as that of an entry is.
 func (e *engine) pluginOperations(layer *Layer, p plugin, t resmap.Transformer) ([]operation, error) {
 	o := operation{at: p.at, transformer: t, origin: p.origin}
@@ -252,15 +271,24 @@ func (e *engine) pluginOperations(layer *Layer, p plugin, t resmap.Transformer) 
 	switch plugin := p.plugin.(type) {
 	case *builtins.PatchTransformerPlugin, *builtins.PatchJson6902TransformerPlugin, *builtins.PatchStrategicMergeTransformerPlugin:
 		patches := e.pluginPatches(layer, p, node)
+		var reached []*resource.Resource
 		o.reaches = func(a *accumulation) error {
 			for i := range patches {
 				for n := range patches[i].Documents {
-					if _, err := e.reached(&patches[i], &patches[i].Documents[n], a); err != nil {
+					more, err := e.reached(&patches[i], &patches[i].Documents[n], a)
+					if err != nil {
 						return err
 					}
+					reached = append(reached, more...)
 				}
 			}
 			return nil
+		}
+		if len(patches) == 1 && len(patches[0].Documents) == 1 {
+			document := &patches[0].Documents[0]
+			o.watches = func(*accumulation) []*resource.Resource { return reached }
+			o.judge = func(a *accumulation, effects []effect) { e.patchEffect(a, &patches[0], document, effects) }
+			o.fails = func(effects []effect, err error) error { return operationFailure(document, effects, err) }
 		}
 	case *builtins.ReplacementTransformerPlugin:
 		return e.pluginReplacements(p, o, plugin, manifest.Lookup(node, "replacements"))
@@ -272,6 +300,7 @@ func (e *engine) pluginOperations(layer *Layer, p plugin, t resmap.Transformer) 
 			}
 			return nil
 		}
+		e.pluginEffect(&o, t)
 	}
 	return []operation{o}, nil
 }
@@ -289,13 +318,7 @@ func (e *engine) pluginReplacements(p plugin, whole operation, plugin *builtins.
 		if plugin.ReplacementList[i].Path != "" {
 			return []operation{whole}, nil
 		}
-		r := plugin.ReplacementList[i].Replacement
-		o := whole
-		o.at = p.document.Position(nil, entry)
-		o.reaches = func(a *accumulation) error { return e.replacement(p.document, entry, r, a.tracesOf()) }
-		o.transformer = transformerFunc(func(m resmap.ResMap) error {
-			return m.ApplyFilter(replacement.Filter{Replacements: []types.Replacement{r}})
-		})
+		o := e.replace(whole, p.document, entry, plugin.ReplacementList[i].Replacement)
 		if i < len(list.Content)-1 {
 			o.origin = nil // noted once for the plugin
 		}

@@ -50,7 +50,7 @@ metadata: {name: own}
 		"configMapGenerator: [{name: config, behavior: merge, literals: [a=b]}]\n": true,
 		"transformers:\n- |-\n  apiVersion: builtin\n  kind: PrefixTransformer\n  metadata: {name: a}\n  prefix: b\n  fieldSpecs: [{path: metadata/name}]\n": true,
 	} {
-		result, err := New(tree("-- top/kustomization.yaml --\nresources: [../base, own.yaml]\n"+text+below), nil).Render("top")
+		result, err := New(tree("-- top/kustomization.yaml --\nresources: [../base, own.yaml]\n"+text+below), nil).Render(t.Context(), "top")
 		if err != nil {
 			t.Errorf("%s: %v", text, err)
 			continue
@@ -66,7 +66,7 @@ metadata: {name: own}
 			t.Errorf("%s: got %s, want %s", text, got, layers)
 		}
 	}
-	plain, err := New(tree("-- top/a.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n-- top/below/b.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: b}\n"), nil).Render("top")
+	plain, err := New(tree("-- top/a.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n-- top/below/b.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: b}\n"), nil).Render(t.Context(), "top")
 	if err != nil || strings.Join(plain.Unchanged(), " ") != "top/a.yaml top/below/b.yaml" || plain.Layers() != nil {
 		t.Errorf("got %v, %v, %v", plain, plain.Layers(), err)
 	}

@@ -238,7 +238,7 @@ func TestRefused(t *testing.T) {
 // renders renders a target, which ends in an error that says what is wanted; with nothing wanted it succeeds.
 func renders(t *testing.T, files fstest.MapFS, target, want string) {
 	t.Helper()
-	result, err := New(files, strings.NewReader("")).Render(target)
+	result, err := New(files, strings.NewReader("")).Render(t.Context(), target)
 	switch {
 	case want == "" && err != nil:
 		t.Errorf("got error %v", err)
@@ -262,7 +262,7 @@ func TestMany(t *testing.T) {
 	documents := strings.Repeat("---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n", many)
 	list := "apiVersion: v1\nkind: List\nitems:\n" + strings.Repeat("- {apiVersion: v1, kind: ConfigMap, metadata: {name: a}}\n", many)
 	for name, text := range map[string]string{"documents": documents, "list": list} {
-		result, err := New(fstest.MapFS{"a.yaml": {Data: []byte(text)}}, strings.NewReader("")).Render("a.yaml")
+		result, err := New(fstest.MapFS{"a.yaml": {Data: []byte(text)}}, strings.NewReader("")).Render(t.Context(), "a.yaml")
 		if err != nil || len(result.Objects) != many {
 			t.Errorf("%s: %v", name, err)
 			continue

@@ -5,11 +5,13 @@ package kustomization
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -37,8 +39,9 @@ type Result struct {
 	Path    string
 	Objects []*manifest.Object
 	Faults  []check.Fault
-	Read    []string // every file that took part, sorted
-	Root    *Layer   // nil for plain manifests
+	Effects []check.Entry // what does something here and may do nothing in another target
+	Read    []string      // every file that took part, sorted
+	Root    *Layer        // nil for plain manifests
 
 	files   *Files // nil for standard input
 	yaml    func() ([]byte, error)
@@ -123,10 +126,10 @@ func (r *Renderer) ReadFile(name string) ([]byte, error) {
 	return NewFiles(r.store).ReadFile(name)
 }
 
-// Render renders a target: a path below the root, or Stdin.
-func (r *Renderer) Render(target string) (*Result, error) {
+// Render renders a target: a path below the root, or Stdin. It gives up between two entries once the context ends.
+func (r *Renderer) Render(ctx context.Context, target string) (*Result, error) {
 	files := NewFiles(r.store)
-	result, err := r.render(files, target)
+	result, err := r.render(ctx, files, target)
 	if err == nil && len(result.Objects) == 0 {
 		err = errors.New("it renders no object: an empty target would pass every check")
 	}
@@ -150,7 +153,7 @@ func (e *Error) Unwrap() error { return e.Err }
 // DependsOn is Result.DependsOn of the attempt.
 func (e *Error) DependsOn(path string) bool { return e.files.dependsOn(path) }
 
-func (r *Renderer) render(files *Files, target string) (*Result, error) {
+func (r *Renderer) render(ctx context.Context, files *Files, target string) (*Result, error) {
 	if target == Stdin {
 		data, err := r.stdin()
 		if err != nil {
@@ -175,7 +178,7 @@ func (r *Renderer) render(files *Files, target string) (*Result, error) {
 		}
 		return withRead(plain(target, documents))(files)
 	}
-	w := &layers{files: files}
+	w := &layers{ctx: ctx, files: files}
 	if _, err := w.find(target, manifest.Position{}); err != nil {
 		names, listErr := manifestFiles(files, target)
 		if listErr != nil {
@@ -201,7 +204,7 @@ func (r *Renderer) render(files *Files, target string) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	return kustomize(files, w, root)
+	return kustomize(ctx, files, w, root)
 }
 
 func withRead(result *Result, err error) func(*Files) (*Result, error) {
@@ -323,24 +326,30 @@ func (l *schemaLock) own() (unlock func()) {
 	}
 }
 
-func kustomize(files *Files, w *layers, root *Layer) (*Result, error) {
+func kustomize(ctx context.Context, files *Files, w *layers, root *Layer) (*Result, error) {
 	if w.openapi != nil {
 		defer openAPI.own()()
 	} else {
 		defer openAPI.share()()
 	}
-	e := newEngine(files, root)
+	e := newEngine(ctx, files, root)
 	e.alone = w.openapi != nil
 	built, err := e.build()
 	files.rendered()
-	if err != nil {
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case err != nil:
 		return nil, e.explain(err, built)
 	}
 	result := &Result{
-		Path: root.Dir, Root: root, Faults: e.faults, files: files, openapi: w.openapi,
+		Path: root.Dir, Root: root, Faults: e.faults, Effects: slices.Collect(maps.Keys(e.works)), files: files, openapi: w.openapi,
 		traces: map[*manifest.Object]*Trace{},
 	}
 	for _, r := range built.resources.Resources() {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		trace := built.traces[r]
 		text, err := encode(r)
 		if err != nil {

@@ -97,7 +97,8 @@ type tracer struct {
 	sources []part // of replacements
 	targets []part
 
-	component bool // what is judged is of a component, which may do in another target what it does not do here
+	judging *Layer // whose entries are applied
+	works   map[check.Entry]bool
 }
 
 // part is a field of an object that a replacement takes or writes to.
@@ -108,16 +109,38 @@ type part struct {
 }
 
 func (t *tracer) fault(name string, source manifest.Position, format string, args ...any) {
-	t.faultOf(manifest.Position{}, name, source, format, args...)
+	t.note(newFault(name, source, format, args...))
 }
 
 // faultOf notes a fault of an entry that was meant for something.
 func (t *tracer) faultOf(of manifest.Position, name string, source manifest.Position, format string, args ...any) {
 	fault := newFault(name, source, format, args...)
 	fault.Of = of
-	if t.component && name == noEffect {
+	t.note(fault)
+}
+
+// idle notes that an entry, or a part of one, does nothing here.
+func (t *tracer) idle(entry manifest.Position, fault check.Fault) {
+	fault.Entry = entry
+	if t.judging != nil && t.judging.Config.Kind == types.ComponentKind {
+		fault.Shared = t.judging.Dir
+	}
+	t.note(fault)
+}
+
+// effective notes that an entry does something here, of entries that may be applied to other objects elsewhere: those of a
+// component, and what stands in a file that several patches may name.
+func (t *tracer) effective(name string, entry manifest.Position) {
+	if t.judging == nil || t.judging.Config.Kind != types.ComponentKind && entry.File == t.judging.File {
 		return
 	}
+	if t.works == nil {
+		t.works = map[check.Entry]bool{}
+	}
+	t.works[check.Entry{Check: name, At: entry}] = true
+}
+
+func (t *tracer) note(fault check.Fault) {
 	if !slices.Contains(t.faults, fault) {
 		t.faults = append(t.faults, fault)
 	}
@@ -289,8 +312,14 @@ func culprit(document *manifest.Document, entry *yaml.Node, path manifest.Path, 
 	return at
 }
 
-// replacement notes what a replacement takes from and reaches.
-func (t *tracer) replacement(document *manifest.Document, entry *yaml.Node, replacement types.Replacement, objects []*Trace) error {
+// replacement notes what a replacement takes from and reaches, and returns the objects that it writes to: none where a part
+// of it is missing, which is said.
+func (t *tracer) replacement(document *manifest.Document, entry *yaml.Node, replacement types.Replacement, objects []*Trace) (found []*resource.Resource, err error) {
+	whole := true
+	missed := func(part, at manifest.Position, format string, args ...any) {
+		whole = false
+		t.idle(part, newFault(replacementTarget, at, format, args...))
+	}
 	var from *Trace
 	selected := func(s resid.ResId) *Trace {
 		for _, o := range objects {
@@ -303,12 +332,14 @@ func (t *tracer) replacement(document *manifest.Document, entry *yaml.Node, repl
 	within := document.Item(entry)
 	steps := 0
 	if replacement.Source != nil {
+		source, _ := within.Locate(manifest.Path{"source"}, nil)
 		if from = selected(replacement.Source.ResId); from == nil {
 			at := culprit(document, entry, manifest.Path{"source"}, types.Selector{ResId: replacement.Source.ResId},
 				func(s *types.Selector) bool { return selected(s.ResId) != nil })
-			t.fault(replacementTarget, at, "the replacement has no source: no object here is %s%s",
+			missed(source, at, "the replacement has no source: no object here is %s%s",
 				describe(&types.Selector{ResId: replacement.Source.ResId}), similar(objects, replacement.Source.Kind))
 		} else {
+			t.effective(replacementTarget, source)
 			steps = len(from.Steps)
 			at, _ := within.Locate(manifest.Path{"source", "fieldPath"}, nil)
 			t.sources = append(t.sources, part{from, replacement.Source.FieldPath, at})
@@ -317,11 +348,11 @@ func (t *tracer) replacement(document *manifest.Document, entry *yaml.Node, repl
 	for i, target := range replacement.Targets {
 		source, _ := within.Locate(manifest.Path{"targets", i}, nil)
 		if target.Select == nil {
-			return fail(source, "the replacement's target selects nothing: it needs `select`")
+			return nil, fail(source, "the replacement's target selects nothing: it needs `select`")
 		}
 		reached, err := reachReplacement(objects, target)
 		if err != nil {
-			return fail(source, "the replacement's target: %s", err)
+			return nil, fail(source, "the replacement's target: %s", err)
 		}
 		if len(reached) == 0 {
 			at := culprit(document, entry, manifest.Path{"targets", i, "select"}, *target.Select, func(s *types.Selector) bool {
@@ -330,17 +361,25 @@ func (t *tracer) replacement(document *manifest.Document, entry *yaml.Node, repl
 				reached, err := reachReplacement(objects, &other)
 				return err == nil && len(reached) > 0
 			})
-			t.fault(replacementTarget, at, "the replacement changes nothing: no object here is %s", describe(target.Select))
+			missed(source, at, "the replacement changes nothing: no object here is %s", describe(target.Select))
+			continue
 		}
+		t.effective(replacementTarget, source)
 		for _, o := range reached {
 			for n, field := range target.FieldPaths {
 				at, _ := within.Locate(manifest.Path{"targets", i, "fieldPaths", n}, nil)
 				t.targets = append(t.targets, part{o, field, at})
 			}
 			o.step(Step{Replacement: &Replacement{Document: document, Entry: entry, Target: i, From: from, Steps: steps}})
+			if !slices.Contains(found, o.live) {
+				found = append(found, o.live)
+			}
 		}
 	}
-	return nil
+	if !whole {
+		return nil, nil
+	}
+	return found, nil
 }
 
 // typeError is one of the messages of a decoder, which counts lines as the document does.

@@ -34,7 +34,7 @@ func BenchmarkPrepare(b *testing.B) {
 
 // BenchmarkEvaluate holds an overlay of this repository to the rules of a scope.
 func BenchmarkEvaluate(b *testing.B) {
-	result, err := kustomization.New(os.DirFS("../../.."), strings.NewReader("")).Render("overlays/prod")
+	result, err := kustomization.New(os.DirFS("../../.."), strings.NewReader("")).Render(b.Context(), "overlays/prod")
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -25,7 +25,7 @@ func everyKind(t *testing.T) fstest.MapFS {
 // TestLocateEveryKind places a field of each, written as file: what is marked, and below it what that overrode.
 func TestLocateEveryKind(t *testing.T) {
 	files := everyKind(t)
-	result, err := kustomization.New(files, strings.NewReader("")).Render("overlay")
+	result, err := kustomization.New(files, strings.NewReader("")).Render(t.Context(), "overlay")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +176,7 @@ spec:
   nested:
     a: 0
 `)
-	result, err := kustomization.New(files, strings.NewReader("")).Render(".")
+	result, err := kustomization.New(files, strings.NewReader("")).Render(t.Context(), ".")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,7 +216,7 @@ spec:
 func TestStdin(t *testing.T) {
 	const text = "apiVersion: v1\nkind: Service\nmetadata: {name: a}\n---\napiVersion: v1\nkind: Service\nmetadata:\n  name: b\n"
 	renderer := kustomization.New(fstest.MapFS{}, strings.NewReader(text))
-	result, err := renderer.Render(kustomization.Stdin)
+	result, err := renderer.Render(t.Context(), kustomization.Stdin)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -268,11 +268,11 @@ resources: [widget.yaml]
 `)
 	files["other/widget.yaml"] = files["base/widget.yaml"]
 	renderer := kustomization.New(files, strings.NewReader(""))
-	result, err := renderer.Render("overlay")
+	result, err := renderer.Render(t.Context(), "overlay")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := renderer.Render("other"); err != nil {
+	if _, err := renderer.Render(t.Context(), "other"); err != nil {
 		t.Fatal(err)
 	}
 	locator := New(result)
@@ -314,7 +314,7 @@ func FuzzLocate(f *testing.F) {
 			"r.yaml":             {Data: []byte(resource)},
 			"p.yaml":             {Data: []byte(patch)},
 		}
-		result, err := kustomization.New(files, strings.NewReader("")).Render(".")
+		result, err := kustomization.New(files, strings.NewReader("")).Render(t.Context(), ".")
 		if err != nil {
 			return
 		}

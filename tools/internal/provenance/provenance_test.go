@@ -167,7 +167,7 @@ func tree(text string) fstest.MapFS {
 
 func TestLocate(t *testing.T) {
 	files := tree(fixture)
-	result, err := kustomization.New(files, strings.NewReader("")).Render("overlay")
+	result, err := kustomization.New(files, strings.NewReader("")).Render(t.Context(), "overlay")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -268,7 +268,7 @@ func TestLocate(t *testing.T) {
 func TestLocatePlain(t *testing.T) {
 	text := "# one\napiVersion: v1\nkind: List\nitems:\n  - apiVersion: v1\n    kind: ConfigMap\n    metadata: {name: a}\n  - apiVersion: v1\n    kind: ConfigMap\n    metadata:\n      name: b\n" +
 		"---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: c\n"
-	result, err := kustomization.New(fstest.MapFS{"a.yaml": {Data: []byte(text)}}, strings.NewReader("")).Render("a.yaml")
+	result, err := kustomization.New(fstest.MapFS{"a.yaml": {Data: []byte(text)}}, strings.NewReader("")).Render(t.Context(), "a.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -117,7 +117,7 @@ func TestReplayIsExact(t *testing.T) {
 	}
 	renderer := kustomization.New(root.FS(), strings.NewReader(""))
 	for _, target := range []string{"overlays/dev", "overlays/staging", "overlays/prod", "argocd"} {
-		result, err := renderer.Render(target)
+		result, err := renderer.Render(t.Context(), target)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -196,7 +196,7 @@ func (b *Base) Carried(ctx context.Context, exemptions []check.Exemption, checks
 	of := func(target string) []check.Exemption {
 		carried, known := before[target]
 		if !known && target != kustomization.Stdin {
-			if result, err := renderer.Render(target); err == nil { // what could not be rendered exempted nothing
+			if result, err := renderer.Render(ctx, target); err == nil { // what could not be rendered exempted nothing
 				carried, _ = Carried(Annotations(&check.Target{Path: target, Objects: result.Objects}), checks, renderer.ReadFile)
 			}
 			before[target] = carried

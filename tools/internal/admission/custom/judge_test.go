@@ -246,7 +246,7 @@ func TestOwnManifests(t *testing.T) {
 	d := known(t)
 	renderer := kustomization.New(os.DirFS("../../../.."), nil)
 	for _, target := range []string{"overlays/dev", "overlays/staging", "overlays/prod", "argocd"} {
-		result, err := renderer.Render(target)
+		result, err := renderer.Render(t.Context(), target)
 		if err != nil {
 			t.Fatal(err)
 		}
