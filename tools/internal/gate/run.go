@@ -85,7 +85,7 @@ func (g *Gate) each(ctx context.Context, paths []string, do func(ctx context.Con
 
 // elsewhere tells of the directory of a kustomization whether one that no target is made of lists it. Where that cannot be
 // told, it may.
-func (g *Gate) elsewhere(targets []*check.Target) func(dir string) bool {
+func (g *Gate) elsewhere(ctx context.Context, targets []*check.Target) func(dir string) bool {
 	readers := sync.OnceValues(func() (map[string][]string, error) { return coverage.Readers(ctx, g.repository) })
 	return func(dir string) bool {
 		all, err := readers()
@@ -110,7 +110,7 @@ func (g *Gate) conclude(ctx context.Context, round *check.Round, outcomes []outc
 		out.Targets = append(out.Targets, o.reported)
 		exempting = append(exempting, o.exempting...)
 	}
-	plan.Elsewhere = g.elsewhere(plan.Targets)
+	plan.Elsewhere = g.elsewhere(ctx, plan.Targets)
 	carried, refused := repo.Carried(exempting, g.known, read)
 	carried, out.Notes = g.carry(ctx, carried)
 	out.Notes = slices.Concat(g.narrowed(), g.notes(), out.Notes)
