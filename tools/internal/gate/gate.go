@@ -81,7 +81,7 @@ func Open(ctx context.Context, repository *repo.Repo, options Options) (*Gate, e
 	if err := g.choose(); err != nil {
 		return nil, errors.Join(err, g.Close())
 	}
-	g.renderer = kustomization.New(repository.FS, options.Stdin)
+	g.renderer = Renderer(repository, options.Stdin)
 	return g, nil
 }
 

@@ -21,6 +21,13 @@ type Target struct {
 	Result *kustomization.Result
 }
 
+// Renderer renders the targets of a repository as its kgate.yaml says that they are built.
+func Renderer(repository *repo.Repo, stdin io.Reader) *kustomization.Renderer {
+	renderer := kustomization.New(repository.FS, stdin)
+	renderer.LoadRestrictionsNone = repository.Config.LoadRestrictionsNone
+	return renderer
+}
+
 // Render renders a target of the gate's repository.
 func (g *Gate) Render(ctx context.Context, path string) (*Target, error) {
 	return g.render(ctx, g.renderer, path)
@@ -58,7 +65,7 @@ func (g *Gate) Judge(ctx context.Context, t *Target) ([]check.Finding, []check.F
 // Print renders a target of a repository as the cluster would receive it.
 func Print(ctx context.Context, repository *repo.Repo, target string, stdin io.Reader) ([]byte, error) {
 	defer activity.Begin(ctx, "rendering %s", target)()
-	result, err := kustomization.New(repository.FS, stdin).Render(ctx, target)
+	result, err := Renderer(repository, stdin).Render(ctx, target)
 	if err != nil {
 		return nil, err
 	}

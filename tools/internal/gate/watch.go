@@ -333,7 +333,7 @@ func (l *lasting) refresh(ctx context.Context, batch watch.Batch, changed []stri
 // run renders what is not kept and judges everything. What has not changed costs a look into a cache.
 func (l *lasting) run(ctx context.Context) (report.Report, error) {
 	l.again = slices.DeleteFunc(slices.Clone(l.paths), func(path string) bool { return l.kept[path] != nil })
-	renderer := kustomization.New(l.repository.FS, strings.NewReader(""))
+	renderer := Renderer(l.repository, strings.NewReader(""))
 	fresh := make([]*rendered, len(l.again))
 	if err := l.each(ctx, l.again, func(ctx context.Context, i int, path string) error {
 		target, err := l.render(ctx, renderer, path)

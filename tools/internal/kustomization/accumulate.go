@@ -97,7 +97,7 @@ func (e *engine) helpers(layer *Layer) *resmap.PluginHelpers {
 	return resmap.NewPluginHelpers(layerLoader{e.files, layer.Dir}, e.validator, e.factory, types.DisabledPluginConfig())
 }
 
-// layerLoader reads the files of a layer for Kustomize's plugins: those at or below its directory, and nothing else.
+// layerLoader reads the files of a layer for Kustomize's plugins: those at or below its directory, or of the repository.
 // There is no way from it to git or to the network.
 type layerLoader struct {
 	files *Files
@@ -125,7 +125,7 @@ func (l layerLoader) Load(name string) ([]byte, error) {
 		return nil, fmt.Errorf("%s does not exist", name)
 	case err != nil:
 		return nil, err
-	case l.dir != "." && !strings.HasPrefix(resolved, l.dir+"/"):
+	case !l.files.whole && l.dir != "." && !strings.HasPrefix(resolved, l.dir+"/"):
 		return nil, fmt.Errorf("%s is outside the kustomization's directory", name)
 	}
 	return l.files.ReadFile(resolved)

@@ -265,9 +265,10 @@ func (w *layers) file(layer *Layer, node *yaml.Node, reference string) (string, 
 	if w.files.IsDir(name) {
 		return "", fail(layer.at(node), "%s is a directory; a file belongs here", reference)
 	}
-	if layer.Dir != "." && !strings.HasPrefix(name, layer.Dir+"/") {
+	if !w.files.whole && layer.Dir != "." && !strings.HasPrefix(name, layer.Dir+"/") {
 		return "", fail(layer.at(node), "%s is outside this kustomization's directory: Kustomize reads files only at or below it; "+
-			"refer to a directory with its own kustomization.yaml instead", reference)
+			"refer to a directory with its own kustomization.yaml instead; "+
+			"where it is built with LoadRestrictionsNone, as Flux does, name the target under `loadRestrictionsNone` in kgate.yaml", reference)
 	}
 	return name, nil
 }

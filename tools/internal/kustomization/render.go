@@ -103,6 +103,10 @@ func (r *Result) YAML() ([]byte, error) {
 
 // Renderer renders the targets of one repository. It is safe for concurrent use.
 type Renderer struct {
+	// LoadRestrictionsNone reports whether a target is built with the load restrictor of that name: its kustomizations may
+	// read files of the whole repository. nil is no target.
+	LoadRestrictionsNone func(target string) bool
+
 	store *Store
 	stdin func() ([]byte, error) // read once and kept, so that a report can quote it
 }
@@ -129,6 +133,7 @@ func (r *Renderer) ReadFile(name string) ([]byte, error) {
 // Render renders a target: a path below the root, or Stdin. It gives up between two entries once the context ends.
 func (r *Renderer) Render(ctx context.Context, target string) (*Result, error) {
 	files := NewFiles(r.store)
+	files.whole = r.LoadRestrictionsNone != nil && r.LoadRestrictionsNone(target)
 	result, err := r.render(ctx, files, target)
 	if err == nil && len(result.Objects) == 0 {
 		err = errors.New("it renders no object: an empty target would pass every check")

@@ -192,6 +192,9 @@ func alike(a check.Holder) func(check.Holder) bool {
 // and those that let nothing pass: the change brought them, or changed them.
 func (b *Base) Carried(ctx context.Context, exemptions []check.Exemption, checks []*check.Check) (kept, refused []check.Exemption) {
 	renderer := kustomization.New(b.FS, strings.NewReader(""))
+	if config, err := ParseConfig(b.File, b.text); err == nil { // it was read before
+		renderer.LoadRestrictionsNone = config.LoadRestrictionsNone
+	}
 	before := map[string][]check.Exemption{}
 	of := func(target string) []check.Exemption {
 		carried, known := before[target]

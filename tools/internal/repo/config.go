@@ -28,6 +28,7 @@ const ConfigVersion = "kgate/v1"
 type Config struct {
 	KubernetesVersions []Version
 	Kustomize          Version  // the release that deploys; zero for the one that kgate renders as
+	Unrestricted       []string // globs of targets that are built with LoadRestrictionsNone
 	Targets            []string // globs of directories
 	NoTargets          []string // directories that Targets does not mean, as globs, without their leading !
 	Unread             []Unread
@@ -75,6 +76,11 @@ func (c Config) Environment(target string) *check.Environment {
 		}
 	}
 	return nil
+}
+
+// LoadRestrictionsNone reports whether a target is built with the load restrictor of that name.
+func (c Config) LoadRestrictionsNone(target string) bool {
+	return slices.ContainsFunc(c.Unrestricted, func(glob string) bool { return matches(glob, target) })
 }
 
 func matches(glob, path string) bool {
@@ -231,6 +237,9 @@ func (d *decoder) config(root *yaml.Node) Config {
 			})
 		},
 		"kustomize": func(n *yaml.Node) { c.Kustomize = Version{Text: d.text(n, "kustomize"), Source: d.at(n.Line)} },
+		"loadRestrictionsNone": func(n *yaml.Node) {
+			d.some(n, "loadRestrictionsNone", func(n *yaml.Node) { c.Unrestricted = append(c.Unrestricted, d.glob(n, "a target")) })
+		},
 		"targets": func(n *yaml.Node) {
 			d.some(n, "targets", func(n *yaml.Node) {
 				if excluded, ok := strings.CutPrefix(n.Value, "!"); ok && n.Kind == yaml.ScalarNode {
