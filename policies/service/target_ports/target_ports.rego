@@ -1,18 +1,17 @@
 # METADATA
 # scope: package
-# title: Services send to ports that their pods open
+# title: Services send to ports that their pods have
 # description: |
-#   A target port by a name that no container declares drops the pod from the Service's endpoints;
-#   by a number that nobody listens on it gives connection refused. A container that does not
-#   declare its port works until the day that a NetworkPolicy or a probe refers to it. TCP and UDP
-#   are different ports.
+#   A target port by a name that no container declares drops the pod from the Service's endpoints,
+#   and nobody answers. TCP and UDP are different ports. A port by its number needs no declaration:
+#   what a container declares opens and closes nothing.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/services-networking/service/#field-spec-ports
 # custom:
 #   severity: error
 #   states: fact
 #   scope: overlay
-#   fix: Declare the port, with its name and protocol, on a container of every pod that the Service selects.
+#   fix: Declare the port, with its name and protocol, on a container of every pod that the Service selects, or name one that is there.
 package policies.service.target_ports
 
 import data.policies.lib.object as obj_lib
@@ -25,38 +24,36 @@ deny contains {"msg": msg, "path": ["objects", index, "spec", "ports", entry, "t
 	_is_selected(service, obj)
 	some entry, port in service.spec.ports
 	target := _target(port)
+	not is_number(target)
 	protocol := obj_lib.at(port, ["protocol"], "TCP")
 	not _opens(obj, target, protocol)
 	with_fields := {array.concat(["objects", i], path) | some path in _opened(obj)}
-	msg := sprintf("%s sends to a port that %s does not open: %v/%v", [obj_lib.title(service), workload.title(obj), target, protocol])
+	msg := sprintf("%s sends to a port that %s does not have: %v/%v", [obj_lib.title(service), workload.title(obj), target, protocol])
 }
 
-# Without a target port, and with the zero of either type, the Service's own number is meant.
+# Without a target port, and with the empty name, the Service's own number is meant.
 _target(port) := target if {
 	target := obj_lib.at(port, ["targetPort"], 0)
-	not target in {"", 0}
-} else := obj_lib.at(port, ["port"], "no port")
+	target != ""
+}
 
 _is_selected(service, obj) if {
 	obj_lib.namespace(obj) == obj_lib.namespace(service)
 	selector.matches_map(service.spec.selector, workload.labels(obj))
 }
 
-# What the pods open instead.
-_opened(obj) := {array.concat(container.path, ["ports", i, _named(port)]) |
+# What the pods have instead.
+_opened(obj) := {array.concat(container.path, ["ports", i, "name"]) |
 	some container in workload.containers(obj)
 	container.kind in {"container", "sidecar"}
 	some i, port in container.value.ports
+	port.name
 }
-
-_named(port) := "name" if port.name
-
-else := "containerPort"
 
 _opens(obj, target, protocol) if {
 	some container in workload.containers(obj)
 	container.kind in {"container", "sidecar"}
 	some port in container.value.ports
 	obj_lib.at(port, ["protocol"], "TCP") == protocol
-	target in {port[field] | some field in ["containerPort", "name"]}
+	target == port.name
 }
