@@ -19,6 +19,7 @@ deny contains {"msg": msg, "path": ["objects", i, "metadata", "namespace"], "mis
 	some i, obj in input.objects
 	namespace := obj_lib.at(obj, ["metadata", "namespace"], "")
 	namespace != ""
+	not obj_lib.is_of_cluster(obj)
 	not namespace in _known
 	missing := {"kind": "Namespace", "namespace": "", "name": namespace}
 	msg := sprintf("%s is in namespace %v, which is neither rendered nor declared external", [obj_lib.title(obj), json.marshal(namespace)])

@@ -35,3 +35,8 @@ test_message if {
 		"missing": {"kind": "Namespace", "namespace": "", "name": "shpo"},
 	}}
 }
+
+test_what_is_in_no_namespace[kind] if {
+	some kind, version in {"ClusterRole": "rbac.authorization.k8s.io/v1", "PriorityClass": "scheduling.k8s.io/v1", "Node": "v1"}
+	namespaces_exist.deny == set() with input as {"objects": [{"apiVersion": version, "kind": kind, "metadata": {"name": "a", "namespace": "shpo"}}], "external": []}
+}

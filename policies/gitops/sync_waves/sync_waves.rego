@@ -48,6 +48,7 @@ _orders := {i: argo.order(obj) | some i, obj in input.objects}
 # a wave Argo CD applies Namespaces, CRDs, Secrets, ConfigMaps and accounts before workloads.
 _unmet contains {"user": user, "index": index, "strictly": false} if {
 	some user, obj in input.objects
+	not obj_lib.is_of_cluster(obj)
 	some index in _index.Namespace[""][obj.metadata.namespace]
 	_orders[index] > _orders[user]
 }

@@ -89,3 +89,9 @@ test_message if {
 	some fault in _route("0", "0", {"host": "web", "subset": "stable"})
 	fault.msg == `DestinationRule "web" is synced in wave 0 and VirtualService "web", which needs it to be there before, in wave 0`
 }
+
+test_the_namespace_of_what_has_none if {
+	binding := _object("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", "-5", {})
+	_deny([binding, _namespace("0")]) == set()
+	count(_deny([_object("rbac.authorization.k8s.io/v1", "RoleBinding", "-5", {}), _namespace("0")])) == 1
+}

@@ -33,6 +33,10 @@ name(obj) := obj.metadata.name if is_string(obj.metadata.name)
 else := ""
 
 # METADATA
+# description: whether an object is of a kind that is known to be in no namespace, whatever its metadata says
+is_of_cluster(obj) if obj.kind in data.relations.cluster[group(obj)]
+
+# METADATA
 # description: the namespace of a namespaced object as the API server reads it
 namespace(obj) := obj.metadata.namespace if {
 	is_string(obj.metadata.namespace)

@@ -60,3 +60,11 @@ test_objects_by_kind if {
 		"serving.knative.dev": {"Service": {2: knative}},
 	} with input as {"objects": objects}
 }
+
+test_kinds_in_no_namespace if {
+	obj_lib.is_of_cluster({"apiVersion": "v1", "kind": "Namespace"})
+	obj_lib.is_of_cluster({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole"})
+	every other in [{"apiVersion": "v1", "kind": "Pod"}, {"apiVersion": "example.com/v1", "kind": "Node"}, {"kind": "Node"}, {}, "text", null] {
+		not obj_lib.is_of_cluster(other)
+	}
+}

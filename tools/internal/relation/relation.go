@@ -31,6 +31,7 @@ type Relations struct {
 	Made       Kinds[Made]
 	References Kinds[[]Reference]
 	Pod        Pod
+	Cluster    map[string][]string // kinds that are in no namespace, by API group
 }
 
 // Labels are those of pods that come of an object: "{name}" and "{namespace}" in them are the object's.
