@@ -12,6 +12,8 @@ _allowed := {
 	"a role of its own": object.union(_ref("Role", "web"), {"subjects": [{"kind": "ServiceAccount", "name": "web"}]}),
 	"another cluster role": _ref("ClusterRole", "view"),
 	"a namespace's role of that name": _ref("Role", "cluster-admin"),
+	"everybody reads": object.union(_ref("ClusterRole", "view"), {"subjects": [{"kind": "Group", "name": "system:authenticated"}]}),
+	"everybody in a role of its own": object.union(_ref("Role", "edit"), {"subjects": [{"kind": "Group", "name": "system:authenticated"}]}),
 	"no fields": {},
 	"a reference of the wrong type": {"roleRef": "cluster-admin", "subjects": "system:masters"},
 	"subjects of the wrong type": {"roleRef": null, "subjects": ["text", null, {"name": ["system:masters"]}]},
@@ -20,7 +22,7 @@ _allowed := {
 _denied := {
 	"cluster-admin": [_ref("ClusterRole", "cluster-admin"), "gives every permission: roleRef is cluster-admin", ["roleRef", "name"]],
 	"a group of everybody": [
-		object.union(_ref("ClusterRole", "view"), {"subjects": [{"kind": "ServiceAccount", "name": "web"}, {"kind": "Group", "name": "system:authenticated"}]}),
+		object.union(_ref("ClusterRole", "edit"), {"subjects": [{"kind": "ServiceAccount", "name": "web"}, {"kind": "Group", "name": "system:authenticated"}]}),
 		"binds system:authenticated, which is not one workload's", ["subjects", 1, "name"],
 	],
 	"the group above RBAC": [{"subjects": [{"kind": "Group", "name": "system:masters"}]}, "binds system:masters, which is not one workload's", ["subjects", 0, "name"]],
