@@ -23,5 +23,14 @@ deny contains {"msg": msg, "path": [field]} if {
 	some field in ["data", "stringData"]
 	contents := obj_lib.at(input, [field], {})
 	contents != {}
+	not _sealed(contents)
 	msg := sprintf("%s has its contents in the repository: %s is not empty", [obj_lib.title(input), field])
+}
+
+# What SOPS has encrypted reads as JSON that holds nothing.
+_sealed(contents) if {
+	is_object(contents)
+	every value in contents {
+		value in {"{}", "e30="}
+	}
 }

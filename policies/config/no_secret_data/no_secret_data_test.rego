@@ -17,7 +17,12 @@ _allowed := {
 	"a token that a controller fills": _secret({"type": "kubernetes.io/service-account-token"}),
 	"another group's Secret": {"apiVersion": "example.com/v1", "kind": "Secret", "data": {"a": "b"}},
 	"a ConfigMap": {"apiVersion": "v1", "kind": "ConfigMap", "data": {"a": "b"}},
+	"what is encrypted": _secret({"data": {"a": "e30="}, "stringData": {"b": "{}"}}),
 	"an empty object": {},
+}
+
+test_denies_what_is_plain_beside if {
+	count(no_secret_data.deny) == 1 with input as _secret({"data": {"a": "e30=", "b": "aHVudGVyMg=="}})
 }
 
 test_allows[note] if {

@@ -92,7 +92,7 @@ func (r *Result) YAML() ([]byte, error) {
 		if i > 0 {
 			out.WriteString("---\n")
 		}
-		text, err := k8syaml.JSONToYAML(object.JSON)
+		text, err := k8syaml.JSONToYAML(object.Written())
 		if err != nil {
 			return nil, fmt.Errorf("encode %s: %w", object.ID, err)
 		}

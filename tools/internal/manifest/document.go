@@ -169,7 +169,8 @@ func (d Document) Objects() ([]*Object, error) {
 	id := Identify(content)
 	items, isList := content["items"].([]any)
 	if !isList || !strings.HasSuffix(id.Kind, "List") {
-		return []*Object{{ID: id, Value: content, JSON: text, Source: Position{File: d.File, Line: d.Line}}}, nil
+		object := &Object{ID: id, Value: content, JSON: text, Source: Position{File: d.File, Line: d.Line}}
+		return []*Object{object}, object.unseal()
 	}
 	var objects []*Object
 	for i, item := range items {
@@ -182,7 +183,11 @@ func (d Document) Objects() ([]*Object, error) {
 		if err != nil {
 			return nil, &SyntaxError{Position{File: d.File, Line: line}, err.Error()}
 		}
-		objects = append(objects, &Object{ID: Identify(value), Value: value, JSON: text, Source: Position{File: d.File, Line: line}})
+		object := &Object{ID: Identify(value), Value: value, JSON: text, Source: Position{File: d.File, Line: line}}
+		if err := object.unseal(); err != nil {
+			return nil, err
+		}
+		objects = append(objects, object)
 	}
 	return objects, nil
 }
@@ -193,7 +198,8 @@ func Decode(text []byte) (*Object, error) {
 	if err := utiljson.Unmarshal(text, &value); err != nil {
 		return nil, fmt.Errorf("decode object: %w", err)
 	}
-	return &Object{ID: Identify(value), Value: value, JSON: text}, nil
+	object := &Object{ID: Identify(value), Value: value, JSON: text}
+	return object, object.unseal()
 }
 
 // Items are the nodes of a list's objects (kind ending in List with items); nil for any other document.

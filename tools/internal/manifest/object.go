@@ -86,13 +86,14 @@ type Object struct {
 	ID
 	// Value is the decoded content: map[string]any, []any, string, bool, int64, float64 and nil.
 	Value map[string]any
-	// JSON is the object as JSON text.
+	// JSON is the object as JSON text. Of an object that SOPS encrypted it is what a cluster gets, with placeholders.
 	JSON []byte
 	// Source is where the object is written: the file and the line at which its document begins.
 	Source Position
 
-	once   sync.Once
-	digest Digest
+	written []byte // JSON as it stands, of an object that is encrypted; nil for JSON
+	once    sync.Once
+	digest  Digest
 }
 
 // Digest is a hash of an object's text: what is known of a text is kept by it, and not by the text itself.
