@@ -14,6 +14,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/policy"
+	"github.com/kgate-dev/gitops/tools/internal/provenance"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
 )
 
@@ -47,6 +48,7 @@ type Gate struct {
 	known      []*check.Check // every check there is; nil to make them anew
 	checks     []*check.Check // those to run
 	renderer   *kustomization.Renderer
+	renderings *provenance.Renderings
 }
 
 // Open puts a gate together. It must be closed.
@@ -61,7 +63,7 @@ func Open(ctx context.Context, repository *repo.Repo, options Options) (*Gate, e
 	if options.Progress == nil {
 		options.Progress = func(string, int) {}
 	}
-	g := &Gate{repository: repository, options: options, paths: options.Targets}
+	g := &Gate{repository: repository, options: options, paths: options.Targets, renderings: &provenance.Renderings{}}
 	if err := g.survey(); err != nil {
 		return nil, err
 	}

@@ -67,6 +67,9 @@ func (r *Result) Replay(do func(read func(name string) ([]byte, error))) {
 	do(r.files.ReadFile)
 }
 
+// OwnSchema reports whether rendering went by an OpenAPI schema of the layers, and not by Kustomize's own.
+func (r *Result) OwnSchema() bool { return r.openapi != nil }
+
 // setOpenAPI makes Kustomize go by the layer's OpenAPI schema, as it does itself when it comes to the layer.
 func (l *Layer) setOpenAPI(files *Files, reset bool) error {
 	var schema []byte

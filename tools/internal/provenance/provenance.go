@@ -21,10 +21,14 @@ type Locator struct {
 	replay *replay
 }
 
-// New is a locator for a result.
-func New(result *kustomization.Result) *Locator {
+// New is a locator for a result. Locators that share renderings do once what several of them need; nil is for one alone.
+func New(result *kustomization.Result, renderings *Renderings) *Locator {
+	render := sources.render
+	if renderings != nil && !result.OwnSchema() {
+		render = renderings.of
+	}
 	return &Locator{result: result, replay: &replay{
-		marked: &marked{deleted: map[deletion]mark{}}, done: map[moment]*yaml.Node{},
+		marked: &marked{deleted: map[deletion]mark{}}, done: map[moment]*yaml.Node{}, render: render,
 	}}
 }
 

@@ -15,9 +15,10 @@ import (
 // nodes know where they come from.
 type replay struct {
 	*marked
-	read func(name string) ([]byte, error)
-	done map[moment]*yaml.Node
-	kept map[moment]bool // those that a replacement takes from; any other goes when the next is done
+	read   func(name string) ([]byte, error)
+	render func(sources) (*yaml.Node, error)
+	done   map[moment]*yaml.Node
+	kept   map[moment]bool // those that a replacement takes from; any other goes when the next is done
 }
 
 // moment is an object after some of its steps.
@@ -70,14 +71,15 @@ func (r *replay) apply(before *yaml.Node, trace *kustomization.Trace, step kusto
 			err = fmt.Errorf("replay: %v", p)
 		}
 	}()
+	if step.Transform != nil {
+		return r.transform(before, step)
+	}
 	tree = yaml.CopyYNode(before)
 	switch {
 	case step.Patch != nil && step.Patch.Documents[0].Node.Kind == yaml.SequenceNode:
 		return r.jsonPatch(tree, &step.Patch.Documents[0]), nil
 	case step.Patch != nil:
 		return r.merge(tree, step.Patch)
-	case step.Transform != nil:
-		return tree, r.transform(tree, step)
 	case step.Replacement != nil:
 		return r.replace(tree, step.Replacement, trace)
 	case step.Generator != nil:
