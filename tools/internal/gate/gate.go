@@ -48,7 +48,7 @@ type Gate struct {
 	known      []*check.Check // every check there is; nil to make them anew
 	checks     []*check.Check // those to run
 	renderer   *kustomization.Renderer
-	renderings *provenance.Renderings
+	sharing    *provenance.Sharing
 }
 
 // Open puts a gate together. It must be closed.
@@ -63,7 +63,7 @@ func Open(ctx context.Context, repository *repo.Repo, options Options) (*Gate, e
 	if options.Progress == nil {
 		options.Progress = func(string, int) {}
 	}
-	g := &Gate{repository: repository, options: options, paths: options.Targets, renderings: &provenance.Renderings{}}
+	g := &Gate{repository: repository, options: options, paths: options.Targets, sharing: provenance.NewSharing()}
 	if err := g.survey(); err != nil {
 		return nil, err
 	}

@@ -1,15 +1,12 @@
 package provenance
 
 import (
-	"crypto/sha256"
 	"fmt"
 	"os"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
-
-	"sigs.k8s.io/kustomize/kyaml/yaml"
 
 	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
@@ -31,23 +28,23 @@ func fieldsOf(value any, path manifest.Path) []manifest.Path {
 	return all
 }
 
-// Every field of every target is where it is without shared renderings, whichever target asked first.
-func TestSharedRenderingsMoveNoField(t *testing.T) {
+// Every field of every target is where it is without sharing, whichever target asked first.
+func TestSharingMovesNoField(t *testing.T) {
 	root, err := os.OpenRoot("../../..")
 	if err != nil {
 		t.Fatal(err)
 	}
-	renderer, renderings, fields := kustomization.New(root.FS(), strings.NewReader("")), &Renderings{}, 0
+	renderer, sharing, fields := kustomization.New(root.FS(), strings.NewReader("")), NewSharing(), 0
 	for _, target := range []string{"overlays/prod", "overlays/dev", "overlays/prod"} { // at last, nearly all is known
 		result, err := renderer.Render(target)
 		if err != nil {
 			t.Fatal(err)
 		}
-		alone, sharing := New(result, nil), New(result, renderings)
+		alone, shared := New(result, nil), New(result, sharing)
 		for _, object := range result.Objects {
 			for _, path := range fieldsOf(object.Value, nil) {
 				fields++
-				if got, want := sharing.Locate(object, path), alone.Locate(object, path); !reflect.DeepEqual(got, want) {
+				if got, want := shared.Locate(object, path), alone.Locate(object, path); !reflect.DeepEqual(got, want) {
 					t.Errorf("%s: %s: %s is at %v, want %v", target, object.ID, path, got, want)
 				}
 			}
@@ -67,16 +64,16 @@ func numbered(n int) sources {
 }
 
 func TestRenderingsAreMadeOnce(t *testing.T) {
-	var renderings Renderings
-	first, err := renderings.of(numbered(1))
+	sharing := NewSharing()
+	first, err := sharing.rendering(numbered(1))
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := renderings.of(numbered(2))
+	other, err := sharing.rendering(numbered(2))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again, _ := renderings.of(numbered(1)); again != first {
+	if again, _ := sharing.rendering(numbered(1)); again != first {
 		t.Error("it was made again")
 	}
 	if got := manifest.Text(other, "data", "n"); got != "2" {
@@ -84,38 +81,8 @@ func TestRenderingsAreMadeOnce(t *testing.T) {
 	}
 	wrong := sources{"kustomization.yaml": []byte("resources: [none.yaml]\n")}
 	for range 2 {
-		if _, err := renderings.of(wrong); err == nil {
+		if _, err := sharing.rendering(wrong); err == nil {
 			t.Error("no error")
 		}
-	}
-}
-
-// What is kept does not grow with what was asked for, and is what was asked for last.
-func TestRenderingsAreForgotten(t *testing.T) {
-	var renderings Renderings
-	large := &yaml.Node{Kind: yaml.SequenceNode}
-	for range mostNodes / 4 {
-		large.Content = append(large.Content, &yaml.Node{Kind: yaml.ScalarNode})
-	}
-	ask := func(n byte) *rendering {
-		made := renderings.entry([sha256.Size]byte{n})
-		made.once.Do(func() {
-			made.object = large
-			renderings.keep(made)
-		})
-		return made
-	}
-	first, second := ask(0), ask(1)
-	for n := byte(2); n < 20; n++ {
-		ask(n)
-		if ask(0) != first {
-			t.Fatal("what is asked for again and again is forgotten")
-		}
-	}
-	if ask(1) == second {
-		t.Error("what nobody asked for is kept")
-	}
-	if len(renderings.known) > 4 || renderings.order.Len() != len(renderings.known) || renderings.nodes > mostNodes {
-		t.Errorf("%d renderings, %d in order, of %d nodes", len(renderings.known), renderings.order.Len(), renderings.nodes)
 	}
 }
