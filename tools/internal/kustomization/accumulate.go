@@ -751,7 +751,7 @@ func (e *engine) operations(layer *Layer, config *types.Kustomization, a *accumu
 		specs := a.specs.Images
 		o.watches, o.judge = everything, func(a *accumulation, effects []effect) {
 			if none(effects) {
-				e.imageEffect(at, of, image, specs, a)
+				e.imageEffect(at, of, image, specs, a, effects)
 			}
 		}
 	}

@@ -39,6 +39,18 @@ func (f effect) changed() bool { return f.of.IsNilOrEmpty() || !same(f.before, f
 // none reports whether an entry changed nothing of what it reached.
 func none(effects []effect) bool { return !slices.ContainsFunc(effects, effect.changed) }
 
+// tried are the copies of objects that an entry changed nothing of, to try another entry on: none says of the effects then
+// whether that one changes anything.
+func tried(effects []effect) (resmap.ResMap, error) {
+	copies := resmap.New()
+	for _, f := range effects {
+		if err := copies.Append(f.had); err != nil {
+			return nil, err
+		}
+	}
+	return copies, nil
+}
+
 // buildAnnotations begin the keys of what Kustomize notes on objects while it builds.
 const buildAnnotations = "internal.config.kubernetes.io/"
 
@@ -80,9 +92,11 @@ func pairs(node *yaml.Node) map[string]*yaml.Node {
 }
 
 // imageEffect says of an entry of `images` that changed nothing why that is.
-func (e *engine) imageEffect(at, name manifest.Position, image types.Image, specs types.FsSlice, a *accumulation) {
-	probe := a.resources.DeepCopy()
-	effects := watch(probe.Resources())
+func (e *engine) imageEffect(at, name manifest.Position, image types.Image, specs types.FsSlice, a *accumulation, effects []effect) {
+	probe, err := tried(effects)
+	if err != nil {
+		return
+	}
 	asked := image
 	asked.NewName, asked.NewTag, asked.Digest, asked.TagSuffix = "kgate.invalid/probe", "", "", ""
 	if err := (&builtins.ImageTagTransformerPlugin{ImageTag: asked, FieldSpecs: specs}).Transform(probe); err != nil {
