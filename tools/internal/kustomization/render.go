@@ -344,13 +344,9 @@ func kustomize(files *Files, w *layers, root *Layer) (*Result, error) {
 	}
 	for _, r := range built.resources.Resources() {
 		trace := built.traces[r]
-		text, err := encode(r)
+		object, err := files.store.object(r, trace)
 		if err != nil {
-			return nil, encodeError(r, trace, err)
-		}
-		object, err := manifest.Decode(text)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", r.CurId(), err)
+			return nil, err
 		}
 		object.Source = manifest.Position{File: root.File}
 		if trace != nil {
