@@ -46,7 +46,7 @@ func TestChecksLeaveTheirInput(t *testing.T) {
 		}
 		target := &check.Target{
 			Path: result.Path, Environment: repository.Config.Environment(result.Path), Objects: result.Objects,
-			Locate:  provenance.New(result).Locate,
+			Locate:  provenance.New(result, nil).Locate,
 			Reading: check.Reading{Files: result.Read, Layers: result.Layers(), Unchanged: result.Unchanged()},
 		}
 		for _, fault := range result.Faults {

@@ -79,7 +79,7 @@ func Scene(ctx context.Context, text string) (policy.Scene, error) {
 		}
 		scene.Targets = append(scene.Targets, &check.Target{
 			Path: result.Path, Environment: repository.Config.Environment(result.Path), Objects: result.Objects,
-			Locate: provenance.New(result).Locate,
+			Locate: provenance.New(result, nil).Locate,
 		})
 	}
 	return scene, nil

@@ -17,6 +17,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 	"github.com/kgate-dev/gitops/tools/internal/policy"
+	"github.com/kgate-dev/gitops/tools/internal/provenance"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
 )
 
@@ -51,6 +52,7 @@ type Gate struct {
 	known      []*check.Check // every check there is; nil to make them anew
 	checks     []*check.Check // those to run
 	renderer   *kustomization.Renderer
+	sharing    *provenance.Sharing
 }
 
 // Open puts a gate together. It must be closed.
@@ -65,7 +67,7 @@ func Open(ctx context.Context, repository *repo.Repo, options Options) (*Gate, e
 	if options.Progress == nil {
 		options.Progress = func(string, int) {}
 	}
-	g := &Gate{repository: repository, options: options}
+	g := &Gate{repository: repository, options: options, sharing: provenance.NewSharing()}
 	if err := g.survey(ctx); err != nil {
 		return nil, err
 	}

@@ -155,7 +155,7 @@ func (a *accumulation) copy() *accumulation {
 	for i, r := range a.resources.Resources() {
 		if t := a.traces[r]; t != nil {
 			one := *t
-			one.live, one.Steps = copies[i], slices.Clip(t.Steps)
+			one.live, one.Steps, one.below = copies[i], slices.Clone(t.Steps), t
 			another.traces[copies[i]] = &one
 		}
 	}

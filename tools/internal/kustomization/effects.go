@@ -40,6 +40,18 @@ func (f effect) changed() bool { return f.of.IsNilOrEmpty() || !same(f.before, f
 // none reports whether an entry changed nothing of what it reached.
 func none(effects []effect) bool { return !slices.ContainsFunc(effects, effect.changed) }
 
+// tried are the copies of objects that an entry changed nothing of, to try another entry on: none says of the effects then
+// whether that one changes anything.
+func tried(effects []effect) (resmap.ResMap, error) {
+	copies := resmap.New()
+	for _, f := range effects {
+		if err := copies.Append(f.had); err != nil {
+			return nil, err
+		}
+	}
+	return copies, nil
+}
+
 // buildAnnotations begin the keys of what Kustomize notes on objects while it builds.
 const buildAnnotations = "internal.config.kubernetes.io/"
 
@@ -87,8 +99,10 @@ func (e *engine) imageEffect(at, name manifest.Position, image types.Image, spec
 		e.effective(imageUsed, at)
 		return
 	}
-	probe := a.resources.DeepCopy()
-	effects = watch(probe.Resources())
+	probe, err := tried(effects)
+	if err != nil {
+		return
+	}
 	asked := image
 	asked.NewName, asked.NewTag, asked.Digest, asked.TagSuffix = "kgate.invalid/probe", "", "", ""
 	if err := (&builtins.ImageTagTransformerPlugin{ImageTag: asked, FieldSpecs: specs}).Transform(probe); err != nil {

@@ -1,6 +1,7 @@
 package kustomization
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -48,6 +49,8 @@ type Store struct {
 	parsed cache.Cache[string, []manifest.Document]
 	nodes  cache.Cache[string, node]
 	bases  bases
+
+	decoded *cache.Bounded[[sha256.Size]byte, *manifest.Object] // by the digest of a tree
 }
 
 // node is what stands at a path: a file, a directory or a link.
@@ -57,7 +60,9 @@ type node struct {
 }
 
 // NewStore reads from root, which must not follow links that lead out of it (os.Root's FS does not).
-func NewStore(root fs.FS) *Store { return &Store{root: root} }
+func NewStore(root fs.FS) *Store {
+	return &Store{root: root, decoded: cache.NewBounded[[sha256.Size]byte, *manifest.Object](mostDecoded)}
+}
 
 // node looks at a path, without following a link at its end. Kustomize asks for the same paths again and again, and
 // each answer from the disk costs a system call for every part of the path.

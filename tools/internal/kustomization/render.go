@@ -70,6 +70,9 @@ func (r *Result) Replay(do func(read func(name string) ([]byte, error))) {
 	do(r.files.ReadFile)
 }
 
+// OwnSchema reports whether rendering went by an OpenAPI schema of the layers, and not by Kustomize's own.
+func (r *Result) OwnSchema() bool { return r.openapi != nil }
+
 // setOpenAPI makes Kustomize go by the layer's OpenAPI schema, as it does itself when it comes to the layer.
 func (l *Layer) setOpenAPI(files *Files, reset bool) error {
 	var schema []byte
@@ -356,13 +359,9 @@ func kustomize(ctx context.Context, files *Files, w *layers, root *Layer) (*Resu
 			return nil, err
 		}
 		trace := built.traces[r]
-		text, err := encode(r)
+		object, err := files.store.object(r, trace)
 		if err != nil {
-			return nil, encodeError(r, trace, err)
-		}
-		object, err := manifest.Decode(text)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", r.CurId(), err)
+			return nil, err
 		}
 		object.Source = manifest.Position{File: root.File}
 		if trace != nil {

@@ -26,8 +26,24 @@ type Trace struct {
 	Generator *Generator         // nil for a written one
 	Steps     []Step             // in the order of application
 
+	below *Trace // that of the kept layer that the object was copied from; nil for one that was not
+
 	live *resource.Resource // while Kustomize works on the object
 	ids  []resid.ResId      // the original one first, the current one last; of a live object, those that it was written with
+}
+
+// Below is what had become of the object in a layer that several targets share, and how many steps that were: the first of
+// this trace's. It is nil for an object that is of no such layer.
+func (t *Trace) Below() (*Trace, int) {
+	if t.below == nil || !slices.EqualFunc(t.below.Steps, t.Steps[:min(len(t.below.Steps), len(t.Steps))], Step.is) {
+		return nil, 0
+	}
+	return t.below, len(t.below.Steps)
+}
+
+// is reports whether two steps are the same entry.
+func (s Step) is(other Step) bool {
+	return s.Patch == other.Patch && s.Transform == other.Transform && s.Replacement == other.Replacement && s.Generator == other.Generator
 }
 
 // Step is something in a layer that may have written to an object; one of its pointers is set.

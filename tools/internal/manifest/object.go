@@ -105,6 +105,13 @@ func (o *Object) Digest() Digest {
 	return o.digest
 }
 
+// Again is another object that says the same. What it says is shared, and where it is written is its own.
+func (o *Object) Again() *Object {
+	another := &Object{ID: o.ID, Value: o.Value, JSON: o.JSON, Source: o.Source}
+	another.once.Do(func() { another.digest = o.Digest() })
+	return another
+}
+
 // Head is the object without what it says: its apiVersion, kind, namespace and name, and where it is written.
 func (o *Object) Head() *Object {
 	meta, value := map[string]any{}, map[string]any{}

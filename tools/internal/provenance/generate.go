@@ -1,14 +1,12 @@
 package provenance
 
 import (
-	"fmt"
 	"path"
 	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
-	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
 	"github.com/kgate-dev/gitops/tools/internal/kustomization"
@@ -17,7 +15,7 @@ import (
 
 // generate makes the object of a generator's entry, marked with the literals and files that its data is of.
 func (r *replay) generate(g *kustomization.Generator) (*yaml.Node, error) {
-	files := filesys.MakeFsInMemory()
+	files := sources{}
 	data := map[string]mark{}
 	written := place{document: g.Layer.Document, value: g.Node}
 	for _, field := range []string{"literals", "files", "envs"} {
@@ -42,7 +40,7 @@ func (r *replay) generate(g *kustomization.Generator) (*yaml.Node, error) {
 			return nil, err
 		}
 	}
-	object, err := generated(files, g)
+	object, err := r.generated(files, g)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +89,7 @@ func everywhere(node *yaml.Node, do func(*yaml.Node)) {
 }
 
 // input notes where the data of a file stands: the file itself, or the lines of an env file. at is what names it.
-func (r *replay) input(files filesys.FileSystem, layer *kustomization.Layer, at place, env bool, data map[string]mark) error {
+func (r *replay) input(files sources, layer *kustomization.Layer, at place, env bool, data map[string]mark) error {
 	key, name, named := strings.Cut(at.value.Value, "=")
 	if !named || env {
 		name = at.value.Value
@@ -102,9 +100,7 @@ func (r *replay) input(files filesys.FileSystem, layer *kustomization.Layer, at 
 	if err != nil {
 		return err
 	}
-	if err := files.WriteFile(path.Join("/", name), text); err != nil {
-		return err
-	}
+	files[path.Join("/", name)] = text
 	if !env {
 		data[key] = mark{at: place{bare: manifest.Position{File: file, Line: 1}, content: text}, over: []place{at}}
 		return nil
@@ -125,7 +121,7 @@ func (r *replay) input(files filesys.FileSystem, layer *kustomization.Layer, at 
 }
 
 // generated has Kustomize run one generator. The files that it reads must be there.
-func generated(files filesys.FileSystem, g *kustomization.Generator) (*yaml.Node, error) {
+func (r *replay) generated(files sources, g *kustomization.Generator) (*yaml.Node, error) {
 	one := yaml.CopyYNode(g.Node)
 	one.Content = slices.Clone(one.Content)
 	for i := 0; i+1 < len(one.Content); i += 2 {
@@ -143,17 +139,12 @@ func generated(files filesys.FileSystem, g *kustomization.Generator) (*yaml.Node
 	if err != nil {
 		return nil, err
 	}
-	if err := files.WriteFile("/kustomization.yaml", []byte(text)); err != nil {
-		return nil, err
-	}
-	rendered, err := kustomization.Kustomize(files, "/")
+	files["/kustomization.yaml"] = []byte(text)
+	rendered, err := r.render(files)
 	if err != nil {
 		return nil, err
 	}
-	if rendered.Size() != 1 {
-		return nil, fmt.Errorf("a generator made %d objects", rendered.Size())
-	}
-	object := rendered.Resources()[0]
+	object := yaml.NewRNode(yaml.CopyYNode(rendered))
 	if err := object.SetName(manifest.Text(g.Node, "name")); err != nil { // a hash comes when all layers are done
 		return nil, err
 	}

@@ -30,7 +30,7 @@ func TestLocateEveryKind(t *testing.T) {
 		t.Fatal(err)
 	}
 	exact(t, result)
-	locator := New(result)
+	locator := New(result, nil)
 	const deployment = "Deployment my-app-v1"
 	for _, test := range []struct {
 		object, path string
@@ -181,7 +181,7 @@ spec:
 		t.Fatal(err)
 	}
 	exact(t, result)
-	locator := New(result)
+	locator := New(result, nil)
 	for _, test := range []struct {
 		object, path string
 		want         []string
@@ -220,7 +220,7 @@ func TestStdin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	origin := New(result).Locate(result.Objects[1], manifest.Path{"metadata", "name"})
+	origin := New(result, nil).Locate(result.Objects[1], manifest.Path{"metadata", "name"})
 	if want := (manifest.Position{File: "<stdin>", Line: 8, Column: 3, EndColumn: 10}); origin.Position != want {
 		t.Errorf("placed at %+v, want %+v", origin.Position, want)
 	}
@@ -275,7 +275,7 @@ resources: [widget.yaml]
 	if _, err := renderer.Render(t.Context(), "other"); err != nil {
 		t.Fatal(err)
 	}
-	locator := New(result)
+	locator := New(result, nil)
 	wanted := map[string]string{"1": "base/widget.yaml:7", "22": "overlay/patch.yaml:7"}
 	for i, part := range result.Objects[0].Value["spec"].(map[string]any)["parts"].([]any) {
 		size := fmt.Sprint(part.(map[string]any)["size"])
@@ -318,7 +318,7 @@ func FuzzLocate(f *testing.F) {
 		if err != nil {
 			return
 		}
-		locator := New(result)
+		locator := New(result, nil)
 		for _, object := range result.Objects[:min(len(result.Objects), 5)] {
 			paths := []manifest.Path{nil, {"missing"}, {"metadata", "name", 3, "x"}, {"spec", 7}, {"namespace"}}
 			for _, path := range append(paths, leaves(nil, object.Value, 30)...) {

@@ -21,11 +21,12 @@ type Locator struct {
 	replay *replay
 }
 
-// New is a locator for a result.
-func New(result *kustomization.Result) *Locator {
-	return &Locator{result: result, replay: &replay{
-		marked: &marked{deleted: map[deletion]mark{}}, done: map[moment]*yaml.Node{},
-	}}
+// New is a locator for a result. With sharing, nil for none, it does what other locators did already no more.
+func New(result *kustomization.Result, sharing *Sharing) *Locator {
+	if result.OwnSchema() {
+		sharing = nil // what Kustomize does goes by the schema
+	}
+	return &Locator{result: result, replay: newReplay(sharing)}
 }
 
 // Locate finds where a field of an object is set: in the file that holds the object, or in the patch, the generator, the

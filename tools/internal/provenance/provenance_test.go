@@ -174,7 +174,7 @@ func TestLocate(t *testing.T) {
 	if len(result.Faults) > 0 {
 		t.Fatalf("the fixture has faults: %v", result.Faults)
 	}
-	locator := New(result)
+	locator := New(result, nil)
 	find := func(kind, name string) *manifest.Object {
 		for _, o := range result.Objects {
 			if o.Kind == kind && strings.HasPrefix(o.Name, name) {
@@ -273,7 +273,7 @@ func TestLocatePlain(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, want := range []int{7, 11, 16} {
-		if got := New(result).Locate(result.Objects[i], manifest.Path{"metadata", "name"}); got.File != "a.yaml" || got.Line != want || got.Overrode != nil {
+		if got := New(result, nil).Locate(result.Objects[i], manifest.Path{"metadata", "name"}); got.File != "a.yaml" || got.Line != want || got.Overrode != nil {
 			t.Errorf("%s is placed at %s, want line %d", result.Objects[i].ID, got, want)
 		}
 	}

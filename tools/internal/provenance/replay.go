@@ -15,9 +15,22 @@ import (
 // nodes know where they come from.
 type replay struct {
 	*marked
-	read func(name string) ([]byte, error)
-	done map[moment]*yaml.Node
-	kept map[moment]bool // those that a replacement takes from; any other goes when the next is done
+	sharing *Sharing // nil for none
+	read    func(name string) ([]byte, error)
+	done    map[moment]*yaml.Node
+	kept    map[moment]bool // those that a replacement takes from; any other goes when the next is done
+}
+
+func newReplay(sharing *Sharing) *replay {
+	return &replay{sharing: sharing, marked: &marked{deleted: map[deletion]mark{}}, done: map[moment]*yaml.Node{}}
+}
+
+// render has Kustomize render sources to an object, which must not be changed.
+func (r *replay) render(of sources) (*yaml.Node, error) {
+	if r.sharing == nil {
+		return of.render()
+	}
+	return r.sharing.rendering(of)
 }
 
 // moment is an object after some of its steps.
@@ -35,7 +48,9 @@ func (r *replay) tree(trace *kustomization.Trace, steps int) *yaml.Node {
 	}
 	r.done[at] = nil // a replacement that takes a value from itself
 	var tree *yaml.Node
-	if steps == 0 {
+	if base := r.base(trace, steps); base != nil {
+		tree = r.graft(base)
+	} else if steps == 0 {
 		tree = r.begin(trace)
 	} else if before := r.tree(trace, steps-1); before != nil {
 		var err error
@@ -48,6 +63,22 @@ func (r *replay) tree(trace *kustomization.Trace, steps int) *yaml.Node {
 		delete(r.done, before) // a thousand patches must not be a thousand trees
 	}
 	return tree
+}
+
+// base is the object in the base that several targets share, where that is what it is after so many steps.
+func (r *replay) base(trace *kustomization.Trace, steps int) *grown {
+	if r.sharing == nil {
+		return nil
+	}
+	below, n := trace.Below()
+	if below == nil || n != steps {
+		return nil
+	}
+	base, err := r.sharing.base(below, r.read)
+	if err != nil {
+		return nil // step by step it may still be found
+	}
+	return base
 }
 
 func (r *replay) begin(trace *kustomization.Trace) *yaml.Node {
@@ -70,14 +101,15 @@ func (r *replay) apply(before *yaml.Node, trace *kustomization.Trace, step kusto
 			err = fmt.Errorf("replay: %v", p)
 		}
 	}()
+	if step.Transform != nil {
+		return r.transform(before, step)
+	}
 	tree = yaml.CopyYNode(before)
 	switch {
 	case step.Patch != nil && step.Patch.Documents[0].Node.Kind == yaml.SequenceNode:
 		return r.jsonPatch(tree, &step.Patch.Documents[0]), nil
 	case step.Patch != nil:
 		return r.merge(tree, step.Patch)
-	case step.Transform != nil:
-		return tree, r.transform(tree, step)
 	case step.Replacement != nil:
 		return r.replace(tree, step.Replacement, trace)
 	case step.Generator != nil:

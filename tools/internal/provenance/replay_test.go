@@ -69,7 +69,7 @@ func replayed(t *testing.T, tree *yaml.Node) map[string]any {
 // exact holds the trees that places are read from against what Kustomize rendered.
 func exact(t *testing.T, result *kustomization.Result) {
 	t.Helper()
-	l := New(result)
+	l := New(result, nil)
 	renamed := map[string][]string{}
 	trees := map[*manifest.Object]*yaml.Node{}
 	for _, object := range result.Objects {

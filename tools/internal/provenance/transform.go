@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
 	"github.com/kgate-dev/gitops/tools/internal/kustomization"
@@ -25,16 +24,24 @@ type writer struct {
 // written, even if the field had that value before.
 type writers []writer
 
+// firstToken is the number of the first token, and tokens what every number of one begins with.
+const (
+	firstToken = 715_220_000
+	tokens     = "715"
+)
+
 // token is a name that Kustomize takes wherever it takes one. number is what stands for it where a number must be.
 func (w *writers) token(by writer) (token string, number int) {
 	*w = append(*w, by)
-	const first = 715_220_000
-	n := first + len(*w) - 1
+	n := firstToken + len(*w) - 1
 	return fmt.Sprintf("kgate%d", n), n
 }
 
 // find gives the writers whose tokens are in a text.
 func (w writers) find(text string) []writer {
+	if !strings.Contains(text, tokens) {
+		return nil
+	}
 	var found []writer
 	for i := range w {
 		probe := w[:i:i]
@@ -45,31 +52,42 @@ func (w writers) find(text string) []writer {
 	return found
 }
 
-// transform applies what a layer does to all of its objects to a tree.
-func (r *replay) transform(tree *yaml.Node, step kustomization.Step) error {
+// in reports whether a token is in a value of a tree.
+func (w writers) in(node *yaml.Node) bool {
+	return node.Kind == yaml.ScalarNode && w.find(node.Value) != nil || slices.ContainsFunc(node.Content, w.in)
+}
+
+// transform is a tree after what a layer does to all of its objects; the same tree where the layer writes nothing into it.
+func (r *replay) transform(tree *yaml.Node, step kustomization.Step) (*yaml.Node, error) {
 	object, err := objectText(tree)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	as := alone{read: r.read, step: step.Transform, called: step.Called, object: object, name: manifest.Text(tree, "metadata", "name")}
-	plain, err := as.render()
-	if err != nil {
+	as := alone{
+		read: r.read, render: r.render, step: step.Transform, called: step.Called, object: object, name: manifest.Text(tree, "metadata", "name"),
+	}
+	// The tokens first: where none of them comes out, there is nothing to write.
+	probed, by, err := as.probed()
+	if err == nil && !by.in(probed) {
+		return tree, nil
+	}
+	plain, plainErr := as.plain()
+	if plainErr != nil {
 		// Kustomize refuses replicas that meet no object. They met another one, of the same name.
 		fewer := *step.Transform
 		fewer.Fields = slices.DeleteFunc(slices.Clone(fewer.Fields), func(field string) bool { return field == "replicas" })
 		as.step = &fewer
-		if plain, err = as.render(); err != nil {
-			return err
+		if plain, err = as.plain(); err != nil {
+			return nil, err
 		}
+		probed, by, err = as.probed()
 	}
-	var by writers
-	as.probe = &by
-	probed, err := as.render()
 	if err != nil {
-		return err
+		return nil, err
 	}
+	tree = yaml.CopyYNode(tree)
 	r.written(tree, plain, probed, by, nil)
-	return nil
+	return tree, nil
 }
 
 // written writes into a tree what a transformer made of it. Where a token came out instead, the field is marked.
@@ -148,6 +166,7 @@ func objectText(tree *yaml.Node) (string, error) {
 // alone is a transformation of one object and nothing else.
 type alone struct {
 	read   func(string) ([]byte, error)
+	render func(sources) (*yaml.Node, error)
 	step   *kustomization.Transform
 	called func(string) bool // reports the names that the object had
 	object string
@@ -155,11 +174,28 @@ type alone struct {
 	probe  *writers // collects the writers whose values are tokens; nil leaves the values as they are
 }
 
-func (a alone) render() (*yaml.Node, error) {
+func (a alone) plain() (*yaml.Node, error) {
+	s, err := a.sources()
+	if err != nil {
+		return nil, err
+	}
+	return a.render(s)
+}
+
+// probed is the object with tokens for the values that were written, and the writers that they stand for.
+func (a alone) probed() (*yaml.Node, writers, error) {
+	var by writers
+	a.probe = &by
+	probed, err := a.plain()
+	return probed, by, err
+}
+
+// sources are the object and a kustomization that does to it what the step does.
+func (a alone) sources() (sources, error) {
 	root := &yaml.Node{Kind: yaml.MappingNode}
-	files := filesys.MakeFsInMemory()
+	files := sources{}
 	write := func(name string, data []byte) *yaml.Node {
-		_ = files.WriteFile("/"+name, data) // memory takes everything
+		files[name] = data
 		return scalar(name)
 	}
 	put(root, "resources", list(write("object.yaml", []byte(a.object))))
@@ -191,14 +227,7 @@ func (a alone) render() (*yaml.Node, error) {
 		return nil, err
 	}
 	write("kustomization.yaml", []byte(text))
-	rendered, err := kustomization.Kustomize(files, "/")
-	if err != nil {
-		return nil, err
-	}
-	if rendered.Size() != 1 {
-		return nil, fmt.Errorf("of one object Kustomize made %d", rendered.Size())
-	}
-	return rendered.Resources()[0].YNode(), nil
+	return files, nil
 }
 
 // value takes a scalar over, or a token in its place.
