@@ -10,7 +10,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/activity"
 )
 
-// stuck is work that heeds nothing, as a build of Kustomize.
+// stuck is work that heeds nothing, as a library that knows no context.
 func stuck(t *testing.T, began chan<- struct{}) func(context.Context) error {
 	release := make(chan struct{})
 	t.Cleanup(func() { close(release) })
