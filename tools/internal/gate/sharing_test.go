@@ -60,7 +60,7 @@ spec:
 		"image":  "images: [{name: registry.example/app, newTag: latest}]\n",
 		"tag":    "images: [{name: registry.example/app, newTag: 1.2.3}, {name: ap, newTag: 1.2.3}]\n",
 		"patch":  "patches:\n- target: {kind: HorizontalPodAutoscaler}\n  patch: |-\n    - {op: replace, path: /spec/minReplicas, value: 1}\n    - {op: replace, path: /spec/maxReplicas, value: 1}\n",
-		"merge":  "patches:\n- patch: |-\n    apiVersion: apps/v1\n    kind: Deployment\n    metadata: {name: app, namespace: app}\n    spec: {template: {spec: {hostNetwrk: true}}}\n",
+		"merge":  "patches:\n- patch: |-\n    apiVersion: apps/v1\n    kind: Deployment\n    metadata: {name: app, namespace: app}\n    spec: {template: {spec: {hostNetwork: true}}}\n",
 		"prefix": "namePrefix: x-\nlabels: [{pairs: {env: prefix}}]\n",
 		"count":  "replicas: [{name: app, count: 0}]\n",
 		"space":  "namespace: other\n",
