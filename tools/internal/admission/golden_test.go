@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/kgate-dev/gitops/tools/internal/admission/admissiontest/golden"
+	"github.com/kgate-dev/gitops/tools/internal/definition"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
@@ -44,7 +45,7 @@ func TestVerdicts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := New()
+	server := New(definition.New())
 	judge := func(value map[string]any) ([]Violation, bool, error) {
 		o, err := object(value)
 		if err != nil {
@@ -125,7 +126,7 @@ func BenchmarkJudge(b *testing.B) {
 		}
 		objects = append(objects, o)
 	}
-	server := New()
+	server := New(definition.New())
 	judge := func() {
 		for _, o := range objects {
 			if _, _, err := server.Judge(b.Context(), o, nil); err != nil {

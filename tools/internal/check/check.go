@@ -147,8 +147,22 @@ type Target struct {
 	Faults      []Fault // what rendering noticed
 	Reading     Reading
 
+	// Definitions are the CustomResourceDefinitions that stand outside of the target. nil is none.
+	Definitions Definitions
+
 	// Locate finds the line to edit for a field of one of the objects. nil means the object's own source.
 	Locate func(*manifest.Object, manifest.Path) manifest.Origin
+}
+
+// Definitions finds CustomResourceDefinitions of a kind that a target does not render itself. It is asked for kinds that the
+// target has objects of, and reads no more than these take.
+type Definitions interface {
+	// Elsewhere are those that other targets of the repository render, but for targets of another environment.
+	Elsewhere(ctx context.Context, target *Target, group, kind string) ([]*manifest.Object, error)
+	// Given are those that kgate.yaml and the command line name.
+	Given(group, kind string) ([]*manifest.Object, error)
+	// Foreign are those that targets of another environment render.
+	Foreign(ctx context.Context, target *Target, group, kind string) ([]*manifest.Object, error)
 }
 
 // Reading is what of the repository a target was made of, named without links.

@@ -19,7 +19,7 @@ import (
 func checksOf(repository *repo.Repo, engines *Engines, facts policy.Facts) ([]*check.Check, error) {
 	var checks []*check.Check
 	checks = append(checks, kustomization.Checks()...)
-	checks = append(checks, schema.Checks(engines.validator, admission.Removal, engines.server.Note)...)
+	checks = append(checks, schema.Checks(engines.validator, engines.kinds, admission.Removal, engines.server.Note)...)
 	checks = append(checks, admission.Checks(engines.server)...)
 	checks = append(checks, engines.library.Checks(facts)...)
 	checks = append(checks, coverage.Checks(repository)...)
