@@ -103,7 +103,7 @@ func everyCheck(t *testing.T, repository *repo.Repo) []*check.Check {
 	})
 	kinds := definition.New()
 	server := admission.New(kinds)
-	return slices.Concat(kustomization.Checks(), schema.Checks(validator, kinds, admission.Removal, server.Note), admission.Checks(server),
+	return slices.Concat(kustomization.Checks(), schema.Checks(validator, kinds, admission.Removal, server.Note, schema.Unknown{Severity: check.Error}), admission.Checks(server),
 		library.Checks(policy.Facts{}), coverage.Checks(repository), exemption.Checks())
 }
 

@@ -265,6 +265,12 @@ func (p *Pass) Report(target *Target, object *manifest.Object, path manifest.Pat
 	p.add(f)
 }
 
+// ReportAs is Report for what weighs less than the check's other findings.
+func (p *Pass) ReportAs(severity Severity, target *Target, object *manifest.Object, path manifest.Path, message string) {
+	p.Report(target, object, path, message)
+	p.findings[len(p.findings)-1].Severity = severity
+}
+
 // weigh adds a part, unless its line is named already.
 func (f *Finding) weigh(p Part) {
 	if !p.Source.IsZero() && p.Source != f.Source && !slices.ContainsFunc(f.With, func(have Part) bool { return have.Source == p.Source }) {

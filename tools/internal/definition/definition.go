@@ -71,6 +71,17 @@ func (k *Kinds) Define(object *manifest.Object) *custom.Definition {
 	return k.define(object).Definition
 }
 
+// Faults are why an API server, or kgate, would not read a CustomResourceDefinition.
+func (k *Kinds) Faults(object *manifest.Object) ([]custom.Fault, error) {
+	if len(object.JSON) > custom.LargestRequest {
+		return []custom.Fault{{Message: fmt.Sprintf("Request entity too large: limit is %d", custom.LargestRequest)}}, nil
+	}
+	if faults := custom.Excessive(object.Value); len(faults) > 0 {
+		return faults, nil
+	}
+	return k.Define(object).Faults()
+}
+
 func (k *Kinds) define(object *manifest.Object) content {
 	c, err := k.read.Get(object.Digest(), func() (content, error) {
 		of := custom.Content(object.Value)

@@ -69,6 +69,12 @@ func (e *Engines) forget(target *check.Target) {
 	e.library.Forget(target)
 }
 
+// redefine drops what is known of the kinds of a target, where other definitions may hold.
+func (e *Engines) redefine(target *check.Target) {
+	e.server.Forget(target)
+	e.kinds.Forget(target)
+}
+
 // sweep forgets what no run since the last sweep asked for.
 func (e *Engines) sweep() {
 	e.validator.Sweep()

@@ -37,7 +37,7 @@ func (g *Gate) render(ctx context.Context, renderer *kustomization.Renderer, pat
 	}
 	t := &Target{Result: result, Target: check.Target{
 		Path: result.Path, Environment: g.repository.Config.Environment(result.Path), Objects: result.Objects, Faults: result.Faults,
-		Locate:  provenance.New(result).Locate,
+		Locate: provenance.New(result).Locate, Definitions: g.outside,
 		Reading: check.Reading{Files: result.Read, Layers: result.Layers(), Unchanged: result.Unchanged()},
 	}}
 	return t, nil

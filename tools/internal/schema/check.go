@@ -16,10 +16,17 @@ import (
 // of the kind that has another; "" else.
 type Note func(ctx context.Context, target *check.Target, object *manifest.Object, path manifest.Path) (string, error)
 
+// Unknown is what becomes of an object of a kind that nobody defines. One whose kind is defined in other versions alone is an
+// error all the same.
+type Unknown struct {
+	Severity check.Severity
+	Pass     func(apiVersion, kind string) // takes those that are no finding; nil for none
+}
+
 // Checks returns the checks that a Validator makes. Without one they can be listed, not run. Kinds of custom resources that it
 // has no schema of are looked up by kinds. Removal says what became of a kind that Kubernetes no longer serves, "" of any other.
-func Checks(v *Validator, kinds *definition.Kinds, removal func(apiVersion, kind string) string, note Note) []*check.Check {
-	j := &judge{validator: v, kinds: kinds, removal: removal, note: note}
+func Checks(v *Validator, kinds *definition.Kinds, removal func(apiVersion, kind string) string, note Note, unknown Unknown) []*check.Check {
+	j := &judge{validator: v, kinds: kinds, removal: removal, note: note, unknown: unknown}
 	run := func(missing bool) func(context.Context, *check.Pass) error {
 		return func(ctx context.Context, pass *check.Pass) error { return j.run(ctx, pass, missing) }
 	}
@@ -65,6 +72,7 @@ type judge struct {
 	kinds     *definition.Kinds
 	removal   func(apiVersion, kind string) string
 	note      Note
+	unknown   Unknown
 }
 
 func (j *judge) run(ctx context.Context, pass *check.Pass, missing bool) error {
@@ -77,6 +85,14 @@ func (j *judge) run(ctx context.Context, pass *check.Pass, missing bool) error {
 			for _, violation := range violations {
 				if violation.Missing != missing {
 					continue
+				}
+				severity := check.Error
+				if violation.Unknown {
+					if j.unknown.Pass != nil {
+						j.unknown.Pass(object.APIVersion, object.Kind)
+						continue
+					}
+					severity = j.unknown.Severity
 				}
 				message := violation.Message
 				if violation.Missing {
@@ -91,7 +107,7 @@ func (j *judge) run(ctx context.Context, pass *check.Pass, missing bool) error {
 				if err != nil {
 					return fmt.Errorf("%s: %w", object.ID, err)
 				}
-				pass.Report(target, object, violation.Path, message+note)
+				pass.ReportAs(severity, target, object, violation.Path, message+note)
 			}
 		}
 	}
@@ -130,6 +146,7 @@ func (j *judge) validate(ctx context.Context, target *check.Target, object *mani
 		unknown.Path, unknown.Unknown = manifest.Path{"apiVersion"}, false
 		unknown.Message = fmt.Sprintf("no schema for %s %s: %s", object.APIVersion, object.Kind, strings.Join(serving, ", and "))
 	case !obsolete.IsZero():
+		unknown.Unknown = false
 		unknown.Message += fmt.Sprintf(": what defines it at %s is of an apiVersion that Kubernetes 1.22 removed", obsolete)
 	default:
 		unknown.Message += ": name a file that holds its CustomResourceDefinition in `crds` of kgate.yaml"

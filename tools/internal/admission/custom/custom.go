@@ -136,13 +136,13 @@ func (d *Definitions) hold(value map[string]any, ask func(*kind) []Fault) (fault
 	of := gvk.GroupKind()
 	opinionOf := func(s side) (opinion, error) {
 		if !s.served[gvk.Version] {
-			return opinion{s, []Fault{unserved(gvk)}}, nil
+			return opinion{side: s, faults: []Fault{unserved(gvk)}}, nil
 		}
 		k, err := s.version(gvk)
 		if err != nil {
 			return opinion{}, fmt.Errorf("read the definition of %s: %w", gvk, err)
 		}
-		return opinion{s, ask(k)}, nil
+		return opinion{side: s, faults: ask(k)}, nil
 	}
 	var opinions []opinion
 	all := d.sides(of)
@@ -168,6 +168,9 @@ func (d *Definitions) hold(value map[string]any, ask func(*kind) []Fault) (fault
 			opinions[best] = o
 		}
 	}
+	if best >= 0 {
+		opinions[best].of = len(d.either[of])
+	}
 	return together(opinions), nil
 }
 
@@ -189,6 +192,7 @@ func unserved(gvk schema.GroupVersionKind) Fault {
 type opinion struct {
 	side
 	faults []Fault
+	of     int // definitions of which it is that of one
 }
 
 // together makes one list of what several definitions say. What they all say is there once.
@@ -211,6 +215,8 @@ func together(opinions []opinion) []Fault {
 					f.Note += ", not " + strings.Join(admits, " nor ")
 				}
 				f.Note += ": an object has to pass every definition of its kind)"
+			} else if o.of > 1 {
+				f.Note = fmt.Sprintf(" (so says %s; of %d definitions of the kind one would do)", o.title, o.of)
 			}
 			all = append(all, f)
 		}
