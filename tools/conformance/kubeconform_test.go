@@ -31,7 +31,7 @@ const swagger = `{"definitions": {
 	"io.k8s.apimachinery.pkg.util.intstr.IntOrString": {"type": "string", "format": "int-or-string"}
 }}`
 
-const definition = `{"spec": {"group": "example.com", "names": {"kind": "Gadget"}, "versions": [{"name": "v1", "schema": {"openAPIV3Schema": {
+const crd = `{"spec": {"group": "example.com", "names": {"kind": "Gadget"}, "versions": [{"name": "v1", "schema": {"openAPIV3Schema": {
 	"type": "object",
 	"properties": {
 		"spec": {"type": "object", "properties": {
@@ -43,7 +43,7 @@ const definition = `{"spec": {"group": "example.com", "names": {"kind": "Gadget"
 }}}]}}`
 
 func TestKubeconform(t *testing.T) {
-	k, err := newKubeconform([]byte(swagger), map[string][]byte{"gadgets": []byte(definition)})
+	k, err := newKubeconform([]byte(swagger), map[string][]byte{"gadgets": []byte(crd)})
 	if err != nil {
 		t.Fatal(err)
 	}

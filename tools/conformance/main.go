@@ -18,6 +18,7 @@ import (
 
 	"github.com/kgate-dev/gitops/tools/internal/admission"
 	"github.com/kgate-dev/gitops/tools/internal/admission/admissiontest/golden"
+	"github.com/kgate-dev/gitops/tools/internal/definition"
 	"github.com/kgate-dev/gitops/tools/internal/schema"
 )
 
@@ -72,7 +73,7 @@ func (o options) compare(ctx context.Context, stdout, stderr io.Writer) (err err
 	if o.root, err = filepath.Abs(o.root); err != nil {
 		return err
 	}
-	c := &comparison{options: o, admission: admission.New()}
+	c := &comparison{options: o, admission: admission.New(definition.New())}
 	if err := c.readDisagreements(); err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/admission"
 	"github.com/kgate-dev/gitops/tools/internal/admission/admissiontest/golden"
 	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/definition"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
@@ -75,7 +76,7 @@ func (o options) policies(ctx context.Context, stdout, stderr io.Writer) (err er
 
 // evaluate asks kgate what the policies of a fixture say of its objects.
 func evaluate(ctx context.Context, fixture golden.Fixture) (func(*manifest.Object) (denied, warned []string), error) {
-	checks, err := check.Select(admission.Checks(admission.New()), []string{"admission/validating-policy", "admission/policy-warning"})
+	checks, err := check.Select(admission.Checks(admission.New(definition.New())), []string{"admission/validating-policy", "admission/policy-warning"})
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/activity"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/gate"
+	"github.com/kgate-dev/gitops/tools/internal/repo"
 	"github.com/kgate-dev/gitops/tools/internal/report"
 	"github.com/kgate-dev/gitops/tools/internal/schema"
 	"github.com/kgate-dev/gitops/tools/internal/terminal"
@@ -31,6 +32,8 @@ type validateFlags struct {
 	verbose  bool
 	watch    bool
 	policies []string
+	crds     []string
+	unknown  string
 	bounds   bounds
 
 	configFrom         string
@@ -73,7 +76,9 @@ func validateCommand() *cobra.Command {
 	f.BoolVarP(&flags.watch, "watch", "w", false, "check again whenever a file changes, until interrupted")
 	f.StringVar(&flags.configFrom, "config-from", "", "git revision whose kgate.yaml, policies and exemptions hold, as origin/main (default: the working tree)")
 	f.BoolVar(&flags.noObjectExemptions, "no-object-exemptions", false, "let the annotation "+check.ExemptionAnnotation+" exempt nothing")
+	f.StringVar(&flags.unknown, "unknown-kinds", "", "what becomes of objects of kinds that nobody defines: "+strings.Join(repo.UnknownKinds(), ", ")+" (default: kgate.yaml's, else error)")
 	policiesFlag(cmd, &flags.policies)
+	crdsFlag(cmd, &flags.crds)
 	boundsFlags(cmd, &flags.bounds)
 	fixed := func(values ...string) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -83,6 +88,7 @@ func validateCommand() *cobra.Command {
 	for name, complete := range map[string]func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective){
 		"output":             fixed(report.Names()...),
 		"fail-on":            fixed("error", "warning"),
+		"unknown-kinds":      fixed(repo.UnknownKinds()...),
 		"kubernetes-version": fixed(schema.Versions()...),
 		"checks": func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 			names, err := completions(cmd.Context(), flags.policies)
@@ -105,6 +111,9 @@ func validate(cmd *cobra.Command, args []string, flags validateFlags) error {
 	}
 	if flags.failOn != string(check.Error) && flags.failOn != string(check.Warning) {
 		return fmt.Errorf("--fail-on %s: it is error or warning", flags.failOn)
+	}
+	if cmd.Flags().Changed("unknown-kinds") && !slices.Contains(repo.UnknownKinds(), flags.unknown) {
+		return fmt.Errorf("--unknown-kinds %s: it is one of %s", flags.unknown, strings.Join(repo.UnknownKinds(), ", "))
 	}
 	for name, empty := range map[string]string{
 		"checks": "name checks or groups, or leave the flag out", "kubernetes-version": "write 1.37",
@@ -164,7 +173,7 @@ func validate(cmd *cobra.Command, args []string, flags validateFlags) error {
 // options are what the flags ask for.
 func (f validateFlags) options(outputs []output, progress *progress) gate.Options {
 	return gate.Options{
-		Versions: f.versions, Checks: f.checks, Policies: f.policies, NoObjectExemptions: f.noObjectExemptions,
+		Versions: f.versions, Checks: f.checks, Policies: f.policies, CRDs: f.crds, UnknownKinds: f.unknown, NoObjectExemptions: f.noObjectExemptions,
 		Version: versionName(), Progress: progress.judged,
 		Whole: slices.ContainsFunc(outputs, func(o output) bool { return o.format == "html" }), // it draws them
 	}

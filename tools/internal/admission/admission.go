@@ -19,6 +19,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/admission/typed"
 	"github.com/kgate-dev/gitops/tools/internal/cache"
 	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/definition"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
@@ -26,26 +27,23 @@ import (
 type Server struct {
 	builtin func() *builtin.Server
 	types   *typed.Types
-	custom  func() (*custom.Definitions, error)
+	kinds   *definition.Kinds
 	targets cache.Cache[*check.Target, *contents]
 	// What policies ask about Kubernetes' own kinds.
 	interfaces func() admission.ObjectInterfaces
 
 	verdicts cache.Cache[subject, []fault.Fault]
-	beside   cache.Cache[*check.Target, *Beside]
-	defined  cache.Cache[manifest.Digest, *custom.Definition] // by the JSON of a CustomResourceDefinition
 }
 
-// subject is what a verdict depends on: the definitions rendered beside an object, and its JSON.
+// subject is what a verdict depends on: what defines an object's kind, and its JSON.
 type subject struct {
-	beside string
-	text   manifest.Digest
+	definitions string
+	text        manifest.Digest
 }
 
 // Forget drops what it knows of a target, but for its verdicts on objects. It must not be called while the target is judged.
 func (s *Server) Forget(target *check.Target) {
 	s.targets.Forget(target)
-	s.beside.Forget(target)
 }
 
 // Sweep forgets what it knows of objects and targets that no run since the last Sweep had. It must not be called during
@@ -53,15 +51,14 @@ func (s *Server) Forget(target *check.Target) {
 func (s *Server) Sweep() {
 	s.targets.Sweep()
 	s.verdicts.Sweep()
-	s.beside.Sweep()
-	s.defined.Sweep()
 }
 
-// New returns a Server. What a kind needs is read when the first object of it is judged.
-func New() *Server {
+// New returns a Server that judges custom resources by the definitions that kinds finds. What a kind needs is read when the
+// first object of it is judged.
+func New(kinds *definition.Kinds) *Server {
 	server := sync.OnceValue(builtin.New)
 	return &Server{
-		builtin: server, types: typed.New(), custom: sync.OnceValues(custom.Embedded),
+		builtin: server, types: typed.New(), kinds: kinds,
 		interfaces: sync.OnceValue(func() admission.ObjectInterfaces { return server().Interfaces() }),
 	}
 }
@@ -78,29 +75,22 @@ func Version() string {
 	return "unknown" // a test binary has no build information
 }
 
-// definitionKind is what defines other kinds.
-var definitionKind = schema.GroupKind{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}
-
-// judgeCustom judges a custom resource by the embedded definition of its kind and by those that are rendered beside it.
-// What is wrong with a rendered definition is reported where it is judged itself.
-func (s *Server) judgeCustom(ctx context.Context, kind schema.GroupVersionKind, object *manifest.Object, beside *Beside) ([]fault.Fault, bool, error) {
-	definitions, err := s.definitions(beside)
-	if err != nil || !definitions.Knows(kind) {
+// judgeCustom judges a custom resource by what defines its kind. What is wrong with a rendered definition is reported where it
+// is judged itself.
+func (s *Server) judgeCustom(ctx context.Context, kind schema.GroupVersionKind, object *manifest.Object, known *definition.Known) ([]fault.Fault, bool, error) {
+	found, err := known.For(ctx, kind.GroupKind())
+	if err != nil || !found.Knows(kind) {
 		return nil, false, err
 	}
-	faults, err := definitions.Validate(ctx, object.Value)
+	faults, err := found.Validate(ctx, object.Value)
 	return faults, true, err
 }
 
-// largestRequest is the size of a request's body up to which an API server reads it, in bytes: MaxRequestBodyBytes of
-// k8s.io/apiserver's server.Config.
-const largestRequest = 3 << 20
-
 // Judge returns why the server would refuse the object, and whether it is of a kind that the server can be asked
-// about. Beside, which may be nil, are the definitions that a sync installs with it: they judge objects of their kind too,
-// and never loosen a kind that is known without them. As the server does, it stops at the first stage that refuses: what
-// cannot be typed is not validated.
-func (s *Server) Judge(ctx context.Context, object *manifest.Object, beside *Beside) (faults []fault.Fault, known bool, err error) {
+// about. Target, which may be nil, is what it is applied with: definitions of its kind that stand there, or that the target
+// knows of, judge the object too, and never loosen a kind that is known without them. As the server does, it stops at the
+// first stage that refuses: what cannot be typed is not validated.
+func (s *Server) Judge(ctx context.Context, object *manifest.Object, target *check.Target) (faults []fault.Fault, known bool, err error) {
 	kind := kindOf(object)
 	if err := ctx.Err(); err != nil {
 		return nil, true, err
@@ -111,16 +101,23 @@ func (s *Server) Judge(ctx context.Context, object *manifest.Object, beside *Bes
 			err = fmt.Errorf("ask Kubernetes %s: %w", Version(), err)
 		}
 	}()
-	if len(object.JSON) > largestRequest {
-		return []fault.Fault{{Message: fmt.Sprintf("Request entity too large: limit is %d", largestRequest)}}, true, nil
+	if len(object.JSON) > custom.LargestRequest {
+		return []fault.Fault{{Message: fmt.Sprintf("Request entity too large: limit is %d", custom.LargestRequest)}}, true, nil
 	}
-	if refused := excessive(object); refused != nil {
+	if refused := custom.Excessive(object.Value); refused != nil {
 		return refused, true, nil
 	}
-	definition := kind.GroupKind() == definitionKind
+	kinds, err := s.kinds.Of(target)
+	if err != nil {
+		return nil, true, err
+	}
+	defines := kind.GroupKind() == definition.Kind
+	if defines && kind.Version != "v1" {
+		return nil, false, nil
+	}
 	server := s.builtin()
-	if !definition && !server.Knows(kind) {
-		return s.judgeCustom(ctx, kind, object, beside)
+	if !defines && !server.Knows(kind) {
+		return s.judgeCustom(ctx, kind, object, kinds)
 	}
 	// A version that is gone from the server but not from its code has no type. That it is gone is for
 	// schema/known-kind to report, in every Kubernetes version that is targeted.
@@ -134,11 +131,11 @@ func (s *Server) Judge(ctx context.Context, object *manifest.Object, beside *Bes
 			return faults, true, err
 		}
 	}
-	if definition {
+	if defines {
 		if f := builtin.Unappliable(object.Value); f != nil {
 			return []fault.Fault{*f}, true, nil
 		}
-		faults, err := s.judgeDefinition(object, beside)
+		faults, err := s.judgeDefinition(object, kinds)
 		return faults, true, err
 	}
 	faults, err = server.Validate(ctx, kind, object.Value)

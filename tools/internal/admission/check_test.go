@@ -11,6 +11,7 @@ import (
 
 	"github.com/kgate-dev/gitops/tools/internal/admission/fault"
 	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/definition"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
@@ -35,7 +36,7 @@ func objects(t *testing.T, documents string) []*manifest.Object {
 func findings(t *testing.T, documents string) []string {
 	t.Helper()
 	target := &check.Target{Path: "t", Objects: objects(t, documents)}
-	result, failures := check.Run(context.Background(), check.Plan{Checks: Checks(New()), Targets: []*check.Target{target}})
+	result, failures := check.Run(context.Background(), check.Plan{Checks: Checks(New(definition.New())), Targets: []*check.Target{target}})
 	if len(failures) > 0 {
 		t.Fatal(failures)
 	}
@@ -236,7 +237,7 @@ spec: {size: 4}`,
 }
 
 func TestChecksAreDocumented(t *testing.T) {
-	if err := check.Verify(Checks(New())); err != nil {
+	if err := check.Verify(Checks(New(definition.New()))); err != nil {
 		t.Error(err)
 	}
 }

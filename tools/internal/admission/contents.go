@@ -1,9 +1,9 @@
 package admission
 
 import (
+	"context"
 	"fmt"
 	"slices"
-	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -17,9 +17,9 @@ import (
 	corev1conversion "k8s.io/kubernetes/pkg/apis/core/v1"
 	"k8s.io/kubernetes/plugin/pkg/admission/limitranger"
 
-	"github.com/kgate-dev/gitops/tools/internal/admission/custom"
 	"github.com/kgate-dev/gitops/tools/internal/cache"
 	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/definition"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
@@ -69,8 +69,16 @@ type contents struct {
 	written     map[any]*manifest.Object            // of a LimitRange or a ResourceQuota
 	values      map[*manifest.Object]runtime.Object // of the kinds that are decoded, in the internal version
 
-	definitions func() (*custom.Definitions, error)    // the embedded ones and those rendered
-	judged      cache.Cache[struct{}, []policyVerdict] // what the rendered policies say
+	judged cache.Cache[struct{}, []policyVerdict] // what the rendered policies say
+}
+
+// definitions are what defines a kind for the target.
+func (c *contents) definitions(ctx context.Context, kind schema.GroupVersionKind) (definition.Found, error) {
+	known, err := c.server.kinds.Of(c.target)
+	if err != nil {
+		return definition.Found{}, err
+	}
+	return known.For(ctx, kind.GroupKind())
 }
 
 // claim is a claim, or one that a StatefulSet makes for each of its pods.
@@ -88,9 +96,7 @@ func namespaceOf(o *manifest.Object) string {
 	return o.Namespace
 }
 
-func kindOf(o *manifest.Object) schema.GroupVersionKind {
-	return schema.FromAPIVersionAndKind(o.APIVersion, o.Kind)
-}
+func kindOf(o *manifest.Object) schema.GroupVersionKind { return definition.KindOf(o) }
 
 func (s *Server) contents(target *check.Target) (*contents, error) {
 	return s.targets.Get(target, func() (*contents, error) { return s.decode(target), nil })
@@ -102,13 +108,6 @@ func (s *Server) decode(target *check.Target) *contents {
 		workloads: map[string][]workload{}, limitRanges: map[string][]*corev1.LimitRange{}, quotas: map[string][]*corev1.ResourceQuota{},
 		claims: map[string][]claim{}, written: map[any]*manifest.Object{}, values: map[*manifest.Object]runtime.Object{},
 	}
-	d.definitions = sync.OnceValues(func() (*custom.Definitions, error) {
-		beside, err := s.besideOf(target)
-		if err != nil {
-			return nil, err
-		}
-		return beside.definitions, nil
-	})
 	type scaler struct {
 		object *manifest.Object
 		most   int64
@@ -184,15 +183,15 @@ func (s *Server) decodes(kind schema.GroupVersionKind) bool {
 
 // resource is the resource of an object's kind, and whether it lives in a namespace; it is empty for a kind that nobody
 // knows, which schema/known-kind reports.
-func (c *contents) resource(object *manifest.Object) (resource schema.GroupVersionResource, namespaced bool, err error) {
+func (c *contents) resource(ctx context.Context, object *manifest.Object) (resource schema.GroupVersionResource, namespaced bool, err error) {
 	kind := kindOf(object)
 	switch {
-	case kind.GroupKind() == definitionKind:
+	case kind.GroupKind() == definition.Kind:
 		return kind.GroupVersion().WithResource("customresourcedefinitions"), false, nil
 	case c.server.builtin().Knows(kind):
 		return c.server.builtin().Resource(kind), c.server.builtin().Namespaced(kind), nil
 	}
-	all, err := c.definitions()
+	all, err := c.definitions(ctx, kind)
 	if err != nil || !all.Knows(kind) {
 		return schema.GroupVersionResource{}, false, err
 	}

@@ -7,12 +7,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kgate-dev/gitops/tools/internal/admission/custom"
 	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/definition"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
-// definition is a CustomResourceDefinition in one version, whose spec has this schema.
-func definition(group, plural, kind, metadata, spec string) string {
+// crd is a CustomResourceDefinition in one version, whose spec has this schema.
+func crd(group, plural, kind, metadata, spec string) string {
 	return `apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
 metadata: {name: ` + plural + "." + group + metadata + `}
@@ -51,36 +53,36 @@ func TestDefinitionsBeside(t *testing.T) {
 		name, documents string
 		want            []string
 	}{
-		{"looser than the embedded one", definition("networking.istio.io", "serviceentries", "ServiceEntry", "", anything) + entry,
+		{"looser than the embedded one", crd("networking.istio.io", "serviceentries", "ServiceEntry", "", anything) + entry,
 			[]string{said + " (so says kgate's definition, of istio.io/api@v1.31.1, not the CustomResourceDefinition rendered at t.yaml:1: an object has to pass every definition of its kind)"}},
-		{"and skipped", definition("networking.istio.io", "serviceentries", "ServiceEntry", skip, anything) + entry, []string{said}},
-		{"tighter, and skipped", definition("networking.istio.io", "serviceentries", "ServiceEntry", skip, "{type: string}") + entry, []string{said}},
-		{"a kind that nobody knows", definition("example.com", "things", "Thing", "", small) + thing,
+		{"and skipped", crd("networking.istio.io", "serviceentries", "ServiceEntry", skip, anything) + entry, []string{said}},
+		{"tighter, and skipped", crd("networking.istio.io", "serviceentries", "ServiceEntry", skip, "{type: string}") + entry, []string{said}},
+		{"a kind that nobody knows", crd("example.com", "things", "Thing", "", small) + thing,
 			[]string{"accepted a spec.size: Invalid value: 4: spec.size in body should be less than or equal to 3"}},
-		{"and skipped", definition("example.com", "things", "Thing", skip, small) + thing, nil},
-		{"and of a hook", definition("example.com", "things", "Thing", ", annotations: {argocd.argoproj.io/hook: PreSync}", small) + thing,
+		{"and skipped", crd("example.com", "things", "Thing", skip, small) + thing, nil},
+		{"and of a hook", crd("example.com", "things", "Thing", ", annotations: {argocd.argoproj.io/hook: PreSync}", small) + thing,
 			[]string{"accepted a spec.size: Invalid value: 4: spec.size in body should be less than or equal to 3"}},
-		{"twice, the second looser", definition("example.com", "things", "Thing", "", small) + definition("example.com", "things", "Thing", "", anything) + thing,
+		{"twice, the second looser", crd("example.com", "things", "Thing", "", small) + crd("example.com", "things", "Thing", "", anything) + thing,
 			[]string{"accepted a spec.size: Invalid value: 4: spec.size in body should be less than or equal to 3" + both(1, 2)}},
-		{"twice, the first looser", definition("example.com", "things", "Thing", "", anything) + definition("example.com", "things", "Thing", "", small) + thing,
+		{"twice, the first looser", crd("example.com", "things", "Thing", "", anything) + crd("example.com", "things", "Thing", "", small) + thing,
 			[]string{"accepted a spec.size: Invalid value: 4: spec.size in body should be less than or equal to 3" + both(2, 1)}},
-		{"another plural", definition("networking.istio.io", "entries", "ServiceEntry", "", anything),
+		{"another plural", crd("networking.istio.io", "entries", "ServiceEntry", "", anything),
 			[]string{`accepted entries.networking.istio.io spec.names.plural: Invalid value: "entries": kgate's definition, of istio.io/api@v1.31.1 calls the resource of ServiceEntry "serviceentries", and a server takes no second definition of a kind`}},
-		{"another plural, skipped", definition("networking.istio.io", "entries", "ServiceEntry", skip, anything), nil},
-		{"what Kubernetes serves", strings.Replace(definition("rbac.authorization.k8s.io", "roles", "Role", "", anything), "authorization.k8s.io}", "authorization.k8s.io, annotations: {api-approved.kubernetes.io: unapproved}}", 1) +
+		{"another plural, skipped", crd("networking.istio.io", "entries", "ServiceEntry", skip, anything), nil},
+		{"what Kubernetes serves", strings.Replace(crd("rbac.authorization.k8s.io", "roles", "Role", "", anything), "authorization.k8s.io}", "authorization.k8s.io, annotations: {api-approved.kubernetes.io: unapproved}}", 1) +
 			"apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: a, namespace: shop}\nrules: [{verbs: [get]}]",
 			[]string{
 				"accepted a rules[0].apiGroups: Required value: resource rules must supply at least one api group",
 				"accepted a rules[0].resources: Required value: resource rules must supply at least one resource",
 				`accepted roles.rbac.authorization.k8s.io spec.names.kind: Invalid value: "Role": Kubernetes itself serves Role of rbac.authorization.k8s.io/v1, and asks no definition about it`,
 			}},
-		{"a group without a dot", definition("apps", "deployments", "Deployment", "", anything) + strings.Replace(deployment, "labels: {app: web}}\n    spec", "labels: {app: other}}\n    spec", 1),
+		{"a group without a dot", crd("apps", "deployments", "Deployment", "", anything) + strings.Replace(deployment, "labels: {app: web}}\n    spec", "labels: {app: other}}\n    spec", 1),
 			[]string{
 				`accepted deployments.apps spec.group: Invalid value: "apps": should be a domain with at least one dot`,
 				"accepted web spec.template.metadata.labels: Invalid value: {\"app\":\"other\"}: `selector` does not match template `labels`",
 			}},
 		{"a policy of the resource, and another plural",
-			bound("serviceentries", "serviceentries", `validations: [{expression: "false", message: never}]`) + definition("networking.istio.io", "entries", "ServiceEntry", "", anything) +
+			bound("serviceentries", "serviceentries", `validations: [{expression: "false", message: never}]`) + crd("networking.istio.io", "entries", "ServiceEntry", "", anything) +
 				strings.Replace(entry, "workloadSelector: {labels: {a: b}}, ", "", 1),
 			[]string{
 				`accepted entries.networking.istio.io spec.names.plural: Invalid value: "entries": kgate's definition, of istio.io/api@v1.31.1 calls the resource of ServiceEntry "serviceentries", and a server takes no second definition of a kind`,
@@ -88,7 +90,7 @@ func TestDefinitionsBeside(t *testing.T) {
 			}},
 		{"a policy of what a definition sets by default",
 			bound("things", "things", `validations: [{expression: "!has(object.spec.root)", message: never}]`) +
-				definition("example.com", "things", "Thing", "", anything) + definition("example.com", "things", "Thing", "", "{type: object, properties: {size: {type: integer}, root: {type: boolean, default: true}}}") + thing,
+				crd("example.com", "things", "Thing", "", anything) + crd("example.com", "things", "Thing", "", "{type: object, properties: {size: {type: integer}, root: {type: boolean, default: true}}}") + thing,
 			[]string{"validating-policy a : ValidatingAdmissionPolicy 'things' with binding 'things' denied request: never"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -106,7 +108,7 @@ func placed(t *testing.T, documents string) []string {
 	for i, object := range target.Objects {
 		object.Source = manifest.Position{File: "t.yaml", Line: i + 1}
 	}
-	return judged(t, New(), target)
+	return judged(t, New(definition.New()), target)
 }
 
 func judged(t *testing.T, server *Server, target *check.Target) []string {
@@ -167,33 +169,41 @@ func TestSkippedGivesNothing(t *testing.T) {
 // TestDefinitionsAreReadOnce shows that targets share a definition of the same content, and that a verdict on an object
 // is another where other definitions stand beside it.
 func TestDefinitionsAreReadOnce(t *testing.T) {
-	server := New()
+	server := New(definition.New())
 	target := func(documents string) *check.Target { return &check.Target{Path: "t", Objects: objects(t, documents)} }
 	const thing = "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: a}\nspec: {size: 4}"
-	tight := definition("example.com", "things", "Thing", "", "{type: object, properties: {size: {type: integer, maximum: 3}}}")
+	tight := crd("example.com", "things", "Thing", "", "{type: object, properties: {size: {type: integer, maximum: 3}}}")
 	one, two, none := target(tight+thing), target(tight+thing), target(thing)
-	loose := target(definition("example.com", "things", "Thing", "", anything) + thing)
+	loose := target(crd("example.com", "things", "Thing", "", anything) + thing)
 	for i, of := range []*check.Target{one, two, none, loose} {
 		if got := len(judged(t, server, of)); got != map[bool]int{true: 1, false: 0}[i < 2] {
 			t.Errorf("target %d has %d findings", i, got)
 		}
 	}
-	a, err := server.besideOf(one)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := server.besideOf(two)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if a.rendered[0].Definition != b.rendered[0].Definition {
+	labelled := objects(t, strings.Replace(tight, "metadata: {", "metadata: {labels: {env: dev}, ", 1))[0]
+	if a, b, c := server.kinds.Define(one.Objects[0]), server.kinds.Define(two.Objects[0]), server.kinds.Define(labelled); a != b || a != c {
 		t.Error("the same definition was read twice")
 	}
 }
 
+// TestMetadataOfADefinition shows that what is wrong with the metadata is found where the rest of a definition is known.
+func TestMetadataOfADefinition(t *testing.T) {
+	server := New(definition.New())
+	tight := crd("example.com", "things", "Thing", "", anything)
+	if got := judged(t, server, &check.Target{Path: "t", Objects: objects(t, tight)}); got != nil {
+		t.Errorf("got %q", got)
+	}
+	bad := strings.Replace(tight, "metadata: {", "metadata: {labels: {env: a b}, ", 1)
+	const thing = "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: a}\n"
+	got := judged(t, server, &check.Target{Path: "t", Objects: objects(t, bad+thing)})
+	if len(got) != 1 || !strings.HasPrefix(got[0], `accepted things.example.com metadata.labels.env: Invalid value: "a b": a valid label must be`) {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestLargestRequest(t *testing.T) {
-	large := objects(t, "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: a}\nspec: {text: "+strings.Repeat("a", largestRequest)+"}")
-	violations, known, err := New().Judge(t.Context(), large[0], nil)
+	large := objects(t, "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: a}\nspec: {text: "+strings.Repeat("a", custom.LargestRequest)+"}")
+	violations, known, err := New(definition.New()).Judge(t.Context(), large[0], nil)
 	if err != nil || !known || len(violations) != 1 || violations[0].Message != "Request entity too large: limit is 3145728" {
 		t.Errorf("got %v, %v, %v", violations, known, err)
 	}
@@ -203,7 +213,7 @@ func TestLargestRequest(t *testing.T) {
 // people write are not.
 func TestExcessive(t *testing.T) {
 	rule := func(text string) string {
-		return definition("example.com", "things", "Thing", "", "{type: object, properties: {a: {type: string, maxLength: 9}}, x-kubernetes-validations: [{rule: \""+text+"\"}]}")
+		return crd("example.com", "things", "Thing", "", "{type: object, properties: {a: {type: string, maxLength: 9}}, x-kubernetes-validations: [{rule: \""+text+"\"}]}")
 	}
 	conditions := func(n int) string { return strings.TrimSuffix(strings.Repeat("self.a == 'x' && ", n), " && ") }
 	many := strings.Replace(rule("true"), `{rule: "true"}`, strings.TrimSuffix(strings.Repeat(`{rule: "`+conditions(50)+`"}, `, 170), ", "), 1)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/kgate-dev/gitops/tools/internal/admission/admissiontest/golden"
 	"github.com/kgate-dev/gitops/tools/internal/admission/fault"
+	"github.com/kgate-dev/gitops/tools/internal/definition"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
@@ -45,7 +46,7 @@ func TestVerdicts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := New()
+	server := New(definition.New())
 	judge := func(value map[string]any) ([]fault.Fault, bool, error) {
 		o, err := object(value)
 		if err != nil {
@@ -126,7 +127,7 @@ func BenchmarkJudge(b *testing.B) {
 		}
 		objects = append(objects, o)
 	}
-	server := New()
+	server := New(definition.New())
 	judge := func() {
 		for _, o := range objects {
 			if _, _, err := server.Judge(b.Context(), o, nil); err != nil {

@@ -61,7 +61,7 @@ func (n *namespaces) quotas(ctx context.Context, pass *check.Pass) error {
 					return err
 				}
 			}
-			objects, err := c.counted(namespace)
+			objects, err := c.counted(ctx, namespace)
 			if err != nil {
 				return err
 			}

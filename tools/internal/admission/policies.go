@@ -21,6 +21,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/admission/custom"
 	"github.com/kgate-dev/gitops/tools/internal/admission/validatingpolicy"
 	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/definition"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
@@ -177,7 +178,7 @@ func union(a, b []string) []string {
 // else of it. There is none for an object that the server refuses before it asks a policy, and of a kind that nobody
 // knows: other checks report both.
 func (c *contents) requests(ctx context.Context, object *manifest.Object) ([]validatingpolicy.Request, error) {
-	resource, namespaced, err := c.resource(object)
+	resource, namespaced, err := c.resource(ctx, object)
 	if err != nil || resource.Empty() {
 		return nil, err
 	}
@@ -212,14 +213,14 @@ func (c *contents) create(ctx context.Context, object *manifest.Object) ([]creat
 	}
 	kind := kindOf(object)
 	switch {
-	case kind.GroupKind() == definitionKind:
+	case kind.GroupKind() == definition.Kind:
 		made, err := custom.CreateDefinition(object.Value)
 		return one(made, err, custom.DefinitionInterfaces())
 	case c.server.builtin().Knows(kind):
 		made, err := c.server.builtin().Create(ctx, kind, object.Value)
 		return one(made, err, c.server.interfaces())
 	}
-	definitions, err := c.definitions()
+	definitions, err := c.definitions(ctx, kind)
 	if err != nil {
 		return nil, err
 	}
@@ -316,13 +317,13 @@ func (r *rendered) Namespace(name string) *corev1.Namespace {
 
 func (r *rendered) Params(kind schema.GroupVersionKind) (objects []runtime.Object, namespaced, known bool) {
 	var scope func(schema.GroupVersionKind) bool
-	definitions, err := r.definitions()
+	definitions, err := r.definitions(r.ctx, kind)
 	switch {
 	case r.server.builtin().Serves(kind):
 		scope = r.server.builtin().Namespaced
 	case err == nil && definitions.Knows(kind):
 		scope = definitions.Namespaced
-	case kind.GroupKind() == definitionKind && kind.Version == "v1":
+	case kind.GroupKind() == definition.Kind && kind.Version == "v1":
 		scope = func(schema.GroupVersionKind) bool { return false }
 	default:
 		return nil, false, false

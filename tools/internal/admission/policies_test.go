@@ -10,6 +10,7 @@ import (
 
 	"github.com/kgate-dev/gitops/tools/internal/admission/admissiontest/golden"
 	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/definition"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
@@ -27,7 +28,7 @@ func TestPolicyAnswers(t *testing.T) {
 	}
 	for _, fixture := range fixtures {
 		t.Run(fixture.Name, func(t *testing.T) {
-			checks, err := check.Select(Checks(New()), []string{"admission/validating-policy", "admission/policy-warning"})
+			checks, err := check.Select(Checks(New(definition.New())), []string{"admission/validating-policy", "admission/policy-warning"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -138,7 +139,7 @@ func TestPolicies(t *testing.T) {
 
 // TestRefusedPolicy: alone, the check does not keep quiet about a policy that it cannot evaluate.
 func TestRefusedPolicy(t *testing.T) {
-	checks, err := check.Select(Checks(New()), []string{"admission/validating-policy"})
+	checks, err := check.Select(Checks(New(definition.New())), []string{"admission/validating-policy"})
 	if err != nil {
 		t.Fatal(err)
 	}

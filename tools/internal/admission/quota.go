@@ -1,6 +1,7 @@
 package admission
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -41,7 +42,7 @@ func named(name, namespace string) runtime.Object {
 }
 
 // counted returns what of a namespace quotas count besides pods, in the order of the target.
-func (c *contents) counted(namespace string) ([]counted, error) {
+func (c *contents) counted(ctx context.Context, namespace string) ([]counted, error) {
 	rendered, all := everywhere(), []counted(nil)
 	claims := map[*manifest.Object][]claim{}
 	for _, claim := range c.claims[namespace] {
@@ -51,7 +52,7 @@ func (c *contents) counted(namespace string) ([]counted, error) {
 		if namespaceOf(object) != namespace {
 			continue
 		}
-		resource, namespaced, err := c.resource(object)
+		resource, namespaced, err := c.resource(ctx, object)
 		if err != nil {
 			return nil, err
 		}

@@ -41,7 +41,7 @@ var layers = map[string][]layer{
 			"tools/internal/admission/validatingpolicy",
 		}},
 		{"what a check is", []string{"tools/internal/check", "tools/internal/comparison", "tools/internal/graph"}},
-		{"what is rendered", []string{"tools/internal/kustomization"}},
+		{"what is rendered, and what defines its kinds", []string{"tools/internal/kustomization", "tools/internal/definition"}},
 		{"the stages: the engines that judge, where a repository and a field are found, what is written", []string{
 			"tools/internal/admission", "tools/internal/catalog", "tools/internal/exemption",
 			"tools/internal/policy", "tools/internal/provenance", "tools/internal/repo", "tools/internal/report",

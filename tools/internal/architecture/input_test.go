@@ -17,6 +17,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/admission"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/coverage"
+	"github.com/kgate-dev/gitops/tools/internal/definition"
 	"github.com/kgate-dev/gitops/tools/internal/exemption"
 	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
@@ -100,8 +101,9 @@ func everyCheck(t *testing.T, repository *repo.Repo) []*check.Check {
 			t.Error(err)
 		}
 	})
-	server := admission.New()
-	return slices.Concat(kustomization.Checks(), schema.Checks(validator, admission.Removal, server.Note), admission.Checks(server),
+	kinds := definition.New()
+	server := admission.New(kinds)
+	return slices.Concat(kustomization.Checks(), schema.Checks(validator, kinds, admission.Removal, server.Note, schema.Unknown{Severity: check.Error}), admission.Checks(server),
 		library.Checks(policy.Facts{}), coverage.Checks(repository), exemption.Checks())
 }
 

@@ -162,8 +162,22 @@ type Target struct {
 	Reading     Reading
 	Makes       []Reference // what its objects have made in the cluster, beside themselves
 
+	// Definitions are the CustomResourceDefinitions that stand outside of the target. nil is none.
+	Definitions Definitions
+
 	// Locate finds the line to edit for a field of one of the objects. nil means the object's own source.
 	Locate func(*manifest.Object, manifest.Path) manifest.Origin
+}
+
+// Definitions finds CustomResourceDefinitions of a kind that a target does not render itself. It is asked for kinds that the
+// target has objects of, and reads no more than these take.
+type Definitions interface {
+	// Elsewhere are those that other targets of the repository render, but for targets of another environment.
+	Elsewhere(ctx context.Context, target *Target, group, kind string) ([]*manifest.Object, error)
+	// Given are those that kgate.yaml and the command line name.
+	Given(group, kind string) ([]*manifest.Object, error)
+	// Foreign are those that targets of another environment render.
+	Foreign(ctx context.Context, target *Target, group, kind string) ([]*manifest.Object, error)
 }
 
 // Reading is what of the repository a target was made of, named without links.
@@ -300,6 +314,12 @@ func (p *Pass) Report(target *Target, object *manifest.Object, path manifest.Pat
 func (p *Pass) ReportMissing(at Field, message string, missing Reference, with ...Field) {
 	p.Report(at.Target, at.Object, at.Path, message, with...)
 	p.findings[len(p.findings)-1].Missing = &missing
+}
+
+// ReportAs is Report for what weighs less than the check's other findings.
+func (p *Pass) ReportAs(severity Severity, target *Target, object *manifest.Object, path manifest.Path, message string) {
+	p.Report(target, object, path, message)
+	p.findings[len(p.findings)-1].Severity = severity
 }
 
 // weigh adds a part, unless its line is named already.

@@ -199,8 +199,13 @@ func (p Plan) weigh(findings []Finding, checks []*Check) []Finding {
 		named[c.Name] = c
 	}
 	for i := range findings {
-		if c := named[findings[i].Check]; c != nil {
-			findings[i].Severity = p.Severity(c, findings[i].Target)
+		c := named[findings[i].Check]
+		if c == nil {
+			continue
+		}
+		lighter := findings[i].Severity != c.Severity // than others of the check
+		if severity := p.Severity(c, findings[i].Target); severity == "" || !lighter {
+			findings[i].Severity = severity
 		}
 	}
 	return slices.DeleteFunc(findings, func(f Finding) bool { return f.Severity == "" })

@@ -35,6 +35,11 @@ func forgotten(r *repo.Repo) *check.Check {
 			}
 		}
 		read := read(pass.Targets)
+		if given, err := r.DefinitionFiles(nil); err == nil { // a run that cannot list them has not begun
+			for _, file := range given {
+				read.files[file.Name] = true
+			}
+		}
 		by := map[string]*check.Target{} // the first target that a kustomization is of
 		for _, target := range pass.Targets {
 			for _, dir := range target.Reading.Layers {

@@ -16,11 +16,12 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/schema"
 )
 
-// checksOf lists every check there is: Kustomize, schemas, rules, what is not read, exemptions.
-func checksOf(repository *repo.Repo, engines *Engines, facts policy.Facts) ([]*check.Check, error) {
+// checksOf lists every check there is: Kustomize, schemas, rules, what is not read, exemptions. Unknown is what becomes of
+// objects of kinds that nobody defines.
+func checksOf(repository *repo.Repo, engines *Engines, facts policy.Facts, unknown schema.Unknown) ([]*check.Check, error) {
 	var checks []*check.Check
 	checks = append(checks, kustomization.Checks()...)
-	checks = append(checks, schema.Checks(engines.validator, admission.Removal, engines.server.Note)...)
+	checks = append(checks, schema.Checks(engines.validator, engines.kinds, admission.Removal, engines.server.Note, unknown)...)
 	checks = append(checks, admission.Checks(engines.server)...)
 	checks = append(checks, engines.library.Checks(facts)...)
 	checks = append(checks, coverage.Checks(repository)...)
@@ -34,7 +35,7 @@ func Checks(ctx context.Context, dirs ...string) ([]*check.Check, error) {
 	if err != nil {
 		return nil, err
 	}
-	return checksOf(nil, &Engines{library: library}, policy.Facts{})
+	return checksOf(nil, &Engines{library: library}, policy.Facts{}, schema.Unknown{Severity: check.Error})
 }
 
 // BuiltinRules are the rules that are part of kgate. Its tests hold that they compile strictly.

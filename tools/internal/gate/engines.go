@@ -8,6 +8,7 @@ import (
 
 	"github.com/kgate-dev/gitops/tools/internal/admission"
 	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/definition"
 	"github.com/kgate-dev/gitops/tools/internal/policy"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
 	"github.com/kgate-dev/gitops/tools/internal/schema"
@@ -18,6 +19,7 @@ import (
 type Engines struct {
 	minors    []string // none for the newest
 	validator *schema.Validator
+	kinds     *definition.Kinds
 	server    *admission.Server
 	library   *policy.Library
 }
@@ -50,7 +52,8 @@ func enginesOf(library *policy.Library, minors []string) (*Engines, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Engines{minors: minors, validator: validator, server: admission.New(), library: library}, nil
+	kinds := definition.New()
+	return &Engines{minors: minors, validator: validator, kinds: kinds, server: admission.New(kinds), library: library}, nil
 }
 
 // Close removes what was unpacked.
@@ -62,13 +65,21 @@ func (e *Engines) Prepare(ctx context.Context) error { return e.library.Prepare(
 // forget drops what is known of a target that is not looked at again.
 func (e *Engines) forget(target *check.Target) {
 	e.server.Forget(target)
+	e.kinds.Forget(target)
 	e.library.Forget(target)
+}
+
+// redefine drops what is known of the kinds of a target, where other definitions may hold.
+func (e *Engines) redefine(target *check.Target) {
+	e.server.Forget(target)
+	e.kinds.Forget(target)
 }
 
 // sweep forgets what no run since the last sweep asked for.
 func (e *Engines) sweep() {
 	e.validator.Sweep()
 	e.server.Sweep()
+	e.kinds.Sweep()
 	e.library.Sweep()
 }
 

@@ -3,6 +3,7 @@
 package gate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/policy"
 	"github.com/kgate-dev/gitops/tools/internal/provenance"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
+	"github.com/kgate-dev/gitops/tools/internal/schema"
 )
 
 // Options say what a gate judges, and by what. The zero value judges every target of the repository by all checks.
@@ -27,6 +29,9 @@ type Options struct {
 	Versions []string // of Kubernetes, as 1.37; none is what kgate.yaml says, else the newest
 	Checks   []string // names of checks and groups; a leading ! leaves out
 	Policies []string // directories of further rules, as the operating system names them
+	CRDs     []string // files, directories and globs of CustomResourceDefinitions, as the operating system names them
+
+	UnknownKinds string // what becomes of objects of kinds that nobody defines, one of repo.UnknownKinds; "" is what kgate.yaml says
 
 	NoObjectExemptions bool // what annotations exempt counts for nothing
 	Whole              bool // the report has the objects of every target, for a format that draws them
@@ -48,6 +53,9 @@ type Gate struct {
 	empty      []string // directories that are named as targets and hold nothing to check
 	chosen     string   // what the targets are, where nobody named them
 	facts      policy.Facts
+	given      *given
+	outside    *definitions // of the run
+	passed     *passed
 	engines    *Engines
 	known      []*check.Check // every check there is; nil to make them anew
 	checks     []*check.Check // those to run
@@ -67,7 +75,7 @@ func Open(ctx context.Context, repository *repo.Repo, options Options) (*Gate, e
 	if options.Progress == nil {
 		options.Progress = func(string, int) {}
 	}
-	g := &Gate{repository: repository, options: options, sharing: provenance.NewSharing()}
+	g := &Gate{repository: repository, options: options, sharing: provenance.NewSharing(), passed: &passed{}}
 	if err := g.survey(ctx); err != nil {
 		return nil, err
 	}
@@ -80,10 +88,16 @@ func Open(ctx context.Context, repository *repo.Repo, options Options) (*Gate, e
 			return nil, err
 		}
 	}
+	files, err := repository.DefinitionFiles(options.CRDs)
+	if err != nil {
+		return nil, errors.Join(err, g.Close())
+	}
+	g.given = newGiven(files)
 	if err := g.choose(); err != nil {
 		return nil, errors.Join(err, g.Close())
 	}
 	g.renderer = Renderer(repository, options.Stdin)
+	g.outside = g.newDefinitions(g.renderer, nil)
 	return g, nil
 }
 
@@ -103,6 +117,15 @@ func (g *Gate) Targets() []string { return g.paths }
 
 // Checks are those that a run makes.
 func (g *Gate) Checks() []*check.Check { return g.checks }
+
+// unknownKinds is what becomes of objects of kinds that nobody defines.
+func (g *Gate) unknownKinds() schema.Unknown {
+	said := cmp.Or(g.options.UnknownKinds, g.repository.Config.UnknownKinds, string(check.Error))
+	if said == "ignore" {
+		return schema.Unknown{Pass: g.passed.add}
+	}
+	return schema.Unknown{Severity: check.Severity(said)}
+}
 
 // survey finds the targets of the repository, and what is outside of it.
 func (g *Gate) survey(ctx context.Context) error {
@@ -144,7 +167,7 @@ func (g *Gate) survey(ctx context.Context) error {
 // choose makes the list of checks to run.
 func (g *Gate) choose() error {
 	if g.known == nil {
-		known, err := checksOf(g.repository, g.engines, g.facts)
+		known, err := checksOf(g.repository, g.engines, g.facts, g.unknownKinds())
 		if err != nil {
 			return err
 		}

@@ -2,8 +2,10 @@ package gate
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/report"
@@ -31,6 +33,9 @@ func (g *Gate) narrowed() []report.Note {
 		notes = append(notes, report.Note{
 			About: "versions", Message: fmt.Sprintf("checked against Kubernetes %s, and not against all that kgate.yaml names", strings.Join(g.engines.minors, ", ")), LeftOut: left,
 		})
+	}
+	if left := g.passed.take(); len(left) > 0 {
+		notes = append(notes, report.Note{About: "kinds", Message: "objects of kinds that nobody defines were passed over, as unknown kinds are to be ignored", LeftOut: left})
 	}
 	if left := g.unasked(); len(left) > 0 {
 		notes = append(notes, report.Note{About: "checks", Message: "only the checks of --checks " + strings.Join(g.options.Checks, ",") + " were made", LeftOut: left})
@@ -61,6 +66,30 @@ func (g *Gate) unwanted() []string {
 		}
 	}
 	return left
+}
+
+// passed are the kinds of which a run passed over objects.
+type passed struct {
+	mu    sync.Mutex
+	kinds map[string]bool
+}
+
+func (p *passed) add(apiVersion, kind string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.kinds == nil {
+		p.kinds = map[string]bool{}
+	}
+	p.kinds[apiVersion+" "+kind] = true
+}
+
+// take are those since it was called last, sorted.
+func (p *passed) take() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	kinds := slices.Sorted(maps.Keys(p.kinds))
+	p.kinds = nil
+	return kinds
 }
 
 // unasked are the checks that --checks leaves out, a group of which none is made by its name, as the flag would take it.

@@ -115,6 +115,9 @@ func (g *Gate) conclude(ctx context.Context, round *check.Round, outcomes []outc
 	carried, out.Notes = g.carry(ctx, carried)
 	out.Notes = slices.Concat(g.narrowed(), g.notes(), out.Notes)
 	out.Errors = append(out.Errors, g.faultsOfOwn(plan)...)
+	if err := g.given.failed(); err != nil {
+		out.Errors = append(out.Errors, Failures("", err)...)
+	}
 	plan.Exemptions = append(slices.Clone(plan.Exemptions), carried...)
 	for _, f := range refused {
 		out.Errors = append(out.Errors, Failures(f.Target, f.Err)...)

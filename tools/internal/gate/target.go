@@ -46,7 +46,7 @@ func (g *Gate) render(ctx context.Context, renderer *kustomization.Renderer, pat
 		Path: result.Path, Environment: g.repository.Config.Environment(result.Path), Objects: result.Objects,
 		Faults:  slices.Concat(result.Faults, result.Differences(g.repository.Config.Kustomize.Text)),
 		Effects: result.Effects,
-		Locate:  provenance.New(result, g.sharing).Locate,
+		Locate:  provenance.New(result, g.sharing).Locate, Definitions: g.outside,
 		Reading: check.Reading{Files: result.Read, Layers: result.Layers(), Unchanged: result.Unchanged()},
 		Makes:   made(result.Objects),
 	}}

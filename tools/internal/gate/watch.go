@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -18,7 +19,9 @@ import (
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/coverage"
+	"github.com/kgate-dev/gitops/tools/internal/definition"
 	"github.com/kgate-dev/gitops/tools/internal/kustomization"
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
 	"github.com/kgate-dev/gitops/tools/internal/report"
 	"github.com/kgate-dev/gitops/tools/internal/schema"
@@ -152,6 +155,8 @@ type lasting struct {
 	kept    map[string]*rendered // by path of the target
 	stale   error                // why the gate does not go with what is on the disk
 	again   []string             // targets that the last run rendered
+
+	redefined bool // what defines kinds outside of a target may be different from what the run before had
 }
 
 // rendered is a target, or why it could not be rendered.
@@ -205,14 +210,38 @@ func (l *lasting) inside(paths []string) []string {
 
 // touched reports whether a batch may change a verdict, and drops the targets that it may change.
 func (l *lasting) touched(ctx context.Context, batch watch.Batch, changed []string) bool {
-	touched := batch.All || l.stale != nil || slices.Contains(changed, repo.ConfigFile) || l.rulesChanged(batch) || l.rootsChanged(changed) || l.unreadChanged(ctx, changed)
+	if l.definitionsChanged(batch, changed) {
+		l.redefined = true
+	}
+	touched := l.redefined || batch.All || l.stale != nil || slices.Contains(changed, repo.ConfigFile) || l.rulesChanged(batch) || l.rootsChanged(changed) || l.unreadChanged(ctx, changed)
 	for name, r := range l.kept {
 		if batch.All || slices.ContainsFunc(changed, r.dependsOn) {
+			l.redefined = l.redefined || r.defines()
 			delete(l.kept, name)
 			touched = true
 		}
 	}
 	return touched
+}
+
+// definitionsChanged reports whether the definitions that kgate.yaml and --crds name, or those of targets that nobody asked to
+// watch, may be different.
+func (l *lasting) definitionsChanged(batch watch.Batch, changed []string) bool {
+	if l.given.changed(l.repository, l.options.CRDs, changed) {
+		return true
+	}
+	return l.outside.asked.Load() && (batch.All || slices.ContainsFunc(changed, func(name string) bool {
+		if !repo.IsManifestFile(name) || slices.ContainsFunc(l.paths, func(path string) bool { r := l.kept[path]; return r != nil && r.dependsOn(name) }) {
+			return false
+		}
+		text, err := l.repository.ReadFile(name)
+		return l.outside.reads(name) || err == nil && bytes.Contains(text, []byte(definition.Kind.Kind))
+	}))
+}
+
+// defines reports whether the target renders definitions.
+func (r *rendered) defines() bool {
+	return r.target != nil && slices.ContainsFunc(r.target.Objects, func(o *manifest.Object) bool { return definition.Defines(o).Kind != "" })
 }
 
 // dependsOn reports whether the target may render to something else once something else stands at a path.
@@ -300,6 +329,14 @@ func (l *lasting) refresh(ctx context.Context, batch watch.Batch, changed []stri
 			return err
 		}
 	}
+	if whole || l.redefined || slices.Contains(changed, repo.ConfigFile) {
+		files, err := repository.DefinitionFiles(l.options.CRDs)
+		if err != nil {
+			return err
+		}
+		next.given = newGiven(files)
+		l.redefined = true
+	}
 	if engines.minors, err = versions(l.options.Versions, repository.Config.KubernetesVersions); err != nil {
 		return err
 	}
@@ -334,6 +371,12 @@ func (l *lasting) refresh(ctx context.Context, batch watch.Batch, changed []stri
 func (l *lasting) run(ctx context.Context) (report.Report, error) {
 	l.again = slices.DeleteFunc(slices.Clone(l.paths), func(path string) bool { return l.kept[path] != nil })
 	renderer := Renderer(l.repository, strings.NewReader(""))
+	l.outside = l.newDefinitions(renderer, func(path string) *Target {
+		if r := l.kept[path]; r != nil {
+			return r.target
+		}
+		return nil
+	})
 	fresh := make([]*rendered, len(l.again))
 	if err := l.each(ctx, l.again, func(ctx context.Context, i int, path string) error {
 		target, err := l.render(ctx, renderer, path)
@@ -347,6 +390,7 @@ func (l *lasting) run(ctx context.Context) (report.Report, error) {
 	}
 	for _, r := range fresh {
 		l.kept[r.path] = r
+		l.redefined = l.redefined || r.defines()
 	}
 	maps.DeleteFunc(l.kept, func(path string, _ *rendered) bool { return !slices.Contains(l.paths, path) })
 	round := check.Begin(l.checks)
@@ -363,12 +407,17 @@ func (l *lasting) run(ctx context.Context) (report.Report, error) {
 			target.Environment = environment
 			r.target = &target // another target, about which nothing is known
 		}
+		r.target.Definitions = l.outside
+		if l.redefined {
+			l.engines.redefine(&r.target.Target)
+		}
 		outcomes[i] = whole(&r.target.Target)
 		group.Go(func() { round.Judge(ctx, &r.target.Target) })
 	}
 	group.Wait()
 	out, err := l.conclude(ctx, round, outcomes, renderer.ReadFile)
 	l.engines.sweep()
+	l.redefined = false
 	return out, err
 }
 

@@ -112,6 +112,8 @@ type Renderer struct {
 
 	store *Store
 	stdin func() ([]byte, error) // read once and kept, so that a report can quote it
+
+	mentions mentions
 }
 
 // stdinName is the file that positions in the standard input name.

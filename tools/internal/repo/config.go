@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -36,6 +37,8 @@ type Config struct {
 	External           []check.External
 	Profile            Profile
 	Severities         []Severity // the last one that fits counts
+	CRDs               []Given
+	UnknownKinds       string // error, warning or ignore; "" for error
 	Exemptions         []check.Exemption
 	LongestExemption   Term // zero for one year
 	CarryNone          bool // objects exempt themselves from nothing
@@ -43,6 +46,9 @@ type Config struct {
 
 // Term is a length of time in calendar units.
 type Term struct{ Years, Months, Days int }
+
+// UnknownKinds are what a configuration can say of kinds that nobody defines.
+func UnknownKinds() []string { return []string{"error", "warning", "ignore"} }
 
 // LatestExpiry is the last day that an exemption may have on a day.
 func (c Config) LatestExpiry(now time.Time) time.Time {
@@ -276,6 +282,20 @@ func (d *decoder) config(root *yaml.Node) Config {
 		},
 		"external": func(n *yaml.Node) {
 			d.list(n, "external", func(n *yaml.Node) { c.External = append(c.External, d.external(n)) })
+		},
+		"crds": func(n *yaml.Node) {
+			d.some(n, "crds", func(n *yaml.Node) {
+				given := Given{Path: strings.TrimPrefix(d.glob(n, "an entry of crds"), "./"), Source: d.at(n.Line)}
+				if given.Path != "" && !filepath.IsLocal(filepath.FromSlash(given.Path)) {
+					d.fail(n, "crds: %s is outside of the repository: name definitions that lie in it, and others by --crds", given.Path)
+				}
+				c.CRDs = append(c.CRDs, given)
+			})
+		},
+		"unknownKinds": func(n *yaml.Node) {
+			if c.UnknownKinds = n.Value; n.Kind != yaml.ScalarNode || !slices.Contains(UnknownKinds(), n.Value) {
+				d.fail(n, "unknownKinds is one of %s", strings.Join(UnknownKinds(), ", "))
+			}
 		},
 		"longestExemption": func(n *yaml.Node) { c.LongestExemption = d.term(n) },
 		"objectExemptions": func(n *yaml.Node) {

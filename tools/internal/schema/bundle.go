@@ -9,6 +9,9 @@ import (
 	"strings"
 	"sync"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/kgate-dev/gitops/tools/internal/admission/custom"
 	"github.com/kgate-dev/gitops/tools/internal/archive"
 )
 
@@ -92,12 +95,32 @@ func (b *bundle) root(apiVersion, kind, minor string) (string, bool) {
 	return "", false
 }
 
-// known says in which apiVersions and Kubernetes versions there is a kind:
+// customGroup reports whether operators may define kinds in a group: it has a dot, without which an API server takes no
+// definition, and is none that Kubernetes itself has.
+func (b *bundle) customGroup(group string) bool {
+	if !strings.Contains(group, ".") {
+		return false
+	}
+	definitions, err := custom.Embedded()
+	if err != nil {
+		return true // who judges by them reports it
+	}
+	for line := range b.find(group + "/") {
+		if groupOf(line.apiVersion) == group {
+			of := schema.GroupKind{Group: group, Kind: line.kind}
+			return len(definitions.Serving(of)) > 0
+		}
+	}
+	return true
+}
+
+// known says in which apiVersions and Kubernetes versions there is a kind, for a custom group in those of the group:
 // "policy/v1 (1.28 to 1.37)", in the order of the bundle.
-func (b *bundle) known(kind string) []string {
+func (b *bundle) known(kind, group string) []string {
+	all := !b.customGroup(group)
 	var spans []kindLine
 	for line := range b.find(" " + kind + " ") {
-		if line.kind != kind {
+		if line.kind != kind || !all && groupOf(line.apiVersion) != group {
 			continue
 		}
 		if n := len(spans); n > 0 && spans[n-1].apiVersion == line.apiVersion &&

@@ -24,7 +24,6 @@ import (
 	"github.com/yannh/kubeconform/pkg/validator"
 
 	"github.com/kgate-dev/gitops/tools/internal/cache"
-	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
 // A Violation is one thing in an object that a schema does not allow.
@@ -32,6 +31,7 @@ type Violation struct {
 	Path     []any    // keys (string) and indexes (int) into the object, as deep as is known
 	Message  string   // one sentence, lower case, no full stop
 	Missing  bool     // there is no schema for this apiVersion and kind
+	Unknown  bool     // and that may be kgate's fault: it is a custom kind that the embedded catalogue lacks
 	Versions []string // the minor versions in which this is so ("1.37"), oldest first
 }
 
@@ -47,7 +47,7 @@ type Validator struct {
 	files   []*os.File             // in dir, one for each schema that is compiled at a time
 	free    []*os.File             // those that no one uses
 
-	verdicts cache.Cache[manifest.Digest, []Violation] // by an object's JSON
+	verdicts cache.Cache[subject, []Violation]
 }
 
 // Sweep forgets the verdicts on objects that no run since the last Sweep had. It must not be called during a run.
@@ -158,10 +158,11 @@ func (v *Validator) Validate(ctx context.Context, apiVersion, kind string, doc [
 	found := merger{order: v.bundle.minors}
 	if absent != nil {
 		at := []any{"apiVersion"}
-		if len(v.bundle.known(kind)) == 0 {
+		if len(v.bundle.known(kind, groupOf(apiVersion))) == 0 {
 			at = []any{"kind"} // with any apiVersion
 		}
-		found.add(Violation{Path: at, Message: v.missing(apiVersion, kind), Missing: true}, absent)
+		message, unknown := v.missing(apiVersion, kind)
+		found.add(Violation{Path: at, Message: message, Missing: true, Unknown: unknown}, absent)
 	}
 	for _, root := range roots {
 		if err := ctx.Err(); err != nil {
@@ -178,12 +179,29 @@ func (v *Validator) Validate(ctx context.Context, apiVersion, kind string, doc [
 	return found.sorted(), nil
 }
 
-func (v *Validator) missing(apiVersion, kind string) string {
-	known := v.bundle.known(kind)
-	if len(known) == 0 {
-		return fmt.Sprintf("no schema for %s %s: no apiVersion has a kind of this name", apiVersion, kind)
+// missing says that there is no schema, and whether that is because kgate has not been given one. A kind of the same name in
+// another group is another kind, unless it is of the groups of Kubernetes: there nobody else defines any.
+func (v *Validator) missing(apiVersion, kind string) (message string, unknown bool) {
+	group := groupOf(apiVersion)
+	known := v.bundle.known(kind, group)
+	switch {
+	case v.bundle.customGroup(group):
+		if len(known) > 0 {
+			return fmt.Sprintf("kgate has no definition of %s %s, only of %s", apiVersion, kind, strings.Join(known, ", ")), true
+		}
+		return fmt.Sprintf("kgate has no definition of %s %s", apiVersion, kind), true
+	case len(known) == 0:
+		return fmt.Sprintf("no schema for %s %s: no apiVersion has a kind of this name", apiVersion, kind), false
 	}
-	return fmt.Sprintf("no schema for %s %s: this kind is in %s", apiVersion, kind, strings.Join(known, ", "))
+	return fmt.Sprintf("no schema for %s %s: this kind is in %s", apiVersion, kind, strings.Join(known, ", ")), false
+}
+
+func groupOf(apiVersion string) string {
+	group, _, grouped := strings.Cut(apiVersion, "/")
+	if !grouped {
+		return ""
+	}
+	return group
 }
 
 // hold checks doc against one schema.

@@ -31,12 +31,22 @@ func (d *Definitions) Create(value map[string]any) (all []Creation, err error) {
 			all, err = nil, fmt.Errorf("create %s: the API server's code panics: %v", gvk, r)
 		}
 	}()
-	sides := d.serving(gvk)
+	sides, either := d.serving(gvk), 0
+	for _, s := range d.either[gvk.GroupKind()] {
+		if s.served[gvk.Version] {
+			either++
+		}
+	}
 	if len(sides) == 0 {
 		return nil, fmt.Errorf("create %s: %w", gvk, ErrUnknown)
 	}
 	var refused error
-	for _, s := range sides {
+	taken := false // by one of those of which one is enough
+	for i, s := range sides {
+		alternative := i >= len(sides)-either
+		if alternative && taken {
+			break
+		}
 		k, err := s.version(gvk)
 		if err != nil {
 			return nil, fmt.Errorf("read the definition of %s: %w", gvk, err)
@@ -46,6 +56,7 @@ func (d *Definitions) Create(value map[string]any) (all []Creation, err error) {
 			refused = fmt.Errorf("create %s: %s", gvk, faults[0].Message)
 			continue
 		}
+		taken = alternative
 		interfaces, err := s.interfaces()
 		if err != nil {
 			return nil, fmt.Errorf("read the definition of %s: %w", gvk, err)

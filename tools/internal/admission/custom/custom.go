@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -27,6 +28,7 @@ var ErrUnknown = errors.New("no CustomResourceDefinition serves it")
 type Definitions struct {
 	embedded map[schema.GroupKind]*definition
 	rendered map[schema.GroupKind][]side
+	either   map[schema.GroupKind][]side // one of which has to take an object
 }
 
 // With returns definitions that ask the rendered ones too. One that is rendered never loosens a kind that is embedded
@@ -35,13 +37,31 @@ func (d *Definitions) With(rendered []Rendered) *Definitions {
 	if len(rendered) == 0 {
 		return d
 	}
-	with := &Definitions{embedded: d.embedded, rendered: map[schema.GroupKind][]side{}}
+	with := &Definitions{embedded: d.embedded, rendered: map[schema.GroupKind][]side{}, either: d.either}
 	for kind, sides := range d.rendered {
 		with.rendered[kind] = slices.Clone(sides)
 	}
 	for _, r := range rendered {
 		if defined := r.defined; defined != nil {
 			with.rendered[defined.kind] = append(with.rendered[defined.kind], side{defined, r.title()})
+		}
+	}
+	return with
+}
+
+// WithEither is With for definitions of which nobody knows which one the cluster has, such as those of several releases of an
+// operator: an object is refused by them where each refuses it, for the reasons of the one that has the fewest.
+func (d *Definitions) WithEither(others []Rendered) *Definitions {
+	if len(others) == 0 {
+		return d
+	}
+	with := &Definitions{embedded: d.embedded, rendered: d.rendered, either: map[schema.GroupKind][]side{}}
+	for kind, sides := range d.either {
+		with.either[kind] = slices.Clone(sides)
+	}
+	for _, r := range others {
+		if defined := r.defined; defined != nil {
+			with.either[defined.kind] = append(with.either[defined.kind], side{defined, r.title()})
 		}
 	}
 	return with
@@ -59,12 +79,21 @@ func (d *Definitions) sides(kind schema.GroupKind) []side {
 	if embedded := d.embedded[kind]; embedded != nil {
 		all = append(all, side{embedded, embedded.title()})
 	}
-	return append(all, d.rendered[kind]...)
+	return slices.Concat(all, d.rendered[kind], d.either[kind])
 }
 
 // serving are those of the sides that serve the version.
 func (d *Definitions) serving(gvk schema.GroupVersionKind) []side {
 	return slices.DeleteFunc(d.sides(gvk.GroupKind()), func(s side) bool { return !s.served[gvk.Version] })
+}
+
+// Serving names, in words, the definitions of a kind and the versions that each serves; none for a kind that nobody defines.
+func (d *Definitions) Serving(kind schema.GroupKind) []string {
+	var all []string
+	for _, s := range d.sides(kind) {
+		all = append(all, s.title+" serves "+strings.Join(slices.Sorted(maps.Keys(s.served)), ", "))
+	}
+	return all
 }
 
 // Knows tells whether a definition serves the kind in the version.
@@ -81,7 +110,18 @@ func (d *Definitions) Namespaced(gvk schema.GroupVersionKind) bool {
 // Where several definitions have the kind, what any of them refuses is refused, and a fault that not all of them find
 // says in its Note whose it is. Keys that repeat in its text are not seen here. The error is ErrUnknown for a kind that
 // no definition serves; any other means that the verdict could not be made.
-func (d *Definitions) Validate(ctx context.Context, value map[string]any) (faults []Fault, err error) {
+func (d *Definitions) Validate(ctx context.Context, value map[string]any) ([]Fault, error) {
+	return d.hold(value, func(k *kind) []Fault { return k.judge(ctx, value) })
+}
+
+// Structure is Validate with no more than the schemas say: what fields there are, of what types, and within which bounds. It
+// asks no rule in CEL and nothing about metadata.
+func (d *Definitions) Structure(ctx context.Context, value map[string]any) ([]Fault, error) {
+	return d.hold(value, func(k *kind) []Fault { return k.structure(ctx, value) })
+}
+
+// hold asks the definitions of an object's kind about it.
+func (d *Definitions) hold(value map[string]any, ask func(*kind) []Fault) (faults []Fault, err error) {
 	gvk := kindOf(value)
 	defer func() {
 		if r := recover(); r != nil {
@@ -91,22 +131,54 @@ func (d *Definitions) Validate(ctx context.Context, value map[string]any) (fault
 	if !d.Knows(gvk) {
 		return nil, fmt.Errorf("judge %s: %w", gvk, ErrUnknown)
 	}
-	var opinions []opinion
-	for i, s := range d.sides(gvk.GroupKind()) {
+	of := gvk.GroupKind()
+	opinionOf := func(s side) (opinion, error) {
 		if !s.served[gvk.Version] {
-			if i == 0 && d.embedded[gvk.GroupKind()] != nil {
-				continue // a version that only the rendered ones have is theirs to define
-			}
-			opinions = append(opinions, opinion{s, []Fault{unserved(gvk)}})
-			continue
+			return opinion{side: s, faults: []Fault{unserved(gvk)}}, nil
 		}
 		k, err := s.version(gvk)
 		if err != nil {
-			return nil, fmt.Errorf("read the definition of %s: %w", gvk, err)
+			return opinion{}, fmt.Errorf("read the definition of %s: %w", gvk, err)
 		}
-		opinions = append(opinions, opinion{s, k.judge(ctx, value)})
+		return opinion{side: s, faults: ask(k)}, nil
+	}
+	var opinions []opinion
+	all := d.sides(of)
+	for i, s := range all[:len(all)-len(d.either[of])] {
+		if !s.served[gvk.Version] && i == 0 && d.embedded[of] != nil {
+			continue // a version that only the others have is theirs to define
+		}
+		o, err := opinionOf(s)
+		if err != nil {
+			return nil, err
+		}
+		opinions = append(opinions, o)
+	}
+	best := -1 // of those of which one is enough
+	for _, s := range d.either[of] {
+		o, err := opinionOf(s)
+		switch {
+		case err != nil:
+			return nil, err
+		case best < 0:
+			best, opinions = len(opinions), append(opinions, o)
+		case preferred(o, opinions[best], gvk.Version):
+			opinions[best] = o
+		}
+	}
+	if best >= 0 {
+		opinions[best].of = len(d.either[of])
 	}
 	return together(opinions), nil
+}
+
+// preferred reports whether an opinion is to be taken rather than another: that of a definition that has the version, and that
+// finds less.
+func preferred(o, other opinion, version string) bool {
+	if serves := o.served[version]; serves != other.served[version] {
+		return serves
+	}
+	return len(o.faults) < len(other.faults)
 }
 
 // unserved is what the server says to an object in a version that its definition does not serve.
@@ -118,6 +190,7 @@ func unserved(gvk schema.GroupVersionKind) Fault {
 type opinion struct {
 	side
 	faults []Fault
+	of     int // definitions of which it is that of one
 }
 
 // together makes one list of what several definitions say. What they all say is there once.
@@ -140,6 +213,8 @@ func together(opinions []opinion) []Fault {
 					f.Note += ", not " + strings.Join(admits, " nor ")
 				}
 				f.Note += ": an object has to pass every definition of its kind)"
+			} else if o.of > 1 {
+				f.Note = fmt.Sprintf(" (so says %s; of %d definitions of the kind one would do)", o.title, o.of)
 			}
 			all = append(all, f)
 		}

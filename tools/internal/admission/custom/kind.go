@@ -97,6 +97,18 @@ func (k *kind) judge(ctx context.Context, value map[string]any) []Fault {
 	return fieldFaults(object.Object, errs)
 }
 
+// structure is what judge finds by the schema alone: without CEL rules, and without what is said of the metadata of every kind.
+func (k *kind) structure(ctx context.Context, value map[string]any) []Fault {
+	object := runtime.DeepCopyJSON(value)
+	if faults := k.typing.faults(object); len(faults) > 0 {
+		return faults
+	}
+	defaulting.Default(object, k.structural)
+	errs := validation.ValidateCustomResource(nil, object, k.schema)
+	errs = append(errs, schemaobjectmeta.Validate(ctx, nil, object, k.structural, false)...)
+	return fieldFaults(object, append(errs, listtype.ValidateListSetsAndMaps(nil, k.structural, object)...))
+}
+
 // create returns the object as the server holds it when it validates it, or why it does not come that far.
 func (k *kind) create(value map[string]any) (*unstructured.Unstructured, []Fault) {
 	object := &unstructured.Unstructured{Object: runtime.DeepCopyJSON(value)}

@@ -2,11 +2,14 @@ package custom
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
 // Definition is a CustomResourceDefinition that is not embedded. It is decoded and judged once, when it is made, and
@@ -17,6 +20,10 @@ type Definition struct {
 	faults  []Fault
 	err     error
 }
+
+// LargestRequest is the size of a request's body up to which an API server reads it, in bytes: MaxRequestBodyBytes of
+// k8s.io/apiserver's server.Config.
+const LargestRequest = 3 << 20
 
 // Define reads a CustomResourceDefinition.
 func Define(value map[string]any) *Definition {
@@ -44,6 +51,47 @@ func Define(value map[string]any) *Definition {
 	}
 }
 
+// Content is a CustomResourceDefinition without what its definition of a kind does not depend on: labels and most of the
+// other metadata, which each target that renders it may set in its own way. Define says the same of both, but for what
+// MetadataOf says.
+func Content(value map[string]any) map[string]any {
+	metadata, _ := value["metadata"].(map[string]any)
+	kept := map[string]any{}
+	for _, key := range []string{"name", "generateName"} {
+		if v, ok := metadata[key]; ok {
+			kept[key] = v
+		}
+	}
+	annotations, _ := metadata["annotations"].(map[string]any)
+	if approval, ok := annotations[apiextensionsv1.KubeAPIApprovedAnnotation]; ok {
+		kept["annotations"] = map[string]any{apiextensionsv1.KubeAPIApprovedAnnotation: approval}
+	}
+	content := maps.Clone(value)
+	content["metadata"] = kept
+	return content
+}
+
+// WithMetadata is the definition as a CustomResourceDefinition has it whose Content it was made from: it is refused as well
+// for what is wrong with the rest of the metadata.
+func (d *Definition) WithMetadata(value map[string]any) *Definition {
+	faults, err := metadataFaults(value)
+	if d.err != nil || err == nil && len(faults) == 0 {
+		return d
+	}
+	return &Definition{name: d.name, faults: sorted(slices.Concat(d.faults, faults)), err: err}
+}
+
+func metadataFaults(value map[string]any) ([]Fault, error) {
+	head := map[string]any{"apiVersion": value["apiVersion"], "kind": value["kind"], "metadata": value["metadata"]}
+	crd, faults, err := decodeDefinition(head)
+	if err != nil || len(faults) > 0 {
+		return faults, err
+	}
+	crd.Namespace, crd.Generation = "", 1                 // as Define has it
+	anyName := func(string, bool) []string { return nil } // Define judges the name
+	return fieldFaults(head, apivalidation.ValidateObjectMeta(&crd.ObjectMeta, false, anyName, field.NewPath("metadata"))), nil
+}
+
 // Faults are what the API server would say to the definition when it is created. One with faults defines nothing.
 func (d *Definition) Faults() ([]Fault, error) { return d.faults, d.err }
 
@@ -60,13 +108,27 @@ func (d *Definition) Serves() []schema.GroupVersionKind {
 	return kinds
 }
 
+// Defines reports whether the definition defines a kind, in whatever versions; no kind for one that the server refuses.
+func (d *Definition) Defines(kind schema.GroupKind) bool {
+	return d.defined != nil && d.defined.kind == kind
+}
+
+// Undefinable is a definition that could not be read.
+func Undefinable(err error) *Definition { return &Definition{err: err} }
+
 // Rendered is a definition and where it is rendered, "crd.yaml:3".
 type Rendered struct {
 	*Definition
-	At string
+	At    string
+	Given bool // nothing renders it: kgate.yaml or the command line name it
 }
 
-func (r Rendered) title() string { return "the CustomResourceDefinition rendered at " + r.At }
+func (r Rendered) title() string {
+	if r.Given {
+		return "the CustomResourceDefinition given in " + r.At
+	}
+	return "the CustomResourceDefinition rendered at " + r.At
+}
 
 // Conflicts returns why a cluster does not come to have the definition as it is: an operator's own, of which the
 // embedded one is, is there and takes other names or another scope, or one that is rendered before it has its kind. A

@@ -14,7 +14,7 @@ func with(t testing.TB, crds ...string) (*Definitions, []Fault) {
 	var all []Rendered
 	var faults []Fault
 	for i, text := range crds {
-		r := Rendered{Define(object(t, text)), fmt.Sprintf("%d.yaml", i+1)}
+		r := Rendered{Definition: Define(object(t, text)), At: fmt.Sprintf("%d.yaml", i+1)}
 		found, err := r.Faults()
 		if err != nil {
 			t.Fatal(err)

@@ -99,7 +99,7 @@ func (t *typing) faults(object map[string]any) []Fault {
 	rest := runtime.DeepCopyJSON(object)
 	var faults []Fault
 	t.undeclared(rest, smd.TypeRef{NamedType: &name}, nil, func(path []any) {
-		faults = append(faults, Fault{Path: slices.Clone(path), Message: "field not declared in schema", Type: typeApply})
+		faults = append(faults, Fault{Path: slices.Clone(path), Message: undeclared, Type: typeApply})
 	})
 	_, err = t.object.FromUnstructured(rest)
 	more, err := fault.Typing(t.object, rest, err)

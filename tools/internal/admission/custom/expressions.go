@@ -1,4 +1,4 @@
-package admission
+package custom
 
 import (
 	"fmt"
@@ -8,9 +8,8 @@ import (
 
 	admissionregistration "k8s.io/api/admissionregistration/v1"
 	resourceapi "k8s.io/api/resource/v1"
-
-	"github.com/kgate-dev/gitops/tools/internal/admission/fault"
-	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
 // The time to compile a CEL expression grows with the square of its length, and with more than that of its depth: 85 kB
@@ -28,15 +27,20 @@ func expressionKeys() []string {
 	return []string{"rule", "expression", "messageExpression", "valueExpression"}
 }
 
-// excessive returns why the expressions of an object are not compiled. One of its faults is enough to refuse it.
-func excessive(object *manifest.Object) []fault.Fault {
-	if kindOf(object).GroupKind() != definitionKind && object.Group() != admissionregistration.GroupName && object.Group() != resourceapi.GroupName {
+// Excessive returns why the expressions of an object, which may be of any kind, are not compiled. One of its faults is enough
+// to refuse it.
+func Excessive(value map[string]any) []Fault {
+	kind := kindOf(value).GroupKind()
+	if kind != definitions && kind.Group != admissionregistration.GroupName && kind.Group != resourceapi.GroupName {
 		return nil
 	}
-	var found []fault.Fault
+	var found []Fault
+	fault := func(path []any, format string, args ...any) {
+		found = append(found, Fault{Path: path, Message: fmt.Sprintf(format, args...), Type: typeApply})
+	}
 	sum := 0
-	var walk func(value any, path manifest.Path)
-	walk = func(value any, path manifest.Path) {
+	var walk func(value any, path []any)
+	walk = func(value any, path []any) {
 		switch v := value.(type) {
 		case map[string]any:
 			for _, key := range slices.Sorted(maps.Keys(v)) {
@@ -48,9 +52,9 @@ func excessive(object *manifest.Object) []fault.Fault {
 				}
 				sum += len(text)
 				if len(text) > longestExpression {
-					found = append(found, fault.Fault{Path: at, Message: fmt.Sprintf("Too long: kgate compiles expressions of up to %d bytes, and this has %d", longestExpression, len(text))})
+					fault(at, "Too long: kgate compiles expressions of up to %d bytes, and this has %d", longestExpression, len(text))
 				} else if n := depth(text); n > deepestExpression {
-					found = append(found, fault.Fault{Path: at, Message: fmt.Sprintf("Too deep: kgate compiles expressions of up to %d brackets in each other, and this has %d", deepestExpression, n)})
+					fault(at, "Too deep: kgate compiles expressions of up to %d brackets in each other, and this has %d", deepestExpression, n)
 				}
 			}
 		case []any:
@@ -59,12 +63,15 @@ func excessive(object *manifest.Object) []fault.Fault {
 			}
 		}
 	}
-	walk(object.Value, nil)
+	walk(value, nil)
 	if sum > allExpressions && len(found) == 0 {
-		found = append(found, fault.Fault{Message: fmt.Sprintf("Too long: kgate compiles up to %d bytes of expressions in one object, and this has %d", allExpressions, sum)})
+		fault(nil, "Too long: kgate compiles up to %d bytes of expressions in one object, and this has %d", allExpressions, sum)
 	}
 	return found
 }
+
+// definitions is the kind that defines others.
+var definitions = schema.GroupKind{Group: apiextensionsv1.GroupName, Kind: definitionKind}
 
 // depth is how many brackets stand in each other at most. Those in strings count as well: what is a string is for the
 // compiler to say.

@@ -1,0 +1,248 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/kgate-dev/gitops/tools/internal/cache"
+	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/definition"
+	"github.com/kgate-dev/gitops/tools/internal/kustomization"
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/repo"
+)
+
+// definitions are the CustomResourceDefinitions of a run that stand outside of the target that asks for them.
+type definitions struct {
+	gate     *Gate
+	renderer *kustomization.Renderer
+	given    *given
+
+	rendered cache.Cache[string, *Target] // by path, of those that may have a definition that somebody asked for
+	kept     func(path string) *Target    // what a watch has rendered; nil for nothing
+	asked    atomic.Bool                  // whether a target has asked
+}
+
+// newDefinitions are those of a run.
+func (g *Gate) newDefinitions(renderer *kustomization.Renderer, kept func(path string) *Target) *definitions {
+	return &definitions{gate: g, renderer: renderer, given: g.given, kept: kept}
+}
+
+// Elsewhere are definitions that other targets render. Those that no file of a target mentions are not looked for: what is
+// rendered twice, for its definitions and to be judged, is what may have one.
+func (d *definitions) Elsewhere(ctx context.Context, target *check.Target, group, kind string) ([]*manifest.Object, error) {
+	return d.of(ctx, target, group, kind, false)
+}
+
+// Foreign are definitions that targets of another environment render.
+func (d *definitions) Foreign(ctx context.Context, target *check.Target, group, kind string) ([]*manifest.Object, error) {
+	return d.of(ctx, target, group, kind, true)
+}
+
+func (d *definitions) of(ctx context.Context, target *check.Target, group, kind string, foreign bool) ([]*manifest.Object, error) {
+	d.asked.Store(true)
+	var found []*manifest.Object
+	for _, other := range d.gate.renderable() {
+		if other == target.Path || d.foreign(target, other) != foreign || !d.renderer.Mentions(other, definition.Kind.Kind, group, kind) {
+			continue
+		}
+		t, err := d.rendered.Get(other, func() (*Target, error) { return d.render(ctx, other) })
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err != nil {
+			continue // where it is judged itself, that says why
+		}
+		for _, object := range t.Objects {
+			if definition.Defines(object) == (schema.GroupKind{Group: group, Kind: kind}) {
+				found = append(found, object)
+			}
+		}
+	}
+	return found, nil
+}
+
+// render keeps of a target its definitions.
+func (d *definitions) render(ctx context.Context, path string) (*Target, error) {
+	var t *Target
+	if d.kept != nil {
+		t = d.kept(path)
+	}
+	if t == nil {
+		var err error
+		if t, err = d.gate.render(ctx, d.renderer, path); err != nil {
+			return nil, err
+		}
+	}
+	of := &Target{Target: check.Target{Path: t.Path}}
+	for _, object := range t.Objects {
+		if definition.Defines(object).Kind != "" && object.Applied() {
+			of.Objects = append(of.Objects, object)
+		}
+	}
+	return of, nil
+}
+
+// reads reports whether a file was searched for definitions and held one.
+func (d *definitions) reads(file string) bool {
+	return slices.ContainsFunc(d.gate.renderable(), func(path string) bool { return d.renderer.Searched(path, definition.Kind.Kind, file) })
+}
+
+// foreign reports whether kgate.yaml says of two targets that they are of different environments.
+func (d *definitions) foreign(target *check.Target, other string) bool {
+	environment := d.gate.repository.Config.Environment(other)
+	return target.Environment != nil && environment != nil && target.Environment.Name != environment.Name
+}
+
+// Given are definitions that kgate.yaml and --crds name.
+func (d *definitions) Given(group, kind string) ([]*manifest.Object, error) {
+	return d.given.find(d.gate.engines.kinds, group, kind), nil
+}
+
+// renderable are the targets of the run and the others of the repository, in order.
+func (g *Gate) renderable() []string {
+	all := slices.Concat(g.all, without(g.paths, g.all))
+	return slices.DeleteFunc(all, func(path string) bool { return path == kustomization.Stdin })
+}
+
+// given are files of definitions. Those that may define a kind that is met are parsed, the others looked at.
+type given struct {
+	files []repo.DefinitionFile
+	texts func() [][]byte
+	docs  cache.Cache[string, []*manifest.Object] // by name of the file
+
+	mu     sync.Mutex
+	faults []error
+}
+
+func newGiven(files []repo.DefinitionFile) *given {
+	g := &given{files: files}
+	g.texts = sync.OnceValue(func() [][]byte {
+		texts := make([][]byte, len(files))
+		for i, file := range files {
+			text, err := manifest.ReadFile(file.FS, file.Path, file.Name, manifest.MaxFileSize)
+			if err == nil && !strings.Contains(string(text), definition.Kind.Kind) {
+				err = g.refuse(file, 1, "it holds no %s", definition.Kind.Kind)
+			}
+			if err != nil {
+				g.fault(err)
+				continue
+			}
+			texts[i] = text
+		}
+		return texts
+	})
+	return g
+}
+
+// changed reports whether other files are given than these, or one of these is among those that changed.
+func (g *given) changed(repository *repo.Repo, paths, changed []string) bool {
+	if len(paths) == 0 && len(repository.Config.CRDs) == 0 {
+		return false
+	}
+	files, err := repository.DefinitionFiles(paths)
+	if err != nil || len(files) != len(g.files) {
+		return true
+	}
+	for i, file := range files {
+		if file.Name != g.files[i].Name || slices.Contains(changed, file.Name) {
+			return true
+		}
+	}
+	return false
+}
+
+func (g *given) refuse(file repo.DefinitionFile, line int, format string, args ...any) error {
+	return &manifest.SyntaxError{
+		Position: manifest.Position{File: file.Name, Line: line},
+		Message:  fmt.Sprintf(format, args...) + fmt.Sprintf(": %s names the file, and takes definitions and nothing else", file.By),
+	}
+}
+
+func (g *given) fault(err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.faults = append(g.faults, err)
+}
+
+// failed are what is wrong with the files, as far as they were looked at.
+func (g *given) failed() error {
+	g.texts()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return errors.Join(g.faults...)
+}
+
+// find parses the files that may define a kind.
+func (g *given) find(kinds *definition.Kinds, group, kind string) []*manifest.Object {
+	var found []*manifest.Object
+	for i, text := range g.texts() {
+		if !strings.Contains(string(text), group) || !strings.Contains(string(text), kind) {
+			continue
+		}
+		for _, object := range g.parse(kinds, i) {
+			if definition.Defines(object) == (schema.GroupKind{Group: group, Kind: kind}) {
+				found = append(found, object)
+			}
+		}
+	}
+	return found
+}
+
+// parse is the definitions of a file. What is wrong with one is told once.
+func (g *given) parse(kinds *definition.Kinds, i int) []*manifest.Object {
+	file, text := g.files[i], g.texts()[i]
+	if text == nil {
+		return nil
+	}
+	found, _ := g.docs.Get(file.Name, func() ([]*manifest.Object, error) {
+		documents, err := manifest.ParseDocuments(file.Name, text)
+		if err != nil {
+			g.fault(err)
+			return nil, nil
+		}
+		var found []*manifest.Object
+		for _, document := range documents {
+			objects, err := document.Objects()
+			if err != nil {
+				g.fault(err)
+				continue
+			}
+			for _, object := range objects {
+				if err := g.accept(kinds, file, object); err != nil {
+					g.fault(err)
+					continue
+				}
+				found = append(found, object)
+			}
+		}
+		return found, nil
+	})
+	return found
+}
+
+// accept says why an object defines nothing.
+func (g *given) accept(kinds *definition.Kinds, file repo.DefinitionFile, object *manifest.Object) error {
+	line := object.Source.Line
+	switch of := definition.KindOf(object); {
+	case of.GroupKind() != definition.Kind:
+		return g.refuse(file, line, "%s is no %s", object.ID, definition.Kind.Kind)
+	case of.Version != "v1":
+		return g.refuse(file, line, "%s is of %s, which Kubernetes 1.22 removed: write it in %s/v1", object.ID, object.APIVersion, of.Group)
+	}
+	faults, err := kinds.Faults(object)
+	if err != nil {
+		return &manifest.SyntaxError{Position: object.Source, Message: err.Error()}
+	}
+	if len(faults) > 0 {
+		return g.refuse(file, line, "an API server refuses %s: %s: %s", object.ID, manifest.Path(faults[0].Path), faults[0].Message)
+	}
+	return nil
+}

@@ -1,0 +1,120 @@
+package kustomization
+
+import (
+	"bytes"
+	"path"
+	"slices"
+
+	"sigs.k8s.io/kustomize/api/konfig"
+	k8syaml "sigs.k8s.io/yaml"
+
+	"github.com/kgate-dev/gitops/tools/internal/cache"
+)
+
+// mentions is what is known of the files that targets may read as resources.
+type mentions struct {
+	entries cache.Cache[string, entries]         // by directory
+	files   cache.Cache[mentionedIn, bool]       // whether a file holds a word
+	targets cache.Cache[targetMention, []string] // the files of a target that hold a word
+}
+
+type (
+	mentionedIn   struct{ file, word string }
+	targetMention struct{ target, word string }
+)
+
+// entries are the files and directories that a kustomization takes resources from.
+type entries struct{ files, dirs []string }
+
+// Mentions reports whether a file from which a target may take resources holds all of some words, such as an object's kind. It
+// renders nothing: a target without the words has no such object, one with them may have it. Files are searched for the first
+// word once.
+func (r *Renderer) Mentions(target, word string, more ...string) bool {
+	return slices.ContainsFunc(r.mentioning(target, word), func(file string) bool {
+		return !slices.ContainsFunc(more, func(word string) bool { return !r.holds(file, word) })
+	})
+}
+
+// Searched reports whether Mentions would find a word in a file of a target.
+func (r *Renderer) Searched(target, word, file string) bool {
+	return slices.Contains(r.mentioning(target, word), file)
+}
+
+// mentioning are the files of a target that hold a word.
+func (r *Renderer) mentioning(target, word string) []string {
+	files, _ := r.mentions.targets.Get(targetMention{target, word}, func() ([]string, error) {
+		return slices.DeleteFunc(r.resourceFiles(target), func(file string) bool { return !r.holds(file, word) }), nil
+	})
+	return files
+}
+
+func (r *Renderer) holds(file, word string) bool {
+	found, _ := r.mentions.files.Get(mentionedIn{file, word}, func() (bool, error) {
+		text, err := r.store.read(file)
+		return err == nil && bytes.Contains(text, []byte(word)), nil
+	})
+	return found
+}
+
+// resourceFiles are the files that a target may take resources from, as far as they can be had: rendering says what is wrong.
+func (r *Renderer) resourceFiles(target string) []string {
+	files := NewFiles(r.store)
+	name, err := files.resolve(clean(target))
+	if err != nil {
+		return nil
+	}
+	if info, err := files.stat(name); err != nil || !info.IsDir() {
+		return []string{name}
+	}
+	if kustomizationIn(files, name) == "" {
+		names, _ := manifestFiles(files, name)
+		return names
+	}
+	var found []string
+	seen := map[string]bool{}
+	for todo := []string{name}; len(todo) > 0 && len(seen) < maxLayers; {
+		dir := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if seen[dir] {
+			continue
+		}
+		seen[dir] = true
+		below, _ := r.mentions.entries.Get(dir, func() (entries, error) { return entriesOf(files, dir), nil })
+		found, todo = append(found, below.files...), append(todo, below.dirs...)
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
+}
+
+func kustomizationIn(files *Files, dir string) string {
+	for _, name := range konfig.RecognizedKustomizationFileNames() {
+		if file := path.Join(dir, name); files.Exists(file) {
+			return file
+		}
+	}
+	return ""
+}
+
+func entriesOf(files *Files, dir string) entries {
+	var found entries
+	text, err := files.ReadFile(kustomizationIn(files, dir))
+	if err != nil {
+		return found
+	}
+	var names struct{ Resources, Bases, Components []string } // whatever their letter case
+	if k8syaml.Unmarshal(text, &names) != nil {
+		return found
+	}
+	for _, entry := range slices.Concat(names.Resources, names.Bases, names.Components) {
+		name, err := files.resolve(clean(path.Join(dir, entry)))
+		if err != nil {
+			continue // it is remote, or nowhere
+		}
+		if files.IsDir(name) {
+			found.dirs = append(found.dirs, name)
+		} else {
+			found.files = append(found.files, name)
+		}
+	}
+	return found
+}
