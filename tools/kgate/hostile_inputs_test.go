@@ -259,7 +259,7 @@ func nothingBadPasses() []hostile {
 		{name: "a root that nobody reads", files: tree("-- kgate.yaml --\napiVersion: kgate/v1\ntargets: [app]\n-- other/kustomization.yaml --\nresources: [../app]\n"), args: []string{}, exit: found, want: []string{"other/kustomization.yaml"}},
 		{name: "a root that nobody reads and that does not parse", files: tree("-- kgate.yaml --\napiVersion: kgate/v1\ntargets: [app]\n-- other/kustomization.yaml --\nresources: [\n"), args: []string{}, exit: found, want: []string{"other/kustomization.yaml"}},
 		{name: "a glob that names nothing", files: tree("-- kgate.yaml --\napiVersion: kgate/v1\ntargets: [app, gone/*]\n"), args: []string{}, exit: refused, want: []string{"gone/*"}},
-		{name: "a folder in the place of a kustomization", files: tree("-- kgate.yaml --\napiVersion: kgate/v1\ntargets: [app, prod]\n-- prod/pod.yaml --\napiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: ns}\nspec: {containers: [{name: a, image: a, " + privileged + "}]}\n"), args: []string{}, exit: found, want: []string{"prod/pod.yaml:4"}},
+		{name: "a folder in the place of a kustomization", files: tree("-- kgate.yaml --\napiVersion: kgate/v1\nprofile: strict\ntargets: [app, prod]\n-- prod/pod.yaml --\napiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: ns}\nspec: {containers: [{name: a, image: a, " + privileged + "}]}\n"), args: []string{}, exit: found, want: []string{"prod/pod.yaml:4"}},
 		{name: "a Secret with its contents", files: object("apiVersion: v1\nkind: Secret\nmetadata: {name: a, namespace: ns}\nstringData: {a: b}\n"), exit: found, want: []string{"config/no-secret-data"}},
 		{name: "a Secret in a list", files: object("apiVersion: v1\nkind: List\nitems: [{apiVersion: v1, kind: Secret, metadata: {name: a, namespace: ns}, stringData: {a: b}}]\n"), exit: found, want: []string{"config/no-secret-data"}},
 		{name: "a key repeated", files: object("apiVersion: v1\nkind: Secret\nkind: ConfigMap\nmetadata: {name: a, namespace: ns}\n"), exit: refused, want: []string{"app/o.yaml:3", "repeats"}},
@@ -321,7 +321,7 @@ func nothingBadPasses() []hostile {
 		if name != "ThanosRuler" {
 			checks = append(checks, "pod/no-host-namespaces")
 		}
-		inputs = append(inputs, hostile{name: "the pods of a " + name, files: object(text), exit: found, want: append(checks, "app/o.yaml:")})
+		inputs = append(inputs, hostile{name: "the pods of a " + name, files: "-- kgate.yaml --\napiVersion: kgate/v1\nprofile: strict\n" + object(text), exit: found, want: append(checks, "app/o.yaml:")})
 	}
 	return inputs
 }
