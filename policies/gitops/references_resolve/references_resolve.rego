@@ -4,9 +4,10 @@
 # description: |
 #   A pod whose ConfigMap, Secret or claim is missing hangs in ContainerCreating, one whose
 #   ServiceAccount or PriorityClass is missing is never created; a binding to a role that is not
-#   there grants nothing, and one to an admission policy that is not there refuses nothing. Each is
-#   accepted by the API server and found out after the sync, most often when a generated name with
-#   its hash is written by hand.
+#   there grants nothing, and one to an admission policy that is not there refuses nothing; an operator
+#   does nothing with a resource whose Secret it does not find. Each is accepted by the API server and
+#   found out after the sync, most often when a generated name with its hash is written by hand, or is
+#   named in a field of a custom resource, where Kustomize does not put the hash.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/configuration/configmap/
 #   - ref: https://kubernetes.io/docs/concepts/configuration/secret/
@@ -17,20 +18,24 @@
 #   fix: Render the object, correct the name or key, or declare under external in kgate.yaml who provides it.
 package policies.gitops.references_resolve
 
-import data.policies.lib.collector
 import data.policies.lib.object as obj_lib
 import data.policies.lib.reference
+import data.policies.lib.written
+import data.relations
 
 deny contains {"msg": msg, "path": array.concat(["objects", i], ref.path), "with": _similar(ref)} if {
 	some i, refs in reference.input_references
 	some ref in refs
 	not _exists(ref)
+	not _is_filled_in(ref.name)
+	not _is_filled_in(ref.namespace)
 	obj := input.objects[i]
-	msg := sprintf("%s refers to %v %v%s, which is neither rendered nor declared external", [
+	msg := sprintf("%s refers to %v %v%s, which is %s", [
 		obj_lib.title(obj),
 		ref.kind,
 		json.marshal(ref.name),
 		_where(ref),
+		_instead(obj, ref),
 	])
 }
 
@@ -44,11 +49,44 @@ deny contains {"msg": msg, "path": array.concat(["objects", i], ref.path)} if {
 	msg := sprintf("%s reads key %v of %s %q, which has %s", [obj_lib.title(obj), json.marshal(key), ref.kind, ref.name, _listing(keys)])
 }
 
+# Flux, a var or others write such a name before the API server, which would refuse it, sees it.
+_is_filled_in(name) if {
+	is_string(name)
+	some mark in ["${", "$(", "{{"]
+	contains(name, mark)
+}
+
+# What is there in its place. The hash itself differs from overlay to overlay.
+_instead(obj, ref) := sprintf("rendered as %s-<hash>%s", [ref.name, _advice(obj)]) if {
+	some other in obj_lib.of_kind[""][ref.kind]
+	ref.namespace in {"*", obj_lib.namespace(other)}
+	_is_hashed(obj_lib.name(other), ref.name)
+} else := sprintf("rendered as %s-<hash> in namespace %s", [ref.name, namespaces[0]]) if {
+	namespaces := sort([obj_lib.namespace(other) | some other in obj_lib.of_kind[""][ref.kind]; _is_hashed(obj_lib.name(other), ref.name)])
+	count(namespaces) > 0
+} else := "neither rendered nor declared external"
+
+# The ten letters that Kustomize has for a hash.
+_is_hashed(name, other) if {
+	is_string(other)
+	startswith(name, concat("", [other, "-"]))
+	regex.match(`^[2456789bcdfghkmt]{10}$`, trim_prefix(name, concat("", [other, "-"])))
+}
+
+# Kustomize knows the fields of Kubernetes' own kinds.
+_advice(obj) := "" if {
+	_is_kubernetes(obj_lib.group(obj))
+} else := ": Kustomize knows no such field of this kind unless a nameReference of `configurations` names it"
+
+_is_kubernetes(api_group) if not contains(api_group, ".")
+
+_is_kubernetes(api_group) if endswith(api_group, ".k8s.io")
+
 # The names that may have been meant: one begins as the other does.
 _similar(ref) := {["objects", j, "metadata", "name"] |
 	some j, other in input.objects
 	other.kind == ref.kind
-	ref.namespace in {"", obj_lib.namespace(other)}
+	ref.namespace in {"", "*", obj_lib.namespace(other)}
 	name := obj_lib.name(other)
 	is_string(name)
 	is_string(ref.name)
@@ -60,7 +98,7 @@ _begins(name, other) if startswith(name, other)
 
 _begins(name, other) if startswith(other, name)
 
-_where(ref) := sprintf(" in namespace %v", [ref.namespace]) if ref.namespace != ""
+_where(ref) := sprintf(" in namespace %v", [ref.namespace]) if not ref.namespace in {"", "*"}
 
 else := ""
 
@@ -68,7 +106,16 @@ _listing(keys) := "no keys" if count(keys) == 0
 
 else := sprintf("only %s", [concat(", ", keys)])
 
-_exists(ref) if ref.name in _known[ref.kind][ref.namespace]
+_exists(ref) if {
+	some namespace in {ref.namespace, "*"}
+	ref.name in _known[ref.kind][namespace]
+}
+
+_exists(ref) if {
+	ref.namespace == "*"
+	some names in _known[ref.kind]
+	ref.name in names
+}
 
 # What every cluster has.
 _exists(ref) if {
@@ -77,8 +124,24 @@ _exists(ref) if {
 }
 
 _exists(ref) if {
+	ref.kind == "ServiceAccount"
+	ref.name in {"builder", "deployer"} # of OpenShift
+}
+
+_exists(ref) if {
 	ref.kind == "ConfigMap"
-	ref.name == "kube-root-ca.crt"
+	ref.name in {"istio-ca-root-cert", "kube-root-ca.crt", "openshift-service-ca.crt"}
+}
+
+_exists(ref) if {
+	ref.kind == "Service"
+	ref.name == "kubernetes"
+	ref.namespace == "default"
+}
+
+_exists(ref) if {
+	ref.kind == "PriorityLevelConfiguration"
+	ref.name in {"catch-all", "exempt", "global-default", "leader-election", "node-high", "system", "workload-high", "workload-low"}
 }
 
 _exists(ref) if {
@@ -103,53 +166,73 @@ _exists(ref) if {
 	ref.name == "extension-apiserver-authentication-reader"
 }
 
-_namespaced := {
-	"": {"ConfigMap", "PersistentVolumeClaim", "Secret", "ServiceAccount"},
-	"rbac.authorization.k8s.io": {"Role"},
+# What pods and bindings name, and what data.relations knows of other kinds.
+_referred := {
+	["", "ConfigMap"],
+	["", "PersistentVolumeClaim"],
+	["", "Secret"],
+	["", "ServiceAccount"],
+	["rbac.authorization.k8s.io", "ClusterRole"],
+	["rbac.authorization.k8s.io", "Role"],
+	["scheduling.k8s.io", "PriorityClass"],
+} | {[field.group, field.kind] |
+	some kinds in relations.references
+	some fields in kinds
+	some field in fields
+	field.needed
 }
 
-_clusterwide := {
-	"admissionregistration.k8s.io": {"ValidatingAdmissionPolicy"},
-	"rbac.authorization.k8s.io": {"ClusterRole"},
-	"scheduling.k8s.io": {"PriorityClass"},
+_clusterwide := {"ClusterRole", "PriorityClass"} | {field.kind |
+	some kinds in relations.references
+	some fields in kinds
+	some field in fields
+	field.cluster
 }
 
 _known := _known_by_kind
 
-_known_by_kind[kind][obj_lib.namespace(obj)] contains obj_lib.name(obj) if {
-	some api_group, kinds in _namespaced
-	some kind in kinds
+_known_by_kind[kind][namespace] contains obj_lib.name(obj) if {
+	some [api_group, kind] in _referred
 	some obj in obj_lib.of_kind[api_group][kind]
+	namespace := _namespace(kind, obj)
 }
 
-_known_by_kind[kind][""] contains obj_lib.name(obj) if {
-	some api_group, kinds in _clusterwide
-	some kind in kinds
-	some obj in obj_lib.of_kind[api_group][kind]
-}
+_namespace(kind, obj) := "" if {
+	kind in _clusterwide
+} else := obj_lib.namespace(obj)
 
 _known_by_kind[declared.kind][namespace] contains declared.name if {
 	some declared in input.external
 	namespace := obj_lib.at(declared, ["namespace"], "")
 }
 
-# The operators make the ServiceAccount that their pods run under.
-_known_by_kind.ServiceAccount[obj_lib.namespace(obj)] contains collector.service_name(obj) if {
-	some obj in collector.input_collectors
-	not obj.spec.serviceAccount
-}
-
-_known_by_kind.ServiceAccount[obj_lib.namespace(obj)] contains obj_lib.name(obj) if {
-	some obj in obj_lib.of_kind["postgresql.cnpg.io"].Cluster
-}
+_known_by_kind[made.kind][made.namespace] contains made.name if some made in written.input_objects
 
 _keys := _keys_by_kind
 
 _keys_by_kind[kind][obj_lib.namespace(obj)][obj_lib.name(obj)] contains keys if {
 	some kind in ["ConfigMap", "Secret"]
 	some obj in obj_lib.of_kind[""][kind]
+	not _is_filled(obj)
 	keys := {key |
 		some field in ["data", "binaryData", "stringData"]
 		some key, _ in obj[field]
 	}
+}
+
+# Others put further keys into these: a token and its certificates, bundles of certificates.
+_is_filled(obj) if obj.type == "kubernetes.io/service-account-token"
+
+_is_filled(obj) if {
+	some text in [obj_lib.labels(obj), obj_lib.annotations(obj)]
+	some key in ["config.openshift.io/inject-trusted-cabundle", "service.alpha.openshift.io/inject-cabundle", "service.beta.openshift.io/inject-cabundle"]
+	text[key]
+}
+
+# Something makes another of the same name, of which nobody here knows the keys.
+_is_filled(obj) if {
+	some made in written.input_objects
+	made.kind == obj.kind
+	made.name == obj_lib.name(obj)
+	made.namespace in {"*", obj_lib.namespace(obj)}
 }

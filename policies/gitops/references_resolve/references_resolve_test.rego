@@ -119,3 +119,84 @@ test_names_what_may_have_been_meant if {
 		[fault.with | some fault in _deny(_pod(_env({"configMapKeyRef": {"name": name, "key": "a"}})))] == [set()]
 	}
 }
+
+_generated := _named("v1", "ConfigMap", "edge-env-g42579td8k", {"data": {"REGION": "eu"}})
+
+_collector(env) := _named("opentelemetry.io/v1beta1", "OpenTelemetryCollector", "edge", {"spec": {"envFrom": [{"configMapRef": {"name": env}}]}})
+
+test_says_what_a_generator_has_called_it if {
+	in_shop := "in namespace shop, which is rendered as edge-env-<hash>"
+	faults := references_resolve.deny with input as {"objects": [_generated, _collector("edge-env")], "external": []}
+	[[fault.msg, fault.with] | some fault in faults] == [[
+		sprintf(`OpenTelemetryCollector "edge" refers to ConfigMap "edge-env" %s: Kustomize knows no such field of this kind unless a nameReference of %s names it`, [in_shop, "`configurations`"]),
+		{["objects", 0, "metadata", "name"]},
+	]]
+	pod := _pod({"containers": [{"name": "app", "envFrom": [{"configMapRef": {"name": "edge-env"}}]}]})
+	of_pod := references_resolve.deny with input as {"objects": [_generated, pod], "external": []}
+	[fault.msg | some fault in of_pod] == [sprintf(`Pod "web" refers to ConfigMap "edge-env" %s`, [in_shop])]
+}
+
+test_says_in_which_namespace_a_generator_has_put_it if {
+	elsewhere := object.union(_generated, {"metadata": {"namespace": "ops"}})
+	faults := references_resolve.deny with input as {"objects": [elsewhere, _collector("edge-env")], "external": []}
+	[fault.msg | some fault in faults] == [`OpenTelemetryCollector "edge" refers to ConfigMap "edge-env" in namespace shop, which is rendered as edge-env-<hash> in namespace ops`]
+}
+
+test_what_is_no_hash_is_another_name if {
+	every name in ["edge-env-production", "edge-env-g42579td8", "edge-env-g42579tdae", "edge-envg42579td8k"] {
+		faults := references_resolve.deny with input as {"objects": [_named("v1", "ConfigMap", name, {}), _collector("edge-env")], "external": []}
+		[endswith(fault.msg, "neither rendered nor declared external") | some fault in faults] == [true]
+	}
+}
+
+_gateway(secret) := _named("networking.istio.io/v1", "Gateway", "web", {"spec": {"servers": [{"tls": {"credentialName": secret}}]}})
+
+test_the_namespace_of_a_gateways_pods_is_unknown if {
+	every secret in ["token", "declared", "elsewhere"] {
+		elsewhere := object.union(_named("v1", "Secret", "elsewhere", {}), {"metadata": {"namespace": "ingress"}})
+		references_resolve.deny == set() with input as {"objects": array.concat(_around, [elsewhere, _gateway(secret)]), "external": _external}
+	}
+	{fault.msg | some fault in _deny(_gateway("gone"))} == {`Gateway "web" refers to Secret "gone", which is neither rendered nor declared external`}
+}
+
+test_what_controllers_make_is_there if {
+	every obj in [
+		_named("cert-manager.io/v1", "Certificate", "web", {"spec": {"secretName": "made"}}),
+		_named("external-secrets.io/v1", "ClusterExternalSecret", "made", {}),
+	] {
+		references_resolve.deny == set() with input as {"objects": [obj, _pod(_env({"secretKeyRef": {"name": "made", "key": "any"}})), _gateway("made")], "external": []}
+	}
+
+	# Its keys are not known, also where an empty one is rendered for it to fill.
+	objects := [_named("bitnami.com/v1alpha1", "SealedSecret", "token", {}), _named("v1", "Secret", "token", {}), _pod(_env({"secretKeyRef": {"name": "token", "key": "any"}}))]
+	references_resolve.deny == set() with input as {"objects": objects, "external": []}
+}
+
+test_keys_that_others_put_in if {
+	every filled in [
+		{"kind": "Secret", "type": "kubernetes.io/service-account-token"},
+		{"kind": "ConfigMap", "metadata": {"labels": {"config.openshift.io/inject-trusted-cabundle": "true"}}},
+		{"kind": "ConfigMap", "metadata": {"annotations": {"service.beta.openshift.io/inject-cabundle": "true"}}},
+	] {
+		obj := object.union(_named("v1", filled.kind, "filled", {}), filled)
+		ref := {"Secret": "secretKeyRef", "ConfigMap": "configMapKeyRef"}[filled.kind]
+		references_resolve.deny == set() with input as {"objects": [obj, _pod(_env({ref: {"name": "filled", "key": "token"}}))], "external": []}
+	}
+}
+
+test_names_that_are_filled_in_later if {
+	every name in ["${NAME}", "a-{{ .Values.name }}", "$(NAME)"] {
+		_deny(_pod(_env({"secretKeyRef": {"name": name, "key": "t"}}))) == set()
+	}
+	hook := {"clientConfig": {"service": {"name": "hook", "namespace": "$(NAMESPACE)"}}}
+	_deny(_named("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", "web", {"webhooks": [hook]})) == set()
+}
+
+test_what_every_cluster_has if {
+	_deny(_named("flowcontrol.apiserver.k8s.io/v1", "FlowSchema", "a", {"spec": {"priorityLevelConfiguration": {"name": "workload-low"}}})) == set()
+	count(_deny(_named("flowcontrol.apiserver.k8s.io/v1", "FlowSchema", "a", {"spec": {"priorityLevelConfiguration": {"name": "gone"}}}))) == 1
+	_deny(_named("apiregistration.k8s.io/v1", "APIService", "a", {"spec": {"service": {"name": "kubernetes", "namespace": "default"}}})) == set()
+	every account in ["builder", "deployer"] {
+		_deny(_pod({"serviceAccountName": account})) == set()
+	}
+}

@@ -23,3 +23,21 @@ test_fields[name] if {
 	}
 	entry.fields(case.value, ["at"]) == case.want
 }
+
+test_places if {
+	value := {"a": [{"b": {"x": {"c": 1}, "y": {"c": 2}}}, {"b": [{"c": 3}]}, "text"], "d": {"e": 4}, "f": null, "g": ["h"]}
+	every path, want in {
+		["d", "e"]: {[4, ["d", "e"]]},
+		["g", "*"]: {["h", ["g", 0]]},
+		["a", "*", "b", "*", "c"]: {[1, ["a", 0, "b", "x", "c"]], [2, ["a", 0, "b", "y", "c"]], [3, ["a", 1, "b", 0, "c"]]},
+		["a", "*", "b", "x", "c"]: {[1, ["a", 0, "b", "x", "c"]]},
+		["f"]: set(),
+		["f", "*"]: set(),
+		["d", "e", "*"]: set(),
+		["nowhere", "*", "c"]: set(),
+		["a", "*", "b", "*", "nowhere"]: set(),
+	} {
+		{[place.value, place.path] | some place in entry.places(value, path)} == want
+	}
+	entry.places("text", ["a"]) == []
+}

@@ -2,10 +2,11 @@
 # scope: package
 # title: What objects refer to by name
 # description: |
-#   The ConfigMaps, Secrets, ServiceAccounts, claims, priority classes, roles and admission policies
-#   that an object needs before it can work. Each reference is {kind, namespace, name, keys, path}: namespace is ""
-#   for cluster-scoped kinds, name is null where it is missing or no text, keys are those that must
-#   be in it, path leads to the name. What is marked optional is not needed and not listed.
+#   The ConfigMaps, Secrets, Services, ServiceAccounts, claims, priority classes, roles, admission
+#   policies and databases that an object needs before it can work. Each reference is
+#   {kind, namespace, name, keys, path}: namespace is "" for cluster-scoped kinds and "*" where nobody
+#   here can tell it, name is null where it is missing or no text, keys are those that must be in it,
+#   path leads to the name. What is marked optional is not needed and not listed.
 package policies.lib.reference
 
 import data.policies.lib.entry
@@ -19,6 +20,8 @@ of(obj) := array.concat(array.concat(_pod(obj), _listed(obj)), array.concat(_con
 	workload.is_workload(obj)
 } else := _bound(obj) if {
 	obj_lib.group(obj) == "rbac.authorization.k8s.io"
+} else := array.concat(_listed(obj), _selected(obj)) if {
+	_selectors[obj_lib.group(obj)][obj.kind]
 } else := _listed(obj)
 
 # METADATA
@@ -29,8 +32,8 @@ input_references := {index: of(obj) | some index, obj in _referring}
 
 _referring := object.union_n(array.concat([workload.input_workloads], [objects |
 	some [api_group, kind] in array.concat(
-		[["rbac.authorization.k8s.io", "RoleBinding"], ["rbac.authorization.k8s.io", "ClusterRoleBinding"], ["networking.k8s.io", "Ingress"]],
-		[[api_group, kind] | some api_group, kinds in _fields; some kind, _ in kinds],
+		[["rbac.authorization.k8s.io", "RoleBinding"], ["rbac.authorization.k8s.io", "ClusterRoleBinding"]],
+		[[api_group, kind] | some described in [_fields, _selectors]; some api_group, kinds in described; some kind, _ in kinds],
 	)
 	objects := obj_lib.of_kind[api_group][kind]
 ]))
@@ -143,21 +146,24 @@ _needs_account(subject) if not _is_person(subject)
 
 _is_person(subject) if subject.kind in {"User", "Group"}
 
-# What is named by a field that data.relations knows, or by an Ingress.
+# What is named by a field that data.relations knows.
 _listed(obj) := [ref |
 	some field in _fields[obj_lib.group(obj)][obj.kind]
-	value := obj_lib.at(obj, field.path, null)
-	value != null
-	ref := object.union(_reference(field.kind, obj, value, field.path), {"namespace": _scope(field, obj)})
+	some place in entry.places(obj, field.path)
+	_is_name(place.value)
+	ref := object.union(_reference(field.kind, obj, place.value, place.path), {"namespace": _elsewhere(field, obj, place.path)})
 ] if {
 	_fields[obj_lib.group(obj)][obj.kind]
-} else := [_reference("Secret", obj, value, array.concat(tls.path, ["secretName"])) |
-	some tls in entry.list(obj_lib.at(obj, ["spec", "tls"], null), ["spec", "tls"])
-	value := obj_lib.at(tls.value, ["secretName"], null)
-	value != null
-] if {
-	obj_lib.is_kind(obj, "networking.k8s.io", "Ingress")
 } else := []
+
+# An empty one is as good as none.
+_is_name(value) if not value in {"", null}
+
+_elsewhere(field, obj, path) := "*" if {
+	field.anywhere
+} else := obj_lib.at(obj, array.concat(array.slice(path, 0, count(path) - 1), [field.namespace]), obj_lib.namespace(obj)) if {
+	field.namespace
+} else := _scope(field, obj)
 
 _fields := {api_group: named |
 	some api_group, kinds in relations.references
@@ -166,4 +172,41 @@ _fields := {api_group: named |
 		needed := [field | some field in fields; field.needed]
 		count(needed) > 0
 	}
+}
+
+# What is named by a field that is known by what it is called.
+_selected(obj) := [ref |
+	known := _selectors[obj_lib.group(obj)][obj.kind]
+	walk(obj.spec, [path, value])
+	is_object(value)
+	some selector in _holding(known, path)
+	name := value[selector.name]
+	_is_name(name)
+	not value.optional == true
+	found := _reference(selector.kind, obj, name, array.concat(array.concat(["spec"], path), [selector.name]))
+	ref := object.union(found, {"keys": _selected_keys(value), "namespace": _elsewhere(selector, obj, path)})
+]
+
+# By group and kind, the selectors by the field that holds them.
+_selectors := {api_group: selecting |
+	some api_group, kinds in relations.selecting
+	selecting := {kind: fields |
+		some kind, names in kinds
+		fields := {field: selectors |
+			some field in {field | some name in names; some selector in relations.selectors[name]; some field in selector.fields}
+			selectors := [selector | some name in names; some selector in relations.selectors[name]; field in selector.fields]
+		}
+	}
+}
+
+# The selectors of the field that leads to an object, which may be one of a list.
+_holding(known, path) := [selector | some selector in known[path[count(path) - 1]]; not selector.many] if {
+	is_string(path[count(path) - 1])
+} else := [selector | some selector in known[path[count(path) - 2]]; not selector.many] if {
+	known[path[count(path) - 2]]
+} else := [selector | some selector in known[path[count(path) - 3]]; selector.many]
+
+_selected_keys(value) := {key |
+	some key in array.concat([obj_lib.at(value, ["key"], null)], [item.key | some item in value.items])
+	is_string(key)
 }

@@ -96,6 +96,48 @@ test_references_of_other_kinds[name] if {
 			"obj": _named("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicyBinding", {"spec": {"policyName": "bounds"}}),
 			"want": {"ValidatingAdmissionPolicy /bounds []"},
 		},
+		"Ingress with backends": {
+			"obj": _named("networking.k8s.io/v1", "Ingress", {"spec": {"defaultBackend": {"service": {"name": "rest"}}, "rules": [{"http": {"paths": [{"backend": {"service": {"name": "web"}}}, {"backend": {"resource": {"kind": "Bucket", "name": "b"}}}]}}, {"host": "a"}]}}),
+			"want": {"Service shop/rest []", "Service shop/web []"},
+		},
+		"ServiceAccount": {
+			"obj": _named("v1", "ServiceAccount", {"imagePullSecrets": [{"name": "pull"}], "secrets": [{"name": "token"}]}),
+			"want": {"Secret shop/pull []"},
+		},
+		"ValidatingWebhookConfiguration": {
+			"obj": _named("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", {"webhooks": [{"clientConfig": {"service": {"name": "hook", "namespace": "ops"}}}, {"clientConfig": {"url": "https://a"}}]}),
+			"want": {"Service ops/hook []"},
+		},
+		"Gateway": {
+			"obj": _named("networking.istio.io/v1", "Gateway", {"spec": {"servers": [{"tls": {"credentialName": "cert"}}, {"tls": {"credentialName": ""}}, {"tls": {"credentialNames": ["rsa", "ecdsa"]}}, {}]}}),
+			"want": {"Secret */cert []", "Secret */rsa []", "Secret */ecdsa []"},
+		},
+		"ServiceMonitor": {
+			"obj": _named("monitoring.coreos.com/v1", "ServiceMonitor", {"spec": {"endpoints": [
+				{"authorization": {"credentials": {"name": "token", "key": "t"}}, "proxyConnectHeader": {"X-A": [{"name": "header", "key": "h"}]}},
+				{"tlsConfig": {"ca": {"configMap": {"name": "ca", "key": "c"}}, "keySecret": {"name": "maybe", "key": "k", "optional": true}}},
+				{"basicAuth": {"password": {"key": "p"}, "username": "text"}},
+			]}}),
+			"want": {`Secret shop/token ["t"]`, `Secret shop/header ["h"]`, `ConfigMap shop/ca ["c"]`},
+		},
+		"Prometheus": {
+			"obj": _named("monitoring.coreos.com/v1", "Prometheus", {"spec": {"secrets": ["a"], "serviceAccountName": "prometheus", "volumes": [{"name": "v", "secret": {"secretName": "b", "items": [{"key": "k"}]}}], "alerting": {"alertmanagers": [{"name": "alerts", "namespace": "ops"}]}}}),
+			"want": {"Secret shop/a []", `Secret shop/b ["k"]`, "ServiceAccount shop/prometheus []", "Service ops/alerts []"},
+		},
+		"a Collector's container": {
+			"obj": _named("opentelemetry.io/v1beta1", "OpenTelemetryCollector", {"spec": {
+				"env": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "token", "key": "t"}}}],
+				"envFrom": [{"configMapRef": {"name": "env"}}, {"secretRef": {"name": "maybe", "optional": true}}],
+				"imagePullSecrets": [{"name": "pull"}],
+				"config": {"exporters": {"debug": {}}},
+			}}),
+			"want": {`Secret shop/token ["t"]`, "ConfigMap shop/env []", "Secret shop/pull []"},
+		},
+		"Instrumentation": {
+			"obj": _named("opentelemetry.io/v1alpha1", "Instrumentation", {"spec": {"env": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "token", "key": "t"}}}]}}),
+			"want": {`Secret */token ["t"]`},
+		},
+		"a selecting kind of text": {"obj": _named("monitoring.coreos.com/v1", "ServiceMonitor", {"spec": "text"}), "want": set()},
 		"another": {"obj": _named("v1", "ConfigMap", {}), "want": set()},
 		"a string": {"obj": "text", "want": set()},
 	}

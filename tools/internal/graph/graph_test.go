@@ -198,6 +198,46 @@ subjects: [{kind: ServiceAccount, name: runner, namespace: ns}, {kind: ServiceAc
 			"OpenTelemetryCollector ns/o runs as ServiceAccount ns/collector (outside)", "Pod ns/client reads Secret ns/db-app (outside)",
 			"PodMonitor watch/m scrapes Cluster ns/db", "ScheduledBackup ns/nightly backs up Cluster ns/db",
 		}},
+		{"what the fields of custom resources name", `
+apiVersion: monitoring.coreos.com/v1
+kind: ServiceMonitor
+metadata: {name: m, namespace: ns}
+spec:
+  endpoints:
+    - authorization: {credentials: {name: token, key: t}}
+      proxyConnectHeader: {X-A: [{name: header, key: k}]}
+      tlsConfig: {ca: {configMap: {name: ca, key: c}}, keySecret: {name: maybe, key: k, optional: true}}
+---
+apiVersion: opentelemetry.io/v1beta1
+kind: OpenTelemetryCollector
+metadata: {name: o, namespace: ns}
+spec:
+  env: [{name: A, valueFrom: {secretKeyRef: {name: token, key: t}}}]
+  volumes: [{name: v, configMap: {name: files}}]
+---
+{apiVersion: networking.istio.io/v1, kind: Gateway, metadata: {name: g, namespace: ns}, spec: {servers: [{tls: {credentialName: cert}}, {tls: {credentialNames: [gone]}}]}}
+---
+{apiVersion: v1, kind: Secret, metadata: {name: cert, namespace: ingress}}
+---
+{apiVersion: v1, kind: ServiceAccount, metadata: {name: a, namespace: ns}, imagePullSecrets: [{name: pull}]}
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingWebhookConfiguration
+metadata: {name: w}
+webhooks: [{name: a.b.c, clientConfig: {service: {name: app, namespace: ns}}}]
+---
+{apiVersion: external-secrets.io/v1, kind: ExternalSecret, metadata: {name: token, namespace: ns}}
+---
+{apiVersion: external-secrets.io/v1, kind: ExternalSecret, metadata: {name: unread, namespace: ns}}
+---
+{apiVersion: external-secrets.io/v1, kind: ExternalSecret, metadata: {name: e, namespace: ns}, spec: {target: {name: named}}}
+`, []string{
+			"ServiceMonitor ns/m reads Secret ns/token (outside)", "ServiceMonitor ns/m reads Secret ns/header (outside)", "ServiceMonitor ns/m reads ConfigMap ns/ca (outside)",
+			"OpenTelemetryCollector ns/o reads Secret ns/token (outside)", "OpenTelemetryCollector ns/o mounts ConfigMap ns/files (outside)",
+			"Gateway ns/g reads Secret ingress/cert", "ServiceAccount ns/a pulls with Secret ns/pull (outside)",
+			"ValidatingWebhookConfiguration w calls Service ns/app",
+			"ExternalSecret ns/token writes Secret ns/token (outside)", "ExternalSecret ns/e writes Secret ns/named (outside)",
+		}},
 		{"services that are watched and called", `
 {apiVersion: monitoring.coreos.com/v1, kind: ServiceMonitor, metadata: {name: m, namespace: watch}, spec: {namespaceSelector: {any: true}, selector: {matchLabels: {scrape: "yes"}}}}
 ---

@@ -131,13 +131,12 @@ func (b *builder) relate(o *manifest.Object) {
 	k := kindOf(o.ID)
 	references, _ := relation.Known().References.Of(k.group, k.name)
 	b.follow(self, o.Namespace, o.Value, references)
+	b.selectors(self, o)
 	switch k {
 	case kind{"", "Service"}:
 		if set := stringMap(spec, "selector"); len(set) > 0 {
 			b.selects(self, o.Namespace, set.AsSelector(), "sends to")
 		}
-	case kind{"networking.k8s.io", "Ingress"}:
-		b.ingress(self, o)
 	case kind{"networking.istio.io", "VirtualService"}:
 		b.virtualService(self, o)
 	case kind{"networking.istio.io", "DestinationRule"}:
@@ -170,21 +169,6 @@ func (b *builder) relate(o *manifest.Object) {
 		b.refers(self, "limits", kind{"", "Namespace"}, "", o.Namespace)
 	case kind{"rbac.authorization.k8s.io", "RoleBinding"}, kind{"rbac.authorization.k8s.io", "ClusterRoleBinding"}:
 		b.binding(self, o)
-	case kind{"apiregistration.k8s.io", "APIService"}:
-		b.refers(self, "is served by", kind{"", "Service"}, manifest.TextAt(spec, "service", "namespace"), manifest.TextAt(spec, "service", "name"))
-	case kind{"admissionregistration.k8s.io", "ValidatingWebhookConfiguration"}, kind{"admissionregistration.k8s.io", "MutatingWebhookConfiguration"}:
-		for _, hook := range manifest.ListAt(o.Value, "webhooks") {
-			b.refers(self, "calls", kind{"", "Service"}, manifest.TextAt(hook, "clientConfig", "service", "namespace"), manifest.TextAt(hook, "clientConfig", "service", "name"))
-		}
-	case kind{"opentelemetry.io", "OpenTelemetryCollector"}:
-		b.container(self, o.Namespace, spec)
-		b.volumes(self, o.Namespace, spec)
-	case kind{"external-secrets.io", "ExternalSecret"}:
-		name := manifest.TextAt(spec, "target", "name")
-		if name == "" {
-			name = o.Name
-		}
-		b.refers(self, "writes", kind{"", "Secret"}, o.Namespace, name)
 	case kind{"argoproj.io", "Application"}:
 		b.application(self, o)
 	}
@@ -197,15 +181,114 @@ func (b *builder) refers(from int, verb string, k kind, namespace, name string) 
 	}
 }
 
-// follow leads to what the fields of an object, or of a part of it, name.
+// follow leads to what the fields of an object, or of a part of it, name. Of a name that may be in any namespace, only to
+// what is there.
 func (b *builder) follow(from int, namespace string, value any, references []relation.Reference) {
 	for _, r := range references {
-		in := namespace
-		if r.Cluster {
-			in = ""
+		k := kind{r.Group, r.Kind}
+		for _, found := range places(value, r.Path) {
+			switch in := manifest.TextAt(found.beside, r.Namespace); {
+			case r.Cluster:
+				b.refers(from, r.Verb, k, "", found.name)
+			case r.Anywhere:
+				b.anywhere(from, r.Verb, k, found.name)
+			case r.Namespace != "" && in != "":
+				b.refers(from, r.Verb, k, in, found.name)
+			default:
+				b.refers(from, r.Verb, k, namespace, found.name)
+			}
 		}
-		b.refers(from, r.Verb, kind{r.Group, r.Kind}, in, manifest.TextAt(value, steps(r.Path)...))
 	}
+}
+
+// place is a name, and the fields that it stands among.
+type place struct {
+	name   string
+	beside any
+}
+
+// places are the names at a path.
+func places(value any, path []string) []place {
+	for i, step := range path {
+		if step != relation.Every {
+			continue
+		}
+		var found []place
+		for _, entry := range entries(manifest.At(value, steps(path[:i])...)) {
+			found = append(found, places(entry, path[i+1:])...)
+		}
+		return found
+	}
+	var beside any
+	if len(path) > 0 {
+		beside = manifest.At(value, steps(path[:len(path)-1])...)
+	}
+	if name, ok := manifest.At(value, steps(path)...).(string); ok {
+		return []place{{name, beside}}
+	}
+	return nil
+}
+
+// entries are those of a list, or of a mapping in the order of its keys.
+func entries(value any) []any {
+	switch v := value.(type) {
+	case []any:
+		return v
+	case map[string]any:
+		var all []any
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			all = append(all, v[key])
+		}
+		return all
+	}
+	return nil
+}
+
+// anywhere leads to every object of a name that the target renders.
+func (b *builder) anywhere(from int, verb string, k kind, name string) {
+	for _, n := range b.Nodes {
+		if kindOf(n.ID) == k && n.ID.Name == name && !n.Outside && n.Part == "" {
+			b.refers(from, verb, k, n.ID.Namespace, name)
+		}
+	}
+}
+
+// selectors leads to what an object names in fields that are known by what they are called.
+func (b *builder) selectors(self int, o *manifest.Object) {
+	k := kindOf(o.ID)
+	known, _ := relation.Known().Selecting.Of(k.group, k.name)
+	if known == nil {
+		return
+	}
+	var visit func(field string, many bool, value any) // many are lists of mappings, each by a name of its own
+	visit = func(field string, many bool, value any) {
+		switch v := value.(type) {
+		case map[string]any:
+			for _, s := range relation.Known().Selected(known, field) {
+				switch {
+				case s.Many != many:
+				case s.Anywhere:
+					b.anywhere(self, s.Verb, kind{"", s.Kind}, manifest.TextAt(v, s.Name))
+				default:
+					b.optional(self, s.Verb, kind{"", s.Kind}, o.Namespace, v, s.Name)
+				}
+			}
+			if many {
+				return
+			}
+			for _, key := range slices.Sorted(maps.Keys(v)) {
+				if entries, ok := v[key].([]any); ok {
+					visit(field, true, entries)
+				}
+				visit(key, false, v[key])
+			}
+		case []any:
+			for _, entry := range v {
+				visit(field, many, entry)
+			}
+		}
+	}
+	visit("", false, object(o.Value, "spec"))
 }
 
 // targets follows a reference of apiVersion, kind and name.
@@ -349,11 +432,26 @@ func (b *builder) binding(self int, o *manifest.Object) {
 	}
 }
 
-// writes leads from a database to the Secret that CloudNativePG writes for its owner, where somebody reads it.
+// writes leads to what a controller makes of an object: what the object names, and of the rest what somebody reads.
 func (b *builder) writes(o *manifest.Object) {
-	if kindOf(o.ID) == (kind{"postgresql.cnpg.io", "Cluster"}) && manifest.TextAt(o.Value, "spec", "bootstrap", "initdb", "secret", "name") == "" {
-		if secret, read := b.nodes[node{kind: kind{"", "Secret"}, namespace: o.Namespace, name: o.Name + "-app"}]; read {
-			b.edge(b.self(o), secret, "writes", "")
+	k := kindOf(o.ID)
+	made, _ := relation.Known().Writes.Of(k.group, k.name)
+	for _, w := range made {
+		to := kind{"", w.Kind}
+		named := places(o.Value, w.Path)
+		for _, found := range named {
+			if w.Anywhere {
+				b.anywhere(b.self(o), "writes", to, found.name)
+			} else {
+				b.refers(b.self(o), "writes", to, o.Namespace, found.name)
+			}
+		}
+		if len(named) > 0 || w.Name == "" {
+			continue
+		}
+		name := strings.ReplaceAll(w.Name, "{name}", o.Name)
+		if known, read := b.nodes[node{kind: to, namespace: o.Namespace, name: name}]; read && b.Nodes[known].Outside {
+			b.edge(b.self(o), known, "writes", "")
 		}
 	}
 }
@@ -490,20 +588,5 @@ func (b *builder) route(self int, o *manifest.Object) {
 				b.edge(self, b.named(kind{"", "Service"}, namespaceOf(to), name), "routes to", detail)
 			}
 		}
-	}
-}
-
-func (b *builder) ingress(self int, o *manifest.Object) {
-	backend := func(backend any) {
-		b.refers(self, "routes to", kind{"", "Service"}, o.Namespace, manifest.TextAt(backend, "service", "name"))
-	}
-	backend(manifest.At(o.Value, "spec", "defaultBackend"))
-	for _, r := range manifest.ListAt(o.Value, "spec", "rules") {
-		for _, path := range manifest.ListAt(r, "http", "paths") {
-			backend(manifest.At(path, "backend"))
-		}
-	}
-	for _, tls := range manifest.ListAt(o.Value, "spec", "tls") {
-		b.refers(self, "reads", kind{"", "Secret"}, o.Namespace, manifest.TextAt(tls, "secretName"))
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	_ "embed"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -30,6 +31,9 @@ type Relations struct {
 	Added      Kinds[Labels]       // what pods have beside the labels of their template
 	Made       Kinds[Made]
 	References Kinds[[]Reference]
+	Selectors  map[string][]Selector
+	Selecting  Kinds[[]string] // which of the selectors a kind has
+	Writes     Kinds[[]Written]
 	Pod        Pod
 	Cluster    map[string][]string // kinds that are in no namespace, by API group
 }
@@ -43,13 +47,36 @@ type Made struct {
 	Labels   []Labels // a set for each role that they can have
 }
 
+// Every is a step of a path that leads to every entry of a list or a mapping.
+const Every = "*"
+
 // Reference is a field with the name of another object.
 type Reference struct {
-	Path        []string
+	Path        []string // Every may be a step of it
 	Group, Kind string
-	Cluster     bool // the other has no namespace
+	Cluster     bool   // the other has no namespace
+	Namespace   string // the field beside the name with the namespace of the other, where there is one
+	Anywhere    bool   // the namespace of the other is for others to say
 	Verb        string
 	Needed      bool // the object cannot work without it
+}
+
+// Selector are fields with the name of an object, and often a key of it, known by what they are called.
+type Selector struct {
+	Fields   []string // mappings, or lists of such
+	Many     bool     // or such lists, each by a name of its own
+	Kind     string   // of the core group
+	Name     string   // the field of each with the name
+	Anywhere bool     // as of a Reference
+	Verb     string
+}
+
+// Written is an object of the core group that a controller makes of a resource.
+type Written struct {
+	Kind     string
+	Path     []string // where the resource has the name, if it has; Every may be a step of it
+	Name     string   // the name where it has none, with "{name}" for the resource's
+	Anywhere bool     // as of a Reference
 }
 
 // Pod is what a pod spec names.
@@ -92,6 +119,19 @@ var parsed = sync.OnceValue(func() (p struct {
 	p.typed = document.Relations
 	return p
 })
+
+// Selected are the selectors with a field, of those with the names that a kind has in Selecting.
+func (r Relations) Selected(names []string, field string) []Selector {
+	var selected []Selector
+	for _, name := range names {
+		for _, s := range r.Selectors[name] {
+			if slices.Contains(s.Fields, field) {
+				selected = append(selected, s)
+			}
+		}
+	}
+	return selected
+}
 
 // Of is what is known of a kind.
 func (k Kinds[T]) Of(group, kind string) (T, bool) {

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -50,6 +51,42 @@ func TestKnown(t *testing.T) {
 			for _, r := range references {
 				if len(r.Path) == 0 || r.Kind == "" || r.Verb == "" {
 					t.Errorf("%s %s: a reference without path, kind or verb: %+v", group, kind, r)
+				}
+			}
+		}
+	}
+	for group, kinds := range known.References {
+		for kind, references := range kinds {
+			for _, r := range references {
+				if n := strings.Count(strings.Join(r.Path, "/"), Every); n > 2 || r.Cluster && (r.Anywhere || r.Namespace != "") {
+					t.Errorf("%s %s: rules cannot follow %+v", group, kind, r)
+				}
+			}
+		}
+	}
+	used := map[string]bool{}
+	for group, kinds := range known.Selecting {
+		for kind, names := range kinds {
+			for _, name := range names {
+				used[name] = true
+				if known.Selectors[name] == nil {
+					t.Errorf("%s %s has selectors %q, which are not described", group, kind, name)
+				}
+			}
+		}
+	}
+	for name, selectors := range known.Selectors {
+		for _, s := range selectors {
+			if !used[name] || len(s.Fields) == 0 || s.Kind == "" || s.Name == "" || s.Verb == "" {
+				t.Errorf("selectors %q: without use, fields, kind, name or verb: %+v", name, s)
+			}
+		}
+	}
+	for group, kinds := range known.Writes {
+		for kind, made := range kinds {
+			for _, w := range made {
+				if w.Kind == "" || w.Name == "" && len(w.Path) == 0 {
+					t.Errorf("%s %s: something made without kind or name: %+v", group, kind, w)
 				}
 			}
 		}

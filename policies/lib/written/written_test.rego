@@ -1,0 +1,48 @@
+package policies.lib.written_test
+
+import data.policies.lib.written
+
+_named(api_version, kind, rest) := object.union({"apiVersion": api_version, "kind": kind, "metadata": {"name": "a", "namespace": "shop"}}, rest)
+
+_texts(obj) := texts if {
+	texts := {sprintf("%v %v/%v", [made.kind, made.namespace, made.name]) | some made in written.input_objects} with input as {"objects": [obj]}
+}
+
+_ingress(annotations) := {
+	"apiVersion": "networking.k8s.io/v1",
+	"kind": "Ingress",
+	"metadata": {"name": "a", "namespace": "shop", "annotations": annotations},
+	"spec": {"tls": [{"secretName": "cert"}, {"hosts": ["a"]}]},
+}
+
+test_what_is_made[name] if {
+	some name, case in {
+		"Certificate": {"obj": _named("cert-manager.io/v1", "Certificate", {"spec": {"secretName": "cert"}}), "want": {"Secret shop/cert"}},
+		"Certificate of nothing": {"obj": _named("cert-manager.io/v1", "Certificate", {"spec": {"secretName": ""}}), "want": set()},
+		"ExternalSecret": {"obj": _named("external-secrets.io/v1", "ExternalSecret", {"spec": {"target": {"name": "named"}}}), "want": {"Secret shop/named"}},
+		"ExternalSecret without a name": {"obj": _named("external-secrets.io/v1", "ExternalSecret", {}), "want": {"Secret shop/a"}},
+		"ClusterExternalSecret": {"obj": _named("external-secrets.io/v1", "ClusterExternalSecret", {}), "want": {"Secret */a"}},
+		"SealedSecret": {"obj": _named("bitnami.com/v1alpha1", "SealedSecret", {}), "want": {"Secret shop/a"}},
+		"several": {"obj": _named("isindir.github.com/v1alpha3", "SopsSecret", {"spec": {"secretTemplates": [{"name": "b"}, {"name": "c"}]}}), "want": {"Secret shop/b", "Secret shop/c"}},
+		"Pooler": {"obj": _named("postgresql.cnpg.io/v1", "Pooler", {}), "want": {"Service shop/a"}},
+		"connection": {"obj": _named("example.com/v1", "Database", {"spec": {"writeConnectionSecretToRef": {"name": "conn"}}}), "want": {"Secret shop/conn"}},
+		"connection elsewhere": {"obj": _named("example.com/v1", "Database", {"spec": {"writeConnectionSecretToRef": {"name": "conn", "namespace": "b"}}}), "want": {"Secret b/conn"}},
+		"Ingress": {"obj": _ingress({}), "want": set()},
+		"Ingress with an issuer": {"obj": _ingress({"cert-manager.io/cluster-issuer": "public"}), "want": {"Secret shop/cert"}},
+		"Ingress with tls-acme": {"obj": _ingress({"kubernetes.io/tls-acme": "true"}), "want": {"Secret shop/cert"}},
+		"Ingress without tls-acme": {"obj": _ingress({"kubernetes.io/tls-acme": "false"}), "want": set()},
+		"Service of OpenShift": {
+			"obj": _named("v1", "Service", {"metadata": {"annotations": {"service.beta.openshift.io/serving-cert-secret-name": "tls"}}}),
+			"want": {"Secret shop/tls"},
+		},
+		"another": {"obj": _named("example.com/v1", "Certificate", {"spec": {"secretName": "cert"}}), "want": set()},
+	}
+	_texts(case.obj) == case.want
+}
+
+test_what_a_database_has if {
+	made := _texts(_named("postgresql.cnpg.io/v1", "Cluster", {"spec": {"managed": {"services": {"additional": [{"serviceTemplate": {"metadata": {"name": "more"}}}]}}}}))
+	every text in ["Secret shop/a-app", "Secret shop/a-superuser", "Secret shop/a-ca", "Service shop/a-rw", "Service shop/more", "ServiceAccount shop/a"] {
+		text in made
+	}
+}
