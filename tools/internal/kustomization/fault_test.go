@@ -197,6 +197,12 @@ func TestFaults(t *testing.T) {
 			"kustomize/no-effect overlay/t.yaml:18 the operation changes nothing: the Deployment app is the same without it"}},
 		{"builtin transformers that change something", overlay("transformers: [t.yaml]") + builtin("overlay/t.yaml"), nil},
 
+		{"container that a patch adds without an image", kustomization("namePrefix: x-\nresources: [../overlay]", "top/") + overlay("patches:\n- patch: |\n    apiVersion: apps/v1\n    kind: Deployment\n    metadata: {name: app}\n    spec:\n      template:\n       spec:\n          containers:\n          - {name: ap, env: [{name: A, value: b}]}\n    "), []string{
+			"kustomize/container-added overlay/kustomization.yaml:11 the patch adds the container ap, which has no image, to the Deployment x-app; it has app"}},
+		{"container that a patch adds, and another one gives an image", overlay("patches:\n- patch: |\n    apiVersion: apps/v1\n    kind: Deployment\n    metadata: {name: app}\n    spec:\n      template:\n       spec:\n          containers:\n          - {name: ap, env: [{name: A, value: b}]}\n- target: {kind: Deployment}\n  patch: '- {op: add, path: /spec/template/spec/containers/0/image, value: x}'"), nil},
+		{"container that a patch adds with an image", overlay("patches:\n- patch: |\n    apiVersion: apps/v1\n    kind: Deployment\n    metadata: {name: app}\n    spec:\n      template:\n       spec:\n          containers:\n          - {name: ap, image: x}\n    "), nil},
+		{"init container that a patch adds where there is none", overlay("patches:\n- patch: |\n    apiVersion: apps/v1\n    kind: Deployment\n    metadata: {name: app}\n    spec:\n      template:\n       spec:\n          initContainers:\n          - {name: ap}\n    "), nil},
+
 		{"deprecated fields", kustomization("bases: [../base]\ncommonLabels: {a: b}", "overlay/") + app, []string{
 			"kustomize/deprecated-field overlay/kustomization.yaml:1 `bases` is deprecated: use `resources`",
 			"kustomize/deprecated-field overlay/kustomization.yaml:2 `commonLabels` is deprecated: use `labels`"}},
