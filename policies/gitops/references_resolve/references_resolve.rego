@@ -23,12 +23,13 @@ import data.policies.lib.reference
 import data.policies.lib.written
 import data.relations
 
-deny contains {"msg": msg, "path": array.concat(["objects", i], ref.path), "with": _similar(ref)} if {
+deny contains {"msg": msg, "path": array.concat(["objects", i], ref.path), "with": _similar(ref), "missing": missing} if {
 	some i, refs in reference.input_references
 	some ref in refs
 	not _exists(ref)
 	not _is_filled_in(ref.name)
 	not _is_filled_in(ref.namespace)
+	missing := {"kind": ref.kind, "namespace": ref.namespace, "name": ref.name}
 	obj := input.objects[i]
 	msg := sprintf("%s refers to %v %v%s, which is %s", [
 		obj_lib.title(obj),

@@ -98,6 +98,7 @@ test_message if {
 		"with": set(),
 		"path": ["objects", count(_around), "spec", "containers", 0, "env", 0, "valueFrom", "secretKeyRef", "name"],
 		"msg": `Pod "web" refers to Secret "missing" in namespace shop, which is neither rendered nor declared external`,
+		"missing": {"kind": "Secret", "namespace": "shop", "name": "missing"},
 	}}
 	{fault.msg | some fault in _deny(_pod(_env({"configMapKeyRef": {"name": "settings", "key": "c"}})))} == {`Pod "web" reads key "c" of ConfigMap "settings", which has only a, b`}
 	{fault.msg | some fault in _deny(_pod(_env({"configMapKeyRef": {"name": "empty", "key": "c"}})))} == {`Pod "web" reads key "c" of ConfigMap "empty", which has no keys`}

@@ -49,6 +49,9 @@ type Check struct {
 	// Yields names checks that say the same with more: a finding of this check is left out where one of theirs is
 	// about the same field of the same object, the field that holds it, or one inside it.
 	Yields []string
+	// Causes says that what other checks find inside the field that a finding of this one is about follows from it: it is
+	// left out. Such a check is locked, or an exemption from it would let the others pass.
+	Causes bool
 
 	// Sees says, of a check of repository scope, at the fields of which objects it looks. It knows of every other object
 	// the apiVersion, kind, namespace and name, and a run need not keep more. nil is every object.
@@ -90,6 +93,9 @@ func Verify(checks []*Check) error {
 			if strings.TrimSpace(field.value) == "" {
 				fail("%s is empty", field.name)
 			}
+		}
+		if c.Causes && !c.Locked {
+			fail("what others find inside its findings is left out: it has to be locked")
 		}
 		if (strings.TrimSpace(c.Bad) == "") != (strings.TrimSpace(c.Good) == "") {
 			fail("of Bad and Good one is empty: an example shows both")
@@ -223,6 +229,8 @@ type Fault struct {
 	// of the run, there is no fault.
 	Entry  manifest.Position
 	Shared string // the directory that the entry is of, where other targets may read it with other objects
+
+	In *Place // where it shows, of a fault that shows in an object
 }
 
 // Entry is something in a file that a target is made of, as a check looks at it.
@@ -340,6 +348,9 @@ func (p *Pass) ReportFault(target *Target, fault Fault) {
 	p.ReportTarget(target, fault.Source, fault.Message, fault.Of)
 	f := &p.findings[len(p.findings)-1]
 	f.shared = fault.Shared
+	if fault.In != nil {
+		f.Place = *fault.In
+	}
 	if !fault.Entry.IsZero() {
 		f.entry = Entry{fault.Check, fault.Entry}
 	}

@@ -425,3 +425,74 @@ func TestRunYields(t *testing.T) {
 		}
 	}
 }
+
+// What an entry does in one target counts for all, also for those judged before it; where something outside of the run
+// reads it, nobody knows. What has no effect anywhere is one finding.
+func TestRunEntries(t *testing.T) {
+	entry := manifest.Position{File: "c", Line: 3}
+	idle := func(path, message, shared string) *Target {
+		return &Target{Path: path, Faults: []Fault{{Check: "g/idle", Source: manifest.Position{File: "c", Line: len(message)}, Message: message, Entry: entry, Shared: shared}}}
+	}
+	works := &Target{Path: "z", Effects: []Entry{{"g/idle", entry}}}
+	c := named("g/idle")[0]
+	c.Scope = Overlay
+	c.Run = func(_ context.Context, pass *Pass) error {
+		for _, fault := range pass.Targets[0].Faults {
+			pass.ReportFault(pass.Targets[0], fault)
+		}
+		return nil
+	}
+	for _, test := range []struct {
+		name    string
+		targets []*Target
+		read    bool
+		want    []string
+	}{
+		{"nowhere", []*Target{idle("x", "no x", "c"), idle("y", "none y", "c")}, false, []string{"c:4 no x [x y]"}},
+		{"in another target", []*Target{idle("x", "no x", "c"), idle("y", "none y", "c"), works}, false, nil},
+		{"perhaps outside of the run", []*Target{idle("x", "no x", "c")}, true, nil},
+		{"an entry that is not shared", []*Target{idle("x", "no x", "")}, true, []string{"c:4 no x [x]"}},
+		{"another check of the same entry", []*Target{idle("x", "no x", "c"), {Path: "z", Effects: []Entry{{"g/other", entry}}}}, false, []string{"c:4 no x [x]"}},
+	} {
+		result, _ := Run(t.Context(), Plan{Checks: []*Check{c}, Targets: test.targets, Elsewhere: func(dir string) bool { return test.read && dir == "c" }})
+		var got []string
+		for _, f := range result.Findings {
+			got = append(got, fmt.Sprintf("%s %s %v", f.Source, f.Message, f.Targets()))
+		}
+		if !slices.Equal(got, test.want) {
+			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
+		}
+	}
+}
+
+// What is found inside a field whose finding is the cause of it is left out; what is found around it is not.
+func TestRunCauses(t *testing.T) {
+	at := func(name, path string, causes bool) *Check {
+		c := named(name)[0]
+		c.Causes, c.Locked = causes, causes
+		c.Run = func(_ context.Context, pass *Pass) error {
+			path, err := manifest.ParsePath(path)
+			pass.Report(pass.Targets[0], pass.Targets[0].Objects[0], path, name)
+			return err
+		}
+		return c
+	}
+	checks := []*Check{at("g/cause", "spec.containers[1]", true), at("g/same", "spec.containers[1]", false), at("g/inside", "spec.containers[1].image", false),
+		at("g/beside", "spec.containers[0].image", false), at("g/around", "spec", false), at("g/tenth", "spec.containers[10]", false)}
+	if err := Verify(checks); err != nil {
+		t.Fatal(err)
+	}
+	result, failed := Run(t.Context(), Plan{Checks: checks, Targets: []*Target{target("x", "a")}})
+	var got []string
+	for _, f := range result.Findings {
+		got = append(got, f.Check)
+	}
+	slices.Sort(got)
+	if want := []string{"g/around", "g/beside", "g/cause", "g/tenth"}; len(failed) > 0 || !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q; failed %v", got, want, failed)
+	}
+	checks[0].Locked = false
+	if Verify(checks) == nil {
+		t.Error("a cause that can be exempted passes")
+	}
+}

@@ -347,10 +347,14 @@ func impersonal(f Finding) string {
 	return message
 }
 
-// yield leaves out what other checks have said of the same field.
+// yield leaves out what other checks have said of the same field, or what follows from it.
 func yield(findings []Finding, checks []*Check) []Finding {
 	yields := map[string][]string{}
+	causes := map[string]bool{}
 	for _, c := range checks {
+		if c.Causes {
+			causes[c.Name] = true
+		}
 		if len(c.Yields) > 0 {
 			yields[c.Name] = c.Yields
 		}
@@ -374,9 +378,16 @@ func yield(findings []Finding, checks []*Check) []Finding {
 		said[at][f.Check].add(f.Path)
 	}
 	return slices.DeleteFunc(findings, func(f Finding) bool {
-		return f.Object != nil && slices.ContainsFunc(yields[f.Check], func(name string) bool {
-			return said[place{f.Target, *f.Object}][name].near(f.Path)
-		})
+		if f.Object == nil {
+			return false
+		}
+		at := said[place{f.Target, *f.Object}]
+		for name := range causes {
+			if name != f.Check && at[name].hold(f.Path) {
+				return true
+			}
+		}
+		return slices.ContainsFunc(yields[f.Check], func(name string) bool { return at[name].near(f.Path) })
 	})
 }
 
@@ -390,6 +401,19 @@ func (f fields) add(path manifest.Path) {
 		}
 	}
 	f[path.String()] = true
+}
+
+// hold reports whether a path is one of the fields that are meant, or inside of one.
+func (f fields) hold(path manifest.Path) bool {
+	if len(f) == 0 {
+		return false
+	}
+	for n := range len(path) + 1 {
+		if f[path[:n].String()] {
+			return true
+		}
+	}
+	return false
 }
 
 // near reports whether a path is one of the fields, holds one of them, or is inside of one.

@@ -348,6 +348,9 @@ func (e *engine) configurations(layer *Layer, a *accumulation) error {
 			if unknown := e.unknownSpec(more.field, file); err != nil && unknown != nil {
 				return unknown
 			}
+			if definition := e.definition(file); err != nil && more.field == "crds" && !definition.IsZero() {
+				return fail(definition, "`crds` takes OpenAPI definitions by the names of their types, and this is a CustomResourceDefinition: list it under `resources`")
+			}
 			if err == nil {
 				specs, err = a.specs.merge(specs)
 			}
@@ -417,6 +420,13 @@ func (e *engine) generator(layer *Layer, field string, i int, p resmap.Generator
 	}
 	generated, err := p.Generate()
 	if err != nil {
+		if list := manifest.Lookup(layer.Node, field, i, "literals"); list != nil {
+			for _, literal := range list.Content {
+				if !strings.Contains(literal.Value, "=") {
+					return fail(layer.at(literal), "the literal %q has no value: write it as key=value", literal.Value)
+				}
+			}
+		}
 		return place(layer, at, err)
 	}
 	kind := map[string]string{"configMapGenerator": "ConfigMapGenerator", "secretGenerator": "SecretGenerator"}[field]

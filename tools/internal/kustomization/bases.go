@@ -34,6 +34,7 @@ type keptLayer struct {
 	works            map[check.Entry]bool
 	sources, targets []part
 	peers            []peer
+	added            []added
 	read             []string
 }
 
@@ -103,6 +104,7 @@ func (e *engine) base(layer *Layer, origin *resource.Origin) (*accumulation, err
 		kept.read = e.files.end(before)
 		kept.faults, kept.works = apart.faults, apart.works
 		kept.sources, kept.targets, kept.peers = apart.sources, apart.targets, apart.peers
+		kept.added = apart.added
 		if kept.err == nil {
 			if objects := own.resources.Size(); objects <= mostKept {
 				size, kept.made, own = objects, own, nil
@@ -131,6 +133,7 @@ func (e *engine) base(layer *Layer, origin *resource.Origin) (*accumulation, err
 	maps.Copy(e.works, kept.works)
 	e.sources, e.targets = append(e.sources, kept.sources...), append(e.targets, kept.targets...)
 	e.peers = append(e.peers, kept.peers...)
+	e.added = append(e.added, kept.added...)
 	switch {
 	case errors.Is(kept.err, context.Canceled), errors.Is(kept.err, context.DeadlineExceeded):
 		return e.accumulate(layer, newAccumulation(), nil)

@@ -16,6 +16,7 @@ const (
 	listReplaced      = "kustomize/list-replaced"
 	selectorReach     = "kustomize/selector-reach"
 	differentRelease  = "kustomize/release"
+	containerAdded    = "kustomize/container-added"
 )
 
 // Checks lists the checks of this package. Rendering finds the faults; each check reports those of its name. Where
@@ -95,6 +96,18 @@ func described() []*check.Check {
 			Severity:   check.Warning,
 			References: []string{"https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/openapi/"},
 			Bad:        listReplacedBad, Good: listReplacedGood,
+		},
+		{
+			Name:  containerAdded,
+			Title: "No patch adds a container without an image",
+			Doc: "Kustomize merges containers by name. A strategic merge patch that misspells it, or keeps one that the base has changed, " +
+				"adds a second container in place of changing the first: the API server refuses it, as it has no image, and what the patch was " +
+				"for is not there. What other checks find in that container follows from it and is left out.",
+			Fix:        "Correct the name of the container in the patch, or give it an image.",
+			Severity:   check.Error,
+			References: []string{"https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/patches/"},
+			Causes:     true,
+			Bad:        containerAddedBad, Good: containerAddedGood,
 		},
 		{
 			Name:  selectorReach,

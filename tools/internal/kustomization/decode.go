@@ -33,7 +33,7 @@ func (l *Layer) decode(text []byte) error {
 		return err
 	}
 	if err := l.Config.Unmarshal(text); err != nil {
-		return fail(l.mistyped(err), "%s", strings.TrimPrefix(err.Error(), "invalid Kustomization: "))
+		return fail(l.mistyped(err), "%s", mistypedField(err))
 	}
 	var checked types.Kustomization
 	own, err := manifest.PlainJSON(l.Node, manifest.YAML11)

@@ -160,6 +160,7 @@ func (e *engine) patchEffect(a *accumulation, p *Patch, document *manifest.Docum
 	}
 	if len(effects) > 0 {
 		e.lostItems(document, plain, value, effects)
+		e.addedContainers(a, document, plain, value, effects)
 	}
 }
 

@@ -122,6 +122,40 @@ patches:
         path: /spec/env/-
         value: {name: TIER, value: gold}
 ` + collector
+	containerAddedBad = `# file: overlays/prod/kustomization.yaml
+resources: [../../base]
+patches:
+  - patch: |
+      apiVersion: apps/v1
+      kind: Deployment
+      metadata:
+        name: go-otlp-app
+      spec:
+        template:
+          spec:
+            containers:
+              - name: ap # is called app
+                env:
+                  - name: LOG_LEVEL
+                    value: info
+` + exampleBase
+	containerAddedGood = `# file: overlays/prod/kustomization.yaml
+resources: [../../base]
+patches:
+  - patch: |
+      apiVersion: apps/v1
+      kind: Deployment
+      metadata:
+        name: go-otlp-app
+      spec:
+        template:
+          spec:
+            containers:
+              - name: app
+                env:
+                  - name: LOG_LEVEL
+                    value: info
+` + exampleBase
 	policy = `---
 # file: base/kustomization.yaml
 resources: [network-policy.yaml]

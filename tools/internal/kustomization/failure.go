@@ -158,3 +158,13 @@ func (e *engine) unknownSpec(field, file string) error {
 	}
 	return unknownField(&documents[0], manifest.Plain(documents[0].Node), "a configuration", reflect.TypeFor[fieldSpecs]())
 }
+
+// definition is where a file says that it is a CustomResourceDefinition; zero where it does not.
+func (e *engine) definition(file string) manifest.Position {
+	documents, err := e.files.Documents(file)
+	if err != nil || len(documents) == 0 || manifest.Text(documents[0].Node, "kind") != "CustomResourceDefinition" {
+		return manifest.Position{}
+	}
+	at, _ := documents[0].Locate(manifest.Path{"kind"}, nil)
+	return at
+}

@@ -197,6 +197,12 @@ func TestFaults(t *testing.T) {
 			"kustomize/no-effect overlay/t.yaml:18 the operation changes nothing: the Deployment app is the same without it"}},
 		{"builtin transformers that change something", overlay("transformers: [t.yaml]") + builtin("overlay/t.yaml"), nil},
 
+		{"container that a patch adds without an image", kustomization("namePrefix: x-\nresources: [../overlay]", "top/") + overlay("patches:\n- patch: |\n    apiVersion: apps/v1\n    kind: Deployment\n    metadata: {name: app}\n    spec:\n      template:\n       spec:\n          containers:\n          - {name: ap, env: [{name: A, value: b}]}\n    "), []string{
+			"kustomize/container-added overlay/kustomization.yaml:11 the patch adds the container ap, which has no image, to the Deployment x-app; it has app"}},
+		{"container that a patch adds, and another one gives an image", overlay("patches:\n- patch: |\n    apiVersion: apps/v1\n    kind: Deployment\n    metadata: {name: app}\n    spec:\n      template:\n       spec:\n          containers:\n          - {name: ap, env: [{name: A, value: b}]}\n- target: {kind: Deployment}\n  patch: '- {op: add, path: /spec/template/spec/containers/0/image, value: x}'"), nil},
+		{"container that a patch adds with an image", overlay("patches:\n- patch: |\n    apiVersion: apps/v1\n    kind: Deployment\n    metadata: {name: app}\n    spec:\n      template:\n       spec:\n          containers:\n          - {name: ap, image: x}\n    "), nil},
+		{"init container that a patch adds where there is none", overlay("patches:\n- patch: |\n    apiVersion: apps/v1\n    kind: Deployment\n    metadata: {name: app}\n    spec:\n      template:\n       spec:\n          initContainers:\n          - {name: ap}\n    "), nil},
+
 		{"deprecated fields", kustomization("bases: [../base]\ncommonLabels: {a: b}", "overlay/") + app, []string{
 			"kustomize/deprecated-field overlay/kustomization.yaml:1 `bases` is deprecated: use `resources`",
 			"kustomize/deprecated-field overlay/kustomization.yaml:2 `commonLabels` is deprecated: use `labels`"}},
@@ -259,6 +265,12 @@ func TestFaultsExplain(t *testing.T) {
 			"overlay/kustomization.yaml:6: the operation cannot be applied to the Deployment app: it has no /metadata/labels/tir; it has tier"},
 		{"an image entry of nothing, whose tag a replacement wants", kustomization("resources: [../base]\nimages:\n- {name: example.com/ap, newTag: '2'}\nreplacements:\n- source: {kind: Deployment, fieldPath: spec.template.spec.containers.0.image, options: {delimiter: ':', index: 5}}\n  targets:\n  - select: {kind: Deployment}\n    fieldPaths: [metadata.labels.tier]", "overlay/") + app,
 			`overlay/kustomization.yaml:3: the entry changes nothing: no image here is called "example.com/ap"`},
+		{"literal without a value", kustomization("configMapGenerator:\n- name: g\n  literals:\n  - a=b\n  - c", "overlay/"),
+			`overlay/kustomization.yaml:5: the literal "c" has no value: write it as key=value`},
+		{"count that is a text", kustomization("resources: [../base]\nreplicas:\n- name: app\n  count: x", "overlay/") + app,
+			"overlay/kustomization.yaml:4: `replicas.count` must be a whole number"},
+		{"crds of a definition", kustomization("resources: [../base]\ncrds: [crd.yaml]", "overlay/") + app + "-- overlay/crd.yaml --\napiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: w.e.com}\n",
+			"overlay/crd.yaml:2: `crds` takes OpenAPI definitions by the names of their types, and this is a CustomResourceDefinition: list it under `resources`"},
 		{"strategic merge of nothing, in a base", kustomization("resources: [../overlay]", "top/") + kustomization("resources: [../base]\npatches:\n- patch: |\n    apiVersion: v1\n    kind: ConfigMap\n    metadata: {name: x}", "overlay/") + app,
 			`overlay/kustomization.yaml:6: the patch changes nothing`},
 	} {

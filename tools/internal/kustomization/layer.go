@@ -142,7 +142,27 @@ func (w *layers) load(dir string, from manifest.Position, above []string) (*Laye
 }
 
 // structField is the field that a decoder of JSON speaks of.
-var structField = regexp.MustCompile(`json: cannot unmarshal \w+ into Go struct field \w+\.(\S+) of type`)
+var structField = regexp.MustCompile(`json: cannot unmarshal \w+ into Go struct field \w+\.(\S+) of type (\S+)`)
+
+// mistypedField says what a field has to be that a decoder of JSON speaks of; the decoder's own words where it speaks of none.
+func mistypedField(err error) string {
+	match := structField.FindStringSubmatch(err.Error())
+	if match == nil {
+		return strings.TrimPrefix(err.Error(), "invalid Kustomization: ")
+	}
+	what := "a mapping"
+	switch kind := strings.TrimLeft(match[2], "*"); {
+	case strings.HasPrefix(kind, "int"), strings.HasPrefix(kind, "uint"):
+		what = "a whole number"
+	case kind == "bool":
+		what = "true or false"
+	case kind == "string":
+		what = "a text"
+	case strings.HasPrefix(kind, "[]"):
+		what = "a list"
+	}
+	return fmt.Sprintf("`%s` must be %s", match[1], what)
+}
 
 // mistyped is the place of a field of which a decoder says that it is of the wrong type, where there is one field like that.
 func (l *Layer) mistyped(err error) manifest.Position {

@@ -353,7 +353,7 @@ func kustomize(ctx context.Context, files *Files, w *layers, root *Layer) (*Resu
 		return nil, e.explain(err, built)
 	}
 	result := &Result{
-		Path: root.Dir, Root: root, Faults: e.faults, Effects: slices.Collect(maps.Keys(e.works)), files: files, openapi: w.openapi,
+		Path: root.Dir, Root: root, Effects: slices.Collect(maps.Keys(e.works)), files: files, openapi: w.openapi,
 		traces: map[*manifest.Object]*Trace{},
 	}
 	for _, r := range built.resources.Resources() {
@@ -369,9 +369,11 @@ func kustomize(ctx context.Context, files *Files, w *layers, root *Layer) (*Resu
 		if trace != nil {
 			object.Source = trace.Source
 			result.traces[object] = trace
+			e.withoutImage(root.Dir, object, trace)
 		}
 		result.Objects = append(result.Objects, object)
 	}
+	result.Faults = e.faults
 	result.Read = files.Read()
 	result.yaml = built.resources.AsYaml
 	return result, nil

@@ -115,6 +115,7 @@ type tracer struct {
 
 	judging *Layer // whose entries are applied
 	works   map[check.Entry]bool
+	added   []added
 }
 
 // part is a field of an object that a replacement takes or writes to.
