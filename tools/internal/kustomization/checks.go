@@ -106,6 +106,7 @@ func described() []*check.Check {
 			Fix:        "Correct the name of the container in the patch, or give it an image.",
 			Severity:   check.Error,
 			References: []string{"https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/patches/"},
+			Locked:     true,
 			Causes:     true,
 			Bad:        containerAddedBad, Good: containerAddedGood,
 		},
