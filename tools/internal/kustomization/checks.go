@@ -16,6 +16,7 @@ const (
 	listReplaced      = "kustomize/list-replaced"
 	selectorReach     = "kustomize/selector-reach"
 	differentRelease  = "kustomize/release"
+	rewritten         = "kustomize/rewritten"
 	containerAdded    = "kustomize/container-added"
 )
 
@@ -119,6 +120,16 @@ func described() []*check.Check {
 			Severity:   check.Warning,
 			References: []string{"https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/labels/"},
 			Bad:        selectorReachBad, Good: selectorReachGood,
+		},
+		{
+			Name:  rewritten,
+			Title: "No value becomes another one on the way",
+			Doc: "YAML takes a date without quotes for a point in time, and Kustomize writes it as one: 2026-01-01 in a ConfigMap is " +
+				"2026-01-01T00:00:00Z in the cluster. No schema and no server notices.",
+			Fix:        "Put quotes around it.",
+			Severity:   check.Warning,
+			References: []string{"https://yaml.org/type/timestamp.html"},
+			Bad:        rewrittenBad, Good: rewrittenGood,
 		},
 		{
 			Name:  differentRelease,

@@ -220,6 +220,28 @@ labels:
       - {path: spec/template/metadata/labels, kind: StatefulSet, create: true}
 ---
 ` + exampleStatefulSet
+	rewrittenBad = `# file: overlays/prod/kustomization.yaml
+resources: [config-map.yaml]
+---
+# file: overlays/prod/config-map.yaml
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: ledger
+data:
+  since: 2026-01-01 # becomes 2026-01-01T00:00:00Z
+`
+	rewrittenGood = `# file: overlays/prod/kustomization.yaml
+resources: [config-map.yaml]
+---
+# file: overlays/prod/config-map.yaml
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: ledger
+data:
+  since: "2026-01-01"
+`
 	exampleStatefulSet = `# file: overlays/prod/stateful-set.yaml
 apiVersion: apps/v1
 kind: StatefulSet

@@ -370,6 +370,7 @@ func kustomize(ctx context.Context, files *Files, w *layers, root *Layer) (*Resu
 			object.Source = trace.Source
 			result.traces[object] = trace
 			e.withoutImage(root.Dir, object, trace)
+			e.rewritten(object, trace)
 		}
 		result.Objects = append(result.Objects, object)
 	}
