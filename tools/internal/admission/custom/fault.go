@@ -19,11 +19,8 @@ const (
 	typeApply  = "ApplyError"          // what server-side apply refuses before validation
 )
 
-// undeclared is what the field manager says of a field that the schema does not have.
-const undeclared = "field not declared in schema"
-
 // Undeclared reports a field that the schema does not have.
-func Undeclared(f Fault) bool { return f.Type == typeApply && f.Message == undeclared }
+func Undeclared(f Fault) bool { return f.Type == typeApply && f.Message == fault.Undeclared }
 
 // numberedType is how the server's CEL compiler calls the type of self: with a random number, and a report must not
 // change from run to run.

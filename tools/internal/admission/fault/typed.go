@@ -2,8 +2,11 @@ package fault
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 	"sigs.k8s.io/structured-merge-diff/v6/schema"
 	"sigs.k8s.io/structured-merge-diff/v6/typed"
@@ -12,18 +15,68 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
-// Typing is what server-side apply's typing holds against an object of a type: an error of the library, of which an object
-// may have several, or else the second result, which means that the object could not be typed at all.
-func Typing(of typed.ParseableType, content map[string]any, err error) ([]Fault, error) {
-	var list typed.ValidationErrors
-	if !errors.As(err, &list) {
-		return nil, err
+// Undeclared is the message of a field that the type does not have.
+const Undeclared = "field not declared in schema"
+
+// Typing is what server-side apply's typing holds against an object of a type: errors of the library, of which an object may
+// have several, or else the second result, which means that the object could not be typed at all. At the first undeclared
+// field of a map the library leaves the map, and which one is first is chance: those fields are found here, all of them, and
+// the library is asked about the rest.
+func Typing(of typed.ParseableType, content map[string]any) ([]Fault, error) {
+	_, err := of.FromUnstructured(content)
+	if err == nil {
+		return nil, nil
 	}
+	rest := runtime.DeepCopyJSON(content)
 	var faults []Fault
+	undeclared(of.Schema, of.TypeRef, rest, nil, func(path manifest.Path) {
+		faults = append(faults, Fault{Path: slices.Clone(path), Message: Undeclared})
+	})
+	if len(faults) > 0 {
+		_, err = of.FromUnstructured(rest)
+	}
+	var list typed.ValidationErrors
+	switch {
+	case err == nil:
+	case !errors.As(err, &list):
+		return faults, err
+	}
 	for _, e := range list {
-		faults = append(faults, Fault{Path: TypedPath(of, content, e.Path), Message: e.ErrorMessage})
+		faults = append(faults, Fault{Path: TypedPath(of, rest, e.Path), Message: e.ErrorMessage})
 	}
 	return faults, nil
+}
+
+// undeclared finds fields that a type does not have and removes them from content, in the order of their names.
+func undeclared(of *schema.Schema, ref schema.TypeRef, content any, path manifest.Path, found func(manifest.Path)) {
+	atom, ok := of.Resolve(ref)
+	if !ok {
+		return
+	}
+	switch content := content.(type) {
+	case map[string]any:
+		if atom.Map == nil {
+			return
+		}
+		for _, key := range slices.Sorted(maps.Keys(content)) {
+			element := atom.Map.ElementType
+			if declared, ok := atom.Map.FindField(key); ok {
+				element = declared.Type
+			} else if element == (schema.TypeRef{}) {
+				found(append(path, key))
+				delete(content, key)
+				continue
+			}
+			undeclared(of, element, content[key], append(path, key), found)
+		}
+	case []any:
+		if atom.List == nil {
+			return
+		}
+		for i, child := range content {
+			undeclared(of, atom.List.ElementType, child, append(path, i), found)
+		}
+	}
 }
 
 // TypedPath turns a field as structured-merge-diff writes it (.spec.ports[port=80,protocol="TCP"].name) into steps. The type

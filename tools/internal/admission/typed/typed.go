@@ -95,8 +95,7 @@ func (t *Types) Check(kind kindschema.GroupVersionKind, value map[string]any) ([
 	if err != nil {
 		return nil, err
 	}
-	_, err = parseable.FromUnstructured(value)
-	return fault.Typing(*parseable, value, err)
+	return fault.Typing(*parseable, value)
 }
 
 func (t *Types) of(kind kindschema.GroupVersionKind) (*typed.ParseableType, error) {
