@@ -203,7 +203,35 @@ func (m *mutator) document(d *manifest.Document) {
 	m.opaque = kind == "" && class(m.file, nil) == "generator input"
 	m.object = !slices.Contains([]string{"", "Kustomization", "Component", "ReplacementTransformer"}, kind) || m.opaque
 	m.walk(d, nil, d.Node)
+	if kind == "Kustomization" || kind == "Component" {
+		m.misname(d)
+	}
 	m.object, m.opaque = was.object, was.opaque
+}
+
+// misnamed is the kind of an edit after which an entry of a kustomization reaches nothing.
+const misnamed = "misnamed entry"
+
+// misname gives entries of a kustomization names that no object has.
+func (m *mutator) misname(d *manifest.Document) {
+	for _, entry := range []struct {
+		list string
+		path []any
+	}{
+		{"images", []any{"name"}}, {"replicas", []any{"name"}}, {"patches", []any{"target", "name"}}, {"patches", []any{"target", "kind"}},
+		{"replacements", []any{"source", "name"}}, {"replacements", []any{"targets", 0, "select", "name"}}, {"replacements", []any{"targets", 0, "select", "kind"}},
+	} {
+		list := manifest.Lookup(d.Node, entry.list)
+		if list == nil {
+			continue
+		}
+		for _, item := range list.Content {
+			if v := manifest.Lookup(item, entry.path...); v != nil && v.Kind == yaml.ScalarNode {
+				at := d.Position(nil, v)
+				m.edit(misnamed, at.Line, m.splice(at, v.Value+"y"))
+			}
+		}
+	}
 }
 
 // bench judges edits of a tree.
@@ -358,7 +386,8 @@ func (m mutation) touches(f check.Finding, result *kustomization.Result) bool {
 // part of and makes kgate's checks of objects and overlays. What is new against the tree without the edit must name that
 // file and that line: for a removed line, the line of the mapping or the item that held it.
 //
-// How it is counted. An edit counts when it causes a finding. It is exact when the line of a finding is that of the
+// How it is counted. An edit counts when it causes a finding, and when it leaves an entry of a kustomization without anything
+// that it reaches: not to find that is a miss. It is exact when the line of a finding is that of the
 // edit; when the edit is one of those that a finding names beside its own, it is counted apart and as exact: where two
 // lines make a value together, as a replacement's path and what it copies, or do not fit each other, as two weights of a
 // split, either may be wrong. Edits whose fault is elsewhere by nature are not made: what an object or an item is called
@@ -517,10 +546,13 @@ func (b *bench) run(t *testing.T, roots []string, most int) {
 func (b *bench) count(t *testing.T, attempts []*attempt, found, stopped *tally, classes map[string]*tally) {
 	t.Helper()
 	for _, a := range attempts {
+		if a.verdict == silent && a.kind == misnamed {
+			a.verdict = elsewhere
+		}
 		if a.verdict == silent {
 			continue
 		}
-		if a.findings[0].Check == "" {
+		if len(a.findings) > 0 && a.findings[0].Check == "" {
 			stopped.count(a.verdict)
 			continue
 		}
