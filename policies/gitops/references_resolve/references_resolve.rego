@@ -2,12 +2,11 @@
 # scope: package
 # title: What is referred to exists
 # description: |
-#   A pod whose ConfigMap, Secret or claim is missing hangs in ContainerCreating, one whose
-#   ServiceAccount or PriorityClass is missing is never created; a binding to a role that is not
-#   there grants nothing, and one to an admission policy that is not there refuses nothing; an operator
-#   does nothing with a resource whose Secret it does not find. Each is accepted by the API server and
-#   found out after the sync, most often when a generated name with its hash is written by hand, or is
-#   named in a field of a custom resource, where Kustomize does not put the hash.
+#   A pod whose ConfigMap, Secret or claim is missing hangs in ContainerCreating, one without its
+#   ServiceAccount or PriorityClass is never created; a binding to a role that is not there grants
+#   nothing; an operator does nothing without the Secret that a resource names. The API server takes
+#   them all. Most often a generated name with its hash is written by hand, or is named in a field of
+#   a custom resource, where Kustomize does not put the hash.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/configuration/configmap/
 #   - ref: https://kubernetes.io/docs/concepts/configuration/secret/

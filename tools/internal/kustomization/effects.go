@@ -374,9 +374,16 @@ func (e *engine) lostItems(document *manifest.Document, plain *yaml.Node, value 
 }
 
 func (e *engine) lost(document *manifest.Document, key, list *yaml.Node, path manifest.Path, value any, effects []effect) {
+	meant := map[string]bool{} // to go
 	for _, item := range list.Content {
-		if item.Kind != yaml.MappingNode || manifest.Lookup(item, "$patch") != nil {
+		if item.Kind != yaml.MappingNode {
+			return
+		}
+		switch manifest.Text(item, "$patch") {
+		case "replace":
 			return // it is said
+		case "delete":
+			meant[manifest.Text(item, "name")] = true
 		}
 	}
 	for _, f := range effects {
@@ -387,7 +394,7 @@ func (e *engine) lost(document *manifest.Document, key, list *yaml.Node, path ma
 		stay := names(after)
 		var gone []string
 		for _, item := range before.Content {
-			if name := manifest.Text(item, "name"); name != "" && !stay[name] {
+			if name := manifest.Text(item, "name"); name != "" && !stay[name] && !meant[name] {
 				gone = append(gone, name)
 			}
 		}
@@ -403,7 +410,7 @@ func (e *engine) lost(document *manifest.Document, key, list *yaml.Node, path ma
 			return
 		}
 		for _, item := range list.Content {
-			if manifest.Text(item, keys[0]) != "" {
+			if manifest.Text(item, keys[0]) != "" || manifest.Text(item, "$patch") == "delete" {
 				continue
 			}
 			at := document.Position(nil, item)

@@ -146,6 +146,8 @@ func TestFaults(t *testing.T) {
 			"-- base/s.yaml --\napiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: {ports: [{name: http, port: 80}]}\n", nil},
 		{"item without the key of its list", overlay("patches:\n- patch: |\n    apiVersion: apps/v1\n    kind: Deployment\n    metadata: {name: app}\n    spec:\n      template: {spec: {containers: [{nam: app, image: x}]}}"), []string{
 			"kustomize/list-replaced overlay/kustomization.yaml:8 the item has no name, by which Kustomize merges spec.template.spec.containers"}},
+		{"item without the key beside one with a directive", overlay("patches:\n- patch: |\n    apiVersion: apps/v1\n    kind: Deployment\n    metadata: {name: app}\n    spec:\n      template: {spec: {containers: [{nam: app, image: x}, {name: b, image: x, $patch: merge}]}}"), []string{
+			"kustomize/list-replaced overlay/kustomization.yaml:8 the item has no name, by which Kustomize merges spec.template.spec.containers"}},
 		{"list that is said to be replaced above", overlay("patches:\n- patch: |\n    apiVersion: apps/v1\n    kind: Deployment\n    metadata: {name: app}\n    spec:\n      template: {spec: {$patch: replace, containers: [{name: b, image: x}]}}"), nil},
 		{"replicas that are there already", overlay("replicas: [{name: app, count: 3}]\npatches:\n- target: {kind: Deployment}\n  patch: '- {op: add, path: /spec/replicas, value: 3}'"), []string{
 			"kustomize/no-effect overlay/kustomization.yaml:2 the entry changes nothing: app has 3 replicas already"}},
