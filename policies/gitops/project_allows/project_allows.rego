@@ -20,6 +20,7 @@ import data.policies.lib.object as obj_lib
 
 deny contains {"msg": msg, "path": array.concat(["targets", application.target, "objects", application.object], ["spec", "project"])} if {
 	some application in argo.applications
+	application.project != "default" # Argo CD makes it itself, and it allows everything until somebody says otherwise
 	not _projects[application.project]
 	msg := sprintf("%s belongs to AppProject %v, which is not in this repository", [application.title, json.marshal(application.project)])
 }

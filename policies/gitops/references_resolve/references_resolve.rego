@@ -117,6 +117,14 @@ _exists(ref) if {
 	ref.name in names
 }
 
+# A StatefulSet's controller makes a claim of each template for each of its pods.
+_exists(ref) if {
+	ref.kind == "PersistentVolumeClaim"
+	some prefix in _claimed[ref.namespace]
+	startswith(ref.name, prefix)
+	regex.match(`^[0-9]+$`, substring(ref.name, count(prefix), -1))
+}
+
 # What every cluster has.
 _exists(ref) if {
 	ref.kind == "ServiceAccount"
@@ -235,4 +243,12 @@ _is_filled(obj) if {
 	made.kind == obj.kind
 	made.name == obj_lib.name(obj)
 	made.namespace in {"*", obj_lib.namespace(obj)}
+}
+
+_claimed := _claimed_in
+
+_claimed_in[obj_lib.namespace(obj)] contains sprintf("%s-%s-", [template.metadata.name, obj_lib.name(obj)]) if {
+	some obj in obj_lib.of_kind.apps.StatefulSet
+	some template in obj_lib.at(obj, ["spec", "volumeClaimTemplates"], [])
+	is_string(template.metadata.name)
 }

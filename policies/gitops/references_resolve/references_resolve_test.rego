@@ -201,3 +201,16 @@ test_what_every_cluster_has if {
 		_deny(_pod({"serviceAccountName": account})) == set()
 	}
 }
+
+_of_claim(name) := faults if {
+	set := _named("apps/v1", "StatefulSet", "ledger", {"spec": {"volumeClaimTemplates": [{"metadata": {"name": "data"}}, {}, "text"]}})
+	faults := references_resolve.deny with input as {"objects": [set, _pod({"volumes": [{"persistentVolumeClaim": {"claimName": name}}]})], "external": []}
+}
+
+test_claims_of_a_stateful_set if {
+	_of_claim("data-ledger-0") == set()
+	_of_claim("data-ledger-12") == set()
+	every name in ["data-ledger-", "data-ledger-a", "data-other-0", "logs-ledger-0"] {
+		count(_of_claim(name)) == 1
+	}
+}

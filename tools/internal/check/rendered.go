@@ -67,9 +67,9 @@ func (r *rendered) resolve(findings []Finding) []Finding {
 	})
 }
 
-// areApart reports whether two targets are for different clusters. They are when kgate.yaml says that they are of different
-// environments, and when both render an object that one cluster would have from both: one in a namespace, a Namespace
-// aside, or most of those that have none.
+// areApart reports whether two targets are for different clusters. Where kgate.yaml gives both an environment, that tells.
+// Else they are when both render an object that one cluster would have from both: one in a namespace, a Namespace aside, or
+// several and most of those that have none.
 func (r *rendered) areApart(a, b string) bool {
 	if a > b {
 		a, b = b, a
@@ -83,8 +83,8 @@ func (r *rendered) areApart(a, b string) bool {
 }
 
 func (r *rendered) compare(a, b string) bool {
-	if r.of[a] != "" && r.of[b] != "" && r.of[a] != r.of[b] {
-		return true
+	if r.of[a] != "" && r.of[b] != "" {
+		return r.of[a] != r.of[b]
 	}
 	less, more := r.objects[a], r.objects[b]
 	if len(more) < len(less) {
@@ -103,5 +103,5 @@ func (r *rendered) compare(a, b string) bool {
 			return true
 		}
 	}
-	return without > 0 && 2*same > without
+	return same > 1 && 2*same > without
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/repo"
 	"github.com/kgate-dev/gitops/tools/internal/report"
 )
 
@@ -37,7 +38,7 @@ func (g *Gate) narrowed() []report.Note {
 	if left := g.passed.take(); len(left) > 0 {
 		notes = append(notes, report.Note{About: "kinds", Message: "objects of kinds that nobody defines were passed over, as unknown kinds are to be ignored", LeftOut: left})
 	}
-	if left := g.unasked(); len(left) > 0 {
+	if left := g.unasked(); len(left) > 0 && len(g.options.Checks) > 0 {
 		notes = append(notes, report.Note{About: "checks", Message: "only the checks of --checks " + strings.Join(g.options.Checks, ",") + " were made", LeftOut: left})
 	}
 	if left := g.unwanted(); len(left) > 0 {
@@ -46,12 +47,13 @@ func (g *Gate) narrowed() []report.Note {
 	return notes
 }
 
-// severity is what a finding means. A check that the command line names is made whatever the profile says.
+// severity is what a finding means. Conventions that the command line asks for are made with the profile facts too.
 func (g *Gate) severity(c *check.Check, target string) check.Severity {
-	if severity := g.repository.Config.Severity(c, target); severity != "" || len(g.options.Checks) == 0 {
-		return severity
+	config := g.repository.Config
+	if len(g.options.Checks) > 0 && config.Profile == repo.Facts {
+		config.Profile = repo.Standard
 	}
-	return c.Severity
+	return config.Severity(c, target)
 }
 
 // unwanted are the checks that kgate.yaml leaves out everywhere.

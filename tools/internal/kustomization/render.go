@@ -381,10 +381,12 @@ func kustomize(ctx context.Context, files *Files, w *layers, root *Layer) (*Resu
 }
 
 // encode is a resource as JSON, as its text says it. Its own MarshalJSON writes YAML and reads it again, which comes to the
-// same but for texts of several lines: what the library makes of some of them is not what was meant, and is what a cluster
+// same but for texts of several lines, and for dates: what the library makes of some of them is not what was meant, and is what a cluster
 // gets.
 func encode(r *resource.Resource) ([]byte, error) {
-	if severalLines(r.YNode()) {
+	asItIs := !severalLines(r.YNode())
+	dates(r.YNode(), func(*yaml.Node) { asItIs = false }) // is one, or text that looks like one: the library writes it first
+	if !asItIs {
 		return r.MarshalJSON()
 	}
 	var value map[string]any
