@@ -166,7 +166,7 @@ type Target struct {
 	Faults      []Fault // what rendering noticed
 	Effects     []Entry // what does something in this target, of entries that may do nothing in another one
 	Reading     Reading
-	Makes       []Reference // what its objects have made in the cluster, beside themselves
+	Makes       []Reference // what its objects have made in the cluster, beside themselves; * in a name is any text
 
 	// Definitions are the CustomResourceDefinitions that stand outside of the target. nil is none.
 	Definitions Definitions
@@ -306,8 +306,13 @@ type Pass struct {
 // Report records a fault of an object's field. with are the fields that it was held against. Once the run has been given up
 // it does nothing: to look for the lines of thousands of faults takes long.
 func (p *Pass) Report(target *Target, object *manifest.Object, path manifest.Path, message string, with ...Field) {
-	if p.ended() {
-		return
+	p.report(target, object, path, message, with...)
+}
+
+// report is Report; nil for what is not recorded. What is encrypted has a placeholder, and nobody knows what is wrong with it.
+func (p *Pass) report(target *Target, object *manifest.Object, path manifest.Path, message string, with ...Field) *Finding {
+	if p.ended() || object.IsSealed(path) {
+		return nil
 	}
 	id := object.ID
 	origin := target.Origin(object, path)
@@ -315,19 +320,21 @@ func (p *Pass) Report(target *Target, object *manifest.Object, path manifest.Pat
 	for _, w := range with {
 		f.weigh(Part{w.Object.ID, w.Path, w.Target.Origin(w.Object, w.Path).Position})
 	}
-	p.add(f)
+	return p.add(f)
 }
 
 // ReportMissing is Report of a field that refers to what the target does not render.
 func (p *Pass) ReportMissing(at Field, message string, missing Reference, with ...Field) {
-	p.Report(at.Target, at.Object, at.Path, message, with...)
-	p.findings[len(p.findings)-1].Missing = &missing
+	if f := p.report(at.Target, at.Object, at.Path, message, with...); f != nil {
+		f.Missing = &missing
+	}
 }
 
 // ReportAs is Report for what weighs less than the check's other findings.
 func (p *Pass) ReportAs(severity Severity, target *Target, object *manifest.Object, path manifest.Path, message string) {
-	p.Report(target, object, path, message)
-	p.findings[len(p.findings)-1].Severity = severity
+	if f := p.report(target, object, path, message); f != nil {
+		f.Severity = severity
+	}
 }
 
 // weigh adds a part, unless its line is named already.
@@ -346,7 +353,7 @@ func (p *Pass) ReportTarget(target *Target, source manifest.Position, message st
 // ReportFault records a fault of how a target is put together.
 func (p *Pass) ReportFault(target *Target, fault Fault) {
 	p.ReportTarget(target, fault.Source, fault.Message, fault.Of)
-	f := &p.findings[len(p.findings)-1]
+	f := &p.findings[len(p.findings)-1] // nothing keeps it from being recorded
 	f.shared = fault.Shared
 	if fault.In != nil {
 		f.Place = *fault.In
@@ -356,9 +363,10 @@ func (p *Pass) ReportFault(target *Target, fault Fault) {
 	}
 }
 
-func (p *Pass) add(f Finding) {
+func (p *Pass) add(f Finding) *Finding {
 	f.Check, f.Severity, f.Fix = p.Check.Name, p.Check.Severity, p.Check.Fix
 	p.findings = append(p.findings, f)
+	return &p.findings[len(p.findings)-1]
 }
 
 // Origin is the line to edit for a field of one of the target's objects, or else where the object begins.

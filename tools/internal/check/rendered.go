@@ -1,17 +1,31 @@
 package check
 
 import (
+	"path"
 	"slices"
+	"strings"
 )
 
 // rendered is what the targets of a run render, so that what one of them refers to is found in another one of the same
 // cluster.
 type rendered struct {
-	objects map[string]map[Reference]bool // by target
-	in      map[Reference][]string        // targets
-	named   map[Reference]map[string]bool // the same, whatever the namespace
-	of      map[string]string             // the environment of a target
-	apart   map[[2]string]bool            // what is known of pairs of targets
+	objects  map[string]map[Reference]bool // by target
+	in       map[Reference][]string        // targets
+	named    map[Reference]map[string]bool // the same, whatever the namespace
+	of       map[string]string             // the environment of a target
+	patterns []pattern
+	apart    map[[2]string]bool // what is known of pairs of targets
+}
+
+// pattern is objects that a target has made, by what their names have in common.
+type pattern struct {
+	Reference
+	target string
+}
+
+func (p pattern) fits(r Reference) bool {
+	ok, err := path.Match(p.Name, r.Name)
+	return err == nil && ok && p.Kind == r.Kind && p.Namespace == r.Namespace
 }
 
 func (r *rendered) add(t *Target) {
@@ -32,7 +46,11 @@ func (r *rendered) add(t *Target) {
 	}
 	r.objects[t.Path] = objects
 	for _, made := range t.Makes {
-		r.note(made, t.Path)
+		if strings.Contains(made.Name, "*") {
+			r.patterns = append(r.patterns, pattern{made, t.Path})
+		} else {
+			r.note(made, t.Path)
+		}
 	}
 }
 
@@ -45,11 +63,15 @@ func (r *rendered) note(is Reference, target string) {
 	r.named[name][target] = true
 }
 
-// resolve leaves out what is missing in one target and rendered by another one for the same cluster.
-func (r *rendered) resolve(findings []Finding) []Finding {
+// resolve leaves out what is missing in one target and rendered by another one for the same cluster, or may be in what the run
+// does not read.
+func (r *rendered) resolve(findings []Finding, unread func(target string, missing Reference) bool) []Finding {
 	return slices.DeleteFunc(findings, func(f Finding) bool {
 		if f.Missing == nil {
 			return false
+		}
+		if slices.ContainsFunc(r.patterns, func(p pattern) bool { return p.fits(*f.Missing) && !r.areApart(f.Target, p.target) }) {
+			return true
 		}
 		beside := func(target string) bool { return target != f.Target && !r.areApart(f.Target, target) }
 		if f.Missing.Namespace == "" {
@@ -59,11 +81,11 @@ func (r *rendered) resolve(findings []Finding) []Finding {
 					return true
 				}
 			}
-			return false
+			return unread != nil && unread(f.Target, *f.Missing)
 		}
 		// An object without a namespace gets one from whoever deploys it.
 		nowhere := Reference{Kind: f.Missing.Kind, Name: f.Missing.Name}
-		return slices.ContainsFunc(r.in[*f.Missing], beside) || slices.ContainsFunc(r.in[nowhere], beside)
+		return slices.ContainsFunc(r.in[*f.Missing], beside) || slices.ContainsFunc(r.in[nowhere], beside) || unread != nil && unread(f.Target, *f.Missing)
 	})
 }
 

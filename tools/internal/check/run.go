@@ -31,6 +31,9 @@ type Plan struct {
 	// Severity is what a finding of a check in a target means here; "" leaves it out. nil is what the check says.
 	Severity func(c *Check, target string) Severity
 
+	// Unread reports whether what the plan does not read of the repository may hold what is missing in a target. nil is never.
+	Unread func(target string, missing Reference) bool
+
 	// Elsewhere reports whether something that no target of the plan is made of reads a directory of a kustomization, so
 	// that nobody knows what its entries do there. nil is never.
 	Elsewhere func(dir string) bool
@@ -181,7 +184,7 @@ func (r *Round) End(ctx context.Context, plan Plan) (Result, []Failure) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	findings := plan.weigh(yield(r.settled(unique(r.rendered.resolve(r.findings), order), plan), r.checks), r.checks)
+	findings := plan.weigh(yield(r.settled(unique(r.rendered.resolve(r.findings, plan.Unread), order), plan), r.checks), r.checks)
 	var used []bool
 	result.Findings, result.Exempted, used = exempt(findings, plan)
 	failures := r.failures(order)

@@ -1,8 +1,8 @@
 package gate
 
 import (
+	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
@@ -13,8 +13,8 @@ import (
 func made(objects []*manifest.Object) []check.Reference {
 	var all []check.Reference
 	namespace := func(name string) {
-		if name != "" && !strings.Contains(name, "{{") {
-			all = append(all, check.Reference{Kind: "Namespace", Name: name})
+		if name != "" {
+			all = append(all, check.Reference{Kind: "Namespace", Name: parameter.ReplaceAllString(name, "*")})
 		}
 	}
 	for _, o := range objects {
@@ -29,6 +29,9 @@ func made(objects []*manifest.Object) []check.Reference {
 	}
 	return all
 }
+
+// parameter is what an ApplicationSet fills in.
+var parameter = regexp.MustCompile(`\{\{.*?\}\}`)
 
 func createsNamespace(value any, spec ...any) bool {
 	return slices.Contains(manifest.ListAt(value, append(spec, "syncPolicy", "syncOptions")...), any("CreateNamespace=true"))

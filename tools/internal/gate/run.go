@@ -2,6 +2,7 @@ package gate
 
 import (
 	"context"
+	"path"
 	"runtime"
 	"slices"
 	"sync"
@@ -95,6 +96,37 @@ func (g *Gate) elsewhere(ctx context.Context, targets []*check.Target) func(dir 
 	}
 }
 
+// unread tells of what is missing in a target whether files that the run does not read may hold it: those of another
+// environment's targets aside. A run of some targets does not know what the others render.
+func (g *Gate) unread(ctx context.Context, targets []*check.Target) func(target string, missing check.Reference) bool {
+	mentioned := sync.OnceValues(func() (map[check.Reference][]string, error) {
+		read := map[string]bool{}
+		for _, t := range targets {
+			for _, file := range t.Reading.Files {
+				read[file] = true
+			}
+		}
+		return coverage.Mentioned(ctx, g.repository, func(file string) bool { return read[file] })
+	})
+	environment := func(target string) string {
+		if e := g.repository.Config.Environment(target); e != nil {
+			return e.Name
+		}
+		return ""
+	}
+	return func(target string, missing check.Reference) bool {
+		files, err := mentioned()
+		return err != nil || slices.ContainsFunc(files[check.Reference{Kind: missing.Kind, Name: missing.Name}], func(file string) bool {
+			for dir := path.Dir(file); dir != "."; dir = path.Dir(dir) {
+				if other := environment(dir); other != "" && environment(target) != "" && other != environment(target) {
+					return false
+				}
+			}
+			return true
+		})
+	}
+}
+
 // conclude makes the report of a round whose targets are judged.
 func (g *Gate) conclude(ctx context.Context, round *check.Round, outcomes []outcome, read func(file string) ([]byte, error)) (report.Report, error) {
 	config, now := g.repository.Config, g.options.Now()
@@ -111,6 +143,9 @@ func (g *Gate) conclude(ctx context.Context, round *check.Round, outcomes []outc
 		exempting = append(exempting, o.exempting...)
 	}
 	plan.Elsewhere = g.elsewhere(ctx, plan.Targets)
+	if len(g.options.Targets) > 0 {
+		plan.Unread = g.unread(ctx, plan.Targets)
+	}
 	carried, refused := repo.Carried(exempting, g.known, read)
 	carried, out.Notes = g.carry(ctx, carried)
 	out.Notes = slices.Concat(g.narrowed(), g.notes(), out.Notes)

@@ -91,7 +91,8 @@ type Object struct {
 	// Source is where the object is written: the file and the line at which its document begins.
 	Source Position
 
-	written []byte // JSON as it stands, of an object that is encrypted; nil for JSON
+	written []byte          // JSON as it stands, of an object that is encrypted; nil for JSON
+	sealed  map[string]bool // fields whose values are placeholders
 	once    sync.Once
 	digest  Digest
 }

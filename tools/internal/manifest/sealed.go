@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"regexp"
+	"slices"
 
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 )
@@ -24,7 +25,7 @@ func (o *Object) unseal() error {
 	if mac, _ := notes["mac"].(string); !ok || !sealed.MatchString(mac) {
 		return nil
 	}
-	o.written = o.JSON
+	o.written, o.sealed = o.JSON, map[string]bool{}
 	delete(o.Value, "sops")
 	secret := o.Kind == "Secret" && o.APIVersion == "v1"
 	for key, value := range o.Value {
@@ -32,7 +33,7 @@ func (o *Object) unseal() error {
 		if secret && key == "data" {
 			text = SealedData
 		}
-		o.Value[key] = placeholder(value, text)
+		o.Value[key] = o.placeholder(Path{key}, value, text)
 	}
 	o.ID = Identify(o.Value)
 	var err error
@@ -40,18 +41,19 @@ func (o *Object) unseal() error {
 	return err
 }
 
-func placeholder(value any, text string) any {
+func (o *Object) placeholder(at Path, value any, text string) any {
 	switch value := value.(type) {
 	case map[string]any:
 		for key, field := range value {
-			value[key] = placeholder(field, text)
+			value[key] = o.placeholder(append(slices.Clip(at), key), field, text)
 		}
 	case []any:
 		for i, item := range value {
-			value[i] = placeholder(item, text)
+			value[i] = o.placeholder(append(slices.Clip(at), i), item, text)
 		}
 	case string:
 		if parts := sealed.FindStringSubmatch(value); parts != nil {
+			o.sealed[at.String()] = true
 			switch parts[1] {
 			case "int":
 				return int64(0)
@@ -65,6 +67,9 @@ func placeholder(value any, text string) any {
 	}
 	return value
 }
+
+// IsSealed reports a field whose value is a placeholder: what it is nobody knows here.
+func (o *Object) IsSealed(path Path) bool { return o.sealed[path.String()] }
 
 // Written is the object's JSON as it stands, with what is encrypted.
 func (o *Object) Written() []byte {

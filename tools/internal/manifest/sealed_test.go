@@ -36,6 +36,9 @@ func TestSealed(t *testing.T) {
 		if err != nil || len(objects) != 1 || string(objects[0].JSON) != c.want || string(objects[0].Written()) != string(written) {
 			t.Errorf("%s: got %s, %v\nwant %s", name, objects[0].JSON, err, c.want)
 		}
+		if path := (Path{"data", "a"}); objects[0].IsSealed(path) == (name == "not by SOPS") || objects[0].IsSealed(Path{"data"}) {
+			t.Errorf("%s: %s is sealed: %t", name, path, objects[0].IsSealed(path))
+		}
 		decoded, err := Decode(written)
 		if err != nil || !equality.Semantic.DeepEqual(decoded.Value, objects[0].Value) {
 			t.Errorf("%s, decoded: got %s, %v", name, decoded.JSON, err)
