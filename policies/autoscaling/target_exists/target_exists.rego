@@ -18,7 +18,7 @@ import data.policies.lib.object as obj_lib
 import data.policies.lib.scaling
 import data.policies.lib.workload
 
-deny contains {"msg": msg, "path": ["objects", index, "spec", "scaleTargetRef"]} if {
+deny contains {"msg": msg, "path": array.concat(["objects", index, "spec", "scaleTargetRef"], _wrong(hpa, target))} if {
 	some index, hpa in scaling.input_autoscalers
 	not _has_target(hpa)
 	target := obj_lib.at(hpa, ["spec", "scaleTargetRef"], {})
@@ -37,6 +37,26 @@ deny contains {"msg": msg, "path": ["objects", index, "spec", "scaleTargetRef"]}
 	count(others) > 0
 	msg := sprintf("%s scales what %s scales too", [obj_lib.title(hpa), concat(", ", others)])
 }
+
+# The name, where nothing that could be scaled has it; else what of the rest is not as there.
+_wrong(hpa, target) := ["name"] if {
+	is_string(target.name)
+	count(_called(hpa, target.name)) == 0
+} else := ["kind"] if {
+	every obj in _called(hpa, target.name) {
+		obj.kind != target.kind
+	}
+} else := ["apiVersion"] if {
+	is_string(target.name)
+	is_string(target.apiVersion)
+} else := []
+
+_called(hpa, name) := [obj |
+	some obj in input.objects
+	workload.is_scalable(obj)
+	obj_lib.name(obj) == name
+	obj_lib.namespace(obj) == obj_lib.namespace(hpa)
+]
 
 _rivals(index, hpa) := [obj_lib.title(other) |
 	some position, other in scaling.input_autoscalers

@@ -26,7 +26,7 @@ test_denies_kinds_without_replicas[kind] if {
 	some kind in ["Pod", "DaemonSet", "Job", "CronJob"]
 	obj := fixture.workload(kind, {}, {})
 	msg := sprintf(`HorizontalPodAutoscaler "web" scales nothing: no %s "web" of %s with replicas in namespace shop`, [kind, obj.apiVersion])
-	target_exists.deny == {{"msg": msg, "path": _path}} with input as fixture.overlay([obj, _hpa("web", _of(obj))])
+	target_exists.deny == {{"msg": msg, "path": array.concat(_path, ["name"])}} with input as fixture.overlay([obj, _hpa("web", _of(obj))])
 }
 
 test_denies_kinds_of_the_core_that_are_no_workload if {
@@ -37,25 +37,25 @@ test_denies_kinds_of_the_core_that_are_no_workload if {
 _web := fixture.workload("Deployment", {}, {})
 
 _missing := {
-	"another name": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "wbe"},
-	"another kind": {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "web"},
-	"another group": {"apiVersion": "example.com/v1", "kind": "Deployment", "name": "web"},
-	"no apiVersion": {"kind": "Deployment", "name": "web"},
-	"no name": {"apiVersion": "apps/v1", "kind": "Deployment"},
-	"nothing": {},
-	"text": "web",
-	"null": null,
+	"another name": [{"apiVersion": "apps/v1", "kind": "Deployment", "name": "wbe"}, ["name"]],
+	"another kind": [{"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "web"}, ["kind"]],
+	"another group": [{"apiVersion": "example.com/v1", "kind": "Deployment", "name": "web"}, ["apiVersion"]],
+	"no apiVersion": [{"kind": "Deployment", "name": "web"}, []],
+	"no name": [{"apiVersion": "apps/v1", "kind": "Deployment"}, []],
+	"nothing": [{}, []],
+	"text": ["web", []],
+	"null": [null, []],
 }
 
 test_denies_a_missing_target[note] if {
-	some note, target in _missing
+	some note, [target, field] in _missing
 	some finding in target_exists.deny with input as fixture.overlay([_web, _hpa("web", target)])
-	finding.path == _path
+	finding.path == array.concat(_path, field)
 }
 
 test_denies_a_target_of_another_namespace if {
 	obj := object.union(_web, {"metadata": {"namespace": "other"}})
-	target_exists.deny == {{"msg": `HorizontalPodAutoscaler "web" scales nothing: no Deployment "web" of apps/v1 with replicas in namespace shop`, "path": _path}} with input as fixture.overlay([obj, _hpa("web", _of(obj))])
+	target_exists.deny == {{"msg": `HorizontalPodAutoscaler "web" scales nothing: no Deployment "web" of apps/v1 with replicas in namespace shop`, "path": array.concat(_path, ["name"])}} with input as fixture.overlay([obj, _hpa("web", _of(obj))])
 }
 
 test_denies_two_autoscalers_of_one_target if {

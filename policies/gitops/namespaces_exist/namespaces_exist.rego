@@ -20,10 +20,19 @@ deny contains {"msg": msg, "path": ["objects", i, "metadata", "namespace"], "mis
 	namespace := obj_lib.at(obj, ["metadata", "namespace"], "")
 	namespace != ""
 	not obj_lib.is_of_cluster(obj)
+	not _is_for_a_deployer(obj)
 	not namespace in _known
 	missing := {"kind": "Namespace", "namespace": "", "name": namespace}
 	msg := sprintf("%s is in namespace %v, which is neither rendered nor declared external", [obj_lib.title(obj), json.marshal(namespace)])
 }
+
+# What tells Argo CD or Flux what to deploy stands where these run.
+_is_for_a_deployer(obj) if {
+	obj.kind in {"Application", "ApplicationSet", "AppProject"}
+	obj_lib.group(obj) == "argoproj.io"
+}
+
+_is_for_a_deployer(obj) if endswith(obj_lib.group(obj), ".toolkit.fluxcd.io")
 
 _known contains namespace if some namespace in ["default", "kube-system", "kube-public", "kube-node-lease"]
 

@@ -40,3 +40,9 @@ test_what_is_in_no_namespace[kind] if {
 	some kind, version in {"ClusterRole": "rbac.authorization.k8s.io/v1", "PriorityClass": "scheduling.k8s.io/v1", "Node": "v1"}
 	namespaces_exist.deny == set() with input as {"objects": [{"apiVersion": version, "kind": kind, "metadata": {"name": "a", "namespace": "shpo"}}], "external": []}
 }
+
+test_what_deployers_read[kind] if {
+	some kind, version in {"Application": "argoproj.io/v1alpha1", "AppProject": "argoproj.io/v1alpha1", "Kustomization": "kustomize.toolkit.fluxcd.io/v1"}
+	namespaces_exist.deny == set() with input as {"objects": [{"apiVersion": version, "kind": kind, "metadata": {"name": "a", "namespace": "shpo"}}], "external": []}
+	count(namespaces_exist.deny) == 1 with input as {"objects": [{"apiVersion": "example.com/v1", "kind": kind, "metadata": {"name": "a", "namespace": "shpo"}}], "external": []}
+}
