@@ -148,7 +148,7 @@ func (t *tree) withinAny(dir string, dirs map[string]bool) bool {
 // below it that no other one there uses. A directory that holds nothing but those stands for them alone.
 func Expand(ctx context.Context, r *repo.Repo, dir string) ([]string, error) {
 	t := newTree(r)
-	if real, ok := t.real(dir); !ok || t.kustomized(real) {
+	if real, ok := t.real(dir); !ok || t.files.Kustomization(real) != "" {
 		return []string{dir}, nil
 	}
 	if err := t.walk(ctx, dir); err != nil {

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"sigs.k8s.io/kustomize/api/konfig"
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
@@ -83,11 +82,6 @@ func (t *tree) real(dir string) (string, bool) {
 		return "", false
 	}
 	return cmp.Or(strings.TrimPrefix(string(resolved), "/"), "."), true
-}
-
-// kustomized reports whether there is a kustomization file in a directory.
-func (t *tree) kustomized(dir string) bool {
-	return slices.ContainsFunc(konfig.RecognizedKustomizationFileNames(), func(name string) bool { return t.files.Exists(path.Join(dir, name)) })
 }
 
 // begin is where a file begins, or the file when it cannot be read.

@@ -177,10 +177,12 @@ func (g *given) failed() error {
 	g.texts()
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	// Targets come upon them in any order.
+	slices.SortFunc(g.faults, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return errors.Join(g.faults...)
 }
 
-// find parses the files that may define a kind.
+// find parses the files that may define a kind. Where none does, one of them may have been meant to: all are parsed.
 func (g *given) find(kinds *definition.Kinds, group, kind string) []*manifest.Object {
 	var found []*manifest.Object
 	for i, text := range g.texts() {
@@ -191,6 +193,11 @@ func (g *given) find(kinds *definition.Kinds, group, kind string) []*manifest.Ob
 			if definition.Defines(object) == (schema.GroupKind{Group: group, Kind: kind}) {
 				found = append(found, object)
 			}
+		}
+	}
+	if len(found) == 0 {
+		for i := range g.files {
+			g.parse(kinds, i)
 		}
 	}
 	return found

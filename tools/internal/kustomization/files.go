@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 
+	"sigs.k8s.io/kustomize/api/konfig"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 
 	"github.com/kgate-dev/gitops/tools/internal/cache"
@@ -283,6 +284,16 @@ func (f *Files) lexists(name string) bool {
 func (f *Files) Exists(name string) bool {
 	_, err := f.stat(name)
 	return err == nil
+}
+
+// Kustomization is the file that makes a directory a kustomization, or "".
+func (f *Files) Kustomization(dir string) string {
+	for _, name := range konfig.RecognizedKustomizationFileNames() {
+		if file := path.Join(dir, name); f.Exists(file) {
+			return file
+		}
+	}
+	return ""
 }
 
 // IsDir reports whether the path is a directory inside the root.

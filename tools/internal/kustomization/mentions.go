@@ -5,7 +5,6 @@ import (
 	"path"
 	"slices"
 
-	"sigs.k8s.io/kustomize/api/konfig"
 	k8syaml "sigs.k8s.io/yaml"
 
 	"github.com/kgate-dev/gitops/tools/internal/cache"
@@ -66,7 +65,7 @@ func (r *Renderer) resourceFiles(target string) []string {
 	if info, err := files.stat(name); err != nil || !info.IsDir() {
 		return []string{name}
 	}
-	if kustomizationIn(files, name) == "" {
+	if files.Kustomization(name) == "" {
 		names, _ := manifestFiles(files, name)
 		return names
 	}
@@ -86,18 +85,9 @@ func (r *Renderer) resourceFiles(target string) []string {
 	return slices.Compact(found)
 }
 
-func kustomizationIn(files *Files, dir string) string {
-	for _, name := range konfig.RecognizedKustomizationFileNames() {
-		if file := path.Join(dir, name); files.Exists(file) {
-			return file
-		}
-	}
-	return ""
-}
-
 func entriesOf(files *Files, dir string) entries {
 	var found entries
-	text, err := files.ReadFile(kustomizationIn(files, dir))
+	text, err := files.ReadFile(files.Kustomization(dir))
 	if err != nil {
 		return found
 	}

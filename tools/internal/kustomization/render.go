@@ -17,7 +17,6 @@ import (
 	"strings"
 	"sync"
 
-	"sigs.k8s.io/kustomize/api/konfig"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/api/resmap"
 	"sigs.k8s.io/kustomize/api/resource"
@@ -252,10 +251,6 @@ func plain(target string, documents []manifest.Document) (*Result, error) {
 // configFile is that of kgate, which lies among the manifests of a repository that is one directory of them.
 const configFile = "kgate.yaml"
 
-func kustomized(files *Files, dir string) bool {
-	return slices.ContainsFunc(konfig.RecognizedKustomizationFileNames(), func(name string) bool { return files.Exists(path.Join(dir, name)) })
-}
-
 func manifestFiles(files *Files, dir string) ([]string, error) {
 	var names []string
 	err := files.Walk(dir, func(p string, info fs.FileInfo, err error) error {
@@ -271,7 +266,7 @@ func manifestFiles(files *Files, dir string) ([]string, error) {
 		}
 		if info.IsDir() {
 			// A root below is no manifest of this directory: it is rendered as a target of its own.
-			if clean(p) != clean(dir) && (strings.HasPrefix(info.Name(), ".") || kustomized(files, p)) {
+			if clean(p) != clean(dir) && (strings.HasPrefix(info.Name(), ".") || files.Kustomization(p) != "") {
 				return fs.SkipDir
 			}
 			return nil

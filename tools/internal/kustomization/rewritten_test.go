@@ -19,6 +19,15 @@ func TestRewritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	text, err := result.YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, date := range []string{"2026-01-07T00:00:00Z", "2026-01-01T00:00:00Z", "2026-01-03T00:00:00Z", "2026-01-02T10:00:00Z"} {
+		if !strings.Contains(string(text), `"`+date+`"`) {
+			t.Errorf("%s is not printed:\n%s", date, text)
+		}
+	}
 	var got []string
 	for _, fault := range result.Faults {
 		got = append(got, fault.Check+" "+fault.Source.String()+" "+fault.Message)

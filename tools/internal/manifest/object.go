@@ -108,7 +108,7 @@ func (o *Object) Digest() Digest {
 
 // Again is another object that says the same. What it says is shared, and where it is written is its own.
 func (o *Object) Again() *Object {
-	another := &Object{ID: o.ID, Value: o.Value, JSON: o.JSON, Source: o.Source}
+	another := &Object{ID: o.ID, Value: o.Value, JSON: o.JSON, Source: o.Source, written: o.written, sealed: o.sealed}
 	another.once.Do(func() { another.digest = o.Digest() })
 	return another
 }

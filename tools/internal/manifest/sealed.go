@@ -11,11 +11,12 @@ import (
 // encrypted object is plain.
 var sealed = regexp.MustCompile(`^ENC\[AES256_GCM,data:[A-Za-z0-9+/=]*,iv:[A-Za-z0-9+/=]+,tag:[A-Za-z0-9+/=]+,type:(str|int|float|bool|bytes|comment)\]$`)
 
-// Sealed and SealedData are what stands for a text that SOPS encrypted, and for one in the data of a Secret: JSON that holds
-// nothing, because some Secrets have to be JSON. Numbers are 0, and booleans true.
+// What stands for a text that SOPS encrypted: in a Secret JSON that holds nothing, because some Secrets have to be JSON, and
+// elsewhere a text that is a name, a quantity and a number in one. Numbers are 0, and booleans true.
 const (
-	Sealed     = "{}"
-	SealedData = "e30="
+	sealedText       = "1"
+	sealedData       = "e30="
+	sealedStringData = "{}"
 )
 
 // unseal makes an object that SOPS encrypted what it is to a cluster, as far as that can be known: without the field `sops`,
@@ -29,9 +30,12 @@ func (o *Object) unseal() error {
 	delete(o.Value, "sops")
 	secret := o.Kind == "Secret" && o.APIVersion == "v1"
 	for key, value := range o.Value {
-		text := Sealed
-		if secret && key == "data" {
-			text = SealedData
+		text := sealedText
+		switch {
+		case secret && key == "data":
+			text = sealedData
+		case secret && key == "stringData":
+			text = sealedStringData
 		}
 		o.Value[key] = o.placeholder(Path{key}, value, text)
 	}

@@ -17,7 +17,7 @@ func TestSealed(t *testing.T) {
 		"values of every type": {
 			"apiVersion: example.com/v1\nkind: Shop\nmetadata: {name: a}\ndata: {a: '" + enc + "str]'}\n" +
 				"spec: [{i: '" + enc + "int]', f: '" + enc + "float]'}, '" + enc + "bool]', 'text " + enc + "str]']\n" + sops,
-			`{"apiVersion":"example.com/v1","data":{"a":"{}"},"kind":"Shop","metadata":{"name":"a"},"spec":[{"f":0,"i":0},true,"text ` + enc + `str]"]}`,
+			`{"apiVersion":"example.com/v1","data":{"a":"1"},"kind":"Shop","metadata":{"name":"a"},"spec":[{"f":0,"i":0},true,"text ` + enc + `str]"]}`,
 		},
 		"not by SOPS": {
 			"apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata: {a: '" + enc + "str]'}\nsops: {version: 3.9.0}\n",
