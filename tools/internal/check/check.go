@@ -119,9 +119,9 @@ func Verify(checks []*Check) error {
 	return errors.Join(errs...)
 }
 
-// Select picks checks by names and groups, facts and conventions among them, in the order of checks. A leading "!" leaves out; with only such
-// patterns everything else is kept. A pattern that fits no check is an error: a typing error must not turn a
-// check off.
+// Select picks checks by names and groups, facts and conventions among them, in the order of checks. A leading "!" leaves
+// out; with only such patterns everything else is kept. A pattern that fits no check is an error: a typing error must not
+// turn a check off.
 func Select(checks []*Check, patterns []string) ([]*Check, error) {
 	var include, exclude []string
 	for _, pattern := range patterns {

@@ -143,7 +143,7 @@ func (g *Gate) conclude(ctx context.Context, round *check.Round, outcomes []outc
 		exempting = append(exempting, o.exempting...)
 	}
 	plan.Elsewhere = g.elsewhere(ctx, plan.Targets)
-	if len(g.options.Targets) > 0 {
+	if len(g.options.Targets) > 0 && (len(g.all) == 0 || len(without(g.all, g.paths)) > 0) {
 		plan.Unread = g.unread(ctx, plan.Targets)
 	}
 	carried, refused := repo.Carried(exempting, g.known, read)
