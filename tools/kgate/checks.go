@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -52,7 +53,12 @@ func explainCommand() *cobra.Command {
 		Use:     "explain CHECK",
 		Short:   "Say what a check or a group wants, why, and how to satisfy it",
 		Example: "  kgate explain pod/no-host-path\n  kgate explain mesh",
-		Args:    cobra.ExactArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return errors.New("explain takes the name of one check or group: `kgate checks` lists them")
+			}
+			return nil
+		},
 		ValidArgsFunction: func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 			names, err := completions(cmd.Context(), dirs)
 			if err != nil {

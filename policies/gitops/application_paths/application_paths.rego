@@ -12,7 +12,7 @@
 #   states: fact
 #   scope: repository
 #   sees: argoproj.io
-#   fix: |
+#   fix: >-
 #     Point spec.source.path at a directory of this repository that has a kustomization, or that is
 #     a target.
 package policies.gitops.application_paths

@@ -38,7 +38,7 @@ func Checks(v *Validator, kinds *definition.Kinds, removal func(apiVersion, kind
 				"has no definition of cannot be checked, and is reported instead of being passed over. A custom kind is defined by a " +
 				"CustomResourceDefinition, and the first of these that has one counts: the target itself; another target of the " +
 				"repository; `crds` in kgate.yaml; what is embedded, which judges beside each of the others.",
-			Fix:        "Use an apiVersion that every targeted version serves, or correct the kind; of a custom kind, give kgate the definition.",
+			Fix:        "Use an apiVersion that every targeted version serves, or correct the kind; of a custom kind, give kgate the definition under `crds` in kgate.yaml, or say with `unknownKinds` there what becomes of such objects.",
 			Severity:   check.Error,
 			Central:    true,
 			Scope:      check.Object,
