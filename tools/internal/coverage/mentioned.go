@@ -10,19 +10,37 @@ import (
 
 var (
 	kindLine = regexp.MustCompile(`(?m)\bkind['"]?:[ \t]*['"]?([A-Za-z]+)`)
+	nameLine = regexp.MustCompile(`(?m)\bname['"]?:[ \t]*['"]?([a-z0-9][-a-z0-9.]*)`)
 	madeLine = regexp.MustCompile(`(?m)\b(?:targetN|n)amespace['"]?:[ \t]*['"]?([a-z0-9][-a-z0-9]*)`)
 	toldTo   = regexp.MustCompile(`(?i)createNamespace(=|['"]?:[ \t]*)true`)
-	nameLine = regexp.MustCompile(`(?m)\bname['"]?:[ \t]*['"]?([a-z0-9][-a-z0-9.]*)`)
 )
 
-// Mentioned are the objects that files of the repository may hold which no target of a run reads, by kind and name, each with
-// those files. That they do is not said: it takes any kind and any name of one file together.
-func Mentioned(ctx context.Context, r *repo.Repo, read func(file string) bool) (map[check.Reference][]string, error) {
+// Mentions is what a file of the repository may hold that no target of a run reads. That it does is not said: it takes any kind
+// and any name in the file together.
+type Mentions struct {
+	File                     string
+	kinds, names, namespaces map[string]bool
+}
+
+// Has reports whether the file may hold an object.
+func (m Mentions) Has(is check.Reference) bool {
+	return m.kinds[is.Kind] && m.names[is.Name] || is.Kind == "Namespace" && m.namespaces[is.Name]
+}
+
+// Mentioned are the files of the repository that no target of a run reads, with what they may hold.
+func Mentioned(ctx context.Context, r *repo.Repo, read func(file string) bool) ([]Mentions, error) {
 	t, err := look(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	mentioned := map[check.Reference][]string{}
+	var all []Mentions
+	words := func(pattern *regexp.Regexp, text []byte) map[string]bool {
+		found := map[string]bool{}
+		for _, match := range pattern.FindAllSubmatch(text, -1) {
+			found[string(match[1])] = true
+		}
+		return found
+	}
 	note := func(file string, generated ...string) {
 		if read(file) {
 			return
@@ -31,29 +49,14 @@ func Mentioned(ctx context.Context, r *repo.Repo, read func(file string) bool) (
 		if err != nil {
 			return
 		}
-		kinds := map[string]bool{}
+		m := Mentions{File: file, kinds: words(kindLine, text), names: words(nameLine, text)}
 		for _, kind := range generated {
-			kinds[kind] = true
-		}
-		for _, m := range kindLine.FindAllSubmatch(text, -1) {
-			kinds[string(m[1])] = true
-		}
-		names := map[string]bool{}
-		for _, m := range nameLine.FindAllSubmatch(text, -1) {
-			names[string(m[1])] = true
+			m.kinds[kind] = true
 		}
 		if toldTo.Match(text) {
-			for _, m := range madeLine.FindAllSubmatch(text, -1) {
-				is := check.Reference{Kind: "Namespace", Name: string(m[1])}
-				mentioned[is] = append(mentioned[is], file)
-			}
+			m.namespaces = words(madeLine, text)
 		}
-		for kind := range kinds {
-			for name := range names {
-				is := check.Reference{Kind: kind, Name: name}
-				mentioned[is] = append(mentioned[is], file)
-			}
-		}
+		all = append(all, m)
 	}
 	for _, dir := range t.dirs {
 		for _, file := range t.manifests[dir] {
@@ -63,5 +66,5 @@ func Mentioned(ctx context.Context, r *repo.Repo, read func(file string) bool) (
 			note(t.roots[dir], "ConfigMap", "Secret")
 		}
 	}
-	return mentioned, nil
+	return all, nil
 }

@@ -14,7 +14,7 @@ func made(objects []*manifest.Object) []check.Reference {
 	var all []check.Reference
 	namespace := func(name string) {
 		if name != "" {
-			all = append(all, check.Reference{Kind: "Namespace", Name: parameter.ReplaceAllString(name, "*")})
+			all = append(all, check.Reference{Kind: "Namespace", Name: name})
 		}
 	}
 	for _, o := range objects {
@@ -22,7 +22,7 @@ func made(objects []*manifest.Object) []check.Reference {
 		case group == "argoproj.io" && o.Kind == "Application" && createsNamespace(o.Value, "spec"):
 			namespace(manifest.TextAt(o.Value, "spec", "destination", "namespace"))
 		case group == "argoproj.io" && o.Kind == "ApplicationSet" && createsNamespace(o.Value, "spec", "template", "spec"):
-			namespace(manifest.TextAt(o.Value, "spec", "template", "spec", "destination", "namespace"))
+			namespace(parameter.ReplaceAllString(manifest.TextAt(o.Value, "spec", "template", "spec", "destination", "namespace"), "*"))
 		case group == "helm.toolkit.fluxcd.io" && o.Kind == "HelmRelease" && manifest.At(o.Value, "spec", "install", "createNamespace") == true:
 			namespace(manifest.TextAt(o.Value, "spec", "targetNamespace"))
 		}

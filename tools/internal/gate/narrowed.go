@@ -115,5 +115,9 @@ func (g *Gate) unasked() []string {
 
 // without are the names that are not among others, in their order.
 func without(names, others []string) []string {
-	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return slices.Contains(others, name) })
+	known := map[string]bool{}
+	for _, other := range others {
+		known[other] = true
+	}
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return known[name] })
 }

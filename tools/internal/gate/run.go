@@ -99,7 +99,7 @@ func (g *Gate) elsewhere(ctx context.Context, targets []*check.Target) func(dir 
 // unread tells of what is missing in a target whether files that the run does not read may hold it: those of another
 // environment's targets aside. A run of some targets does not know what the others render.
 func (g *Gate) unread(ctx context.Context, targets []*check.Target) func(target string, missing check.Reference) bool {
-	mentioned := sync.OnceValues(func() (map[check.Reference][]string, error) {
+	mentioned := sync.OnceValues(func() ([]coverage.Mentions, error) {
 		read := map[string]bool{}
 		for _, t := range targets {
 			for _, file := range t.Reading.Files {
@@ -116,8 +116,11 @@ func (g *Gate) unread(ctx context.Context, targets []*check.Target) func(target 
 	}
 	return func(target string, missing check.Reference) bool {
 		files, err := mentioned()
-		return err != nil || slices.ContainsFunc(files[check.Reference{Kind: missing.Kind, Name: missing.Name}], func(file string) bool {
-			for dir := path.Dir(file); dir != "."; dir = path.Dir(dir) {
+		return err != nil || slices.ContainsFunc(files, func(m coverage.Mentions) bool {
+			if !m.Has(missing) {
+				return false
+			}
+			for dir := path.Dir(m.File); dir != "."; dir = path.Dir(dir) {
 				if other := environment(dir); other != "" && environment(target) != "" && other != environment(target) {
 					return false
 				}

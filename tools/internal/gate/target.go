@@ -131,7 +131,7 @@ func (g *Gate) reduced(ctx context.Context, t *check.Target, renderer *kustomiza
 
 // acrossTargets reports whether the run makes checks of the repository: it covers every target of it.
 func (g *Gate) acrossTargets() bool {
-	return len(g.all) > 0 && len(without(g.all, g.paths)) == 0 && slices.ContainsFunc(g.checks, func(c *check.Check) bool { return c.Scope == check.Repository })
+	return len(g.all) > 0 && (slices.Equal(g.all, g.paths) || len(without(g.all, g.paths)) == 0) && slices.ContainsFunc(g.checks, func(c *check.Check) bool { return c.Scope == check.Repository })
 }
 
 // sees reports whether a check of the repository looks at the fields of an object.

@@ -3,6 +3,7 @@ package kustomization
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"sigs.k8s.io/kustomize/api/resource"
@@ -38,6 +39,13 @@ func decoded(r *resource.Resource, trace *Trace) (*manifest.Object, error) {
 		return nil, encodeError(r, trace, err)
 	}
 	object, err := manifest.Decode(text)
+	if list := (*manifest.ListError)(nil); errors.As(err, &list) && trace != nil {
+		at := trace.place(manifest.Path{"items"})
+		if at.IsZero() {
+			at = trace.Source
+		}
+		return nil, fail(at, "%s", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", r.CurId(), err)
 	}

@@ -168,7 +168,11 @@ func (d Document) Objects() ([]*Object, error) {
 	utiljson.ConvertMapNumbers(content, 0)
 	id := Identify(content)
 	items, isList := content["items"].([]any)
-	if !isList || !strings.HasSuffix(id.Kind, "List") {
+	if isList && !strings.HasSuffix(id.Kind, "List") {
+		at, _ := d.Locate(Path{"items"}, nil)
+		return nil, &SyntaxError{at, (&ListError{id}).Error()}
+	}
+	if !isList {
 		object := &Object{ID: id, Value: content, JSON: text, Source: Position{File: d.File, Line: d.Line}}
 		return []*Object{object}, object.unseal()
 	}
@@ -184,12 +188,23 @@ func (d Document) Objects() ([]*Object, error) {
 			return nil, &SyntaxError{Position{File: d.File, Line: line}, err.Error()}
 		}
 		object := &Object{ID: Identify(value), Value: value, JSON: text, Source: Position{File: d.File, Line: line}}
+		if _, isList := value["items"].([]any); isList {
+			return nil, &SyntaxError{object.Source, (&ListError{object.ID}).Error()}
+		}
 		if err := object.unseal(); err != nil {
 			return nil, err
 		}
 		objects = append(objects, object)
 	}
 	return objects, nil
+}
+
+// ListError is an object with a list of items. Whoever applies it takes it for a List, whatever its kind, and applies what is in
+// the list in its place.
+type ListError struct{ ID ID }
+
+func (e *ListError) Error() string {
+	return fmt.Sprintf("%s has a list of items: kubectl, Argo CD and Flux apply what is in such a list, and not the object, whatever its kind; write the objects as documents of their own", e.ID)
 }
 
 // Decode makes an Object of JSON text, as a renderer emits it.
@@ -199,6 +214,9 @@ func Decode(text []byte) (*Object, error) {
 		return nil, fmt.Errorf("decode object: %w", err)
 	}
 	object := &Object{ID: Identify(value), Value: value, JSON: text}
+	if _, isList := value["items"].([]any); isList {
+		return nil, &ListError{object.ID}
+	}
 	return object, object.unseal()
 }
 

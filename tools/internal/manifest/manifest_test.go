@@ -330,3 +330,27 @@ spec:
 		}
 	}
 }
+
+// What is applied in place of an object is not hidden in it.
+func TestListsOfAnotherKind(t *testing.T) {
+	for text, line := range map[string]int{
+		"apiVersion: x.io/v1\nkind: Foo\nmetadata: {name: a}\nitems: [{apiVersion: v1, kind: Secret}]\n": 4,
+		"apiVersion: v1\nkind: ConfigMap\nitems: []\n":                                                   3,
+		"apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: List, items: [{kind: Secret}]}\n":  4,
+		"apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: ConfigMap, metadata: {name: a}}\n": 0,
+		"apiVersion: x.io/v1\nkind: Foo\nmetadata: {name: a}\nspec: {items: [a]}\nitems: {a: b}\n":       0,
+	} {
+		documents, err := ParseDocuments("a.yaml", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = documents[0].Objects()
+		refused := (*SyntaxError)(nil)
+		if line == 0 && err != nil || line > 0 && (!errors.As(err, &refused) || refused.Line != line || !strings.Contains(refused.Message, "has a list of items")) {
+			t.Errorf("%s: got %v, want an error in line %d", text, err, line)
+		}
+	}
+	if _, err := Decode([]byte(`{"apiVersion":"x.io/v1","kind":"FooList","items":[]}`)); !errors.As(err, new(*ListError)) {
+		t.Errorf("got %v", err)
+	}
+}

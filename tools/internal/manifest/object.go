@@ -91,8 +91,7 @@ type Object struct {
 	// Source is where the object is written: the file and the line at which its document begins.
 	Source Position
 
-	written []byte          // JSON as it stands, of an object that is encrypted; nil for JSON
-	sealed  map[string]bool // fields whose values are placeholders
+	written []byte // JSON as it stands, of an object that is encrypted; nil for JSON
 	once    sync.Once
 	digest  Digest
 }
@@ -108,7 +107,7 @@ func (o *Object) Digest() Digest {
 
 // Again is another object that says the same. What it says is shared, and where it is written is its own.
 func (o *Object) Again() *Object {
-	another := &Object{ID: o.ID, Value: o.Value, JSON: o.JSON, Source: o.Source, written: o.written, sealed: o.sealed}
+	another := &Object{ID: o.ID, Value: o.Value, JSON: o.JSON, Source: o.Source, written: o.written}
 	another.once.Do(func() { another.digest = o.Digest() })
 	return another
 }

@@ -1,79 +1,75 @@
 package manifest
 
 import (
+	"encoding/base64"
 	"regexp"
-	"slices"
 
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 )
 
 // What SOPS makes of a value: https://github.com/getsops/sops/blob/main/README.rst#encryption-protocol. Anything else in an
 // encrypted object is plain.
-var sealed = regexp.MustCompile(`^ENC\[AES256_GCM,data:[A-Za-z0-9+/=]*,iv:[A-Za-z0-9+/=]+,tag:[A-Za-z0-9+/=]+,type:(str|int|float|bool|bytes|comment)\]$`)
+var encrypted = regexp.MustCompile(`^ENC\[AES256_GCM,data:([A-Za-z0-9+/=]+),iv:([A-Za-z0-9+/=]+),tag:([A-Za-z0-9+/=]+),type:(?:str|bytes)\]$`)
 
-// What stands for a text that SOPS encrypted: in a Secret JSON that holds nothing, because some Secrets have to be JSON, and
-// elsewhere a text that is a name, a quantity and a number in one. Numbers are 0, and booleans true.
+// What stands for a value that SOPS encrypted: JSON that holds nothing, because some Secrets have to be JSON.
 const (
-	sealedText       = "1"
-	sealedData       = "e30="
-	sealedStringData = "{}"
+	sealedText = "{}"
+	sealedData = "e30="
 )
 
-// unseal makes an object that SOPS encrypted what it is to a cluster, as far as that can be known: without the field `sops`,
-// and with placeholders for what only the owner of a key can read. The key is never asked for.
+// unseal makes a Secret or a ConfigMap that SOPS encrypted what it is to a cluster, as far as that can be known: without the
+// field `sops`, and with placeholders for the values that only the owner of a key can read. The key is never asked for. Of
+// other kinds nothing is taken on trust: what is encrypted there, an account or a switch, might be what a rule keeps out.
 func (o *Object) unseal() error {
+	core := o.APIVersion == "v1" && (o.Kind == "Secret" || o.Kind == "ConfigMap")
 	notes, ok := o.Value["sops"].(map[string]any)
-	if mac, _ := notes["mac"].(string); !ok || !sealed.MatchString(mac) {
+	if mac, _ := notes["mac"].(string); !core || !ok || !encrypted.MatchString(mac) || !hasRecipient(notes) {
 		return nil
 	}
-	o.written, o.sealed = o.JSON, map[string]bool{}
+	o.written = o.JSON
 	delete(o.Value, "sops")
-	secret := o.Kind == "Secret" && o.APIVersion == "v1"
-	for key, value := range o.Value {
-		text := sealedText
-		switch {
-		case secret && key == "data":
-			text = sealedData
-		case secret && key == "stringData":
-			text = sealedStringData
+	for _, field := range []string{"data", "stringData", "binaryData"} {
+		placeholder := sealedText
+		if field == "binaryData" || field == "data" && o.Kind == "Secret" {
+			placeholder = sealedData
 		}
-		o.Value[key] = o.placeholder(Path{key}, value, text)
+		values, _ := o.Value[field].(map[string]any)
+		for key, value := range values {
+			if text, _ := value.(string); isEncrypted(text) {
+				values[key] = placeholder
+			}
+		}
 	}
-	o.ID = Identify(o.Value)
 	var err error
 	o.JSON, err = utiljson.Marshal(o.Value)
 	return err
 }
 
-func (o *Object) placeholder(at Path, value any, text string) any {
-	switch value := value.(type) {
-	case map[string]any:
-		for key, field := range value {
-			value[key] = o.placeholder(append(slices.Clip(at), key), field, text)
-		}
-	case []any:
-		for i, item := range value {
-			value[i] = o.placeholder(append(slices.Clip(at), i), item, text)
-		}
-	case string:
-		if parts := sealed.FindStringSubmatch(value); parts != nil {
-			o.sealed[at.String()] = true
-			switch parts[1] {
-			case "int":
-				return int64(0)
-			case "float":
-				return float64(0)
-			case "bool":
-				return true
-			}
-			return text
+// isEncrypted reports a value that SOPS may have written: whether there is a cipher text in it is for the owner of the key to
+// say.
+func isEncrypted(text string) bool {
+	parts := encrypted.FindStringSubmatch(text)
+	if parts == nil {
+		return false
+	}
+	for i, size := range []int{0, 32, 16} { // of data any; of an initialization vector and a tag
+		decoded, err := base64.StdEncoding.DecodeString(parts[i+1])
+		if err != nil || size > 0 && len(decoded) != size {
+			return false
 		}
 	}
-	return value
+	return true
 }
 
-// IsSealed reports a field whose value is a placeholder: what it is nobody knows here.
-func (o *Object) IsSealed(path Path) bool { return o.sealed[path.String()] }
+// hasRecipient reports whether somebody could read what is encrypted.
+func hasRecipient(notes map[string]any) bool {
+	for _, kind := range []string{"age", "pgp", "kms", "gcp_kms", "azure_kv", "hc_vault", "key_groups"} {
+		if list, _ := notes[kind].([]any); len(list) > 0 {
+			return true
+		}
+	}
+	return false
+}
 
 // Written is the object's JSON as it stands, with what is encrypted.
 func (o *Object) Written() []byte {

@@ -1,6 +1,7 @@
 package repo
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -35,30 +36,41 @@ type DefinitionFile struct {
 // until it is merged.
 func (r *Repo) DefinitionFiles(more []string) ([]DefinitionFile, error) {
 	var all []DefinitionFile
-	add := func(root fs.FS, pattern, by, under string, within bool) error {
-		names, err := definitionFiles(root, pattern)
-		if err != nil {
-			return err
+	take := func(root fs.FS, name, by, under string, within bool) {
+		shown := name
+		if under != "" {
+			shown = path.Join(filepath.ToSlash(under), name)
 		}
-		for _, name := range names {
-			shown := name
-			if under != "" {
-				shown = path.Join(filepath.ToSlash(under), name)
-			}
-			if !slices.ContainsFunc(all, func(f DefinitionFile) bool { return f.Name == shown }) {
-				all = append(all, DefinitionFile{root, name, shown, by, within})
-			}
+		if !slices.ContainsFunc(all, func(f DefinitionFile) bool { return f.Name == shown }) {
+			all = append(all, DefinitionFile{root, name, shown, by, within})
 		}
-		return nil
 	}
 	tree, in := r.FS, ""
 	if r.Base != nil {
 		tree, in = r.Base.FS, " of "+r.Base.Name()
 	}
+	inside := func(pattern, by string) error {
+		names, err := definitionFiles(tree, pattern)
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			if inGit(name) || inGit(r.real(name)) {
+				return errors.New("leads into .git, which holds no definitions: write files, directories or globs beside it")
+			}
+			take(tree, name, by, "", true)
+		}
+		return nil
+	}
 	for _, entry := range r.Config.CRDs {
-		if err := add(tree, path.Clean(entry.Path), "`crds` in "+entry.Source.String(), "", true); err != nil {
+		if err := inside(path.Clean(entry.Path), "`crds` in "+entry.Source.String()); err != nil {
 			return nil, &manifest.SyntaxError{Position: entry.Source, Message: fmt.Sprintf("crds: %s%s %s", entry.Path, in, err)}
 		}
+	}
+	// within is a path of the operating system as the repository has it.
+	within := func(name string) (string, bool) {
+		relative, err := filepath.Rel(r.Dir, name)
+		return filepath.ToSlash(relative), r.Dir != "" && err == nil && filepath.IsLocal(relative)
 	}
 	for _, given := range more {
 		by := "--crds " + given
@@ -66,18 +78,32 @@ func (r *Repo) DefinitionFiles(more []string) ([]DefinitionFile, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", by, err)
 		}
-		relative, relErr := filepath.Rel(r.Dir, filepath.Join(base, filepath.FromSlash(pattern)))
-		if within := r.Dir != "" && relErr == nil && filepath.IsLocal(relative); within {
-			if err := add(tree, filepath.ToSlash(relative), by, "", true); err != nil {
+		if relative, ok := within(filepath.Join(base, filepath.FromSlash(pattern))); ok {
+			if err := inside(relative, by); err != nil {
 				return nil, fmt.Errorf("%s%s %w", by, in, err)
 			}
 			continue
 		}
-		if err := add(os.DirFS(base), pattern, by, base, false); err != nil {
+		names, err := definitionFiles(os.DirFS(base), pattern)
+		if err != nil {
 			return nil, fmt.Errorf("%s %w", by, err)
+		}
+		for _, name := range names {
+			// A pattern that begins above the repository may lead into it.
+			relative, ok := within(filepath.Join(base, filepath.FromSlash(name)))
+			if !ok {
+				take(os.DirFS(base), name, by, base, false)
+			} else if _, err := fs.Stat(tree, relative); err == nil && !inGit(relative) {
+				take(tree, relative, by, "", true)
+			}
 		}
 	}
 	return all, nil
+}
+
+// inGit reports a path in git's own folder, on whatever file system.
+func inGit(name string) bool {
+	return slices.ContainsFunc(strings.Split(name, "/"), func(part string) bool { return strings.EqualFold(part, ".git") })
 }
 
 // splitGiven parts a path of the command line into a directory that is there and a pattern below it.
