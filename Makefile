@@ -66,6 +66,10 @@ policy: build ## compile the Rego rules strictly, run their tests, hold their co
 rules: ## write docs/rules, the pages of rules, anew; `test` fails when they are not what the rules say
 	@mkdir -p docs/rules && go test ./tools/kgate -run TestPagesOfRules -update
 
+.PHONY: configuration
+configuration: ## write the JSON Schema of kgate.yaml and docs/configuration.md anew; `test` fails when they are not what is read
+	@go test ./tools/internal/repo -run TestPublished -update
+
 .PHONY: lint
 lint: $(TOOLS)/.lint-$(GO_VERSION) ## check format, go.mod files, Go code, Rego, workflows and scripts; look up known vulnerabilities
 	@files=$$(gofmt -l $(MODULES)); test -z "$$files" || { printf 'not as gofmt writes it:\n%s\n' "$$files"; exit 1; }

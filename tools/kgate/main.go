@@ -99,6 +99,6 @@ func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w: see `%s --help`", err, cmd.CommandPath())
 	})
-	root.AddCommand(validateCommand(), renderCommand(), checksCommand(), explainCommand(), reportSchemaCommand(), policyCommand(), versionCommand())
+	root.AddCommand(validateCommand(), renderCommand(), checksCommand(), explainCommand(), reportSchemaCommand(), configSchemaCommand(), policyCommand(), versionCommand())
 	return root.ExecuteContext(ctx)
 }
