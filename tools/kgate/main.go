@@ -78,6 +78,7 @@ func tell(w io.Writer, err error) {
 }
 
 func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr *terminal.Stream) error {
+	asked := false
 	root := &cobra.Command{
 		Use:   "kgate",
 		Short: "Makes a merge into a GitOps repository safe",
@@ -87,8 +88,14 @@ func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 			"Exit codes: 0 clean, 1 findings, 2 something could not be checked.",
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args:          noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if asked {
+				_, err := fmt.Fprintln(cmd.OutOrStdout(), "kgate", versionName())
+				return err
+			}
+			return cmd.Help()
+		},
 		// Before anything of a repository is read.
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return enterConfinement(cmd) },
 	}
@@ -96,9 +103,9 @@ func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return fmt.Errorf("%w: see `%s --help`", err, cmd.CommandPath())
-	})
+	root.SetFlagErrorFunc(flagError)
+	root.Flags().BoolVar(&asked, "version", false, "print the version; the command version also prints what is inside")
 	root.AddCommand(validateCommand(), renderCommand(), checksCommand(), explainCommand(), reportSchemaCommand(), configSchemaCommand(), policyCommand(), versionCommand())
+	refuseShells(root)
 	return root.ExecuteContext(ctx)
 }

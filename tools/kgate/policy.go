@@ -75,7 +75,7 @@ func policyCommand() *cobra.Command {
 		Use:   "policy",
 		Short: "Work on rules of your own",
 		Long:  "Work on rules of your own, which `kgate validate --policies DIR` applies beside the built-in ones.\n\n" + strings.TrimSpace(ruleExample),
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(policyTestCommand())

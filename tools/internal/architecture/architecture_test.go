@@ -32,7 +32,7 @@ var layers = map[string][]layer{
 	"kgate": {
 		{"what a process needs, and nothing of Kubernetes", []string{
 			"tools/internal/activity", "tools/internal/archive", "tools/internal/confinement", "tools/internal/crash", "tools/internal/relation",
-			"tools/internal/revision", "tools/internal/terminal", "tools/internal/watch",
+			"tools/internal/revision", "tools/internal/spelling", "tools/internal/terminal", "tools/internal/watch",
 		}},
 		{"what an object is", []string{"tools/internal/cache", "tools/internal/manifest"}},
 		{"what the API server holds against an object", []string{"tools/internal/admission/fault"}},

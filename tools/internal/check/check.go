@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/spelling"
 )
 
 // Severity says what a finding means for a merge.
@@ -127,7 +128,7 @@ func Select(checks []*Check, patterns []string) ([]*Check, error) {
 	for _, pattern := range patterns {
 		name, negative := strings.CutPrefix(pattern, "!")
 		if !slices.ContainsFunc(checks, func(c *Check) bool { return c.Fits(name) }) {
-			return nil, fmt.Errorf("no check or group is called %q: `kgate checks` lists them", name)
+			return nil, fmt.Errorf("no check or group is called %q: `kgate checks` lists them%s", name, Meant(name, checks))
 		}
 		if negative {
 			exclude = append(exclude, name)
@@ -145,6 +146,15 @@ func Select(checks []*Check, patterns []string) ([]*Check, error) {
 		return nil, fmt.Errorf("--checks %s leaves no check to run", strings.Join(patterns, ","))
 	}
 	return selected, nil
+}
+
+// Meant asks for the check or the group whose name is nearly one that none has; empty where there is none.
+func Meant(name string, checks []*Check) string {
+	known := []string{facts, conventions}
+	for _, c := range checks {
+		known = append(known, c.Name, c.Group())
+	}
+	return spelling.Meant(name, known)
 }
 
 // The names that select checks by what they state, as those of groups do.

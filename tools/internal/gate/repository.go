@@ -2,6 +2,7 @@ package gate
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/activity"
 	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
+	"github.com/kgate-dev/gitops/tools/internal/spelling"
 )
 
 // Locate opens the repository that the arguments of a command lie in and turns them into targets of it: the one around the
@@ -29,7 +31,7 @@ func Locate(ctx context.Context, args []string, revision string, objects ...stri
 		target := kustomization.Stdin
 		if arg != kustomization.Stdin {
 			if _, err := os.Stat(arg); err != nil {
-				return nil, nil, err
+				return nil, nil, fmt.Errorf("%w%s", err, spelling.Meant(arg, near(ctx, repository, arg)))
 			}
 			target, err = repository.Relative(arg)
 			if err != nil && targets == nil && !within(repository.Dir, arg) {
@@ -46,6 +48,46 @@ func Locate(ctx context.Context, args []string, revision string, objects ...stri
 		}
 	}
 	return repository, targets, nil
+}
+
+// near are the paths that somebody may have meant by one that is not there: what lies beside the first part of it that is
+// missing, and the targets that kgate.yaml names.
+func near(ctx context.Context, repository *repo.Repo, arg string) []string {
+	const most = 10_000
+	var paths []string
+	missing, rest := filepath.Clean(arg), ""
+	for {
+		if _, err := os.Stat(filepath.Dir(missing)); err == nil || missing == filepath.Dir(missing) {
+			break
+		}
+		missing, rest = filepath.Dir(missing), filepath.Join(filepath.Base(missing), rest)
+	}
+	entries, _ := os.ReadDir(filepath.Dir(missing)) // what cannot be read has no names
+	for _, entry := range entries[:min(len(entries), most)] {
+		path := filepath.Join(filepath.Dir(missing), entry.Name(), rest)
+		if _, err := os.Stat(path); err == nil {
+			paths = append(paths, path)
+		}
+	}
+	if repository.Config.Targets == nil {
+		return paths
+	}
+	selection, _ := repository.Select(ctx) // globs that name nothing name nothing that is near
+	for _, target := range selection.Targets {
+		if path, err := relativeTo(repository.Dir, target); err == nil {
+			paths = append(paths, path)
+		}
+	}
+	return paths
+}
+
+// relativeTo is a path of the repository as the working directory has it.
+func relativeTo(dir, path string) (string, error) {
+	here, err := repo.Resolve(".")
+	if err != nil {
+		return "", err
+	}
+	return filepath.Rel(here, filepath.Join(dir, filepath.FromSlash(path)))
 }
 
 // within reports a path that is written inside a directory, wherever a symbolic link then leads.

@@ -7,11 +7,11 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/agnivade/levenshtein"
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/spelling"
 )
 
 var (
@@ -127,21 +127,10 @@ func jsonFields(typ reflect.Type) map[string]reflect.Type {
 }
 
 func suggest(name string, known map[string]reflect.Type) string {
-	best := closest(name, known)
-	if best == "" {
-		return ""
-	}
-	return "; did you mean `" + best + "`?"
+	return spelling.Meant(name, slices.Collect(maps.Keys(known)))
 }
 
-// closest is the key that is nearly a name; empty when there is none. Half of the letters have to be the same: max is no
-// misspelt min.
+// closest is the key that is nearly a name; empty when there is none.
 func closest[T any](name string, known map[string]T) string {
-	best, distance := "", 4
-	for _, candidate := range slices.Sorted(maps.Keys(known)) {
-		if d := levenshtein.ComputeDistance(strings.ToLower(name), strings.ToLower(candidate)); d < distance && 2*d <= len(name) {
-			best, distance = candidate, d
-		}
-	}
-	return best
+	return spelling.Closest(name, slices.Collect(maps.Keys(known)))
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/spelling"
 )
 
 // ConfigFile is the name of the file that tells kgate about a repository.
@@ -173,7 +174,7 @@ func (d *decoder) fields(node *yaml.Node, what string, known map[string]func(*ya
 		if f := functions[key.Value]; f != nil {
 			f(value)
 		} else {
-			d.fail(key, "%s has no key %q; it has %s", what, key.Value, strings.Join(names, ", "))
+			d.fail(key, "%s has no key %q; it has %s%s", what, key.Value, strings.Join(names, ", "), spelling.Meant(key.Value, names))
 		}
 	}
 	for _, name := range names {
@@ -262,7 +263,7 @@ func (d *decoder) config(root *yaml.Node) Config {
 		},
 		"profile": func(n *yaml.Node) {
 			if c.Profile = Profile(d.text(n, "profile")); !slices.Contains(profiles, c.Profile) {
-				d.fail(n, "profile is %q; it is facts, standard or strict", n.Value)
+				d.fail(n, "profile is %q; it is facts, standard or strict%s", n.Value, spelling.Meant(n.Value, texts(profiles)))
 			}
 		},
 		"severities": func(n *yaml.Node) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/spelling"
 )
 
 // CheckExemptions refuses exemptions from checks that do not exist and from those that are locked. The error names the
@@ -29,7 +30,11 @@ func permitted(e check.Exemption, checks []*check.Check, carried bool) error {
 	i := slices.IndexFunc(checks, func(c *check.Check) bool { return c.Name == e.Check })
 	switch {
 	case i < 0:
-		return &manifest.SyntaxError{Position: e.Source, Message: fmt.Sprintf("no check is called %q: `kgate checks` lists them", e.Check)}
+		var names []string
+		for _, c := range checks {
+			names = append(names, c.Name)
+		}
+		return &manifest.SyntaxError{Position: e.Source, Message: fmt.Sprintf("no check is called %q: `kgate checks` lists them%s", e.Check, spelling.Meant(e.Check, names))}
 	case checks[i].Locked:
 		return &manifest.SyntaxError{Position: e.Source, Message: fmt.Sprintf("%s is locked: no exemption lets its findings pass; `kgate explain %[1]s` says how to satisfy it", e.Check)}
 	case checks[i].Central && carried:

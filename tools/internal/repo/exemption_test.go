@@ -16,7 +16,7 @@ func TestCheckExemptions(t *testing.T) {
 	at := func(line int) manifest.Position { return manifest.Position{File: ConfigFile, Line: line} }
 	err := CheckExemptions([]check.Exemption{{Check: "a/b", Source: at(3)}, {Check: "a/c", Source: at(9)}, {Check: "a/d", Source: at(12)}},
 		[]*check.Check{{Name: "a/b", Central: true}, {Name: "a/d", Locked: true}})
-	want := "kgate.yaml:9: no check is called \"a/c\": `kgate checks` lists them\n" +
+	want := "kgate.yaml:9: no check is called \"a/c\": `kgate checks` lists them; did you mean `a/b`?\n" +
 		"kgate.yaml:12: a/d is locked: no exemption lets its findings pass; `kgate explain a/d` says how to satisfy it"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
@@ -106,7 +106,7 @@ func TestCarried(t *testing.T) {
 		{"what may not be", block + "      - {check: a/locked, " + rest + "}\n      - {check: a/d, " + rest + "}\n      - {check: a/central, " + rest + "}\n", false,
 			[]string{"a.yaml:8 a/b data.a 2027-01-31: x one, y one"}, []string{
 				"x a.yaml:13: a/locked is locked: no exemption lets its findings pass; `kgate explain a/locked` says how to satisfy it\n" +
-					"a.yaml:14: no check is called \"a/d\": `kgate checks` lists them\n" +
+					"a.yaml:14: no check is called \"a/d\": `kgate checks` lists them; did you mean `a/b`?\n" +
 					"a.yaml:15: no object exempts itself from a/central: write the exemption to kgate.yaml, whose owners decide"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -97,7 +97,7 @@ func CheckSeverities(severities []Severity, checks []*check.Check) error {
 			}
 		}
 		if !known {
-			return fmt.Errorf("%s: no check or group is called %q: `kgate checks` lists them", s.Source, s.Check)
+			return fmt.Errorf("%s: no check or group is called %q: `kgate checks` lists them%s", s.Source, s.Check, check.Meant(s.Check, checks))
 		}
 	}
 	return nil

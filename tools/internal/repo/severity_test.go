@@ -60,7 +60,7 @@ func TestSeverity(t *testing.T) {
 	}
 	checks := []*check.Check{fact, style, locked}
 	for text, want := range map[string]string{
-		"check: pod/stile, severity: off":      "kgate.yaml:2: no check or group is called \"pod/stile\": `kgate checks` lists them",
+		"check: pod/stile, severity: off":      "kgate.yaml:2: no check or group is called \"pod/stile\": `kgate checks` lists them; did you mean `pod/style`?",
 		"check: pod/locked, severity: warning": "kgate.yaml:2: pod/locked is locked: it is an error in every repository",
 		"check: pod, severity: warning":        "",
 	} {

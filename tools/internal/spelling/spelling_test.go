@@ -1,0 +1,25 @@
+package spelling
+
+import "testing"
+
+func TestClosest(t *testing.T) {
+	known := []string{"validate", "version", "render", "min", "targets", "pod/no-host-path", "pod/no-host-port", "overlays/prod"}
+	for word, want := range map[string]string{
+		"valdate": "validate", "Validate": "validate", "vresion": "version", "tragets": "targets", "target": "targets",
+		"pod/no-hostpath": "pod/no-host-path", "pod/no-host-pat": "pod/no-host-path", "overlay/prod": "overlays/prod",
+		"max": "", "": "", "x": "", "deploy": "", "ren": "", "overlays/production-of-another-kind": "",
+	} {
+		if got := Closest(word, known); got != want {
+			t.Errorf("Closest(%q) = %q, want %q", word, got, want)
+		}
+	}
+}
+
+func TestMeant(t *testing.T) {
+	if got := Meant("tragets", []string{"targets"}); got != "; did you mean `targets`?" {
+		t.Errorf("a word that is close: %q", got)
+	}
+	if got := Meant("zzz", []string{"targets"}); got != "" {
+		t.Errorf("a word that is not: %q", got)
+	}
+}

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/kgate-dev/gitops/tools/internal/spelling"
+)
+
+// noArguments refuses what is no command of one that has some.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	names := commandNames(cmd)
+	return fmt.Errorf("unknown command %q for %q: see `%s --help`%s", args[0], cmd.CommandPath(), cmd.CommandPath(), spelling.Meant(args[0], names))
+}
+
+func commandNames(cmd *cobra.Command) []string {
+	var names []string
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() {
+			names = append(names, c.Name())
+		}
+	}
+	return names
+}
+
+// flagError says what is wrong with a flag, with the one that was meant.
+func flagError(cmd *cobra.Command, err error) error {
+	meant := ""
+	if unknown := (*pflag.NotExistError)(nil); errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() == "" {
+		var names []string
+		note := func(f *pflag.Flag) { names = append(names, "--"+f.Name) }
+		cmd.Flags().VisitAll(note)
+		cmd.InheritedFlags().VisitAll(note)
+		meant = spelling.Meant("--"+unknown.GetSpecifiedName(), names)
+	}
+	return fmt.Errorf("%w: see `%s --help`%s", err, cmd.CommandPath(), meant)
+}
+
+// refuseShells has the command for completion, which cobra makes, refuse a shell that it knows nothing of.
+func refuseShells(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	completion, _, err := root.Find([]string{"completion"})
+	if err != nil {
+		return // there is none
+	}
+	completion.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		return fmt.Errorf("completion %s: the shells are %s", args[0], strings.Join(commandNames(cmd), ", "))
+	}
+	completion.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+}
