@@ -48,7 +48,7 @@ func checksCommand() *cobra.Command {
 
 func explainCommand() *cobra.Command {
 	var dirs []string
-	var noColor bool
+	var color color
 	cmd := &cobra.Command{
 		Use:     "explain CHECK",
 		Short:   "Say what a check or a group wants, why, and how to satisfy it",
@@ -67,6 +67,9 @@ func explainCommand() *cobra.Command {
 			return names, cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := color.check(); err != nil {
+				return err
+			}
 			checks, err := gate.Checks(cmd.Context(), dirs...)
 			if err != nil {
 				return err
@@ -75,10 +78,10 @@ func explainCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return catalog.Text(cmd.OutOrStdout(), selected, inColor(cmd.OutOrStdout(), noColor))
+			return catalog.Text(cmd.OutOrStdout(), selected, color.on(cmd.OutOrStdout()))
 		},
 	}
-	cmd.Flags().BoolVar(&noColor, "no-color", false, "never write colour; NO_COLOR in the environment does the same")
+	colorFlags(cmd, &color)
 	policiesFlag(cmd, &dirs)
 	return cmd
 }

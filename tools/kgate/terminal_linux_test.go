@@ -58,14 +58,21 @@ func TestTerminal(t *testing.T) {
 		env             string
 		color, progress bool
 		piped           bool
+		term            string
 	}{
 		{name: "terminal", color: true, progress: true},
 		{name: "--no-color", args: []string{"--no-color"}, progress: true},
 		{name: "NO_COLOR", env: "1", progress: true},
+		{name: "--color never", args: []string{"--color", "never"}, progress: true},
+		{name: "--color always, NO_COLOR", args: []string{"--color", "always"}, env: "1", color: true, progress: true},
+		{name: "TERM=dumb", term: "dumb"},
+		{name: "TERM=dumb, --color always", args: []string{"--color=always"}, term: "dumb", color: true},
 		{name: "pipe", piped: true},
+		{name: "pipe, --color always", args: []string{"--color=always"}, piped: true, color: true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Setenv("NO_COLOR", test.env)
+			t.Setenv("TERM", test.term)
 			stdout, readOut := pseudoTerminal(t)
 			stderr, readErr := pseudoTerminal(t)
 			var out, notes strings.Builder
@@ -104,6 +111,7 @@ func TestExplainOnATerminal(t *testing.T) {
 		{name: "terminal", color: true},
 		{name: "--no-color", args: []string{"--no-color"}},
 		{name: "NO_COLOR", env: "1"},
+		{name: "--color always", args: []string{"--color", "always"}, env: "1", color: true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Setenv("NO_COLOR", test.env)

@@ -28,7 +28,7 @@ type validateFlags struct {
 	versions []string
 	checks   []string
 	failOn   string
-	noColor  bool
+	color    color
 	verbose  bool
 	watch    bool
 	policies []string
@@ -71,7 +71,7 @@ func validateCommand() *cobra.Command {
 	f.StringSliceVar(&flags.versions, "kubernetes-version", nil, "Kubernetes version to check against, as 1.37 (repeatable; default: kgate.yaml's, else the newest)")
 	f.StringSliceVar(&flags.checks, "checks", nil, "checks or groups to run; a leading ! leaves out (repeatable)")
 	f.StringVar(&flags.failOn, "fail-on", "error", "least severity that fails the run: error or warning")
-	f.BoolVar(&flags.noColor, "no-color", false, "never write colour; NO_COLOR in the environment does the same")
+	colorFlags(cmd, &flags.color)
 	f.BoolVarP(&flags.verbose, "verbose", "v", false, "also print every finding that an exemption lets pass")
 	f.BoolVarP(&flags.watch, "watch", "w", false, "check again whenever a file changes, until interrupted")
 	f.StringVar(&flags.configFrom, "config-from", "", "git revision whose kgate.yaml, policies and exemptions hold, as origin/main (default: the working tree)")
@@ -107,6 +107,9 @@ func validate(cmd *cobra.Command, args []string, flags validateFlags) error {
 	ctx := cmd.Context()
 	outputs, err := parseOutputs(flags.outputs)
 	if err != nil {
+		return err
+	}
+	if err := flags.color.check(); err != nil {
 		return err
 	}
 	if flags.failOn != string(check.Error) && flags.failOn != string(check.Warning) {
@@ -189,7 +192,7 @@ type writer struct {
 // write returns errFindings or errReported for what the report says.
 func (w *writer) write(ctx context.Context, out report.Report) error {
 	end := activity.Begin(ctx, "writing the report")
-	options := report.Options{Color: inColor(w.stdout, w.flags.noColor), Verbose: w.flags.verbose}
+	options := report.Options{Color: w.flags.color.on(w.stdout), Verbose: w.flags.verbose}
 	held := w.stdout.Held() // a run that is given up here prints no part of a report
 	err := writeReports(ctx, w.outputs, out, held.Stream, options)
 	if end(); ctx.Err() != nil {
@@ -235,11 +238,6 @@ func reminders(exempted []check.Exempted, now time.Time) string {
 			terminal.File(e.Source.String()), terminal.Line(e.Check), e.Expires.Format(time.DateOnly), terminal.Line(e.Owner))
 	}
 	return b.String()
-}
-
-// inColor says whether to write colour: to a terminal, unless it is refused.
-func inColor(w io.Writer, refused bool) bool {
-	return !refused && os.Getenv("NO_COLOR") == "" && terminal.NewStream(w).IsTerminal()
 }
 
 // progress is one line on a terminal's standard error; elsewhere it is silent.

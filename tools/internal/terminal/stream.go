@@ -107,6 +107,8 @@ type Stream struct {
 	*Guard
 	to       io.Writer
 	terminal bool
+	dumb     bool // it takes no sequences
+	color    bool // colour passes
 }
 
 // NewStream wraps a writer once, however often it is called.
@@ -116,11 +118,22 @@ func NewStream(w io.Writer) *Stream {
 	}
 	file, ok := w.(*os.File)
 	terminal := ok && term.IsTerminal(int(file.Fd()))
-	return &Stream{Guard: NewGuard(w, terminal), to: w, terminal: terminal}
+	dumb := os.Getenv("TERM") == "dumb"
+	return &Stream{Guard: NewGuard(w, terminal && !dumb), to: w, terminal: terminal, dumb: dumb, color: terminal && !dumb}
 }
 
 // IsTerminal reports whether a person reads along.
 func (s *Stream) IsTerminal() bool { return s.terminal }
+
+// Moves reports whether it is a terminal that takes sequences: for colour, and to write a line anew.
+func (s *Stream) Moves() bool { return s.terminal && !s.dumb }
+
+// AllowColor has colour pass where it is asked for, whatever the stream leads to.
+func (s *Stream) AllowColor() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.paints, s.color = NewGuard(s.w, true).paints, true
+}
 
 // Unguarded is for what has rules of its own: workflow commands that kgate itself gives, and manifests that are to come
 // out byte for byte.
@@ -129,7 +142,7 @@ func (s *Stream) Unguarded() io.Writer { return s.to }
 // Held is a stream like this one whose text comes out when it is released, all of it or nothing.
 func (s *Stream) Held() *Held {
 	text := &bytes.Buffer{}
-	return &Held{Stream: &Stream{Guard: NewGuard(text, s.terminal), to: text, terminal: s.terminal}, text: text, to: s.to}
+	return &Held{Stream: &Stream{Guard: NewGuard(text, s.color), to: text, terminal: s.terminal, dumb: s.dumb, color: s.color}, text: text, to: s.to}
 }
 
 // Held is a stream that waits.
@@ -158,7 +171,7 @@ func (s *Stream) Status(text string) {
 func (s *Stream) Clear() { s.control("\x1b[H\x1b[2J") }
 
 func (s *Stream) control(sequence string) {
-	if !s.terminal {
+	if !s.Moves() {
 		return
 	}
 	s.mu.Lock()
