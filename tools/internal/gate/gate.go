@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"slices"
 	"strings"
 	"time"
@@ -75,6 +76,9 @@ func Open(ctx context.Context, repository *repo.Repo, options Options) (*Gate, e
 	if options.Progress == nil {
 		options.Progress = func(string, int) {}
 	}
+	if slices.Equal(options.Targets, []string{"."}) && isWhole(repository) {
+		options.Targets = nil
+	}
 	g := &Gate{repository: repository, options: options, sharing: provenance.NewSharing(), passed: &passed{}}
 	if err := g.survey(ctx); err != nil {
 		return nil, err
@@ -99,6 +103,14 @@ func Open(ctx context.Context, repository *repo.Repo, options Options) (*Gate, e
 	g.renderer = Renderer(repository, options.Stdin)
 	g.outside = g.newDefinitions(g.renderer, nil)
 	return g, nil
+}
+
+// isWhole reports whether the top of a repository, named as a target, stands for the targets that kgate.yaml names: it has
+// no kustomization to be meant itself.
+func isWhole(repository *repo.Repo) bool {
+	entries, err := fs.ReadDir(repository.FS, ".")
+	return err == nil && repository.Config.Targets != nil &&
+		!slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return repo.IsKustomizationFile(e.Name()) })
 }
 
 // Close frees what the gate does not share with others.
