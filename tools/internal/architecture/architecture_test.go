@@ -35,6 +35,7 @@ var layers = map[string][]layer{
 			"tools/internal/revision", "tools/internal/spelling", "tools/internal/terminal", "tools/internal/watch",
 		}},
 		{"what an object is", []string{"tools/internal/cache", "tools/internal/manifest"}},
+		{"what was fetched from elsewhere", []string{"tools/internal/vendored"}},
 		{"what the API server holds against an object", []string{"tools/internal/admission/fault"}},
 		{"the API server's own code", []string{
 			"tools/internal/admission/builtin", "tools/internal/admission/custom", "tools/internal/admission/typed",

@@ -1,0 +1,172 @@
+// Package vendored finds the copies of what kustomizations name by URL: directories of git repositories, single files and Helm
+// charts. `kgate vendor` fetched them; a lock file says of what they are copies, and holds each to a digest. Nothing here
+// reaches beyond the tree of the repository.
+package vendored
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/kgate-dev/gitops/tools/internal/cache"
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
+)
+
+// Tree is a copied directory, and the place in it that was asked for. Both are paths from the repository's top.
+type Tree struct {
+	Root string // nothing in the copy may lead above it
+	Dir  string
+}
+
+// Source has the copies of what kustomizations name by URL. Errors say what to do about them, and fit behind "<url>: ".
+type Source interface {
+	// Git is the copy of the directory of a git repository that a kustomization names as a base or a component.
+	Git(ctx context.Context, reference string) (Tree, error)
+	// File is the copy of a file. accept, where it is not nil, says whether the content is what is looked for; content that
+	// is not accepted is no copy. The error is ErrNoFile where the URL names no such file, and may name a git repository.
+	File(ctx context.Context, reference string, accept func(content []byte) error) (name string, err error)
+	// Chart is the copy of a Helm chart: the directory that holds its Chart.yaml.
+	Chart(ctx context.Context, chart Chart) (Tree, error)
+}
+
+// ErrNoFile says that there is no copy of a file.
+var ErrNoFile = errors.New("there is no copy of it")
+
+// Run is the command that makes copies, as messages name it.
+const Run = "kgate vendor"
+
+// Chart names a Helm chart as an entry of helmCharts does.
+type Chart struct {
+	Repository string // https://… with an index.yaml, or oci://… without the chart's name
+	Name       string
+	Version    string // exact, a range, or "" for the newest
+}
+
+func (c Chart) String() string {
+	text := c.Name
+	if c.Version != "" {
+		text += " " + c.Version
+	}
+	return text + " of " + c.Repository
+}
+
+// Copies are those that lie in a tree, as its lock file lists them. A copy is held to its digest when it is first asked for. It
+// is safe for concurrent use.
+type Copies struct {
+	root fs.FS
+
+	lock     func() (*Lock, error)
+	verified cache.Cache[string, bool]
+}
+
+var _ Source = (*Copies)(nil)
+
+// Open finds the copies in a tree. Nothing is read before one is asked for.
+func Open(root fs.FS) *Copies {
+	return &Copies{root: root, lock: sync.OnceValues(func() (*Lock, error) { return ReadLock(root) })}
+}
+
+// Lock is what the tree's lock file says; empty without one.
+func (c *Copies) Lock() (*Lock, error) { return c.lock() }
+
+// Git is the copy of a directory of a git repository.
+func (c *Copies) Git(_ context.Context, reference string) (Tree, error) {
+	git, err := ParseGit(reference)
+	if err != nil {
+		return Tree{}, err
+	}
+	lock, err := c.lock()
+	if err != nil {
+		return Tree{}, err
+	}
+	r := lock.Repository(git)
+	if r == nil || !slices.Contains(r.Paths, git.Path) {
+		return Tree{}, errMissing
+	}
+	root := lock.Place(r)
+	if err := c.verify(root, r.Digest); err != nil {
+		return Tree{}, err
+	}
+	return Tree{Root: root, Dir: path.Join(root, git.Path)}, nil
+}
+
+// File is the copy of a file.
+func (c *Copies) File(_ context.Context, reference string, accept func([]byte) error) (string, error) {
+	lock, err := c.lock()
+	if err != nil {
+		return "", err
+	}
+	f := lock.File(reference)
+	if f == nil {
+		return "", ErrNoFile
+	}
+	root := lock.Place(f)
+	if err := c.verify(root, f.Digest); err != nil {
+		return "", err
+	}
+	name := path.Join(root, f.name())
+	if accept == nil {
+		return name, nil
+	}
+	content, err := manifest.ReadFile(c.root, name, name, manifest.MaxFileSize)
+	if err != nil {
+		return "", err
+	}
+	return name, accept(content)
+}
+
+// Chart is the copy of a Helm chart.
+func (c *Copies) Chart(_ context.Context, chart Chart) (Tree, error) {
+	lock, err := c.lock()
+	if err != nil {
+		return Tree{}, err
+	}
+	found := lock.Chart(chart)
+	if found == nil {
+		return Tree{}, errMissing
+	}
+	root := lock.Place(found)
+	if err := c.verify(root, found.Digest); err != nil {
+		return Tree{}, err
+	}
+	return Tree{Root: root, Dir: root}, nil
+}
+
+var errMissing = fmt.Errorf("kgate renders offline, and %s has no copy of it: run `%s`, and commit what it writes", LockFile, Run)
+
+// verify holds what lies in a directory to a digest, once.
+func (c *Copies) verify(root, digest string) error {
+	_, err := c.verified.Get(root, func() (bool, error) {
+		is, err := Digest(c.root, root)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return false, fmt.Errorf("its copy %s is not there, and %s lists it: run `%s`", root, LockFile, Run)
+		case err != nil:
+			return false, fmt.Errorf("its copy %s cannot be held against %s: %w", root, LockFile, err)
+		case is != digest:
+			return false, fmt.Errorf("its copy %s is not what %s says was fetched (%s, and not %s): run `%s`, which fetches it again; "+
+				"what has to differ belongs into a patch", root, LockFile, short(is), short(digest), Run)
+		}
+		return true, nil
+	})
+	return err
+}
+
+func short(digest string) string { return digest[:min(len(digest), len("sha256:")+12)] }
+
+// IsFile reports whether Kustomize loads a file of this name over HTTP.
+func IsFile(reference string) bool {
+	u, err := url.Parse(reference)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https")
+}
+
+// Within reports whether a path lies in a directory, or is it.
+func Within(dir, name string) bool {
+	return dir == "." || name == dir || strings.HasPrefix(name, dir+"/")
+}
