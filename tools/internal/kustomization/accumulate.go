@@ -94,18 +94,18 @@ func place(layer *Layer, at manifest.Position, err error) error {
 
 // helpers are what Kustomize gives the plugins of a layer.
 func (e *engine) helpers(layer *Layer) *resmap.PluginHelpers {
-	return resmap.NewPluginHelpers(layerLoader{e.files, layer.Dir}, e.validator, e.factory, types.DisabledPluginConfig())
+	return resmap.NewPluginHelpers(layerLoader{e.files, layer}, e.validator, e.factory, types.DisabledPluginConfig())
 }
 
 // layerLoader reads the files of a layer for Kustomize's plugins: those at or below its directory, or of the repository.
 // There is no way from it to git or to the network.
 type layerLoader struct {
 	files *Files
-	dir   string
+	layer *Layer
 }
 
 func (l layerLoader) Repo() string   { return "" }
-func (l layerLoader) Root() string   { return path.Join("/", l.dir) }
+func (l layerLoader) Root() string   { return path.Join("/", l.layer.Dir) }
 func (l layerLoader) Cleanup() error { return nil }
 
 func (l layerLoader) New(to string) (ifc.Loader, error) {
@@ -113,19 +113,22 @@ func (l layerLoader) New(to string) (ifc.Loader, error) {
 }
 
 func (l layerLoader) Load(name string) ([]byte, error) {
+	if at, ok := l.layer.fetched[name]; ok {
+		return l.files.ReadFile(at)
+	}
 	switch {
 	case isRemote(name):
-		return nil, fmt.Errorf("%s is remote: kgate renders offline; copy it into the repository", name)
+		return nil, fmt.Errorf("%s is remote: kgate renders offline", name)
 	case path.IsAbs(name):
 		return nil, fmt.Errorf("%s is absolute: write it relative to the kustomization", name)
 	}
-	resolved, err := l.files.resolve(path.Join(l.dir, name))
+	resolved, err := l.files.resolve(path.Join(l.layer.Dir, name))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("%s does not exist", name)
 	case err != nil:
 		return nil, err
-	case !l.files.whole && l.dir != "." && !strings.HasPrefix(resolved, l.dir+"/"):
+	case !l.layer.mayRead(l.files, resolved):
 		return nil, fmt.Errorf("%s is outside the kustomization's directory", name)
 	}
 	return l.files.ReadFile(resolved)
@@ -217,7 +220,7 @@ func (e *engine) resource(layer *Layer, r *Resource, a *accumulation, origin *re
 		}
 		return e.join(a, below, layer, r.Source)
 	}
-	text, err := e.files.ReadFile(path.Join(layer.Dir, r.Name))
+	text, err := e.files.ReadFile(r.File)
 	if err != nil {
 		return place(layer, r.Source, err)
 	}
@@ -339,8 +342,8 @@ func (e *engine) configurations(layer *Layer, a *accumulation) error {
 		read  func([]byte) (*fieldSpecs, error)
 	}{{"configurations", layer.Config.Configurations, readFieldSpecs}, {"crds", layer.Config.Crds, readTypes}} {
 		for i, name := range more.names {
-			file := path.Join(layer.Dir, name)
-			text, err := layerLoader{e.files, layer.Dir}.Load(name)
+			file := layer.Path(name)
+			text, err := layerLoader{e.files, layer}.Load(name)
 			if err != nil {
 				return place(layer, layer.item(more.field, i), err)
 			}
@@ -360,7 +363,7 @@ func (e *engine) configurations(layer *Layer, a *accumulation) error {
 			a.specs = specs
 		}
 	}
-	a.files.add(layer.Dir, layer.Config)
+	a.files.add(layer)
 	return nil
 }
 

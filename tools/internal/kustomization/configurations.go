@@ -2,7 +2,6 @@ package kustomization
 
 import (
 	"maps"
-	"path"
 	"slices"
 	"strings"
 
@@ -25,7 +24,7 @@ func (e *engine) misnamedKinds(a *accumulation) error {
 	var visit func(*Layer)
 	visit = func(l *Layer) {
 		for _, name := range l.Config.Configurations {
-			file := path.Join(l.Dir, name)
+			file := l.Path(name)
 			documents, err := e.files.Documents(file)
 			if err != nil || seen[file] {
 				continue // it was read before

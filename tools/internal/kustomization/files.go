@@ -17,6 +17,7 @@ import (
 
 	"github.com/kgate-dev/gitops/tools/internal/cache"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/vendored"
 )
 
 // ErrReadOnly is what every attempt to write meets.
@@ -25,21 +26,7 @@ var ErrReadOnly = errors.New("kgate renders read-only")
 // errGit is what every attempt to read git's own files meets: they may hold credentials, and a rendered object is public.
 var errGit = errors.New("kgate reads nothing of git's own into manifests")
 
-// isGit reports whether a name is that of git's own folder, on whatever file system: those of Windows and macOS take other
-// letter case, a short name, what follows a colon, blanks and dots at the end and invisible characters for the same.
-func isGit(name string) bool {
-	name = strings.Map(func(r rune) rune {
-		if r >= 0x200c && r <= 0x200f || r >= 0x202a && r <= 0x202e || r >= 0x206a && r <= 0x206f || r == 0xfeff {
-			return -1
-		}
-		return r
-	}, name)
-	name, _, _ = strings.Cut(name, ":")
-	name = strings.TrimRight(name, ". ")
-	return strings.EqualFold(name, ".git") || strings.EqualFold(name, "git~1")
-}
-
-func inGit(name string) bool { return slices.ContainsFunc(strings.Split(name, "/"), isGit) }
+func inGit(name string) bool { return slices.ContainsFunc(strings.Split(name, "/"), vendored.IsGit) }
 
 // Store reads files below one root and keeps what it read, so that targets which share a base read and parse it
 // once, and every target of a run sees the same state of the tree. It is safe for concurrent use.
@@ -96,6 +83,7 @@ type Files struct {
 	done   bool            // rendered: what is read from now on does not count
 	looked map[string]bool // every path that was asked for, whether something is there or not, and what is above it
 	listed map[string]bool // directories whose entries were asked for
+	trees  map[string]bool // directories of which everything was looked at
 	names  []string        // of the files read since begin
 }
 
@@ -103,7 +91,7 @@ var _ filesys.FileSystem = (*Files)(nil)
 
 // NewFiles serves the store's tree with a record of its own.
 func NewFiles(store *Store) *Files {
-	return &Files{store: store, root: store.root, seen: map[string]bool{}, looked: map[string]bool{}, listed: map[string]bool{}}
+	return &Files{store: store, root: store.root, seen: map[string]bool{}, looked: map[string]bool{}, listed: map[string]bool{}, trees: map[string]bool{}}
 }
 
 // look records that what stands at a path matters.
@@ -126,7 +114,22 @@ func (f *Files) list(dir string) {
 func (f *Files) dependsOn(name string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.looked[name] || f.listed[path.Dir(name)]
+	if f.looked[name] || f.listed[path.Dir(name)] {
+		return true
+	}
+	for dir := path.Dir(name); dir != "." && dir != "/"; dir = path.Dir(dir) {
+		if f.trees[dir] {
+			return true
+		}
+	}
+	return false
+}
+
+// depend records that everything below a directory matters.
+func (f *Files) depend(dir string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.trees[dir] = true
 }
 
 // Read lists the files read so far, sorted.
@@ -216,7 +219,7 @@ func (f *Files) resolve(name string) (string, error) {
 			resolved = path.Dir(resolved)
 			continue
 		}
-		if isGit(step) {
+		if vendored.IsGit(step) {
 			return "", fmt.Errorf("%s lies in %s: %w", name, path.Join(resolved, step), errGit)
 		}
 		next := path.Join(resolved, step)
@@ -312,7 +315,7 @@ func (f *Files) ReadDir(name string) ([]string, error) {
 	entries, err := fs.ReadDir(f.root, resolved)
 	var names []string
 	for _, entry := range entries {
-		if !isGit(entry.Name()) {
+		if !vendored.IsGit(entry.Name()) {
 			names = append(names, entry.Name())
 		}
 	}

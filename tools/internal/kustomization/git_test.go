@@ -98,16 +98,3 @@ func TestGitAsATarget(t *testing.T) {
 		}
 	}
 }
-
-func TestIsGit(t *testing.T) {
-	for _, name := range []string{".git", ".GIT", ".Git", "git~1", "GIT~1", ".git.", ".git ", ".git. .", ".git::$INDEX_ALLOCATION", ".g\u200cit", "\ufeff.git"} {
-		if !isGit(name) {
-			t.Errorf("%q is none of git's", name)
-		}
-	}
-	for _, name := range []string{".gitignore", ".github", "git", ".gitmodules", ".gitkeep", "x.git", "git~2", ".", ".."} {
-		if isGit(name) {
-			t.Errorf("%q is git's", name)
-		}
-	}
-}

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/vendored"
 )
 
 // Layer is one kustomization file with everything that it names, read before Kustomize runs: so that what
@@ -30,6 +31,9 @@ type Layer struct {
 	Resources  []Resource
 	Components []*Layer
 	Patches    []Patch
+
+	copied  vendored.Tree     // the copy of a repository that the layer lies in; its Root is "" for the repository's own
+	fetched map[string]string // the copies of files that entries name by URL
 
 	replacements map[int][]manifest.Document // of files that `replacements` names, by entry
 	plugins      map[string][]Resource       // the entries of generators, transformers and validators
@@ -63,8 +67,14 @@ type Patch struct {
 type layers struct {
 	ctx     context.Context
 	files   *Files
+	source  vendored.Source
 	openapi *Layer // the first that sets an OpenAPI schema of its own, which is the one that counts
 	count   int    // of layers visited, one as often as it is named
+
+	remotes []string      // the references to repositories that lead here
+	copied  vendored.Tree // the copy that the last of them leads to
+	outer   int           // of the directories being read, those that lie outside of it
+	brought entryOf
 }
 
 func fail(at manifest.Position, format string, args ...any) error {
@@ -73,10 +83,11 @@ func fail(at manifest.Position, format string, args ...any) error {
 
 // load reads the layer in dir. from is the place that named it; above are the directories being read.
 func (w *layers) load(dir string, from manifest.Position, above []string) (*Layer, error) {
-	if slices.Contains(above, dir) {
-		return nil, fail(from, "cycle: %s leads back to %s", strings.Join(above, " → "), dir)
+	own := above[min(w.outer, len(above)):]
+	if slices.Contains(own, dir) {
+		return nil, fail(from, "cycle: %s leads back to %s", strings.Join(own, " → "), dir)
 	}
-	for _, up := range above {
+	for _, up := range own {
 		if dir == "." || strings.HasPrefix(up, dir+"/") {
 			return nil, fail(from, "cycle: %s contains %s, which refers to it", dir, up)
 		}
@@ -98,7 +109,7 @@ func (w *layers) load(dir string, from manifest.Position, above []string) (*Laye
 	if len(documents) != 1 {
 		return nil, fail(manifest.Position{File: file, Line: 1}, "a kustomization is one YAML document; this file has %d", len(documents))
 	}
-	layer := &Layer{Dir: dir, File: file, Document: &documents[0], Node: manifest.Plain(documents[0].Node)}
+	layer := &Layer{Dir: dir, File: file, Document: &documents[0], Node: manifest.Plain(documents[0].Node), copied: w.copied}
 	if vars := manifest.Lookup(layer.Node, "vars"); vars != nil {
 		anyCase(vars, reflect.TypeFor[[]types.Var]())
 	}
@@ -227,8 +238,7 @@ func (w *layers) local(layer *Layer, node *yaml.Node, reference string) error {
 	at := layer.at(node)
 	switch {
 	case isRemote(reference): // also where such a path exists: Kustomize would clone
-		return fail(at, "%s is remote: kgate renders offline, and what a remote holds can change after the review; "+
-			"copy it into the repository", reference)
+		return fail(at, "%s is remote, and Kustomize fetches nothing here: name a path in the repository", reference)
 	case path.IsAbs(reference):
 		return fail(at, "%s is absolute: write it relative to this file", reference)
 	case strings.TrimSpace(reference) == "":
@@ -236,8 +246,15 @@ func (w *layers) local(layer *Layer, node *yaml.Node, reference string) error {
 	}
 	if to := path.Join(layer.Dir, reference); to == ".." || strings.HasPrefix(to, "../") {
 		return fail(at, "%s leads out of the repository", reference)
+	} else if !layer.holds(to) {
+		return fail(at, "%s leads out of the repository that %s is a copy of", reference, layer.copied.Root)
 	}
 	return nil
+}
+
+// holds reports whether a path lies in what the layer may refer to: the repository, or the copy that the layer is in.
+func (l *Layer) holds(name string) bool {
+	return l.copied.Root == "" || vendored.Within(l.copied.Root, name)
 }
 
 // at is the position of a node of the kustomization.
@@ -258,6 +275,9 @@ func (l *Layer) locate(path ...any) (manifest.Position, bool) {
 
 // open resolves a reference of the layer to a path below the repository; it must exist.
 func (w *layers) open(layer *Layer, node *yaml.Node, reference string) (string, error) {
+	if vendored.IsFile(reference) {
+		return w.fetchedFile(layer, node, reference, nil)
+	}
 	if err := w.local(layer, node, reference); err != nil {
 		return "", err
 	}
@@ -273,6 +293,9 @@ func (w *layers) open(layer *Layer, node *yaml.Node, reference string) (string, 
 		}
 		return "", fail(layer.at(node), "%s", err)
 	}
+	if !layer.holds(resolved) {
+		return "", fail(layer.at(node), "%s: a symbolic link leads out of %s, the copy of a repository", reference, layer.copied.Root)
+	}
 	return resolved, nil
 }
 
@@ -285,7 +308,7 @@ func (w *layers) file(layer *Layer, node *yaml.Node, reference string) (string, 
 	if w.files.IsDir(name) {
 		return "", fail(layer.at(node), "%s is a directory; a file belongs here", reference)
 	}
-	if !w.files.whole && layer.Dir != "." && !strings.HasPrefix(name, layer.Dir+"/") {
+	if layer.fetched[reference] == "" && !layer.mayRead(w.files, name) {
 		return "", fail(layer.at(node), "%s is outside this kustomization's directory: Kustomize reads files only at or below it; "+
 			"refer to a directory with its own kustomization.yaml instead; "+
 			"where it is built with LoadRestrictionsNone, as Flux does, name the target under `loadRestrictionsNone` in kgate.yaml", reference)
@@ -332,12 +355,12 @@ func (w *layers) resources(layer *Layer, above []string) error {
 }
 
 func (w *layers) resource(layer *Layer, node *yaml.Node, above []string) (Resource, error) {
-	name, err := w.open(layer, node, node.Value)
+	name, load, err := w.entry(layer, node)
 	if err != nil {
 		return Resource{}, err
 	}
-	if w.files.IsDir(name) {
-		below, err := w.load(name, layer.at(node), above)
+	if load != nil {
+		below, err := load(above)
 		if err == nil && below.Config.Kind == types.ComponentKind {
 			err = fail(layer.at(node), "%s is a Component: list it under `components`", node.Value)
 		}
@@ -456,14 +479,14 @@ func (w *layers) components(layer *Layer, above []string) error {
 		return nil
 	}
 	for _, node := range list.Content {
-		name, err := w.open(layer, node, node.Value)
+		load, err := w.directory(layer, node)
 		if err != nil {
 			return err
 		}
-		if !w.files.IsDir(name) {
+		if load == nil {
 			return fail(layer.at(node), "%s is a file; a component is a directory", node.Value)
 		}
-		component, err := w.load(name, layer.at(node), above)
+		component, err := load(above)
 		if err != nil {
 			return err
 		}
@@ -644,11 +667,12 @@ func (w *layers) plugin(layer *Layer, field string, node *yaml.Node, above []str
 		documents, err = layer.Document.ParseInline(node)
 	default:
 		var name string
-		if name, err = w.open(layer, node, node.Value); err != nil {
+		var load loader
+		if name, load, err = w.entry(layer, node); err != nil {
 			return err
 		}
-		if w.files.IsDir(name) {
-			below, err := w.load(name, layer.at(node), above)
+		if load != nil {
+			below, err := load(above)
 			if err == nil && below.Config.Kind == types.ComponentKind {
 				err = fail(layer.at(node), "%s: %s is a Component, and a kustomization belongs here", field, node.Value)
 			}

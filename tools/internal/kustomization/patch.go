@@ -2,7 +2,6 @@ package kustomization
 
 import (
 	"fmt"
-	"path"
 	"reflect"
 	"slices"
 
@@ -105,7 +104,7 @@ func (e *engine) documentOperations(layer *Layer, p *Patch) ([]operation, error)
 	text := []byte(entry.Patch)
 	if entry.Path != "" {
 		var err error
-		if text, err = (layerLoader{e.files, layer.Dir}).Load(entry.Path); err != nil {
+		if text, err = (layerLoader{e.files, layer}).Load(entry.Path); err != nil {
 			return nil, place(layer, p.Source, err)
 		}
 	}
@@ -193,7 +192,7 @@ func (e *engine) replacementOperations(layer *Layer, config *types.Kustomization
 		if field.Source != nil || len(field.Targets) != 0 {
 			return nil, fail(at, "the replacement has both a path and fields of its own: leave one of them out")
 		}
-		text, err := layerLoader{e.files, layer.Dir}.Load(field.Path)
+		text, err := layerLoader{e.files, layer}.Load(field.Path)
 		if err != nil {
 			return nil, place(layer, at, err)
 		}
@@ -204,7 +203,7 @@ func (e *engine) replacementOperations(layer *Layer, config *types.Kustomization
 		}
 		documents := layer.replacements[i]
 		if shape == nil || len(documents) == 0 {
-			return nil, fail(at, "%s holds no replacement", path.Join(layer.Dir, field.Path))
+			return nil, fail(at, "%s holds no replacement", layer.Path(field.Path))
 		}
 		entries := []*yaml.Node{documents[0].Node}
 		if documents[0].Node.Kind == yaml.SequenceNode {
@@ -356,7 +355,7 @@ func (e *engine) pluginPatches(layer *Layer, p plugin, node *yaml.Node) []Patch 
 	}
 	for _, name := range names {
 		if name != nil {
-			add(e.files.Documents(path.Join(layer.Dir, name.Value)))
+			add(e.files.Documents(layer.Path(name.Value)))
 		}
 	}
 	return patches

@@ -28,6 +28,7 @@ import (
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/vendored"
 )
 
 // Stdin is the target that reads manifests from standard input.
@@ -46,6 +47,7 @@ type Result struct {
 	yaml    func() ([]byte, error)
 	traces  map[*manifest.Object]*Trace
 	openapi *Layer // the one whose OpenAPI schema Kustomize goes by; nil for its own
+	brought entryOf
 }
 
 // DependsOn reports whether a change of what stands at a path, a file, a directory or a link, can change the result:
@@ -77,7 +79,7 @@ func (l *Layer) setOpenAPI(files *Files, reset bool) error {
 	var schema []byte
 	if name, ok := l.Config.OpenAPI["path"]; ok {
 		var err error
-		if schema, err = files.ReadFile(path.Join(l.Dir, name)); err != nil {
+		if schema, err = files.ReadFile(l.Path(name)); err != nil {
 			return err
 		}
 	}
@@ -109,6 +111,9 @@ type Renderer struct {
 	// read files of the whole repository. nil is no target.
 	LoadRestrictionsNone func(target string) bool
 
+	// Remote has what kustomizations name by URL: the copies of the tree, unless it is replaced.
+	Remote vendored.Source
+
 	store *Store
 	stdin func() ([]byte, error) // read once and kept, so that a report can quote it
 
@@ -120,7 +125,7 @@ const stdinName = "<stdin>"
 
 // New returns a renderer of the tree below root. stdin is read when the target is Stdin.
 func New(root fs.FS, stdin io.Reader) *Renderer {
-	return &Renderer{store: NewStore(root), stdin: sync.OnceValues(func() ([]byte, error) {
+	return &Renderer{store: NewStore(root), Remote: vendored.Open(root), stdin: sync.OnceValues(func() ([]byte, error) {
 		return io.ReadAll(io.LimitReader(stdin, manifest.MaxFileSize+1))
 	})}
 }
@@ -187,7 +192,7 @@ func (r *Renderer) render(ctx context.Context, files *Files, target string) (*Re
 		}
 		return withRead(plain(target, documents))(files)
 	}
-	w := &layers{ctx: ctx, files: files}
+	w := &layers{ctx: ctx, files: files, source: r.Remote}
 	if _, err := w.find(target, manifest.Position{}); err != nil {
 		names, listErr := manifestFiles(files, target)
 		if listErr != nil {
@@ -348,7 +353,7 @@ func kustomize(ctx context.Context, files *Files, w *layers, root *Layer) (*Resu
 		return nil, e.explain(err, built)
 	}
 	result := &Result{
-		Path: root.Dir, Root: root, Effects: slices.Collect(maps.Keys(e.works)), files: files, openapi: w.openapi,
+		Path: root.Dir, Root: root, Effects: slices.Collect(maps.Keys(e.works)), files: files, openapi: w.openapi, brought: w.brought,
 		traces: map[*manifest.Object]*Trace{},
 	}
 	for _, r := range built.resources.Resources() {

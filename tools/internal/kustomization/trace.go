@@ -3,7 +3,6 @@ package kustomization
 import (
 	"errors"
 	"fmt"
-	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -175,12 +174,12 @@ func newFault(name string, source manifest.Position, format string, args ...any)
 // configured is what a layer and those below say about which fields Kustomize transforms.
 type configured struct{ configurations, crds []string }
 
-func (c *configured) add(dir string, more types.Kustomization) {
-	for _, name := range more.Configurations {
-		c.configurations = append(c.configurations, path.Join(dir, name))
+func (c *configured) add(layer *Layer) {
+	for _, name := range layer.Config.Configurations {
+		c.configurations = append(c.configurations, layer.Path(name))
 	}
-	for _, name := range more.Crds {
-		c.crds = append(c.crds, path.Join(dir, name))
+	for _, name := range layer.Config.Crds {
+		c.crds = append(c.crds, layer.Path(name))
 	}
 }
 

@@ -95,10 +95,13 @@ func (r *replay) input(files sources, layer *kustomization.Layer, at place, env 
 		name = at.value.Value
 		key = path.Base(name)
 	}
-	file := path.Join(layer.Dir, name)
+	file := layer.Path(name)
 	text, err := r.read(file)
 	if err != nil {
 		return err
+	}
+	if at := layer.Fetched(name); at != "" {
+		name = at
 	}
 	files[path.Join("/", name)] = text
 	if !env {
@@ -130,6 +133,9 @@ func (r *replay) generated(files sources, g *kustomization.Generator) (*yaml.Nod
 			break
 		}
 	}
+	for i := 0; i+1 < len(one.Content); i += 2 {
+		one.Content[i+1] = local(g.Layer, one.Content[i].Value, one.Content[i+1])
+	}
 	root := &yaml.Node{Kind: yaml.MappingNode}
 	put(root, g.Field, list(one))
 	if options := manifest.Lookup(g.Layer.Node, "generatorOptions"); options != nil {
@@ -149,6 +155,26 @@ func (r *replay) generated(files sources, g *kustomization.Generator) (*yaml.Nod
 		return nil, err
 	}
 	return object.YNode(), nil
+}
+
+// local is a field of a generator with the copies of files in place of their URLs: nothing is fetched here.
+func local(layer *kustomization.Layer, field string, value *yaml.Node) *yaml.Node {
+	if field != "files" && field != "envs" && field != "env" {
+		return value
+	}
+	is := yaml.CopyYNode(value)
+	everywhere(is, func(node *yaml.Node) {
+		key, name, named := strings.Cut(node.Value, "=")
+		if !named || field != "files" {
+			key, name = path.Base(node.Value), node.Value
+		}
+		if at := layer.Fetched(name); node.Kind == yaml.ScalarNode && at != "" {
+			if node.Value = at; field == "files" {
+				node.Value = key + "=" + at
+			}
+		}
+	})
+	return is
 }
 
 // combine does what a generator's behavior says to an object that is there.

@@ -15,7 +15,6 @@ import (
 	"sync"
 
 	"github.com/kgate-dev/gitops/tools/internal/cache"
-	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
 // Tree is a copied directory, and the place in it that was asked for. Both are paths from the repository's top.
@@ -28,15 +27,21 @@ type Tree struct {
 type Source interface {
 	// Git is the copy of the directory of a git repository that a kustomization names as a base or a component.
 	Git(ctx context.Context, reference string) (Tree, error)
-	// File is the copy of a file. accept, where it is not nil, says whether the content is what is looked for; content that
-	// is not accepted is no copy. The error is ErrNoFile where the URL names no such file, and may name a git repository.
+	// File is the copy of a file. accept, where it is not nil, is asked before a copy is made whether the content is what is
+	// looked for. The error is ErrNoFile where the URL names no such file, and may name a git repository.
 	File(ctx context.Context, reference string, accept func(content []byte) error) (name string, err error)
 	// Chart is the copy of a Helm chart: the directory that holds its Chart.yaml.
 	Chart(ctx context.Context, chart Chart) (Tree, error)
 }
 
-// ErrNoFile says that there is no copy of a file.
-var ErrNoFile = errors.New("there is no copy of it")
+// ErrNoFile says that a URL names no file that there is a copy of.
+var ErrNoFile = errors.New("no file")
+
+// NoFile is an ErrNoFile with its reason.
+type NoFile struct{ Reason string }
+
+func (n *NoFile) Error() string   { return n.Reason }
+func (n *NoFile) Is(e error) bool { return e == ErrNoFile }
 
 // Run is the command that makes copies, as messages name it.
 const Run = "kgate vendor"
@@ -97,28 +102,20 @@ func (c *Copies) Git(_ context.Context, reference string) (Tree, error) {
 }
 
 // File is the copy of a file.
-func (c *Copies) File(_ context.Context, reference string, accept func([]byte) error) (string, error) {
+func (c *Copies) File(_ context.Context, reference string, _ func([]byte) error) (string, error) {
 	lock, err := c.lock()
 	if err != nil {
 		return "", err
 	}
 	f := lock.File(reference)
 	if f == nil {
-		return "", ErrNoFile
+		return "", &NoFile{errMissing.Error()}
 	}
 	root := lock.Place(f)
 	if err := c.verify(root, f.Digest); err != nil {
 		return "", err
 	}
-	name := path.Join(root, f.name())
-	if accept == nil {
-		return name, nil
-	}
-	content, err := manifest.ReadFile(c.root, name, name, manifest.MaxFileSize)
-	if err != nil {
-		return "", err
-	}
-	return name, accept(content)
+	return path.Join(root, f.name()), nil
 }
 
 // Chart is the copy of a Helm chart.

@@ -165,9 +165,6 @@ func TestCopies(t *testing.T) {
 	if name, err := c.File(ctx, file, nil); err != nil || !strings.HasPrefix(name, ".kgate/vendor/files/host.example.com/") || !strings.HasSuffix(name, "/install.yaml") {
 		t.Errorf("%s, %v", name, err)
 	}
-	if _, err := c.File(ctx, file, func(content []byte) error { return errors.New(string(content)) }); err == nil || err.Error() != "b: 2\n" {
-		t.Errorf("not asked about its content: %v", err)
-	}
 	if _, err := c.File(ctx, "https://host.example.com/other.yaml", nil); !errors.Is(err, ErrNoFile) {
 		t.Errorf("%v", err)
 	}
@@ -209,5 +206,18 @@ func TestEntriesAreAllThere(t *testing.T) {
 	slices.Sort(described)
 	if len(slices.Compact(described)) != 4 || slices.Contains(described, "") {
 		t.Errorf("%q", described)
+	}
+}
+
+func TestIsGit(t *testing.T) {
+	for _, name := range []string{".git", ".GIT", ".Git", "git~1", "GIT~1", ".git.", ".git ", ".git. .", ".git::$INDEX_ALLOCATION", ".g\u200cit", "\ufeff.git"} {
+		if !IsGit(name) {
+			t.Errorf("%q is none of git's", name)
+		}
+	}
+	for _, name := range []string{".gitignore", ".github", "git", ".gitmodules", ".gitkeep", "x.git", "git~2", ".", ".."} {
+		if IsGit(name) {
+			t.Errorf("%q is git's", name)
+		}
 	}
 }
