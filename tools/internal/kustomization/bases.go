@@ -8,15 +8,17 @@ import (
 	"sync"
 
 	"sigs.k8s.io/kustomize/api/resource"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
 )
 
-// mostKept is how many objects of layers are kept for the next target. Their trees are large.
-const mostKept = 1000
+// mostKept is how many nodes the trees of layers may have that are kept for the next target: those of about a thousand
+// objects, or of a dozen large definitions.
+const mostKept = 150_000
 
 // bases keeps what layers have come to, so that a base below ten overlays is accumulated once. The layers asked for last
-// are kept, up to mostKept objects. It is safe for concurrent use.
+// are kept, up to mostKept nodes. It is safe for concurrent use.
 type bases struct {
 	mu      sync.Mutex
 	entries map[string]*keptLayer
@@ -66,15 +68,15 @@ func (b *bases) forget(dir string, kept *keptLayer) {
 	}
 }
 
-// keep notes how many objects a layer has, and forgets the layers that nobody has asked for the longest, until what is left
+// keep notes how many nodes a layer has, and forgets the layers that nobody has asked for the longest, until what is left
 // is not too much.
-func (b *bases) keep(dir string, objects int) {
+func (b *bases) keep(dir string, size int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.sizes == nil {
 		b.sizes = map[string]int{}
 	}
-	b.sizes[dir] = objects
+	b.sizes[dir] = size
 	all := 0
 	for i, dir := range slices.Backward(b.order) {
 		if all += b.sizes[dir]; all > mostKept {
@@ -86,6 +88,22 @@ func (b *bases) keep(dir string, objects int) {
 			return
 		}
 	}
+}
+
+// nodesOf is how many nodes the trees of a layer's objects have.
+func nodesOf(made *accumulation) int {
+	count := 0
+	var walk func(node *yaml.Node)
+	walk = func(node *yaml.Node) {
+		count++
+		for _, child := range node.Content {
+			walk(child)
+		}
+	}
+	for _, r := range made.resources.Resources() {
+		walk(r.YNode())
+	}
+	return count
 }
 
 // base accumulates a layer that another one lists, or copies what it came to for another target.
@@ -106,8 +124,8 @@ func (e *engine) base(layer *Layer, origin *resource.Origin) (*accumulation, err
 		kept.sources, kept.targets, kept.peers = apart.sources, apart.targets, apart.peers
 		kept.added = apart.added
 		if kept.err == nil {
-			if objects := own.resources.Size(); objects <= mostKept {
-				size, kept.made, own = objects, own, nil
+			if nodes := nodesOf(own); nodes <= mostKept {
+				size, kept.made, own = nodes, own, nil
 			}
 		}
 	})

@@ -34,7 +34,7 @@ type Store struct {
 	root fs.FS
 
 	data   cache.Cache[string, []byte]
-	parsed cache.Cache[string, []manifest.Document]
+	parsed *cache.Bounded[string, []manifest.Document]
 	nodes  cache.Cache[string, node]
 	bases  bases
 
@@ -47,9 +47,17 @@ type node struct {
 	to   string // where a link leads
 }
 
+// mostParsed is how many bytes the files may have whose documents are kept for the next target. Their trees take ten times
+// as much.
+const mostParsed = 4 << 20
+
 // NewStore reads from root, which must not follow links that lead out of it (os.Root's FS does not).
 func NewStore(root fs.FS) *Store {
-	return &Store{root: root, decoded: cache.NewBounded[[sha256.Size]byte, *manifest.Object](mostDecoded)}
+	return &Store{
+		root:    root,
+		parsed:  cache.NewBounded[string, []manifest.Document](mostParsed),
+		decoded: cache.NewBounded[[sha256.Size]byte, *manifest.Object](mostDecoded),
+	}
 }
 
 // node looks at a path, without following a link at its end. Kustomize asks for the same paths again and again, and
@@ -183,7 +191,7 @@ func (f *Files) ReadFile(name string) ([]byte, error) {
 	return data, f.carry(name, load{bytes: len(data)})
 }
 
-// Documents parses a YAML file, once for all targets.
+// Documents parses a YAML file, once for targets that follow each other.
 func (f *Files) Documents(name string) ([]manifest.Document, error) {
 	data, err := f.ReadFile(name)
 	if err != nil {
@@ -193,7 +201,10 @@ func (f *Files) Documents(name string) ([]manifest.Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	documents, err := f.store.parsed.Get(name, func() ([]manifest.Document, error) { return manifest.ParseDocuments(name, data) })
+	documents, err := f.store.parsed.Get(name, func() ([]manifest.Document, int, error) {
+		documents, err := manifest.ParseDocuments(name, data)
+		return documents, len(data), err
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -36,15 +36,16 @@ func Excessive(value map[string]any) []Fault {
 	}
 	var found []Fault
 	fault := func(path []any, format string, args ...any) {
-		found = append(found, Fault{Path: path, Message: fmt.Sprintf(format, args...), Type: typeApply})
+		found = append(found, Fault{Path: slices.Clone(path), Message: fmt.Sprintf(format, args...), Type: typeApply})
 	}
 	sum := 0
+	// The paths of a walk share their memory: a definition has tens of thousands of places.
 	var walk func(value any, path []any)
 	walk = func(value any, path []any) {
 		switch v := value.(type) {
 		case map[string]any:
 			for _, key := range slices.Sorted(maps.Keys(v)) {
-				at := append(slices.Clip(path), key)
+				at := append(path, key)
 				text, ok := v[key].(string)
 				if !ok || !slices.Contains(expressionKeys(), key) {
 					walk(v[key], at)
@@ -59,7 +60,7 @@ func Excessive(value map[string]any) []Fault {
 			}
 		case []any:
 			for i, item := range v {
-				walk(item, append(slices.Clip(path), i))
+				walk(item, append(path, i))
 			}
 		}
 	}
