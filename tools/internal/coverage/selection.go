@@ -144,20 +144,38 @@ func (t *tree) withinAny(dir string, dirs map[string]bool) bool {
 	return true
 }
 
-// Expand is what a directory that somebody names stands for: itself, and where it has no kustomization, the kustomizations
-// below it that no other one there uses. A directory that holds nothing but those stands for them alone.
-func Expand(ctx context.Context, r *repo.Repo, dir string) ([]string, error) {
+// Expand is what a directory that somebody names stands for: itself, where it has a kustomization. Else those of the selected
+// targets that lie in it, the kustomizations below it that no other one there uses, and itself for the manifests that are
+// in none of them. The repository's own directory stands for all that is selected.
+func Expand(ctx context.Context, r *repo.Repo, dir string, selected func() []string) ([]string, error) {
 	t := newTree(r)
-	if real, ok := t.real(dir); !ok || t.files.Kustomization(real) != "" {
+	real, ok := t.real(dir)
+	if !ok || t.files.Kustomization(real) != "" {
 		return []string{dir}, nil
+	}
+	chosen := selected()
+	if real == "." && len(chosen) > 0 {
+		return chosen, nil
 	}
 	if err := t.walk(ctx, dir); err != nil {
 		return nil, fmt.Errorf("look for kustomizations below %s: %w", dir, err)
 	}
-	roots := t.unreadRoots(reading{}, func(string) bool { return false })
-	slices.SortFunc(roots, repo.ByPromotion)
-	if len(roots) == 0 || t.hasManifests(dir) {
-		return append([]string{dir}, roots...), nil
+	targets := t.unreadRoots(reading{}, func(string) bool { return false })
+	within := map[string]bool{}
+	for _, target := range chosen {
+		if within[target] = t.withinAny(target, map[string]bool{real: true}); within[target] && !slices.Contains(targets, target) {
+			targets = append(targets, target)
+		}
 	}
-	return roots, nil
+	slices.SortFunc(targets, repo.ByPromotion)
+	other := func(d string) bool {
+		return !t.withinAny(d, within) && slices.ContainsFunc(t.manifests[d], t.holdsObject)
+	}
+	switch {
+	case slices.Contains(targets, real):
+		return targets, nil
+	case len(targets) == 0 || slices.ContainsFunc(t.within(dir, true), func(d string) bool { return !t.rootBetween(dir, d) && other(d) }):
+		return append([]string{dir}, targets...), nil
+	}
+	return targets, nil
 }

@@ -1,6 +1,7 @@
 package coverage
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -91,13 +92,35 @@ func TestExpand(t *testing.T) {
 	} {
 		files[name] = &fstest.MapFile{Data: []byte(text)}
 	}
-	for dir, want := range map[string]string{
-		"mixed": "mixed mixed/web", "roots": "roots/dev roots/prod", "root": "root", "empty": "empty", "mixed/a.yaml": "mixed/a.yaml", "nowhere": "nowhere",
-		".": ". roots/dev roots/prod mixed/web root",
+	const object = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"
+	add := func(name, text string) { files[name] = &fstest.MapFile{Data: []byte(text)} }
+	add("clusters/a/x.yaml", object)
+	add("clusters/a/root/kustomization.yaml", "resources: []")
+	add("clusters/b/x.yaml", object)
+	add("stray/a/x.yaml", object)
+	add("stray/x.yaml", object)
+	for _, c := range []struct{ dir, selected, want string }{
+		{"mixed", "", "mixed mixed/web"},
+		{"roots", "", "roots/dev roots/prod"},
+		{"root", "roots/dev", "root"},
+		{"empty", "roots/dev", "empty"},
+		{"mixed/a.yaml", "", "mixed/a.yaml"},
+		{"nowhere", "", "nowhere"},
+		// What is selected stands for itself, and what lies beside it is not lost.
+		{"clusters", "clusters/a clusters/b roots/dev", "clusters/a clusters/a/root clusters/b"},
+		{"clusters/a", "clusters/a clusters/b", "clusters/a clusters/a/root"},
+		{"stray", "stray/a", "stray stray/a"},
+		{"roots", "roots/dev roots/prod mixed", "roots/dev roots/prod"},
+		// The repository's own directory is all that is selected.
+		{".", "roots/dev clusters/a", "roots/dev clusters/a"},
+		{".", "", ". clusters/a/root roots/dev roots/prod mixed/web root"},
 	} {
-		got, err := Expand(t.Context(), &repo.Repo{FS: files}, dir)
-		if err != nil || strings.Join(got, " ") != want {
-			t.Errorf("%s: got %v, %v; want %s", dir, got, err, want)
+		got, err := Expand(t.Context(), &repo.Repo{FS: files}, c.dir, func() []string { return strings.Fields(c.selected) })
+		slices.Sort(got)
+		want := strings.Fields(c.want)
+		slices.Sort(want)
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s of %s: got %v, %v; want %s", c.dir, c.selected, got, err, c.want)
 		}
 	}
 }

@@ -8,9 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/kgate-dev/gitops/tools/internal/activity"
@@ -76,9 +76,6 @@ func Open(ctx context.Context, repository *repo.Repo, options Options) (*Gate, e
 	if options.Progress == nil {
 		options.Progress = func(string, int) {}
 	}
-	if slices.Equal(options.Targets, []string{"."}) && isWhole(repository) {
-		options.Targets = nil
-	}
 	g := &Gate{repository: repository, options: options, sharing: provenance.NewSharing(), passed: &passed{}}
 	if err := g.survey(ctx); err != nil {
 		return nil, err
@@ -103,14 +100,6 @@ func Open(ctx context.Context, repository *repo.Repo, options Options) (*Gate, e
 	g.renderer = Renderer(repository, options.Stdin)
 	g.outside = g.newDefinitions(g.renderer, nil)
 	return g, nil
-}
-
-// isWhole reports whether the top of a repository, named as a target, stands for the targets that kgate.yaml names: it has
-// no kustomization to be meant itself.
-func isWhole(repository *repo.Repo) bool {
-	entries, err := fs.ReadDir(repository.FS, ".")
-	return err == nil && repository.Config.Targets != nil &&
-		!slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return repo.IsKustomizationFile(e.Name()) })
 }
 
 // Close frees what the gate does not share with others.
@@ -147,23 +136,32 @@ func (g *Gate) survey(ctx context.Context) error {
 	}
 	g.facts.External = g.repository.Config.External
 	g.all, g.empty, g.chosen = nil, nil, ""
-	if len(g.options.Targets) == 0 || g.repository.Config.Targets != nil {
-		selection, chosen, err := coverage.Select(ctx, g.repository)
+	selected := sync.OnceValue(func() (err error) {
+		var selection repo.Selection
+		selection, g.chosen, err = coverage.Select(ctx, g.repository)
 		g.all, g.empty = selection.Targets, selection.Empty
-		if len(g.options.Targets) == 0 {
-			g.paths, g.chosen = g.all, chosen
-			return err
-		}
-		if err != nil {
-			g.all = nil // a repository of another shape: what holds between all targets is not asked
-		}
+		return err
+	})
+	if len(g.options.Targets) == 0 {
+		err := selected()
+		g.paths = g.all
+		return err
 	}
 	g.paths = nil
+	named := g.repository.Config.Targets != nil
+	if named && selected() != nil {
+		g.all = nil // a repository of another shape: what holds between all targets is not asked
+	}
 	for _, target := range g.options.Targets {
 		paths := []string{target}
 		if target != kustomization.Stdin {
 			var err error
-			if paths, err = coverage.Expand(ctx, g.repository, target); err != nil {
+			if paths, err = coverage.Expand(ctx, g.repository, target, func() []string {
+				if selected() != nil {
+					return nil
+				}
+				return g.all
+			}); err != nil {
 				return err
 			}
 		}
@@ -172,6 +170,9 @@ func (g *Gate) survey(ctx context.Context) error {
 				g.paths = append(g.paths, p)
 			}
 		}
+	}
+	if !named && len(without(g.all, g.paths)) > 0 {
+		g.all, g.empty, g.chosen = nil, nil, "" // nobody asked for what kgate would choose
 	}
 	return nil
 }
