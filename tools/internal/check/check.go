@@ -239,6 +239,7 @@ type Fault struct {
 	// of the run, there is no fault.
 	Entry  manifest.Position
 	Shared string // the directory that the entry is of, where other targets may read it with other objects
+	Above  bool   // those too that read what reads the directory
 
 	In *Place // where it shows, of a fault that shows in an object
 }
@@ -264,6 +265,7 @@ type Finding struct {
 
 	entry  Entry  // what does nothing, of a finding that says so
 	shared string // as of Fault
+	above  bool
 }
 
 // Reference is an object as others refer to it: of a kind that is in no namespace, or wherever nobody says one, without one.
@@ -364,7 +366,7 @@ func (p *Pass) ReportTarget(target *Target, source manifest.Position, message st
 func (p *Pass) ReportFault(target *Target, fault Fault) {
 	p.ReportTarget(target, fault.Source, fault.Message, fault.Of)
 	f := &p.findings[len(p.findings)-1] // nothing keeps it from being recorded
-	f.shared = fault.Shared
+	f.shared, f.above = fault.Shared, fault.Above
 	if fault.In != nil {
 		f.Place = *fault.In
 	}

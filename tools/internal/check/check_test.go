@@ -454,7 +454,7 @@ func TestRunEntries(t *testing.T) {
 		{"an entry that is not shared", []*Target{idle("x", "no x", "")}, true, []string{"c:4 no x [x]"}},
 		{"another check of the same entry", []*Target{idle("x", "no x", "c"), {Path: "z", Effects: []Entry{{"g/other", entry}}}}, false, []string{"c:4 no x [x]"}},
 	} {
-		result, _ := Run(t.Context(), Plan{Checks: []*Check{c}, Targets: test.targets, Elsewhere: func(dir string) bool { return test.read && dir == "c" }})
+		result, _ := Run(t.Context(), Plan{Checks: []*Check{c}, Targets: test.targets, Elsewhere: func(dir string, _ bool) bool { return test.read && dir == "c" }})
 		var got []string
 		for _, f := range result.Findings {
 			got = append(got, fmt.Sprintf("%s %s %v", f.Source, f.Message, f.Targets()))

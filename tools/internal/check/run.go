@@ -35,8 +35,8 @@ type Plan struct {
 	Unread func(target string, missing Reference) bool
 
 	// Elsewhere reports whether something that no target of the plan is made of reads a directory of a kustomization, so
-	// that nobody knows what its entries do there. nil is never.
-	Elsewhere func(dir string) bool
+	// that nobody knows what its entries do there; with above, also something that reads what reads it. nil is never.
+	Elsewhere func(dir string, above bool) bool
 }
 
 // complete reports whether nothing that the repository has is left out.
@@ -138,7 +138,11 @@ func (r *Round) Findings() ([]Finding, []Failure) {
 // settled leaves out what says that an entry does nothing where it does something in another target, or may do so in one
 // that is not of the run. An entry that does nothing anywhere is one finding, whatever each target has in its place.
 func (r *Round) settled(findings []Finding, plan Plan) []Finding {
-	elsewhere := map[string]bool{}
+	type place struct {
+		dir   string
+		above bool
+	}
+	elsewhere := map[place]bool{}
 	first := map[Entry]Finding{}
 	var settled []Finding
 	for _, f := range findings {
@@ -149,10 +153,11 @@ func (r *Round) settled(findings []Finding, plan Plan) []Finding {
 		if r.effects[f.entry] {
 			continue
 		}
-		if _, known := elsewhere[f.shared]; !known {
-			elsewhere[f.shared] = f.shared != "" && plan.Elsewhere != nil && plan.Elsewhere(f.shared)
+		at := place{f.shared, f.above}
+		if _, known := elsewhere[at]; !known {
+			elsewhere[at] = f.shared != "" && plan.Elsewhere != nil && plan.Elsewhere(f.shared, f.above)
 		}
-		if elsewhere[f.shared] {
+		if elsewhere[at] {
 			continue
 		}
 		if same, found := first[f.entry]; found && f.shared != "" && same.Target != f.Target {

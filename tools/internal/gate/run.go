@@ -86,13 +86,26 @@ func (g *Gate) each(ctx context.Context, paths []string, do func(ctx context.Con
 
 // elsewhere tells of the directory of a kustomization whether one that no target is made of lists it. Where that cannot be
 // told, it may.
-func (g *Gate) elsewhere(ctx context.Context, targets []*check.Target) func(dir string) bool {
+func (g *Gate) elsewhere(ctx context.Context, targets []*check.Target) func(dir string, above bool) bool {
 	readers := sync.OnceValues(func() (map[string][]string, error) { return coverage.Readers(ctx, g.repository) })
-	return func(dir string) bool {
+	return func(dir string, above bool) bool {
 		all, err := readers()
-		return err != nil || slices.ContainsFunc(all[dir], func(reader string) bool {
-			return !slices.ContainsFunc(targets, func(t *check.Target) bool { return slices.Contains(t.Reading.Layers, reader) })
-		})
+		if err != nil {
+			return true
+		}
+		seen := map[string]bool{}
+		for todo := []string{dir}; len(todo) > 0; todo = todo[1:] {
+			for _, reader := range all[todo[0]] {
+				if !slices.ContainsFunc(targets, func(t *check.Target) bool { return slices.Contains(t.Reading.Layers, reader) }) {
+					return true
+				}
+				if above && !seen[reader] {
+					seen[reader] = true
+					todo = append(todo, reader)
+				}
+			}
+		}
+		return false
 	}
 }
 

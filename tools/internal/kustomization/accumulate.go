@@ -36,6 +36,8 @@ type engine struct {
 	root      *Layer
 	alone     bool // the target has an OpenAPI schema of its own
 	peers     []peer
+
+	configured map[string]*configuration // files of `configurations`
 }
 
 func newEngine(ctx context.Context, files *Files, root *Layer) *engine {
@@ -172,6 +174,7 @@ func (e *engine) accumulate(layer *Layer, a *accumulation, origin *resource.Orig
 	if err := e.transform(layer, config, a, origin); err != nil {
 		return nil, err
 	}
+	e.led(a)
 	if err := e.validate(layer, config, a, origin); err != nil {
 		return nil, err
 	}

@@ -81,8 +81,9 @@ func described() []*check.Check {
 			Name:  noEffect,
 			Title: "Every entry of a kustomization changes something",
 			Doc: "A patch, an operation of a JSON patch, a replacement, an image, a replica count, a label or a generator that writes what is " +
-				"there already, or removes what is not, looks like a difference between environments and is none. kgate compares the objects " +
-				"before and after Kustomize applies the entry. What an entry of a component does is asked of every target that lists it.",
+				"there already, or removes what is not, looks like a difference between environments and is none; a field spec of " +
+				"`configurations` that leads to no field leaves what it was for as it is. kgate compares the objects before and after " +
+				"Kustomize applies the entry. What an entry of a component, or a field spec, does is asked of every target that reads it.",
 			Fix:        "Delete what changes nothing, or correct the name that it was meant for.",
 			Severity:   check.Warning,
 			References: []string{"https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/patches/"},

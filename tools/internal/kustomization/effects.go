@@ -462,6 +462,7 @@ func names(list *yaml.Node) map[string]bool {
 // NetworkPolicy lets through.
 func (e *engine) labelEffect(layer *Layer, i int, label types.Label, a *accumulation, effects []effect) {
 	at := layer.item("labels", i)
+	e.idleFields(layer.Document, manifest.Lookup(layer.Node, "labels", i, "fields"), "labels", a)
 	switch {
 	case !none(effects), len(effects) == 0 && a.resources.Size() > 0:
 		e.effective(noEffect, at)

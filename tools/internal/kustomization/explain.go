@@ -125,6 +125,11 @@ func (e *engine) explain(err error, built *accumulation) error {
 			}
 		}
 	}
+	if match := considering.FindStringSubmatch(message); match != nil {
+		if err := e.stepsIntoItems(match[1]); err != nil {
+			return errors.Join(append(errs, err)...)
+		}
+	}
 	if strings.Contains(message, "unable to parse SM or JSON patch") {
 		if nameless := root.nameless(); nameless != nil {
 			return errors.Join(append(errs, nameless)...)
@@ -157,10 +162,11 @@ func (e *engine) explain(err error, built *accumulation) error {
 }
 
 var (
-	noSource  = regexp.MustCompile("fieldPath `([^`]+)` is missing for replacement source")
-	noTarget  = regexp.MustCompile(`unable to find field "([^"]+)" in replacement target`)
-	referring = regexp.MustCompile(`updating name reference in '([^']+)' field of '([^']+)'`)
-	contents  = regexp.MustCompile(`(?s)wrong node kind: expected \w+ but got \w+: node contents:\n(.*)$`)
+	noSource    = regexp.MustCompile("fieldPath `([^`]+)` is missing for replacement source")
+	noTarget    = regexp.MustCompile(`unable to find field "([^"]+)" in replacement target`)
+	considering = regexp.MustCompile(`considering field '([^']+)' of object`)
+	referring   = regexp.MustCompile(`updating name reference in '([^']+)' field of '([^']+)'`)
+	contents    = regexp.MustCompile(`(?s)wrong node kind: expected \w+ but got \w+: node contents:\n(.*)$`)
 )
 
 // absent names the object that a replacement takes a field from, or puts one into, and that does not have it, where the

@@ -267,6 +267,8 @@ func TestFaultsExplain(t *testing.T) {
 			"overlay/kustomization.yaml:6: the operation cannot be applied to the Deployment app: it has no /metadata/labels/tir; it has tier"},
 		{"an image entry of nothing, whose tag a replacement wants", kustomization("resources: [../base]\nimages:\n- {name: example.com/ap, newTag: '2'}\nreplacements:\n- source: {kind: Deployment, fieldPath: spec.template.spec.containers.0.image, options: {delimiter: ':', index: 5}}\n  targets:\n  - select: {kind: Deployment}\n    fieldPaths: [metadata.labels.tier]", "overlay/") + app,
 			`overlay/kustomization.yaml:3: the entry changes nothing: no image here is called "example.com/ap"`},
+		{"field spec with the index of an item", kustomization("resources: [../base]\nimages: [{name: a, newTag: b}]\nconfigurations: [c.yaml]", "overlay/") + app + "-- overlay/c.yaml --\nimages:\n- kind: Deployment\n  path: spec/template/spec/containers/0/image\n",
+			"overlay/c.yaml:3: the path of a field spec goes through the items of a list without a step for them"},
 		{"literal without a value", kustomization("configMapGenerator:\n- name: g\n  literals:\n  - a=b\n  - c", "overlay/"),
 			`overlay/kustomization.yaml:5: the literal "c" has no value: write it as key=value`},
 		{"count that is a text", kustomization("resources: [../base]\nreplicas:\n- name: app\n  count: x", "overlay/") + app,

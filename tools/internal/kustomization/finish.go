@@ -38,7 +38,7 @@ func (e *engine) build() (a *accumulation, err error) {
 	if a, err = e.accumulate(e.root, newAccumulation(), origin); err != nil {
 		return nil, err
 	}
-	for _, step := range []func(*accumulation) error{e.live, e.hash, e.live, e.references, e.misnamedKinds, e.outside, e.resolve, e.dropLocal, e.sort, e.metadata} {
+	for _, step := range []func(*accumulation) error{e.live, e.hash, e.live, e.references, e.idleSpecs, e.outside, e.resolve, e.dropLocal, e.sort, e.metadata} {
 		if err := step(a); err != nil {
 			return a, place(e.root, manifest.Position{File: e.root.File}, err)
 		}

@@ -92,8 +92,33 @@ func (e *engine) mergeEffect(at manifest.Position, before, after *resource.Resou
 	e.idle(at, newFault(noEffect, at, "the generator changes nothing: the %s %s has all of it already", id.Kind, id.Name))
 }
 
-// pluginEffect tells that a plugin changes nothing.
-func (e *engine) pluginEffect(o *operation, t resmap.Transformer) {
+// pluginEffect tells that a plugin changes nothing, or which of its field specs do not.
+func (e *engine) pluginEffect(o *operation, document *manifest.Document, t resmap.Transformer) {
+	e.pluginChange(o, t)
+	specs := manifest.Lookup(manifest.Plain(document.Node), "fieldSpecs")
+	if specs == nil {
+		return
+	}
+	of, whole, watches := pluginFields[manifest.Text(document.Node, "kind")], o.judge, o.watches
+	if watches == nil {
+		o.watches = func(*accumulation) []*resource.Resource { return nil }
+	}
+	o.judge = func(a *accumulation, effects []effect) {
+		if idle := e.idleFields(document, specs, of, a); whole != nil && !(idle && len(effects) > 0 && none(effects)) {
+			whole(a, effects)
+		}
+	}
+}
+
+// pluginFields are the fields of a file of `configurations` that say the same as `fieldSpecs` of a plugin.
+var pluginFields = map[string]string{
+	"AnnotationsTransformer": "commonAnnotations", "ImageTagTransformer": "images", "LabelTransformer": "labels",
+	"NamespaceTransformer": "namespace", "PrefixTransformer": "namePrefix", "PrefixSuffixTransformer": "namePrefix",
+	"SuffixTransformer": "nameSuffix", "ReplicaCountTransformer": "replicas",
+}
+
+// pluginChange tells that a plugin changes nothing.
+func (e *engine) pluginChange(o *operation, t resmap.Transformer) {
 	const message = "the transformer changes nothing: every object here is the same without it"
 	switch plugin := t.(type) {
 	case *builtins.NamespaceTransformerPlugin:

@@ -299,7 +299,7 @@ func (e *engine) pluginOperations(layer *Layer, p plugin, t resmap.Transformer) 
 			}
 			return nil
 		}
-		e.pluginEffect(&o, t)
+		e.pluginEffect(&o, p.document, t)
 	}
 	return []operation{o}, nil
 }

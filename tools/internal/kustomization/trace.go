@@ -150,10 +150,20 @@ func (t *tracer) effective(name string, entry manifest.Position) {
 	if t.judging == nil || t.judging.Config.Kind != types.ComponentKind && entry.File == t.judging.File {
 		return
 	}
+	t.did(name, entry)
+}
+
+// did notes that an entry does something here, whoever else has it.
+func (t *tracer) did(name string, entry manifest.Position) {
 	if t.works == nil {
 		t.works = map[check.Entry]bool{}
 	}
 	t.works[check.Entry{Check: name, At: entry}] = true
+}
+
+// does reports whether it is noted that an entry does something here.
+func (t *tracer) does(name string, entry manifest.Position) bool {
+	return t.works[check.Entry{Check: name, At: entry}]
 }
 
 func (t *tracer) note(fault check.Fault) {
