@@ -126,8 +126,9 @@ func described() []*check.Check {
 			Name:  rewritten,
 			Title: "No value becomes another one on the way",
 			Doc: "YAML takes a date without quotes for a point in time, and Kustomize writes it as one: 2026-01-01 in a ConfigMap is " +
-				"2026-01-01T00:00:00Z in the cluster. No schema and no server notices.",
-			Fix:        "Put quotes around it.",
+				"2026-01-01T00:00:00Z in the cluster. A label or an annotation that a patch with a target sets to null is not removed, but " +
+				"becomes the text \"null\". No schema and no server notices.",
+			Fix:        "Put quotes around it; remove a label with a JSON patch.",
 			Severity:   check.Warning,
 			References: []string{"https://yaml.org/type/timestamp.html"},
 			Bad:        rewrittenBad, Good: rewrittenGood,

@@ -3,6 +3,7 @@ package kustomization
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -159,6 +160,8 @@ func (e *engine) patchEffect(a *accumulation, p *Patch, document *manifest.Docum
 		e.idle(p.entryOf(document), newFault(noEffect, content(document, plain), "the patch changes nothing: %s is the same without it", called(effects)))
 	}
 	if len(effects) > 0 {
+		e.leftDirectives(document, plain, value, effects)
+		e.textOfNull(p, document, plain, effects)
 		e.lostItems(document, plain, value, effects)
 		e.addedContainers(a, document, plain, value, effects)
 	}
@@ -232,10 +235,10 @@ func (e *engine) operationEffects(document *manifest.Document, effects []effect)
 func (e *engine) idleRemovals(a *accumulation, p *Patch, document *manifest.Document, plain *yaml.Node, value any, effects []effect) bool {
 	found := false
 	var walk func(node, parent *yaml.Node, index int, path manifest.Path)
-	check := func(parent *yaml.Node, index, width int, at *yaml.Node, path manifest.Path, what string) {
+	check := func(parent *yaml.Node, index, width int, at *yaml.Node, path manifest.Path, why func() string) {
 		entry := document.Position(nil, at)
 		for _, f := range effects {
-			if f.of.IsNilOrEmpty() || manifest.Find(f.before, path, value) != nil {
+			if f.of.IsNilOrEmpty() || manifest.Find(f.before, path, value) != nil && manifest.Find(f.of.YNode(), path, value) == nil {
 				e.effective(noEffect, entry)
 				return
 			}
@@ -253,20 +256,34 @@ func (e *engine) idleRemovals(a *accumulation, p *Patch, document *manifest.Docu
 				found, _ := follow(t.Document.Node, byName(path, value))
 				of, _ = t.Document.Locate(found, nil)
 			}
-			fault := newFault(noEffect, entry, "the patch removes nothing here: %s has no %s%s", called(effects), what, e.instead(effects, path, value))
+			fault := newFault(noEffect, entry, "the patch %s", why())
 			fault.Of = of
 			e.idle(entry, fault)
 		}
 	}
+	absent := func(path manifest.Path) func() string {
+		return func() string {
+			if manifest.Find(effects[0].of.YNode(), path, value) != nil {
+				return fmt.Sprintf("removes nothing here: %s keeps %s", called(effects), path)
+			}
+			return fmt.Sprintf("removes nothing here: %s has no %s%s", called(effects), path, e.instead(effects, path, value))
+		}
+	}
 	walk = func(node, parent *yaml.Node, index int, path manifest.Path) {
+		if parent != nil && parent.Kind == yaml.SequenceNode && manifest.Text(node, "$patch") == "replace" && len(node.Content) > 2 {
+			check(parent, index, 1, node, append(slices.Clip(path), "$patch"), func() string {
+				return fmt.Sprintf("changes nothing here: %s keeps the item, as `$patch: replace` is for a list or a mapping; delete the item and add another, or use a JSON patch", called(effects))
+			})
+			return
+		}
+		deletes := parent != nil && node.Kind == yaml.MappingNode && manifest.Text(node, "$patch") == "delete"
 		switch {
 		case node.Kind == yaml.ScalarNode && node.ShortTag() == yaml.NodeTagNull && parent != nil && parent.Kind == yaml.MappingNode:
-			check(parent, index-1, 2, parent.Content[index-1], path, path.String())
-		case node.Kind == yaml.MappingNode && parent != nil && manifest.Text(node, "$patch") == "delete":
-			name := manifest.Text(node, "name")
-			if parent.Kind == yaml.SequenceNode && name != "" {
-				check(parent, index, 1, node, path, fmt.Sprintf("%s in %s", name, path[:len(path)-1]))
-			}
+			check(parent, index-1, 2, parent.Content[index-1], path, absent(path))
+		case deletes && parent.Kind == yaml.MappingNode:
+			check(parent, index-1, 2, parent.Content[index-1], path, absent(path))
+		case deletes:
+			check(parent, index, 1, node, path, func() string { return "removes nothing here: " + e.noItem(effects, node, path, value) })
 		case node.Kind == yaml.MappingNode:
 			for i := 1; i < len(node.Content); i += 2 {
 				walk(node.Content[i], node, i, append(slices.Clip(path), node.Content[i-1].Value))
@@ -281,6 +298,102 @@ func (e *engine) idleRemovals(a *accumulation, p *Patch, document *manifest.Docu
 		walk(plain, nil, 0, nil)
 	}
 	return found
+}
+
+// directives of kubectl's strategic merge patches that Kustomize's do not have.
+var directives = regexp.MustCompile(`^\$(retainKeys$|setElementOrder/|deleteFromPrimitiveList/)`)
+
+// leftDirectives says which directives of a patch are in the objects now.
+func (e *engine) leftDirectives(document *manifest.Document, plain *yaml.Node, value any, effects []effect) {
+	var walk func(node *yaml.Node, path manifest.Path)
+	walk = func(node *yaml.Node, path manifest.Path) {
+		for i, child := range node.Content {
+			switch {
+			case node.Kind == yaml.SequenceNode:
+				walk(child, append(slices.Clip(path), i))
+			case node.Kind == yaml.MappingNode && i%2 == 1:
+				key := node.Content[i-1]
+				at := append(slices.Clip(path), key.Value)
+				if directives.MatchString(key.Value) && slices.ContainsFunc(effects, func(f effect) bool {
+					return !f.of.IsNilOrEmpty() && manifest.Find(f.of.YNode(), at, value) != nil
+				}) {
+					e.fault(noEffect, document.Position(key, nil), "Kustomize does not know %s and leaves it in %s: it knows `$patch` alone", key.Value, called(effects))
+				}
+				walk(child, at)
+			}
+		}
+	}
+	walk(plain, nil)
+}
+
+// textOfNull says which labels and annotations a patch with a target sets to the text that null is written as: Kustomize reads
+// them as texts there, and removes none.
+func (e *engine) textOfNull(p *Patch, document *manifest.Document, plain *yaml.Node, effects []effect) {
+	if p.Target == nil {
+		return
+	}
+	for _, field := range []string{"labels", "annotations"} {
+		pairs := manifest.Lookup(plain, "metadata", field)
+		if pairs == nil || pairs.Kind != yaml.MappingNode {
+			continue
+		}
+		for i := 0; i+1 < len(pairs.Content); i += 2 {
+			key, null := pairs.Content[i], pairs.Content[i+1]
+			if null.ShortTag() != yaml.NodeTagNull {
+				continue
+			}
+			for _, f := range effects {
+				if now := manifest.Lookup(f.of.YNode(), "metadata", field, key.Value); now != nil && now.ShortTag() == yaml.NodeTagString && now.Value == null.Value {
+					id := f.had.CurId()
+					e.fault(rewritten, document.Position(key, null), "null becomes the text %q, and metadata.%s of the %s %s keeps %s: "+
+						"a patch with a target removes none; use a JSON patch, or a patch that names the object and has no target",
+						now.Value, field, id.Kind, id.Name, key.Value)
+					break
+				}
+			}
+		}
+	}
+}
+
+// noItem says that a list has no item that a patch deletes, by the key that Kustomize merges the list by.
+func (e *engine) noItem(effects []effect, item *yaml.Node, path manifest.Path, value any) string {
+	list := path[:len(path)-1]
+	keys := mergeKeys(effects[0].had.CurId().Gvk, list)
+	if len(keys) == 0 {
+		return fmt.Sprintf("%s has no such item in %s", called(effects), list)
+	}
+	key := keys[0]
+	name := manifest.Text(item, key)
+	if name == "" {
+		return fmt.Sprintf("the item has no %s, by which Kustomize merges %s", key, list)
+	}
+	what := name
+	if key != "name" {
+		what = key + " " + name
+	}
+	said := fmt.Sprintf("%s has no %s in %s", called(effects), what, list)
+	have := map[string]bool{}
+	before := manifest.Find(effects[0].before, list, value)
+	if before == nil || before.Kind != yaml.SequenceNode {
+		return said
+	}
+	for _, other := range before.Content {
+		if has := manifest.Text(other, key); has != name {
+			have[has] = true
+			continue
+		}
+		// There is one: Kustomize tells the items apart by more.
+		for _, more := range keys[1:] {
+			if theirs := manifest.Text(other, more); theirs != "" && theirs != manifest.Text(item, more) {
+				return fmt.Sprintf("%s; it has %s %s with the %s %s, and Kustomize compares all of %s", said, key, name, more, theirs, strings.Join(keys, ", "))
+			}
+		}
+		return fmt.Sprintf("%s that Kustomize finds: it compares %s, and not every item of the list has them all", said, strings.Join(keys, ", "))
+	}
+	if near := closest(name, have); near != "" {
+		return said + "; it has " + near
+	}
+	return said
 }
 
 // byName is a path whose items are picked by name, where they have one.
@@ -337,12 +450,16 @@ func (e *engine) makesTheSame(p *Patch, plain *yaml.Node, effects []effect) bool
 		patch.AllowKindChange()
 	}
 	for _, f := range effects {
-		m := resmap.New()
 		object := f.had.DeepCopy()
-		if err := m.Append(object); err != nil {
-			return false
+		apply := func() error { return object.ApplySmPatch(patch) }
+		if p.Target != nil {
+			m := resmap.New()
+			if err := m.Append(object); err != nil {
+				return false
+			}
+			apply = func() error { return m.ApplySmPatch(resource.MakeIdSet(m.Resources()), patch) }
 		}
-		if err := m.ApplySmPatch(resource.MakeIdSet(m.Resources()), patch); err != nil || !same(object.YNode(), f.of.YNode()) {
+		if err := apply(); err != nil || !same(object.YNode(), f.of.YNode()) {
 			return false
 		}
 	}
@@ -374,43 +491,42 @@ func (e *engine) lostItems(document *manifest.Document, plain *yaml.Node, value 
 }
 
 func (e *engine) lost(document *manifest.Document, key, list *yaml.Node, path manifest.Path, value any, effects []effect) {
-	meant := map[string]bool{} // to go
-	for _, item := range list.Content {
-		if item.Kind != yaml.MappingNode {
-			return
-		}
-		switch manifest.Text(item, "$patch") {
-		case "replace":
-			return // it is said
-		case "delete":
-			meant[manifest.Text(item, "name")] = true
-		}
+	if slices.ContainsFunc(list.Content, func(item *yaml.Node) bool { return item.Kind != yaml.MappingNode }) {
+		return // one of texts is replaced as a whole
 	}
 	for _, f := range effects {
 		before, after := manifest.Find(f.before, path, value), manifest.Find(f.of.YNode(), path, value)
-		if before == nil || after == nil || before.Kind != yaml.SequenceNode {
-			continue
-		}
-		stay := names(after)
-		var gone []string
-		for _, item := range before.Content {
-			if name := manifest.Text(item, "name"); name != "" && !stay[name] && !meant[name] {
-				gone = append(gone, name)
-			}
-		}
-		if len(gone) == 0 {
+		if before == nil || after == nil || before.Kind != yaml.SequenceNode || after.Kind != yaml.SequenceNode {
 			continue
 		}
 		id := f.had.CurId()
 		keys := mergeKeys(id.Gvk, path)
 		if len(keys) == 0 {
-			e.fault(listReplaced, document.Position(key, nil), "the patch replaces the whole list %s of the %s %s and loses %s: "+
+			// What Kustomize would do with an item, it does in a list with a key alone.
+			var but []string
+			if gone := missed(before, after, list, ""); len(gone) > 0 {
+				but = append(but, "loses "+strings.Join(gone, ", "))
+			}
+			for _, item := range after.Content {
+				if directive := manifest.Text(item, "$patch"); directive != "" {
+					but = append(but, fmt.Sprintf("keeps `$patch: %s` as it is written", directive))
+					break
+				}
+			}
+			if len(but) == 0 {
+				continue
+			}
+			e.fault(listReplaced, document.Position(key, nil), "the patch replaces the whole list %s of the %s %s and %s: "+
 				"Kustomize knows no key to merge lists of this kind by; use a JSON patch, or `openapi:` with a schema that names the key",
-				path, id.Kind, id.Name, strings.Join(gone, ", "))
+				path, id.Kind, id.Name, strings.Join(but, " and "))
 			return
 		}
+		gone := missed(before, after, list, keys[0])
+		if len(gone) == 0 {
+			continue
+		}
 		for _, item := range list.Content {
-			if manifest.Text(item, keys[0]) != "" || manifest.Text(item, "$patch") == "delete" {
+			if manifest.Text(item, "$patch") == "replace" || manifest.Text(item, keys[0]) != "" {
 				continue
 			}
 			at := document.Position(nil, item)
@@ -423,6 +539,39 @@ func (e *engine) lost(document *manifest.Document, key, list *yaml.Node, path ma
 		}
 		return // merged by the key: who has another name is the same item
 	}
+}
+
+// missed are the items of a list that are gone although the patch does not delete them, by a key or by their names.
+func missed(before, after, patch *yaml.Node, key string) []string {
+	called := func(item *yaml.Node) string {
+		if key != "" {
+			if name := manifest.Text(item, key); name != "" {
+				return name
+			}
+		}
+		return manifest.Text(item, "name")
+	}
+	stay := map[string]bool{} // or are meant to go
+	for _, item := range after.Content {
+		if manifest.Lookup(item, "$patch") == nil {
+			stay[called(item)] = true
+		}
+	}
+	for _, item := range patch.Content {
+		switch manifest.Text(item, "$patch") {
+		case "replace":
+			return nil // it is said
+		case "delete":
+			stay[called(item)] = true
+		}
+	}
+	var gone []string
+	for _, item := range before.Content {
+		if name := called(item); name != "" && !stay[name] {
+			gone = append(gone, name)
+		}
+	}
+	return gone
 }
 
 // mergeKeys are the keys by which Kustomize merges a list; none where it replaces it.

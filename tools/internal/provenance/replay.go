@@ -131,6 +131,9 @@ func (r *replay) merge(tree *yaml.Node, patch *kustomization.Patch) (*yaml.Node,
 				node.Value = is.Value // an openAPI schema is looked up by them
 			}
 		}
+		for _, field := range []string{"labels", "annotations"} {
+			asTexts(manifest.Lookup(planted, "metadata"), field)
+		}
 	}
 	merged, err := merge2.Merge(yaml.NewRNode(planted), yaml.NewRNode(tree),
 		yaml.MergeOptions{ListIncreaseDirection: yaml.MergeOptionsListPrepend})
@@ -153,6 +156,24 @@ func (r *replay) merge(tree *yaml.Node, patch *kustomization.Patch) (*yaml.Node,
 	_ = document.Node.Decode(&value) // only helps to find items by name
 	r.nothing(document, after, nil, document.Node, nil, value)
 	return after, nil
+}
+
+// asTexts does to the labels or annotations of a patch what Kustomize does when the patch has a target: it reads them as texts,
+// null as well, and writes them again.
+func asTexts(metadata *yaml.Node, field string) {
+	pairs := manifest.Lookup(metadata, field)
+	switch {
+	case pairs == nil:
+	case pairs.Kind != yaml.MappingNode || len(pairs.Content) == 0:
+		i := slices.Index(metadata.Content, pairs)
+		metadata.Content = slices.Delete(slices.Clone(metadata.Content), i-1, i+1)
+	default:
+		for i := 1; i < len(pairs.Content); i += 2 {
+			if value := pairs.Content[i]; value.Kind == yaml.ScalarNode && value.ShortTag() != yaml.NodeTagString {
+				value.Tag, value.Style = yaml.NodeTagString, 0
+			}
+		}
+	}
 }
 
 // nothing notes the fields that a patch sets to null and that were not there: who misses one is to look there.

@@ -124,3 +124,42 @@ func TestReplayIsExact(t *testing.T) {
 		exact(t, result)
 	}
 }
+
+// TestReplayOfNull holds that a null label of a patch with a target is replayed as the text that Kustomize makes of it.
+func TestReplayOfNull(t *testing.T) {
+	files := tree(`
+-- base/kustomization.yaml --
+resources: [object.yaml]
+-- base/object.yaml --
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: a, labels: {a: b, c: d}, annotations: {e: f}}
+-- overlay/kustomization.yaml --
+resources: [../base]
+patches:
+- target: {kind: ConfigMap}
+  patch: |-
+    apiVersion: v1
+    kind: ConfigMap
+    metadata:
+      name: any
+      labels:
+        a: null
+        c: 1
+      annotations: null
+`)
+	result, err := kustomization.New(files, nil).Render(t.Context(), "overlay")
+	if err != nil {
+		t.Fatal(err)
+	}
+	exact(t, result)
+	object := result.Objects[0]
+	for path, want := range map[string]string{"a": "overlay/kustomization.yaml:10", "c": "overlay/kustomization.yaml:11"} {
+		if at := New(result, nil).Locate(object, manifest.Path{"metadata", "labels", path}); at.Position.String() != want {
+			t.Errorf("%s is from %s, not %s", path, at.Position, want)
+		}
+	}
+	if at := New(result, nil).Locate(object, manifest.Path{"metadata", "annotations", "e"}); at.Position.String() != "base/object.yaml:3" {
+		t.Errorf("the annotation is from %s", at.Position)
+	}
+}
