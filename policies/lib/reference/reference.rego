@@ -183,9 +183,15 @@ _selected(obj) := [ref |
 	name := value[selector.name]
 	_is_name(name)
 	not value.optional == true
+	not _is_of_another(selector, value)
 	found := _reference(selector.kind, obj, name, array.concat(array.concat(["spec"], path), [selector.name]))
 	ref := object.union(found, {"keys": _selected_keys(value), "namespace": _elsewhere(selector, obj, path)})
 ]
+
+_is_of_another(selector, value) if {
+	selector.typed
+	not value.kind == selector.kind
+}
 
 # By group and kind, the selectors by the field that holds them.
 _selectors := {api_group: selecting |

@@ -137,6 +137,15 @@ test_references_of_other_kinds[name] if {
 			"obj": _named("opentelemetry.io/v1alpha1", "Instrumentation", {"spec": {"env": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "token", "key": "t"}}}]}}),
 			"want": {`Secret */token ["t"]`},
 		},
+		"what Flux fills in from": {
+			"obj": _named("kustomize.toolkit.fluxcd.io/v1", "Kustomization", {"spec": {"postBuild": {"substituteFrom": [
+				{"kind": "ConfigMap", "name": "settings"},
+				{"kind": "Secret", "name": "secrets"},
+				{"kind": "Secret", "name": "more", "optional": true},
+				{"name": "none"},
+			]}}}),
+			"want": {"ConfigMap shop/settings []", "Secret shop/secrets []"},
+		},
 		"a selecting kind of text": {"obj": _named("monitoring.coreos.com/v1", "ServiceMonitor", {"spec": "text"}), "want": set()},
 		"another": {"obj": _named("v1", "ConfigMap", {}), "want": set()},
 		"a string": {"obj": "text", "want": set()},

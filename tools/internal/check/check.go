@@ -177,6 +177,7 @@ type Target struct {
 	Effects     []Entry // what does something in this target, of entries that may do nothing in another one
 	Reading     Reading
 	Makes       []Reference // what its objects have made in the cluster, beside themselves; * in a name is any text
+	StandIns    StandIns
 
 	// Definitions are the CustomResourceDefinitions that stand outside of the target. nil is none.
 	Definitions Definitions
@@ -326,11 +327,20 @@ func (p *Pass) report(target *Target, object *manifest.Object, path manifest.Pat
 	if p.ended() {
 		return nil
 	}
-	id := object.ID
+	for _, w := range with {
+		if w.Object.Hides(w.Path) {
+			return nil
+		}
+	}
+	message, said := p.sayable(target, object, path, message)
+	if !said {
+		return nil
+	}
+	id := target.StandIns.identity(object.ID)
 	origin := target.Origin(object, path)
 	f := Finding{Place: Place{target.Path, &id, path}, Message: message, Source: origin.Position, Related: origin.Overrode}
 	for _, w := range with {
-		f.weigh(Part{w.Object.ID, w.Path, w.Target.Origin(w.Object, w.Path).Position})
+		f.weigh(Part{w.Target.StandIns.identity(w.Object.ID), w.Path, w.Target.Origin(w.Object, w.Path).Position})
 	}
 	return p.add(f)
 }

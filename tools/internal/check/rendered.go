@@ -24,8 +24,8 @@ type pattern struct {
 }
 
 func (p pattern) fits(r Reference) bool {
-	ok, err := path.Match(p.Name, r.Name)
-	return err == nil && ok && p.Kind == r.Kind && p.Namespace == r.Namespace
+	like := func(pattern, text string) bool { ok, err := path.Match(pattern, text); return err == nil && ok }
+	return p.Kind == r.Kind && like(p.Name, r.Name) && (p.Namespace == r.Namespace || r.Namespace == "" || like(p.Namespace, r.Namespace))
 }
 
 func (r *rendered) add(t *Target) {
@@ -46,7 +46,7 @@ func (r *rendered) add(t *Target) {
 	}
 	r.objects[t.Path] = objects
 	for _, made := range t.Makes {
-		if strings.Contains(made.Name, "*") {
+		if strings.Contains(made.Name+made.Namespace, "*") {
 			r.patterns = append(r.patterns, pattern{made, t.Path})
 		} else {
 			r.note(made, t.Path)
@@ -70,7 +70,9 @@ func (r *rendered) resolve(findings []Finding, unread func(target string, missin
 		if f.Missing == nil {
 			return false
 		}
-		if slices.ContainsFunc(r.patterns, func(p pattern) bool { return p.fits(*f.Missing) && !r.areApart(f.Target, p.target) }) {
+		if slices.ContainsFunc(r.patterns, func(p pattern) bool {
+			return p.fits(*f.Missing) && (p.target == f.Target || !r.areApart(f.Target, p.target))
+		}) {
 			return true
 		}
 		beside := func(target string) bool { return target != f.Target && !r.areApart(f.Target, target) }

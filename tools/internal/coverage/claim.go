@@ -21,6 +21,9 @@ type claim struct {
 	plainly    bool
 	recursive  bool
 
+	object *manifest.Object
+	locate func(manifest.Path) manifest.Position // of the object's fields
+
 	found []pattern             // of directories, that generators of an ApplicationSet find
 	lists [][]map[string]string // of elements, that its list generators have
 }

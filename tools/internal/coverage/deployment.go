@@ -163,6 +163,7 @@ func (t *tree) deployments(targets []*check.Target, read map[string]bool) []depl
 		for _, object := range target.Objects {
 			for _, c := range claimsOf(object) {
 				c.where.object = check.Field{Target: target, Object: object, Path: c.field}
+				c.object, c.locate = object, func(path manifest.Path) manifest.Position { return target.Origin(object, path).Position }
 				claims = append(claims, c)
 			}
 		}
@@ -215,6 +216,10 @@ func (t *tree) written(file string) []claim {
 				c.file = file
 				c.where.target = file
 				c.where.source, _ = at.Locate(c.field, nil)
+				c.object, c.locate = object, func(path manifest.Path) manifest.Position {
+					position, _ := at.Locate(path, object.Value)
+					return position
+				}
 				claims = append(claims, c)
 			}
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/policy"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
 	"github.com/kgate-dev/gitops/tools/internal/schema"
+	"github.com/kgate-dev/gitops/tools/internal/substitution"
 )
 
 // checksOf lists every check there is: Kustomize, schemas, rules, what is not read, exemptions. Unknown is what becomes of
@@ -21,6 +22,7 @@ import (
 func checksOf(repository *repo.Repo, engines *Engines, facts policy.Facts, unknown schema.Unknown) ([]*check.Check, error) {
 	var checks []*check.Check
 	checks = append(checks, kustomization.Checks()...)
+	checks = append(checks, substitution.Checks()...)
 	checks = append(checks, schema.Checks(engines.validator, engines.kinds, admission.Removal, engines.server.Note, unknown)...)
 	checks = append(checks, admission.Checks(engines.server)...)
 	checks = append(checks, engines.library.Checks(facts)...)

@@ -56,6 +56,7 @@ type Gate struct {
 	facts      policy.Facts
 	given      *given
 	outside    *definitions // of the run
+	flux       *flux        // of the run
 	passed     *passed
 	engines    *Engines
 	known      []*check.Check // every check there is; nil to make them anew
@@ -98,7 +99,7 @@ func Open(ctx context.Context, repository *repo.Repo, options Options) (*Gate, e
 		return nil, errors.Join(err, g.Close())
 	}
 	g.renderer = Renderer(repository, options.Stdin)
-	g.outside = g.newDefinitions(g.renderer, nil)
+	g.outside, g.flux = g.newDefinitions(g.renderer, nil), g.newFlux(g.renderer)
 	return g, nil
 }
 

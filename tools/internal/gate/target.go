@@ -13,12 +13,36 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/provenance"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
 	"github.com/kgate-dev/gitops/tools/internal/report"
+	"github.com/kgate-dev/gitops/tools/internal/substitution"
 )
 
 // Target is a rendered target, to be judged.
 type Target struct {
 	check.Target
 	Result *kustomization.Result
+
+	variables substitution.Variables
+	was       map[*manifest.Object]*manifest.Object // of objects of which something is filled in, as they were rendered
+}
+
+// locate finds the line to edit for a field: the one that gives a variable its value, where the field holds nothing else.
+func (t *Target) locate(rendered func(*manifest.Object, manifest.Path) manifest.Origin, object *manifest.Object, path manifest.Path) manifest.Origin {
+	written := t.was[object]
+	if written == nil {
+		return rendered(object, path)
+	}
+	origin := rendered(written, path)
+	text, _ := manifest.At(written.Value, path...).(string)
+	name, _ := substitution.Name(text)
+	value := t.variables.Values[name]
+	if value.Source == nil || value.Unknown {
+		return origin
+	}
+	at := value.Source()
+	if at.IsZero() {
+		return origin
+	}
+	return manifest.Origin{Position: at, Overrode: append([]manifest.Position{origin.Position}, origin.Overrode...)}
 }
 
 // Renderer renders the targets of a repository as its kgate.yaml says that they are built.
@@ -30,9 +54,14 @@ func Renderer(repository *repo.Repo, stdin io.Reader) *kustomization.Renderer {
 
 // Render renders a target of the gate's repository.
 func (g *Gate) Render(ctx context.Context, path string) (*Target, error) {
-	return g.render(ctx, g.renderer, path)
+	t, err := g.render(ctx, g.renderer, path)
+	if err != nil {
+		return nil, err
+	}
+	return t, g.fit(ctx, t)
 }
 
+// render renders a target and puts values in place of its variables.
 func (g *Gate) render(ctx context.Context, renderer *kustomization.Renderer, path string) (*Target, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -42,7 +71,8 @@ func (g *Gate) render(ctx context.Context, renderer *kustomization.Renderer, pat
 	if err != nil {
 		return nil, err
 	}
-	t := &Target{Result: result, Target: check.Target{
+	rendered := provenance.New(result, g.sharing).Locate
+	t := &Target{Result: result, was: map[*manifest.Object]*manifest.Object{}, Target: check.Target{
 		Path: result.Path, Environment: g.repository.Config.Environment(result.Path), Objects: result.Objects,
 		Faults:  slices.Concat(result.Faults, result.Differences(g.repository.Config.Kustomize.Text)),
 		Effects: result.Effects,
@@ -50,7 +80,10 @@ func (g *Gate) render(ctx context.Context, renderer *kustomization.Renderer, pat
 		Reading: check.Reading{Files: result.Read, Layers: result.Layers(), Unchanged: result.Unchanged()},
 		Makes:   made(result.Objects),
 	}}
-	return t, nil
+	t.Locate = func(object *manifest.Object, path manifest.Path) manifest.Origin {
+		return t.locate(rendered, object, path)
+	}
+	return t, g.flux.fill(ctx, t)
 }
 
 // Judge makes the checks of single objects and of targets, and forgets the target. The findings are those before anybody

@@ -215,7 +215,9 @@ func (l *lasting) touched(ctx context.Context, batch watch.Batch, changed []stri
 	}
 	touched := l.redefined || batch.All || l.stale != nil || slices.Contains(changed, repo.ConfigFile) || l.rulesChanged(batch) || l.rootsChanged(changed) || l.unreadChanged(ctx, changed)
 	for name, r := range l.kept {
-		if batch.All || slices.ContainsFunc(changed, r.dependsOn) {
+		// What fills a target in may stand in any manifest.
+		filled := r.target != nil && r.target.StandIns != nil && slices.ContainsFunc(changed, l.isUnread)
+		if batch.All || filled || slices.ContainsFunc(changed, r.dependsOn) {
 			l.redefined = l.redefined || r.defines()
 			delete(l.kept, name)
 			touched = true
@@ -377,9 +379,13 @@ func (l *lasting) run(ctx context.Context) (report.Report, error) {
 		}
 		return nil
 	})
+	l.flux = l.newFlux(renderer)
 	fresh := make([]*rendered, len(l.again))
 	if err := l.each(ctx, l.again, func(ctx context.Context, i int, path string) error {
 		target, err := l.render(ctx, renderer, path)
+		if err == nil {
+			err = l.fit(ctx, target)
+		}
 		if err != nil {
 			return err
 		}

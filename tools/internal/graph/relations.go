@@ -266,7 +266,7 @@ func (b *builder) selectors(self int, o *manifest.Object) {
 		case map[string]any:
 			for _, s := range relation.Known().Selected(known, field) {
 				switch {
-				case s.Many != many:
+				case s.Many != many, s.Typed && manifest.TextAt(v, "kind") != s.Kind:
 				case s.Anywhere:
 					b.anywhere(self, s.Verb, kind{"", s.Kind}, manifest.TextAt(v, s.Name))
 				default:

@@ -139,6 +139,13 @@ func (r *Renderer) ReadFile(name string) ([]byte, error) {
 	return NewFiles(r.store).ReadFile(name)
 }
 
+// Files are those of the repository, as the renderer has read them.
+func (r *Renderer) Files() *Files {
+	files := NewFiles(r.store)
+	files.rendered() // how much one target reads is limited, and this is for none
+	return files
+}
+
 // Render renders a target: a path below the root, or Stdin. It gives up between two entries once the context ends.
 func (r *Renderer) Render(ctx context.Context, target string) (*Result, error) {
 	files := NewFiles(r.store)

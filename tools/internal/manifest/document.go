@@ -207,6 +207,13 @@ func (e *ListError) Error() string {
 	return fmt.Sprintf("%s has a list of items: kubectl, Argo CD and Flux apply what is in such a list, and not the object, whatever its kind; write the objects as documents of their own", e.ID)
 }
 
+// Encode makes an Object of decoded content, which must not change any more.
+func Encode(value any) (*Object, error) {
+	content, _ := value.(map[string]any)
+	text, err := utiljson.Marshal(content)
+	return &Object{ID: Identify(content), Value: content, JSON: text}, err
+}
+
 // Decode makes an Object of JSON text, as a renderer emits it.
 func Decode(text []byte) (*Object, error) {
 	var value map[string]any

@@ -5,6 +5,7 @@ package manifest
 import (
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -90,6 +91,9 @@ type Object struct {
 	JSON []byte
 	// Source is where the object is written: the file and the line at which its document begins.
 	Source Position
+	// Unknown are the fields whose values nobody here can read, because they are encrypted or filled in elsewhere. What Value
+	// has there stands in for them.
+	Unknown []Path
 
 	written []byte // JSON as it stands, of an object that is encrypted; nil for JSON
 	once    sync.Once
@@ -107,9 +111,16 @@ func (o *Object) Digest() Digest {
 
 // Again is another object that says the same. What it says is shared, and where it is written is its own.
 func (o *Object) Again() *Object {
-	another := &Object{ID: o.ID, Value: o.Value, JSON: o.JSON, Source: o.Source, written: o.written}
+	another := &Object{ID: o.ID, Value: o.Value, JSON: o.JSON, Source: o.Source, Unknown: o.Unknown, written: o.written}
 	another.once.Do(func() { another.digest = o.Digest() })
 	return another
+}
+
+// Hides reports whether nobody here knows what a field holds: its value, or that of a field that it is in, is unknown.
+func (o *Object) Hides(path Path) bool {
+	return slices.ContainsFunc(o.Unknown, func(unknown Path) bool {
+		return path.HasPrefix(unknown)
+	})
 }
 
 // Head is the object without what it says: its apiVersion, kind, namespace and name, and where it is written.

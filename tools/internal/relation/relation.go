@@ -67,6 +67,7 @@ type Selector struct {
 	Many     bool     // or such lists, each by a name of its own
 	Kind     string   // of the core group
 	Name     string   // the field of each with the name
+	Typed    bool     // the field kind of each says whether it is of Kind
 	Anywhere bool     // as of a Reference
 	Verb     string
 }

@@ -1,0 +1,311 @@
+package gate
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/kgate-dev/gitops/tools/internal/cache"
+	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/coverage"
+	"github.com/kgate-dev/gitops/tools/internal/kustomization"
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/provenance"
+	"github.com/kgate-dev/gitops/tools/internal/substitution"
+)
+
+// flux is what Flux does to targets once they are rendered. Who deploys what is looked for when the first target has a
+// variable in it.
+type flux struct {
+	gate     *Gate
+	renderer *kustomization.Renderer
+
+	builds   cache.Cache[string, map[string][]build] // by directory; of the one key ""
+	rendered cache.Cache[string, *check.Target]      // as Kustomize renders them
+}
+
+// build is what one deployer makes of a directory.
+type build struct {
+	by        string // as messages name it
+	plain     bool   // it fills nothing in
+	variables substitution.Variables
+}
+
+func (g *Gate) newFlux(renderer *kustomization.Renderer) *flux {
+	return &flux{gate: g, renderer: renderer}
+}
+
+// fill puts values in place of the variables of a target, as far as they are known.
+func (f *flux) fill(ctx context.Context, t *Target) error {
+	if !slices.ContainsFunc(t.Objects, substitution.Mentions) {
+		return nil
+	}
+	all, err := f.builds.Get("", func() (map[string][]build, error) { return f.find(ctx) })
+	if err != nil {
+		return err
+	}
+	by, variables := together(all[t.Path])
+	t.variables = variables
+	t.Objects, t.StandIns = slices.Clone(t.Objects), check.StandIns{}
+	for i, object := range t.Objects {
+		filled, err := variables.Fill(object, t.Path)
+		if err != nil {
+			return err
+		}
+		for _, fault := range filled.Faults {
+			id := filled.Object.ID
+			id.Namespace, id.Name = check.StandIns(filled.StandIns).Written(id.Namespace), check.StandIns(filled.StandIns).Written(id.Name)
+			t.Faults = append(t.Faults, check.Fault{
+				Check: substitution.CheckName, Source: t.Origin(object, fault.Path).Position, Message: by + ": " + fault.Message,
+				In: &check.Place{Target: t.Path, Object: &id, Path: fault.Path},
+			})
+		}
+		maps.Copy(t.StandIns, filled.StandIns)
+		if filled.Object != object {
+			t.Objects[i], t.was[filled.Object] = filled.Object, object
+		}
+	}
+	for _, object := range t.Objects {
+		if t.StandIns.In(object.Name) || t.StandIns.In(object.Namespace) {
+			t.Makes = append(t.Makes, check.Reference{Kind: object.Kind, Namespace: anyText(t.StandIns, object.Namespace), Name: anyText(t.StandIns, object.Name)})
+		}
+	}
+	for i, made := range t.Makes {
+		t.Makes[i].Name, t.Makes[i].Namespace = anyText(t.StandIns, made.Name), anyText(t.StandIns, made.Namespace)
+	}
+	return nil
+}
+
+// anyText is a pattern of what a text may be.
+func anyText(standIns check.StandIns, text string) string {
+	for standIn := range standIns {
+		text = strings.ReplaceAll(text, standIn, "*")
+	}
+	return text
+}
+
+// together are the variables of a directory that several deployers may build: what is said of it has to hold for each.
+func together(builds []build) (by string, variables substitution.Variables) {
+	if len(builds) == 0 {
+		return "", substitution.Variables{Maybe: true} // nobody here deploys it
+	}
+	plain := 0
+	for _, b := range builds {
+		if b.plain {
+			plain++
+		}
+	}
+	switch {
+	case plain == len(builds):
+		return "", substitution.Variables{}
+	case plain > 0:
+		return "", substitution.Variables{Maybe: true}
+	case len(builds) == 1:
+		return builds[0].by, builds[0].variables
+	}
+	var names []string
+	variables = substitution.Variables{Values: map[string]substitution.Value{}}
+	never := 0
+	for _, b := range builds {
+		names = append(names, b.by)
+		variables.Open = variables.Open || b.variables.Open
+		variables.Always = variables.Always || b.variables.Always
+		if len(b.variables.Values) == 0 && !b.variables.Open && !b.variables.Always {
+			never++
+		}
+		for name := range b.variables.Values {
+			variables.Values[name] = agreed(builds, name)
+		}
+	}
+	if never == len(builds) {
+		return "", substitution.Variables{}
+	}
+	if never > 0 {
+		return "", substitution.Variables{Maybe: true}
+	}
+	return strings.Join(names, " and "), variables
+}
+
+// agreed is the value of a variable where all have the same.
+func agreed(builds []build, name string) substitution.Value {
+	first, ok := builds[0].variables.Values[name]
+	for _, b := range builds {
+		value, has := b.variables.Values[name]
+		if !ok || !has || value.Unknown || value.Text != first.Text {
+			return substitution.Value{Unknown: true}
+		}
+	}
+	return first
+}
+
+// find looks for what deploys directories of the repository.
+func (f *flux) find(ctx context.Context) (map[string][]build, error) {
+	var telling []*check.Target
+	for _, path := range f.targets(ctx) {
+		if !f.renderer.Mentions(path, coverage.FluxGroup) {
+			continue
+		}
+		if t := f.render(ctx, path); t != nil {
+			telling = append(telling, t)
+		}
+	}
+	deployers, err := coverage.Deployers(ctx, f.gate.repository, f.renderer.Files(), telling)
+	if err != nil {
+		return nil, err
+	}
+	// What a Kustomization deploys it may patch, other Kustomizations too.
+	patched := slices.ContainsFunc(deployers, func(d coverage.Deployer) bool {
+		return d.Object.Group() == coverage.FluxGroup && strings.Contains(fmt.Sprint(manifest.At(d.Object.Value, "spec", "patches")), "postBuild")
+	})
+	builds := map[string][]build{}
+	for _, d := range deployers {
+		made := build{plain: true}
+		if d.Object.Group() == coverage.FluxGroup {
+			if made, err = f.build(ctx, d, patched); err != nil {
+				return nil, err
+			}
+		}
+		builds[d.Dir] = append(builds[d.Dir], made)
+	}
+	return builds, ctx.Err()
+}
+
+// targets are those that may render a Flux Kustomization, or what it takes values from.
+func (f *flux) targets(ctx context.Context) []string {
+	if len(f.gate.all) > 0 {
+		return f.gate.renderable()
+	}
+	selection, _, err := coverage.Select(ctx, f.gate.repository)
+	if err != nil {
+		return f.gate.renderable()
+	}
+	return slices.Concat(selection.Targets, without(f.gate.renderable(), selection.Targets))
+}
+
+// render is a target as Kustomize renders it; nil where it cannot: where it is judged itself, that says why.
+func (f *flux) render(ctx context.Context, path string) *check.Target {
+	t, _ := f.rendered.Get(path, func() (*check.Target, error) {
+		result, err := f.renderer.Render(ctx, path)
+		if err != nil {
+			return nil, err
+		}
+		t := &check.Target{
+			Path: result.Path, Environment: f.gate.repository.Config.Environment(result.Path), Objects: result.Objects,
+			Locate: provenance.New(result, nil).Locate, Reading: check.Reading{Files: result.Read},
+		}
+		return t, nil
+	})
+	return t
+}
+
+// build is what a Flux Kustomization makes of its directory. Patched says that another one may write to it.
+func (f *flux) build(ctx context.Context, d coverage.Deployer, patched bool) (build, error) {
+	made := build{by: fmt.Sprintf("Flux Kustomization %q", d.Object.Name)}
+	post, ok := manifest.At(d.Object.Value, "spec", "postBuild").(map[string]any)
+	if !ok && patched {
+		made.variables.Maybe = true
+		made.variables.Open = true
+		return made, nil
+	}
+	if !ok || d.Object.Hides(manifest.Path{"spec", "postBuild"}) {
+		made.plain = true
+		return made, nil
+	}
+	v := &made.variables
+	v.Values, v.Open, v.Always = map[string]substitution.Value{}, patched, manifest.TextAt(post, "substituteStrategy") == "Always"
+	for _, item := range manifest.ListAt(post, "substituteFrom") {
+		values, found, err := f.source(ctx, d, manifest.TextAt(item, "kind"), manifest.TextAt(item, "name"))
+		if err != nil {
+			return build{}, err
+		}
+		if !found {
+			v.Open = true
+			for name, value := range v.Values { // it may have another value for each
+				value.Unknown = true
+				v.Values[name] = value
+			}
+			continue
+		}
+		maps.Copy(v.Values, values)
+	}
+	named, _ := post["substitute"].(map[string]any)
+	for name, value := range named {
+		path := manifest.Path{"spec", "postBuild", "substitute", name}
+		text := fmt.Sprint(value)
+		v.Values[name] = substitution.Value{Text: text, Unknown: uncertain(text) || d.Object.Hides(path), Source: func() manifest.Position { return d.Locate(path) }}
+	}
+	return made, nil
+}
+
+// uncertain reports a value that is filled in itself.
+func uncertain(text string) bool { return strings.Contains(text, "$") }
+
+// source is what a ConfigMap or a Secret gives the variables of a Kustomization, and whether a target renders it. Where several
+// do, for several clusters, it is what they agree on.
+func (f *flux) source(ctx context.Context, d coverage.Deployer, kind, name string) (values map[string]substitution.Value, found bool, err error) {
+	if name == "" || uncertain(name) {
+		return nil, false, nil
+	}
+	var sources []map[string]substitution.Value
+	take := func(t *check.Target) (any bool) {
+		for _, object := range t.Objects {
+			if object.APIVersion != "v1" || object.Kind != kind || object.Name != name || !object.Applied() ||
+				object.Namespace != "" && d.Object.Namespace != "" && object.Namespace != d.Object.Namespace {
+				continue
+			}
+			any = true
+			sources = append(sources, contents(t, object))
+		}
+		return any
+	}
+	if d.Target != nil && take(d.Target) {
+		return sources[0], true, nil
+	}
+	own := f.gate.repository.Config.Environment(d.Dir)
+	for _, path := range f.targets(ctx) {
+		other := f.gate.repository.Config.Environment(path)
+		if path == kustomization.Stdin || own != nil && other != nil && own.Name != other.Name || !f.renderer.Mentions(path, name) {
+			continue
+		}
+		if t := f.render(ctx, path); t != nil {
+			take(t)
+		}
+	}
+	if len(sources) == 0 {
+		return nil, false, ctx.Err()
+	}
+	values = maps.Clone(sources[0])
+	for _, other := range sources[1:] {
+		for _, key := range slices.Concat(slices.Collect(maps.Keys(values)), slices.Collect(maps.Keys(other))) {
+			if a, b := values[key], other[key]; a.Source == nil || b.Source == nil || a.Unknown || b.Unknown || a.Text != b.Text {
+				values[key] = substitution.Value{Unknown: true}
+			}
+		}
+	}
+	return values, true, nil
+}
+
+// contents are the values of a ConfigMap or a Secret.
+func contents(t *check.Target, object *manifest.Object) map[string]substitution.Value {
+	values := map[string]substitution.Value{}
+	for _, field := range []string{"data", "stringData"} {
+		if field == "stringData" && object.Kind != "Secret" {
+			continue
+		}
+		data, _ := object.Value[field].(map[string]any)
+		for key, value := range data {
+			path := manifest.Path{field, key}
+			text := fmt.Sprint(value)
+			unknown := object.Hides(path)
+			if field == "data" && object.Kind == "Secret" {
+				decoded, err := base64.StdEncoding.DecodeString(text)
+				text, unknown = string(decoded), unknown || err != nil
+			}
+			values[key] = substitution.Value{Text: text, Unknown: unknown || uncertain(text), Source: func() manifest.Position { return t.Origin(object, path).Position }}
+		}
+	}
+	return values
+}
