@@ -22,10 +22,10 @@ import (
 func checksOf(repository *repo.Repo, engines *Engines, facts policy.Facts, unknown schema.Unknown) ([]*check.Check, error) {
 	var checks []*check.Check
 	checks = append(checks, kustomization.Checks()...)
-	checks = append(checks, substitution.Checks()...)
 	checks = append(checks, schema.Checks(engines.validator, engines.kinds, admission.Removal, engines.server.Note, unknown)...)
 	checks = append(checks, admission.Checks(engines.server)...)
 	checks = append(checks, engines.library.Checks(facts)...)
+	checks = append(checks, substitution.Checks()...)
 	checks = append(checks, coverage.Checks(repository)...)
 	checks = append(checks, exemption.Checks()...)
 	return checks, check.Verify(checks)
