@@ -509,6 +509,28 @@ type plugin struct {
 	origin   *resource.Origin
 }
 
+// naming is the place of the path in a plugin's configuration that an error speaks of, or else of the plugin.
+func (p *plugin) naming(err error) manifest.Position {
+	at := p.at
+	var look func(node *yaml.Node)
+	look = func(node *yaml.Node) {
+		for i, child := range node.Content {
+			key := ""
+			if node.Kind == yaml.MappingNode && i%2 == 1 {
+				key = node.Content[i-1].Value
+			}
+			if (key == "path" || key == "paths") && child.Kind == yaml.ScalarNode && child.Value != "" && strings.Contains(err.Error(), child.Value) {
+				at = p.document.Position(nil, child)
+			}
+			look(child)
+		}
+	}
+	if p.document != nil {
+		look(manifest.Plain(p.document.Node))
+	}
+	return at
+}
+
 // builtinPlugins are the plugins of Kustomize that run no program.
 var builtinPlugins = map[string]func() resmap.Configurable{
 	"AnnotationsTransformer":         func() resmap.Configurable { return builtins.NewAnnotationsTransformerPlugin() },
@@ -615,7 +637,7 @@ func (e *engine) plugins(layer *Layer, field string, entries []string, origin *r
 		}
 		p.plugin = builtinPlugins[id.Kind]()
 		if err := p.plugin.Config(e.helpers(layer), text); err != nil {
-			return nil, place(layer, p.at, err)
+			return nil, place(layer, p.naming(err), err)
 		}
 		found = append(found, p)
 	}

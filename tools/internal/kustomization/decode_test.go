@@ -79,7 +79,7 @@ func TestOneDecoding(t *testing.T) {
 
 		// What Kustomize decodes beside the kustomization
 		{"a plugin's kind by a merge", "resources: [config.yaml]\ntransformers: [t.yaml]\n-- t.yaml --\n<<: {apiVersion: builtin, kind: HelmChartInflationGenerator}\nmetadata: {name: a}\n", "t.yaml:1: "},
-		{"a plugin's kind by an alias", "resources: [config.yaml]\ntransformers: [t.yaml]\n-- t.yaml --\napiVersion: builtin\nmetadata: {name: a, labels: {x: &k kind}}\n*k : PatchTransformer\npath: p.yaml\n", "t.yaml:1: Kustomize: failed to get the patch file from path(p.yaml): p.yaml does not exist"},
+		{"a plugin's kind by an alias", "resources: [config.yaml]\ntransformers: [t.yaml]\n-- t.yaml --\napiVersion: builtin\nmetadata: {name: a, labels: {x: &k kind}}\n*k : PatchTransformer\npath: p.yaml\n", "t.yaml:4: Kustomize: p.yaml does not exist"},
 		{"a plugin's field in another letter case", "resources: [config.yaml]\ntransformers: [t.yaml]\n-- t.yaml --\napiVersion: builtin\nkind: PrefixTransformer\nmetadata: {name: a}\nPrefix: b-\n", "t.yaml:4: Kustomize takes \"Prefix\" for `prefix`: write it so"},
 		{"a plugin with a tag", "resources: [config.yaml]\ntransformers: [t.yaml]\n-- t.yaml --\napiVersion: builtin\nkind: !x PrefixTransformer\nmetadata: {name: a}\nprefix: b-\n", "t.yaml:2: "},
 		{"a plugin in one line", "resources: [config.yaml]\ntransformers: ['{apiVersion: example.com/v1, kind: T, metadata: {name: a}}']\n-- {apiVersion: example.com/v1, kind: T, metadata: {name: a}} --\napiVersion: builtin\nkind: PrefixTransformer\nmetadata: {name: a}\nprefix: b-\n", "example.com/v1 T is a plugin that runs a program"},

@@ -90,7 +90,7 @@ spec: {list: [{name: a, v: 1}, {name: b, v: 2}], map: {a: b}}
 		{"label that is not there", metadata("labels: {a: null, x: null}"), false, []string{
 			"kustomize/no-effect 5 the patch removes nothing here: the Deployment app has no metadata.labels.x"}},
 		{"label of a patch with a target", metadata("labels:\n    a: null\n    c: ~\n    x:\n  annotations: {e: null}"), true, []string{
-			`kustomize/rewritten 6 null becomes the text "null", and metadata.labels of the Deployment app keeps a: a patch with a target removes none`,
+			`kustomize/rewritten 6 null becomes the text "null", and metadata.labels of the Deployment app keeps a: a patch with a target, or of patchesStrategicMerge, removes none`,
 			`kustomize/rewritten 7 null becomes the text "~", and metadata.labels of the Deployment app keeps c: `,
 			`kustomize/rewritten 8 null becomes the text "", and metadata.labels of the Deployment app keeps x: `,
 			`kustomize/rewritten 9 null becomes the text "null", and metadata.annotations of the Deployment app keeps e: `}},
@@ -123,6 +123,62 @@ spec: {list: [{name: a, v: 1}, {name: b, v: 2}], map: {a: b}}
 			slices.Sort(got)
 			if !slices.EqualFunc(got, test.want, strings.HasPrefix) {
 				t.Errorf("got  %s\nwant %s\nof\n%s", strings.Join(got, "\n     "), strings.Join(test.want, "\n     "), want)
+			}
+		})
+	}
+}
+
+// TestPluginsOfFiles renders builtin transformers that name files: what these hold is judged as what an entry holds.
+func TestPluginsOfFiles(t *testing.T) {
+	const objects = "-- base/objects.yaml --\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: app, labels: {a: b}}\nspec: {replicas: 2}\n---\n" +
+		"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: config, labels: {a: b}}\ndata: {a: x, b: y}\n"
+	with := func(plugin, file string) string {
+		return kustomization("resources: [objects.yaml]", "base/") + objects + kustomization("resources: [../base]\ntransformers: [t.yaml]", "overlay/") +
+			"-- overlay/t.yaml --\napiVersion: builtin\n" + plugin + "-- overlay/f.yaml --\n" + file
+	}
+	replacements := "kind: ReplacementTransformer\nmetadata: {name: r}\nreplacements:\n- path: f.yaml\n"
+	merges := "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: config}\ndata: {a: z}\n---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: app}\nspec: {replicas: 2}\n"
+	for _, test := range []struct {
+		name, tree string
+		want       []string // each a prefix
+	}{
+		{"replacements", with(replacements, "- source: {kind: ConfigMap, name: config, fieldPath: data.a}\n  targets:\n  - select: {kind: Deployment}\n    fieldPaths: [metadata.labels.a]\n"), nil},
+		{"one replacement", with(replacements, "source: {kind: ConfigMap, name: config, fieldPath: data.a}\ntargets:\n- select: {kind: Deployment}\n  fieldPaths: [metadata.labels.a]\n"), nil},
+		{"replacement of what is there", with(replacements+"- source: {kind: ConfigMap, name: config, fieldPath: data.b}\n  targets:\n  - select: {kind: Deployment}\n    fieldPaths: [metadata.labels.a]\n",
+			"- source: {kind: ConfigMap, name: config, fieldPath: metadata.labels.a}\n  targets:\n  - select: {kind: Deployment}\n    fieldPaths: [metadata.labels.a]\n"), []string{
+			"kustomize/no-effect overlay/f.yaml:1 the replacement changes nothing: the Deployment app has the value already"}},
+		{"replacement of nothing", with(replacements, "- source: {kind: ConfigMap, name: config, fieldPath: data.a}\n  targets:\n  - select: {kind: StatefulSet}\n    fieldPaths: [metadata.labels.a]\n"), []string{
+			`kustomize/replacement-target overlay/f.yaml:3 the replacement changes nothing: no object here is kind "StatefulSet"`}},
+		{"merge patches", with("kind: PatchTransformer\nmetadata: {name: p}\npath: f.yaml\n", merges), []string{
+			"kustomize/no-effect overlay/f.yaml:9 the patch changes nothing: the Deployment app is the same without it"}},
+		{"merge patches of the older kind", with("kind: PatchStrategicMergeTransformer\nmetadata: {name: p}\npaths: [f.yaml]\n", merges+"---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: config\n  labels:\n    a: null\n"), []string{
+			"kustomize/no-effect overlay/f.yaml:9 the patch changes nothing: the Deployment app is the same without it",
+			`kustomize/rewritten overlay/f.yaml:16 null becomes the text "null"`}},
+		{"JSON patch", with("kind: PatchJson6902Transformer\nmetadata: {name: p}\ntarget: {kind: Deployment, name: app}\npath: f.yaml\n", "- {op: replace, path: /spec/replicas, value: 3}\n- {op: add, path: /metadata/labels/a, value: b}\n"), []string{
+			"kustomize/no-effect overlay/f.yaml:2 the operation changes nothing"}},
+		{"a field of several documents", kustomization("resources: [objects.yaml]", "base/") + objects + kustomization("resources: [../base]\npatchesStrategicMerge: [f.yaml]", "overlay/") + "-- overlay/f.yaml --\n" + merges, []string{
+			"kustomize/deprecated-field overlay/kustomization.yaml:2 ", "kustomize/no-effect overlay/f.yaml:9 "}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			files := tree(test.tree)
+			want, err := asKustomize(NewFiles(NewStore(files)), "overlay")
+			if err != nil {
+				t.Fatal(err)
+			}
+			result, err := New(files, nil).Render(t.Context(), "overlay")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if rendered, err := result.YAML(); err != nil || string(rendered) != string(want) {
+				t.Errorf("%v: it differs: %s", err, firstDifference(rendered, want))
+			}
+			var got []string
+			for _, f := range result.Faults {
+				got = append(got, f.Check+" "+f.Source.String()+" "+f.Message)
+			}
+			slices.Sort(got)
+			if !slices.EqualFunc(got, test.want, strings.HasPrefix) {
+				t.Errorf("got  %s\nwant %s", strings.Join(got, "\n     "), strings.Join(test.want, "\n     "))
 			}
 		})
 	}

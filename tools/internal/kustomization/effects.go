@@ -329,7 +329,7 @@ func (e *engine) leftDirectives(document *manifest.Document, plain *yaml.Node, v
 // textOfNull says which labels and annotations a patch with a target sets to the text that null is written as: Kustomize reads
 // them as texts there, and removes none.
 func (e *engine) textOfNull(p *Patch, document *manifest.Document, plain *yaml.Node, effects []effect) {
-	if p.Target == nil {
+	if !p.Texts {
 		return
 	}
 	for _, field := range []string{"labels", "annotations"} {
@@ -346,7 +346,7 @@ func (e *engine) textOfNull(p *Patch, document *manifest.Document, plain *yaml.N
 				if now := manifest.Lookup(f.of.YNode(), "metadata", field, key.Value); now != nil && now.ShortTag() == yaml.NodeTagString && now.Value == null.Value {
 					id := f.had.CurId()
 					e.fault(rewritten, document.Position(key, null), "null becomes the text %q, and metadata.%s of the %s %s keeps %s: "+
-						"a patch with a target removes none; use a JSON patch, or a patch that names the object and has no target",
+						"a patch with a target, or of patchesStrategicMerge, removes none; use a JSON patch, or an entry of `patches` that names the object and has no target",
 						now.Value, field, id.Kind, id.Name, key.Value)
 					break
 				}
@@ -452,7 +452,7 @@ func (e *engine) makesTheSame(p *Patch, plain *yaml.Node, effects []effect) bool
 	for _, f := range effects {
 		object := f.had.DeepCopy()
 		apply := func() error { return object.ApplySmPatch(patch) }
-		if p.Target != nil {
+		if p.Texts {
 			m := resmap.New()
 			if err := m.Append(object); err != nil {
 				return false

@@ -113,7 +113,7 @@ func (e *engine) explain(err error, built *accumulation) error {
 			return errors.Join(append(errs, err)...)
 		}
 	}
-	message = strings.TrimSpace(message)
+	message = strings.TrimSpace(wrapping.ReplaceAllString(message, ""))
 	for _, missing := range []struct {
 		message *regexp.Regexp
 		parts   []part
@@ -164,6 +164,7 @@ func (e *engine) explain(err error, built *accumulation) error {
 var (
 	noSource    = regexp.MustCompile("fieldPath `([^`]+)` is missing for replacement source")
 	noTarget    = regexp.MustCompile(`unable to find field "([^"]+)" in replacement target`)
+	wrapping    = regexp.MustCompile(`failed to get the patch file from path\([^)]*\): `)
 	considering = regexp.MustCompile(`considering field '([^']+)' of object`)
 	referring   = regexp.MustCompile(`updating name reference in '([^']+)' field of '([^']+)'`)
 	contents    = regexp.MustCompile(`(?s)wrong node kind: expected \w+ but got \w+: node contents:\n(.*)$`)

@@ -55,6 +55,7 @@ type Patch struct {
 	Documents []manifest.Document // line numbers are those of File, also for a patch written inline
 	Renames   bool                // it may set metadata.name
 	Rekinds   bool                // it may set kind
+	Texts     bool                // Kustomize reads its labels and annotations as texts, and null as one too
 
 	document *manifest.Document // the kustomization
 	entry    *yaml.Node
@@ -510,6 +511,7 @@ func (w *layers) patches(layer *Layer) error {
 			reference, inline := manifest.Lookup(node, "path"), manifest.Lookup(node, "patch")
 			switch field {
 			case "patchesStrategicMerge":
+				patch.Texts = true
 				if _, unreadable := asResources([]byte(node.Value)); unreadable == nil || strings.Contains(node.Value, "\n") {
 					inline = node
 				} else {
@@ -517,6 +519,7 @@ func (w *layers) patches(layer *Layer) error {
 				}
 			case "patches":
 				patch.Target = layer.Config.Patches[i].Target
+				patch.Texts = patch.Target != nil
 				if options := layer.Config.Patches[i].Options; options != nil {
 					patch.Renames, patch.Rekinds = options.AllowNameChange, options.AllowKindChange
 				}

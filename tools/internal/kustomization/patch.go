@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/labels"
 	//lint:ignore SA1019 Kustomize's transformers are nowhere else
@@ -46,11 +47,6 @@ func (e *engine) patchOperations(layer *Layer, p *Patch) ([]operation, error) {
 	if len(p.Documents) == 0 {
 		e.fault(noEffect, p.Source, "the patch is empty: it changes nothing")
 	}
-	if p.field == "patches" && p.Target == nil && len(p.Documents) > 1 {
-		if apart, err := e.documentOperations(layer, p); apart != nil || err != nil {
-			return apart, err
-		}
-	}
 	var t resmap.TransformerPlugin
 	var config any
 	kind := "PatchTransformer"
@@ -75,8 +71,17 @@ func (e *engine) patchOperations(layer *Layer, p *Patch) ([]operation, error) {
 			JSONOp string          `json:"jsonOp,omitempty"`
 		}{entry.Target, entry.Path, entry.Patch}
 	}
-	if err := e.configure(layer, t, config); err != nil {
+	if err := e.configure(layer, t, config); err != nil { // as a whole it may be refused
 		return nil, place(layer, p.Source, err)
+	}
+	if p.Target == nil && len(p.Documents) > 1 {
+		text, err := e.patchText(layer, p)
+		if err != nil {
+			return nil, place(layer, p.Source, err)
+		}
+		if apart := e.documentOperations(p, text, operation{kind: kind}); apart != nil {
+			return apart, nil
+		}
 	}
 	var reached []*resource.Resource
 	o := operation{at: p.Source, kind: kind, transformer: t, reaches: func(a *accumulation) error {
@@ -97,24 +102,28 @@ func (e *engine) patchOperations(layer *Layer, p *Patch) ([]operation, error) {
 	return []operation{o}, nil
 }
 
-// documentOperations apply the documents of a strategic merge patch without a target one by one, as Kustomize does. None
-// where Kustomize does not find the documents that kgate does.
-func (e *engine) documentOperations(layer *Layer, p *Patch) ([]operation, error) {
-	entry := layer.Config.Patches[p.index]
-	text := []byte(entry.Patch)
-	if entry.Path != "" {
-		var err error
-		if text, err = (layerLoader{e.files, layer}).Load(entry.Path); err != nil {
-			return nil, place(layer, p.Source, err)
+// patchText is the text of a strategic merge patch of a layer, as Kustomize reads it.
+func (e *engine) patchText(layer *Layer, p *Patch) ([]byte, error) {
+	if p.field == "patchesStrategicMerge" {
+		//lint:ignore SA1019 Kustomize still applies the field
+		entry := string(layer.Config.PatchesStrategicMerge[p.index])
+		if _, err := e.factory.RF().SliceFromBytes([]byte(entry)); err == nil {
+			return []byte(entry), nil
 		}
+		return layerLoader{e.files, layer}.Load(entry)
 	}
+	if entry := layer.Config.Patches[p.index]; entry.Path == "" {
+		return []byte(entry.Patch), nil
+	}
+	return layerLoader{e.files, layer}.Load(layer.Config.Patches[p.index].Path)
+}
+
+// documentOperations apply the documents of a strategic merge patch without a target one by one, as Kustomize does. None
+// where Kustomize does not find the documents that kgate does: the whole entry tells why.
+func (e *engine) documentOperations(p *Patch, text []byte, o operation) []operation {
 	patches, err := e.factory.RF().SliceFromBytes(text)
 	if err != nil || len(patches) != len(p.Documents) {
-		return nil, nil // the whole entry tells why
-	}
-	// As a whole it may be refused.
-	if err := e.configure(layer, builtins.NewPatchTransformerPlugin(), patchConfig{entry.Path, entry.Patch, entry.Target, entry.Options}); err != nil {
-		return nil, place(layer, p.Source, err)
+		return nil
 	}
 	var all []operation
 	for i, patch := range patches {
@@ -126,24 +135,27 @@ func (e *engine) documentOperations(layer *Layer, p *Patch) ([]operation, error)
 			patch.AllowKindChange()
 		}
 		var reached []*resource.Resource
-		all = append(all, operation{
-			at: document.Position(nil, document.Node), kind: "PatchTransformer",
-			reaches: func(a *accumulation) (err error) {
-				reached, err = e.reached(p, document, a)
+		one := o
+		one.at = document.Position(nil, document.Node)
+		one.reaches = func(a *accumulation) (err error) {
+			reached, err = e.reached(p, document, a)
+			return err
+		}
+		one.watches = func(*accumulation) []*resource.Resource { return reached }
+		one.judge = func(a *accumulation, effects []effect) { e.patchEffect(a, p, document, effects) }
+		one.transformer = transformerFunc(func(m resmap.ResMap) error {
+			target, err := m.GetById(patch.OrgId())
+			switch {
+			case err != nil:
 				return err
-			},
-			watches: func(*accumulation) []*resource.Resource { return reached },
-			judge:   func(a *accumulation, effects []effect) { e.patchEffect(a, p, document, effects) },
-			transformer: transformerFunc(func(m resmap.ResMap) error {
-				target, err := m.GetById(patch.OrgId())
-				if err != nil {
-					return err
-				}
-				return target.ApplySmPatch(patch)
-			}),
+			case p.Texts:
+				return m.ApplySmPatch(resource.MakeIdSet([]*resource.Resource{target}), patch)
+			}
+			return target.ApplySmPatch(patch)
 		})
+		all = append(all, one)
 	}
-	return all, nil
+	return all
 }
 
 // reached notes the objects that Kustomize finds for a document of a patch.
@@ -189,51 +201,59 @@ func (e *engine) replacementOperations(layer *Layer, config *types.Kustomization
 			add(layer.Document, manifest.Lookup(layer.Node, "replacements", i), field.Replacement)
 			continue
 		}
-		if field.Source != nil || len(field.Targets) != 0 {
-			return nil, fail(at, "the replacement has both a path and fields of its own: leave one of them out")
-		}
-		text, err := layerLoader{e.files, layer}.Load(field.Path)
+		documents, entries, list, err := e.replacementFile(layer, at, field, layer.replacements[i])
 		if err != nil {
-			return nil, place(layer, at, err)
-		}
-		var shape any
-		var list []types.Replacement
-		if err := k8syaml.Unmarshal(text, &shape); err != nil {
-			return nil, place(layer, at, err)
-		}
-		documents := layer.replacements[i]
-		if shape == nil || len(documents) == 0 {
-			return nil, fail(at, "%s holds no replacement", layer.Path(field.Path))
-		}
-		entries := []*yaml.Node{documents[0].Node}
-		if documents[0].Node.Kind == yaml.SequenceNode {
-			entries = documents[0].Node.Content
-		}
-		for _, entry := range entries {
-			if err := unknownField(&documents[0], entry, "a replacement", replacementType); err != nil {
-				return nil, err
-			}
-			if err := entry.Decode(&types.Replacement{}); err != nil {
-				return nil, undecodable(&documents[0], entry, err)
-			}
-		}
-		if reflect.TypeOf(shape).Kind() == reflect.Slice {
-			err = k8syaml.Unmarshal(text, &list)
-		} else {
-			list = make([]types.Replacement, 1)
-			err = k8syaml.Unmarshal(text, &list[0])
-		}
-		if err == nil && len(list) != len(entries) {
-			err = fmt.Errorf("it finds %d replacements where %d are written", len(list), len(entries))
-		}
-		if err != nil {
-			return nil, place(layer, documents[0].Position(nil, documents[0].Node), err)
+			return nil, err
 		}
 		for n, r := range list {
-			add(&documents[0], entries[n], r)
+			add(documents, entries[n], r)
 		}
 	}
 	return all, nil
+}
+
+// replacementFile are the replacements of a file that an entry names, with the nodes that they are written in.
+func (e *engine) replacementFile(layer *Layer, at manifest.Position, field types.ReplacementField, documents []manifest.Document) (*manifest.Document, []*yaml.Node, []types.Replacement, error) {
+	if field.Source != nil || len(field.Targets) != 0 {
+		return nil, nil, nil, fail(at, "the replacement has both a path and fields of its own: leave one of them out")
+	}
+	text, err := layerLoader{e.files, layer}.Load(field.Path)
+	if err != nil {
+		return nil, nil, nil, place(layer, at, err)
+	}
+	var shape any
+	var list []types.Replacement
+	if err := k8syaml.Unmarshal(text, &shape); err != nil {
+		return nil, nil, nil, place(layer, at, err)
+	}
+	if shape == nil || len(documents) == 0 {
+		return nil, nil, nil, fail(at, "%s holds no replacement", layer.Path(field.Path))
+	}
+	entries := []*yaml.Node{documents[0].Node}
+	if documents[0].Node.Kind == yaml.SequenceNode {
+		entries = documents[0].Node.Content
+	}
+	for _, entry := range entries {
+		if err := unknownField(&documents[0], entry, "a replacement", replacementType); err != nil {
+			return nil, nil, nil, err
+		}
+		if err := entry.Decode(&types.Replacement{}); err != nil {
+			return nil, nil, nil, undecodable(&documents[0], entry, err)
+		}
+	}
+	if reflect.TypeOf(shape).Kind() == reflect.Slice {
+		err = k8syaml.Unmarshal(text, &list)
+	} else {
+		list = make([]types.Replacement, 1)
+		err = k8syaml.Unmarshal(text, &list[0])
+	}
+	if err == nil && len(list) != len(entries) {
+		err = fmt.Errorf("it finds %d replacements where %d are written", len(list), len(entries))
+	}
+	if err != nil {
+		return nil, nil, nil, place(layer, documents[0].Position(nil, documents[0].Node), err)
+	}
+	return &documents[0], entries, list, nil
 }
 
 // replace makes an operation of a replacement.
@@ -270,6 +290,9 @@ func (e *engine) pluginOperations(layer *Layer, p plugin, t resmap.Transformer) 
 	switch plugin := p.plugin.(type) {
 	case *builtins.PatchTransformerPlugin, *builtins.PatchJson6902TransformerPlugin, *builtins.PatchStrategicMergeTransformerPlugin:
 		patches := e.pluginPatches(layer, p, node)
+		if apart := e.pluginDocuments(layer, node, patches, o); apart != nil {
+			return apart, nil
+		}
 		var reached []*resource.Resource
 		o.reaches = func(a *accumulation) error {
 			for i := range patches {
@@ -290,7 +313,7 @@ func (e *engine) pluginOperations(layer *Layer, p plugin, t resmap.Transformer) 
 			o.fails = func(effects []effect, err error) error { return operationFailure(document, effects, err) }
 		}
 	case *builtins.ReplacementTransformerPlugin:
-		return e.pluginReplacements(p, o, plugin, manifest.Lookup(node, "replacements"))
+		return e.pluginReplacements(layer, p, o, plugin, manifest.Lookup(node, "replacements"))
 	default:
 		o.reaches = func(a *accumulation) error {
 			step := &Transform{Layer: layer, Plugin: p.document, Configurations: slices.Clip(a.files.configurations), CRDs: slices.Clip(a.files.crds)}
@@ -304,8 +327,8 @@ func (e *engine) pluginOperations(layer *Layer, p plugin, t resmap.Transformer) 
 	return []operation{o}, nil
 }
 
-// pluginReplacements apply the replacements of a plugin one by one, as Kustomize does. One that names a file applies whole.
-func (e *engine) pluginReplacements(p plugin, whole operation, plugin *builtins.ReplacementTransformerPlugin, list *yaml.Node) ([]operation, error) {
+// pluginReplacements apply the replacements of a plugin, and those of the files that it names, one by one, as Kustomize does.
+func (e *engine) pluginReplacements(layer *Layer, p plugin, whole operation, plugin *builtins.ReplacementTransformerPlugin, list *yaml.Node) ([]operation, error) {
 	if list == nil || list.Kind != yaml.SequenceNode || len(list.Content) != len(plugin.ReplacementList) {
 		return []operation{whole}, nil
 	}
@@ -314,16 +337,68 @@ func (e *engine) pluginReplacements(p plugin, whole operation, plugin *builtins.
 		if err := unknownField(p.document, entry, "a replacement", reflect.TypeFor[types.ReplacementField]()); err != nil {
 			return nil, err
 		}
-		if plugin.ReplacementList[i].Path != "" {
-			return []operation{whole}, nil
+		field := plugin.ReplacementList[i]
+		if field.Path == "" {
+			all = append(all, e.replace(whole, p.document, entry, field.Replacement))
+			continue
 		}
-		o := e.replace(whole, p.document, entry, plugin.ReplacementList[i].Replacement)
-		if i < len(list.Content)-1 {
-			o.origin = nil // noted once for the plugin
+		named, err := e.pluginFile(layer, field.Path)
+		if err != nil {
+			return nil, err
 		}
-		all = append(all, o)
+		document, entries, list, err := e.replacementFile(layer, p.document.Position(nil, entry), field, named)
+		if err != nil {
+			return nil, err
+		}
+		for n, r := range list {
+			all = append(all, e.replace(whole, document, entries[n], r))
+		}
+	}
+	for i := range all[:max(len(all)-1, 0)] {
+		all[i].origin = nil // noted once for the plugin
 	}
 	return all, nil
+}
+
+// pluginFile are the documents of a file that the configuration of a plugin names, which Kustomize has to read as kgate does.
+func (e *engine) pluginFile(layer *Layer, name string) ([]manifest.Document, error) {
+	documents, err := e.files.Documents(layer.Path(name))
+	if err != nil {
+		return nil, err
+	}
+	text, err := e.files.ReadFile(layer.Path(name))
+	if err != nil {
+		return nil, err
+	}
+	return documents, agree(documents, text)
+}
+
+// pluginDocuments apply the documents of a plugin's strategic merge patches one by one. None where it is one document, or where
+// they are not applied so.
+func (e *engine) pluginDocuments(layer *Layer, node *yaml.Node, patches []Patch, o operation) []operation {
+	if len(patches) == 0 || patches[0].Target != nil || len(patches) == 1 && len(patches[0].Documents) == 1 ||
+		manifest.Lookup(node, "patches") != nil && manifest.Lookup(node, "paths") != nil { // which Kustomize takes in another order
+		return nil
+	}
+	var all []operation
+	for i := range patches {
+		text := []byte(patches[i].entry.Value)
+		if patches[i].field == "path" {
+			var err error
+			if text, err = (layerLoader{e.files, layer}).Load(patches[i].entry.Value); err != nil {
+				return nil
+			}
+		}
+		apart := e.documentOperations(&patches[i], text, o)
+		if apart == nil {
+			return nil
+		}
+		all = append(all, apart...)
+	}
+	for i := range all[:len(all)-1] {
+		all[i].origin = nil // noted once for the plugin
+	}
+	return all
 }
 
 // pluginPatches are the patches that the configuration of a plugin holds or names.
@@ -337,16 +412,21 @@ func (e *engine) pluginPatches(layer *Layer, p plugin, node *yaml.Node) []Patch 
 	}
 	patch.Renames = manifest.Text(node, "options", "allowNameChange") == "true"
 	patch.Rekinds = manifest.Text(node, "options", "allowKindChange") == "true"
+	patch.Texts = patch.Target != nil || manifest.Text(node, "kind") == "PatchStrategicMergeTransformer"
 	var patches []Patch
-	add := func(documents []manifest.Document, err error) {
+	add := func(field string, of *yaml.Node, documents []manifest.Document, err error) {
 		if one := patch; err == nil { // Kustomize has read it
-			one.Documents = documents
+			one.Documents, one.field = documents, field
+			if one.Target == nil {
+				one.entry = of
+			}
 			patches = append(patches, one)
 		}
 	}
 	for _, inline := range []string{"patch", "patches", "jsonOp"} {
 		if text := manifest.Lookup(node, inline); text != nil {
-			add(p.document.ParseInline(text))
+			documents, err := p.document.ParseInline(text)
+			add(inline, text, documents, err)
 		}
 	}
 	names := []*yaml.Node{manifest.Lookup(node, "path")}
@@ -354,8 +434,14 @@ func (e *engine) pluginPatches(layer *Layer, p plugin, node *yaml.Node) []Patch 
 		names = append(names, list.Content...)
 	}
 	for _, name := range names {
-		if name != nil {
-			add(e.files.Documents(layer.Path(name.Value)))
+		switch {
+		case name == nil:
+		case strings.Contains(name.Value, "\n"):
+			documents, err := p.document.ParseInline(name)
+			add("patch", name, documents, err)
+		default:
+			documents, err := e.files.Documents(layer.Path(name.Value))
+			add("path", name, documents, err)
 		}
 	}
 	return patches

@@ -131,6 +131,8 @@ func (r *replay) merge(tree *yaml.Node, patch *kustomization.Patch) (*yaml.Node,
 				node.Value = is.Value // an openAPI schema is looked up by them
 			}
 		}
+	}
+	if patch.Texts {
 		for _, field := range []string{"labels", "annotations"} {
 			asTexts(manifest.Lookup(planted, "metadata"), field)
 		}

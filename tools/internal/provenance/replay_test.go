@@ -163,3 +163,51 @@ patches:
 		t.Errorf("the annotation is from %s", at.Position)
 	}
 }
+
+// TestReplayOfPluginFiles holds that what a builtin transformer takes from a file is placed in the file.
+func TestReplayOfPluginFiles(t *testing.T) {
+	files := tree(`
+-- kustomization.yaml --
+resources: [object.yaml]
+transformers: [t.yaml]
+-- object.yaml --
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: a}
+data: {a: x, b: z, c: z}
+-- t.yaml --
+apiVersion: builtin
+kind: ReplacementTransformer
+metadata: {name: r}
+replacements:
+- path: f.yaml
+---
+apiVersion: builtin
+kind: PatchTransformer
+metadata: {name: p}
+path: p.yaml
+-- f.yaml --
+- source: {kind: ConfigMap, name: a, fieldPath: data.a}
+  targets:
+  - select: {kind: ConfigMap}
+    fieldPaths:
+    - data.b
+-- p.yaml --
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: a}
+data:
+  c: patched
+`)
+	result, err := kustomization.New(files, nil).Render(t.Context(), ".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	exact(t, result)
+	for key, want := range map[string]string{"b": "object.yaml:4 [f.yaml:5 object.yaml:4]", "c": "p.yaml:5 [object.yaml:4]"} {
+		at := New(result, nil).Locate(result.Objects[0], manifest.Path{"data", key})
+		if got := fmt.Sprint(at.Position, " ", at.Overrode); got != want {
+			t.Errorf("%s is from %s, not %s", key, got, want)
+		}
+	}
+}
