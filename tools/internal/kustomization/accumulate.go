@@ -637,6 +637,14 @@ func (e *engine) plugins(layer *Layer, field string, entries []string, origin *r
 		}
 		p.plugin = builtinPlugins[id.Kind]()
 		if err := p.plugin.Config(e.helpers(layer), text); err != nil {
+			if p.document != nil {
+				plain := manifest.Plain(p.document.Node)
+				for _, typ := range pluginTypes(id.Kind) {
+					if better := misfit(p.document, plain, "the configuration", typ, false); better != nil {
+						return nil, better
+					}
+				}
+			}
 			return nil, place(layer, p.naming(err), err)
 		}
 		found = append(found, p)

@@ -33,6 +33,9 @@ func (l *Layer) decode(text []byte) error {
 		return err
 	}
 	if err := l.Config.Unmarshal(text); err != nil {
+		if better := misfit(l.Document, l.Node, "a kustomization", kustomizationType, false); better != nil {
+			return better
+		}
 		return fail(l.mistyped(err), "%s", mistypedField(err))
 	}
 	var checked types.Kustomization

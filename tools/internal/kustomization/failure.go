@@ -156,7 +156,11 @@ func (e *engine) unknownSpec(field, file string) error {
 	if err != nil || len(documents) == 0 || field != "configurations" {
 		return nil
 	}
-	return unknownField(&documents[0], manifest.Plain(documents[0].Node), "a configuration", reflect.TypeFor[fieldSpecs]())
+	plain := manifest.Plain(documents[0].Node)
+	if err := unknownField(&documents[0], plain, "a configuration", reflect.TypeFor[fieldSpecs]()); err != nil {
+		return err
+	}
+	return misfit(&documents[0], plain, "a configuration", reflect.TypeFor[fieldSpecs](), false)
 }
 
 // definition is where a file says that it is a CustomResourceDefinition; zero where it does not.

@@ -21,12 +21,18 @@ var (
 
 // unknownField finds a key that Kustomize's own type does not have. Kustomize refuses it too, without a line.
 func unknownField(document *manifest.Document, node *yaml.Node, what string, typ reflect.Type) error {
+	return misfit(document, node, what, typ, true)
+}
+
+// misfit finds a value that is not of the type that Kustomize decodes it to. With strict, it finds a key that the type does not
+// have, and of the values those that are wrong without a doubt: which words are numbers and truths, only the decoder knows.
+func misfit(document *manifest.Document, node *yaml.Node, what string, typ reflect.Type, strict bool) error {
 	for typ.Kind() == reflect.Pointer {
 		typ = typ.Elem()
 	}
 	switch {
 	case node.Kind == yaml.AliasNode:
-		return unknownField(document, node.Alias, what, typ)
+		return misfit(document, node.Alias, what, typ, strict)
 	case node.Tag == "!!null":
 		return nil
 	case typ.Kind() == reflect.Struct:
@@ -40,10 +46,13 @@ func unknownField(document *manifest.Document, node *yaml.Node, what string, typ
 				continue
 			}
 			field, ok := known[key.Value]
+			if !ok && !strict {
+				continue
+			}
 			if !ok {
 				return fail(document.Position(key, nil), "%s has no field %q%s", what, key.Value, suggest(key.Value, known))
 			}
-			if err := unknownField(document, value, "`"+key.Value+"`", field); err != nil {
+			if err := misfit(document, value, "`"+key.Value+"`", field, strict); err != nil {
 				return err
 			}
 		}
@@ -55,18 +64,42 @@ func unknownField(document *manifest.Document, node *yaml.Node, what string, typ
 			if item.ShortTag() == "!!null" {
 				return fail(document.Position(nil, item), "an entry of %s is empty", what)
 			}
-			if err := unknownField(document, item, "an entry of "+what, typ.Elem()); err != nil {
+			if err := misfit(document, item, "an entry of "+what, typ.Elem(), strict); err != nil {
 				return err
 			}
 		}
 	case typ.Kind() == reflect.String && node.Kind != yaml.ScalarNode:
 		return fail(document.Position(nil, node), "%s must be a text", what)
-	case typ.Kind() == reflect.String && node.ShortTag() != "!!str":
+	case typ.Kind() == reflect.String && (node.ShortTag() != "!!str" && node.ShortTag() != "!!timestamp" || !strict && node.Style == 0 && isTruth(node.Value)):
 		return fail(document.Position(nil, node), "%s must be a text: quote %s", what, node.Value)
-	case typ.Kind() == reflect.Map && node.Kind != yaml.MappingNode:
-		return fail(document.Position(nil, node), "%s must be a mapping", what)
+	case !strict && typ.Kind() == reflect.Bool && !(node.Kind == yaml.ScalarNode && node.Style == 0 && isTruth(node.Value)):
+		return fail(document.Position(nil, node), "%s must be true or false", what)
+	case !strict && isWhole(typ) && node.ShortTag() != "!!int":
+		return fail(document.Position(nil, node), "%s must be a whole number", what)
+	case typ.Kind() == reflect.Map:
+		if node.Kind != yaml.MappingNode {
+			return fail(document.Position(nil, node), "%s must be a mapping", what)
+		}
+		for i := 0; i+1 < len(node.Content) && !strict; i += 2 {
+			if key := node.Content[i]; key.Tag != yaml.MergeTag {
+				if err := misfit(document, node.Content[i+1], "`"+key.Value+"` of "+what, typ.Elem(), strict); err != nil {
+					return err
+				}
+			}
+		}
 	}
 	return nil
+}
+
+func isWhole(typ reflect.Type) bool { return typ.Kind() >= reflect.Int && typ.Kind() <= reflect.Uint64 }
+
+// isTruth reports whether YAML 1.1, by which Kustomize reads its own files, takes an unquoted word for true or false.
+func isTruth(word string) bool {
+	switch strings.ToLower(word) {
+	case "true", "false", "yes", "no", "on", "off", "y", "n":
+		return true
+	}
+	return false
 }
 
 // anyCase writes the keys of a tree as the type has them: Kustomize takes them in any letter case, and many a scaffold has

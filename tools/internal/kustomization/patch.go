@@ -238,6 +238,9 @@ func (e *engine) replacementFile(layer *Layer, at manifest.Position, field types
 			return nil, nil, nil, err
 		}
 		if err := entry.Decode(&types.Replacement{}); err != nil {
+			if better := misfit(&documents[0], entry, "a replacement", replacementType, false); better != nil {
+				return nil, nil, nil, better
+			}
 			return nil, nil, nil, undecodable(&documents[0], entry, err)
 		}
 	}
