@@ -153,7 +153,12 @@ func (j *judge) run(ctx context.Context, pass *check.Pass) error {
 				failed = append(failed, fmt.Errorf("%s: %w", object.ID, err))
 			}
 			for _, v := range violations {
-				pass.Report(target, object, pinpoint(object.Value, v), v.Message+v.Note)
+				path := pinpoint(object.Value, v)
+				if m := mismatchOf(object.Value, path); m != nil {
+					pass.ReportMisspelt(check.Error, target, object, m.path, m.message+v.Note, m.mend, check.Field{Target: target, Object: object, Path: m.with})
+					continue
+				}
+				pass.Report(target, object, path, worded(object.Value, path, v.Message)+v.Note)
 			}
 		}
 	}

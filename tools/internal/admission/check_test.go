@@ -80,7 +80,7 @@ func TestChecks(t *testing.T) {
 		{
 			name:      "selector",
 			documents: strings.Replace(deployment, "labels: {app: web}}\n    spec", "labels: {app: other}}\n    spec", 1),
-			want:      []string{"accepted web spec.template.metadata.labels: Invalid value: {\"app\":\"other\"}: `selector` does not match template `labels`"},
+			want:      []string{"accepted web spec.template.metadata.labels.app: `selector` does not match template `labels`: it asks for app \"web\", and they have \"other\""},
 		},
 		{
 			name:      "one key twice",

@@ -72,14 +72,14 @@ func TestDefinitionsBeside(t *testing.T) {
 		{"what Kubernetes serves", strings.Replace(crd("rbac.authorization.k8s.io", "roles", "Role", "", anything), "authorization.k8s.io}", "authorization.k8s.io, annotations: {api-approved.kubernetes.io: unapproved}}", 1) +
 			"apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: a, namespace: shop}\nrules: [{verbs: [get]}]",
 			[]string{
-				"accepted a rules[0].apiGroups: Required value: resource rules must supply at least one api group",
-				"accepted a rules[0].resources: Required value: resource rules must supply at least one resource",
+				"accepted a rules[0].apiGroups: rules[0].apiGroups is missing: resource rules must supply at least one api group",
+				"accepted a rules[0].resources: rules[0].resources is missing: resource rules must supply at least one resource",
 				`accepted roles.rbac.authorization.k8s.io spec.names.kind: Invalid value: "Role": Kubernetes itself serves Role of rbac.authorization.k8s.io/v1, and asks no definition about it`,
 			}},
 		{"a group without a dot", crd("apps", "deployments", "Deployment", "", anything) + strings.Replace(deployment, "labels: {app: web}}\n    spec", "labels: {app: other}}\n    spec", 1),
 			[]string{
 				`accepted deployments.apps spec.group: Invalid value: "apps": should be a domain with at least one dot`,
-				"accepted web spec.template.metadata.labels: Invalid value: {\"app\":\"other\"}: `selector` does not match template `labels`",
+				"accepted web spec.template.metadata.labels.app: `selector` does not match template `labels`: it asks for app \"web\", and they have \"other\"",
 			}},
 		{"a policy of the resource, and another plural",
 			bound("serviceentries", "serviceentries", `validations: [{expression: "false", message: never}]`) + crd("networking.istio.io", "entries", "ServiceEntry", "", anything) +

@@ -50,8 +50,7 @@ type Check struct {
 	// Yields names checks that say the same with more: a finding of this check is left out where one of theirs is
 	// about the same field of the same object, the field that holds it, or one inside it.
 	Yields []string
-	// Causes says that what other checks find inside the field that a finding of this one is about follows from it: it is
-	// left out. Such a check is locked, or an exemption from it would let the others pass.
+	// Causes says that what other checks find inside the field that a finding of this one is about follows from it.
 	Causes bool
 
 	// Sees says, of a check of repository scope, at the fields of which objects it looks. It knows of every other object
@@ -94,9 +93,6 @@ func Verify(checks []*Check) error {
 			if strings.TrimSpace(field.value) == "" {
 				fail("%s is empty", field.name)
 			}
-		}
-		if c.Causes && !c.Locked {
-			fail("what others find inside its findings is left out: it has to be locked")
 		}
 		if (strings.TrimSpace(c.Bad) == "") != (strings.TrimSpace(c.Good) == "") {
 			fail("of Bad and Good one is empty: an example shows both")
@@ -263,9 +259,12 @@ type Finding struct {
 	Related  []manifest.Position // what that line overrides, the closest first
 	With     []Part              // what the field was held against: another one could give way instead
 	Missing  *Reference          // what would mend it, also where another target of the same cluster renders it; nil for nothing
+	Follows  []Finding           // what follows from it and is mended with it, as listed; nothing has any below itself
 
-	entry  Entry  // what does nothing, of a finding that says so
-	shared string // as of Fault
+	mend   *Mend      // what was plainly meant; nil where nobody knows
+	rests  []identity // the findings that it follows from
+	entry  Entry      // what does nothing, of a finding that says so
+	shared string     // as of Fault
 	above  bool
 }
 
@@ -356,6 +355,13 @@ func (p *Pass) ReportMissing(at Field, message string, missing Reference, with .
 func (p *Pass) ReportAs(severity Severity, target *Target, object *manifest.Object, path manifest.Path, message string) {
 	if f := p.report(target, object, path, message); f != nil {
 		f.Severity = severity
+	}
+}
+
+// ReportMisspelt is ReportAs of a field that is plainly meant to be as a mend makes it: what that mends besides follows from it.
+func (p *Pass) ReportMisspelt(severity Severity, target *Target, object *manifest.Object, path manifest.Path, message string, mend *Mend, with ...Field) {
+	if f := p.report(target, object, path, message, with...); f != nil {
+		f.Severity, f.mend = severity, mend
 	}
 }
 

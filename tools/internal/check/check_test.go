@@ -464,35 +464,3 @@ func TestRunEntries(t *testing.T) {
 		}
 	}
 }
-
-// What is found inside a field whose finding is the cause of it is left out; what is found around it is not.
-func TestRunCauses(t *testing.T) {
-	at := func(name, path string, causes bool) *Check {
-		c := named(name)[0]
-		c.Causes, c.Locked = causes, causes
-		c.Run = func(_ context.Context, pass *Pass) error {
-			path, err := manifest.ParsePath(path)
-			pass.Report(pass.Targets[0], pass.Targets[0].Objects[0], path, name)
-			return err
-		}
-		return c
-	}
-	checks := []*Check{at("g/cause", "spec.containers[1]", true), at("g/same", "spec.containers[1]", false), at("g/inside", "spec.containers[1].image", false),
-		at("g/beside", "spec.containers[0].image", false), at("g/around", "spec", false), at("g/tenth", "spec.containers[10]", false)}
-	if err := Verify(checks); err != nil {
-		t.Fatal(err)
-	}
-	result, failed := Run(t.Context(), Plan{Checks: checks, Targets: []*Target{target("x", "a")}})
-	var got []string
-	for _, f := range result.Findings {
-		got = append(got, f.Check)
-	}
-	slices.Sort(got)
-	if want := []string{"g/around", "g/beside", "g/cause", "g/tenth"}; len(failed) > 0 || !slices.Equal(got, want) {
-		t.Errorf("got %q, want %q; failed %v", got, want, failed)
-	}
-	checks[0].Locked = false
-	if Verify(checks) == nil {
-		t.Error("a cause that can be exempted passes")
-	}
-}

@@ -76,6 +76,10 @@ type Round struct {
 	failed   []failed
 	rendered rendered
 	effects  map[Entry]bool
+
+	// Forget is told of each target that the round made of another one to see what follows from what, when it is done with
+	// it; nil where nothing is kept of targets.
+	Forget func(*Target)
 }
 
 // failed is a pass that has no verdict.
@@ -96,11 +100,15 @@ func (r *Round) Judge(ctx context.Context, target *Target) {
 		r.effects[e] = true
 	}
 	r.mu.Unlock()
-	r.make(ctx, []*Target{target}, func(c *Check) bool { return c.Scope == Object || c.Scope == Overlay })
+	findings, failures := r.judge(ctx, []*Target{target}, func(c *Check) bool { return c.Scope == Object || c.Scope == Overlay })
+	if len(failures) == 0 {
+		r.attribute(ctx, target, findings)
+	}
+	r.keep(findings, failures)
 }
 
-// make makes the checks that are of the kind that is asked for.
-func (r *Round) make(ctx context.Context, targets []*Target, of func(*Check) bool) {
+// judge makes the checks that are of the kind that is asked for, and keeps nothing of it.
+func (r *Round) judge(ctx context.Context, targets []*Target, of func(*Check) bool) ([]Finding, []failed) {
 	passes := make([]*Pass, len(r.checks))
 	errs := make([]error, len(r.checks))
 	// Passes of one engine wait for each other's results, so their number is not limited: a slot that only waits
@@ -115,17 +123,26 @@ func (r *Round) make(ctx context.Context, targets []*Target, of func(*Check) boo
 		group.Go(func() { errs[i] = crash.Catch(func() error { return c.Run(ctx, pass) }) })
 	}
 	group.Wait()
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	var findings []Finding
+	var failures []failed
 	for i, pass := range passes {
 		if pass == nil {
 			continue
 		}
-		r.findings = append(r.findings, pass.findings...)
+		findings = append(findings, pass.findings...)
 		if errs[i] != nil {
-			r.failed = append(r.failed, failed{i, targets[0].Path, errs[i]})
+			failures = append(failures, failed{i, targets[0].Path, errs[i]})
 		}
 	}
+	return findings, failures
+}
+
+// keep takes what was found and what failed into the round.
+func (r *Round) keep(findings []Finding, failures []failed) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.findings = append(r.findings, findings...)
+	r.failed = append(r.failed, failures...)
 }
 
 // Findings are what was found and what failed so far, before anything is exempt, left out or put together.
@@ -181,7 +198,7 @@ func (r *Round) End(ctx context.Context, plan Plan) (Result, []Failure) {
 		}
 	}
 	if complete {
-		r.make(ctx, plan.Targets, func(c *Check) bool { return c.Scope == Repository })
+		r.keep(r.judge(ctx, plan.Targets, func(c *Check) bool { return c.Scope == Repository }))
 	}
 	order := map[string]int{}
 	for i, t := range plan.Targets {
@@ -190,10 +207,11 @@ func (r *Round) End(ctx context.Context, plan Plan) (Result, []Failure) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	findings := plan.weigh(yield(r.settled(unique(r.rendered.resolve(r.findings, plan.Unread), order), plan), r.checks), r.checks)
-	var used []bool
-	result.Findings, result.Exempted, used = exempt(findings, plan)
+	kept, exempted, used := exempt(findings, plan)
 	failures := r.failures(order)
-	result.Findings = append(merge(result.Findings), audit(plan, used, result.Omitted, len(failures) > 0)...)
+	merged, of := merge(kept)
+	result.Exempted = exempted
+	result.Findings = append(fold(kept, merged, of), audit(plan, used, result.Omitted, len(failures) > 0)...)
 	return result, failures
 }
 
@@ -272,8 +290,8 @@ func unique(findings []Finding, order map[string]int) []Finding {
 }
 
 // merge makes one finding of those that one line causes in several targets or objects: there is one thing to mend.
-// The first says where; findings without a line stay as they are.
-func merge(findings []Finding) []Finding {
+// The first says where; findings without a line stay as they are. of tells by index which of merged each is in.
+func merge(findings []Finding) (merged []Finding, of []int) {
 	type fault struct {
 		check, message string
 		source         manifest.Position
@@ -294,8 +312,9 @@ func merge(findings []Finding) []Finding {
 	first := map[fault][]int{} // in merged: more than one where an object has the fault twice
 	taken := map[place]bool{}  // findings that show in an object already
 	passed := map[cursor]int{} // how many of first an object has had
-	var merged []Finding
-	for _, f := range findings {
+	of = make([]int, len(findings))
+	for at, f := range findings {
+		of[at] = len(merged)
 		if f.Source.Line == 0 {
 			merged = append(merged, f)
 			continue
@@ -324,6 +343,7 @@ func merge(findings []Finding) []Finding {
 			continue
 		}
 		taken[place{same, in}] = true
+		of[at] = same
 		into := &merged[same]
 		into.Also = append(into.Also, f.Place)
 		if f.Severity == Error {
@@ -338,7 +358,7 @@ func merge(findings []Finding) []Finding {
 			into.weigh(w)
 		}
 	}
-	return merged
+	return merged, of
 }
 
 // impersonal is a finding's message without what a layer may have made of the object's name.
@@ -355,7 +375,8 @@ func impersonal(f Finding) string {
 	return message
 }
 
-// yield leaves out what other checks have said of the same field, or what follows from it.
+// yield leaves out what other checks have said of the same field. What follows from a finding about a field that it is in is
+// noted to do so.
 func yield(findings []Finding, checks []*Check) []Finding {
 	yields := map[string][]string{}
 	causes := map[string]bool{}
@@ -372,11 +393,15 @@ func yield(findings []Finding, checks []*Check) []Finding {
 		object manifest.ID
 	}
 	said := map[place]map[string]fields{} // by check
+	stated := map[place][]Finding{}       // those that others follow from
 	for _, f := range findings {
 		if f.Object == nil {
 			continue
 		}
 		at := place{f.Target, *f.Object}
+		if causes[f.Check] {
+			stated[at] = append(stated[at], f)
+		}
 		if said[at] == nil {
 			said[at] = map[string]fields{}
 		}
@@ -385,18 +410,25 @@ func yield(findings []Finding, checks []*Check) []Finding {
 		}
 		said[at][f.Check].add(f.Path)
 	}
-	return slices.DeleteFunc(findings, func(f Finding) bool {
+	findings = slices.DeleteFunc(findings, func(f Finding) bool {
 		if f.Object == nil {
 			return false
 		}
 		at := said[place{f.Target, *f.Object}]
-		for name := range causes {
-			if name != f.Check && at[name].hold(f.Path) {
-				return true
-			}
-		}
 		return slices.ContainsFunc(yields[f.Check], func(name string) bool { return at[name].near(f.Path) })
 	})
+	for i := range findings {
+		f := &findings[i]
+		if f.Object == nil {
+			continue
+		}
+		for _, cause := range stated[place{f.Target, *f.Object}] {
+			if cause.Check != f.Check && f.Path.HasPrefix(cause.Path) {
+				f.rests = append(f.rests, cause.identity())
+			}
+		}
+	}
+	return findings
 }
 
 // fields are paths of an object and all that lead to them; true are those that are meant themselves.
@@ -409,19 +441,6 @@ func (f fields) add(path manifest.Path) {
 		}
 	}
 	f[path.String()] = true
-}
-
-// hold reports whether a path is one of the fields that are meant, or inside of one.
-func (f fields) hold(path manifest.Path) bool {
-	if len(f) == 0 {
-		return false
-	}
-	for n := range len(path) + 1 {
-		if f[path[:n].String()] {
-			return true
-		}
-	}
-	return false
 }
 
 // near reports whether a path is one of the fields, holds one of them, or is inside of one.

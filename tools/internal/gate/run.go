@@ -23,6 +23,7 @@ import (
 func (g *Gate) Run(ctx context.Context) (report.Report, error) {
 	outer := ctx // lines are looked up after the last target, whose context has ended
 	round := check.Begin(g.checks)
+	round.Forget = g.engines.forget
 	outcomes := make([]outcome, len(g.paths))
 	err := g.each(ctx, g.paths, func(ctx context.Context, i int, path string) error {
 		t, err := g.Render(ctx, path)

@@ -91,6 +91,7 @@ func (g *Gate) render(ctx context.Context, renderer *kustomization.Renderer, pat
 func (g *Gate) Judge(ctx context.Context, t *Target) ([]check.Finding, []check.Failure) {
 	defer g.engines.forget(&t.Target)
 	round := check.Begin(g.checks)
+	round.Forget = g.engines.forget
 	round.Judge(ctx, &t.Target)
 	return round.Findings()
 }

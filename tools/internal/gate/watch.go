@@ -400,6 +400,7 @@ func (l *lasting) run(ctx context.Context) (report.Report, error) {
 	}
 	maps.DeleteFunc(l.kept, func(path string, _ *rendered) bool { return !slices.Contains(l.paths, path) })
 	round := check.Begin(l.checks)
+	round.Forget = l.engines.forget
 	outcomes := make([]outcome, len(l.paths))
 	var group sync.WaitGroup
 	for i, path := range l.paths {

@@ -104,7 +104,7 @@ func described() []*check.Check {
 			Title: "No patch adds a container without an image",
 			Doc: "Kustomize merges containers by name. A strategic merge patch that misspells it, or keeps one that the base has changed, " +
 				"adds a second container in place of changing the first: the API server refuses it, as it has no image, and what the patch was " +
-				"for is not there. What other checks find in that container follows from it and is left out.",
+				"for is not there. What other checks find in that container follows from it and stands below it.",
 			Fix:        "Correct the name of the container in the patch, or give it an image.",
 			Severity:   check.Error,
 			References: []string{"https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/patches/"},

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
 )
 
 // ID names an object the way a reader of a report would: what it is, where it lives, what it is called.
@@ -121,6 +122,42 @@ func (o *Object) Hides(path Path) bool {
 	return slices.ContainsFunc(o.Unknown, func(unknown Path) bool {
 		return path.HasPrefix(unknown)
 	})
+}
+
+// Edit is another object, which says what edit makes of a copy of this one's content; nil where edit reports that it is of no
+// use, or where what a cluster gets is not known.
+func (o *Object) Edit(edit func(value map[string]any) bool) (*Object, error) {
+	if o.written != nil {
+		return nil, nil
+	}
+	value, _ := copied(o.Value).(map[string]any)
+	if !edit(value) {
+		return nil, nil
+	}
+	text, err := utiljson.Marshal(value)
+	if err != nil {
+		return nil, err
+	}
+	return &Object{ID: Identify(value), Value: value, JSON: text, Source: o.Source, Unknown: o.Unknown}, nil
+}
+
+// copied is a value of which nothing is shared.
+func copied(value any) any {
+	switch v := value.(type) {
+	case map[string]any:
+		fields := make(map[string]any, len(v))
+		for key, field := range v {
+			fields[key] = copied(field)
+		}
+		return fields
+	case []any:
+		items := make([]any, len(v))
+		for i, item := range v {
+			items[i] = copied(item)
+		}
+		return items
+	}
+	return value
 }
 
 // Head is the object without what it says: its apiVersion, kind, namespace and name, and where it is written.

@@ -59,7 +59,10 @@ func GitHub(w io.Writer, r Report, _ Options) error {
 			more = append(more, "Fix: "+f.Fix)
 		}
 		more = append(more, "Why: kgate explain "+f.Check)
-		out.annotate(command, f.Check, f.Source, or(f.Message, f.Check), strings.Join(more, "\n"), said(f))
+		for _, follower := range f.Follows {
+			more = append(more, "From it follows "+said(follower))
+		}
+		out.annotate(command, f.Check, f.Source, or(f.Message, f.Check), strings.Join(more, "\n"), said(f), f.Follows...)
 	}
 	var notes []string
 	for _, n := range r.notes() {
@@ -102,11 +105,14 @@ type workflow struct {
 	rest []string       // what is beyond them
 }
 
-// annotate shows a message at a place, or else keeps line for the log.
-func (w *workflow) annotate(command, title string, at manifest.Position, message, more, line string) {
-	line = command + "  " + line
+// annotate shows a message at a place, or else keeps line for the log, with what follows.
+func (w *workflow) annotate(command, title string, at manifest.Position, message, more, line string, follows ...check.Finding) {
+	lines := []string{command + "  " + line}
+	for _, f := range follows {
+		lines = append(lines, "  from it follows  "+said(f))
+	}
 	if w.kept[command]++; w.kept[command] > annotations {
-		w.rest = append(w.rest, line)
+		w.rest = append(w.rest, lines...)
 		return
 	}
 	properties := [][2]string{}
@@ -124,9 +130,12 @@ func (w *workflow) annotate(command, title string, at manifest.Position, message
 	properties = append(properties, [2]string{"title", title})
 	if characters := []rune(message); len(characters) > longestAnnotation {
 		message = string(characters[:longestAnnotation-1]) + "…"
-		w.rest = append(w.rest, line)
+		w.rest = append(w.rest, lines...)
 	} else if more != "" {
 		message += "\n\n" + more
+		if len(follows) > 0 && len([]rune(message)) > longestAnnotation {
+			w.rest = append(w.rest, lines...) // GitHub shows no more than that
+		}
 	}
 	w.command(command, properties, message)
 }

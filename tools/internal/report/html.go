@@ -158,6 +158,7 @@ type pageFinding struct {
 	In       []pagePlace
 	Over     []overridden
 	With     []held
+	Then     []follower
 	Fix      string // where it is not that of the check
 	Targets  []string
 	Source   manifest.Position
@@ -168,6 +169,12 @@ type pagePlace struct {
 	Object  string
 	Path    string
 	Targets []string
+}
+
+// follower is what follows from a finding.
+type follower struct {
+	Severity, Message, Place, Check string
+	In                              []pagePlace
 }
 
 type held struct {
@@ -252,6 +259,9 @@ func newPage(r Report) page {
 			{len(r.Exempted), "exempted", ""},
 		},
 	}
+	if n := r.following(check.Error) + r.following(check.Warning); n > 0 {
+		p.Counts = append(p.Counts, count{n, "more that follow", ""})
+	}
 	for _, f := range r.Errors {
 		where := f.Target
 		if !f.Source.IsZero() {
@@ -330,7 +340,7 @@ func (p *page) findings(r Report, s *sources) {
 func newPageFinding(f check.Finding, fix string, s *sources) pageFinding {
 	out := pageFinding{
 		Check: f.Check, Severity: string(f.Severity), Message: strings.TrimSpace(f.Message), Place: place(f.Source),
-		Quote: s.quote(f.Source), In: places(f), Targets: f.Targets(), Source: f.Source, Places: f.Places(),
+		Quote: s.quote(f.Source), In: places(f), Targets: reached(f), Source: f.Source, Places: f.Places(),
 	}
 	if f.Source.IsZero() {
 		out.Place = f.Target
@@ -342,6 +352,14 @@ func newPageFinding(f check.Finding, fix string, s *sources) pageFinding {
 	for _, w := range f.With {
 		line, _, _ := s.shown(w.Source)
 		out.With = append(out.With, held{overridden{place(w.Source), strings.TrimSpace(line)}, weighed(w)})
+	}
+	for _, then := range f.Follows {
+		out.Places = append(out.Places, then.Places()...)
+		said := follower{Severity: string(then.Severity), Message: strings.TrimSpace(then.Message), Place: place(then.Source), Check: then.Check, In: places(then)}
+		if then.Source.IsZero() {
+			said.Place = then.Target
+		}
+		out.Then = append(out.Then, said)
 	}
 	if f.Fix != fix {
 		out.Fix = f.Fix
@@ -428,6 +446,7 @@ func (p *page) checks(r Report) {
 		case slices.Contains(r.Omitted, c.Name):
 			p.Omitted = append(p.Omitted, describe(c))
 		case slices.ContainsFunc(p.Checks, func(found pageCheck) bool { return found.Name == c.Name }):
+		case slices.ContainsFunc(r.all(), func(f check.Finding) bool { return f.Check == c.Name }):
 		case slices.ContainsFunc(p.Exempted, func(e pageExemption) bool { return e.Check == c.Name }):
 		default:
 			p.Passed = append(p.Passed, describe(c))

@@ -43,6 +43,7 @@ type jsonSummary struct {
 	Warnings int `json:"warnings"`
 	Exempted int `json:"exempted"`
 	Failures int `json:"failures"`
+	Follow   int `json:"follow"`
 }
 
 type jsonNote struct {
@@ -71,6 +72,7 @@ type jsonFinding struct {
 	Related     []manifest.Position `json:"related"`
 	Also        []jsonPlace         `json:"also"`
 	With        []jsonPart          `json:"with"`
+	Follows     []jsonFinding       `json:"follows"` // none of these has any
 	Fingerprint string              `json:"fingerprint"`
 }
 
@@ -146,7 +148,7 @@ func (r Report) json() jsonReport {
 		Kgate:   r.Version,
 		Summary: jsonSummary{
 			Targets: len(r.Targets), Objects: r.Objects(), Errors: r.Count(check.Error), Warnings: r.Count(check.Warning),
-			Exempted: len(r.Exempted), Failures: len(r.Errors),
+			Exempted: len(r.Exempted), Failures: len(r.Errors), Follow: r.following(check.Error) + r.following(check.Warning),
 		},
 		Notes: []jsonNote{}, Targets: []jsonTarget{}, Findings: []jsonFinding{}, Exemptions: []jsonExemption{}, Exempted: []jsonExempted{},
 		Failures: []jsonFailure{},
@@ -165,11 +167,20 @@ func (r Report) json() jsonReport {
 		}
 	}
 	fingerprints := r.sources().fingerprints(r.all())
-	for i, f := range r.Findings {
-		out.Findings = append(out.Findings, finding(f, fingerprints[i]))
+	next := func(f check.Finding) jsonFinding {
+		out := finding(f, fingerprints[0])
+		fingerprints = fingerprints[1:]
+		return out
 	}
-	for i, e := range r.Exempted {
-		out.Exempted = append(out.Exempted, jsonExempted{finding(e.Finding, fingerprints[len(r.Findings)+i]), decision(e.Exemption)})
+	for _, f := range r.Findings {
+		top := next(f)
+		for _, follower := range f.Follows {
+			top.Follows = append(top.Follows, next(follower))
+		}
+		out.Findings = append(out.Findings, top)
+	}
+	for _, e := range r.Exempted {
+		out.Exempted = append(out.Exempted, jsonExempted{next(e.Finding), decision(e.Exemption)})
 	}
 	for _, e := range r.Errors {
 		out.Failures = append(out.Failures, jsonFailure{e.Target, e.Message, position(e.Source)})
@@ -180,7 +191,7 @@ func (r Report) json() jsonReport {
 func finding(f check.Finding, fingerprint string) jsonFinding {
 	out := jsonFinding{
 		Check: f.Check, Severity: f.Severity, Target: f.Target, Object: f.Object, Path: f.Path.String(), Message: f.Message,
-		Fix: f.Fix, Source: position(f.Source), Related: append([]manifest.Position{}, f.Related...), Also: []jsonPlace{}, With: []jsonPart{},
+		Fix: f.Fix, Source: position(f.Source), Related: append([]manifest.Position{}, f.Related...), Also: []jsonPlace{}, With: []jsonPart{}, Follows: []jsonFinding{},
 		Fingerprint: fingerprint,
 	}
 	for _, p := range f.Also {

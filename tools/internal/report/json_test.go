@@ -81,9 +81,15 @@ func TestJSONSchemaIsComplete(t *testing.T) {
 		t.Fatal(err)
 	}
 	definitions, _ := root["$defs"].(map[string]any)
+	within := map[string]bool{}
 	var compare func(where string, schema map[string]any, of reflect.Type)
 	compare = func(where string, schema map[string]any, of reflect.Type) {
 		if name, ok := schema["$ref"].(string); ok {
+			if within[name] {
+				return // a finding below a finding
+			}
+			within[name] = true
+			defer delete(within, name)
 			schema, _ = definitions[strings.TrimPrefix(name, "#/$defs/")].(map[string]any)
 		}
 		switch of.Kind() {
@@ -165,16 +171,19 @@ func TestJSONKeys(t *testing.T) {
 	list("", "version kgate summary notes targets findings exemptions exempted failures omitted")
 	list("notes.", "about message source source.file source.line leftOut")
 	list("exemptions.", "check path reason owner expires source source.file source.line onObject findings")
-	list("summary.", "targets objects errors warnings exempted failures")
+	list("summary.", "targets objects errors warnings exempted failures follow")
 	list("targets.", "path environment rendered objects")
 	place("findings.")
 	list("findings.", "check severity message fix source source.file source.line source.column source.endColumn related related.file related.line also fingerprint")
 	list("findings.with", ".path .source .source.file .source.line .source.column .source.endColumn .object .object.apiVersion .object.kind .object.namespace .object.name")
-	list("findings.", "with")
+	list("findings.", "with follows")
 	place("findings.also.")
+	place("findings.follows.")
+	list("findings.follows.", "check severity message fix source source.file source.line related also with follows fingerprint")
+	place("findings.follows.also.")
 	list("exempted.", "finding exemption exemption.check exemption.path exemption.onObject exemption.reason exemption.owner exemption.expires exemption.source exemption.source.file exemption.source.line")
 	place("exempted.finding.")
-	list("exempted.finding.", "check severity message fix source source.file source.line related also with fingerprint")
+	list("exempted.finding.", "check severity message fix source source.file source.line related also with follows fingerprint")
 	list("failures.", "target message source source.file source.line")
 	slices.Sort(want)
 	if have := slices.Sorted(maps.Keys(keys)); !slices.Equal(have, want) {

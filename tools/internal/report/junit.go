@@ -18,6 +18,7 @@ import (
 // check finds in a target is in that one.
 //
 //   - Findings of severity error are a failure; warnings are output of a case that passes, for JUnit has no middle.
+//   - What follows from another finding is in the failure of that one. Its own check is skipped where it found nothing else.
 //   - What could not be checked is the error of a case of its own. Checks of that target that found nothing are skipped,
 //     not passed.
 //   - A check whose findings are all exempted is skipped with the reasons, and so is one that needs every target.
@@ -80,11 +81,19 @@ func (r Report) junit() junitSuites {
 	type place struct{ target, check string }
 	found := map[place][]check.Finding{}
 	exempted := map[place][]check.Exempted{}
+	type follower struct{ cause, is check.Finding }
+	follows := map[place][]follower{}
 	more := map[string][]string{} // what was found in a target, by check
 	for _, f := range r.Findings {
 		for _, target := range f.Targets() {
 			found[place{target, f.Check}] = append(found[place{target, f.Check}], f)
 			more[target] = append(more[target], f.Check)
+		}
+		for _, is := range f.Follows {
+			for _, target := range is.Targets() {
+				follows[place{target, is.Check}] = append(follows[place{target, is.Check}], follower{f, is})
+				more[target] = append(more[target], is.Check)
+			}
 		}
 	}
 	for _, e := range r.Exempted {
@@ -119,6 +128,15 @@ func (r Report) junit() junitSuites {
 			c.judge(findings, passed, sources)
 			switch {
 			case c.Failure != nil || c.Skipped != nil || len(findings) > 0:
+			case len(follows[place{s.Path, name}]) > 0:
+				below := follows[place{s.Path, name}]
+				c.skip(terminal.Line("What it found follows from " + said(below[0].cause)))
+				c.Skipped.Text = quoted(sources, func(out *text) {
+					for _, f := range below {
+						out.Line("%s", terminal.Line("Follows from "+said(f.cause)))
+						out.finding(f.is)
+					}
+				})
 			case slices.Contains(r.Omitted, name):
 				c.skip("It needs every target of the repository.")
 			case s.failures > 0:

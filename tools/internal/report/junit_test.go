@@ -207,6 +207,8 @@ func TestJUnit(t *testing.T) {
 		"overlays/prod pod/no-host-path: skipped exempted by platform until 2027-10-31: logs are files",
 		"overlays/prod schema/valid: failure no name",
 		"overlays/prod gitops/application-paths: skipped It needs every target of the repository.",
+		"overlays/prod pod/resources-set: skipped What it found follows from base/a.yaml:3: no probe (pod/probes)",
+		"overlays/staging pod/resources-set: skipped What it found follows from base/a.yaml:3: no probe (pod/probes)",
 		"kgate.yaml exemption/unused: failure lets nothing pass",
 		"what the run left out targets: skipped 2 of 3 targets were asked for; left out: overlays/staging",
 		"what the run left out unread: skipped kgate.yaml:20: examples/** is not read (docs team): shown in the manual",

@@ -103,7 +103,7 @@ func (f Failure) String() string {
 	return f.Message
 }
 
-// Count tells how many findings have a severity.
+// Count tells how many findings have a severity, what follows from others left out.
 func (r Report) Count(severity check.Severity) int {
 	n := 0
 	for _, f := range r.Findings {
@@ -112,6 +112,36 @@ func (r Report) Count(severity check.Severity) int {
 		}
 	}
 	return n
+}
+
+// following tells how many findings follow from those of a severity.
+func (r Report) following(severity check.Severity) int {
+	n := 0
+	for _, f := range r.Findings {
+		if f.Severity == severity {
+			n += len(f.Follows)
+		}
+	}
+	return n
+}
+
+// counted is how many findings have a severity, and how many follow from them, in words.
+func (r Report) counted(severity check.Severity) string {
+	n := r.Count(severity)
+	switch following := r.following(severity); {
+	case following == 1:
+		return fmt.Sprintf("%s (1 more follows from %s)", plural(n, string(severity)), pronoun(n))
+	case following > 1:
+		return fmt.Sprintf("%s (%d more follow from %s)", plural(n, string(severity)), following, pronoun(n))
+	}
+	return plural(n, string(severity))
+}
+
+func pronoun(n int) string {
+	if n == 1 {
+		return "it"
+	}
+	return "them"
 }
 
 // Objects counts the objects of all targets.
@@ -123,9 +153,12 @@ func (r Report) Objects() int {
 	return n
 }
 
-// all are the findings, then those that were exempted.
+// all are the findings, each before what follows from it, then those that were exempted.
 func (r Report) all() []check.Finding {
-	findings := slices.Clone(r.Findings)
+	var findings []check.Finding
+	for _, f := range r.Findings {
+		findings = append(append(findings, f), f.Follows...)
+	}
 	for _, e := range r.Exempted {
 		findings = append(findings, e.Finding)
 	}

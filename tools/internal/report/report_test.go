@@ -73,6 +73,14 @@ func busy() Report {
 					{Object: *canary, Path: manifest.Path{"spec", "replicas"}, Source: manifest.Position{File: "base/a.yaml", Line: 4, Column: 7, EndColumn: 16}},
 					{Object: *app, Source: at("base/gone.yaml", 1)},
 				},
+				Follows: []check.Finding{
+					{
+						Check: "pod/resources-set", Severity: check.Error, Message: "no <b>\nlimits", Fix: "Set them.", Source: at("base/a.yaml", 7),
+						Place: check.Place{Target: "overlays/prod", Object: canary, Path: manifest.Path{"spec", "containers", 1}},
+						Also:  []check.Place{{Target: "overlays/staging", Object: canary, Path: manifest.Path{"spec", "containers", 1}}},
+					},
+					{Check: "pod/probes", Severity: check.Warning, Message: "no probe there", Fix: "Add one.", Place: check.Place{Target: "overlays/dev"}},
+				},
 			},
 			{Check: "exemption/unused", Severity: check.Error, Place: check.Place{Target: "kgate.yaml"}, Message: "lets nothing pass", Fix: "Delete it.", Source: at("kgate.yaml", 9)},
 		},

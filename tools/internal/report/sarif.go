@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -52,11 +53,13 @@ func SARIF(w io.Writer, r Report, _ Options) error {
 		s.rule(c)
 	}
 	fingerprints := s.sources.fingerprints(r.all())
-	for i, f := range r.Findings {
-		s.result(f, fingerprints[i])
+	at := 0
+	for _, f := range r.Findings {
+		s.result(f, fingerprints[at])
+		at += 1 + len(f.Follows)
 	}
 	for i, e := range r.Exempted {
-		s.result(e.Finding, fingerprints[len(r.Findings)+i]).AddSuppression(s.suppression(e.Exemption))
+		s.result(e.Finding, fingerprints[at+i]).AddSuppression(s.suppression(e.Exemption))
 	}
 	s.invocation(r)
 	var text bytes.Buffer
@@ -144,13 +147,7 @@ func (s *sarifRun) result(f check.Finding, fingerprint string) *sarif.Result {
 		s.rule(&check.Check{Name: f.Check, Fix: f.Fix, Severity: f.Severity})
 	}
 	location := s.location(f.Source, f.Target)
-	seen := map[string]bool{}
-	for _, p := range f.Places() {
-		if logical := logicalLocation(p); logical != nil && !seen[*logical.FullyQualifiedName+" "+p.Path.String()] {
-			seen[*logical.FullyQualifiedName+" "+p.Path.String()] = true // a set, says the schema
-			location.AddLogicalLocation(logical)
-		}
-	}
+	logicalLocations(location, f)
 	result := s.CreateResultForRule(f.Check).
 		WithLevel(level(f.Severity)).
 		AddLocation(location).
@@ -165,7 +162,25 @@ func (s *sarifRun) result(f check.Finding, fingerprint string) *sarif.Result {
 		result.AddRelatedLocation(s.location(w.Source, f.Target).WithID(id).WithMessage(message("Held against: " + weighed(w) + ".")))
 		said += fmt.Sprintf("\nHeld against [%s](%d).", linkText(w.Source), id)
 	}
+	for i, follower := range f.Follows {
+		id := len(f.Related) + len(f.With) + i + 1
+		location := s.location(follower.Source, follower.Target).WithID(id).WithMessage(message(fmt.Sprintf("Follows from it: %s (%s)", follower.Message, follower.Check)))
+		logicalLocations(location, follower)
+		result.AddRelatedLocation(location)
+		said += fmt.Sprintf("\nFrom it follows [%s](%d): %s", linkText(cmp.Or(follower.Source, manifest.Position{File: follower.Target})), id, prose(fmt.Sprintf("%s (%s)", follower.Message, follower.Check)))
+	}
 	return result.WithMessage(sarif.NewTextMessage(said))
+}
+
+// logicalLocations names the objects that a finding shows in.
+func logicalLocations(location *sarif.Location, f check.Finding) {
+	seen := map[string]bool{}
+	for _, p := range f.Places() {
+		if logical := logicalLocation(p); logical != nil && !seen[*logical.FullyQualifiedName+" "+p.Path.String()] {
+			seen[*logical.FullyQualifiedName+" "+p.Path.String()] = true // a set, says the schema
+			location.AddLogicalLocation(logical)
+		}
+	}
 }
 
 // linkText is a position as the text of a link, which some readers end at the first bracket, escaped or not.

@@ -212,11 +212,12 @@ func TestSARIF(t *testing.T) {
 	if got, want := strings.Join(shows, ", "), "resource overlays/dev/Deployment/ns/app, resource overlays/prod/Deployment/ns/app, resource overlays/prod/Deployment/ns/app-canary"; got != want {
 		t.Errorf("it shows in %s, want %s", got, want)
 	}
-	if want := "no probe\nIt overrides [base/a.yaml:2](1).\nIt overrides [base/gone.yaml:8](2).\nHeld against [base/a.yaml:4](3).\nHeld against [base/gone.yaml:1](4)."; probes.Message.Text != want {
+	if want := "no probe\nIt overrides [base/a.yaml:2](1).\nIt overrides [base/gone.yaml:8](2).\nHeld against [base/a.yaml:4](3).\nHeld against [base/gone.yaml:1](4)." +
+		"\nFrom it follows [base/a.yaml:7](5): no <b>\nlimits (pod/resources-set)\nFrom it follows [overlays/dev](6): no probe there (pod/probes)"; probes.Message.Text != want {
 		t.Errorf("got  %q\nwant %q", probes.Message.Text, want)
 	}
 	for i, related := range probes.RelatedLocations {
-		if related.ID != i+1 || related.PhysicalLocation.Region.StartLine != []int{2, 8, 4, 1}[i] {
+		if related.ID != i+1 || related.PhysicalLocation.Region.StartLine != []int{2, 8, 4, 1, 7, 1}[i] {
 			t.Errorf("related location %d is %+v", i, related)
 		}
 	}

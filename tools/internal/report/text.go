@@ -72,7 +72,7 @@ func (r Report) overview() []*status {
 		s.Target, s.rendered = t, true
 	}
 	for _, f := range r.Findings {
-		for _, target := range f.Targets() {
+		for _, target := range reached(f) {
 			get(target).findings++
 		}
 	}
@@ -85,6 +85,19 @@ func (r Report) overview() []*status {
 		get(f.Target).failures++
 	}
 	return all
+}
+
+// reached are the targets that a finding shows in, or something that follows from it, each once.
+func reached(f check.Finding) []string {
+	targets := f.Targets()
+	for _, follower := range f.Follows {
+		for _, target := range follower.Targets() {
+			if !slices.Contains(targets, target) {
+				targets = append(targets, target)
+			}
+		}
+	}
+	return targets
 }
 
 type text struct {
@@ -149,6 +162,20 @@ func (t *text) finding(f check.Finding) {
 	t.fields("with", with)
 	t.field("fix", terminal.Continued(f.Fix, "       | "))
 	t.field("why", "kgate explain "+terminal.Line(f.Check))
+	var then []string
+	for _, follower := range f.Follows {
+		then = append(then, t.follower(follower))
+	}
+	t.fields("then", then)
+}
+
+// follower is a finding in the one line that it has below the one that it follows from.
+func (t *text) follower(f check.Finding) string {
+	where := place(f.Source)
+	if f.Source.IsZero() {
+		where = terminal.File(f.Target)
+	}
+	return fmt.Sprintf("%s: %s: %s (%s)", where, f.Severity, terminal.Continued(f.Message, "       | "), terminal.Line(f.Check))
 }
 
 // shown is a position with what is written there.
@@ -313,7 +340,7 @@ func (t *text) summary(r Report) {
 // summary is the run in one line.
 func (r Report) summary() string {
 	summary := fmt.Sprintf("%s, %s: %s, %s, %d exempted", plural(len(r.Targets), "target"), plural(r.Objects(), "object"),
-		plural(r.Count(check.Error), "error"), plural(r.Count(check.Warning), "warning"), len(r.Exempted))
+		r.counted(check.Error), r.counted(check.Warning), len(r.Exempted))
 	if len(r.Errors) > 0 {
 		summary += fmt.Sprintf(", %d not checked", len(r.Errors))
 	}

@@ -114,6 +114,17 @@ func (b *bundle) customGroup(group string) bool {
 	return true
 }
 
+// kindsOf are the kinds of an apiVersion, in any version of Kubernetes.
+func (b *bundle) kindsOf(apiVersion string) []string {
+	var kinds []string
+	for line := range b.find(apiVersion + " ") {
+		if line.apiVersion == apiVersion && !slices.Contains(kinds, line.kind) {
+			kinds = append(kinds, line.kind)
+		}
+	}
+	return kinds
+}
+
 // known says in which apiVersions and Kubernetes versions there is a kind, for a custom group in those of the group:
 // "policy/v1 (1.28 to 1.37)", in the order of the bundle.
 func (b *bundle) known(kind, group string) []string {

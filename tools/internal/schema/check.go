@@ -47,6 +47,7 @@ func Checks(v *Validator, kinds *definition.Kinds, removal func(apiVersion, kind
 			Bad:        knownKindBad,
 			Good:       knownKindGood,
 			Run:        run(true),
+			Causes:     true, // what is said of an unknown kind, or of its apiVersion, by others
 		},
 		{
 			Name:  "schema/valid",
@@ -95,6 +96,14 @@ func (j *judge) run(ctx context.Context, pass *check.Pass, missing bool) error {
 					severity = j.unknown.Severity
 				}
 				message := violation.Message
+				var mend *check.Mend
+				if violation.Meant != "" {
+					message += fmt.Sprintf("; did you mean %q?", violation.Meant)
+					mend = &check.Mend{Path: violation.Path, Name: violation.Meant}
+					if missing {
+						mend = &check.Mend{Path: violation.Path, Set: violation.Meant}
+					}
+				}
 				if violation.Missing {
 					if told := j.removal(object.APIVersion, object.Kind); told != "" {
 						message += "; " + told
@@ -107,7 +116,7 @@ func (j *judge) run(ctx context.Context, pass *check.Pass, missing bool) error {
 				if err != nil {
 					return fmt.Errorf("%s: %w", object.ID, err)
 				}
-				pass.ReportAs(severity, target, object, violation.Path, message+note)
+				pass.ReportMisspelt(severity, target, object, violation.Path, message+note, mend)
 			}
 		}
 	}
@@ -143,7 +152,7 @@ func (j *judge) validate(ctx context.Context, target *check.Target, object *mani
 	obsolete := known.Obsolete(kind.GroupKind())
 	switch {
 	case len(serving) > 0 && found.Key != "":
-		unknown.Path, unknown.Unknown = manifest.Path{"apiVersion"}, false
+		unknown.Path, unknown.Unknown, unknown.Meant = manifest.Path{"apiVersion"}, false, ""
 		unknown.Message = fmt.Sprintf("no schema for %s %s: %s", object.APIVersion, object.Kind, strings.Join(serving, ", and "))
 	case !obsolete.IsZero():
 		unknown.Unknown = false

@@ -138,6 +138,7 @@ func (e *explainer) visit(failed *jsonschema.ValidationError) {
 	case *kind.AdditionalProperties:
 		for _, field := range k.Properties {
 			e.add(append(slices.Clone(at), field), "unknown field %q", field)
+			e.found[len(e.found)-1].holder = failed.SchemaURL
 		}
 	case *kind.Required:
 		for _, field := range k.Missing {

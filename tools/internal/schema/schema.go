@@ -33,6 +33,9 @@ type Violation struct {
 	Missing  bool     // there is no schema for this apiVersion and kind
 	Unknown  bool     // and that may be kgate's fault: it is a custom kind that the embedded catalogue lacks
 	Versions []string // the minor versions in which this is so ("1.37"), oldest first
+	Meant    string   // what an unknown field, or an unknown kind, is nearly called; "" for nothing, or for more than one thing
+
+	holder string // the schema that does not know the field, as a URL
 }
 
 // A Validator holds objects to the schemas of some Kubernetes versions. It is
@@ -162,7 +165,11 @@ func (v *Validator) Validate(ctx context.Context, apiVersion, kind string, doc [
 			at = []any{"kind"} // with any apiVersion
 		}
 		message, unknown := v.missing(apiVersion, kind)
-		found.add(Violation{Path: at, Message: message, Missing: true, Unknown: unknown}, absent)
+		meant := ""
+		if at[0] == "kind" {
+			meant = nearest(kind, v.bundle.kindsOf(apiVersion))
+		}
+		found.add(Violation{Path: at, Message: message, Missing: true, Unknown: unknown, Meant: meant}, absent)
 	}
 	for _, root := range roots {
 		if err := ctx.Err(); err != nil {
@@ -223,7 +230,11 @@ func (v *Validator) hold(root, apiVersion, kind string, doc []byte) ([]Violation
 	case validator.Valid:
 		return nil, nil
 	case validator.Invalid:
-		return c.explain(doc, result)
+		violations, err := c.explain(doc, result)
+		if err == nil {
+			err = s.suggest(v.bundle, doc, violations)
+		}
+		return violations, err
 	case validator.Empty:
 		return nil, errors.New("the document is empty")
 	default:
@@ -248,6 +259,7 @@ type kindSchema struct {
 	leftOut  map[string]bool // fields that current does without
 	rebuilds int
 	current  *compiled
+	whole    any // the schema with all that documents do not have; nil until somebody asks
 }
 
 // maxRebuilds is how often a schema is put together anew because a document has
@@ -419,6 +431,9 @@ func (m *merger) add(v Violation, minors []string) {
 		m.found[key] = &v
 	}
 	have := m.found[key]
+	if have.Meant != v.Meant {
+		have.Meant = "" // versions have other fields
+	}
 	for _, minor := range minors {
 		if !slices.Contains(have.Versions, minor) {
 			have.Versions = append(have.Versions, minor)

@@ -190,16 +190,16 @@ func TestPath(t *testing.T) {
 }
 
 func TestMissing(t *testing.T) {
-	for _, test := range []struct{ apiVersion, kind, want string }{
-		{"policy/v1beta1", "PodDisruptionBudget", "no schema for policy/v1beta1 PodDisruptionBudget: this kind is in policy/v1 (1.28 to 1.37)"},
-		{"flowcontrol.apiserver.k8s.io/v1beta2", "FlowSchema", "no schema for flowcontrol.apiserver.k8s.io/v1beta2 FlowSchema: this kind is in flowcontrol.apiserver.k8s.io/v1 (1.29 to 1.37), flowcontrol.apiserver.k8s.io/v1beta2 (1.28), flowcontrol.apiserver.k8s.io/v1beta3 (1.28 to 1.31)"},
-		{"example.com/v1", "Example", "kgate has no definition of example.com/v1 Example"},
-		{"gateway.networking.k8s.io/v1", "Gateway", "kgate has no definition of gateway.networking.k8s.io/v1 Gateway"}, // Istio's is another kind
-		{"networking.istio.io/v2", "Gateway", "kgate has no definition of networking.istio.io/v2 Gateway, only of networking.istio.io/v1 (1.28 to 1.37), networking.istio.io/v1alpha3 (1.28 to 1.37), networking.istio.io/v1beta1 (1.28 to 1.37)"},
-		{"v1", "VirtualService", "no schema for v1 VirtualService: this kind is in networking.istio.io/v1 (1.28 to 1.37), networking.istio.io/v1alpha3 (1.28 to 1.37), networking.istio.io/v1beta1 (1.28 to 1.37)"},
-		{"apps/v1", "deployment", "no schema for apps/v1 deployment: no apiVersion has a kind of this name"},
-		{"", "Deployment", "no schema for  Deployment: this kind is in apps/v1 (1.28 to 1.37)"},
-		{"autoscaling/v1", "Scale", "no schema for autoscaling/v1 Scale: no apiVersion has a kind of this name"}, // only a subresource
+	for _, test := range []struct{ apiVersion, kind, want, meant string }{
+		{"policy/v1beta1", "PodDisruptionBudget", "no schema for policy/v1beta1 PodDisruptionBudget: this kind is in policy/v1 (1.28 to 1.37)", ""},
+		{"flowcontrol.apiserver.k8s.io/v1beta2", "FlowSchema", "no schema for flowcontrol.apiserver.k8s.io/v1beta2 FlowSchema: this kind is in flowcontrol.apiserver.k8s.io/v1 (1.29 to 1.37), flowcontrol.apiserver.k8s.io/v1beta2 (1.28), flowcontrol.apiserver.k8s.io/v1beta3 (1.28 to 1.31)", ""},
+		{"example.com/v1", "Example", "kgate has no definition of example.com/v1 Example", ""},
+		{"gateway.networking.k8s.io/v1", "Gateway", "kgate has no definition of gateway.networking.k8s.io/v1 Gateway", ""}, // Istio's is another kind
+		{"networking.istio.io/v2", "Gateway", "kgate has no definition of networking.istio.io/v2 Gateway, only of networking.istio.io/v1 (1.28 to 1.37), networking.istio.io/v1alpha3 (1.28 to 1.37), networking.istio.io/v1beta1 (1.28 to 1.37)", ""},
+		{"v1", "VirtualService", "no schema for v1 VirtualService: this kind is in networking.istio.io/v1 (1.28 to 1.37), networking.istio.io/v1alpha3 (1.28 to 1.37), networking.istio.io/v1beta1 (1.28 to 1.37)", ""},
+		{"apps/v1", "deployment", "no schema for apps/v1 deployment: no apiVersion has a kind of this name", "Deployment"},
+		{"", "Deployment", "no schema for  Deployment: this kind is in apps/v1 (1.28 to 1.37)", ""},
+		{"autoscaling/v1", "Scale", "no schema for autoscaling/v1 Scale: no apiVersion has a kind of this name", ""}, // only a subresource
 	} {
 		found, err := open(t).Validate(t.Context(), test.apiVersion, test.kind, []byte("a: 1\n"))
 		if err != nil {
@@ -210,6 +210,7 @@ func TestMissing(t *testing.T) {
 			at = "kind"
 		}
 		want := []Violation{{Path: []any{at}, Message: test.want, Missing: true, Unknown: strings.HasPrefix(test.want, "kgate has"), Versions: []string{"1.37"}}}
+		want[0].Meant = test.meant
 		if !reflect.DeepEqual(found, want) {
 			t.Errorf("got %+v, want %+v", found, want)
 		}
