@@ -98,7 +98,7 @@ func (j *judge) run(ctx context.Context, pass *check.Pass, missing bool) error {
 				message := violation.Message
 				var mend *check.Mend
 				if violation.Meant != "" {
-					message += fmt.Sprintf("; did you mean %q?", violation.Meant)
+					message += fmt.Sprintf("; did you mean `%s`?", violation.Meant)
 					mend = &check.Mend{Path: violation.Path, Name: violation.Meant}
 					if missing {
 						mend = &check.Mend{Path: violation.Path, Set: violation.Meant}
