@@ -289,7 +289,10 @@ func (t *Target) mended(mends map[manifest.ID][]Mend) (*Target, map[manifest.ID]
 		}
 		edited, err := object.Edit(func(value map[string]any) bool {
 			for _, m := range list {
-				if !m.apply(value) {
+				hidden := slices.ContainsFunc(object.Unknown, func(unknown manifest.Path) bool {
+					return unknown.HasPrefix(m.Path) || m.Path.HasPrefix(unknown)
+				})
+				if hidden || !m.apply(value) {
 					return false
 				}
 			}
