@@ -18,6 +18,7 @@ const (
 	differentRelease  = "kustomize/release"
 	rewritten         = "kustomize/rewritten"
 	containerAdded    = "kustomize/container-added"
+	rendersObjects    = "kustomize/renders-objects"
 )
 
 // Checks lists the checks of this package. Rendering finds the faults; each check reports those of its name. Where
@@ -132,6 +133,15 @@ func described() []*check.Check {
 			Severity:   check.Warning,
 			References: []string{"https://yaml.org/type/timestamp.html"},
 			Bad:        rewrittenBad, Good: rewrittenGood,
+		},
+		{
+			Name:  rendersObjects,
+			Title: "Every target renders an object",
+			Doc: "A root whose resources are empty, are all comments or are deleted by its patches renders to nothing, and Kustomize is content. " +
+				"Flux and an Argo CD Application with `prune` and `allowEmpty` delete all that it deployed before; other Applications stop syncing.",
+			Fix:        "List the resources that are missing, or delete the root and what deploys it; name it under `unread` in kgate.yaml, with a reason, where it is to stay.",
+			Severity:   check.Error,
+			References: []string{"https://argo-cd.readthedocs.io/en/stable/user-guide/auto_sync/#automatic-pruning-with-allow-empty-v18"},
 		},
 		{
 			Name:  differentRelease,

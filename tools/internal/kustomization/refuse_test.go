@@ -1,6 +1,7 @@
 package kustomization
 
 import (
+	"cmp"
 	"fmt"
 	"io/fs"
 	"strings"
@@ -77,9 +78,6 @@ func TestRefused(t *testing.T) {
 		{"too many items of a list", "", kustomization("resources: [bad.yaml]") + "-- bad.yaml --\napiVersion: v1\nkind: List\nitems:\n" + strings.Repeat("- {apiVersion: v1, kind: ConfigMap, metadata: {name: a}}\n", 10000), "bad.yaml:5004: the list has more than 5000 items: split it"},
 
 		// What an object is
-		{"empty file", "", kustomization("resources: [bad.yaml]") + "-- bad.yaml --\n", "it renders no object"},
-		{"only comments", "", kustomization("resources: [bad.yaml]") + "-- bad.yaml --\n# nothing\n---\n# here\n", "it renders no object"},
-		{"null", "", kustomization("resources: [bad.yaml]") + "-- bad.yaml --\n# nothing\n---\nnull\n", "it renders no object"},
 		{"list document", "", kustomization("resources: [bad.yaml]") + "-- bad.yaml --\n- a\n", "bad.yaml:1: the document is not a mapping: an object has apiVersion, kind and metadata"},
 		{"no kind", "", kustomization("resources: [bad.yaml]") + "-- bad.yaml --\n\napiVersion: v1\nmetadata: {name: a}\n", "bad.yaml:2: the object has no kind"},
 		{"no apiVersion", "", kustomization("resources: [bad.yaml]") + "-- bad.yaml --\nkind: ConfigMap\nmetadata: {name: a}\n", "bad.yaml:1: the object has no apiVersion"},
@@ -88,7 +86,6 @@ func TestRefused(t *testing.T) {
 		{"no name, in a list", "", kustomization("resources: [bad.yaml]") + "-- bad.yaml --\napiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: ConfigMap\n", "bad.yaml:4: the ConfigMap has no metadata.name"},
 		{"no kind, in a list", "", kustomization("resources: [bad.yaml]") + "-- bad.yaml --\napiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  metadata: {name: a}\n", "bad.yaml:4: the object has no kind"},
 		{"text in a list", "", kustomization("resources: [bad.yaml]") + "-- bad.yaml --\napiVersion: v1\nkind: List\nitems:\n- text\n", "bad.yaml:4: "},
-		{"empty list", "", kustomization("resources: [bad.yaml]") + "-- bad.yaml --\napiVersion: v1\nkind: List\nitems: []\n", "it renders no object"},
 		{"number for a name", "", kustomization("resources: [bad.yaml]") + "-- bad.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: 12}\n", "bad.yaml:3: metadata.name"},
 		{"metadata is a list", "", kustomization("resources: [bad.yaml]") + "-- bad.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: [a]\n", "bad.yaml:"},
 		{"annotations are a list", "", kustomization("resources: [bad.yaml]") + "-- bad.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, annotations: [a]}\n", "bad.yaml:3: metadata.annotations must be a mapping"},
@@ -107,8 +104,6 @@ func TestRefused(t *testing.T) {
 		{"another kind", "", kustomization("kind: Kustomisation\nresources: [config.yaml]") + config, "kustomization.yaml:1: kind is Kustomisation; it is Kustomization or Component"},
 		{"two kustomization files", "", kustomization("resources: [config.yaml]") + "-- kustomization.yml --\nresources: [config.yaml]\n" + config, "kustomization.yaml: the directory has 2 kustomization files (kustomization.yaml, kustomization.yml): keep one"},
 		{"two kustomization files in a base", "overlay", kustomization("\nresources: [../base]", "overlay/") + base + "-- base/Kustomization --\nresources: [config.yaml]\n", "base/kustomization.yaml: the directory has 2 kustomization files"},
-		{"empty overlay", "", kustomization("namePrefix: a-"), "it renders no object: an empty target would pass every check"},
-		{"only local-config", "", kustomization("resources: [local.yaml]") + "-- local.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, annotations: {config.kubernetes.io/local-config: \"true\"}}\n", "it renders no object"},
 		{"null for a list", "", kustomization("resources: null"), "kustomization.yaml is empty"},
 		{"null in a list", "", kustomization("resources:\n- config.yaml\n-") + config, "kustomization.yaml:3: "},
 
@@ -128,7 +123,6 @@ func TestRefused(t *testing.T) {
 		{"component listed as a resource", "overlay", kustomization("resources:\n- ../base\n- ../component", "overlay/") + base + component, "overlay/kustomization.yaml:3: ../component is a Component: list it under `components`"},
 		{"base listed as a component", "overlay", kustomization("resources: [../base]\ncomponents:\n- ../base", "overlay/") + base, "overlay/kustomization.yaml:3: ../base is not of kind Component: list it under `resources`"},
 		{"file listed as a component", "", kustomization("resources: [config.yaml]\ncomponents: [config.yaml]") + config, "kustomization.yaml:2: config.yaml is a file; a component is a directory"},
-		{"component as a target", "component", component + base, "render component: it renders no object"},
 		{"cycle with itself", "a", kustomization("resources:\n- ../a", "a/"), "a/kustomization.yaml:2: cycle: a leads back to a"},
 		{"cycle of two", "a", kustomization("resources: [../b]", "a/") + kustomization("\nresources: [../a]", "b/"), "b/kustomization.yaml:2: cycle: a → b leads back to a"},
 		{"cycle with a parent", "a/b", kustomization("resources: [b]", "a/") + kustomization("resources: [../]", "a/b/"), "a/b/kustomization.yaml:1: cycle: a contains a/b, which refers to it"},
@@ -219,8 +213,6 @@ func TestRefused(t *testing.T) {
 		// Targets
 		{"target that is not there", "nowhere", config, "render nowhere: no such file or directory"},
 		{"directory without manifests", "docs", "-- docs/README --\ntext\n", "render docs: the directory has neither a kustomization.yaml nor a YAML or JSON file"},
-		{"file without objects", "a.yaml", "-- a.yaml --\n# nothing\n", "render a.yaml: it renders no object"},
-		{"directory of empty files", "a", "-- a/a.yaml --\n# nothing\n", "render a: it renders no object"},
 		{"one empty file of a directory", "a", "-- a/a.yaml --\n# nothing\n-- a/b.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n", ""},
 		{"broken JSON", "a.json", "-- a.json --\n{\"apiVersion\": \"v1\",\n\"kind\": \"ConfigMap\"]\n", "a.json:2: invalid YAML: did not find expected ',' or '}'"},
 		{"text that is no YAML", "a.txt", "-- a.txt --\nhello\n", "a.txt:1: the document is not a mapping"},
@@ -231,6 +223,45 @@ func TestRefused(t *testing.T) {
 				target = "."
 			}
 			renders(t, tree(test.tree), target, test.want)
+		})
+	}
+}
+
+// TestRendersNothing holds that what renders to nothing says so, and prints nothing, as Kustomize does.
+func TestRendersNothing(t *testing.T) {
+	const one = "-- one/kustomization.yaml --\nresources: [cm.yaml]\n-- one/cm.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"
+	const deleter = "-- deleter/kustomization.yaml --\napiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n"
+	for _, test := range []struct{ name, target, tree string }{
+		{"empty file", "", kustomization("resources: [bad.yaml]") + "-- bad.yaml --\n"},
+		{"only comments", "", kustomization("resources: [bad.yaml]") + "-- bad.yaml --\n# nothing\n---\n# here\n"},
+		{"null", "", kustomization("resources: [bad.yaml]") + "-- bad.yaml --\n# nothing\n---\nnull\n"},
+		{"empty list", "", kustomization("resources: [bad.yaml]") + "-- bad.yaml --\napiVersion: v1\nkind: List\nitems: []\n"},
+		{"empty overlay", "", kustomization("namePrefix: a-")},
+		{"only local-config", "", kustomization("resources: [local.yaml]") + "-- local.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, annotations: {config.kubernetes.io/local-config: \"true\"}}\n"},
+		{"component as a target", "component", component + base},
+		{"file without objects", "a.yaml", "-- a.yaml --\n# nothing\n"},
+		{"directory of empty files", "a", "-- a/a.yaml --\n# nothing\n"},
+		{"all deleted", "", kustomization("resources: [one]\npatches: [{patch: '{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, $patch: delete}'}]") + one},
+		{"all deleted by a component", "", kustomization("resources: [one]\ncomponents: [deleter]") + one + deleter + "patches: [{patch: '{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, $patch: delete}'}]\n"},
+		{"a base of nothing", "", kustomization("resources: [base]") + "-- base/kustomization.yaml --\nresources: []\nnamespace: a\n"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			files := tree(test.tree)
+			result, err := New(files, strings.NewReader("")).Render(t.Context(), cmp.Or(test.target, "."))
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, err := result.YAML()
+			last := result.Faults[len(result.Faults)-1]
+			if err != nil || len(text) > 0 || last.Check != rendersObjects || last.Source.File == "" {
+				t.Errorf("got %q, %v, %v", text, err, last)
+			}
+			if result.Root == nil {
+				return
+			}
+			if theirs, err := Kustomize(NewFiles(NewStore(files)), cmp.Or(test.target, ".")); err != nil || theirs.Size() > 0 {
+				t.Errorf("Kustomize renders %v, %v", theirs, err)
+			}
 		})
 	}
 }

@@ -152,12 +152,25 @@ func (r *Renderer) Render(ctx context.Context, target string) (*Result, error) {
 	files.whole = r.LoadRestrictionsNone != nil && r.LoadRestrictionsNone(target)
 	result, err := r.render(ctx, files, target)
 	if err == nil && len(result.Objects) == 0 {
-		err = errors.New("it renders no object: an empty target would pass every check")
+		if target == Stdin {
+			err = errors.New("it holds no object: nothing would pass every check")
+		} else {
+			result.Faults = append(result.Faults, nothing(result))
+		}
 	}
 	if err != nil {
 		return nil, &Error{target, err, files}
 	}
 	return result, nil
+}
+
+// nothing is the fault of a target that renders to no object.
+func nothing(r *Result) check.Fault {
+	at := manifest.Position{File: r.Path}
+	if r.Root != nil {
+		at = manifest.Position{File: r.Root.File, Line: 1}
+	}
+	return newFault(rendersObjects, at, "it renders no object: who deploys it deletes everything that it deployed before, or refuses to")
 }
 
 // Error says why a target cannot be rendered.
