@@ -333,3 +333,25 @@ func (d *directory) ReadDir(n int) ([]fs.DirEntry, error) {
 	d.entries = d.entries[n:]
 	return out, nil
 }
+
+// Submodule is the submodule that a path is, or lies in.
+func (t *Tree) Submodule(name string) (string, bool) {
+	for at := "."; ; {
+		n, err := t.look("stat", at, true)
+		if err != nil {
+			return "", false
+		}
+		if n.mode.IsDir() && n.hash.IsZero() {
+			return at, true
+		}
+		if at == name || name == "." {
+			return "", false
+		}
+		rest := name
+		if at != "." {
+			rest = strings.TrimPrefix(name, at+"/")
+		}
+		next, _, _ := strings.Cut(rest, "/")
+		at = path.Join(at, next)
+	}
+}
