@@ -9,11 +9,14 @@ import (
 )
 
 // Layers are the directories of all kustomizations that the result is made of, sorted, each as it is called without
-// links.
+// links, but for those of copies, of which nothing is there that is not needed.
 func (r *Result) Layers() []string {
 	dirs := map[string]bool{}
 	var walk func(*Layer)
 	walk = func(l *Layer) {
+		if l.copied.Root != "" {
+			return
+		}
 		dirs[r.real(l.Dir)] = true
 		for _, below := range l.below() {
 			walk(below)

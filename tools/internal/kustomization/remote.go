@@ -1,7 +1,9 @@
 package kustomization
 
 import (
+	"context"
 	"errors"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -112,8 +114,9 @@ func (w *layers) unfetched(at manifest.Position, reference string, err error) er
 // reworded is an error told otherwise, and itself for who can do something about it.
 type reworded struct{ as, cause error }
 
-func (r *reworded) Error() string   { return r.as.Error() }
-func (r *reworded) Unwrap() []error { return []error{r.as, r.cause} }
+func (r *reworded) Error() string        { return r.as.Error() }
+func (r *reworded) Unwrap() error        { return r.as }
+func (r *reworded) Is(target error) bool { return errors.Is(r.cause, target) }
 
 // Path is where a reference of the layer to a file leads: to a path below its directory, or to the copy of what it names.
 func (l *Layer) Path(reference string) string {
@@ -175,4 +178,23 @@ func (e entryOf) explain(layer *Layer, err error) error {
 // none.
 func (r *Result) BroughtBy(file string) manifest.Position {
 	return r.brought.of(file)
+}
+
+// Needs are the paths that a target is read from: files, links, directories, and where one was looked for. It reads the
+// layers of a target and renders nothing; a target that is no kustomization needs nothing else than itself.
+func (r *Renderer) Needs(ctx context.Context, target string) ([]string, error) {
+	files := NewFiles(r.store)
+	files.whole = r.LoadRestrictionsNone != nil && r.LoadRestrictionsNone(target)
+	if !files.IsDir(target) || files.Kustomization(target) == "" {
+		return nil, nil
+	}
+	w := &layers{ctx: ctx, files: files, source: r.Remote}
+	_, err := w.load(target, manifest.Position{}, nil)
+	files.mu.Lock()
+	defer files.mu.Unlock()
+	names := slices.Sorted(maps.Keys(files.looked))
+	if err != nil {
+		return names, &Error{target, err, files}
+	}
+	return names, nil
 }

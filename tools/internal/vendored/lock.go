@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"net/url"
 	"path"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -248,7 +249,7 @@ func ReadLock(root fs.FS) (*Lock, error) {
 			return nil, err
 		}
 		if info.Mode()&fs.ModeSymlink != 0 {
-			return nil, &manifest.SyntaxError{Position: manifest.Position{File: name}, Message: "a symbolic link in place of what `" + Run + "` writes: delete it"}
+			return nil, &manifest.SyntaxError{Position: manifest.Position{File: name}, Message: "a symbolic link stands in place of what `" + Run + "` writes: delete it"}
 		}
 	}
 	data, err := manifest.ReadFile(root, LockFile, LockFile, manifest.MaxTextSize)
@@ -270,7 +271,7 @@ func ParseLock(file string, data []byte) (*Lock, error) {
 		return nil, err
 	}
 	if len(documents) != 1 {
-		return nil, &manifest.SyntaxError{Position: manifest.Position{File: file}, Message: "a lock file is one YAML document: run `" + Run + "`"}
+		return nil, &manifest.SyntaxError{Position: manifest.Position{File: file}, Message: "a lock file is one YAML document: restore it, or delete it and run `" + Run + "`"}
 	}
 	d := &lockDecoder{file: file}
 	l := &Lock{}
@@ -314,7 +315,7 @@ type lockDecoder struct {
 }
 
 func (d *lockDecoder) fault(node *yaml.Node, format string, args ...any) error {
-	return &manifest.SyntaxError{Position: manifest.Position{File: d.file, Line: node.Line}, Message: fmt.Sprintf(format, args...) + ": run `" + Run + "`, which writes this file"}
+	return &manifest.SyntaxError{Position: manifest.Position{File: d.file, Line: node.Line}, Message: fmt.Sprintf(format, args...) + ": restore it, or delete it and run `" + Run + "`"}
 }
 
 func (d *lockDecoder) fail(node *yaml.Node, format string, args ...any) {
@@ -459,3 +460,31 @@ func (l *Lock) Text() ([]byte, error) {
 	}
 	return out.Bytes(), encoder.Close()
 }
+
+// Add puts an entry of another lock into this one.
+func (l *Lock) Add(entry Locked) {
+	switch e := entry.(type) {
+	case *LockedRepository:
+		l.Repositories = append(l.Repositories, *e)
+	case *LockedFile:
+		l.Files = append(l.Files, *e)
+	case *LockedChart:
+		l.Charts = append(l.Charts, *e)
+	}
+}
+
+// counterpart is the entry of the lock that is of the same thing; nil without one.
+func (l *Lock) counterpart(entry Locked) Locked {
+	for _, own := range l.Entries() {
+		if l.Place(own) == l.Place(entry) {
+			return own
+		}
+	}
+	return nil
+}
+
+// Has reports whether the lock has an entry of the same thing.
+func (l *Lock) Has(entry Locked) bool { return l.counterpart(entry) != nil }
+
+// Equal reports whether the lock has the same entry.
+func (l *Lock) Equal(entry Locked) bool { return reflect.DeepEqual(l.counterpart(entry), entry) }

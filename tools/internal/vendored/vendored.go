@@ -34,14 +34,27 @@ type Source interface {
 	Chart(ctx context.Context, chart Chart) (Tree, error)
 }
 
-// ErrNoFile says that a URL names no file that there is a copy of.
-var ErrNoFile = errors.New("no file")
+var (
+	// ErrNoCopy says that there is no copy, or that it is not what was fetched.
+	ErrNoCopy = errors.New("no copy")
+	// ErrNoFile says that a URL names no file that there is a copy of.
+	ErrNoFile = errors.New("no file")
+)
+
+// because is one of these errors, and nothing but its reason to a reader.
+type because struct {
+	reason string
+	is     error
+}
+
+func (b *because) Error() string { return b.reason }
+func (b *because) Unwrap() error { return b.is }
+
+// NoCopy is an ErrNoCopy with its reason.
+func NoCopy(reason string) error { return &because{reason, ErrNoCopy} }
 
 // NoFile is an ErrNoFile with its reason.
-type NoFile struct{ Reason string }
-
-func (n *NoFile) Error() string   { return n.Reason }
-func (n *NoFile) Is(e error) bool { return e == ErrNoFile }
+func NoFile(reason string) error { return &because{reason, ErrNoFile} }
 
 // Run is the command that makes copies, as messages name it.
 const Run = "kgate vendor"
@@ -109,7 +122,7 @@ func (c *Copies) File(_ context.Context, reference string, _ func([]byte) error)
 	}
 	f := lock.File(reference)
 	if f == nil {
-		return "", &NoFile{errMissing.Error()}
+		return "", &because{errMissing.Error(), errors.Join(ErrNoCopy, ErrNoFile)}
 	}
 	root := lock.Place(f)
 	if err := c.verify(root, f.Digest); err != nil {
@@ -135,7 +148,7 @@ func (c *Copies) Chart(_ context.Context, chart Chart) (Tree, error) {
 	return Tree{Root: root, Dir: root}, nil
 }
 
-var errMissing = fmt.Errorf("kgate renders offline, and %s has no copy of it: run `%s`, and commit what it writes", LockFile, Run)
+var errMissing = NoCopy("kgate renders offline, and " + LockFile + " has no copy of it: run `" + Run + "`, and commit what it writes")
 
 // verify holds what lies in a directory to a digest, once.
 func (c *Copies) verify(root, digest string) error {
@@ -143,12 +156,12 @@ func (c *Copies) verify(root, digest string) error {
 		is, err := Digest(c.root, root)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			return false, fmt.Errorf("its copy %s is not there, and %s lists it: run `%s`", root, LockFile, Run)
+			return false, NoCopy(fmt.Sprintf("its copy %s is not there, and %s lists it: run `%s`", root, LockFile, Run))
 		case err != nil:
 			return false, fmt.Errorf("its copy %s cannot be held against %s: %w", root, LockFile, err)
 		case is != digest:
-			return false, fmt.Errorf("its copy %s is not what %s says was fetched (%s, and not %s): run `%s`, which fetches it again; "+
-				"what has to differ belongs into a patch", root, LockFile, short(is), short(digest), Run)
+			return false, NoCopy(fmt.Sprintf("its copy %s is not what %s says was fetched (%s, and not %s): run `%s`, which fetches it again; "+
+				"what has to differ belongs into a patch", root, LockFile, short(is), short(digest), Run))
 		}
 		return true, nil
 	})
