@@ -1,0 +1,286 @@
+package fetch
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/kgate-dev/gitops/tools/internal/vendored"
+)
+
+// packed is an archive of files, each a name and a text, a link where the text begins with "->".
+func packed(t *testing.T, files ...string) string {
+	t.Helper()
+	var out bytes.Buffer
+	zipped := gzip.NewWriter(&out)
+	archive := tar.NewWriter(zipped)
+	for i := 0; i < len(files); i += 2 {
+		header := &tar.Header{Name: files[i], Mode: 0o644, Size: int64(len(files[i+1])), Typeflag: tar.TypeReg}
+		text := files[i+1]
+		if to, ok := strings.CutPrefix(text, "->"); ok {
+			header.Typeflag, header.Linkname, header.Size, text = tar.TypeSymlink, to, 0, ""
+		}
+		if err := archive.WriteHeader(header); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := archive.Write([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, close := range []func() error{archive.Close, zipped.Close} {
+		if err := close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return out.String()
+}
+
+func web(t *testing.T, version string) string {
+	t.Helper()
+	return packed(t, "web/Chart.yaml", "apiVersion: v2\nname: web\nversion: "+version+"\n", "web/templates/a.yaml", configMap("web"), "web/charts/sub-1.0.0.tgz", "packed", "web/.helmignore", "*.md\n")
+}
+
+// index publishes archives of web in a folder, in versions.
+func (s *site) index(folder string, versions ...string) {
+	text := "apiVersion: v1\nentries:\n  web:\n"
+	for _, v := range versions {
+		archive := web(s.t, v)
+		s.files[folder+"/web-"+v+".tgz"] = archive
+		text += fmt.Sprintf("  - {name: web, version: %q, urls: [web-%s.tgz], digest: %s}\n", v, v, strings.TrimPrefix(digestOf([]byte(archive)), "sha256:"))
+	}
+	s.files[folder+"/index.yaml"] = text
+}
+
+// push publishes web in a registry, in versions.
+func (s *site) push(name string, versions ...string) {
+	var tags []string
+	for _, v := range versions {
+		archive := web(s.t, v)
+		config := "{}"
+		describe := func(kind, text string) map[string]any {
+			digest := digestOf([]byte(text))
+			at := "/v2/" + name + "/blobs/" + digest
+			s.files[at], s.types[at] = text, "application/octet-stream"
+			return map[string]any{"mediaType": kind, "digest": digest, "size": len(text)}
+		}
+		const kind = "application/vnd.oci.image.manifest.v1+json"
+		text, err := json.Marshal(map[string]any{
+			"schemaVersion": 2, "mediaType": kind, "config": describe("application/vnd.cncf.helm.config.v1+json", config),
+			"layers": []any{describe("application/vnd.cncf.helm.chart.provenance.v1.prov", "signed"), describe(chartLayer, archive)},
+		})
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		tag := strings.ReplaceAll(v, "+", "_")
+		tags = append(tags, tag)
+		for _, at := range []string{tag, digestOf(text)} {
+			s.files["/v2/"+name+"/manifests/"+at], s.types["/v2/"+name+"/manifests/"+at] = string(text), kind
+		}
+	}
+	list, err := json.Marshal(map[string]any{"name": name, "tags": tags})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.files["/v2/"+name+"/tags/list"], s.types["/v2/"+name+"/tags/list"] = string(list), "application/json"
+}
+
+// charts vendors charts as a target that names them would.
+func charts(t *testing.T, job Job, asked ...vendored.Chart) Outcome {
+	t.Helper()
+	r, done, err := begin(job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer done()
+	s := &session{run: r, fetching: !job.Check, paths: map[*repository][]string{}}
+	var out Outcome
+	for _, c := range asked {
+		if _, err := s.Chart(t.Context(), c); err != nil {
+			out.Faults = append(out.Faults, err)
+		}
+	}
+	for _, c := range s.charts {
+		c.used = true
+	}
+	if err := r.finish(&out, len(out.Faults) == 0); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func TestChartsOfAnIndexAndOfARegistry(t *testing.T) {
+	s := newSite(t)
+	s.index("/charts", "1.2.0", "1.10.0", "2.0.0-rc.1", "v0.9.0")
+	s.push("org/charts/web", "1.2.0", "1.10.0", "2.0.0-rc.1", "1.2.0+build.1")
+	registry := "oci://" + strings.TrimPrefix(s.url, "http://") + "/org/charts"
+	dir := t.TempDir()
+	asked := []vendored.Chart{}
+	want := map[vendored.Chart]string{}
+	for _, repository := range []string{s.url + "/charts", registry} {
+		for version, resolved := range map[string]string{"1.2.0": "1.2.0", "": "1.10.0", "~1.2": "1.2.0", "^1": "1.10.0", ">0.0.0-0": "2.0.0-rc.1"} {
+			c := vendored.Chart{Repository: repository, Name: "web", Version: version}
+			if version == "~1.2" && repository == registry {
+				resolved = "1.2.0" // semver: what was built does not make it newer
+			}
+			asked, want[c] = append(asked, c), resolved
+		}
+	}
+	plus := vendored.Chart{Repository: registry, Name: "web", Version: "1.2.0+build.1"}
+	asked, want[plus] = append(asked, plus), "1.2.0+build.1"
+	out := charts(t, Job{Dir: dir}, asked...)
+	if len(out.Faults) > 0 || out.Copies != len(asked) {
+		t.Fatalf("%+v", out)
+	}
+	copies := vendored.Open(os.DirFS(dir))
+	lock, err := copies.Lock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range asked {
+		locked := lock.Chart(c)
+		if locked == nil || locked.Resolved != want[c] || locked.Archive != digestOf([]byte(web(t, want[c]))) {
+			t.Errorf("%s: %+v, not %s", c, locked, want[c])
+		}
+		at, err := copies.Chart(t.Context(), c)
+		if err != nil {
+			t.Errorf("%s: %v", c, err)
+			continue
+		}
+		var names []string
+		for name := range snapshot(t, filepath.Join(dir, at.Dir)) {
+			names = append(names, name)
+		}
+		slices.Sort(names)
+		if is := strings.Join(names, " "); is != ". .helmignore Chart.yaml charts charts/sub-1.0.0.tgz templates templates/a.yaml" {
+			t.Errorf("%s: %s", c, is)
+		}
+	}
+	before, requests := snapshot(t, dir), s.requests()
+	if out := charts(t, Job{Dir: dir}, asked...); len(out.Changes) > 0 || s.requests() != requests || !maps.Equal(before, snapshot(t, dir)) {
+		t.Errorf("a second run: %+v", out)
+	}
+	// A newer version is taken only when it is asked for.
+	s.index("/charts", "1.2.0", "1.10.0", "1.11.0")
+	newest := vendored.Chart{Repository: s.url + "/charts", Name: "web"}
+	if err := os.RemoveAll(filepath.Join(dir, lock.Place(lock.Chart(newest)))); err != nil {
+		t.Fatal(err)
+	}
+	if out := charts(t, Job{Dir: dir}, newest); len(out.Faults) > 0 {
+		t.Fatalf("%+v", out)
+	}
+	if lock, err := vendored.ReadLock(os.DirFS(dir)); err != nil || lock.Chart(newest).Resolved != "1.10.0" {
+		t.Errorf("%+v, %v", lock.Chart(newest), err)
+	}
+	if out := charts(t, Job{Dir: dir, Update: true}, newest); len(out.Changes) != 1 || out.Changes[0].What != Updated {
+		t.Errorf("%+v", out)
+	}
+}
+
+func TestARegistryThatAsksForCredentials(t *testing.T) {
+	s := newSite(t)
+	s.password = "secret"
+	s.push("org/web", "1.2.0")
+	host := strings.TrimPrefix(s.url, "http://")
+	asked := vendored.Chart{Repository: "oci://" + host + "/org", Name: "web", Version: "1.2.0"}
+	dir := t.TempDir()
+	if out := charts(t, Job{Dir: dir}, asked); len(out.Faults) != 1 || !strings.Contains(out.Faults[0].Error(), "401") && !strings.Contains(out.Faults[0].Error(), "credential") {
+		t.Errorf("%v", out.Faults)
+	}
+	for _, file := range []string{filepath.Join(os.Getenv("DOCKER_CONFIG"), "config.json"), filepath.Join(t.TempDir(), "registry.json")} {
+		text := fmt.Sprintf(`{"auths":{%q:{"auth":%q}}}`, host, base64.StdEncoding.EncodeToString([]byte("u:secret")))
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasSuffix(file, "registry.json") {
+			t.Setenv("HELM_REGISTRY_CONFIG", file)
+		}
+		if out := charts(t, Job{Dir: t.TempDir()}, asked); len(out.Faults) > 0 {
+			t.Errorf("%s: %v", file, out.Faults)
+		}
+		if err := os.Remove(file); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestChartsThatAreRefused(t *testing.T) {
+	chart := "apiVersion: v2\nname: web\nversion: 1.0.0\n"
+	for name, c := range map[string]struct {
+		archive string
+		digest  string // that the index has; "" for the archive's
+		version string
+		want    string
+	}{
+		"another archive than the index says": {web(t, "1.0.0"), "0123", "", "is not what the index says"},
+		"no such version":                     {web(t, "1.0.0"), "", "2.x", "there is no version 2.x"},
+		"no version":                          {web(t, "1.0.0"), "", "newest please", "there is no version newest please"},
+		"no archive":                          {"text", "", "", "is packed with gzip, and this is not"},
+		"no chart":                            {packed(t, "web/a.yaml", ""), "", "", "holds no Chart.yaml"},
+		"a link":                              {packed(t, "web/Chart.yaml", chart, "web/a", "->/etc/passwd"), "", "", "a chart has no links"},
+		"a path out of the chart":             {packed(t, "web/Chart.yaml", chart, "web/../../a", "x"), "", "", "is no path in a copy"},
+		"a path beside the chart":             {packed(t, "web/Chart.yaml", chart, "other/a", "x"), "", "", "does not lie in the one directory"},
+		"git's own":                           {packed(t, "web/Chart.yaml", chart, "web/.git/config", "x"), "", "", "git's own"},
+		"a file that is too large":            {packed(t, "web/Chart.yaml", chart, "web/a", strings.Repeat("x", 11<<20)), "", "", "the limit is"},
+		"cut off":                             {web(t, "1.0.0")[:60], "", "", "cannot be read"},
+	} {
+		s := newSite(t)
+		s.files["/web.tgz"] = c.archive
+		digest := c.digest
+		if digest == "" {
+			digest = digestOf([]byte(c.archive))
+		}
+		s.files["/index.yaml"] = fmt.Sprintf("entries: {web: [{name: web, version: 1.0.0, urls: [%s/web.tgz], digest: %q}]}\n", s.url, digest)
+		dir := t.TempDir()
+		out := charts(t, Job{Dir: dir}, vendored.Chart{Repository: s.url, Name: "web", Version: c.version})
+		if len(out.Faults) != 1 || !strings.Contains(out.Faults[0].Error(), c.want) {
+			t.Errorf("%s: %v, not %q", name, out.Faults, c.want)
+		}
+		if left := snapshot(t, dir); len(left) != 1 {
+			t.Errorf("%s: it wrote %q", name, slices.Sorted(maps.Keys(left)))
+		}
+	}
+	s := newSite(t)
+	s.push("org/web", "1.0.0")
+	host := strings.TrimPrefix(s.url, "http://")
+	for at := range s.files {
+		if strings.Contains(at, "/blobs/") {
+			s.files[at] = strings.Repeat("x", len(s.files[at])) // not what its digest says
+		}
+	}
+	for c, want := range map[vendored.Chart]string{
+		{Repository: "oci://" + host + "/org", Name: "web", Version: "1.0.0"}:  "mismatch",
+		{Repository: "oci://" + host + "/org", Name: "none", Version: "1.0.0"}: "not found",
+		{Repository: "oci://" + host + "/org", Name: "web", Version: "9.x"}:    "there is no version 9.x",
+		{Repository: s.url + "/none", Name: "web"}:                             "the server answers 404",
+		{Repository: "file:///charts", Name: "web"}:                            "is fetched by nobody",
+		{Repository: "https://u:secret@host.example.com", Name: "web"}:         "holds a password",
+	} {
+		out := charts(t, Job{Dir: t.TempDir()}, c)
+		if len(out.Faults) != 1 || !strings.Contains(out.Faults[0].Error(), want) || strings.Contains(out.Faults[0].Error(), "secret") {
+			t.Errorf("%s: %v, not %q", c, out.Faults, want)
+		}
+	}
+}
+
+func FuzzUnpack(f *testing.F) {
+	var out bytes.Buffer
+	zipped := gzip.NewWriter(&out)
+	_, _ = zipped.Write([]byte("x"))
+	_ = zipped.Close()
+	f.Add(out.Bytes())
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if content, err := unpack(text); err == nil && content.Check() != nil {
+			t.Error("content is not checked")
+		}
+	})
+}
