@@ -159,7 +159,7 @@ func (s *search) named(ctx context.Context, files []string, owner map[string]str
 	}
 	missing := slices.DeleteFunc(slices.Clone(files), func(file string) bool { _, ok := s.found[file]; return ok })
 	if len(missing) > 0 {
-		found, err := mentioned(ctx, s.repository.FS, missing, owner)
+		found, err := mentioned(ctx, s.repository, missing, owner)
 		if err != nil {
 			return nil, err
 		}
@@ -172,14 +172,14 @@ func (s *search) named(ctx context.Context, files []string, owner map[string]str
 
 // mentioned searches the repository for the names of files: in kustomizations, scripts and workflows. owner is the directory
 // whose kustomization a file lies below. Where the search ends before the repository does, every file counts as named.
-func mentioned(ctx context.Context, root fs.FS, files []string, owner map[string]string) (map[string]bool, error) {
+func mentioned(ctx context.Context, r *repo.Repo, files []string, owner map[string]string) (map[string]bool, error) {
 	named := map[string]bool{}
 	searched := 0
-	err := repo.Walk(ctx, root, ".", func(p string, entry fs.DirEntry, err error) error {
+	err := repo.Walk(ctx, r.FS, ".", func(p string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
-		case entry.IsDir() && (entry.Name() == ".git" || entry.Name() == "node_modules"):
+		case entry.IsDir() && (entry.Name() == ".git" || entry.Name() == "node_modules" || r.HoldsCopies(p)):
 			return fs.SkipDir
 		case !entry.Type().IsRegular() || !refers(entry.Name()):
 			return nil
@@ -194,7 +194,7 @@ func mentioned(ctx context.Context, root fs.FS, files []string, owner map[string
 		if err != nil || info.Size() > largestFile {
 			return nil // gone, or generated
 		}
-		text, err := fs.ReadFile(root, p)
+		text, err := fs.ReadFile(r.FS, p)
 		if err != nil {
 			return nil // who may not read it cannot be told what it names
 		}

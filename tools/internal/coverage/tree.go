@@ -21,6 +21,7 @@ import (
 type tree struct {
 	fs        fs.FS
 	files     *kustomization.Files
+	copies    func(dir string) bool
 	walked    map[string]bool
 	dirs      []string          // every directory, sorted
 	roots     map[string]string // kustomization file by directory, also of Components
@@ -40,7 +41,7 @@ func look(ctx context.Context, r *repo.Repo) (*tree, error) {
 
 func newTree(r *repo.Repo) *tree {
 	return &tree{
-		fs: r.FS, files: kustomization.NewFiles(kustomization.NewStore(r.FS)), walked: map[string]bool{},
+		fs: r.FS, copies: r.HoldsCopies, files: kustomization.NewFiles(kustomization.NewStore(r.FS)), walked: map[string]bool{},
 		roots: map[string]string{}, manifests: map[string][]string{}, charts: map[string]bool{},
 	}
 }
@@ -54,7 +55,7 @@ func (t *tree) walk(ctx context.Context, from string) error {
 		dir := path.Dir(p)
 		switch {
 		case entry.IsDir():
-			if p != from && repo.PassedOver(p) || t.walked[p] {
+			if p != from && (repo.PassedOver(p) || t.copies(p)) || t.walked[p] {
 				return fs.SkipDir
 			}
 			t.walked[p] = true

@@ -18,6 +18,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 	"github.com/kgate-dev/gitops/tools/internal/spelling"
+	"github.com/kgate-dev/gitops/tools/internal/vendored"
 )
 
 // ConfigFile is the name of the file that tells kgate about a repository.
@@ -40,6 +41,7 @@ type Config struct {
 	Severities         []Severity // the last one that fits counts
 	CRDs               []Given
 	UnknownKinds       string // error, warning or ignore; "" for error
+	Vendor             string // the directory of copies; "" for the usual one
 	Exemptions         []check.Exemption
 	LongestExemption   Term // zero for one year
 	CarryNone          bool // objects exempt themselves from nothing
@@ -296,6 +298,12 @@ func (d *decoder) config(root *yaml.Node) Config {
 		"unknownKinds": func(n *yaml.Node) {
 			if c.UnknownKinds = n.Value; n.Kind != yaml.ScalarNode || !slices.Contains(UnknownKinds(), n.Value) {
 				d.fail(n, "unknownKinds is one of %s", strings.Join(UnknownKinds(), ", "))
+			}
+		},
+		"vendor": func(n *yaml.Node) {
+			c.Vendor = strings.TrimSuffix(strings.TrimPrefix(d.text(n, "vendor"), "./"), "/")
+			if err := vendored.CheckDirectory(c.Vendor); err != nil && c.Vendor != "" {
+				d.fail(n, "vendor: %s", err)
 			}
 		},
 		"longestExemption": func(n *yaml.Node) { c.LongestExemption = d.term(n) },

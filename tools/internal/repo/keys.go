@@ -115,6 +115,12 @@ func Keys() []Key {
 			Example: "unknownKinds: error\n",
 		},
 		{
+			Name: "vendor",
+			Doc: "The directory, from the top, in which `kgate vendor` keeps copies of the bases, files and charts that kustomizations name by URL. " +
+				"Without the key: `.kgate/vendor`.",
+			Example: "vendor: third_party/kustomize\n",
+		},
+		{
 			Name: "severities", Value: Value{List: &Value{Mapping: []Key{
 				{Name: "check", Required: true, Doc: "A check or a group, as `kgate checks` names them, `facts` or `conventions`."},
 				{Name: "severity", Required: true, Value: Value{Enum: []string{"error", "warning", off}}, Doc: "What its findings are; `off` leaves them out."},

@@ -2,6 +2,7 @@
 package repo
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
@@ -12,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/vendored"
 )
 
 // Repo is a tree of files that kgate does not look beyond.
@@ -154,6 +156,11 @@ func Walk(ctx context.Context, root fs.FS, dir string, visit fs.WalkDirFunc) err
 	})
 }
 
+// HoldsCopies reports whether a directory is that of the copies that `kgate vendor` makes: nothing in it is a root, or forgotten.
+func (r *Repo) HoldsCopies(dir string) bool {
+	return dir == cmp.Or(r.Config.Vendor, vendored.DefaultDirectory)
+}
+
 // Roots lists every directory of the repository that holds a kustomization, sorted.
 func (r *Repo) Roots(ctx context.Context) ([]string, error) {
 	var roots []string
@@ -161,7 +168,7 @@ func (r *Repo) Roots(ctx context.Context) ([]string, error) {
 		if err != nil {
 			return err
 		}
-		if entry.IsDir() && PassedOver(p) {
+		if entry.IsDir() && (PassedOver(p) || r.HoldsCopies(p)) {
 			return fs.SkipDir
 		}
 		if !entry.IsDir() && IsKustomizationFile(entry.Name()) {

@@ -174,7 +174,7 @@ func (r *Repo) holds(ctx context.Context, dir string) (holding, error) {
 			if p == dir {
 				return nil
 			}
-			if PassedOver(p) {
+			if PassedOver(p) || r.HoldsCopies(p) {
 				return fs.SkipDir
 			}
 			below, err := fs.ReadDir(r.FS, p)
