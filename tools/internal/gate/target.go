@@ -8,7 +8,6 @@ import (
 
 	"github.com/kgate-dev/gitops/tools/internal/activity"
 	"github.com/kgate-dev/gitops/tools/internal/check"
-	"github.com/kgate-dev/gitops/tools/internal/coverage"
 	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 	"github.com/kgate-dev/gitops/tools/internal/provenance"
@@ -22,7 +21,6 @@ type Target struct {
 	check.Target
 	Result *kustomization.Result
 
-	places    []coverage.Place // where it is brought to, as far as it was put there
 	variables substitution.Variables
 	was       map[*manifest.Object]*manifest.Object // of objects of which something is filled in, as they were rendered
 }
@@ -60,10 +58,7 @@ func (g *Gate) Render(ctx context.Context, path string) (*Target, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := g.fit(ctx, t); err != nil {
-		return nil, err
-	}
-	return g.placing.place(ctx, t)
+	return t, g.fit(ctx, t)
 }
 
 // render renders a target and puts values in place of its variables.
@@ -76,19 +71,35 @@ func (g *Gate) render(ctx context.Context, renderer *kustomization.Renderer, pat
 	if err != nil {
 		return nil, err
 	}
-	rendered := provenance.New(result, g.sharing).Locate
+	rendered := brought(result, provenance.New(result, g.sharing).Locate)
 	t := &Target{Result: result, was: map[*manifest.Object]*manifest.Object{}, Target: check.Target{
 		Path: result.Path, Environment: g.repository.Config.Environment(result.Path), Objects: result.Objects,
-		Faults:  slices.Concat(result.Faults, result.Differences(g.repository.Config.Kustomize.Text)),
-		Effects: result.Effects,
-		Locate:  provenance.New(result, g.sharing).Locate, Definitions: g.outside,
-		Reading: check.Reading{Files: result.Read, Layers: result.Layers(), Unchanged: result.Unchanged()},
-		Makes:   made(result.Objects),
+		Faults:      slices.Concat(result.Faults, result.Differences(g.repository.Config.Kustomize.Text)),
+		Effects:     result.Effects,
+		Definitions: g.outside,
+		Reading:     check.Reading{Files: result.Read, Layers: result.Layers(), Unchanged: result.Unchanged()},
+		Makes:       made(result.Objects),
 	}}
 	t.Locate = func(object *manifest.Object, path manifest.Path) manifest.Origin {
 		return t.locate(rendered, object, path)
 	}
+	for i := range t.Faults {
+		if fault := &t.Faults[i]; fault.Of.IsZero() {
+			fault.Of = result.BroughtBy(fault.Source.File)
+		}
+	}
 	return t, g.flux.fill(ctx, t)
+}
+
+// brought has what lies in a copy name the entry that brought the copy: that, or a patch, is what there is to edit.
+func brought(result *kustomization.Result, locate func(*manifest.Object, manifest.Path) manifest.Origin) func(*manifest.Object, manifest.Path) manifest.Origin {
+	return func(object *manifest.Object, path manifest.Path) manifest.Origin {
+		origin := locate(object, path)
+		if at := result.BroughtBy(origin.File); !at.IsZero() && !slices.Contains(origin.Overrode, at) {
+			origin.Overrode = append(slices.Clip(origin.Overrode), at)
+		}
+		return origin
+	}
 }
 
 // Judge makes the checks of single objects and of targets, and forgets the target. The findings are those before anybody
@@ -153,9 +164,6 @@ func (g *Gate) reduced(ctx context.Context, t *check.Target, renderer *kustomiza
 	path, kept := t.Path, o.target.Objects
 	again := sync.OnceValue(func() *Target {
 		t, err := g.render(ctx, renderer, path)
-		if err == nil {
-			t, err = g.placing.place(ctx, t)
-		}
 		if err != nil {
 			return nil // it was rendered before
 		}
