@@ -19,11 +19,15 @@ func confine(ctx context.Context) context.Context {
 	return context.WithValue(ctx, confined{}, &confinement.Confinement{})
 }
 
-// enterConfinement takes from the process what no command needs: programs, sockets, and writing elsewhere than where
-// reports go.
+// enterConfinement takes from the process what no command needs but `kgate vendor`: programs, sockets, and writing
+// elsewhere than where reports go.
 func enterConfinement(cmd *cobra.Command) error {
 	state, ok := cmd.Context().Value(confined{}).(*confinement.Confinement)
 	if !ok {
+		return nil
+	}
+	if reaches(cmd) {
+		*state = confinement.Confinement{Lacking: "this command fetches"}
 		return nil
 	}
 	var writable []string

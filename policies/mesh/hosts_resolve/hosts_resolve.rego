@@ -29,7 +29,7 @@ deny contains {"msg": msg, "path": path} if {
 	msg := sprintf("%s names host %v, which is no Service of the overlay%s", [obj_lib.title(obj), json.marshal(host.value), _hint(host.value)])
 }
 
-_good(host, obj) if registry.may_be_known(registry.mesh_name(host, obj_lib.namespace(obj)))
+_good(host, obj) if count(registry.known(registry.mesh_name(host, obj_lib.namespace(obj)))) > 0
 
 _hint(host) := sprintf(": Istio does not complete a name with dots, write %s", [full]) if {
 	full := registry.dns_name(host, "")

@@ -33,16 +33,14 @@ deny contains {"msg": msg, "path": path} if {
 	msg := sprintf("subset %v of %s selects no pod of Service %s", [
 		json.marshal(obj_lib.at(subset.value, ["name"], null)),
 		obj_lib.title(obj),
-		registry.title(host),
+		host,
 	])
 }
 
 _good(subset, service) if {
 	is_object(subset)
 	labels := obj_lib.at(subset, ["labels"], {})
-	some namespace, pods in _pods
-	obj_lib.may_be_one(namespace, service.namespace)
-	some pod in pods
+	some pod in _pods[service.namespace]
 	selector.matches_map(service.selector, pod)
 	selector.matches({"matchLabels": labels}, pod)
 }

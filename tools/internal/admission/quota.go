@@ -1,7 +1,6 @@
 package admission
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -50,7 +49,7 @@ func (c *contents) counted(ctx context.Context, namespace string) ([]counted, er
 		claims[claim.object] = append(claims[claim.object], claim)
 	}
 	for _, object := range c.applied {
-		if object.Namespace != namespace {
+		if namespaceOf(object) != namespace {
 			continue
 		}
 		resource, namespaced, err := c.resource(ctx, object)
@@ -66,7 +65,7 @@ func (c *contents) counted(ctx context.Context, namespace string) ([]counted, er
 		case c.server.decodes(kindOf(object)):
 			continue // it cannot be decoded, and is not created
 		default:
-			value = named(object.Name, namespaceOf(object))
+			value = named(object.Name, namespace)
 		}
 		if object.Kind != "PersistentVolumeClaim" || resource.Group != "" {
 			all = append(all, counted{object, nil, resource, value, 1})
@@ -105,7 +104,7 @@ func (c *contents) fit(pass *check.Pass, namespace string, quotas []*corev1.Reso
 			evaluator = generic.NewObjectCountEvaluator(o.resource.GroupResource(), nil, "")
 			registry.Add(evaluator)
 		}
-		attributes := admission.NewAttributesRecord(o.value, nil, schema.GroupVersionKind{}, cmp.Or(namespace, metav1.NamespaceDefault), "", o.resource, "", admission.Create,
+		attributes := admission.NewAttributesRecord(o.value, nil, schema.GroupVersionKind{}, namespace, "", o.resource, "", admission.Create,
 			&metav1.CreateOptions{}, false, nil)
 		for range o.count {
 			after, err := resourcequota.CheckRequest(state, attributes, evaluator, nil)
