@@ -402,6 +402,9 @@ func (e *engine) generate(layer *Layer, config *types.Kustomization, a *accumula
 		if err := e.absorb(layer, p.at, generated, p.origin, a, nil); err != nil {
 			return err
 		}
+		if sealed, ok := g.(*sealedGenerator); ok {
+			sealed.place(a)
+		}
 	}
 	return nil
 }
@@ -623,7 +626,8 @@ func (e *engine) plugins(layer *Layer, field string, entries []string, origin *r
 			p.at = p.document.Position(nil, p.document.Node)
 		}
 		id := r.GetGvk()
-		if id.Group != "" || id.Version != konfig.BuiltinPluginApiVersion || builtinPlugins[id.Kind] == nil {
+		sealed := resid.NewGvk(id.Group, id.Version, id.Kind)
+		if !builtinPlugin(id) && (field != "generators" || sealedKinds[sealed] == nil) {
 			return nil, fail(p.at, "%s: %s %s is a plugin that runs a program, or Helm: kgate runs none; use a builtin one or render its output into the repository",
 				field, r.GetApiVersion(), id.Kind)
 		}
@@ -635,7 +639,11 @@ func (e *engine) plugins(layer *Layer, field string, entries []string, origin *r
 		if err != nil {
 			return nil, place(layer, p.at, err)
 		}
-		p.plugin = builtinPlugins[id.Kind]()
+		if builtinPlugin(id) {
+			p.plugin = builtinPlugins[id.Kind]()
+		} else {
+			p.plugin = &sealedGenerator{kind: sealed, files: e.files, dir: layer.Dir, document: p.document, loader: layerLoader{e.files, layer}}
+		}
 		if err := p.plugin.Config(e.helpers(layer), text); err != nil {
 			if p.document != nil {
 				plain := manifest.Plain(p.document.Node)

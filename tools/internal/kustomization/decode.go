@@ -199,6 +199,11 @@ func followed(field string, documents []manifest.Document, text []byte) error {
 		if err := untagged(d, plain); err != nil {
 			return err
 		}
+		if typ := sealedKinds[gvk(manifest.Text(plain, "apiVersion"), manifest.Text(plain, "kind"))]; typ != nil {
+			if err := misread(d, plain, typ); err != nil {
+				return err
+			}
+		}
 		for _, typ := range pluginTypes(manifest.Text(plain, "kind")) {
 			if err := misread(d, plain, typ); err != nil {
 				return err
@@ -218,6 +223,9 @@ func followed(field string, documents []manifest.Document, text []byte) error {
 	}
 	for _, r := range found {
 		gvk := r.gvk
+		if field == "generators" && sealedKinds[resid.NewGvk(gvk.Group, gvk.Version, gvk.Kind)] != nil {
+			continue
+		}
 		if gvk.Group != "" || gvk.Version != konfig.BuiltinPluginApiVersion || pluginTypes(gvk.Kind) == nil {
 			return fail(at, "%s: %s is no builtin plugin of Kustomize that kgate follows: render its output into the repository", field, gvk.Kind)
 		}

@@ -696,6 +696,12 @@ func (w *layers) plugin(layer *Layer, field string, node *yaml.Node, above []str
 		return fail(layer.at(node), "%s: this holds no configuration", field)
 	}
 	for _, d := range documents {
+		if field == "generators" && decrypts(&d) {
+			if err := wellFormed(d); err != nil {
+				return err
+			}
+			continue
+		}
 		if manifest.Text(d.Node, "apiVersion") != "builtin" {
 			return fail(d.Position(nil, d.Node), "%s: %s %s is a plugin that runs a program: kgate runs none; use a builtin one or render its output into the repository",
 				field, manifest.Text(d.Node, "apiVersion"), manifest.Text(d.Node, "kind"))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -133,7 +134,7 @@ func (o *Object) unsealData(field string, sealed bool) bool {
 		switch {
 		case described && strings.HasPrefix(key, "sops_"):
 			delete(values, key)
-		case sealed && isEncrypted(text) != "", described && isEncrypted(plain(value)) != "", isSealedFile(plain(value)):
+		case sealed && isEncrypted(text) != "", (sealed || described) && isEncrypted(plain(value)) != "", IsSealedFile(plain(value)):
 			o.Unknown = append(o.Unknown, Path{field, key})
 			if values[key] = sealedText; encoded {
 				values[key] = sealedData
@@ -149,9 +150,9 @@ func (o *Object) unsealData(field string, sealed bool) bool {
 // sealedINI is how SOPS describes an encrypted file of INI.
 var sealedINI = regexp.MustCompile(`(?ms)^\[sops\]\s*$.*^mac\s*=\s*ENC\[AES256_GCM,data:`)
 
-// isSealedFile reports whether a text is a file that SOPS encrypted as a whole: YAML or JSON with a field `sops`, which is
+// IsSealedFile reports whether a text is a file that SOPS encrypted as a whole: YAML or JSON with a field `sops`, which is
 // also what becomes of a file of bytes; a dotenv file; INI.
-func isSealedFile(text string) bool {
+func IsSealedFile(text string) bool {
 	if !strings.Contains(text, "sops") || !strings.Contains(text, "ENC[AES256_GCM,data:") {
 		return false
 	}
@@ -170,6 +171,52 @@ func isSealedFile(text string) bool {
 	}
 	written, err := documents[0].JSON()
 	return err == nil && json.Unmarshal(written, &file) == nil && isSealed(file.SOPS)
+}
+
+// SealedValues are the keys and the encrypted values of an encrypted file with one level of them: dotenv, YAML or JSON. Notes are
+// what SOPS says of the file, as an encrypted object has it.
+func SealedValues(file string, text []byte) (values map[string]string, notes map[string]any, err error) {
+	values = map[string]string{}
+	if sealedDotenv.Match(text) {
+		notes = map[string]any{"age": []any{map[string]any{"recipient": file}}}
+		for line := range strings.Lines(string(text)) {
+			key, value, ok := strings.Cut(strings.TrimSpace(line), "=")
+			switch {
+			case !ok || strings.HasPrefix(key, "#"):
+			case key == "sops_mac":
+				notes["mac"] = value
+			case !strings.HasPrefix(key, "sops_"):
+				values[key] = value
+			}
+		}
+		return values, notes, nil
+	}
+	documents, err := ParseDocuments(file, text)
+	if err != nil {
+		return nil, nil, err
+	}
+	var content map[string]any
+	if len(documents) > 0 {
+		written, err := documents[0].JSON()
+		if err == nil {
+			err = json.Unmarshal(written, &content)
+		}
+		if err != nil {
+			return nil, nil, &SyntaxError{Position{File: file}, err.Error()}
+		}
+	}
+	notes, _ = content["sops"].(map[string]any)
+	for key, value := range content {
+		text, isText := value.(string)
+		switch {
+		case key == "sops":
+		case !isText:
+			return nil, nil, &SyntaxError{Position{File: file}, fmt.Sprintf("%s is no text: the file has keys and their values, and nothing within them", key)}
+		default:
+			values[key] = text
+		}
+	}
+	return values, notes, nil
 }
 
 // sealedDotenv is how SOPS describes an encrypted dotenv file.
