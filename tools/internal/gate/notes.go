@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
@@ -102,4 +103,25 @@ func (g *Gate) leftOut(findings []check.Finding) []report.Note {
 		})
 	}
 	return notes
+}
+
+// placeholders says which names have another hash in the cluster: it is of values that are encrypted here.
+func placeholders(outcomes []outcome) []report.Note {
+	const most = 3
+	var names []string
+	for _, o := range outcomes {
+		for _, id := range o.hashed {
+			if name := id.String(); !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	said := strings.Join(names[:min(len(names), most)], ", ")
+	if more := len(names) - most; more > 0 {
+		said += fmt.Sprintf(" and %d more", more)
+	}
+	return []report.Note{{About: "encrypted", Message: "the hash in a name is of what is encrypted, and another in the cluster: " + said}}
 }

@@ -33,9 +33,11 @@ func (g *Gate) Run(ctx context.Context) (report.Report, error) {
 		round.Judge(ctx, &t.Target)
 		if g.options.Whole {
 			outcomes[i] = whole(&t.Target)
+			outcomes[i].hashed = t.Result.Hashed
 			return nil
 		}
 		outcomes[i] = g.reduced(outer, &t.Target, g.renderer)
+		outcomes[i].hashed = t.Result.Hashed
 		g.engines.forget(&t.Target)
 		return nil
 	}, func(i int, err error) { outcomes[i] = outcome{path: g.paths[i], err: err} })
@@ -165,7 +167,7 @@ func (g *Gate) conclude(ctx context.Context, round *check.Round, outcomes []outc
 	}
 	carried, refused := repo.Carried(exempting, g.known, read)
 	carried, out.Notes = g.carry(ctx, carried)
-	out.Notes = slices.Concat(g.narrowed(), g.notes(), out.Notes)
+	out.Notes = slices.Concat(g.narrowed(), g.notes(), placeholders(outcomes), out.Notes)
 	out.Errors = append(out.Errors, g.faultsOfOwn(plan)...)
 	if err := g.given.failed(); err != nil {
 		out.Errors = append(out.Errors, Failures("", err)...)

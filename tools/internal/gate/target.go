@@ -129,6 +129,7 @@ type outcome struct {
 	target    *check.Target // as far as checks of the repository look at it
 	reported  report.Target
 	exempting []repo.Annotation
+	hashed    []manifest.ID
 }
 
 // whole is the outcome of a target of which everything is kept.

@@ -419,6 +419,7 @@ func (l *lasting) run(ctx context.Context) (report.Report, error) {
 			l.engines.redefine(&r.target.Target)
 		}
 		outcomes[i] = whole(&r.target.Target)
+		outcomes[i].hashed = r.target.Result.Hashed
 		group.Go(func() { round.Judge(ctx, &r.target.Target) })
 	}
 	group.Wait()

@@ -34,7 +34,8 @@ type engine struct {
 	factory   *resmap.Factory
 	validator ifc.Validator
 	root      *Layer
-	alone     bool // the target has an OpenAPI schema of its own
+	hashed    map[*resource.Resource]bool // objects that get a hash in their names
+	alone     bool                        // the target has an OpenAPI schema of its own
 	peers     []peer
 
 	configured map[string]*configuration // files of `configurations`

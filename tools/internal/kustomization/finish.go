@@ -55,6 +55,12 @@ func (e *engine) hash(a *accumulation) error {
 	if err := p.Config(e.helpers(e.root), nil); err != nil {
 		return err
 	}
+	e.hashed = map[*resource.Resource]bool{}
+	for _, r := range a.resources.Resources() {
+		if r.NeedHashSuffix() {
+			e.hashed[r] = true
+		}
+	}
 	err := p.Transform(a.resources)
 	for _, t := range a.traces { // a filter that fails empties its object, and annotations go at the end
 		t.settle()

@@ -42,6 +42,7 @@ type Result struct {
 	Effects []check.Entry // what does something here and may do nothing in another target
 	Read    []string      // every file that took part, sorted
 	Root    *Layer        // nil for plain manifests
+	Hashed  []manifest.ID // objects with a hash in their names that is of encrypted values: in the cluster it is another
 
 	files   *Files // nil for standard input
 	yaml    func() ([]byte, error)
@@ -391,6 +392,9 @@ func kustomize(ctx context.Context, files *Files, w *layers, root *Layer) (*Resu
 			result.traces[object] = trace
 			e.withoutImage(root.Dir, object, trace)
 			e.rewritten(object, trace)
+		}
+		if e.hashed[r] && len(object.Unknown) > 0 {
+			result.Hashed = append(result.Hashed, object.ID)
 		}
 		result.Objects = append(result.Objects, object)
 	}
