@@ -31,7 +31,7 @@ type layer struct {
 var layers = map[string][]layer{
 	"kgate": {
 		{"what a process needs, and nothing of Kubernetes", []string{
-			"tools/internal/activity", "tools/internal/archive", "tools/internal/confinement", "tools/internal/crash", "tools/internal/relation",
+			"tools/internal/activity", "tools/internal/archive", "tools/internal/chart", "tools/internal/confinement", "tools/internal/crash", "tools/internal/relation",
 			"tools/internal/revision", "tools/internal/spelling", "tools/internal/terminal", "tools/internal/watch",
 		}},
 		{"what an object is", []string{"tools/internal/cache", "tools/internal/manifest"}},
@@ -80,6 +80,7 @@ var homes = map[string]struct {
 	"k8s.io/kubernetes/pkg/api/legacyscheme":     {[]string{"tools/internal/admission/builtin"}, "it is filled at the first use: the others take builtin.Scheme, which is complete"},
 	"k8s.io/apiserver":                           {[]string{"tools/internal/admission"}, "the API server's code judges in one place"},
 	"sigs.k8s.io/structured-merge-diff":          {[]string{"tools/internal/admission"}, "the API server's code judges in one place"},
+	"helm.sh/helm/":                              {[]string{"tools/internal/chart"}, "what it could fetch, look up and run is seen to there"},
 	"github.com/go-git/":                         {[]string{"tools/internal/revision"}, "git's objects are read there, and nothing of git's configuration"},
 	"github.com/fsnotify/fsnotify":               {[]string{"tools/internal/watch"}, "the others are told of batches"},
 	"github.com/owenrumney/go-sarif":             {[]string{"tools/internal/report"}, "a format is one file there"},

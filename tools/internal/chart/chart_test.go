@@ -1,0 +1,130 @@
+package chart
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+)
+
+// The release that is named is the one that go.mod requires, and Kubernetes is that of the client-go that it is built with.
+func TestReleases(t *testing.T) {
+	out, err := exec.Command("go", "list", "-m", "-json", "helm.sh/helm/v4").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var module struct{ Version, GoMod string }
+	if err := json.Unmarshal(out, &module); err != nil {
+		t.Fatal(err)
+	}
+	if module.Version != HelmRelease {
+		t.Errorf("go.mod has helm %s, the constant says %s", module.Version, HelmRelease)
+	}
+	out, err = exec.Command("go", "mod", "edit", "-json", module.GoMod).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var required struct {
+		Require []struct{ Path, Version string }
+	}
+	if err := json.Unmarshal(out, &required); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range required.Require {
+		if r.Path != "k8s.io/client-go" {
+			continue
+		}
+		minor := strings.Split(r.Version, ".")[1]
+		if want := "v1." + minor + ".0"; KubeVersion != want {
+			t.Errorf("helm is built with client-go %s: it tells charts %s, the constant says %s", r.Version, want, KubeVersion)
+		}
+		return
+	}
+	t.Error("helm requires no client-go")
+}
+
+func loaded(t *testing.T, template string) *Chart {
+	t.Helper()
+	c, err := Load([]File{{Name: "Chart.yaml", Data: []byte("apiVersion: v2\nname: c\nversion: 1.0.0\n")}, {Name: "templates/a.yaml", Data: []byte(template)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// A render whose context ends is given up, also where its template calls no function.
+func TestRenderIsGivenUp(t *testing.T) {
+	for name, template := range map[string]string{
+		"a loop of nothing": "{{ range 3000000000 }}{{ end }}", "a loop of functions": "{{ range 1000000000 }}{{ $x := add 1 2 }}{{ end }}",
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		_, err := loaded(t, template).Render(ctx, Release{})
+		cancel()
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A render leaves the chart as it was: the next one comes to the same.
+func TestRenderAgain(t *testing.T) {
+	c := loaded(t, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Release.Name }}}\ndata: {{ .Values | toJson }}\n")
+	r := Release{Name: "a", Values: []Values{{Name: "v", Text: []byte("a: b\n")}}}
+	first, err := c.Render(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Render(t.Context(), Release{Name: "b", Values: []Values{{Name: "v", Text: []byte("a: c\nd: e\n")}}}); err != nil {
+		t.Fatal(err)
+	}
+	second, err := c.Render(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(first.Text) != string(second.Text) || !strings.Contains(string(first.Text), `data: {"a":"b"}`) {
+		t.Errorf("%s\n%s", first.Text, second.Text)
+	}
+}
+
+// Marks leave a template as it is, but for themselves, and none stands within an action.
+func FuzzMark(f *testing.F) {
+	for _, text := range []string{
+		"", "a: b\n  c: {{ .d }}\n", "{{- if `}}` }}\n x\n{{ end -}}\n  y", "{{/* a\n}} b */}}\nc", "{{ \"}}\\\"\n", "{{ '}' }}", "---\na\n{{- /* x */ -}}\n", "{{", "{{ `", "\r\n\t{{- $x := 1 }}\n",
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if strings.ContainsFunc(text, isMark) {
+			return
+		}
+		marked, places, _ := mark(File{Name: "a", Data: []byte(text)}, nil)
+		if got := strings.Map(func(r rune) rune {
+			if isMark(r) {
+				return -1
+			}
+			return r
+		}, string(marked)); got != strings.Map(func(r rune) rune { return r }, text) {
+			t.Fatalf("%q became %q", text, got)
+		}
+		for rest := string(marked); ; {
+			at := strings.Index(rest, "{{")
+			if at < 0 {
+				break
+			}
+			rest = rest[at:]
+			size := action(rest)
+			if strings.ContainsFunc(rest[:size], isMark) {
+				t.Fatalf("a mark in the action %q", rest[:size])
+			}
+			rest = rest[size:]
+		}
+		for i, p := range places {
+			if p.Line < 1 || p.Line > strings.Count(text, "\n")+1 || i > 0 && p.Line <= places[i-1].Line {
+				t.Fatalf("places %v", places)
+			}
+		}
+	})
+}

@@ -1,0 +1,87 @@
+package chart
+
+import (
+	"context"
+	"regexp"
+	"slices"
+	"strings"
+	"text/template"
+	"time"
+)
+
+// varying are functions of the templates whose result another call does not repeat.
+var varying = regexp.MustCompile(`\b(now|ago|rand(?:AlphaNum|Alpha|Ascii|Numeric|Int|Bytes)|uuidv4|shuffle|bcrypt|htpasswd|encryptAES|` +
+	`gen(?:PrivateKey|CA|CAWithKey|SelfSignedCert|SelfSignedCertWithKey|SignedCert|SignedCertWithKey))\b`)
+
+// Variation is what another render of the same release makes otherwise.
+type Variation struct {
+	Document  int      // of the first render
+	Line      int      // of the document's text, the first that differs
+	Functions []string // that the chart or its values mention and that make something else every time
+}
+
+// later is when the second render believes to be.
+const later = 400 * 24 * time.Hour
+
+// Variation renders a release again, at another time, where its chart mentions a function that makes something else every
+// time. It is nil where both renders are the same.
+func (c *Chart) Variation(ctx context.Context, r Release, first *Rendered) (*Variation, error) {
+	var mentioned []string
+	mention := func(text []byte) {
+		for _, name := range varying.FindAll(text, -1) {
+			if !slices.Contains(mentioned, string(name)) {
+				mentioned = append(mentioned, string(name))
+			}
+		}
+	}
+	for _, f := range c.files {
+		if strings.HasPrefix(f.Name, "templates/") || strings.Contains(f.Name, "/templates/") || strings.HasSuffix(f.Name, ".tgz") {
+			mention(f.Data)
+		}
+	}
+	for _, v := range r.Values {
+		mention(v.Text)
+	}
+	if len(mentioned) == 0 {
+		return nil, nil
+	}
+	second, err := c.render(ctx, r, template.FuncMap{"now": func() time.Time { return time.Now().Add(later) }})
+	if err != nil {
+		return nil, err
+	}
+	for i, d := range first.Documents {
+		if i >= len(second.Documents) || second.Documents[i].Source != d.Source || second.Documents[i].Text != d.Text {
+			return c.variation(i, d.File, mentioned), nil
+		}
+	}
+	if last := len(first.Documents) - 1; len(second.Documents) > last+1 {
+		return c.variation(max(last, 0), "", mentioned), nil
+	}
+	return nil, nil
+}
+
+// variation is that of a document of a template.
+func (c *Chart) variation(document int, file string, mentioned []string) *Variation {
+	v := &Variation{Document: document}
+	lines := 0
+	for _, f := range c.files {
+		if f.Name != file {
+			continue
+		}
+		for n, line := range strings.Split(string(f.Data), "\n") {
+			if names := varying.FindAllString(line, -1); names != nil {
+				lines++
+				v.Line, v.Functions = n+1, append(v.Functions, names...)
+			}
+		}
+	}
+	if lines != 1 {
+		v.Line = 0
+	}
+	if lines == 0 {
+		v.Functions = mentioned
+	}
+	slices.Sort(v.Functions)
+	v.Functions = slices.Compact(v.Functions)
+	return v
+}
