@@ -116,7 +116,7 @@ func programs() []hostile {
 			hostile{name: field + ", exec function", files: plugin(field, "apiVersion: builtin\nkind: LabelTransformer\nmetadata: {name: a, annotations: {config.kubernetes.io/function: \"exec: {path: /bin/sh}\"}}\n"), exit: refused, want: []string{"app/p.yaml:3", "runs a program"}},
 			hostile{name: field + ", container function", files: plugin(field, "apiVersion: example.com/v1\nkind: T\nmetadata: {name: a, annotations: {config.k8s.io/function: \"container: {image: a}\"}}\n"), exit: refused, want: []string{"app/p.yaml:1"}},
 			hostile{name: field + ", function by an alias", files: plugin(field, "apiVersion: builtin\nkind: LabelTransformer\nmetadata:\n  name: &f config.kubernetes.io/function\n  annotations: {*f : \"exec: {path: /bin/sh}\"}\n"), exit: refused, want: []string{"app/p.yaml:", "runs a program"}},
-			hostile{name: field + ", Helm", files: plugin(field, "apiVersion: builtin\nkind: HelmChartInflationGenerator\nmetadata: {name: a}\nname: a\n"), exit: refused, want: []string{"app/p.yaml:1", "runs Helm"}},
+			hostile{name: field + ", Helm", files: plugin(field, "apiVersion: builtin\nkind: HelmChartInflationGenerator\nmetadata: {name: a}\nname: a\n"), exit: refused, want: []string{"app/p.yaml:"}},
 			hostile{name: field + ", Helm by a merge", files: plugin(field, "<<: {apiVersion: builtin, kind: HelmChartInflationGenerator}\nmetadata: {name: a}\n"), exit: refused, want: []string{"app/p.yaml:1"}},
 			hostile{name: field + ", in one line", files: app("resources: [ns.yaml]\n" + field + ": ['{apiVersion: example.com/v1, kind: T, metadata: {name: a}}']\n"), exit: refused, want: []string{"app/kustomization.yaml:2", "runs a program"}},
 			hostile{name: field + ", in a block", files: app("resources: [ns.yaml]\n" + field + ":\n- |\n  apiVersion: example.com/v1\n  kind: T\n  metadata: {name: a}\n"), exit: refused, want: []string{"app/kustomization.yaml:4", "runs a program"}},
@@ -125,9 +125,22 @@ func programs() []hostile {
 		)
 	}
 	return append(inputs,
-		hostile{name: "helmGlobals", files: app("resources: [ns.yaml]\nhelmGlobals: {chartHome: charts}\n"), exit: refused, want: []string{"app/kustomization.yaml:2", "runs Helm"}},
+		hostile{name: "a chart from elsewhere", files: app("resources: [ns.yaml]\nhelmCharts:\n- name: c\n  repo: oci://example.com\n"), exit: refused, want: []string{"app/kustomization.yaml:4", "renders offline"}},
+		hostile{name: "a chart with a flag for a name", files: app("resources: [ns.yaml]\nhelmCharts:\n- {name: c, releaseName: --post-renderer=/bin/sh}\n") + chartOf("a: b"), exit: refused, want: []string{"app/kustomization.yaml:3", "does not begin with -"}},
+		hostile{name: "a chart that asks for the environment", files: app(charted) + chartOf("a: {{ env \"HOME\" }}"), exit: refused, want: []string{"app/charts/c/templates/a.yaml:1", "have no env"}},
+		hostile{name: "a chart that loops", files: app(charted) + chartOf("{{ range until 2147483647 }}{{ end }}"), exit: refused, want: []string{"app/charts/c/templates/a.yaml:1", "until makes a list"}},
+		hostile{name: "a chart within itself", files: app(charted) + chartOf("{{ define \"a\" }}{{ include \"a\" . }}{{ end }}{{ include \"a\" . }}"), exit: refused, want: []string{"app/charts/c/templates/a.yaml:1"}},
+		hostile{name: "a chart that doubles a text", files: app(charted) + chartOf("{{ range until 100 }}{{ repeat 16000000 \"a\" }}{{ end }}"), exit: refused, want: []string{"app/charts/c/templates/a.yaml:1", "make texts of more than 64 MB together"}},
 		hostile{name: "a function among resources", files: app("resources: [ns.yaml, f.yaml]\n") + "-- app/f.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: f, namespace: ns, annotations: {config.kubernetes.io/function: \"exec: {path: /bin/sh}\"}}\n", exit: refused, want: []string{"app/f.yaml:3", "runs a program"}},
 	)
+}
+
+// charted names a chart c, which chartOf makes of a template.
+const charted = "resources: [ns.yaml]\nhelmCharts:\n- {name: c, releaseName: c}\n"
+
+func chartOf(template string) string {
+	return "-- app/charts/c/Chart.yaml --\napiVersion: v2\nname: c\nversion: 1.0.0\n-- app/charts/c/values.yaml --\na: b\n" +
+		"-- app/charts/c/templates/a.yaml --\n" + template + "\n"
 }
 
 // readingElsewhere are ways out of the repository, and into git's own files.
@@ -153,6 +166,8 @@ func readingElsewhere() []hostile {
 			link("app/g", "../../outside/secret")(t, dir)
 		}},
 		{name: "a link of a directory out", files: app("resources: [ns.yaml, d]\n"), make: link("app/d", "../../outside")},
+		{name: "a link of a chart's file out", files: app(charted) + chartOf("a: {{ .Files.Get \"f\" }}"), make: link("app/charts/c/f", "../../../../outside/secret")},
+		{name: "a link of a chart's templates out", files: app(charted) + chartOf("a: b"), make: link("app/charts/c/templates/more", "../../../../../outside")},
 		{name: "a link through /proc", files: generator, make: link("app/f", "/proc/self/environ")},
 		{name: "a link to itself", files: generator, make: link("app/f", "f")},
 		{name: "links in a circle", files: generator, make: func(t *testing.T, dir string) {

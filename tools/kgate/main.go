@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -23,6 +24,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second interrupt ends the process at once, whatever it does
 	stdout, stderr := terminal.NewStream(os.Stdout), terminal.NewStream(os.Stderr)
+	slog.SetLogLoggerLevel(slog.LevelError) // Helm's packages tell the default logger what they do
 	release, err := terminal.Capture(stderr, "kgate: ")
 	if err != nil {
 		tell(stderr, err)

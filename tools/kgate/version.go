@@ -20,7 +20,7 @@ var version = ""
 // engines are the libraries whose verdicts kgate gives.
 var engines = []string{
 	"sigs.k8s.io/kustomize/api", "sigs.k8s.io/kustomize/kyaml", "github.com/yannh/kubeconform",
-	"github.com/open-policy-agent/opa", "k8s.io/apimachinery", "k8s.io/kubernetes",
+	"helm.sh/helm/v4", "github.com/open-policy-agent/opa", "k8s.io/apimachinery", "k8s.io/kubernetes",
 }
 
 func versionName() string {

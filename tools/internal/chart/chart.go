@@ -53,6 +53,16 @@ type Chart struct {
 	digest [sha256.Size]byte
 }
 
+// File is the content of a file of the chart; nil for none.
+func (c *Chart) File(name string) []byte {
+	for _, f := range c.files {
+		if f.Name == name {
+			return f.Data
+		}
+	}
+	return nil
+}
+
 // Digest tells charts apart.
 func (c *Chart) Digest() [sha256.Size]byte { return c.digest }
 

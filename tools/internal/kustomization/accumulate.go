@@ -387,11 +387,20 @@ func (e *engine) generate(layer *Layer, config *types.Kustomization, a *accumula
 			return err
 		}
 	}
+	if err := e.helm(layer, config, a, origin); err != nil {
+		return err
+	}
 	plugins, err := e.plugins(layer, "generators", config.Generators, origin)
 	if err != nil {
 		return err
 	}
 	for _, p := range plugins {
+		if chart, ok := p.plugin.(*inflate); ok {
+			if err := e.inflated(layer, chart, p.origin, a); err != nil {
+				return err
+			}
+			continue
+		}
 		g, ok := p.plugin.(resmap.Generator)
 		if !ok {
 			return place(layer, p.at, fmt.Errorf("plugin %s not a generator", p.id))
@@ -400,7 +409,7 @@ func (e *engine) generate(layer *Layer, config *types.Kustomization, a *accumula
 		if err != nil {
 			return place(layer, p.at, err)
 		}
-		if err := e.absorb(layer, p.at, generated, p.origin, a, nil); err != nil {
+		if err := e.absorb(layer, p.at, generated, p.origin, a, nil, nil); err != nil {
 			return err
 		}
 		if sealed, ok := g.(*sealedGenerator); ok {
@@ -441,7 +450,7 @@ func (e *engine) generator(layer *Layer, field string, i int, p resmap.Generator
 	}
 	kind := map[string]string{"configMapGenerator": "ConfigMapGenerator", "secretGenerator": "SecretGenerator"}[field]
 	return e.absorb(layer, at, generated, layer.configuredBy(origin, kind), a,
-		&Generator{Layer: layer, Field: field, Index: i, Node: manifest.Lookup(layer.Node, field, i)})
+		&Generator{Layer: layer, Field: field, Index: i, Node: manifest.Lookup(layer.Node, field, i)}, nil)
 }
 
 // configuredBy is the origin that Kustomize gives what a field of a layer makes.
@@ -455,8 +464,10 @@ func (l *Layer) configuredBy(origin *resource.Origin, kind string) *resource.Ori
 	}
 }
 
-// absorb takes over what a generator made: new objects, and such as are merged into others or replace them.
-func (e *engine) absorb(layer *Layer, at manifest.Position, generated resmap.ResMap, origin *resource.Origin, a *accumulation, by *Generator) error {
+// absorb takes over what a generator made: new objects, and such as are merged into others or replace them. from are traces of
+// those that are known to come from somewhere.
+func (e *engine) absorb(layer *Layer, at manifest.Position, generated resmap.ResMap, origin *resource.Origin, a *accumulation, by *Generator,
+	from map[*resource.Resource]*Trace) error {
 	if generated == nil {
 		return nil
 	}
@@ -497,6 +508,8 @@ func (e *engine) absorb(layer *Layer, at manifest.Position, generated resmap.Res
 			if by != nil {
 				t.step(Step{Generator: by})
 			}
+		case from[r] != nil:
+			a.traces[r] = from[r]
 		default:
 			a.traces[r] = &Trace{Source: at, Generator: by, live: r}
 		}
@@ -539,6 +552,7 @@ func (p *plugin) naming(err error) manifest.Position {
 var builtinPlugins = map[string]func() resmap.Configurable{
 	"AnnotationsTransformer":         func() resmap.Configurable { return builtins.NewAnnotationsTransformerPlugin() },
 	"ConfigMapGenerator":             func() resmap.Configurable { return builtins.NewConfigMapGeneratorPlugin() },
+	inflator:                         func() resmap.Configurable { return &inflate{} },
 	"HashTransformer":                func() resmap.Configurable { return builtins.NewHashTransformerPlugin() },
 	"IAMPolicyGenerator":             func() resmap.Configurable { return builtins.NewIAMPolicyGeneratorPlugin() },
 	"ImageTagTransformer":            func() resmap.Configurable { return builtins.NewImageTagTransformerPlugin() },
@@ -629,7 +643,7 @@ func (e *engine) plugins(layer *Layer, field string, entries []string, origin *r
 		id := r.GetGvk()
 		sealed := resid.NewGvk(id.Group, id.Version, id.Kind)
 		if !builtinPlugin(id) && (field != "generators" || sealedKinds[sealed] == nil) {
-			return nil, fail(p.at, "%s: %s %s is a plugin that runs a program, or Helm: kgate runs none; use a builtin one or render its output into the repository",
+			return nil, fail(p.at, "%s: %s %s is a plugin that runs a program: kgate runs none; use a builtin one or render its output into the repository",
 				field, r.GetApiVersion(), id.Kind)
 		}
 		var err error
@@ -644,6 +658,12 @@ func (e *engine) plugins(layer *Layer, field string, entries []string, origin *r
 			p.plugin = builtinPlugins[id.Kind]()
 		} else {
 			p.plugin = &sealedGenerator{kind: sealed, files: e.files, dir: layer.Dir, document: p.document, loader: layerLoader{e.files, layer}}
+		}
+		if chart, ok := p.plugin.(*inflate); ok {
+			chart.engine, chart.layer, chart.document = e, layer, p.document
+			if p.document != nil {
+				chart.entry = p.document.Node
+			}
 		}
 		if err := p.plugin.Config(e.helpers(layer), text); err != nil {
 			if p.document != nil {

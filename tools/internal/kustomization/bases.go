@@ -111,7 +111,11 @@ func (e *engine) base(layer *Layer, origin *resource.Origin) (*accumulation, err
 	if e.alone || origin != nil { // its own schema, or annotations that say the way to it
 		return e.accumulate(layer, newAccumulation(), origin)
 	}
-	kept := e.files.store.bases.entry(layer.Dir)
+	key := layer.Dir
+	if layer.charted {
+		key += "\x00" + layer.inherited // charts are told the namespace of the layer above
+	}
+	kept := e.files.store.bases.entry(key)
 	var own *accumulation
 	mine, size := false, 0
 	kept.once.Do(func() {
@@ -130,11 +134,11 @@ func (e *engine) base(layer *Layer, origin *resource.Origin) (*accumulation, err
 		}
 	})
 	if mine && e.ctx.Err() != nil {
-		e.files.store.bases.forget(layer.Dir, kept) // whoever comes with another context makes it anew
+		e.files.store.bases.forget(key, kept) // whoever comes with another context makes it anew
 		return nil, e.ctx.Err()
 	}
 	if mine {
-		e.files.store.bases.keep(layer.Dir, size)
+		e.files.store.bases.keep(key, size)
 	} else {
 		for _, name := range kept.read {
 			if _, err := e.files.ReadFile(name); err != nil {

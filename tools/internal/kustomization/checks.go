@@ -19,6 +19,7 @@ const (
 	rewritten         = "kustomize/rewritten"
 	containerAdded    = "kustomize/container-added"
 	rendersObjects    = "kustomize/renders-objects"
+	chartVaries       = "kustomize/chart-varies"
 )
 
 // Checks lists the checks of this package. Rendering finds the faults; each check reports those of its name. Where
@@ -142,6 +143,17 @@ func described() []*check.Check {
 			Fix:        "List the resources that are missing, or delete the root and what deploys it; name it under `unread` in kgate.yaml, with a reason, where it is to stay.",
 			Severity:   check.Error,
 			References: []string{"https://argo-cd.readthedocs.io/en/stable/user-guide/auto_sync/#automatic-pruning-with-allow-empty-v18"},
+		},
+		{
+			Name:  chartVaries,
+			Title: "Every chart renders to the same each time",
+			Doc: "A template that asks for a random text, a new certificate or the time makes another object at every render. `helm upgrade` " +
+				"keeps such a value with `lookup`, which renders nothing where Kustomize calls Helm: Argo CD and Flux see a difference that no sync " +
+				"ends, and replace a password or a certificate that is in use. kgate renders such a chart twice and compares.",
+			Fix:        "Give the chart the value, or the name of a Secret that holds it; most charts have a key for that.",
+			Severity:   check.Warning,
+			References: []string{"https://helm.sh/docs/chart_template_guide/function_list/#cryptographic-and-security-functions"},
+			Bad:        chartVariesBad, Good: chartVariesGood,
 		},
 		{
 			Name:  differentRelease,

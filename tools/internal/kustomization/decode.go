@@ -149,6 +149,8 @@ func pluginTypes(kind string) []reflect.Type {
 	switch {
 	case kind == "PrefixSuffixTransformer":
 		return []reflect.Type{reflect.TypeFor[builtins.PrefixTransformerPlugin](), reflect.TypeFor[builtins.SuffixTransformerPlugin]()}
+	case kind == inflator:
+		return []reflect.Type{reflect.TypeFor[types.HelmGlobals](), reflect.TypeFor[types.HelmChart]()}
 	case builtinPlugins[kind] != nil:
 		return []reflect.Type{reflect.TypeOf(builtinPlugins[kind]())}
 	}

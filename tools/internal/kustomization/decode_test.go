@@ -64,7 +64,7 @@ func TestOneDecoding(t *testing.T) {
 		{"an empty entry", "bases: [~]\n-- ~ --\na: b\n", "kustomization.yaml:1: an entry of `bases` is empty"},
 		{"a scheme and no slashes", "resources: ['https:x']\n", "is remote"},
 		{"helmCharts in another letter case", "<<: {HelmCharts: [{name: a}]}\n", "a kustomization has no field \"HelmCharts\""},
-		{"helmCharts, merged", "<<: {helmCharts: [{name: a}]}\n", "helmCharts runs Helm"},
+		{"helmCharts, merged", "<<: {helmCharts: [{name: a}]}\n", "no chart a at charts/a"},
 		{"patches in another letter case", "resources: [config.yaml]\n<<: {Patches: [{target: {kind: Deployment, name: gone}, patch: '[{\"op\": \"add\", \"path\": \"/a\", \"value\": \"1\"}]'}]}\n",
 			"kustomization.yaml:2: a kustomization has no field \"Patches\""},
 		{"a patch's path in another letter case", "resources: [config.yaml]\npatches: [{<<: {Path: x.yaml}, target: {kind: ConfigMap}}]\n", "has no field \"Path\""},

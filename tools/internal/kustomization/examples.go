@@ -54,6 +54,35 @@ replacements:
         fieldPaths: [spec.template.metadata.labels.part-of]
         options: {create: true}
 ` + exampleBase
+	exampleChart = `---
+# file: overlays/prod/charts/door/Chart.yaml
+apiVersion: v2
+name: door
+version: 1.0.0
+---
+# file: overlays/prod/charts/door/values.yaml
+bell: true
+---
+# file: overlays/prod/charts/door/templates/configmap.yaml
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: "{{ .Release.Name }}"
+  annotations:
+`
+	exampleDoor = `# file: overlays/prod/kustomization.yaml
+helmCharts:
+  - name: door
+    releaseName: front-door
+`
+	chartVariesBad = exampleDoor + exampleChart + `    rendered: "{{ now }}" # another time every time
+data:
+  bell: "{{ .Values.bell }}"
+`
+	chartVariesGood = exampleDoor + exampleChart + `    values: "{{ .Values | toYaml | sha256sum }}" # another only when the values are
+data:
+  bell: "{{ .Values.bell }}"
+`
 	imageUsedBad = `# file: overlays/prod/kustomization.yaml
 resources: [../../base]
 images:

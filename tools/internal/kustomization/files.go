@@ -38,7 +38,8 @@ type Store struct {
 	nodes  cache.Cache[string, node]
 	bases  bases
 
-	decoded *cache.Bounded[[sha256.Size]byte, *manifest.Object] // by the digest of a tree
+	decoded  *cache.Bounded[[sha256.Size]byte, *manifest.Object] // by the digest of a tree
+	releases *releases                                           // of charts
 }
 
 // node is what stands at a path: a file, a directory or a link.
@@ -57,6 +58,8 @@ func NewStore(root fs.FS) *Store {
 		root:    root,
 		parsed:  cache.NewBounded[string, []manifest.Document](mostParsed),
 		decoded: cache.NewBounded[[sha256.Size]byte, *manifest.Object](mostDecoded),
+
+		releases: cache.NewBounded[[sha256.Size]byte, released](mostReleases),
 	}
 }
 

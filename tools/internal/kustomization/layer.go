@@ -37,6 +37,9 @@ type Layer struct {
 
 	replacements map[int][]manifest.Document // of files that `replacements` names, by entry
 	plugins      map[string][]Resource       // the entries of generators, transformers and validators
+	inherited    string                      // the namespace of the closest layer above that sets one
+	charted      bool                        // it or a layer below renders a chart
+	charts       map[vendored.Chart]string   // the directories of the copies of charts
 }
 
 // Resource is one entry of `resources`: a file's documents, or a layer below.
@@ -76,6 +79,9 @@ type layers struct {
 	copied  vendored.Tree // the copy that the last of them leads to
 	outer   int           // of the directories being read, those that lie outside of it
 	brought entryOf
+
+	namespace string // of the closest layer above that sets one
+	charted   int    // charts met
 }
 
 func fail(at manifest.Position, format string, args ...any) error {
@@ -138,6 +144,13 @@ func (w *layers) load(dir string, from manifest.Position, above []string) (*Laye
 		return nil, err
 	}
 	above = append(slices.Clone(above), dir)
+	layer.inherited = w.namespace
+	w.namespace = cmp.Or(layer.Config.Namespace, w.namespace)
+	charted := w.charted
+	defer func() {
+		w.namespace = layer.inherited
+		layer.charted = w.charted > charted
+	}()
 	if err := w.refuse(layer, above); err != nil {
 		return nil, err
 	}
@@ -550,10 +563,8 @@ func (w *layers) patches(layer *Layer) error {
 
 // refuse turns down what would run a program or reach out, and every reference that is not a local file.
 func (w *layers) refuse(layer *Layer, above []string) error {
-	for _, field := range []string{"helmCharts", "helmChartInflationGenerator", "helmGlobals"} {
-		if node := manifest.Lookup(layer.Node, field); node != nil {
-			return fail(layer.field(field), "%s runs Helm: kgate runs no program; render the chart into the repository", field)
-		}
+	if err := w.charts(layer); err != nil {
+		return err
 	}
 	files := func(list *yaml.Node, keyed bool) error {
 		if list == nil {
@@ -706,8 +717,10 @@ func (w *layers) plugin(layer *Layer, field string, node *yaml.Node, above []str
 			return fail(d.Position(nil, d.Node), "%s: %s %s is a plugin that runs a program: kgate runs none; use a builtin one or render its output into the repository",
 				field, manifest.Text(d.Node, "apiVersion"), manifest.Text(d.Node, "kind"))
 		}
-		if kind := manifest.Text(d.Node, "kind"); strings.HasPrefix(kind, "Helm") {
-			return fail(d.Position(nil, d.Node), "%s: %s runs Helm: kgate runs no program", field, kind)
+		if manifest.Text(d.Node, "kind") == inflator {
+			if err := w.configured(layer, d); err != nil {
+				return err
+			}
 		}
 		if err := isObject(d); err != nil {
 			return err

@@ -228,8 +228,9 @@ func fromDocument(d *manifest.Document) []*Trace {
 		id := resid.NewResIdWithNamespace(
 			gvk(manifest.Text(node, "apiVersion"), manifest.Text(node, "kind")),
 			manifest.Text(node, "metadata", "name"), manifest.Text(node, "metadata", "namespace"))
+		begins := item.Position(nil, node)
 		traces = append(traces, &Trace{
-			Source: manifest.Position{File: d.File, Line: node.Line}, Document: &item, ids: []resid.ResId{id},
+			Source: manifest.Position{File: begins.File, Line: begins.Line}, Document: &item, ids: []resid.ResId{id},
 		})
 	}
 	return traces

@@ -36,6 +36,16 @@ type Document struct {
 	blind  bool // the columns of the file cannot be told
 	size   Size
 	lines  *lines // of Text
+
+	// elsewhere is where a node stands that is not written in the file as it is; nil for one that is.
+	elsewhere func(key, value *yaml.Node) Position
+}
+
+// Rendered is the document of a text that something made of other files: at says where a node comes from. key or value may
+// be nil, not both.
+func (d Document) Rendered(at func(key, value *yaml.Node) Position) Document {
+	d.elsewhere = at
+	return d
 }
 
 // Size is how much a document holds once its aliases are written out.

@@ -9,6 +9,9 @@ import (
 // Position is where a field stands in the document's file: from its key, or from its value where it has none as an item
 // of a list has none, to the end of what its line holds of the value. key or value may be nil, not both.
 func (d *Document) Position(key, value *yaml.Node) Position {
+	if d.elsewhere != nil {
+		return d.elsewhere(key, value)
+	}
 	from := key
 	if from == nil {
 		from = value

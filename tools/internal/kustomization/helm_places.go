@@ -1,0 +1,336 @@
+package kustomization
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	kyaml "sigs.k8s.io/kustomize/kyaml/yaml"
+	k8syaml "sigs.k8s.io/yaml"
+
+	"github.com/kgate-dev/gitops/tools/internal/chart"
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
+)
+
+// places finds where what a chart renders is written: in its values, or in its templates. It does nothing until it is asked.
+type places struct {
+	*inflate
+	source   *source
+	release  chart.Release
+	rendered *chart.Rendered
+
+	mu     sync.Mutex
+	lines  [][]chart.Place // of the documents, once it is asked for
+	leaves []leaf          // of the values, once it is asked for
+	loaded bool
+}
+
+// leaf is a value that the user of a chart gives.
+type leaf struct {
+	path []any
+	text string
+}
+
+// documents parses what a chart renders. Each node knows its place in the chart.
+func (p *inflate) documents(s *source, release chart.Release, rendered *chart.Rendered) ([]manifest.Document, error) {
+	where := &places{inflate: p, source: s, release: release, rendered: rendered}
+	var all []manifest.Document
+	for i, text := range rendered.Documents {
+		parsed, err := manifest.ParseDocuments(text.Source, []byte(text.Text))
+		if wrong := (*manifest.SyntaxError)(nil); err != nil {
+			if errors.As(err, &wrong) {
+				return nil, fail(where.line(i, wrong.Line), "what the chart %s, of %s, renders of %s: %s", p.Name, p.at(""), text.Source, wrong.Message)
+			}
+			return nil, err
+		}
+		for _, d := range parsed {
+			root := d.Node
+			d = d.Rendered(func(key, value *kyaml.Node) manifest.Position { return where.find(i, root, key, value) })
+			if d.Node.ShortTag() == kyaml.NodeTagNull || d.Node.Kind == kyaml.MappingNode && len(d.Node.Content) == 0 {
+				continue
+			}
+			if err := isObject(d); err != nil {
+				return nil, err
+			}
+			all = append(all, d)
+		}
+	}
+	return all, nil
+}
+
+// line is where a line of a rendered document is written: in a template, where that is established; else the template as
+// such; else, for a template in an archive, the entry that names the chart.
+func (w *places) line(document, line int) manifest.Position {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.lines == nil {
+		w.lines = w.source.chart.Lines(context.Background(), w.release, w.rendered)
+	}
+	if of := w.lines[document]; line >= 1 && line <= len(of) && of[line-1].File != "" {
+		return manifest.Position{File: path.Join(w.source.dir, of[line-1].File), Line: of[line-1].Line}
+	}
+	if file := w.rendered.Documents[document].File; file != "" {
+		return manifest.Position{File: path.Join(w.source.dir, file)}
+	}
+	return w.at("")
+}
+
+// find is where a node of a rendered document is written: in the values, where a change of one of them is seen to change it.
+func (w *places) find(document int, root, key, value *kyaml.Node) manifest.Position {
+	node := value
+	if node == nil {
+		node = key
+	}
+	if value != nil && value.Kind == kyaml.ScalarNode {
+		if at, ok := w.value(document, root, value); ok {
+			return at
+		}
+	}
+	line := node.Line
+	if key != nil {
+		line = key.Line
+	}
+	return w.line(document, line)
+}
+
+// mostTrials is how many values are tried for one field.
+const mostTrials = 5
+
+// value is the place of the one value without which a scalar would be another.
+func (w *places) value(document int, root, scalar *kyaml.Node) (manifest.Position, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	given := w.given()
+	if !w.loaded {
+		w.loaded = true
+		w.leaves = leavesOf(given, nil)
+	}
+	way, ok := pathTo(root, scalar)
+	if !ok || scalar.Value == "" {
+		return manifest.Position{}, false
+	}
+	var found []leaf
+	trials := 0
+	for _, l := range w.leaves {
+		if !strings.Contains(scalar.Value, l.text) {
+			continue
+		}
+		if trials++; trials > mostTrials {
+			return manifest.Position{}, false // each could be it: a short text that is everywhere
+		}
+		if w.decides(document, way, scalar.Value, l, given) {
+			found = append(found, l)
+		}
+	}
+	if len(found) != 1 {
+		return manifest.Position{}, false
+	}
+	return w.located(found[0].path)
+}
+
+// given are the values of the release as one.
+func (w *places) given() map[string]any {
+	all := map[string]any{}
+	for _, v := range w.release.Values {
+		var more map[string]any
+		if k8syaml.Unmarshal(v.Text, &more) == nil {
+			all = overlaid(all, more)
+		}
+	}
+	return all
+}
+
+func overlaid(under, over map[string]any) map[string]any {
+	out := maps.Clone(under)
+	for key, value := range over {
+		if below, ok := value.(map[string]any); ok {
+			if has, ok := out[key].(map[string]any); ok {
+				out[key] = overlaid(has, below)
+				continue
+			}
+		}
+		out[key] = value
+	}
+	return out
+}
+
+func leavesOf(value any, at []any) []leaf {
+	var all []leaf
+	switch value := value.(type) {
+	case map[string]any:
+		for _, key := range slices.Sorted(maps.Keys(value)) {
+			all = append(all, leavesOf(value[key], append(slices.Clip(at), key))...)
+		}
+	case []any:
+		for i, item := range value {
+			all = append(all, leavesOf(item, append(slices.Clip(at), i))...)
+		}
+	case string:
+		if value != "" {
+			all = append(all, leaf{at, value})
+		}
+	case bool, float64, int64:
+		if text, err := k8syaml.Marshal(value); err == nil {
+			all = append(all, leaf{at, strings.TrimSpace(string(text))})
+		}
+	}
+	return all
+}
+
+// decides reports whether another value makes the scalar another: that value, in the place of this one.
+func (w *places) decides(document int, way []any, was string, l leaf, given map[string]any) bool {
+	other, text := different(lookup(given, l.path))
+	if text == "" {
+		return false
+	}
+	changed, err := k8syaml.Marshal(replaced(given, l.path, other))
+	if err != nil {
+		return false
+	}
+	release := w.release
+	release.Values = []chart.Values{{Name: "values", Text: changed}}
+	rendered, err := w.source.chart.Render(context.Background(), release)
+	if err != nil || len(rendered.Documents) != len(w.rendered.Documents) || rendered.Documents[document].Source != w.rendered.Documents[document].Source {
+		return false
+	}
+	parsed, err := manifest.ParseDocuments("", []byte(rendered.Documents[document].Text))
+	if err != nil || len(parsed) != 1 {
+		return false
+	}
+	is := manifest.Lookup(parsed[0].Node, way...)
+	return is != nil && is.Kind == kyaml.ScalarNode && is.Value == strings.Replace(was, l.text, text, 1)
+}
+
+// different is another value of the same type, and how it reads.
+func different(value any) (any, string) {
+	switch value := value.(type) {
+	case string:
+		return value + "x7", value + "x7"
+	case bool:
+		return !value, strconv.FormatBool(!value)
+	case float64:
+		return value + 1, strings.TrimSpace(fmt.Sprint(value + 1))
+	case int64:
+		return value + 1, strconv.FormatInt(value+1, 10)
+	}
+	return nil, ""
+}
+
+func lookup(value any, at []any) any {
+	for _, step := range at {
+		switch step := step.(type) {
+		case string:
+			table, _ := value.(map[string]any)
+			value = table[step]
+		case int:
+			list, _ := value.([]any)
+			if step >= len(list) {
+				return nil
+			}
+			value = list[step]
+		}
+	}
+	return value
+}
+
+// replaced is a value with another one at a path.
+func replaced(value any, at []any, other any) any {
+	if len(at) == 0 {
+		return other
+	}
+	switch value := value.(type) {
+	case map[string]any:
+		out := maps.Clone(value)
+		out[at[0].(string)] = replaced(value[at[0].(string)], at[1:], other)
+		return out
+	case []any:
+		out := slices.Clone(value)
+		out[at[0].(int)] = replaced(value[at[0].(int)], at[1:], other)
+		return out
+	}
+	return value
+}
+
+// pathTo is the way from a node to one below it.
+func pathTo(from, to *kyaml.Node) (way []any, ok bool) {
+	if from == to {
+		return nil, true
+	}
+	for i, child := range from.Content {
+		if from.Kind == kyaml.MappingNode && i%2 == 0 {
+			continue
+		}
+		if rest, ok := pathTo(child, to); ok {
+			step := any(i)
+			if from.Kind == kyaml.MappingNode {
+				step = from.Content[i-1].Value
+			}
+			return append([]any{step}, rest...), true
+		}
+	}
+	return nil, false
+}
+
+// located is where the values set a path, the place that counts.
+func (w *places) located(at []any) (manifest.Position, bool) {
+	return w.inflate.value(w.source, at)
+}
+
+// value is where the values of a chart set a path: in the last of its files that does, or in valuesInline. Where none does
+// it is the closest parent, with false.
+func (p *inflate) value(s *source, at []any) (manifest.Position, bool) {
+	var documents []*manifest.Document
+	inline := manifest.Lookup(p.entry, "valuesInline")
+	if inline == nil {
+		inline = manifest.Lookup(p.entry, "valuesLocal")
+	}
+	file := func(i int) {
+		if i >= len(s.files) {
+			return
+		}
+		if parsed, err := p.engine.files.Documents(s.files[i]); err == nil {
+			for n := range slices.Backward(parsed) {
+				documents = append(documents, &parsed[n])
+			}
+		}
+	}
+	for i := len(s.files) - 1; i > 0; i-- {
+		file(i)
+	}
+	written := func() {
+		if inline != nil && p.document != nil {
+			d := p.document.Item(inline)
+			documents = append(documents, &d)
+		}
+	}
+	switch cmp.Or(p.ValuesMerge, "override") {
+	case "override":
+		written()
+		file(0)
+	case "merge":
+		file(0)
+		written()
+	case "replace":
+		if len(p.ValuesInline) == 0 {
+			file(0)
+		}
+		written()
+	}
+	best, deepest := p.at(""), 0
+	for _, d := range documents {
+		for n := len(at); n > deepest; n-- {
+			if key, node := d.Find(at[:n], nil); node != nil {
+				best, deepest = d.Position(key, node), n
+				break
+			}
+		}
+	}
+	return best, deepest == len(at) && len(at) > 0
+}
