@@ -373,6 +373,9 @@ func (e *engine) configurations(layer *Layer, a *accumulation) error {
 
 // generate runs the layer's generators.
 func (e *engine) generate(layer *Layer, config *types.Kustomization, a *accumulation, origin *resource.Origin) error {
+	if config.GeneratorOptions != nil && len(config.ConfigMapGenerator)+len(config.SecretGenerator) == 0 {
+		e.fault(noEffect, layer.field("generatorOptions"), "`generatorOptions` changes nothing: it is for the generators of its own kustomization, and this one has none")
+	}
 	for i, args := range config.ConfigMapGenerator {
 		args.Options = types.MergeGlobalOptionsIntoLocal(args.Options, config.GeneratorOptions)
 		p := builtins.NewConfigMapGeneratorPlugin()
@@ -852,12 +855,35 @@ func (e *engine) operations(layer *Layer, config *types.Kustomization, a *accumu
 		of, _ := layer.locate(name, i, "name")
 		o := field("ImageTagTransformer", name, at, &builtins.ImageTagTransformerPlugin{ImageTag: image, FieldSpecs: a.specs.Images})
 		specs := a.specs.Images
+		again := manifest.Position{}
+		if name == "images" {
+			again = layer.setAgain(i)
+		}
 		o.watches, o.judge = everything, func(a *accumulation, effects []effect) {
 			e.imageEffect(at, of, image, specs, a, effects)
+			if !again.IsZero() && !none(effects) {
+				e.idle(of, newFault(noEffect, at, "the entry changes nothing that stays: line %d sets %q again", again.Line, image.Name))
+			}
 		}
 	}
 	more, err := e.replacementOperations(layer, config)
 	return append(all, more...), err
+}
+
+// setAgain is the place of a later entry of `images` that sets all that an entry sets, of the same images.
+func (l *Layer) setAgain(i int) manifest.Position {
+	one := l.Config.Images[i]
+	for n := i + 1; n < len(l.Config.Images); n++ {
+		other := l.Config.Images[n]
+		if other.Name == one.Name && one.NewName == "" && one.TagSuffix == "" && other.TagSuffix == "" && other.NewTag != "" &&
+			(one.Digest == "" || other.Digest != "") {
+			return l.item("images", n)
+		}
+		if other.Name == one.Name || other.NewName == one.Name {
+			return manifest.Position{}
+		}
+	}
+	return manifest.Position{}
 }
 
 // labelSpecs are the fields that an entry of `labels` writes to.

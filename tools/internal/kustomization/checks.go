@@ -116,10 +116,11 @@ func described() []*check.Check {
 		},
 		{
 			Name:  selectorReach,
-			Title: "Labels are not written into selectors of other objects' pods",
+			Title: "Nothing is written beside what is meant",
 			Doc: "`includeSelectors` also writes into the peers of a NetworkPolicy. Peers that are not of the kustomization, an ingress " +
-				"gateway or another team's client, do not get the label, and are locked out.",
-			Fix:        "Use `includeTemplates` in place of `includeSelectors`.",
+				"gateway or another team's client, do not get the label, and are locked out. The `[name=app]` of a replacement's path is a " +
+				"regular expression, and picks a container app-proxy too.",
+			Fix:        "Use `includeTemplates` in place of `includeSelectors`; write `[name=^app$]`.",
 			Severity:   check.Warning,
 			References: []string{"https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/labels/"},
 			Bad:        selectorReachBad, Good: selectorReachGood,

@@ -198,9 +198,13 @@ func content(document *manifest.Document, plain *yaml.Node) manifest.Position {
 // made, by the library that Kustomize applies patches with.
 func (e *engine) operationEffects(document *manifest.Document, effects []effect) {
 	operations := document.Node.Content
-	idle := map[int]bool{}
+	idle, changes := map[int]bool{}, false
 	for i, operation := range operations {
 		idle[i] = manifest.Text(operation, "op") != "test"
+		changes = changes || idle[i]
+	}
+	if len(operations) == 0 {
+		e.fault(noEffect, document.Position(nil, document.Node), "the patch is empty: it changes nothing")
 	}
 	if len(operations) == 1 {
 		idle[0] = idle[0] && none(effects)
@@ -218,6 +222,14 @@ func (e *engine) operationEffects(document *manifest.Document, effects []effect)
 			}
 		}
 	}
+	whole := document.Position(nil, document.Node)
+	switch {
+	case len(effects) == 0:
+	case !none(effects):
+		e.effective(noEffect, whole)
+	case changes && !slices.Contains(slices.Collect(maps.Values(idle)), true):
+		e.idle(whole, newFault(noEffect, whole, "the patch changes nothing: its operations undo each other, and %s is the same without them", called(effects)))
+	}
 	for i, operation := range operations {
 		at := document.Position(nil, operation)
 		switch {
@@ -227,6 +239,28 @@ func (e *engine) operationEffects(document *manifest.Document, effects []effect)
 		default:
 			e.effective(noEffect, at)
 		}
+		if len(effects) > 0 {
+			e.odd(document, operation)
+		}
+	}
+}
+
+// odd says of an operation that the library by which Kustomize applies it takes something for something else.
+func (e *engine) odd(document *manifest.Document, operation *yaml.Node) {
+	for _, field := range []string{"path", "from"} {
+		at := manifest.Lookup(operation, field)
+		if at == nil || at.Value == "" || strings.HasPrefix(at.Value, "/") {
+			continue
+		}
+		_, taken, _ := strings.Cut(at.Value, "/")
+		e.fault(rewritten, document.Position(nil, at), "the %s %s is taken for /%s: begin it with /", field, at.Value, taken)
+	}
+	if op := manifest.Text(operation, "op"); (op == "add" || op == "replace") && manifest.Lookup(operation, "value") == nil {
+		at, has := document.Position(nil, operation), ""
+		if near := misspelt(operation, "value"); near != nil {
+			at, has = document.Position(near, nil), "; it has "+near.Value
+		}
+		e.fault(rewritten, at, "the operation has no value, and writes null%s", has)
 	}
 }
 
@@ -613,9 +647,11 @@ func (e *engine) labelEffect(layer *Layer, i int, label types.Label, a *accumula
 	at := layer.item("labels", i)
 	e.idleFields(layer.Document, manifest.Lookup(layer.Node, "labels", i, "fields"), "labels", a)
 	switch {
+	case len(label.Pairs) == 0:
+		e.idle(at, newFault(noEffect, at, "the entry changes nothing: it has no `pairs`"))
 	case !none(effects), len(effects) == 0 && a.resources.Size() > 0:
 		e.effective(noEffect, at)
-	case len(label.Pairs) > 0 && len(effects) > 0:
+	case len(effects) > 0:
 		e.idle(at, newFault(noEffect, at, "the entry changes nothing: every object that it reaches has these labels already"))
 	}
 	if !label.IncludeSelectors {

@@ -99,6 +99,9 @@ func (e *engine) explain(err error, built *accumulation) error {
 		}
 		errs = append(errs, &manifest.SyntaxError{Position: f.Source, Message: f.Message})
 	}
+	if len(errs) > 0 && strings.Contains(err.Error(), "no resource matches strategic merge patch") {
+		return errors.Join(errs...) // they say of the patch what it does not find
+	}
 	if stated := (*manifest.SyntaxError)(nil); errors.As(err, &stated) {
 		return errors.Join(append(errs, stated)...)
 	}

@@ -65,11 +65,20 @@ func operationFailure(document *manifest.Document, effects []effect, err error) 
 	return nil
 }
 
+// operationNames are the operations of a JSON patch.
+var operationNames = []string{"add", "remove", "replace", "move", "copy", "test"}
+
 // reason says why an operation cannot be applied to an object, and which part of the operation it is.
 func reason(operation *yaml.Node, object []byte, err error) (at *yaml.Node, why string) {
 	var value any
 	if json.Unmarshal(object, &value) != nil {
 		return operation, err.Error()
+	}
+	if op := manifest.Text(operation, "op"); !slices.Contains(operationNames, op) {
+		if at = manifest.Lookup(operation, "op"); at == nil {
+			return operation, "it has no `op`, which is one of " + strings.Join(operationNames, ", ")
+		}
+		return at, fmt.Sprintf("there is no operation %q: it is one of %s", op, strings.Join(operationNames, ", "))
 	}
 	for _, part := range []string{"from", "path"} { // what is copied or moved has to be there first
 		at := manifest.Lookup(operation, part)
@@ -144,6 +153,11 @@ func (e *engine) replicasFailure(at manifest.Position, replica types.Replica, sp
 		}
 	}
 	has := ""
+	for _, t := range a.tracesOf() {
+		if id := t.current(); id.Name == replica.Name && manifest.Lookup(t.live.YNode(), "spec", "replicas") != nil {
+			has = fmt.Sprintf("; it has the %s %s, for whose kind a file of `configurations` has to say under `replicas` where the number is", id.Kind, id.Name)
+		}
+	}
 	if near := closest(replica.Name, names); near != "" {
 		has = fmt.Sprintf("; it has the %s %s", names[near].current().Kind, near)
 	}

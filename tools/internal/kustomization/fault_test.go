@@ -126,7 +126,8 @@ func TestFaults(t *testing.T) {
 		{"image in a text that is none", overlay("images:\n- {name: app, newTag: '2'}"), []string{`kustomize/image-used overlay/kustomization.yaml:3 `}},
 		{"operation that writes what is there", overlay("patches:\n- target: {kind: Deployment}\n  patch: |\n    - {op: replace, path: /metadata/labels/tier, value: web}\n    - {op: add, path: /metadata/labels/a, value: b}"), []string{
 			"kustomize/no-effect overlay/kustomization.yaml:5 the operation changes nothing: the Deployment app is the same without it"}},
-		{"operation that writes back what another one changed", overlay("patches:\n- target: {kind: Deployment}\n  patch: |\n    - {op: replace, path: /metadata/labels, value: {}}\n    - {op: add, path: /metadata/labels/tier, value: web}"), nil},
+		{"operation that writes back what another one changed", overlay("patches:\n- target: {kind: Deployment}\n  patch: |\n    - {op: replace, path: /metadata/labels, value: {}}\n    - {op: add, path: /metadata/labels/tier, value: web}"), []string{
+			"kustomize/no-effect overlay/kustomization.yaml:5 the patch changes nothing: its operations undo each other, and the Deployment app is the same without them"}},
 		{"operation that inserts an equal item", overlay("patches:\n- target: {kind: Deployment}\n  patch: '- {op: add, path: /spec/template/spec/containers/0, value: {name: app, image: example.com/app:1}}'"), nil},
 		{"patch of what is there", overlay("patches:\n- patch: |\n    apiVersion: apps/v1\n    kind: Deployment\n    metadata: {name: app}\n    spec:\n      template: {spec: {containers: [{name: app, image: 'example.com/app:1'}]}}"), []string{
 			"kustomize/no-effect overlay/kustomization.yaml:7 the patch changes nothing: the Deployment app is the same without it"}},

@@ -17,7 +17,7 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write fieldspecs.json anew from the source of the Kustomize that go.mod requires")
+var update = flag.Bool("update", false, "write fieldspecs.json anew from the source of the Kustomize that go.mod requires, and testdata/effects.txt")
 
 // field begins a text of field specs; others are parts of it.
 var field = regexp.MustCompile(`^\n[a-zA-Z]+:\n`)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"strings"
 
 	//lint:ignore SA1019 Kustomize's transformers are nowhere else
 	"sigs.k8s.io/kustomize/api/builtins"
@@ -16,6 +17,7 @@ import (
 	"sigs.k8s.io/kustomize/api/resource"
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/resid"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
 
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
@@ -119,12 +121,58 @@ func (e *engine) resolve(a *accumulation) error {
 	if len(values) == 0 {
 		return nil
 	}
-	replace := refvar.MakePrimitiveReplacer(map[string]int{}, values)
+	replaced := map[string]int{}
+	replace := refvar.MakePrimitiveReplacer(replaced, values)
 	for _, r := range a.resources.Resources() {
 		for _, field := range a.specs.VarReference {
 			if err := r.ApplyFilter(refvar.Filter{MappingFunc: replace, FieldSpec: field}); err != nil {
 				return err
 			}
+		}
+	}
+	e.idleVars(e.root, replaced, a)
+	return nil
+}
+
+// idleVars says which vars of a layer and of those below stand nowhere in what Kustomize replaces vars in.
+func (e *engine) idleVars(l *Layer, replaced map[string]int, a *accumulation) {
+	//lint:ignore SA1019 Kustomize still applies the field
+	for i, v := range l.Config.Vars {
+		at := l.item("vars", i)
+		if replaced[v.Name] > 0 {
+			e.did(noEffect, at)
+			continue
+		}
+		where, name := "", "$("+v.Name+")"
+		for _, r := range a.resources.Resources() {
+			if path := mentioning(r.YNode(), name, nil); path != nil && where == "" {
+				where = fmt.Sprintf("; it is in %s of the %s %s, where a `varReference` of `configurations` would have to lead", path, r.GetKind(), r.OrgId().Name)
+			}
+		}
+		fault := newFault(noEffect, at, "the var changes nothing: %s is in no field in which Kustomize replaces vars%s", name, where)
+		fault.Entry, fault.Shared, fault.Above = at, l.Dir, true
+		e.note(fault)
+	}
+	for _, below := range l.below() {
+		e.idleVars(below, replaced, a)
+	}
+}
+
+// mentioning is the path of the first text of a tree that holds another one.
+func mentioning(node *yaml.Node, text string, path manifest.Path) manifest.Path {
+	if node.Kind == yaml.ScalarNode && strings.Contains(node.Value, text) {
+		return path
+	}
+	for i, child := range node.Content {
+		step := any(i)
+		if node.Kind == yaml.MappingNode {
+			if i%2 == 0 {
+				continue
+			}
+			step = node.Content[i-1].Value
+		}
+		if found := mentioning(child, text, append(slices.Clip(path), step)); found != nil {
+			return found
 		}
 	}
 	return nil

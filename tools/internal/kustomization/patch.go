@@ -3,6 +3,7 @@ package kustomization
 import (
 	"fmt"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -168,6 +169,9 @@ func (e *engine) reached(p *Patch, document *manifest.Document, a *accumulation)
 			return nil, fail(p.Source, "the patch's target: %s", err)
 		}
 	} else {
+		if document.Node.Kind == yaml.SequenceNode {
+			return nil, fail(p.Source, "a JSON patch needs a `target`, as it does not say which objects are meant")
+		}
 		id := identity(document.Node)
 		wanted = &types.Selector{ResId: id}
 		if found, err := a.resources.GetById(id); err == nil {
@@ -270,6 +274,7 @@ func (e *engine) replace(o operation, document *manifest.Document, entry *yaml.N
 	}
 	o.watches = func(*accumulation) []*resource.Resource { return reached }
 	o.judge = func(_ *accumulation, effects []effect) {
+		e.pickedBeside(document, entry, r, effects)
 		switch {
 		case !none(effects):
 			e.effective(noEffect, at)
@@ -281,6 +286,65 @@ func (e *engine) replace(o operation, document *manifest.Document, entry *yaml.N
 		return m.ApplyFilter(replacement.Filter{Replacements: []types.Replacement{r}})
 	})
 	return o
+}
+
+// pickedBeside says which steps of a replacement's paths pick items of a list that are called otherwise: Kustomize takes the name
+// for a regular expression that matches any part of one.
+func (e *engine) pickedBeside(document *manifest.Document, entry *yaml.Node, r types.Replacement, effects []effect) {
+	within := document.Item(entry)
+	for i, target := range r.Targets {
+		for n, field := range target.FieldPaths {
+			at, _ := within.Locate(manifest.Path{"targets", i, "fieldPaths", n}, nil)
+			for _, f := range effects {
+				e.pickedIn(at, fieldPath(field), f)
+			}
+		}
+	}
+}
+
+func (e *engine) pickedIn(at manifest.Position, path manifest.Path, f effect) {
+	var walk func(node *yaml.Node, n int, way manifest.Path)
+	walk = func(node *yaml.Node, n int, way manifest.Path) {
+		if n == len(path) || node == nil {
+			return
+		}
+		step := fmt.Sprint(path[n])
+		pick := selector.FindStringSubmatch(step)
+		if node.Kind != yaml.SequenceNode || pick == nil {
+			if child := manifest.Lookup(node, path[n]); child != nil {
+				walk(child, n+1, append(slices.Clip(way), path[n]))
+			}
+			return
+		}
+		var others []string
+		exact := false
+		for index, item := range node.Content {
+			name := manifest.Text(item, pick[1])
+			matched, err := regexp.MatchString(pick[2], name)
+			if err != nil || !matched {
+				continue
+			}
+			at := append(slices.Clip(way), index)
+			walk(item, n+1, at)
+			switch now := manifest.Lookup(f.of.YNode(), at...); {
+			case name == pick[2]:
+				exact = true
+			case now != nil && !same(item, now):
+				others = append(others, name)
+			}
+		}
+		if len(others) == 0 || pick[2] != regexp.QuoteMeta(pick[2]) {
+			return
+		}
+		id := f.had.CurId()
+		also := "also changes "
+		if !exact {
+			also = "has no such item in the " + id.Kind + " " + id.Name + " and changes "
+		}
+		e.fault(selectorReach, at, "%s %s%s: Kustomize takes %s for a regular expression that matches any part of a %s; write [%s=^%s$]",
+			step, also, strings.Join(others, ", "), pick[2], pick[1], pick[1], pick[2])
+	}
+	walk(f.before, 0, nil)
 }
 
 // pluginOperations apply a plugin of `transformers`. What it patches or replaces is noted as that of an entry is.

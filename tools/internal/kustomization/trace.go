@@ -392,6 +392,16 @@ func (t *tracer) replacement(document *manifest.Document, entry *yaml.Node, repl
 			continue
 		}
 		t.effective(replacementTarget, source)
+		for n, reject := range target.Reject {
+			others := *target
+			others.Reject = slices.Delete(slices.Clone(target.Reject), n, n+1)
+			at, _ := within.Locate(manifest.Path{"targets", i, "reject", n}, nil)
+			if without, err := reachReplacement(objects, &others); err == nil && len(without) == len(reached) {
+				t.idle(at, newFault(noEffect, at, "the reject changes nothing: no object that the target selects is %s", describe(reject)))
+			} else {
+				t.effective(noEffect, at)
+			}
+		}
 		for _, o := range reached {
 			for n, field := range target.FieldPaths {
 				at, _ := within.Locate(manifest.Path{"targets", i, "fieldPaths", n}, nil)
