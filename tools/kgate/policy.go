@@ -63,7 +63,8 @@ A deny's path leads to the field: for an overlay it begins with objects and an i
 an index before that. It may also have "with", a set of paths of the same form: fields that this one was held against and that
 could give way instead, such as the maximum of the autoscaler that a quota is too small for. And it may have "missing", an
 object with kind, namespace ("" for none) and name, of what would mend it: where another target for the same cluster renders
-that, there is no finding. What lies in lib is for rules to share.
+that, there is no finding. Findings of a target that miss the same object are one; so are those of a rule with the same "fact",
+a text that says what is wrong, such as the port that several Services send to in vain. What lies in lib is for rules to share.
 
 Rules reach neither network nor clock. They may use what is built in and add nothing to a built-in package; a rule in a
 built-in group and a module in lib/<name> need names of their own. A file has at most 256 kB. A rule that fails, or takes

@@ -18,10 +18,11 @@ package policies.gitops.project_allows
 import data.policies.lib.argo
 import data.policies.lib.object as obj_lib
 
-deny contains {"msg": msg, "path": array.concat(["targets", application.target, "objects", application.object], ["spec", "project"])} if {
+deny contains {"msg": msg, "path": array.concat(["targets", application.target, "objects", application.object], ["spec", "project"]), "fact": fact} if {
 	some application in argo.applications
 	application.project != "default" # Argo CD makes it itself, and it allows everything until somebody says otherwise
 	not _projects[application.project]
+	fact := sprintf("AppProject %v is missing", [application.project])
 	msg := sprintf("%s belongs to AppProject %v, which is not in this repository", [application.title, json.marshal(application.project)])
 }
 
@@ -32,19 +33,31 @@ deny contains {"msg": msg, "path": array.concat(application.fault, ["repoURL"])}
 	msg := sprintf("AppProject %v does not allow source %v of %s", [json.marshal(application.project), json.marshal(application.repository), application.title])
 }
 
-deny contains {"msg": msg, "path": ["targets", application.target, "objects", application.object, "spec", "destination"]} if {
+deny contains {"msg": msg, "path": ["targets", application.target, "objects", application.object, "spec", "destination"], "fact": fact} if {
 	some application in argo.applications
 	some project in _projects[application.project]
+	not _arrives(application, project)
 	destination := obj_lib.at(application.value, ["spec", "destination"], {})
-	not _reaches(project, destination, obj_lib.at(destination, ["namespace"], null))
-	msg := sprintf("AppProject %v does not allow destination %v of %s", [json.marshal(application.project), json.marshal(destination), application.title])
+	fact := sprintf("%v %v", [application.project, destination])
+	msg := sprintf("AppProject %v does not allow %s to deploy to %s", [json.marshal(application.project), application.title, _place(destination)])
 }
+
+_arrives(application, project) if {
+	destination := obj_lib.at(application.value, ["spec", "destination"], {})
+	_reaches(project, destination, obj_lib.at(destination, ["namespace"], null))
+}
+
+_place(destination) := sprintf("namespace %v of cluster %v", [json.marshal(destination.namespace), json.marshal(cluster)]) if {
+	some cluster in [obj_lib.at(destination, ["name"], obj_lib.at(destination, ["server"], null))]
+	destination.namespace
+} else := sprintf("destination %v", [json.marshal(destination)])
 
 deny contains {"msg": msg, "path": ["targets", i, "objects", j, "kind"]} if {
 	some i, target in input.targets
 	deploying := _deploying[i]
 	some j, obj in target.objects
 	is_object(obj)
+	not i in _half_known
 	_allowing(deploying, obj) == []
 	msg := sprintf("%s of group %v is of a kind that AppProject %s does not allow", [obj_lib.title(obj), json.marshal(_group(obj)), _titles(deploying)])
 }
@@ -56,6 +69,7 @@ deny contains {"msg": msg, "path": ["targets", i, "objects", j, "metadata", "nam
 	is_object(obj)
 	allowing := _allowing(deploying, obj)
 	allowing != []
+	not i in _half_known
 	not _is_placed(allowing, obj)
 	msg := sprintf("%s is of a kind that only AppProject %s allows, and not in namespace %v", [obj_lib.title(obj), _titles([application | some [application, _] in allowing]), json.marshal(obj_lib.at(obj, ["metadata", "namespace"], null))])
 }
@@ -88,6 +102,15 @@ _deploying_by_target[i] contains application if {
 	_projects[application.project]
 }
 
+# The targets of which a part belongs to a project that nobody knows, which may allow what the others do not.
+_half_known contains i if {
+	some i, target in input.targets
+	some application in argo.applications
+	_is_at_or_below(application.path, target.path)
+	application.project != "default"
+	not _projects[application.project]
+}
+
 _is_at_or_below(path, target) if path == target
 
 _is_at_or_below(path, target) if {
@@ -105,6 +128,12 @@ _allowing(deploying, obj) := [[application, project] |
 _is_placed(allowing, obj) if {
 	some [application, project] in allowing
 	_reaches(project, application.value.spec.destination, _namespace(application, obj))
+}
+
+# Where an Application may not deploy at all, that is to be mended first.
+_is_placed(allowing, _) if {
+	some [application, project] in allowing
+	not _arrives(application, project)
 }
 
 # Argo CD puts an object without a namespace into that of the destination.

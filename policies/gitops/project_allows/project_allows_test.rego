@@ -93,6 +93,32 @@ test_project_of_the_wrong_shape[sprintf("%v", [spec])] if {
 	{array.slice(fault.path, 4, 6) | some fault in _faults(_project(spec), _application, ["text"])} == {["spec", "source"], ["spec", "destination"]}
 }
 
+test_destination_comes_first if {
+	elsewhere := object.union(_application, {"spec": {"destination": {"name": "prod"}}})
+	objects := [_object("apps/v1", "Deployment", {"name": "web", "namespace": "shop"}), _object("v1", "Namespace", {"name": "shop"})]
+	_faults(_project(_spec), elsewhere, objects) == {{
+		"path": ["targets", 0, "objects", 2, "spec", "destination"],
+		"msg": `AppProject "web" does not allow Application "web" to deploy to namespace "shop" of cluster "prod"`,
+		"fact": `web {"name": "prod", "namespace": "shop"}`,
+	}}
+
+	# What the project does not allow anywhere is wrong all the same.
+	count(_faults(_project(_spec), elsewhere, [_object("apps/v1", "StatefulSet", {"name": "web", "namespace": "shop"})])) == 2
+}
+
+test_project_comes_first if {
+	of_none := object.union(_application, {"spec": {"project": "missing"}})
+	objects := [_object("apps/v1", "StatefulSet", {"name": "web", "namespace": "shop"})]
+	{fault.path[4] | some fault in _faults(_project(_spec), of_none, objects)} == {"spec"}
+
+	# Nor does the project of another part have to allow it.
+	faults := project_allows.deny with input as {"roots": ["overlays/dev/app"], "targets": [
+		{"path": "argocd", "objects": [_project(_spec), _application, of_none]},
+		{"path": "overlays/dev", "objects": objects},
+	]}
+	{fault.path | some fault in faults} == {["targets", 0, "objects", 2, "spec", "project"]}
+}
+
 test_message if {
 	_faults(_project(_spec), _application, [_object("apps/v1", "StatefulSet", {"name": "web", "namespace": "shop"})]) == {{
 		"path": ["targets", 1, "objects", 0, "kind"],

@@ -21,13 +21,24 @@ import data.policies.lib.mesh
 import data.policies.lib.object as obj_lib
 import data.policies.lib.registry
 
-deny contains {"msg": msg, "path": path} if {
+deny contains object.union({"msg": msg, "path": path}, _service(host.value, obj)) if {
 	some i, obj in object.union(mesh.input_virtual_services, mesh.input_destination_rules)
 	some host in _hosts(obj)
 	not _good(host.value, obj)
 	path := array.concat(["objects", i], host.path)
 	msg := sprintf("%s names host %v, which is no Service of the overlay%s", [obj_lib.title(obj), json.marshal(host.value), _hint(host.value)])
 }
+
+# What is not there: another target may have it.
+_service(host, obj) := {"missing": {"kind": "Service", "namespace": parts[1], "name": parts[0]}} if {
+	full := registry.mesh_name(host, obj_lib.namespace(obj))
+	is_string(full)
+	endswith(full, ".svc.cluster.local")
+	parts := split(trim_suffix(full, ".svc.cluster.local"), ".")
+	count(parts) == 2
+	not "" in parts
+	not contains(full, "*")
+} else := {}
 
 _good(host, obj) if count(registry.known(registry.mesh_name(host, obj_lib.namespace(obj)))) > 0
 

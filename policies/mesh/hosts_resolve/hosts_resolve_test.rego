@@ -70,6 +70,16 @@ test_virtual_service_for_an_unknown_host if {
 	count(_deny(_service({"hosts": {"web": 1}}))) == 1
 }
 
+test_names_the_service_that_is_missing if {
+	{fault.missing | some fault in _deny(_service({"hosts": ["missing", "missing.ops.svc.cluster.local"]}))} == {
+		{"kind": "Service", "namespace": "shop", "name": "missing"},
+		{"kind": "Service", "namespace": "ops", "name": "missing"},
+	}
+	every fault in _deny(_service({"hosts": ["missing.example.com", {"web": 1}]})) {
+		not fault.missing
+	}
+}
+
 # Behind a gateway hosts are names of the outside world; a delegate has none.
 test_virtual_service_behind_a_gateway if {
 	_deny(_service({"hosts": ["shop.example.com"], "gateways": ["ingress"]})) == set()

@@ -18,18 +18,27 @@ import data.policies.lib.object as obj_lib
 import data.policies.lib.selector
 import data.policies.lib.workload
 
-deny contains {"msg": msg, "path": ["objects", index, "spec", "ports", entry, "targetPort"], "with": with_fields} if {
+deny contains {"msg": msg, "path": ["objects", index, "spec", "ports", entry, "targetPort"], "with": with_fields, "fact": fact} if {
 	some index, service in obj_lib.of_kind[""].Service
-	some i, obj in workload.input_workloads
-	_is_selected(service, obj)
 	some entry, port in service.spec.ports
 	target := _target(port)
 	not is_number(target)
 	protocol := obj_lib.at(port, ["protocol"], "TCP")
-	not _opens(obj, target, protocol)
-	with_fields := {array.concat(["objects", i], path) | some path in _opened(obj)}
-	msg := sprintf("%s sends to a port that %s does not have: %v/%v", [obj_lib.title(service), workload.title(obj), target, protocol])
+	closed := {i |
+		some i, obj in workload.input_workloads
+		_is_selected(service, obj)
+		not _opens(obj, target, protocol)
+	}
+	count(closed) > 0
+	with_fields := {array.concat(["objects", i], path) | some i in closed; some path in _opened(input.objects[i])}
+	titles := concat(" and ", {workload.title(input.objects[i]) | some i in closed})
+	fact := sprintf("%v/%v of %v", [target, protocol, closed])
+	msg := sprintf("%s sends to a port that %s %s: %v/%v", [obj_lib.title(service), titles, _lack(count(closed)), target, protocol])
 }
+
+_lack(1) := "does not have"
+
+_lack(n) := "do not have" if n > 1
 
 # Without a target port, and with the empty name, the Service's own number is meant.
 _target(port) := target if {

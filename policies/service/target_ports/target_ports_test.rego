@@ -34,7 +34,7 @@ _finding(kind, entry, target) := {
 
 # Without what else could give way.
 _deny(objects) := faults if {
-	faults := {object.remove(fault, ["with"]) | some fault in target_ports.deny} with input as fixture.overlay(objects)
+	faults := {object.remove(fault, ["with", "fact"]) | some fault in target_ports.deny} with input as fixture.overlay(objects)
 }
 
 test_allows[note][kind] if {
@@ -63,6 +63,21 @@ test_every_selected_workload_has_to_open_it if {
 	canary := object.union(fixture.workload("Deployment", {"containers": [{"name": "app"}]}, {}), {"metadata": {"name": "canary"}})
 	want := {"msg": `Service "web" sends to a port that Deployment "canary" does not have: http/TCP`, "path": ["objects", 0, "spec", "ports", 0, "targetPort"]}
 	_deny([_service([{"port": 80, "targetPort": "http"}]), fixture.workload("Deployment", _pod, {}), canary]) == {want}
+}
+
+# One port that several Services send to is one mistake.
+test_the_same_port_is_the_same_fact if {
+	pods := fixture.workload("Deployment", {"containers": [{"name": "app"}]}, {})
+	other := object.union(_service([{"port": 80, "targetPort": "http"}]), {"metadata": {"name": "other"}})
+	faults := target_ports.deny with input as fixture.overlay([_service([{"port": 80, "targetPort": "http"}, {"port": 90, "targetPort": "web"}]), other, pods])
+	count(faults) == 3
+	count({fault.fact | some fault in faults}) == 2
+}
+
+test_pods_that_lack_it_together if {
+	lacking := fixture.workload("Deployment", {"containers": [{"name": "app"}]}, {})
+	canary := object.union(lacking, {"metadata": {"name": "canary"}})
+	{fault.msg | some fault in _deny([_service([{"port": 80, "targetPort": "http"}]), lacking, canary])} == {`Service "web" sends to a port that Deployment "canary" and Deployment "web" do not have: http/TCP`}
 }
 
 test_denies_ports_that_cannot_be_read[note] if {

@@ -13,7 +13,7 @@ import (
 // What follows from a finding is mended with it, and stands below it. That one follows from another is never guessed from
 // what either says. It is known in three ways:
 //
-//   - Both miss the same object (Finding.Missing).
+//   - Both miss the same object in a target (Finding.Missing), or a check says of both that they are the same (Finding.Fact).
 //   - One is found inside the field that the other is about, and the other's check says that this is enough (Check.Causes).
 //   - It is found no more once the object of the other is as it was plainly meant (Mend). That is tried: the target is judged
 //     again with the mended object.
@@ -44,6 +44,24 @@ func (f Finding) identity() identity {
 	return id
 }
 
+// common is what findings of a target have in common where they are one mistake; nil for nothing.
+func (f Finding) common() any {
+	switch {
+	case f.Missing != nil:
+		return missed{f.Target, *f.Missing}
+	case f.Fact != "":
+		return stated{f.Target, f.Check, f.Fact}
+	}
+	return nil
+}
+
+type missed struct {
+	target string
+	Reference
+}
+
+type stated struct{ target, check, fact string }
+
 // site is where a finding is, whatever it says: a mended object may change its figures.
 func (f Finding) site() identity {
 	id := f.identity()
@@ -72,8 +90,8 @@ func fold(parts, merged []Finding, of []int) []Finding {
 		if id := p.identity(); caused[id] {
 			state(id, of[i])
 		}
-		if p.Missing != nil {
-			state(*p.Missing, of[i])
+		if fact := p.common(); fact != nil {
+			state(fact, of[i])
 		}
 	}
 	parent := make([]int, len(merged))
@@ -95,11 +113,12 @@ func fold(parts, merged []Finding, of []int) []Finding {
 				}
 			}
 		}
-		if p.Missing == nil {
+		fact := p.common()
+		if fact == nil {
 			return -1
 		}
-		// Of those that miss the same, the first of the heaviest is the one to read.
-		same := causes[*p.Missing]
+		// Of those that say the same, the first of the heaviest is the one to read.
+		same := causes[fact]
 		first := same[0]
 		for _, c := range same {
 			if !outweighs(merged[first], merged[c]) {

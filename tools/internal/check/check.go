@@ -259,6 +259,7 @@ type Finding struct {
 	Related  []manifest.Position // what that line overrides, the closest first
 	With     []Part              // what the field was held against: another one could give way instead
 	Missing  *Reference          // what would mend it, also where another target of the same cluster renders it; nil for nothing
+	Fact     string              // what it states, as a check writes it: findings of a check that state the same of a target are one mistake; "" for none
 	Follows  []Finding           // what follows from it and is mended with it, as listed; nothing has any below itself
 
 	mend   *Mend      // what was plainly meant; nil where nobody knows
@@ -348,6 +349,13 @@ func (p *Pass) report(target *Target, object *manifest.Object, path manifest.Pat
 func (p *Pass) ReportMissing(at Field, message string, missing Reference, with ...Field) {
 	if f := p.report(at.Target, at.Object, at.Path, message, with...); f != nil {
 		f.Missing = &missing
+	}
+}
+
+// ReportFact is Report of what is the same mistake as what else states the fact.
+func (p *Pass) ReportFact(at Field, message, fact string, with ...Field) {
+	if f := p.report(at.Target, at.Object, at.Path, message, with...); f != nil {
+		f.Fact = fact
 	}
 }
 

@@ -53,6 +53,7 @@ type denial struct {
 	Path    manifest.Path
 	With    []manifest.Path // the fields that it was held against, each a path like Path
 	Missing *check.Reference
+	Fact    string
 }
 
 // Checks makes a check of every rule. Compilation is put off until the first of them runs, or Prepare.
@@ -424,8 +425,12 @@ func deal(pass *check.Pass, rule *Rule, found []denial, begin string, find func(
 			}
 			fields = append(fields, field)
 		}
-		if d.Missing != nil {
+		switch {
+		case d.Missing != nil:
 			pass.ReportMissing(fields[0], d.Message, *d.Missing, fields[1:]...)
+			continue
+		case d.Fact != "":
+			pass.ReportFact(fields[0], d.Message, d.Fact, fields[1:]...)
 			continue
 		}
 		pass.Report(fields[0].Target, fields[0].Object, fields[0].Path, d.Message, fields[1:]...)
@@ -465,12 +470,12 @@ func read(value ast.Value, most int) ([]denial, error) {
 		}
 		var extra []string
 		for _, key := range fields.Keys() {
-			if name := brief(key.Value); name != "with" && name != "missing" {
+			if name := brief(key.Value); name != "with" && name != "missing" && name != "fact" {
 				extra = append(extra, name)
 			}
 		}
 		if slices.Sort(extra); !slices.Equal(extra, []string{"msg", "path"}) {
-			return nil, fmt.Errorf("deny holds an element with the keys %s; they are msg and path, and may be with and missing", cut(strings.Join(extra, ", ")))
+			return nil, fmt.Errorf("deny holds an element with the keys %s; they are msg and path, and may be with, missing and fact", cut(strings.Join(extra, ", ")))
 		}
 		message, ok := fields.Get(ast.StringTerm("msg")).Value.(ast.String)
 		if !ok || message == "" {
@@ -497,6 +502,13 @@ func read(value ast.Value, most int) ([]denial, error) {
 			if d.Missing, err = reference(missing.Value); err != nil {
 				return nil, err
 			}
+		}
+		if fact := fields.Get(ast.StringTerm("fact")); fact != nil {
+			text, ok := fact.Value.(ast.String)
+			if !ok || text == "" {
+				return nil, fmt.Errorf("fact is %s; it must be a text", brief(fact.Value))
+			}
+			d.Fact = cut(string(text))
 		}
 		found = append(found, d)
 	}

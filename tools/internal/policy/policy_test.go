@@ -321,6 +321,7 @@ func TestFailures(t *testing.T) {
 		{"empty msg", "object", `deny contains {"msg": "", "path": []}`, "it must be a text"},
 		{"missing is a text", "object", `deny contains {"msg": "m", "path": [], "missing": "Secret a"}`, "missing is Secret a; it is an object with kind, namespace and name"},
 		{"missing has no name", "object", `deny contains {"msg": "m", "path": [], "missing": {"kind": "Secret", "namespace": "", "nam": "a"}}`, "missing has no name; it is an object with kind, namespace and name"},
+		{"fact is a number", "object", `deny contains {"msg": "m", "path": [], "fact": 1}`, "fact is 1; it must be a text"},
 		{"msg is a number", "object", `deny contains {"msg": 1, "path": []}`, "it must be a text"},
 		{"path is a text", "object", `deny contains {"msg": "m", "path": "kind"}`, "it must be an array of keys and indexes"},
 		{"path holds null", "object", `deny contains {"msg": "m", "path": [null]}`, "it must hold keys and indexes"},
