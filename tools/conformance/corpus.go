@@ -89,7 +89,8 @@ func definitions(all []module) (map[string][]byte, error) {
 				return nil, err
 			}
 			for _, o := range objects {
-				if o.Kind == "CustomResourceDefinition" {
+				// Of several releases the first judges.
+				if _, later := found[o.Name]; o.Kind == "CustomResourceDefinition" && !later {
 					found[o.Name] = o.JSON
 				}
 			}

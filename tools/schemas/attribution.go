@@ -9,8 +9,12 @@ import (
 	"strings"
 )
 
+// licences are those, by their SPDX names, under which a source may be: Apache-2.0, as this repository is, and MIT, whose text
+// NOTICE has to repeat.
+var licences = []string{"Apache-2.0", "MIT"}
+
 // An attribution is what the repository says of the rights in what it embeds: its LICENSE, and its NOTICE, which names
-// every source as one under the same licence.
+// every source and has the text of every other licence.
 type attribution struct{ license, notice string }
 
 func readAttribution(top string) (attribution, error) {
@@ -30,10 +34,11 @@ func (a attribution) verify(s source, zipFile string) error {
 		return err
 	}
 	defer archive.Close()
-	top := s.Module + "@" + s.Version + "/"
+	top := s.key() + "/"
 	licensed := false
 	for _, entry := range archive.File {
 		name, _ := strings.CutPrefix(entry.Name, top)
+		name = strings.TrimSuffix(strings.TrimSuffix(name, ".md"), ".txt")
 		if name != "LICENSE" && name != "NOTICE" {
 			continue
 		}
@@ -41,17 +46,22 @@ func (a attribution) verify(s source, zipFile string) error {
 		if err != nil {
 			return err
 		}
+		noticed := strings.Contains(words(a.notice), words(string(content)))
 		switch {
-		case name == "LICENSE" && terms(string(content)) != terms(a.license):
-			return fmt.Errorf("%s@%s: its LICENSE is another than ours: ask whether what is made of it may be embedded, and say under which licence in NOTICE", s.Module, s.Version)
+		case name == "LICENSE" && s.Licence == "Apache-2.0" && terms(string(content)) != terms(a.license):
+			return fmt.Errorf("%s: its LICENSE is another than ours: ask whether what is made of it may be embedded, and say under which licence in NOTICE", s.key())
+		case name == "LICENSE" && s.Licence != "Apache-2.0" && !noticed:
+			return fmt.Errorf("%s: our NOTICE has not the text of its LICENSE, %s: copy it below the line of the module", s.key(), s.Licence)
+		case name == "LICENSE" && s.Licence == "MIT" && !strings.Contains(words(string(content)), "Permission is hereby granted, free of charge"):
+			return fmt.Errorf("%s: its LICENSE is not that of MIT", s.key())
 		case name == "LICENSE":
 			licensed = true
-		case !strings.Contains(words(a.notice), words(string(content))):
-			return fmt.Errorf("%s@%s: it has a NOTICE that ours lacks: copy it below the line of the module", s.Module, s.Version)
+		case !noticed:
+			return fmt.Errorf("%s: it has a NOTICE that ours lacks: copy it below the line of the module", s.key())
 		}
 	}
 	if !licensed {
-		return errors.New(s.Module + "@" + s.Version + ": it has no LICENSE: nothing that is made of it may be embedded")
+		return errors.New(s.key() + ": it has no LICENSE: nothing that is made of it may be embedded")
 	}
 	return nil
 }

@@ -16,19 +16,18 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/archive"
 )
 
-// The bundle of CustomResourceDefinitions, for the check that judges custom
-// resources with the API server's own code, is three files.
+// The bundle of CustomResourceDefinitions, for what judges custom resources with the API server's own code, is three
+// files.
 //
-// definitions.bin is an archive with one CustomResourceDefinition a kind as
-// canonical JSON, by its digest.
+// definitions.bin is an archive of CustomResourceDefinitions as canonical JSON, by their digests.
 //
-// kinds.txt has one line a kind, in order of group and kind: group, kind,
-// plural, scope, the served versions with commas between them, the module it
-// comes from with its version, and the digest of the definition.
+// kinds.txt has one line a kind and release, in order of group and kind, and those of a kind in the order of the sources:
+// group, kind, plural, scope, the served versions with commas between them (a deprecated one with a ! after it), the module
+// it comes from with its version and channel, and the digest of the definition.
 //
 // sources.json says what they were made of.
 
-// parseDefinitions returns the CustomResourceDefinitions of a file whole.
+// parseDefinitions returns the CustomResourceDefinitions of a file whole, and leaves out what else is in it.
 func parseDefinitions(text []byte) ([]object, error) {
 	var found []object
 	for decoder := yaml.NewDecoder(bytes.NewReader(text)); ; {
@@ -38,7 +37,7 @@ func parseDefinitions(text []byte) ([]object, error) {
 		} else if err != nil {
 			return nil, err
 		}
-		if definition != nil {
+		if definition["kind"] == "CustomResourceDefinition" {
 			found = append(found, definition)
 		}
 	}
@@ -55,34 +54,45 @@ type sourced struct {
 // content.
 type definition struct {
 	group, kind, plural, scope string
-	versions                   []string
+	versions                   []string // a deprecated one with a ! after it
 	source                     string
 	content                    []byte
 }
+
+func (d definition) of() string { return d.group + "/" + d.kind }
 
 // packDefinitions lays out the bundle of CustomResourceDefinitions.
 func packDefinitions(crds []sourced, records []record) (map[string][]byte, error) {
 	var definitions []definition
 	for _, s := range crds {
 		d, err := lean(s.crd)
+		if errors.Is(err, errUnserved) {
+			continue
+		}
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", s.source, err)
 		}
 		if d.source = s.source; d.source == "" || strings.ContainsAny(d.source, " \n") {
 			return nil, fmt.Errorf("%s/%s: source %q has no place in the index", d.group, d.kind, d.source)
 		}
 		definitions = append(definitions, d)
 	}
-	slices.SortFunc(definitions, func(a, b definition) int {
+	slices.SortStableFunc(definitions, func(a, b definition) int {
 		return cmp.Or(strings.Compare(a.group, b.group), strings.Compare(a.kind, b.kind))
 	})
 
 	var index bytes.Buffer
 	contents := map[archive.Key][]byte{}
-	for i, d := range definitions {
-		if i > 0 && definitions[i-1].group == d.group && definitions[i-1].kind == d.kind {
-			return nil, fmt.Errorf("%s/%s is defined twice", d.group, d.kind)
+	defined := map[string]string{} // by kind and source; and by kind, the module that defines it
+	for _, d := range definitions {
+		module, _, _ := strings.Cut(d.source, "@")
+		if _, twice := defined[d.of()+" "+d.source]; twice {
+			return nil, fmt.Errorf("%s: %s is defined twice: leave files out with patterns that begin with !", d.source, d.of())
 		}
+		if other := defined[d.of()]; other != "" && other != module {
+			return nil, fmt.Errorf("%s defines %s, and so does %s: leave one of them out", module, d.of(), other)
+		}
+		defined[d.of()+" "+d.source], defined[d.of()] = module, module
 		name := digest(d.content)
 		if err := put(contents, name, d.content); err != nil {
 			return nil, err
@@ -104,8 +114,11 @@ func packDefinitions(crds []sourced, records []record) (map[string][]byte, error
 	}, nil
 }
 
+// errUnserved says of a CustomResourceDefinition that it serves no version: no object is of its kind.
+var errUnserved = errors.New("no version is served")
+
 // lean leaves out of a CustomResourceDefinition what has no say in whether an
-// object is valid: descriptions, columns to print, how versions are converted.
+// object is valid: descriptions, columns to print, how versions are converted, versions that are not served.
 // All else stays as it is, for the API server's code reads it.
 func lean(crd object) (definition, error) {
 	metadata, _ := crd["metadata"].(object)
@@ -135,8 +148,9 @@ func lean(crd object) (definition, error) {
 		version = maps.Clone(version)
 		delete(version, "additionalPrinterColumns")
 		delete(version, "selectableFields")
-		delete(version, "deprecated")
-		delete(version, "deprecationWarning")
+		if version["served"] != true {
+			continue
+		}
 		if schema, ok := version["schema"].(object); ok {
 			raw, ok := schema["openAPIV3Schema"].(object)
 			if !ok {
@@ -148,17 +162,22 @@ func lean(crd object) (definition, error) {
 			}
 			version["schema"] = object{"openAPIV3Schema": bare}
 		}
-		if version["served"] == true {
-			name, _ := version["name"].(string)
-			if name == "" || strings.ContainsAny(name, ", \n") {
-				return fail("version %q has no place in the index", name)
-			}
-			d.versions = append(d.versions, name)
+		name, _ := version["name"].(string)
+		if name == "" || strings.ContainsAny(name, ",! \n") {
+			return fail("version %q has no place in the index", name)
 		}
+		if version["deprecated"] == true {
+			name += "!"
+		}
+		d.versions = append(d.versions, name)
 		versions = append(versions, version)
 	}
 	if len(d.versions) == 0 {
-		return fail("no version is served")
+		return d, errUnserved
+	}
+	// Of the versions one is stored, for a server to take the definition. Where that was one that is not served, it is the last.
+	if !slices.ContainsFunc(versions, func(v any) bool { return v.(object)["storage"] == true }) {
+		versions[len(versions)-1].(object)["storage"] = true
 	}
 
 	keptNames := object{}

@@ -63,19 +63,18 @@ func TestPackDefinitions(t *testing.T) {
 	}
 	const content = `{"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition","metadata":{"annotations":{"api-approved.kubernetes.io":"https://x"},"name":"things.g.example"},` +
 		`"spec":{"group":"g.example","names":{"kind":"Thing","plural":"things"},"scope":"Namespaced","versions":[` +
-		`{"name":"v1","schema":{"openAPIV3Schema":{"properties":{"description":{"default":"stays","type":"string"},` +
+		`{"deprecated":true,"name":"v1","schema":{"openAPIV3Schema":{"properties":{"description":{"default":"stays","type":"string"},` +
 		`"list":{"items":{"format":"date-time","nullable":true,"type":"string"},"type":"array","x-kubernetes-list-type":"set"},` +
 		`"map":{"additionalProperties":{"type":"string"},"default":{"description":"stays"},"oneOf":[{"required":["a"]},{"not":{"required":["b"]}}],"type":"object","x-kubernetes-validations":[{"message":"stays","rule":"true"}]}},"type":"object"}},` +
-		`"served":true,"storage":true,"subresources":{"status":{}}},` +
-		`{"name":"v0","schema":{"openAPIV3Schema":{"type":"object"}},"served":false,"storage":false}]}}`
+		`"served":true,"storage":true,"subresources":{"status":{}}}]}}`
 	lines := strings.Split(strings.TrimSpace(string(files["kinds.txt"])), "\n")
 	definitions, err := archive.Open(string(files["definitions.bin"]))
 	if err != nil || definitions.Len() != 2 {
 		t.Fatalf("definitions.bin: %v, %v", definitions, err)
 	}
 	for i, want := range []struct{ line, content string }{
-		{"g.example Any anys Namespaced v1 m@v1.0.0 ", strings.NewReplacer("Thing", "Any", "thing", "any").Replace(content)},
-		{"g.example Thing things Namespaced v1 m@v1.0.0 ", content},
+		{"g.example Any anys Namespaced v1! m@v1.0.0 ", strings.NewReplacer("Thing", "Any", "thing", "any").Replace(content)},
+		{"g.example Thing things Namespaced v1! m@v1.0.0 ", content},
 	} {
 		if i >= len(lines) || lines[i] != want.line+archive.KeyOf(want.content).String() {
 			t.Fatalf("index:\n%s", files["kinds.txt"])
@@ -95,13 +94,51 @@ func TestPackDefinitions(t *testing.T) {
 	}
 }
 
+// TestPackReleases shows what becomes of several releases, and of versions that are deprecated or not served.
+func TestPackReleases(t *testing.T) {
+	read := func(from, to string) object {
+		all, err := parseDefinitions([]byte(strings.Replace(testDefinition, from, to, 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all[0]
+	}
+	old := strings.NewReplacer("served: true", "served: false", "served: false", "served: true, deprecated: true, deprecationWarning: it goes").Replace(testDefinition)
+	whole, err := parseDefinitions([]byte(old + "---\nkind: Deployment\n"))
+	if err != nil || len(whole) != 1 {
+		t.Fatalf("%d definitions, %v", len(whole), err)
+	}
+	files, err := packDefinitions([]sourced{{read("", ""), "m@v2.0.0/a"}, {whole[0], "m@v1.0.0"}, {read("served: true", "served: false"), "n@v1.0.0"}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(files["kinds.txt"])), "\n")
+	if len(lines) != 2 || !strings.HasPrefix(lines[0], "g.example Thing things Namespaced v1! m@v2.0.0/a ") || !strings.HasPrefix(lines[1], "g.example Thing things Namespaced v0! m@v1.0.0 ") {
+		t.Fatalf("index:\n%s", files["kinds.txt"])
+	}
+	texts, err := archive.Open(string(files["definitions.bin"]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := archive.ParseKey(strings.Fields(lines[1])[6])
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := texts.Read(key)
+	if err != nil || strings.Contains(string(text), `"v1"`) || !strings.Contains(string(text), `"deprecationWarning":"it goes"`) || !strings.Contains(string(text), `"storage":true`) {
+		t.Errorf("%v: %s", err, text)
+	}
+	if _, err := packDefinitions([]sourced{{read("", ""), "m@v1.0.0"}, {read("", ""), "n@v1.0.0"}}, nil); err == nil {
+		t.Error("a kind of two modules was taken")
+	}
+}
+
 func TestPackDefinitionsRefuses(t *testing.T) {
 	for name, text := range map[string]string{
 		"two of a kind":          testDefinition + "---" + testDefinition,
 		"an old apiVersion":      strings.Replace(testDefinition, "apiextensions.k8s.io/v1", "apiextensions.k8s.io/v1beta1", 1),
 		"no plural":              strings.Replace(testDefinition, "plural: things", "plural: ''", 1),
 		"no scope":               strings.Replace(testDefinition, "scope: Namespaced", "scope: ''", 1),
-		"nothing served":         strings.Replace(testDefinition, "served: true", "served: false", 1),
 		"unknown fields kept":    strings.Replace(testDefinition, "scope: Namespaced", "scope: Namespaced\n  preserveUnknownFields: true", 1),
 		"a field that is text":   strings.Replace(testDefinition, "description: {type: string, description: gone, title: gone, default: stays}", "description: gone", 1),
 		"a version without name": strings.Replace(testDefinition, "name: v1", "name: ''", 1),

@@ -30,7 +30,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	dir := flags.String("bundle", filepath.Join("..", "internal", "schema", "bundle"), "`directory` of the bundle of schemas")
 	definitions := flags.String("definitions", filepath.Join("..", "internal", "admission", "custom", "bundle"), "`directory` of the bundle of CustomResourceDefinitions")
 	check := flags.Bool("check", false, "write nothing; fail if the bundle differs from what would be written")
-	record := flags.String("record-sums", "", "write the sums of the downloaded modules to `file` and stop; to be reviewed like any change of a go.sum")
+	record := flags.String("record-sums", "", "write the sums of the downloaded modules into the lists in `directory` and stop; to be reviewed like any change of a go.sum")
 	if err := flags.Parse(args); err != nil {
 		return 2
 	}
@@ -71,20 +71,34 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-func recordSums(ctx context.Context, name string) error {
-	zips, err := download(ctx, sources)
-	if err != nil {
-		return err
-	}
-	var text strings.Builder
-	for _, s := range sources {
-		sum, err := dirhash.HashZip(zips[s.Module+"@"+s.Version], dirhash.Hash1)
+// recordSums writes the sums of what was downloaded into the files that list it.
+func recordSums(ctx context.Context, dir string) error {
+	for name, text := range map[string]string{"kubernetes.txt": kubernetesFile, "operators.txt": operatorsFile} {
+		listed, err := sourcesOf(name, text)
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(&text, "%s %s %s\n", s.Module, s.Version, sum)
+		zips, err := download(ctx, listed)
+		if err != nil {
+			return err
+		}
+		var recorded strings.Builder
+		for line := range strings.Lines(text) {
+			if fields := strings.Fields(line); len(fields) > 2 && strings.HasPrefix(fields[2], "h1:") {
+				version, _, _ := strings.Cut(fields[1], "/")
+				sum, err := dirhash.HashZip(zips[fields[0]+"@"+version], dirhash.Hash1)
+				if err != nil {
+					return err
+				}
+				line = strings.Replace(line, fields[2], sum, 1)
+			}
+			recorded.WriteString(line)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(recorded.String()), 0o644); err != nil {
+			return err
+		}
 	}
-	return os.WriteFile(name, []byte(text.String()), 0o644)
+	return nil
 }
 
 // bundles are the files of the two bundles by name: the JSON schemas of every
@@ -93,9 +107,9 @@ type bundles struct{ schemas, definitions map[string][]byte }
 
 func generate(ctx context.Context) (bundles, error) {
 	fail := func(err error) (bundles, error) { return bundles{}, err }
-	recorded, err := sums(recordedSums)
+	sources, err := sources()
 	if err != nil {
-		return fail(fmt.Errorf("sources.sum: %w", err))
+		return fail(err)
 	}
 	ours, err := readAttribution(filepath.Join("..", ".."))
 	if err != nil {
@@ -112,38 +126,43 @@ func generate(ctx context.Context) (bundles, error) {
 		definitions            []sourced
 	)
 	for _, s := range sources {
-		key := s.Module + "@" + s.Version
-		files, r, err := read(s, zips[key], recorded[key])
+		files, r, err := read(s, zips[s.key()])
 		if err != nil {
 			return fail(err)
 		}
-		if err := ours.verify(s, zips[key]); err != nil {
+		if err := ours.verify(s, zips[s.key()]); err != nil {
 			return fail(err)
 		}
-		records = append(records, r)
-		if s.Module != kubernetes {
-			customRecords = append(customRecords, r)
-		}
-		for _, f := range files {
-			if s.Module == kubernetes {
+		if s.Module == kubernetes {
+			records = append(records, r)
+			for _, f := range files {
 				defs, kinds, err := builtin(f.Content)
 				if err != nil {
-					return fail(fmt.Errorf("%s: %s: %w", key, f.Path, err))
+					return fail(fmt.Errorf("%s: %s: %w", s.key(), f.Path, err))
 				}
 				minors = append(minors, release{minor(s.Version), defs, kinds})
-				continue
 			}
-			found, err := parseCRDs(f.Content)
-			if err != nil {
-				return fail(fmt.Errorf("%s: %s: %w", key, f.Path, err))
-			}
-			crds = append(crds, found...)
+			continue
+		}
+		customRecords = append(customRecords, r)
+		schemas := slices.Contains(schemaModules, s.Module)
+		if schemas {
+			records = append(records, r)
+		}
+		for _, f := range files {
 			whole, err := parseDefinitions(f.Content)
 			if err != nil {
-				return fail(fmt.Errorf("%s: %s: %w", key, f.Path, err))
+				return fail(fmt.Errorf("%s: %s: %w", s.key(), f.Path, err))
 			}
 			for _, definition := range whole {
-				definitions = append(definitions, sourced{definition, key})
+				definitions = append(definitions, sourced{definition, s.release()})
+			}
+			if schemas {
+				found, err := parseCRDs(f.Content)
+				if err != nil {
+					return fail(fmt.Errorf("%s: %s: %w", s.key(), f.Path, err))
+				}
+				crds = append(crds, found...)
 			}
 		}
 	}

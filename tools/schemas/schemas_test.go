@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -198,12 +199,12 @@ func TestShare(t *testing.T) {
 
 // A module that is not the one whose sum is recorded is refused.
 func TestRead(t *testing.T) {
-	s := source{"example.com/m", "v1.0.0", []string{"a/*.yaml"}}
+	s := source{Module: "example.com/m", Version: "v1.0.0", Files: []string{"a/*.yaml", "!a/x.yaml"}}
 	name := filepath.Join(t.TempDir(), "m.zip")
 	write := func(content string) string {
 		var b bytes.Buffer
 		w := zip.NewWriter(&b)
-		for _, file := range []string{"a/b.yaml", "a/c.txt", "d.yaml"} {
+		for _, file := range []string{"a/b.yaml", "a/c.txt", "a/x.yaml", "d.yaml"} {
 			entry, err := w.Create("example.com/m@v1.0.0/" + file)
 			if err != nil {
 				t.Fatal(err)
@@ -224,39 +225,46 @@ func TestRead(t *testing.T) {
 		}
 		return sum
 	}
-	sum := write("good")
-	files, r, err := read(s, name, sum)
-	if err != nil || len(files) != 1 || files[0].Path != "a/b.yaml" || string(files[0].Content) != "good" || r.Sum != sum || len(r.Files) != 1 {
+	s.Sum = write("good")
+	files, r, err := read(s, name)
+	if err != nil || len(files) != 1 || files[0].Path != "a/b.yaml" || string(files[0].Content) != "good" || r.Sum != s.Sum || len(r.Files) != 1 {
 		t.Errorf("got %v, %v, %v", files, r, err)
 	}
-	if _, _, err := read(source{s.Module, s.Version, []string{"a/*.yaml", "none/*.yaml"}}, name, sum); err == nil {
+	none := s
+	none.Files = []string{"a/*.yaml", "none/*.yaml"}
+	if _, _, err := read(none, name); err == nil {
 		t.Error("a pattern that matches nothing was taken")
 	}
-	if _, _, err := read(s, name, ""); err == nil {
-		t.Error("a module without a recorded sum was taken")
-	}
 	write("changed")
-	if _, _, err := read(s, name, sum); err == nil || !strings.Contains(err.Error(), "sources.sum") {
+	if _, _, err := read(s, name); err == nil || !strings.Contains(err.Error(), "the module has sum") {
 		t.Errorf("a changed module was taken: %v", err)
 	}
 }
 
-func TestSums(t *testing.T) {
-	recorded, err := sums(recordedSums)
+func TestSources(t *testing.T) {
+	all, err := sources()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(recorded) != len(sources) {
-		t.Errorf("%d sums for %d sources", len(recorded), len(sources))
-	}
-	for _, s := range sources {
-		if recorded[s.Module+"@"+s.Version] == "" {
-			t.Errorf("no sum of %s@%s", s.Module, s.Version)
+	for _, module := range append([]string{kubernetes}, schemaModules...) {
+		if !slices.ContainsFunc(all, func(s source) bool { return s.Module == module }) {
+			t.Errorf("%s is missing", module)
 		}
 	}
-	for _, text := range []string{"a v1\n", "a v1 h2:x\n", "a v1 h1:x\na v1 h1:y\n"} {
-		if _, err := sums(text); err == nil {
-			t.Errorf("%q was taken", text)
+	got, err := sourcesOf("x", "# why\n\na.example/m v1.0.0/first h1:x Apache-2.0 a !b\na.example/m v1.0.0/second h1:x MIT c\n")
+	if err != nil || len(got) != 2 || got[0].release() != "a.example/m@v1.0.0/first" || got[1].key() != "a.example/m@v1.0.0" || len(got[0].Files) != 2 {
+		t.Errorf("got %v, %v", got, err)
+	}
+	for text, want := range map[string]string{
+		"a v1.0.0 h1:x Apache-2.0":                         "x:1: the line is not",
+		"a v1.0.0 h2:x Apache-2.0 b":                       "x:1: the line is not",
+		"a 1.0.0 h1:x Apache-2.0 b":                        "is no version",
+		"a v1.0.0 h1:x AGPL-3.0 b":                         "is under AGPL-3.0",
+		"a v1.0.0 h1:x MIT b\na v1.0.0 h1:x MIT b":         "x:2: a@v1.0.0 is there twice",
+		"a v1.0.0/one h1:x MIT b\na v1.0.0/two h1:y MIT b": "another sum",
+	} {
+		if _, err := sourcesOf("x", text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", text, err, want)
 		}
 	}
 }

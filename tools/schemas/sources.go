@@ -25,45 +25,103 @@ import (
 type source struct {
 	Module  string
 	Version string
-	// Files are path.Match patterns below the module root. Each must match.
+	// Channel tells sets of files of one version apart of which a cluster has one; "" where there is one set.
+	Channel string
+	// Sum is the h1 of the zip, as in a go.sum.
+	Sum string
+	// Licence is the SPDX name of what the module is under.
+	Licence string
+	// Files are path.Match patterns below the module root. Each must match. A leading ! leaves out.
 	Files []string
+}
+
+// key is the module and its version, as the go command has them.
+func (s source) key() string { return s.Module + "@" + s.Version }
+
+// release is key with the channel: how the bundle of CustomResourceDefinitions calls the source.
+func (s source) release() string {
+	if s.Channel == "" {
+		return s.key()
+	}
+	return s.key() + "/" + s.Channel
 }
 
 const kubernetes = "k8s.io/kubernetes"
 
-// sources is what the bundle is made of. Modules are read, never built, so
-// their own Go version and requirements do not matter.
-//
-// The versions stand here and not as requirements of go.mod because a go.mod
-// selects one version of a module, and the bundle needs ten of
-// k8s.io/kubernetes. What go.mod and go.sum would give is kept: the go command
-// downloads (and asks the checksum database where it has one), and every zip
-// must have the h1 sum recorded in sources.sum, which has the format of go.sum.
-//
-// For each Kubernetes minor version this is the newest patch that both the
-// public proxy and the checksum database serve.
-var sources = []source{
-	{kubernetes, "v1.28.15", swagger},
-	{kubernetes, "v1.29.15", swagger},
-	{kubernetes, "v1.30.14", swagger},
-	{kubernetes, "v1.31.14", swagger},
-	{kubernetes, "v1.32.13", swagger},
-	{kubernetes, "v1.33.13", swagger},
-	{kubernetes, "v1.34.10", swagger},
-	{kubernetes, "v1.35.6", swagger},
-	{kubernetes, "v1.36.4", swagger},
-	{kubernetes, "v1.37.2", swagger},
-	{"istio.io/api", "v1.31.1", []string{"kubernetes/customresourcedefinitions.gen.yaml"}},
-	{"github.com/open-telemetry/opentelemetry-operator", "v0.140.0", []string{"config/crd/bases/*.yaml"}},
-	{"github.com/cloudnative-pg/cloudnative-pg", "v1.27.0", []string{"config/crd/bases/*.yaml"}},
-	{"github.com/argoproj/argo-cd/v3", "v3.6.1", []string{"manifests/crds/*-crd.yaml"}},
-	{"github.com/prometheus-operator/prometheus-operator", "v0.85.0", []string{"example/prometheus-operator-crd/*.yaml"}},
+// schemaModules are operators whose kinds the bundle of JSON schemas has as well. Those of the others are held to their
+// CustomResourceDefinitions alone.
+var schemaModules = []string{
+	"istio.io/api",
+	"github.com/open-telemetry/opentelemetry-operator",
+	"github.com/cloudnative-pg/cloudnative-pg",
+	"github.com/argoproj/argo-cd/v3",
+	"github.com/prometheus-operator/prometheus-operator",
 }
 
-var swagger = []string{"api/openapi-spec/swagger.json"}
+var (
+	// kubernetesFile has the releases of Kubernetes and their sums: for each minor version the newest patch that both the public
+	// proxy and the checksum database serve.
+	//
+	//go:embed kubernetes.txt
+	kubernetesFile string
+	// operatorsFile has the operators whose CustomResourceDefinitions are embedded, with several releases of some, the one
+	// that holds where nobody says otherwise first.
+	//
+	//go:embed operators.txt
+	operatorsFile string
+)
 
-//go:embed sources.sum
-var recordedSums string
+// sourcesOf reads lines of "module version[/channel] h1:… licence pattern…".
+//
+// The versions stand there and not as requirements of go.mod because a go.mod selects one version of a module, and the
+// bundles need several of some. Modules are read, never built, so their own Go version and requirements do not matter. What
+// go.mod and go.sum would give is kept: the go command downloads (and asks the checksum database where it has one), and
+// every zip must have the sum that is recorded.
+func sourcesOf(name, text string) ([]source, error) {
+	var all []source
+	sums, seen := map[string]string{}, map[string]bool{}
+	number := 0
+	for line := range strings.Lines(text) {
+		number++
+		fields := strings.Fields(line)
+		if len(fields) == 0 || strings.HasPrefix(fields[0], "#") {
+			continue
+		}
+		fail := func(format string, args ...any) ([]source, error) {
+			return nil, fmt.Errorf("%s:%d: %s", name, number, fmt.Sprintf(format, args...))
+		}
+		if len(fields) < 5 || !strings.HasPrefix(fields[2], "h1:") {
+			return fail(`the line is not "module version h1:sum licence pattern…"`)
+		}
+		version, channel, _ := strings.Cut(fields[1], "/")
+		s := source{fields[0], version, channel, fields[2], fields[3], fields[4:]}
+		if !semver.IsValid(s.Version) {
+			return fail("%q is no version", s.Version)
+		}
+		if !slices.Contains(licences, s.Licence) {
+			return fail("%s is under %s, which is none of %s: ask whether what is made of it may be embedded", s.Module, s.Licence, strings.Join(licences, ", "))
+		}
+		if seen[s.release()] {
+			return fail("%s is there twice", s.release())
+		}
+		if sum := sums[s.key()]; sum != "" && sum != s.Sum {
+			return fail("%s has another sum than above", s.key())
+		}
+		sums[s.key()], seen[s.release()] = s.Sum, true
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+// sources are Kubernetes' releases, and then the operators.
+func sources() ([]source, error) {
+	all, err := sourcesOf("kubernetes.txt", kubernetesFile)
+	if err != nil {
+		return nil, err
+	}
+	operators, err := sourcesOf("operators.txt", operatorsFile)
+	return append(all, operators...), err
+}
 
 // A file is one source file, as the verified zip of its module holds it.
 type file struct {
@@ -76,6 +134,8 @@ type file struct {
 type record struct {
 	Module  string       `json:"module"`
 	Version string       `json:"version"`
+	Channel string       `json:"channel,omitempty"`
+	Licence string       `json:"licence"`
 	Sum     string       `json:"sum"`
 	Files   []fileRecord `json:"files"`
 }
@@ -83,23 +143,6 @@ type record struct {
 type fileRecord struct {
 	Path   string `json:"path"`
 	SHA256 string `json:"sha256"`
-}
-
-// sums reads lines of "module version h1:…".
-func sums(text string) (map[string]string, error) {
-	found := map[string]string{}
-	for line := range strings.Lines(text) {
-		fields := strings.Fields(line)
-		if len(fields) != 3 || !strings.HasPrefix(fields[2], "h1:") {
-			return nil, fmt.Errorf("line %q is not \"module version h1:sum\"", strings.TrimSpace(line))
-		}
-		key := fields[0] + "@" + fields[1]
-		if _, twice := found[key]; twice {
-			return nil, fmt.Errorf("%s is recorded twice", key)
-		}
-		found[key] = fields[2]
-	}
-	return found, nil
 }
 
 // download asks the go command for the zip of every source. It runs outside
@@ -114,7 +157,9 @@ func download(ctx context.Context, of []source) (map[string]string, error) {
 
 	args := []string{"mod", "download", "-json"}
 	for _, s := range of {
-		args = append(args, s.Module+"@"+s.Version)
+		if !slices.Contains(args, s.key()) {
+			args = append(args, s.key())
+		}
 	}
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = dir
@@ -136,8 +181,8 @@ func download(ctx context.Context, of []source) (map[string]string, error) {
 		}
 		zips[m.Path+"@"+m.Version] = m.Zip
 	}
-	if len(zips) != len(of) {
-		return nil, fmt.Errorf("go mod download: %d of %d modules: %w: %s", len(zips), len(of), runErr, stderr.String())
+	if want := len(args) - 3; len(zips) != want {
+		return nil, fmt.Errorf("go mod download: %d of %d modules: %w: %s", len(zips), want, runErr, stderr.String())
 	}
 	return zips, nil
 }
@@ -145,7 +190,7 @@ func download(ctx context.Context, of []source) (map[string]string, error) {
 // read returns the source files of s from its zip, sorted by path, and the
 // record of them. The sum is computed here, over the bytes that are read: the
 // module cache is not trusted to be what was once downloaded.
-func read(s source, zipFile, wantSum string) ([]file, record, error) {
+func read(s source, zipFile string) ([]file, record, error) {
 	fail := func(err error) ([]file, record, error) {
 		return nil, record{}, fmt.Errorf("%s@%s: %w", s.Module, s.Version, err)
 	}
@@ -153,8 +198,8 @@ func read(s source, zipFile, wantSum string) ([]file, record, error) {
 	if err != nil {
 		return fail(err)
 	}
-	if sum != wantSum {
-		return fail(fmt.Errorf("the module has sum %s, sources.sum says %q", sum, wantSum))
+	if sum != s.Sum {
+		return fail(fmt.Errorf("the module has sum %s, recorded is %q", sum, s.Sum))
 	}
 	archive, err := zip.OpenReader(zipFile)
 	if err != nil {
@@ -171,10 +216,11 @@ func read(s source, zipFile, wantSum string) ([]file, record, error) {
 		}
 		wanted := false
 		for i, pattern := range s.Files {
+			pattern, leave := strings.CutPrefix(pattern, "!")
 			if hit, err := path.Match(pattern, name); err != nil {
 				return fail(err)
 			} else if hit {
-				matched[i], wanted = true, true
+				matched[i], wanted = true, !leave
 			}
 		}
 		if !wanted {
@@ -191,7 +237,7 @@ func read(s source, zipFile, wantSum string) ([]file, record, error) {
 	}
 	slices.SortFunc(files, func(a, b file) int { return strings.Compare(a.Path, b.Path) })
 
-	r := record{Module: s.Module, Version: s.Version, Sum: sum}
+	r := record{Module: s.Module, Version: s.Version, Channel: s.Channel, Licence: s.Licence, Sum: sum}
 	for _, f := range files {
 		digest := sha256.Sum256(f.Content)
 		r.Files = append(r.Files, fileRecord{f.Path, hex.EncodeToString(digest[:])})

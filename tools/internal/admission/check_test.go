@@ -90,7 +90,7 @@ func TestChecks(t *testing.T) {
 		{
 			name:      "a custom resource",
 			documents: "apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: web, namespace: shop}\nspec: {hosts: [web], http: [{route: [{destination: {host: web}, weight: ten}]}]}",
-			want:      []string{"accepted web spec.http[0].route[0].weight: expected numeric (int or float), got string"},
+			want:      []string{"accepted web spec.http[0].route[0].weight: expected numeric (int or float), got string (so says kgate's definition, of istio.io/api@v1.32.0)"},
 		},
 		{
 			name: "a custom resource that is defined beside it",

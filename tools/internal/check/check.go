@@ -191,6 +191,8 @@ type Definitions interface {
 	Given(group, kind string) ([]*manifest.Object, error)
 	// Foreign are those that targets of another environment render.
 	Foreign(ctx context.Context, target *Target, group, kind string) ([]*manifest.Object, error)
+	// Release is the release of an operator, named by its Go module, that kgate.yaml says the cluster runs; "" for none.
+	Release(module string) string
 }
 
 // Reading is what of the repository a target was made of, named without links.

@@ -111,7 +111,8 @@ type Known struct {
 	found    cache.Cache[schema.GroupKind, Found]
 }
 
-// Found is what defines a kind for a target. Key tells it apart from what defines the kind for others.
+// Found is what defines a kind for a target. Key tells it apart from what defines the kind for others; it is "" where that is
+// the embedded catalogue, and no release is pinned.
 type Found struct {
 	*custom.Definitions
 	Key string
@@ -128,6 +129,9 @@ func (k *Kinds) Of(target *check.Target) (*Known, error) {
 		known := &Known{kinds: k, embedded: embedded, target: target, own: map[schema.GroupKind][]*manifest.Object{}}
 		if target == nil {
 			return known, nil
+		}
+		if target.Definitions != nil {
+			known.embedded = embedded.Pinned(target.Definitions.Release)
 		}
 		for _, object := range target.Objects {
 			if of := Defines(object); of.Kind != "" && readable(object) && object.Applied() {
@@ -148,14 +152,16 @@ func (k *Known) For(ctx context.Context, kind schema.GroupKind) (Found, error) {
 	return k.found.Get(kind, func() (Found, error) { return k.find(ctx, kind) })
 }
 
-// find holds the order. The first place that has a definition of the kind is asked, and the embedded catalogue judges beside
-// it: a definition that somebody wrote into a change never loosens a kind that kgate knows.
+// find holds the order: the first place that has a definition of the kind is asked, the embedded catalogue where there is none.
+// Where the catalogue knows the kind as well, what it disagrees about is said (custom.Definitions.Disagreements): a definition
+// that somebody wrote into a change does not loosen such a kind in silence.
 func (k *Known) find(ctx context.Context, kind schema.GroupKind) (Found, error) {
+	pin := k.embedded.Pin(kind)
 	if own, key := k.named(k.own[kind], kind, false); own != nil {
-		return Found{k.embedded.With(own), key}, nil
+		return Found{k.embedded.With(own), key + pin}, nil
 	}
 	if k.target == nil || k.target.Definitions == nil {
-		return Found{k.embedded, ""}, nil
+		return Found{k.embedded, pin}, nil
 	}
 	at := k.target.Definitions
 	for _, place := range []struct {
@@ -177,10 +183,10 @@ func (k *Known) find(ctx context.Context, kind schema.GroupKind) (Found, error) 
 		}
 		// Which of several the cluster has nobody says.
 		if others, key := k.named(objects, kind, place.given); others != nil {
-			return Found{k.embedded.WithEither(others), key}, nil
+			return Found{k.embedded.WithEither(others), key + pin}, nil
 		}
 	}
-	return Found{k.embedded, ""}, nil
+	return Found{k.embedded, pin}, nil
 }
 
 // named reads definitions of a kind, each content once, and leaves out what an API server would refuse.
@@ -190,11 +196,11 @@ func (k *Known) named(objects []*manifest.Object, kind schema.GroupKind, given b
 	seen := map[string]bool{}
 	for _, object := range objects {
 		c := k.kinds.define(object)
-		r := custom.Rendered{Definition: c.Definition, At: object.Source.String(), Given: given}
+		r := custom.Rendered{Definition: c.Definition, At: object.Source.String(), Given: given, Stated: custom.Stated(object.Value), Source: object.Source}
 		if !r.Defines(kind) {
 			continue
 		}
-		this := fmt.Sprintf("%x %q %t\n", c.digest, r.At, given)
+		this := fmt.Sprintf("%x %q %t %q\n", c.digest, r.At, given, r.Stated)
 		if seen[this] {
 			continue
 		}

@@ -106,6 +106,11 @@ func (d *definitions) Given(group, kind string) ([]*manifest.Object, error) {
 	return d.given.find(d.gate.engines.kinds, group, kind), nil
 }
 
+// Release is what kgate.yaml says of an operator.
+func (d *definitions) Release(module string) string {
+	return d.gate.repository.Config.Releases[module].Text
+}
+
 // renderable are the targets of the run and the others of the repository, in order.
 func (g *Gate) renderable() []string {
 	all := slices.Concat(g.all, without(g.paths, g.all))

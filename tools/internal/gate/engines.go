@@ -2,13 +2,17 @@ package gate
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/kgate-dev/gitops/tools/internal/admission"
+	"github.com/kgate-dev/gitops/tools/internal/admission/custom"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/definition"
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
 	"github.com/kgate-dev/gitops/tools/internal/policy"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
 	"github.com/kgate-dev/gitops/tools/internal/schema"
@@ -42,6 +46,9 @@ func newEngines(ctx context.Context, repository *repo.Repo, options Options) (*E
 	}
 	minors, err := versions(options.Versions, repository.Config.KubernetesVersions)
 	if err != nil {
+		return nil, err
+	}
+	if err := releases(repository.Config.Releases); err != nil {
 		return nil, err
 	}
 	return enginesOf(library, minors)
@@ -108,6 +115,32 @@ func versions(asked []string, configured []repo.Version) ([]string, error) {
 		minors = append(minors, version)
 	}
 	return minors, nil
+}
+
+// releases holds the releases of operators that are configured to those that the catalogue has.
+func releases(configured map[string]repo.Version) error {
+	if len(configured) == 0 {
+		return nil
+	}
+	catalogue, err := custom.Embedded()
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, module := range slices.Sorted(maps.Keys(configured)) {
+		asked := configured[module]
+		fail := func(format string, args ...any) {
+			errs = append(errs, &manifest.SyntaxError{Position: asked.Source, Message: "releases: " + fmt.Sprintf(format, args...)})
+		}
+		switch all := catalogue.Releases(module); {
+		case len(all) == 0:
+			fail("kgate embeds no definitions of %q: `kgate crds` names the modules, and `crds` takes definitions of any other operator", module)
+		case !slices.Contains(all, asked.Text):
+			fail("of %s kgate embeds %s, not %s: name one of these, or give the definitions of the release that the cluster runs under `crds` (`kgate crds add`)",
+				module, strings.Join(all, ", "), asked.Text)
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // minor takes 1.37, v1.37 and 1.37.2 for the minor version 1.37.

@@ -339,6 +339,9 @@ func (l *lasting) refresh(ctx context.Context, batch watch.Batch, changed []stri
 		next.given = newGiven(files)
 		l.redefined = true
 	}
+	if err := releases(repository.Config.Releases); err != nil {
+		return err
+	}
 	if engines.minors, err = versions(l.options.Versions, repository.Config.KubernetesVersions); err != nil {
 		return err
 	}

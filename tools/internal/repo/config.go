@@ -40,8 +40,9 @@ type Config struct {
 	Profile            Profile
 	Severities         []Severity // the last one that fits counts
 	CRDs               []Given
-	UnknownKinds       string // error, warning or ignore; "" for error
-	Vendor             string // the directory of copies; "" for the usual one
+	Releases           map[string]Version // of operators, by Go module, where the cluster runs another than the newest that kgate has
+	UnknownKinds       string             // error, warning or ignore; "" for error
+	Vendor             string             // the directory of copies; "" for the usual one
 	Exemptions         []check.Exemption
 	LongestExemption   Term // zero for one year
 	CarryNone          bool // objects exempt themselves from nothing
@@ -293,6 +294,21 @@ func (d *decoder) config(root *yaml.Node) Config {
 					d.fail(n, "crds: %s is outside of the repository: name definitions that lie in it, and others by --crds", given.Path)
 				}
 				c.CRDs = append(c.CRDs, given)
+			})
+		},
+		"releases": func(n *yaml.Node) {
+			c.Releases = map[string]Version{}
+			d.some(n, "releases", func(n *yaml.Node) {
+				var module string
+				release := Version{Source: d.at(n.Line)}
+				d.fields(n, "a release", map[string]func(*yaml.Node){
+					"!module":  func(n *yaml.Node) { module = d.text(n, "module") },
+					"!version": func(n *yaml.Node) { release.Text = d.text(n, "version") },
+				})
+				if other, twice := c.Releases[module]; twice {
+					d.fail(n, "the release of %s is there already, in line %d", module, other.Source.Line)
+				}
+				c.Releases[module] = release
 			})
 		},
 		"unknownKinds": func(n *yaml.Node) {

@@ -110,6 +110,15 @@ func Keys() []Key {
 			Example: "crds: [crds]\n",
 		},
 		{
+			Name: "releases", Value: Value{List: &Value{Mapping: []Key{
+				{Name: "module", Required: true, Doc: "The operator, by its Go module, as `kgate crds` names it."},
+				{Name: "version", Required: true, Doc: "The release, one of those that `kgate crds` names, with its channel where there are several: `v1.7.0/standard`."},
+			}}, NotEmpty: true},
+			Doc: "Releases of operators that the clusters run, where kgate's catalogue of definitions has several. Without an entry the newest one that " +
+				"serves an object's version judges it, and a version that the newest no longer serves is a warning.",
+			Example: "releases:\n  - module: github.com/external-secrets/external-secrets\n    version: v0.16.2\n",
+		},
+		{
 			Name: "unknownKinds", Value: Value{Enum: UnknownKinds()},
 			Doc:     "What becomes of objects of kinds that nobody defines: `error`, the default, `warning`, or `ignore`. `--unknown-kinds` goes before it.",
 			Example: "unknownKinds: error\n",

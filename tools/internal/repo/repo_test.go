@@ -77,7 +77,7 @@ func TestParseConfigRefuses(t *testing.T) {
 	for _, test := range []struct{ old, new, want string }{
 		{"apiVersion: kgate/v1\n", "", `kgate.yaml:1: kgate.yaml needs the key "apiVersion"`},
 		{"kgate/v1", "kgate/v2", `kgate.yaml:1: apiVersion is "kgate/v2"; this kgate reads "kgate/v1"`},
-		{"targets: [overlays/*/", "target: [overlays/*/", `kgate.yaml:3: kgate.yaml has no key "target"; it has apiVersion, crds, environments, exemptions, external, kubernetesVersions, kustomize, loadRestrictionsNone, longestExemption, objectExemptions, profile, severities, targets`},
+		{"targets: [overlays/*/", "target: [overlays/*/", `kgate.yaml:3: kgate.yaml has no key "target"; it has apiVersion, crds, environments, exemptions, external, kubernetesVersions, kustomize, loadRestrictionsNone, longestExemption, objectExemptions, profile, releases, severities, targets`},
 		{"targets: [overlays/*/, argocd]", "targets: overlays/*", "kgate.yaml:3: targets must be a list"},
 		{"targets: [overlays/*/, argocd]", "targets: []", "kgate.yaml:3: targets is empty"},
 		{"[overlays/*/, argocd]", "['overlays/[', argocd]", `kgate.yaml:3: a target: "overlays/[" is not a valid pattern`},

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
 	"github.com/kgate-dev/gitops/tools/internal/admission/custom"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/definition"
@@ -37,7 +39,8 @@ func Checks(v *Validator, kinds *definition.Kinds, removal func(apiVersion, kind
 			Doc: "A kind that the targeted version does not serve is refused by the API server at the first sync. A kind that kgate " +
 				"has no definition of cannot be checked, and is reported instead of being passed over. A custom kind is defined by a " +
 				"CustomResourceDefinition, and the first of these that has one counts: the target itself; another target of the " +
-				"repository; `crds` in kgate.yaml; what is embedded, which judges beside each of the others.",
+				"repository; `crds` in kgate.yaml; kgate's catalogue, of the release that `releases` in kgate.yaml names, else of the " +
+				"newest that serves the version. `kgate crds` lists what is known, and from where.",
 			Fix:        "Use an apiVersion that every targeted version serves, or correct the kind; of a custom kind, give kgate the definition under `crds` in kgate.yaml, or say with `unknownKinds` there what becomes of such objects.",
 			Severity:   check.Error,
 			Central:    true,
@@ -63,6 +66,41 @@ func Checks(v *Validator, kinds *definition.Kinds, removal func(apiVersion, kind
 			Bad:        validBad,
 			Good:       validGood,
 			Run:        run(false),
+		},
+		{
+			Name:  "schema/current-version",
+			Title: "No custom resource is of a version that its operator has deprecated or dropped",
+			Doc: "The definition of a kind says which of its versions are deprecated: they work, and a later release of the operator " +
+				"serves them no more. A version that only an older release serves, of those in kgate's catalogue, is refused once the " +
+				"operator is updated.",
+			Fix: "Write the object in the version that the message names; where the cluster runs an older release of the operator, name it " +
+				"under `releases` in kgate.yaml.",
+			Severity:   check.Warning,
+			Scope:      check.Object,
+			Origin:     "schema",
+			Yields:     []string{"schema/known-kind"},
+			References: []string{"https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definition-versioning/#version-deprecation"},
+			Bad:        currentVersionBad,
+			Good:       currentVersionGood,
+			Run:        j.versions,
+		},
+		{
+			Name:  "schema/definition-agrees",
+			Title: "A definition takes no object that kgate's own of the kind refuses",
+			Doc: "What the repository or `crds` defines of a kind judges its objects, and kgate's catalogue does not, for a cluster may " +
+				"run another release of the operator. Where such a definition lets an object pass that the catalogue refuses, this says " +
+				"so, once a definition, with the first such field: a stub or an edited copy would let everything pass. It is silent " +
+				"where the definition says that it is of a newer release than the catalogue has.",
+			Fix: "Take the definition from the release of the operator that the cluster runs, or mend the object; `releases` in kgate.yaml says " +
+				"which release kgate compares with.",
+			Severity:   check.Warning,
+			Central:    true,
+			Scope:      check.Overlay,
+			Origin:     "schema",
+			References: []string{"https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#specifying-a-structural-schema"},
+			Bad:        definitionAgreesBad,
+			Good:       definitionAgreesGood,
+			Run:        j.disagreements,
 		},
 	}
 }
@@ -112,9 +150,12 @@ func (j *judge) run(ctx context.Context, pass *check.Pass, missing bool) error {
 				if len(violation.Versions) < len(j.validator.minors) {
 					message += " (in Kubernetes " + strings.Join(violation.Versions, ", ") + ")"
 				}
-				note, err := j.note(ctx, target, object, violation.Path)
-				if err != nil {
-					return fmt.Errorf("%s: %w", object.ID, err)
+				note := violation.Note
+				if note == "" {
+					var err error
+					if note, err = j.note(ctx, target, object, violation.Path); err != nil {
+						return fmt.Errorf("%s: %w", object.ID, err)
+					}
 				}
 				pass.ReportMisspelt(severity, target, object, violation.Path, message+note, mend)
 			}
@@ -123,44 +164,143 @@ func (j *judge) run(ctx context.Context, pass *check.Pass, missing bool) error {
 	return nil
 }
 
-// validate holds an object to the schemas of its kind; where there are none, to what defines the kind for the target.
+// validate holds an object to the schemas of its kind. A custom kind is held to what defines it for the target, of which the
+// schemas are a part of kgate's catalogue in another form.
 func (j *judge) validate(ctx context.Context, target *check.Target, object *manifest.Object) ([]Violation, error) {
-	violations, err := j.validator.verdicts.Get(subject{"", object.Digest()}, func() ([]Violation, error) {
-		return j.validator.Validate(ctx, object.APIVersion, object.Kind, object.JSON)
-	})
-	at := slices.IndexFunc(violations, func(v Violation) bool { return v.Unknown })
-	if err != nil || at < 0 {
-		return violations, err
-	}
-	known, err := j.kinds.Of(target)
-	if err != nil {
-		return nil, err
+	schemas := func() ([]Violation, error) {
+		return j.validator.verdicts.Get(subject{"", object.Digest()}, func() ([]Violation, error) {
+			return j.validator.Validate(ctx, object.APIVersion, object.Kind, object.JSON)
+		})
 	}
 	kind := definition.KindOf(object)
-	found, err := known.For(ctx, kind.GroupKind())
+	if !j.validator.bundle.customGroup(kind.Group) {
+		return schemas()
+	}
+	found, known, err := j.definitions(ctx, target, kind)
 	if err != nil {
 		return nil, err
 	}
+	if found.Key == "" {
+		violations, err := schemas()
+		if err != nil || !slices.ContainsFunc(violations, func(v Violation) bool { return v.Unknown }) {
+			return violations, err
+		}
+	}
 	if found.Knows(kind) {
-		return j.validator.verdicts.Get(subject{found.Key, object.Digest()}, func() ([]Violation, error) {
+		return j.validator.verdicts.Get(subject{"definitions " + found.Key, object.Digest()}, func() ([]Violation, error) {
 			faults, err := found.Structure(ctx, object.Value)
 			return j.validator.violationsOf(faults), err
 		})
 	}
-	unknown := violations[at]
+	return []Violation{j.unknownKind(object, kind, found, known)}, nil
+}
+
+func (j *judge) definitions(ctx context.Context, target *check.Target, kind schema.GroupVersionKind) (definition.Found, *definition.Known, error) {
+	known, err := j.kinds.Of(target)
+	if err != nil {
+		return definition.Found{}, nil, err
+	}
+	found, err := known.For(ctx, kind.GroupKind())
+	return found, known, err
+}
+
+// unknownKind says that nothing defines a custom kind in the version of an object, and how to come by what does.
+func (j *judge) unknownKind(object *manifest.Object, kind schema.GroupVersionKind, found definition.Found, known *definition.Known) Violation {
+	unknown := Violation{Path: manifest.Path{"kind"}, Missing: true, Unknown: true, Versions: j.validator.minors}
 	serving := found.Serving(kind.GroupKind())
-	obsolete := known.Obsolete(kind.GroupKind())
-	switch {
-	case len(serving) > 0 && found.Key != "":
-		unknown.Path, unknown.Unknown, unknown.Meant = manifest.Path{"apiVersion"}, false, ""
-		unknown.Message = fmt.Sprintf("no schema for %s %s: %s", object.APIVersion, object.Kind, strings.Join(serving, ", and "))
-	case !obsolete.IsZero():
+	if len(serving) > 0 {
+		unknown.Path = manifest.Path{"apiVersion"}
+		if found.Key != "" { // what the repository has of the kind, or the release that it names, is all there is
+			unknown.Unknown = false
+			unknown.Message = fmt.Sprintf("no schema for %s %s: %s", object.APIVersion, object.Kind, strings.Join(serving, ", and "))
+			return unknown
+		}
+	}
+	unknown.Message = fmt.Sprintf("kgate has no definition of %s %s", object.APIVersion, object.Kind)
+	if len(serving) == 0 {
+		kinds := append(j.validator.bundle.kindsOf(object.APIVersion), found.KindsOf(kind.GroupVersion())...)
+		slices.Sort(kinds)
+		unknown.Meant = nearest(kind.Kind, slices.Compact(kinds))
+	}
+	if obsolete := known.Obsolete(kind.GroupKind()); !obsolete.IsZero() {
 		unknown.Unknown = false
 		unknown.Message += fmt.Sprintf(": what defines it at %s is of an apiVersion that Kubernetes 1.22 removed", obsolete)
-	default:
-		unknown.Message += ": name a file that holds its CustomResourceDefinition in `crds` of kgate.yaml"
+		return unknown
 	}
-	return []Violation{unknown}, nil
+	if len(serving) > 0 {
+		unknown.Message += ": " + strings.Join(serving, ", and ")
+	}
+	if pin := found.Pin(kind.GroupKind()); pin != "" && len(serving) == 0 {
+		unknown.Message += fmt.Sprintf(": %s, which kgate.yaml names, has none", pin)
+	}
+	if now := custom.Renamed(kind.Group); now != "" {
+		unknown.Message += fmt.Sprintf(": the group %s was renamed to %s", kind.Group, now)
+	}
+	unknown.Message += ": name a file that holds its CustomResourceDefinition in `crds` of kgate.yaml, as `kgate crds add` does"
+	return unknown
+}
+
+// versions reports objects of versions that work and will not for ever.
+func (j *judge) versions(ctx context.Context, pass *check.Pass) error {
+	for _, target := range pass.Targets {
+		for _, object := range target.Objects {
+			kind := definition.KindOf(object)
+			if !j.validator.bundle.customGroup(kind.Group) {
+				continue
+			}
+			found, _, err := j.definitions(ctx, target, kind)
+			if err != nil {
+				return fmt.Errorf("%s: %w", object.ID, err)
+			}
+			if told := found.Deprecation(kind); told != "" {
+				pass.Report(target, object, manifest.Path{"apiVersion"}, told)
+			}
+		}
+	}
+	return nil
+}
+
+// disagreements reports definitions that let pass what the catalogue refuses, each once a target.
+func (j *judge) disagreements(ctx context.Context, pass *check.Pass) error {
+	for _, target := range pass.Targets {
+		told := map[manifest.Position]bool{}
+		for _, object := range target.Objects {
+			kind := definition.KindOf(object)
+			if !j.validator.bundle.customGroup(kind.Group) {
+				continue
+			}
+			found, _, err := j.definitions(ctx, target, kind)
+			if err != nil {
+				return fmt.Errorf("%s: %w", object.ID, err)
+			}
+			if found.Key == "" {
+				continue
+			}
+			all, err := j.validator.disagreed.Get(subject{found.Key, object.Digest()}, func() ([]custom.Disagreement, error) {
+				return found.Disagreements(ctx, object.Value)
+			})
+			if err != nil {
+				return fmt.Errorf("%s: %w", object.ID, err)
+			}
+			for _, d := range all {
+				if told[d.Definition] {
+					continue
+				}
+				told[d.Definition] = true
+				path := manifest.Path(d.Faults[0].Path)
+				message := fmt.Sprintf("this definition of %s takes what that of %s in kgate's catalogue refuses: %s: %s", kind.GroupKind(), d.Release, path, d.Faults[0].Message)
+				at := target.Origin(object, path).Position
+				if i := slices.IndexFunc(target.Objects, func(o *manifest.Object) bool {
+					return definition.Defines(o) == kind.GroupKind() && o.Source == d.Definition
+				}); i >= 0 {
+					pass.Report(target, target.Objects[i], manifest.Path{"spec", "versions"}, message, check.Field{Target: target, Object: object, Path: path})
+					continue
+				}
+				pass.ReportTarget(target, d.Definition, message, at)
+			}
+		}
+	}
+	return nil
 }
 
 // violationsOf are the faults that definitions find, in the words of the other schemas where these say the same.
@@ -170,13 +310,15 @@ func (v *Validator) violationsOf(faults []custom.Fault) []Violation {
 		message := f.Message
 		if n := len(f.Path); n > 0 && custom.Undeclared(f) {
 			message = fmt.Sprintf("unknown field %q", fmt.Sprint(f.Path[n-1]))
+		} else if n > 0 && message == "Required value" {
+			message = fmt.Sprintf("required field %q is missing", fmt.Sprint(f.Path[n-1]))
 		}
-		violations = append(violations, Violation{Path: f.Path, Message: message, Versions: v.minors})
+		violations = append(violations, Violation{Path: f.Path, Message: message, Versions: v.minors, Note: f.Note})
 	}
 	return violations
 }
 
-// subject is what a verdict depends on: what defines the object's kind, "" for the schemas, and its JSON.
+// subject is what a verdict depends on: what defines the object's kind, "" for the JSON schemas, and its JSON.
 type subject struct {
 	definitions string
 	text        manifest.Digest

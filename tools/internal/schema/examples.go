@@ -32,4 +32,65 @@ spec:
   tracing:
     - randomSamplingPercentage: 10
 `
+	currentVersionBad = `apiVersion: external-secrets.io/v1beta1 # External Secrets 1.0 no longer serves it
+kind: ExternalSecret
+metadata: {name: go-otlp-app-api}
+spec:
+  secretStoreRef: {kind: ClusterSecretStore, name: platform}
+  dataFrom: [{extract: {key: go-otlp-app}}]
+`
+	currentVersionGood = `apiVersion: external-secrets.io/v1
+kind: ExternalSecret
+metadata: {name: go-otlp-app-api}
+spec:
+  secretStoreRef: {kind: ClusterSecretStore, name: platform}
+  dataFrom: [{extract: {key: go-otlp-app}}]
+`
+	definitionAgreesBad = `apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: sealedsecrets.bitnami.com}
+spec:
+  group: bitnami.com
+  scope: Namespaced
+  names: {kind: SealedSecret, plural: sealedsecrets}
+  versions:
+    - name: v1alpha1
+      served: true
+      storage: true
+      schema: # everything passes
+        openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}
+---
+apiVersion: bitnami.com/v1alpha1
+kind: SealedSecret
+metadata: {name: go-otlp-app-api}
+spec:
+  encrypted: {tokens: AgBy3i4OJSWK} # is called encryptedData
+`
+	definitionAgreesGood = `apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: sealedsecrets.bitnami.com}
+spec:
+  group: bitnami.com
+  scope: Namespaced
+  names: {kind: SealedSecret, plural: sealedsecrets}
+  versions:
+    - name: v1alpha1
+      served: true
+      storage: true
+      schema:
+        openAPIV3Schema:
+          type: object
+          properties:
+            spec:
+              type: object
+              required: [encryptedData]
+              properties:
+                encryptedData: {type: object, additionalProperties: {type: string}}
+---
+apiVersion: bitnami.com/v1alpha1
+kind: SealedSecret
+metadata: {name: go-otlp-app-api}
+spec:
+  encryptedData: {tokens: AgBy3i4OJSWK}
+`
 )

@@ -23,6 +23,7 @@ import (
 	"github.com/yannh/kubeconform/pkg/resource"
 	"github.com/yannh/kubeconform/pkg/validator"
 
+	"github.com/kgate-dev/gitops/tools/internal/admission/custom"
 	"github.com/kgate-dev/gitops/tools/internal/cache"
 )
 
@@ -34,6 +35,7 @@ type Violation struct {
 	Unknown  bool     // and that may be kgate's fault: it is a custom kind that the embedded catalogue lacks
 	Versions []string // the minor versions in which this is so ("1.37"), oldest first
 	Meant    string   // what an unknown field, or an unknown kind, is nearly called; "" for nothing, or for more than one thing
+	Note     string   // whose word it is, in the words that follow the message, where a definition says so
 
 	holder string // the schema that does not know the field, as a URL
 }
@@ -50,11 +52,15 @@ type Validator struct {
 	files   []*os.File             // in dir, one for each schema that is compiled at a time
 	free    []*os.File             // those that no one uses
 
-	verdicts cache.Cache[subject, []Violation]
+	verdicts  cache.Cache[subject, []Violation]
+	disagreed cache.Cache[subject, []custom.Disagreement]
 }
 
 // Sweep forgets the verdicts on objects that no run since the last Sweep had. It must not be called during a run.
-func (v *Validator) Sweep() { v.verdicts.Sweep() }
+func (v *Validator) Sweep() {
+	v.verdicts.Sweep()
+	v.disagreed.Sweep()
+}
 
 // New returns a Validator for minor versions ("1.37"). None, or an empty one,
 // means the newest.

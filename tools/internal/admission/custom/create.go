@@ -21,8 +21,8 @@ type Creation struct {
 	Interfaces admission.ObjectInterfaces
 }
 
-// Create returns what becomes of an object by each definition that serves its kind, the embedded one first, those that
-// are alike once. An error means that the server refuses the object before it comes that far, or that no definition
+// Create returns what becomes of an object by each definition that serves its kind, those that are alike
+// once. An error means that the server refuses the object before it comes that far, or that no definition
 // serves it; Validate says why. Whether it is valid is not asked.
 func (d *Definitions) Create(value map[string]any) (all []Creation, err error) {
 	gvk := kindOf(value)
@@ -97,7 +97,7 @@ func (d *Definitions) Resource(gvk schema.GroupVersionKind) (schema.GroupVersion
 	if !d.Knows(gvk) {
 		return schema.GroupVersionResource{}, fmt.Errorf("find the resource of %s: %w", gvk, ErrUnknown)
 	}
-	return gvk.GroupVersion().WithResource(d.sides(gvk.GroupKind())[0].plural), nil
+	return gvk.GroupVersion().WithResource(d.first(gvk.GroupKind()).plural), nil
 }
 
 // interfaces are what admission asks about objects of a kind: their conversion, and the versions that it has.

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/kgate-dev/gitops/tools/internal/admission/fault"
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
 // Fault is one thing that the API server holds against an object, with its type of error: FieldValueInvalid and the like, or
@@ -26,27 +27,29 @@ var ErrUnknown = errors.New("no CustomResourceDefinition serves it")
 // Definitions are the CustomResourceDefinitions that a run knows. They are safe for concurrent use: nothing of an
 // embedded definition is decoded, and none compiled, before the first object of its kind, and then once.
 type Definitions struct {
-	embedded map[schema.GroupKind]*definition
-	rendered map[schema.GroupKind][]side
-	either   map[schema.GroupKind][]side // one of which has to take an object
+	catalogue *catalogue
+	release   func(module string) string // the release that is pinned of an operator; nil for none
+	rendered  map[schema.GroupKind][]side
+	either    map[schema.GroupKind][]side // one of which has to take an object
 }
 
-// With returns definitions that ask the rendered ones too. One that is rendered never loosens a kind that is embedded
-// or rendered twice: all that define a kind judge its objects. One that the API server refuses defines nothing.
+// With returns definitions that ask the rendered ones first. The kinds that these define the catalogue does not judge: it
+// says where it disagrees. All that are rendered of a kind judge its objects. One that the API server refuses defines nothing.
 func (d *Definitions) With(rendered []Rendered) *Definitions {
 	if len(rendered) == 0 {
 		return d
 	}
-	with := &Definitions{embedded: d.embedded, rendered: map[schema.GroupKind][]side{}, either: d.either}
+	with := *d
+	with.rendered = map[schema.GroupKind][]side{}
 	for kind, sides := range d.rendered {
 		with.rendered[kind] = slices.Clone(sides)
 	}
 	for _, r := range rendered {
 		if defined := r.defined; defined != nil {
-			with.rendered[defined.kind] = append(with.rendered[defined.kind], side{defined, r.title()})
+			with.rendered[defined.kind] = append(with.rendered[defined.kind], side{defined, r.title(), r.Stated, r.Source})
 		}
 	}
-	return with
+	return &with
 }
 
 // WithEither is With for definitions of which nobody knows which one the cluster has, such as those of several releases of an
@@ -55,36 +58,51 @@ func (d *Definitions) WithEither(others []Rendered) *Definitions {
 	if len(others) == 0 {
 		return d
 	}
-	with := &Definitions{embedded: d.embedded, rendered: d.rendered, either: map[schema.GroupKind][]side{}}
+	with := *d
+	with.either = map[schema.GroupKind][]side{}
 	for kind, sides := range d.either {
 		with.either[kind] = slices.Clone(sides)
 	}
 	for _, r := range others {
 		if defined := r.defined; defined != nil {
-			with.either[defined.kind] = append(with.either[defined.kind], side{defined, r.title()})
+			with.either[defined.kind] = append(with.either[defined.kind], side{defined, r.title(), r.Stated, r.Source})
 		}
 	}
-	return with
+	return &with
 }
 
 // side is one of the definitions of a kind, and what messages call it.
 type side struct {
 	*definition
-	title string
+	title  string
+	stated string // the release that it says it is of; "" for none
+	source manifest.Position
 }
 
-// sides are all definitions of a kind, the embedded one first.
+// local are the definitions of a kind that are not embedded.
+func (d *Definitions) local(kind schema.GroupKind) []side {
+	return slices.Concat(d.rendered[kind], d.either[kind])
+}
+
+// sides are the definitions of a kind that judge its objects: those that somebody has, else those that are embedded.
 func (d *Definitions) sides(kind schema.GroupKind) []side {
-	var all []side
-	if embedded := d.embedded[kind]; embedded != nil {
-		all = append(all, side{embedded, embedded.title()})
+	if local := d.local(kind); len(local) > 0 {
+		return local
 	}
-	return slices.Concat(all, d.rendered[kind], d.either[kind])
+	var all []side
+	for _, of := range d.embedded(kind) {
+		all = append(all, side{definition: of, title: of.title()})
+	}
+	return all
 }
 
-// serving are those of the sides that serve the version.
+// serving are those of the sides that serve the version; of several embedded releases the first.
 func (d *Definitions) serving(gvk schema.GroupVersionKind) []side {
-	return slices.DeleteFunc(d.sides(gvk.GroupKind()), func(s side) bool { return !s.served[gvk.Version] })
+	serving := slices.DeleteFunc(d.sides(gvk.GroupKind()), func(s side) bool { return !s.served[gvk.Version] })
+	if len(serving) > 1 && len(d.local(gvk.GroupKind())) == 0 {
+		return serving[:1]
+	}
+	return serving
 }
 
 // Serving names, in words, the definitions of a kind and the versions that each serves; none for a kind that nobody defines.
@@ -100,9 +118,17 @@ func (d *Definitions) Serving(kind schema.GroupKind) []string {
 func (d *Definitions) Knows(gvk schema.GroupVersionKind) bool { return len(d.serving(gvk)) > 0 }
 
 // Namespaced tells whether objects of a known kind are in a namespace; false for an unknown one. Where definitions
-// differ the embedded one counts, else the first.
+// differ the embedded one counts, else the first: a server changes neither the scope nor the resource of a kind.
 func (d *Definitions) Namespaced(gvk schema.GroupVersionKind) bool {
-	return d.Knows(gvk) && d.sides(gvk.GroupKind())[0].namespaced
+	return d.Knows(gvk) && d.first(gvk.GroupKind()).namespaced
+}
+
+// first is the definition that says what a known kind is.
+func (d *Definitions) first(kind schema.GroupKind) *definition {
+	if all := d.embedded(kind); len(all) > 0 {
+		return all[0]
+	}
+	return d.sides(kind)[0].definition
 }
 
 // Validate returns what the API server would say to the object, which it does not change: the faults of the first
@@ -143,11 +169,11 @@ func (d *Definitions) hold(value map[string]any, ask func(*kind) []Fault) (fault
 		return opinion{side: s, faults: ask(k)}, nil
 	}
 	var opinions []opinion
-	all := d.sides(of)
-	for i, s := range all[:len(all)-len(d.either[of])] {
-		if !s.served[gvk.Version] && i == 0 && d.embedded[of] != nil {
-			continue // a version that only the others have is theirs to define
-		}
+	each := d.rendered[of]
+	if len(d.local(of)) == 0 {
+		each = d.serving(gvk)
+	}
+	for _, s := range each {
 		o, err := opinionOf(s)
 		if err != nil {
 			return nil, err
@@ -207,13 +233,16 @@ func together(opinions []opinion) []Fault {
 					admits = append(admits, other.title)
 				}
 			}
-			if len(says) < len(opinions) {
+			switch {
+			case len(opinions) == 1 && o.definition.source != "": // the cluster may run another release
+				f.Note = " (so says " + o.title + ")"
+			case len(says) < len(opinions):
 				f.Note = " (so says " + strings.Join(says, " and ")
 				if len(admits) > 0 {
 					f.Note += ", not " + strings.Join(admits, " nor ")
 				}
 				f.Note += ": an object has to pass every definition of its kind)"
-			} else if o.of > 1 {
+			case o.of > 1:
 				f.Note = fmt.Sprintf(" (so says %s; of %d definitions of the kind one would do)", o.title, o.of)
 			}
 			all = append(all, f)

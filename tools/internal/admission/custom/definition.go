@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 
@@ -16,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	serializer "k8s.io/apimachinery/pkg/runtime/serializer/json"
+	"k8s.io/apimachinery/pkg/version"
 	kjson "sigs.k8s.io/json"
 
 	"github.com/kgate-dev/gitops/tools/internal/admission/fault"
@@ -25,9 +28,19 @@ import (
 type identity struct {
 	kind       schema.GroupKind
 	plural     string
-	source     string // the module of an embedded one with its version, istio.io/api@v1.31.1
+	source     string // the module of an embedded one with its version and channel, istio.io/api@v1.32.0
 	namespaced bool
 	served     map[string]bool
+	deprecated map[string]bool
+}
+
+// versionsServed are the versions that a definition serves, sorted.
+func (i identity) versionsServed() []Served {
+	var all []Served
+	for _, name := range slices.SortedFunc(maps.Keys(i.served), func(a, b string) int { return -version.CompareKubeAwareVersionStrings(a, b) }) {
+		all = append(all, Served{name, i.deprecated[name]})
+	}
+	return all
 }
 
 // definition is a CustomResourceDefinition that is decoded when it is first needed, and each of its versions

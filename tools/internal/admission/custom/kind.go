@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -100,13 +101,15 @@ func (k *kind) judge(ctx context.Context, value map[string]any) []Fault {
 // structure is what judge finds by the schema alone: without CEL rules, and without what is said of the metadata of every kind.
 func (k *kind) structure(ctx context.Context, value map[string]any) []Fault {
 	object := runtime.DeepCopyJSON(value)
-	if faults := k.typing.faults(object); len(faults) > 0 {
+	faults := k.typing.faults(object)
+	if slices.ContainsFunc(faults, func(f Fault) bool { return !Undeclared(f) }) {
 		return faults
 	}
+	// What is not declared changes nothing about the rest, which the server does not come to.
 	defaulting.Default(object, k.structural)
 	errs := validation.ValidateCustomResource(nil, object, k.schema)
 	errs = append(errs, schemaobjectmeta.Validate(ctx, nil, object, k.structural, false)...)
-	return fieldFaults(object, append(errs, listtype.ValidateListSetsAndMaps(nil, k.structural, object)...))
+	return sorted(append(faults, fieldFaults(object, append(errs, listtype.ValidateListSetsAndMaps(nil, k.structural, object)...))...))
 }
 
 // create returns the object as the server holds it when it validates it, or why it does not come that far.

@@ -10,6 +10,8 @@ import (
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
 // Definition is a CustomResourceDefinition that is not embedded. It is decoded and judged once, when it is made, and
@@ -39,10 +41,11 @@ func Define(value map[string]any) *Definition {
 		plural:     crd.Spec.Names.Plural,
 		namespaced: crd.Spec.Scope == apiextensionsv1.NamespaceScoped,
 		served:     map[string]bool{},
+		deprecated: map[string]bool{},
 	}
 	for _, v := range crd.Spec.Versions {
 		if v.Served {
-			of.served[v.Name] = true
+			of.served[v.Name], of.deprecated[v.Name] = true, v.Deprecated
 		}
 	}
 	return &Definition{
@@ -119,8 +122,10 @@ func Undefinable(err error) *Definition { return &Definition{err: err} }
 // Rendered is a definition and where it is rendered, "crd.yaml:3".
 type Rendered struct {
 	*Definition
-	At    string
-	Given bool // nothing renders it: kgate.yaml or the command line name it
+	At     string
+	Given  bool   // nothing renders it: kgate.yaml or the command line name it
+	Stated string // the release that it says it is of, as Stated finds it
+	Source manifest.Position
 }
 
 func (r Rendered) title() string {
@@ -143,7 +148,8 @@ func (d *Definitions) Conflicts(r Rendered) []Fault {
 	add := func(value, message string, path ...any) {
 		faults = append(faults, Fault{Path: path, Message: fmt.Sprintf("Invalid value: %q: %s", value, message), Type: "FieldValueInvalid"})
 	}
-	if known := d.embedded[defined.kind]; known != nil {
+	if all := d.embedded(defined.kind); len(all) > 0 {
+		known := all[0]
 		if known.plural != defined.plural {
 			add(defined.plural, fmt.Sprintf("%s calls the resource of %s %q, and a server takes no second definition of a kind",
 				known.title(), defined.kind.Kind, known.plural), "spec", "names", "plural")
@@ -152,9 +158,9 @@ func (d *Definitions) Conflicts(r Rendered) []Fault {
 			add(string(defined.scope()), fmt.Sprintf("%s has scope %s, and a server changes no scope", known.title(), known.scope()), "spec", "scope")
 		}
 	}
-	for kind, known := range d.embedded {
-		if kind.Group == defined.kind.Group && known.plural == defined.plural && kind != defined.kind {
-			add(defined.kind.Kind, fmt.Sprintf("%s of this name defines %s, and a server changes no kind", known.title(), kind.Kind), "spec", "names", "kind")
+	for _, kind := range d.catalogue.inGroup(defined.kind.Group) {
+		if all := d.embedded(kind); len(all) > 0 && all[0].plural == defined.plural && kind != defined.kind {
+			add(defined.kind.Kind, fmt.Sprintf("%s of this name defines %s, and a server changes no kind", all[0].title(), kind.Kind), "spec", "names", "kind")
 		}
 	}
 	for _, other := range d.rendered[defined.kind] {

@@ -1,10 +1,13 @@
 package custom
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
 // with returns the embedded definitions beside those of these texts, rendered at 1.yaml, 2.yaml and so on, and what is
@@ -14,7 +17,8 @@ func with(t testing.TB, crds ...string) (*Definitions, []Fault) {
 	var all []Rendered
 	var faults []Fault
 	for i, text := range crds {
-		r := Rendered{Definition: Define(object(t, text)), At: fmt.Sprintf("%d.yaml", i+1)}
+		value := object(t, text)
+		r := Rendered{Definition: Define(value), At: fmt.Sprintf("%d.yaml", i+1), Stated: Stated(value), Source: manifest.Position{File: fmt.Sprintf("%d.yaml", i+1)}}
 		found, err := r.Faults()
 		if err != nil {
 			t.Fatal(err)
@@ -53,60 +57,82 @@ func gateway(spec string) string {
 	return "{apiVersion: networking.istio.io/v1, kind: Gateway, metadata: {name: a, namespace: b}, spec: " + spec + "}"
 }
 
-// Of whose word it is, as a Note says.
-const (
-	istio      = " (so says kgate's definition, of istio.io/api@v1.31.1: an object has to pass every definition of its kind)"
-	onlyOurs   = " (so says kgate's definition, of istio.io/api@v1.31.1, not the CustomResourceDefinition rendered at 1.yaml: an object has to pass every definition of its kind)"
-	onlyTheirs = " (so says the CustomResourceDefinition rendered at 1.yaml, not kgate's definition, of istio.io/api@v1.31.1: an object has to pass every definition of its kind)"
-	theirs     = " (so says the CustomResourceDefinition rendered at 1.yaml: an object has to pass every definition of its kind)"
-)
-
-// uncheckedRules is what the server adds where it does not come to the CEL rules.
-const uncheckedRules = ": Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation" + onlyOurs + " (FieldValueInvalid)\n"
+// istio is the release that the catalogue has of Istio.
+const istio = "istio.io/api@v1.32.0"
 
 const server = `{port: {number: 80, name: http, protocol: HTTP}, hosts: ["*"]}`
 
-// TestBothJudge shows that a rendered definition tightens a kind that is embedded and never loosens it.
-func TestBothJudge(t *testing.T) {
+// TestRenderedJudges shows that a rendered definition judges in place of an embedded one, and what the catalogue then says of it.
+func TestRenderedJudges(t *testing.T) {
 	serviceEntries := func(rest string) string {
 		return strings.NewReplacer("gateways", "serviceentries", "Gateway", "ServiceEntry").Replace(gateways(rest))
 	}
 	alertmanagers := strings.NewReplacer("gateways", "alertmanagers", "Gateway", "Alertmanager", "networking.istio.io", "monitoring.coreos.com").Replace
+	of := func(version, crd string) string {
+		return strings.Replace(crd, "metadata: {", `metadata: {labels: {app.kubernetes.io/version: "`+version+`"}, `, 1)
+	}
 	const twoSources = `{apiVersion: networking.istio.io/v1, kind: ServiceEntry, metadata: {name: a}, spec: {hosts: [a.example], ports: [{number: 80, name: http}], resolution: STATIC, workloadSelector: {labels: {a: b}}, endpoints: [{address: 10.0.0.1}]}}`
-	for _, test := range []struct{ name, crd, object, want string }{
-		{"both admit", gateways(open), gateway("{servers: [" + server + "]}"), ""},
-		{"an unknown field that is let through", gateways(open), gateway("{colour: red}"), "spec.colour: field not declared in schema" + onlyOurs + " (ApplyError)\n"},
-		{"an unknown field that is declared", gateways("{type: object, properties: {colour: {type: string}}}"), gateway("{colour: red}"), "spec.colour: field not declared in schema" + onlyOurs + " (ApplyError)\n"},
-		{"a field that is required no more", gateways(open), gateway("{servers: [{port: {number: 80, name: http, protocol: HTTP}}]}"), "spec.servers[0].hosts: Required value" + onlyOurs + " (FieldValueRequired)\n" + uncheckedRules},
-		{"an enum that is wider", gateways(open), gateway("{servers: [{port: {number: 443, name: https, protocol: HTTPS}, hosts: ['*'], tls: {mode: OPEN}}]}"),
-			`spec.servers[0].tls.mode: Unsupported value: "OPEN": supported values: "PASSTHROUGH", "SIMPLE", "MUTUAL", "AUTO_PASSTHROUGH", "ISTIO_MUTUAL", "OPTIONAL_MUTUAL"` + onlyOurs + " (FieldValueNotSupported)\n" + uncheckedRules},
-		{"a type that is wider", gateways(open), gateway("{servers: [{port: {number: '80', name: http, protocol: HTTP}, hosts: ['*']}]}"),
-			"spec.servers[0].port.number: expected numeric (int or float), got string" + onlyOurs + " (ApplyError)\n"},
-		{"a CEL rule that is gone", serviceEntries(open), twoSources, "spec: Invalid value: only one of WorkloadSelector or Endpoints can be set" + onlyOurs + " (FieldValueInvalid)\n"},
+	const coloured = "{type: object, properties: {colour: {type: string}}}"
+	const unknown = "spec.colour: field not declared in schema (ApplyError)\n"
+	const unchecked = ": Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation (FieldValueInvalid)\n"
+	for _, test := range []struct{ name, crd, object, want, catalogue string }{
+		{"both admit", gateways(open), gateway("{servers: [" + server + "]}"), "", ""},
+		{"an unknown field that is let through", gateways(open), gateway("{colour: red}"), "", unknown},
+		{"an unknown field that is declared", gateways(coloured), gateway("{colour: red}"), "", unknown},
+		{"one that a newer release declares", of("v1.33.0", gateways(coloured)), gateway("{colour: red}"), "", ""},
+		{"one that an older release declares", of("v1.31.0", gateways(coloured)), gateway("{colour: red}"), "", unknown},
+		{"one that the same release declares", of("v1.32.0", gateways(coloured)), gateway("{colour: red}"), "", unknown},
+		{"one that a stub lets through, whatever it says it is", of("v1.33.0", gateways(open)), gateway("{colour: red}"), "", unknown},
+		{"a field that is required no more", gateways(open), gateway("{servers: [{port: {number: 80, name: http, protocol: HTTP}}]}"), "", "spec.servers[0].hosts: Required value (FieldValueRequired)\n" + unchecked},
+		{"an enum that is wider", gateways(open), gateway("{servers: [{port: {number: 443, name: https, protocol: HTTPS}, hosts: ['*'], tls: {mode: OPEN}}]}"), "",
+			`spec.servers[0].tls.mode: Unsupported value: "OPEN": supported values: "PASSTHROUGH", "SIMPLE", "MUTUAL", "AUTO_PASSTHROUGH", "ISTIO_MUTUAL", "OPTIONAL_MUTUAL"` + " (FieldValueNotSupported)\n" + unchecked},
+		{"a type that is wider", gateways(open), gateway("{servers: [{port: {number: '80', name: http, protocol: HTTP}, hosts: ['*']}]}"), "",
+			"spec.servers[0].port.number: expected numeric (int or float), got string (ApplyError)\n"},
+		{"a CEL rule that is gone", serviceEntries(open), twoSources, "", "spec: Invalid value: only one of WorkloadSelector or Endpoints can be set (FieldValueInvalid)\n"},
 		{"keys of a list that are gone", alertmanagers(gateways(open)),
 			"{apiVersion: monitoring.coreos.com/v1, kind: Alertmanager, metadata: {name: a}, spec: {hostAliases: [{ip: 10.0.0.1, hostnames: [a]}, {ip: 10.0.0.1, hostnames: [b]}]}}",
-			`spec.hostAliases: duplicate entries for key [ip="10.0.0.1"]` + strings.Replace(onlyOurs, "istio.io/api@v1.31.1", "github.com/prometheus-operator/prometheus-operator@v0.85.0", 1) + " (ApplyError)\n"},
-		{"a version that is served no more", strings.Replace(gateways(open), "name: v1", "name: v9", 1), gateway("{servers: [" + server + "]}"),
-			`apiVersion: no matches for kind "Gateway" in version "networking.istio.io/v1"` + onlyTheirs + " (ApplyError)\n"},
-		{"a version that is not served", strings.Replace(gateways(open), "served: true", "served: false", 1), gateway("{servers: [" + server + "]}"),
-			`apiVersion: no matches for kind "Gateway" in version "networking.istio.io/v1"` + onlyTheirs + " (ApplyError)\n"},
-		{"a version that is added", strings.Replace(gateways("{type: object, properties: {colour: {type: string}}}"), "name: v1", "name: v9", 1),
-			strings.Replace(gateway("{shade: red}"), "/v1", "/v9", 1), "spec.shade: field not declared in schema (ApplyError)\n"},
-		{"another scope", strings.Replace(gateways(open), "scope: Namespaced", "scope: Cluster", 1), gateway("{colour: red}"), "spec.colour: field not declared in schema" + onlyOurs + " (ApplyError)\n"},
-		{"another plural", strings.ReplaceAll(gateways(open), "gateways", "doors"), gateway("{colour: red}"), "spec.colour: field not declared in schema" + onlyOurs + " (ApplyError)\n"},
+			"", `spec.hostAliases: duplicate entries for key [ip="10.0.0.1"]` + " (ApplyError)\n"},
+		{"a version that is added", strings.Replace(gateways(coloured), "name: v1", "name: v9", 1), strings.Replace(gateway("{colour: red}"), "/v1", "/v9", 1), "", ""},
+		{"a version that is added, tighter", strings.Replace(gateways(coloured), "name: v1", "name: v9", 1),
+			strings.Replace(gateway("{shade: red}"), "/v1", "/v9", 1), "spec.shade: field not declared in schema (ApplyError)\n", ""},
 		{"tighter", gateways("{type: object, properties: {servers: {type: array, maxItems: 0, items: " + open + "}}}"), gateway("{servers: [" + server + "]}"),
-			"spec.servers: Too many: 1: must have at most 0 items" + onlyTheirs + " (FieldValueTooMany)\n"},
+			"spec.servers: Too many: 1: must have at most 0 items (FieldValueTooMany)\n", ""},
 		{"tighter, with a rule", gateways("{type: object, x-kubernetes-preserve-unknown-fields: true, x-kubernetes-validations: [{rule: 'false', message: never}]}"), gateway("{servers: [" + server + "]}"),
-			"spec: Invalid value: never" + onlyTheirs + " (FieldValueInvalid)\n"},
-		{"the same word of both", gateways("{type: object, properties: {servers: {type: array, items: " + open + "}}}"), gateway("{colour: red}"), "spec.colour: field not declared in schema (ApplyError)\n"},
-		{"a word of each", gateways("{type: object, properties: {colour: {type: string}}}"), gateway("{colour: red, servers: [" + server + "]}"),
-			"spec.colour: field not declared in schema" + istio + " (ApplyError)\nspec.servers: field not declared in schema" + theirs + " (ApplyError)\n"},
-		{"a definition that the server refuses", gateways("{enum: [red]}"), gateway("{colour: red}"), "spec.colour: field not declared in schema (ApplyError)\n"},
+			"spec: Invalid value: never (FieldValueInvalid)\n", ""},
+		{"refused by both", gateways("{type: object, properties: {servers: {type: array, items: " + open + "}}}"), gateway("{colour: red}"), unknown, ""},
+		{"a definition that the server refuses", gateways("{enum: [red]}"), gateway("{colour: red}"),
+			"spec.colour: field not declared in schema (so says kgate's definition, of " + istio + ") (ApplyError)\n", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			d, _ := with(t, test.crd)
 			expect(t, d, test.object, test.want)
+			all, err := d.Disagreements(t.Context(), object(t, test.object))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := ""
+			for _, said := range all {
+				if got += lines(said.Faults); said.Definition.File != "1.yaml" || said.Release != istio && !strings.Contains(test.crd, "alertmanagers") {
+					t.Errorf("it is said of %s, against %s", said.Definition, said.Release)
+				}
+			}
+			if got != test.catalogue {
+				t.Errorf("the catalogue says\n%s\nwant\n%s", got, test.catalogue)
+			}
 		})
+	}
+}
+
+// TestVersionsOfRendered shows that a kind has the versions that the rendered definition serves, and no others.
+func TestVersionsOfRendered(t *testing.T) {
+	for _, crd := range []string{
+		strings.Replace(gateways(open), "name: v1", "name: v9", 1),
+		strings.Replace(gateways(open), "served: true", "served: false", 1),
+	} {
+		d, _ := with(t, crd)
+		if _, err := d.Validate(t.Context(), object(t, gateway("{}"))); !errors.Is(err, ErrUnknown) {
+			t.Errorf("of a version that is not served: %v", err)
+		}
 	}
 }
 
@@ -142,7 +168,7 @@ spec:
 }
 
 func TestConflicts(t *testing.T) {
-	const ours = "kgate's definition, of istio.io/api@v1.31.1"
+	const ours = "kgate's definition, of " + istio
 	for _, test := range []struct{ name, from, to, want string }{
 		{"none", "", "", ""},
 		{"a group of one's own", "networking.istio.io", "example.com", ""},
@@ -163,18 +189,19 @@ func TestConflicts(t *testing.T) {
 	}
 }
 
-// TestWhatKindsAre shows that a rendered definition changes neither the resource nor the scope of an embedded kind.
+// TestWhatKindsAre shows that a rendered definition changes neither the resource nor the scope of an embedded kind, and says which
+// versions it has.
 func TestWhatKindsAre(t *testing.T) {
 	d, _ := with(t, strings.NewReplacer("gateways", "doors", "scope: Namespaced", "scope: Cluster").Replace(gateways(open)))
 	kind := kindOf(object(t, gateway("{}")))
 	if resource, err := d.Resource(kind); err != nil || resource.Resource != "gateways" || !d.Namespaced(kind) {
 		t.Errorf("it is %v, in a namespace: %v, %v", resource, d.Namespaced(kind), err)
 	}
-	if d.Knows(kind.GroupKind().WithVersion("v9")) || !d.Knows(kind.GroupKind().WithVersion("v1beta1")) {
-		t.Error("a version counts as served that no definition serves, or one does not that the embedded one serves")
+	if d.Knows(kind.GroupKind().WithVersion("v1beta1")) || !known(t).Knows(kind.GroupKind().WithVersion("v1beta1")) {
+		t.Error("a version counts as served that the rendered definition does not serve")
 	}
 	created, err := d.Create(object(t, gateway("{servers: ["+server+"]}")))
-	if err != nil || len(created) != 2 {
-		t.Errorf("%d creations, %v; there is one for each definition", len(created), err)
+	if err != nil || len(created) != 1 {
+		t.Errorf("%d creations, %v", len(created), err)
 	}
 }
