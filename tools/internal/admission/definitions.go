@@ -45,6 +45,11 @@ func (s *Server) verdict(ctx context.Context, target *check.Target, object *mani
 	})
 }
 
+// Verdict is Judge, once for all objects of a text.
+func (s *Server) Verdict(ctx context.Context, target *check.Target, object *manifest.Object) ([]fault.Fault, error) {
+	return s.verdict(ctx, target, object)
+}
+
 // Note says whose word it is that a field is refused, in the words that follow a message, where the embedded and a
 // rendered definition of the object's kind disagree about it; else it is "".
 func (s *Server) Note(ctx context.Context, target *check.Target, object *manifest.Object, path manifest.Path) (string, error) {

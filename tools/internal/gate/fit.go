@@ -45,7 +45,7 @@ func (g *Gate) fitted(ctx context.Context, t *Target, object *manifest.Object) (
 	const most = 200 // each attempt takes about as long as to judge the object
 	all := 0         // values that were tried in every field at once
 	for range most {
-		faults, _, err := g.engines.server.Judge(ctx, made, &t.Target)
+		faults, err := g.engines.server.Verdict(ctx, &t.Target, made)
 		if err != nil {
 			break // where the object is judged, that says why
 		}

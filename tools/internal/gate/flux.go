@@ -25,6 +25,7 @@ type flux struct {
 
 	builds   cache.Cache[string, map[string][]build] // by directory; of the one key ""
 	rendered cache.Cache[string, *check.Target]      // as Kustomize renders them
+	telling  cache.Cache[string, []string]           // targets that are looked through; of the one key ""
 }
 
 // build is what one deployer makes of a directory.
@@ -175,14 +176,17 @@ func (f *flux) find(ctx context.Context) (map[string][]build, error) {
 
 // targets are those that may render a Flux Kustomization, or what it takes values from.
 func (f *flux) targets(ctx context.Context) []string {
-	if len(f.gate.all) > 0 {
-		return f.gate.renderable()
-	}
-	selection, _, err := coverage.Select(ctx, f.gate.repository)
-	if err != nil {
-		return f.gate.renderable()
-	}
-	return slices.Concat(selection.Targets, without(f.gate.renderable(), selection.Targets))
+	all, _ := f.telling.Get("", func() ([]string, error) {
+		if len(f.gate.all) > 0 {
+			return f.gate.renderable(), nil
+		}
+		selection, _, err := coverage.Select(ctx, f.gate.repository)
+		if err != nil {
+			return f.gate.renderable(), nil // there may be others, of which nobody says anything
+		}
+		return slices.Concat(selection.Targets, without(f.gate.renderable(), selection.Targets)), nil
+	})
+	return all
 }
 
 // render is a target as Kustomize renders it; nil where it cannot: where it is judged itself, that says why.
@@ -215,6 +219,8 @@ func (f *flux) build(ctx context.Context, d coverage.Deployer, patched bool) (bu
 		return made, nil
 	}
 	v := &made.variables
+	// Its own patches come before the values, and may keep objects from being filled in.
+	patched = patched || strings.Contains(fmt.Sprint(manifest.At(d.Object.Value, "spec", "patches")), substitution.Key)
 	v.Values, v.Open, v.Always = map[string]substitution.Value{}, patched, manifest.TextAt(post, "substituteStrategy") == "Always"
 	for _, item := range manifest.ListAt(post, "substituteFrom") {
 		values, found, err := f.source(ctx, d, manifest.TextAt(item, "kind"), manifest.TextAt(item, "name"))

@@ -233,7 +233,7 @@ func followed(field string, documents []manifest.Document, text []byte) error {
 		}
 		for annotation := range r.annotations {
 			if slices.Contains(functionAnnotations, annotation) {
-				return fail(at, "the annotation %s makes this a plugin that runs a program: kgate runs none", annotation)
+				return fail(at, "the annotation %s makes this a plugin that runs a program: kgate runs none; render what it makes into the repository", annotation)
 			}
 		}
 	}

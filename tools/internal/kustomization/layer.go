@@ -423,7 +423,7 @@ func isObject(d manifest.Document) error {
 	}
 	for _, annotation := range functionAnnotations {
 		if at, exact := d.Locate(manifest.Path{"metadata", "annotations", annotation}, nil); exact {
-			return fail(at, "the annotation %s makes this a plugin that runs a program: kgate runs none", annotation)
+			return fail(at, "the annotation %s makes this a plugin that runs a program: kgate runs none; render what it makes into the repository", annotation)
 		}
 	}
 	return nil

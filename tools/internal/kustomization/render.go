@@ -277,6 +277,9 @@ func plain(target string, documents []manifest.Document) (*Result, error) {
 // configFile is that of kgate, which lies among the manifests of a repository that is one directory of them.
 const configFile = "kgate.yaml"
 
+// sopsConfig are the names of the file that says how SOPS encrypts others, which may lie in any directory.
+var sopsConfig = []string{".sops.yaml", ".sops.yml"}
+
 func manifestFiles(files *Files, dir string) ([]string, error) {
 	var names []string
 	err := files.Walk(dir, func(p string, info fs.FileInfo, err error) error {
@@ -297,7 +300,7 @@ func manifestFiles(files *Files, dir string) ([]string, error) {
 			}
 			return nil
 		}
-		if clean(p) == configFile {
+		if clean(p) == configFile || slices.Contains(sopsConfig, info.Name()) {
 			return nil
 		}
 		if slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(p)) {
