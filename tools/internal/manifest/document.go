@@ -99,6 +99,9 @@ func parse(file string, data []byte, before int) ([]Document, error) {
 			if strings.HasSuffix(message, "control characters are not allowed") {
 				line = controlLine(chunk.text)
 			}
+			if at := tabLine(chunk.text, line, message); at > 0 {
+				line, message = at, "invalid YAML: a tab stands where only spaces may: YAML takes no tab for indentation"
+			}
 			if at, reason, ok := describeAlias(message, chunk.text, chunk.line, documents); ok {
 				line, message = at, reason
 			}
@@ -406,6 +409,27 @@ func describeYAML(err error) (line int, message string) {
 		}
 	}
 	return line, "invalid YAML: " + message
+}
+
+// tabLine is the line on which a tab is what the library complains about, at the line it names or the one behind it; 0 for none.
+func tabLine(data []byte, line int, message string) int {
+	if !strings.Contains(message, "found character that cannot start any token") && !strings.Contains(message, "found a tab character") {
+		return 0
+	}
+	all := bytes.Split(data, []byte("\n"))
+	for n := max(line, 1); n <= min(line+1, len(all)); n++ {
+		text := all[n-1]
+		blank := text[:len(text)-len(bytes.TrimLeft(text, " \t"))]
+		if bytes.ContainsRune(blank, '\t') {
+			return n
+		}
+		for _, before := range []string{": \t", ":\t", "-\t", "- \t"} {
+			if bytes.Contains(text, []byte(before)) {
+				return n
+			}
+		}
+	}
+	return 0
 }
 
 // controlLine finds the line of the first character that YAML does not allow; the library names none.

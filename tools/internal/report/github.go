@@ -26,12 +26,15 @@ const (
 // Notices say what the run did not look at, and which exemptions let something pass.
 func GitHub(w io.Writer, r Report, _ Options) error {
 	out := &workflow{Writer: bufio.NewWriter(w), kept: map[string]int{}}
-	for _, e := range r.Errors {
-		message := e.Message
-		if e.Source.IsZero() {
-			message = e.String()
+	for _, o := range r.obstacles() {
+		message, more := o.Message, ""
+		if o.Source.IsZero() {
+			message = o.String()
 		}
-		out.annotate("error", "could not be checked", e.Source, or(message), "", e.String())
+		if in := o.elsewhere(); in != nil {
+			more = "In " + strings.Join(in, ", ")
+		}
+		out.annotate("error", "could not be checked", o.Source, or(message), more, o.String())
 	}
 	findings := slices.Clone(r.Findings)
 	slices.SortStableFunc(findings, func(a, b check.Finding) int {

@@ -126,6 +126,7 @@ type pageFailure struct {
 	Place   string
 	Message string
 	Quote   []pageLine
+	Targets []string // where there are several
 }
 
 // pageCheck is a check with what it found.
@@ -262,12 +263,12 @@ func newPage(r Report) page {
 	if n := r.following(check.Error) + r.following(check.Warning); n > 0 {
 		p.Counts = append(p.Counts, count{n, "more that follow", ""})
 	}
-	for _, f := range r.Errors {
+	for _, f := range r.obstacles() {
 		where := f.Target
 		if !f.Source.IsZero() {
 			where = place(f.Source)
 		}
-		p.Failures = append(p.Failures, pageFailure{where, f.Message, s.quote(f.Source)})
+		p.Failures = append(p.Failures, pageFailure{where, f.Message, s.quote(f.Source), f.elsewhere()})
 	}
 	p.findings(r, s)
 	p.exempted(r)

@@ -103,6 +103,42 @@ func (f Failure) String() string {
 	return f.Message
 }
 
+// obstacle is something that keeps targets from being checked.
+type obstacle struct {
+	Failure
+	targets []string // each once
+}
+
+// obstacles are what could not be checked. What is wrong at one line is one, whatever targets it keeps from being checked.
+func (r Report) obstacles() []obstacle {
+	type fault struct {
+		source  manifest.Position
+		message string
+	}
+	at := map[fault]int{}
+	var all []obstacle
+	for _, f := range r.Errors {
+		is := fault{f.Source, f.Message}
+		i, known := at[is]
+		if !known || f.Source.Line == 0 {
+			i = len(all)
+			at[is], all = i, append(all, obstacle{Failure: f})
+		}
+		if f.Target != "" && !slices.Contains(all[i].targets, f.Target) {
+			all[i].targets = append(all[i].targets, f.Target)
+		}
+	}
+	return all
+}
+
+// elsewhere are the targets of an obstacle, where a reader cannot tell them from its place.
+func (o obstacle) elsewhere() []string {
+	if len(o.targets) < 2 {
+		return nil
+	}
+	return o.targets
+}
+
 // Count tells how many findings have a severity, what follows from others left out.
 func (r Report) Count(severity check.Severity) int {
 	n := 0

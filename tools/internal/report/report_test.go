@@ -221,3 +221,34 @@ func TestColorIsOnlyPaint(t *testing.T) {
 		t.Errorf("with the colour taken off:\n%s", bare)
 	}
 }
+
+// What is wrong at one line keeps several targets from being checked and is told once to a reader, with all of them; programs
+// have each.
+func TestFailuresOfSeveralTargets(t *testing.T) {
+	broken := func(target, message string, line int) Failure {
+		return Failure{Target: target, Source: at("base/b.yaml", line), Message: message}
+	}
+	r := Report{Asked: []string{"dev", "prod"}, Errors: []Failure{
+		broken("dev", "a tab", 3), broken("dev", "no base", 4), broken("prod", "a tab", 3), broken("prod", "a tab", 0), broken("dev", "a tab", 0),
+	}}
+	for name, test := range map[string]struct {
+		write Format
+		want  map[string]int
+	}{
+		"text":   {Text, map[string]int{"base/b.yaml:3: cannot check: a tab\n  in   dev, prod\n": 1, "base/b.yaml:4: cannot check: no base\n": 1, "base/b.yaml: cannot check: a tab\n": 2, "5 not checked": 1, "  in   ": 1}},
+		"github": {GitHub, map[string]int{"line=3,": 1, "In dev, prod": 1, "::error file=base/b.yaml": 4}},
+		"html":   {HTML, map[string]int{"<dt>In</dt><dd>dev, prod</dd>": 1, "<article class=\"finding unknown\">": 4}},
+		"json":   {JSON, map[string]int{`"message": "a tab"`: 4}},
+		"junit":  {JUnit, map[string]int{`<error message="a tab (and 2 more)"`: 1, `<error message="a tab (and 1 more)"`: 1}},
+	} {
+		var out strings.Builder
+		if err := test.write(&out, r, Options{}); err != nil {
+			t.Fatal(err)
+		}
+		for text, want := range test.want {
+			if got := strings.Count(out.String(), text); got != want {
+				t.Errorf("%s has %q %d times, want %d:\n%s", name, text, got, want, out.String())
+			}
+		}
+	}
+}

@@ -21,9 +21,12 @@ func Text(w io.Writer, r Report, options Options) error {
 	for _, t := range r.overview() {
 		out.target(t)
 	}
-	for _, e := range r.Errors {
+	for _, o := range r.obstacles() {
 		out.Line("")
-		out.failure(e)
+		out.failure(o.Failure)
+		if in := o.elsewhere(); in != nil {
+			out.field("in", terminal.Line(strings.Join(in, ", ")))
+		}
 	}
 	for _, f := range r.Findings {
 		out.Line("")

@@ -145,7 +145,7 @@ func (e *explainer) visit(failed *jsonschema.ValidationError) {
 			e.add(append(slices.Clone(at), field), "required field %q is missing", field)
 		}
 	case *kind.Type:
-		e.add(at, "%s, must be %s", e.is(at), allowed(k.Want))
+		e.add(at, "%s, must be %s%s", e.is(at), allowed(k.Want), e.unquoted(at, k.Want))
 	case *kind.Enum:
 		var want []string
 		for _, w := range k.Want {
@@ -263,6 +263,17 @@ func (e *explainer) is(location []string) string {
 	default:
 		return "is " + e.show(v)
 	}
+}
+
+// unquoted says what to do about a text that YAML took for something else.
+func (e *explainer) unquoted(location, want []string) string {
+	switch e.at(location).(type) {
+	case bool, float64:
+		if !slices.ContainsFunc(want, func(t string) bool { return t != "string" && t != "null" }) {
+			return ": quote it"
+		}
+	}
+	return ""
 }
 
 var articles = map[string]string{

@@ -109,9 +109,9 @@ func TestValidate(t *testing.T) {
 		{"role reference without group", "apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: a}\nroleRef: {kind: Role, name: a}\n", ""},
 
 		{"wrong type", container("tty: \"yes\""), "spec.template.spec.containers.0.tty: \"yes\" is a string, must be a boolean\n"},
-		{"number for a string", container("env: [{name: a, value: 8080}]"), "spec.template.spec.containers.0.env.0.value: 8080 is a number, must be a string\n"},
+		{"number for a string", container("env: [{name: a, value: 8080}]"), "spec.template.spec.containers.0.env.0.value: 8080 is a number, must be a string: quote it\n"},
 		{"list for an object", container("resources: []"), "spec.template.spec.containers.0.resources: is a list, must be an object\n"},
-		{"label that is a number", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, labels: {version: 1.0}}\n", "metadata.labels.version: 1 is a number, must be a string\n"},
+		{"label that is a number", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, labels: {version: 1.0}}\n", "metadata.labels.version: 1 is a number, must be a string: quote it\n"},
 		{"fraction for an integer", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec: {replicas: 1.5, selector: {}, template: {spec: {containers: [{name: a}]}}}\n", "spec.replicas: 1.5 is a number, must be an integer\n"},
 		{"too large for int32", service("nodePort: 3000000000"), "spec.ports.0.nodePort: 3000000000 is more than 2147483647, the most allowed\n"},
 		{"bad time", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, creationTimestamp: yesterday}\n", "metadata.creationTimestamp: \"yesterday\" is not a date-time\n"},
@@ -159,7 +159,7 @@ func TestValidate(t *testing.T) {
 
 		{"base64", "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata: {a: c2VjcmV0, b: \"\", c: c2VjcmU=}\n", ""},
 		{"not base64", "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata: {a: secret!}\n", "data.a: the value is not base64\n"},
-		{"a secret is not shown", "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData: {pin: 4711}\n", "stringData.pin: the value is a number, must be a string\n"},
+		{"a secret is not shown", "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData: {pin: 4711}\n", "stringData.pin: the value is a number, must be a string: quote it\n"},
 		{"JSON", `{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "\u0064atas": {}}`, "datas: unknown field \"datas\"\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
