@@ -22,12 +22,12 @@ deny contains {"msg": msg, "path": array.concat(["objects", index, "spec", "scal
 	some index, hpa in scaling.input_autoscalers
 	not _has_target(hpa)
 	target := obj_lib.at(hpa, ["spec", "scaleTargetRef"], {})
-	msg := sprintf("%s scales nothing: no %v %q of %v with replicas in namespace %s", [
+	msg := sprintf("%s scales nothing: no %v %q of %v with replicas%s", [
 		obj_lib.title(hpa),
 		obj_lib.at(target, ["kind"], "object"),
 		sprintf("%v", [obj_lib.at(target, ["name"], "")]),
 		obj_lib.at(target, ["apiVersion"], "apiVersion v1"),
-		obj_lib.namespace(hpa),
+		obj_lib.within("in", obj_lib.namespace(hpa)),
 	])
 }
 
@@ -55,7 +55,7 @@ _called(hpa, name) := [obj |
 	some obj in input.objects
 	workload.is_scalable(obj)
 	obj_lib.name(obj) == name
-	obj_lib.namespace(obj) == obj_lib.namespace(hpa)
+	obj_lib.may_be_one(obj_lib.namespace(obj), obj_lib.namespace(hpa))
 ]
 
 _rivals(index, hpa) := [obj_lib.title(other) |
@@ -66,7 +66,7 @@ _rivals(index, hpa) := [obj_lib.title(other) |
 
 _has_target(hpa) if {
 	some obj in input.objects
-	scaling.scales(hpa, obj)
+	scaling.may_scale(hpa, obj)
 	_can_scale(obj)
 }
 

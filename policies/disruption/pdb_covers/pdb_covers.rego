@@ -26,8 +26,8 @@ deny contains {"msg": msg, "path": ["objects", index]} if {
 	some index, obj in workload.input_workloads
 	workload.is_scalable(obj)
 	not _is_single(obj)
-	count(_budgets(obj)) == 0
-	msg := sprintf("%s may have %v replicas and no PodDisruptionBudget of namespace %s selects them", [workload.title(obj), _maximum(obj), obj_lib.namespace(obj)])
+	not _is_covered(obj)
+	msg := sprintf("%s may have %v replicas and no PodDisruptionBudget%s selects them", [workload.title(obj), _maximum(obj), obj_lib.within("of", obj_lib.namespace(obj))])
 }
 
 deny contains {"msg": msg, "path": ["objects", index]} if {
@@ -40,7 +40,7 @@ deny contains {"msg": msg, "path": ["objects", index]} if {
 deny contains {"msg": msg, "path": ["objects", index, "spec", "selector"]} if {
 	some index, budget in disruption.input_budgets
 	not _selects_something(budget)
-	msg := sprintf("%s protects nothing: its selector matches no pods of the overlay in namespace %s", [obj_lib.title(budget), obj_lib.namespace(budget)])
+	msg := sprintf("%s protects nothing: its selector matches no pods of the overlay%s", [obj_lib.title(budget), obj_lib.within("in", obj_lib.namespace(budget))])
 }
 
 _is_single(obj) if scaling.maximum(scaling.input_autoscalers, obj) <= 1
@@ -54,13 +54,18 @@ _budgets(obj) := [obj_lib.title(budget) |
 	disruption.covers(budget, obj)
 ]
 
+_is_covered(obj) if {
+	some budget in disruption.input_budgets
+	disruption.may_cover(budget, obj)
+}
+
 _selects_something(budget) if {
 	some obj in workload.input_workloads
-	disruption.covers(budget, obj)
+	disruption.may_cover(budget, obj)
 }
 
 _selects_something(budget) if {
 	some obj in operator.input_resources
-	obj_lib.namespace(obj) == obj_lib.namespace(budget)
+	obj_lib.may_be_one(obj_lib.namespace(obj), obj_lib.namespace(budget))
 	operator.is_selected(obj, budget.spec.selector)
 }

@@ -59,9 +59,9 @@ _is_filled_in(name) if {
 # What is there in its place. The hash itself differs from overlay to overlay.
 _instead(obj, ref) := sprintf("rendered as %s-<hash>%s", [ref.name, _advice(obj)]) if {
 	some other in obj_lib.of_kind[""][ref.kind]
-	ref.namespace in {"*", obj_lib.namespace(other)}
+	_may_be_one(ref.namespace, obj_lib.namespace(other))
 	_is_hashed(obj_lib.name(other), ref.name)
-} else := sprintf("rendered as %s-<hash> in namespace %s", [ref.name, namespaces[0]]) if {
+} else := sprintf("rendered as %s-<hash>%s", [ref.name, obj_lib.within("in", namespaces[0])]) if {
 	namespaces := sort([obj_lib.namespace(other) | some other in obj_lib.of_kind[""][ref.kind]; _is_hashed(obj_lib.name(other), ref.name)])
 	count(namespaces) > 0
 } else := "neither rendered nor declared external"
@@ -86,7 +86,7 @@ _is_kubernetes(api_group) if endswith(api_group, ".k8s.io")
 _similar(ref) := {["objects", j, "metadata", "name"] |
 	some j, other in input.objects
 	other.kind == ref.kind
-	ref.namespace in {"", "*", obj_lib.namespace(other)}
+	_may_be_one(ref.namespace, obj_lib.namespace(other))
 	name := obj_lib.name(other)
 	is_string(name)
 	is_string(ref.name)
@@ -98,7 +98,7 @@ _begins(name, other) if startswith(name, other)
 
 _begins(name, other) if startswith(other, name)
 
-_where(ref) := sprintf(" in namespace %v", [ref.namespace]) if not ref.namespace in {"", "*"}
+_where(ref) := obj_lib.within("in", ref.namespace) if ref.namespace != "*"
 
 else := ""
 
@@ -106,21 +106,37 @@ _listing(keys) := "no keys" if count(keys) == 0
 
 else := sprintf("only %s", [concat(", ", keys)])
 
-_exists(ref) if {
-	some namespace in {ref.namespace, "*"}
-	ref.name in _known[ref.kind][namespace]
-}
+_exists(ref) if ref.name in _known[ref.kind][ref.namespace]
 
 _exists(ref) if {
-	ref.namespace == "*"
-	some names in _known[ref.kind]
+	some namespace, names in _known[ref.kind]
+	_may_be_one(ref.namespace, namespace)
 	ref.name in names
+}
+
+# What is declared without a namespace is no object of every namespace.
+_exists(ref) if {
+	some namespace, names in _declared[ref.kind]
+	ref.namespace in {"", "*", namespace}
+	ref.name in names
+}
+
+_may_be_one("*", _)
+
+_may_be_one(a, "*") if a != "*"
+
+_may_be_one(a, b) if {
+	a != "*"
+	b != "*"
+	obj_lib.may_be_one(a, b)
 }
 
 # A StatefulSet's controller makes a claim of each template for each of its pods.
 _exists(ref) if {
 	ref.kind == "PersistentVolumeClaim"
-	some prefix in _claimed[ref.namespace]
+	some namespace, prefixes in _claimed
+	_may_be_one(ref.namespace, namespace)
+	some prefix in prefixes
 	startswith(ref.name, prefix)
 	regex.match(`^[0-9]+$`, substring(ref.name, count(prefix), -1))
 }
@@ -144,7 +160,7 @@ _exists(ref) if {
 _exists(ref) if {
 	ref.kind == "Service"
 	ref.name == "kubernetes"
-	ref.namespace == "default"
+	_may_be_one(ref.namespace, "default")
 }
 
 _exists(ref) if {
@@ -170,7 +186,7 @@ _exists(ref) if {
 
 _exists(ref) if {
 	ref.kind == "Role"
-	ref.namespace == "kube-system"
+	_may_be_one(ref.namespace, "kube-system")
 	ref.name == "extension-apiserver-authentication-reader"
 }
 
@@ -209,7 +225,9 @@ _namespace(kind, obj) := "" if {
 	kind in _clusterwide
 } else := obj_lib.namespace(obj)
 
-_known_by_kind[declared.kind][namespace] contains declared.name if {
+_declared := _declared_by_kind
+
+_declared_by_kind[declared.kind][namespace] contains declared.name if {
 	some declared in input.external
 	namespace := obj_lib.at(declared, ["namespace"], "")
 }
@@ -242,7 +260,7 @@ _is_filled(obj) if {
 	some made in written.input_objects
 	made.kind == obj.kind
 	made.name == obj_lib.name(obj)
-	made.namespace in {"*", obj_lib.namespace(obj)}
+	_may_be_one(made.namespace, obj_lib.namespace(obj))
 }
 
 _claimed := _claimed_in

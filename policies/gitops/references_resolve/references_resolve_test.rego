@@ -214,3 +214,28 @@ test_claims_of_a_stateful_set if {
 		count(_of_claim(name)) == 1
 	}
 }
+
+# Whoever deploys an object without a namespace says where it is.
+test_a_namespace_that_nobody_knows_may_be_any if {
+	pod := {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web"}, "spec": {"serviceAccountName": "runner"}}
+	_deny(pod) == set()
+	account := {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "sender"}}
+	every namespace in ["shop", "ops"] {
+		sending := object.union(pod, {"metadata": {"namespace": namespace}, "spec": {"serviceAccountName": "sender"}})
+		references_resolve.deny == set() with input as {"objects": [account, sending], "external": []}
+	}
+	missing := object.union(pod, {"spec": {"serviceAccountName": "other"}})
+	{[fault.msg, fault.missing] | some fault in _deny(missing)} == {[
+		`Pod "web" refers to ServiceAccount "other", which is neither rendered nor declared external`,
+		{"kind": "ServiceAccount", "namespace": "", "name": "other"},
+	]}
+}
+
+test_what_is_declared_in_a_namespace_is_there_alone if {
+	reading := _pod({"volumes": [{"name": "a", "secret": {"secretName": "declared"}}]})
+	_deny(reading) == set()
+	count(_deny(object.union(reading, {"metadata": {"namespace": "ops"}}))) == 1
+	nowhere := object.union(object.remove(reading, ["metadata"]), {"metadata": {"name": "web"}})
+	_deny(nowhere) == set()
+	count(references_resolve.deny) == 1 with input as {"objects": [reading], "external": [{"kind": "Secret", "namespace": "", "name": "declared"}]}
+}

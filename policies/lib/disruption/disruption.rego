@@ -15,8 +15,15 @@ input_budgets := object.get(obj_lib.of_kind, ["policy", "PodDisruptionBudget"], 
 # METADATA
 # description: whether a budget selects the pods of a workload
 covers(budget, obj) if {
-	workload.is_workload(obj)
 	obj_lib.namespace(budget) == obj_lib.namespace(obj)
+	may_cover(budget, obj)
+}
+
+# METADATA
+# description: whether a budget may select the pods of a workload, for all that is known of their namespaces
+may_cover(budget, obj) if {
+	workload.is_workload(obj)
+	obj_lib.may_be_one(obj_lib.namespace(budget), obj_lib.namespace(obj))
 	selector.matches(budget.spec.selector, workload.labels(obj))
 }
 

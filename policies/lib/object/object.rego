@@ -37,11 +37,29 @@ else := ""
 is_of_cluster(obj) if obj.kind in data.relations.cluster[group(obj)]
 
 # METADATA
-# description: the namespace of a namespaced object as the API server reads it
-namespace(obj) := obj.metadata.namespace if {
-	is_string(obj.metadata.namespace)
-	obj.metadata.namespace != ""
-} else := "default"
+# description: |
+#   The namespace of a namespaced object. "" where nobody here knows it: whoever deploys the object
+#   says it, and all objects of a target without one get the same. Two of them that are equal are one.
+namespace(obj) := obj.metadata.namespace if is_string(obj.metadata.namespace)
+
+else := ""
+
+# METADATA
+# description: |
+#   Whether two namespaces may be one, for rules that say that something is missing: one that nobody
+#   here knows may be any.
+may_be_one(a, b) if a == b
+
+may_be_one("", b) if b != ""
+
+may_be_one(a, "") if a != ""
+
+# METADATA
+# description: what a message says of a namespace, such as " in namespace shop"; nothing of one that nobody here knows
+within(before, namespace) := sprintf(" %s namespace %s", [before, namespace]) if {
+	is_string(namespace)
+	namespace != ""
+} else := ""
 
 # METADATA
 # description: metadata.labels, empty where there are none

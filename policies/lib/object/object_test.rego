@@ -20,11 +20,24 @@ test_kind_is_known_by_its_group_too if {
 	not obj_lib.is_kind({"kind": "Service"}, "", "Service")
 }
 
-test_namespace_defaults_as_the_api_server_does if {
+test_namespace_of_an_object_without_one_is_not_known if {
 	obj_lib.namespace({"metadata": {"namespace": "a"}}) == "a"
 	every bad in [{}, {"metadata": {}}, {"metadata": {"namespace": ""}}, {"metadata": {"namespace": null}}, {"metadata": "text"}, "text"] {
-		obj_lib.namespace(bad) == "default"
+		obj_lib.namespace(bad) == ""
 	}
+}
+
+test_namespaces_that_may_be_one if {
+	every pair in [["a", "a"], ["a", ""], ["", "a"], ["", ""]] {
+		obj_lib.may_be_one(pair[0], pair[1])
+	}
+	not obj_lib.may_be_one("a", "b")
+}
+
+test_a_message_has_the_namespaces_that_are_known if {
+	obj_lib.within("in", "shop") == " in namespace shop"
+	obj_lib.within("of", "") == ""
+	obj_lib.within("of", 1) == ""
 }
 
 test_metadata_of_any_json_is_readable if {

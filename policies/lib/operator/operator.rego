@@ -42,7 +42,15 @@ input_resources := {index: obj |
 # description: whether a map selector selects pods that an operator makes of an object
 is_selected_by_map(obj, map) if {
 	some labels in pod_labels(obj)
-	selector.matches_map(map, labels)
+	selector.matches_map(map, object.union(labels, _filled(labels, map)))
+}
+
+# Labels that begin with a namespace which nobody here knows are what a selector takes them for.
+_filled(labels, map) := {key: map[key] |
+	some key, rest in labels
+	startswith(rest, ".")
+	is_string(map[key])
+	endswith(map[key], rest)
 }
 
 # METADATA

@@ -20,6 +20,13 @@ test_map_selectors_of_operators_pods if {
 	not operator.is_selected_by_map(_cluster, {})
 }
 
+test_labels_with_a_namespace_that_nobody_knows if {
+	deployed := {"apiVersion": "opentelemetry.io/v1beta1", "kind": "OpenTelemetryCollector", "metadata": {"name": "otel"}}
+	operator.is_selected_by_map(deployed, {"app.kubernetes.io/instance": "observability.otel"})
+	not operator.is_selected_by_map(deployed, {"app.kubernetes.io/instance": "observability.other"})
+	not operator.is_selected_by_map(deployed, {"app.kubernetes.io/instance": 1})
+}
+
 test_labels_that_a_database_hands_down if {
 	handing := object.union(_cluster, {"spec": {"inheritedMetadata": {"labels": {"tier": "data", "role": "mine"}}}})
 	operator.is_selected_by_map(handing, {"tier": "data", "team": "a", "role": "primary"})

@@ -4,8 +4,8 @@
 # description: |
 #   The ConfigMaps, Secrets, Services, ServiceAccounts, claims, priority classes, roles, admission
 #   policies and databases that an object needs before it can work. Each reference is
-#   {kind, namespace, name, keys, path}: namespace is "" for cluster-scoped kinds and "*" where nobody
-#   here can tell it, name is null where it is missing or no text, keys are those that must be in it,
+#   {kind, namespace, name, keys, path}: namespace is "" for cluster-scoped kinds and for the namespace
+#   that objects without one get, which nobody here knows, and "*" where others say it; name is null where it is missing or no text, keys are those that must be in it,
 #   path leads to the name. What is marked optional is not needed and not listed.
 package policies.lib.reference
 

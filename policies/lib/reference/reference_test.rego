@@ -155,13 +155,13 @@ test_references_of_other_kinds[name] if {
 
 test_wrong_shapes_are_references_to_nothing[name] if {
 	some name, case in {
-		"name of a number": {"spec": {"serviceAccountName": 1}, "want": {"ServiceAccount default/1 []"}},
-		"secret of text": {"spec": {"imagePullSecrets": ["pull"]}, "want": {"Secret default/null []"}},
-		"secrets of text": {"spec": {"imagePullSecrets": "pull"}, "want": {"Secret default/null []"}},
-		"reference of text": {"spec": {"containers": [{"env": [{"name": "A", "valueFrom": {"secretKeyRef": "token"}}]}]}, "want": {"Secret default/null [null]"}},
-		"source of text": {"spec": {"containers": [{"envFrom": [{"secretRef": "token"}]}]}, "want": {"Secret default/null []"}},
-		"volume of text": {"spec": {"volumes": [{"configMap": "files"}]}, "want": {"ConfigMap default/null []"}},
-		"projection of text": {"spec": {"volumes": [{"projected": {"sources": [{"configMap": "files"}]}}]}, "want": {"ConfigMap default/null []"}},
+		"name of a number": {"spec": {"serviceAccountName": 1}, "want": {"ServiceAccount /1 []"}},
+		"secret of text": {"spec": {"imagePullSecrets": ["pull"]}, "want": {"Secret /null []"}},
+		"secrets of text": {"spec": {"imagePullSecrets": "pull"}, "want": {"Secret /null []"}},
+		"reference of text": {"spec": {"containers": [{"env": [{"name": "A", "valueFrom": {"secretKeyRef": "token"}}]}]}, "want": {"Secret /null [null]"}},
+		"source of text": {"spec": {"containers": [{"envFrom": [{"secretRef": "token"}]}]}, "want": {"Secret /null []"}},
+		"volume of text": {"spec": {"volumes": [{"configMap": "files"}]}, "want": {"ConfigMap /null []"}},
+		"projection of text": {"spec": {"volumes": [{"projected": {"sources": [{"configMap": "files"}]}}]}, "want": {"ConfigMap /null []"}},
 		"spec of text": {"spec": "text", "want": set()},
 	}
 	_texts({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": case.spec}) == case.want

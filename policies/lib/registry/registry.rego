@@ -125,4 +125,37 @@ else := {candidate |
 	endswith(candidate, suffix)
 }
 
+# METADATA
+# description: |
+#   Whether a name is known, or may be that of a known Service: the namespace of one of them is not
+#   known here.
+may_be_known(name) if count(known(name)) > 0
+
+may_be_known(name) if {
+	some other in _names
+	may_be_one(name, other)
+}
+
+# METADATA
+# description: whether two full names are of Services of one name, and the namespace of one of them is not known here
+may_be_one(a, b) if {
+	some [unknown, name] in [[a, b], [b, a]]
+	is_string(unknown)
+	is_string(name)
+	contains(unknown, "..")
+	name != unknown
+	startswith(name, trim_suffix(unknown, _of_unknown))
+	endswith(name, ".svc.cluster.local")
+	count(split(name, ".")) == count(split(unknown, "."))
+}
+
+# METADATA
+# description: a name as messages have it, without a namespace that nobody here knows
+title(name) := trim_suffix(name, concat("", [".", _of_unknown])) if is_string(name)
+
+else := name
+
+# What the full name of a Service ends with, behind its first dot, when its namespace is not known.
+_of_unknown := ".svc.cluster.local"
+
 _names := {name | some name, _ in services} | {host | some host, _ in entries}

@@ -27,7 +27,7 @@ _overlay := {
 test_ports[name] if {
 	some name, want in {
 		"web.shop.svc.cluster.local": {80, 9090},
-		"bare.default.svc.cluster.local": set(),
+		"bare..svc.cluster.local": set(),
 		"otel-collector.observability.svc.cluster.local": {4317},
 		"db-rw.shop.svc.cluster.local": {5432},
 		"istiod.istio-system.svc.cluster.local": {15012},
@@ -53,6 +53,32 @@ test_known[host] if {
 	known := registry.known(host) with input as _overlay
 	known == want
 }
+
+test_may_be_known[host] if {
+	some host, want in {
+		"web.shop.svc.cluster.local": true,
+		"web..svc.cluster.local": true,
+		"bare.anywhere.svc.cluster.local": true,
+		"bare..svc.cluster.local": true,
+		"other.shop.svc.cluster.local": false,
+		"other..svc.cluster.local": false,
+		"web.example.com": false,
+		"web": false,
+		"": false,
+	}
+	want == _may_be_known(host)
+}
+
+_may_be_known(host) if {
+	registry.may_be_known(host) with input as _overlay
+} else := false
+
+test_title[name] if {
+	some name, want in {"web..svc.cluster.local": "web", "web.shop.svc.cluster.local": "web.shop.svc.cluster.local", "api.example.com": "api.example.com", "": ""}
+	registry.title(name) == want
+}
+
+test_title_of_no_text if registry.title(1) == 1
 
 # Istio gives a namespace only to a name without a dot: web.shop stays what it is.
 test_mesh_name[host] if {

@@ -21,9 +21,16 @@ input_autoscalers := object.get(obj_lib.of_kind, ["autoscaling", "HorizontalPodA
 # METADATA
 # description: whether an autoscaler scales an object (same namespace, kind, group and name)
 scales(hpa, obj) if {
+	obj_lib.namespace(hpa) == obj_lib.namespace(obj)
+	may_scale(hpa, obj)
+}
+
+# METADATA
+# description: whether an autoscaler may scale an object, for all that is known of their namespaces
+may_scale(hpa, obj) if {
 	hpa.spec.scaleTargetRef.kind == obj.kind
 	hpa.spec.scaleTargetRef.name == obj_lib.name(obj)
-	obj_lib.namespace(hpa) == obj_lib.namespace(obj)
+	obj_lib.may_be_one(obj_lib.namespace(hpa), obj_lib.namespace(obj))
 	obj_lib.group(hpa.spec.scaleTargetRef) == obj_lib.group(obj)
 }
 

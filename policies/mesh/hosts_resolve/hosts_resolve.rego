@@ -40,7 +40,7 @@ _service(host, obj) := {"missing": {"kind": "Service", "namespace": parts[1], "n
 	not contains(full, "*")
 } else := {}
 
-_good(host, obj) if count(registry.known(registry.mesh_name(host, obj_lib.namespace(obj)))) > 0
+_good(host, obj) if registry.may_be_known(registry.mesh_name(host, obj_lib.namespace(obj)))
 
 _hint(host) := sprintf(": Istio does not complete a name with dots, write %s", [full]) if {
 	full := registry.dns_name(host, "")

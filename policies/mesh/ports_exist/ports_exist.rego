@@ -29,7 +29,7 @@ deny contains {"msg": msg, "path": path} if {
 	known := registry.ports(name)
 	not use.number in known
 	path := array.concat(["objects", i], use.path)
-	msg := sprintf("%s uses port %v of %s, which has %s", [obj_lib.title(obj), json.marshal(use.number), name, _listing(known)])
+	msg := sprintf("%s uses port %v of %s, which has %s", [obj_lib.title(obj), json.marshal(use.number), registry.title(name), _listing(known)])
 }
 
 _listing(ports) := "no ports" if count(ports) == 0

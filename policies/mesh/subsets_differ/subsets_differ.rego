@@ -32,7 +32,7 @@ deny contains {"msg": msg, "path": path} if {
 	path := array.concat(["objects", i], array.concat(second.path, ["destination"]))
 	msg := sprintf("%s splits requests to %s between %s and %s, which both select the pods of %s", [
 		obj_lib.title(obj),
-		host,
+		registry.title(host),
 		_title(subsets[0]),
 		_title(subsets[1]),
 		pod,

@@ -25,7 +25,15 @@ deny contains {"msg": msg, "path": path} if {
 	subset := obj_lib.at(destination.value, ["subset"], "")
 	subset != ""
 	host := registry.mesh_name(destination.value.host, obj_lib.namespace(obj))
-	not mesh.defined[host][subset]
+	not _is_defined(host, subset)
 	path := array.concat(["objects", i], array.concat(destination.path, ["subset"]))
-	msg := sprintf("%s routes to subset %v of %v, which no DestinationRule defines", [obj_lib.title(obj), json.marshal(subset), host])
+	msg := sprintf("%s routes to subset %v of %v, which no DestinationRule defines", [obj_lib.title(obj), json.marshal(subset), registry.title(host)])
+}
+
+_is_defined(host, subset) if mesh.defined[host][subset]
+
+_is_defined(host, subset) if {
+	some other, subsets in mesh.defined
+	registry.may_be_one(host, other)
+	subsets[subset]
 }

@@ -40,3 +40,18 @@ test_message if {
 		"msg": `VirtualService "web" routes to subset "canary" of web.shop.svc.cluster.local, which no DestinationRule defines`,
 	}}
 }
+
+# Whoever deploys an object without a namespace says where it is.
+test_a_rule_without_a_namespace_may_be_of_the_host if {
+	objects := [
+		object.union(object.remove(_around[1], ["metadata"]), {"metadata": {"name": "web"}, "spec": {"host": "web"}}),
+		{
+			"apiVersion": "networking.istio.io/v1",
+			"kind": "VirtualService",
+			"metadata": {"name": "web", "namespace": "shop"},
+			"spec": {"http": [{"route": [{"destination": {"host": "web", "subset": "stable"}}, {"destination": {"host": "web", "subset": "canary"}}]}]},
+		},
+		{"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}},
+	]
+	{fault.msg | some fault in subsets_exist.deny} == {`VirtualService "web" routes to subset "canary" of web.shop.svc.cluster.local, which no DestinationRule defines`} with input as {"objects": objects}
+}

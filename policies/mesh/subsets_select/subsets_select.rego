@@ -33,14 +33,16 @@ deny contains {"msg": msg, "path": path} if {
 	msg := sprintf("subset %v of %s selects no pod of Service %s", [
 		json.marshal(obj_lib.at(subset.value, ["name"], null)),
 		obj_lib.title(obj),
-		host,
+		registry.title(host),
 	])
 }
 
 _good(subset, service) if {
 	is_object(subset)
 	labels := obj_lib.at(subset, ["labels"], {})
-	some pod in _pods[service.namespace]
+	some namespace, pods in _pods
+	obj_lib.may_be_one(namespace, service.namespace)
+	some pod in pods
 	selector.matches_map(service.selector, pod)
 	selector.matches({"matchLabels": labels}, pod)
 }

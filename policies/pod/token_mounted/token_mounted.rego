@@ -23,7 +23,7 @@ deny contains {"msg": msg, "path": path} if {
 	some index, obj in workload.input_workloads
 	pod := workload.spec(obj)
 	not _mounts_nothing(obj, pod)
-	not _account(obj, pod) in _bound
+	not _is_bound(_account(obj, pod))
 	msg := sprintf("the pods of %s mount a token that nothing gives a permission: automountServiceAccountToken is not false and no binding names ServiceAccount %q", [workload.title(obj), _account(obj, pod).name])
 	path := array.concat(["objects", index], array.concat(workload.spec_path(obj), ["automountServiceAccountToken"]))
 }
@@ -36,7 +36,7 @@ deny contains {"msg": msg, "path": path} if {
 	some s, source in volume.projected.sources
 	token := source.serviceAccountToken
 	obj_lib.at(token, ["audience"], "") == ""
-	not _account(obj, pod) in _bound
+	not _is_bound(_account(obj, pod))
 	msg := sprintf("the pods of %s mount a token that nothing gives a permission: volume %v projects one and no binding names ServiceAccount %q", [workload.title(obj), obj_lib.at(volume, ["name"], v), _account(obj, pod).name])
 	path := array.concat(["objects", index], array.concat(workload.spec_path(obj), ["volumes", v, "projected", "sources", s, "serviceAccountToken"]))
 }
@@ -57,6 +57,12 @@ _mounts_nothing(obj, pod) if {
 _without_token contains {"name": obj_lib.name(account), "namespace": obj_lib.namespace(account)} if {
 	some account in obj_lib.of_kind[""].ServiceAccount
 	account.automountServiceAccountToken == false
+}
+
+_is_bound(account) if {
+	some subject in _bound
+	subject.name == account.name
+	obj_lib.may_be_one(subject.namespace, account.namespace)
 }
 
 _bound contains {"name": subject.name, "namespace": namespace} if {

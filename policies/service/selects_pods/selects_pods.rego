@@ -26,14 +26,14 @@ deny contains {"msg": msg, "path": ["objects", index, "spec", "selector"]} if {
 	wanted := obj_lib.at(service, ["spec", "selector"], {})
 	wanted != {}
 	not _selects_pods(service, wanted)
-	msg := sprintf("%s reaches nothing: no pod of namespace %s has the labels %s", [obj_lib.title(service), obj_lib.namespace(service), json.marshal(wanted)])
+	msg := sprintf("%s reaches nothing: no pod%s has the labels %s", [obj_lib.title(service), obj_lib.within("of", obj_lib.namespace(service)), json.marshal(wanted)])
 }
 
 _is_external(service) if service.spec.type == "ExternalName"
 
 _selects_pods(service, wanted) if {
 	some obj in workload.input_workloads
-	obj_lib.namespace(obj) == obj_lib.namespace(service)
+	obj_lib.may_be_one(obj_lib.namespace(obj), obj_lib.namespace(service))
 	selector.matches_map(wanted, workload.labels(obj))
 }
 
@@ -43,14 +43,14 @@ _selects_pods(service, wanted) if {
 	is_string(pod)
 	some obj in workload.input_workloads
 	obj.kind == "StatefulSet"
-	obj_lib.namespace(obj) == obj_lib.namespace(service)
+	obj_lib.may_be_one(obj_lib.namespace(obj), obj_lib.namespace(service))
 	regex.match(`^-[0-9]+$`, trim_prefix(pod, obj_lib.name(obj)))
 	selector.matches_map(wanted, object.union(workload.labels(obj), {_pod_name: pod}))
 }
 
 _selects_pods(service, wanted) if {
 	some obj in operator.input_resources
-	obj_lib.namespace(obj) == obj_lib.namespace(service)
+	obj_lib.may_be_one(obj_lib.namespace(obj), obj_lib.namespace(service))
 	operator.is_selected_by_map(obj, wanted)
 }
 

@@ -97,3 +97,11 @@ test_denies_a_rollout_without_a_template if {
 	selects_pods.deny == _denied(`{"app":"web"}`) with input as fixture.overlay([_selecting, rollout])
 	selects_pods.deny == set() with input as fixture.overlay([_selecting, rollout, fixture.workload("Deployment", {}, {})])
 }
+
+# Whoever deploys an object without a namespace says where it is.
+test_an_object_without_a_namespace_may_be_anywhere if {
+	anywhere := object.remove(_selecting, ["metadata"])
+	service := object.union(anywhere, {"metadata": {"name": "web"}})
+	selects_pods.deny == set() with input as fixture.overlay([service, fixture.workload("Deployment", {}, {})])
+	{fault.msg | some fault in selects_pods.deny} == {`Service "web" reaches nothing: no pod has the labels {"app":"web"}`} with input as fixture.overlay([service])
+}

@@ -24,7 +24,7 @@ deny contains {"msg": msg, "path": ["objects", index, "metadata", "name"]} if {
 	some index in indexes
 	index != min(indexes)
 	obj := input.objects[index]
-	msg := sprintf("%s is in the overlay %v times in namespace %s", [obj_lib.title(obj), count(indexes), obj_lib.namespace(obj)])
+	msg := sprintf("%s is in the overlay %v times%s", [obj_lib.title(obj), count(indexes), obj_lib.within("in", obj_lib.namespace(obj))])
 }
 
 # Where the objects of one identity are. The version is not part of it: apps/v1 and apps/v1beta1

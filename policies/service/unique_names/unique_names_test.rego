@@ -46,9 +46,12 @@ test_denies_an_object_twice_in_two_versions if {
 	count(unique_names.deny) == 1 with input as fixture.overlay([deployment, object.union(deployment, {"apiVersion": "apps/v1beta1"})])
 }
 
-test_the_default_namespace_is_a_namespace if {
+# Whoever deploys them says where they are, and it need not be default.
+test_objects_without_a_namespace_are_in_one if {
 	config := {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "web"}}
-	count(unique_names.deny) == 1 with input as fixture.overlay([config, object.union(config, {"metadata": {"namespace": "default"}})])
+	msg := `ConfigMap "web" is in the overlay 2 times`
+	unique_names.deny == {{"msg": msg, "path": ["objects", 1, "metadata", "name"]}} with input as fixture.overlay([config, config])
+	count(unique_names.deny) == 0 with input as fixture.overlay([config, object.union(config, {"metadata": {"namespace": "default"}})])
 }
 
 _different := {

@@ -39,9 +39,9 @@ _senders := object.union_n([
 
 _fault(value, obj) := ", where no host and port can be read" if not _readable(value)
 
-else := sprintf(": no Service %s is rendered or declared external", [_name(value, obj)]) if not _ports(value, obj)
+else := sprintf(": no Service %s is rendered or declared external", [registry.title(_name(value, obj))]) if not _is_known(value, obj)
 
-else := sprintf(", and %s has only ports %v", [_name(value, obj), concat(", ", [sprintf("%v", [port]) | some port in _ports(value, obj)])]) if {
+else := sprintf(", and %s has only ports %v", [registry.title(_name(value, obj)), concat(", ", [sprintf("%v", [port]) | some port in _ports(value, obj)])]) if {
 	parsed := endpoint.parse(value)
 	not parsed.port in _ports(value, obj)
 }
@@ -52,13 +52,22 @@ _path(use, obj) := use.port_path if {
 	_ports(use.value, obj)
 } else := use.path
 
+_is_known(value, obj) if _ports(value, obj)
+
+_is_known(value, obj) if {
+	not _is_loopback(value)
+	registry.may_be_known(_name(value, obj))
+}
+
+_is_loopback(value) if endpoint.parse(value).host in {"localhost", "127.0.0.1"}
+
 _readable(value) if endpoint.parse(value)
 
 _name(value, obj) := registry.dns_name(endpoint.parse(value).host, obj_lib.namespace(obj))
 
 # A loopback address is another container of the pod.
 _ports(value, obj) := {port.containerPort | some container in workload.containers(obj); some port in container.value.ports} if {
-	endpoint.parse(value).host in {"localhost", "127.0.0.1"}
+	_is_loopback(value)
 } else := registry.ports(_name(value, obj))
 
 _variables := {

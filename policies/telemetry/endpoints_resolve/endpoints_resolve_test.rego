@@ -104,3 +104,19 @@ test_message if {
 	{fault.msg | some fault in _deny(_pod("OTLP_ENDPOINT", "missing:4317"))} == {`container "app" of Pod "web" (OTLP_ENDPOINT) sends to "missing:4317": no Service missing.shop.svc.cluster.local is rendered or declared external`}
 	{fault.msg | some fault in _deny(_pod("OTLP_ENDPOINT", "missing"))} == {`container "app" of Pod "web" (OTLP_ENDPOINT) sends to "missing", where no host and port can be read`}
 }
+
+# Whoever deploys an object without a namespace says where it is.
+test_services_without_a_namespace_may_be_meant[text] if {
+	some text, want in {
+		"gateway.telemetry:4317": set(),
+		"gateway.telemetry:1": set(),
+		"gateway:4317": set(),
+		"gateway:1": {", and gateway has only ports 4317"},
+		"other:4317": {": no Service other is rendered or declared external"},
+	}
+	service := {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "gateway"}, "spec": {"ports": [{"port": 4317}]}}
+	env := [{"name": "OTLP_ENDPOINT", "value": text}]
+	pod := {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web"}, "spec": {"containers": [{"name": "app", "env": env}]}}
+	faults := endpoints_resolve.deny with input as {"objects": [service, pod], "external": []}
+	{split(fault.msg, json.marshal(text))[1] | some fault in faults} == want
+}

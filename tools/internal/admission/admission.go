@@ -75,6 +75,20 @@ func Version() string {
 	return "unknown" // a test binary has no build information
 }
 
+// Namespaced reports whether objects of an object's kind are beyond doubt in a namespace. Target is what it is applied with.
+func (s *Server) Namespaced(ctx context.Context, object *manifest.Object, target *check.Target) (bool, error) {
+	kind := kindOf(object)
+	if s.builtin().Knows(kind) {
+		return s.builtin().Namespaced(kind), nil
+	}
+	known, err := s.kinds.Of(target)
+	if err != nil {
+		return false, err
+	}
+	found, err := known.For(ctx, kind.GroupKind())
+	return err == nil && found.Namespaced(kind), err
+}
+
 // judgeCustom judges a custom resource by what defines its kind. What is wrong with a rendered definition is reported where it
 // is judged itself.
 func (s *Server) judgeCustom(ctx context.Context, kind schema.GroupVersionKind, object *manifest.Object, known *definition.Known) ([]fault.Fault, bool, error) {

@@ -24,7 +24,7 @@ func Checks(s *Server) []*check.Check {
 			Doc: "A schema says what shape an object has. The API server says more: names, labels and quantities, selectors that match " +
 				"their template, ports and keys that repeat, probes with two handlers, bounds, CEL rules of custom resources. What it " +
 				"refuses, no sync can apply. The object is passed through the server's own code, as a server-side apply with strict " +
-				"field validation would; `kgate version` names the release. An object without a namespace is taken to be in default. " +
+				"field validation would; `kgate version` names the release. An object without a namespace is judged as in default: whoever deploys it says where it is. " +
 				"A CustomResourceDefinition that is rendered beside an object judges it too. It may tighten a kind that kgate has a " +
 				"definition of, and add versions to it; it never loosens one, and an object has to pass both: where they disagree the " +
 				"message says whose word it is. If your clusters run another release of an operator than the one it names, keep to what " +

@@ -62,7 +62,7 @@ type contents struct {
 
 	applied []*manifest.Object // of the target; a hook that is skipped neither gives nor asks anything
 
-	workloads   map[string][]workload // by namespace, as the others; with the defaults of its LimitRanges
+	workloads   map[string][]workload // by namespace, as the others; "" is that of objects without one; with the defaults of its LimitRanges
 	limitRanges map[string][]*corev1.LimitRange
 	quotas      map[string][]*corev1.ResourceQuota
 	claims      map[string][]claim
@@ -89,6 +89,8 @@ type claim struct {
 	count  int64
 }
 
+// namespaceOf is the namespace that an object is judged in. Where it has none, whoever deploys it says which: it is as good
+// as any for what is asked of the object alone, and nothing that stands in that namespace is held against it.
 func namespaceOf(o *manifest.Object) string {
 	if o.Namespace == "" {
 		return metav1.NamespaceDefault
@@ -123,9 +125,9 @@ func (s *Server) decode(target *check.Target) *contents {
 			continue
 		}
 		d.values[object] = value
-		namespace := namespaceOf(object)
+		namespace := object.Namespace
 		if accessor, err := meta.Accessor(value); err == nil {
-			accessor.SetNamespace(namespace) // all of these kinds are in one
+			accessor.SetNamespace(namespaceOf(object)) // all of these kinds are in one
 		}
 		switch v := value.(type) {
 		case *core.LimitRange:

@@ -1,6 +1,7 @@
 package admission
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -49,7 +50,7 @@ func (c *contents) counted(ctx context.Context, namespace string) ([]counted, er
 		claims[claim.object] = append(claims[claim.object], claim)
 	}
 	for _, object := range c.applied {
-		if namespaceOf(object) != namespace {
+		if object.Namespace != namespace {
 			continue
 		}
 		resource, namespaced, err := c.resource(ctx, object)
@@ -65,7 +66,7 @@ func (c *contents) counted(ctx context.Context, namespace string) ([]counted, er
 		case c.server.decodes(kindOf(object)):
 			continue // it cannot be decoded, and is not created
 		default:
-			value = named(object.Name, namespace)
+			value = named(object.Name, namespaceOf(object))
 		}
 		if object.Kind != "PersistentVolumeClaim" || resource.Group != "" {
 			all = append(all, counted{object, nil, resource, value, 1})
@@ -104,7 +105,7 @@ func (c *contents) fit(pass *check.Pass, namespace string, quotas []*corev1.Reso
 			evaluator = generic.NewObjectCountEvaluator(o.resource.GroupResource(), nil, "")
 			registry.Add(evaluator)
 		}
-		attributes := admission.NewAttributesRecord(o.value, nil, schema.GroupVersionKind{}, namespace, "", o.resource, "", admission.Create,
+		attributes := admission.NewAttributesRecord(o.value, nil, schema.GroupVersionKind{}, cmp.Or(namespace, metav1.NamespaceDefault), "", o.resource, "", admission.Create,
 			&metav1.CreateOptions{}, false, nil)
 		for range o.count {
 			after, err := resourcequota.CheckRequest(state, attributes, evaluator, nil)

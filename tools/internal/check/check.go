@@ -172,6 +172,7 @@ type Target struct {
 	Faults      []Fault // what rendering noticed
 	Effects     []Entry // what does something in this target, of entries that may do nothing in another one
 	Reading     Reading
+	Variants    []*Target   // the same in other namespaces: what is found is found in each
 	Makes       []Reference // what its objects have made in the cluster, beside themselves; * in a name is any text
 	StandIns    StandIns
 

@@ -14,7 +14,8 @@ type rendered struct {
 	named    map[Reference]map[string]bool // the same, whatever the namespace
 	of       map[string]string             // the environment of a target
 	patterns []pattern
-	apart    map[[2]string]bool // what is known of pairs of targets
+	apart    map[[2]string]bool                   // what is known of pairs of targets
+	told     func(a, b string) (apart, told bool) // as of Plan.Apart
 }
 
 // pattern is objects that a target has made, by what their names have in common.
@@ -37,19 +38,21 @@ func (r *rendered) add(t *Target) {
 		r.of[t.Path] = t.Environment.Name
 	}
 	objects := map[Reference]bool{}
-	for _, object := range t.Applied() {
-		is := Reference{object.Kind, object.Namespace, object.Name}
-		if !objects[is] {
-			objects[is] = true
-			r.note(is, t.Path)
-		}
-	}
 	r.objects[t.Path] = objects
-	for _, made := range t.Makes {
-		if strings.Contains(made.Name+made.Namespace, "*") {
-			r.patterns = append(r.patterns, pattern{made, t.Path})
-		} else {
-			r.note(made, t.Path)
+	for _, t := range append([]*Target{t}, t.Variants...) {
+		for _, object := range t.Applied() {
+			is := Reference{object.Kind, object.Namespace, object.Name}
+			if !objects[is] {
+				objects[is] = true
+				r.note(is, t.Path)
+			}
+		}
+		for _, made := range t.Makes {
+			if strings.Contains(made.Name+made.Namespace, "*") {
+				r.patterns = append(r.patterns, pattern{made, t.Path})
+			} else {
+				r.note(made, t.Path)
+			}
 		}
 	}
 }
@@ -91,8 +94,8 @@ func (r *rendered) resolve(findings []Finding, unread func(target string, missin
 	})
 }
 
-// areApart reports whether two targets are for different clusters. Where kgate.yaml gives both an environment, that tells.
-// Else they are when both render an object that one cluster would have from both: one in a namespace, a Namespace aside, or
+// areApart reports whether two targets are for different clusters. Where kgate.yaml gives both an environment, that tells, and
+// else what deploys them. Where neither does, they are when both render an object that one cluster would have from both: one in a namespace, a Namespace aside, or
 // several and most of those that have none.
 func (r *rendered) areApart(a, b string) bool {
 	if a > b {
@@ -109,6 +112,11 @@ func (r *rendered) areApart(a, b string) bool {
 func (r *rendered) compare(a, b string) bool {
 	if r.of[a] != "" && r.of[b] != "" {
 		return r.of[a] != r.of[b]
+	}
+	if r.told != nil {
+		if apart, told := r.told(a, b); told {
+			return apart
+		}
 	}
 	less, more := r.objects[a], r.objects[b]
 	if len(more) < len(less) {

@@ -79,3 +79,77 @@ func TestMissing(t *testing.T) {
 		})
 	}
 }
+
+// TestMissingWhereDeployersTell goes by what deploys targets, behind environments and before what they have in common.
+func TestMissingWhereDeployersTell(t *testing.T) {
+	id := func(kind, name string) *manifest.Object {
+		return &manifest.Object{ID: manifest.ID{APIVersion: "v1", Kind: kind, Namespace: "a", Name: name}}
+	}
+	for name, c := range map[string]struct {
+		environment string
+		common      bool
+		apart, told bool
+		found       bool
+	}{
+		"other clusters":                  {apart: true, told: true, found: true},
+		"one cluster":                     {common: true, told: true, found: false},
+		"untold, and something in common": {common: true, found: true},
+		"untold":                          {found: false},
+		"one environment, whatever deployers tell": {environment: "prod", apart: true, told: true, found: false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			here := &Target{Path: "app", Objects: []*manifest.Object{id("Pod", "p")}}
+			there := &Target{Path: "infra", Objects: []*manifest.Object{id("Secret", "s")}}
+			if c.common {
+				there.Objects = append(there.Objects, id("Pod", "p"))
+			}
+			if c.environment != "" {
+				here.Environment, there.Environment = &Environment{Name: c.environment}, &Environment{Name: c.environment}
+			}
+			checks := []*Check{{
+				Name: "a/a", Title: "T", Doc: "D.", Fix: "F.", Origin: "test", Severity: Error, Scope: Overlay,
+				Run: func(_ context.Context, pass *Pass) error {
+					if at := pass.Targets[0]; at == here {
+						pass.ReportMissing(Field{Target: at, Object: at.Objects[0]}, "M", Reference{"Secret", "a", "s"})
+					}
+					return nil
+				},
+			}}
+			result, _ := Run(t.Context(), Plan{Checks: checks, Targets: []*Target{here, there}, Apart: func(a, b string) (bool, bool) { return c.apart, c.told }})
+			if found := len(result.Findings) > 0; found != c.found {
+				t.Errorf("got %v", result.Findings)
+			}
+		})
+	}
+}
+
+// TestVariants states of a target that is brought to several namespaces what is true of each.
+func TestVariants(t *testing.T) {
+	in := func(namespace string) *Target {
+		return &Target{Path: "app", Objects: []*manifest.Object{{ID: manifest.ID{APIVersion: "v1", Kind: "Pod", Namespace: namespace, Name: "p"}}}}
+	}
+	target := in("a")
+	target.Variants = []*Target{in("b"), in("c")}
+	checks := []*Check{{
+		Name: "a/a", Title: "T", Doc: "D.", Fix: "F.", Origin: "test", Severity: Error, Scope: Object,
+		Run: func(_ context.Context, pass *Pass) error {
+			at := pass.Targets[0]
+			o := at.Objects[0]
+			pass.Report(at, o, manifest.Path{"each"}, "of "+o.Namespace)
+			if o.Namespace != "b" {
+				pass.Report(at, o, manifest.Path{"some"}, "of "+o.Namespace)
+			}
+			pass.ReportTarget(at, manifest.Position{File: o.Namespace}, "a file")
+			pass.ReportTarget(at, manifest.Position{File: "f"}, "a file")
+			return nil
+		},
+	}}
+	result, _ := Run(t.Context(), Plan{Checks: checks, Targets: []*Target{target}})
+	var got []string
+	for _, f := range result.Findings {
+		got = append(got, f.Message+" "+f.Source.File+f.Path.String())
+	}
+	if got := strings.Join(got, ", "); got != "a file f, of a each" {
+		t.Errorf("got %s", got)
+	}
+}

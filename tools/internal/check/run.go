@@ -34,6 +34,9 @@ type Plan struct {
 	// Unread reports whether what the plan does not read of the repository may hold what is missing in a target. nil is never.
 	Unread func(target string, missing Reference) bool
 
+	// Apart reports whether two targets are for different clusters, where what deploys them tells. nil never tells.
+	Apart func(a, b string) (apart, told bool)
+
 	// Elsewhere reports whether something that no target of the plan is made of reads a directory of a kustomization, so
 	// that nobody knows what its entries do there; with above, also something that reads what reads it. nil is never.
 	Elsewhere func(dir string, above bool) bool
@@ -100,11 +103,38 @@ func (r *Round) Judge(ctx context.Context, target *Target) {
 		r.effects[e] = true
 	}
 	r.mu.Unlock()
-	findings, failures := r.judge(ctx, []*Target{target}, func(c *Check) bool { return c.Scope == Object || c.Scope == Overlay })
+	alone := func(c *Check) bool { return c.Scope == Object || c.Scope == Overlay }
+	findings, failures := r.judge(ctx, []*Target{target}, alone)
+	for _, t := range target.Variants {
+		others, failed := r.judge(ctx, []*Target{t}, alone)
+		findings, failures = common(findings, others), append(failures, failed...)
+	}
 	if len(failures) == 0 {
 		r.attribute(ctx, target, findings)
 	}
 	r.keep(findings, failures)
+}
+
+// common are findings of a target that are in another one's too, which has the same objects in other namespaces.
+func common(findings, others []Finding) []Finding {
+	type place struct {
+		check, apiVersion, kind, name, path string
+		source                              manifest.Position
+	}
+	at := func(f Finding) place {
+		p := place{check: f.Check, path: f.Path.String()}
+		if f.Object == nil {
+			p.source = f.Source
+			return p
+		}
+		p.apiVersion, p.kind, p.name = f.Object.APIVersion, f.Object.Kind, f.Object.Name
+		return p
+	}
+	found := map[place]bool{}
+	for _, f := range others {
+		found[at(f)] = true
+	}
+	return slices.DeleteFunc(findings, func(f Finding) bool { return !found[at(f)] })
 }
 
 // judge makes the checks that are of the kind that is asked for, and keeps nothing of it.
@@ -206,6 +236,7 @@ func (r *Round) End(ctx context.Context, plan Plan) (Result, []Failure) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.rendered.told = plan.Apart
 	findings := plan.weigh(yield(r.settled(unique(r.rendered.resolve(r.findings, plan.Unread), order), plan), r.checks), r.checks)
 	kept, exempted, used := exempt(findings, plan)
 	failures := r.failures(order)

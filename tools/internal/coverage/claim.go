@@ -20,12 +20,21 @@ type claim struct {
 	path       string        // as written, with the parameters of an ApplicationSet
 	plainly    bool
 	recursive  bool
+	to         delivery
 
 	object *manifest.Object
 	locate func(manifest.Path) manifest.Position // of the object's fields
 
 	found []pattern             // of directories, that generators of an ApplicationSet find
 	lists [][]map[string]string // of elements, that its list generators have
+}
+
+// delivery is where an object brings what it deploys.
+type delivery struct {
+	cluster   string // what tells it from others; "" where the object does not say
+	namespace string // as written, with the parameters of an ApplicationSet; "" where the object says none
+	overrides bool   // objects get it that have another
+	field     manifest.Path
 }
 
 // pattern is what a git generator looks for.
@@ -51,6 +60,7 @@ func claimsOf(object *manifest.Object) []claim {
 			claims = []claim{{
 				field: manifest.Path{"spec", "path"}, path: fluxPath(manifest.TextAt(object.Value, "spec", "path")),
 				recursive: true, // Flux makes a kustomization of all that is below, where there is none
+				to:        fluxDelivery(object),
 			}}
 		}
 	}
@@ -92,6 +102,7 @@ func sources(object any, spec manifest.Path) []claim {
 			// With any of these Argo CD takes a directory for one of plain manifests, whatever is in it.
 			plainly:   recurse || len(options) > 0 || manifest.TextAt(source, "directory", "include") != "" || manifest.TextAt(source, "directory", "exclude") != "",
 			recursive: recurse,
+			to:        argoDelivery(object, spec, p),
 		})
 	}
 	return claims
@@ -182,61 +193,78 @@ func fill(template string, value func(name string) (string, bool)) string {
 	})
 }
 
+// candidate is a directory that a claim may stand for, with the namespace that its objects then get.
+type candidate struct{ dir, namespace string }
+
+// filled is a candidate with what value says of the names of parameters.
+func (c candidate) filled(value func(name string) (string, bool)) candidate {
+	return candidate{fill(c.dir, value), fill(c.namespace, value)}
+}
+
 // candidates are the directories that a claim may stand for.
-func (t *tree) candidates(c claim, own map[string]bool) []string {
-	if !parameter.MatchString(c.path) {
-		if dir, ok := clean(c.path); ok && (dir != "." || own[normal(c.repository)]) {
-			return []string{dir}
-		}
-		return nil
-	}
-	paths := []string{c.path}
+func (t *tree) candidates(c claim, own map[string]bool) []candidate {
+	some := []candidate{{c.path, c.to.namespace}}
 	for _, elements := range c.lists {
-		var filled []string
-		for _, p := range paths {
+		var filled []candidate
+		for _, one := range some {
 			for _, element := range elements {
-				if f := fill(p, func(name string) (string, bool) { v, ok := element[name]; return v, ok }); len(filled) < most && !slices.Contains(filled, f) {
+				if f := one.filled(func(name string) (string, bool) { v, ok := element[name]; return v, ok }); len(filled) < most && !slices.Contains(filled, f) {
 					filled = append(filled, f)
 				}
 			}
 		}
 		if filled != nil {
-			paths = filled
+			some = filled
 		}
 	}
 	isPath := func(name string) bool { return name == "path" || name == "path.path" }
-	var templates []string
-	for _, p := range paths {
+	var templates []candidate
+	for _, one := range some {
 		ask := false
-		fill(p, func(name string) (string, bool) { ask = ask || isPath(name); return "", false })
+		fill(one.dir, func(name string) (string, bool) { ask = ask || isPath(name); return "", false })
 		if !ask {
-			templates = append(templates, p)
+			templates = append(templates, one)
 			continue
 		}
 		for _, found := range c.found {
 			for _, dir := range t.found(found, own) {
 				if len(templates) < most {
-					templates = append(templates, fill(p, func(name string) (string, bool) { return dir, isPath(name) }))
+					templates = append(templates, one.filled(func(name string) (string, bool) { return ofPath(dir, name) }))
 				}
 			}
 		}
 	}
-	var dirs []string
+	var all []candidate
 	for _, template := range templates {
-		if !parameter.MatchString(template) {
-			if dir, ok := clean(template); ok {
-				dirs = append(dirs, dir)
+		if !parameter.MatchString(template.dir) {
+			if dir, ok := clean(template.dir); ok && (dir != "." || own[normal(c.repository)]) {
+				all = append(all, candidate{dir, template.namespace})
 			}
 			continue
 		}
-		if !t.ours(parameter.ReplaceAllString(template, "*"), c.repository, own) {
+		if !t.ours(parameter.ReplaceAllString(template.dir, "*"), c.repository, own) {
 			continue
 		}
-		if fits := like(fill(template, func(string) (string, bool) { return "*", true })); fits != nil {
-			dirs = append(dirs, slices.DeleteFunc(slices.Clone(t.dirs), func(dir string) bool { return !fits.MatchString(dir) })...)
+		if fits := like(fill(template.dir, func(string) (string, bool) { return "*", true })); fits != nil {
+			for _, dir := range t.dirs {
+				if fits.MatchString(dir) {
+					all = append(all, candidate{dir, template.namespace})
+				}
+			}
 		}
 	}
-	return dirs
+	return all
+}
+
+// ofPath is what a git generator says of a directory that it finds.
+func ofPath(dir, name string) (string, bool) {
+	switch name {
+	case "path", "path.path":
+		return dir, true
+	case "path.basename", "path.basenameNormalized":
+		return path.Base(dir), true
+	}
+	return "", false
 }
 
 // found are the directories that a git generator finds.
@@ -359,11 +387,19 @@ func (t *tree) ownRepositories(claims []claim) map[string]bool {
 // resolve are the directories of this repository that a claim is about.
 func (t *tree) resolve(c claim, own map[string]bool) []deployment {
 	var all []deployment
-	seen := map[string]bool{}
+	seen := map[string]int{}
 	for _, candidate := range t.candidates(c, own) {
-		if dir, ok := t.real(candidate); ok && !seen[dir] {
-			seen[dir] = true
+		dir, ok := t.real(candidate.dir)
+		if !ok {
+			continue
+		}
+		i, known := seen[dir]
+		if !known {
+			i, seen[dir] = len(all), len(all)
 			all = append(all, deployment{claim: c, dir: dir})
+		}
+		if !slices.Contains(all[i].namespaces, candidate.namespace) {
+			all[i].namespaces = append(all[i].namespaces, candidate.namespace)
 		}
 	}
 	return all

@@ -18,7 +18,8 @@ import (
 // deployment is a directory of the repository that an object brings to a cluster.
 type deployment struct {
 	claim
-	dir string
+	dir        string
+	namespaces []string // that it is brought to, each once; "" where the object says none
 }
 
 // miss is why a part of a deployment is not checked.

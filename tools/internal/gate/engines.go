@@ -71,6 +71,9 @@ func (e *Engines) Prepare(ctx context.Context) error { return e.library.Prepare(
 
 // forget drops what is known of a target that is not looked at again.
 func (e *Engines) forget(target *check.Target) {
+	for _, variant := range target.Variants {
+		e.forget(variant)
+	}
 	e.server.Forget(target)
 	e.kinds.Forget(target)
 	e.library.Forget(target)

@@ -57,6 +57,7 @@ type Gate struct {
 	given      *given
 	outside    *definitions // of the run
 	flux       *flux        // of the run
+	placing    *placing
 	passed     *passed
 	engines    *Engines
 	known      []*check.Check // every check there is; nil to make them anew
@@ -100,6 +101,7 @@ func Open(ctx context.Context, repository *repo.Repo, options Options) (*Gate, e
 	}
 	g.renderer = Renderer(repository, options.Stdin)
 	g.outside, g.flux = g.newDefinitions(g.renderer, nil), g.newFlux(g.renderer)
+	g.placing = g.newPlacing(g.renderer, nil)
 	return g, nil
 }
 

@@ -161,6 +161,13 @@ func (g *Gate) conclude(ctx context.Context, round *check.Round, outcomes []outc
 		out.Targets = append(out.Targets, o.reported)
 		exempting = append(exempting, o.exempting...)
 	}
+	plan.Apart = func(a, b string) (apart, told bool) {
+		deployers, err := g.placing.deployers(ctx)
+		if err != nil {
+			return false, false
+		}
+		return deployers.Apart(a, b)
+	}
 	plan.Elsewhere = g.elsewhere(ctx, plan.Targets)
 	if len(g.options.Targets) > 0 && (len(g.all) == 0 || len(without(g.all, g.paths)) > 0) {
 		plan.Unread = g.unread(ctx, plan.Targets)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/kgate-dev/gitops/tools/internal/activity"
 	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/coverage"
 	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 	"github.com/kgate-dev/gitops/tools/internal/provenance"
@@ -21,6 +22,7 @@ type Target struct {
 	check.Target
 	Result *kustomization.Result
 
+	places    []coverage.Place // where it is brought to, as far as it was put there
 	variables substitution.Variables
 	was       map[*manifest.Object]*manifest.Object // of objects of which something is filled in, as they were rendered
 }
@@ -58,7 +60,10 @@ func (g *Gate) Render(ctx context.Context, path string) (*Target, error) {
 	if err != nil {
 		return nil, err
 	}
-	return t, g.fit(ctx, t)
+	if err := g.fit(ctx, t); err != nil {
+		return nil, err
+	}
+	return g.placing.place(ctx, t)
 }
 
 // render renders a target and puts values in place of its variables.
@@ -165,6 +170,9 @@ func (g *Gate) reduced(ctx context.Context, t *check.Target, renderer *kustomiza
 	path, kept := t.Path, o.target.Objects
 	again := sync.OnceValue(func() *Target {
 		t, err := g.render(ctx, renderer, path)
+		if err == nil {
+			t, err = g.placing.place(ctx, t)
+		}
 		if err != nil {
 			return nil // it was rendered before
 		}

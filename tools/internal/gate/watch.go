@@ -164,6 +164,9 @@ type rendered struct {
 	path   string
 	target *Target
 	err    error
+
+	placed *Target // target where it is brought to
+	of     *Target // what placed was made of
 }
 
 func (l *lasting) first(ctx context.Context) (report.Report, error) {
@@ -376,12 +379,13 @@ func (l *lasting) refresh(ctx context.Context, batch watch.Batch, changed []stri
 func (l *lasting) run(ctx context.Context) (report.Report, error) {
 	l.again = slices.DeleteFunc(slices.Clone(l.paths), func(path string) bool { return l.kept[path] != nil })
 	renderer := Renderer(l.repository, strings.NewReader(""))
-	l.outside = l.newDefinitions(renderer, func(path string) *Target {
+	kept := func(path string) *Target {
 		if r := l.kept[path]; r != nil {
 			return r.target
 		}
 		return nil
-	})
+	}
+	l.outside, l.placing = l.newDefinitions(renderer, kept), l.newPlacing(renderer, kept)
 	l.flux = l.newFlux(renderer)
 	fresh := make([]*rendered, len(l.again))
 	if err := l.each(ctx, l.again, func(ctx context.Context, i int, path string) error {
@@ -421,15 +425,37 @@ func (l *lasting) run(ctx context.Context) (report.Report, error) {
 		if l.redefined {
 			l.engines.redefine(&r.target.Target)
 		}
-		outcomes[i] = whole(&r.target.Target)
+		if err := l.settle(ctx, r); err != nil {
+			outcomes[i] = outcome{path: path, err: err}
+			continue
+		}
+		outcomes[i] = whole(&r.placed.Target)
 		outcomes[i].hashed = r.target.Result.Hashed
-		group.Go(func() { round.Judge(ctx, &r.target.Target) })
+		group.Go(func() { round.Judge(ctx, &r.placed.Target) })
 	}
 	group.Wait()
 	out, err := l.conclude(ctx, round, outcomes, renderer.ReadFile)
 	l.engines.sweep()
 	l.redefined = false
 	return out, err
+}
+
+// settle puts a target where it is brought to. Where that has not changed it is the same target, about which all is known.
+func (l *lasting) settle(ctx context.Context, r *rendered) error {
+	placed, err := l.placing.place(ctx, r.target)
+	if err != nil {
+		return err
+	}
+	if r.placed == nil || r.of != r.target || !slices.Equal(placed.places, r.placed.places) {
+		r.placed, r.of = placed, r.target
+	}
+	for _, t := range append([]*check.Target{&r.placed.Target}, r.placed.Variants...) {
+		t.Definitions = l.outside
+		if l.redefined {
+			l.engines.redefine(t)
+		}
+	}
+	return nil
 }
 
 // describeChange names a change.

@@ -4,7 +4,9 @@ package manifest
 
 import (
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -158,6 +160,30 @@ func copied(value any) any {
 		return items
 	}
 	return value
+}
+
+// In is the object as it is once whoever deploys it has put it into a namespace.
+func (o *Object) In(namespace string) (*Object, error) {
+	return o.With(func(value map[string]any) {
+		meta, _ := value["metadata"].(map[string]any)
+		meta = maps.Clone(meta)
+		if meta == nil {
+			meta = map[string]any{}
+		}
+		meta["namespace"] = namespace
+		value["metadata"] = meta
+	})
+}
+
+// With is the object with another content. change gets a copy of its value, of which it must not change what is inside.
+func (o *Object) With(change func(value map[string]any)) (*Object, error) {
+	value := maps.Clone(o.Value)
+	change(value)
+	text, err := json.Marshal(value)
+	if err != nil {
+		return nil, err
+	}
+	return &Object{ID: Identify(value), Value: value, JSON: text, Source: o.Source, Unknown: o.Unknown, written: o.written}, nil
 }
 
 // Head is the object without what it says: its apiVersion, kind, namespace and name, and where it is written.

@@ -1,0 +1,195 @@
+package coverage
+
+import (
+	"context"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/repo"
+)
+
+// argoDelivery is where an Application brings what a source of it has. spec and source are paths of its fields.
+func argoDelivery(object any, spec, source manifest.Path) delivery {
+	below := func(path manifest.Path, steps ...any) manifest.Path { return slices.Concat(path, manifest.Path(steps)) }
+	d := delivery{field: below(spec, "destination", "namespace")}
+	d.namespace = manifest.TextAt(object, d.field...)
+	if field := below(source, "kustomize", "namespace"); manifest.TextAt(object, field...) != "" {
+		d.namespace, d.field, d.overrides = manifest.TextAt(object, field...), field, true
+	}
+	server, name := manifest.TextAt(object, below(spec, "destination", "server")...), manifest.TextAt(object, below(spec, "destination", "name")...)
+	switch {
+	case parameter.MatchString(server + name), server == inCluster, name == "in-cluster":
+		// Each Argo CD has one that it calls so.
+	case server != "":
+		d.cluster = "server " + strings.TrimRight(server, "/")
+	case name != "":
+		d.cluster = "name " + name
+	}
+	return d
+}
+
+const inCluster = "https://kubernetes.default.svc"
+
+// fluxDelivery is where a Flux Kustomization brings what it builds.
+func fluxDelivery(object *manifest.Object) delivery {
+	d := delivery{field: manifest.Path{"spec", "targetNamespace"}}
+	d.namespace = manifest.TextAt(object.Value, d.field...)
+	d.overrides = d.namespace != ""
+	for _, kind := range []string{"secretRef", "configMapRef"} {
+		if name := manifest.TextAt(object.Value, "spec", "kubeConfig", kind, "name"); name != "" {
+			d.cluster = "kubeconfig " + name
+		}
+	}
+	return d
+}
+
+// Place is a namespace to which a target is brought.
+type Place struct {
+	Namespace string            // what objects without one get; "" where nobody here knows it
+	Overrides bool              // objects get it that have another
+	Source    manifest.Position // where that is written
+}
+
+// Deliveries are what objects tell Argo CD and Flux to bring from a repository to where.
+type Deliveries struct {
+	tree *tree
+	all  []deployment
+}
+
+// FindDeliveries finds them in targets and in files of which none of the targets is made.
+func FindDeliveries(ctx context.Context, r *repo.Repo, targets []*check.Target) (*Deliveries, error) {
+	t, err := look(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	return &Deliveries{t, t.deployments(targets, read(targets).files)}, ctx.Err()
+}
+
+// namespaceName is what may be the name of a namespace.
+var namespaceName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+
+// Override reports whether any of them gives objects another namespace than they have.
+func (d *Deliveries) Override() bool {
+	return slices.ContainsFunc(d.all, func(one deployment) bool { return one.to.overrides })
+}
+
+// Places are the namespaces that a target is brought to, each once; none where nobody brings it anywhere.
+func (d *Deliveries) Places(target string) []Place {
+	var places []Place
+	for _, one := range d.all {
+		if !d.brings(one, target) {
+			continue
+		}
+		for _, namespace := range one.namespaces {
+			var p Place
+			if namespaceName.MatchString(namespace) {
+				p = Place{namespace, one.to.overrides, one.locate(one.to.field)}
+			}
+			if !slices.ContainsFunc(places, func(q Place) bool { return q.Namespace == p.Namespace && q.Overrides == p.Overrides }) {
+				places = append(places, p)
+			}
+		}
+	}
+	return places
+}
+
+// brings reports whether a deployment has a target as it is: of a directory without a kustomization Flux takes the roots below it.
+func (d *Deliveries) brings(one deployment, target string) bool {
+	real, ok := d.tree.real(target)
+	switch {
+	case !ok:
+		return false
+	case one.dir == real:
+		return true
+	}
+	return one.recursive && !one.plainly && d.tree.roots[one.dir] == "" && below(one.dir, real) && !d.tree.rootBetween(one.dir, path.Dir(real))
+}
+
+func below(dir, name string) bool { return dir == "." || strings.HasPrefix(name, dir+"/") }
+
+// Apart reports whether two targets are for different clusters, where what deploys them, or the directory of a cluster that
+// this lies in, tells.
+func (d *Deliveries) Apart(a, b string) (apart, told bool) {
+	of, with := d.clusters(a, nil), d.clusters(b, nil)
+	if len(of) == 0 || len(with) == 0 {
+		return false, false
+	}
+	for _, one := range of {
+		for _, other := range with {
+			if one == other {
+				return false, true
+			}
+			// One cluster may be written in two ways.
+			kind, _, _ := strings.Cut(one, " ")
+			if also, _, _ := strings.Cut(other, " "); kind != also {
+				return false, false
+			}
+		}
+	}
+	return true, true
+}
+
+// clusters are those that a target, or a file, is for, each by what tells it from others. seen are those asked about already.
+func (d *Deliveries) clusters(name string, seen []string) []string {
+	if slices.Contains(seen, name) {
+		return nil
+	}
+	seen = append(seen, name)
+	var found []string
+	add := func(clusters ...string) {
+		for _, c := range clusters {
+			if !slices.Contains(found, c) {
+				found = append(found, c)
+			}
+		}
+	}
+	for _, one := range d.all {
+		if !d.brings(one, name) && !(below(one.dir, name) && one.recursive) {
+			continue
+		}
+		switch from := one.from(); {
+		case one.to.cluster != "":
+			add(one.to.cluster)
+		case from != "" && !below(one.dir, from):
+			add(d.clusters(from, seen)...)
+		}
+	}
+	if len(found) == 0 {
+		if dir := d.clusterDirectory(name); dir != "" {
+			add("directory " + dir)
+		}
+	}
+	return found
+}
+
+// from is the target that renders what deploys it, or the file of no target that holds it.
+func (d deployment) from() string {
+	if d.where.object.Target != nil {
+		return d.where.object.Target.Path
+	}
+	return d.file
+}
+
+// clusterDirectory is the directory of a cluster that a file or a directory lies in: one of those below a directory called so,
+// or what a Flux Kustomization that lies there deploys.
+func (d *Deliveries) clusterDirectory(name string) string {
+	steps := strings.Split(name, "/")
+	for i, step := range steps {
+		if step != "clusters" || i+1 >= len(steps) || slices.Contains([]string{"all", "base", "common", "components", "shared"}, steps[i+1]) {
+			continue
+		}
+		if dir := path.Join(steps[:i+2]...); d.tree.walked[dir] {
+			return dir
+		}
+	}
+	for _, one := range d.all {
+		if from := one.from(); one.recursive && !one.plainly && one.dir != "." && from != "" && below(one.dir, from) && (one.dir == name || below(one.dir, name)) {
+			return one.dir
+		}
+	}
+	return ""
+}

@@ -1,0 +1,114 @@
+package coverage
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/kgate-dev/gitops/tools/internal/repo"
+)
+
+// delivering is a repository of files, one a line. The deployers in it are written as what they deploy and a flow mapping
+// of what they say besides.
+func delivering(t *testing.T, lines string) *Deliveries {
+	t.Helper()
+	files := fstest.MapFS{}
+	for _, line := range strings.Split(lines, "\n") {
+		name, text, _ := strings.Cut(line, ": ")
+		kind, rest, _ := strings.Cut(text, " ")
+		path, more, _ := strings.Cut(rest, " ")
+		switch kind {
+		case "APPLICATION":
+			text = fmt.Sprintf("apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: a}\nspec:\n  destination: %s\n  source: {repoURL: https://git.example.com/a, path: %s}\n", cmp.Or(more, "{}"), path)
+		case "PATCHED":
+			text = fmt.Sprintf("apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: a}\nspec:\n  destination: {namespace: other}\n  source: {repoURL: https://git.example.com/a, path: %s, kustomize: %s}\n", path, more)
+		case "SET":
+			text = fmt.Sprintf("apiVersion: argoproj.io/v1alpha1\nkind: ApplicationSet\nmetadata: {name: a}\nspec:\n  generators: [%s]\n  template:\n    spec:\n      destination: {namespace: 'w-{{path.basename}}{{env}}'}\n      source: {repoURL: https://git.example.com/a, path: '%s'}\n", more, path)
+		case "FLUX":
+			text = fmt.Sprintf("apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: a}\nspec:\n  path: ./%s\n  sourceRef: {kind: GitRepository, name: a}\n%s", path, more)
+		case "ROOT":
+			text = "resources: []\n"
+		}
+		files[name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	found, err := FindDeliveries(t.Context(), &repo.Repo{FS: files}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// TestPlaces finds the namespaces to which a target is brought.
+func TestPlaces(t *testing.T) {
+	for name, c := range map[string]struct{ files, want string }{
+		"nobody deploys it":            {"argocd/a.yaml: APPLICATION other {namespace: shop}\nother/kustomization.yaml: ROOT", ""},
+		"an Application":               {"argocd/a.yaml: APPLICATION app {namespace: shop}", "shop at argocd/a.yaml:5"},
+		"an Application of a path":     {"argocd/a.yaml: APPLICATION ./app/ {namespace: shop}", "shop at argocd/a.yaml:5"},
+		"one that does not say":        {"argocd/a.yaml: APPLICATION app {server: x}", " at "},
+		"no name of a namespace":       {"argocd/a.yaml: APPLICATION app {namespace: '{{a}}'}", " at "},
+		"by Kustomize's options":       {"argocd/a.yaml: PATCHED app {namespace: shop}", "shop over all at argocd/a.yaml:6"},
+		"Flux":                         {"clusters/a.yaml: FLUX app   targetNamespace: shop", "shop over all at clusters/a.yaml:7"},
+		"Flux without a namespace":     {"clusters/a.yaml: FLUX app ", " at "},
+		"Flux, above":                  {"clusters/a.yaml: FLUX apps \napps/a.yaml: FLUX app   targetNamespace: shop", "shop over all at apps/a.yaml:7"},
+		"several, to one namespace":    {"a/a.yaml: APPLICATION app {namespace: shop}\na/b.yaml: APPLICATION app {namespace: shop}", "shop at a/a.yaml:5"},
+		"several":                      {"a/a.yaml: APPLICATION app {namespace: shop}\na/b.yaml: APPLICATION app {namespace: other}", "shop at a/a.yaml:5, other at a/b.yaml:5"},
+		"directories of a generator":   {"a/a.yaml: SET {{path}} {git: {directories: [{path: app}]}}", " at "}, // env is not said
+		"elements of a list":           {"a/a.yaml: SET {{env}} {list: {elements: [{env: app, path.basename: x-}]}}", "w-x-app at a/a.yaml:8"},
+		"to several namespaces":        {"a/a.yaml: SET app {list: {elements: [{env: dev, path.basename: x}, {env: prod, path.basename: x}]}}", "w-xdev at a/a.yaml:8, w-xprod at a/a.yaml:8"},
+		"a directory and its elements": {"a/a.yaml: SET {{path}} {matrix: {generators: [{git: {directories: [{path: app}]}}, {list: {elements: [{env: dev}]}}]}}", "w-appdev at a/a.yaml:8"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			found := delivering(t, c.files+"\napp/kustomization.yaml: ROOT")
+			var got []string
+			for _, p := range found.Places("app") {
+				over := ""
+				if p.Overrides {
+					over = " over all"
+				}
+				got = append(got, fmt.Sprintf("%s%s at %s", p.Namespace, over, p.Source))
+			}
+			if got := strings.Join(got, ", "); got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+			if want := strings.Contains(c.want, "over all"); found.Override() != want {
+				t.Errorf("Override is %t, want %t", found.Override(), want)
+			}
+		})
+	}
+}
+
+// TestApart tells clusters apart by what deploys two targets, or by where this lies.
+func TestApart(t *testing.T) {
+	const apart, same, unknown = "apart", "same", "unknown"
+	for name, c := range map[string]struct{ files, want string }{
+		"nobody deploys them":         {"x: y", unknown},
+		"servers":                     {"argocd/a.yaml: APPLICATION a {server: https://a}\nargocd/b.yaml: APPLICATION b {server: https://b}", apart},
+		"one server":                  {"argocd/a.yaml: APPLICATION a {server: https://a}\nargocd/b.yaml: APPLICATION b {server: https://a/}", same},
+		"names":                       {"argocd/a.yaml: APPLICATION a {name: dev}\nargocd/b.yaml: APPLICATION b {name: prod}", apart},
+		"a name and a server":         {"argocd/a.yaml: APPLICATION a {name: dev}\nargocd/b.yaml: APPLICATION b {server: https://b}", unknown},
+		"the cluster of Argo CD":      {"argocd/a.yaml: APPLICATION a {name: in-cluster}\nargocd/b.yaml: APPLICATION b {server: https://kubernetes.default.svc}", unknown},
+		"one in both":                 {"argocd/a.yaml: APPLICATION a {name: dev}\nargocd/b.yaml: APPLICATION b {name: prod}\nargocd/c.yaml: APPLICATION a {name: prod}", same},
+		"a cluster of which is known": {"argocd/a.yaml: APPLICATION a {name: dev}", unknown},
+		"by access to it":             {"f/a.yaml: FLUX a   kubeConfig: {secretRef: {name: dev}}\nf/b.yaml: FLUX b   kubeConfig: {secretRef: {name: prod}}", apart},
+		"directories of clusters":     {"clusters/dev/a.yaml: FLUX a \nclusters/prod/b.yaml: FLUX b ", apart},
+		"one directory of a cluster":  {"clusters/dev/a.yaml: FLUX a \nclusters/dev/b.yaml: FLUX b ", same},
+		"what clusters share":         {"clusters/base/a.yaml: FLUX a \nclusters/prod/b.yaml: FLUX b ", unknown},
+		"each its own Argo CD":        {"clusters/dev/a.yaml: APPLICATION a {name: in-cluster}\nclusters/prod/b.yaml: APPLICATION b {name: in-cluster}", apart},
+		"what deploys itself":         {"sites/dev/sync/s.yaml: FLUX sites/dev \nsites/dev/a.yaml: FLUX a \nsites/prod/sync/s.yaml: FLUX sites/prod \nsites/prod/b.yaml: FLUX b ", apart},
+		"by way of another":           {"clusters/dev/a.yaml: FLUX apps/dev \nclusters/prod/b.yaml: FLUX apps/prod \napps/dev/a.yaml: FLUX a \napps/prod/b.yaml: FLUX b ", apart},
+		"in a circle":                 {"a/a.yaml: FLUX b \nb/a.yaml: FLUX a ", unknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			found := delivering(t, c.files+"\na/kustomization.yaml: ROOT\nb/kustomization.yaml: ROOT")
+			for _, pair := range [][2]string{{"a", "b"}, {"b", "a"}} {
+				isApart, told := found.Apart(pair[0], pair[1])
+				got := map[[2]bool]string{{true, true}: apart, {false, true}: same, {false, false}: unknown}[[2]bool{isApart, told}]
+				if got != c.want {
+					t.Errorf("%v: got %s, want %s", pair, got, c.want)
+				}
+			}
+		})
+	}
+}
