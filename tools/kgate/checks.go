@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/catalog"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/gate"
+	"github.com/kgate-dev/gitops/tools/internal/repo"
 	"github.com/kgate-dev/gitops/tools/internal/terminal"
 )
 
@@ -33,7 +33,7 @@ func checksCommand() *cobra.Command {
 			if !ok {
 				return fmt.Errorf("--output %s: the formats are %s", output, strings.Join(catalog.Names(), ", "))
 			}
-			checks, err := gate.Checks(cmd.Context(), dirs...)
+			checks, err := checksHere(cmd, dirs)
 			if err != nil {
 				return err
 			}
@@ -60,7 +60,7 @@ func explainCommand() *cobra.Command {
 			return nil
 		},
 		ValidArgsFunction: func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-			names, err := completions(cmd.Context(), dirs)
+			names, err := completions(cmd, dirs)
 			if err != nil {
 				return nil, cobra.ShellCompDirectiveError
 			}
@@ -70,7 +70,7 @@ func explainCommand() *cobra.Command {
 			if err := color.check(); err != nil {
 				return err
 			}
-			checks, err := gate.Checks(cmd.Context(), dirs...)
+			checks, err := checksHere(cmd, dirs)
 			if err != nil {
 				return err
 			}
@@ -86,9 +86,20 @@ func explainCommand() *cobra.Command {
 	return cmd
 }
 
+// checksHere are the checks of the repository around the working directory: the built-in ones, those of the rules that its
+// kgate.yaml names, and those of further directories. One that cannot be read keeps nobody from reading about the others.
+func checksHere(cmd *cobra.Command, dirs []string) ([]*check.Check, error) {
+	repository, err := repo.Open(".")
+	if err != nil {
+		tell(cmd.ErrOrStderr(), fmt.Errorf("without the rules that %s may name: %w", repo.ConfigFile, err))
+		return gate.Checks(cmd.Context(), dirs...)
+	}
+	return gate.ChecksOf(cmd.Context(), repository, dirs...)
+}
+
 // completions offers groups and the names of checks.
-func completions(ctx context.Context, dirs []string) ([]string, error) {
-	checks, err := gate.Checks(ctx, dirs...)
+func completions(cmd *cobra.Command, dirs []string) ([]string, error) {
+	checks, err := checksHere(cmd, dirs)
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/example"
 	"github.com/kgate-dev/gitops/tools/internal/gate"
 	"github.com/kgate-dev/gitops/tools/internal/policy"
+	"github.com/kgate-dev/gitops/tools/internal/repo"
 	"github.com/kgate-dev/gitops/tools/internal/terminal"
 )
 
@@ -95,7 +96,7 @@ func policyTestCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "test [DIR...]",
 		Short: "Run the tests of rules",
-		Long: "Run the _test.rego files beside the rules of directories, or beside the built-in rules. Rules and tests are compiled\n" +
+		Long: "Run the _test.rego files beside the rules of directories, of those that kgate.yaml names under `policies`, or else beside the built-in rules. Rules and tests are compiled\n" +
 			"strictly, as `kgate validate` would take them, and may use what is in the built-in lib.\n\n" +
 			"A failing test is printed with the expression that was not true and the values in it. A rule without a test, a test\n" +
 			"that is switched off by the name todo_test_…, and a rule that finds nothing in its bad example or a fault in its\n" +
@@ -145,7 +146,7 @@ func policyTest(ctx context.Context, dirs []string, flags policyTestFlags, held 
 			return fmt.Errorf("--run and --coverage: what a part of the tests covers says nothing of the rules: leave one out")
 		}
 	}
-	sources, err := gate.Rules(dirs...)
+	sources, err := rulesToTest(dirs)
 	if err != nil {
 		return err
 	}
@@ -245,6 +246,18 @@ func policyTest(ctx context.Context, dirs []string, flags policyTestFlags, held 
 		return errFindings
 	}
 	return nil
+}
+
+// rulesToTest are the rules of directories, else those that kgate.yaml names; none for the built-in ones.
+func rulesToTest(dirs []string) ([]policy.Source, error) {
+	if len(dirs) > 0 {
+		return gate.Rules(dirs...)
+	}
+	repository, err := repo.Open(".")
+	if err != nil {
+		return nil, err
+	}
+	return gate.RulesOf(repository)
 }
 
 func inCase(t policy.Test) string {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -71,7 +72,7 @@ func validateCommand() *cobra.Command {
 	f.StringArrayVarP(&flags.outputs, "output", "o", []string{"text"}, "report format, "+strings.Join(report.Names(), ", ")+"; FORMAT=FILE writes a file, never through a link of the repository (repeatable)")
 	f.StringSliceVar(&flags.versions, "kubernetes-version", nil, "Kubernetes version to check against, as 1.37 (repeatable; default: kgate.yaml's, else the newest)")
 	f.StringSliceVar(&flags.checks, "checks", nil, "checks or groups to run; a leading ! leaves out (repeatable)")
-	f.StringVar(&flags.failOn, "fail-on", "error", "least severity that fails the run: error or warning")
+	f.StringVar(&flags.failOn, "fail-on", "", "least severity that fails the run: error or warning (default: kgate.yaml's, else error)")
 	colorFlags(cmd, &flags.color)
 	f.BoolVarP(&flags.verbose, "verbose", "v", false, "also print every finding that an exemption lets pass")
 	f.BoolVarP(&flags.watch, "watch", "w", false, "check again whenever a file changes, until interrupted")
@@ -92,7 +93,7 @@ func validateCommand() *cobra.Command {
 		"unknown-kinds":      fixed(repo.UnknownKinds()...),
 		"kubernetes-version": fixed(schema.Versions()...),
 		"checks": func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-			names, err := completions(cmd.Context(), flags.policies)
+			names, err := completions(cmd, flags.policies)
 			if err != nil {
 				return nil, cobra.ShellCompDirectiveError
 			}
@@ -113,7 +114,7 @@ func validate(cmd *cobra.Command, args []string, flags validateFlags) error {
 	if err := flags.color.check(); err != nil {
 		return err
 	}
-	if flags.failOn != string(check.Error) && flags.failOn != string(check.Warning) {
+	if cmd.Flags().Changed("fail-on") && flags.failOn != string(check.Error) && flags.failOn != string(check.Warning) {
 		return fmt.Errorf("--fail-on %s: it is error or warning", flags.failOn)
 	}
 	if cmd.Flags().Changed("unknown-kinds") && !slices.Contains(repo.UnknownKinds(), flags.unknown) {
@@ -219,7 +220,7 @@ func (w *writer) verdict(out report.Report) error {
 	switch {
 	case len(out.Errors) > 0:
 		return errReported
-	case out.Count(check.Error) > 0, w.flags.failOn == string(check.Warning) && out.Count(check.Warning) > 0:
+	case out.Count(check.Error) > 0, cmp.Or(w.flags.failOn, string(out.FailOn)) == string(check.Warning) && out.Count(check.Warning) > 0:
 		return errFindings
 	}
 	return nil

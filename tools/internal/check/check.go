@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -159,8 +160,12 @@ const (
 	conventions = "conventions"
 )
 
-// Fits reports whether a name is that of the check or of a group that it is in.
+// Fits reports whether a name is that of the check or of a group that it is in, or a glob of names.
 func (c *Check) Fits(pattern string) bool {
+	if strings.ContainsAny(pattern, "*?[") {
+		ok, err := path.Match(pattern, c.Name)
+		return err == nil && ok
+	}
 	return c.Name == pattern || c.Group() == pattern || pattern == conventions && c.Convention || pattern == facts && !c.Convention
 }
 
@@ -175,6 +180,7 @@ type Target struct {
 	Variants    []*Target   // the same in other namespaces: what is found is found in each
 	Makes       []Reference // what its objects have made in the cluster, beside themselves; * in a name is any text
 	StandIns    StandIns
+	Mentions    map[string]bool // of objects that kgate.yaml declares, the names that it speaks of
 
 	// Definitions are the CustomResourceDefinitions that stand outside of the target. nil is none.
 	Definitions Definitions
@@ -226,6 +232,19 @@ type External struct {
 	Kind, Namespace, Name string
 	Provider              string // who makes it
 	Ports                 []int  // of a Service
+	Source                manifest.Position
+}
+
+// IsPattern reports whether the name or the namespace is a glob, for objects of which each has a name of its own.
+func (e External) IsPattern() bool { return strings.ContainsAny(e.Name+e.Namespace, `*?[`) }
+
+// Provides reports whether an object that is missing is declared. Of a reference that says no namespace any will do.
+func (e External) Provides(missing Reference) bool {
+	fits := func(pattern, name string) bool {
+		ok, err := path.Match(pattern, name)
+		return err == nil && ok
+	}
+	return e.Kind == missing.Kind && fits(e.Name, missing.Name) && (missing.Namespace == "" || fits(e.Namespace, missing.Namespace))
 }
 
 // Fault is something wrong with how a target is put together, found before any object was looked at.

@@ -3,11 +3,13 @@ package check
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/bmatcuk/doublestar/v4"
 
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/spelling"
 )
 
 // Exemption lets findings of one check pass, for a reason, for a time.
@@ -132,6 +134,8 @@ type Use struct {
 	Now    time.Time // the day of the run
 	Latest time.Time // the last day that an exemption may have; zero for any
 	Idle   bool      // it let nothing pass, although everything that it speaks of was checked
+	Absent bool      // of one that names an object: no target that it covers renders it
+	Near   string    // an object that may have been meant by an absent one; "" for none
 }
 
 // Expired reports whether the last day of the exemption was over.
@@ -144,7 +148,7 @@ func outlasts(e Exemption, latest time.Time) bool { return !latest.IsZero() && e
 
 // audit asks the checks of scope Itself about every exemption but those that the change deletes. used tells by index which
 // of the plan's exemptions let something pass.
-func audit(plan Plan, used []bool, omitted []string, failed bool) []Finding {
+func audit(plan Plan, objects map[string]map[Reference]bool, used []bool, omitted []string, failed bool) []Finding {
 	ran := map[string]bool{}
 	for _, c := range plan.Checks {
 		ran[c.Name] = true
@@ -157,7 +161,10 @@ func audit(plan Plan, used []bool, omitted []string, failed bool) []Finding {
 		if e.Leaving {
 			continue
 		}
-		use := Use{e, plan.Now, plan.Latest, !used[i] && !failed && ran[e.Check] && plan.covers(e)}
+		use := Use{Exemption: e, Now: plan.Now, Latest: plan.Latest, Idle: !used[i] && !failed && ran[e.Check] && plan.covers(e)}
+		if use.Idle {
+			use.Absent, use.Near = e.absent(objects)
+		}
 		for _, c := range plan.Checks {
 			if c.Audit == nil {
 				continue
@@ -171,6 +178,48 @@ func audit(plan Plan, used []bool, omitted []string, failed bool) []Finding {
 		}
 	}
 	return findings
+}
+
+// absent reports whether none of the objects that targets render is the one that the exemption names, and which is nearly
+// called so.
+func (e Exemption) absent(objects map[string]map[Reference]bool) (is bool, near string) {
+	if e.Object.String() == "" {
+		return false, "" // it names no object, or all of an apiVersion, of which references say nothing
+	}
+	var names []string
+	for target, all := range objects {
+		if !e.CoversTarget(target) {
+			continue
+		}
+		for object := range all {
+			if (e.Object.Kind == "" || e.Object.Kind == object.Kind) && (e.Object.Namespace == "" || e.Object.Namespace == object.Namespace) &&
+				(e.Object.Name == "" || e.Object.Name == object.Name) {
+				return false, ""
+			}
+			names = append(names, e.Object.like(object))
+		}
+	}
+	return true, spelling.Closest(e.Object.String(), names)
+}
+
+// String is the object as reports call one: Kind namespace/name, as far as the pattern says.
+func (p ObjectPattern) String() string { return p.like(Reference{p.Kind, p.Namespace, p.Name}) }
+
+// like is another object with what the pattern says of one.
+func (p ObjectPattern) like(r Reference) string {
+	var said []string
+	if p.Kind != "" {
+		said = append(said, r.Kind)
+	}
+	switch {
+	case p.Namespace != "" && p.Name != "":
+		said = append(said, r.Namespace+"/"+r.Name)
+	case p.Namespace != "":
+		said = append(said, "in "+r.Namespace)
+	case p.Name != "":
+		said = append(said, r.Name)
+	}
+	return strings.Join(said, " ")
 }
 
 // places are the objects that hold the exemption, or the file of one of kgate.yaml.

@@ -31,6 +31,9 @@ type Plan struct {
 	// Severity is what a finding of a check in a target means here; "" leaves it out. nil is what the check says.
 	Severity func(c *Check, target string) Severity
 
+	// External are objects that others provide: what one of them is is not missing.
+	External []External
+
 	// Unread reports whether what the plan does not read of the repository may hold what is missing in a target. nil is never.
 	Unread func(target string, missing Reference) bool
 
@@ -237,13 +240,19 @@ func (r *Round) End(ctx context.Context, plan Plan) (Result, []Failure) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.rendered.told = plan.Apart
+	r.findings = slices.DeleteFunc(r.findings, plan.provided)
 	findings := plan.weigh(yield(r.settled(unique(r.rendered.resolve(r.findings, plan.Unread), order), plan), r.checks), r.checks)
 	kept, exempted, used := exempt(findings, plan)
 	failures := r.failures(order)
 	merged, of := merge(kept)
 	result.Exempted = exempted
-	result.Findings = append(fold(kept, merged, of), audit(plan, used, result.Omitted, len(failures) > 0)...)
+	result.Findings = append(fold(kept, merged, of), audit(plan, r.rendered.objects, used, result.Omitted, len(failures) > 0)...)
 	return result, failures
+}
+
+// provided reports a finding of what is missing and an external pattern declares.
+func (p Plan) provided(f Finding) bool {
+	return f.Missing != nil && slices.ContainsFunc(p.External, func(e External) bool { return e.IsPattern() && e.Provides(*f.Missing) })
 }
 
 // weigh gives findings the severity that they have here.

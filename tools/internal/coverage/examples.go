@@ -88,6 +88,48 @@ environments:
     sampling: {min: 0.01, max: 0.2}
 ---
 ` + target
+	patternBad = `# file: kgate.yaml
+apiVersion: kgate/v1
+severities:
+  - check: pod/spread
+    severity: off
+    targets: [overlays/production] # is called prod
+---
+` + target
+	patternGood = `# file: kgate.yaml
+apiVersion: kgate/v1
+severities:
+  - check: pod/spread
+    severity: off
+    targets: [overlays/prod]
+---
+` + target
+	externalBad = `# file: kgate.yaml
+apiVersion: kgate/v1
+external:
+  - kind: Namespace
+    name: go-otlp # is called go-otlp-app
+    provider: the platform team
+---
+` + target
+	externalGood = `# file: kgate.yaml
+apiVersion: kgate/v1
+external:
+  - kind: Namespace
+    name: go-otlp-app
+    provider: the platform team
+---
+` + target
+	misplacedBad = `# file: kgate.yml
+apiVersion: kgate/v1
+profile: strict
+---
+` + target
+	misplacedGood = `# file: kgate.yaml
+apiVersion: kgate/v1
+profile: strict
+---
+` + target
 	forgottenPolicy = `---
 # file: overlays/prod/network-policy.yaml
 apiVersion: networking.k8s.io/v1

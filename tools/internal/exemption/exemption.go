@@ -59,7 +59,16 @@ func unused() *check.Check {
 			if u.Expired() || u.TooLong() || !u.Idle {
 				return "" // one that is not in force lets nothing pass for another reason
 			}
-			return fmt.Sprintf("the exemption from %s lets nothing pass: nothing it covers is at fault", u.Check)
+			why := "nothing it covers is at fault"
+			switch named := u.Object.String(); {
+			case u.Absent && u.Near != "":
+				why = fmt.Sprintf("no target that it covers renders %s; did you mean `%s`?", named, u.Near)
+			case u.Absent:
+				why = fmt.Sprintf("no target that it covers renders %s", named)
+			case named != "":
+				why = named + " is there, and not at fault"
+			}
+			return fmt.Sprintf("the exemption from %s lets nothing pass: %s", u.Check, why)
 		},
 	}
 }

@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"os"
 
 	"github.com/kgate-dev/gitops/policies"
@@ -33,7 +34,12 @@ func checksOf(repository *repo.Repo, engines *Engines, facts policy.Facts, unkno
 
 // Checks lists every check, with the rules of further directories, to be read about and not to be run.
 func Checks(ctx context.Context, dirs ...string) ([]*check.Check, error) {
-	library, err := loadPolicies(ctx, dirs)
+	return ChecksOf(ctx, &repo.Repo{}, dirs...)
+}
+
+// ChecksOf is Checks with the rules that a repository's kgate.yaml names.
+func ChecksOf(ctx context.Context, repository *repo.Repo, dirs ...string) ([]*check.Check, error) {
+	library, err := loadPoliciesOf(ctx, repository, dirs)
 	if err != nil {
 		return nil, err
 	}
@@ -70,16 +76,40 @@ func loadPolicies(ctx context.Context, dirs []string) (*policy.Library, error) {
 	return loadSources(ctx, sources)
 }
 
-// loadPoliciesAt is loadPolicies with the rules that the repository holds as a revision has them; base is nil for none.
-func loadPoliciesAt(ctx context.Context, dirs []string, base *repo.Base) (*policy.Library, error) {
-	if base == nil {
-		return loadPolicies(ctx, dirs)
+// RulesOf are the rules of the directories that kgate.yaml names.
+func RulesOf(repository *repo.Repo) ([]policy.Source, error) {
+	dirs, err := repository.RuleDirs()
+	if err != nil {
+		return nil, err
 	}
 	var sources []policy.Source
 	for _, dir := range dirs {
-		rules, err := base.Rules(dir)
-		source := []policy.Source{{Name: dir + "@" + base.Name(), FS: rules}}
-		if err == nil && rules == nil {
+		sources = append(sources, policy.Source{Name: dir.Name, FS: dir.FS})
+	}
+	return sources, nil
+}
+
+// loadPoliciesOf is loadPolicies with the rules that kgate.yaml names, and what of all the repository holds as the revision
+// has it whose configuration holds. A directory that both name is one.
+func loadPoliciesOf(ctx context.Context, repository *repo.Repo, dirs []string) (*policy.Library, error) {
+	sources, err := RulesOf(repository)
+	if err != nil {
+		return nil, err
+	}
+	base := repository.Base
+	for _, dir := range dirs {
+		if repository.Named(dir) {
+			continue
+		}
+		var source []policy.Source
+		var err error
+		if base != nil {
+			var rules fs.FS
+			if rules, err = base.Rules(dir); rules != nil {
+				source = []policy.Source{{Name: dir + "@" + base.Name(), FS: rules}}
+			}
+		}
+		if err == nil && source == nil {
 			source, err = Rules(dir)
 		}
 		if err != nil {

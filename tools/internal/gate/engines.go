@@ -40,7 +40,7 @@ func NewEngines(ctx context.Context, minors []string, policies ...string) (*Engi
 
 // newEngines are those that options and the repository ask for.
 func newEngines(ctx context.Context, repository *repo.Repo, options Options) (*Engines, error) {
-	library, err := loadPoliciesAt(ctx, options.Policies, repository.Base)
+	library, err := loadPoliciesOf(ctx, repository, options.Policies)
 	if err != nil {
 		return nil, err
 	}

@@ -195,6 +195,9 @@ func (g *Gate) choose() error {
 	if err := repo.CheckSeverities(g.repository.Config.Severities, g.known); err != nil {
 		return err
 	}
+	if err := repo.CheckPatterns(g.repository.Config.Checks, g.known); err != nil {
+		return err
+	}
 	var err error
 	if g.checks, err = check.Select(g.known, g.options.Checks); err != nil {
 		return err

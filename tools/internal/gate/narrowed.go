@@ -42,7 +42,7 @@ func (g *Gate) narrowed() []report.Note {
 		notes = append(notes, report.Note{About: "checks", Message: "only the checks of --checks " + strings.Join(g.options.Checks, ",") + " were made", LeftOut: left})
 	}
 	if left := g.unwanted(); len(left) > 0 {
-		notes = append(notes, report.Note{About: "checks", Message: "kgate.yaml leaves out checks, by its profile or its severities", LeftOut: left})
+		notes = append(notes, report.Note{About: "checks", Message: "kgate.yaml leaves out checks, by its profile, its checks or its severities", LeftOut: left})
 	}
 	return notes
 }

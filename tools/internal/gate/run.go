@@ -31,6 +31,7 @@ func (g *Gate) Run(ctx context.Context) (report.Report, error) {
 			return err
 		}
 		round.Judge(ctx, &t.Target)
+		t.Mentions = g.mentions(&t.Target)
 		if g.options.Whole {
 			outcomes[i] = whole(&t.Target)
 			outcomes[i].hashed = t.Result.Hashed
@@ -149,8 +150,8 @@ func (g *Gate) unread(ctx context.Context, targets []*check.Target) func(target 
 // conclude makes the report of a round whose targets are judged.
 func (g *Gate) conclude(ctx context.Context, round *check.Round, outcomes []outcome, read func(file string) ([]byte, error)) (report.Report, error) {
 	config, now := g.repository.Config, g.options.Now()
-	out := report.Report{Version: g.options.Version, Checks: g.checks, Asked: g.paths, ReadFile: g.repository.Base.ReadFile(read)}
-	plan := check.Plan{Checks: g.checks, All: g.all, Exemptions: config.Exemptions, Now: now, Latest: config.LatestExpiry(now), Severity: g.severity}
+	out := report.Report{Version: g.options.Version, Checks: g.checks, Asked: g.paths, FailOn: config.FailOn, ReadFile: g.repository.Base.ReadFile(read)}
+	plan := check.Plan{Checks: g.checks, All: g.all, Exemptions: config.Exemptions, Now: now, Latest: config.LatestExpiry(now), Severity: g.severity, External: config.External}
 	var exempting []repo.Annotation
 	for _, o := range outcomes {
 		if o.err != nil {

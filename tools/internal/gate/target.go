@@ -155,7 +155,7 @@ func whole(t *check.Target) outcome {
 func (g *Gate) reduced(ctx context.Context, t *check.Target, renderer *kustomization.Renderer) outcome {
 	o := whole(t)
 	o.reported.Objects, o.reported.Locate = nil, nil
-	o.target = &check.Target{Path: t.Path, Environment: t.Environment, Reading: t.Reading}
+	o.target = &check.Target{Path: t.Path, Environment: t.Environment, Reading: t.Reading, Mentions: t.Mentions}
 	if !g.acrossTargets() {
 		return o
 	}

@@ -257,9 +257,19 @@ func (r *rendered) dependsOn(path string) bool {
 	return r.err != nil || r.target.Result.DependsOn(path)
 }
 
-// rulesChanged reports whether a directory of --policies looks different.
+// ruleDirs are the directories of rules of one's own.
+func (l *lasting) ruleDirs() []string {
+	dirs := slices.Clone(l.options.Policies)
+	for _, entry := range l.repository.Config.Policies {
+		dirs = append(dirs, filepath.Join(l.repository.Dir, filepath.FromSlash(entry.Path)))
+	}
+	return dirs
+}
+
+// rulesChanged reports whether a directory of rules looks different.
 func (l *lasting) rulesChanged(batch watch.Batch) bool {
-	return len(l.options.Policies) > 0 && (batch.All || slices.ContainsFunc(l.options.Policies, func(dir string) bool {
+	dirs := l.ruleDirs()
+	return len(dirs) > 0 && (batch.All || slices.ContainsFunc(dirs, func(dir string) bool {
 		at, err := repo.Resolve(dir)
 		if err != nil {
 			return true
@@ -329,8 +339,8 @@ func (l *lasting) refresh(ctx context.Context, batch watch.Batch, changed []stri
 			return err
 		}
 	}
-	if l.rulesChanged(batch) || l.stale != nil && len(l.options.Policies) > 0 {
-		if engines.library, err = loadPolicies(ctx, l.options.Policies); err != nil {
+	if l.rulesChanged(batch) || l.stale != nil && len(l.ruleDirs()) > 0 || !reflect.DeepEqual(repository.Config.Policies, l.repository.Config.Policies) {
+		if engines.library, err = loadPoliciesOf(ctx, &repository, l.options.Policies); err != nil {
 			return err
 		}
 	}
@@ -429,6 +439,7 @@ func (l *lasting) run(ctx context.Context) (report.Report, error) {
 			outcomes[i] = outcome{path: path, err: err}
 			continue
 		}
+		r.placed.Mentions = l.mentions(&r.placed.Target)
 		outcomes[i] = whole(&r.placed.Target)
 		outcomes[i].hashed = r.target.Result.Hashed
 		group.Go(func() { round.Judge(ctx, &r.placed.Target) })

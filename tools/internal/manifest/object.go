@@ -220,3 +220,20 @@ func Identify(value map[string]any) ID {
 		Name:       text(meta, "name"),
 	}
 }
+
+// EachText visits every text of a value, keys of mappings among them.
+func EachText(value any, visit func(text string)) {
+	switch v := value.(type) {
+	case string:
+		visit(v)
+	case []any:
+		for _, item := range v {
+			EachText(item, visit)
+		}
+	case map[string]any:
+		for key, item := range v {
+			visit(key)
+			EachText(item, visit)
+		}
+	}
+}

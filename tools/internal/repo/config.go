@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -43,9 +44,19 @@ type Config struct {
 	Releases           map[string]Version // of operators, by Go module, where the cluster runs another than the newest that kgate has
 	UnknownKinds       string             // error, warning or ignore; "" for error
 	Vendor             string             // the directory of copies; "" for the usual one
+	Policies           []Given            // directories of rules
+	Checks             []CheckPattern     // those to make; none is all
+	FailOn             check.Severity     // the least that fails a run; "" for an error
+	Patterns           []Pattern          // of targets, wherever they stand but under targets
 	Exemptions         []check.Exemption
 	LongestExemption   Term // zero for one year
 	CarryNone          bool // objects exempt themselves from nothing
+}
+
+// Pattern is a glob of targets, and the key that it stands under.
+type Pattern struct {
+	Key, Glob string
+	Source    manifest.Position
 }
 
 // Term is a length of time in calendar units.
@@ -93,8 +104,11 @@ func (c Config) LoadRestrictionsNone(target string) bool {
 	return slices.ContainsFunc(c.Unrestricted, func(glob string) bool { return matches(glob, target) })
 }
 
-func matches(glob, path string) bool {
-	ok, err := doublestar.Match(glob, path)
+// Matches reports whether a path fits a glob of kgate.yaml.
+func Matches(glob, name string) bool { return matches(glob, name) }
+
+func matches(glob, name string) bool {
+	ok, err := doublestar.Match(glob, name)
 	return err == nil && ok
 }
 
@@ -141,13 +155,15 @@ func ParseConfig(file string, data []byte) (Config, error) {
 	}
 	d := &decoder{at: func(line int) manifest.Position { return manifest.Position{File: file, Line: line} }}
 	config := d.config(manifest.Expand(documents[0].Node))
+	config.Patterns = d.patterns
 	return config, errors.Join(d.errs...)
 }
 
 // decoder walks the YAML tree by hand, because every message must name its line and the keys that would fit.
 type decoder struct {
-	at   func(line int) manifest.Position // of a line of the text
-	errs []error
+	at       func(line int) manifest.Position // of a line of the text
+	errs     []error
+	patterns []Pattern
 }
 
 func (d *decoder) fail(node *yaml.Node, format string, args ...any) {
@@ -231,6 +247,13 @@ func (d *decoder) glob(node *yaml.Node, what string) string {
 	return strings.TrimSuffix(glob, "/")
 }
 
+// pattern is the glob of a target that a run may or may not have.
+func (d *decoder) pattern(node *yaml.Node, key string) string {
+	glob := d.glob(node, "a target")
+	d.patterns = append(d.patterns, Pattern{Key: key, Glob: glob, Source: d.at(node.Line)})
+	return glob
+}
+
 func (d *decoder) config(root *yaml.Node) Config {
 	var c Config
 	d.fields(root, ConfigFile, map[string]func(*yaml.Node){
@@ -248,7 +271,7 @@ func (d *decoder) config(root *yaml.Node) Config {
 		},
 		"kustomize": func(n *yaml.Node) { c.Kustomize = Version{Text: d.text(n, "kustomize"), Source: d.at(n.Line)} },
 		"loadRestrictionsNone": func(n *yaml.Node) {
-			d.some(n, "loadRestrictionsNone", func(n *yaml.Node) { c.Unrestricted = append(c.Unrestricted, d.glob(n, "a target")) })
+			d.some(n, "loadRestrictionsNone", func(n *yaml.Node) { c.Unrestricted = append(c.Unrestricted, d.pattern(n, "loadRestrictionsNone")) })
 		},
 		"targets": func(n *yaml.Node) {
 			d.some(n, "targets", func(n *yaml.Node) {
@@ -311,6 +334,25 @@ func (d *decoder) config(root *yaml.Node) Config {
 				c.Releases[module] = release
 			})
 		},
+		"policies": func(n *yaml.Node) {
+			d.some(n, "policies", func(n *yaml.Node) {
+				dir := Given{Path: path.Clean(d.text(n, "an entry of policies")), Source: d.at(n.Line)}
+				if !filepath.IsLocal(filepath.FromSlash(dir.Path)) {
+					d.fail(n, "policies: %s is outside of the repository: name directories of rules that lie in it, and others by --policies", dir.Path)
+				}
+				c.Policies = append(c.Policies, dir)
+			})
+		},
+		"checks": func(n *yaml.Node) {
+			d.some(n, "checks", func(n *yaml.Node) {
+				c.Checks = append(c.Checks, CheckPattern{Text: d.text(n, "an entry of checks"), Source: d.at(n.Line)})
+			})
+		},
+		"failOn": func(n *yaml.Node) {
+			if c.FailOn = check.Severity(n.Value); n.Kind != yaml.ScalarNode || c.FailOn != check.Error && c.FailOn != check.Warning {
+				d.fail(n, "failOn is %q; it is error or warning", n.Value)
+			}
+		},
 		"unknownKinds": func(n *yaml.Node) {
 			if c.UnknownKinds = n.Value; n.Kind != yaml.ScalarNode || !slices.Contains(UnknownKinds(), n.Value) {
 				d.fail(n, "unknownKinds is one of %s", strings.Join(UnknownKinds(), ", "))
@@ -359,7 +401,7 @@ func (d *decoder) environment(node *yaml.Node) Environment {
 	d.fields(node, "an environment", map[string]func(*yaml.Node){
 		"!name": func(n *yaml.Node) { e.Name = d.text(n, "name") },
 		"!targets": func(n *yaml.Node) {
-			d.some(n, "targets", func(n *yaml.Node) { e.Targets = append(e.Targets, d.glob(n, "a target")) })
+			d.some(n, "targets", func(n *yaml.Node) { e.Targets = append(e.Targets, d.pattern(n, "environments")) })
 		},
 		"sampling": func(n *yaml.Node) {
 			bounds := &check.Bounds{}
@@ -377,7 +419,7 @@ func (d *decoder) environment(node *yaml.Node) Environment {
 }
 
 func (d *decoder) external(node *yaml.Node) check.External {
-	var e check.External
+	e := check.External{Source: d.at(node.Line)}
 	d.fields(node, "an external reference", map[string]func(*yaml.Node){
 		"!kind":     func(n *yaml.Node) { e.Kind = d.text(n, "kind") },
 		"namespace": func(n *yaml.Node) { e.Namespace = d.text(n, "namespace") },
@@ -393,6 +435,14 @@ func (d *decoder) external(node *yaml.Node) check.External {
 			})
 		},
 	})
+	for _, name := range []string{e.Namespace, e.Name} {
+		if _, err := path.Match(name, ""); err != nil {
+			d.fail(node, "external: %q is not a valid pattern", name)
+		}
+	}
+	if e.Kind == "Service" && e.IsPattern() {
+		d.fail(node, "a Service is named in full: rules look at its name, its namespace and its ports")
+	}
 	if e.Kind != "Service" && e.Ports != nil {
 		d.fail(node, "ports belong to a Service, not to a %s", e.Kind)
 	}
@@ -423,11 +473,11 @@ func (d *decoder) decision(e *check.Exemption) map[string]func(*yaml.Node) {
 	return map[string]func(*yaml.Node){
 		"!check": func(n *yaml.Node) { e.Check = d.text(n, "check") },
 		"path": func(n *yaml.Node) {
-			path, err := manifest.ParsePath(d.text(n, "path"))
+			field, err := manifest.ParsePath(d.text(n, "path"))
 			if err != nil {
 				d.fail(n, "%s", err)
 			}
-			e.Path = path
+			e.Path = field
 		},
 		"!reason": func(n *yaml.Node) { e.Reason = d.text(n, "reason") },
 		"!owner":  func(n *yaml.Node) { e.Owner = d.text(n, "owner") },

@@ -1,6 +1,7 @@
 package repo
 
 import (
+	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 )
 
@@ -95,14 +96,31 @@ func Keys() []Key {
 		{
 			Name: "external", Value: Value{List: &Value{Mapping: []Key{
 				{Name: "kind", Required: true, Doc: "The kind of the object."},
-				{Name: "namespace", Doc: "Its namespace; without the key, that of an object that is in none."},
-				{Name: "name", Required: true, Doc: "Its name."},
+				{Name: "namespace", Doc: "Its namespace, or a glob; without the key, that of an object that is in none."},
+				{Name: "name", Required: true, Doc: "Its name, or a glob for names of which each object has one, as `*-tls`. A Service is named in full."},
 				{Name: "provider", Required: true, Doc: "Who makes it."},
 				{Name: "ports", Doc: "Of a Service, the ports that it has.", Value: Value{List: &Value{Whole: &Range{1, 65535}}}},
 			}}},
 			Doc: "Objects that manifests refer to and the repository does not render. A reference to anything else is a finding.",
 			Example: "external:\n  - kind: Service\n    namespace: monitoring\n    name: prometheus-operated\n    ports: [9090]\n" +
 				"    provider: the Prometheus operator makes it for its Prometheus\n",
+		},
+		{
+			Name: "policies", Value: globs,
+			Doc: "Directories of Rego rules of your own, as `--policies` takes them, which names more; `kgate checks`, `kgate explain` and " +
+				"`kgate policy test` know them too.",
+			Example: "policies: [rules]\n",
+		},
+		{
+			Name: "checks", Value: globs,
+			Doc: "Which checks are made: names, groups, globs as `pod/no-*`, `facts` or `conventions`. A leading `!` leaves out; with only such entries " +
+				"everything else is made. What is locked is made in every repository. `--checks` goes before it. An entry that fits no check is an error.",
+			Example: "checks: [\"!mesh\", \"!pod/spread\"]\n",
+		},
+		{
+			Name: "failOn", Value: Value{Enum: []string{string(check.Error), string(check.Warning)}},
+			Doc:     "The least severity that fails a run, `error` without the key; `--fail-on` goes before it.",
+			Example: "failOn: error\n",
 		},
 		{
 			Name: "crds", Value: globs,
@@ -131,7 +149,7 @@ func Keys() []Key {
 		},
 		{
 			Name: "severities", Value: Value{List: &Value{Mapping: []Key{
-				{Name: "check", Required: true, Doc: "A check or a group, as `kgate checks` names them, `facts` or `conventions`."},
+				{Name: "check", Required: true, Doc: "A check, a group or a glob of names, as `kgate checks` has them, `facts` or `conventions`."},
 				{Name: "severity", Required: true, Value: Value{Enum: []string{"error", "warning", off}}, Doc: "What its findings are; `off` leaves them out."},
 				{Name: "targets", Value: globs, Doc: "Globs of the targets for which it holds; without the key, for all."},
 			}}},

@@ -51,9 +51,10 @@ func TestParseConfig(t *testing.T) {
 		Environments: []Environment{{
 			Name: "prod", Targets: []string{"overlays/prod", "overlays/prod/*"}, Sampling: &check.Bounds{Min: 0.01, Max: 0.2}, Source: at(5),
 		}},
+		Patterns: []Pattern{{"environments", "overlays/prod", at(6)}, {"environments", "overlays/prod/*", at(6)}},
 		External: []check.External{
-			{Kind: "Service", Namespace: "istio-system", Name: "istiod", Provider: "Istio", Ports: []int{15012, 443}},
-			{Kind: "Namespace", Name: "kube-system", Provider: "Kubernetes"},
+			{Kind: "Service", Namespace: "istio-system", Name: "istiod", Provider: "Istio", Ports: []int{15012, 443}, Source: at(9)},
+			{Kind: "Namespace", Name: "kube-system", Provider: "Kubernetes", Source: at(14)},
 		},
 		Exemptions: []check.Exemption{{
 			Check: "pod/no-host-path", Target: "overlays/*",
@@ -77,7 +78,7 @@ func TestParseConfigRefuses(t *testing.T) {
 	for _, test := range []struct{ old, new, want string }{
 		{"apiVersion: kgate/v1\n", "", `kgate.yaml:1: kgate.yaml needs the key "apiVersion"`},
 		{"kgate/v1", "kgate/v2", `kgate.yaml:1: apiVersion is "kgate/v2"; this kgate reads "kgate/v1"`},
-		{"targets: [overlays/*/", "target: [overlays/*/", `kgate.yaml:3: kgate.yaml has no key "target"; it has apiVersion, crds, environments, exemptions, external, kubernetesVersions, kustomize, loadRestrictionsNone, longestExemption, objectExemptions, profile, releases, severities, targets`},
+		{"targets: [overlays/*/", "target: [overlays/*/", `kgate.yaml:3: kgate.yaml has no key "target"; it has apiVersion, checks, `},
 		{"targets: [overlays/*/, argocd]", "targets: overlays/*", "kgate.yaml:3: targets must be a list"},
 		{"targets: [overlays/*/, argocd]", "targets: []", "kgate.yaml:3: targets is empty"},
 		{"[overlays/*/, argocd]", "['overlays/[', argocd]", `kgate.yaml:3: a target: "overlays/[" is not a valid pattern`},

@@ -3,6 +3,7 @@ package repo
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
@@ -47,7 +48,7 @@ func (d *decoder) severity(node *yaml.Node) Severity {
 			}
 		},
 		"targets": func(n *yaml.Node) {
-			d.some(n, "targets", func(n *yaml.Node) { s.Targets = append(s.Targets, d.glob(n, "a target")) })
+			d.some(n, "targets", func(n *yaml.Node) { s.Targets = append(s.Targets, d.pattern(n, "severities")) })
 		},
 	})
 	return s
@@ -73,14 +74,52 @@ func (c Config) Severity(of *check.Check, target string) check.Severity {
 	return severity
 }
 
+// CheckPattern is an entry of `checks`: a name, a group or a glob of names; a leading ! leaves out.
+type CheckPattern struct {
+	Text   string
+	Source manifest.Position
+}
+
+// Makes reports whether a run makes a check, as far as `checks` says. One that is locked is made in every repository.
+func (c Config) Makes(of *check.Check) bool {
+	named, some := false, false
+	for _, p := range c.Checks {
+		name, out := strings.CutPrefix(p.Text, "!")
+		switch fits := of.Fits(name); {
+		case out && fits && !of.Locked:
+			return false
+		case !out:
+			some, named = true, named || fits
+		}
+	}
+	return named || !some || of.Locked
+}
+
 // Off reports whether no target has findings of a check.
 func (c Config) Off(of *check.Check) bool {
+	if !c.Makes(of) {
+		return true
+	}
 	here := c
 	here.Severities = slices.DeleteFunc(slices.Clone(c.Severities), func(s Severity) bool { return s.Targets != nil })
 	if here.Severity(of, "") != "" {
 		return false
 	}
 	return !slices.ContainsFunc(c.Severities, func(s Severity) bool { return s.Targets != nil && s.Severity != "" && of.Fits(s.Check) })
+}
+
+// CheckPatterns refuses entries of `checks` that fit nothing, and those that leave out what is locked.
+func CheckPatterns(patterns []CheckPattern, checks []*check.Check) error {
+	for _, p := range patterns {
+		name, out := strings.CutPrefix(p.Text, "!")
+		switch i := slices.IndexFunc(checks, func(c *check.Check) bool { return c.Fits(name) }); {
+		case i < 0:
+			return fmt.Errorf("%s: no check or group is called %q: `kgate checks` lists them%s", p.Source, name, check.Meant(name, checks))
+		case out && checks[i].Locked && checks[i].Name == name:
+			return fmt.Errorf("%s: %s is locked: it is made in every repository", p.Source, name)
+		}
+	}
+	return nil
 }
 
 // CheckSeverities refuses severities of checks that are not there, and of those that are locked.

@@ -21,9 +21,10 @@ type Report struct {
 	Targets  []Target       // those that could be rendered
 	Findings []check.Finding
 	Exempted []check.Exempted
-	Errors   []Failure // what could not be checked
-	Omitted  []string  // checks that need a run over every target
-	Notes    []Note    // what the verdict has to be read with
+	Errors   []Failure      // what could not be checked
+	FailOn   check.Severity // the least that fails the run, as kgate.yaml says; "" for an error
+	Omitted  []string       // checks that need a run over every target
+	Notes    []Note         // what the verdict has to be read with
 
 	// ReadFile is the text of a file that a position names; nil when no text can be had.
 	ReadFile func(file string) ([]byte, error)
