@@ -295,6 +295,10 @@ func (c *Chart) template(ctx context.Context, r Release, functions template.Func
 	if err != nil {
 		return nil, err
 	}
+	if version := loaded.Metadata.APIVersion; version != v2.APIVersionV1 && version != v2.APIVersionV2 {
+		return nil, &Error{File: "Chart.yaml", Line: c.line("Chart.yaml", `^apiVersion:`),
+			Message: fmt.Sprintf("the chart's apiVersion is %s; Helm %s renders charts of v1 and v2", version, HelmRelease)}
+	}
 	if kind := loaded.Metadata.Type; kind != "" && kind != "application" {
 		return nil, &Error{File: "Chart.yaml", Line: c.line("Chart.yaml", `^type:`),
 			Message: fmt.Sprintf("the chart's type is %s: it is for other charts to depend on, and renders nothing itself", kind)}

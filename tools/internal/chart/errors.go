@@ -142,6 +142,10 @@ func (c *Chart) unparsable(ctx context.Context, r Release, files, from map[strin
 				continue
 			}
 			e := &Error{File: from[name], Message: "what the template renders is no YAML: " + packageName.ReplaceAllString(wrong.Error(), "")}
+			if strings.Contains(wrong.Error(), "cannot unmarshal") {
+				first, _, _ := strings.Cut(documents[key], "\n")
+				e.Message = fmt.Sprintf("what the template renders is no object, whose kind, apiVersion, name and annotations are texts: it begins with `%s`", strings.TrimSpace(first))
+			}
 			if match := yamlLine.FindStringSubmatch(wrong.Error()); match != nil {
 				line, _ := strconv.Atoi(match[1]) // digits
 				lines := strings.Split(documents[key], "\n")

@@ -545,7 +545,11 @@ func (p *inflate) failure(s *source, err error) error {
 				}
 			}
 			at, _ := p.value(s, way)
-			errs = append(errs, fail(at, "the value %s does not fit values.schema.json of the chart %s: %s", cmp.Or(strings.Join(f.Path, "."), "of the top"), invalid.Chart, f.Message))
+			what := "the values do"
+			if len(f.Path) > 0 {
+				what = "the value " + strings.Join(f.Path, ".") + " does"
+			}
+			errs = append(errs, fail(at, "%s not fit values.schema.json of the chart %s: %s", what, invalid.Chart, f.Message))
 		}
 		return errors.Join(errs...)
 	}
