@@ -46,6 +46,9 @@ func enterConfinement(cmd *cobra.Command) error {
 			}
 		}
 	}
+	if cmd.Name() == "add" && cmd.Parent().Name() == "crds" {
+		writable = append(writable, topDirectory())
+	}
 	*state = confinement.Enter(writable)
 	return nil
 }

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/kgate-dev/gitops/tools/internal/admission/custom"
 	"github.com/kgate-dev/gitops/tools/internal/cache"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/definition"
@@ -257,4 +259,87 @@ func (g *given) accept(kinds *definition.Kinds, file repo.DefinitionFile, object
 		return g.refuse(file, line, "an API server refuses %s: %s: %s", object.ID, manifest.Path(faults[0].Path), faults[0].Message)
 	}
 	return nil
+}
+
+// Defined is a definition of a kind that a run would go by, or would ask where the ones before it have none.
+type Defined struct {
+	Group    string           `json:"group"`
+	Kind     string           `json:"kind"`
+	Versions []DefinedVersion `json:"versions"`
+	Source   string           `json:"source"` // rendered, given or catalogue
+	Target   string           `json:"target,omitempty"`
+	At       string           `json:"at,omitempty"`      // file:line, of one that is rendered or given
+	Release  string           `json:"release,omitempty"` // module@version, of one of the catalogue
+	Pinned   bool             `json:"pinned,omitempty"`  // kgate.yaml names the release
+}
+
+// DefinedVersion is a version that a definition serves.
+type DefinedVersion struct {
+	Name       string `json:"name"`
+	Deprecated bool   `json:"deprecated,omitempty"`
+}
+
+// Defined are the definitions that the gate knows, in order of group and kind, and those of a kind in the order in which they
+// are asked. The error has what could not be read; what could is there.
+func (g *Gate) Defined(ctx context.Context) ([]Defined, error) {
+	var all []Defined
+	var errs []error
+	take := func(object *manifest.Object, source, target string) {
+		d := g.engines.kinds.Define(object)
+		var of *Defined
+		for _, kind := range d.Serves() {
+			if of == nil {
+				of = &Defined{Group: kind.Group, Kind: kind.Kind, Source: source, Target: target, At: object.Source.String()}
+			}
+			of.Versions = append(of.Versions, DefinedVersion{kind.Version, d.Deprecates(kind.Version)})
+		}
+		if of != nil {
+			all = append(all, *of)
+		}
+	}
+	for _, path := range g.renderable() {
+		if !g.renderer.Mentions(path, definition.Kind.Kind) {
+			continue
+		}
+		t, err := g.outside.rendered.Get(path, func() (*Target, error) { return g.outside.render(ctx, path) })
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", path, err))
+			continue
+		}
+		for _, object := range t.Objects {
+			take(object, "rendered", path)
+		}
+	}
+	for i := range g.given.files {
+		for _, object := range g.given.parse(g.engines.kinds, i) {
+			take(object, "given", "")
+		}
+	}
+	errs = append(errs, g.given.failed())
+	embedded, err := custom.Embedded()
+	if err != nil {
+		return nil, err
+	}
+	for _, of := range embedded.Pinned(g.outside.Release).List() {
+		if g.outside.Release(module(of.Release)) != "" && !of.Holds {
+			continue
+		}
+		d := Defined{Group: of.Kind.Group, Kind: of.Kind.Kind, Source: "catalogue", Release: of.Release, Pinned: g.outside.Release(module(of.Release)) != ""}
+		for _, v := range of.Versions {
+			d.Versions = append(d.Versions, DefinedVersion{v.Name, v.Deprecated})
+		}
+		all = append(all, d)
+	}
+	slices.SortStableFunc(all, func(a, b Defined) int {
+		return cmp.Or(strings.Compare(a.Group, b.Group), strings.Compare(a.Kind, b.Kind))
+	})
+	return all, errors.Join(errs...)
+}
+
+func module(release string) string {
+	of, _, _ := strings.Cut(release, "@")
+	return of
 }
