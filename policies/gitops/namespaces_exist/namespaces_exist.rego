@@ -23,7 +23,7 @@ deny contains {"msg": msg, "path": ["objects", i, "metadata", "namespace"], "mis
 	not _is_for_a_deployer(obj)
 	not namespace in _known
 	missing := {"kind": "Namespace", "namespace": "", "name": namespace}
-	msg := sprintf("%s is in namespace %v, which is neither rendered nor declared external", [obj_lib.title(obj), json.marshal(namespace)])
+	msg := sprintf("namespace %v is neither rendered nor declared external", [json.marshal(namespace)])
 }
 
 # What tells Argo CD or Flux what to deploy stands where these run.

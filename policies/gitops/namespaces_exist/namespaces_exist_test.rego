@@ -31,7 +31,7 @@ test_does_not_exist[sprintf("%s %v", [kind, namespace])] if {
 test_message if {
 	_deny("Pod", "shpo") == {{
 		"path": ["objects", 3, "metadata", "namespace"],
-		"msg": `Pod "web" is in namespace "shpo", which is neither rendered nor declared external`,
+		"msg": `namespace "shpo" is neither rendered nor declared external`,
 		"missing": {"kind": "Namespace", "namespace": "", "name": "shpo"},
 	}}
 }

@@ -178,7 +178,17 @@ func (t *text) follower(f check.Finding) string {
 	if f.Source.IsZero() {
 		where = terminal.File(f.Target)
 	}
-	return fmt.Sprintf("%s: %s: %s (%s)", where, f.Severity, terminal.Continued(f.Message, "       | "), terminal.Line(f.Check))
+	said := fmt.Sprintf("%s: %s: %s (%s)", where, f.Severity, terminal.Continued(f.Message, "       | "), terminal.Line(f.Check))
+	var in []string
+	for _, o := range occurrences(f) {
+		if o.object != nil && !slices.Contains(in, o.object.String()) {
+			in = append(in, o.object.String())
+		}
+	}
+	if len(in) > 0 {
+		said += "  in " + terminal.Line(strings.Join(in, ", "))
+	}
+	return said
 }
 
 // shown is a position with what is written there.
