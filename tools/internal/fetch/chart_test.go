@@ -46,7 +46,7 @@ func packed(t *testing.T, files ...string) string {
 
 func web(t *testing.T, version string) string {
 	t.Helper()
-	return packed(t, "web/Chart.yaml", "apiVersion: v2\nname: web\nversion: "+version+"\n", "web/templates/a.yaml", configMap("web"), "web/charts/sub-1.0.0.tgz", "packed", "web/.helmignore", "*.md\n")
+	return packed(t, "web/Chart.yaml", "apiVersion: v2\nname: web\nversion: "+version+"\n", "web/templates/a.yaml", configMap("web"), "web/values.yaml", "", "web/charts/sub-1.0.0.tgz", packed(t, "sub/Chart.yaml", "apiVersion: v2\nname: sub\nversion: 1.0.0\n"), "web/.helmignore", "*.md\n")
 }
 
 // index publishes archives of web in a folder, in versions.
@@ -160,7 +160,7 @@ func TestChartsOfAnIndexAndOfARegistry(t *testing.T) {
 			names = append(names, name)
 		}
 		slices.Sort(names)
-		if is := strings.Join(names, " "); is != ". .helmignore Chart.yaml charts charts/sub-1.0.0.tgz templates templates/a.yaml" {
+		if is := strings.Join(names, " "); is != ". .helmignore Chart.yaml charts charts/sub-1.0.0.tgz templates templates/a.yaml values.yaml" {
 			t.Errorf("%s: %s", c, is)
 		}
 	}
@@ -283,4 +283,30 @@ func FuzzUnpack(f *testing.F) {
 			t.Error("content is not checked")
 		}
 	})
+}
+
+func TestChartsThatKustomizationsName(t *testing.T) {
+	s := newSite(t)
+	s.index("/charts", "1.2.0")
+	s.push("org/charts/web", "1.3.0")
+	// A base that is fetched names one too.
+	s.commit("org/base.git", "-- app/kustomization.yaml --\nhelmCharts:\n- {name: web, repo: SITE/charts, version: 1.2.0, releaseName: base}\nnamePrefix: base-\n")
+	dir := s.repository("-- app/kustomization.yaml --\nresources: [SITE/org/base.git//app]\n-- own/kustomization.yaml --\nhelmCharts:\n- {name: web, repo: SITE/charts, version: 1.2.0, releaseName: own}\n" +
+		"-- third/kustomization.yaml --\ngenerators: [generator.yaml]\n-- third/generator.yaml --\napiVersion: builtin\nkind: HelmChartInflationGenerator\nmetadata: {name: g}\nname: web\nreleaseName: third\nrepo: oci://" + strings.TrimPrefix(s.url, "http://") + "/org/charts\nversion: 1.3.0\n")
+	if _, err := rendered(t, dir, "app"); err == nil || !strings.Contains(err.Error(), "run `kgate vendor`") {
+		t.Fatalf("before there is a copy: %v", err)
+	}
+	if out := vendorAll(t, dir, "app", "own", "third"); out.Copies != 3 {
+		t.Errorf("%+v", out)
+	}
+	before := s.requests()
+	for target, name := range map[string]string{"app": "name: base-web", "own": "name: web", "third": "name: web"} {
+		text, err := rendered(t, dir, target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.requests() != before || !strings.Contains(text, name) {
+			t.Errorf("%d requests\n%s", s.requests()-before, text)
+		}
+	}
 }
