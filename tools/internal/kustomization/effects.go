@@ -255,12 +255,30 @@ func (e *engine) odd(document *manifest.Document, operation *yaml.Node) {
 		_, taken, _ := strings.Cut(at.Value, "/")
 		e.fault(rewritten, document.Position(nil, at), "the %s %s is taken for /%s: begin it with /", field, at.Value, taken)
 	}
+	if value := manifest.Lookup(operation, "value"); value != nil {
+		truths(value, func(word *yaml.Node, is bool) {
+			e.fault(rewritten, document.Position(nil, word), "%s becomes %t, as Kustomize reads a JSON patch as YAML 1.1: quote it", word.Value, is)
+		})
+	}
 	if op := manifest.Text(operation, "op"); (op == "add" || op == "replace") && manifest.Lookup(operation, "value") == nil {
 		at, has := document.Position(nil, operation), ""
 		if near := misspelt(operation, "value"); near != nil {
 			at, has = document.Position(near, nil), "; it has "+near.Value
 		}
 		e.fault(rewritten, at, "the operation has no value, and writes null%s", has)
+	}
+}
+
+// truths visits the unquoted words of a tree that are truths in YAML 1.1 and texts in YAML 1.2.
+func truths(node *yaml.Node, visit func(word *yaml.Node, is bool)) {
+	if node.Kind == yaml.ScalarNode && node.Style == 0 && node.ShortTag() == yaml.NodeTagString && isTruth(node.Value) {
+		word := strings.ToLower(node.Value)
+		visit(node, word == "y" || word == "yes" || word == "on")
+	}
+	for i, child := range node.Content {
+		if node.Kind != yaml.MappingNode || i%2 == 1 {
+			truths(child, visit)
+		}
 	}
 }
 

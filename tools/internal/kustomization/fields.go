@@ -95,11 +95,11 @@ func isWhole(typ reflect.Type) bool { return typ.Kind() >= reflect.Int && typ.Ki
 
 // isTruth reports whether YAML 1.1, by which Kustomize reads its own files, takes an unquoted word for true or false.
 func isTruth(word string) bool {
-	switch strings.ToLower(word) {
-	case "true", "false", "yes", "no", "on", "off", "y", "n":
-		return true
+	lower := strings.ToLower(word)
+	if word != lower && word != strings.ToUpper(word) && word != strings.ToUpper(lower[:1])+lower[1:] {
+		return false
 	}
-	return false
+	return slices.Contains([]string{"true", "false", "yes", "no", "on", "off", "y", "n"}, lower)
 }
 
 // anyCase writes the keys of a tree as the type has them: Kustomize takes them in any letter case, and many a scaffold has

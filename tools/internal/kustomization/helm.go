@@ -160,6 +160,11 @@ func (w *layers) configured(layer *Layer, d manifest.Document) error {
 		types.HelmChart
 	}{}
 	if err := json.Unmarshal(text, &both); err != nil {
+		for _, typ := range pluginTypes(inflator) {
+			if better := misfit(&d, manifest.Plain(d.Node), "the configuration", typ, false); better != nil {
+				return better
+			}
+		}
 		return fail(d.Position(nil, d.Node), "%s", mistypedField(err))
 	}
 	h.HelmGlobals, h.HelmChart = both.HelmGlobals, both.HelmChart

@@ -41,12 +41,26 @@ func operationOf(m *marked, patch *manifest.Document, node *yaml.Node) operation
 	}
 	if value, ok := entry(patch, node, "value"); ok {
 		o.value = m.plant(patch, value.key, value.value)
+		everywhere(o.value, asYAML11)
 		o.related(o.value)
 	} else {
 		o.value = &yaml.Node{Kind: yaml.ScalarNode, Tag: yaml.NodeTagNull, Value: "null"}
 		m.set(o.value, mark{at: o.where})
 	}
 	return o
+}
+
+// asYAML11 gives a scalar the value that it has in YAML 1.1, by which Kustomize makes JSON of a patch: an unquoted n is false.
+func asYAML11(node *yaml.Node) {
+	if node.Kind != yaml.ScalarNode || node.Style != 0 || node.ShortTag() != yaml.NodeTagString {
+		return
+	}
+	switch node.Value {
+	case "y", "Y", "yes", "Yes", "YES", "on", "On", "ON":
+		node.Value, node.Tag = "true", yaml.NodeTagBool
+	case "n", "N", "no", "No", "NO", "off", "Off", "OFF":
+		node.Value, node.Tag = "false", yaml.NodeTagBool
+	}
 }
 
 // pointer is the path of an operation from the root that jsonPatch makes. As in the library that Kustomize uses, what is

@@ -359,6 +359,10 @@ func (a alone) plugin() *yaml.Node {
 			name.Value = a.name
 		}
 		value(false, "replica", "count")
+	case "ImageTagTransformer":
+		if image := manifest.Lookup(written, "imageTag"); image != nil {
+			a.image(document, list(image), image, manifest.Lookup(node, "imageTag"))
+		}
 	case "ValueAddTransformer":
 		value(false, "value")
 	}
