@@ -57,7 +57,7 @@ func TestRefused(t *testing.T) {
 		// YAML
 		{"broken YAML in a resource", "", kustomization("resources: [bad.yaml]") + "-- bad.yaml --\napiVersion: v1\nkind: [ConfigMap\nmetadata: {}\n", "bad.yaml:"},
 		{"broken YAML in the kustomization", "", kustomization("resources: [config.yaml]\npatches: [") + config, "kustomization.yaml:"},
-		{"tab for indentation", "", kustomization("resources: [bad.yaml]") + "-- bad.yaml --\napiVersion: v1\nmetadata:\n\tname: a\n", "bad.yaml:3: invalid YAML: found character that cannot start any token"},
+		{"tab for indentation", "", kustomization("resources: [bad.yaml]") + "-- bad.yaml --\napiVersion: v1\nmetadata:\n\tname: a\n", "bad.yaml:3: invalid YAML: a tab stands where only spaces may"},
 		{"NUL byte", "", kustomization("resources: [bad.yaml]") + "-- bad.yaml --\napiVersion: v1\nkind: \x00ConfigMap\n", "bad.yaml:"},
 		{"duplicate key in a resource", "", kustomization("resources: [bad.yaml]") + "-- bad.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  name: b\n", `bad.yaml:5: key "name" repeats the one of line 4: only one of them would count`},
 		{"duplicate key in the kustomization", "", kustomization("resources: [config.yaml]\nnamePrefix: a\nnamePrefix: b") + config, `kustomization.yaml:3: key "namePrefix" repeats the one of line 2`},
