@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kgate-dev/gitops/tools/internal/confinement"
+	"github.com/kgate-dev/gitops/tools/internal/repo"
 )
 
 // confined is the key of a context whose command lines confine the process. The tests' have none: they run many in one
@@ -48,6 +49,13 @@ func enterConfinement(cmd *cobra.Command) error {
 	}
 	if cmd.Name() == "add" && cmd.Parent().Name() == "crds" {
 		writable = append(writable, topDirectory())
+	}
+	if _, writes := cmd.Annotations[writesHere]; writes {
+		dir, err := repo.Resolve(append(cmd.Flags().Args(), ".")[0])
+		if err != nil {
+			return err
+		}
+		writable = append(writable, checkout(dir))
 	}
 	*state = confinement.Enter(writable)
 	return nil

@@ -50,6 +50,7 @@ var layers = map[string][]layer{
 		}},
 		{"what needs several stages", []string{"tools/internal/coverage", "tools/internal/example"}},
 		{"the whole run", []string{"tools/internal/gate"}},
+		{"what is made of runs", []string{"tools/internal/proposal"}},
 		{"commands", []string{"tools/bench", "tools/internal/admission/typed/generate", "tools/kgate"}},
 	},
 	"the service": {

@@ -16,7 +16,9 @@ import (
 type Result struct {
 	Findings []Finding // not exempted, in the order of targets, then objects
 	Exempted []Exempted
-	Omitted  []string // checks of repository scope that a partial run could not make
+	Passed   []Finding // those that the baseline lets pass
+	Mended   []Mended  // entries of the baseline that hold more than there is
+	Omitted  []string  // checks of repository scope that a partial run could not make
 }
 
 // Plan says what to run.
@@ -30,6 +32,8 @@ type Plan struct {
 
 	// Severity is what a finding of a check in a target means here; "" leaves it out. nil is what the check says.
 	Severity func(c *Check, target string) Severity
+
+	Baseline *Baseline // nil is none
 
 	// External are objects that others provide: what one of them is is not missing.
 	External []External
@@ -244,9 +248,16 @@ func (r *Round) End(ctx context.Context, plan Plan) (Result, []Failure) {
 	findings := plan.weigh(yield(r.settled(unique(r.rendered.resolve(r.findings, plan.Unread), order), plan), r.checks), r.checks)
 	kept, exempted, used := exempt(findings, plan)
 	failures := r.failures(order)
+	made := map[string]bool{}
+	for _, c := range plan.Checks {
+		made[c.Name] = c.Scope != Repository || complete
+	}
+	kept, result.Passed, result.Mended = baselined(kept, plan, func(check, target string) bool {
+		return made[check] && len(failures) == 0 && (complete || slices.ContainsFunc(plan.Targets, func(t *Target) bool { return t.Path == target }))
+	})
 	merged, of := merge(kept)
 	result.Exempted = exempted
-	result.Findings = append(fold(kept, merged, of), audit(plan, r.rendered.objects, used, result.Omitted, len(failures) > 0)...)
+	result.Findings = append(append(fold(kept, merged, of), review(plan, result.Mended)...), audit(plan, r.rendered.objects, used, result.Omitted, len(failures) > 0)...)
 	return result, failures
 }
 

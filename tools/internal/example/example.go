@@ -35,7 +35,7 @@ func Open(text string) (*Repository, error) {
 		switch {
 		case base == "kustomization.yaml" && (path.Dir(dir) == "overlays" || dir == "argocd"):
 			overlays = append(overlays, dir)
-		case file.Name != repo.ConfigFile:
+		case file.Name != repo.ConfigFile && file.Name != repo.BaselineFile:
 			manifests = append(manifests, file.Name)
 		}
 	}

@@ -63,6 +63,24 @@ exemptions:
     owner: platform team
     expires: 2027-10-31
 ` + exemptedDaemonSet
+	mendedBad = `# file: kgate-baseline.yaml
+apiVersion: kgate/v1
+expires: 2027-10-31
+findings:
+  - check: pod/no-host-path
+    object: {kind: DaemonSet, namespace: logging, name: node-exporter} # is gone
+    field: spec.template.spec.volumes.hostPath
+    targets: [fluent-bit.yaml]
+` + exemptedDaemonSet
+	mendedGood = `# file: kgate-baseline.yaml
+apiVersion: kgate/v1
+expires: 2027-10-31
+findings:
+  - check: pod/no-host-path
+    object: {kind: DaemonSet, namespace: logging, name: fluent-bit}
+    field: spec.template.spec.volumes.hostPath
+    targets: [fluent-bit.yaml]
+` + exemptedDaemonSet
 	unusedGood = `# file: kgate.yaml
 apiVersion: kgate/v1
 exemptions:

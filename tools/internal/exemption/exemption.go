@@ -4,13 +4,14 @@ package exemption
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
 )
 
 // Checks returns the checks of exemptions. At most one of them finds something in one exemption.
-func Checks() []*check.Check { return []*check.Check{expired(), tooLong(), unused()} }
+func Checks() []*check.Check { return []*check.Check{expired(), tooLong(), unused(), mended()} }
 
 func expired() *check.Check {
 	return &check.Check{
@@ -43,6 +44,24 @@ func tooLong() *check.Check {
 			}
 			return fmt.Sprintf("the exemption from %s ends with %s; the last day that one may have today is %s",
 				u.Check, u.Expires.Format(time.DateOnly), u.Latest.Format(time.DateOnly))
+		},
+	}
+}
+
+func mended() *check.Check {
+	return &check.Check{
+		Name:  "exemption/mended",
+		Title: "The baseline holds nothing that is mended",
+		Doc: "An entry of kgate-baseline.yaml that holds more than there is lets the next fault of its kind pass at the same place. Judged only when " +
+			"what it is about was checked.",
+		Fix:      "Run `kgate baseline --prune`, which takes out what is mended, or delete the entry.",
+		Severity: check.Warning, Scope: check.Itself, Origin: "kgate", Locked: true,
+		Bad: mendedBad, Good: mendedGood,
+		Review: func(m check.Mended) string {
+			if m.Left == 0 {
+				return fmt.Sprintf("%s is mended in %s: the baseline need not hold it", m.Fingerprint, strings.Join(m.In, ", "))
+			}
+			return fmt.Sprintf("of %s, the baseline holds more than there is in %s", m.Fingerprint, strings.Join(m.In, ", "))
 		},
 	}
 }

@@ -34,6 +34,7 @@ type Options struct {
 
 	UnknownKinds string // what becomes of objects of kinds that nobody defines, one of repo.UnknownKinds; "" is what kgate.yaml says
 
+	NoBaseline         bool // nothing passes for standing in kgate-baseline.yaml
 	NoObjectExemptions bool // what annotations exempt counts for nothing
 	Whole              bool // the report has the objects of every target, for a format that draws them
 

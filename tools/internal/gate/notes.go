@@ -125,3 +125,22 @@ func placeholders(outcomes []outcome) []report.Note {
 	}
 	return []report.Note{{About: "encrypted", Message: "the hash in a name is of what is encrypted, and another in the cluster: " + said}}
 }
+
+// baselineNotes say what the baseline lets pass, or that it lets nothing pass any more.
+func baselineNotes(plan check.Plan, passed int) []report.Note {
+	b := plan.Baseline
+	if b == nil {
+		return nil
+	}
+	note := report.Note{About: "baseline", Source: manifest.Position{File: b.File}}
+	day := b.Expires.Format(time.DateOnly)
+	switch {
+	case b.Expired(plan.Now):
+		note.Message = fmt.Sprintf("the baseline ended with %s, and all that it holds counts again: mend it, or record it anew with `kgate baseline --force`", day)
+	case passed == 1:
+		note.Message = fmt.Sprintf("the baseline lets 1 finding pass until %s", day)
+	default:
+		note.Message = fmt.Sprintf("the baseline lets %d findings pass until %s", passed, day)
+	}
+	return []report.Note{note}
+}

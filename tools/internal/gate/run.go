@@ -169,6 +169,12 @@ func (g *Gate) conclude(ctx context.Context, round *check.Round, outcomes []outc
 		}
 		return deployers.Apart(a, b)
 	}
+	if !g.options.NoBaseline {
+		var err error
+		if plan.Baseline, err = g.repository.Baseline(now); err != nil {
+			out.Errors = append(out.Errors, Failures("", err)...)
+		}
+	}
 	plan.Elsewhere = g.elsewhere(ctx, plan.Targets)
 	if len(g.options.Targets) > 0 && (len(g.all) == 0 || len(without(g.all, g.paths)) > 0) {
 		plan.Unread = g.unread(ctx, plan.Targets)
@@ -192,6 +198,8 @@ func (g *Gate) conclude(ctx context.Context, round *check.Round, outcomes []outc
 		out.Errors = append(out.Errors, Failures(f.Target, f.Err)...)
 	}
 	out.Findings, out.Exempted, out.Omitted = result.Findings, result.Exempted, result.Omitted
+	out.Passed, out.Mended = len(result.Passed), result.Mended
+	out.Notes = append(out.Notes, baselineNotes(plan, len(result.Passed))...)
 	if slices.Equal(g.paths, g.all) {
 		out.Notes = append(out.Notes, g.leftOut(out.Findings)...)
 	}

@@ -216,7 +216,7 @@ func (l *lasting) touched(ctx context.Context, batch watch.Batch, changed []stri
 	if l.definitionsChanged(batch, changed) {
 		l.redefined = true
 	}
-	touched := l.redefined || batch.All || l.stale != nil || slices.Contains(changed, repo.ConfigFile) || l.rulesChanged(batch) || l.rootsChanged(changed) || l.unreadChanged(ctx, changed)
+	touched := l.redefined || batch.All || l.stale != nil || slices.Contains(changed, repo.ConfigFile) || slices.Contains(changed, repo.BaselineFile) || l.rulesChanged(batch) || l.rootsChanged(changed) || l.unreadChanged(ctx, changed)
 	for name, r := range l.kept {
 		// What fills a target in may stand in any manifest.
 		filled := r.target != nil && r.target.StandIns != nil && slices.ContainsFunc(changed, l.isUnread)

@@ -143,8 +143,13 @@ prints), with a comment in its first line:
 apiVersion: %[5]s
 %[6]s
 
+A repository that has none begins with %[8]s, which writes one; %[9]s records what is wrong today in
+kgate-baseline.yaml beside it, until a last day, so that only what is new fails. Neither that nor an exemption is for what could
+not be rendered: nobody knows what is wrong with it. A root that is not to be rendered, by design, is named under %[10]s,
+and the verdict on the others is whole; until then they are judged, the summary counts what was not checked, and the run ends with 2.
+
 This page and the schema are written by %[7]s from one list, which a test holds to what kgate takes.
-`, "`"+ConfigFile+"`", "`kgate config-schema`", "```yaml", SchemaURL, ConfigVersion, "```", "`make configuration`")
+`, "`"+ConfigFile+"`", "`kgate config-schema`", "```yaml", SchemaURL, ConfigVersion, "```", "`make configuration`", "`kgate init`", "`kgate baseline`", "`unread`")
 	b.WriteString("\n| key | is |\n|---|---|\n")
 	for _, key := range Keys() {
 		first, _, _ := strings.Cut(key.Doc, ". ")

@@ -32,6 +32,16 @@ type Repo struct {
 // everybody's, such as /tmp, rules nothing. For the same reason a .git or kgate.yaml above that belongs to somebody else
 // is passed over.
 func Open(dir string) (*Repo, error) {
+	r, err := OpenBare(dir)
+	if err != nil {
+		return nil, err
+	}
+	r.Config, err = LoadConfig(r.FS)
+	return r, err
+}
+
+// OpenBare is Open without kgate.yaml, as if there were none.
+func OpenBare(dir string) (*Repo, error) {
 	found, err := find(dir)
 	if err != nil {
 		return nil, err
@@ -43,12 +53,7 @@ func Open(dir string) (*Repo, error) {
 			break
 		}
 	}
-	r, err := open(top, found)
-	if err != nil {
-		return nil, err
-	}
-	r.Config, err = LoadConfig(r.FS)
-	return r, err
+	return open(top, found)
 }
 
 func open(top string, found surroundings) (*Repo, error) {

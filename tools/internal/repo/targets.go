@@ -137,7 +137,7 @@ func IsKustomizationFile(name string) bool {
 
 // IsManifestFile reports whether a file of this name may hold manifests.
 func IsManifestFile(name string) bool {
-	return slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(name)) && !IsKustomizationFile(path.Base(name)) && name != ConfigFile
+	return slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(name)) && !IsKustomizationFile(path.Base(name)) && name != ConfigFile && name != BaselineFile
 }
 
 // holding is what there is to check in a directory.

@@ -21,6 +21,8 @@ type Report struct {
 	Targets  []Target       // those that could be rendered
 	Findings []check.Finding
 	Exempted []check.Exempted
+	Passed   int            // findings that the baseline lets pass
+	Mended   []check.Mended // entries of the baseline that hold more than there is
 	Errors   []Failure      // what could not be checked
 	FailOn   check.Severity // the least that fails the run, as kgate.yaml says; "" for an error
 	Omitted  []string       // checks that need a run over every target

@@ -354,6 +354,9 @@ func (t *text) summary(r Report) {
 func (r Report) summary() string {
 	summary := fmt.Sprintf("%s, %s: %s, %s, %d exempted", plural(len(r.Targets), "target"), plural(r.Objects(), "object"),
 		r.counted(check.Error), r.counted(check.Warning), len(r.Exempted))
+	if r.Passed > 0 {
+		summary += fmt.Sprintf(", %d in the baseline", r.Passed)
+	}
 	if len(r.Errors) > 0 {
 		summary += fmt.Sprintf(", %d not checked", len(r.Errors))
 	}
