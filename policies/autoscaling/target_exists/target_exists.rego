@@ -18,10 +18,11 @@ import data.policies.lib.object as obj_lib
 import data.policies.lib.scaling
 import data.policies.lib.workload
 
-deny contains {"msg": msg, "path": array.concat(["objects", index, "spec", "scaleTargetRef"], _wrong(hpa, target))} if {
+deny contains {"msg": msg, "path": array.concat(["objects", index, "spec", "scaleTargetRef"], _wrong(hpa, target)), "missing": missing} if {
 	some index, hpa in scaling.input_autoscalers
 	not _has_target(hpa)
 	target := obj_lib.at(hpa, ["spec", "scaleTargetRef"], {})
+	missing := {"kind": obj_lib.at(target, ["kind"], ""), "namespace": obj_lib.namespace(hpa), "name": obj_lib.at(target, ["name"], "")}
 	msg := sprintf("%s scales nothing: no %v %q of %v with replicas%s", [
 		obj_lib.title(hpa),
 		obj_lib.at(target, ["kind"], "object"),

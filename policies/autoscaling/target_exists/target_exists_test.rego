@@ -26,7 +26,7 @@ test_denies_kinds_without_replicas[kind] if {
 	some kind in ["Pod", "DaemonSet", "Job", "CronJob"]
 	obj := fixture.workload(kind, {}, {})
 	msg := sprintf(`HorizontalPodAutoscaler "web" scales nothing: no %s "web" of %s with replicas in namespace shop`, [kind, obj.apiVersion])
-	target_exists.deny == {{"msg": msg, "path": array.concat(_path, ["name"])}} with input as fixture.overlay([obj, _hpa("web", _of(obj))])
+	target_exists.deny == {{"msg": msg, "path": array.concat(_path, ["name"]), "missing": {"kind": kind, "namespace": "shop", "name": "web"}}} with input as fixture.overlay([obj, _hpa("web", _of(obj))])
 }
 
 test_denies_kinds_of_the_core_that_are_no_workload if {
@@ -55,7 +55,7 @@ test_denies_a_missing_target[note] if {
 
 test_denies_a_target_of_another_namespace if {
 	obj := object.union(_web, {"metadata": {"namespace": "other"}})
-	target_exists.deny == {{"msg": `HorizontalPodAutoscaler "web" scales nothing: no Deployment "web" of apps/v1 with replicas in namespace shop`, "path": array.concat(_path, ["name"])}} with input as fixture.overlay([obj, _hpa("web", _of(obj))])
+	target_exists.deny == {{"msg": `HorizontalPodAutoscaler "web" scales nothing: no Deployment "web" of apps/v1 with replicas in namespace shop`, "path": array.concat(_path, ["name"]), "missing": {"kind": "Deployment", "namespace": "shop", "name": "web"}}} with input as fixture.overlay([obj, _hpa("web", _of(obj))])
 }
 
 test_denies_two_autoscalers_of_one_target if {

@@ -37,9 +37,11 @@ deny contains {"msg": msg, "path": ["objects", index]} if {
 	msg := sprintf("the pods of %s cannot be evicted: %s all select them", [workload.title(obj), concat(", ", budgets)])
 }
 
-deny contains {"msg": msg, "path": ["objects", index, "spec", "selector"]} if {
+deny contains {"msg": msg, "path": ["objects", index, "spec", "selector"], "missing": missing} if {
 	some index, budget in disruption.input_budgets
 	not _selects_something(budget)
+	wanted := obj_lib.at(budget, ["spec", "selector", "matchLabels"], {})
+	missing := {"kind": "pods", "namespace": obj_lib.namespace(budget), "name": json.marshal(wanted)}
 	msg := sprintf("%s protects nothing: its selector matches no pods of the overlay%s", [obj_lib.title(budget), obj_lib.within("in", obj_lib.namespace(budget))])
 }
 

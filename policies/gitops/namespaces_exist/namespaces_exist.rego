@@ -36,6 +36,42 @@ _is_for_a_deployer(obj) if endswith(obj_lib.group(obj), ".toolkit.fluxcd.io")
 
 _known contains namespace if some namespace in ["default", "kube-system", "kube-public", "kube-node-lease"]
 
+# What every cluster of OpenShift has.
+_known contains namespace if {
+	some namespace in [
+		"openshift",
+		"openshift-apiserver",
+		"openshift-authentication",
+		"openshift-cluster-node-tuning-operator",
+		"openshift-cluster-version",
+		"openshift-config",
+		"openshift-config-managed",
+		"openshift-console",
+		"openshift-controller-manager",
+		"openshift-dns",
+		"openshift-etcd",
+		"openshift-image-registry",
+		"openshift-infra",
+		"openshift-ingress",
+		"openshift-ingress-operator",
+		"openshift-insights",
+		"openshift-kube-apiserver",
+		"openshift-machine-api",
+		"openshift-machine-config-operator",
+		"openshift-marketplace",
+		"openshift-monitoring",
+		"openshift-multus",
+		"openshift-network-operator",
+		"openshift-node",
+		"openshift-operator-lifecycle-manager",
+		"openshift-operators",
+		"openshift-user-workload-monitoring",
+	]
+}
+
+# Kubebuilder writes it into the parts of config/, and config/default puts the project's own in its place.
+_known contains "system"
+
 _known contains obj_lib.name(obj) if {
 	some obj in obj_lib.of_kind[""].Namespace
 }

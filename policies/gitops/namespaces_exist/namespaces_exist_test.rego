@@ -46,3 +46,9 @@ test_what_deployers_read[kind] if {
 	namespaces_exist.deny == set() with input as {"objects": [{"apiVersion": version, "kind": kind, "metadata": {"name": "a", "namespace": "shpo"}}], "external": []}
 	count(namespaces_exist.deny) == 1 with input as {"objects": [{"apiVersion": "example.com/v1", "kind": kind, "metadata": {"name": "a", "namespace": "shpo"}}], "external": []}
 }
+
+test_namespaces_that_a_platform_has_or_a_scaffold_leaves_open if {
+	every name in ["openshift-operators", "system"] {
+		namespaces_exist.deny == set() with input as {"objects": [{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "web", "namespace": name}}], "external": []}
+	}
+}

@@ -28,19 +28,37 @@ deny contains {"msg": msg, "path": array.concat(["objects", i], argo.wave_path)}
 	msg := sprintf("%s has sync wave %v, which is no whole number, so Argo CD takes it for 0", [obj_lib.title(obj), json.marshal(argo.wave(obj))])
 }
 
-deny contains {"msg": msg, "path": array.concat(["objects", need.index], argo.wave_path)} if {
+deny contains {"msg": _message(need), "path": array.concat(["objects", need.index], argo.wave_path)} if {
 	some need in _unmet
-	need.user != need.index
+	not _is_shared(input.objects[need.index])
+}
+
+# What several targets may render is there where another one of the cluster has been synced.
+deny contains {"msg": _message(need), "path": array.concat(["objects", need.index], argo.wave_path), "missing": missing} if {
+	some need in _unmet
+	needed := input.objects[need.index]
+	_is_shared(needed)
+	missing := {"kind": needed.kind, "namespace": "", "name": obj_lib.name(needed)}
+}
+
+_is_shared(obj) if obj.kind in {"CustomResourceDefinition", "Namespace"}
+
+_message(need) := msg if {
 	needed := input.objects[need.index]
 	obj := input.objects[need.user]
-	msg := sprintf("%s is synced in wave %v and %s, which needs it%s, in wave %v", [
+	msg := sprintf("%s is synced in %s and %s, which needs it%s, in %s", [
 		obj_lib.title(needed),
-		argo.wave(needed),
+		_when(needed, obj),
 		obj_lib.title(obj),
 		{true: " to be there before", false: ""}[need.strictly],
-		argo.wave(obj),
+		_when(obj, needed),
 	])
 }
+
+# The wave, and where the phases differ that of the hook, which comes before any wave.
+_when(obj, other) := sprintf("wave %v", [argo.wave(obj)]) if {
+	argo.phase(obj) == argo.phase(other)
+} else := sprintf("wave %v of %s", [argo.wave(obj), argo.phase(obj)])
 
 _orders := {i: argo.order(obj) | some i, obj in input.objects}
 
@@ -50,19 +68,23 @@ _unmet contains {"user": user, "index": index, "strictly": false} if {
 	some user, obj in input.objects
 	not obj_lib.is_of_cluster(obj)
 	some index in _index.Namespace[""][obj.metadata.namespace]
+	user != index
 	_orders[index] > _orders[user]
 }
 
 _unmet contains {"user": user, "index": index, "strictly": false} if {
 	some user, obj in input.objects
 	some index in _definitions[obj_lib.group(obj)][obj.kind]
+	user != index
 	_orders[index] > _orders[user]
 }
 
 _unmet contains {"user": user, "index": index, "strictly": false} if {
 	some user, refs in reference.input_references
+	not _binds(input.objects[user])
 	some ref in refs
 	some index in _index[ref.kind][ref.namespace][ref.name]
+	user != index
 	_orders[index] > _orders[user]
 }
 
@@ -72,8 +94,12 @@ _unmet contains {"user": user, "index": index, "strictly": true} if {
 	destination.value.subset
 	host := registry.mesh_name(destination.value.host, obj_lib.namespace(obj))
 	some index in _destination_rules[host]
+	user != index
 	_orders[index] >= _orders[user]
 }
+
+# A binding is healthy as it is, whether its account is there or not.
+_binds(obj) if obj_lib.group(obj) == "rbac.authorization.k8s.io"
 
 _index := _index_by_kind
 

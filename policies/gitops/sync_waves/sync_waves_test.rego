@@ -95,3 +95,15 @@ test_the_namespace_of_what_has_none if {
 	_deny([binding, _namespace("0")]) == set()
 	count(_deny([_object("rbac.authorization.k8s.io/v1", "RoleBinding", "-5", {}), _namespace("0")])) == 1
 }
+
+# What Argo CD waits for in a wave is health, and a binding has it.
+test_a_binding_may_come_before_its_account if {
+	binding := _object("rbac.authorization.k8s.io/v1", "RoleBinding", "0", {"subjects": [{"kind": "ServiceAccount", "name": "web"}], "roleRef": {"kind": "ClusterRole", "name": "view"}})
+	_deny([binding, _object("v1", "ServiceAccount", "1", {})]) == set()
+}
+
+test_a_message_names_the_phase_where_phases_differ if {
+	hook := _object("v1", "Pod", "0", {"spec": {"serviceAccountName": "web"}, "metadata": {"annotations": {"argocd.argoproj.io/hook": "PreSync"}}})
+	{fault.msg | some fault in _deny([_object("v1", "ServiceAccount", "0", {}), hook])} == {`ServiceAccount "web" is synced in wave 0 of Sync and Pod "web", which needs it, in wave 0 of PreSync`}
+	{fault.missing | some fault in _deny([_namespace("1"), _workload("Pod", "0")])} == {{"kind": "Namespace", "namespace": "", "name": "shop"}}
+}

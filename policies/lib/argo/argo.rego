@@ -79,6 +79,10 @@ wave_path := ["metadata", "annotations", _wave]
 
 _wave := "argocd.argoproj.io/sync-wave"
 
+# METADATA
+# description: the phase of a sync that applies an object
+phase(obj) := ["PreSync", "Sync", "PostSync"][_phase(object.get(obj_lib.annotations(obj), _hook, ""))]
+
 _phase(text) := 0 if {
 	"PreSync" in _hooks(text)
 } else := 2 if {

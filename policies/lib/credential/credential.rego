@@ -88,6 +88,7 @@ is_literal(key, value) if {
 	not _is_setting(text)
 	not _is_prose(text)
 	not _is_name(key, text)
+	not _is_placeholder(text)
 }
 
 # $VAR, $key-of-a-secret and $secret:key (Argo CD), ${VAR}, $(VAR), $__file{path}, {{ template }}, %(var)s, %VAR%,
@@ -103,6 +104,9 @@ _is_setting(text) if lower(text) in {
 	"no", "none", "null", "off", "omit", "on", "opaque", "optional", "required", "same-origin",
 	"true", "yes", "~",
 }
+
+# Somebody has still to write the credential.
+_is_placeholder(text) if regex.match(`(?i)^(not[-_ ]set|placeholder|re?place[-_ ]?me|set[-_ ]?me|tbd|todo|(enter|insert|your)[-_ ].*)$`, text)
 
 _is_prose(text) if regex.match(`\S\s+\S+\s+\S`, text)
 
@@ -166,6 +170,7 @@ _is_composite(value) if is_array(value)
 _in_lines(text) := {key |
 	some [_, key, value] in regex.find_all_string_submatch_n(`(?m)^[ \t]*(?:export[ \t]+|-[ \t]+)?["']?([\w.-]+)["']?[ \t]*[:=][ \t]*(.*?),?[ \t]*$`, text, -1)
 	is_sensitive(key)
+	not _is_code(value)
 	is_literal(key, trim(value, `"'`))
 } | {key |
 	some [_, key, value] in regex.find_all_string_submatch_n(`(?m)^[ \t]*([\w.-]+)[ \t]+(\S+)[ \t]*$`, text, -1)
@@ -173,6 +178,9 @@ _in_lines(text) := {key |
 	is_sensitive(key)
 	is_literal(key, value)
 }
+
+# What a program makes of other values: a bracket that opens, a call, an element.
+_is_code(value) if regex.match(`^[\[{(]$|^(await|lambda|new) |^[A-Za-z_]\w*(\.\w+)*(\(.*\)|\[.*\])`, value)
 
 # METADATA
 # description: |

@@ -84,7 +84,7 @@ _literal := {
 }
 
 _harmless := {
-	"password": ["", "  ", null, true, [], {}, "${DB_PASSWORD}", "$(DB_PASSWORD)", "$DB_PASSWORD", "{{ .Values.password }}", "%(password)s", "%PASSWORD%", "<password>", "<your password>", "****", "xxxx", "REDACTED", "/etc/db/password", "./password", "file:/etc/password", "vault:secret/data/db#password", "must have eight characters", "none", "required", "https://example.com/reset"],
+	"password": ["", "  ", null, true, [], {}, "${DB_PASSWORD}", "$(DB_PASSWORD)", "$DB_PASSWORD", "{{ .Values.password }}", "%(password)s", "%PASSWORD%", "<password>", "<your password>", "****", "xxxx", "REDACTED", "/etc/db/password", "./password", "file:/etc/password", "vault:secret/data/db#password", "must have eight characters", "none", "required", "https://example.com/reset", "not set", "TODO", "your-password", "placeholder", "REPLACE_ME"],
 	"token": ["bearer", "access-token", "db_token", "ACCESS_TOKEN", 3600, "3600", "30s", "/var/run/secrets/kubernetes.io/serviceaccount/token", "the token that the collector sends"],
 	"secret": ["go-otlp-app-db-app"],
 	"private_key": ["/etc/tls/tls.key", "tls.key", "certs/tls.pem"],
@@ -172,6 +172,7 @@ _clean_texts := {
 	"comments": "[security]\n;admin_password = admin\n# password=hunter2\n",
 	"PromQL": "expr: sum(rate(kube_secret_info{secret=\"tls\", token=\"x\"}[5m]))\n",
 	"a broken document": "a: [1\n  - b: {",
+	"code": "config = {\n  \"secretkey\": b64encode(key),\n  \"accessKeySecret\": {\n  },\n}\nself.token = await login()\napi_key = settings[\"key\"]\nx: y: z\n",
 	"sshd": "PasswordAuthentication no\n",
 	"the service's own configuration": "app:\n  name: go-otlp-app\ndatabase:\n  max_conns: 25\notlp:\n  endpoint: otel-collector.observability:4317\n",
 	"YAML with odd values": "a: .inf\nb: .nan\nc: 2024-01-01\n? [d]\n: e\n",

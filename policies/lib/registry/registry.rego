@@ -11,6 +11,7 @@ package policies.lib.registry
 
 import data.policies.lib.collector
 import data.policies.lib.object as obj_lib
+import data.policies.lib.written
 
 # METADATA
 # description: |
@@ -132,9 +133,21 @@ else := {candidate |
 may_be_known(name) if count(known(name)) > 0
 
 may_be_known(name) if {
-	some other in _names
+	some other in (_names | _written)
 	may_be_one(name, other)
 }
+
+may_be_known(name) if name in _written
+
+# What controllers make, of which nobody here knows the ports.
+_written contains _full_name(made.name, _of_made(made.namespace)) if {
+	some made in written.input_objects
+	made.kind == "Service"
+}
+
+_of_made(namespace) := "" if {
+	namespace == "*"
+} else := namespace
 
 # METADATA
 # description: whether two full names are of Services of one name, and the namespace of one of them is not known here
@@ -148,6 +161,13 @@ may_be_one(a, b) if {
 	endswith(name, ".svc.cluster.local")
 	count(split(name, ".")) == count(split(unknown, "."))
 }
+
+# METADATA
+# description: what would have to be rendered for a name to be known, as `missing` of a denial has it
+missing(host) := {"kind": "Service", "namespace": namespace, "name": name} if {
+	is_string(host)
+	[name, namespace, "svc", "cluster", "local"] = split(host, ".")
+} else := {"kind": "host", "namespace": "", "name": sprintf("%v", [host])}
 
 # METADATA
 # description: a name as messages have it, without a namespace that nobody here knows

@@ -21,11 +21,18 @@ import data.policies.lib.mesh
 import data.policies.lib.object as obj_lib
 import data.policies.lib.registry
 
-deny contains object.union({"msg": msg, "path": path}, _service(host.value, obj)) if {
+deny contains {"msg": msg, "path": path, "missing": missing} if {
 	some i, obj in object.union(mesh.input_virtual_services, mesh.input_destination_rules)
 	some host in _hosts(obj)
 	not _good(host.value, obj)
 	path := array.concat(["objects", i], host.path)
+	missing := registry.missing(registry.mesh_name(host.value, obj_lib.namespace(obj)))
+	msg := sprintf("%s names host %v, which is no Service of the overlay%s", [obj_lib.title(obj), json.marshal(host.value), _hint(host.value)])
+}
+
+_good(host.value, obj)
+	path := array.concat(["objects", i], host.path)
+	missing := registry.missing(registry.mesh_name(host.value, obj_lib.namespace(obj)))
 	msg := sprintf("%s names host %v, which is no Service of the overlay%s", [obj_lib.title(obj), json.marshal(host.value), _hint(host.value)])
 }
 

@@ -115,7 +115,9 @@ test_message if {
 	_deny(_rule({"host": "web.shop"})) == {{
 		"path": ["objects", 3, "spec", "host"],
 		"msg": `DestinationRule "web" names host "web.shop", which is no Service of the overlay: Istio does not complete a name with dots, write web.shop.svc.cluster.local`,
+		"missing": {"kind": "host", "namespace": "", "name": "web.shop"},
 	}}
 	some fault in _deny(_rule({"host": "missing"}))
+	fault.missing == {"kind": "Service", "namespace": "shop", "name": "missing"}
 	fault.msg == `DestinationRule "web" names host "missing", which is no Service of the overlay`
 }

@@ -19,7 +19,7 @@ import data.policies.lib.mesh
 import data.policies.lib.object as obj_lib
 import data.policies.lib.registry
 
-deny contains {"msg": msg, "path": path} if {
+deny contains {"msg": msg, "path": path, "missing": missing} if {
 	some i, obj in mesh.input_virtual_services
 	some destination in mesh.destinations(obj)
 	subset := obj_lib.at(destination.value, ["subset"], "")
@@ -27,6 +27,7 @@ deny contains {"msg": msg, "path": path} if {
 	host := registry.mesh_name(destination.value.host, obj_lib.namespace(obj))
 	not _is_defined(host, subset)
 	path := array.concat(["objects", i], array.concat(destination.path, ["subset"]))
+	missing := {"kind": "subset", "namespace": "", "name": sprintf("%v of %v", [subset, host])}
 	msg := sprintf("%s routes to subset %v of %v, which no DestinationRule defines", [obj_lib.title(obj), json.marshal(subset), registry.title(host)])
 }
 

@@ -38,6 +38,7 @@ test_message if {
 	_deny({"route": [{"destination": {"host": "web", "subset": "canary"}}]}) == {{
 		"path": ["objects", 2, "spec", "http", 0, "route", 0, "destination", "subset"],
 		"msg": `VirtualService "web" routes to subset "canary" of web.shop.svc.cluster.local, which no DestinationRule defines`,
+		"missing": {"kind": "subset", "namespace": "", "name": "canary of web.shop.svc.cluster.local"},
 	}}
 }
 

@@ -20,13 +20,28 @@ import data.policies.lib.operator
 import data.policies.lib.selector
 import data.policies.lib.workload
 
-deny contains {"msg": msg, "path": ["objects", index, "spec", "selector"]} if {
+deny contains {"msg": msg, "path": ["objects", index, "spec", "selector"], "missing": missing} if {
 	some index, service in obj_lib.of_kind[""].Service
 	not _is_external(service)
 	wanted := obj_lib.at(service, ["spec", "selector"], {})
 	wanted != {}
+	not _is_of_control_plane(wanted)
 	not _selects_pods(service, wanted)
+	missing := {"kind": "pods", "namespace": obj_lib.namespace(service), "name": json.marshal(_labels(wanted))}
 	msg := sprintf("%s reaches nothing: no pod%s has the labels %s", [obj_lib.title(service), obj_lib.within("of", obj_lib.namespace(service)), json.marshal(wanted)])
+}
+
+# What a StatefulSet's controller gives each pod of its own is in no template.
+_labels(wanted) := object.remove(wanted, [_pod_name]) if is_object(wanted)
+
+else := wanted
+
+# The kubelets of a control plane run its pods from files.
+_is_of_control_plane(wanted) if wanted.tier == "control-plane"
+
+_is_of_control_plane(wanted) if {
+	some label in ["component", "k8s-app"]
+	wanted[label] in {"etcd", "kube-apiserver", "kube-controller-manager", "kube-dns", "kube-proxy", "kube-scheduler"}
 }
 
 _is_external(service) if service.spec.type == "ExternalName"

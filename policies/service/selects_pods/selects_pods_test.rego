@@ -10,6 +10,7 @@ _selecting := _service({"selector": {"app": "web"}})
 _denied(selector) := {{
 	"msg": sprintf(`Service "web" reaches nothing: no pod of namespace shop has the labels %s`, [selector]),
 	"path": ["objects", 0, "spec", "selector"],
+	"missing": {"kind": "pods", "namespace": "shop", "name": selector},
 }}
 
 test_allows_pods_of_every_kind[kind] if {
@@ -104,4 +105,13 @@ test_an_object_without_a_namespace_may_be_anywhere if {
 	service := object.union(anywhere, {"metadata": {"name": "web"}})
 	selects_pods.deny == set() with input as fixture.overlay([service, fixture.workload("Deployment", {}, {})])
 	{fault.msg | some fault in selects_pods.deny} == {`Service "web" reaches nothing: no pod has the labels {"app":"web"}`} with input as fixture.overlay([service])
+}
+
+test_allows_pods_of_a_control_plane[note] if {
+	some note, selector in {
+		"a tier": {"tier": "control-plane", "k8s-app": "kube-apiserver"},
+		"a component": {"component": "kube-scheduler"},
+		"DNS": {"k8s-app": "kube-dns"},
+	}
+	selects_pods.deny == set() with input as fixture.overlay([_service({"selector": selector})])
 }

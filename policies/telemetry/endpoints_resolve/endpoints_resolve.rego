@@ -23,9 +23,19 @@ import data.policies.lib.object as obj_lib
 import data.policies.lib.registry
 import data.policies.lib.workload
 
+deny contains {"msg": msg, "path": array.concat(["objects", i], _path(use, obj)), "missing": missing} if {
+	some i, obj in _senders
+	some use in _uses(obj)
+	_is_lost(use.value, obj)
+	fault := _fault(use.value, obj)
+	missing := registry.missing(_name(use.value, obj))
+	msg := sprintf("%s sends to %v%s", [use.title, json.marshal(use.value), fault])
+}
+
 deny contains {"msg": msg, "path": array.concat(["objects", i], _path(use, obj))} if {
 	some i, obj in _senders
 	some use in _uses(obj)
+	not _is_lost(use.value, obj)
 	fault := _fault(use.value, obj)
 	msg := sprintf("%s sends to %v%s", [use.title, json.marshal(use.value), fault])
 }
@@ -51,6 +61,13 @@ _path(use, obj) := use.port_path if {
 	_readable(use.value)
 	_ports(use.value, obj)
 } else := use.path
+
+# Another target may render the Service.
+_is_lost(value, obj) if {
+	_readable(value)
+	not _is_loopback(value)
+	not _is_known(value, obj)
+}
 
 _is_known(value, obj) if _ports(value, obj)
 

@@ -120,3 +120,13 @@ test_services_without_a_namespace_may_be_meant[text] if {
 	faults := endpoints_resolve.deny with input as {"objects": [service, pod], "external": []}
 	{split(fault.msg, json.marshal(text))[1] | some fault in faults} == want
 }
+
+# The operator makes these Services, and nobody here knows all of their ports.
+test_services_that_an_operator_makes if {
+	otel := {"apiVersion": "opentelemetry.io/v1beta1", "kind": "OpenTelemetryCollector", "metadata": {"name": "otel", "namespace": "shop"}, "spec": {"config": {}}}
+	every suffix in ["collector-headless", "collector-monitoring"] {
+		text := sprintf("otel-%s:4317", [suffix])
+		pod := _pod("OTLP_ENDPOINT", text)
+		endpoints_resolve.deny == set() with input as {"objects": [otel, pod], "external": []}
+	}
+}

@@ -181,6 +181,7 @@ type Target struct {
 	Reading     Reading
 	Variants    []*Target   // the same in other namespaces: what is found is found in each
 	Makes       []Reference // what its objects have made in the cluster, beside themselves; * in a name is any text
+	Pods        []Pods      // that its objects have
 	StandIns    StandIns
 	Mentions    map[string]bool // of objects that kgate.yaml declares, the names that it speaks of
 
@@ -295,6 +296,15 @@ type Finding struct {
 
 // Reference is an object as others refer to it: of a kind that is in no namespace, or wherever nobody says one, without one.
 type Reference struct{ Kind, Namespace, Name string }
+
+// Pods are pods of one workload, with the labels that they have.
+type Pods struct {
+	Namespace string
+	Labels    map[string]string
+}
+
+// PodsKind is the kind of a Reference to any pod with some labels, whose name is a JSON object of them.
+const PodsKind = "pods"
 
 // Part is a field that a finding weighs beside its own.
 type Part struct {

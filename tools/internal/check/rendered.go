@@ -1,6 +1,7 @@
 package check
 
 import (
+	"encoding/json"
 	"path"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ type rendered struct {
 	named    map[Reference]map[string]bool // the same, whatever the namespace
 	of       map[string]string             // the environment of a target
 	patterns []pattern
+	pods     map[string][]Pods                    // by target
 	apart    map[[2]string]bool                   // what is known of pairs of targets
 	told     func(a, b string) (apart, told bool) // as of Plan.Apart
 }
@@ -32,7 +34,7 @@ func (p pattern) fits(r Reference) bool {
 func (r *rendered) add(t *Target) {
 	if r.objects == nil {
 		r.objects, r.in, r.named = map[string]map[Reference]bool{}, map[Reference][]string{}, map[Reference]map[string]bool{}
-		r.of, r.apart = map[string]string{}, map[[2]string]bool{}
+		r.of, r.apart, r.pods = map[string]string{}, map[[2]string]bool{}, map[string][]Pods{}
 	}
 	if t.Environment != nil {
 		r.of[t.Path] = t.Environment.Name
@@ -40,6 +42,7 @@ func (r *rendered) add(t *Target) {
 	objects := map[Reference]bool{}
 	r.objects[t.Path] = objects
 	for _, t := range append([]*Target{t}, t.Variants...) {
+		r.pods[t.Path] = append(r.pods[t.Path], t.Pods...)
 		for _, object := range t.Applied() {
 			is := Reference{object.Kind, object.Namespace, object.Name}
 			if !objects[is] {
@@ -79,6 +82,14 @@ func (r *rendered) resolve(findings []Finding, unread func(target string, missin
 			return true
 		}
 		beside := func(target string) bool { return target != f.Target && !r.areApart(f.Target, target) }
+		if f.Missing.Kind == PodsKind {
+			for target, pods := range r.pods {
+				if beside(target) && slices.ContainsFunc(pods, f.Missing.selects) {
+					return true
+				}
+			}
+			return unread != nil && unread(f.Target, *f.Missing)
+		}
 		if f.Missing.Namespace == "" {
 			// In which namespace it would have to be is not known, or there is none for its kind.
 			for target := range r.named[*f.Missing] {
@@ -92,6 +103,20 @@ func (r *rendered) resolve(findings []Finding, unread func(target string, missin
 		nowhere := Reference{Kind: f.Missing.Kind, Name: f.Missing.Name}
 		return slices.ContainsFunc(r.in[*f.Missing], beside) || slices.ContainsFunc(r.in[nowhere], beside) || unread != nil && unread(f.Target, *f.Missing)
 	})
+}
+
+// selects reports whether a reference to pods selects some.
+func (r Reference) selects(pods Pods) bool {
+	var wanted map[string]string
+	if json.Unmarshal([]byte(r.Name), &wanted) != nil || len(wanted) == 0 {
+		return false
+	}
+	for key, value := range wanted {
+		if pods.Labels[key] != value {
+			return false
+		}
+	}
+	return r.Namespace == "" || pods.Namespace == "" || r.Namespace == pods.Namespace
 }
 
 // areApart reports whether two targets are for different clusters. Where kgate.yaml gives both an environment, that tells, and

@@ -2,6 +2,7 @@ package coverage
 
 import (
 	"context"
+	"encoding/json"
 	"regexp"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
@@ -11,6 +12,7 @@ import (
 var (
 	kindLine = regexp.MustCompile(`(?m)\bkind['"]?:[ \t]*['"]?([A-Za-z]+)`)
 	nameLine = regexp.MustCompile(`(?m)\bname['"]?:[ \t]*['"]?([a-z0-9][-a-z0-9.]*)`)
+	pairLine = regexp.MustCompile(`(?m)(?:^|[\s{,'"])([A-Za-z0-9][-A-Za-z0-9_./]*)['"]?:[ \t]*['"]?([A-Za-z0-9][-A-Za-z0-9_.]*)`)
 	madeLine = regexp.MustCompile(`(?m)\b(?:targetN|n)amespace['"]?:[ \t]*['"]?([a-z0-9][-a-z0-9]*)`)
 	toldTo   = regexp.MustCompile(`(?i)createNamespace(=|['"]?:[ \t]*)true`)
 )
@@ -20,10 +22,23 @@ var (
 type Mentions struct {
 	File                     string
 	kinds, names, namespaces map[string]bool
+	pairs                    map[string]bool // of keys and values that may be labels
 }
 
 // Has reports whether the file may hold an object.
 func (m Mentions) Has(is check.Reference) bool {
+	if is.Kind == check.PodsKind {
+		var wanted map[string]string
+		if json.Unmarshal([]byte(is.Name), &wanted) != nil || len(wanted) == 0 {
+			return false
+		}
+		for key, value := range wanted {
+			if !m.pairs[key+": "+value] {
+				return false
+			}
+		}
+		return true
+	}
 	return m.kinds[is.Kind] && m.names[is.Name] || is.Kind == "Namespace" && m.namespaces[is.Name]
 }
 
@@ -49,7 +64,10 @@ func Mentioned(ctx context.Context, r *repo.Repo, read func(file string) bool) (
 		if err != nil {
 			return
 		}
-		m := Mentions{File: file, kinds: words(kindLine, text), names: words(nameLine, text)}
+		m := Mentions{File: file, kinds: words(kindLine, text), names: words(nameLine, text), pairs: map[string]bool{}}
+		for _, pair := range pairLine.FindAllSubmatch(text, -1) {
+			m.pairs[string(pair[1])+": "+string(pair[2])] = true
+		}
 		for _, kind := range generated {
 			m.kinds[kind] = true
 		}

@@ -32,3 +32,44 @@ func TestMade(t *testing.T) {
 		}
 	}
 }
+
+// TestMadeInTheMesh names what rules of Istio may refer to.
+func TestMadeInTheMesh(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"apiVersion":"networking.istio.io/v1","kind":"ServiceEntry","spec":{"hosts":["api.example.com"]}}`:                                                          "host api.example.com",
+		`{"apiVersion":"networking.istio.io/v1","kind":"DestinationRule","metadata":{"namespace":"shop"},"spec":{"host":"web","subsets":[{"name":"a"}]}}`:             "subset a of web.shop.svc.cluster.local",
+		`{"apiVersion":"networking.istio.io/v1","kind":"DestinationRule","metadata":{"namespace":"shop"},"spec":{"host":"api.example.com","subsets":[{"name":"a"}]}}`: "subset a of api.example.com",
+	} {
+		object, err := manifest.Decode([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := made([]*manifest.Object{object})
+		if len(got) != 1 || got[0].Kind+" "+got[0].Name != want {
+			t.Errorf("%s: made %v, want %s", text, got, want)
+		}
+	}
+}
+
+// TestPods has the labels of the pods of templates and operators.
+func TestPods(t *testing.T) {
+	for text, want := range map[string]int{
+		`{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"namespace":"shop"},"spec":{"template":{"metadata":{"labels":{"app":"web"}}}}}`: 1,
+		`{"apiVersion":"postgresql.cnpg.io/v1","kind":"Cluster","metadata":{"namespace":"shop","name":"db","labels":{"app":"web"}}}`:             2,
+		`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"namespace":"shop"}}`:                                                                 0,
+	} {
+		object, err := manifest.Decode([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := pods([]*manifest.Object{object})
+		if len(got) != want {
+			t.Errorf("%s: got %v", text, got)
+		}
+		for _, p := range got {
+			if p.Namespace != "shop" || p.Labels["app"] != "web" {
+				t.Errorf("%s: got %v", text, p)
+			}
+		}
+	}
+}

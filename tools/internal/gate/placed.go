@@ -169,6 +169,7 @@ func put(t *Target, place coverage.Place, namespaced map[*manifest.Object]bool) 
 			placed.Objects[i], was[to] = to, o
 		}
 	}
+	placed.Pods = pods(placed.Objects)
 	locate := t.Locate
 	placed.Locate = func(o *manifest.Object, path manifest.Path) manifest.Origin {
 		from, moved := was[o]

@@ -176,7 +176,9 @@ func (g *Gate) conclude(ctx context.Context, round *check.Round, outcomes []outc
 		}
 	}
 	plan.Elsewhere = g.elsewhere(ctx, plan.Targets)
-	if len(g.options.Targets) > 0 && (len(g.all) == 0 || len(without(g.all, g.paths)) > 0) {
+	partial := len(g.options.Targets) > 0 && (len(g.all) == 0 || len(without(g.all, g.paths)) > 0)
+	// What could not be rendered may hold what others miss.
+	if failed := slices.ContainsFunc(outcomes, func(o outcome) bool { return o.err != nil }); partial || failed {
 		plan.Unread = g.unread(ctx, plan.Targets)
 	}
 	carried, refused := repo.Carried(exempting, g.known, read)

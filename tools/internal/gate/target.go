@@ -84,6 +84,7 @@ func (g *Gate) render(ctx context.Context, renderer *kustomization.Renderer, pat
 		Definitions: g.outside,
 		Reading:     check.Reading{Files: result.Read, Layers: result.Layers(), Unchanged: result.Unchanged()},
 		Makes:       made(result.Objects),
+		Pods:        pods(result.Objects),
 	}}
 	t.Locate = func(object *manifest.Object, path manifest.Path) manifest.Origin {
 		return t.locate(rendered, object, path)

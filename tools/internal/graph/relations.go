@@ -37,6 +37,19 @@ type pods struct {
 	labels    []labels.Set
 }
 
+// Pods are the sets of labels of the pods that an object brings about: of its template, or that an operator makes of it, one
+// for each role that they can have.
+func Pods(o *manifest.Object) []map[string]string {
+	var sets []map[string]string
+	if pod, ok := template(o); ok {
+		sets = append(sets, templated(o, pod))
+	}
+	for _, set := range made(o) {
+		sets = append(sets, set)
+	}
+	return sets
+}
+
 // template is where an object keeps the metadata and the spec of its pods.
 func template(o *manifest.Object) (any, bool) {
 	k := kindOf(o.ID)

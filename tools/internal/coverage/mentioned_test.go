@@ -1,0 +1,33 @@
+package coverage
+
+import (
+	"testing"
+	"testing/fstest"
+
+	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/repo"
+)
+
+// TestMentionedPods finds labels together in files that no target reads.
+func TestMentionedPods(t *testing.T) {
+	files := fstest.MapFS{
+		"a/a.yaml": {Data: []byte("kind: Deployment\nspec:\n  template:\n    metadata: {labels: {app: web, 'track': \"stable\"}}\n")},
+		"b/b.yaml": {Data: []byte("kind: Deployment\nspec:\n  template:\n    metadata:\n      labels:\n        app.kubernetes.io/name: db\n")},
+	}
+	all, err := Mentioned(t.Context(), &repo.Repo{FS: files}, func(string) bool { return false })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for labels, want := range map[string]bool{
+		`{"app":"web"}`: true, `{"app":"web","track":"stable"}`: true, `{"app.kubernetes.io/name":"db"}`: true,
+		`{"app":"db"}`: false, `{"app":"web","app.kubernetes.io/name":"db"}`: false, `{}`: false, `text`: false,
+	} {
+		got := false
+		for _, m := range all {
+			got = got || m.Has(check.Reference{Kind: check.PodsKind, Name: labels})
+		}
+		if got != want {
+			t.Errorf("%s: got %t", labels, got)
+		}
+	}
+}
