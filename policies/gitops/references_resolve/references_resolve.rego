@@ -180,6 +180,11 @@ _exists(ref) if {
 
 _exists(ref) if {
 	ref.kind == "ClusterRole"
+	ref.name in {"basic-user", "cluster-monitoring-view", "cluster-reader", "registry-admin", "registry-editor", "registry-viewer", "self-provisioner"} # of OpenShift
+}
+
+_exists(ref) if {
+	ref.kind == "ClusterRole"
 	is_string(ref.name)
 	startswith(ref.name, "system:")
 }

@@ -52,3 +52,27 @@ test_resources_of_operators_in_an_overlay if {
 	objects := [_cluster, {"apiVersion": "example.com/v1", "kind": "Cluster"}, _pooler, _collector]
 	operator.input_resources == {0: _cluster, 2: _pooler, 3: _collector} with input as {"objects": objects}
 }
+
+test_pods_of_more_operators if {
+	every api_version, case in {
+		"elasticsearch.k8s.elastic.co/v1": ["Elasticsearch", {"elasticsearch.k8s.elastic.co/cluster-name": "a"}],
+		"grafana.integreatly.org/v1beta1": ["Grafana", {"app": "a"}],
+		"jobset.x-k8s.io/v1alpha2": ["JobSet", {"jobset.sigs.k8s.io/jobset-name": "a"}],
+		"kafka.strimzi.io/v1": ["Kafka", {"strimzi.io/name": "a-kafka"}],
+		"kubeflow.org/v1": ["PyTorchJob", {"training.kubeflow.org/job-name": "a"}],
+		"kubevirt.io/v1": ["VirtualMachine", {"vm.kubevirt.io/name": "a"}],
+		"monitoring.coreos.com/v1": ["Prometheus", {"prometheus": "a"}],
+		"rabbitmq.com/v1beta1": ["RabbitmqCluster", {"app.kubernetes.io/name": "a"}],
+		"ray.io/v1": ["RayCluster", {"ray.io/cluster": "a", "ray.io/node-type": "head"}],
+		"sparkoperator.k8s.io/v1beta2": ["SparkApplication", {"spark-role": "driver"}],
+	} {
+		obj := {"apiVersion": api_version, "kind": case[0], "metadata": {"name": "a", "namespace": "shop"}}
+		operator.is_selected_by_map(obj, case[1])
+		not operator.is_selected_by_map(obj, {"app": "other"})
+	}
+}
+
+test_labels_that_a_virtual_machine_hands_down if {
+	machine := {"apiVersion": "kubevirt.io/v1", "kind": "VirtualMachine", "metadata": {"name": "a"}, "spec": {"template": {"metadata": {"labels": {"app": "web"}}}}}
+	operator.is_selected_by_map(machine, {"app": "web"})
+}

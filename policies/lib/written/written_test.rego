@@ -46,3 +46,19 @@ test_what_a_database_has if {
 		text in made
 	}
 }
+
+test_what_more_operators_make if {
+	every api_version, case in {
+		"argoproj.io/v1beta1": ["ArgoCD", {}, "ServiceAccount", "a-argocd-application-controller"],
+		"elasticsearch.k8s.elastic.co/v1": ["Elasticsearch", {}, "Service", "a-es-http"],
+		"grafana.integreatly.org/v1beta1": ["Grafana", {}, "Service", "a-service"],
+		"k8s.bitwarden.com/v1": ["BitwardenSecret", {"secretName": "b"}, "Secret", "b"],
+		"kiali.io/v1alpha1": ["Kiali", {}, "ServiceAccount", "kiali-service-account"],
+		"rabbitmq.com/v1beta1": ["RabbitmqCluster", {}, "Secret", "a-default-user"],
+		"ray.io/v1": ["RayService", {}, "Service", "a-serve-svc"],
+		"secrets.doppler.com/v1alpha1": ["DopplerSecret", {"managedSecret": {"name": "b"}}, "Secret", "b"],
+	} {
+		made := written.input_objects with input as {"objects": [{"apiVersion": api_version, "kind": case[0], "metadata": {"name": "a", "namespace": "shop"}, "spec": case[1]}]}
+		{"kind": case[2], "namespace": "shop", "name": case[3]} in made
+	}
+}
