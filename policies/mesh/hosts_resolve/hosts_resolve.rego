@@ -30,23 +30,6 @@ deny contains {"msg": msg, "path": path, "missing": missing} if {
 	msg := sprintf("%s names host %v, which is no Service of the overlay%s", [obj_lib.title(obj), json.marshal(host.value), _hint(host.value)])
 }
 
-_good(host.value, obj)
-	path := array.concat(["objects", i], host.path)
-	missing := registry.missing(registry.mesh_name(host.value, obj_lib.namespace(obj)))
-	msg := sprintf("%s names host %v, which is no Service of the overlay%s", [obj_lib.title(obj), json.marshal(host.value), _hint(host.value)])
-}
-
-# What is not there: another target may have it.
-_service(host, obj) := {"missing": {"kind": "Service", "namespace": parts[1], "name": parts[0]}} if {
-	full := registry.mesh_name(host, obj_lib.namespace(obj))
-	is_string(full)
-	endswith(full, ".svc.cluster.local")
-	parts := split(trim_suffix(full, ".svc.cluster.local"), ".")
-	count(parts) == 2
-	not "" in parts
-	not contains(full, "*")
-} else := {}
-
 _good(host, obj) if registry.may_be_known(registry.mesh_name(host, obj_lib.namespace(obj)))
 
 _hint(host) := sprintf(": Istio does not complete a name with dots, write %s", [full]) if {
