@@ -30,6 +30,7 @@ type places struct {
 	lines  [][]chart.Place // of the documents, once it is asked for
 	leaves []leaf          // of the values, once it is asked for
 	loaded bool
+	trials map[string]*chart.Rendered // renders with another value, by its path; nil where there is none
 }
 
 // leaf is a value that the user of a chart gives.
@@ -100,8 +101,11 @@ func (w *places) find(document int, root, key, value *kyaml.Node) manifest.Posit
 	return w.line(document, line)
 }
 
-// mostTrials is how many values are tried for one field.
-const mostTrials = 5
+// mostTrials is how many values are tried for one field, and mostRenders for all fields of a release.
+const (
+	mostTrials  = 5
+	mostRenders = 30
+)
 
 // value is the place of the one value without which a scalar would be another.
 func (w *places) value(document int, root, scalar *kyaml.Node) (manifest.Position, bool) {
@@ -116,15 +120,16 @@ func (w *places) value(document int, root, scalar *kyaml.Node) (manifest.Positio
 	if !ok || scalar.Value == "" {
 		return manifest.Position{}, false
 	}
-	var found []leaf
-	trials := 0
+	var found, candidates []leaf
 	for _, l := range w.leaves {
-		if !strings.Contains(scalar.Value, l.text) {
-			continue
+		if strings.Contains(scalar.Value, l.text) {
+			candidates = append(candidates, l)
 		}
-		if trials++; trials > mostTrials {
-			return manifest.Position{}, false // each could be it: a short text that is everywhere
-		}
+	}
+	if len(candidates) > mostTrials {
+		return manifest.Position{}, false // each could be it: a short text that is everywhere
+	}
+	for _, l := range candidates {
 		if w.decides(document, way, scalar.Value, l, given) {
 			found = append(found, l)
 		}
@@ -190,14 +195,8 @@ func (w *places) decides(document int, way []any, was string, l leaf, given map[
 	if text == "" {
 		return false
 	}
-	changed, err := k8syaml.Marshal(replaced(given, l.path, other))
-	if err != nil {
-		return false
-	}
-	release := w.release
-	release.Values = []chart.Values{{Name: "values", Text: changed}}
-	rendered, err := w.source.chart.Render(context.Background(), release)
-	if err != nil || len(rendered.Documents) != len(w.rendered.Documents) || rendered.Documents[document].Source != w.rendered.Documents[document].Source {
+	rendered := w.trial(l, other, given)
+	if rendered == nil || len(rendered.Documents) != len(w.rendered.Documents) || rendered.Documents[document].Source != w.rendered.Documents[document].Source {
 		return false
 	}
 	parsed, err := manifest.ParseDocuments("", []byte(rendered.Documents[document].Text))
@@ -206,6 +205,31 @@ func (w *places) decides(document int, way []any, was string, l leaf, given map[
 	}
 	is := manifest.Lookup(parsed[0].Node, way...)
 	return is != nil && is.Kind == kyaml.ScalarNode && is.Value == strings.Replace(was, l.text, text, 1)
+}
+
+// trial renders the release with another value, once; nil where it cannot be rendered so, or too many have been.
+func (w *places) trial(l leaf, other any, given map[string]any) *chart.Rendered {
+	key := fmt.Sprintf("%q", l.path)
+	if rendered, ok := w.trials[key]; ok {
+		return rendered
+	}
+	if len(w.trials) >= mostRenders {
+		return nil
+	}
+	if w.trials == nil {
+		w.trials = map[string]*chart.Rendered{}
+	}
+	w.trials[key] = nil
+	changed, err := k8syaml.Marshal(replaced(given, l.path, other))
+	if err != nil {
+		return nil
+	}
+	release := w.release
+	release.Values = []chart.Values{{Name: "values", Text: changed}}
+	if rendered, err := w.source.chart.Render(context.Background(), release); err == nil {
+		w.trials[key] = rendered
+	}
+	return w.trials[key]
 }
 
 // different is another value of the same type, and how it reads.
