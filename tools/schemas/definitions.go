@@ -87,7 +87,7 @@ func packDefinitions(crds []sourced, records []record) (map[string][]byte, error
 	for _, d := range definitions {
 		module, _, _ := strings.Cut(d.source, "@")
 		if _, twice := defined[d.of()+" "+d.source]; twice {
-			return nil, fmt.Errorf("%s: %s is defined twice: leave files out with patterns that begin with !", d.source, d.of())
+			return nil, fmt.Errorf("%s: %s is defined twice: leave files out with patterns such as !%s", d.source, d.of(), "FILE")
 		}
 		if other := defined[d.of()]; other != "" && other != module {
 			return nil, fmt.Errorf("%s defines %s, and so does %s: leave one of them out", module, d.of(), other)

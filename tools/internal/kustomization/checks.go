@@ -144,6 +144,8 @@ func described() []*check.Check {
 			Fix:        "List the resources that are missing, or delete the root and what deploys it; name it under `unread` in kgate.yaml, with a reason, where it is to stay.",
 			Severity:   check.Error,
 			References: []string{"https://argo-cd.readthedocs.io/en/stable/user-guide/auto_sync/#automatic-pruning-with-allow-empty-v18"},
+			Bad:        rendersObjectsBad,
+			Good:       rendersObjectsGood,
 		},
 		{
 			Name:  chartVaries,

@@ -36,6 +36,15 @@ patches:
         path: /spec/minReadySeconds
         value: 10
 ` + exampleBase
+	rendersObjectsBad = `# file: overlays/prod/kustomization.yaml
+resources: [../../base] # which lists nothing any more
+---
+# file: base/kustomization.yaml
+resources: []
+`
+	rendersObjectsGood = `# file: overlays/prod/kustomization.yaml
+resources: [../../base]
+` + exampleBase
 	replacementTargetBad = `# file: overlays/prod/kustomization.yaml
 resources: [../../base]
 replacements:

@@ -680,9 +680,8 @@ func (w *layers) plugin(layer *Layer, field string, node *yaml.Node, above []str
 	case unreadable == nil, strings.Contains(node.Value, "\n"):
 		documents, err = layer.Document.ParseInline(node)
 	default:
-		var name string
 		var load loader
-		if name, load, err = w.entry(layer, node); err != nil {
+		if _, load, err = w.entry(layer, node); err != nil {
 			return err
 		}
 		if load != nil {
@@ -695,6 +694,7 @@ func (w *layers) plugin(layer *Layer, field string, node *yaml.Node, above []str
 			}
 			return add(Resource{Layer: below})
 		}
+		var name string
 		if name, documents, err = w.documents(layer, node); err == nil {
 			text, err = w.files.ReadFile(name)
 			file = name

@@ -32,6 +32,9 @@ func Checks(v *Validator, kinds *definition.Kinds, removal func(apiVersion, kind
 	run := func(missing bool) func(context.Context, *check.Pass) error {
 		return func(ctx context.Context, pass *check.Pass) error { return j.run(ctx, pass, missing) }
 	}
+	disagreements := func(looser bool) func(context.Context, *check.Pass) error {
+		return func(ctx context.Context, pass *check.Pass) error { return j.disagreements(ctx, pass, looser) }
+	}
 	return []*check.Check{
 		{
 			Name:  "schema/known-kind",
@@ -85,12 +88,28 @@ func Checks(v *Validator, kinds *definition.Kinds, removal func(apiVersion, kind
 			Run:        j.versions,
 		},
 		{
+			Name:  "schema/definition-strict",
+			Title: "No definition that states no release, or names no fields, takes what kgate's own of the kind refuses",
+			Doc: "What the repository or `crds` defines of a kind judges its objects, and kgate's catalogue does not, for a cluster may " +
+				"run another release of the operator. A stub, or a copy that says of no release that it is its, would so let everything " +
+				"pass. Where one takes an object that the catalogue refuses, this says so, once a definition, with the first such field.",
+			Fix: "Take the definition from the release of the operator that the cluster runs, or mend the object; `releases` in kgate.yaml says " +
+				"which release kgate compares with.",
+			Severity:   check.Error,
+			Central:    true,
+			Scope:      check.Overlay,
+			Origin:     "schema",
+			References: []string{"https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#specifying-a-structural-schema"},
+			Bad:        definitionStrictBad,
+			Good:       definitionAgreesGood,
+			Run:        disagreements(true),
+		},
+		{
 			Name:  "schema/definition-agrees",
 			Title: "A definition takes no object that kgate's own of the kind refuses",
-			Doc: "What the repository or `crds` defines of a kind judges its objects, and kgate's catalogue does not, for a cluster may " +
-				"run another release of the operator. Where such a definition lets an object pass that the catalogue refuses, this says " +
-				"so, once a definition, with the first such field: a stub or an edited copy would let everything pass. It is silent " +
-				"where the definition says that it is of a newer release than the catalogue has.",
+			Doc: "What the repository or `crds` defines of a kind judges its objects. Where a definition that states its release lets an " +
+				"object pass that the catalogue refuses, this says so, once a definition, with the first such field. It is silent where " +
+				"the release is a newer one than the catalogue has.",
 			Fix: "Take the definition from the release of the operator that the cluster runs, or mend the object; `releases` in kgate.yaml says " +
 				"which release kgate compares with.",
 			Severity:   check.Warning,
@@ -100,7 +119,7 @@ func Checks(v *Validator, kinds *definition.Kinds, removal func(apiVersion, kind
 			References: []string{"https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#specifying-a-structural-schema"},
 			Bad:        definitionAgreesBad,
 			Good:       definitionAgreesGood,
-			Run:        j.disagreements,
+			Run:        disagreements(false),
 		},
 	}
 }
@@ -260,8 +279,9 @@ func (j *judge) versions(ctx context.Context, pass *check.Pass) error {
 	return nil
 }
 
-// disagreements reports definitions that let pass what the catalogue refuses, each once a target.
-func (j *judge) disagreements(ctx context.Context, pass *check.Pass) error {
+// disagreements reports definitions that let pass what the catalogue refuses, each once a target: those that are looser than
+// it, or the others.
+func (j *judge) disagreements(ctx context.Context, pass *check.Pass, looser bool) error {
 	for _, target := range pass.Targets {
 		told := map[manifest.Position]bool{}
 		for _, object := range target.Objects {
@@ -283,7 +303,7 @@ func (j *judge) disagreements(ctx context.Context, pass *check.Pass) error {
 				return fmt.Errorf("%s: %w", object.ID, err)
 			}
 			for _, d := range all {
-				if told[d.Definition] {
+				if d.Looser != looser || told[d.Definition] {
 					continue
 				}
 				told[d.Definition] = true

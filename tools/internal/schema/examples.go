@@ -46,7 +46,7 @@ spec:
   secretStoreRef: {kind: ClusterSecretStore, name: platform}
   dataFrom: [{extract: {key: go-otlp-app}}]
 `
-	definitionAgreesBad = `apiVersion: apiextensions.k8s.io/v1
+	definitionStrictBad = `apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
 metadata: {name: sealedsecrets.bitnami.com}
 spec:
@@ -65,6 +65,34 @@ kind: SealedSecret
 metadata: {name: go-otlp-app-api}
 spec:
   encrypted: {tokens: AgBy3i4OJSWK} # is called encryptedData
+`
+	definitionAgreesBad = `apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata:
+  name: sealedsecrets.bitnami.com
+  labels: {app.kubernetes.io/version: 0.1.0} # long before encryptedData
+spec:
+  group: bitnami.com
+  scope: Namespaced
+  names: {kind: SealedSecret, plural: sealedsecrets}
+  versions:
+    - name: v1alpha1
+      served: true
+      storage: true
+      schema:
+        openAPIV3Schema:
+          type: object
+          properties:
+            spec:
+              type: object
+              properties:
+                data: {type: string}
+---
+apiVersion: bitnami.com/v1alpha1
+kind: SealedSecret
+metadata: {name: go-otlp-app-api}
+spec:
+  data: AgBy3i4OJSWK
 `
 	definitionAgreesGood = `apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition

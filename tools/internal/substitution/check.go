@@ -24,6 +24,8 @@ func Checks() []*check.Check {
 		Scope:      check.Overlay,
 		Origin:     "kgate",
 		References: []string{"https://fluxcd.io/flux/components/kustomize/kustomizations/#post-build-variable-substitution"},
+		Bad:        "# file: clusters/prod/web.yaml\n" + exampleBuilder + "  postBuild: {substitute: {doman: example.com}}\n" + exampleOverlay,
+		Good:       "# file: clusters/prod/web.yaml\n" + exampleBuilder + "  postBuild: {substitute: {domain: example.com}}\n" + exampleOverlay,
 		Run: func(_ context.Context, pass *check.Pass) error {
 			for _, target := range pass.Targets {
 				for _, fault := range target.Faults {
@@ -36,3 +38,26 @@ func Checks() []*check.Check {
 		},
 	}}
 }
+
+const (
+	exampleBuilder = `apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: web, namespace: flux-system}
+spec:
+  interval: 10m
+  path: ./overlays/prod
+  prune: true
+  sourceRef: {kind: GitRepository, name: flux-system}
+`
+	exampleOverlay = `---
+# file: overlays/prod/kustomization.yaml
+resources: [settings.yaml]
+---
+# file: overlays/prod/settings.yaml
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: settings, namespace: web}
+data:
+  host: web.${domain}
+`
+)

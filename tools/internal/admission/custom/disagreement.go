@@ -19,6 +19,7 @@ type Disagreement struct {
 	Definition manifest.Position
 	Release    string  // of the catalogue, module@version
 	Faults     []Fault // what it holds against the object
+	Looser     bool    // the definition states no release, or keeps whatever fields there are where the catalogue names them
 }
 
 // Disagreements are the definitions by which an object passes that no release in the catalogue takes. None where the
@@ -59,17 +60,14 @@ func (d *Definitions) Disagreements(ctx context.Context, value map[string]any) (
 		if found, err := judgeBy(ctx, s.definition, gvk, value); err != nil || len(found) > 0 {
 			continue // another of those of which one is enough
 		}
-		newer := newerThan(s.stated, release.source)
-		if newer {
-			looser, err := hollow(s.definition, release, gvk)
-			if err != nil {
-				return nil, err
-			}
-			if !looser {
-				continue
-			}
+		hollow, err := hollow(s.definition, release, gvk)
+		if err != nil {
+			return nil, err
 		}
-		all = append(all, Disagreement{s.source, release.source, faults})
+		if !hollow && newerThan(s.stated, release.source) {
+			continue
+		}
+		all = append(all, Disagreement{s.source, release.source, faults, hollow || s.stated == ""})
 	}
 	return all, nil
 }

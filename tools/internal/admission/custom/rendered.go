@@ -112,7 +112,9 @@ func (d *Definition) Serves() []schema.GroupVersionKind {
 }
 
 // Deprecates reports whether the definition calls a version deprecated.
-func (d *Definition) Deprecates(version string) bool { return d.defined != nil && d.defined.deprecated[version] }
+func (d *Definition) Deprecates(version string) bool {
+	return d.defined != nil && d.defined.deprecated[version]
+}
 
 // Defines reports whether the definition defines a kind, in whatever versions; no kind for one that the server refuses.
 func (d *Definition) Defines(kind schema.GroupKind) bool {
