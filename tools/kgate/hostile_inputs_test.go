@@ -283,14 +283,14 @@ func nothingBadPasses() []hostile {
 		{name: "a key repeated in base64", files: object("apiVersion: v1\nkind: Secret\n!!binary a2luZA==: ConfigMap\nmetadata: {name: a, namespace: ns}\n"), exit: refused, want: []string{"app/o.yaml:3"}},
 		{name: "a key repeated by two merges", files: object("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: ns}\n<<: {data: {a: b}}\n<<: {data: {c: d}}\n"), exit: refused, want: []string{"app/o.yaml:5"}},
 		{name: "a number and a text as one key", files: object("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: ns}\ndata: {1: a, '1': b}\n"), exit: refused, want: []string{"app/o.yaml:4", "repeats"}},
-		{name: "an empty target", files: namespace + "-- app/kustomization.yaml --\nresources: []\n", exit: refused, want: []string{"app"}},
+		{name: "an empty target", files: namespace + "-- app/kustomization.yaml --\nresources: []\n", exit: found, want: []string{"app/kustomization.yaml:1", "renders no object"}},
 	}
 	// Hooks that a sync does not apply, and what a rendered definition might say of a kind that is known.
 	for _, hook := range []string{`argocd.argoproj.io/hook: ""`, "argocd.argoproj.io/hook: presync", "argocd.argoproj.io/hook: PostDelete", "argocd.argoproj.io/hook: 'Skip,Never'", "helm.sh/hook: test"} {
 		inputs = append(inputs, hostile{name: "a looser definition under " + hook, files: definition(", annotations: {" + hook + "}"), exit: found, want: []string{"app/x.yaml:", "only one of WorkloadSelector or Endpoints"}})
 	}
 	for name, change := range map[string][3]string{
-		"a definition that serves no version": {"served: true", "served: false", "no matches for kind"},
+		"a definition that serves no version": {"served: true", "served: false", "serves no version"},
 		"a definition of another scope":       {"scope: Namespaced", "scope: Cluster", "has scope Namespaced"},
 		"a definition of another plural":      {"serviceentries", "entries", "calls the resource of ServiceEntry"},
 		"a definition of another kind":        {"kind: ServiceEntry, plural", "kind: Door, plural", "of this name defines ServiceEntry"},
@@ -298,7 +298,7 @@ func nothingBadPasses() []hostile {
 		inputs = append(inputs, hostile{name: name, files: strings.ReplaceAll(definition(""), change[0], change[1]), exit: found, want: []string{change[2]}})
 	}
 	inputs = append(inputs,
-		hostile{name: "a namespace that is skipped", files: strings.Replace(app("resources: [ns.yaml, cm.yaml]\n"), "{name: ns, ", "{name: ns, annotations: {argocd.argoproj.io/hook: Skip}, ", 1), exit: found, want: []string{"which is neither rendered nor declared external"}},
+		hostile{name: "a namespace that is skipped", files: strings.Replace(app("resources: [ns.yaml, cm.yaml]\n"), "{name: ns, ", "{name: ns, annotations: {argocd.argoproj.io/hook: Skip}, ", 1), exit: found, want: []string{"neither rendered nor declared external"}},
 		hostile{name: "an Application of what no target reads", files: tree("-- kgate.yaml --\napiVersion: kgate/v1\ntargets: [app]\n-- prod/pod.yaml --\napiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: ns}\n-- more/application.yaml --\napiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: p, namespace: argocd}\nspec: {project: default, source: {repoURL: 'https://example.com/r.git', path: prod}, destination: {name: prod, namespace: ns}}\n"), args: []string{}, exit: found, want: []string{"more/application.yaml:4", "deploys prod"}},
 		hostile{name: "an exemption from what no target reads", files: tree("-- kgate.yaml --\napiVersion: kgate/v1\ntargets: [app]\nexemptions: [{check: coverage/root, reason: r, owner: o, expires: 2027-01-31}]\n-- other/kustomization.yaml --\nresources: [../app]\n"), args: []string{}, exit: refused, want: []string{"kgate.yaml:3", "locked"}},
 		hostile{name: "what is not read, without a reason", files: tree("-- kgate.yaml --\napiVersion: kgate/v1\ntargets: [app]\nunread: [{path: other}]\n-- other/kustomization.yaml --\nresources: [../app]\n"), args: []string{}, exit: refused, want: []string{"kgate.yaml:3", "reason"}},
@@ -332,11 +332,11 @@ func nothingBadPasses() []hostile {
 		"PodTemplate":            "apiVersion: v1\nkind: PodTemplate\nmetadata: {name: o, namespace: ns}\ntemplate: {spec: {hostNetwork: true, containers: [{name: a, image: \"a:1\", " + privileged + "}], volumes: [{name: h, hostPath: {path: /}}]}}\n",
 		"CronJob":                "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: o, namespace: ns}\nspec: {schedule: '* * * * *', jobTemplate: {spec: {template: {spec: {restartPolicy: Never, hostNetwork: true, containers: [{name: a, image: \"a:1\", " + privileged + "}], volumes: [{name: h, hostPath: {path: /}}]}}}}}\n",
 	} {
-		checks := []string{"pod/no-host-path", "pod/no-privilege-escalation"}
+		checks := []string{"pod/no-host-path", "pod/not-privileged"}
 		if name != "ThanosRuler" {
 			checks = append(checks, "pod/no-host-namespaces")
 		}
-		inputs = append(inputs, hostile{name: "the pods of a " + name, files: "-- kgate.yaml --\napiVersion: kgate/v1\nprofile: strict\n" + object(text), exit: found, want: append(checks, "app/o.yaml:")})
+		inputs = append(inputs, hostile{name: "the pods of a " + name, files: object(text), exit: found, want: append(checks, "app/o.yaml:")})
 	}
 	return inputs
 }

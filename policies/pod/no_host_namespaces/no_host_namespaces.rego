@@ -10,6 +10,7 @@
 # custom:
 #   severity: error
 #   states: convention
+#   standard: error
 #   scope: object
 #   locked: self
 #   fix: Leave out hostNetwork, hostPID, hostIPC and hostPort; reach the pod through a Service.

@@ -10,6 +10,7 @@
 # custom:
 #   severity: error
 #   states: convention
+#   standard: error
 #   scope: object
 #   locked: self
 #   fix: Use an emptyDir, a PersistentVolumeClaim, a ConfigMap or a Secret; exempt a node agent in kgate.yaml.

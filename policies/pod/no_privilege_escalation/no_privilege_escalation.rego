@@ -2,9 +2,9 @@
 # scope: package
 # title: Containers gain no privileges
 # description: |
-#   A setuid binary in the image, or privileged mode, turns a remote code execution in an
-#   unprivileged service into root on the node. allowPrivilegeEscalation defaults to true, so
-#   leaving it out is to allow it.
+#   A setuid binary in the image turns a remote code execution in an unprivileged service into
+#   root in the container. allowPrivilegeEscalation defaults to true, so leaving it out is to
+#   allow it.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
 # custom:
@@ -12,7 +12,7 @@
 #   states: convention
 #   scope: object
 #   locked: self
-#   fix: Set securityContext.allowPrivilegeEscalation to false on every container and leave privileged out.
+#   fix: Set securityContext.allowPrivilegeEscalation to false on every container.
 package policies.pod.no_privilege_escalation
 
 import data.policies.lib.object as obj_lib
@@ -23,14 +23,6 @@ deny contains {"msg": msg, "path": path} if {
 	not _never_escalates(container)
 	msg := sprintf("%s may gain privileges: allowPrivilegeEscalation is not false", [container.title])
 	path := part.path(container, ["securityContext", "allowPrivilegeEscalation"])
-}
-
-deny contains {"msg": msg, "path": path} if {
-	some container in part.input_containers
-	privileged := obj_lib.at(container.value, ["securityContext", "privileged"], false)
-	privileged != false
-	msg := sprintf("%s has the rights of its node: privileged is %v", [container.title, privileged])
-	path := part.path(container, ["securityContext", "privileged"])
 }
 
 _never_escalates(container) if _setting(container) == false

@@ -42,9 +42,12 @@ func (p page) explain(c *check.Check) {
 	}
 	p.Line("")
 	p.field("Severity", string(c.Severity)+": "+means(c.Severity))
-	if c.Convention {
+	switch {
+	case c.Firm:
+		p.field("States", "a convention, and an error unless kgate.yaml says `profile: facts`: it keeps a pod from its node")
+	case c.Convention:
 		p.field("States", "a convention: a warning unless kgate.yaml says `profile: strict`")
-	} else {
+	default:
 		p.field("States", "a fact")
 	}
 	p.field("Looks at", looksAt(c.Scope))

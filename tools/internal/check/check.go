@@ -47,6 +47,7 @@ type Check struct {
 	Bad, Good  string   // YAML documents: one that the check finds something in, and the same put right
 	Locked     bool     // no exemption lets its findings pass
 	Central    bool     // kgate.yaml alone may exempt from it: no object exempts itself
+	Firm       bool     // a convention that keeps its severity where others are warnings: it keeps a pod from its node
 	Convention bool     // it states what a team agrees on; else what a cluster or a tool refuses, ignores or breaks at
 	// Yields names checks that say the same with more: a finding of this check is left out where one of theirs is
 	// about the same field of the same object, the field that holds it, or one inside it.

@@ -248,7 +248,7 @@ func newRule(file, pkg string, module *ast.Module) (*Rule, error) {
 	fail := func(format string, args ...any) error {
 		return fmt.Errorf("%s:%d: METADATA: %s", file, meta.Location.Row, fmt.Sprintf(format, args...))
 	}
-	custom := []string{"bad", "fix", "good", "locked", "scope", "sees", "severity", "states"}
+	custom := []string{"bad", "fix", "good", "locked", "scope", "sees", "severity", "standard", "states"}
 	for _, key := range slices.Sorted(maps.Keys(meta.Custom)) {
 		_, isText := meta.Custom[key].(string)
 		_, isBool := meta.Custom[key].(bool)
@@ -271,7 +271,7 @@ func newRule(file, pkg string, module *ast.Module) (*Rule, error) {
 		Title: strings.TrimSpace(meta.Title), Doc: strings.TrimSpace(meta.Description), Fix: text("fix"),
 		Severity: check.Severity(text("severity")), Scope: check.Scope(text("scope")), Origin: "policy",
 		Bad: text(badName), Good: text(goodName), Locked: locked, Central: meta.Custom["locked"] == "self",
-		Convention: text("states") == convention,
+		Convention: text("states") == convention, Firm: text("standard") == string(check.Error),
 	}}
 	if groups := strings.Fields(text("sees")); len(groups) > 0 {
 		r.Sees = func(object *manifest.Object) bool { return slices.Contains(groups, object.Group()) }
@@ -293,6 +293,9 @@ func newRule(file, pkg string, module *ast.Module) (*Rule, error) {
 	}
 	if states := text("states"); meta.Custom["states"] != nil && states != fact && states != convention {
 		return nil, fail("custom.states is %q; it is %s, or %s for what a team agrees on", states, fact, convention)
+	}
+	if meta.Custom["standard"] != nil && (!r.Firm || !r.Convention) {
+		return nil, fail("custom.standard is %q; it is error, of a convention that is no warning with the profile standard either", text("standard"))
 	}
 	if meta.Custom["sees"] != nil && (r.Sees == nil || r.Scope != check.Repository) {
 		return nil, fail("custom.sees is %q; a rule of scope repository names the API groups of the objects that it looks into, as argoproj.io", text("sees"))

@@ -55,7 +55,8 @@ func Keys() []Key {
 		{
 			Name: "profile", Value: Value{Enum: texts(profiles)},
 			Doc: "What conventions are, on which a team agrees: errors with `strict`, warnings with `standard`, which is the default, and not checked " +
-				"with `facts`. What a cluster or a tool refuses, ignores or breaks at is checked with each.",
+				"with `facts`. Those that keep a pod from its node (pod/not-privileged, pod/no-host-path, pod/no-host-namespaces) are errors with " +
+				"`standard` too. What a cluster or a tool refuses, ignores or breaks at is checked with each.",
 			Example: "profile: standard\n",
 		},
 		{

@@ -63,7 +63,9 @@ func (c Config) Severity(of *check.Check, target string) check.Severity {
 			severity = ""
 		case Strict:
 		default:
-			severity = check.Warning
+			if !of.Firm {
+				severity = check.Warning
+			}
 		}
 	}
 	for _, s := range c.Severities {

@@ -32,8 +32,8 @@ func Checks(v *Validator, kinds *definition.Kinds, removal func(apiVersion, kind
 	run := func(missing bool) func(context.Context, *check.Pass) error {
 		return func(ctx context.Context, pass *check.Pass) error { return j.run(ctx, pass, missing) }
 	}
-	disagreements := func(looser bool) func(context.Context, *check.Pass) error {
-		return func(ctx context.Context, pass *check.Pass) error { return j.disagreements(ctx, pass, looser) }
+	disagreements := func(stubs bool) func(context.Context, *check.Pass) error {
+		return func(ctx context.Context, pass *check.Pass) error { return j.disagreements(ctx, pass, stubs) }
 	}
 	return []*check.Check{
 		{
@@ -89,10 +89,10 @@ func Checks(v *Validator, kinds *definition.Kinds, removal func(apiVersion, kind
 		},
 		{
 			Name:  "schema/definition-strict",
-			Title: "No definition that states no release, or names no fields, takes what kgate's own of the kind refuses",
+			Title: "No stub of a definition takes what kgate's own of the kind refuses",
 			Doc: "What the repository or `crds` defines of a kind judges its objects, and kgate's catalogue does not, for a cluster may " +
-				"run another release of the operator. A stub, or a copy that says of no release that it is its, would so let everything " +
-				"pass. Where one takes an object that the catalogue refuses, this says so, once a definition, with the first such field.",
+				"run another release of the operator. A stub, which keeps whatever fields there are where the catalogue names them, would " +
+				"so let everything pass. Where one takes an object that the catalogue refuses, this says so, once a definition, with the first such field.",
 			Fix: "Take the definition from the release of the operator that the cluster runs, or mend the object; `releases` in kgate.yaml says " +
 				"which release kgate compares with.",
 			Severity:   check.Error,
@@ -107,9 +107,9 @@ func Checks(v *Validator, kinds *definition.Kinds, removal func(apiVersion, kind
 		{
 			Name:  "schema/definition-agrees",
 			Title: "A definition takes no object that kgate's own of the kind refuses",
-			Doc: "What the repository or `crds` defines of a kind judges its objects. Where a definition that states its release lets an " +
-				"object pass that the catalogue refuses, this says so, once a definition, with the first such field. It is silent where " +
-				"the release is a newer one than the catalogue has.",
+			Doc: "What the repository or `crds` defines of a kind judges its objects. Where a definition that is no stub lets an object pass " +
+				"that the catalogue refuses, this says so, once a definition, with the first such field. It is silent where the definition " +
+				"says that it is of a newer release than the catalogue has.",
 			Fix: "Take the definition from the release of the operator that the cluster runs, or mend the object; `releases` in kgate.yaml says " +
 				"which release kgate compares with.",
 			Severity:   check.Warning,
@@ -279,9 +279,9 @@ func (j *judge) versions(ctx context.Context, pass *check.Pass) error {
 	return nil
 }
 
-// disagreements reports definitions that let pass what the catalogue refuses, each once a target: those that are looser than
-// it, or the others.
-func (j *judge) disagreements(ctx context.Context, pass *check.Pass, looser bool) error {
+// disagreements reports definitions that let pass what the catalogue refuses, each once a target: stubs, or the
+// others.
+func (j *judge) disagreements(ctx context.Context, pass *check.Pass, stubs bool) error {
 	for _, target := range pass.Targets {
 		told := map[manifest.Position]bool{}
 		for _, object := range target.Objects {
@@ -303,7 +303,7 @@ func (j *judge) disagreements(ctx context.Context, pass *check.Pass, looser bool
 				return fmt.Errorf("%s: %w", object.ID, err)
 			}
 			for _, d := range all {
-				if d.Looser != looser || told[d.Definition] {
+				if d.Stub != stubs || told[d.Definition] {
 					continue
 				}
 				told[d.Definition] = true

@@ -3,6 +3,7 @@
 package custom
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -109,7 +110,7 @@ func (d *Definitions) serving(gvk schema.GroupVersionKind) []side {
 func (d *Definitions) Serving(kind schema.GroupKind) []string {
 	var all []string
 	for _, s := range d.sides(kind) {
-		all = append(all, s.title+" serves "+strings.Join(slices.Sorted(maps.Keys(s.served)), ", "))
+		all = append(all, s.title+" serves "+cmp.Or(strings.Join(slices.Sorted(maps.Keys(s.served)), ", "), "no version"))
 	}
 	return all
 }

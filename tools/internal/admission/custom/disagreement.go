@@ -19,7 +19,7 @@ type Disagreement struct {
 	Definition manifest.Position
 	Release    string  // of the catalogue, module@version
 	Faults     []Fault // what it holds against the object
-	Looser     bool    // the definition states no release, or keeps whatever fields there are where the catalogue names them
+	Stub       bool    // the definition keeps whatever fields there are where the catalogue names them
 }
 
 // Disagreements are the definitions by which an object passes that no release in the catalogue takes. None where the
@@ -28,7 +28,7 @@ type Disagreement struct {
 func (d *Definitions) Disagreements(ctx context.Context, value map[string]any) ([]Disagreement, error) {
 	gvk := kindOf(value)
 	local := d.local(gvk.GroupKind())
-	if len(local) == 0 || d.embeddedServing(gvk) == nil {
+	if len(local) == 0 || d.embeddedServing(gvk) == nil || !d.Knows(gvk) {
 		return nil, nil
 	}
 	var release *definition
@@ -60,14 +60,14 @@ func (d *Definitions) Disagreements(ctx context.Context, value map[string]any) (
 		if found, err := judgeBy(ctx, s.definition, gvk, value); err != nil || len(found) > 0 {
 			continue // another of those of which one is enough
 		}
-		hollow, err := hollow(s.definition, release, gvk)
+		stub, err := hollow(s.definition, release, gvk)
 		if err != nil {
 			return nil, err
 		}
-		if !hollow && newerThan(s.stated, release.source) {
+		if !stub && newerThan(s.stated, release.source) {
 			continue
 		}
-		all = append(all, Disagreement{s.source, release.source, faults, hollow || s.stated == ""})
+		all = append(all, Disagreement{s.source, release.source, faults, stub})
 	}
 	return all, nil
 }
