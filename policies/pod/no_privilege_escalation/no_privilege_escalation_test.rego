@@ -61,12 +61,6 @@ test_asks_nothing_of_what_operators_set[label] if {
 	no_privilege_escalation.deny == set() with input as obj
 }
 
-test_denies_what_operators_are_told[label] if {
-	some label, obj in fixture.operated({}, {"securityContext": {"privileged": true, "allowPrivilegeEscalation": false}})
-	path := array.concat(fixture.operated_container[label], ["securityContext", "privileged"])
-	{finding.path | some finding in no_privilege_escalation.deny; endswith(finding.msg, `has the rights of its node: privileged is true`)} == {path} with input as obj
-}
-
 test_denies_that_they_escalate[label] if {
 	some label, obj in fixture.operated({}, {"securityContext": {"allowPrivilegeEscalation": true}})
 	path := array.concat(fixture.operated_container[label], ["securityContext", "allowPrivilegeEscalation"])

@@ -42,3 +42,20 @@ test_denies[note][kind] if {
 	findings := {fixture.finding(kind, msg, path) | some [msg, path] in want.findings}
 	not_privileged.deny == findings with input as obj
 }
+
+test_ignores_what_makes_no_pods if {
+	every obj in fixture.others {
+		not_privileged.deny == set() with input as obj
+	}
+}
+
+test_asks_nothing_of_what_operators_set[label] if {
+	some label, obj in fixture.operated({}, {})
+	not_privileged.deny == set() with input as obj
+}
+
+test_denies_what_operators_are_told[label] if {
+	some label, obj in fixture.operated({}, {"securityContext": {"privileged": true}})
+	path := array.concat(fixture.operated_container[label], ["securityContext", "privileged"])
+	{finding.path | some finding in not_privileged.deny} == {path} with input as obj
+}

@@ -14,6 +14,17 @@ var deployed = &check.Check{
 	Bad:        deployedBad, Good: deployedGood,
 }
 
+var fluxPathCheck = &check.Check{
+	Name:  "coverage/flux-path",
+	Title: "What a Flux Kustomization builds is there",
+	Doc: "A Flux Kustomization whose path its source does not have is not ready, and so is everything that depends on it: what it deployed before " +
+		"stays as it is, and no change arrives any more. It happens when a folder is renamed. Of which repository a source is, kgate takes from the " +
+		"other Kustomizations that it has: this one, where their paths are here.",
+	Fix:        "Correct the path, or name it under `unread` in kgate.yaml, with a reason, where something else writes it.",
+	References: []string{"https://fluxcd.io/flux/components/kustomize/kustomizations/#path"},
+	Bad:        fluxPathBad, Good: fluxPathGood,
+}
+
 var root = &check.Check{
 	Name:  "coverage/root",
 	Title: "Every root is checked",

@@ -1,6 +1,7 @@
 package coverage
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"regexp"
@@ -17,6 +18,7 @@ type claim struct {
 	file       string        // that the object is written in, where no target reads it
 	field      manifest.Path // of the object
 	repository string        // URL; "" where the object names none
+	source     string        // the GitRepository of a Flux Kustomization, namespace/name; "" of others
 	path       string        // as written, with the parameters of an ApplicationSet
 	plainly    bool
 	recursive  bool
@@ -57,8 +59,10 @@ func claimsOf(object *manifest.Object) []claim {
 	case group == "kustomize.toolkit.fluxcd.io" && kind == "Kustomization":
 		kind = "Flux Kustomization"
 		if manifest.At(object.Value, "spec", "sourceRef", "kind") == "GitRepository" {
+			namespace := cmp.Or(manifest.TextAt(object.Value, "spec", "sourceRef", "namespace"), object.Namespace)
 			claims = []claim{{
 				field: manifest.Path{"spec", "path"}, path: fluxPath(manifest.TextAt(object.Value, "spec", "path")),
+				source:    namespace + "/" + manifest.TextAt(object.Value, "spec", "sourceRef", "name"),
 				recursive: true, // Flux makes a kustomization of all that is below, where there is none
 				to:        fluxDelivery(object),
 			}}

@@ -23,7 +23,7 @@ const UnreadName = Group + "/unread"
 // it under `unread` in kgate.yaml, with a reason.
 func Checks(r *repo.Repo) []*check.Check {
 	s := &surveyor{repository: r}
-	checks := []*check.Check{deployed, root, unread, environment}
+	checks := []*check.Check{deployed, fluxPathCheck, root, unread, environment}
 	for i, c := range checks {
 		checked := *c
 		checked.Severity, checked.Scope, checked.Origin, checked.Locked = check.Error, check.Repository, "kgate", true
@@ -106,6 +106,13 @@ func survey(ctx context.Context, r *repo.Repo, targets []*check.Target) ([]fault
 	var faults []fault
 	for _, d := range t.deployments(targets, read.files) {
 		faults = append(faults, d.faults(slices.DeleteFunc(t.missed(ctx, d, read), func(m miss) bool { return by(d.names(m)...) }))...)
+	}
+	for _, c := range t.lost() {
+		if names := []string{c.path, c.file}; !by(names...) {
+			f := c.where
+			f.check, f.message = fluxPathCheck.Name, fmt.Sprintf("%s builds %s, which is not in this repository", c.by, named(c.path))
+			faults = append(faults, f)
+		}
 	}
 	for _, dir := range t.unreadRoots(read, func(dir string) bool { return by(dir) }) {
 		faults = append(faults, fault{

@@ -180,10 +180,35 @@ func (t *tree) deployments(targets []*check.Target, read map[string]bool) []depl
 			}
 		}
 	}
+	t.claims = claims
 	var all []deployment
 	own := t.ownRepositories(claims)
 	for _, c := range claims {
 		all = append(all, t.resolve(c, own)...)
+	}
+	return all
+}
+
+// lost are the paths of Flux Kustomizations that are not here although their GitRepository is this one: others have paths
+// from it that are, and no fewer than are not. Call it after deployments.
+func (t *tree) lost() []claim {
+	here := map[string]int{} // less what is not here, by source
+	missing := map[string][]claim{}
+	for _, c := range t.claims {
+		if c.source == "" || c.path == "." || parameter.MatchString(c.path) || strings.Contains(c.path, "${") {
+			continue
+		}
+		if _, ok := t.real(c.path); ok {
+			here[c.source]++
+		} else {
+			missing[c.source] = append(missing[c.source], c)
+		}
+	}
+	var all []claim
+	for _, c := range t.claims {
+		if n := here[c.source]; n > 0 && n >= len(missing[c.source]) && slices.ContainsFunc(missing[c.source], func(m claim) bool { return m.object == c.object }) {
+			all = append(all, c)
+		}
 	}
 	return all
 }

@@ -37,6 +37,34 @@ metadata:
 ` + destination
 	deployedGood = target + application + `    path: overlays/prod
 ` + destination
+	fluxPathBad = target + fluxKustomizations + `  path: ./overlays/staging # is called overlays/stage
+` + fluxSource + stage
+	fluxPathGood = target + fluxKustomizations + `  path: ./overlays/stage
+` + fluxSource + stage
+	fluxKustomizations = `---
+# file: clusters/main/prod.yaml
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: prod, namespace: flux-system}
+spec:
+  path: ./overlays/prod
+` + fluxSource + `---
+# file: clusters/main/stage.yaml
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: stage, namespace: flux-system}
+spec:
+`
+	fluxSource = `  interval: 10m
+  prune: true
+  sourceRef: {kind: GitRepository, name: main}
+`
+	stage = `---
+# file: overlays/stage/kustomization.yaml
+configMapGenerator:
+  - name: app
+    literals: [stage=true]
+`
 	rootBad = target + `---
 # file: overlays/prod/eu/kustomization.yaml
 # is no target: those are overlays/* and argocd

@@ -27,6 +27,7 @@ type tree struct {
 	roots     map[string]string // kustomization file by directory, also of Components
 	manifests map[string][]string
 	charts    map[string]bool // directories of Helm charts
+	claims    []claim         // of targets and of files that no target reads
 	claiming  []string        // files that no target reads, with objects that deploy something
 }
 
