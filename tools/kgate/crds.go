@@ -59,7 +59,7 @@ func listDefinitions(ctx context.Context, filters, given []string, output string
 	if err != nil {
 		return err
 	}
-	g, err := gate.Open(ctx, repository, gate.Options{CRDs: given})
+	g, err := gate.Open(ctx, repository, gate.Options{CRDs: given, Bare: true})
 	if err != nil {
 		return err
 	}

@@ -51,8 +51,7 @@ func validateCommand() *cobra.Command {
 			"A target is a Kustomize root, a manifest file, a directory of manifests, or - for standard input. A directory without\n" +
 			"a kustomization stands for its manifests and for the roots below it. Without a target, those that kgate.yaml names\n" +
 			"are checked, together with what must hold between them; where it names none, the roots that no other root uses, and\n" +
-			"what Argo CD and Flux deploy from the repository. The top of a repository whose kgate.yaml names targets stands for\n" +
-			"those.\n\n" +
+			"what Argo CD and Flux deploy from the repository. The top of a repository without a kustomization stands for the same.\n\n" +
 			"With --policies, rules of your own join the built-in ones. Each is a file DIR/<group>/<rule>/<rule>.rego that begins\n" +
 			"with METADATA; `kgate policy --help` shows one, and `kgate policy test DIR` runs its tests.\n\n" +
 			"With --watch, kgate goes on until it is interrupted: after a change, what the change touches is rendered and checked\n" +

@@ -32,7 +32,7 @@ _is_for_a_deployer(obj) if {
 	obj_lib.group(obj) == "argoproj.io"
 }
 
-_is_for_a_deployer(obj) if endswith(obj_lib.group(obj), ".toolkit.fluxcd.io")
+_is_for_a_deployer(obj) if endswith(obj_lib.group(obj), ".fluxcd.io")
 
 _known contains namespace if some namespace in ["default", "kube-system", "kube-public", "kube-node-lease"]
 

@@ -42,7 +42,7 @@ test_what_is_in_no_namespace[kind] if {
 }
 
 test_what_deployers_read[kind] if {
-	some kind, version in {"Application": "argoproj.io/v1alpha1", "AppProject": "argoproj.io/v1alpha1", "Kustomization": "kustomize.toolkit.fluxcd.io/v1"}
+	some kind, version in {"Application": "argoproj.io/v1alpha1", "AppProject": "argoproj.io/v1alpha1", "Kustomization": "kustomize.toolkit.fluxcd.io/v1", "ArtifactGenerator": "source.extensions.fluxcd.io/v1beta1"}
 	namespaces_exist.deny == set() with input as {"objects": [{"apiVersion": version, "kind": kind, "metadata": {"name": "a", "namespace": "shpo"}}], "external": []}
 	count(namespaces_exist.deny) == 1 with input as {"objects": [{"apiVersion": "example.com/v1", "kind": kind, "metadata": {"name": "a", "namespace": "shpo"}}], "external": []}
 }

@@ -174,10 +174,11 @@ func (t *tree) deployments(targets []*check.Target, read map[string]bool) []depl
 			if read[file] {
 				continue
 			}
-			if written := t.written(file); len(written) > 0 {
+			written, tells := t.written(file)
+			if tells {
 				t.claiming = append(t.claiming, file)
-				claims = append(claims, written...)
 			}
+			claims = append(claims, written...)
 		}
 	}
 	t.claims = claims
@@ -213,20 +214,20 @@ func (t *tree) lost() []claim {
 	return all
 }
 
-// written are the claims of a file that no target reads. What cannot be read, such as a template, makes none.
-func (t *tree) written(file string) []claim {
+// written are the claims of a file that no target reads, and whether it tells Argo CD or Flux what to deploy, from wherever.
+// What cannot be read, such as a template, makes none.
+func (t *tree) written(file string) (claims []claim, tells bool) {
 	if path.Ext(file) == ".jsonnet" {
-		return nil
+		return nil, false
 	}
 	data, err := t.files.ReadFile(file)
 	if err != nil || !mayClaim(data) {
-		return nil
+		return nil, false
 	}
 	documents, err := t.files.Documents(file)
 	if err != nil {
-		return nil
+		return nil, false
 	}
-	var claims []claim
 	for _, d := range documents {
 		objects, err := d.Objects()
 		if err != nil {
@@ -238,8 +239,9 @@ func (t *tree) written(file string) []claim {
 			if len(items) == len(objects) {
 				at = d.Item(items[i])
 			}
+			tells = tells || isDelivery(object)
 			for _, c := range claimsOf(object) {
-				c.file = file
+				tells, c.file = true, file
 				c.where.target = file
 				c.where.source, _ = at.Locate(c.field, nil)
 				c.object, c.locate = object, func(path manifest.Path) manifest.Position {
@@ -250,7 +252,12 @@ func (t *tree) written(file string) []claim {
 			}
 		}
 	}
-	return claims
+	return claims, tells
+}
+
+// isDelivery reports an object that tells Flux what to deploy, from this repository or from another source.
+func isDelivery(object *manifest.Object) bool {
+	return object.Group() == "kustomize.toolkit.fluxcd.io" && object.Kind == "Kustomization"
 }
 
 // mayClaim reports whether a text can hold an object that deploys something: it names the API, or is written so that the

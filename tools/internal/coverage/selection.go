@@ -1,6 +1,7 @@
 package coverage
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -69,7 +70,41 @@ func Select(ctx context.Context, r *repo.Repo) (repo.Selection, string, error) {
 		}
 		return repo.Selection{}, "", t.nothing()
 	}
-	return selection, says(unused, deployed, telling), nil
+	return selection, says(unused, deployed, telling) + t.besides(seen, r.Config.Unread), nil
+}
+
+// besides tells of manifests that are in none of the chosen directories, and below no kustomization.
+func (t *tree) besides(chosen map[string]bool, unread []repo.Unread) string {
+	const most = 3
+	var files []string
+	for _, dir := range t.dirs {
+		if t.withinAny(dir, chosen) || t.withinRoot(dir) || t.withinAny(dir, t.charts) {
+			continue
+		}
+		for _, file := range t.manifests[dir] {
+			if strings.HasPrefix(path.Base(file), ".") {
+				continue // of a tool, whose format may look like ours
+			}
+			covered := slices.ContainsFunc(unread, func(u repo.Unread) bool { return u.Covers(file) })
+			if data, err := t.files.ReadFile(file); err != nil || covered || !bytes.Contains(data, []byte("apiVersion")) {
+				continue
+			}
+			if documents, err := t.files.Documents(file); err == nil && slices.ContainsFunc(documents, repo.IsObject) {
+				files = append(files, file)
+			}
+		}
+	}
+	if len(files) == 0 {
+		return ""
+	}
+	names := strings.Join(files[:min(len(files), most)], ", ")
+	if more := len(files) - most; more > 0 {
+		names += fmt.Sprintf(" and %d more", more)
+	}
+	if len(files) == 1 {
+		return "; a manifest that nothing here deploys is in none of them: " + names
+	}
+	return fmt.Sprintf("; %d manifests that nothing here deploys are in none of them: %s", len(files), names)
 }
 
 func says(unused, deployed, telling int) string {

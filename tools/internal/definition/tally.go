@@ -42,17 +42,16 @@ func (t *Tally) Define(object *manifest.Object) {
 	}
 }
 
-// Add counts an object, unless it is of a kind of Kubernetes or of Kustomize.
-func (t *Tally) Add(object *manifest.Object) {
-	kind := KindOf(object)
+// Add counts objects, unless they are of a kind of Kubernetes or of Kustomize.
+func (t *Tally) Add(kind schema.GroupVersionKind, objects int) {
 	switch {
 	case t.embedded.Knows(kind):
-		t.Catalogue[kind]++
+		t.Catalogue[kind] += objects
 	case !strings.Contains(kind.Group, ".") || builtinGroup(kind.Group):
 	case t.own[kind]:
-		t.Own[kind]++
+		t.Own[kind] += objects
 	default:
-		t.Unknown[kind]++
+		t.Unknown[kind] += objects
 	}
 }
 

@@ -62,7 +62,7 @@ spec:
 		tally.Define(o)
 	}
 	for _, o := range objects {
-		tally.Add(o)
+		tally.Add(KindOf(o), 1)
 	}
 	for name, test := range map[string]struct {
 		got  map[schema.GroupVersionKind]int
@@ -107,7 +107,7 @@ func TestTallyOfTree(t *testing.T) {
 		tally.Define(o)
 	}
 	for _, o := range objects {
-		tally.Add(o)
+		tally.Add(KindOf(o), 1)
 	}
 	sum := func(counts map[schema.GroupVersionKind]int) (objects int) {
 		for _, n := range counts {

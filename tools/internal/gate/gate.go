@@ -35,6 +35,7 @@ type Options struct {
 	UnknownKinds string // what becomes of objects of kinds that nobody defines, one of repo.UnknownKinds; "" is what kgate.yaml says
 
 	NoBaseline         bool // nothing passes for standing in kgate-baseline.yaml
+	Bare               bool // a repository in which there is nothing to choose has no targets, and is no error
 	NoObjectExemptions bool // what annotations exempt counts for nothing
 	Whole              bool // the report has the objects of every target, for a format that draws them
 
@@ -43,6 +44,7 @@ type Options struct {
 	Now      func() time.Time           // nil is the clock
 	Engines  *Engines                   // those of another gate, which go on after this one; nil for some of its own
 	Progress func(target string, n int) // is told each target that is judged, and how many are; may be nil
+	Rendered func(target *check.Target) // is told each target that is rendered, by several at a time; may be nil
 }
 
 // Gate is a repository that is put together to be judged. It needs no working directory: all that it reads is in the
@@ -78,6 +80,9 @@ func Open(ctx context.Context, repository *repo.Repo, options Options) (*Gate, e
 	}
 	if options.Progress == nil {
 		options.Progress = func(string, int) {}
+	}
+	if options.Rendered == nil {
+		options.Rendered = func(*check.Target) {}
 	}
 	g := &Gate{repository: repository, options: options, sharing: provenance.NewSharing(), passed: &passed{}}
 	if err := g.survey(ctx); err != nil {
@@ -149,6 +154,9 @@ func (g *Gate) survey(ctx context.Context) error {
 	if len(g.options.Targets) == 0 {
 		err := selected()
 		g.paths = g.all
+		if g.options.Bare && g.repository.Config.Targets == nil {
+			return ctx.Err()
+		}
 		return err
 	}
 	g.paths = nil

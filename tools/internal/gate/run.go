@@ -30,6 +30,7 @@ func (g *Gate) Run(ctx context.Context) (report.Report, error) {
 		if err != nil {
 			return err
 		}
+		g.options.Rendered(&t.Target)
 		round.Judge(ctx, &t.Target)
 		t.Mentions = g.mentions(&t.Target)
 		if g.options.Whole {
