@@ -233,7 +233,7 @@ func TestJudge(t *testing.T) {
 func TestComponentOfSeveralTargets(t *testing.T) {
 	const component = "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\npatches:\n" +
 		"- target: {kind: ConfigMap}\n  patch: |\n    - {op: add, path: /data/a, value: b}\n" +
-		"- target: {kind: Secret}\n  patch: |\n    - {op: add, path: /metadata/labels, value: {x: y}}\n" +
+		"- target: {kind: Secret}\n  patch: |\n    - {op: add, path: /metadata/labels, value: {x: z}}\n" +
 		"images:\n- {name: app, newTag: '2'}\n"
 	config := func(name, value string) string {
 		return "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: " + name + "}\ndata: {a: " + value + "}\n"
