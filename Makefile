@@ -38,7 +38,7 @@ validate: build ## render and check every overlay and the Argo CD tree (ARGS: fu
 .PHONY: test
 test: collector ## run every Go test, with the race detector where there is a C compiler
 	@race=-race; command -v $$(go env CC) >/dev/null || { race=; echo "no C compiler: the tests run WITHOUT the race detector"; }; \
-	set -e; for module in $(MODULES); do echo "go test $$race ./... ($$module)"; go -C $$module test $$race -timeout 20m ./...; done
+	set -e; for module in $(MODULES); do echo "go test $$race ./... ($$module)"; go -C $$module test $$race -timeout 40m ./...; done
 
 .PHONY: mutations
 mutations: ## edit every line of the manifests in every way known, one at a time: does a finding name it? (five minutes)
