@@ -56,7 +56,7 @@ func claimsOf(object *manifest.Object) []claim {
 		claims = sources(object.Value, manifest.Path{"spec"})
 	case group == "argoproj.io" && kind == "ApplicationSet":
 		claims = generated(object.Value)
-	case group == "kustomize.toolkit.fluxcd.io" && kind == "Kustomization":
+	case group == FluxGroup && kind == "Kustomization":
 		kind = "Flux Kustomization"
 		if manifest.At(object.Value, "spec", "sourceRef", "kind") == "GitRepository" {
 			namespace := cmp.Or(manifest.TextAt(object.Value, "spec", "sourceRef", "namespace"), object.Namespace)

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
@@ -229,6 +231,9 @@ func (t *tree) written(file string) (claims []claim, tells bool) {
 		return nil, false
 	}
 	for _, d := range documents {
+		if isOther(d) {
+			continue
+		}
 		objects, err := d.Objects()
 		if err != nil {
 			continue
@@ -257,7 +262,14 @@ func (t *tree) written(file string) (claims []claim, tells bool) {
 
 // isDelivery reports an object that tells Flux what to deploy, from this repository or from another source.
 func isDelivery(object *manifest.Object) bool {
-	return object.Group() == "kustomize.toolkit.fluxcd.io" && object.Kind == "Kustomization"
+	return object.Group() == FluxGroup && object.Kind == "Kustomization"
+}
+
+// isOther reports a document that is plainly one object of another API: to decode it would tell nothing more.
+func isOther(d manifest.Document) bool {
+	version := manifest.Lookup(d.Node, "apiVersion")
+	return version != nil && version.Kind == yaml.ScalarNode && version.ShortTag() == "!!str" && !mayClaim([]byte(version.Value)) &&
+		manifest.Lookup(d.Node, "items") == nil
 }
 
 // mayClaim reports whether a text can hold an object that deploys something: it names the API, or is written so that the

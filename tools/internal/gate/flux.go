@@ -23,9 +23,9 @@ type flux struct {
 	gate     *Gate
 	renderer *kustomization.Renderer
 
-	builds   cache.Cache[string, map[string][]build] // by directory; of the one key ""
-	rendered cache.Cache[string, *check.Target]      // as Kustomize renders them
-	telling  cache.Cache[string, []string]           // targets that are looked through; of the one key ""
+	builds   cache.Cache[struct{}, map[string][]build] // by directory; under noDirectory what nobody here deploys
+	rendered cache.Cache[string, *check.Target]        // as Kustomize renders them
+	telling  cache.Cache[struct{}, []string]           // targets that are looked through
 }
 
 // build is what one deployer makes of a directory.
@@ -44,11 +44,15 @@ func (f *flux) fill(ctx context.Context, t *Target) error {
 	if !slices.ContainsFunc(t.Objects, substitution.Mentions) {
 		return nil
 	}
-	all, err := f.builds.Get("", func() (map[string][]build, error) { return f.find(ctx) })
+	all, err := f.builds.Get(struct{}{}, func() (map[string][]build, error) { return f.find(ctx) })
 	if err != nil {
 		return err
 	}
-	by, variables := together(all[t.Path])
+	builds, deployed := all[t.Path]
+	if !deployed {
+		builds = all[noDirectory]
+	}
+	by, variables := together(builds)
 	t.variables = variables
 	t.Objects, t.StandIns = slices.Clone(t.Objects), check.StandIns{}
 	for i, object := range t.Objects {
@@ -171,12 +175,19 @@ func (f *flux) find(ctx context.Context) (map[string][]build, error) {
 		}
 		builds[d.Dir] = append(builds[d.Dir], made)
 	}
+	// Where Argo CD deploys, and Flux nothing, a text with ${ in it is what it says, also in a part that somebody lists.
+	if len(deployers) > 0 && !slices.ContainsFunc(deployers, func(d coverage.Deployer) bool { return d.Object.Group() == coverage.FluxGroup }) {
+		builds[noDirectory] = []build{{plain: true}}
+	}
 	return builds, ctx.Err()
 }
 
+// noDirectory is no directory of a repository.
+const noDirectory = ""
+
 // targets are those that may render a Flux Kustomization, or what it takes values from.
 func (f *flux) targets(ctx context.Context) []string {
-	all, _ := f.telling.Get("", func() ([]string, error) {
+	all, _ := f.telling.Get(struct{}{}, func() ([]string, error) {
 		if len(f.gate.all) > 0 {
 			return f.gate.renderable(), nil
 		}
