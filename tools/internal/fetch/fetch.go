@@ -472,6 +472,10 @@ func (r *run) finish(out *Outcome, complete bool) error {
 			all = append(all, desired{&c.LockedChart, c.content, c.Resolved + ", " + short(c.Archive)})
 		}
 	}
+	if !r.here() && !complete && len(r.old.Entries()) > 0 && !r.job.Check {
+		// What the targets that were not read have would be lost: a lock file knows one directory.
+		return fmt.Errorf("the copies move from %s to %s: run `%s` for all targets once every target can be read", r.old.Directory, r.directory, vendored.Run)
+	}
 	slices.SortFunc(all, func(a, b desired) int { return strings.Compare(r.place(a.entry), r.place(b.entry)) })
 	there := map[string]bool{}
 	for _, d := range all {
@@ -481,7 +485,7 @@ func (r *run) finish(out *Outcome, complete bool) error {
 	for _, entry := range r.old.Entries() {
 		switch {
 		case r.here() && there[r.place(entry)]:
-		case complete || !r.here():
+		case complete:
 			gone = append(gone, entry)
 		default:
 			lock.Add(entry)

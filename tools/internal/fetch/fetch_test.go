@@ -380,6 +380,55 @@ func TestAnotherDirectory(t *testing.T) {
 	}
 }
 
+// The copies move only where every target was read: those of the others would be lost.
+func TestAnotherDirectoryForSomeTargets(t *testing.T) {
+	s := newSite(t)
+	s.commit("org/a.git", app("a"))
+	s.commit("org/b.git", app("b"))
+	dir := s.repository("-- a/kustomization.yaml --\nresources: [SITE/org/a.git//app]\n-- b/kustomization.yaml --\nresources: [SITE/org/b.git//app]\n")
+	// The first copies may lie in another directory than the usual one.
+	if out := vendor(t, Job{Dir: dir, Directory: "first", Targets: []string{"a"}, Others: []string{"b"}}); out.Copies != 1 || len(out.Faults) > 0 {
+		t.Fatalf("%+v", out)
+	}
+	if out := vendor(t, Job{Dir: dir, Directory: "first", Targets: []string{"a", "b"}, Whole: true}); out.Copies != 2 || len(out.Faults) > 0 {
+		t.Fatalf("%+v", out)
+	}
+	before := snapshot(t, dir)
+	job := Job{Dir: dir, Directory: "second", Targets: []string{"a"}, Others: []string{"b"}}
+	out, err := Do(t.Context(), job)
+	if err == nil || err.Error() != "the copies move from first to second: run `kgate vendor` for all targets once every target can be read" || len(out.Changes) > 0 {
+		t.Errorf("%+v, %v", out, err)
+	}
+	job.Check = true
+	out = vendor(t, job)
+	if len(out.Faults) != 1 || !strings.Contains(out.Faults[0].Error(), "does not lie where kgate.yaml says") {
+		t.Errorf("a check: %+v", out)
+	}
+	for _, c := range out.Changes {
+		t.Errorf("a check: %s is %s", c.Place, c.What)
+	}
+	if after := snapshot(t, dir); !maps.Equal(before, after) {
+		t.Errorf("%q became %q", slices.Sorted(maps.Keys(before)), slices.Sorted(maps.Keys(after)))
+	}
+}
+
+func TestAnotherDirectoryAndATargetThatCannotBeRead(t *testing.T) {
+	s, dir := origin(t)
+	vendorAll(t, dir, "app", "again")
+	s.write(dir, "-- app/kustomization.yaml --\nresources: [nowhere.yaml]\n-- other/kustomization.yaml --\nresources: [SITE/files/install.yaml]\n")
+	before := snapshot(t, dir)
+	out, err := Do(t.Context(), Job{Dir: dir, Directory: "third_party", Targets: []string{"app", "again", "other"}, Whole: true})
+	if err == nil || !strings.Contains(err.Error(), "the copies move from .kgate/vendor to third_party: ") || len(out.Changes) > 0 {
+		t.Errorf("%+v, %v", out, err)
+	}
+	if len(out.Faults) == 0 || !strings.Contains(out.Faults[0].Error(), "nowhere.yaml does not exist") {
+		t.Errorf("%+v", out.Faults)
+	}
+	if after := snapshot(t, dir); !maps.Equal(before, after) {
+		t.Errorf("%q became %q", slices.Sorted(maps.Keys(before)), slices.Sorted(maps.Keys(after)))
+	}
+}
+
 func TestWhatIsRefused(t *testing.T) {
 	submodule := func(dir string, s *site) {
 		s.commit("org/module.git", app("module"))
