@@ -89,6 +89,29 @@ func TestRenderAgain(t *testing.T) {
 	}
 }
 
+// A template that writes what looks like a mark, always or only where marks are, has no lines that it did not write.
+func TestMarksThatATemplateWrites(t *testing.T) {
+	const define = "{{- define \"x\"}}\nabc\n{{end}}"
+	for name, c := range map[string]struct {
+		template string
+		want     Place // of the first line
+	}{
+		"with marks":      {define + "{{if gt (len (include \"x\" .)) 6}}{{printf \"%c\" 1048573}}{{end}}a: b\n", Place{}},
+		"always":          {define + "{{printf \"%c\" 1048573}}a: b\n", Place{}},
+		"after line four": {define + "\na: {{printf \"%c\" 1048573}}\n", Place{"templates/a.yaml", 4}},
+	} {
+		chart := loaded(t, c.template)
+		first, err := chart.Render(t.Context(), Release{})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if lines := chart.Lines(t.Context(), Release{}, first); len(lines) != 1 || len(lines[0]) == 0 || lines[0][0] != c.want {
+			t.Errorf("%s: %v, not %v", name, lines, c.want)
+		}
+	}
+}
+
 // Marks leave a template as it is, but for themselves, and none stands within an action.
 func FuzzMark(f *testing.F) {
 	for _, text := range []string{

@@ -62,7 +62,7 @@ func (c *Chart) Lines(ctx context.Context, r Release, first *Rendered) [][]Place
 	parts := map[key][]string{}
 	for name, text := range output.files {
 		for _, part := range releaseutil.SplitManifests(text) {
-			k := key{name, unmarked(part)}
+			k := key{name, unmarked(part, places)}
 			parts[k] = append(parts[k], part)
 		}
 	}
@@ -74,9 +74,12 @@ func (c *Chart) Lines(ctx context.Context, r Release, first *Rendered) [][]Place
 	return found
 }
 
-func unmarked(text string) string {
+// marks reports a rune that marks a line: a template can write others that look so.
+func marks(r rune, places []Place) bool { return isMark(r) && int(r-firstMark) < len(places) }
+
+func unmarked(text string, places []Place) string {
 	return strings.Map(func(r rune) rune {
-		if isMark(r) {
+		if marks(r, places) {
 			return -1
 		}
 		return r
@@ -93,7 +96,7 @@ type writing struct {
 func attribute(found []Place, file string, lines []string, places []Place, of writing) {
 	for n, line := range lines {
 		for _, r := range line {
-			if isMark(r) {
+			if marks(r, places) {
 				found[n] = places[r-firstMark]
 				break
 			}
