@@ -117,7 +117,7 @@ func (f *LockedFile) named() (parts []string, whole string) {
 	if u, err := url.Parse(f.URL); err == nil && u.Host != "" {
 		host = u.Hostname()
 	}
-	return []string{host, ""}, "file " + f.URL // the file has a directory of its own
+	return []string{host}, "file " + f.URL
 }
 
 // name is that of the file in its directory.
@@ -161,19 +161,22 @@ var fits = regexp.MustCompile(`^[a-z0-9_][a-zA-Z0-9_.-]{0,99}$`)
 var segment = regexp.MustCompile(`^[a-z0-9_][a-z0-9_.-]{0,99}(@(HEAD|[a-z0-9_][a-z0-9_.+-]{0,99}))?$`)
 
 // Place is the directory of an entry's copy. It follows from the entry, so that no lock can name another: from what a
-// person reads, where that tells it from every other entry, and a hash.
+// person reads, where that tells it from every other entry, and a hash. No copy lies in another: an '@' is in the last name
+// alone, and a file's directory is the second below its kind.
 func (l *Lock) Place(entry Locked) string {
 	parts, whole := entry.named()
+	_, isFile := entry.(*LockedFile)
 	places := []string{l.Directory, entry.kind()}
-	clear := !strings.HasPrefix(whole, "other ") && !strings.HasPrefix(whole, "file ")
+	clear := !strings.HasPrefix(whole, "other ") && !isFile
 	for i, part := range parts {
-		if segment.MatchString(part) && (i == len(parts)-1 || !strings.Contains(part, "@")) && !strings.HasSuffix(part, ".") {
+		last := i == len(parts)-1
+		if segment.MatchString(part) && (last || !strings.Contains(part, "@")) && !strings.HasSuffix(part, ".") {
 			places = append(places, part)
 			continue
 		}
 		clear = false
 		part = strings.Map(func(r rune) rune {
-			if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-' || r == '.' || r == '@' {
+			if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-' || r == '.' || r == '@' && last {
 				return r
 			}
 			if r >= 'A' && r <= 'Z' {
@@ -181,17 +184,23 @@ func (l *Lock) Place(entry Locked) string {
 			}
 			return '-'
 		}, part)
-		if part = strings.Trim(part[:min(len(part), 100)], ".-@"); part != "" {
+		if part = strings.Trim(part[:min(len(part), 100)], ".-@"); part == "" && last {
+			part = "other"
+		}
+		if part != "" {
 			places = append(places, part)
 		}
 	}
 	if !clear {
 		sum := sha256.Sum256([]byte(whole))
-		last := len(places) - 1
-		if strings.HasPrefix(whole, "file ") {
-			places = append(places, hex.EncodeToString(sum[:6]))
-		} else {
-			places[last] += "-" + hex.EncodeToString(sum[:6])
+		hash := hex.EncodeToString(sum[:6])
+		switch last := len(places) - 1; {
+		case isFile:
+			places = append(places, hash) // the file has a directory of its own
+		case strings.Contains(places[last], "@"):
+			places[last] += "-" + hash
+		default: // nothing is left of the reference
+			places[last] += "@" + hash
 		}
 	}
 	return path.Join(places...)

@@ -77,16 +77,33 @@ func TestPlaces(t *testing.T) {
 		{&LockedRepository{URL: "ssh://git@github.com/org/repo"}, ""},
 		{&LockedRepository{URL: "https://github.com/org/repo", Ref: "feature/x"}, ""},
 		{&LockedRepository{URL: "https://github.com/../.git", Ref: "feature/y"}, ""},
+		{&LockedRepository{URL: "https://host/a/b", Ref: "v1"}, "d/git/host/a/b@v1"},
+		{&LockedRepository{URL: "https://host/a/b@v1/c"}, ""},
+		{&LockedRepository{URL: "https://host/a/b", Ref: "é"}, "d/git/host/a/b@0c6da23ec3b6"},
+		{&LockedRepository{URL: "https://host/a/b-0c6da23ec3b6/c"}, "d/git/host/a/b-0c6da23ec3b6/c@HEAD"},
+		{&LockedRepository{URL: "https://host/a/é", Ref: "é"}, ""},
+		{&LockedRepository{URL: "https://host/a/" + strings.Repeat("b", 100)}, ""},
 		{&LockedFile{URL: "https://host.example.com/a/install.yaml"}, ""},
 		{&LockedFile{URL: "https://host.example.com/b/install.yaml"}, ""},
+		{&LockedFile{URL: "https://é/install.yaml"}, ""},
 		{&LockedChart{Chart: Chart{Repository: "https://charts.example.com", Name: "web", Version: "1.2.0"}}, "d/charts/charts.example.com/web@1.2.0"},
 		{&LockedChart{Chart: Chart{Repository: "oci://charts.example.com", Name: "web", Version: "1.2.0"}}, ""},
 		{&LockedChart{Chart: Chart{Repository: "https://charts.example.com", Name: "web", Version: "^1"}}, ""},
 		{&LockedChart{Chart: Chart{Repository: "https://charts.example.com", Name: "../../x"}}, ""},
+		{&LockedChart{Chart: Chart{Repository: "https://charts.example.com/web@1.2.0", Name: "other"}}, ""},
+		{&LockedChart{Chart: Chart{Repository: "https://charts.example.com", Name: "é", Version: "é"}}, ""},
 	} {
 		is := l.Place(c.entry)
 		if seen[is] || checkPath(is) != nil || !strings.HasPrefix(is, "d/") || c.want != "" && is != c.want {
 			t.Errorf("%s: its place is %q (%v), not %q", Describe(c.entry), is, checkPath(is), c.want)
+		}
+		for other := range seen {
+			if Within(other, is) || Within(is, other) {
+				t.Errorf("%s and %s: one lies in the other", other, is)
+			}
+		}
+		if kept := strings.Count(is, "@"); kept > 1 || kept == 1 && !strings.Contains(is[strings.LastIndex(is, "/"):], "@") {
+			t.Errorf("%s: a copy can lie in it or above it", is)
 		}
 		seen[is] = true
 	}
