@@ -13,8 +13,8 @@
 #   scope: repository
 #   sees: argoproj.io
 #   fix: >-
-#     Point spec.source.path at a directory of this repository that has a kustomization, or that is
-#     a target.
+#     Point the source's path at a directory of this repository that has a kustomization, a Helm chart
+#     or manifests.
 package policies.gitops.application_paths
 
 import data.policies.lib.argo
@@ -22,10 +22,20 @@ import data.policies.lib.argo
 deny contains {"msg": msg, "path": array.concat(application.fault, ["path"])} if {
 	some application in argo.applications
 	not _good(application)
-	msg := sprintf("%s takes path %v, which has no kustomization in this repository", [application.title, json.marshal(application.path)])
+	msg := sprintf("%s takes path %v, where this repository has nothing to deploy", [application.title, json.marshal(application.path)])
 }
 
 _good(application) if argo.is_root(application.path)
+
+# A Helm chart, manifests, Jsonnet, what a plugin reads.
+_good(application) if application.written_path in input.directories
+
+# What other sources of the Application take their values from.
+_good(application) if {
+	is_string(application.ref)
+	application.ref != ""
+	application.written_path == null
+}
 
 _good(application) if {
 	is_string(application.repository)

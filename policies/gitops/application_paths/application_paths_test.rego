@@ -31,6 +31,26 @@ test_nothing_tells_this_repository_from_another if {
 	count(_deny([_application({"repoURL": "https://here", "path": "missing"})])) == 1
 }
 
+# Argo CD renders a chart itself, and takes what a directory has.
+test_a_directory_with_files_exists[path] if {
+	some path in ["charts/web", "./charts/web", "charts/web/"]
+	application_paths.deny == set() with input as {"roots": [], "directories": [path], "targets": [{"path": "argocd", "objects": [_here, _application({"repoURL": "https://here", "path": path})]}]}
+}
+
+test_directories_tell_this_repository_where_nothing_else_does if {
+	objects := [_application({"repoURL": "https://here", "path": "charts/web"}), _application({"repoURL": "https://there", "path": "elsewhere"})]
+	application_paths.deny == set() with input as {"roots": [], "directories": ["charts/web"], "targets": [{"path": "root", "objects": objects}]}
+}
+
+test_a_source_of_values_has_no_path if {
+	sources := [{"repoURL": "https://charts", "chart": "web"}, {"repoURL": "https://here", "ref": "values"}]
+	several := {"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {"name": "web"}, "spec": {"sources": sources}}
+	_deny([_here, several]) == set()
+	every source in [{"ref": ""}, {"ref": null}, {"ref": 1}, {"ref": "values", "path": "missing"}] {
+		count(_deny([_here, _application(object.union({"repoURL": "https://here"}, source))])) == 1
+	}
+}
+
 test_wrong_shapes if {
 	every source in ["text", {}, null] {
 		count(_deny([_here, _application(source)])) == 1
@@ -42,5 +62,5 @@ test_wrong_shapes if {
 
 test_message if {
 	some fault in _deny([_here, _application({"repoURL": "https://here", "path": "overlays/test/app"})])
-	fault.msg == `Application "web" takes path "overlays/test/app", which has no kustomization in this repository`
+	fault.msg == `Application "web" takes path "overlays/test/app", where this repository has nothing to deploy`
 }

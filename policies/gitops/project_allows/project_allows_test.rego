@@ -31,6 +31,17 @@ test_skipped_project if {
 	{fault.msg | some fault in _faults(skipped, _application, [])} == {`Application "web" belongs to AppProject "web", which is not in this repository`}
 }
 
+_of_values(repository) := {"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {"name": "web"}, "spec": {
+	"project": "web",
+	"sources": [{"repoURL": "https://here", "path": "overlays/dev/app"}, {"repoURL": repository, "ref": "values"}],
+	"destination": {"name": "dev", "namespace": "shop"},
+}}
+
+test_a_source_of_values_is_held_to_the_project if {
+	_faults(_project(_spec), _of_values("https://here"), []) == set()
+	{fault.path | some fault in _faults(_project(_spec), _of_values("https://there"), [])} == {["targets", 0, "objects", 2, "spec", "sources", 1, "repoURL"]}
+}
+
 _object(api_version, kind, metadata) := {"apiVersion": api_version, "kind": kind, "metadata": metadata}
 
 test_allowed[sprintf("%s %v", [obj.kind, obj.metadata])] if {

@@ -98,9 +98,9 @@ else := set()
 # METADATA
 # description: |
 #   Every Application of the repository with each of its sources: {target, object, value, project,
-#   repository, path, fault}, where target and object are indexes, value is the Application,
-#   repository and path are null where they are no text, and fault leads to the source from the
-#   input. For rules whose input is the repository.
+#   repository, path, written_path, chart, ref, fault}, where target and object are indexes, value is
+#   the Application, repository and path are null where they are no text, written_path is the path as
+#   it is spelt, and fault leads to the source from the input. For rules whose input is the repository.
 applications := [application |
 	some i, target in input.targets
 	some j, obj in target.objects
@@ -114,6 +114,8 @@ applications := [application |
 		"project": obj_lib.at(obj, ["spec", "project"], null),
 		"repository": obj_lib.at(source.value, ["repoURL"], null),
 		"path": _path(source),
+		"written_path": obj_lib.at(source.value, ["path"], null),
+		"ref": obj_lib.at(source.value, ["ref"], null),
 		"chart": obj_lib.at(source.value, ["chart"], null),
 		"fault": array.concat(["targets", i, "objects", j], source.path),
 	}
@@ -125,9 +127,13 @@ else := null
 
 # METADATA
 # description: |
-#   The URLs of this repository: those from which an Application takes a path that this repository
-#   has. A mistaken path is so told from another repository's.
-own_repositories contains application.repository if {
+#   The URLs of this repository: those from which an Application takes a root that this repository
+#   has, or else a directory. A mistaken path is so told from another repository's.
+own_repositories := _rooted if {
+	count(_rooted) > 0
+} else := {application.repository | some application in applications; application.written_path in input.directories}
+
+_rooted contains application.repository if {
 	some application in applications
 	application.path in _roots
 }

@@ -67,7 +67,7 @@ func (d deployment) faults(misses []miss) []fault {
 const (
 	notRead  = "which no target reads"
 	changed  = "which no target renders as it is: kustomizations that read it change it"
-	helm     = "a Helm chart: kgate renders one that an entry of `helmCharts` names, and no other"
+	helm     = "a Helm chart, which kgate renders for no Application"
 	jsonnet  = "which no target reads: kgate evaluates no Jsonnet"
 	dontRead = "which cannot be read"
 )

@@ -68,7 +68,7 @@ func Scene(ctx context.Context, text string) (policy.Scene, error) {
 	if err != nil {
 		return policy.Scene{}, err
 	}
-	scene := policy.Scene{Facts: policy.Facts{External: repository.Config.External, Roots: roots}}
+	scene := policy.Scene{Facts: policy.Facts{External: repository.Config.External, Roots: roots, Files: repository.FS}}
 	renderer := kustomization.New(repository.FS, strings.NewReader(""))
 	for _, target := range repository.Paths {
 		end := activity.Begin(ctx, "rendering the example %s", target)

@@ -89,6 +89,7 @@ func Open(ctx context.Context, repository *repo.Repo, options Options) (*Gate, e
 		return nil, err
 	}
 	var err error
+	g.facts.Files = repository.FS
 	if g.facts.Roots, err = repository.Roots(ctx); err != nil {
 		return nil, err
 	}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"math"
+	"path"
 	"runtime"
 	"slices"
 	"strings"
@@ -26,6 +28,45 @@ import (
 type Facts struct {
 	External []check.External
 	Roots    []string // every directory of the repository with a kustomization
+	Files    fs.FS    // the repository; nil for none
+}
+
+// holds are the directories that Applications name as paths and that hold files, as the Applications spell them.
+func (f Facts) holds(targets []*check.Target) []string {
+	if f.Files == nil {
+		return nil
+	}
+	var held []string
+	for _, target := range targets {
+		for _, object := range target.Objects {
+			if object.Kind != "Application" || object.Group() != "argoproj.io" {
+				continue
+			}
+			spec, _ := object.Value["spec"].(map[string]any)
+			several, _ := spec["sources"].([]any)
+			for _, s := range append(slices.Clone(several), spec["source"]) {
+				source, _ := s.(map[string]any)
+				directory, _ := source["directory"].(map[string]any)
+				if name, ok := source["path"].(string); ok && f.hasFile(name, directory["recurse"] == true) {
+					held = append(held, name)
+				}
+			}
+		}
+	}
+	slices.Sort(held)
+	return slices.Compact(held)
+}
+
+// hasFile reports a directory with a file in it, or anywhere below it.
+func (f Facts) hasFile(name string, below bool) bool {
+	dir := path.Clean(name)
+	if !fs.ValidPath(dir) {
+		return false
+	}
+	entries, err := fs.ReadDir(f.Files, dir)
+	return err == nil && slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
+		return !e.IsDir() || below && f.hasFile(path.Join(dir, e.Name()), true)
+	})
 }
 
 // engine evaluates all built-in rules of a scope at once and hands each check its share: one evaluation of an object for
@@ -633,13 +674,17 @@ func (e *engine) repository(targets []*check.Target) (ast.Value, error) {
 			ast.Item(ast.StringTerm("environment"), meta.Get(ast.StringTerm("environment"))),
 			overlay[1])
 	}
-	roots := make([]*ast.Term, len(e.facts.Roots))
-	for i, dir := range e.facts.Roots {
-		roots[i] = ast.StringTerm(dir)
+	texts := func(all []string) *ast.Term {
+		terms := make([]*ast.Term, len(all))
+		for i, text := range all {
+			terms[i] = ast.StringTerm(text)
+		}
+		return ast.ArrayTerm(terms...)
 	}
 	return ast.NewObject(
 		ast.Item(ast.StringTerm("targets"), ast.ArrayTerm(terms...)),
-		ast.Item(ast.StringTerm("roots"), ast.ArrayTerm(roots...)),
+		ast.Item(ast.StringTerm("roots"), texts(e.facts.Roots)),
+		ast.Item(ast.StringTerm("directories"), texts(e.facts.holds(targets))),
 		ast.Item(ast.StringTerm("external"), e.external()),
 	), nil
 }

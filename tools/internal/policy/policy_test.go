@@ -261,6 +261,7 @@ func TestScopes(t *testing.T) {
 		{"no environment", "overlay", `deny contains {"msg": "m", "path": ["objects", 0]} if input.target.environment == null`, "y/c  m"},
 		{"external", "overlay", `deny contains {"msg": sprintf("%s/%s %v", [e.namespace, e.name, e.ports]), "path": ["objects", 0]} if some e in input.external`,
 			"x/a  n/s [80], y/c  n/s [80]"},
+		{"directories", "repository", `deny contains {"msg": json.marshal(input.directories), "path": ["targets", 0, "objects", 0]} if true`, "x/a  []"},
 		{"repository", "repository", `deny contains {"msg": concat(" ", input.roots), "path": ["targets", i, "objects", j, "kind"]} if input.targets[i].objects[j].kind == "Bad"`,
 			"x/b kind base x, y/c kind base x"},
 	} {
@@ -279,6 +280,41 @@ func TestScopes(t *testing.T) {
 			}
 			if strings.Join(got, ", ") != test.want {
 				t.Errorf("got  %s\nwant %s", strings.Join(got, ", "), test.want)
+			}
+		})
+	}
+}
+
+// TestDirectories holds which paths of Applications a repository has.
+func TestDirectories(t *testing.T) {
+	library, err := Load(t.Context(), source(meta("repository")+"package policies.team.one_rule\n\n"+
+		`deny contains {"msg": json.marshal(input.directories), "path": ["targets", 0, "objects", 0]} if true`+"\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := fstest.MapFS{"charts/web/Chart.yaml": {}, "charts/web/templates/cm.yaml": {}, "plain/np.yaml": {}}
+	application := func(spec map[string]any) *manifest.Object {
+		return &manifest.Object{ID: manifest.ID{APIVersion: "argoproj.io/v1alpha1", Kind: "Application"}, Value: map[string]any{"spec": spec}}
+	}
+	at := func(path any) map[string]any { return map[string]any{"path": path} }
+	for _, test := range []struct {
+		name string
+		spec map[string]any
+		want string
+	}{
+		{"a chart, as it is spelt", map[string]any{"source": at("./charts/web/")}, `["./charts/web/"]`},
+		{"several", map[string]any{"sources": []any{at("plain"), at("nowhere"), at("charts/web"), at("plain")}}, `["charts/web","plain"]`},
+		{"folders of folders", map[string]any{"source": at("charts")}, `[]`},
+		{"what is below them", map[string]any{"source": map[string]any{"path": "charts", "directory": map[string]any{"recurse": true}}}, `["charts"]`},
+		{"a file", map[string]any{"source": at("plain/np.yaml")}, `[]`},
+		{"outside", map[string]any{"sources": []any{at("../plain"), at("/plain")}}, `[]`},
+		{"wrong shapes", map[string]any{"source": "plain", "sources": []any{"plain", at(1), nil}}, `[]`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			all := []*check.Target{{Path: "x", Objects: []*manifest.Object{application(test.spec)}}}
+			result, failures := check.Run(t.Context(), check.Plan{Checks: library.Checks(Facts{Files: files}), Targets: all, All: []string{"x"}})
+			if failures != nil || len(result.Findings) != 1 || result.Findings[0].Message != test.want {
+				t.Errorf("%v %v, want %q", result.Findings, failures, test.want)
 			}
 		})
 	}
