@@ -180,7 +180,8 @@ type Target struct {
 	Faults      []Fault // what rendering noticed
 	Effects     []Entry // what does something in this target, of entries that may do nothing in another one
 	Reading     Reading
-	Variants    []*Target   // the same in other namespaces: what is found is found in each
+	Namespace   string      // that it is brought to, where that is known
+	Variants    []*Target   // the same in other namespaces: what is found in any that is known is found
 	Makes       []Reference // what its objects have made in the cluster, beside themselves; * in a name is any text
 	Pods        []Pods      // that its objects have
 	StandIns    StandIns
@@ -291,6 +292,8 @@ type Finding struct {
 	mend   *Mend      // what was plainly meant; nil where nobody knows
 	rests  []identity // the findings that it follows from
 	entry  Entry      // what does nothing, of a finding that says so
+	// brought is which of the namespaces that its target is brought to it was found in.
+	brought int
 	shared string     // as of Fault
 	above  bool
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
@@ -129,33 +130,87 @@ func TestMissingWhereDeployersTell(t *testing.T) {
 	}
 }
 
-// TestVariants states of a target that is brought to several namespaces what is true of each.
+// TestVariants judges a target in each namespace that it is known to be brought to.
 func TestVariants(t *testing.T) {
 	in := func(namespace string) *Target {
-		return &Target{Path: "app", Objects: []*manifest.Object{{ID: manifest.ID{APIVersion: "v1", Kind: "Pod", Namespace: namespace, Name: "p"}}}}
+		return &Target{Path: "app", Namespace: namespace, Objects: []*manifest.Object{
+			{ID: manifest.ID{APIVersion: "v1", Kind: "Pod", Namespace: namespace, Name: "p"}},
+			{ID: manifest.ID{APIVersion: "v1", Kind: "Node", Name: "n"}},
+		}}
 	}
-	target := in("a")
-	target.Variants = []*Target{in("b"), in("c")}
-	checks := []*Check{{
-		Name: "a/a", Title: "T", Doc: "D.", Fix: "F.", Origin: "test", Severity: Error, Scope: Object,
-		Run: func(_ context.Context, pass *Pass) error {
-			at := pass.Targets[0]
-			o := at.Objects[0]
-			pass.Report(at, o, manifest.Path{"each"}, "of "+o.Namespace)
-			if o.Namespace != "b" {
-				pass.Report(at, o, manifest.Path{"some"}, "of "+o.Namespace)
-			}
-			pass.ReportTarget(at, manifest.Position{File: o.Namespace}, "a file")
+	strict := func(run func(pass *Pass, at *Target, pod, node *manifest.Object)) []*Check {
+		return []*Check{{
+			Name: "a/a", Title: "T", Doc: "D.", Fix: "F.", Origin: "test", Severity: Error, Scope: Overlay,
+			Run: func(_ context.Context, pass *Pass) error {
+				at := pass.Targets[0]
+				if len(at.Objects) == 2 {
+					run(pass, at, at.Objects[0], at.Objects[1])
+				}
+				return nil
+			},
+		}}
+	}
+	shared := &Target{Path: "shared", Objects: []*manifest.Object{{ID: manifest.ID{APIVersion: "v1", Kind: "Secret", Namespace: "a", Name: "s"}}}}
+	exemptA := Exemption{Check: "a/a", Expires: time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC), Object: ObjectPattern{Kind: "Pod", Namespace: "a"}}
+	for name, c := range map[string]struct {
+		places     []string
+		exemptions []Exemption
+		run        func(pass *Pass, at *Target, pod, node *manifest.Object)
+		want       string
+	}{
+		"in each": {[]string{"a", "b", "c"}, nil, func(pass *Pass, at *Target, pod, node *manifest.Object) {
+			pass.Report(at, pod, manifest.Path{"x"}, "of "+pod.Namespace)
+			pass.Report(at, node, manifest.Path{"x"}, "a node")
 			pass.ReportTarget(at, manifest.Position{File: "f"}, "a file")
-			return nil
-		},
-	}}
-	result, _ := Run(t.Context(), Plan{Checks: checks, Targets: []*Target{target}})
-	var got []string
-	for _, f := range result.Findings {
-		got = append(got, f.Message+" "+f.Source.File+f.Path.String())
-	}
-	if got := strings.Join(got, ", "); got != "a file f, of a each" {
-		t.Errorf("got %s", got)
+		}, "a file: a node: of a"},
+		"in some": {[]string{"a", "b", "c"}, nil, func(pass *Pass, at *Target, pod, node *manifest.Object) {
+			if at.Namespace == "a" {
+				return
+			}
+			pass.Report(at, pod, manifest.Path{"x"}, "privileged")
+			pass.Report(at, node, manifest.Path{"x"}, "a node")
+			pass.Report(at, node, manifest.Path{"y"}, "names "+at.Namespace)
+			pass.ReportTarget(at, manifest.Position{File: "f"}, "a file")
+		}, "a file, where it is brought to namespace b: a node, where it is brought to namespace b: names b: privileged"},
+		"two of one field": {[]string{"a", "b"}, nil, func(pass *Pass, at *Target, pod, node *manifest.Object) {
+			pass.Report(at, pod, manifest.Path{"x"}, "one")
+			pass.Report(at, pod, manifest.Path{"x"}, "two")
+		}, "one: two"},
+		"missing where nothing else renders it": {[]string{"a", "b"}, nil, func(pass *Pass, at *Target, pod, node *manifest.Object) {
+			pass.ReportMissing(Field{Target: at, Object: pod, Path: manifest.Path{"x"}}, "no secret in "+pod.Namespace, Reference{"Secret", pod.Namespace, "s"})
+		}, "no secret in b"},
+		"exempt in one": {[]string{"a", "b"}, []Exemption{exemptA}, func(pass *Pass, at *Target, pod, node *manifest.Object) {
+			pass.Report(at, pod, manifest.Path{"x"}, "of "+pod.Namespace)
+		}, "of b"},
+		"nothing of a place that nobody knows": {[]string{"a", ""}, nil, func(pass *Pass, at *Target, pod, node *manifest.Object) {
+			if at.Namespace == "a" {
+				pass.Report(at, pod, manifest.Path{"x"}, "known")
+			} else {
+				pass.Report(at, pod, manifest.Path{"y"}, "unknown")
+			}
+		}, "known"},
+		"no place is known": {[]string{""}, nil, func(pass *Pass, at *Target, pod, node *manifest.Object) {
+			pass.Report(at, pod, manifest.Path{"x"}, "as it is")
+		}, "as it is"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			target := in(c.places[0])
+			for _, namespace := range c.places[1:] {
+				target.Variants = append(target.Variants, in(namespace))
+			}
+			result, failed := Run(t.Context(), Plan{
+				Checks: strict(c.run), Targets: []*Target{target, shared}, Exemptions: c.exemptions, Now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
+			})
+			if failed != nil {
+				t.Fatal(failed)
+			}
+			var got []string
+			for _, f := range result.Findings {
+				got = append(got, f.Message)
+			}
+			if got := strings.Join(got, ": "); got != c.want {
+				t.Errorf("got %s, want %s", got, c.want)
+			}
+		})
 	}
 }

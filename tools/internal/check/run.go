@@ -110,39 +110,81 @@ func (r *Round) Judge(ctx context.Context, target *Target) {
 		r.effects[e] = true
 	}
 	r.mu.Unlock()
-	alone := func(c *Check) bool { return c.Scope == Object || c.Scope == Overlay }
-	findings, failures := r.judge(ctx, []*Target{target}, alone)
-	for _, t := range target.Variants {
-		others, failed := r.judge(ctx, []*Target{t}, alone)
-		findings, failures = common(findings, others), append(failures, failed...)
+	places := target.places()
+	in := map[fault]map[int]bool{} // the places that each fault is found in
+	found := make([][]Finding, len(places))
+	for i, t := range places {
+		findings, failures := r.judge(ctx, []*Target{t}, func(c *Check) bool { return c.Scope == Object || c.Scope == Overlay })
+		if len(failures) == 0 {
+			r.attribute(ctx, t, findings)
+		}
+		r.keep(nil, failures)
+		for at := range findings {
+			findings[at].brought = i
+			of := faultOf(findings[at])
+			if in[of] == nil {
+				in[of] = map[int]bool{}
+			}
+			in[of][i] = true
+		}
+		found[i] = findings
 	}
-	if len(failures) == 0 {
-		r.attribute(ctx, target, findings)
+	for i, t := range places {
+		for at := range found[i] {
+			f := &found[i][at]
+			said := f.Object != nil && f.Object.Namespace == t.Namespace || strings.Contains(f.Message, t.Namespace)
+			if len(in[faultOf(*f)]) < len(places) && !said {
+				f.Message += ", where it is brought to namespace " + t.Namespace
+			}
+		}
+		r.keep(found[i], nil)
 	}
-	r.keep(findings, failures)
 }
 
-// common are findings of a target that are in another one's too, which has the same objects in other namespaces.
-func common(findings, others []Finding) []Finding {
-	type place struct {
-		check, apiVersion, kind, name, path string
-		source                              manifest.Position
+// places are a target in each namespace that it is known to be brought to. Where it is brought to one that nobody here knows
+// as well, nothing is said of that; where none is known, it is the target as it is rendered.
+func (t *Target) places() []*Target {
+	all := append([]*Target{t}, t.Variants...)
+	if known := slices.DeleteFunc(slices.Clone(all), func(t *Target) bool { return t.Namespace == "" }); len(known) > 0 {
+		return known
 	}
-	at := func(f Finding) place {
-		p := place{check: f.Check, path: f.Path.String()}
-		if f.Object == nil {
-			p.source = f.Source
-			return p
-		}
-		p.apiVersion, p.kind, p.name = f.Object.APIVersion, f.Object.Kind, f.Object.Name
-		return p
-	}
-	found := map[place]bool{}
-	for _, f := range others {
-		found[at(f)] = true
-	}
-	return slices.DeleteFunc(findings, func(f Finding) bool { return !found[at(f)] })
+	return all[:1]
 }
+
+// fault is what a finding is known by, in whichever namespace its target is brought to.
+type fault struct {
+	target, check, apiVersion, kind, name, path string
+	source                                      manifest.Position
+}
+
+func faultOf(f Finding) fault {
+	is := fault{target: f.Target, check: f.Check, path: f.Path.String()}
+	if f.Object == nil {
+		is.source = f.Source
+		return is
+	}
+	is.apiVersion, is.kind, is.name = f.Object.APIVersion, f.Object.Kind, f.Object.Name
+	return is
+}
+
+// once leaves, of what is found in several of the namespaces that a target is brought to, what is found in the first of them.
+func once[T any](all []T, finding func(T) Finding) []T {
+	if !slices.ContainsFunc(all, func(one T) bool { return finding(one).brought > 0 }) {
+		return all
+	}
+	first := map[fault]int{}
+	for _, one := range all {
+		f := finding(one)
+		of := faultOf(f)
+		if at, known := first[of]; !known || f.brought < at {
+			first[of] = f.brought
+		}
+	}
+	return slices.DeleteFunc(all, func(one T) bool { f := finding(one); return f.brought > first[faultOf(f)] })
+}
+
+// itself is a finding, for once.
+func itself(f Finding) Finding { return f }
 
 // judge makes the checks that are of the kind that is asked for, and keeps nothing of it.
 func (r *Round) judge(ctx context.Context, targets []*Target, of func(*Check) bool) ([]Finding, []failed) {
@@ -186,7 +228,7 @@ func (r *Round) keep(findings []Finding, failures []failed) {
 func (r *Round) Findings() ([]Finding, []Failure) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.settled(r.findings, Plan{}), r.failures(nil)
+	return once(r.settled(r.findings, Plan{}), itself), r.failures(nil)
 }
 
 // settled leaves out what says that an entry does nothing where it does something in another target, or may do so in one
@@ -247,6 +289,7 @@ func (r *Round) End(ctx context.Context, plan Plan) (Result, []Failure) {
 	r.findings = slices.DeleteFunc(r.findings, plan.provided)
 	findings := plan.weigh(yield(r.settled(unique(r.rendered.resolve(r.findings, plan.Unread), order), plan), r.checks), r.checks)
 	kept, exempted, used := exempt(findings, plan)
+	kept, exempted = once(kept, itself), once(exempted, func(x Exempted) Finding { return x.Finding })
 	failures := r.failures(order)
 	made := map[string]bool{}
 	for _, c := range plan.Checks {

@@ -3,7 +3,9 @@ package gate
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
+	"sync"
 
 	"github.com/kgate-dev/gitops/tools/internal/cache"
 	"github.com/kgate-dev/gitops/tools/internal/check"
@@ -12,6 +14,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 	"github.com/kgate-dev/gitops/tools/internal/relation"
+	"github.com/kgate-dev/gitops/tools/internal/report"
 )
 
 // placing knows the namespaces to which the targets of a run are brought. Argo CD gives its destination's to objects without
@@ -23,10 +26,13 @@ type placing struct {
 
 	found     cache.Cache[struct{}, *coverage.Deliveries]
 	overrides cache.Cache[struct{}, bool]
+
+	mu      sync.Mutex
+	crowded map[string]int // targets that are brought to more than mostPlaces, and to how many
 }
 
 func (g *Gate) newPlacing(renderer *kustomization.Renderer, kept func(path string) *Target) *placing {
-	return &placing{gate: g, renderer: renderer, kept: kept}
+	return &placing{gate: g, renderer: renderer, kept: kept, crowded: map[string]int{}}
 }
 
 // deployers are found when somebody asks: targets that may have some are rendered, and other files read.
@@ -59,8 +65,8 @@ func (p *placing) mentions(path string, words ...string) bool {
 
 // mayOverride reports whether something may give objects another namespace than they have. Where kgate.yaml names no targets,
 // what deploys them need not be in one.
-func (p *placing) mayOverride(ctx context.Context) bool {
-	overrides, err := p.overrides.Get(struct{}{}, func() (bool, error) {
+func (p *placing) mayOverride(ctx context.Context) (bool, error) {
+	return p.overrides.Get(struct{}{}, func() (bool, error) {
 		asks := p.gate.repository.Config.Targets == nil || slices.ContainsFunc(p.gate.renderable(), func(path string) bool {
 			return p.mentions(path, "toolkit.fluxcd.io", "targetNamespace") || p.mentions(path, "argoproj.io", "kustomize")
 		})
@@ -70,10 +76,10 @@ func (p *placing) mayOverride(ctx context.Context) bool {
 		deployers, err := p.deployers(ctx)
 		return err == nil && deployers.Override(), err
 	})
-	return err == nil && overrides
 }
 
-// mostPlaces is in how many namespaces a target is judged. What is brought to more is judged for what is true of any.
+// mostPlaces is in how many namespaces a target is judged. What is brought to more is judged for what is true of any, and a
+// note says so.
 const mostPlaces = 4
 
 // place puts the objects of a target where they are brought to. Where several deployers bring it to different namespaces, the
@@ -83,18 +89,38 @@ func (p *placing) place(ctx context.Context, t *Target) (*Target, error) {
 	if err != nil {
 		return nil, err
 	}
-	without := slices.ContainsFunc(t.Objects, func(o *manifest.Object) bool { return o.Namespace == "" && namespaced[o] })
-	if t.Path == kustomization.Stdin || !without && !p.mayOverride(ctx) {
+	if t.Path == kustomization.Stdin {
 		return t, nil
+	}
+	if !slices.ContainsFunc(t.Objects, func(o *manifest.Object) bool { return o.Namespace == "" && namespaced[o] }) {
+		if may, err := p.mayOverride(ctx); err != nil || !may {
+			return t, err
+		}
 	}
 	deployers, err := p.deployers(ctx)
 	if err != nil {
 		return nil, err
 	}
 	places := deployers.Places(t.Path)
-	if len(places) == 0 || len(places) > mostPlaces {
+	switch {
+	case len(places) == 0:
+		return t, nil
+	case len(places) > mostPlaces:
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.crowded[t.Path] = len(places)
 		return t, nil
 	}
+	// What is known stands before what is not: the first is the one that a report shows.
+	slices.SortStableFunc(places, func(a, b coverage.Place) int {
+		switch {
+		case a.Namespace == "" && b.Namespace != "":
+			return 1
+		case a.Namespace != "" && b.Namespace == "":
+			return -1
+		}
+		return 0
+	})
 	var placed []*Target
 	for _, place := range places {
 		variant, err := put(t, place, namespaced)
@@ -109,6 +135,18 @@ func (p *placing) place(ctx context.Context, t *Target) (*Target, error) {
 		first.Variants = append(first.Variants, &variant.Target)
 	}
 	return &first, nil
+}
+
+// notes say which targets are judged in none of the namespaces that they are brought to.
+func (p *placing) notes() []report.Note {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var notes []report.Note
+	for _, target := range slices.Sorted(maps.Keys(p.crowded)) {
+		notes = append(notes, report.Note{About: "namespaces", Message: fmt.Sprintf(
+			"%s is brought to %d places, more than the %d that kgate judges: nothing is said of it that rests on its namespace", target, p.crowded[target], mostPlaces)})
+	}
+	return notes
 }
 
 // namespaced are the objects of a target that are beyond doubt in a namespace. What defines a kind is asked of those without
@@ -140,6 +178,7 @@ func put(t *Target, place coverage.Place, namespaced map[*manifest.Object]bool) 
 	}
 	was := map[*manifest.Object]*manifest.Object{} // what was rendered, of those that the place changes
 	placed := *t
+	placed.Namespace = place.Namespace
 	placed.Objects = make([]*manifest.Object, len(t.Objects))
 	for i, o := range t.Objects {
 		placed.Objects[i] = o

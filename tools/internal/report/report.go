@@ -35,7 +35,7 @@ type Report struct {
 // Note is something about a run that its verdict has to be read with: that it looked at less than the repository asks for,
 // or judged by other rules than those that stand there.
 type Note struct {
-	About   string            // a word for programs: targets, versions, checks, kinds, unread, configuration, exemptions
+	About   string            // a word for programs: targets, versions, checks, kinds, unread, configuration, exemptions, namespaces
 	Source  manifest.Position // the place that it is about; zero for the run as a whole
 	Message string            // a sentence without its full stop
 	LeftOut []string          // the names of what the run did not look at
