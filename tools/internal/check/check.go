@@ -183,7 +183,7 @@ type Target struct {
 	Namespace   string      // that it is brought to, where that is known
 	Variants    []*Target   // the same in other namespaces: what is found in any that is known is found
 	Makes       []Reference // what its objects have made in the cluster, beside themselves; * in a name is any text
-	Pods        []Pods      // that its objects have
+	Pods        []Pods      // that its objects have; * in a namespace or a label is any text
 	StandIns    StandIns
 	Mentions    map[string]bool // of objects that kgate.yaml declares, the names that it speaks of
 

@@ -27,8 +27,12 @@ type pattern struct {
 }
 
 func (p pattern) fits(r Reference) bool {
-	like := func(pattern, text string) bool { ok, err := path.Match(pattern, text); return err == nil && ok }
 	return p.Kind == r.Kind && like(p.Name, r.Name) && (p.Namespace == r.Namespace || r.Namespace == "" || like(p.Namespace, r.Namespace))
+}
+
+func like(pattern, text string) bool {
+	ok, err := path.Match(pattern, text)
+	return err == nil && ok
 }
 
 func (r *rendered) add(t *Target) {
@@ -112,11 +116,11 @@ func (r Reference) selects(pods Pods) bool {
 		return false
 	}
 	for key, value := range wanted {
-		if pods.Labels[key] != value {
+		if have := pods.Labels[key]; have != value && !like(have, value) {
 			return false
 		}
 	}
-	return r.Namespace == "" || pods.Namespace == "" || r.Namespace == pods.Namespace
+	return r.Namespace == "" || pods.Namespace == "" || r.Namespace == pods.Namespace || like(pods.Namespace, r.Namespace)
 }
 
 // areApart reports whether two targets are for different clusters. Where kgate.yaml gives both an environment, that tells, and

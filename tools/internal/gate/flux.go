@@ -73,14 +73,6 @@ func (f *flux) fill(ctx context.Context, t *Target) error {
 			t.Objects[i], t.was[filled.Object] = filled.Object, object
 		}
 	}
-	for _, object := range t.Objects {
-		if t.StandIns.In(object.Name) || t.StandIns.In(object.Namespace) {
-			t.Makes = append(t.Makes, check.Reference{Kind: object.Kind, Namespace: anyText(t.StandIns, object.Namespace), Name: anyText(t.StandIns, object.Name)})
-		}
-	}
-	for i, made := range t.Makes {
-		t.Makes[i].Name, t.Makes[i].Namespace = anyText(t.StandIns, made.Name), anyText(t.StandIns, made.Namespace)
-	}
 	return nil
 }
 

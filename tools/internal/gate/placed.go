@@ -208,7 +208,7 @@ func put(t *Target, place coverage.Place, namespaced map[*manifest.Object]bool) 
 			placed.Objects[i], was[to] = to, o
 		}
 	}
-	placed.Pods = pods(placed.Objects)
+	placed.derive()
 	locate := t.Locate
 	placed.Locate = func(o *manifest.Object, path manifest.Path) manifest.Origin {
 		from, moved := was[o]

@@ -83,8 +83,6 @@ func (g *Gate) render(ctx context.Context, renderer *kustomization.Renderer, pat
 		Effects:     result.Effects,
 		Definitions: g.outside,
 		Reading:     check.Reading{Files: result.Read, Layers: result.Layers(), Unchanged: result.Unchanged()},
-		Makes:       made(result.Objects),
-		Pods:        pods(result.Objects),
 	}}
 	t.Locate = func(object *manifest.Object, path manifest.Path) manifest.Origin {
 		return t.locate(rendered, object, path)
@@ -94,7 +92,34 @@ func (g *Gate) render(ctx context.Context, renderer *kustomization.Renderer, pat
 			fault.Of = result.BroughtBy(fault.Source.File)
 		}
 	}
-	return t, g.flux.fill(ctx, t)
+	if err := g.flux.fill(ctx, t); err != nil {
+		return nil, err
+	}
+	t.derive()
+	return t, nil
+}
+
+// derive notes what other targets take from the objects, as they are now: what is not known of a name is any text.
+func (t *Target) derive() {
+	t.Makes, t.Pods = made(t.Objects), pods(t.Objects)
+	if len(t.StandIns) == 0 {
+		return
+	}
+	for _, object := range t.Objects {
+		if t.StandIns.In(object.Name) || t.StandIns.In(object.Namespace) {
+			t.Makes = append(t.Makes, check.Reference{Kind: object.Kind, Namespace: object.Namespace, Name: object.Name})
+		}
+	}
+	for i, made := range t.Makes {
+		t.Makes[i].Namespace, t.Makes[i].Name = anyText(t.StandIns, made.Namespace), anyText(t.StandIns, made.Name)
+	}
+	for i, p := range t.Pods {
+		labels := make(map[string]string, len(p.Labels))
+		for key, value := range p.Labels {
+			labels[key] = anyText(t.StandIns, value)
+		}
+		t.Pods[i] = check.Pods{Namespace: anyText(t.StandIns, p.Namespace), Labels: labels}
+	}
 }
 
 // brought has what lies in a copy name the entry that brought the copy: that, or a patch, is what there is to edit.
