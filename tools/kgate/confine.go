@@ -47,11 +47,11 @@ func enterConfinement(cmd *cobra.Command) error {
 			}
 		}
 	}
-	if cmd.Name() == "add" && cmd.Parent().Name() == "crds" {
-		writable = append(writable, topDirectory())
-	}
-	if _, writes := cmd.Annotations[writesHere]; writes {
-		dir, err := repo.Resolve(append(cmd.Flags().Args(), ".")[0])
+	if where, writes := cmd.Annotations[writesHere]; writes {
+		if where == "" {
+			where = append(cmd.Flags().Args(), ".")[0]
+		}
+		dir, err := repo.Resolve(where)
 		if err != nil {
 			return err
 		}

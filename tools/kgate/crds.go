@@ -113,6 +113,8 @@ func listDefinitions(ctx context.Context, filters, given []string, output string
 
 func crdsAddCommand() *cobra.Command {
 	return &cobra.Command{
+		Annotations: map[string]string{writesHere: "."},
+
 		Use:   "add FILE|-",
 		Short: "Take CustomResourceDefinitions into the repository",
 		Long: "Take the CustomResourceDefinitions of a file or of standard input, such as `kubectl get crds -o yaml` prints them, into the\n" +
@@ -129,24 +131,6 @@ func crdsAddCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return addDefinitions(cmd.Context(), args[0], cmd.InOrStdin(), terminal.NewStream(cmd.OutOrStdout()))
 		},
-	}
-}
-
-// topDirectory is the directory of the repository that the working directory is in, found without reading any of it.
-func topDirectory() string {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "."
-	}
-	for at := dir; ; at = filepath.Dir(at) {
-		for _, name := range []string{".git", repo.ConfigFile} {
-			if _, err := os.Lstat(filepath.Join(at, name)); err == nil {
-				return at
-			}
-		}
-		if filepath.Dir(at) == at {
-			return dir
-		}
 	}
 }
 
@@ -172,13 +156,16 @@ func addDefinitions(ctx context.Context, from string, stdin io.Reader, stdout io
 	if err != nil {
 		return err
 	}
+	if repo.InGit(dir) {
+		return &manifest.SyntaxError{Position: repository.Config.CRDs[0].Source, Message: "crds: " + dir + " leads into .git, which holds no definitions: name a directory beside it"}
+	}
 	root, err := os.OpenRoot(repository.Dir)
 	if err != nil {
 		return err
 	}
 	defer root.Close()
 	if err := root.MkdirAll(filepath.FromSlash(dir), 0o755); err != nil {
-		return err
+		return fmt.Errorf("make the directory %s: %w: where a link stands in its place, name another one under `crds` in %s", dir, err, repo.ConfigFile)
 	}
 	for _, f := range files {
 		at := path.Join(dir, f.name)
@@ -189,7 +176,7 @@ func addDefinitions(ctx context.Context, from string, stdin io.Reader, stdout io
 			}
 		}
 		if said != "unchanged" {
-			if err := replaceFile(root, at, f.text); err != nil {
+			if err := writeHere(repository, at, string(f.text)); err != nil {
 				return err
 			}
 		}
@@ -200,20 +187,11 @@ func addDefinitions(ctx context.Context, from string, stdin io.Reader, stdout io
 	if config == nil {
 		return nil
 	}
-	if err := replaceFile(root, repo.ConfigFile, config); err != nil {
+	if err := writeHere(repository, repo.ConfigFile, string(config)); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(stdout, "%s: crds names %s\n", repo.ConfigFile, dir)
 	return err
-}
-
-// replaceFile writes a file whole or not at all.
-func replaceFile(root *os.Root, name string, text []byte) error {
-	temporary := filepath.FromSlash(path.Join(path.Dir(name), "."+path.Base(name)+".kgate"))
-	if err := root.WriteFile(temporary, text, 0o644); err != nil {
-		return errors.Join(err, root.Remove(temporary))
-	}
-	return root.Rename(temporary, filepath.FromSlash(name))
 }
 
 func readAll(from string, stdin io.Reader) ([]byte, error) {

@@ -78,6 +78,9 @@ func initialise(cmd *cobra.Command, dir string, flags initFlags) error {
 	}
 	for _, name := range names {
 		if err := absent(repository, name, flags.force || flags.dry); err != nil {
+			if flags.baseline && name == repo.ConfigFile {
+				err = fmt.Errorf("%w; `kgate baseline` records what is wrong today beside the one that is there", err)
+			}
 			return err
 		}
 	}
@@ -90,6 +93,15 @@ func initialise(cmd *cobra.Command, dir string, flags initFlags) error {
 	}
 	if flags.dry {
 		_, err := io.WriteString(cmd.OutOrStdout(), p.Text)
+		return err
+	}
+	config, err := repo.ParseConfig(repo.ConfigFile, []byte(p.Text))
+	if err != nil {
+		return err
+	}
+	if expires.IsZero() {
+		expires = defaultExpiry(config, now)
+	} else if err := withinTerm(expires, config, now); err != nil {
 		return err
 	}
 	if err := writeHere(repository, repo.ConfigFile, p.Text); err != nil {
@@ -105,15 +117,6 @@ func initialise(cmd *cobra.Command, dir string, flags initFlags) error {
 	}
 	if !flags.baseline {
 		return nil
-	}
-	config, err := repo.ParseConfig(repo.ConfigFile, []byte(p.Text))
-	if err != nil {
-		return err
-	}
-	if expires.IsZero() {
-		expires = defaultExpiry(config, now)
-	} else if err := withinTerm(expires, config, now); err != nil {
-		return err
 	}
 	return record(repository, p.After, expires, say)
 }

@@ -1,6 +1,9 @@
 package check
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"regexp"
 	"slices"
 	"strings"
@@ -29,12 +32,21 @@ type Recorded struct {
 	Leaving bool // the change that is judged deletes it
 }
 
-// Fingerprint is what findings are known by in a baseline, besides their target.
+// Fingerprint is what findings are known by in a baseline, besides their target. Nothing exempts from a locked check, so what
+// is recorded of one passes as it was and no other way.
 type Fingerprint struct {
 	Check                 string
 	Kind, Namespace, Name string // of the object; empty where there is none
 	Field                 string // without the figures of lists
 	File                  string // where there is no object
+	Content               string // of a locked check: a digest of what is wrong there; "" of any other
+}
+
+// digest is a text by which contents are told apart.
+func digest(content any) string {
+	text, _ := json.Marshal(content) // it was decoded from JSON
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:8])
 }
 
 // hashed is the name of a generated object, with the hash of its content behind it.
@@ -42,7 +54,7 @@ var hashed = regexp.MustCompile(`^(.*)-[2456789bcdfghkmt]{10}$`)
 
 // FingerprintOf is what a finding is known by.
 func FingerprintOf(f Finding) Fingerprint {
-	p := Fingerprint{Check: f.Check}
+	p := Fingerprint{Check: f.Check, Content: f.content}
 	if f.Object == nil {
 		p.File = f.Source.File
 		return p
@@ -144,7 +156,7 @@ func entries(order []place, counts map[place]int) []Recorded {
 	}
 	slices.SortStableFunc(all, func(a, b Recorded) int {
 		for _, pair := range [][2]string{
-			{a.Check, b.Check}, {a.Namespace, b.Namespace}, {a.Kind, b.Kind}, {a.Name, b.Name}, {a.File, b.File}, {a.Field, b.Field},
+			{a.Check, b.Check}, {a.Namespace, b.Namespace}, {a.Kind, b.Kind}, {a.Name, b.Name}, {a.File, b.File}, {a.Field, b.Field}, {a.Content, b.Content},
 		} {
 			if c := strings.Compare(pair[0], pair[1]); c != 0 {
 				return c

@@ -214,25 +214,14 @@ func (r *Round) attribute(ctx context.Context, target *Target, findings []Findin
 		t.cause = append(t.cause, i)
 	}
 	for _, t := range trials[:min(len(trials), mostMends)] {
-		others := map[string]bool{} // the checks that found something else
-		for i, f := range findings {
-			if !slices.Contains(t.cause, i) {
-				others[f.Check] = true
-			}
-		}
-		if len(others) == 0 {
-			continue
-		}
-		for _, i := range t.cause {
-			others[findings[i].Check] = true
+		if len(t.cause) == len(findings) {
+			continue // there is nothing to follow
 		}
 		meant, renamed := target.mended(t.mends)
 		if meant == nil {
 			continue
 		}
-		again, failed := r.judge(ctx, []*Target{meant}, func(c *Check) bool {
-			return (c.Scope == Object || c.Scope == Overlay) && (t.all || others[c.Name])
-		})
+		again, failed := r.judge(ctx, []*Target{meant}, func(c *Check) bool { return c.Scope == Object || c.Scope == Overlay })
 		if r.Forget != nil {
 			r.Forget(meant)
 		}
@@ -254,17 +243,17 @@ func (r *Round) attribute(ctx context.Context, target *Target, findings []Findin
 		if slices.ContainsFunc(t.cause, func(i int) bool { return still[findings[i].site()] }) {
 			continue // it is no mend
 		}
-		if t.all {
-			fresh := false
-			for site := range still {
-				fresh = fresh || !was[site]
-			}
-			if fresh {
-				continue // the object is called as it is for others
+		fresh := map[manifest.ID]bool{} // objects in which something else is wrong then
+		for site := range still {
+			if !was[site] {
+				fresh[site.object] = true
 			}
 		}
+		if t.all && len(fresh) > 0 {
+			continue // the object is called as it is for others
+		}
 		for i := range findings {
-			if f := &findings[i]; !slices.Contains(t.cause, i) && !still[f.site()] && f.entry == (Entry{}) {
+			if f := &findings[i]; !slices.Contains(t.cause, i) && !still[f.site()] && f.entry == (Entry{}) && !(f.Object != nil && fresh[*f.Object]) {
 				f.rests = append(f.rests, findings[t.cause[0]].identity())
 			}
 		}

@@ -329,6 +329,8 @@ type Place struct {
 	Target string
 	Object *manifest.ID // nil when the fault is not in an object
 	Path   manifest.Path
+
+	content string // of a locked check: a digest of what is wrong there
 }
 
 // Places are all places that the finding shows in.
@@ -376,7 +378,11 @@ func (p *Pass) report(target *Target, object *manifest.Object, path manifest.Pat
 	}
 	id := target.StandIns.identity(object.ID)
 	origin := target.Origin(object, path)
-	f := Finding{Place: Place{target.Path, &id, path}, Message: message, Source: origin.Position, Related: origin.Overrode}
+	f := Finding{Place: Place{Target: target.Path, Object: &id, Path: path}, Message: message, Source: origin.Position, Related: origin.Overrode}
+	if p.Check.Locked {
+		held, _ := path.Lookup(object.Value)
+		f.content = digest(held)
+	}
 	for _, w := range with {
 		f.weigh(Part{w.Target.StandIns.identity(w.Object.ID), w.Path, w.Target.Origin(w.Object, w.Path).Position})
 	}
@@ -421,7 +427,11 @@ func (f *Finding) weigh(p Part) {
 // ReportTarget records a fault of a target as a whole, or of a file that makes it up, with what it is about besides.
 func (p *Pass) ReportTarget(target *Target, source manifest.Position, message string, related ...manifest.Position) {
 	related = slices.DeleteFunc(slices.Clone(related), manifest.Position.IsZero)
-	p.add(Finding{Place: Place{Target: target.Path}, Message: message, Source: source, Related: related})
+	f := Finding{Place: Place{Target: target.Path}, Message: message, Source: source, Related: related}
+	if p.Check.Locked {
+		f.content = digest(message)
+	}
+	p.add(f)
 }
 
 // ReportFault records a fault of how a target is put together.
@@ -430,7 +440,9 @@ func (p *Pass) ReportFault(target *Target, fault Fault) {
 	f := &p.findings[len(p.findings)-1] // nothing keeps it from being recorded
 	f.shared, f.above = fault.Shared, fault.Above
 	if fault.In != nil {
+		content := f.content
 		f.Place = *fault.In
+		f.content = content
 	}
 	if !fault.Entry.IsZero() {
 		f.entry = Entry{fault.Check, fault.Entry}

@@ -229,7 +229,7 @@ func (e Exemption) places() []Place {
 	}
 	var places []Place
 	for _, h := range e.Holders {
-		places = append(places, Place{h.Target, &h.Object, ExemptionPath()})
+		places = append(places, Place{Target: h.Target, Object: &h.Object, Path: ExemptionPath()})
 	}
 	return places
 }

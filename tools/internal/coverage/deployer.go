@@ -10,9 +10,9 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/repo"
 )
 
-// Deployer is an object that has a directory of the repository deployed.
+// Deployer is an object that has a directory of the repository deployed, or something that is not known.
 type Deployer struct {
-	Dir    string
+	Dir    string // "" where it is of another repository, or nobody here can tell which it is
 	Object *manifest.Object
 	Target *check.Target // that renders it; nil for one that stands in a file which no target reads
 	Locate func(manifest.Path) manifest.Position
@@ -38,6 +38,15 @@ func Deployers(ctx context.Context, r *repo.Repo, files *kustomization.Files, ta
 	var all []Deployer
 	for _, d := range t.deployments(targets, read) {
 		all = append(all, Deployer{Dir: d.dir, Object: d.object, Target: d.where.object.Target, Locate: d.locate})
+	}
+	resolved := map[*manifest.Object]bool{}
+	for _, d := range all {
+		resolved[d.Object] = true
+	}
+	for _, object := range t.telling {
+		if !resolved[object] {
+			all = append(all, Deployer{Object: object})
+		}
 	}
 	return all, ctx.Err()
 }

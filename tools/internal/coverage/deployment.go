@@ -164,6 +164,9 @@ func (t *tree) deployments(targets []*check.Target, read map[string]bool) []depl
 	var claims []claim
 	for _, target := range targets {
 		for _, object := range target.Objects {
+			if isDelivery(object) {
+				t.telling = append(t.telling, object)
+			}
 			for _, c := range claimsOf(object) {
 				c.where.object = check.Field{Target: target, Object: object, Path: c.field}
 				c.object, c.locate = object, func(path manifest.Path) manifest.Position { return target.Origin(object, path).Position }
@@ -244,7 +247,9 @@ func (t *tree) written(file string) (claims []claim, tells bool) {
 			if len(items) == len(objects) {
 				at = d.Item(items[i])
 			}
-			tells = tells || isDelivery(object)
+			if isDelivery(object) {
+				tells, t.telling = true, append(t.telling, object)
+			}
 			for _, c := range claimsOf(object) {
 				tells, c.file = true, file
 				c.where.target = file
@@ -260,9 +265,15 @@ func (t *tree) written(file string) (claims []claim, tells bool) {
 	return claims, tells
 }
 
-// isDelivery reports an object that tells Flux what to deploy, from this repository or from another source.
+// isDelivery reports an object that tells Argo CD or Flux what to deploy, from this repository or from another source.
 func isDelivery(object *manifest.Object) bool {
-	return object.Group() == FluxGroup && object.Kind == "Kustomization"
+	switch object.Kind {
+	case "Kustomization":
+		return object.Group() == FluxGroup
+	case "Application", "ApplicationSet":
+		return object.Group() == "argoproj.io"
+	}
+	return false
 }
 
 // isOther reports a document that is plainly one object of another API: to decode it would tell nothing more.

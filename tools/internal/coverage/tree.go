@@ -26,9 +26,10 @@ type tree struct {
 	dirs      []string          // every directory, sorted
 	roots     map[string]string // kustomization file by directory, also of Components
 	manifests map[string][]string
-	charts    map[string]bool // directories of Helm charts
-	claims    []claim         // of targets and of files that no target reads
-	claiming  []string        // files that no target reads, with objects that deploy something
+	charts    map[string]bool    // directories of Helm charts
+	claims    []claim            // of targets and of files that no target reads
+	telling   []*manifest.Object // that tell Argo CD or Flux what to deploy, from wherever
+	claiming  []string           // files that no target reads, with objects that deploy something
 }
 
 // look walks the repository. What repo.PassedOver names is left out, as it is of roots, until an Application names it.

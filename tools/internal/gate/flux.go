@@ -159,6 +159,9 @@ func (f *flux) find(ctx context.Context) (map[string][]build, error) {
 	})
 	builds := map[string][]build{}
 	for _, d := range deployers {
+		if d.Dir == noDirectory {
+			continue
+		}
 		made := build{plain: true}
 		if d.Object.Group() == coverage.FluxGroup {
 			if made, err = f.build(ctx, d, patched); err != nil {

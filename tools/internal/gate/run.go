@@ -201,7 +201,7 @@ func (g *Gate) conclude(ctx context.Context, round *check.Round, outcomes []outc
 		out.Errors = append(out.Errors, Failures(f.Target, f.Err)...)
 	}
 	out.Findings, out.Exempted, out.Omitted = result.Findings, result.Exempted, result.Omitted
-	out.Passed, out.Mended = len(result.Passed), result.Mended
+	out.Passed, out.Mended = result.Passed, result.Mended
 	out.Notes = append(out.Notes, baselineNotes(plan, len(result.Passed))...)
 	if slices.Equal(g.paths, g.all) {
 		out.Notes = append(out.Notes, g.leftOut(out.Findings)...)

@@ -97,8 +97,9 @@ func (d *decoder) recorded(node *yaml.Node) check.Recorded {
 				"name":      func(n *yaml.Node) { e.Name = d.text(n, "name") },
 			})
 		},
-		"field": func(n *yaml.Node) { e.Field = d.text(n, "field") },
-		"file":  func(n *yaml.Node) { e.File = d.text(n, "file") },
+		"field":   func(n *yaml.Node) { e.Field = d.text(n, "field") },
+		"file":    func(n *yaml.Node) { e.File = d.text(n, "file") },
+		"content": func(n *yaml.Node) { e.Content = d.text(n, "content") },
 		"!targets": func(n *yaml.Node) {
 			d.some(n, "targets", func(n *yaml.Node) { e.Targets = append(e.Targets, d.text(n, "a target")) })
 		},
@@ -117,7 +118,7 @@ func (d *decoder) recorded(node *yaml.Node) check.Recorded {
 func BaselineText(b check.Baseline) string {
 	var s strings.Builder
 	fmt.Fprintf(&s, `# What was wrong when kgate began to check this repository, written by %[1]skgate baseline%[1]s. It passes until its last day, and is counted;
-# anything else fails. What is mended goes with %[1]skgate baseline --prune%[1]s.
+# anything else fails. An entry with content ends with any change there. What is mended goes with %[1]skgate baseline --prune%[1]s.
 apiVersion: %[2]s
 expires: %[3]s
 findings:
@@ -142,6 +143,9 @@ findings:
 		}
 		if e.File != "" {
 			fmt.Fprintf(&s, "    file: %s\n", Scalar(e.File))
+		}
+		if e.Content != "" {
+			fmt.Fprintf(&s, "    content: %s\n", Scalar(e.Content))
 		}
 		var targets []string
 		for _, target := range e.Targets {

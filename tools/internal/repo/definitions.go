@@ -55,7 +55,7 @@ func (r *Repo) DefinitionFiles(more []string) ([]DefinitionFile, error) {
 			return err
 		}
 		for _, name := range names {
-			if inGit(name) || inGit(r.real(name)) {
+			if InGit(name) || InGit(r.real(name)) {
 				return errors.New("leads into .git, which holds no definitions: write files, directories or globs beside it")
 			}
 			take(tree, name, by, "", true)
@@ -93,7 +93,7 @@ func (r *Repo) DefinitionFiles(more []string) ([]DefinitionFile, error) {
 			relative, ok := within(filepath.Join(base, filepath.FromSlash(name)))
 			if !ok {
 				take(os.DirFS(base), name, by, base, false)
-			} else if _, err := fs.Stat(tree, relative); err == nil && !inGit(relative) {
+			} else if _, err := fs.Stat(tree, relative); err == nil && !InGit(relative) {
 				take(tree, relative, by, "", true)
 			}
 		}
@@ -101,8 +101,8 @@ func (r *Repo) DefinitionFiles(more []string) ([]DefinitionFile, error) {
 	return all, nil
 }
 
-// inGit reports a path in git's own folder, on whatever file system.
-func inGit(name string) bool {
+// InGit reports a path in git's own folder, on whatever file system.
+func InGit(name string) bool {
 	return slices.ContainsFunc(strings.Split(name, "/"), func(part string) bool { return strings.EqualFold(part, ".git") })
 }
 

@@ -149,7 +149,7 @@ func (r Report) json() jsonReport {
 		Kgate:   r.Version,
 		Summary: jsonSummary{
 			Targets: len(r.Targets), Objects: r.Objects(), Errors: r.Count(check.Error), Warnings: r.Count(check.Warning),
-			Exempted: len(r.Exempted), Failures: len(r.Errors), Baseline: r.Passed, Follow: r.following(check.Error) + r.following(check.Warning),
+			Exempted: len(r.Exempted), Failures: len(r.Errors), Baseline: len(r.Passed), Follow: r.following(check.Error) + r.following(check.Warning),
 		},
 		Notes: []jsonNote{}, Targets: []jsonTarget{}, Findings: []jsonFinding{}, Exemptions: []jsonExemption{}, Exempted: []jsonExempted{},
 		Failures: []jsonFailure{},

@@ -21,12 +21,12 @@ type Report struct {
 	Targets  []Target       // those that could be rendered
 	Findings []check.Finding
 	Exempted []check.Exempted
-	Passed   int            // findings that the baseline lets pass
-	Mended   []check.Mended // entries of the baseline that hold more than there is
-	Errors   []Failure      // what could not be checked
-	FailOn   check.Severity // the least that fails the run, as kgate.yaml says; "" for an error
-	Omitted  []string       // checks that need a run over every target
-	Notes    []Note         // what the verdict has to be read with
+	Passed   []check.Finding // those that the baseline lets pass
+	Mended   []check.Mended  // entries of the baseline that hold more than there is
+	Errors   []Failure       // what could not be checked
+	FailOn   check.Severity  // the least that fails the run, as kgate.yaml says; "" for an error
+	Omitted  []string        // checks that need a run over every target
+	Notes    []Note          // what the verdict has to be read with
 
 	// ReadFile is the text of a file that a position names; nil when no text can be had.
 	ReadFile func(file string) ([]byte, error)
@@ -41,8 +41,11 @@ type Note struct {
 	LeftOut []string          // the names of what the run did not look at
 }
 
-// omitted is what Note.About says of checks that need every target.
-const omitted = "repository"
+// What Note.About says of checks that need every target, and of what the baseline lets pass.
+const (
+	omitted  = "repository"
+	baseline = "baseline"
+)
 
 // notes are the report's, and one for what needs every target of the repository.
 func (r Report) notes() []Note {

@@ -40,6 +40,9 @@ func Text(w io.Writer, r Report, options Options) error {
 	}
 	for _, n := range r.notes() {
 		out.Line("%s: %s", out.Paint(terminal.Bold, "note"), terminal.Line(n.String()))
+		if n.About == baseline && options.Verbose {
+			out.passed(r.Passed)
+		}
 	}
 	out.summary(r)
 	return out.Flush()
@@ -311,7 +314,12 @@ func (t *text) exemption(e *leniency, verbose bool) {
 	if !verbose {
 		return
 	}
-	for _, f := range e.findings {
+	t.passed(e.findings)
+}
+
+// passed lists findings that something lets pass.
+func (t *text) passed(findings []check.Finding) {
+	for _, f := range findings {
 		where := place(f.Source)
 		if f.Source.IsZero() {
 			where = terminal.File(f.Target)
@@ -354,8 +362,8 @@ func (t *text) summary(r Report) {
 func (r Report) summary() string {
 	summary := fmt.Sprintf("%s, %s: %s, %s, %d exempted", plural(len(r.Targets), "target"), plural(r.Objects(), "object"),
 		r.counted(check.Error), r.counted(check.Warning), len(r.Exempted))
-	if r.Passed > 0 {
-		summary += fmt.Sprintf(", %d in the baseline", r.Passed)
+	if n := len(r.Passed); n > 0 {
+		summary += fmt.Sprintf(", %d in the baseline", n)
 	}
 	if len(r.Errors) > 0 {
 		summary += fmt.Sprintf(", %d not checked", len(r.Errors))
