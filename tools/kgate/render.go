@@ -13,7 +13,7 @@ func renderCommand() *cobra.Command {
 	var limits bounds
 	cmd := &cobra.Command{
 		Use:   "render TARGET",
-		Short: "Print a target as the cluster would receive it",
+		Short: "Print what `kustomize build` prints of a target",
 		Long: "Print what a target renders to. For a Kustomize root that is byte for byte what `kustomize build` prints, but\n" +
 			"nothing is fetched and no program is run. On a terminal, characters that cannot be seen are shown as escapes. In the\n" +
 			"log of a CI job, send it to a file: a manifest may hold what the job's runner takes for a command.",

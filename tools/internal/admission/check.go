@@ -25,10 +25,10 @@ func Checks(s *Server) []*check.Check {
 				"their template, ports and keys that repeat, probes with two handlers, bounds, CEL rules of custom resources. What it " +
 				"refuses, no sync can apply. The object is passed through the server's own code, as a server-side apply with strict " +
 				"field validation would; `kgate version` names the release. An object without a namespace is judged as in default: whoever deploys it says where it is. " +
-				"A CustomResourceDefinition that is rendered beside an object judges it too. It may tighten a kind that kgate has a " +
-				"definition of, and add versions to it; it never loosens one, and an object has to pass both: where they disagree the " +
-				"message says whose word it is. If your clusters run another release of an operator than the one it names, keep to what " +
-				"both take, or exempt the object with that reason. A hook that is skipped defines nothing. Expressions of over " +
+				"A custom resource is judged by the definition that the repository has of its kind, else by kgate's catalogue, whose " +
+				"release the message names; what the first takes and the second refuses is said at the definition (schema/definition-strict, " +
+				"schema/definition-agrees). If your clusters run another release of an operator, name it under `releases` in kgate.yaml, or " +
+				"give its definition. A hook that is skipped defines nothing. Expressions of over " +
 				"8 KiB, over 32 brackets in each other or over 128 KiB in one object are refused unread, for compiling them takes too long.",
 			Fix:      "The message is the API server's own: correct the field that it names.",
 			Severity: check.Error,

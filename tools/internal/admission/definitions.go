@@ -50,8 +50,8 @@ func (s *Server) Verdict(ctx context.Context, target *check.Target, object *mani
 	return s.verdict(ctx, target, object)
 }
 
-// Note says whose word it is that a field is refused, in the words that follow a message, where the embedded and a
-// rendered definition of the object's kind disagree about it; else it is "".
+// Note says whose word it is that a field is refused, in the words that follow a message, where that is not the
+// word of every definition that judges the object; else it is "".
 func (s *Server) Note(ctx context.Context, target *check.Target, object *manifest.Object, path manifest.Path) (string, error) {
 	violations, err := s.verdict(ctx, target, object)
 	if err != nil {

@@ -143,7 +143,7 @@ func (g *Gate) Judge(ctx context.Context, t *Target) ([]check.Finding, []check.F
 	return round.Findings()
 }
 
-// Print renders a target of a repository as the cluster would receive it.
+// Print renders a target of a repository as Kustomize does.
 func Print(ctx context.Context, repository *repo.Repo, target string, stdin io.Reader) ([]byte, error) {
 	defer activity.Begin(ctx, "rendering %s", target)()
 	result, err := Renderer(repository, stdin).Render(ctx, target)
