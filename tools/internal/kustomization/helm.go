@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"sigs.k8s.io/kustomize/api/ifc"
 	"sigs.k8s.io/kustomize/api/konfig"
@@ -440,6 +441,7 @@ const mostReleases = 64 << 20
 type released struct {
 	rendered *chart.Rendered
 	varies   *chart.Variation
+	lines    func() [][]chart.Place // of the documents, found when first asked for
 	err      error
 }
 
@@ -453,6 +455,8 @@ func (f *Files) render(ctx context.Context, s *source, r chart.Release) released
 		if made.rendered, made.err = s.chart.Render(ctx, r); made.err == nil {
 			made.varies, made.err = s.chart.Variation(ctx, r, made.rendered)
 		}
+		// Of no run: who asks first may end before others ask.
+		made.lines = sync.OnceValue(func() [][]chart.Place { return s.chart.Lines(context.Background(), r, made.rendered) })
 		return made
 	}
 	text, err := json.Marshal(r)
@@ -464,7 +468,7 @@ func (f *Files) render(ctx context.Context, s *source, r chart.Release) released
 		made := render()
 		size := 0
 		if made.rendered != nil {
-			size = 2 * len(made.rendered.Text)
+			size = 3 * len(made.rendered.Text) // with the documents, and the lines of these
 		}
 		return made, size, nil
 	})
@@ -492,7 +496,7 @@ func (p *inflate) generate() (resmap.ResMap, map[*resource.Resource]*Trace, erro
 		return nil, nil, p.failure(s, made.err)
 	}
 	p.tell(s, made)
-	documents, err := p.documents(s, release, made.rendered)
+	documents, err := p.documents(s, release, made)
 	if err != nil {
 		return nil, nil, err
 	}

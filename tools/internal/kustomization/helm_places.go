@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	kyaml "sigs.k8s.io/kustomize/kyaml/yaml"
 	k8syaml "sigs.k8s.io/yaml"
@@ -19,18 +20,20 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
-// places finds where what a chart renders is written: in its values, or in its templates. It does nothing until it is asked.
+// places finds where what a chart renders is written: in its values, or in its templates. What an object begins with is asked of
+// each object; so the lines are found once for all targets that have the release. Values are tried only for what is found fault with.
 type places struct {
 	*inflate
 	source   *source
 	release  chart.Release
 	rendered *chart.Rendered
+	lines    func() [][]chart.Place // of the documents
 
 	mu     sync.Mutex
-	lines  [][]chart.Place // of the documents, once it is asked for
-	leaves []leaf          // of the values, once it is asked for
+	leaves []leaf // of the values, once it is asked for
 	loaded bool
 	trials map[string]*chart.Rendered // renders with another value, by its path; nil where there is none
+	left   time.Duration              // for trials
 }
 
 // leaf is a value that the user of a chart gives.
@@ -40,10 +43,10 @@ type leaf struct {
 }
 
 // documents parses what a chart renders. Each node knows its place in the chart.
-func (p *inflate) documents(s *source, release chart.Release, rendered *chart.Rendered) ([]manifest.Document, error) {
-	where := &places{inflate: p, source: s, release: release, rendered: rendered}
+func (p *inflate) documents(s *source, release chart.Release, made released) ([]manifest.Document, error) {
+	where := &places{inflate: p, source: s, release: release, rendered: made.rendered, lines: made.lines, left: mostTrying}
 	var all []manifest.Document
-	for i, text := range rendered.Documents {
+	for i, text := range made.rendered.Documents {
 		parsed, err := manifest.ParseDocuments(text.Source, []byte(text.Text))
 		if wrong := (*manifest.SyntaxError)(nil); err != nil {
 			if errors.As(err, &wrong) {
@@ -69,12 +72,7 @@ func (p *inflate) documents(s *source, release chart.Release, rendered *chart.Re
 // line is where a line of a rendered document is written: in a template, where that is established; else the template as
 // such; else, for a template in an archive, the entry that names the chart.
 func (w *places) line(document, line int) manifest.Position {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.lines == nil {
-		w.lines = w.source.chart.Lines(context.Background(), w.release, w.rendered)
-	}
-	if of := w.lines[document]; line >= 1 && line <= len(of) && of[line-1].File != "" {
+	if of := w.lines()[document]; line >= 1 && line <= len(of) && of[line-1].File != "" {
 		return manifest.Position{File: path.Join(w.source.dir, of[line-1].File), Line: of[line-1].Line}
 	}
 	if file := w.rendered.Documents[document].File; file != "" {
@@ -101,10 +99,12 @@ func (w *places) find(document int, root, key, value *kyaml.Node) manifest.Posit
 	return w.line(document, line)
 }
 
-// mostTrials is how many values are tried for one field, and mostRenders for all fields of a release.
+// mostTrials is how many values are tried for one field, mostRenders for all fields of a release, and mostTrying how long these
+// may take together: they tell a line, and nobody is to wait for that.
 const (
 	mostTrials  = 5
 	mostRenders = 30
+	mostTrying  = 30 * time.Second
 )
 
 // value is the place of the one value without which a scalar would be another.
@@ -213,7 +213,7 @@ func (w *places) trial(l leaf, other any, given map[string]any) *chart.Rendered 
 	if rendered, ok := w.trials[key]; ok {
 		return rendered
 	}
-	if len(w.trials) >= mostRenders {
+	if len(w.trials) >= mostRenders || w.left <= 0 {
 		return nil
 	}
 	if w.trials == nil {
@@ -226,9 +226,13 @@ func (w *places) trial(l leaf, other any, given map[string]any) *chart.Rendered 
 	}
 	release := w.release
 	release.Values = []chart.Values{{Name: "values", Text: changed}}
-	if rendered, err := w.source.chart.Render(context.Background(), release); err == nil {
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(context.Background(), w.left) // of no run: others may ask for the same
+	defer cancel()
+	if rendered, err := w.source.chart.Render(ctx, release); err == nil {
 		w.trials[key] = rendered
 	}
+	w.left -= time.Since(began)
 	return w.trials[key]
 }
 

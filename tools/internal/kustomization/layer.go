@@ -422,8 +422,8 @@ func isObject(d manifest.Document) error {
 		return err
 	}
 	for _, annotation := range functionAnnotations {
-		if at, exact := d.Locate(manifest.Path{"metadata", "annotations", annotation}, nil); exact {
-			return fail(at, "the annotation %s makes this a plugin that runs a program: kgate runs none; render what it makes into the repository", annotation)
+		if key, node := d.Find(manifest.Path{"metadata", "annotations", annotation}, nil); node != nil {
+			return fail(d.Position(key, node), "the annotation %s makes this a plugin that runs a program: kgate runs none; render what it makes into the repository", annotation)
 		}
 	}
 	return nil
