@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/fluxcd/pkg/envsubst"
 	"github.com/fluxcd/pkg/envsubst/parse"
@@ -75,27 +76,28 @@ func (v Variables) Fill(object *manifest.Object, target string) (Filled, error) 
 	case !Mentions(object), disabled(object):
 		return Filled{Object: object}, nil
 	case v.Maybe:
-		return v.guess(object, target)
+		return guess(object, target)
 	case len(v.Values) == 0 && !v.Open && !v.Always:
 		return Filled{Object: object}, nil
 	}
 	for _, variable := range slices.Sorted(maps.Keys(v.Values)) {
 		if !name.MatchString(variable) {
-			return v.whole(object, target, Fault{nil, fmt.Sprintf("Flux takes %q for no name of a variable, and fills nothing in: a name has letters, digits and _", variable)})
+			return whole(object, target, Fault{nil, fmt.Sprintf("Flux takes %q for no name of a variable, and fills nothing in: a name has letters, digits and _", variable)})
 		}
 	}
 	text, err := k8syaml.JSONToYAML(object.JSON)
 	if err != nil {
-		return v.whole(object, target) // it holds what YAML does not have
+		return whole(object, target) // it holds what YAML does not have
 	}
 	tree, err := parse.Parse(string(text))
 	if err != nil {
-		return v.whole(object, target, v.unparsed(object, err))
+		return whole(object, target, unparsed(object, err))
 	}
 	bare := map[string]bool{} // by variable, whether it is used where there is no default for it
 	uses(tree.Root, bare)
 	unknown := map[string]bool{}
 	var faults []Fault
+	used := sync.OnceValue(func() map[string][]manifest.Path { return usedBare(object) })
 	for _, variable := range slices.Sorted(maps.Keys(bare)) {
 		value, known := v.Values[variable]
 		switch {
@@ -105,7 +107,7 @@ func (v Variables) Fill(object *manifest.Object, target string) (Filled, error) 
 			unknown[variable] = true
 		case bare[variable]:
 			unknown[variable] = true
-			faults = append(faults, undefined(object, variable)...)
+			faults = append(faults, undefined(variable, used()[variable])...)
 		}
 	}
 	filled := make([]*manifest.Object, 2) // with one value of what is unknown, and with another
@@ -122,10 +124,10 @@ func (v Variables) Fill(object *manifest.Object, target string) (Filled, error) 
 		if err != nil {
 			for variable := range bare {
 				if unknown[variable] {
-					return v.whole(object, target) // what comes of it depends on what nobody knows
+					return whole(object, target) // what comes of it depends on what nobody knows
 				}
 			}
-			return v.whole(object, target, Fault{nil, "what comes of it with the variables filled in is no object: " + decoderSays.ReplaceAllString(err.Error(), "")})
+			return whole(object, target, Fault{nil, "what comes of it with the variables filled in is no object: " + decoderSays.ReplaceAllString(err.Error(), "")})
 		}
 	}
 	done := Filled{Object: filled[0], Faults: faults, StandIns: map[string]string{}}
@@ -178,27 +180,39 @@ func uses(node parse.Node, bare map[string]bool) {
 	}
 }
 
-// undefined are the faults of a variable that has no value, one for each text that uses it.
-func undefined(object *manifest.Object, variable string) []Fault {
-	var faults []Fault
+// usedBare are the texts of an object that use a variable where no default stands in for it, by variable.
+func usedBare(object *manifest.Object) map[string][]manifest.Path {
+	used := map[string][]manifest.Path{}
 	texts(object.Value, nil, func(path manifest.Path, text string) {
 		tree, err := parse.Parse(text)
 		if err != nil {
 			return
 		}
 		bare := map[string]bool{}
-		if uses(tree.Root, bare); bare[variable] {
-			faults = append(faults, Fault{path, fmt.Sprintf("${%s} has no value and no default", variable)})
+		uses(tree.Root, bare)
+		for variable, is := range bare {
+			if is {
+				used[variable] = append(used[variable], path)
+			}
 		}
 	})
-	if faults == nil {
-		faults = []Fault{{nil, fmt.Sprintf("${%s} has no value and no default", variable)}}
+	return used
+}
+
+// undefined are the faults of a variable that has no value, one for each text that uses it; one of the object where it is in none.
+func undefined(variable string, used []manifest.Path) []Fault {
+	if used == nil {
+		used = []manifest.Path{nil}
+	}
+	faults := make([]Fault, len(used))
+	for i, path := range used {
+		faults[i] = Fault{path, fmt.Sprintf("${%s} has no value and no default", variable)}
 	}
 	return faults
 }
 
 // unparsed is the fault of an object in which Flux cannot tell what is a variable.
-func (v Variables) unparsed(object *manifest.Object, err error) Fault {
+func unparsed(object *manifest.Object, err error) Fault {
 	fault := Fault{Message: explain(err)}
 	texts(object.Value, nil, func(path manifest.Path, text string) {
 		if _, err := parse.Parse(text); err != nil && fault.Path == nil {
@@ -213,13 +227,13 @@ func explain(err error) string {
 }
 
 // guess marks what may be a variable, in texts of one line: what a file or a script has in several lines is judged as it stands.
-func (v Variables) guess(object *manifest.Object, target string) (Filled, error) {
-	return v.mark(object, target, func(text string) bool { return !strings.Contains(strings.TrimSpace(text), "\n") })
+func guess(object *manifest.Object, target string) (Filled, error) {
+	return mark(object, target, func(text string) bool { return !strings.Contains(strings.TrimSpace(text), "\n") })
 }
 
 // whole marks every text of an object that Flux would have to fill in.
-func (v Variables) whole(object *manifest.Object, target string, faults ...Fault) (Filled, error) {
-	filled, err := v.mark(object, target, func(string) bool { return true })
+func whole(object *manifest.Object, target string, faults ...Fault) (Filled, error) {
+	filled, err := mark(object, target, func(string) bool { return true })
 	filled.Faults = faults
 	return filled, err
 }
@@ -228,7 +242,7 @@ func (v Variables) whole(object *manifest.Object, target string, faults ...Fault
 var variable = regexp.MustCompile(`(^|[^$])\$\{([_[:alpha:]][_[:alpha:][:digit:]]*)(?:(?::?[-=?+]|[,^/%#])[^{}]*)?\}`)
 
 // mark puts what stands in for variables in the texts of an object that are to be marked, and remembers these as unknown.
-func (v Variables) mark(object *manifest.Object, target string, marks func(text string) bool) (Filled, error) {
+func mark(object *manifest.Object, target string, marks func(text string) bool) (Filled, error) {
 	filled := Filled{StandIns: map[string]string{}}
 	var unknown []manifest.Path
 	value := replaced(object.Value, nil, func(path manifest.Path, text string) string {
