@@ -13,11 +13,23 @@ import (
 // maxArchive is the most bytes of an answer: of a file, an index or an archive.
 const maxArchive = 64 << 20
 
-// newClient makes requests as Kustomize does: with the proxy of the environment, and no credentials.
+// maxRedirects is how often a server may lead elsewhere, as for Go's own client.
+const maxRedirects = 10
+
+// newClient makes requests as Kustomize does: with the proxy of the environment, and no credentials. Unlike Kustomize it does
+// not follow a server from https to where anybody on the way can change what is given.
 func newClient() *http.Client {
 	return &http.Client{Transport: &http.Transport{
 		Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, TLSHandshakeTimeout: 30 * time.Second, ResponseHeaderTimeout: time.Minute,
 		MaxIdleConns: 10, IdleConnTimeout: 30 * time.Second,
+	}, CheckRedirect: func(to *http.Request, via []*http.Request) error {
+		if from := via[len(via)-1].URL; from.Scheme == "https" && to.URL.Scheme != "https" {
+			return fmt.Errorf("%s leads from https to %s: name a URL that stays on https", from.Host, to.URL.Scheme)
+		}
+		if len(via) >= maxRedirects {
+			return fmt.Errorf("it leads elsewhere more than %d times", maxRedirects)
+		}
+		return nil
 	}}
 }
 
