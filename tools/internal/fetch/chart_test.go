@@ -212,6 +212,47 @@ func TestARegistryThatAsksForCredentials(t *testing.T) {
 	}
 }
 
+// What holds the credentials and cannot be read is said: without them the registry would only say that they are missing.
+func TestCredentialsThatCannotBeRead(t *testing.T) {
+	s := newSite(t)
+	s.push("org/web", "1.2.0")
+	asked := vendored.Chart{Repository: "oci://" + strings.TrimPrefix(s.url, "http://") + "/org", Name: "web", Version: "1.2.0"}
+	docker, helm := filepath.Join(os.Getenv("DOCKER_CONFIG"), "config.json"), filepath.Join(t.TempDir(), "registry.json")
+	t.Setenv("HELM_REGISTRY_CONFIG", helm)
+	if out := charts(t, Job{Dir: t.TempDir()}, asked); len(out.Faults) > 0 {
+		t.Errorf("without a file: %v", out.Faults)
+	}
+	t.Setenv("HELM_REGISTRY_CONFIG", filepath.Join(os.DevNull, "registry.json"))
+	if out := charts(t, Job{Dir: t.TempDir()}, asked); len(out.Faults) > 0 {
+		t.Errorf("in a home that is no directory: %v", out.Faults)
+	}
+	t.Setenv("HELM_REGISTRY_CONFIG", helm)
+	for _, file := range []string{docker, helm} {
+		for _, text := range []string{`{"auths": `, `{"auths": []}`, `{"credsStore": {}}`} {
+			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			out := charts(t, Job{Dir: t.TempDir()}, asked)
+			if len(out.Faults) != 1 || !strings.Contains(out.Faults[0].Error(), "the credentials for registries in "+file+" cannot be read") {
+				t.Errorf("%s: %s: %v", file, text, out.Faults)
+			}
+		}
+		if err := os.Remove(file); err != nil {
+			t.Fatal(err)
+		}
+		// Nor can a directory be read.
+		if err := os.Mkdir(file, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if out := charts(t, Job{Dir: t.TempDir()}, asked); len(out.Faults) != 1 || !strings.Contains(out.Faults[0].Error(), file) {
+			t.Errorf("%s is a directory: %v", file, out.Faults)
+		}
+		if err := os.Remove(file); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestChartsThatAreRefused(t *testing.T) {
 	chart := "apiVersion: v2\nname: web\nversion: 1.0.0\n"
 	for name, c := range map[string]struct {

@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/content"
@@ -34,7 +36,11 @@ func (r *run) fromRegistry(ctx context.Context, chart vendored.Chart, want strin
 		return archive{}, fmt.Errorf("%s names no repository of a registry: %w", name, err)
 	}
 	repository.PlainHTTP = loopback(repository.Reference.Registry)
-	repository.Client = &auth.Client{Client: r.client, Cache: auth.NewCache(), Credential: credential()}
+	credential, err := credential()
+	if err != nil {
+		return archive{}, err
+	}
+	repository.Client = &auth.Client{Client: r.client, Cache: auth.NewCache(), Credential: credential}
 	tag := strings.ReplaceAll(want, "+", "_") // a tag has no plus
 	if !exact(want) {
 		var versions []string
@@ -106,39 +112,50 @@ func loopback(registry string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// credential looks where helm and docker keep theirs, with the helpers that these name.
-func credential() auth.CredentialFunc {
+// credential looks where helm and docker keep theirs, with the helpers that these name. A file that is not there holds none.
+func credential() (auth.CredentialFunc, error) {
 	var stores []credentials.Store
-	options := credentials.StoreOptions{}
-	for _, file := range helmConfigs() {
-		if store, err := credentials.NewStore(file, options); err == nil {
-			stores = append(stores, store)
+	for _, file := range []string{helmConfig(), dockerConfig()} {
+		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+			continue // a home of /dev/null has no files either
 		}
-	}
-	if store, err := credentials.NewStoreFromDocker(options); err == nil {
+		store, err := credentials.NewStore(file, credentials.StoreOptions{})
+		if err != nil {
+			return nil, fmt.Errorf("the credentials for registries in %s cannot be read: mend the file or move it away: %w", file, err)
+		}
 		stores = append(stores, store)
 	}
 	if len(stores) == 0 {
-		return nil
+		return nil, nil
 	}
-	return credentials.Credential(credentials.NewStoreWithFallbacks(stores[0], stores[1:]...))
+	return credentials.Credential(credentials.NewStoreWithFallbacks(stores[0], stores[1:]...)), nil
 }
 
-func helmConfigs() []string {
+// helmConfig is the file that `helm registry login` writes; "" where the user has no directory for it.
+func helmConfig() string {
 	if file := os.Getenv("HELM_REGISTRY_CONFIG"); file != "" {
-		return []string{file}
+		return file
 	}
 	dir := os.Getenv("HELM_CONFIG_HOME")
 	if dir == "" {
 		config, err := os.UserConfigDir()
 		if err != nil {
-			return nil
+			return ""
 		}
 		dir = filepath.Join(config, "helm")
 	}
-	file := filepath.Join(dir, "registry", "config.json")
-	if _, err := os.Stat(file); errors.Is(err, os.ErrNotExist) {
-		return nil
+	return filepath.Join(dir, "registry", "config.json")
+}
+
+// dockerConfig is the file that `docker login` writes; "" where the user has no directory for it.
+func dockerConfig() string {
+	dir := os.Getenv("DOCKER_CONFIG")
+	if dir == "" {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return ""
+		}
+		dir = filepath.Join(home, ".docker")
 	}
-	return []string{file}
+	return filepath.Join(dir, "config.json")
 }
