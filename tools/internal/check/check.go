@@ -289,13 +289,13 @@ type Finding struct {
 	Fact     string              // what it states, as a check writes it: findings of a check that state the same of a target are one mistake; "" for none
 	Follows  []Finding           // what follows from it and is mended with it, as listed; nothing has any below itself
 
-	mend   *Mend      // what was plainly meant; nil where nobody knows
-	rests  []identity // the findings that it follows from
-	entry  Entry      // what does nothing, of a finding that says so
+	mend  *Mend      // what was plainly meant; nil where nobody knows
+	rests []identity // the findings that it follows from
+	entry Entry      // what does nothing, of a finding that says so
 	// brought is which of the namespaces that its target is brought to it was found in.
 	brought int
-	shared string     // as of Fault
-	above  bool
+	shared  string // as of Fault
+	above   bool
 }
 
 // Reference is an object as others refer to it: of a kind that is in no namespace, or wherever nobody says one, without one.
