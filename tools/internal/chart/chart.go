@@ -1,6 +1,6 @@
 // Package chart renders Helm charts with Helm's own packages, in process and offline: it prints what `helm template` prints,
 // starts no program, asks no cluster and reads no file but those that it is given. What a hostile chart could do without an
-// end (loops, texts that double, references to itself) is bounded.
+// end is bounded: loops, references to itself, and the texts that the functions of limits.go make.
 package chart
 
 import (
@@ -329,7 +329,7 @@ func (c *Chart) template(ctx context.Context, r Release, functions template.Func
 			"the chart wants Kubernetes %s, and Helm is told %s: set `kubeVersion` in the entry of `helmCharts`", wants, version.Version)}
 	}
 	limited := bounds()
-	maps.Copy(limited, watched(ctx))
+	maps.Copy(limited, watched(ctx, limited))
 	maps.Copy(limited, functions)
 	files, err := engine.Engine{CustomTemplateFuncs: limited}.RenderWithContext(ctx, loaded, given)
 	if err != nil {

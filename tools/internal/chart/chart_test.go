@@ -7,7 +7,10 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"text/template"
 	"time"
+
+	"github.com/Masterminds/sprig/v3"
 )
 
 // The release that is named is the one that go.mod requires, and Kubernetes is that of the client-go that it is built with.
@@ -66,6 +69,54 @@ func TestRenderIsGivenUp(t *testing.T) {
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+func TestTextsThatGrow(t *testing.T) {
+	const grow = `{{ $x := "aaaaaaaa" }}{{ range until 40 }}{{ $x = %s }}{{ end }}`
+	for call, want := range map[string]string{
+		`print $x $x`:                                             "print makes a text of more than 16 MB",
+		`println $x $x`:                                           "println makes a text of more than 16 MB",
+		`printf "%s%s" $x $x`:                                     "printf makes a text of more than 16 MB",
+		`printf (repeat 100 "%[1]999999d") 1`:                     "printf makes a text of more than 16 MB",
+		`printf (repeat 100 "%*d") 999999 1`:                      "printf makes a text of more than 16 MB",
+		`printf (repeat 20000 "%[1]s") (repeat 2000 "a")`:         "printf makes a text of more than 16 MB",
+		`printf (repeat 100 "%*d") (semver "999999.0.0").Major 1`: "printf makes a text of more than 16 MB",
+		`printf "%[2]s %[1]s" $x "b"`:                             "",
+		`cat $x $x`:                                               "cat makes a text of more than 16 MB",
+		`join "" (list $x $x)`:                                    "join makes a text of more than 16 MB",
+		`join $x (list 1 2 3)`:                                    "join makes a text of more than 16 MB",
+		`replace "a" "aa" $x`:                                     "replace makes a text of more than 16 MB",
+		`print (repeat 3000000 "a")`:                              "make texts of more than 64 MB together",
+		`print $x`:                                                "",
+		`printf "%*d %5.1f %%" 5 3 1.5`:                           "",
+		`join "," (list 1 2 nil)`:                                 "",
+		`replace "a" "" $x`:                                       "",
+	} {
+		_, err := loaded(t, strings.Replace(grow, "%s", call, 1)).Render(t.Context(), Release{})
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v, not %q", call, err, want)
+		}
+	}
+	for _, call := range []string{"print $d", `printf "%v" $d`, "cat $d"} {
+		_, err := loaded(t, `{{ $d := dict }}{{ $_ := set $d "a" $d }}{{ `+call+` }}`).Render(t.Context(), Release{})
+		if err == nil || !strings.Contains(err.Error(), "or holds itself") {
+			t.Errorf("%s: %v", call, err)
+		}
+	}
+}
+
+// What is limited prints what it does without a limit.
+func TestLimitedFunctionsPrintTheSame(t *testing.T) {
+	const text = `a: {{ print 1 2 "a" "b" 3 nil }}|{{ println "a" 1 }}|{{ printf "%s-%05d-%v %!" "a" 3 (list 1 "b") }}|{{ cat "a" 1 nil "b" }}|{{ join "-" (list "a" 1 nil) }}|{{ join "-" "a" }}|{{ replace "a" "bb" "banana" }}|{{ replace "" "-" "ab" }}`
+	var is, want strings.Builder
+	for out, functions := range map[*strings.Builder]template.FuncMap{&is: bounds(), &want: nil} {
+		if err := template.Must(template.New("").Funcs(sprig.TxtFuncMap()).Funcs(functions).Parse(text)).Execute(out, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if is.String() != want.String() {
+		t.Errorf("%q, not %q", is.String(), want.String())
 	}
 }
 

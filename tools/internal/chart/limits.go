@@ -3,8 +3,11 @@ package chart
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"reflect"
+	"regexp"
+	"strconv"
 	"strings"
 	"text/template"
 	"time"
@@ -43,6 +46,14 @@ func bounds() template.FuncMap {
 			return fmt.Errorf("%s and its like make texts of more than %d MB together", name, mostText>>20)
 		}
 		return nil
+	}
+	// held is of texts that are made of all that is given.
+	held := func(name string, args ...any) error {
+		size := 0
+		if err := measure(reflect.ValueOf(args), &size, 0); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		return bytes(name, float64(size), 1)
 	}
 	until := all["until"].(func(int) []int)
 	untilStep := all["untilStep"].(func(int, int, int) []int)
@@ -93,12 +104,124 @@ func bounds() template.FuncMap {
 			return indent(spaces, text), nil
 		}
 	}
+	for name, f := range map[string]func(...any) string{"print": fmt.Sprint, "println": fmt.Sprintln, "cat": all["cat"].(func(...any) string)} {
+		limited[name] = func(args ...any) (string, error) {
+			if err := held(name, args...); err != nil {
+				return "", err
+			}
+			return f(args...), nil
+		}
+	}
+	limited["printf"] = func(format string, args ...any) (string, error) {
+		size := 0
+		if err := measure(reflect.ValueOf(args), &size, 0); err != nil {
+			return "", fmt.Errorf("printf: %w", err)
+		}
+		if err := bytes("printf", float64(len(format)+size)+padding(format, args, size), 1); err != nil {
+			return "", err
+		}
+		return fmt.Sprintf(format, args...), nil
+	}
+	join := all["join"].(func(string, any) string)
+	limited["join"] = func(separator string, list any) (string, error) {
+		count := 1
+		if v := reflect.ValueOf(list); v.Kind() == reflect.Slice || v.Kind() == reflect.Array {
+			count = v.Len()
+		}
+		if err := bytes("join", float64(len(separator)), float64(count)); err != nil {
+			return "", err
+		}
+		if err := held("join", list); err != nil {
+			return "", err
+		}
+		return join(separator, list), nil
+	}
+	replace := all["replace"].(func(string, string, string) string)
+	limited["replace"] = func(old, new, text string) (string, error) {
+		if err := bytes("replace", float64(len(text))+float64(strings.Count(text, old))*float64(len(new)-len(old)), 1); err != nil {
+			return "", err
+		}
+		return replace(old, new, text), nil
+	}
 	return limited
 }
 
-// watched are functions that many a loop of a template calls: they end it once the context ends.
-func watched(ctx context.Context) template.FuncMap {
+// verb is what of a format makes something of an argument.
+var verb = regexp.MustCompile(`%[-+# 0-9.*\[\]]*`)
+
+// number is a width, a precision or the place of an argument.
+var number = regexp.MustCompile(`[0-9]+|\*`)
+
+// padding is how many bytes a format asks for beyond its arguments, at most: fmt pads to no more than a million each. Where it
+// names arguments by their place, it can write one of that size as often as it has verbs.
+func padding(format string, args []any, size int) float64 {
+	const most = 1_000_000
+	widest := 0 // for a width that is an argument
+	for _, arg := range args {
+		switch v := reflect.ValueOf(arg); {
+		case v.CanInt():
+			widest = max(widest, int(min(max(v.Int(), -v.Int()), most)))
+		case v.CanUint():
+			widest = max(widest, int(min(v.Uint(), most)))
+		}
+	}
+	sum := 0.0
+	for _, v := range verb.FindAllString(format, -1) {
+		if strings.Contains(v, "[") {
+			sum += float64(size)
+		}
+		for _, n := range number.FindAllString(v, -1) {
+			if n == "*" {
+				sum += float64(widest)
+			} else if wide, err := strconv.Atoi(n); err == nil {
+				sum += float64(min(wide, most))
+			}
+		}
+	}
+	return sum
+}
+
+// mostDeep is how deep values may lie in each other: one that holds itself has no end.
+const mostDeep = 1000
+
+var errDeep = fmt.Errorf("the value is nested more than %d deep, or holds itself", mostDeep)
+
+// measure adds the bytes of the texts in a value to a size, and one for everything else, up to what is too much.
+func measure(v reflect.Value, size *int, deep int) error {
+	if deep > mostDeep {
+		return errDeep
+	}
+	*size++
+	switch v.Kind() {
+	case reflect.String:
+		*size += v.Len()
+	case reflect.Interface, reflect.Pointer:
+		if !v.IsNil() {
+			return measure(v.Elem(), size, deep+1)
+		}
+	case reflect.Slice, reflect.Array:
+		for i := 0; i < v.Len() && *size <= mostOnce; i++ {
+			if err := measure(v.Index(i), size, deep+1); err != nil {
+				return err
+			}
+		}
+	case reflect.Map:
+		for at := v.MapRange(); *size <= mostOnce && at.Next(); {
+			for _, of := range []reflect.Value{at.Key(), at.Value()} {
+				if err := measure(of, size, deep+1); err != nil {
+					return err
+				}
+			}
+		}
+	default:
+	}
+	return nil
+}
+
+// watched are functions that many a loop of a template calls: they end it once the context ends. Those that are limited stay so.
+func watched(ctx context.Context, limited template.FuncMap) template.FuncMap {
 	all := sprig.TxtFuncMap()
+	maps.Copy(all, limited)
 	wrapped := template.FuncMap{}
 	for _, name := range []string{"add", "add1", "append", "cat", "concat", "default", "dict", "list", "merge", "mul", "quote", "set", "sub", "toString", "trunc"} {
 		f := reflect.ValueOf(all[name])
