@@ -20,7 +20,7 @@ import data.policies.lib.registry
 import data.policies.lib.selector
 import data.policies.lib.workload
 
-deny contains {"msg": msg, "path": path} if {
+deny contains {"msg": msg, "path": path, "missing": missing} if {
 	some i, obj in mesh.input_destination_rules
 	some host in registry.known(registry.mesh_name(obj.spec.host, obj_lib.namespace(obj)))
 	some service in registry.services[host]
@@ -30,12 +30,18 @@ deny contains {"msg": msg, "path": path} if {
 	some subset in mesh.subsets(obj)
 	not _good(subset.value, service)
 	path := array.concat(["objects", i], array.concat(subset.path, ["labels"]))
+	missing := {"kind": "pods", "namespace": service.namespace, "name": json.marshal(_wanted(subset.value, service))}
 	msg := sprintf("subset %v of %s selects no pod of Service %s", [
 		json.marshal(obj_lib.at(subset.value, ["name"], null)),
 		obj_lib.title(obj),
 		registry.title(host),
 	])
 }
+
+_wanted(subset, service) := object.union(service.selector, subset.labels) if {
+	is_object(service.selector)
+	is_object(subset.labels)
+} else := service.selector
 
 _good(subset, service) if {
 	is_object(subset)

@@ -44,6 +44,10 @@ test_selects_no_pod_of_any_kind[kind] if {
 	{fault.path | some fault in _deny([{"name": "v2", "labels": {"version": "2"}}], {"app": "web"}, _workload(kind, "shop"))} == {["objects", 2, "spec", "subsets", 0, "labels"]}
 }
 
+test_tells_which_pods_are_missing if {
+	{fault.missing | some fault in _deny([{"name": "v2", "labels": {"version": "2"}}], {"app": "web"}, _workload("Deployment", "shop"))} == {{"kind": "pods", "namespace": "shop", "name": `{"app":"web","version":"2"}`}}
+}
+
 test_selects_only_pods_of_the_service if {
 	count(_deny([{"name": "canary", "labels": {"track": "canary"}}], {"app": "other"}, _workload("Deployment", "shop"))) == 1
 	count(_deny([{"name": "canary", "labels": {"track": "canary"}}], {"app": "web"}, _workload("Deployment", "other"))) == 1
@@ -64,7 +68,7 @@ test_wrong_shapes if {
 }
 
 test_message if {
-	_deny([{"name": "v2", "labels": {"version": "2"}}], {"app": "web"}, _workload("Deployment", "shop")) == {{
+	{object.remove(fault, ["missing"]) | some fault in _deny([{"name": "v2", "labels": {"version": "2"}}], {"app": "web"}, _workload("Deployment", "shop"))} == {{
 		"path": ["objects", 2, "spec", "subsets", 0, "labels"],
 		"msg": `subset "v2" of DestinationRule "web" selects no pod of Service web.shop.svc.cluster.local`,
 	}}

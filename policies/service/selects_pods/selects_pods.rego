@@ -5,7 +5,8 @@
 #   A Service whose selector matches no pod template of its namespace has no endpoints: DNS answers,
 #   and every connection is refused or, behind the mesh, a 503. One renamed label is enough. Pods
 #   that an operator makes of a rendered resource count; a Service without a selector, or an
-#   ExternalName, has its endpoints from elsewhere.
+#   ExternalName, has its endpoints from elsewhere. Beside a release of a Helm chart, or a resource of
+#   a kind that nobody defines, nobody knows which pods there are.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/services-networking/service/
 # custom:

@@ -27,7 +27,7 @@ type pattern struct {
 }
 
 func (p pattern) fits(r Reference) bool {
-	return p.Kind == r.Kind && like(p.Name, r.Name) && (p.Namespace == r.Namespace || r.Namespace == "" || like(p.Namespace, r.Namespace))
+	return p.Kind == r.Kind && (p.Name == "*" || like(p.Name, r.Name)) && (p.Namespace == r.Namespace || r.Namespace == "" || like(p.Namespace, r.Namespace))
 }
 
 func like(pattern, text string) bool {

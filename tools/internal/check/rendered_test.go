@@ -51,6 +51,8 @@ func TestMissing(t *testing.T) {
 		"pods with other labels":          {Reference{PodsKind, "a", `{"app":"web"}`}, target("app", "", "Service a/s"), []*Target{{Path: "infra", Pods: []Pods{{"a", map[string]string{"app": "other"}}}}}, true},
 		"pods of another namespace":       {Reference{PodsKind, "a", `{"app":"web"}`}, target("app", "", "Service a/s"), []*Target{{Path: "infra", Pods: []Pods{{"b", map[string]string{"app": "web"}}}}}, true},
 		"pods that may be anywhere":       {Reference{PodsKind, "a", `{"app":"web"}`}, target("app", "", "Service a/s"), []*Target{{Path: "infra", Pods: []Pods{{"", map[string]string{"app": "web"}}}}}, false},
+		"any pods":                        {Reference{PodsKind, "a", `{"a.io/app":"web"}`}, target("app", "", "Service a/s"), []*Target{{Path: "infra", Makes: []Reference{{PodsKind, "a", "*"}}}}, false},
+		"any pods of another namespace":   {Reference{PodsKind, "a", `{"a.io/app":"web"}`}, target("app", "", "Service a/s"), []*Target{{Path: "infra", Makes: []Reference{{PodsKind, "b", "*"}}}}, true},
 		"pods without labels":             {Reference{PodsKind, "a", `{}`}, target("app", "", "Service a/s"), []*Target{{Path: "infra", Pods: []Pods{{"a", nil}}}}, true},
 		"pods of another environment":     {Reference{PodsKind, "a", `{"app":"web"}`}, target("prod", "prod", "Service a/s"), []*Target{{Path: "dev", Environment: &Environment{Name: "dev"}, Pods: []Pods{{"a", map[string]string{"app": "web"}}}}}, true},
 		"shared, in one environment":      {Reference{"Secret", "a", "s"}, target("app", "prod", "Pod a/p", "ServiceAccount a/p"), []*Target{target("infra", "prod", "ServiceAccount a/p", "Secret a/s")}, false},

@@ -1,14 +1,18 @@
 package gate
 
 import (
+	"cmp"
+	"context"
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/definition"
 	"github.com/kgate-dev/gitops/tools/internal/graph"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/relation"
 )
 
 // pods are those of a target's objects.
@@ -32,6 +36,7 @@ func made(objects []*manifest.Object) []check.Reference {
 		}
 	}
 	for _, o := range objects {
+		all = append(all, released(o)...)
 		switch group := o.Group(); {
 		case group == "argoproj.io" && o.Kind == "Application" && createsNamespace(o.Value, "spec"):
 			namespace(manifest.TextAt(o.Value, "spec", "destination", "namespace"))
@@ -54,6 +59,87 @@ func made(objects []*manifest.Object) []check.Reference {
 		}
 	}
 	return all
+}
+
+// released is what a Helm chart may make that others render: any pods, for charts label theirs as they like, and objects called
+// as its release is. Of charts nobody here knows more.
+func released(o *manifest.Object) []check.Reference {
+	text := func(steps ...any) string { return manifest.TextAt(o.Value, steps...) }
+	switch group := o.Group(); {
+	case group == "helm.toolkit.fluxcd.io" && o.Kind == "HelmRelease":
+		if manifest.At(o.Value, "spec", "kubeConfig") != nil {
+			return nil // into another cluster
+		}
+		name, target := o.Name, text("spec", "targetNamespace")
+		if target != "" {
+			name = target + "-" + name
+		}
+		return release(cmp.Or(target, o.Namespace), cmp.Or(text("spec", "releaseName"), name))
+	case group == "helm.cattle.io" && o.Kind == "HelmChart":
+		return release(cmp.Or(text("spec", "targetNamespace"), o.Namespace), o.Name)
+	case group == "argoproj.io" && o.Kind == "Application":
+		return chartsOf(o.Value, o.Name, "spec")
+	case group == "argoproj.io" && o.Kind == "ApplicationSet":
+		return chartsOf(o.Value, text("spec", "template", "metadata", "name"), "spec", "template", "spec")
+	}
+	return nil
+}
+
+// chartsOf are what may be made of the sources of an Application that are charts.
+func chartsOf(value any, name string, spec ...any) []check.Reference {
+	fill := func(text string) string { return text }
+	if len(spec) > 1 {
+		fill = func(text string) string { return parameter.ReplaceAllString(text, "*") }
+	}
+	at := func(steps ...any) []any { return append(slices.Clone(spec), steps...) }
+	sources := manifest.ListAt(value, at("sources")...)
+	if len(sources) == 0 {
+		sources = []any{manifest.At(value, at("source")...)}
+	}
+	var all []check.Reference
+	for _, source := range sources {
+		if manifest.TextAt(source, "chart") != "" {
+			called := cmp.Or(manifest.TextAt(source, "helm", "releaseName"), name)
+			all = append(all, release(fill(manifest.TextAt(value, at("destination", "namespace")...)), fill(called))...)
+		}
+	}
+	return all
+}
+
+func release(namespace, name string) []check.Reference {
+	namespace = cmp.Or(namespace, "*") // whoever deploys the release says it
+	all := []check.Reference{{Kind: check.PodsKind, Namespace: namespace, Name: "*"}}
+	if name == "" {
+		return all
+	}
+	for _, kind := range []string{"ConfigMap", "Deployment", "PersistentVolumeClaim", "Secret", "Service", "ServiceAccount", "StatefulSet"} {
+		all = append(all, check.Reference{Kind: kind, Namespace: namespace, Name: name}, check.Reference{Kind: kind, Namespace: namespace, Name: name + "-*"})
+	}
+	return all
+}
+
+// untold are any pods, in the namespaces of objects of custom kinds that nobody defines: nobody here knows what becomes of them.
+func (g *Gate) untold(ctx context.Context, t *Target) ([]check.Reference, error) {
+	var all []check.Reference
+	for _, o := range t.Objects {
+		kind := definition.KindOf(o).GroupKind()
+		if builtin := !strings.Contains(kind.Group, ".") || strings.HasSuffix(kind.Group, ".k8s.io"); builtin || !o.Applied() || relation.Known().MakesPods(kind.Group, kind.Kind) {
+			continue
+		}
+		known, err := g.engines.kinds.Of(&t.Target)
+		if err != nil {
+			return nil, err
+		}
+		found, err := known.For(ctx, kind)
+		if err != nil {
+			return nil, err
+		}
+		pods := check.Reference{Kind: check.PodsKind, Namespace: cmp.Or(o.Namespace, "*"), Name: "*"}
+		if len(found.Serving(kind)) == 0 && !slices.Contains(all, pods) {
+			all = append(all, pods)
+		}
+	}
+	return all, nil
 }
 
 // parameter is what an ApplicationSet fills in.

@@ -1,8 +1,10 @@
 package gate
 
 import (
+	"strings"
 	"testing"
 
+	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
@@ -23,12 +25,43 @@ func TestMade(t *testing.T) {
 		}
 		got := ""
 		for _, is := range made([]*manifest.Object{object}) {
-			if got += is.Name; is.Kind != "Namespace" || is.Namespace != "" {
-				t.Errorf("%s: made %v", text, is)
+			if is.Kind == "Namespace" {
+				got += is.Name
 			}
 		}
 		if got != want {
 			t.Errorf("%s: made %q, want %q", text, got, want)
+		}
+	}
+}
+
+// TestReleased names what charts may make: any pods of a namespace, and objects called as the release is.
+func TestReleased(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"apiVersion":"helm.toolkit.fluxcd.io/v2","kind":"HelmRelease","metadata":{"name":"a","namespace":"mon"}}`:                                                                             "pods mon/*, Secret mon/a, Secret mon/a-*",
+		`{"apiVersion":"helm.toolkit.fluxcd.io/v2","kind":"HelmRelease","metadata":{"name":"a"},"spec":{"releaseName":"b"}}`:                                                                    "pods */*, Secret */b, Secret */b-*",
+		`{"apiVersion":"helm.toolkit.fluxcd.io/v2","kind":"HelmRelease","metadata":{"name":"a","namespace":"mon"},"spec":{"targetNamespace":"shop"}}`:                                           "pods shop/*, Secret shop/shop-a, Secret shop/shop-a-*",
+		`{"apiVersion":"helm.toolkit.fluxcd.io/v2","kind":"HelmRelease","metadata":{"name":"a","namespace":"mon"},"spec":{"kubeConfig":{"secretRef":{"name":"c"}}}}`:                            "",
+		`{"apiVersion":"helm.cattle.io/v1","kind":"HelmChart","metadata":{"name":"a","namespace":"kube-system"},"spec":{"targetNamespace":"shop"}}`:                                             "pods shop/*, Secret shop/a, Secret shop/a-*",
+		`{"apiVersion":"source.toolkit.fluxcd.io/v1","kind":"HelmChart","metadata":{"name":"a","namespace":"mon"}}`:                                                                             "",
+		`{"apiVersion":"argoproj.io/v1alpha1","kind":"Application","metadata":{"name":"a"},"spec":{"source":{"chart":"c"},"destination":{"namespace":"shop"}}}`:                                 "pods shop/*, Secret shop/a, Secret shop/a-*",
+		`{"apiVersion":"argoproj.io/v1alpha1","kind":"Application","metadata":{"name":"a"},"spec":{"sources":[{"path":"x"},{"chart":"c","helm":{"releaseName":"r"}}]}}`:                         "pods */*, Secret */r, Secret */r-*",
+		`{"apiVersion":"argoproj.io/v1alpha1","kind":"Application","metadata":{"name":"a"},"spec":{"source":{"path":"x"},"destination":{"namespace":"shop"}}}`:                                  "",
+		`{"apiVersion":"argoproj.io/v1alpha1","kind":"ApplicationSet","spec":{"template":{"metadata":{"name":"{{n}}-a"},"spec":{"source":{"chart":"c"},"destination":{"namespace":"{{n}}"}}}}}`: "pods */*, Secret */*-a, Secret */*-a-*",
+		`{"apiVersion":"argoproj.io/v1alpha1","kind":"Application","spec":"text"}`:                                                                                                              "",
+	} {
+		object, err := manifest.Decode([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, is := range made([]*manifest.Object{object}) {
+			if is.Kind == check.PodsKind || is.Kind == "Secret" {
+				got = append(got, is.Kind+" "+is.Namespace+"/"+is.Name)
+			}
+		}
+		if strings.Join(got, ", ") != want {
+			t.Errorf("%s: made %v, want %q", text, got, want)
 		}
 	}
 }

@@ -63,7 +63,15 @@ func (g *Gate) Render(ctx context.Context, path string) (*Target, error) {
 	if err := g.fit(ctx, t); err != nil {
 		return nil, err
 	}
-	return g.placing.place(ctx, t)
+	if t, err = g.placing.place(ctx, t); err != nil {
+		return nil, err
+	}
+	pods, err := g.untold(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	t.Makes = append(slices.Clip(t.Makes), pods...)
+	return t, nil
 }
 
 // render renders a target and puts values in place of its variables.
