@@ -15,13 +15,14 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/definition"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
+	"github.com/kgate-dev/gitops/tools/internal/report"
 )
 
 // Survey is how far kgate gets with a repository. Objects are counted in every target that renders them.
 type Survey struct {
 	Roots    int `json:"roots"`    // targets, as kgate.yaml names them or kgate finds them
 	Rendered int `json:"rendered"` // of the roots
-	Clean    int `json:"clean"`    // of the rendered: those without an error
+	Clean    int `json:"clean"`    // of the rendered: those without an error, of which every check has a verdict
 	Objects  int `json:"objects"`
 
 	Catalogue Kinds `json:"catalogue"` // custom kinds that kgate's catalogue defines
@@ -88,15 +89,12 @@ func Look(ctx context.Context, repository *repo.Repo) (_ Survey, err error) {
 	for _, e := range out.Errors {
 		refused[name.ReplaceAllString(e.Message, "…")]++
 	}
-	faulty := map[string]bool{}
 	for _, f := range out.Findings {
 		if f.Severity == check.Error {
 			checks[f.Check]++
-			for _, target := range f.Targets() {
-				faulty[target] = true
-			}
 		}
 	}
+	faulty := faulty(out)
 	for _, t := range out.Targets {
 		if !faulty[t.Path] {
 			s.Clean++
@@ -107,6 +105,24 @@ func Look(ctx context.Context, repository *repo.Repo) (_ Survey, err error) {
 	}
 	s.UnknownKinds, s.Refused, s.Checks = counts(unknown), counts(refused), counts(checks)
 	return s, nil
+}
+
+// faulty are the targets in which an error shows, or what follows from one, and those of which a check has no verdict.
+func faulty(out report.Report) map[string]bool {
+	targets := map[string]bool{}
+	for _, e := range out.Errors {
+		targets[e.Target] = true
+	}
+	for _, f := range out.Findings {
+		for _, one := range append([]check.Finding{f}, f.Follows...) {
+			if one.Severity == check.Error {
+				for _, target := range one.Targets() {
+					targets[target] = true
+				}
+			}
+		}
+	}
+	return targets
 }
 
 // name is a path, a URL or something in quotes: what tells apart two targets that are refused for the same reason.
