@@ -66,12 +66,21 @@ func Select(ctx context.Context, r *repo.Repo) (repo.Selection, string, error) {
 	slices.SortFunc(selection.Targets, repo.ByPromotion)
 	if len(selection.Targets) == 0 {
 		if len(selection.LeftOut) > 0 {
-			return repo.Selection{}, "", fmt.Errorf("%s: `unread` leaves no target to check", repo.ConfigFile)
+			return repo.Selection{}, "", nothingToCheck(repo.ConfigFile + ": `unread` leaves no target to check")
 		}
 		return repo.Selection{}, "", t.nothing()
 	}
 	return selection, says(unused, deployed, telling) + t.besides(seen, r.Config.Unread), nil
 }
+
+// ErrNothing is the error of a repository in which there is nothing to choose.
+var ErrNothing = errors.New("there is nothing to check")
+
+// nothingToCheck is ErrNothing in the words of one repository.
+type nothingToCheck string
+
+func (n nothingToCheck) Error() string { return string(n) }
+func (n nothingToCheck) Unwrap() error { return ErrNothing }
 
 // besides tells of manifests that are in none of the chosen directories, and below no kustomization.
 func (t *tree) besides(chosen map[string]bool, unread []repo.Unread) string {
@@ -142,7 +151,7 @@ func (t *tree) nothing() error {
 			way += fmt.Sprintf(" and %d more", more)
 		}
 	}
-	return errors.New("there is no kustomization here, and nothing that Argo CD or Flux deploys: " + way)
+	return nothingToCheck("there is no kustomization here, and nothing that Argo CD or Flux deploys: " + way)
 }
 
 func (t *tree) isRoot(dir string) bool { return t.roots[dir] != "" && !t.isComponent(dir) }

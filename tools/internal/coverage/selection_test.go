@@ -1,6 +1,8 @@
 package coverage
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -122,5 +124,27 @@ func TestExpand(t *testing.T) {
 		if err != nil || !slices.Equal(got, want) {
 			t.Errorf("%s of %s: got %v, %v; want %s", c.dir, c.selected, got, err, c.want)
 		}
+	}
+}
+
+// TestNothing tells a repository in which there is nothing to choose from one that cannot be looked through.
+func TestNothing(t *testing.T) {
+	for name, c := range map[string]struct {
+		files fstest.MapFS
+		want  bool
+	}{
+		"no kustomization":    {fstest.MapFS{"a.txt": {}}, true},
+		"all of it is unread": {fstest.MapFS{"a/kustomization.yaml": {}}, true},
+		"who knows":           {nil, false},
+	} {
+		r := &repo.Repo{FS: c.files, Config: repo.Config{Unread: []repo.Unread{{Path: "a"}}}}
+		ctx, end := context.WithCancel(t.Context())
+		if c.files == nil {
+			end()
+		}
+		if _, _, err := Select(ctx, r); err == nil || errors.Is(err, ErrNothing) != c.want {
+			t.Errorf("%s: got %v", name, err)
+		}
+		end()
 	}
 }

@@ -107,7 +107,7 @@ func Open(ctx context.Context, repository *repo.Repo, options Options) (*Gate, e
 		return nil, errors.Join(err, g.Close())
 	}
 	g.renderer = Renderer(repository, options.Stdin)
-	g.outside, g.flux = g.newDefinitions(g.renderer, nil), g.newFlux(g.renderer)
+	g.outside, g.flux = g.newDefinitions(g.renderer, nil), g.newFlux(g.renderer, nil)
 	g.placing = g.newPlacing(g.renderer, nil)
 	return g, nil
 }
@@ -155,7 +155,7 @@ func (g *Gate) survey(ctx context.Context) error {
 	if len(g.options.Targets) == 0 {
 		err := selected()
 		g.paths = g.all
-		if g.options.Bare && g.repository.Config.Targets == nil {
+		if g.options.Bare && errors.Is(err, coverage.ErrNothing) {
 			return ctx.Err()
 		}
 		return err
