@@ -1,6 +1,8 @@
 package gate
 
 import (
+	"fmt"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -22,14 +24,20 @@ func (g *Gate) mentions(target *check.Target) map[string]bool {
 		wanted[e.Name] = named(e.Name)
 	}
 	for _, object := range target.Objects {
-		manifest.EachText(object.Value, func(text string) {
-			for name, as := range wanted {
-				if as == nil && hasWord(text, name) || as != nil && as.MatchString(text) || variable(text, name) {
-					found[name] = true
-					delete(wanted, name)
+		for field, value := range object.Value {
+			manifest.EachText(value, func(key, text string) {
+				if target.StandIns.In(text) {
+					text = target.StandIns.Written(text)
 				}
-			}
-		})
+				any := field != "metadata" && anyName(key, text) // what an object is called itself refers to none
+				for name, as := range wanted {
+					if any || as == nil && hasWord(text, name) || as != nil && as.MatchString(text) || variable(text, name) {
+						found[name] = true
+						delete(wanted, name)
+					}
+				}
+			})
+		}
 		if len(wanted) == 0 {
 			break
 		}
@@ -37,17 +45,53 @@ func (g *Gate) mentions(target *check.Target) map[string]bool {
 	return found
 }
 
-// named is how a glob stands in a text; nil for a name, which is looked for as it is.
+// named is how a glob stands in a text, as path.Match reads one; nil for a name, which is looked for as it is.
 func named(glob string) *regexp.Regexp {
 	if !strings.ContainsAny(glob, `*?[`) {
 		return nil
 	}
-	pattern := regexp.QuoteMeta(glob)
-	pattern = strings.NewReplacer(`\*`, `[^/\s]*`, `\?`, `.`).Replace(pattern)
-	if strings.Contains(glob, "[") {
-		pattern = `[^/\s]*` // a class: any name may fit
+	if _, err := path.Match(glob, ""); err != nil {
+		return regexp.MustCompile("") // nothing is said of what cannot be read
 	}
-	return regexp.MustCompile(pattern)
+	const border = `[^-0-9A-Za-z]`
+	var pattern strings.Builder
+	literal := func(r rune) { fmt.Fprintf(&pattern, `\x{%x}`, r) }
+	inClass, begins := false, false
+	for escaped, rest := false, []rune(glob); len(rest) > 0; rest = rest[1:] {
+		r := rest[0]
+		switch {
+		case escaped:
+			literal(r)
+			escaped, begins = false, false
+		case r == '\\':
+			escaped = true
+		case inClass && r == '^' && begins:
+			pattern.WriteString(`^/\s`)
+			begins = false
+		case inClass && r == ']':
+			pattern.WriteByte(']')
+			inClass = false
+		case inClass && r == '-':
+			pattern.WriteByte('-')
+		case inClass:
+			literal(r)
+			begins = false
+		case r == '[':
+			pattern.WriteByte('[')
+			inClass, begins = true, true
+		case r == '*':
+			pattern.WriteString(`[^/\s]*`)
+		case r == '?':
+			pattern.WriteString(`[^/\s]`)
+		default:
+			literal(r)
+		}
+	}
+	as, err := regexp.Compile(`(?:^|` + border + `)` + pattern.String() + `(?:$|` + border + `)`)
+	if err != nil {
+		return regexp.MustCompile("") // a range from z to a has nothing in it
+	}
+	return as
 }
 
 // hasWord reports whether a text has a name in it that is no part of a longer one.
@@ -70,20 +114,45 @@ func hasWord(text, name string) bool {
 }
 
 // variable reports whether a text may become a name once something fills in what stands in ${…} or {{…}}: it begins in the
-// same way. In a script or a sentence a variable alone tells nothing.
+// same way, or goes on as the name ends. Of a variable alone, anyName tells.
 func variable(text, name string) bool {
-	for _, opening := range []string{"${", "{{", "$("} {
+	const ends = " \t\n\"'/:,=}"
+	first, last, isGlob := name, name, false // what a glob begins with, and what it ends with
+	if at := strings.IndexAny(name, `*?[\`); at >= 0 {
+		first, last, isGlob = name[:at], name[strings.LastIndexAny(name, `*?]\`)+1:], true
+	}
+	for opening, closing := range map[string]string{"${": "}", "{{": "}}", "$(": ")"} {
 		for rest := text; ; {
 			before, after, ok := strings.Cut(rest, opening)
 			if !ok {
 				break
 			}
-			word := before[strings.LastIndexAny(before, " \t\n\"'/.:,=}")+1:]
-			if strings.HasPrefix(name, word) && (word != "" || !strings.ContainsAny(text, " \t\n")) {
+			if word := before[strings.LastIndexAny(before, ends+".")+1:]; word != "" && (strings.HasPrefix(first, word) || isGlob && strings.HasPrefix(word, first)) {
 				return true
+			}
+			if _, on, closed := strings.Cut(after, closing); closed {
+				further := false // more of the name may follow
+				if end := strings.IndexAny(on, ends+"${."); end >= 0 {
+					further, on = strings.ContainsRune("${.", rune(on[end])), on[:end]
+				}
+				switch {
+				case on == "":
+				case further && (isGlob || strings.Contains(name, on)), strings.HasSuffix(last, on), isGlob && strings.HasSuffix(on, last):
+					return true
+				}
 			}
 			rest = after
 		}
 	}
 	return false
+}
+
+var (
+	onlyVariables = regexp.MustCompile(`^(\$\{[^{}]*\}|\{\{[^{}]*\}\}|\$\([^()]*\))+$`)
+	holdsName     = regexp.MustCompile(`^[A-Za-z]*([nN]ame|[sS]ecret|[cC]onfigMap|[rR]ef)s?$`)
+)
+
+// anyName reports a text of variables alone in a field that may hold the name of another object: it may become any.
+func anyName(key, text string) bool {
+	return holdsName.MatchString(key) && onlyVariables.MatchString(text)
 }

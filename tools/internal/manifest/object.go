@@ -221,19 +221,21 @@ func Identify(value map[string]any) ID {
 	}
 }
 
-// EachText visits every text of a value, keys of mappings among them.
-func EachText(value any, visit func(text string)) {
+// EachText visits every text of a value with the key that it stands under, also in a list; keys of mappings among them, under "".
+func EachText(value any, visit func(key, text string)) { eachText("", value, visit) }
+
+func eachText(key string, value any, visit func(key, text string)) {
 	switch v := value.(type) {
 	case string:
-		visit(v)
+		visit(key, v)
 	case []any:
 		for _, item := range v {
-			EachText(item, visit)
+			eachText(key, item, visit)
 		}
 	case map[string]any:
 		for key, item := range v {
-			visit(key)
-			EachText(item, visit)
+			visit("", key)
+			eachText(key, item, visit)
 		}
 	}
 }
