@@ -358,6 +358,37 @@ func TestWatchFindsWhatIsNotRead(t *testing.T) {
 	}
 }
 
+// What Flux fills in may come from a file that is no manifest.
+func TestWatchFillsInWhatChanged(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"kgate.yaml":                       "apiVersion: kgate/v1\n",
+		"clusters/home/kustomization.yaml": "resources: [web.yaml]\nconfigMapGenerator: [{name: settings, namespace: default, envs: [cluster.env], options: {disableNameSuffixHash: true}}]\n",
+		"clusters/home/cluster.env":        "REPLICAS=3\n",
+		"clusters/home/web.yaml": "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: web, namespace: default}\nspec:\n" +
+			"  path: ./apps/web\n  sourceRef: {kind: GitRepository, name: flux-system}\n  postBuild: {substituteFrom: [{kind: ConfigMap, name: settings}]}\n  interval: 1h\n  prune: true\n",
+		"apps/web/kustomization.yaml": "resources: [all.yaml]\n",
+		"apps/web/all.yaml":           "apiVersion: v1\nkind: ReplicationController\nmetadata: {name: web, namespace: default}\nspec:\n  replicas: ${REPLICAS}\n",
+	} {
+		write(t, dir, name, text)
+	}
+	t.Chdir(dir)
+	w := begin(t, dir, validateFlags{checks: []string{"schema"}})
+	r, _ := w.next()
+	if len(r.Findings)+len(r.Errors) > 0 {
+		t.Fatalf("first: got %v, %v", r.Findings, r.Errors)
+	}
+	for _, c := range []struct {
+		value string
+		found int
+	}{{"many", 1}, {"4", 0}, {"several", 1}} {
+		r, _ = w.edit("clusters/home/cluster.env", "REPLICAS="+c.value+"\n")
+		if len(r.Findings) != c.found || len(r.Errors) > 0 {
+			t.Errorf("%s: got %v, %v", c.value, r.Findings, r.Errors)
+		}
+	}
+}
+
 // The reports that kgate writes beside the manifests make no run, not even while something is broken.
 func TestWatchIsNotWokenByItself(t *testing.T) {
 	dir, err := repo.Resolve(repository(t))

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/kgate-dev/gitops/tools/internal/cache"
 	"github.com/kgate-dev/gitops/tools/internal/check"
@@ -26,6 +27,10 @@ type flux struct {
 	builds   cache.Cache[struct{}, map[string][]build] // by directory; under noDirectory what nobody here deploys
 	rendered cache.Cache[string, *check.Target]        // as Kustomize renders them
 	telling  cache.Cache[struct{}, []string]           // targets that are looked through
+	kept     func(path string) *Target                 // what a watch has rendered; nil for nothing
+
+	mu     sync.Mutex
+	looked map[string]*rendered // what was looked into, for a watch
 }
 
 // build is what one deployer makes of a directory.
@@ -35,8 +40,8 @@ type build struct {
 	variables substitution.Variables
 }
 
-func (g *Gate) newFlux(renderer *kustomization.Renderer) *flux {
-	return &flux{gate: g, renderer: renderer}
+func (g *Gate) newFlux(renderer *kustomization.Renderer, kept func(path string) *Target) *flux {
+	return &flux{gate: g, renderer: renderer, kept: kept, looked: map[string]*rendered{}}
 }
 
 // fill puts values in place of the variables of a target, as far as they are known.
@@ -198,7 +203,7 @@ func (f *flux) targets(ctx context.Context) []string {
 // render is a target as Kustomize renders it; nil where it cannot: where it is judged itself, that says why.
 func (f *flux) render(ctx context.Context, path string) *check.Target {
 	t, _ := f.rendered.Get(path, func() (*check.Target, error) {
-		result, err := f.renderer.Render(ctx, path)
+		result, err := f.result(ctx, path)
 		if err != nil {
 			return nil, err
 		}
@@ -209,6 +214,22 @@ func (f *flux) render(ctx context.Context, path string) *check.Target {
 		return t, nil
 	})
 	return t
+}
+
+// result is what a target renders to, of a watch what it has rendered already.
+func (f *flux) result(ctx context.Context, path string) (*kustomization.Result, error) {
+	if f.kept == nil {
+		return f.renderer.Render(ctx, path)
+	}
+	r := &rendered{path: path, target: f.kept(path)}
+	if r.target == nil {
+		result, err := f.renderer.Render(ctx, path)
+		r.target, r.err = &Target{Result: result}, err
+	}
+	f.mu.Lock()
+	f.looked[path] = r
+	f.mu.Unlock()
+	return r.target.Result, r.err
 }
 
 // build is what a Flux Kustomization makes of its directory. Patched says that another one may write to it.

@@ -153,6 +153,7 @@ type lasting struct {
 	ignored func(path string) bool
 	tell    func(Event) error
 	kept    map[string]*rendered // by path of the target
+	valued  map[string]*rendered // targets that variables were looked up in, by path
 	stale   error                // why the gate does not go with what is on the disk
 	again   []string             // targets that the last run rendered
 
@@ -170,7 +171,7 @@ type rendered struct {
 }
 
 func (l *lasting) first(ctx context.Context) (report.Report, error) {
-	l.kept = map[string]*rendered{}
+	l.kept, l.valued = map[string]*rendered{}, map[string]*rendered{}
 	return l.run(ctx)
 }
 
@@ -218,8 +219,8 @@ func (l *lasting) touched(ctx context.Context, batch watch.Batch, changed []stri
 	}
 	touched := l.redefined || batch.All || l.stale != nil || slices.Contains(changed, repo.ConfigFile) || slices.Contains(changed, repo.BaselineFile) || l.rulesChanged(batch) || l.rootsChanged(changed) || l.unreadChanged(ctx, changed)
 	for name, r := range l.kept {
-		// What fills a target in may stand in any manifest.
-		filled := r.target != nil && r.target.StandIns != nil && slices.ContainsFunc(changed, l.isUnread)
+		// What fills a target in may stand in any manifest, or in a file that a manifest is generated from.
+		filled := r.target != nil && r.target.StandIns != nil && slices.ContainsFunc(changed, func(name string) bool { return l.isUnread(name) || l.fills(name) })
 		if batch.All || filled || slices.ContainsFunc(changed, r.dependsOn) {
 			l.redefined = l.redefined || r.defines()
 			delete(l.kept, name)
@@ -242,6 +243,16 @@ func (l *lasting) definitionsChanged(batch watch.Batch, changed []string) bool {
 		text, err := l.repository.ReadFile(name)
 		return l.outside.reads(name) || err == nil && bytes.Contains(text, []byte(definition.Kind.Kind))
 	}))
+}
+
+// fills reports whether a target that variables were looked up in may be another one once something else stands at a path.
+func (l *lasting) fills(name string) bool {
+	for _, r := range l.valued {
+		if r.dependsOn(name) {
+			return true
+		}
+	}
+	return false
 }
 
 // defines reports whether the target renders definitions.
@@ -396,7 +407,7 @@ func (l *lasting) run(ctx context.Context) (report.Report, error) {
 		return nil
 	}
 	l.outside, l.placing = l.newDefinitions(renderer, kept), l.newPlacing(renderer, kept)
-	l.flux = l.newFlux(renderer)
+	l.flux = l.newFlux(renderer, kept)
 	fresh := make([]*rendered, len(l.again))
 	if err := l.each(ctx, l.again, func(ctx context.Context, i int, path string) error {
 		target, err := l.render(ctx, renderer, path)
@@ -411,6 +422,7 @@ func (l *lasting) run(ctx context.Context) (report.Report, error) {
 	}, func(i int, err error) { fresh[i] = &rendered{path: l.again[i], err: err} }); err != nil {
 		return report.Report{}, err
 	}
+	maps.Copy(l.valued, l.flux.looked)
 	for _, r := range fresh {
 		l.kept[r.path] = r
 		l.redefined = l.redefined || r.defines()
