@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kgate-dev/gitops/tools/internal/cache"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
@@ -58,6 +59,7 @@ type Place struct {
 type Deliveries struct {
 	tree *tree
 	all  []deployment
+	of   cache.Cache[string, []string] // the clusters that a target, or a file, is for
 }
 
 // FindDeliveries finds them in targets and in files of which none of the targets is made.
@@ -66,7 +68,7 @@ func FindDeliveries(ctx context.Context, r *repo.Repo, targets []*check.Target) 
 	if err != nil {
 		return nil, err
 	}
-	return &Deliveries{t, t.deployments(targets, read(targets).files)}, ctx.Err()
+	return &Deliveries{tree: t, all: t.deployments(targets, read(targets).files)}, ctx.Err()
 }
 
 // namespaceName is what may be the name of a namespace.
@@ -80,8 +82,9 @@ func (d *Deliveries) Override() bool {
 // Places are the namespaces that a target is brought to, each once; none where nobody brings it anywhere.
 func (d *Deliveries) Places(target string) []Place {
 	var places []Place
+	real, _ := d.tree.real(target)
 	for _, one := range d.all {
-		if !d.brings(one, target) {
+		if !d.brings(one, real) {
 			continue
 		}
 		for _, namespace := range one.namespaces {
@@ -97,11 +100,11 @@ func (d *Deliveries) Places(target string) []Place {
 	return places
 }
 
-// brings reports whether a deployment has a target as it is: of a directory without a kustomization Flux takes the roots below it.
-func (d *Deliveries) brings(one deployment, target string) bool {
-	real, ok := d.tree.real(target)
+// brings reports whether a deployment has a target as it is, called without links: of a directory without a kustomization Flux
+// takes the roots below it. "" is a target that leads nowhere.
+func (d *Deliveries) brings(one deployment, real string) bool {
 	switch {
-	case !ok:
+	case real == "":
 		return false
 	case one.dir == real:
 		return true
@@ -114,7 +117,7 @@ func below(dir, name string) bool { return dir == "." || strings.HasPrefix(name,
 // Apart reports whether two targets are for different clusters, where what deploys them, or the directory of a cluster that
 // this lies in, tells.
 func (d *Deliveries) Apart(a, b string) (apart, told bool) {
-	of, with := d.clusters(a, nil), d.clusters(b, nil)
+	of, with := d.clustersOf(a), d.clustersOf(b)
 	if len(of) == 0 || len(with) == 0 {
 		return false, false
 	}
@@ -133,6 +136,12 @@ func (d *Deliveries) Apart(a, b string) (apart, told bool) {
 	return true, true
 }
 
+// clustersOf are the clusters of a target or a file. Every pair of targets may be asked about.
+func (d *Deliveries) clustersOf(name string) []string {
+	found, _ := d.of.Get(name, func() ([]string, error) { return d.clusters(name, nil), nil })
+	return found
+}
+
 // clusters are those that a target, or a file, is for, each by what tells it from others. seen are those asked about already.
 func (d *Deliveries) clusters(name string, seen []string) []string {
 	if slices.Contains(seen, name) {
@@ -147,8 +156,9 @@ func (d *Deliveries) clusters(name string, seen []string) []string {
 			}
 		}
 	}
+	real, _ := d.tree.real(name)
 	for _, one := range d.all {
-		if !d.brings(one, name) && !(below(one.dir, name) && one.recursive) {
+		if !d.brings(one, real) && !(below(one.dir, name) && one.recursive) {
 			continue
 		}
 		switch from := one.from(); {
