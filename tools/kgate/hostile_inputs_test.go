@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -321,6 +322,35 @@ func nothingBadPasses() []hostile {
 		hostile{name: "an object behind an empty document", files: object("!!null\n...\napiVersion: v1\nkind: Secret\nmetadata: {name: s, namespace: ns}\nstringData: {a: b}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: s, namespace: ns}\n"), exit: refused, want: []string{"app/o.yaml:", "a second document"}},
 		hostile{name: "an object between carriage returns", files: object("# c\r---\r---\rapiVersion: v1\rkind: Secret\rmetadata: {name: s, namespace: ns}\rstringData: {a: b}\r---\rapiVersion: v1\rkind: ConfigMap\rmetadata: {name: s, namespace: ns}\r"), exit: refused, want: []string{"app/o.yaml:"}},
 		hostile{name: "a revision that is a flag", files: app("resources: [ns.yaml, cm.yaml]\n"), args: []string{"--config-from=--upload-pack=touch $SENTINEL", "app"}, exit: refused, want: []string{"--config-from"}},
+	)
+	// What only looks as if SOPS had encrypted it.
+	const sealed = `ENC[AES256_GCM,data:aGVsbG8=,iv:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=,tag:AAAAAAAAAAAAAAAAAAAAAA==,type:str]`
+	const seal = `mac: "` + sealed + `", version: 3.9.0, age: [{recipient: x, enc: x}]`
+	const secretOf = "apiVersion: v1\nkind: Secret\nmetadata: {name: s, namespace: ns}\n"
+	for name, file := range map[string]string{
+		"dotenv":                           "PASSWORD=hunter2\nsops_mac=ENC[AES256_GCM,data:\nsops_version=3\n",
+		"dotenv with a recipient":          "PASSWORD=hunter2\nsops_mac=" + sealed + "\nsops_version=3\nsops_age__list_0__map_enc=x\n",
+		"YAML without an encrypted key":    "sops: {mac: \"" + sealed + "\", age: [x]}\npassword: hunter2\n",
+		"YAML":                             "sops: {" + seal + "}\npassword: hunter2\n",
+		"YAML with a rule":                 "sops: {" + seal + ", unencrypted_regex: .}\npassword: hunter2\nx: \"" + sealed + "\"\n",
+		"YAML with a second document":      "sops: {" + seal + "}\n---\npassword: hunter2\n",
+		"YAML with a comment":              "sops: {" + seal + "}\nx: \"" + sealed + "\" # password: hunter2\n",
+		"JSON":                             "{\"password\":\"hunter2\",\"sops\":{\"mac\":\"" + sealed + "\",\"version\":\"3\",\"age\":[{\"enc\":\"x\"}]}}",
+		"INI":                              "password = hunter2\n[sops]\nmac = ENC[AES256_GCM,data:\n",
+		"INI with a recipient":             "password = hunter2\n[sops]\nmac = " + sealed + "\nversion = 3\nage__list_0__map_enc = x\n",
+		"INI with a key in SOPS's section": "[sops]\nmac = " + sealed + "\nversion = 3\nage__list_0__map_enc = x\npassword = hunter2\n",
+	} {
+		inputs = append(inputs, hostile{name: "a file that only looks encrypted: " + name, files: object(secretOf + "stringData: {f: " + strconv.Quote(file) + "}\n"), exit: found, want: []string{"app/o.yaml:4", "config/no-secret-data"}})
+	}
+	inputs = append(inputs,
+		hostile{name: "keys that only look like those of SOPS", files: object(secretOf + "stringData: {sops_mac: '" + sealed + "', sops_version: '3', sops_password: hunter2}\n"), exit: found, want: []string{"config/no-secret-data"}},
+		hostile{name: "keys that only look like those of SOPS, with a recipient", files: object(secretOf + "stringData: {sops_mac: '" + sealed + "', sops_version: '3', sops_age__list_0__map_enc: x, sops_password: hunter2}\n"), exit: found, want: []string{"config/no-secret-data"}},
+		hostile{name: "a plain value of an encrypted Secret", files: object(secretOf + "stringData: {a: '" + sealed + "', b: hunter2}\nsops: {" + seal + "}\n"), exit: found, want: []string{"config/no-secret-data"}},
+		hostile{name: "a ConfigMap's file that only looks encrypted", files: object("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, namespace: ns}\ndata:\n  x: |\n    aws_secret_access_key=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY\n    sops_mac=ENC[AES256_GCM,data:\n    sops_version=3\n"), exit: found, want: []string{"app/o.yaml:5", "config/no-credentials"}},
+		hostile{name: "a ConfigMap's INI that only looks encrypted", files: object("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, namespace: ns}\ndata:\n  x: |\n    password = \"hunter2hunter2\"\n    [sops]\n    mac = ENC[AES256_GCM,data:\n"), exit: found, want: []string{"app/o.yaml:5", "config/no-credentials"}},
+		hostile{name: "a ConfigMap's file whose rules leave a credential in plain", files: object("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, namespace: ns}\ndata:\n  x.yaml: " + strconv.Quote("a: \""+sealed+"\"\npassword: hunter2hunter2\nsops: {"+seal+", encrypted_regex: ^a$}\n") + "\n"), exit: found, want: []string{"app/o.yaml:5", "config/no-credentials"}},
+		hostile{name: "a plain file that ksops decrypts", files: namespace + "-- app/kustomization.yaml --\nresources: [ns.yaml]\ngenerators: [k.yaml]\n-- app/k.yaml --\napiVersion: viaduct.ai/v1\nkind: ksops\nmetadata: {name: k}\nsecretFrom: [{metadata: {name: z}, files: [a.txt]}]\n-- app/a.txt --\nPASSWORD=hunter2\nsops_mac=ENC[AES256_GCM,data:\nsops_version=3\n", exit: refused, want: []string{"app/a.txt", "is not encrypted"}},
+		hostile{name: "a dotenv file of a generator that only looks encrypted", files: namespace + "-- app/kustomization.yaml --\nresources: [ns.yaml]\nsecretGenerator: [{name: s, namespace: ns, envs: [plain.env]}]\n-- app/plain.env --\nsops_mac=" + sealed + "\nsops_version=3\nsops_db_x=1\n", exit: found, want: []string{"config/no-secret-data"}},
 	)
 	// The pods that operators make of what is written here.
 	for name, text := range map[string]string{

@@ -159,14 +159,18 @@ func settled(r *resource.Resource) error {
 	return nil
 }
 
-// read is the text of an encrypted file.
-func (g *sealedGenerator) read(name string) ([]byte, error) {
+// read is the text of an encrypted file, as encrypted tells.
+func (g *sealedGenerator) read(name string, encrypted func(text string) bool) ([]byte, error) {
 	text, err := g.loader.Load(name)
 	if err != nil {
 		return nil, fail(g.at(name), "%s", err)
 	}
-	if !manifest.IsSealedFile(string(text)) {
-		return nil, fail(manifest.Position{File: path.Join(g.dir, name)}, "%s decrypts this file, and it is not encrypted: `sops encrypt --in-place` does that", g.kind.Kind)
+	if !encrypted(string(text)) {
+		why := "it is not encrypted"
+		if manifest.HasSealed(string(text)) {
+			why = "not all of it is encrypted that its rules say"
+		}
+		return nil, fail(manifest.Position{File: path.Join(g.dir, name)}, "%s decrypts this file, and %s: `sops encrypt --in-place` does that", g.kind.Kind, why)
 	}
 	return text, nil
 }
@@ -192,7 +196,7 @@ func (g *sealedGenerator) at(name string) manifest.Position {
 
 // objects adds the objects of an encrypted file.
 func (g *sealedGenerator) objects(made resmap.ResMap, name string) error {
-	text, err := g.read(name)
+	text, err := g.read(name, manifest.HasSealed) // each object of it is judged, with what it has in plain
 	if err != nil {
 		return err
 	}
@@ -263,14 +267,14 @@ func (g *sealedGenerator) fill(secret map[string]any, field string, files, envs,
 		if !named {
 			key, file = path.Base(name), name
 		}
-		text, err := g.read(file)
+		text, err := g.read(file, manifest.IsSealedFile)
 		if err != nil {
 			return err
 		}
 		put(key, string(text))
 	}
 	for _, name := range envs {
-		text, err := g.read(name)
+		text, err := g.read(name, manifest.IsSealedFile)
 		if err != nil {
 			return err
 		}

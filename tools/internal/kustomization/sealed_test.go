@@ -39,14 +39,14 @@ func TestSealedGenerators(t *testing.T) {
 		},
 		"a Secret of files": {
 			root + ksops("secretFrom:\n- metadata: {name: own, labels: {a: b}}\n  type: Opaque\n  files: [a.yaml, b=c.json]\n  binaryFiles: [d.bin]\n  envs: [e.env]\n") +
-				"-- a.yaml --\na: '" + cipher + "'\n" + sopsBlock + "-- c.json --\n{\"a\": \"" + cipher + "\", \"sops\": {\"mac\": \"" + cipher + "\", \"age\": [{}]}}\n" +
-				"-- d.bin --\n{\"data\": \"" + cipher + "\", \"sops\": {\"mac\": \"" + cipher + "\", \"age\": [{}]}}\n" +
-				"-- e.env --\nUSER=" + cipher + "\nsops_mac=" + cipher + "\nsops_version=3.9.0\n",
+				"-- a.yaml --\na: '" + cipher + "'\n" + sopsBlock + "-- c.json --\n{\"a\": \"" + cipher + "\", \"sops\": {\"mac\": \"" + cipher + "\", \"version\": \"3.9.0\", \"age\": [{\"enc\": \"b\"}]}}\n" +
+				"-- d.bin --\n{\"data\": \"" + cipher + "\", \"sops\": {\"mac\": \"" + cipher + "\", \"version\": \"3.9.0\", \"age\": [{\"enc\": \"b\"}]}}\n" +
+				"-- e.env --\nUSER=" + cipher + "\nsops_mac=" + cipher + "\nsops_version=3.9.0\nsops_age__list_0__map_enc=b\n",
 			"Secret shop/own {USER a.yaml b d.bin} [data[\"d.bin\"] stringData.USER stringData.b stringData[\"a.yaml\"]] generator.yaml:1",
 		},
 		"SopsSecretGenerator": {
 			root + "-- generator.yaml --\napiVersion: goabout.com/v1beta1\nkind: SopsSecretGenerator\nmetadata: {name: own}\nenvs: [e.env]\nfiles: [f=a.yaml]\n" +
-				"-- a.yaml --\na: '" + cipher + "'\n" + sopsBlock + "-- e.env --\nUSER=" + cipher + "\nsops_mac=" + cipher + "\nsops_version=3.9.0\n",
+				"-- a.yaml --\na: '" + cipher + "'\n" + sopsBlock + "-- e.env --\nUSER=" + cipher + "\nsops_mac=" + cipher + "\nsops_version=3.9.0\nsops_age__list_0__map_enc=b\n",
 			"Secret shop/own-HASH {USER f} [data.USER data.f] generator.yaml:1",
 		},
 		"a merge": {
@@ -58,6 +58,14 @@ func TestSealedGenerators(t *testing.T) {
 		"a file that is plain": {
 			root + ksops("files: [secret.yaml]\n") + "-- secret.yaml --\napiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData: {a: b}\n",
 			"render .: secret.yaml: ksops decrypts this file, and it is not encrypted: `sops encrypt --in-place` does that",
+		},
+		"a dotenv file of which a value is plain": {
+			root + ksops("secretFrom:\n- metadata: {name: own}\n  envs: [e.env]\n") + "-- e.env --\nA=" + cipher + "\nB=b\nsops_mac=" + cipher + "\nsops_version=3.9.0\nsops_age__list_0__map_enc=b\n",
+			"render .: e.env: ksops decrypts this file, and not all of it is encrypted that its rules say: `sops encrypt --in-place` does that",
+		},
+		"a file that only says so": {
+			root + ksops("secretFrom:\n- metadata: {name: own}\n  files: [a.txt]\n") + "-- a.txt --\nPASSWORD=hunter2\nsops_mac=ENC[AES256_GCM,data:\nsops_version=3\n",
+			"render .: a.txt: ksops decrypts this file, and it is not encrypted: `sops encrypt --in-place` does that",
 		},
 		"a file that is missing": {root + ksops("files:\n- secret.yaml\n"), "render .: generator.yaml:7: secret.yaml does not exist"},
 		"a field that is not known": {

@@ -3,11 +3,8 @@ package manifest
 import (
 	"bytes"
 	"encoding/base64"
-	"encoding/json"
-	"fmt"
 	"regexp"
 	"slices"
-	"strings"
 
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 )
@@ -74,7 +71,8 @@ func (o *Object) unseal() error {
 // isSealed reports whether a field or a file `sops` is what SOPS writes: somebody could read what is encrypted.
 func isSealed(notes map[string]any) bool {
 	mac, _ := notes["mac"].(string)
-	return encrypted.MatchString(mac) && hasRecipient(notes)
+	_, ok := rulesOf(notes)
+	return ok && encrypted.MatchString(mac) && notes["version"] != nil && notes["version"] != "" && hasRecipient(notes)
 }
 
 // placeholders are what stands for the encrypted values of a tree, each of the type that it had.
@@ -127,100 +125,37 @@ func (o *Object) unsealData(field string, sealed bool) bool {
 		}
 		return text
 	}
-	described := encrypted.MatchString(plain(values["sops_mac"])) && values["sops_version"] != nil
+	written := map[string]string{}
+	for key, value := range values {
+		written[key] = plain(value)
+	}
+	_, described := notesOf(written, "sops_")
 	changed := false
 	for key, value := range values {
 		text, _ := value.(string)
 		switch {
-		case described && strings.HasPrefix(key, "sops_"):
+		case described && isNote(key, "sops_"):
 			delete(values, key)
-		case sealed && isEncrypted(text) != "", (sealed || described) && isEncrypted(plain(value)) != "", IsSealedFile(plain(value)):
+		case sealed && isEncrypted(text) != "", (sealed || described) && isEncrypted(plain(value)) != "":
 			o.Unknown = append(o.Unknown, Path{field, key})
-			if values[key] = sealedText; encoded {
-				values[key] = sealedData
-			}
+			values[key] = Sealed(encoded)
 		default:
-			continue
+			file, ok := sealedFileOf(plain(value))
+			if !ok {
+				continue
+			}
+			rest, ok := file.rest(o.Kind, encoded)
+			if !ok {
+				continue
+			}
+			if values[key] = rest; rest == Sealed(encoded) {
+				o.Unknown = append(o.Unknown, Path{field, key})
+			}
 		}
 		changed = true
 	}
 	return changed
 }
-
-// sealedINI is how SOPS describes an encrypted file of INI.
-var sealedINI = regexp.MustCompile(`(?ms)^\[sops\]\s*$.*^mac\s*=\s*ENC\[AES256_GCM,data:`)
-
-// IsSealedFile reports whether a text is a file that SOPS encrypted as a whole: YAML or JSON with a field `sops`, which is
-// also what becomes of a file of bytes; a dotenv file; INI.
-func IsSealedFile(text string) bool {
-	if !strings.Contains(text, "sops") || !strings.Contains(text, "ENC[AES256_GCM,data:") {
-		return false
-	}
-	var file struct {
-		SOPS map[string]any `json:"sops"`
-	}
-	if strings.HasPrefix(strings.TrimSpace(text), "{") {
-		return json.Unmarshal([]byte(text), &file) == nil && isSealed(file.SOPS)
-	}
-	if sealedINI.MatchString(text) || sealedDotenv.MatchString(text) && strings.Contains(text, "\nsops_version=") {
-		return true
-	}
-	documents, err := ParseDocuments("", []byte(text))
-	if err != nil || len(documents) == 0 {
-		return false
-	}
-	written, err := documents[0].JSON()
-	return err == nil && json.Unmarshal(written, &file) == nil && isSealed(file.SOPS)
-}
-
-// SealedValues are the keys and the encrypted values of an encrypted file with one level of them: dotenv, YAML or JSON. Notes are
-// what SOPS says of the file, as an encrypted object has it.
-func SealedValues(file string, text []byte) (values map[string]string, notes map[string]any, err error) {
-	values = map[string]string{}
-	if sealedDotenv.Match(text) {
-		notes = map[string]any{"age": []any{map[string]any{"recipient": file}}}
-		for line := range strings.Lines(string(text)) {
-			key, value, ok := strings.Cut(strings.TrimSpace(line), "=")
-			switch {
-			case !ok || strings.HasPrefix(key, "#"):
-			case key == "sops_mac":
-				notes["mac"] = value
-			case !strings.HasPrefix(key, "sops_"):
-				values[key] = value
-			}
-		}
-		return values, notes, nil
-	}
-	documents, err := ParseDocuments(file, text)
-	if err != nil {
-		return nil, nil, err
-	}
-	var content map[string]any
-	if len(documents) > 0 {
-		written, err := documents[0].JSON()
-		if err == nil {
-			err = json.Unmarshal(written, &content)
-		}
-		if err != nil {
-			return nil, nil, &SyntaxError{Position{File: file}, err.Error()}
-		}
-	}
-	notes, _ = content["sops"].(map[string]any)
-	for key, value := range content {
-		text, isText := value.(string)
-		switch {
-		case key == "sops":
-		case !isText:
-			return nil, nil, &SyntaxError{Position{File: file}, fmt.Sprintf("%s is no text: the file has keys and their values, and nothing within them", key)}
-		default:
-			values[key] = text
-		}
-	}
-	return values, notes, nil
-}
-
-// sealedDotenv is how SOPS describes an encrypted dotenv file.
-var sealedDotenv = regexp.MustCompile(`(?m)^sops_mac=ENC\[AES256_GCM,data:`)
 
 // isEncrypted is the type of a value that SOPS may have written, "" of any other: whether there is a cipher text in it is for
 // the owner of the key to say.
@@ -238,14 +173,19 @@ func isEncrypted(text string) string {
 	return parts[4]
 }
 
-// hasRecipient reports whether somebody could read what is encrypted.
+// hasRecipient reports whether somebody could read what is encrypted: the key of it is there, encrypted for them.
 func hasRecipient(notes map[string]any) bool {
-	for _, kind := range []string{"age", "pgp", "kms", "gcp_kms", "azure_kv", "hc_vault", "key_groups"} {
-		if list, _ := notes[kind].([]any); len(list) > 0 {
-			return true
+	for _, kind := range []string{"age", "pgp", "kms", "gcp_kms", "hckms", "azure_kv", "hc_vault"} {
+		for _, recipient := range ListAt(notes, kind) {
+			if TextAt(recipient, "enc") != "" {
+				return true
+			}
 		}
 	}
-	return false
+	return slices.ContainsFunc(ListAt(notes, "key_groups"), func(group any) bool {
+		recipients, _ := group.(map[string]any)
+		return recipients["key_groups"] == nil && hasRecipient(recipients)
+	})
 }
 
 // Written is the object's JSON as it stands, with what is encrypted.

@@ -3,6 +3,7 @@ package manifest
 import (
 	"encoding/base64"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -34,7 +35,7 @@ func TestSealed(t *testing.T) {
 		"a kind that is encrypted": {"apiVersion: v1\nkind: '" + enc + "'\nmetadata: {name: a}\nstringData: {a: b}\n" + sops, `{"apiVersion":"v1","kind":"` + enc + `","metadata":{"name":"a"},"stringData":{"a":"b"}}`},
 		"a group with Secrets":     {"apiVersion: example.com/v1\nkind: Secret\nmetadata: {name: a}\ndata: {a: '" + enc + "'}\n" + sops, `{"apiVersion":"example.com/v1","data":{"a":"{}"},"kind":"Secret","metadata":{"name":"a"}}`},
 		"an encrypted dotenv file in a Secret": {
-			secret("data: {a: " + base64.StdEncoding.EncodeToString([]byte(enc)) + ", sops_mac: " + base64.StdEncoding.EncodeToString([]byte(enc)) + ", sops_version: My45, sops_age__list_0__map_enc: eA==}\n"),
+			secret("data: {a: " + base64.StdEncoding.EncodeToString([]byte(enc)) + ", sops_mac: " + base64.StdEncoding.EncodeToString([]byte(enc)) + ", sops_version: My45, sops_age__list_0__map_enc: eA==, sops_unencrypted_suffix: X3VuZW5jcnlwdGVk}\n"),
 			`{"apiVersion":"v1","data":{"a":"e30="},"kind":"Secret","metadata":{"name":"a"}}`,
 		},
 		"an encrypted file in a Secret": {
@@ -42,16 +43,21 @@ func TestSealed(t *testing.T) {
 			`{"apiVersion":"v1","data":{"a.yaml":"e30=","b":"cGxhaW4="},"kind":"Secret","metadata":{"name":"a"}}`,
 		},
 		"encrypted files in a ConfigMap": {
-			"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  a.json: '{\"data\":\"" + enc + "\",\"sops\":{\"age\":[{}],\"mac\":\"" + enc + "\"}}'\n" +
-				"  b.ini: |\n    [sops]\n    age__list_0__map_enc = x\n    mac = " + enc + "\n  c.env: |\n    A=" + enc + "\n    sops_mac=" + enc + "\n    sops_version=3.9.0\n  d: sops\n",
+			"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  a.json: '{\"data\":\"" + enc + "\",\"sops\":{\"age\":[{\"enc\":\"x\"}],\"mac\":\"" + enc + "\",\"version\":\"3.9.0\"}}'\n" +
+				"  b.ini: |\n    [sops]\n    age__list_0__map_enc = x\n    mac = " + enc + "\n    version = 3.9.0\n  c.env: |\n    A=" + enc + "\n    sops_mac=" + enc + "\n    sops_version=3.9.0\n    sops_age__list_0__map_enc=x\n  d: sops\n",
 			`{"apiVersion":"v1","data":{"a.json":"{}","b.ini":"{}","c.env":"{}","d":"sops"},"kind":"ConfigMap","metadata":{"name":"a"}}`,
 		},
-		"for nobody":                {secret("data: {a: '" + enc + "'}\nsops: {mac: '" + enc + "', age: []}\n"), ""},
-		"without a mac":             {secret("data: {a: '" + enc + "'}\nsops: {age: [{recipient: a}]}\n"), ""},
-		"a vector that is none":     {secret("stringData: {a: 'ENC[AES256_GCM,data:aHVudGVyMg==,iv:A,tag:A,type:str]'}\n" + sops), `{"apiVersion":"v1","kind":"Secret","metadata":{"name":"a"},"stringData":{"a":"ENC[AES256_GCM,data:aHVudGVyMg==,iv:A,tag:A,type:str]"}}`},
-		"a name that is encrypted":  {"apiVersion: v1\nkind: Secret\nmetadata: {name: '" + enc + "'}\ndata: {}\n" + sops, `{"apiVersion":"v1","data":{},"kind":"Secret","metadata":{"name":"` + enc + `"}}`},
-		"data that is none":         {secret("data: '" + enc + "'\n" + sops), `{"apiVersion":"v1","data":"` + enc + `","kind":"Secret","metadata":{"name":"a"}}`},
-		"an object without a block": {secret("data: {a: '" + enc + "'}\n"), ""},
+		"keys that only look like those of SOPS": {
+			secret("stringData: {a: '" + enc + "', sops_mac: '" + enc + "', sops_version: '3', sops_age__list_0__map_enc: a, sops_password: b}\n"),
+			`{"apiVersion":"v1","kind":"Secret","metadata":{"name":"a"},"stringData":{"a":"{}","sops_password":"b"}}`,
+		},
+		"keys of SOPS without a recipient": {secret("stringData: {sops_mac: '" + enc + "', sops_version: '3', sops_password: b}\n"), ""},
+		"for nobody":                       {secret("data: {a: '" + enc + "'}\nsops: {mac: '" + enc + "', age: []}\n"), ""},
+		"without a mac":                    {secret("data: {a: '" + enc + "'}\nsops: {age: [{recipient: a}]}\n"), ""},
+		"a vector that is none":            {secret("stringData: {a: 'ENC[AES256_GCM,data:aHVudGVyMg==,iv:A,tag:A,type:str]'}\n" + sops), `{"apiVersion":"v1","kind":"Secret","metadata":{"name":"a"},"stringData":{"a":"ENC[AES256_GCM,data:aHVudGVyMg==,iv:A,tag:A,type:str]"}}`},
+		"a name that is encrypted":         {"apiVersion: v1\nkind: Secret\nmetadata: {name: '" + enc + "'}\ndata: {}\n" + sops, `{"apiVersion":"v1","data":{},"kind":"Secret","metadata":{"name":"` + enc + `"}}`},
+		"data that is none":                {secret("data: '" + enc + "'\n" + sops), `{"apiVersion":"v1","data":"` + enc + `","kind":"Secret","metadata":{"name":"a"}}`},
+		"an object without a block":        {secret("data: {a: '" + enc + "'}\n"), ""},
 	} {
 		documents, err := ParseDocuments("a.yaml", []byte(c.text))
 		if err != nil {
@@ -72,6 +78,87 @@ func TestSealed(t *testing.T) {
 		decoded, err := Decode(written)
 		if err != nil || string(decoded.JSON) != want || !reflect.DeepEqual(decoded.Value, objects[0].Value) || string(decoded.Again().Written()) != string(written) {
 			t.Errorf("%s, decoded: got %s, %v", name, decoded.JSON, err)
+		}
+	}
+}
+
+// TestSealedFile holds which files are encrypted as a whole, and what a ConfigMap has in place of them; "" for one that is not.
+func TestSealedFile(t *testing.T) {
+	const (
+		enc  = "ENC[AES256_GCM,data:c29tZXRoaW5n,iv:YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE=,tag:YmJiYmJiYmJiYmJiYmJiYg==,type:str]"
+		meta = "mac: '" + enc + "', version: 3.9.0"
+		sops = "sops: {" + meta + ", age: [{recipient: a, enc: b}]"
+		env  = "sops_mac=" + enc + "\nsops_version=3.9.0\nsops_lastmodified=2026-01-01T00:00:00Z\n"
+		own  = env + "sops_pgp__list_0__map_enc=a\\nb\nsops_pgp__list_0__map_fp=c\n"
+		ini  = "[sops]\nmac = " + enc + "\nversion = 3.9.0\n"
+		for1 = "age__list_0__map_enc = a\\nb\nage__list_0__map_recipient = c\n"
+	)
+	for text, want := range map[string]string{
+		"a: " + enc + "\nb: [" + strconv.Quote(enc) + ", {c: '', d: null}]\n" + sops + "}\n":                                        "{}",
+		"a: " + enc + "\n" + sops + "}\n---\nb: '" + enc + "'\n" + sops + "}\n":                                                     "{}",
+		"{\n\t\"data\": \"" + enc + "\",\n\t\"sops\": {\"mac\": \"" + enc + "\", \"version\": \"3\", \"kms\": [{\"enc\": \"x\"}]}}": "{}",
+		"a: '" + enc + "'\nsops: {" + meta + ", key_groups: [{hc_vault: [{enc: x}]}]}\n":                                            "{}",
+		"A=" + enc + "\nB=\n\n" + own:                        "{}",
+		"#" + enc + "\nA=" + enc + "\r\n" + own:              "{}",
+		"[a]\n; " + enc + "\nb = " + enc + "\n" + ini + for1: "{}",
+
+		"kind: a\nb: {data: {c: '" + enc + "'}}\n" + sops + ", encrypted_regex: ^data$}\n": "kind: a\n",
+		"a_plain: x\nb: '" + enc + "'\n" + sops + ", unencrypted_suffix: _plain}\n":        "a_plain: x\n",
+		"a_unencrypted: {b: 1}\nb: '" + enc + "'\n" + sops + "}\n":                         "b: 1\n",
+		"a: x\nb_enc: '" + enc + "'\n" + sops + ", encrypted_suffix: _enc}\n":              "a: x\n",
+		"a: x\nb: '" + enc + "'\n" + sops + ", unencrypted_regex: ^a$}\n":                  "a: x\n",
+
+		"a: x\nb: '" + enc + "'\n" + sops + "}\n":                                              "",
+		"a: x\nb: '" + enc + "'\n" + sops + ", unencrypted_regex: ^a$, encrypted_suffix: b}\n": "",
+		"a: x\nb: '" + enc + "'\n" + sops + ", encrypted_regex: a}\n":                          "",
+		"a: x\n" + sops + ", unencrypted_regex: .}\n":                                          "",
+		"a: '" + enc + " x'\n" + sops + "}\n":                                                  "",
+		"a: 1\n" + sops + "}\n":                                                                "",
+		sops + "}\n---\na: x\n":                                                                "",
+		sops + "}\n---\n- x\n":                                                                 "",
+		"a: x\na: '" + enc + "'\n" + sops + "}\n":                                              "",
+		"a: '" + enc + "' # password: x\n" + sops + "}\n":                                      "",
+		"a: '" + enc + "'\nsops: {" + meta + ", age: [x]}\n":                                   "",
+		"a: '" + enc + "'\nsops: {" + meta + ", age: [{recipient: x}]}\n":                      "",
+		"a: '" + enc + "'\nsops: {mac: '" + enc + "', age: [{enc: x}]}\n":                      "",
+		"{\"a\": \"x\", \"a\": \"" + enc + "\", \"sops\": {\"mac\": \"" + enc + "\", \"version\": \"3\", \"kms\": [{\"enc\": \"x\"}]}}": "",
+		"A=x\n" + own:                            "",
+		"A=" + enc + "\n" + env:                  "",
+		"A=" + enc + "\nb\n" + own:               "",
+		"A=" + enc + "\nsops_password=x\n" + own: "",
+		"# token=x\nA=" + enc + "\n" + own:       "",
+		"A=" + enc + "\nsops_mac=ENC[AES256_GCM,data:\nsops_version=3\nsops_age__list_0__map_enc=x\n": "",
+		"a = x\n" + ini + for1:                                   "",
+		"[a]\nb\n" + ini + for1:                                  "",
+		"[a]\nb = " + enc + "\n" + ini:                           "",
+		"[a]\nb = " + enc + "\n" + ini + for1 + "password = x\n": "",
+	} {
+		value := map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "a"}, "data": map[string]any{"f": text}}
+		object, err := Encode(value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		object, err = Decode(object.JSON)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := TextAt(object.Value, "data", "f")
+		if want == "" {
+			want = text
+		}
+		if got != want || object.Hides(Path{"data", "f"}) != (want == "{}") {
+			t.Errorf("%q: got %q, unknown %v", text, got, object.Unknown)
+		}
+	}
+	// What rules leave in plain a Secret may hold, unless it is called a credential.
+	for key, sealed := range map[string]bool{"a": true, "db_password": false, "apiKey": false} {
+		text := key + ": x\nb: '" + enc + "'\n" + sops + ", encrypted_regex: ^b$}\n"
+		file, ok := sealedFileOf(text)
+		if !ok {
+			t.Fatal(text)
+		}
+		if rest, ok := file.rest("Secret", true); ok != sealed || ok && rest != "e30=" {
+			t.Errorf("%s: got %q, %t", key, rest, ok)
 		}
 	}
 }
