@@ -130,31 +130,50 @@ func (e *engine) led(a *accumulation) {
 	if len(a.files.configurations) == 0 {
 		return
 	}
-	kinds := kindsOf(a)
+	here := indexed(a)
 	for _, file := range a.files.configurations {
 		c := e.configuration(file)
 		for _, k := range c.kinds {
-			if kinds[k.kind] {
+			if here.kinds[k.kind] != nil {
 				e.did(noEffect, k.at)
 			}
 		}
 		for _, s := range c.specs {
-			if !e.does(noEffect, s.entry) && (s.Kind == "" || kinds[s.Kind]) && s.leads(a) {
+			if !e.does(noEffect, s.entry) && s.leads(here) {
 				e.did(noEffect, s.entry)
 			}
 		}
 	}
 }
 
-// kindsOf are the kinds that the objects have or had.
-func kindsOf(a *accumulation) map[string]bool {
-	kinds := map[string]bool{}
-	for _, r := range a.resources.Resources() {
+// index finds objects by what they are or were called. It holds until they change.
+type index struct {
+	all   []*resource.Resource
+	kinds map[string][]*resource.Resource
+	ids   []resid.ResId    // of all, in their order
+	names map[string][]int // of ids
+}
+
+func indexed(a *accumulation) *index {
+	x := &index{all: a.resources.Resources(), kinds: map[string][]*resource.Resource{}, names: map[string][]int{}}
+	for _, r := range x.all {
 		for _, id := range identitiesOf(r) {
-			kinds[id.Kind] = true
+			if of := x.kinds[id.Kind]; len(of) == 0 || of[len(of)-1] != r {
+				x.kinds[id.Kind] = append(of, r)
+			}
+			x.names[id.Name] = append(x.names[id.Name], len(x.ids))
+			x.ids = append(x.ids, id)
 		}
 	}
-	return kinds
+	return x
+}
+
+// of are the objects that have or had a kind; all where it is "".
+func (x *index) of(kind string) []*resource.Resource {
+	if kind == "" {
+		return x.all
+	}
+	return x.kinds[kind]
 }
 
 // identitiesOf are the identities that an object has had, the original one first, the current one last.
@@ -162,11 +181,11 @@ func identitiesOf(r *resource.Resource) []resid.ResId { return append(r.PrevIds(
 
 // leads reports whether a field spec leads to a field of one of the objects. Where the field has to name an object, it counts
 // if it names one, or one that nobody here has under that kind or another.
-func (s writtenSpec) leads(a *accumulation) bool {
-	return slices.ContainsFunc(a.resources.Resources(), func(r *resource.Resource) bool {
+func (s writtenSpec) leads(here *index) bool {
+	return slices.ContainsFunc(here.of(s.Kind), func(r *resource.Resource) bool {
 		found := false
 		s.fields(r, func(field *yaml.Node) {
-			found = found || s.of == nil || len(s.misnamed(field, a)) == 0
+			found = found || s.of == nil || len(s.misnamed(field, here)) == 0
 		})
 		return found
 	})
@@ -204,11 +223,15 @@ func (s writtenSpec) fields(r *resource.Resource, show func(field *yaml.Node)) {
 	if spec.Kind != "" && spec.Kind != r.GetKind() {
 		return
 	}
-	_, _ = filter.Filter(r.RNode.Copy()) // it creates fields; its errors are those of the transformer, which has run
+	node := &r.RNode
+	if spec.CreateIfNotPresent || strings.Contains(spec.Path, "[]") {
+		node = node.Copy() // it creates fields, and makes lists of what is null
+	}
+	_, _ = filter.Filter(node) // its errors are those of the transformer, which has run
 }
 
 // misnamed are the objects of other kinds that a field names, where none of the kind that the field spec says is called so.
-func (s writtenSpec) misnamed(field *yaml.Node, a *accumulation) []resid.ResId {
+func (s writtenSpec) misnamed(field *yaml.Node, here *index) []resid.ResId {
 	var names []string
 	add := func(node *yaml.Node) {
 		switch {
@@ -223,29 +246,30 @@ func (s writtenSpec) misnamed(field *yaml.Node, a *accumulation) []resid.ResId {
 			add(item)
 		}
 	}
+	slices.Sort(names)
+	var called []int
+	for _, name := range slices.Compact(names) {
+		called = append(called, here.names[name]...)
+	}
+	slices.Sort(called)
 	var others []resid.ResId
-	for _, r := range a.resources.Resources() {
-		for _, id := range identitiesOf(r) {
-			switch {
-			case !slices.Contains(names, id.Name):
-			case id.IsSelected(s.of):
-				return nil
-			default:
-				others = append(others, id)
-			}
+	for _, i := range called {
+		if here.ids[i].IsSelected(s.of) {
+			return nil
 		}
+		others = append(others, here.ids[i])
 	}
 	return others
 }
 
 // idleSpecs says of the files of `configurations` which of their field specs lead to no field of any object, in any layer.
 func (e *engine) idleSpecs(a *accumulation) error {
-	kinds := kindsOf(a)
-	e.configurationsBelow(func(l *Layer, c *configuration) { e.idleConfiguration(l, c, kinds, a) })
+	here := indexed(a)
+	e.configurationsBelow(func(l *Layer, c *configuration) { e.idleConfiguration(l, c, here) })
 	return nil
 }
 
-func (e *engine) idleConfiguration(l *Layer, c *configuration, kinds map[string]bool, a *accumulation) {
+func (e *engine) idleConfiguration(l *Layer, c *configuration, here *index) {
 	absent := map[string]bool{}
 	idle := func(entry manifest.Position, fault check.Fault) {
 		fault.Entry, fault.Shared, fault.Above = entry, l.Dir, true
@@ -257,7 +281,7 @@ func (e *engine) idleConfiguration(l *Layer, c *configuration, kinds map[string]
 		}
 		absent[k.kind] = true
 		instead := ""
-		if near := closest(k.kind, kinds); near != "" {
+		if near := closest(k.kind, here.kinds); near != "" {
 			instead = "; there is the kind " + near
 		}
 		idle(k.at, newFault(noEffect, k.at, "%s: no object here has the kind %s%s", k.what(), k.kind, instead))
@@ -266,7 +290,7 @@ func (e *engine) idleConfiguration(l *Layer, c *configuration, kinds map[string]
 		if e.does(noEffect, s.entry) || absent[s.Kind] || s.of != nil && absent[s.of.Kind] {
 			continue
 		}
-		at, why, near := s.why(a)
+		at, why, near := s.why(here)
 		if near == "" && s.ofPodTemplate() {
 			continue
 		}
@@ -354,7 +378,7 @@ func (e *engine) configurationsBelow(do func(l *Layer, c *configuration)) {
 }
 
 // why says why a field spec leads to no field, which part of it is to blame, and what is there instead.
-func (s writtenSpec) why(a *accumulation) (at manifest.Position, why, near string) {
+func (s writtenSpec) why(here *index) (at manifest.Position, why, near string) {
 	within := s.document.Item(s.node)
 	place := func(field string) manifest.Position {
 		found, _ := within.Locate(manifest.Path{field}, nil)
@@ -366,7 +390,7 @@ func (s writtenSpec) why(a *accumulation) (at manifest.Position, why, near strin
 		what = s.Kind
 	}
 	var of []*resource.Resource
-	for _, r := range a.resources.Resources() {
+	for _, r := range here.of(s.Kind) {
 		id := r.OrgId()
 		switch {
 		case s.Kind != "" && s.Kind != id.Kind && s.Kind != r.GetKind():
@@ -387,7 +411,7 @@ func (s writtenSpec) why(a *accumulation) (at manifest.Position, why, near strin
 	if s.of != nil {
 		for _, r := range of {
 			var others []resid.ResId
-			s.fields(r, func(field *yaml.Node) { others = append(others, s.misnamed(field, a)...) })
+			s.fields(r, func(field *yaml.Node) { others = append(others, s.misnamed(field, here)...) })
 			if len(others) > 0 {
 				return at, fmt.Sprintf("%s of the %s %s names no %s here", s.Path, r.GetKind(), r.OrgId().Name, s.of.Kind),
 					fmt.Sprintf("; it names the %s %s", others[0].Kind, others[0].Name)
@@ -404,7 +428,7 @@ func (s writtenSpec) why(a *accumulation) (at manifest.Position, why, near strin
 	if dotted := strings.ReplaceAll(s.Path, ".", "/"); dotted != s.Path && !strings.Contains(s.Path, "/") {
 		other := s
 		other.Path = dotted
-		if other.leads(a) {
+		if other.leads(here) {
 			return at, why, "; the steps of a path are separated by /: " + dotted
 		}
 	}
@@ -449,18 +473,19 @@ func nearPath(objects []*resource.Resource, steps []string) string {
 func (e *engine) idleFields(document *manifest.Document, list *yaml.Node, of string, a *accumulation) (found bool) {
 	c := &configuration{}
 	c.add(document, of, nil, list)
+	here := indexed(a)
 	for _, s := range c.specs {
-		if s.leads(a) {
+		if s.leads(here) {
 			e.effective(noEffect, s.entry)
 			continue
 		}
 		found = true
-		at, why, near := s.why(a)
-		if kinds := kindsOf(a); s.Kind != "" && !kinds[s.Kind] {
+		at, why, near := s.why(here)
+		if s.Kind != "" && here.kinds[s.Kind] == nil {
 			within := document.Item(s.node)
 			at, _ = within.Locate(manifest.Path{"kind"}, nil)
-			if why, near = "no object here has the kind "+s.Kind, ""; closest(s.Kind, kinds) != "" {
-				near = "; there is the kind " + closest(s.Kind, kinds)
+			if why, near = "no object here has the kind "+s.Kind, ""; closest(s.Kind, here.kinds) != "" {
+				near = "; there is the kind " + closest(s.Kind, here.kinds)
 			}
 		}
 		e.idle(s.entry, newFault(noEffect, at, "the field spec changes nothing: %s%s", why, near))
