@@ -271,9 +271,8 @@ func (e *engine) odd(document *manifest.Document, operation *yaml.Node) {
 
 // truths visits the unquoted words of a tree that are truths in YAML 1.1 and texts in YAML 1.2.
 func truths(node *yaml.Node, visit func(word *yaml.Node, is bool)) {
-	if node.Kind == yaml.ScalarNode && node.Style == 0 && node.ShortTag() == yaml.NodeTagString && isTruth(node.Value) {
-		word := strings.ToLower(node.Value)
-		visit(node, word == "y" || word == "yes" || word == "on")
+	if is, ok := manifest.Truth(node); ok {
+		visit(node, is)
 	}
 	for i, child := range node.Content {
 		if node.Kind != yaml.MappingNode || i%2 == 1 {

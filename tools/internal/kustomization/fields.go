@@ -70,9 +70,9 @@ func misfit(document *manifest.Document, node *yaml.Node, what string, typ refle
 		}
 	case typ.Kind() == reflect.String && node.Kind != yaml.ScalarNode:
 		return fail(document.Position(nil, node), "%s must be a text", what)
-	case typ.Kind() == reflect.String && (node.ShortTag() != "!!str" && node.ShortTag() != "!!timestamp" || !strict && node.Style == 0 && isTruth(node.Value)):
+	case typ.Kind() == reflect.String && (node.ShortTag() != "!!str" && node.ShortTag() != "!!timestamp" || !strict && isTruth(node)):
 		return fail(document.Position(nil, node), "%s must be a text: quote %s", what, node.Value)
-	case !strict && typ.Kind() == reflect.Bool && !(node.Kind == yaml.ScalarNode && node.Style == 0 && isTruth(node.Value)):
+	case !strict && typ.Kind() == reflect.Bool && !isTruth(node):
 		return fail(document.Position(nil, node), "%s must be true or false", what)
 	case !strict && isWhole(typ) && node.ShortTag() != "!!int":
 		return fail(document.Position(nil, node), "%s must be a whole number", what)
@@ -93,13 +93,10 @@ func misfit(document *manifest.Document, node *yaml.Node, what string, typ refle
 
 func isWhole(typ reflect.Type) bool { return typ.Kind() >= reflect.Int && typ.Kind() <= reflect.Uint64 }
 
-// isTruth reports whether YAML 1.1, by which Kustomize reads its own files, takes an unquoted word for true or false.
-func isTruth(word string) bool {
-	lower := strings.ToLower(word)
-	if word != lower && word != strings.ToUpper(word) && word != strings.ToUpper(lower[:1])+lower[1:] {
-		return false
-	}
-	return slices.Contains([]string{"true", "false", "yes", "no", "on", "off", "y", "n"}, lower)
+// isTruth reports whether Kustomize takes a scalar for true or false.
+func isTruth(node *yaml.Node) bool {
+	_, word := manifest.Truth(node)
+	return word || node.Style == 0 && node.ShortTag() == yaml.NodeTagBool
 }
 
 // anyCase writes the keys of a tree as the type has them: Kustomize takes them in any letter case, and many a scaffold has

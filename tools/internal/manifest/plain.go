@@ -95,7 +95,7 @@ func plainValue(node *yaml.Node, version Version) (any, error) {
 		}
 		return items, nil
 	}
-	if truth, ok := truthOf(node); ok && version == YAML11 {
+	if truth, ok := Truth(node); ok && version == YAML11 {
 		return truth, nil
 	}
 	if node.ShortTag() == "!!timestamp" {
@@ -114,17 +114,18 @@ var truths = map[string]bool{
 	"n": false, "N": false, "no": false, "No": false, "NO": false, "off": false, "Off": false, "OFF": false,
 }
 
-func truthOf(node *yaml.Node) (truth, ok bool) {
-	if node.Style&^yaml.FlowStyle != 0 || node.Tag != "!!str" {
+// Truth is the boolean that YAML 1.1, by which Kustomize reads its own files, takes a scalar for that YAML 1.2 takes for a text.
+func Truth(node *yaml.Node) (truth, ok bool) {
+	if node.Kind != yaml.ScalarNode || node.Style&^yaml.FlowStyle != 0 {
 		return false, false // quoted, a block, or tagged
 	}
 	truth, ok = truths[node.Value]
-	return truth, ok
+	return truth, ok && node.ShortTag() == yaml.NodeTagString
 }
 
 // textOfKey is the key that a scalar becomes in JSON: 0x10 and 16 are one.
 func textOfKey(key *yaml.Node, version Version) string {
-	if truth, ok := truthOf(key); ok && version == YAML11 {
+	if truth, ok := Truth(key); ok && version == YAML11 {
 		return fmt.Sprint(truth)
 	}
 	switch key.ShortTag() {

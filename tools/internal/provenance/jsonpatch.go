@@ -52,14 +52,8 @@ func operationOf(m *marked, patch *manifest.Document, node *yaml.Node) operation
 
 // asYAML11 gives a scalar the value that it has in YAML 1.1, by which Kustomize makes JSON of a patch: an unquoted n is false.
 func asYAML11(node *yaml.Node) {
-	if node.Kind != yaml.ScalarNode || node.Style != 0 || node.ShortTag() != yaml.NodeTagString {
-		return
-	}
-	switch node.Value {
-	case "y", "Y", "yes", "Yes", "YES", "on", "On", "ON":
-		node.Value, node.Tag = "true", yaml.NodeTagBool
-	case "n", "N", "no", "No", "NO", "off", "Off", "OFF":
-		node.Value, node.Tag = "false", yaml.NodeTagBool
+	if is, ok := manifest.Truth(node); ok {
+		node.Value, node.Tag = strconv.FormatBool(is), yaml.NodeTagBool
 	}
 }
 
