@@ -271,6 +271,9 @@ type output struct {
 	files map[string]string // by the names of the templates
 }
 
+// Merge lays values over others, as Helm does.
+func Merge(under, over map[string]any) map[string]any { return loader.MergeMaps(under, over) }
+
 // template does what `helm template` does, in its order.
 func (c *Chart) template(ctx context.Context, r Release, functions template.FuncMap) (*output, error) {
 	name, err := r.name()
@@ -289,7 +292,7 @@ func (c *Chart) template(ctx context.Context, r Release, functions template.Func
 		if err != nil {
 			return nil, &Error{Message: fmt.Sprintf("%s: %s", v.Name, err)}
 		}
-		values = loader.MergeMaps(values, more)
+		values = Merge(values, more)
 	}
 	loaded, err := c.load()
 	if err != nil {

@@ -51,26 +51,13 @@ func (h *inflation) at(field string) manifest.Position {
 	if h.document == nil {
 		return h.layer.field("generators")
 	}
-	if key, value := pair(h.entry, field); value != nil {
-		return h.document.Position(key, value)
-	}
-	if h.entry.Kind == kyaml.MappingNode && len(h.entry.Content) > 1 {
-		for _, name := range []string{"name", "chartName"} {
-			if key, value := pair(h.entry, name); value != nil {
-				return h.document.Position(key, value)
-			}
+	entry := h.document.Item(h.entry)
+	for _, name := range []string{field, "name", "chartName"} {
+		if at, exact := entry.Locate(manifest.Path{name}, nil); exact {
+			return at
 		}
 	}
 	return h.document.Position(nil, h.entry)
-}
-
-func pair(node *kyaml.Node, name string) (key, value *kyaml.Node) {
-	for i := 0; node != nil && node.Kind == kyaml.MappingNode && i+1 < len(node.Content); i += 2 {
-		if node.Content[i].Value == name {
-			return node.Content[i], node.Content[i+1]
-		}
-	}
-	return nil, nil
 }
 
 // oldFields are those of the older `helmChartInflationGenerator`, by those of `helmCharts`.

@@ -146,24 +146,10 @@ func (w *places) given() map[string]any {
 	for _, v := range w.release.Values {
 		var more map[string]any
 		if k8syaml.Unmarshal(v.Text, &more) == nil {
-			all = overlaid(all, more)
+			all = chart.Merge(all, more)
 		}
 	}
 	return all
-}
-
-func overlaid(under, over map[string]any) map[string]any {
-	out := maps.Clone(under)
-	for key, value := range over {
-		if below, ok := value.(map[string]any); ok {
-			if has, ok := out[key].(map[string]any); ok {
-				out[key] = overlaid(has, below)
-				continue
-			}
-		}
-		out[key] = value
-	}
-	return out
 }
 
 func leavesOf(value any, at []any) []leaf {
@@ -191,7 +177,7 @@ func leavesOf(value any, at []any) []leaf {
 
 // decides reports whether another value makes the scalar another: that value, in the place of this one.
 func (w *places) decides(document int, way []any, was string, l leaf, given map[string]any) bool {
-	other, text := different(lookup(given, l.path))
+	other, text := different(manifest.At(given, l.path...))
 	if text == "" {
 		return false
 	}
@@ -249,23 +235,6 @@ func different(value any) (any, string) {
 		return value + 1, strconv.FormatInt(value+1, 10)
 	}
 	return nil, ""
-}
-
-func lookup(value any, at []any) any {
-	for _, step := range at {
-		switch step := step.(type) {
-		case string:
-			table, _ := value.(map[string]any)
-			value = table[step]
-		case int:
-			list, _ := value.([]any)
-			if step >= len(list) {
-				return nil
-			}
-			value = list[step]
-		}
-	}
-	return value
 }
 
 // replaced is a value with another one at a path.
