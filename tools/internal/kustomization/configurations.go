@@ -265,7 +265,11 @@ func (s writtenSpec) misnamed(field *yaml.Node, here *index) []resid.ResId {
 // idleSpecs says of the files of `configurations` which of their field specs lead to no field of any object, in any layer.
 func (e *engine) idleSpecs(a *accumulation) error {
 	here := indexed(a)
-	e.configurationsBelow(func(l *Layer, c *configuration) { e.idleConfiguration(l, c, here) })
+	e.configurationsBelow(func(l *Layer, c *configuration) {
+		if l.copied.Root == "" { // nobody here edits a copy
+			e.idleConfiguration(l, c, here)
+		}
+	})
 	return nil
 }
 
@@ -480,6 +484,9 @@ func (e *engine) idleFields(document *manifest.Document, list *yaml.Node, of str
 			continue
 		}
 		found = true
+		if e.judging != nil && e.judging.copied.Root != "" {
+			continue // nobody here edits a copy
+		}
 		at, why, near := s.why(here)
 		if s.Kind != "" && here.kinds[s.Kind] == nil {
 			within := document.Item(s.node)

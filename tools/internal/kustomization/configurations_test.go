@@ -1,11 +1,13 @@
 package kustomization
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/vendored"
 )
 
 // TestIdleFieldSpecs renders trees whose files of `configurations` lead nowhere, and such as look like it and lead somewhere.
@@ -124,6 +126,41 @@ metadata: {name: collectors.example.com}
 				}
 			}
 		})
+	}
+}
+
+// copiedBase has a copy of one repository, whatever is asked for.
+type copiedBase struct{ vendored.Source }
+
+func (copiedBase) Git(context.Context, string) (vendored.Tree, error) {
+	return vendored.Tree{Root: "copies/base", Dir: "copies/base"}, nil
+}
+
+func (copiedBase) File(context.Context, string, func([]byte) error) (string, error) {
+	return "", vendored.NoFile("no file")
+}
+
+// TestFieldSpecsOfCopies has a base whose field specs lead nowhere: in the repository they are to be edited, in a copy they are not.
+func TestFieldSpecsOfCopies(t *testing.T) {
+	const objects = "-- copies/base/objects.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"
+	for name, test := range map[string]string{
+		"a file of configurations": kustomization("resources: [objects.yaml]\nconfigurations: [names.yaml]", "copies/base/") +
+			"-- copies/base/names.yaml --\nimages:\n- {kind: Late, path: spec/image}\n- {path: spec/none}\n",
+		"a plugin": kustomization("resources: [objects.yaml]\ntransformers: [t.yaml]", "copies/base/") +
+			"-- copies/base/t.yaml --\napiVersion: builtin\nkind: PrefixTransformer\nmetadata: {name: t}\nprefix: x-\n" +
+			"fieldSpecs: [{path: metadata/name}, {path: metadata/nam}]\n",
+	} {
+		for base, want := range map[string]bool{"../copies/base": true, "https://example.com/org/base?ref=v1": false} {
+			renderer := New(tree(kustomization("resources: ['"+base+"']", "app/")+objects+test), nil)
+			renderer.Remote = copiedBase{}
+			result, err := renderer.Render(t.Context(), "app")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if found := len(result.Faults) > 0; found != want {
+				t.Errorf("%s of %s: %v", name, base, result.Faults)
+			}
+		}
 	}
 }
 
