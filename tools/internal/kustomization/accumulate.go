@@ -179,7 +179,7 @@ func (e *engine) accumulate(layer *Layer, a *accumulation, origin *resource.Orig
 	if err := e.validate(layer, config, a, origin); err != nil {
 		return nil, err
 	}
-	if err := e.variables(layer, config, a); err != nil {
+	if err := variables(layer, config, a); err != nil {
 		return nil, err
 	}
 	return a, nil
@@ -296,7 +296,7 @@ func (e *engine) join(a, more *accumulation, layer *Layer, at manifest.Position)
 // append adds objects that an entry brings. from is blamed for one that is there already: zero for the object's own file.
 func (e *engine) append(a, more *accumulation, layer *Layer, at, from manifest.Position) error {
 	if err := a.resources.AppendAll(more.resources); err != nil {
-		if repeated := e.repeats(a, more, from); repeated != nil {
+		if repeated := repeats(a, more, from); repeated != nil {
 			return repeated
 		}
 		return place(layer, at, err)
@@ -308,7 +308,7 @@ func (e *engine) append(a, more *accumulation, layer *Layer, at, from manifest.P
 }
 
 // repeats is the error of an object that is there already. at is the entry that brings it; zero for the object's own file.
-func (e *engine) repeats(a, more *accumulation, at manifest.Position) error {
+func repeats(a, more *accumulation, at manifest.Position) error {
 	first := map[resid.ResId]*Trace{}
 	key := func(id resid.ResId) resid.ResId {
 		id.Namespace = id.EffectiveNamespace()
@@ -844,7 +844,7 @@ func (e *engine) operations(layer *Layer, config *types.Kustomization, a *accumu
 		}
 		of, _ := layer.locate("replicas", i, "name")
 		kinds := a.specs.Replicas
-		o.fails = func([]effect, error) error { return e.replicasFailure(of, replica, kinds, a) }
+		o.fails = func([]effect, error) error { return replicasFailure(of, replica, kinds, a) }
 	}
 	for i, image := range config.Images {
 		name := "images"
@@ -942,7 +942,7 @@ func (e *engine) validate(layer *Layer, config *types.Kustomization, a *accumula
 }
 
 // variables notes the objects that the layer's vars take their values from.
-func (e *engine) variables(layer *Layer, config *types.Kustomization, a *accumulation) error {
+func variables(layer *Layer, config *types.Kustomization, a *accumulation) error {
 	//lint:ignore SA1019 Kustomize still applies the field
 	for i, v := range config.Vars {
 		id := resid.NewResIdWithNamespace(v.ObjRef.GVK(), v.ObjRef.Name, v.ObjRef.Namespace)

@@ -317,7 +317,7 @@ func (e *engine) idleRemovals(a *accumulation, p *Patch, document *manifest.Docu
 			if manifest.Find(effects[0].of.YNode(), path, value) != nil {
 				return fmt.Sprintf("removes nothing here: %s keeps %s", called(effects), path)
 			}
-			return fmt.Sprintf("removes nothing here: %s has no %s%s", called(effects), path, e.instead(effects, path, value))
+			return fmt.Sprintf("removes nothing here: %s has no %s%s", called(effects), path, instead(effects, path, value))
 		}
 	}
 	walk = func(node, parent *yaml.Node, index int, path manifest.Path) {
@@ -334,7 +334,7 @@ func (e *engine) idleRemovals(a *accumulation, p *Patch, document *manifest.Docu
 		case deletes && parent.Kind == yaml.MappingNode:
 			check(parent, index-1, 2, parent.Content[index-1], path, absent(path))
 		case deletes:
-			check(parent, index, 1, node, path, func() string { return "removes nothing here: " + e.noItem(effects, node, path, value) })
+			check(parent, index, 1, node, path, func() string { return "removes nothing here: " + noItem(effects, node, path, value) })
 		case node.Kind == yaml.MappingNode:
 			for i := 1; i < len(node.Content); i += 2 {
 				walk(node.Content[i], node, i, append(slices.Clip(path), node.Content[i-1].Value))
@@ -407,7 +407,7 @@ func (e *engine) textOfNull(p *Patch, document *manifest.Document, plain *yaml.N
 }
 
 // noItem says that a list has no item that a patch deletes, by the key that Kustomize merges the list by.
-func (e *engine) noItem(effects []effect, item *yaml.Node, path manifest.Path, value any) string {
+func noItem(effects []effect, item *yaml.Node, path manifest.Path, value any) string {
 	list := path[:len(path)-1]
 	keys := mergeKeys(effects[0].had.CurId().Gvk, list)
 	if len(keys) == 0 {
@@ -462,7 +462,7 @@ func byName(path manifest.Path, value any) manifest.Path {
 }
 
 // instead names what an object has in the place of what a patch looks for.
-func (e *engine) instead(effects []effect, path manifest.Path, value any) string {
+func instead(effects []effect, path manifest.Path, value any) string {
 	parent := manifest.Find(effects[0].before, path[:len(path)-1], value)
 	if parent == nil {
 		return ""

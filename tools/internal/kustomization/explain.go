@@ -123,7 +123,7 @@ func (e *engine) explain(err error, built *accumulation) error {
 		wants   string
 	}{{noSource, e.sources, "takes from it"}, {noTarget, e.targets, "writes to"}} {
 		if match := missing.message.FindStringSubmatch(message); match != nil {
-			if err := e.absent(missing.parts, match[1], missing.wants); err != nil {
+			if err := absent(missing.parts, match[1], missing.wants); err != nil {
 				return errors.Join(append(errs, err)...)
 			}
 		}
@@ -175,7 +175,7 @@ var (
 
 // absent names the object that a replacement takes a field from, or puts one into, and that does not have it, where the
 // field belongs.
-func (t *tracer) absent(parts []part, field, wants string) error {
+func absent(parts []part, field, wants string) error {
 	for _, p := range parts {
 		if p.field != field {
 			continue

@@ -141,7 +141,7 @@ func child(value any, step string) (any, bool) {
 }
 
 // replicasFailure is the error of an entry of `replicas` that names no workload.
-func (e *engine) replicasFailure(at manifest.Position, replica types.Replica, specs types.FsSlice, a *accumulation) error {
+func replicasFailure(at manifest.Position, replica types.Replica, specs types.FsSlice, a *accumulation) error {
 	kinds := map[string]bool{}
 	for _, spec := range specs {
 		kinds[spec.Kind] = true

@@ -123,7 +123,7 @@ func (w *layers) chart(h *inflation) error {
 		w.files.look(vendored.LockFile)
 		tree, err := w.source.Chart(w.ctx, wanted)
 		if err != nil {
-			return w.unfetched(h.field("repo"), "the chart "+wanted.String(), err)
+			return unfetched(h.field("repo"), "the chart "+wanted.String(), err)
 		}
 		w.files.depend(tree.Root)
 		w.bring(h.layer, h.at(""), tree.Root)

@@ -248,7 +248,7 @@ func isRemote(reference string) bool {
 }
 
 // local refuses a reference that Kustomize would fetch, or that is not a path below the repository.
-func (w *layers) local(layer *Layer, node *yaml.Node, reference string) error {
+func local(layer *Layer, node *yaml.Node, reference string) error {
 	at := layer.at(node)
 	switch {
 	case isRemote(reference): // also where such a path exists: Kustomize would clone
@@ -292,7 +292,7 @@ func (w *layers) open(layer *Layer, node *yaml.Node, reference string) (string, 
 	if vendored.IsFile(reference) {
 		return w.fetchedFile(layer, node, reference, nil)
 	}
-	if err := w.local(layer, node, reference); err != nil {
+	if err := local(layer, node, reference); err != nil {
 		return "", err
 	}
 	resolved, err := w.files.resolve(path.Join(layer.Dir, reference))

@@ -64,7 +64,7 @@ func (w *layers) repository(layer *Layer, node *yaml.Node) (loader, error) {
 	w.files.look(vendored.LockFile)
 	tree, err := w.source.Git(w.ctx, reference)
 	if err != nil {
-		return nil, w.unfetched(at, reference, err)
+		return nil, unfetched(at, reference, err)
 	}
 	w.files.depend(tree.Root)
 	dir, err := w.files.resolve(tree.Dir)
@@ -92,7 +92,7 @@ func (w *layers) fetchedFile(layer *Layer, node *yaml.Node, reference string, ac
 	w.files.look(vendored.LockFile)
 	name, err := w.source.File(w.ctx, reference, accept)
 	if err != nil {
-		return "", w.unfetched(at, reference, err)
+		return "", unfetched(at, reference, err)
 	}
 	w.files.depend(path.Dir(name))
 	if layer.fetched == nil {
@@ -104,7 +104,7 @@ func (w *layers) fetchedFile(layer *Layer, node *yaml.Node, reference string, ac
 }
 
 // unfetched is the error of an entry without a copy. One of the lock file, which no entry can help, stands at that file.
-func (w *layers) unfetched(at manifest.Position, reference string, err error) error {
+func unfetched(at manifest.Position, reference string, err error) error {
 	if syntax := (*manifest.SyntaxError)(nil); errors.As(err, &syntax) {
 		return err
 	}

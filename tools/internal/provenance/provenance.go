@@ -124,7 +124,7 @@ func (l *Locator) places(trace *kustomization.Trace, object *manifest.Object, pa
 	for {
 		if from, ok := r.of(node); ok && !from.made {
 			own := from.below()
-			return append([]place{own[0]}, append(l.alsoWritten(trace, path[:length], value), own[1:]...)...)
+			return append([]place{own[0]}, append(alsoWritten(trace, path[:length], value), own[1:]...)...)
 		}
 		if length == 0 {
 			return nil
@@ -135,7 +135,7 @@ func (l *Locator) places(trace *kustomization.Trace, object *manifest.Object, pa
 }
 
 // alsoWritten are the places where patches write to a parent, the last one first.
-func (l *Locator) alsoWritten(trace *kustomization.Trace, path manifest.Path, value any) []place {
+func alsoWritten(trace *kustomization.Trace, path manifest.Path, value any) []place {
 	var places []place
 	for _, step := range slices.Backward(trace.Steps) {
 		if step.Patch == nil || len(path) == 0 {
