@@ -28,10 +28,17 @@ type Proposal struct {
 
 // Make makes a proposal for a repository, as if it had no kgate.yaml. What it holds gives a verdict that is not worse than
 // without it: what would make it worse is left as a comment.
-func Make(ctx context.Context, repository *repo.Repo, options gate.Options) (Proposal, error) {
-	var p Proposal
+func Make(ctx context.Context, repository *repo.Repo, options gate.Options) (p Proposal, err error) {
 	bare := *repository
 	bare.Config = repo.Config{}
+	minors, err := gate.Minors(bare.Config)
+	if err != nil {
+		return p, err
+	}
+	if options.Engines, err = gate.NewEngines(ctx, minors); err != nil {
+		return p, err
+	}
+	defer func() { err = errors.Join(err, options.Engines.Close()) }()
 	selection, chosen, err := coverage.Select(ctx, &bare)
 	if err != nil {
 		return p, err
@@ -315,9 +322,9 @@ const mostUses = 3
 
 func (d draft) external(line func(string, ...any)) {
 	line("")
-	absent := missing(d.report)
+	referred := missing(d.report)
 	line("# What manifests refer to and no target renders, with who provides it. A reference to anything else is a finding.")
-	if !slices.ContainsFunc(absent, func(a absentObject) bool { return !a.unsure }) {
+	if !slices.ContainsFunc(referred, func(a absent) bool { return !a.unsure }) {
 		line("# external:")
 		line("#   - kind: Secret")
 		line("#     namespace: shop")
@@ -326,7 +333,7 @@ func (d draft) external(line func(string, ...any)) {
 	} else {
 		line("external:")
 	}
-	for _, a := range absent {
+	for _, a := range referred {
 		mark := "  "
 		if a.unsure {
 			line("  # Nearly the name of something that is rendered: a misspelling?")
@@ -344,9 +351,6 @@ func (d draft) external(line func(string, ...any)) {
 		line("%s  provider: TODO", mark)
 	}
 }
-
-// absentObject is absent, where a variable has its name.
-type absentObject = absent
 
 func (d draft) checks(line func(string, ...any)) {
 	line("")
@@ -377,7 +381,7 @@ func (d draft) checks(line func(string, ...any)) {
 		if n := counts[group]; n == (count{}) {
 			clean = append(clean, group)
 		} else {
-			line("#   %-14s %d errors, %d warnings", group, n.errors, n.warnings)
+			line("#   %-14s errors: %d, warnings: %d", group, n.errors, n.warnings)
 		}
 	}
 	if len(clean) > 0 {
