@@ -15,6 +15,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/yaml"
 
 	"github.com/kgate-dev/gitops/tools/internal/definition"
@@ -112,7 +113,8 @@ func listDefinitions(ctx context.Context, filters, given []string, output string
 }
 
 func crdsAddCommand() *cobra.Command {
-	return &cobra.Command{
+	var as, scope string
+	cmd := &cobra.Command{
 		Annotations: map[string]string{writesHere: "."},
 
 		Use:   "add FILE|-",
@@ -120,8 +122,11 @@ func crdsAddCommand() *cobra.Command {
 		Long: "Take the CustomResourceDefinitions of a file or of standard input, such as `kubectl get crds -o yaml` prints them, into the\n" +
 			"directory that `crds` in kgate.yaml names, a file each, without status, managedFields and kubectl's annotations. Where\n" +
 			"kgate.yaml names none, `crds: [crds]` is added to it, and nothing else in it moves. What is no definition, or is one that\n" +
-			"an API server refuses, is named with its line, and nothing is written.",
-		Example: "  kgate crds add operator/crds.yaml\n  kubectl get crds -o yaml | kgate crds add -",
+			"an API server refuses, is named with its line, and nothing is written.\n\n" +
+			"A JSON schema as kubeconform's openapi2jsonschema makes them is taken in as a definition of its one version. It knows\n" +
+			"neither the scope of its kind nor, mostly, the kind: --scope and --as say them. Versions of one kind come into one file.",
+		Example: "  kgate crds add operator/crds.yaml\n  kubectl get crds -o yaml | kgate crds add -\n" +
+			"  kgate crds add widget_v1.json --as example.com/v1/Widget --scope Namespaced",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return errors.New("crds add takes one file, or - for standard input")
@@ -129,13 +134,41 @@ func crdsAddCommand() *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return addDefinitions(cmd.Context(), args[0], cmd.InOrStdin(), terminal.NewStream(cmd.OutOrStdout()))
+			given, err := parseSchemaKind(as, scope)
+			if err != nil {
+				return err
+			}
+			return addDefinitions(cmd.Context(), args[0], given, cmd.InOrStdin(), terminal.NewStream(cmd.OutOrStdout()))
 		},
 	}
+	cmd.Flags().StringVar(&as, "as", "", "of what kind a JSON schema is: GROUP/VERSION/KIND")
+	cmd.Flags().StringVar(&scope, "scope", "", "scope of the kind of a JSON schema: Namespaced or Cluster")
+	return cmd
+}
+
+// schemaKind is what a JSON schema does not say of its kind; empty where nobody did.
+type schemaKind struct {
+	schema.GroupVersionKind
+	scope string
+}
+
+func parseSchemaKind(as, scope string) (schemaKind, error) {
+	given := schemaKind{scope: scope}
+	if as != "" {
+		parts := strings.Split(as, "/")
+		if len(parts) != 3 || slices.Contains(parts, "") {
+			return given, fmt.Errorf("--as %s: write group, version and kind, such as example.com/v1/Widget", as)
+		}
+		given.GroupVersionKind = schema.GroupVersionKind{Group: parts[0], Version: parts[1], Kind: parts[2]}
+	}
+	if scopes := []string{"Namespaced", "Cluster"}; scope != "" && !slices.Contains(scopes, scope) {
+		return given, fmt.Errorf("--scope %s: the scopes are %s", scope, strings.Join(scopes, " and "))
+	}
+	return given, nil
 }
 
 // addDefinitions checks everything before it writes anything.
-func addDefinitions(ctx context.Context, from string, stdin io.Reader, stdout io.Writer) error {
+func addDefinitions(ctx context.Context, from string, given schemaKind, stdin io.Reader, stdout io.Writer) error {
 	text, err := readAll(from, stdin)
 	if err != nil {
 		return err
@@ -144,7 +177,7 @@ func addDefinitions(ctx context.Context, from string, stdin io.Reader, stdout io
 	if from == "-" {
 		name = "standard input"
 	}
-	files, err := definitionFiles(name, text)
+	files, err := definitionFiles(name, text, given)
 	if err != nil {
 		return err
 	}
@@ -171,6 +204,9 @@ func addDefinitions(ctx context.Context, from string, stdin io.Reader, stdout io
 		at := path.Join(dir, f.name)
 		said := "added"
 		if have, err := root.ReadFile(filepath.FromSlash(at)); err == nil {
+			if f, err = f.beside(at, have); err != nil {
+				return err
+			}
 			if said = "replaced"; bytes.Equal(have, f.text) {
 				said = "unchanged"
 			}
@@ -217,10 +253,109 @@ const largestImport = 64 << 20
 type definitionFile struct {
 	name, of string
 	text     []byte
+	made     map[string]any // the definition, where it was made from a JSON schema
+}
+
+// fromSchema says what a definition is that was made from a JSON schema, so that nobody applies it.
+const fromSchema = "# Made by `kgate crds add` from a JSON schema, for kgate: plural and storage are made up. Not for a cluster.\n"
+
+// beside is the file where there is one already: what was made from JSON schemas of other versions stays in it.
+func (f definitionFile) beside(at string, have []byte) (definitionFile, error) {
+	if f.made == nil {
+		return f, nil
+	}
+	if !bytes.HasPrefix(have, []byte(fromSchema)) {
+		return f, fmt.Errorf("%s: it holds a definition that was not made from a JSON schema, and says more than one can: remove it first, if the schema shall count", at)
+	}
+	there, err := oneObject(at, have)
+	if err != nil {
+		return f, err
+	}
+	if faults, err := definition.New().Faults(there); err != nil || len(faults) > 0 {
+		return f, errors.Join(fmt.Errorf("%s: an API server refuses what it holds: remove it, and take the schemas of all versions in anew", at), err)
+	}
+	old := there.Value
+	versions := versionsOf(old)
+	version := versionsOf(f.made)[0].(map[string]any)
+	same := func(v any) bool { return v.(map[string]any)["name"] == version["name"] }
+	if i := slices.IndexFunc(versions, same); i >= 0 {
+		versions[i] = version
+	} else {
+		versions = append(versions, version)
+	}
+	for i, v := range versions {
+		v.(map[string]any)["storage"] = i == len(versions)-1 // a definition has one
+	}
+	f.made["spec"].(map[string]any)["versions"] = versions
+	written, err := yaml.Marshal(f.made)
+	f.text = append([]byte(fromSchema), written...)
+	return f, err
+}
+
+func versionsOf(crd map[string]any) []any {
+	spec, _ := crd["spec"].(map[string]any)
+	versions, _ := spec["versions"].([]any)
+	return versions
+}
+
+// schemaFile is the file of the definition that a JSON schema is taken in as.
+func schemaFile(document manifest.Document, from definition.JSONSchema, given schemaKind) (definitionFile, error) {
+	refuse := func(at manifest.Position, format string, args ...any) error {
+		return &manifest.SyntaxError{Position: at, Message: fmt.Sprintf(format, args...)}
+	}
+	here := manifest.Position{File: document.File, Line: document.Line}
+	of, known := from.Kind()
+	switch {
+	case !known && given.Kind == "":
+		return definitionFile{}, refuse(here, "a JSON schema that does not say of which kind it is: add --as GROUP/VERSION/KIND, such as example.com/v1/Widget")
+	case !known:
+		of = given.GroupVersionKind
+	case given.Kind != "" && given.GroupVersionKind != of:
+		return definitionFile{}, refuse(here, "the JSON schema says that it is of %s/%s, and --as says another kind: leave it out", of.GroupVersion(), of.Kind)
+	}
+	if given.scope == "" {
+		return definitionFile{}, refuse(here, "a JSON schema does not say whether objects of %s are in namespaces: add --scope Namespaced or --scope Cluster", of.Kind)
+	}
+	made, err := from.Definition(of, given.scope)
+	if fault := (*definition.SchemaFault)(nil); errors.As(err, &fault) {
+		at, _ := document.Locate(fault.Path, nil)
+		return definitionFile{}, refuse(at, "%v", fault)
+	}
+	if err != nil {
+		return definitionFile{}, err
+	}
+	written, err := yaml.Marshal(made)
+	if err != nil {
+		return definitionFile{}, err
+	}
+	object, err := oneObject(document.File, written)
+	if err != nil {
+		return definitionFile{}, err
+	}
+	faults, err := definition.New().Faults(object)
+	if err != nil {
+		return definitionFile{}, err
+	}
+	if len(faults) > 0 {
+		return definitionFile{}, refuse(here, "an API server refuses the definition that the schema makes: %s: %s", manifest.Path(faults[0].Path), faults[0].Message)
+	}
+	return definitionFile{object.Name + ".yaml", definition.Defines(object).String(), append([]byte(fromSchema), written...), made}, nil
+}
+
+func oneObject(name string, text []byte) (*manifest.Object, error) {
+	documents, err := manifest.ParseDocuments(name, text)
+	if err != nil {
+		return nil, err
+	}
+	objects, err := documents[0].Objects()
+	if err != nil {
+		return nil, err
+	}
+	return objects[0], nil
 }
 
 // definitionFiles are the files of the definitions in a text. What is no definition is an error with its line, for all at once.
-func definitionFiles(name string, text []byte) ([]definitionFile, error) {
+func definitionFiles(name string, text []byte, given schemaKind) ([]definitionFile, error) {
 	documents, err := manifest.ParseDocuments(name, text)
 	if err != nil {
 		return nil, err
@@ -229,6 +364,19 @@ func definitionFiles(name string, text []byte) ([]definitionFile, error) {
 	var files []definitionFile
 	var errs []error
 	for _, document := range documents {
+		from, ok, err := jsonSchema(document)
+		if err == nil && ok {
+			var f definitionFile
+			if f, err = schemaFile(document, from, given); err == nil {
+				files = append(files, f)
+			}
+		}
+		if err != nil {
+			errs = append(errs, err)
+		}
+		if err != nil || ok {
+			continue
+		}
 		objects, err := document.Objects()
 		if err != nil {
 			errs = append(errs, err)
@@ -262,7 +410,7 @@ func definitionFiles(name string, text []byte) ([]definitionFile, error) {
 				refuse("%v", err)
 				continue
 			}
-			f := definitionFile{object.Name + ".yaml", definition.Defines(object).String(), written}
+			f := definitionFile{name: object.Name + ".yaml", of: definition.Defines(object).String(), text: written}
 			if slices.ContainsFunc(files, func(other definitionFile) bool { return other.name == f.name }) {
 				refuse("%s is there twice", object.ID)
 				continue
@@ -274,6 +422,20 @@ func definitionFiles(name string, text []byte) ([]definitionFile, error) {
 		errs = append(errs, fmt.Errorf("%s holds no %s", name, definition.Kind.Kind))
 	}
 	return files, errors.Join(errs...)
+}
+
+// jsonSchema is the JSON schema that a document is; false where it is none.
+func jsonSchema(document manifest.Document) (definition.JSONSchema, bool, error) {
+	text, err := document.JSON()
+	if err != nil {
+		return definition.JSONSchema{}, false, err
+	}
+	var value any
+	if err := json.Unmarshal(text, &value); err != nil {
+		return definition.JSONSchema{}, false, err
+	}
+	s, ok := definition.AsJSONSchema(value)
+	return s, ok, nil
 }
 
 // bare is a definition without what a cluster and its clients keep in it.
