@@ -92,8 +92,8 @@ is_literal(key, value) if {
 }
 
 # $VAR, $key-of-a-secret and $secret:key (Argo CD), ${VAR}, $(VAR), $__file{path}, {{ template }}, %(var)s, %VAR%,
-# <placeholder>, scheme:path
-_is_reference(text) if regex.match(`\$\w*[{(]|^\$[A-Za-z_]\w*$|^\$[a-z]+([-.][a-z]+)*(:[\w.-]+)?$|\{\{|^%\(\w+\)s$|^%\w+%$|^<[^<>]*>$|^(vault|ref\+\w+|env|file|secret|arn|projects):?(/|:)`, text)
+# <placeholder>, {PLACEHOLDER}, scheme:path
+_is_reference(text) if regex.match(`\$\w*[{(]|^\$[A-Za-z_]\w*$|^\$[a-z]+([-.][a-z]+)*(:[\w.-]+)?$|\{\{|^%\(\w+\)s$|^%\w+%$|^<[^<>]*>$|^\{[A-Za-z_][\w.-]*\}$|^(vault|ref\+\w+|env|file|secret|arn|projects):?(/|:)`, text)
 
 _is_mask(text) if regex.match(`(?i)^(\*+|x{3,}|\.{3,}|…|\[?redacted\]?)$`, text)
 

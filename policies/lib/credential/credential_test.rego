@@ -41,6 +41,7 @@ _shapeless := [
 	"postgres://app:${DB_PASSWORD}@db/app",
 	"postgres://app:{{password}}@db/app",
 	"postgres://app:<password>@db/app",
+	"postgres://{USER}:{PASSWORD}@db/app",
 	"postgres://app:***@db/app",
 	"postgres://app:xxxxx@db/app",
 	"http://otel-collector.observability:4318",
@@ -84,7 +85,7 @@ _literal := {
 }
 
 _harmless := {
-	"password": ["", "  ", null, true, [], {}, "${DB_PASSWORD}", "$(DB_PASSWORD)", "$DB_PASSWORD", "{{ .Values.password }}", "%(password)s", "%PASSWORD%", "<password>", "<your password>", "****", "xxxx", "REDACTED", "/etc/db/password", "./password", "file:/etc/password", "vault:secret/data/db#password", "must have eight characters", "none", "required", "https://example.com/reset", "not set", "TODO", "your-password", "placeholder", "REPLACE_ME"],
+	"password": ["", "  ", null, true, [], {}, "${DB_PASSWORD}", "$(DB_PASSWORD)", "$DB_PASSWORD", "{{ .Values.password }}", "%(password)s", "%PASSWORD%", "<password>", "<your password>", "{PASSWORD}", "{db.password}", "****", "xxxx", "REDACTED", "/etc/db/password", "./password", "file:/etc/password", "vault:secret/data/db#password", "must have eight characters", "none", "required", "https://example.com/reset", "not set", "TODO", "your-password", "placeholder", "REPLACE_ME"],
 	"token": ["bearer", "access-token", "db_token", "ACCESS_TOKEN", 3600, "3600", "30s", "/var/run/secrets/kubernetes.io/serviceaccount/token", "the token that the collector sends"],
 	"secret": ["go-otlp-app-db-app"],
 	"private_key": ["/etc/tls/tls.key", "tls.key", "certs/tls.pem"],
