@@ -4,7 +4,7 @@
 # description: |
 #   Argo CD reports a path that is not in the repository as a comparison error of that Application
 #   alone: nothing is synced, nothing fails, and the environment stays where it was. It happens when
-#   a directory is renamed.
+#   a directory is renamed. Of an ApplicationSet the paths count that its template writes out.
 # related_resources:
 #   - ref: https://argo-cd.readthedocs.io/en/stable/operator-manual/declarative-setup/#applications
 # custom:
@@ -18,9 +18,10 @@
 package policies.gitops.application_paths
 
 import data.policies.lib.argo
+import data.policies.lib.object as obj_lib
 
 deny contains {"msg": msg, "path": array.concat(application.fault, ["path"])} if {
-	some application in argo.applications
+	some application in array.concat(argo.applications, argo.templates)
 	not _good(application)
 	msg := sprintf("%s takes path %v, where this repository has nothing to deploy", [application.title, json.marshal(application.path)])
 }
@@ -49,3 +50,14 @@ _elsewhere(application) if {
 }
 
 _elsewhere(application) if is_string(application.chart)
+
+# What a parameter leads to may be what this repository has, and tell it from another one.
+_elsewhere(application) if {
+	count(argo.own_repositories) == 0
+	application in argo.templates
+	some target in input.targets
+	some obj in target.objects
+	obj_lib.is_kind(obj, "argoproj.io", "ApplicationSet")
+	some source in argo.sources(object.get(obj.spec, "template", {}))
+	contains(source.value.path, "{{")
+}

@@ -51,6 +51,49 @@ test_a_source_of_values_has_no_path if {
 	}
 }
 
+_set(spec) := {"apiVersion": "argoproj.io/v1alpha1", "kind": "ApplicationSet", "metadata": {"name": "all"}, "spec": object.union({"generators": [{"clusters": {}}]}, spec)}
+
+_template(source) := {"template": {"spec": {"source": source}}}
+
+test_an_application_sets_path_does_not_exist if {
+	_deny([_here, _set(_template({"repoURL": "https://here", "path": "missing"}))]) == {{
+		"msg": `ApplicationSet "all" takes path "missing", where this repository has nothing to deploy`,
+		"path": ["targets", 0, "objects", 1, "spec", "template", "spec", "source", "path"],
+	}}
+	several := {"template": {"spec": {"sources": [{"repoURL": "https://here", "path": "argocd"}, {"repoURL": "https://here", "path": "missing"}]}}}
+	{fault.path | some fault in _deny([_set(several)])} == {["targets", 0, "objects", 0, "spec", "template", "spec", "sources", 1, "path"]}
+}
+
+test_an_application_sets_path_may_exist[note] if {
+	missing := _template({"repoURL": "https://here", "path": "missing"})
+	some note, spec in {
+		"a root": _template({"repoURL": "https://here", "path": "argocd"}),
+		"a parameter": _template({"repoURL": "https://here", "path": "overlays/{{name}}"}),
+		"a repository that is a parameter": _template({"repoURL": "{{url}}", "path": "missing"}),
+		"another repository": _template({"repoURL": "https://there", "path": "missing"}),
+		"a chart": _template({"repoURL": "https://here", "chart": "web"}),
+		"no path": _template({"repoURL": "https://here"}),
+		"a patch of the template": object.union(missing, {"templatePatch": "spec: {}"}),
+		"a generator's template": object.union(missing, {"generators": [{"matrix": {"generators": [{"list": {"template": {}}}]}}]}),
+		"no generator, and so no Application": object.union(missing, {"generators": []}),
+		"wrong shapes": {"template": "text"},
+		"a source of the wrong shape": _template("text"),
+	}
+	_deny([_here, _set(spec)]) == set()
+}
+
+test_parameters_may_lead_to_this_repository if {
+	literal := _set(_template({"repoURL": "https://there", "path": "elsewhere"}))
+	count(_deny([literal])) == 1
+	_deny([literal, _set(_template({"repoURL": "https://here", "path": "apps/{{name}}"}))]) == set()
+}
+
+# An ApplicationSet tells this repository as an Application does.
+test_an_application_set_tells_this_repository if {
+	objects := [_set(_template({"repoURL": "https://here", "path": "argocd"})), _application({"repoURL": "https://there", "path": "elsewhere"})]
+	_deny(objects) == set()
+}
+
 test_wrong_shapes if {
 	every source in ["text", {}, null] {
 		count(_deny([_here, _application(source)])) == 1

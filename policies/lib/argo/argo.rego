@@ -121,20 +121,61 @@ applications := [application |
 	}
 ]
 
+# METADATA
+# description: |
+#   Every source of the template of an ApplicationSet whose repository and path are written out: title,
+#   repository, path, written_path, ref, chart and fault as of applications. Parameters of generators, and
+#   templates and patches that may change a source, leave nothing established.
+templates := [template |
+	some i, target in input.targets
+	some j, obj in target.objects
+	obj_lib.is_kind(obj, "argoproj.io", "ApplicationSet")
+	count(obj.spec.generators) > 0
+	not _is_changed(obj)
+	some source in sources(object.get(obj.spec, "template", {}))
+	_is_written_out(source.value)
+	template := {
+		"title": obj_lib.title(obj),
+		"repository": source.value.repoURL,
+		"path": source_path(source),
+		"written_path": source.value.path,
+		"ref": obj_lib.at(source.value, ["ref"], null),
+		"chart": obj_lib.at(source.value, ["chart"], null),
+		"fault": array.concat(["targets", i, "objects", j, "spec", "template"], source.path),
+	}
+]
+
+_is_changed(obj) if obj_lib.at(obj, ["spec", "templatePatch"], null) != null
+
+_is_changed(obj) if {
+	walk(obj.spec.generators, [path, _])
+	"template" in path
+}
+
+_is_written_out(source) if {
+	every text in [source.repoURL, source.path] {
+		is_string(text)
+		not contains(text, "{{")
+	}
+}
+
 _path(source) := source_path(source) if is_string(source.value.path)
 
 else := null
 
 # METADATA
 # description: |
-#   The URLs of this repository: those from which an Application takes a root that this repository
+#   The URLs of this repository: those from which an Application or an ApplicationSet takes a root that this repository
 #   has, or else a directory. A mistaken path is so told from another repository's.
 own_repositories := _rooted if {
 	count(_rooted) > 0
-} else := {application.repository | some application in applications; application.written_path in input.directories}
+} else := {application.repository |
+	some application in array.concat(applications, templates)
+	application.written_path in input.directories
+}
 
 _rooted contains application.repository if {
-	some application in applications
+	some application in array.concat(applications, templates)
 	application.path in _roots
 }
 

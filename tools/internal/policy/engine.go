@@ -31,7 +31,8 @@ type Facts struct {
 	Files    fs.FS    // the repository; nil for none
 }
 
-// holds are the directories that Applications name as paths and that hold files, as the Applications spell them.
+// holds are the directories that Applications and the templates of ApplicationSets name as paths and that hold files, as these
+// spell them.
 func (f Facts) holds(targets []*check.Target) []string {
 	if f.Files == nil {
 		return nil
@@ -39,15 +40,18 @@ func (f Facts) holds(targets []*check.Target) []string {
 	var held []string
 	for _, target := range targets {
 		for _, object := range target.Objects {
-			if object.Kind != "Application" || object.Group() != "argoproj.io" {
+			spec := manifest.At(object.Value, "spec")
+			switch {
+			case object.Group() != "argoproj.io":
+				continue
+			case object.Kind == "ApplicationSet":
+				spec = manifest.At(spec, "template", "spec")
+			case object.Kind != "Application":
 				continue
 			}
-			spec, _ := object.Value["spec"].(map[string]any)
-			several, _ := spec["sources"].([]any)
-			for _, s := range append(slices.Clone(several), spec["source"]) {
-				source, _ := s.(map[string]any)
-				directory, _ := source["directory"].(map[string]any)
-				if name, ok := source["path"].(string); ok && f.hasFile(name, directory["recurse"] == true) {
+			for _, source := range append(slices.Clone(manifest.ListAt(spec, "sources")), manifest.At(spec, "source")) {
+				recurse := manifest.At(source, "directory", "recurse") == true
+				if name, ok := manifest.At(source, "path").(string); ok && f.hasFile(name, recurse) {
 					held = append(held, name)
 				}
 			}

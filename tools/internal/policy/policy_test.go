@@ -294,7 +294,11 @@ func TestDirectories(t *testing.T) {
 	}
 	files := fstest.MapFS{"charts/web/Chart.yaml": {}, "charts/web/templates/cm.yaml": {}, "plain/np.yaml": {}}
 	application := func(spec map[string]any) *manifest.Object {
-		return &manifest.Object{ID: manifest.ID{APIVersion: "argoproj.io/v1alpha1", Kind: "Application"}, Value: map[string]any{"spec": spec}}
+		kind := "Application"
+		if spec["template"] != nil {
+			kind = "ApplicationSet"
+		}
+		return &manifest.Object{ID: manifest.ID{APIVersion: "argoproj.io/v1alpha1", Kind: kind}, Value: map[string]any{"spec": spec}}
 	}
 	at := func(path any) map[string]any { return map[string]any{"path": path} }
 	for _, test := range []struct {
@@ -304,6 +308,8 @@ func TestDirectories(t *testing.T) {
 	}{
 		{"a chart, as it is spelt", map[string]any{"source": at("./charts/web/")}, `["./charts/web/"]`},
 		{"several", map[string]any{"sources": []any{at("plain"), at("nowhere"), at("charts/web"), at("plain")}}, `["charts/web","plain"]`},
+		{"of an ApplicationSet", map[string]any{"template": map[string]any{"spec": map[string]any{"source": at("plain")}}}, `["plain"]`},
+		{"an ApplicationSet without a template", map[string]any{"template": "plain", "source": at("plain")}, `[]`},
 		{"folders of folders", map[string]any{"source": at("charts")}, `[]`},
 		{"what is below them", map[string]any{"source": map[string]any{"path": "charts", "directory": map[string]any{"recurse": true}}}, `["charts"]`},
 		{"a file", map[string]any{"source": at("plain/np.yaml")}, `[]`},
