@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,6 +23,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/gate"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
+	"github.com/kgate-dev/gitops/tools/internal/spelling"
 	"github.com/kgate-dev/gitops/tools/internal/terminal"
 )
 
@@ -66,6 +68,10 @@ func listDefinitions(ctx context.Context, filters, given []string, output string
 	}
 	defer func() { err = errors.Join(err, g.Close()) }()
 	all, failed := g.Defined(ctx)
+	var names []string
+	for _, d := range all {
+		names = append(names, d.Group, d.Kind, d.Group+"/"+d.Kind)
+	}
 	all = slices.DeleteFunc(all, func(d gate.Defined) bool {
 		return len(filters) > 0 && !slices.ContainsFunc(filters, func(f string) bool {
 			return f == d.Group || strings.EqualFold(f, d.Kind) || strings.EqualFold(f, d.Group+"/"+d.Kind)
@@ -103,7 +109,11 @@ func listDefinitions(ctx context.Context, filters, given []string, output string
 		err = table.Flush()
 	}
 	if err == nil && len(all) == 0 && len(filters) > 0 {
-		err = fmt.Errorf("nothing defines %s: `kgate crds add FILE` takes its definition into the repository", strings.Join(filters, ", "))
+		meant := ""
+		for _, filter := range filters {
+			meant = cmp.Or(meant, spelling.Meant(filter, names))
+		}
+		err = fmt.Errorf("nothing defines %s: `kgate crds add FILE` takes its definition into the repository%s", strings.Join(filters, ", "), meant)
 	}
 	if failed != nil {
 		tell(stderr, failed)

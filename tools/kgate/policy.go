@@ -123,7 +123,7 @@ func policyTestCommand() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.Float64Var(&flags.coverage, "coverage", 0, "least part of the rules' lines that tests must reach, in percent")
-	f.StringVar(&flags.run, "run", "", "run only tests whose full name fits this regular expression")
+	f.StringVar(&flags.run, "run", "", "run only tests whose full name fits this regular expression, or those of a rule, as pod/no-host-path")
 	f.BoolVarP(&flags.verbose, "verbose", "v", false, "also print the tests that pass, and the coverage of every file")
 	boundsFlags(cmd, &flags.bounds)
 	for name, complete := range map[string]cobra.CompletionFunc{"coverage": cobra.NoFileCompletions, "run": cobra.NoFileCompletions} {
@@ -131,6 +131,8 @@ func policyTestCommand() *cobra.Command {
 	}
 	return cmd
 }
+
+var ruleName = regexp.MustCompile(`^[a-z0-9_-]+/[a-z0-9_-]+$`)
 
 func policyTest(ctx context.Context, dirs []string, flags policyTestFlags, held bool, stdout io.Writer) error {
 	if ok := flags.coverage >= 0 && flags.coverage <= 100; !ok { // NaN is neither
@@ -153,6 +155,12 @@ func policyTest(ctx context.Context, dirs []string, flags policyTestFlags, held 
 	suite, err := policy.LoadSuite(ctx, policy.Source{Name: "policies", FS: policies.FS}, sources...)
 	if err != nil {
 		return err
+	}
+	if ruleName.MatchString(flags.run) {
+		// No test has a slash in its name.
+		if filter, err = suite.Of(flags.run); err != nil {
+			return fmt.Errorf("--run: %w", err)
+		}
 	}
 	tests, err := suite.Run(ctx, filter)
 	if err != nil {

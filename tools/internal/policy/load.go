@@ -135,6 +135,8 @@ func Load(ctx context.Context, sources ...Source) (*Library, error) {
 			errs = append(errs, fmt.Errorf("read policies %s: no .rego file in it: a run without rules would pass everything", source.Name))
 		}
 	}
+	files, twice := once(files)
+	errs = append(errs, twice...)
 	library.parse(ctx, files)
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -158,6 +160,34 @@ type parsed struct {
 	file, name, text string // file as messages name it, name within its source
 	module           *ast.Module
 	err              error
+}
+
+// once is every file once, and one error for each source that gives files which an earlier one has.
+func once(files []*parsed) ([]*parsed, []error) {
+	first, given := map[string]*parsed{}, map[int][]*parsed{}
+	var kept []*parsed
+	for _, f := range files {
+		if first[f.file] != nil {
+			given[f.source] = append(given[f.source], f)
+			continue
+		}
+		first[f.file] = f
+		kept = append(kept, f)
+	}
+	var errs []error
+	for _, source := range slices.Sorted(maps.Keys(given)) {
+		again := given[source]
+		what := again[0].file
+		if n := len(again) - 1; n > 0 {
+			what = fmt.Sprintf("%s, with %d more of its directory,", what, n)
+		}
+		if first[again[0].file].source == 0 {
+			errs = append(errs, fmt.Errorf("%s is built in: leave the directory of the built-in rules out, and give a file of your own another name", what))
+		} else {
+			errs = append(errs, fmt.Errorf("%s is given twice: name its directory once", what))
+		}
+	}
+	return kept, errs
 }
 
 // parse reads every file, as many at a time as there are processors: nothing else of a run has begun.
@@ -194,9 +224,6 @@ func (l *Library) add(f *parsed, examples map[string]exampleFile) error {
 		return err
 	}
 	group, rule, ok := strings.Cut(dir, "/")
-	if l.modules[file] != nil {
-		return fmt.Errorf("%s: the file is given twice", file)
-	}
 	l.modules[file] = module
 	want := strings.ReplaceAll(path.Join(root, dir), "/", ".")
 	if got := packageName(module); got != want {

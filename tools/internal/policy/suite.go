@@ -18,6 +18,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/topdown"
 
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/spelling"
 )
 
 // Suite is rules with the _test.rego files beside them.
@@ -159,6 +160,18 @@ func (s *Suite) hasTest(rule *Rule) bool {
 		}
 	}
 	return false
+}
+
+// Of is what the tests of a rule under test are called.
+func (s *Suite) Of(name string) (*regexp.Regexp, error) {
+	var names []string
+	for _, rule := range s.Rules {
+		if rule.Name == name {
+			return regexp.Compile("^" + regexp.QuoteMeta("data."+rule.Package+"_test") + `\.`)
+		}
+		names = append(names, rule.Name)
+	}
+	return nil, fmt.Errorf("no rule here is called %s%s", name, spelling.Meant(name, names))
 }
 
 // Run runs the tests whose full name, such as data.policies.pod.probes_test.test_denies, fits filter.
