@@ -352,6 +352,19 @@ func nothingBadPasses() []hostile {
 		hostile{name: "a plain file that ksops decrypts", files: namespace + "-- app/kustomization.yaml --\nresources: [ns.yaml]\ngenerators: [k.yaml]\n-- app/k.yaml --\napiVersion: viaduct.ai/v1\nkind: ksops\nmetadata: {name: k}\nsecretFrom: [{metadata: {name: z}, files: [a.txt]}]\n-- app/a.txt --\nPASSWORD=hunter2\nsops_mac=ENC[AES256_GCM,data:\nsops_version=3\n", exit: refused, want: []string{"app/a.txt", "is not encrypted"}},
 		hostile{name: "a dotenv file of a generator that only looks encrypted", files: namespace + "-- app/kustomization.yaml --\nresources: [ns.yaml]\nsecretGenerator: [{name: s, namespace: ns, envs: [plain.env]}]\n-- app/plain.env --\nsops_mac=" + sealed + "\nsops_version=3\nsops_db_x=1\n", exit: found, want: []string{"config/no-secret-data"}},
 	)
+	// What stands beside a variable, or is its default, is in the repository, whoever fills it in.
+	const flux = "-- kgate.yaml --\napiVersion: kgate/v1\nunknownKinds: ignore\n-- flux/k.yaml --\napiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: k, namespace: ns}\n" +
+		"spec: {interval: 1m, prune: true, sourceRef: {kind: GitRepository, name: r}, path: ./app, postBuild: {substitute: {B: b}, substituteFrom: [{kind: Secret, name: elsewhere}]}}\n-- flux/kustomization.yaml --\nresources: [k.yaml]\n"
+	for name, data := range map[string]string{
+		"beside a variable": `stringData: {a: "hunter2${A}"}`, "a default": `stringData: {a: "${A:=hunter2}"}`, "a default of a default": `stringData: {a: "${A:-${B:=hunter2}}"}`,
+		"data beside a variable": `data: {a: "aHVudGVyMg${A}"}`, "in place of a value": `stringData: {a: "${A/x/hunter2}"}`,
+	} {
+		inputs = append(inputs,
+			hostile{name: "a Secret with " + name, files: object(secretOf + data + "\n"), exit: found, want: []string{"app/o.yaml:4", "config/no-secret-data"}},
+			hostile{name: "a Secret that Flux fills in with " + name, files: object(secretOf+data+"\n") + flux, args: []string{}, exit: found, want: []string{"app/o.yaml:4", "config/no-secret-data"}},
+		)
+	}
+	inputs = append(inputs, hostile{name: "a Secret that Flux fills in with a key that is a variable", files: object(secretOf+"stringData: {\"${A}\": hunter2}\n") + flux, args: []string{}, exit: found, want: []string{"app/o.yaml:4", "config/no-secret-data"}})
 	// The pods that operators make of what is written here.
 	for name, text := range map[string]string{
 		"OpenTelemetryCollector": "apiVersion: opentelemetry.io/v1beta1\nkind: OpenTelemetryCollector\nmetadata: {name: o, namespace: ns}\nspec:\n  mode: daemonset\n  image: a:1.0.0\n  hostNetwork: true\n  securityContext: {privileged: true, runAsUser: 0}\n  volumes: [{name: h, hostPath: {path: /}}]\n  config: {receivers: {otlp: {protocols: {grpc: {}}}}, exporters: {debug: {}}, service: {pipelines: {traces: {receivers: [otlp], exporters: [debug]}}}}\n",

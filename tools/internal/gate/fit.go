@@ -9,6 +9,7 @@ import (
 
 	"github.com/kgate-dev/gitops/tools/internal/admission/fault"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/substitution"
 )
 
 // fit gives fields of which nobody knows the value one that the API server takes, where there is one, so that it goes on to
@@ -20,7 +21,7 @@ func (g *Gate) fit(ctx context.Context, t *Target) error {
 			continue
 		}
 		written := cmp.Or(t.was[object], object)
-		fitted, err := g.fitted(ctx, t, object)
+		fitted, err := g.fitted(ctx, t, object, written)
 		if err != nil {
 			return err
 		}
@@ -36,8 +37,8 @@ var fitting = []any{
 }
 
 // fitted is an object with other values in place of the unknown ones that the API server does not take.
-func (g *Gate) fitted(ctx context.Context, t *Target, object *manifest.Object) (*manifest.Object, error) {
-	made, err := emptied(object)
+func (g *Gate) fitted(ctx context.Context, t *Target, object, written *manifest.Object) (*manifest.Object, error) {
+	made, err := emptied(object, written)
 	if err != nil {
 		return nil, err
 	}
@@ -149,14 +150,15 @@ func set(in any, path manifest.Path, value any) any {
 	return in
 }
 
-// emptied is an object with nothing in place of contents of a Secret that nobody knows: they are not in the repository.
-func emptied(object *manifest.Object) (*manifest.Object, error) {
+// emptied is an object with nothing in place of contents of a Secret that nobody knows: they are not in the repository. What is
+// written beside a variable, or as its default, is, and nothing hides it.
+func emptied(object, written *manifest.Object) (*manifest.Object, error) {
 	if object.APIVersion != "v1" || object.Kind != "Secret" {
 		return object, nil
 	}
 	made := object
 	for _, path := range object.Unknown {
-		if len(path) != 2 || path[0] != "data" && path[0] != "stringData" {
+		if len(path) != 2 || path[0] != "data" && path[0] != "stringData" || literal(written, path) {
 			continue
 		}
 		var err error
@@ -164,5 +166,23 @@ func emptied(object *manifest.Object) (*manifest.Object, error) {
 			return nil, err
 		}
 	}
+	for _, field := range []string{"data", "stringData"} {
+		values, _ := written.Value[field].(map[string]any)
+		for key := range values {
+			if path := (manifest.Path{field}); made.Hides(path) && literal(written, append(path, key)) { // a key is a variable
+				var err error
+				if made, err = with(made, nil, made.Value); err != nil {
+					return nil, err
+				}
+				made.Unknown = slices.DeleteFunc(slices.Clone(made.Unknown), path.HasPrefix)
+			}
+		}
+	}
 	return made, nil
+}
+
+// literal reports whether a value of a Secret is in the repository, or a part of it.
+func literal(written *manifest.Object, path manifest.Path) bool {
+	text, isText := manifest.At(written.Value, path...).(string)
+	return isText && !written.Hides(path) && substitution.Literal(text)
 }

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode"
 
 	"github.com/fluxcd/pkg/envsubst"
 	"github.com/fluxcd/pkg/envsubst/parse"
@@ -291,6 +292,30 @@ func Name(text string) (string, bool) {
 		return "", false
 	}
 	return match[2], true
+}
+
+// Literal reports whether a text says something that is no variable's value: letters or digits beside the variables, or where
+// one has none.
+func Literal(text string) bool {
+	tree, err := parse.Parse(text)
+	return err != nil || literal(tree.Root)
+}
+
+func literal(node parse.Node) bool {
+	switch node := node.(type) {
+	case *parse.TextNode:
+		return strings.ContainsFunc(node.Value, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
+	case *parse.ListNode:
+		return slices.ContainsFunc(node.Nodes, literal)
+	case *parse.FuncNode:
+		switch node.Name {
+		case "-", "+", "=", "?", ":-", ":+", ":=", ":?": // Flux takes what follows any of them for a default
+			return slices.ContainsFunc(node.Args, literal)
+		case "/", "//", "/#", "/%":
+			return len(node.Args) > 1 && literal(node.Args[1])
+		}
+	}
+	return false
 }
 
 // texts shows the texts of a value.

@@ -151,3 +151,15 @@ func FuzzFill(f *testing.F) {
 		}
 	})
 }
+
+func TestLiteral(t *testing.T) {
+	for text, want := range map[string]bool{
+		"": false, "${A}": false, " ${A}:${B}\n": false, "${A:-}": false, "${A:=${B}}": false, "${A:2:3}": false, "${A^^}": false, "${A%.x}": false, "${A/x}": true,
+		"a": true, "${A}a": true, "1${A}": true, "${A:=a}": true, "${A:-${B:=a}}": true, "${A=a}": true, "${A:+a}": true, "${A:?a}": true, "${A/x/a}": true, "${A/x/}": false,
+		"$${A}": true, "$A": true, "${A": true,
+	} {
+		if got := substitution.Literal(text); got != want {
+			t.Errorf("%q: got %t", text, got)
+		}
+	}
+}
