@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 
@@ -61,20 +62,11 @@ func (r *run) fromIndex(ctx context.Context, chart vendored.Chart, want string) 
 		base.Path += "/"
 	}
 	index := base.JoinPath("index.yaml").String()
-	text, ok := r.indexes[index]
-	if !ok {
-		if text, err = r.get(ctx, index, maxArchive); err != nil {
-			return archive{}, fmt.Errorf("read %s: %w", index, err)
-		}
-		r.indexes[index] = text
-	}
-	var all struct {
-		Entries map[string]yaml.Node `yaml:"entries"`
-	}
-	if err := yaml.Unmarshal(text, &all); err != nil {
+	entries, err := r.index(ctx, index)
+	if err != nil {
 		return archive{}, fmt.Errorf("read %s: %w", index, err)
 	}
-	entry, ok := all.Entries[chart.Name]
+	entry, ok := entries[chart.Name]
 	if !ok {
 		return archive{}, fmt.Errorf("%s has no chart %q", index, chart.Name)
 	}
@@ -99,7 +91,7 @@ func (r *run) fromIndex(ctx context.Context, chart vendored.Chart, want string) 
 		return archive{}, fmt.Errorf("%s: the archive of %s %s is at no URL", index, chart.Name, version)
 	}
 	if at.Scheme == "oci" {
-		repository, name, _ := cutLast(strings.TrimSuffix(at.String(), ":"+version), "/")
+		repository, name := path.Split(strings.TrimSuffix(at.String(), ":"+version))
 		return r.fromRegistry(ctx, vendored.Chart{Repository: repository, Name: name}, version)
 	}
 	if base.Scheme == "https" && at.Scheme == "http" {
@@ -116,11 +108,23 @@ func (r *run) fromIndex(ctx context.Context, chart vendored.Chart, want string) 
 	return a, nil
 }
 
-func cutLast(text, separator string) (before, after string, found bool) {
-	if at := strings.LastIndex(text, separator); at >= 0 {
-		return text[:at], text[at+len(separator):], true
+// index are the charts of a repository, by their names. It is read once for all of them.
+func (r *run) index(ctx context.Context, at string) (map[string]yaml.Node, error) {
+	if entries, ok := r.indexes[at]; ok {
+		return entries, nil
 	}
-	return text, "", false
+	text, err := r.get(ctx, at, maxArchive)
+	if err != nil {
+		return nil, err
+	}
+	var all struct {
+		Entries map[string]yaml.Node `yaml:"entries"`
+	}
+	if err := yaml.Unmarshal(text, &all); err != nil {
+		return nil, err
+	}
+	r.indexes[at] = all.Entries
+	return all.Entries, nil
 }
 
 // choose finds the version that is asked for, as Helm does: that very one, else the newest that a range takes, without

@@ -141,7 +141,7 @@ func TestChartsOfAnIndexAndOfARegistry(t *testing.T) {
 		t.Fatalf("%+v", out)
 	}
 	copies := vendored.Open(os.DirFS(dir))
-	lock, err := copies.Lock()
+	lock, err := vendored.ReadLock(os.DirFS(dir))
 	if err != nil {
 		t.Fatal(err)
 	}

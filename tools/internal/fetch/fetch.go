@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"golang.org/x/tools/txtar"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
 
 	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
@@ -75,7 +76,7 @@ type run struct {
 	repositories map[string]*repository
 	files        map[string]*file
 	charts       map[vendored.Chart]*chart
-	indexes      map[string][]byte
+	indexes      map[string]map[string]yaml.Node // charts of repositories, by the URL of their index
 }
 
 // repository is a git repository at a reference, as far as targets need it.
@@ -140,7 +141,7 @@ func begin(job Job) (r *run, done func(), err error) {
 	}()
 	r = &run{
 		job: job, root: root.FS(), directory: job.Directory, client: newClient(), mounts: map[string]fs.FS{},
-		repositories: map[string]*repository{}, files: map[string]*file{}, charts: map[vendored.Chart]*chart{}, indexes: map[string][]byte{},
+		repositories: map[string]*repository{}, files: map[string]*file{}, charts: map[vendored.Chart]*chart{}, indexes: map[string]map[string]yaml.Node{},
 	}
 	if r.directory == "" {
 		r.directory = vendored.DefaultDirectory
@@ -225,6 +226,19 @@ type session struct {
 
 var _ vendored.Source = (*session)(nil)
 
+// wants reports whether something is to be fetched, by what is wrong with its copy. Where nothing may be, that is the error.
+func (s *session) wants(missing error) (bool, error) {
+	switch {
+	case missing == nil && s.here() && !(s.job.Update && s.fetching):
+		return false, nil
+	case s.fetching:
+		return true, nil
+	case missing == nil:
+		return false, errElsewhere
+	}
+	return false, missing
+}
+
 // Git is the directory of a repository, from its copy or fetched.
 func (s *session) Git(ctx context.Context, reference string) (vendored.Tree, error) {
 	git, err := vendored.ParseGit(reference)
@@ -243,14 +257,11 @@ func (s *session) Git(ctx context.Context, reference string) (vendored.Tree, err
 	place := s.place(&r.LockedRepository)
 	if r.tree == nil && r.err == nil {
 		_, missing := s.copies.Git(ctx, reference)
-		switch {
-		case missing == nil && s.here() && !(s.job.Update && s.fetching):
-		case !s.fetching:
-			if missing == nil {
-				missing = errElsewhere
-			}
-			return vendored.Tree{}, missing
-		default:
+		fetch, err := s.wants(missing)
+		if err != nil {
+			return vendored.Tree{}, err
+		}
+		if fetch {
 			s.fetched = true
 			s.say("fetching %s", vendored.Describe(&r.LockedRepository))
 			s.clone(ctx, git, r)
@@ -289,14 +300,11 @@ func (s *session) clone(ctx context.Context, git vendored.Git, r *repository) {
 
 // has reports what is wrong with a path of the repository that is asked for.
 func (r *repository) has(dir string) error {
-	if _, err := fs.Stat(r.tree, dir); err != nil {
-		if module, ok := r.tree.Submodule(dir); ok {
-			return fmt.Errorf("%s lies in the submodule %s, and kgate fetches no submodules: name the submodule's own repository", dir, module)
-		}
-		return fmt.Errorf("the repository has no %s at its commit %s", dir, r.tree.Commit[:12])
-	}
 	if module, ok := r.tree.Submodule(dir); ok {
 		return fmt.Errorf("%s lies in the submodule %s, and kgate fetches no submodules: name the submodule's own repository", dir, module)
+	}
+	if _, err := fs.Stat(r.tree, dir); err != nil {
+		return fmt.Errorf("the repository has no %s at its commit %s", dir, r.tree.Commit[:12])
 	}
 	return nil
 }
@@ -317,16 +325,14 @@ func (s *session) File(ctx context.Context, reference string, accept func([]byte
 	if f.content == nil && f.err == nil {
 		_, missing := s.copies.File(ctx, reference, nil)
 		git, notGit := vendored.ParseGit(reference)
-		switch {
-		case missing == nil && s.here() && !(s.job.Update && s.fetching):
-		case errors.Is(missing, vendored.ErrNoFile) && notGit == nil && !s.job.Update && s.old.Repository(git) != nil && accept != nil:
+		if errors.Is(missing, vendored.ErrNoFile) && notGit == nil && !s.job.Update && s.old.Repository(git) != nil && accept != nil {
 			return "", missing // it was seen to be a repository
-		case !s.fetching:
-			if missing == nil {
-				missing = errElsewhere
-			}
-			return "", missing
-		default:
+		}
+		fetch, err := s.wants(missing)
+		if err != nil {
+			return "", err
+		}
+		if fetch {
 			s.say("fetching %s", reference)
 			s.download(ctx, f, accept)
 		}
@@ -375,14 +381,11 @@ func (s *session) Chart(ctx context.Context, asked vendored.Chart) (vendored.Tre
 	}
 	if c.content == nil && c.err == nil {
 		_, missing := s.copies.Chart(ctx, asked)
-		switch {
-		case missing == nil && s.here() && !(s.job.Update && s.fetching):
-		case !s.fetching:
-			if missing == nil {
-				missing = errElsewhere
-			}
-			return vendored.Tree{}, missing
-		default:
+		fetch, err := s.wants(missing)
+		if err != nil {
+			return vendored.Tree{}, err
+		}
+		if fetch {
 			s.say("fetching the chart %s", asked)
 			if c.err = s.pull(ctx, c); c.err != nil {
 				c.err = fmt.Errorf("it cannot be fetched: %w", c.err)
@@ -458,7 +461,7 @@ func (r *run) finish(out *Outcome, complete bool) error {
 	}
 	for _, key := range slices.Sorted(maps.Keys(r.files)) {
 		if f := r.files[key]; f.used && f.err == nil {
-			d := desired{entry: &f.LockedFile, note: short(f.Digest)}
+			d := desired{entry: &f.LockedFile, note: vendored.Short(f.Digest)}
 			if f.content != nil {
 				d.content = &vendored.Content{Files: map[string][]byte{f.Name(): f.content}}
 			}
@@ -469,7 +472,7 @@ func (r *run) finish(out *Outcome, complete bool) error {
 	for _, c := range r.charts {
 		if c.used && c.err == nil {
 			lock.Charts = append(lock.Charts, c.LockedChart)
-			all = append(all, desired{&c.LockedChart, c.content, c.Resolved + ", " + short(c.Archive)})
+			all = append(all, desired{&c.LockedChart, c.content, c.Resolved + ", " + vendored.Short(c.Archive)})
 		}
 	}
 	if !r.here() && !complete && len(r.old.Entries()) > 0 && !r.job.Check {
@@ -624,5 +627,3 @@ var errElsewhere = vendored.NoCopy("its copy does not lie where kgate.yaml says:
 
 // pointer begins what git has in place of a file of Git LFS.
 const pointer = "version https://git-lfs.github.com/spec/"
-
-func short(digest string) string { return digest[:min(len(digest), len("sha256:")+12)] }

@@ -9,6 +9,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/kgate-dev/gitops/tools/internal/vendored"
 )
@@ -20,7 +21,7 @@ type writer struct{ dir string }
 // what is written to git's own files.
 func (w writer) path(place string) (string, error) {
 	at := w.dir
-	for part := range parts(place) {
+	for part := range strings.SplitSeq(place, "/") {
 		at = filepath.Join(at, part)
 		info, err := os.Lstat(at)
 		switch {
@@ -33,21 +34,6 @@ func (w writer) path(place string) (string, error) {
 		}
 	}
 	return at, nil
-}
-
-func parts(place string) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		if dir, name := path.Split(place); dir != "" {
-			for part := range parts(path.Clean(dir)) {
-				if !yield(part) {
-					return
-				}
-			}
-			yield(name)
-			return
-		}
-		yield(place)
-	}
 }
 
 // tree puts a content in the place of a directory, or of nothing.

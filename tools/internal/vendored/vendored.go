@@ -90,9 +90,6 @@ func Open(root fs.FS) *Copies {
 	return &Copies{root: root, lock: sync.OnceValues(func() (*Lock, error) { return ReadLock(root) })}
 }
 
-// Lock is what the tree's lock file says; empty without one.
-func (c *Copies) Lock() (*Lock, error) { return c.lock() }
-
 // Git is the copy of a directory of a git repository.
 func (c *Copies) Git(_ context.Context, reference string) (Tree, error) {
 	git, err := ParseGit(reference)
@@ -161,14 +158,15 @@ func (c *Copies) verify(root, digest string) error {
 			return false, fmt.Errorf("its copy %s cannot be held against %s: %w", root, LockFile, err)
 		case is != digest:
 			return false, NoCopy(fmt.Sprintf("its copy %s is not what %s says was fetched (%s, and not %s): run `%s`, which fetches it again; "+
-				"what has to differ belongs into a patch", root, LockFile, short(is), short(digest), Run))
+				"what has to differ belongs into a patch", root, LockFile, Short(is), Short(digest), Run))
 		}
 		return true, nil
 	})
 	return err
 }
 
-func short(digest string) string { return digest[:min(len(digest), len("sha256:")+12)] }
+// Short is as much of a digest as a person compares.
+func Short(digest string) string { return digest[:min(len(digest), len("sha256:")+12)] }
 
 // IsFile reports whether Kustomize loads a file of this name over HTTP.
 func IsFile(reference string) bool {
