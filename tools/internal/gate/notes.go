@@ -13,6 +13,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
 	"github.com/kgate-dev/gitops/tools/internal/report"
+	"github.com/kgate-dev/gitops/tools/internal/vendored"
 )
 
 // carry lets those of the exemptions that objects carry count that may, and says which do not.
@@ -83,6 +84,15 @@ func (g *Gate) faultsOfOwn(plan check.Plan) []report.Failure {
 		}
 	}
 	if err == nil {
+		return nil
+	}
+	return Failures("", err)
+}
+
+// faultsOfLock are what is wrong with the lock file of copies, which no target need have read. Where one has, it says so itself.
+func (g *Gate) faultsOfLock(outcomes []outcome) []report.Failure {
+	_, err := vendored.ReadLock(g.repository.FS)
+	if err == nil || slices.ContainsFunc(outcomes, func(o outcome) bool { return o.err != nil && strings.Contains(o.err.Error(), err.Error()) }) {
 		return nil
 	}
 	return Failures("", err)

@@ -176,6 +176,7 @@ func (g *Gate) conclude(ctx context.Context, round *check.Round, outcomes []outc
 			out.Errors = append(out.Errors, Failures("", err)...)
 		}
 	}
+	out.Errors = append(out.Errors, g.faultsOfLock(outcomes)...)
 	plan.Elsewhere = g.elsewhere(ctx, plan.Targets)
 	partial := len(g.options.Targets) > 0 && (len(g.all) == 0 || len(without(g.all, g.paths)) > 0)
 	// What could not be rendered may hold what others miss.

@@ -280,12 +280,17 @@ func ParseLock(file string, data []byte) (*Lock, error) {
 		return nil, err
 	}
 	if len(documents) != 1 {
-		return nil, &manifest.SyntaxError{Position: manifest.Position{File: file}, Message: "a lock file is one YAML document: restore it, or delete it and run `" + Run + "`"}
+		line := 1
+		if len(documents) > 1 {
+			line = documents[1].Line
+		}
+		return nil, &manifest.SyntaxError{Position: manifest.Position{File: file, Line: line}, Message: "a lock file is one YAML document: restore it, or delete it and run `" + Run + "`"}
 	}
 	d := &lockDecoder{file: file}
 	l := &Lock{}
 	version := ""
-	d.fields(manifest.Plain(documents[0].Node), map[string]func(*yaml.Node){
+	root := manifest.Plain(documents[0].Node)
+	d.fields(root, map[string]func(*yaml.Node){
 		"apiVersion":   d.text(&version),
 		"directory":    d.text(&l.Directory),
 		"repositories": d.each(func(n *yaml.Node) { l.Repositories = append(l.Repositories, d.repository(n)) }),
@@ -296,10 +301,10 @@ func ParseLock(file string, data []byte) (*Lock, error) {
 	case d.err != nil:
 		return nil, d.err
 	case version != lockVersion:
-		return nil, d.fault(documents[0].Node, "apiVersion is %q; this kgate reads %q", version, lockVersion)
+		return nil, d.fault(cmp.Or(manifest.Lookup(root, "apiVersion"), root), "apiVersion is %q; this kgate reads %q", version, lockVersion)
 	}
 	if err := CheckDirectory(l.Directory); err != nil {
-		return nil, d.fault(documents[0].Node, "directory: %s", err)
+		return nil, d.fault(cmp.Or(manifest.Lookup(root, "directory"), root), "directory: %s", err)
 	}
 	return l, nil
 }
