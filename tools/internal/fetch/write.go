@@ -20,20 +20,20 @@ type writer struct{ dir string }
 // path is where a place of the repository lies, which is reached through no link: that of a stranger's commit could lead
 // what is written to git's own files.
 func (w writer) path(place string) (string, error) {
-	at := w.dir
+	to, at := filepath.Join(w.dir, filepath.FromSlash(place)), ""
 	for part := range strings.SplitSeq(place, "/") {
-		at = filepath.Join(at, part)
-		info, err := os.Lstat(at)
+		at = path.Join(at, part)
+		info, err := os.Lstat(filepath.Join(w.dir, filepath.FromSlash(at)))
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			return filepath.Join(w.dir, filepath.FromSlash(place)), nil
+			return to, nil
 		case err != nil:
 			return "", err
 		case info.Mode()&fs.ModeSymlink != 0:
 			return "", fmt.Errorf("%s is a symbolic link: delete it, and `%s` writes what belongs there", at, vendored.Run)
 		}
 	}
-	return at, nil
+	return to, nil
 }
 
 // tree puts a content in the place of a directory, or of nothing.

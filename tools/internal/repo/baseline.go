@@ -45,10 +45,14 @@ func (r *Repo) Baseline(now time.Time) (*check.Baseline, error) {
 }
 
 func readBaseline(tree fs.FS, name string) (*check.Baseline, error) {
-	if _, err := fs.Lstat(tree, BaselineFile); errors.Is(err, fs.ErrNotExist) {
+	info, err := fs.Lstat(tree, BaselineFile)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	data, err := manifest.ReadFile(tree, BaselineFile, name, manifest.MaxFileSize)
+	if syntax := (*manifest.SyntaxError)(nil); err != nil && !errors.As(err, &syntax) && info != nil && info.Mode()&fs.ModeSymlink != 0 {
+		return nil, &manifest.SyntaxError{Position: manifest.Position{File: name}, Message: "this symbolic link leads to no file of the repository: put the file itself here"}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -60,12 +60,16 @@ func Digest(root fs.FS, dir string) (string, error) {
 // Read is what lies in a directory of a tree, which has to be one and no link.
 func Read(root fs.FS, dir string) (Content, error) {
 	content := Content{Files: map[string][]byte{}, Links: map[string]string{}}
-	for at := dir; at != "."; at = path.Dir(at) {
+	at := ""
+	for part := range strings.SplitSeq(dir, "/") {
+		at = path.Join(at, part)
 		info, err := fs.Lstat(root, at)
-		if err != nil {
+		switch {
+		case err != nil:
 			return content, err
-		}
-		if !info.IsDir() {
+		case info.Mode()&fs.ModeSymlink != 0:
+			return content, fmt.Errorf("%s is a symbolic link, and copies lie in the repository itself: delete the link and run `%s`", at, Run)
+		case !info.IsDir():
 			return content, fmt.Errorf("%s is no directory", at)
 		}
 	}

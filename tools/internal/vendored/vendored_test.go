@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -47,14 +49,17 @@ func TestLockIsReadAsItIsWritten(t *testing.T) {
 
 func TestLockIsHeldToItsForm(t *testing.T) {
 	for text, want := range map[string]string{
-		"apiVersion: kgate/v2\ndirectory: x\n":                                         `apiVersion is "kgate/v2"`,
-		"apiVersion: kgate/v1\ndirectory: ../x\n":                                      "is no directory below the repository's top",
-		"apiVersion: kgate/v1\ndirectory: .git/hooks\n":                                "a name of git's own",
-		"apiVersion: kgate/v1\ndirectory: .kgate\n":                                    "holds the lock file",
-		"apiVersion: kgate/v1\ndirectory: x\nrepos: []\n":                              `there is no key "repos"`,
-		"apiVersion: kgate/v1\ndirectory: x\nfiles: [{url: https://a/b}]\n":            "a file has url and digest",
-		"apiVersion: kgate/v1\ndirectory: x\nfiles: [{url: https://a/b, digest: 1}]\n": "is no hash",
-		"a: 1\n---\nb: 1\n": "one YAML document",
+		"# a\n\napiVersion: kgate/v2\ndirectory: x\n":                                   `:3: apiVersion is "kgate/v2"`,
+		"directory: x\napiVersion: [a]\n":                                               ":2: a text belongs here",
+		"# a\ndirectory: x\n":                                                           `:2: apiVersion is ""`,
+		"apiVersion: kgate/v1\ndirectory: ../x\n":                                       ":2: directory: \"../x\" is no directory below the repository's top",
+		"apiVersion: kgate/v1\ndirectory: .git/hooks\n":                                 ":2: directory: .git/hooks: a name of git's own",
+		"apiVersion: kgate/v1\ndirectory: .kgate\n":                                     ":2: directory: .kgate holds the lock file",
+		"apiVersion: kgate/v1\ndirectory: x\nrepos: []\n":                               `:3: there is no key "repos"`,
+		"apiVersion: kgate/v1\ndirectory: x\nfiles:\n- url: https://a/b\n":              ":4: a file has url and digest",
+		"apiVersion: kgate/v1\ndirectory: x\nfiles:\n- url: https://a/b\n  digest: 1\n": `:5: "1" is no hash`,
+		"a: 1\n---\nb: 1\n":                                                             ":3: a lock file is one YAML document",
+		"# a\n":                                                                         ":1: a lock file is one YAML document",
 	} {
 		_, err := ParseLock(LockFile, []byte(text))
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), Run) {
@@ -236,5 +241,21 @@ func TestIsGit(t *testing.T) {
 		if IsGit(name) {
 			t.Errorf("%q is git's", name)
 		}
+	}
+}
+
+// A copy that a link leads out of the repository is told by the link.
+func TestCopiesBelowALink(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Symlink(t.TempDir(), filepath.Join(dir, "copies")); err != nil {
+		t.Fatal(err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = root.Close() }() // nothing was written
+	if _, err := Digest(root.FS(), "copies/git/base@v1"); err == nil || !strings.HasPrefix(err.Error(), "copies is a symbolic link, ") || !strings.Contains(err.Error(), Run) {
+		t.Error(err)
 	}
 }
