@@ -183,7 +183,7 @@ func (r *run) target(ctx context.Context, target string, fetching bool) error {
 			continue
 		}
 		if err != nil {
-			return err // of what it names nothing is kept: it is not all
+			return s.explain(looked, err) // of what it names nothing is kept: it is not all
 		}
 		for _, f := range s.files {
 			f.used = true
@@ -203,6 +203,23 @@ func (r *run) target(ctx context.Context, target string, fetching bool) error {
 		}
 		return nil
 	}
+}
+
+// explain says of an error which submodule holds what is missing: in its place the repository has a directory without a file.
+func (s *session) explain(looked []string, err error) error {
+	for of := range s.paths {
+		if of.tree == nil {
+			continue
+		}
+		for _, name := range looked {
+			if within, ok := strings.CutPrefix(name, s.place(&of.LockedRepository)+"/"); ok {
+				if module, is := of.tree.Submodule(within); is {
+					return fmt.Errorf("%w; %s of %s is a submodule, and kgate fetches no submodules: name the submodule's own repository", err, module, of.URL)
+				}
+			}
+		}
+	}
+	return err
 }
 
 // place is where the copy of an entry belongs.

@@ -453,7 +453,7 @@ func TestWhatIsRefused(t *testing.T) {
 		"no such repository":                     {app("a"), nil, "SITE/org/none.git//app", "git says: fatal: repository"},
 		"a file in place of a directory":         {app("a"), nil, entry + "/cm.yaml", "is a file; a directory belongs here"},
 		"a submodule":                            {app("a"), submodule, "SITE/org/base.git//module/app?submodules=true", "lies in the submodule module, and kgate fetches no submodules: name the submodule's own repository"},
-		"a base in a submodule":                  {"-- app/kustomization.yaml --\nresources: [../module/app]\n", submodule, entry, "../module/app does not exist"},
+		"a base in a submodule":                  {"-- app/kustomization.yaml --\nresources: [../module/app]\n", submodule, entry, "base.git is a submodule, and kgate fetches no submodules: name the submodule's own repository"},
 		"a link out of the repository":           {"-- x --\n", link("../../../../../../app", "app"), entry, "the repository has no app"},
 		"a file by a link out of the repository": {"-- app/kustomization.yaml --\nresources: [cm.yaml]\n", link("../../../../../../../../app/own.yaml", "app", "cm.yaml"), entry, "a symbolic link leads out of"},
 		"a base outside of the repository":       {"-- app/kustomization.yaml --\nresources: [../../../../../../../app]\n", nil, entry, "leads out of the repository that"},
