@@ -158,7 +158,11 @@ func (j *judge) run(ctx context.Context, pass *check.Pass) error {
 					pass.ReportMisspelt(check.Error, target, object, m.path, m.message+v.Note, m.mend, check.Field{Target: target, Object: object, Path: m.with})
 					continue
 				}
-				pass.Report(target, object, path, worded(object.Value, path, v.Message)+v.Note)
+				report := func(message string) { pass.Report(target, object, path, message) }
+				if v.Whole {
+					report = func(message string) { pass.ReportWhole(target, object, path, message) }
+				}
+				report(worded(object.Value, path, v.Message) + v.Note)
 			}
 		}
 	}

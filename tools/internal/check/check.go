@@ -50,7 +50,7 @@ type Check struct {
 	Firm       bool     // a convention that keeps its severity where others are warnings: it keeps a pod from its node
 	Convention bool     // it states what a team agrees on; else what a cluster or a tool refuses, ignores or breaks at
 	// Yields names checks that say the same with more: a finding of this check is left out where one of theirs is
-	// about the same field of the same object, the field that holds it, or one inside it.
+	// about the same field of the same object, the field that holds it, or, unless it is of the whole of a field, one inside it.
 	Yields []string
 	// Causes says that what other checks find inside the field that a finding of this one is about follows from it.
 	Causes bool
@@ -291,6 +291,7 @@ type Finding struct {
 
 	mend  *Mend      // what was plainly meant; nil where nobody knows
 	rests []identity // the findings that it follows from
+	whole bool       // as of ReportWhole
 	entry Entry      // what does nothing, of a finding that says so
 	// brought is which of the namespaces that its target is brought to it was found in.
 	brought int
@@ -400,6 +401,13 @@ func (p *Pass) ReportMissing(at Field, message string, missing Reference, with .
 func (p *Pass) ReportFact(at Field, message, fact string, with ...Field) {
 	if f := p.report(at.Target, at.Object, at.Path, message, with...); f != nil {
 		f.Fact = fact
+	}
+}
+
+// ReportWhole is Report of what is wrong with a field as a whole, such as items that repeat, whatever is wrong inside it.
+func (p *Pass) ReportWhole(target *Target, object *manifest.Object, path manifest.Path, message string) {
+	if f := p.report(target, object, path, message); f != nil {
+		f.whole = true
 	}
 }
 

@@ -398,7 +398,9 @@ func TestRunYields(t *testing.T) {
 				if err != nil {
 					return err
 				}
-				pass.Report(pass.Targets[0], pass.Targets[0].Objects[0], path, "bad")
+				if pass.Report(pass.Targets[0], pass.Targets[0].Objects[0], path, "bad"); name == "b/second" {
+					pass.ReportWhole(pass.Targets[0], pass.Targets[0].Objects[0], path, "bad as a whole")
+				}
 			}
 			return nil
 		}
@@ -411,12 +413,18 @@ func TestRunYields(t *testing.T) {
 		var got []string
 		for _, f := range result.Findings {
 			if f.Check == "b/second" && f.Target == "t" {
-				got = append(got, f.Path.String())
+				got = append(got, f.Path.String()+strings.TrimPrefix(f.Message, "bad"))
 			}
 		}
 		want := []string{"spec.portsmouth", "spec.ports[1]"}
 		if len(checks) == 1 { // nobody to yield to
 			want = []string{"data.key", "spec.ports", "spec.ports[0]", "spec.ports[0].name", "spec.ports[1]", "spec.portsmouth"}
+		}
+		for _, path := range want {
+			want = append(want, path+" as a whole")
+		}
+		if len(checks) > 1 { // an item that is bad does not make it so that they repeat
+			want = append(want, "spec.ports as a whole")
 		}
 		slices.Sort(got)
 		slices.Sort(want)

@@ -509,7 +509,7 @@ func yield(findings []Finding, checks []*Check) []Finding {
 			return false
 		}
 		at := said[place{f.Target, *f.Object}]
-		return slices.ContainsFunc(yields[f.Check], func(name string) bool { return at[name].near(f.Path) })
+		return slices.ContainsFunc(yields[f.Check], func(name string) bool { return at[name].near(f.Path, f.whole) })
 	})
 	for i := range findings {
 		f := &findings[i]
@@ -537,12 +537,13 @@ func (f fields) add(path manifest.Path) {
 	f[path.String()] = true
 }
 
-// near reports whether a path is one of the fields, holds one of them, or is inside of one.
-func (f fields) near(path manifest.Path) bool {
+// near reports whether a path is one of the fields, holds one of them, or is inside of one. What is said of the whole of a field
+// is not about what is inside.
+func (f fields) near(path manifest.Path, whole bool) bool {
 	if len(f) == 0 {
 		return false
 	}
-	if _, known := f[path.String()]; known {
+	if itself, known := f[path.String()]; itself || known && !whole {
 		return true
 	}
 	for n := range path {

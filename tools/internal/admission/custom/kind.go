@@ -91,11 +91,15 @@ func (k *kind) judge(ctx context.Context, value map[string]any) []Fault {
 	if len(faults) > 0 {
 		return faults
 	}
-	errs := k.validate(ctx, object)
-	if len(errs) == 0 {
+	errs, broken := k.validate(ctx, object)
+	if len(errs)+len(broken) == 0 {
 		errs = apivalidation.ValidateObjectMetaAccessor(object, k.namespaced, pathSegment, field.NewPath("metadata"))
 	}
-	return fieldFaults(object.Object, errs)
+	faults = fieldFaults(object.Object, broken)
+	for i := range faults {
+		faults[i].Whole = true
+	}
+	return sorted(append(faults, fieldFaults(object.Object, errs)...))
 }
 
 // structure is what judge finds by the schema alone: without CEL rules, and without what is said of the metadata of every kind.
@@ -179,10 +183,9 @@ func (k *kind) complete(object *unstructured.Unstructured) *Fault {
 const maxPrefix = 63 - 5
 
 // validate is the Validate of the server's strategy for custom resources, whose package would bring the whole
-// registry with it.
-func (k *kind) validate(ctx context.Context, object *unstructured.Unstructured) field.ErrorList {
+// registry with it. Rules in CEL are broken besides.
+func (k *kind) validate(ctx context.Context, object *unstructured.Unstructured) (errs, broken field.ErrorList) {
 	content := object.UnstructuredContent()
-	var errs field.ErrorList
 	metadata, invalid := objectMeta(content)
 	if len(invalid) > 0 {
 		errs = append(errs, invalid...)
@@ -197,16 +200,16 @@ func (k *kind) validate(ctx context.Context, object *unstructured.Unstructured) 
 	errs = append(errs, schemaobjectmeta.Validate(ctx, nil, content, k.structural, false)...)
 	errs = append(errs, listtype.ValidateListSetsAndMaps(nil, k.structural, content)...)
 	if k.rules == nil {
-		return errs
+		return errs, nil
 	}
 	for _, err := range errs {
 		switch err.Type {
 		case field.ErrorTypeNotSupported, field.ErrorTypeRequired, field.ErrorTypeTooLong, field.ErrorTypeTooMany, field.ErrorTypeTypeInvalid:
-			return append(errs, field.Invalid(nil, nil, "some validation rules were not checked because the object was invalid; correct the existing errors to complete validation"))
+			return append(errs, field.Invalid(nil, nil, "some validation rules were not checked because the object was invalid; correct the existing errors to complete validation")), nil
 		}
 	}
-	broken, _ := k.rules.Validate(ctx, nil, k.structural, content, nil, celconfig.RuntimeCELCostBudget)
-	return append(errs, broken...)
+	broken, _ = k.rules.Validate(ctx, nil, k.structural, content, nil, celconfig.RuntimeCELCostBudget)
+	return errs, broken
 }
 
 func objectMeta(content map[string]any) (*metav1.ObjectMeta, field.ErrorList) {

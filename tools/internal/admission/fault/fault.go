@@ -13,6 +13,7 @@ type Fault struct {
 	Path    manifest.Path // as deep as the server says; empty for the whole object
 	Message string        // the server's own, without the path
 	Note    string        // to follow the message: whose it is, where not every definition of the kind says it
+	Whole   bool          // it holds against the field as a whole, whatever is wrong inside
 	Type    string        // the server's type of error, as FieldValueInvalid, or another word for a stage; empty where nobody asks
 }
 

@@ -42,7 +42,7 @@ func Typing(of typed.ParseableType, content map[string]any) ([]Fault, error) {
 		return faults, err
 	}
 	for _, e := range list {
-		faults = append(faults, Fault{Path: TypedPath(of, rest, e.Path), Message: e.ErrorMessage})
+		faults = append(faults, Fault{Path: TypedPath(of, rest, e.Path), Message: e.ErrorMessage, Whole: strings.HasPrefix(e.ErrorMessage, "duplicate entries")})
 	}
 	return faults, nil
 }
