@@ -52,7 +52,8 @@ type release struct {
 	Digest  string   `yaml:"digest"`
 }
 
-// fromIndex fetches a chart of a repository that is a folder of a web server with an index.yaml.
+// fromIndex fetches a chart of a repository that is a folder of a web server with an index.yaml, with the
+// credentials that helm has for it.
 func (r *run) fromIndex(ctx context.Context, chart vendored.Chart, want string) (archive, error) {
 	base, err := url.Parse(chart.Repository)
 	if err != nil {
@@ -61,8 +62,15 @@ func (r *run) fromIndex(ctx context.Context, chart vendored.Chart, want string) 
 	if !strings.HasSuffix(base.Path, "/") {
 		base.Path += "/"
 	}
+	as, err := loginOf(base)
+	if err != nil {
+		return archive{}, err
+	}
 	index := base.JoinPath("index.yaml").String()
-	entries, err := r.index(ctx, index)
+	entries, err := r.index(ctx, index, as)
+	if errors.Is(err, errUnauthorized) && as == nil {
+		return archive{}, fmt.Errorf("read %s: %w: give helm the credentials, by `helm repo add --username … --password-stdin … %s`", index, err, chart.Repository)
+	}
 	if err != nil {
 		return archive{}, fmt.Errorf("read %s: %w", index, err)
 	}
@@ -97,7 +105,7 @@ func (r *run) fromIndex(ctx context.Context, chart vendored.Chart, want string) 
 	if base.Scheme == "https" && at.Scheme == "http" {
 		return archive{}, fmt.Errorf("%s, which is read by https, names an archive at %s", index, at)
 	}
-	content, err := r.get(ctx, at.String(), maxArchive)
+	content, err := r.get(ctx, at.String(), maxArchive, as.elsewhere(base, at))
 	if err != nil {
 		return archive{}, fmt.Errorf("read %s: %w", at, err)
 	}
@@ -109,11 +117,11 @@ func (r *run) fromIndex(ctx context.Context, chart vendored.Chart, want string) 
 }
 
 // index are the charts of a repository, by their names. It is read once for all of them.
-func (r *run) index(ctx context.Context, at string) (map[string]yaml.Node, error) {
+func (r *run) index(ctx context.Context, at string, as *login) (map[string]yaml.Node, error) {
 	if entries, ok := r.indexes[at]; ok {
 		return entries, nil
 	}
-	text, err := r.get(ctx, at, maxArchive)
+	text, err := r.get(ctx, at, maxArchive, as)
 	if err != nil {
 		return nil, err
 	}

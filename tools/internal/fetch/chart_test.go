@@ -8,10 +8,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/kgate-dev/gitops/tools/internal/vendored"
@@ -348,6 +351,79 @@ func TestChartsThatKustomizationsName(t *testing.T) {
 		}
 		if s.requests() != before || !strings.Contains(text, name) {
 			t.Errorf("%d requests\n%s", s.requests()-before, text)
+		}
+	}
+}
+
+func TestChartsOfAnIndexThatAsksForAPassword(t *testing.T) {
+	newSite(t) // for the environment
+	const secret = "s3cret"
+	var mu sync.Mutex
+	told := map[string]bool{} // by the path, whether the other server was told the password
+	far := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, password, _ := r.BasicAuth()
+		mu.Lock()
+		told[r.URL.Path] = password != ""
+		mu.Unlock()
+		_, _ = w.Write([]byte(web(t, "1.0.0")))
+	}))
+	defer far.Close()
+	near := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch name, password, _ := r.BasicAuth(); {
+		case name != "me" || password != secret:
+			w.WriteHeader(http.StatusUnauthorized)
+		case r.URL.Path == "/charts/index.yaml":
+			text := "entries:\n  web:\n"
+			for version, at := range map[string]string{"1.0.0": "web.tgz", "2.0.0": far.URL + "/named", "3.0.0": "moved"} {
+				text += fmt.Sprintf("  - {name: web, version: %s, urls: [%q]}\n", version, at)
+			}
+			_, _ = w.Write([]byte(text))
+		case r.URL.Path == "/charts/moved":
+			http.Redirect(w, r, far.URL+"/moved", http.StatusFound)
+		default:
+			_, _ = w.Write([]byte(web(t, "1.0.0")))
+		}
+	}))
+	defer near.Close()
+	file := filepath.Join(t.TempDir(), "repositories.yaml")
+	t.Setenv("HELM_REPOSITORY_CONFIG", file)
+	for _, c := range []struct {
+		name, repositories, version string
+		want                        string // of the fault
+		told                        map[string]bool
+	}{
+		{"no file", "", "1.0.0", "index.yaml: the server answers 401 Unauthorized: give helm the credentials, by `helm repo add ", nil},
+		{"another repository", "- {url: URL/chart, username: me, password: s3cret}", "1.0.0", "give helm the credentials", nil},
+		{"a name alone", "- {url: URL/charts, username: me}", "1.0.0", "give helm the credentials", nil},
+		{"another password", "- {url: URL/charts, username: me, password: s3cret2}", "1.0.0", "the server answers 401 Unauthorized", nil},
+		{"a file that is none", "- {url: URL/charts, username: me, password: [s3cret]}", "1.0.0", "in " + file + " cannot be read: mend the file or move it away: ", nil},
+		{"a login", "- {name: a, url: URL/charts/, username: me, password: s3cret}", "1.0.0", "", nil},
+		{"an archive elsewhere", "- {url: URL/charts, username: me, password: s3cret}", "2.0.0", "", map[string]bool{"/named": false}},
+		{"an archive that moved", "- {url: URL/charts, username: me, password: s3cret}", "3.0.0", "", map[string]bool{"/moved": false}},
+		{"a login for everybody", "- {url: URL/charts, username: me, password: s3cret, pass_credentials_all: true}", "2.0.0", "", map[string]bool{"/named": true}},
+	} {
+		if c.repositories != "" {
+			if err := os.WriteFile(file, []byte("repositories:\n"+strings.ReplaceAll(c.repositories, "URL", near.URL)+"\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		mu.Lock()
+		clear(told)
+		mu.Unlock()
+		dir := t.TempDir()
+		out := charts(t, Job{Dir: dir}, vendored.Chart{Repository: near.URL + "/charts", Name: "web", Version: c.version})
+		if is := fmt.Sprint(out.Faults); (c.want == "") != (len(out.Faults) == 0) || !strings.Contains(is, c.want) || strings.Contains(is, secret) {
+			t.Errorf("%s: %s, not %q", c.name, is, c.want)
+		}
+		mu.Lock()
+		if !maps.Equal(told, c.told) {
+			t.Errorf("%s: the other server was told %v", c.name, told)
+		}
+		mu.Unlock()
+		for name, text := range snapshot(t, dir) {
+			if strings.Contains(text, secret) {
+				t.Errorf("%s: %s holds the password", c.name, name)
+			}
 		}
 	}
 }

@@ -363,7 +363,7 @@ func (s *session) File(ctx context.Context, reference string, accept func([]byte
 
 // download gets a file.
 func (s *session) download(ctx context.Context, f *file, accept func([]byte) error) {
-	content, err := s.get(ctx, f.URL, manifest.MaxFileSize)
+	content, err := s.get(ctx, f.URL, manifest.MaxFileSize, nil)
 	if err == nil && accept != nil {
 		if err = accept(content); err != nil {
 			err = fmt.Errorf("what the server gives holds no objects: %w", err)

@@ -16,7 +16,7 @@ const maxArchive = 64 << 20
 // maxRedirects is how often a server may lead elsewhere, as for Go's own client.
 const maxRedirects = 10
 
-// newClient makes requests as Kustomize does: with the proxy of the environment, and no credentials. Unlike Kustomize it does
+// newClient makes requests as Kustomize does: with the proxy of the environment, and no credentials of its own. Unlike Kustomize it does
 // not follow a server from https to where anybody on the way can change what is given.
 func newClient() *http.Client {
 	return &http.Client{Transport: &http.Transport{
@@ -28,6 +28,9 @@ func newClient() *http.Client {
 		}
 		if len(via) >= maxRedirects {
 			return fmt.Errorf("it leads elsewhere more than %d times", maxRedirects)
+		}
+		if to.URL.Host != via[0].URL.Host {
+			to.Header.Del("Authorization") // Go lets other ports and the hosts below have it
 		}
 		return nil
 	}}
@@ -45,8 +48,10 @@ func secret(reference string) bool {
 	return is
 }
 
-// get is the content at a URL.
-func (r *run) get(ctx context.Context, reference string, most int64) ([]byte, error) {
+var errUnauthorized = errors.New("the server answers 401 Unauthorized")
+
+// get is the content at a URL, asked for with credentials where there are some.
+func (r *run) get(ctx context.Context, reference string, most int64, as *login) ([]byte, error) {
 	u, err := url.Parse(reference)
 	if err != nil {
 		return nil, errors.New("it is no URL") // the error would show what may be a password
@@ -61,11 +66,17 @@ func (r *run) get(ctx context.Context, reference string, most int64) ([]byte, er
 	if err != nil {
 		return nil, err
 	}
+	if as != nil {
+		request.SetBasicAuth(as.Username, as.Password)
+	}
 	response, err := r.client.Do(request)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = response.Body.Close() }() // it was read
+	if response.StatusCode == http.StatusUnauthorized {
+		return nil, errUnauthorized
+	}
 	if response.StatusCode < 200 || response.StatusCode > 299 {
 		return nil, fmt.Errorf("the server answers %s", response.Status)
 	}

@@ -35,7 +35,7 @@ func TestRedirects(t *testing.T) {
 		"by https to http":    {plain.URL + "?to=" + secure.URL + "?to=" + plain.URL, "leads from https to http"},
 		"to itself, for ever": {plain.URL + "/again", "leads elsewhere more than 10 times"},
 	} {
-		content, err := (&run{client: client}).get(t.Context(), c.url, 100)
+		content, err := (&run{client: client}).get(t.Context(), c.url, 100, nil)
 		if c.want == "" && (err != nil || string(content) != "content") || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%s: %q, %v, not %q", name, content, err, c.want)
 		}

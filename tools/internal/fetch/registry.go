@@ -3,15 +3,12 @@ package fetch
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/content"
@@ -115,9 +112,9 @@ func loopback(registry string) bool {
 // credential looks where helm and docker keep theirs, with the helpers that these name. A file that is not there holds none.
 func credential() (auth.CredentialFunc, error) {
 	var stores []credentials.Store
-	for _, file := range []string{helmConfig(), dockerConfig()} {
-		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
-			continue // a home of /dev/null has no files either
+	for _, file := range []string{helmFile("HELM_REGISTRY_CONFIG", "registry", "config.json"), dockerConfig()} {
+		if _, err := os.Stat(file); absent(err) {
+			continue
 		}
 		store, err := credentials.NewStore(file, credentials.StoreOptions{})
 		if err != nil {
@@ -129,22 +126,6 @@ func credential() (auth.CredentialFunc, error) {
 		return nil, nil
 	}
 	return credentials.Credential(credentials.NewStoreWithFallbacks(stores[0], stores[1:]...)), nil
-}
-
-// helmConfig is the file that `helm registry login` writes; "" where the user has no directory for it.
-func helmConfig() string {
-	if file := os.Getenv("HELM_REGISTRY_CONFIG"); file != "" {
-		return file
-	}
-	dir := os.Getenv("HELM_CONFIG_HOME")
-	if dir == "" {
-		config, err := os.UserConfigDir()
-		if err != nil {
-			return ""
-		}
-		dir = filepath.Join(config, "helm")
-	}
-	return filepath.Join(dir, "registry", "config.json")
 }
 
 // dockerConfig is the file that `docker login` writes; "" where the user has no directory for it.
