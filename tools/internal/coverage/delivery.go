@@ -23,8 +23,10 @@ func argoDelivery(object any, spec, source manifest.Path) delivery {
 	}
 	server, name := manifest.TextAt(object, below(spec, "destination", "server")...), manifest.TextAt(object, below(spec, "destination", "name")...)
 	switch {
-	case parameter.MatchString(server + name), server == inCluster, name == "in-cluster":
-		// Each Argo CD has one that it calls so.
+	case parameter.MatchString(server + name):
+		d.cluster = anyCluster
+	case inCluster.MatchString(server), name == "in-cluster":
+		d.cluster = argoCluster
 	case server != "":
 		d.cluster = "server " + strings.TrimRight(server, "/")
 	case name != "":
@@ -33,7 +35,13 @@ func argoDelivery(object any, spec, source manifest.Path) delivery {
 	return d
 }
 
-const inCluster = "https://kubernetes.default.svc"
+const (
+	anyCluster  = "any"  // nobody here knows which
+	argoCluster = "argo" // the one in which Argo CD runs: each Argo CD has one that it calls so
+)
+
+// inCluster is how pods call the API server of the cluster that they are in.
+var inCluster = regexp.MustCompile(`^https://kubernetes\.default(\.svc(\.cluster\.local)?)?(:443)?/*$`)
 
 // fluxDelivery is where a Flux Kustomization brings what it builds.
 func fluxDelivery(object *manifest.Object) delivery {
@@ -123,18 +131,25 @@ func (d *Deliveries) Apart(a, b string) (apart, told bool) {
 	}
 	for _, one := range of {
 		for _, other := range with {
-			if one == other {
-				return false, true
-			}
-			// One cluster may be written in two ways.
 			kind, _, _ := strings.Cut(one, " ")
-			if also, _, _ := strings.Cut(other, " "); kind != also {
-				return false, false
+			also, _, _ := strings.Cut(other, " ")
+			switch {
+			case one == other && (one == argoCluster || one == anyCluster):
+				return false, false // there may be two of them
+			case one == other:
+				return false, true
+			case kind == also:
+			case kind == argoCluster && registered(also), also == argoCluster && registered(kind):
+			default:
+				return false, false // one cluster may be written in two ways
 			}
 		}
 	}
 	return true, true
 }
+
+// registered is how Argo CD knows the clusters that it does not run in.
+func registered(kind string) bool { return kind == "server" || kind == "name" }
 
 // clustersOf are the clusters of a target or a file. Every pair of targets may be asked about.
 func (d *Deliveries) clustersOf(name string) []string {
@@ -156,22 +171,38 @@ func (d *Deliveries) clusters(name string, seen []string) []string {
 			}
 		}
 	}
+	toArgo, toAny := false, false
 	real, _ := d.tree.real(name)
 	for _, one := range d.all {
-		if !d.brings(one, real) && !(below(one.dir, name) && one.recursive) {
+		inIt := below(one.dir, name) && (one.recursive || real == "" && path.Dir(name) == one.dir)
+		if !d.brings(one, real) && !inIt {
 			continue
 		}
-		switch from := one.from(); {
-		case one.to.cluster != "":
+		var own []string // where what deploys it is
+		if from := one.from(); from != "" && !below(one.dir, from) && (one.to.cluster == "" || one.to.cluster == argoCluster) {
+			own = d.clusters(from, seen)
+		}
+		switch {
+		case one.to.cluster == anyCluster, slices.Contains(own, anyCluster):
+			toAny = true
+		case one.to.cluster == argoCluster && len(own) == 0:
+			toArgo = true
+		case one.to.cluster == "" || one.to.cluster == argoCluster:
+			add(own...)
+		default:
 			add(one.to.cluster)
-		case from != "" && !below(one.dir, from):
-			add(d.clusters(from, seen)...)
 		}
 	}
 	if len(found) == 0 {
 		if dir := d.clusterDirectory(name); dir != "" {
-			add("directory " + dir)
+			return []string{"directory " + dir}
 		}
+	}
+	if toArgo {
+		add(argoCluster)
+	}
+	if toAny {
+		return []string{anyCluster}
 	}
 	return found
 }

@@ -83,12 +83,25 @@ func TestPlaces(t *testing.T) {
 func TestApart(t *testing.T) {
 	const apart, same, unknown = "apart", "same", "unknown"
 	for name, c := range map[string]struct{ files, want string }{
-		"nobody deploys them":         {"x: y", unknown},
-		"servers":                     {"argocd/a.yaml: APPLICATION a {server: https://a}\nargocd/b.yaml: APPLICATION b {server: https://b}", apart},
-		"one server":                  {"argocd/a.yaml: APPLICATION a {server: https://a}\nargocd/b.yaml: APPLICATION b {server: https://a/}", same},
-		"names":                       {"argocd/a.yaml: APPLICATION a {name: dev}\nargocd/b.yaml: APPLICATION b {name: prod}", apart},
-		"a name and a server":         {"argocd/a.yaml: APPLICATION a {name: dev}\nargocd/b.yaml: APPLICATION b {server: https://b}", unknown},
-		"the cluster of Argo CD":      {"argocd/a.yaml: APPLICATION a {name: in-cluster}\nargocd/b.yaml: APPLICATION b {server: https://kubernetes.default.svc}", unknown},
+		"nobody deploys them":    {"x: y", unknown},
+		"servers":                {"argocd/a.yaml: APPLICATION a {server: https://a}\nargocd/b.yaml: APPLICATION b {server: https://b}", apart},
+		"one server":             {"argocd/a.yaml: APPLICATION a {server: https://a}\nargocd/b.yaml: APPLICATION b {server: https://a/}", same},
+		"names":                  {"argocd/a.yaml: APPLICATION a {name: dev}\nargocd/b.yaml: APPLICATION b {name: prod}", apart},
+		"a name and a server":    {"argocd/a.yaml: APPLICATION a {name: dev}\nargocd/b.yaml: APPLICATION b {server: https://b}", unknown},
+		"the cluster of Argo CD": {"argocd/a.yaml: APPLICATION a {name: in-cluster}\nargocd/b.yaml: APPLICATION b {server: https://kubernetes.default.svc}", unknown},
+		"beside that of Argo CD": {"argocd/a.yaml: APPLICATION a {name: in-cluster}\nargocd/b.yaml: APPLICATION b {server: https://b}", apart},
+		"beside it, by name":     {"argocd/a.yaml: APPLICATION a {server: 'https://kubernetes.default.svc:443/'}\nargocd/b.yaml: APPLICATION b {name: prod}", apart},
+		"both there and elsewhere": {"argocd/a.yaml: APPLICATION a {name: in-cluster}\nargocd/b.yaml: APPLICATION b {name: in-cluster}\n" +
+			"argocd/c.yaml: APPLICATION a {server: https://a}\nargocd/d.yaml: APPLICATION b {server: https://b}", unknown},
+		"one of a spoke and the hub's": {"argocd/s.yaml: APPLICATION spoke {server: https://b}\nspoke/kustomization.yaml: ROOT\nspoke/a.yaml: APPLICATION a {name: in-cluster}\n" +
+			"argocd/b.yaml: APPLICATION b {server: https://b}", same},
+		"of some spoke, and the hub's": {"argocd/s.yaml: APPLICATION spoke {server: '{{server}}'}\nspoke/a.yaml: APPLICATION a {name: in-cluster}\n" +
+			"argocd/b.yaml: APPLICATION b {server: https://b}", unknown},
+		"both of some spoke": {"argocd/s.yaml: APPLICATION spoke {server: '{{server}}'}\nspoke/a.yaml: APPLICATION a {name: in-cluster}\n" +
+			"spoke/b.yaml: APPLICATION b {name: in-cluster}", unknown},
+		"one that is filled in": {"clusters/hub/a.yaml: APPLICATION a {server: '{{server}}'}\nclusters/prod/b.yaml: APPLICATION b {name: in-cluster}", unknown},
+		"filled in and known": {"argocd/a.yaml: APPLICATION a {server: '{{server}}'}\nargocd/c.yaml: APPLICATION a {server: https://a}\n" +
+			"argocd/b.yaml: APPLICATION b {server: https://b}", unknown},
 		"one in both":                 {"argocd/a.yaml: APPLICATION a {name: dev}\nargocd/b.yaml: APPLICATION b {name: prod}\nargocd/c.yaml: APPLICATION a {name: prod}", same},
 		"a cluster of which is known": {"argocd/a.yaml: APPLICATION a {name: dev}", unknown},
 		"by access to it":             {"f/a.yaml: FLUX a   kubeConfig: {secretRef: {name: dev}}\nf/b.yaml: FLUX b   kubeConfig: {secretRef: {name: prod}}", apart},
