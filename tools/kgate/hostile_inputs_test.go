@@ -365,6 +365,12 @@ func nothingBadPasses() []hostile {
 		)
 	}
 	inputs = append(inputs, hostile{name: "a Secret that Flux fills in with a key that is a variable", files: object(secretOf+"stringData: {\"${A}\": hunter2}\n") + flux, args: []string{}, exit: found, want: []string{"app/o.yaml:4", "config/no-secret-data"}})
+	const podOf = "apiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: ns}\nspec:\n"
+	inputs = append(inputs,
+		hostile{name: "a path of the node that is a variable", files: object(podOf+"  volumes: [{name: \"${V}\", hostPath: {path: \"/${P}\"}}]\n  containers: [{name: a, image: a:1.0.0}]\n") + flux, args: []string{}, exit: found, want: []string{"app/o.yaml:5", "pod/no-host-path"}},
+		hostile{name: "a path of the node that is encrypted", files: object(podOf + "  volumes: [{name: v, hostPath: {path: '" + sealed + "'}}]\n  containers: [{name: a, image: a:1.0.0}]\nsops: {" + seal + "}\n"), exit: found, want: []string{"app/o.yaml:5", "pod/no-host-path"}},
+		hostile{name: "a privileged container whose name is a variable", files: object(podOf+"  containers: [{name: \"${A}\", image: a:1.0.0, securityContext: {privileged: true}}]\n") + flux, args: []string{}, exit: found, want: []string{"app/o.yaml:5", "pod/not-privileged"}},
+	)
 	// The pods that operators make of what is written here.
 	for name, text := range map[string]string{
 		"OpenTelemetryCollector": "apiVersion: opentelemetry.io/v1beta1\nkind: OpenTelemetryCollector\nmetadata: {name: o, namespace: ns}\nspec:\n  mode: daemonset\n  image: a:1.0.0\n  hostNetwork: true\n  securityContext: {privileged: true, runAsUser: 0}\n  volumes: [{name: h, hostPath: {path: /}}]\n  config: {receivers: {otlp: {protocols: {grpc: {}}}}, exporters: {debug: {}}, service: {pipelines: {traces: {receivers: [otlp], exporters: [debug]}}}}\n",

@@ -49,14 +49,34 @@ func (p *Pass) sayable(target *Target, object *manifest.Object, path manifest.Pa
 	if len(target.StandIns) == 0 {
 		return message, true
 	}
-	// Objects are called by their names, whatever these are. Anything else that is unknown may be what the finding rests on.
-	if object.Name != "" && target.StandIns.In(strings.ReplaceAll(message, object.Name, "")) {
+	// Objects are called by their names, whatever these are, and so are containers and volumes. Anything else that is unknown
+	// may be what the finding rests on.
+	without := message
+	for _, name := range p.names(object, path) {
+		without = strings.ReplaceAll(without, name, "")
+	}
+	if object.Name != "" && target.StandIns.In(without) {
 		return "", false
 	}
 	if p.Check.Scope != Object && p.Check.Origin == "policy" && target.unselected() {
 		return "", false
 	}
 	return target.StandIns.Written(message), true
+}
+
+// names are what an object is called, and the containers and volumes that a path leads through. Rules of one object are about what
+// these are, and by no name of them.
+func (p *Pass) names(object *manifest.Object, path manifest.Path) []string {
+	all := []string{object.Name}
+	for i, step := range path {
+		if _, ok := step.(int); !ok || i == 0 || p.Check.Origin != "policy" || p.Check.Scope != Object {
+			continue
+		}
+		if list, _ := path[i-1].(string); list == "volumes" || strings.HasSuffix(strings.ToLower(list), "containers") {
+			all = append(all, manifest.TextAt(object.Value, append(path[:i+1:i+1], "name")...))
+		}
+	}
+	return slices.DeleteFunc(all, func(name string) bool { return name == "" })
 }
 
 // unselected reports whether labels or selectors of objects are unknown, so that nobody can say what selects what.

@@ -14,8 +14,10 @@ import (
 // written.
 func TestUnknown(t *testing.T) {
 	object := &manifest.Object{
-		ID:      manifest.ID{APIVersion: "apps/v1", Kind: "Deployment", Name: "xapp-1"},
-		Value:   map[string]any{"spec": map[string]any{"replicas": int64(1)}},
+		ID: manifest.ID{APIVersion: "apps/v1", Kind: "Deployment", Name: "xapp-1"},
+		Value: map[string]any{"spec": map[string]any{
+			"replicas": int64(1), "initContainers": []any{map[string]any{"name": "xother-2"}}, "ports": []any{map[string]any{"name": "xother-2"}},
+		}},
 		Unknown: []manifest.Path{{"metadata", "name"}, {"spec", "replicas"}},
 	}
 	plain := &manifest.Object{ID: manifest.ID{APIVersion: "v1", Kind: "Service", Name: "web"}, Value: map[string]any{}}
@@ -36,6 +38,9 @@ func TestUnknown(t *testing.T) {
 		"all of the object, refused":    {"admission", check.Object, nil, nil, "no quantity", false, ""},
 		"held against the field":        {"policy", check.Overlay, nil, manifest.Path{"spec", "paused"}, "fewer", true, ""},
 		"about another unknown":         {"policy", check.Object, nil, manifest.Path{"spec", "paused"}, "Service xother-2 has it", false, ""},
+		"about a container":             {"policy", check.Object, nil, manifest.Path{"spec", "initContainers", 0, "a"}, "xother-2 has it", false, "${OTHER} has it"},
+		"about a port":                  {"policy", check.Object, nil, manifest.Path{"spec", "ports", 0, "a"}, "xother-2 has it", false, ""},
+		"a container beside another":    {"policy", check.Overlay, nil, manifest.Path{"spec", "initContainers", 0}, "xother-2 has it", false, ""},
 		"what selects what is unknown":  {"policy", check.Overlay, []*manifest.Object{labelled}, manifest.Path{"spec", "paused"}, "nothing selects it", false, ""},
 		"what one object says for sure": {"policy", check.Object, []*manifest.Object{labelled}, manifest.Path{"spec", "paused"}, "paused", false, "paused"},
 	} {
