@@ -16,7 +16,7 @@ var varying = regexp.MustCompile(`\b(now|ago|rand(?:AlphaNum|Alpha|Ascii|Numeric
 // Variation is what another render of the same release makes otherwise.
 type Variation struct {
 	Document  int      // of the first render
-	Line      int      // of the document's text, the first that differs
+	Line      int      // of the document's template, that makes the difference; 0 where several may
 	Functions []string // that the chart or its values mention and that make something else every time
 }
 
@@ -50,25 +50,45 @@ func (c *Chart) Variation(ctx context.Context, r Release, first *Rendered) (*Var
 		return nil, err
 	}
 	for i, d := range first.Documents {
-		if i >= len(second.Documents) || second.Documents[i].Source != d.Source || second.Documents[i].Text != d.Text {
-			return c.variation(i, d.File, mentioned), nil
+		if i >= len(second.Documents) || second.Documents[i].Source != d.Source {
+			return c.variation(i, d.File, mentioned, nil), nil
+		}
+		if again := second.Documents[i].Text; again != d.Text {
+			return c.variation(i, d.File, mentioned, changed(d.Text, again)), nil
 		}
 	}
 	if last := len(first.Documents) - 1; len(second.Documents) > last+1 {
-		return c.variation(max(last, 0), "", mentioned), nil
+		return c.variation(max(last, 0), "", mentioned, nil), nil
 	}
 	return nil, nil
 }
 
-// variation is that of a document of a template.
-func (c *Chart) variation(document int, file string, mentioned []string) *Variation {
+// changed are the lines of a text that another one, of as many lines, has otherwise.
+func changed(text, again string) []string {
+	lines, others := strings.Split(text, "\n"), strings.Split(again, "\n")
+	if len(lines) != len(others) {
+		return nil
+	}
+	var all []string
+	for i, line := range lines {
+		if line != others[i] {
+			all = append(all, line)
+		}
+	}
+	return all
+}
+
+// variation is that of a document of a template, of which these lines change.
+func (c *Chart) variation(document int, file string, mentioned, changed []string) *Variation {
 	v := &Variation{Document: document}
+	var template []string
 	lines := 0
 	for _, f := range c.files {
 		if f.Name != file {
 			continue
 		}
-		for n, line := range strings.Split(string(f.Data), "\n") {
+		template = strings.Split(string(f.Data), "\n")
+		for n, line := range template {
 			if names := varying.FindAllString(line, -1); names != nil {
 				lines++
 				v.Line, v.Functions = n+1, append(v.Functions, names...)
@@ -76,7 +96,7 @@ func (c *Chart) variation(document int, file string, mentioned []string) *Variat
 		}
 	}
 	if lines != 1 {
-		v.Line = 0
+		v.Line = written(template, changed)
 	}
 	if lines == 0 {
 		v.Functions = mentioned
@@ -84,4 +104,22 @@ func (c *Chart) variation(document int, file string, mentioned []string) *Variat
 	slices.Sort(v.Functions)
 	v.Functions = slices.Compact(v.Functions)
 	return v
+}
+
+// written is the line of a template that writes one of these lines: the only one that has the same key before an action. It is 0
+// where there is none.
+func written(template, lines []string) int {
+	for _, line := range lines {
+		var found []int
+		for n, text := range template {
+			key, _, acts := strings.Cut(text, "{{")
+			if key = strings.TrimSpace(key); acts && strings.Contains(key, ":") && strings.HasPrefix(strings.TrimSpace(line), key) {
+				found = append(found, n+1)
+			}
+		}
+		if len(found) == 1 {
+			return found[0]
+		}
+	}
+	return 0
 }

@@ -227,10 +227,13 @@ func TestChartVaries(t *testing.T) {
 		"nothing of the kind":      {smallChart(smallThing), ""},
 		"a random text":            {smallChart(smallThing + "data:\n  a: {{ randAlphaNum 8 }}\n"), "charts/small/templates/a.yaml:5: the chart small renders to something else every time, by randAlphaNum"},
 		"the time":                 {smallChart(smallThing + "data:\n  a: {{ now | date \"2006\" | quote }}\n"), "charts/small/templates/a.yaml:5: the chart small renders to something else every time, by now"},
-		"two of a kind":            {smallChart(smallThing + "data:\n  a: {{ uuidv4 }}\n  b: {{ now }}\n"), "charts/small/templates/a.yaml: the chart small renders to something else every time, by now, uuidv4"},
+		"two of a kind":            {smallChart(smallThing + "data:\n  a: {{ uuidv4 }}\n  b: {{ now }}\n"), "charts/small/templates/a.yaml:5: the chart small renders to something else every time, by now, uuidv4"},
+		"one for two":              {smallChart(smallThing + "{{ $a := genPrivateKey \"ed25519\" }}\n{{ $_ := uuidv4 }}\ndata:\n  a: {{ sha256sum $a }}\n"), "charts/small/templates/a.yaml:7: the chart small renders to something else every time, by genPrivateKey, uuidv4"},
+		"one in another template":  {smallChart(smallThing+"data:\n  a: {{ include \"key\" . }}\n", "-- charts/small/templates/_key.tpl --\n", "{{ define \"key\" }}{{ genPrivateKey \"ed25519\" | sha256sum }}{{ end }}\n"), "charts/small/templates/a.yaml:5: the chart small renders to something else every time, by genPrivateKey"},
+		"two with one key":         {smallChart(smallThing + "data: {\n  a: {{ uuidv4 }},\n  b: {{ now | quote }}}\nstringData: {\n  a: {{ uuidv4 }},\n  b: {{ now | quote }}}\n"), "charts/small/templates/a.yaml: the chart small renders to something else every time, by now, uuidv4"},
 		"one that is not rendered": {smallChart(smallThing + "{{ if not .Values.enabled }}{{ uuidv4 }}{{ end }}\n"), ""},
 		"one that is thrown away":  {smallChart(smallThing + "{{ $_ := genPrivateKey \"ed25519\" }}\n"), ""},
-		"one in a text of values":  {smallChart(smallThing+"data: {a: {{ tpl .Values.text . | quote }}}\n", "-- values.yaml --\ntext: '{{ randNumeric 9 }}'\n"), "charts/small/templates/a.yaml: the chart small renders to something else every time, by randNumeric"},
+		"one in a text of values":  {smallChart(smallThing+"data: {a: {{ tpl .Values.text . | quote }}}\n", "-- values.yaml --\ntext: '{{ randNumeric 9 }}'\n"), "charts/small/templates/a.yaml:4: the chart small renders to something else every time, by randNumeric"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			of := ofSmall
