@@ -265,6 +265,9 @@ type Fault struct {
 	Shared string // the directory that the entry is of, where other targets may read it with other objects
 	Above  bool   // those too that read what reads the directory
 
+	// Bare says that nothing brings an object to the target. That an entry of it does nothing follows.
+	Bare bool
+
 	In *Place // where it shows, of a fault that shows in an object
 }
 
@@ -297,6 +300,7 @@ type Finding struct {
 	brought int
 	shared  string // as of Fault
 	above   bool
+	bare    bool
 }
 
 // Reference is an object as others refer to it: of a kind that is in no namespace, or wherever nobody says one, without one.
@@ -446,7 +450,7 @@ func (p *Pass) ReportTarget(target *Target, source manifest.Position, message st
 func (p *Pass) ReportFault(target *Target, fault Fault) {
 	p.ReportTarget(target, fault.Source, fault.Message, fault.Of)
 	f := &p.findings[len(p.findings)-1] // nothing keeps it from being recorded
-	f.shared, f.above = fault.Shared, fault.Above
+	f.shared, f.above, f.bare = fault.Shared, fault.Above, fault.Bare
 	if fault.In != nil {
 		content := f.content
 		f.Place = *fault.In

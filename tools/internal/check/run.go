@@ -469,8 +469,8 @@ func impersonal(f Finding) string {
 	return message
 }
 
-// yield leaves out what other checks have said of the same field. What follows from a finding about a field that it is in is
-// noted to do so.
+// yield leaves out what other checks have said of the same field. What follows from a finding about a field that it is in, or
+// from there being no object at all, is noted to do so.
 func yield(findings []Finding, checks []*Check) []Finding {
 	yields := map[string][]string{}
 	causes := map[string]bool{}
@@ -511,8 +511,17 @@ func yield(findings []Finding, checks []*Check) []Finding {
 		at := said[place{f.Target, *f.Object}]
 		return slices.ContainsFunc(yields[f.Check], func(name string) bool { return at[name].near(f.Path, f.whole) })
 	})
+	bare := map[string]Finding{}
+	for _, f := range findings {
+		if f.bare {
+			bare[f.Target] = f
+		}
+	}
 	for i := range findings {
 		f := &findings[i]
+		if cause, found := bare[f.Target]; found && f.entry != (Entry{}) {
+			f.rests = append(f.rests, cause.identity())
+		}
 		if f.Object == nil {
 			continue
 		}

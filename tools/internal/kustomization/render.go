@@ -171,7 +171,22 @@ func nothing(r *Result) check.Fault {
 	if r.Root != nil {
 		at = manifest.Position{File: r.Root.File, Line: 1}
 	}
-	return newFault(rendersObjects, at, "it renders no object: who deploys it deletes everything that it deployed before, or refuses to")
+	fault := newFault(rendersObjects, at, "it renders no object: who deploys it deletes everything that it deployed before, or refuses to")
+	fault.Bare = r.Root != nil && r.Root.isBare()
+	return fault
+}
+
+// isBare reports a layer to which nothing brings an object that a patch could have deleted.
+func (l *Layer) isBare() bool {
+	if len(l.plugins) > 0 || l.charted || len(l.Config.ConfigMapGenerator)+len(l.Config.SecretGenerator) > 0 {
+		return false
+	}
+	for _, r := range l.Resources {
+		if len(r.Documents) > 0 {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(l.below(), func(b *Layer) bool { return !b.isBare() })
 }
 
 // Error says why a target cannot be rendered.
