@@ -194,6 +194,11 @@ type writer struct {
 func (w *writer) write(ctx context.Context, out report.Report) error {
 	end := activity.Begin(ctx, "writing the report")
 	options := report.Options{Color: w.flags.color.on(w.stdout), Verbose: w.flags.verbose}
+	if here, err := os.Getwd(); err == nil {
+		if options.From, err = filepath.EvalSymlinks(here); err != nil {
+			options.From = ""
+		}
+	}
 	held := w.stdout.Held() // a run that is given up here prints no part of a report
 	err := writeReports(ctx, w.outputs, out, held.Stream, options)
 	if end(); ctx.Err() != nil {

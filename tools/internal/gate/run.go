@@ -151,7 +151,7 @@ func (g *Gate) unread(ctx context.Context, targets []*check.Target) func(target 
 // conclude makes the report of a round whose targets are judged.
 func (g *Gate) conclude(ctx context.Context, round *check.Round, outcomes []outcome, read func(file string) ([]byte, error)) (report.Report, error) {
 	config, now := g.repository.Config, g.options.Now()
-	out := report.Report{Version: g.options.Version, Checks: g.checks, Asked: g.paths, FailOn: config.FailOn, ReadFile: g.repository.Base.ReadFile(read)}
+	out := report.Report{Version: g.options.Version, Checks: g.checks, Asked: g.paths, FailOn: config.FailOn, Dir: g.repository.Dir, ReadFile: g.repository.Base.ReadFile(read)}
 	plan := check.Plan{Checks: g.checks, All: g.all, Exemptions: config.Exemptions, Now: now, Latest: config.LatestExpiry(now), Severity: g.severity, External: config.External}
 	var exempting []repo.Annotation
 	for _, o := range outcomes {

@@ -194,7 +194,7 @@ func (l *lasting) next(ctx context.Context, batch watch.Batch) (report.Report, b
 		l.again = nil
 		// The report is of the run as a whole, so that no reader takes the one before for the present state.
 		return report.Report{
-			Version: l.options.Version, Checks: l.checks, Errors: Failures("", l.stale), ReadFile: l.repository.ReadFile,
+			Version: l.options.Version, Checks: l.checks, Errors: Failures("", l.stale), Dir: l.repository.Dir, ReadFile: l.repository.ReadFile,
 		}, true, nil
 	}
 	out, err := l.run(ctx)

@@ -28,6 +28,7 @@ type Report struct {
 	Omitted  []string        // checks that need a run over every target
 	Notes    []Note          // what the verdict has to be read with
 
+	Dir string // of the repository, absolute; "" for none
 	// ReadFile is the text of a file that a position names; nil when no text can be had.
 	ReadFile func(file string) ([]byte, error)
 }
@@ -211,6 +212,7 @@ func (r Report) all() []check.Finding {
 type Options struct {
 	Color   bool
 	Verbose bool
+	From    string // where kgate was started, absolute: a person sees files from there; "" shows them as the repository has them
 }
 
 // Format writes a report.

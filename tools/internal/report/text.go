@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -18,6 +20,7 @@ import (
 // message does, file:line:column: severity: message, which editors know how to follow.
 func Text(w io.Writer, r Report, options Options) error {
 	out := newText(w, r.sources(), options.Color)
+	out.dir, out.from = r.Dir, options.From
 	for _, t := range r.overview() {
 		out.target(t)
 	}
@@ -39,7 +42,7 @@ func Text(w io.Writer, r Report, options Options) error {
 		out.exemption(e, options.Verbose)
 	}
 	for _, n := range r.notes() {
-		out.Line("%s: %s", out.Paint(terminal.Bold, "note"), terminal.Line(n.String()))
+		out.Line("%s: %s", out.Paint(terminal.Bold, "note"), terminal.Line(out.said(n.String())))
 		if n.About == baseline && options.Verbose {
 			out.passed(r.Passed)
 		}
@@ -109,6 +112,8 @@ func reached(f check.Finding) []string {
 type text struct {
 	*terminal.Page
 	sources *sources
+	dir     string // of the repository
+	from    string // where kgate was started
 }
 
 func newText(w io.Writer, sources *sources, color bool) *text {
@@ -137,11 +142,11 @@ func (t *text) target(s *status) {
 func (t *text) failure(f Failure) {
 	where := terminal.File(f.Target)
 	if !f.Source.IsZero() {
-		where = place(f.Source)
+		where = t.place(f.Source)
 	} else if where == "" {
 		where = "kgate"
 	}
-	t.Line("%s: %s", t.Paint(terminal.Bold, where), t.Paint(terminal.Red, "cannot check")+": "+terminal.Message(f.Message))
+	t.Line("%s: %s", t.Paint(terminal.Bold, where), t.Paint(terminal.Red, "cannot check")+": "+terminal.Message(t.said(f.Message)))
 	t.quote(f.Source, terminal.Red)
 }
 
@@ -150,11 +155,11 @@ func (t *text) finding(f check.Finding) {
 	if f.Severity == check.Warning {
 		color = terminal.Yellow
 	}
-	where := place(f.Source)
+	where := t.place(f.Source)
 	if f.Source.IsZero() {
 		where = terminal.File(f.Target)
 	}
-	t.Line("%s: %s", t.Paint(terminal.Bold, where), t.Paint(color, string(f.Severity))+": "+terminal.Message(f.Message))
+	t.Line("%s: %s", t.Paint(terminal.Bold, where), t.Paint(color, string(f.Severity))+": "+terminal.Message(t.said(f.Message)))
 	t.quote(f.Source, color)
 	t.fields("in", objects(f))
 	var over, with []string
@@ -166,7 +171,7 @@ func (t *text) finding(f check.Finding) {
 	}
 	t.fields("over", over)
 	t.fields("with", with)
-	t.field("fix", terminal.Continued(f.Fix, "       | "))
+	t.field("fix", terminal.Continued(t.said(f.Fix), "       | "))
 	t.field("why", "kgate explain "+terminal.Line(f.Check))
 	var then []string
 	for _, follower := range f.Follows {
@@ -177,11 +182,11 @@ func (t *text) finding(f check.Finding) {
 
 // follower is a finding in the one line that it has below the one that it follows from.
 func (t *text) follower(f check.Finding) string {
-	where := place(f.Source)
+	where := t.place(f.Source)
 	if f.Source.IsZero() {
 		where = terminal.File(f.Target)
 	}
-	said := fmt.Sprintf("%s: %s: %s (%s)", where, f.Severity, terminal.Continued(f.Message, "       | "), terminal.Line(f.Check))
+	said := fmt.Sprintf("%s: %s: %s (%s)", where, f.Severity, terminal.Continued(t.said(f.Message), "       | "), terminal.Line(f.Check))
 	var in []string
 	for _, o := range occurrences(f) {
 		if o.object != nil && !slices.Contains(in, o.object.String()) {
@@ -196,7 +201,7 @@ func (t *text) follower(f check.Finding) string {
 
 // shown is a position with what is written there.
 func (t *text) shown(p manifest.Position) string {
-	said := place(p)
+	said := t.place(p)
 	if line, _, _ := t.sources.shown(p); line != "" {
 		said += "  " + t.Paint(terminal.Dim, strings.TrimSpace(line))
 	}
@@ -237,6 +242,43 @@ func weighed(w check.Part) string {
 	return terminal.Line(strings.TrimSuffix(fmt.Sprintf("in %s  %s", w.Object, w.Path), "  "))
 }
 
+// place is a position as it is seen from here.
+func (t *text) place(p manifest.Position) string {
+	if p.File != "" {
+		p.File = t.fromHere(p.File)
+	}
+	return place(p)
+}
+
+// fromHere is a file of the repository as it is seen from where kgate was started, so that an editor finds it.
+func (t *text) fromHere(file string) string {
+	if t.from == "" || t.dir == "" || filepath.IsAbs(file) {
+		return file
+	}
+	seen, err := filepath.Rel(t.from, filepath.Join(t.dir, filepath.FromSlash(file)))
+	if err != nil {
+		return file
+	}
+	return filepath.ToSlash(seen)
+}
+
+// said is a message, with the places that it names as they are seen from here.
+func (t *text) said(message string) string {
+	if t.from == t.dir || t.from == "" || t.dir == "" {
+		return message
+	}
+	return placed.ReplaceAllStringFunc(message, func(p string) string {
+		file, line, _ := strings.Cut(p, ":")
+		if len(t.sources.lines(file)) == 0 {
+			return p
+		}
+		return t.fromHere(file) + ":" + line
+	})
+}
+
+// placed finds what may be a place in a message.
+var placed = regexp.MustCompile(`[\w.@+/-]+:[0-9]+`)
+
 // place is a position as compilers write it.
 func place(p manifest.Position) string {
 	if p.Column == 0 {
@@ -259,12 +301,12 @@ func (t *text) quote(p manifest.Position, color string) {
 
 // exempted prints one finding that an exemption let pass with that exemption, for formats that have a place for each.
 func (t *text) exempted(e check.Exempted) {
-	t.Line("%s: %s: %s", t.Paint(terminal.Bold, place(e.Finding.Source)), t.Paint(terminal.Dim, "exempted"), terminal.Message(e.Finding.Message))
+	t.Line("%s: %s: %s", t.Paint(terminal.Bold, t.place(e.Finding.Source)), t.Paint(terminal.Dim, "exempted"), terminal.Message(t.said(e.Finding.Message)))
 	for _, of := range objects(e.Finding) {
 		t.field("in", of)
 	}
 	t.field("by", terminal.Continued(fmt.Sprintf("%s until %s: %s", e.Exemption.Owner, e.Exemption.Expires.Format(time.DateOnly), e.Exemption.Reason), "       | "))
-	t.field("at", place(e.Exemption.Source))
+	t.field("at", t.place(e.Exemption.Source))
 	t.field("why", "kgate explain "+terminal.Line(e.Finding.Check))
 }
 
@@ -310,7 +352,7 @@ func (r Report) exemptions() []*leniency {
 
 // exemption says on one line who lets what pass until when, and why; verbose, also what.
 func (t *text) exemption(e *leniency, verbose bool) {
-	t.Line("%s: %s", t.Paint(terminal.Bold, place(e.Source)), t.Paint(terminal.Dim, terminal.Line(e.String())))
+	t.Line("%s: %s", t.Paint(terminal.Bold, t.place(e.Source)), t.Paint(terminal.Dim, terminal.Line(e.String())))
 	if !verbose {
 		return
 	}
@@ -320,11 +362,11 @@ func (t *text) exemption(e *leniency, verbose bool) {
 // passed lists findings that something lets pass.
 func (t *text) passed(findings []check.Finding) {
 	for _, f := range findings {
-		where := place(f.Source)
+		where := t.place(f.Source)
 		if f.Source.IsZero() {
 			where = terminal.File(f.Target)
 		}
-		t.Line("  %s: %s", where, terminal.Continued(f.Message, "    | "))
+		t.Line("  %s: %s", where, terminal.Continued(t.said(f.Message), "    | "))
 		for i, of := range objects(f) {
 			label := "in"
 			if i > 0 {
