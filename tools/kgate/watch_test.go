@@ -22,6 +22,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/repo"
 	"github.com/kgate-dev/gitops/tools/internal/report"
 	"github.com/kgate-dev/gitops/tools/internal/terminal"
+	"github.com/kgate-dev/gitops/tools/internal/vendored"
 	"github.com/kgate-dev/gitops/tools/internal/watch"
 )
 
@@ -387,6 +388,110 @@ func TestWatchFillsInWhatChanged(t *testing.T) {
 			t.Errorf("%s: got %v, %v", c.value, r.Findings, r.Errors)
 		}
 	}
+}
+
+// What the baseline lets pass is judged by the one that is there.
+func TestWatchGoesByTheBaseline(t *testing.T) {
+	dir := repository(t)
+	t.Chdir(dir)
+	write(t, dir, "base/config.yaml", faulty)
+	flags := validateFlags{checks: []string{"schema", "exemption"}}
+	w := begin(t, dir, flags)
+	step := func(name string, r report.Report, findings, passed, errors int) {
+		t.Helper()
+		if len(r.Findings) != findings || len(r.Passed) != passed || len(r.Errors) != errors {
+			t.Errorf("%s: findings %v, passed %v, errors %v", name, r.Findings, r.Passed, r.Errors)
+		}
+	}
+	r, _ := w.next()
+	step("without one", r, 1, 0, 0)
+	var said bytes.Buffer
+	if code := run(context.Background(), []string{"baseline"}, strings.NewReader(""), &said, &said); code != exitClean {
+		t.Fatalf("kgate baseline: %s", &said)
+	}
+	recorded, err := os.ReadFile(filepath.Join(dir, repo.BaselineFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.tell(repo.BaselineFile)
+	r, _ = w.next()
+	step("recorded", r, 0, 2, 0)
+	r, _ = w.edit("base/config.yaml", strings.Replace(faulty, "date:", "other: 1\ndate:", 1))
+	step("something new", r, 1, 2, 0)
+	r, _ = w.edit("base/config.yaml", small["base/config.yaml"])
+	step("mended", r, 2, 0, 0)
+	r, _ = w.edit("base/config.yaml", faulty)
+	step("again", r, 0, 2, 0)
+	r, _ = w.edit(repo.BaselineFile, "apiVersion: kgate/v1\nexpire: 2999-12-31\n")
+	step("not understood", r, 1, 0, 3)
+	r, _ = w.edit(repo.BaselineFile, string(recorded))
+	step("understood", r, 0, 2, 0)
+	if err := os.Remove(filepath.Join(dir, repo.BaselineFile)); err != nil {
+		t.Fatal(err)
+	}
+	w.tell(repo.BaselineFile)
+	r, _ = w.next()
+	step("gone", r, 1, 0, 0)
+}
+
+// A copy of what a kustomization names by URL is read as the files of the repository are, and held against the lock file.
+func TestWatchReadsVendoredCopies(t *testing.T) {
+	const (
+		copied = ".kgate/vendor/git/github.com/org/base@v1/config"
+		lock   = ".kgate/vendor.lock.yaml"
+		text   = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: config}\ndata: {a: b}\n"
+	)
+	dir := t.TempDir()
+	write(t, dir, "kgate.yaml", "apiVersion: kgate/v1\ntargets: [app]\n")
+	write(t, dir, "app/kustomization.yaml", "resources: ['https://github.com/org/base//config?ref=v1']\n")
+	t.Chdir(dir)
+	w := begin(t, dir, validateFlags{checks: []string{"schema"}})
+	step := func(name string, r report.Report, findings int, problem string) {
+		t.Helper()
+		if len(r.Findings) != findings || (len(r.Errors) > 0) != (problem != "") || problem != "" && !strings.Contains(r.Errors[0].String(), problem) {
+			t.Errorf("%s: findings %v, errors %v", name, r.Findings, r.Errors)
+		}
+	}
+	locked := func() string {
+		t.Helper()
+		digest, err := vendored.Digest(os.DirFS(dir), strings.TrimSuffix(copied, "/config"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return "apiVersion: kgate/v1\ndirectory: .kgate/vendor\nrepositories:\n  - url: https://github.com/org/base\n    ref: v1\n" +
+			"    commit: 0123456789abcdef0123456789abcdef01234567\n    paths:\n      - config\n    digest: " + digest + "\n"
+	}
+	r, _ := w.next()
+	step("no copy", r, 0, "has no copy of it")
+	write(t, dir, copied+"/kustomization.yaml", "resources: [config.yaml]\n")
+	write(t, dir, copied+"/config.yaml", text)
+	write(t, dir, lock, locked())
+	w.tell(lock, copied+"/kustomization.yaml", copied+"/config.yaml")
+	r, _ = w.next()
+	step("fetched", r, 0, "")
+	r, _ = w.edit(copied+"/config.yaml", faulty)
+	step("edited", r, 0, "is not what")
+	r, _ = w.edit(lock, locked())
+	step("fetched again", r, 1, "")
+	write(t, dir, copied+"/config.yaml", text)
+	write(t, dir, lock, locked())
+	w.tell(copied+"/config.yaml", lock)
+	r, _ = w.next()
+	step("mended", r, 0, "")
+	r, _ = w.edit(copied+"/more.yaml", text)
+	step("with a file more", r, 0, "is not what")
+	if err := os.Remove(filepath.Join(dir, copied, "more.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	w.tell(copied + "/more.yaml")
+	r, _ = w.next()
+	step("without it", r, 0, "")
+	if err := os.RemoveAll(filepath.Join(dir, ".kgate")); err != nil {
+		t.Fatal(err)
+	}
+	w.tell(".kgate")
+	r, _ = w.next()
+	step("gone", r, 0, "has no copy of it")
 }
 
 // The reports that kgate writes beside the manifests make no run, not even while something is broken.

@@ -122,10 +122,10 @@ func (w *layers) chart(h *inflation) error {
 		wanted := h.wanted()
 		w.files.look(vendored.LockFile)
 		tree, err := w.source.Chart(w.ctx, wanted)
+		w.dependOn(tree.Root)
 		if err != nil {
 			return unfetched(h.field("repo"), "the chart "+wanted.String(), err)
 		}
-		w.files.depend(tree.Root)
 		w.bring(h.layer, h.at(""), tree.Root)
 		if h.layer.charts == nil {
 			h.layer.charts = map[vendored.Chart]string{}

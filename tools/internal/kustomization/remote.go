@@ -63,10 +63,10 @@ func (w *layers) repository(layer *Layer, node *yaml.Node) (loader, error) {
 	}
 	w.files.look(vendored.LockFile)
 	tree, err := w.source.Git(w.ctx, reference)
+	w.dependOn(tree.Root)
 	if err != nil {
 		return nil, unfetched(at, reference, err)
 	}
-	w.files.depend(tree.Root)
 	dir, err := w.files.resolve(tree.Dir)
 	switch {
 	case err != nil:
@@ -86,15 +86,22 @@ func (w *layers) repository(layer *Layer, node *yaml.Node) (loader, error) {
 	}, nil
 }
 
+// dependOn has everything in a copy matter, also in one that is not taken.
+func (w *layers) dependOn(root string) {
+	if root != "" && root != "." {
+		w.files.depend(root)
+	}
+}
+
 // fetchedFile is the copy of a file that an entry names by URL.
 func (w *layers) fetchedFile(layer *Layer, node *yaml.Node, reference string, accept func([]byte) error) (string, error) {
 	at := layer.at(node)
 	w.files.look(vendored.LockFile)
 	name, err := w.source.File(w.ctx, reference, accept)
+	w.dependOn(path.Dir(name))
 	if err != nil {
 		return "", unfetched(at, reference, err)
 	}
-	w.files.depend(path.Dir(name))
 	if layer.fetched == nil {
 		layer.fetched = map[string]string{}
 	}

@@ -23,7 +23,8 @@ type Tree struct {
 	Dir  string
 }
 
-// Source has the copies of what kustomizations name by URL. Errors say what to do about them, and fit behind "<url>: ".
+// Source has the copies of what kustomizations name by URL. Errors say what to do about them, and fit behind "<url>: "; where a
+// copy is not what it has to be, its place comes with one.
 type Source interface {
 	// Git is the copy of the directory of a git repository that a kustomization names as a base or a component.
 	Git(ctx context.Context, reference string) (Tree, error)
@@ -105,10 +106,7 @@ func (c *Copies) Git(_ context.Context, reference string) (Tree, error) {
 		return Tree{}, errMissing
 	}
 	root := lock.Place(r)
-	if err := c.verify(root, r.Digest); err != nil {
-		return Tree{}, err
-	}
-	return Tree{Root: root, Dir: path.Join(root, git.Path)}, nil
+	return Tree{Root: root, Dir: path.Join(root, git.Path)}, c.verify(root, r.Digest)
 }
 
 // File is the copy of a file.
@@ -122,10 +120,7 @@ func (c *Copies) File(_ context.Context, reference string, _ func([]byte) error)
 		return "", &because{errMissing.Error(), errors.Join(ErrNoCopy, ErrNoFile)}
 	}
 	root := lock.Place(f)
-	if err := c.verify(root, f.Digest); err != nil {
-		return "", err
-	}
-	return path.Join(root, f.name()), nil
+	return path.Join(root, f.name()), c.verify(root, f.Digest)
 }
 
 // Chart is the copy of a Helm chart.
@@ -139,10 +134,7 @@ func (c *Copies) Chart(_ context.Context, chart Chart) (Tree, error) {
 		return Tree{}, errMissing
 	}
 	root := lock.Place(found)
-	if err := c.verify(root, found.Digest); err != nil {
-		return Tree{}, err
-	}
-	return Tree{Root: root, Dir: root}, nil
+	return Tree{Root: root, Dir: root}, c.verify(root, found.Digest)
 }
 
 var errMissing = NoCopy("kgate renders offline, and " + LockFile + " has no copy of it: run `" + Run + "`, and commit what it writes")
