@@ -1,6 +1,6 @@
 // Package chart renders Helm charts with Helm's own packages, in process and offline: it prints what `helm template` prints,
 // starts no program, asks no cluster and reads no file but those that it is given. What a hostile chart could do without an
-// end is bounded: loops, references to itself, and the texts that the functions of limits.go make.
+// end is bounded: loops, templates and values that hold themselves, and the texts that the functions of limits.go make.
 package chart
 
 import (

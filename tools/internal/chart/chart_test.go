@@ -87,6 +87,8 @@ func TestTextsThatGrow(t *testing.T) {
 		`join "" (list $x $x)`:                                    "join makes a text of more than 16 MB",
 		`join $x (list 1 2 3)`:                                    "join makes a text of more than 16 MB",
 		`replace "a" "aa" $x`:                                     "replace makes a text of more than 16 MB",
+		`quote $x`:                                                "quote makes a text of more than 16 MB",
+		`b64enc (print $x $x)`:                                    " MB",
 		`print (repeat 3000000 "a")`:                              "make texts of more than 64 MB together",
 		`print $x`:                                                "",
 		`printf "%*d %5.1f %%" 5 3 1.5`:                           "",
@@ -98,17 +100,39 @@ func TestTextsThatGrow(t *testing.T) {
 			t.Errorf("%s: %v, not %q", call, err, want)
 		}
 	}
-	for _, call := range []string{"print $d", `printf "%v" $d`, "cat $d"} {
-		_, err := loaded(t, `{{ $d := dict }}{{ $_ := set $d "a" $d }}{{ `+call+` }}`).Render(t.Context(), Release{})
-		if err == nil || !strings.Contains(err.Error(), "or holds itself") {
+	// What is nested deeper than fmt can print it.
+	for _, call := range []string{"print $d", `printf "%v" $d`, "cat $d", "quote $d", "toString $d", `set (dict) "a" $d`, `merge $d (dict "b" 1)`} {
+		_, err := loaded(t, `{{ $d := dict }}{{ range until 2000 }}{{ $d = dict "a" $d }}{{ end }}{{ $_ := `+call+` }}`).Render(t.Context(), Release{})
+		if err == nil || !strings.Contains(err.Error(), "nested more than 1000 deep") {
 			t.Errorf("%s: %v", call, err)
+		}
+	}
+}
+
+// A value that holds itself would be printed until Go ends the program.
+func TestValuesThatHoldThemselves(t *testing.T) {
+	for call, want := range map[string]string{
+		`set $d "a" $d`:                                   "set puts a value into itself",
+		`set $d "a" (list 1 (dict "b" $d))`:               "set puts a value into itself",
+		`merge $d (dict "a" (dict "b" $d))`:               "merge puts a value into itself",
+		`mergeOverwrite $d (dict "a" (list $d))`:          "mergeOverwrite puts a value into itself",
+		`merge $d (dict "in" (dict "b" (index $d "in")))`: "merge puts a value into itself",
+		`set $d "a" (dict "b" 1)`:                         "",
+		`set $d "b" (index $d "in")`:                      "",
+		`merge $d (dict "a" (list $l $l))`:                "",
+		`merge $d $d`:                                     "",
+		`set $d "a" nil`:                                  "",
+	} {
+		_, err := loaded(t, `{{ $l := list 1 }}{{ range until 60 }}{{ $l = list $l $l }}{{ end }}{{ $d := dict "in" (dict "c" 1) }}{{ $_ := `+call+` }}`).Render(t.Context(), Release{})
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v, not %q", call, err, want)
 		}
 	}
 }
 
 // What is limited prints what it does without a limit.
 func TestLimitedFunctionsPrintTheSame(t *testing.T) {
-	const text = `a: {{ print 1 2 "a" "b" 3 nil }}|{{ println "a" 1 }}|{{ printf "%s-%05d-%v %!" "a" 3 (list 1 "b") }}|{{ cat "a" 1 nil "b" }}|{{ join "-" (list "a" 1 nil) }}|{{ join "-" "a" }}|{{ replace "a" "bb" "banana" }}|{{ replace "" "-" "ab" }}`
+	const text = `a: {{ print 1 2 "a" "b" 3 nil }}|{{ println "a" 1 }}|{{ printf "%s-%05d-%v %!" "a" 3 (list 1 "b") }}|{{ cat "a" 1 nil "b" }}|{{ join "-" (list "a" 1 nil) }}|{{ join "-" "a" }}|{{ replace "a" "bb" "banana" }}|{{ replace "" "-" "ab" }}|{{ quote "a\"" 1 nil }}|{{ squote "b" true }}|{{ toString 1.5 }}|{{ b64enc "a" }}|{{ b32enc "a" }}|{{ set (dict "a" 1) "b" (list 2) }}|{{ merge (dict "a" 1) (dict "a" 2 "b" 3) }}|{{ mergeOverwrite (dict "a" 1) (dict "a" 2) (dict "b" 3) }}`
 	var is, want strings.Builder
 	for out, functions := range map[*strings.Builder]template.FuncMap{&is: bounds(), &want: nil} {
 		if err := template.Must(template.New("").Funcs(sprig.TxtFuncMap()).Funcs(functions).Parse(text)).Execute(out, nil); err != nil {

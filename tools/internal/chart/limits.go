@@ -143,7 +143,103 @@ func bounds() template.FuncMap {
 		}
 		return replace(old, new, text), nil
 	}
+	// These make at most a few times what they are given, and again of that where they are called again.
+	for _, name := range []string{"quote", "squote", "toString", "b64enc", "b32enc"} {
+		limited[name] = guarded(all[name], func(args []reflect.Value) error {
+			size := 0
+			for _, arg := range args {
+				if err := measure(arg, &size, 0); err != nil {
+					return fmt.Errorf("%s: %w", name, err)
+				}
+			}
+			return bytes(name, float64(size), 1)
+		}, nil)
+	}
+	// What holds itself is printed without an end, and Go ends a program that does.
+	limited["set"] = guarded(all["set"], func(args []reflect.Value) error {
+		return (&nesting{above: map[uintptr]bool{args[0].Pointer(): true}, done: map[list]bool{}}).check("set", args[2], 0)
+	}, nil)
+	for _, name := range []string{"merge", "mergeOverwrite", "mustMerge", "mustMergeOverwrite"} {
+		limited[name] = guarded(all[name], nil, func(args []reflect.Value) error {
+			return (&nesting{above: map[uintptr]bool{}, done: map[list]bool{}}).check(name, args[0], 0)
+		})
+	}
 	return limited
+}
+
+// guarded is a function that is called only where something before does not object, and whose result counts only where nothing
+// after does. The engine makes errors of its panics.
+func guarded(function any, before, after func(args []reflect.Value) error) any {
+	f := reflect.ValueOf(function)
+	return reflect.MakeFunc(f.Type(), func(args []reflect.Value) (results []reflect.Value) {
+		if before != nil {
+			if err := before(args); err != nil {
+				panic(err)
+			}
+		}
+		if f.Type().IsVariadic() {
+			results = f.CallSlice(args)
+		} else {
+			results = f.Call(args)
+		}
+		if after != nil {
+			if err := after(args); err != nil {
+				panic(err)
+			}
+		}
+		return results
+	}).Interface()
+}
+
+// nesting walks a value, each part of it once.
+type nesting struct {
+	above map[uintptr]bool // maps that hold what is looked at
+	done  map[list]bool
+}
+
+// list is a list, or a map, whose length does not matter.
+type list struct {
+	at     uintptr
+	length int
+}
+
+// check finds a map that holds itself, and what lies too deep.
+func (n *nesting) check(name string, v reflect.Value, deep int) error {
+	for v.Kind() == reflect.Interface {
+		v = v.Elem()
+	}
+	if v.Kind() != reflect.Map && v.Kind() != reflect.Slice || v.IsNil() {
+		return nil
+	}
+	at := list{at: v.Pointer()}
+	if v.Kind() == reflect.Slice {
+		at.length = 1 + v.Len()
+	} else if n.above[at.at] {
+		return fmt.Errorf("%s puts a value into itself", name)
+	}
+	switch {
+	case n.done[at]:
+		return nil
+	case deep > mostDeep:
+		return fmt.Errorf("%s: %w", name, errDeep)
+	}
+	n.done[at] = true
+	if v.Kind() == reflect.Slice {
+		for i := range v.Len() {
+			if err := n.check(name, v.Index(i), deep+1); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	n.above[at.at] = true
+	defer delete(n.above, at.at)
+	for items := v.MapRange(); items.Next(); {
+		if err := n.check(name, items.Value(), deep+1); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // verb is what of a format makes something of an argument.
