@@ -198,8 +198,12 @@ func (t *tree) deployments(targets []*check.Target, read map[string]bool) []depl
 // lost are the paths of Flux Kustomizations that are not here although their GitRepository is this one: others have paths
 // from it that are, and no fewer than are not. Call it after deployments.
 func (t *tree) lost() []claim {
-	here := map[string]int{} // less what is not here, by source
-	missing := map[string][]claim{}
+	here, missing := map[string]int{}, map[string]int{} // by source
+	type part struct {
+		source string
+		object *manifest.Object
+	}
+	lacks := map[part]bool{}
 	for _, c := range t.claims {
 		if c.source == "" || c.path == "." || parameter.MatchString(c.path) || strings.Contains(c.path, "${") {
 			continue
@@ -207,12 +211,13 @@ func (t *tree) lost() []claim {
 		if _, ok := t.real(c.path); ok {
 			here[c.source]++
 		} else {
-			missing[c.source] = append(missing[c.source], c)
+			missing[c.source]++
+			lacks[part{c.source, c.object}] = true
 		}
 	}
 	var all []claim
 	for _, c := range t.claims {
-		if n := here[c.source]; n > 0 && n >= len(missing[c.source]) && slices.ContainsFunc(missing[c.source], func(m claim) bool { return m.object == c.object }) {
+		if n := here[c.source]; n > 0 && n >= missing[c.source] && lacks[part{c.source, c.object}] {
 			all = append(all, c)
 		}
 	}
