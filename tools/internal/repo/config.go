@@ -92,7 +92,7 @@ type Environment struct {
 // Environment finds what the configuration says of a target; nil when it says nothing.
 func (c Config) Environment(target string) *check.Environment {
 	for _, e := range c.Environments {
-		if slices.ContainsFunc(e.Targets, func(glob string) bool { return matches(glob, target) }) {
+		if slices.ContainsFunc(e.Targets, func(glob string) bool { return Matches(glob, target) }) {
 			return &check.Environment{Name: e.Name, Sampling: e.Sampling}
 		}
 	}
@@ -101,13 +101,11 @@ func (c Config) Environment(target string) *check.Environment {
 
 // LoadRestrictionsNone reports whether a target is built with the load restrictor of that name.
 func (c Config) LoadRestrictionsNone(target string) bool {
-	return slices.ContainsFunc(c.Unrestricted, func(glob string) bool { return matches(glob, target) })
+	return slices.ContainsFunc(c.Unrestricted, func(glob string) bool { return Matches(glob, target) })
 }
 
 // Matches reports whether a path fits a glob of kgate.yaml.
-func Matches(glob, name string) bool { return matches(glob, name) }
-
-func matches(glob, name string) bool {
+func Matches(glob, name string) bool {
 	ok, err := doublestar.Match(glob, name)
 	return err == nil && ok
 }

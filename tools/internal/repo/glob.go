@@ -56,14 +56,9 @@ func alternatives(glob string, inside bool) (n int, rest string) {
 	return min(total+here, maxGlobAlternatives+1), ""
 }
 
-// Directories lists the directories that a glob of kgate.yaml names, in no order.
-func Directories(ctx context.Context, root fs.FS, glob string) ([]string, error) {
-	return directories(ctx, root, glob)
-}
-
-// directories lists the directories that a pattern names, in no order. A ** follows no link, as links lead around in circles;
+// Directories lists the directories that a glob of kgate.yaml names, in no order. A ** follows no link, as links lead around in circles;
 // without one a pattern is only so deep.
-func directories(ctx context.Context, root fs.FS, pattern string) ([]string, error) {
+func Directories(ctx context.Context, root fs.FS, pattern string) ([]string, error) {
 	base, rest := doublestar.SplitPattern(pattern)
 	if !strings.ContainsAny(rest, `*?[{\`) {
 		if info, err := fs.Stat(root, path.Clean(pattern)); err != nil || !info.IsDir() {

@@ -49,7 +49,7 @@ func TestDirectoriesAreThoseOfTheLibrary(t *testing.T) {
 		".", "a", "a/b", "*", "overlays/*", "overlays/*/*", "**", "a/**", "**/app", "overlays/{dev,prod/app}", "overlays/pro[d]",
 		"?", "a/*/d", "none", "none/*", "{a,overlays}/*", "a/**/d", ".hidden/*", "*/*/*", "x", "x/*",
 	} {
-		got, err := directories(t.Context(), tree, pattern)
+		got, err := Directories(t.Context(), tree, pattern)
 		if err != nil {
 			t.Fatal(err)
 		}

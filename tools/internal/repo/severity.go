@@ -69,7 +69,7 @@ func (c Config) Severity(of *check.Check, target string) check.Severity {
 		}
 	}
 	for _, s := range c.Severities {
-		if of.Fits(s.Check) && !of.Locked && (s.Targets == nil || slices.ContainsFunc(s.Targets, func(glob string) bool { return matches(glob, target) })) {
+		if of.Fits(s.Check) && !of.Locked && (s.Targets == nil || slices.ContainsFunc(s.Targets, func(glob string) bool { return Matches(glob, target) })) {
 			severity = s.Severity
 		}
 	}

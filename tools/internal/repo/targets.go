@@ -32,14 +32,14 @@ func (r *Repo) Select(ctx context.Context) (Selection, error) {
 	excluding := make([]bool, len(r.Config.NoTargets))
 	excluded := func(dir string) (is bool) {
 		for i, glob := range r.Config.NoTargets {
-			if matches(glob, dir) {
+			if Matches(glob, dir) {
 				excluding[i], is = true, true
 			}
 		}
 		return is
 	}
 	for _, glob := range r.Config.Targets {
-		found, err := directories(ctx, r.FS, glob)
+		found, err := Directories(ctx, r.FS, glob)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("find targets %s: %w", glob, err))
 			continue

@@ -21,7 +21,7 @@ type Unread struct {
 // Covers reports whether a directory or a file is, or lies below, what the path names.
 func (u Unread) Covers(name string) bool {
 	for ; ; name = path.Dir(name) {
-		if matches(u.Path, name) {
+		if Matches(u.Path, name) {
 			return true
 		}
 		if name == "." || name == "/" {
