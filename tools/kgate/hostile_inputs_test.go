@@ -371,6 +371,15 @@ func nothingBadPasses() []hostile {
 		hostile{name: "a path of the node that is encrypted", files: object(podOf + "  volumes: [{name: v, hostPath: {path: '" + sealed + "'}}]\n  containers: [{name: a, image: a:1.0.0}]\nsops: {" + seal + "}\n"), exit: found, want: []string{"app/o.yaml:5", "pod/no-host-path"}},
 		hostile{name: "a privileged container whose name is a variable", files: object(podOf+"  containers: [{name: \"${A}\", image: a:1.0.0, securityContext: {privileged: true}}]\n") + flux, args: []string{}, exit: found, want: []string{"app/o.yaml:5", "pod/not-privileged"}},
 	)
+	// Where nobody decrypts, what SOPS encrypted is what a cluster gets.
+	const argo = "-- kgate.yaml --\napiVersion: kgate/v1\nunknownKinds: ignore\n-- argo/application.yaml --\napiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: a, namespace: argocd}\n" +
+		"spec: {project: default, destination: {server: 'https://kubernetes.default.svc', namespace: ns}, source: {repoURL: 'https://example.com/r.git', path: app}}\n"
+	encryptedPod := object(podOf + "  containers: [{name: a, image: a:1.0.0, securityContext: {privileged: '" + strings.Replace(sealed, "type:str", "type:bool", 1) + "'}}]\nsops: {" + seal + "}\n")
+	inputs = append(inputs,
+		hostile{name: "an encrypted field that Argo CD applies as it is", files: encryptedPod + argo, args: []string{}, exit: found, want: []string{"app/o.yaml:5", "privileged"}},
+		hostile{name: "an encrypted field that Flux applies as it is", files: encryptedPod + flux, args: []string{}, exit: found, want: []string{"app/o.yaml:5", "privileged"}},
+		hostile{name: "an encrypted Secret that Flux does not decrypt", files: object(secretOf+"stringData: {a: '"+sealed+"'}\nsops: {"+seal+"}\n") + flux, args: []string{}, exit: found, want: []string{"app/o.yaml:5", "gitops/flux-decryption"}},
+	)
 	// The pods that operators make of what is written here.
 	for name, text := range map[string]string{
 		"OpenTelemetryCollector": "apiVersion: opentelemetry.io/v1beta1\nkind: OpenTelemetryCollector\nmetadata: {name: o, namespace: ns}\nspec:\n  mode: daemonset\n  image: a:1.0.0\n  hostNetwork: true\n  securityContext: {privileged: true, runAsUser: 0}\n  volumes: [{name: h, hostPath: {path: /}}]\n  config: {receivers: {otlp: {protocols: {grpc: {}}}}, exporters: {debug: {}}, service: {pipelines: {traces: {receivers: [otlp], exporters: [debug]}}}}\n",

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"fmt"
@@ -35,9 +36,11 @@ type flux struct {
 
 // build is what one deployer makes of a directory.
 type build struct {
-	by        string // as messages name it
-	plain     bool   // it fills nothing in
-	variables substitution.Variables
+	by    string // as messages name it
+	plain bool   // it fills nothing in
+	// undecrypted says that it decrypts nothing.
+	undecrypted bool
+	variables   substitution.Variables
 }
 
 func (g *Gate) newFlux(renderer *kustomization.Renderer, kept func(path string) *Target) *flux {
@@ -46,7 +49,7 @@ func (g *Gate) newFlux(renderer *kustomization.Renderer, kept func(path string) 
 
 // fill puts values in place of the variables of a target, as far as they are known.
 func (f *flux) fill(ctx context.Context, t *Target) error {
-	if !slices.ContainsFunc(t.Objects, substitution.Mentions) {
+	if !slices.ContainsFunc(t.Objects, func(o *manifest.Object) bool { return substitution.Mentions(o) || o.IsSealed() }) {
 		return nil
 	}
 	all, err := f.builds.Get(struct{}{}, func() (map[string][]build, error) { return f.find(ctx) })
@@ -56,6 +59,9 @@ func (f *flux) fill(ctx context.Context, t *Target) error {
 	builds, deployed := all[t.Path]
 	if !deployed {
 		builds = all[noDirectory]
+	}
+	if err := f.leave(t, builds); err != nil {
+		return err
 	}
 	by, variables := together(builds)
 	t.variables = variables
@@ -75,7 +81,7 @@ func (f *flux) fill(ctx context.Context, t *Target) error {
 		}
 		maps.Copy(t.StandIns, filled.StandIns)
 		if filled.Object != object {
-			t.Objects[i], t.was[filled.Object] = filled.Object, object
+			t.Objects[i], t.was[filled.Object] = filled.Object, cmp.Or(t.was[object], object)
 		}
 	}
 	return nil
@@ -162,6 +168,7 @@ func (f *flux) find(ctx context.Context) (map[string][]build, error) {
 	patched := slices.ContainsFunc(deployers, func(d coverage.Deployer) bool {
 		return d.Object.Group() == coverage.FluxGroup && strings.Contains(fmt.Sprint(manifest.At(d.Object.Value, "spec", "patches")), "postBuild")
 	})
+	decrypting := f.decryptionPatched(ctx, deployers)
 	builds := map[string][]build{}
 	for _, d := range deployers {
 		if d.Dir == noDirectory {
@@ -173,11 +180,13 @@ func (f *flux) find(ctx context.Context) (map[string][]build, error) {
 				return nil, err
 			}
 		}
+		made.undecrypted = undecrypted(d, decrypting)
 		builds[d.Dir] = append(builds[d.Dir], made)
 	}
 	// Where Argo CD deploys, and Flux nothing, a text with ${ in it is what it says, also in a part that somebody lists.
 	if len(deployers) > 0 && !slices.ContainsFunc(deployers, func(d coverage.Deployer) bool { return d.Object.Group() == coverage.FluxGroup }) {
-		builds[noDirectory] = []build{{plain: true}}
+		kept := !slices.ContainsFunc(deployers, func(d coverage.Deployer) bool { return !undecrypted(d, decrypting) })
+		builds[noDirectory] = []build{{plain: true, undecrypted: kept}}
 	}
 	return builds, ctx.Err()
 }

@@ -3,6 +3,7 @@ package manifest
 import (
 	"bytes"
 	"encoding/base64"
+	"fmt"
 	"regexp"
 	"slices"
 
@@ -194,4 +195,24 @@ func (o *Object) Written() []byte {
 		return o.written
 	}
 	return o.JSON
+}
+
+// IsSealed reports an object that SOPS encrypted, and no one that only holds files which it did.
+func (o *Object) IsSealed() bool {
+	if o.written == nil {
+		return false
+	}
+	var written struct {
+		SOPS map[string]any `json:"sops"`
+	}
+	return utiljson.Unmarshal(o.written, &written) == nil && isSealed(written.SOPS)
+}
+
+// AsWritten is an object that SOPS encrypted as it stands: what a cluster gets where nobody decrypts it.
+func (o *Object) AsWritten() (*Object, error) {
+	var value map[string]any
+	if err := utiljson.Unmarshal(o.Written(), &value); err != nil {
+		return nil, fmt.Errorf("decode %s: %w", o.ID, err)
+	}
+	return &Object{ID: Identify(value), Value: value, JSON: o.Written(), Source: o.Source}, nil
 }
