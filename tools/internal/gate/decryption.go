@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -16,7 +17,8 @@ import (
 // leave has what SOPS encrypted as it is written where nobody who deploys the target decrypts. A Secret stays encrypted: what is
 // in it is not in the repository, and Flux applies nothing beside it.
 func (f *flux) leave(t *Target, builds []build) error {
-	if len(builds) == 0 || slices.ContainsFunc(builds, func(b build) bool { return !b.undecrypted }) || f.decryptsItself(t.Path) {
+	sealed := slices.ContainsFunc(t.Objects, func(o *manifest.Object) bool { return o.IsSealed() })
+	if !sealed || len(builds) == 0 || slices.ContainsFunc(builds, func(b build) bool { return !b.undecrypted }) || f.decryptsItself(t) {
 		return nil
 	}
 	by := ""
@@ -50,8 +52,11 @@ func (f *flux) leave(t *Target, builds []build) error {
 }
 
 // decryptsItself reports a target that a generator which decrypts files is a part of.
-func (f *flux) decryptsItself(target string) bool {
-	return slices.ContainsFunc([]string{"viaduct.ai", "goabout.com"}, func(group string) bool { return f.renderer.Mentions(target, group) })
+func (f *flux) decryptsItself(t *Target) bool {
+	return slices.ContainsFunc(t.Result.Read, func(name string) bool {
+		text, err := f.gate.repository.ReadFile(name)
+		return err == nil && (bytes.Contains(text, []byte("viaduct.ai")) || bytes.Contains(text, []byte("goabout.com")))
+	})
 }
 
 // undecrypted reports whether nobody here has a deployer decrypt. Patched says that another one may.
