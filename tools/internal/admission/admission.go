@@ -32,7 +32,13 @@ type Server struct {
 	// What policies ask about Kubernetes' own kinds.
 	interfaces func() admission.ObjectInterfaces
 
-	verdicts cache.Cache[subject, []fault.Fault]
+	verdicts cache.Cache[subject, verdict]
+}
+
+// verdict is what the server says of an object: why it refuses it, or what it warns of.
+type verdict struct {
+	faults, warnings []fault.Fault
+	known            bool // the server can be asked about the kind
 }
 
 // subject is what a verdict depends on: what defines an object's kind, and its JSON.
@@ -91,13 +97,16 @@ func (s *Server) Namespaced(ctx context.Context, object *manifest.Object, target
 
 // judgeCustom judges a custom resource by what defines its kind. What is wrong with a rendered definition is reported where it
 // is judged itself.
-func (s *Server) judgeCustom(ctx context.Context, kind schema.GroupVersionKind, object *manifest.Object, known *definition.Known) ([]fault.Fault, bool, error) {
+func (s *Server) judgeCustom(ctx context.Context, kind schema.GroupVersionKind, object *manifest.Object, known *definition.Known) (verdict, error) {
 	found, err := known.For(ctx, kind.GroupKind())
 	if err != nil || !found.Knows(kind) {
-		return nil, false, err
+		return verdict{}, err
 	}
-	faults, err := found.Validate(ctx, object.Value)
-	return faults, true, err
+	v := verdict{known: true}
+	if v.faults, err = found.Validate(ctx, object.Value); err == nil && len(v.faults) == 0 {
+		v.warnings = custom.Warnings(object.Value)
+	}
+	return v, err
 }
 
 // Judge returns why the server would refuse the object, and whether it is of a kind that the server can be asked
@@ -105,9 +114,16 @@ func (s *Server) judgeCustom(ctx context.Context, kind schema.GroupVersionKind, 
 // knows of, judge the object too, and never loosen a kind that is known without them. As the server does, it stops at the
 // first stage that refuses: what cannot be typed is not validated.
 func (s *Server) Judge(ctx context.Context, object *manifest.Object, target *check.Target) (faults []fault.Fault, known bool, err error) {
+	v, err := s.judge(ctx, object, target)
+	return v.faults, v.known, err
+}
+
+// judge is Judge, with what the server warns of.
+func (s *Server) judge(ctx context.Context, object *manifest.Object, target *check.Target) (v verdict, err error) {
 	kind := kindOf(object)
+	v.known = true
 	if err := ctx.Err(); err != nil {
-		return nil, true, err
+		return v, err
 	}
 	defer activity.Begin(ctx, "asking the API server's code about the %s", object.ID)()
 	defer func() {
@@ -116,18 +132,19 @@ func (s *Server) Judge(ctx context.Context, object *manifest.Object, target *che
 		}
 	}()
 	if len(object.JSON) > custom.LargestRequest {
-		return []fault.Fault{{Message: fmt.Sprintf("Request entity too large: limit is %d", custom.LargestRequest)}}, true, nil
+		v.faults = []fault.Fault{{Message: fmt.Sprintf("Request entity too large: limit is %d", custom.LargestRequest)}}
+		return v, nil
 	}
-	if refused := custom.Excessive(object.Value); refused != nil {
-		return refused, true, nil
+	if v.faults = custom.Excessive(object.Value); v.faults != nil {
+		return v, nil
 	}
 	kinds, err := s.kinds.Of(target)
 	if err != nil {
-		return nil, true, err
+		return v, err
 	}
 	defines := kind.GroupKind() == definition.Kind
 	if defines && kind.Version != "v1" {
-		return nil, false, nil
+		return verdict{}, nil
 	}
 	server := s.builtin()
 	if !defines && !server.Knows(kind) {
@@ -137,21 +154,24 @@ func (s *Server) Judge(ctx context.Context, object *manifest.Object, target *che
 	// schema/known-kind to report, in every Kubernetes version that is targeted.
 	served, err := s.types.Knows(kind)
 	if err != nil {
-		return nil, true, err
+		return v, err
 	}
 	if served {
-		faults, err := s.types.Check(kind, object.Value)
-		if err != nil || len(faults) > 0 {
-			return faults, true, err
+		if v.faults, err = s.types.Check(kind, object.Value); err != nil || len(v.faults) > 0 {
+			return v, err
 		}
 	}
 	if defines {
 		if f := builtin.Unappliable(object.Value); f != nil {
-			return []fault.Fault{*f}, true, nil
+			v.faults = []fault.Fault{*f}
+			return v, nil
 		}
-		faults, err := s.judgeDefinition(object, kinds)
-		return faults, true, err
+		v.faults, err = s.judgeDefinition(object, kinds)
+		return v, err
 	}
-	faults, err = server.Validate(ctx, kind, object.Value)
-	return faults, true, err
+	v.faults, v.warnings, err = server.Validate(ctx, kind, object.Value)
+	if !served { // schema/known-kind says that the version is gone
+		v.warnings = nil
+	}
+	return v, err
 }

@@ -16,7 +16,7 @@ import (
 
 // Checks returns the checks that a Server makes. Without one they can be listed, not run.
 func Checks(s *Server) []*check.Check {
-	j, n := &judge{s}, &namespaces{s}
+	j, n, pods := &judge{s}, &namespaces{s}, newLevels(s)
 	return []*check.Check{
 		{
 			Name:  "admission/accepted",
@@ -45,6 +45,27 @@ func Checks(s *Server) []*check.Check {
 			Run:  j.run,
 		},
 		{
+			Name:  "admission/warning",
+			Title: "The API server warns of no object",
+			Doc: "The API server takes an object and tells the client what is wrong with it all the same, in a header that kubectl prints " +
+				"and no sync shows: a version or a field that a later release drops or ignores already, two entries of a list of which " +
+				"one hides the other, a name that makes a bad hostname, a certificate and a key that do not belong together. It is " +
+				"the server's own code that warns here. What it would say of the format of fields in a CustomResourceDefinition is left out.",
+			Fix:      "The message is the API server's own: correct the field that it names.",
+			Severity: check.Warning,
+			Central:  true,
+			Scope:    check.Object,
+			Origin:   "admission",
+			Yields:   []string{"admission/accepted"},
+			References: []string{
+				"https://kubernetes.io/docs/reference/using-api/deprecation-policy/",
+				"https://kubernetes.io/blog/2020/09/03/warnings/",
+			},
+			Bad:  warningBad,
+			Good: warningGood,
+			Run:  j.warn,
+		},
+		{
 			Name:  "admission/pod-security",
 			Title: "Every workload's pods meet the Pod Security level of their namespace",
 			Doc: "A Namespace's label pod-security.kubernetes.io/enforce names a level of the Pod Security Standards. The API server " +
@@ -58,7 +79,23 @@ func Checks(s *Server) []*check.Check {
 			References: []string{"https://kubernetes.io/docs/concepts/security/pod-security-admission/", "https://kubernetes.io/docs/concepts/security/pod-security-standards/"},
 			Bad:        podSecurityBad,
 			Good:       podSecurityGood,
-			Run:        newLevels(s).run,
+			Run:        pods.enforced,
+		},
+		{
+			Name:  "admission/pod-security-warning",
+			Title: "Every workload's pods meet the Pod Security level that their namespace warns of",
+			Doc: "The labels pod-security.kubernetes.io/warn and /audit name levels that refuse nothing: the API server tells the client, " +
+				"or its audit log, which workloads are below. Nobody reads that in a sync. Most often such a level will be enforced one " +
+				"day. What is below the enforced level already is for admission/pod-security.",
+			Fix:        "Correct the fields that the message names, or take the label away where nobody means to reach its level.",
+			Severity:   check.Warning,
+			Central:    true,
+			Scope:      check.Overlay,
+			Origin:     "admission",
+			References: []string{"https://kubernetes.io/docs/concepts/security/pod-security-admission/#pod-security-admission-labels-for-namespaces"},
+			Bad:        podSecurityWarningBad,
+			Good:       podSecurityGood,
+			Run:        pods.warned,
 		},
 		{
 			Name:  "admission/limit-range",
@@ -152,7 +189,7 @@ func (j *judge) run(ctx context.Context, pass *check.Pass) error {
 			if err != nil {
 				failed = append(failed, fmt.Errorf("%s: %w", object.ID, err))
 			}
-			for _, v := range violations {
+			for _, v := range violations.faults {
 				path := pinpoint(object.Value, v)
 				if m := mismatchOf(object.Value, path); m != nil {
 					pass.ReportMisspelt(check.Error, target, object, m.path, m.message+v.Note, m.mend, check.Field{Target: target, Object: object, Path: m.with})
@@ -167,6 +204,25 @@ func (j *judge) run(ctx context.Context, pass *check.Pass) error {
 		}
 	}
 	return errors.Join(failed...)
+}
+
+// warn reports what the server says of objects that it takes.
+func (j *judge) warn(ctx context.Context, pass *check.Pass) error {
+	for _, target := range pass.Targets {
+		for _, object := range target.Objects {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			v, err := j.server.verdict(ctx, target, object)
+			if err != nil {
+				continue // admission/accepted says that it cannot be judged
+			}
+			for _, w := range v.warnings {
+				pass.Report(target, object, w.Path, "the API server warns: "+w.Message)
+			}
+		}
+	}
+	return nil
 }
 
 var (

@@ -28,26 +28,26 @@ func (s *Server) judgeDefinition(object *manifest.Object, known *definition.Know
 }
 
 // verdict judges each text once: overlays render the same object many times.
-func (s *Server) verdict(ctx context.Context, target *check.Target, object *manifest.Object) ([]fault.Fault, error) {
+func (s *Server) verdict(ctx context.Context, target *check.Target, object *manifest.Object) (verdict, error) {
 	key := ""
 	if kind := kindOf(object); kind.GroupKind() == definition.Kind || !s.builtin().Knows(kind) {
 		known, err := s.kinds.Of(target)
 		if err != nil {
-			return nil, err
+			return verdict{}, err
 		}
 		if key, err = known.Key(ctx, object); err != nil {
-			return nil, err
+			return verdict{}, err
 		}
 	}
-	return s.verdicts.Get(subject{key, object.Digest()}, func() ([]fault.Fault, error) {
-		faults, _, err := s.Judge(ctx, object, target)
-		return faults, err
+	return s.verdicts.Get(subject{key, object.Digest()}, func() (verdict, error) {
+		return s.judge(ctx, object, target)
 	})
 }
 
 // Verdict is Judge, once for all objects of a text.
 func (s *Server) Verdict(ctx context.Context, target *check.Target, object *manifest.Object) ([]fault.Fault, error) {
-	return s.verdict(ctx, target, object)
+	v, err := s.verdict(ctx, target, object)
+	return v.faults, err
 }
 
 // Note says whose word it is that a field is refused, in the words that follow a message, where that is not the
@@ -57,7 +57,7 @@ func (s *Server) Note(ctx context.Context, target *check.Target, object *manifes
 	if err != nil {
 		return "", err
 	}
-	for _, v := range violations {
+	for _, v := range violations.faults {
 		if v.Note != "" && (v.Path.HasPrefix(path) || path.HasPrefix(v.Path)) {
 			return v.Note, nil
 		}

@@ -28,6 +28,36 @@ spec:
       containers:
         - {name: app, image: "ghcr.io/kgate-dev/go-otlp-app:1.0.0"}
 `
+	warningBad = `apiVersion: apps/v1
+kind: Deployment
+metadata: {name: go-otlp-app}
+spec:
+  selector:
+    matchLabels: {app.kubernetes.io/name: go-otlp-app}
+  template:
+    metadata:
+      labels: {app.kubernetes.io/name: go-otlp-app}
+    spec:
+      nodeSelector:
+        beta.kubernetes.io/os: linux # the kubelet sets another one
+      containers:
+        - {name: app, image: "ghcr.io/kgate-dev/go-otlp-app:1.0.0"}
+`
+	warningGood = `apiVersion: apps/v1
+kind: Deployment
+metadata: {name: go-otlp-app}
+spec:
+  selector:
+    matchLabels: {app.kubernetes.io/name: go-otlp-app}
+  template:
+    metadata:
+      labels: {app.kubernetes.io/name: go-otlp-app}
+    spec:
+      nodeSelector:
+        kubernetes.io/os: linux
+      containers:
+        - {name: app, image: "ghcr.io/kgate-dev/go-otlp-app:1.0.0"}
+`
 	podSecurityBad = `apiVersion: v1
 kind: Namespace
 metadata:
@@ -45,6 +75,26 @@ spec:
       labels: {app.kubernetes.io/name: go-otlp-app}
     spec:
       hostNetwork: true # below baseline: no pod is ever made
+      containers:
+        - {name: app, image: "ghcr.io/kgate-dev/go-otlp-app:1.0.0"}
+`
+	podSecurityWarningBad = `apiVersion: v1
+kind: Namespace
+metadata:
+  name: go-otlp-app
+  labels: {pod-security.kubernetes.io/enforce: privileged, pod-security.kubernetes.io/warn: baseline}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: go-otlp-app, namespace: go-otlp-app}
+spec:
+  selector:
+    matchLabels: {app.kubernetes.io/name: go-otlp-app}
+  template:
+    metadata:
+      labels: {app.kubernetes.io/name: go-otlp-app}
+    spec:
+      hostNetwork: true # below baseline: only a header says so
       containers:
         - {name: app, image: "ghcr.io/kgate-dev/go-otlp-app:1.0.0"}
 `

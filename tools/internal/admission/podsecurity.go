@@ -3,6 +3,7 @@ package admission
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"k8s.io/pod-security-admission/api"
@@ -24,19 +25,41 @@ func newLevels(s *Server) *levels {
 	})}
 }
 
-// run applies the level that a rendered Namespace enforces to the pods of its workloads. The server looks at pods when
-// their controller creates them; the workload itself it only warns about, and nothing ever becomes ready.
-func (l *levels) run(ctx context.Context, pass *check.Pass) error {
+// enforced reports the pods below the level that a rendered Namespace enforces. The server looks at pods when their controller
+// creates them; the workload itself it only warns about, and nothing ever becomes ready.
+func (l *levels) enforced(ctx context.Context, pass *check.Pass) error {
+	return l.below(ctx, pass, func(p api.Policy) []held { return []held{{p.Enforce, "violates PodSecurity"}} })
+}
+
+// warned reports the pods below a level that only warns or is only recorded, where they meet the one that is enforced.
+func (l *levels) warned(ctx context.Context, pass *check.Pass) error {
+	return l.below(ctx, pass, func(p api.Policy) []held {
+		return []held{
+			{p.Enforce, ""},
+			{p.Warn, "the API server warns: would violate PodSecurity"},
+			{p.Audit, "is recorded by the API server's audit: would violate PodSecurity"},
+		}
+	})
+}
+
+// held is a level that pods are held to, and what is said of those below it; "" says nothing, and then no other level does.
+type held struct {
+	api.LevelVersion
+	said string
+}
+
+// below applies levels to the pods of the workloads of rendered Namespaces, and reports the first that a workload is below.
+func (l *levels) below(ctx context.Context, pass *check.Pass, asked func(api.Policy) []held) error {
 	for _, target := range pass.Targets {
 		for _, namespace := range target.Applied() {
 			if namespace.Kind != "Namespace" || namespace.APIVersion != "v1" {
 				continue
 			}
 			// Labels that say no level are for admission/accepted to report.
-			asked, _ := api.PolicyToEvaluate(labels(namespace), api.Policy{
-				Enforce: api.LevelVersion{Level: api.LevelPrivileged, Version: api.LatestVersion()},
-			})
-			if asked.Enforce.Level == api.LevelPrivileged {
+			privileged := api.LevelVersion{Level: api.LevelPrivileged, Version: api.LatestVersion()}
+			policies, _ := api.PolicyToEvaluate(labels(namespace), api.Policy{Enforce: privileged, Warn: privileged, Audit: privileged})
+			levels := slices.DeleteFunc(asked(policies), func(h held) bool { return h.Level == api.LevelPrivileged })
+			if len(levels) == 0 {
 				continue
 			}
 			evaluator, err := l.evaluator()
@@ -52,10 +75,15 @@ func (l *levels) run(ctx context.Context, pass *check.Pass) error {
 				if err != nil {
 					return err
 				}
-				result := policy.AggregateCheckResults(evaluator.EvaluatePod(asked.Enforce, &pod.ObjectMeta, &pod.Spec))
-				if !result.Allowed {
-					pass.Report(target, w.object, w.spec, fmt.Sprintf("violates PodSecurity %q of namespace %s: %s",
-						asked.Enforce.String(), namespace.Name, result.ForbiddenDetail()))
+				for _, h := range levels {
+					result := policy.AggregateCheckResults(evaluator.EvaluatePod(h.LevelVersion, &pod.ObjectMeta, &pod.Spec))
+					if result.Allowed {
+						continue
+					}
+					if h.said != "" {
+						pass.Report(target, w.object, w.spec, fmt.Sprintf("%s %q of namespace %s: %s", h.said, h.String(), namespace.Name, result.ForbiddenDetail()))
+					}
+					break
 				}
 			}
 		}

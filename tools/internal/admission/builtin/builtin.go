@@ -80,25 +80,25 @@ func (s *Server) Kinds() []schema.GroupVersionKind {
 	return all
 }
 
-// Validate returns why the server would not create the object on a server-side apply, or nothing. The object has
-// passed the typing of package typed. An error means that the server could not be asked.
-func (s *Server) Validate(ctx context.Context, kind schema.GroupVersionKind, value map[string]any) (faults []fault.Fault, err error) {
+// Validate returns why the server would not create the object on a server-side apply, or nothing; and what it warns of in one
+// that it would. The object has passed the typing of package typed. An error means that the server could not be asked.
+func (s *Server) Validate(ctx context.Context, kind schema.GroupVersionKind, value map[string]any) (faults, warned []fault.Fault, err error) {
 	strategy := s.strategies[kind.GroupKind()]
 	if strategy == nil {
-		return nil, fmt.Errorf("%s is not a kind of Kubernetes", kind)
+		return nil, nil, fmt.Errorf("%s is not a kind of Kubernetes", kind)
 	}
 	// Where its code panics the server closes the connection, and nothing is applied.
 	defer func() {
 		if r := recover(); r != nil {
-			faults, err = []fault.Fault{{Message: fmt.Sprintf("the API server's own code panics: %v", r)}}, nil
+			faults, warned, err = []fault.Fault{{Message: fmt.Sprintf("the API server's own code panics: %v", r)}}, nil, nil
 		}
 	}()
 	c, refused, err := begin(ctx, strategy, kind, value)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if refused != nil {
-		return []fault.Fault{*refused}, nil
+		return []fault.Fault{*refused}, nil, nil
 	}
 	errs := rest.ValidateCreate(c.ctx, c.object, strategy)
 	if len(errs) == 0 {
@@ -107,13 +107,17 @@ func (s *Server) Validate(ctx context.Context, kind schema.GroupVersionKind, val
 	for _, e := range errs {
 		faults = append(faults, fault.Fault{Path: fault.Path(value, e.Field), Message: e.ErrorBody()})
 	}
-	return faults, nil
+	if len(faults) == 0 {
+		warned = warnings(value, c.deprecated, strategy.WarningsOnCreate(c.ctx, c.object))
+	}
+	return faults, warned, nil
 }
 
 // creation is an object on its way into the storage.
 type creation struct {
-	ctx    context.Context
-	object runtime.Object // in the internal version
+	ctx        context.Context
+	object     runtime.Object // in the internal version
+	deprecated string         // what the server says of the version that was applied
 }
 
 // What the server draws by lot and reads off the clock is the same in every run here.
@@ -138,7 +142,9 @@ func begin(ctx context.Context, strategy rest.RESTCreateStrategy, kind schema.Gr
 	if refused := Unappliable(value); refused != nil {
 		return creation{}, refused, nil
 	}
-	return prepare(ctx, strategy, kind, object)
+	c, refused, err := prepare(ctx, strategy, kind, object)
+	c.deprecated = deprecated(kind, decoded)
+	return c, refused, err
 }
 
 // prepare does what the server does to a defaulted object before it validates it.
@@ -169,7 +175,7 @@ func prepare(ctx context.Context, strategy rest.RESTCreateStrategy, kind schema.
 	accessor.SetManagedFields(nil)
 	strategy.PrepareForCreate(ctx, object)
 	beforeValidation(object)
-	return creation{ctx, object}, nil, nil
+	return creation{ctx: ctx, object: object}, nil, nil
 }
 
 // Unappliable says what the server refuses in an object of any kind before it validates one: metadata that only an

@@ -319,8 +319,7 @@ func (s *strategy) DeclarativeValidationConfig(context.Context, runtime.Object, 
 	return rest.DeclarativeValidationConfig{Options: s.options}
 }
 
-func (*strategy) WarningsOnCreate(context.Context, runtime.Object) []string { return nil }
-func (*strategy) Canonicalize(runtime.Object)                               {}
+func (*strategy) Canonicalize(runtime.Object) {}
 
 func cluster[T any, P interface {
 	*T

@@ -17,6 +17,25 @@ type Fault struct {
 	Type    string        // the server's type of error, as FieldValueInvalid, or another word for a stage; empty where nobody asks
 }
 
+// Warning is what the API server tells a client beside its verdict: "spec.ports[0]: duplicate …", or a sentence about no field.
+func Warning(content any, said string) Fault {
+	if at, message, ok := strings.Cut(said, ": "); ok && !strings.ContainsAny(at, " \t\"") {
+		path := Path(content, at)
+		if _, there := path[:min(1, len(path))].Lookup(content); there {
+			return Fault{Path: path, Message: message}
+		}
+	}
+	// A sentence may begin with the field: "spec.externalIPs is deprecated".
+	if word, _, _ := strings.Cut(said, " "); strings.Contains(word, ".") {
+		if path := Path(content, word); len(path) > 0 {
+			if _, there := path.Lookup(content); there {
+				return Fault{Path: path, Message: said}
+			}
+		}
+	}
+	return Fault{Message: said}
+}
+
 // Path turns a field as the server's validation and its decoders write it (spec.list[2].map[a.b/c].field) into steps. What
 // content does not have, a missing field, is read as plain names.
 func Path(content any, text string) manifest.Path {
