@@ -46,7 +46,7 @@ var layers = map[string][]layer{
 		{"the stages: the engines that judge, where a repository and a field are found, what is written", []string{
 			"tools/internal/admission", "tools/internal/catalog", "tools/internal/exemption", "tools/internal/fetch",
 			"tools/internal/policy", "tools/internal/provenance", "tools/internal/repo", "tools/internal/report",
-			"tools/internal/schema", "policies",
+			"tools/internal/schema", "tools/internal/telemetry", "policies",
 		}},
 		{"what needs several stages", []string{"tools/internal/coverage", "tools/internal/example"}},
 		{"the whole run", []string{"tools/internal/gate"}},
@@ -81,6 +81,7 @@ var homes = map[string]struct {
 	"k8s.io/kubernetes/pkg/api/legacyscheme":     {[]string{"tools/internal/admission/builtin"}, "it is filled at the first use: the others take builtin.Scheme, which is complete"},
 	"k8s.io/apiserver":                           {[]string{"tools/internal/admission"}, "the API server's code judges in one place"},
 	"sigs.k8s.io/structured-merge-diff":          {[]string{"tools/internal/admission"}, "the API server's code judges in one place"},
+	"github.com/prometheus/prometheus":           {[]string{"tools/internal/telemetry"}, "what Prometheus says of a text is asked in one place"},
 	"helm.sh/helm/":                              {[]string{"tools/internal/chart"}, "what it could fetch, look up and run is seen to there"},
 	"github.com/go-git/":                         {[]string{"tools/internal/revision"}, "git's objects are read there, and nothing of git's configuration"},
 	"github.com/fsnotify/fsnotify":               {[]string{"tools/internal/watch"}, "the others are told of batches"},

@@ -25,6 +25,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/provenance"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
 	"github.com/kgate-dev/gitops/tools/internal/schema"
+	"github.com/kgate-dev/gitops/tools/internal/telemetry"
 )
 
 // TestChecksLeaveTheirInput makes every check alone, of this repository and of the objects in the examples that checks find
@@ -104,7 +105,7 @@ func everyCheck(t *testing.T, repository *repo.Repo) []*check.Check {
 	kinds := definition.New()
 	server := admission.New(kinds)
 	return slices.Concat(kustomization.Checks(), schema.Checks(validator, kinds, admission.Removal, server.Note, schema.Unknown{Severity: check.Error}), admission.Checks(server),
-		library.Checks(policy.Facts{}), coverage.Checks(repository), exemption.Checks())
+		library.Checks(policy.Facts{}), telemetry.Checks(), coverage.Checks(repository), exemption.Checks())
 }
 
 // exampleOf are the objects of the example that a check finds something in; those of kustomizations as they are written.

@@ -415,6 +415,18 @@ func (p *Pass) ReportWhole(target *Target, object *manifest.Object, path manifes
 	}
 }
 
+// ReportLine is Report of a line, from 1, of the text that a field holds.
+func (p *Pass) ReportLine(target *Target, object *manifest.Object, path manifest.Path, line int, message string) {
+	f := p.report(target, object, path, message)
+	if f == nil {
+		return
+	}
+	at := append(slices.Clone(path), manifest.Line(line))
+	if origin := target.Origin(object, at); !origin.IsZero() {
+		f.Source, f.Related = origin.Position, origin.Overrode
+	}
+}
+
 // ReportAs is Report for what weighs less than the check's other findings.
 func (p *Pass) ReportAs(severity Severity, target *Target, object *manifest.Object, path manifest.Path, message string) {
 	if f := p.report(target, object, path, message); f != nil {

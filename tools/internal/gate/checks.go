@@ -16,6 +16,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/repo"
 	"github.com/kgate-dev/gitops/tools/internal/schema"
 	"github.com/kgate-dev/gitops/tools/internal/substitution"
+	"github.com/kgate-dev/gitops/tools/internal/telemetry"
 )
 
 // checksOf lists every check there is: Kustomize, schemas, rules, what is not read, exemptions. Unknown is what becomes of
@@ -26,6 +27,7 @@ func checksOf(repository *repo.Repo, engines *Engines, facts policy.Facts, unkno
 	checks = append(checks, schema.Checks(engines.validator, engines.kinds, admission.Removal, engines.server.Note, unknown)...)
 	checks = append(checks, admission.Checks(engines.server)...)
 	checks = append(checks, engines.library.Checks(facts)...)
+	checks = append(checks, telemetry.Checks()...)
 	checks = append(checks, substitution.Checks()...)
 	checks = append(checks, coverage.Checks(repository)...)
 	checks = append(checks, exemption.Checks()...)

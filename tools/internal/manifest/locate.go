@@ -54,6 +54,8 @@ func Lookup(node *yaml.Node, path ...any) *yaml.Node {
 				return nil
 			}
 			node = node.Content[step]
+		case Line:
+			return nil
 		}
 		if node == nil {
 			return nil

@@ -9,6 +9,10 @@ import (
 // Path leads from the root of an object to a field: string keys and int indexes.
 type Path []any
 
+// Line is a last step of a path that is asked for its position: a line of the text that the field holds, from 1. It is no
+// part of a field's name.
+type Line int
+
 // plain reports whether a key is a word: a letter or _, then letters, digits, _ and -.
 func plain(key string) bool {
 	for i, c := range []byte(key) {

@@ -86,6 +86,17 @@ func (d *Document) ParseInline(node *yaml.Node) ([]Document, error) {
 	return documents, err
 }
 
+// InlineLine is the position of a line, from 1, of the text that a scalar holds; of the scalar where its style hides its lines.
+func (d *Document) InlineLine(node *yaml.Node, number int) Position {
+	if node.Kind == yaml.ScalarNode && node.Alias != nil {
+		node = node.Alias
+	}
+	if d.elsewhere != nil || number < 1 || node.Style&yaml.LiteralStyle == 0 {
+		return d.Position(nil, node)
+	}
+	return Position{File: d.File, Line: node.Line + number}
+}
+
 // line is a line of the document's file, as far as the document goes.
 func (d *Document) line(number int) characters {
 	if d.lines == nil {

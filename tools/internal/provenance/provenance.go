@@ -193,6 +193,9 @@ func (l *Locator) referent(path manifest.Path, object *manifest.Object) []place 
 
 // within is a field of the YAML that a field holds as its text, or that a file holds.
 func within(text place, path manifest.Path) place {
+	if line, ok := path[len(path)-1].(manifest.Line); ok && len(path) == 1 {
+		return lineWithin(text, int(line))
+	}
 	var documents []manifest.Document
 	var err error
 	switch {
@@ -206,6 +209,17 @@ func within(text place, path manifest.Path) place {
 	}
 	at, _ := documents[0].Locate(path, nil)
 	return place{bare: at}
+}
+
+// lineWithin is a line of the text that a field or a file holds.
+func lineWithin(text place, line int) place {
+	switch {
+	case text.content != nil:
+		return place{bare: manifest.Position{File: text.bare.File, Line: line}}
+	case text.document != nil && text.value != nil && text.value.Kind == yaml.ScalarNode:
+		return place{bare: text.document.InlineLine(text.value, line)}
+	}
+	return text
 }
 
 // tracks reports whether a replayed field has the text that was rendered.

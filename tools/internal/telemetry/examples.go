@@ -1,0 +1,109 @@
+package telemetry
+
+// The examples of the checks.
+const (
+	rulesBad = `apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata: {name: shop, namespace: shop}
+spec:
+  groups:
+    - name: shop
+      rules:
+        - alert: ShopDown
+          # A parenthesis stays open.
+          expr: sum by (job) (rate(http_requests_total{job="shop"}[5m]) == 0
+          for: 5m
+          annotations:
+            summary: '{{ $labels.job } answers nobody' # so does the action
+`
+	rulesGood = `apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata: {name: shop, namespace: shop}
+spec:
+  groups:
+    - name: shop
+      rules:
+        - alert: ShopDown
+          expr: sum by (job) (rate(http_requests_total{job="shop"}[5m])) == 0
+          for: 5m
+          annotations:
+            summary: '{{ $labels.job }} answers nobody'
+        # A window of its own, a subquery, and a histogram without buckets.
+        - record: shop:latency:p99
+          expr: |
+            histogram_quantile(0.99,
+              sum by (job) (rate(http_request_duration_seconds{job=~"shop|till"}[5m] offset 1m))
+            ) or max_over_time(shop:latency:p99[1h:5m])
+          labels:
+            team: '{not a template}'
+`
+)
+
+const (
+	dashboardsBad = `apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: shop
+  namespace: monitoring
+  labels: {grafana_dashboard: "1"}
+data:
+  shop.json: |
+    {
+      "title": "Shop"
+      "panels": []
+    }
+`
+	dashboardsGood = `apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: shop
+  namespace: monitoring
+  labels: {grafana_dashboard: "1"}
+data:
+  shop.json: |
+    {
+      "title": "Shop",
+      "templating": {"list": [{"name": "source", "type": "datasource", "query": "prometheus"}]},
+      "panels": [
+        {"title": "Requests", "datasource": "${source}", "targets": [
+          {"expr": "sum by (job) (rate(http_requests_total{job=~\"$job\"}[$__rate_interval]))"},
+          {"expr": "topk($most, http_requests_total)"}]},
+        {"title": "Log", "datasource": {"type": "loki"},
+         "targets": [{"expr": "{app=\"shop\"} |= \"error\""}]}
+      ]
+    }
+  notes.txt: '{ no dashboard'
+`
+	adapterBad = `apiVersion: v1
+kind: ConfigMap
+metadata: {name: prometheus-adapter, namespace: monitoring}
+data:
+  config.yaml: |
+    rules:
+      # The series is called http_requests_total.
+      - seriesQuery: http_request_total{namespace!="",pod!=""}
+        resources: {template: <<.Resource>>}
+        name: {matches: ^http_requests_total$, as: http_requests_per_second}
+        # A parenthesis stays open.
+        metricsQuery: sum(rate(<<.Series>>{<<.LabelMatchers>>}[2m]) by (<<.GroupBy>>)
+`
+	adapterGood = `apiVersion: v1
+kind: ConfigMap
+metadata: {name: prometheus-adapter, namespace: monitoring}
+data:
+  config.yaml: |
+    rules:
+      - seriesQuery: http_requests_total{namespace!="",pod!=""}
+        resources: {template: <<.Resource>>}
+        name: {matches: ^http_requests_total$, as: http_requests_per_second}
+        metricsQuery: sum(rate(<<.Series>>{<<.LabelMatchers>>}[2m])) by (<<.GroupBy>>)
+      # Any series of some names, and labels one by one.
+      - seriesQuery: '{__name__=~"^container_.*",namespace!=""}'
+        seriesFilters: [{isNot: _total$}]
+        resources: {overrides: {namespace: {resource: namespace}}}
+        name: {matches: ^container_(.*)$}
+        metricsQuery: |
+          sum(<<.Series>>{pod="<<index .LabelValuesByName "pod">>"})
+            by (<<range .GroupBySlice>><<.>>,<<end>> job)
+`
+)
