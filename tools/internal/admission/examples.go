@@ -82,7 +82,7 @@ spec:
 kind: Namespace
 metadata:
   name: go-otlp-app
-  labels: {pod-security.kubernetes.io/enforce: privileged, pod-security.kubernetes.io/warn: baseline}
+  labels: {pod-security.kubernetes.io/warn: baseline}
 ---
 apiVersion: apps/v1
 kind: Deployment
