@@ -3,6 +3,7 @@ package compose
 import (
 	"bytes"
 	"flag"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -105,6 +106,52 @@ func TestPrometheusConfiguration(t *testing.T) {
 	}
 	if out, err := check(file); err == nil || !strings.Contains(out, "go-otlp-app") {
 		t.Errorf("two jobs of one name: %v: %s", err, out)
+	}
+}
+
+// A pod that nobody asks anything must read as zero: where it read as nothing, the autoscaler had no metric of an idle service
+// (FailedGetPodsMetric), and Argo CD called its Application degraded.
+func TestMetricOfIdlePods(t *testing.T) {
+	promtool, err := exec.LookPath("promtool")
+	if err != nil {
+		missing(t, "promtool is not installed: it comes with Debian's package prometheus")
+	}
+	var config struct {
+		Rules []struct {
+			MetricsQuery string `yaml:"metricsQuery"`
+		}
+	}
+	if err := yaml.Unmarshal([]byte(read(t, "base/platform/metrics-adapter/config/config.yaml")), &config); err != nil || len(config.Rules) != 1 {
+		t.Fatalf("%v: %d rules of the adapter, want one", err, len(config.Rules))
+	}
+	const series = "http_server_request_duration_seconds_count"
+	query := strings.NewReplacer("<<.Series>>", series, "<<.LabelMatchers>>", `namespace="go-otlp-app",pod=~"app-1|app-2"`, "<<.GroupBy>>", "pod").Replace(config.Rules[0].MetricsQuery)
+	sample := func(pod, route, values string) map[string]any {
+		return map[string]any{"series": fmt.Sprintf("%s{namespace=%q,pod=%q,job=%q,http_route=%q}", series, "go-otlp-app", pod, "go-otlp-app", route), "values": values}
+	}
+	unit, err := yaml.Marshal(map[string]any{
+		"rule_files": []string{},
+		"tests": []any{map[string]any{
+			"interval": "15s",
+			"input_series": []any{
+				sample("app-1", "/v1/releases", "0+30x20"), sample("app-1", "/readyz", "0+15x20"),
+				sample("app-2", "/readyz", "0+15x20"), sample("app-2", "/healthz", "0+15x20"),
+			},
+			"promql_expr_test": []any{map[string]any{
+				"expr": query, "eval_time": "5m",
+				"exp_samples": []any{map[string]any{"labels": `{pod="app-1"}`, "value": 2}, map[string]any{"labels": `{pod="app-2"}`, "value": 0}},
+			}},
+		}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "idle.yaml")
+	if err := os.WriteFile(file, unit, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.CommandContext(t.Context(), promtool, "test", "rules", file).CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
 	}
 }
 

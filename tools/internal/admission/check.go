@@ -86,7 +86,8 @@ func Checks(s *Server) []*check.Check {
 			Title: "Every workload's pods meet the Pod Security level that their namespace warns of",
 			Doc: "The labels pod-security.kubernetes.io/warn and /audit name levels that refuse nothing: the API server tells the client, " +
 				"or its audit log, which workloads are below. Nobody reads that in a sync. Most often such a level will be enforced one " +
-				"day. What is below the enforced level already is for admission/pod-security.",
+				"day. Where a namespace says of what to warn, the level of its audit is a record and no more. What is below the enforced " +
+				"level already is for admission/pod-security.",
 			Fix:        "Correct the fields that the message names, or take the label away where nobody means to reach its level.",
 			Severity:   check.Warning,
 			Central:    true,

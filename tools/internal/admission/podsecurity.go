@@ -28,17 +28,18 @@ func newLevels(s *Server) *levels {
 // enforced reports the pods below the level that a rendered Namespace enforces. The server looks at pods when their controller
 // creates them; the workload itself it only warns about, and nothing ever becomes ready.
 func (l *levels) enforced(ctx context.Context, pass *check.Pass) error {
-	return l.below(ctx, pass, func(p api.Policy) []held { return []held{{p.Enforce, "violates PodSecurity"}} })
+	return l.below(ctx, pass, func(_ *manifest.Object, p api.Policy) []held { return []held{{p.Enforce, "violates PodSecurity"}} })
 }
 
 // warned reports the pods below a level that only warns or is only recorded, where they meet the one that is enforced.
 func (l *levels) warned(ctx context.Context, pass *check.Pass) error {
-	return l.below(ctx, pass, func(p api.Policy) []held {
-		return []held{
-			{p.Enforce, ""},
-			{p.Warn, "the API server warns: would violate PodSecurity"},
-			{p.Audit, "is recorded by the API server's audit: would violate PodSecurity"},
+	return l.below(ctx, pass, func(namespace *manifest.Object, p api.Policy) []held {
+		levels := []held{{p.Enforce, ""}, {p.Warn, "the API server warns: would violate PodSecurity"}}
+		// Whoever says of what to warn means no more than a record by another level.
+		if _, says := labels(namespace)[api.WarnLevelLabel]; !says {
+			levels = append(levels, held{p.Audit, "is recorded by the API server's audit: would violate PodSecurity"})
 		}
+		return levels
 	})
 }
 
@@ -49,7 +50,7 @@ type held struct {
 }
 
 // below applies levels to the pods of the workloads of rendered Namespaces, and reports the first that a workload is below.
-func (l *levels) below(ctx context.Context, pass *check.Pass, asked func(api.Policy) []held) error {
+func (l *levels) below(ctx context.Context, pass *check.Pass, asked func(*manifest.Object, api.Policy) []held) error {
 	for _, target := range pass.Targets {
 		for _, namespace := range target.Applied() {
 			if namespace.Kind != "Namespace" || namespace.APIVersion != "v1" {
@@ -58,7 +59,7 @@ func (l *levels) below(ctx context.Context, pass *check.Pass, asked func(api.Pol
 			// Labels that say no level are for admission/accepted to report.
 			privileged := api.LevelVersion{Level: api.LevelPrivileged, Version: api.LatestVersion()}
 			policies, _ := api.PolicyToEvaluate(labels(namespace), api.Policy{Enforce: privileged, Warn: privileged, Audit: privileged})
-			levels := slices.DeleteFunc(asked(policies), func(h held) bool { return h.Level == api.LevelPrivileged })
+			levels := slices.DeleteFunc(asked(namespace, policies), func(h held) bool { return h.Level == api.LevelPrivileged })
 			if len(levels) == 0 {
 				continue
 			}

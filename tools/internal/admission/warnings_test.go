@@ -32,6 +32,8 @@ func TestWarnings(t *testing.T) {
 		{"a level that warns below one that is enforced", "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: {pod-security.kubernetes.io/warn: baseline, pod-security.kubernetes.io/enforce: baseline}}\n---\n" +
 			workload("      hostNetwork: true\n      containers: [{name: a, image: a}]\n"),
 			`spec.template.spec: violates PodSecurity "baseline:latest" of namespace shop`},
+		{"a level that is only recorded where another one warns", "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: {pod-security.kubernetes.io/audit: baseline, pod-security.kubernetes.io/warn: privileged}}\n---\n" +
+			workload("      hostNetwork: true\n      containers: [{name: a, image: a}]\n"), ``},
 		{"a level that is recorded", "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: {pod-security.kubernetes.io/audit: baseline}}\n---\n" +
 			workload("      hostNetwork: true\n      containers: [{name: a, image: a}]\n"),
 			`spec.template.spec: is recorded by the API server's audit: would violate PodSecurity "baseline:latest"`},
