@@ -20,10 +20,13 @@ is_project(obj) if obj_lib.is_kind(obj, "argoproj.io", "AppProject")
 # METADATA
 # description: |
 #   The sources of an Application, each {value, path}; one empty source where it has none, in which
-#   no rule finds what it asks for.
-sources(obj) := entry.list(obj.spec.sources, ["spec", "sources"]) if {
+#   no rule finds what it asks for. Argo CD ignores one that stands beside a list of them, which
+#   gitops/application-spec says: what it was to deploy is no further mistake.
+sources(obj) := array.concat(entry.list(obj.spec.sources, ["spec", "sources"]), _beside(obj)) if {
 	obj_lib.at(obj, ["spec", "sources"], []) != []
 } else := [{"value": obj_lib.at(obj, ["spec", "source"], {}), "path": ["spec", "source"]}]
+
+_beside(obj) := [{"value": source, "path": ["spec", "source"]} | source := obj_lib.at(obj, ["spec", "source"], {}); source != {}]
 
 # METADATA
 # description: a path of a source as the repository spells it, without ./ and trailing slashes

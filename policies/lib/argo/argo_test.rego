@@ -61,6 +61,7 @@ test_sources[name] if {
 	some name, case in {
 		"one": {"spec": {"source": {"path": "./overlays/dev/"}}, "want": {"overlays/dev"}},
 		"several": {"spec": {"sources": [{"path": "a"}, {"chart": "b"}]}, "want": {"a"}},
+		"both": {"spec": {"source": {"path": "a"}, "sources": [{"path": "b"}]}, "want": {"a", "b"}},
 		"none": {"spec": {}, "want": set()},
 		"text": {"spec": {"source": "text"}, "want": set()},
 	}

@@ -86,11 +86,8 @@ func fluxPath(p string) string {
 func sources(object any, spec manifest.Path) []claim {
 	below := func(steps ...any) manifest.Path { return slices.Concat(spec, manifest.Path(steps)) }
 	places := []manifest.Path{below("source")}
-	if several := manifest.ListAt(object, below("sources")...); len(several) > 0 {
-		places = nil
-		for i := range several {
-			places = append(places, below("sources", i))
-		}
+	for i := range manifest.ListAt(object, below("sources")...) {
+		places = append(places, below("sources", i)) // a source beside them is ignored, which another check says
 	}
 	places = append(places, below("sourceHydrator", "drySource"))
 	var claims []claim
@@ -99,12 +96,18 @@ func sources(object any, spec manifest.Path) []claim {
 		if manifest.TextAt(source, "chart") != "" {
 			continue
 		}
-		recurse, _ := manifest.At(source, "directory", "recurse").(bool)
-		options, _ := manifest.At(source, "directory", "jsonnet").(map[string]any)
+		directory := manifest.At(source, "directory")
+		for _, other := range []string{"kustomize", "helm", "plugin"} {
+			if manifest.At(source, other) != nil {
+				directory = nil // a source of two types is of neither, which another check says
+			}
+		}
+		recurse, _ := manifest.At(directory, "recurse").(bool)
+		options, _ := manifest.At(directory, "jsonnet").(map[string]any)
 		claims = append(claims, claim{
 			field: append(p, "path"), repository: manifest.TextAt(source, "repoURL"), path: manifest.TextAt(source, "path"),
 			// With any of these Argo CD takes a directory for one of plain manifests, whatever is in it.
-			plainly:   recurse || len(options) > 0 || manifest.TextAt(source, "directory", "include") != "" || manifest.TextAt(source, "directory", "exclude") != "",
+			plainly:   recurse || len(options) > 0 || manifest.TextAt(directory, "include") != "" || manifest.TextAt(directory, "exclude") != "",
 			recursive: recurse,
 			to:        argoDelivery(object, spec, p),
 		})

@@ -8,6 +8,7 @@ import (
 
 	"github.com/kgate-dev/gitops/policies"
 	"github.com/kgate-dev/gitops/tools/internal/admission"
+	"github.com/kgate-dev/gitops/tools/internal/argocd"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/coverage"
 	"github.com/kgate-dev/gitops/tools/internal/exemption"
@@ -29,6 +30,7 @@ func checksOf(repository *repo.Repo, engines *Engines, facts policy.Facts, unkno
 	checks = append(checks, engines.library.Checks(facts)...)
 	checks = append(checks, telemetry.Checks()...)
 	checks = append(checks, substitution.Checks()...)
+	checks = append(checks, argocd.Checks()...)
 	checks = append(checks, coverage.Checks(repository)...)
 	checks = append(checks, exemption.Checks()...)
 	return checks, check.Verify(checks)

@@ -1,0 +1,352 @@
+package argocd
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
+)
+
+// object is one document of YAML.
+func object(t *testing.T, text string) *manifest.Object {
+	t.Helper()
+	documents, err := manifest.ParseDocuments("a.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects, err := documents[0].Objects()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return objects[0]
+}
+
+func of(t *testing.T, kind, spec string) *manifest.Object {
+	t.Helper()
+	return object(t, "apiVersion: argoproj.io/v1alpha1\nkind: "+kind+"\nmetadata: {name: shop}\nspec: "+spec+"\n")
+}
+
+// equal compares the paths of faults, each once.
+func equal(t *testing.T, found faults, want string) {
+	t.Helper()
+	var paths []string
+	for _, f := range found {
+		paths = append(paths, f.path.String())
+	}
+	if got := strings.Join(paths, " "); got != want {
+		t.Errorf("found at %q, want %q: %v", got, want, found)
+	}
+}
+
+const here = "project: p, destination: {name: prod, namespace: shop}"
+
+func TestApplicationSpec(t *testing.T) {
+	for name, c := range map[string]struct{ spec, want string }{
+		"plain":                          {here + ", source: {repoURL: a, path: b}", ""},
+		"one type":                       {here + ", source: {repoURL: a, path: b, helm: {releaseName: c}, directory: null}", ""},
+		"three types":                    {here + ", source: {repoURL: a, path: b, plugin: {}, helm: {}, kustomize: {}}", "spec.source.kustomize"},
+		"two types of one of several":    {here + ", sources: [{repoURL: a, path: b}, {repoURL: a, path: b, helm: {}, directory: {}}]", "spec.sources[1].helm"},
+		"both":                           {here + ", source: {repoURL: a, path: b}, sources: [{repoURL: a, path: c}]", "spec.sources"},
+		"no sources beside one":          {here + ", source: {repoURL: a, path: b}, sources: []", ""},
+		"no path":                        {here + ", source: {repoURL: a}", "spec.source"},
+		"no repository":                  {here + ", source: {path: a}", "spec.source"},
+		"ref alone, of one":              {here + ", source: {repoURL: a, ref: b}", "spec.source"},
+		"ref alone, of several":          {here + ", sources: [{repoURL: a, ref: b}, {repoURL: a, chart: c, targetRevision: '1'}]", ""},
+		"a chart without its version":    {here + ", source: {repoURL: a, chart: b}", "spec.source.chart"},
+		"a hydrator":                     {here + ", sourceHydrator: {drySource: {repoURL: a, path: b, targetRevision: c}}", ""},
+		"two clusters":                   {"destination: {name: a, server: b}", "spec.destination.server"},
+		"no cluster":                     {"destination: {namespace: a}", "spec.destination"},
+		"seconds":                        {here + ", syncPolicy: {retry: {backoff: {duration: '10', maxDuration: 3m}}}", ""},
+		"durations":                      {here + ", syncPolicy: {retry: {backoff: {duration: 10sec, maxDuration: 1 h}}}", "spec.syncPolicy.retry.backoff.duration spec.syncPolicy.retry.backoff.maxDuration"},
+		"pointers":                       {here + ", ignoreDifferences: [{kind: A, jsonPointers: [/a, b/c]}]", "spec.ignoreDifferences[0].jsonPointers[1]"},
+		"jq":                             {here + `, ignoreDifferences: [{kind: A, jqPathExpressions: ['.a | select(.b?)', '.a[', 'nosuch(.a)', '.["a"] // .b', '']}]`, "spec.ignoreDifferences[0].jqPathExpressions[1] spec.ignoreDifferences[0].jqPathExpressions[2] spec.ignoreDifferences[0].jqPathExpressions[4]"},
+		"what is of other types already": {"[a]", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if !strings.HasPrefix(c.spec, "[") {
+				c.spec = "{" + c.spec + "}"
+			}
+			equal(t, judgeSpec(of(t, "Application", c.spec).Value, manifest.Path{"spec"}, true), c.want)
+		})
+	}
+}
+
+// TestTemplateSpec: what a template does not say, or says with parameters, is nobody's mistake.
+func TestTemplateSpec(t *testing.T) {
+	spec := manifest.Path{"spec", "template", "spec"}
+	for name, c := range map[string]struct{ spec, want string }{
+		"nothing":    {"{destination: {}, source: {}}", ""},
+		"parameters": {"{destination: {name: '{{name}}', server: '{{server}}'}, syncPolicy: {retry: {backoff: {duration: '{{d}}'}}}}", ""},
+		"none":       {"{destination: {name: a, server: b}, source: {helm: {}, plugin: {}}}", "spec.template.spec.source.helm spec.template.spec.destination.server"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			equal(t, judgeSpec(of(t, "ApplicationSet", "{template: {spec: "+c.spec+"}}").Value, spec, false), c.want)
+		})
+	}
+}
+
+func TestSyncOptions(t *testing.T) {
+	const at = `metadata.annotations["argocd.argoproj.io/`
+	for name, c := range map[string]struct{ annotations, want string }{
+		"right":                      {"sync-options: 'Prune=false, Delete=confirm,,Replace=true'", ""},
+		"a value":                    {"sync-options: Prune=fales", "sync-options"},
+		"a letter":                   {"sync-options: prune=false", "sync-options"},
+		"a value's letter":           {"sync-options: Prune=False", "sync-options"},
+		"two":                        {"sync-options: 'Prun=false,Validate'", "sync-options sync-options"},
+		"of an Application":          {"sync-options: CreateNamespace=true", "sync-options"},
+		"a hook":                     {"hook: PreSynk", "hook"},
+		"one of two hooks":           {"hook: 'PreSync,PostSynk'", "hook"},
+		"a hook that is empty":       {"hook: ''", "hook"},
+		"hooks":                      {"hook: 'PreSync, PostDelete'", ""},
+		"delete policies":            {"hook-delete-policy: 'HookSucceeded,BeforeHookCreated'", "hook-delete-policy"},
+		"compare options":            {"compare-options: IgnoreExtraneous", ""},
+		"a compare option":           {"compare-options: IgnoreExtranous", "compare-options"},
+		"of an Application, compare": {"compare-options: ServerSideDiff=true", "compare-options"},
+		"the name of an annotation":  {"sync-waves: '1'", "sync-waves"},
+		"another one":                {"owner-of-this: shop", ""},
+		"a parameter":                {"sync-options: '{{a}}'", ""},
+		"no text":                    {"sync-options: 1", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  annotations:\n    argocd.argoproj.io/" + c.annotations + "\n"
+			var want []string
+			for field := range strings.FieldsSeq(c.want) {
+				want = append(want, at+field+`"]`)
+			}
+			equal(t, judgeOptions(object(t, text)), strings.Join(want, " "))
+		})
+	}
+	for name, c := range map[string]struct{ options, want string }{
+		"right":           {"[CreateNamespace=true, PrunePropagationPolicy=orphan, Force=false]", ""},
+		"of objects":      {"[Force=true]", "spec.syncPolicy.syncOptions[0]"},
+		"a name, a value": {"[CreateNamespaces=true, PrunePropagationPolicy=back, 'Validate = false', ' PruneLast=true']", "spec.syncPolicy.syncOptions[0] spec.syncPolicy.syncOptions[1] spec.syncPolicy.syncOptions[2] spec.syncPolicy.syncOptions[3]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			equal(t, judgeOptions(of(t, "Application", "{syncPolicy: {syncOptions: "+c.options+"}}")), c.want)
+		})
+	}
+	// Argo CD takes Helm's hooks where its own annotation names none.
+	helm := "apiVersion: v1\nkind: Pod\nmetadata: {name: a, annotations: {argocd.argoproj.io/hook: Never, helm.sh/hook: post-install}}\n"
+	if found := judgeOptions(object(t, helm)); len(found) != 1 || strings.Contains(found[0].message, "no phase") {
+		t.Errorf("found %v", found)
+	}
+}
+
+func TestProject(t *testing.T) {
+	const window = "kind: allow, schedule: 0 8 * * 1-4, duration: 8h, applications: [a]"
+	for name, c := range map[string]struct{ spec, want string }{
+		"a window":               {"syncWindows: [{" + window + "}]", ""},
+		"of no kind":             {"syncWindows: [{kind: allowed, schedule: '* * * * *', duration: 1h, clusters: [a]}]", "spec.syncWindows[0].kind"},
+		"an eighth day":          {"syncWindows: [{kind: deny, schedule: 0 8 * * 1-8, duration: 1h, clusters: [a]}]", "spec.syncWindows[0].schedule"},
+		"a word for a schedule":  {"syncWindows: [{kind: deny, schedule: '@daily', duration: 1h, clusters: [a]}]", "spec.syncWindows[0].schedule"},
+		"no schedule":            {"syncWindows: [{kind: deny, duration: 1h, clusters: [a]}]", "spec.syncWindows[0].schedule"},
+		"what a parser fails at": {"syncWindows: [{kind: deny, schedule: TZ=0, duration: 1h, clusters: [a]}]", ""},
+		"no unit":                {"syncWindows: [{kind: deny, schedule: 0 8 * * *, duration: '8', clusters: [a]}]", "spec.syncWindows[0].duration"},
+		"a zone":                 {"syncWindows: [{timeZone: Europe/Londn, " + window + "}, {timeZone: Europe/Paris, " + window + "}]", "spec.syncWindows[0].timeZone"},
+		"for nothing":            {"syncWindows: [{kind: deny, schedule: 0 8 * * *, duration: 8h}]", "spec.syncWindows[0]"},
+		"destinations": {"destinations: [{name: a, namespace: b}, {server: a, namespace: b}, {name: a, namespace: c}, {name: '!*', namespace: d}]",
+			"spec.destinations[1] spec.destinations[3].name"},
+		"sources":       {"sourceRepos: ['*', '!*', '*'], sourceNamespaces: [a, b, a]", "spec.sourceNamespaces[2] spec.sourceRepos[2] spec.sourceRepos[1]"},
+		"accounts":      {"destinationServiceAccounts: [{server: a, namespace: '!b', defaultServiceAccount: ' '}]", "spec.destinationServiceAccounts[0].namespace spec.destinationServiceAccounts[0].defaultServiceAccount"},
+		"names":         {"roles: [{name: a}, {name: a b}, {name: a}]", "spec.roles[1].name spec.roles[2].name"},
+		"groups":        {`roles: [{name: a, groups: [b, 'c,d', '"c,d"', ' e', '', b]}]`, "spec.roles[0].groups[1] spec.roles[0].groups[3] spec.roles[0].groups[4] spec.roles[0].groups[5]"},
+		"no mapping":    {"syncWindows: [a], roles: [b]", "spec.roles[0].name"},
+		"nothing there": {"description: a", ""},
+	} {
+		t.Run(name, func(t *testing.T) { equal(t, judgeProject(of(t, "AppProject", "{"+c.spec+"}")), c.want) })
+	}
+}
+
+func TestPolicyFault(t *testing.T) {
+	for policy, want := range map[string]string{
+		"p, proj:shop:r, applications, sync, shop/*, allow":              "",
+		"p,proj:shop:r,applications,action/apps/*,shop/argocd/web,deny":  "",
+		"p, proj:shop:r, applications, *, shop/*-web, allow":             "",
+		"p, proj:shop:r, applications, sync, shop/*":                     "form",
+		"g, proj:shop:r, applications, sync, shop/*, allow":              "form",
+		"p, proj:shop:other, applications, sync, shop/*, allow":          "subject",
+		"p, proj:shop:r, application, sync, shop/*, allow":               "did you mean `applications`",
+		"p, proj:shop:r, applications, synch, shop/*, allow":             "did you mean `sync`",
+		"p, proj:shop:r, applications, sync, other/*, allow":             "object",
+		"p, proj:shop:r, applications, sync, shop/*, allowed":            "effect",
+		"p, proj:shop:r, applications, update/*/Pod/*/*, shop/*, allow ": "",
+	} {
+		got := policyFault("shop", "r", policy)
+		if want == "" && got != "" || !strings.Contains(got, want) {
+			t.Errorf("%s: %q, want %q", policy, got, want)
+		}
+	}
+}
+
+func TestApplicationSet(t *testing.T) {
+	const (
+		list = "generators: [{list: {elements: [{env: dev, 'a.b': c, values: {x: z}}]}}]"
+		git  = "generators: [{git: {repoURL: a, directories: [{path: a/*}], values: {x: z}}}]"
+		path = "spec.template.spec.source.path"
+	)
+	for name, c := range map[string]struct{ spec, path, want string }{
+		"a tag":                     {list, "{{env}}/{{ values.x }}/{{a.b}}", ""},
+		"no such tag":               {list, "{{envv}}", path},
+		"no such value":             {list, "{{values.y}}", path},
+		"a Go template":             {list, "{{.env}}", path},
+		"an end that is not there":  {list, "{{env}", path},
+		"of directories":            {git, "{{path}}/{{path.basename}}/{{path[0]}}/{{values.x}}", ""},
+		"of files":                  {"generators: [{git: {repoURL: a, files: [{path: a/*}]}}]", "{{whatever}}", ""},
+		"of clusters":               {"generators: [{clusters: {}}]", "{{metadata.labels.example.com/a}}/{{name}}", ""},
+		"not of clusters":           {"generators: [{clusters: {}}]", "{{cluster}}", path},
+		"of one of two":             {"generators: [{clusters: {}}, {list: {elements: [{env: a}]}}]", "{{env}}", ""},
+		"of a plugin":               {"generators: [{plugin: {}}]", "{{env}}", ""},
+		"a template of a generator": {"generators: [{list: {elements: [], template: {spec: {}}}}]", "{{env}}", ""},
+		"a number":                  {"generators: [{list: {elements: [{env: 1}]}}]", "{{env}}", "spec.generators[0].list.elements[0].env"},
+		"a number below":            {"generators: [{matrix: {generators: [{list: {elements: [{values: {a: 1}}]}}]}}]", "a", "spec.generators[0].matrix.generators[0].list.elements[0].values.a"},
+
+		"go":                    {"goTemplate: true, " + list, "{{.env}}/{{$.values.x}}", ""},
+		"go, a number":          {"goTemplate: true, generators: [{list: {elements: [{env: 1}]}}]", "{{.env}}", ""},
+		"go, no such key":       {"goTemplate: true, " + list, "{{.envv}}", path},
+		"go, no such value":     {"goTemplate: true, " + list, "{{.values.y}}", path},
+		"go, a default":         {"goTemplate: true, " + list, "{{.envv | default \"a\"}}{{default \"a\" .envv}}{{if .envv}}{{.envv}}{{end}}", ""},
+		"go, a strict default":  {"goTemplate: true, goTemplateOptions: [missingkey=error], " + list, "{{.envv | default \"a\"}}", path},
+		"go, an option":         {"goTemplate: true, goTemplateOptions: [missingkey=eror], " + list, "a", "spec.goTemplateOptions[0]"},
+		"go, a function":        {"goTemplate: true, " + list, "{{env}}", path},
+		"go, Argo CD's own":     {"goTemplate: true, " + list, "{{.env | normalize}}{{slugify .env}}{{toYaml .values}}", ""},
+		"go, of the host":       {"goTemplate: true, " + list, "{{env \"HOME\"}}", path},
+		"go, an end":            {"goTemplate: true, " + list, "{{.env}", path},
+		"go, of directories":    {"goTemplate: true, " + git, "{{.path.path}}{{index .path.segments 1}}{{.values.x}}", ""},
+		"go, not of them":       {"goTemplate: true, " + git, "{{.path.filename}}", path},
+		"go, with a prefix":     {"goTemplate: true, generators: [{git: {pathParamPrefix: a, directories: [{path: b}]}}]", "{{.a.path.path}}", ""},
+		"go, without it":        {"goTemplate: true, generators: [{git: {pathParamPrefix: a, directories: [{path: b}]}}]", "{{.path.path}}", path},
+		"go, what is set there": {"goTemplate: true, " + list, "{{$x := .env}}{{$x}}{{range .values}}{{.}}{{end}}", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text, err := json.Marshal(c.path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			equal(t, judgeApplicationSet(of(t, "ApplicationSet", "{"+c.spec+", template: {spec: {source: {path: "+string(text)+"}}}}")), c.want)
+		})
+	}
+	// The values of a chart may be meant for Helm, and what is no template at all may be anything.
+	equal(t, judgeApplicationSet(of(t, "ApplicationSet", "{"+list+", template: {spec: {source: {helm: {values: '{{ .Values.a }}'}}}}}")), "")
+	equal(t, judgeApplicationSet(of(t, "ApplicationSet", "{goTemplate: true, "+list+", templatePatch: 'a: {{.env'}")), "spec.templatePatch")
+	equal(t, judgeApplicationSet(of(t, "ApplicationSet", "[a]")), "")
+}
+
+func run(t *testing.T, c *check.Check, targets ...*check.Target) []string {
+	t.Helper()
+	plan := check.Plan{Checks: []*check.Check{c}, Targets: targets}
+	for _, target := range targets {
+		plan.All = append(plan.All, target.Path)
+	}
+	result, failures := check.Run(t.Context(), plan)
+	if len(failures) > 0 {
+		t.Fatal(failures)
+	}
+	var found []string
+	for _, f := range result.Findings {
+		found = append(found, fmt.Sprintf("%s %s %s %s", f.Severity, f.Target, f.Object.Name, f.Path))
+	}
+	slices.Sort(found)
+	return found
+}
+
+func deployed(t *testing.T, name, path, more string) *manifest.Object {
+	t.Helper()
+	return object(t, "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: "+name+"}\nspec:\n  project: p\n"+
+		"  source: {repoURL: a, path: "+path+"}\n"+more)
+}
+
+const prod = "  destination: {name: prod, namespace: shop}\n"
+
+func TestWindowApplications(t *testing.T) {
+	project := func(names string) *manifest.Object {
+		return object(t, "apiVersion: argoproj.io/v1alpha1\nkind: AppProject\nmetadata: {name: p}\nspec: {syncWindows: [{applications: ["+names+"]}]}\n")
+	}
+	set := func(project string) *manifest.Object {
+		return of(t, "ApplicationSet", "{template: {spec: {project: '"+project+"'}}}")
+	}
+	app := deployed(t, "prod-shop", "a", prod)
+	for name, c := range map[string]struct {
+		objects []*manifest.Object
+		found   int
+	}{
+		"the name":                       {[]*manifest.Object{project("prod-shop"), app}, 0},
+		"a glob":                         {[]*manifest.Object{project("'*', prod-*"), app}, 0},
+		"what is denied":                 {[]*manifest.Object{project("'!prod'"), app}, 0},
+		"another name":                   {[]*manifest.Object{project("prod-shop, prod-web, staging-*"), app}, 2},
+		"no Application of the project":  {[]*manifest.Object{project("prod-web")}, 0},
+		"a set of the project":           {[]*manifest.Object{project("prod-web"), app, set("p")}, 0},
+		"a set of whichever":             {[]*manifest.Object{project("prod-web"), app, set("{{a}}")}, 0},
+		"a set of another":               {[]*manifest.Object{project("prod-web"), app, set("q")}, 1},
+		"Applications of others besides": {[]*manifest.Object{project("a"), app, object(t, "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: a}\nspec: {project: q}\n")}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if found := run(t, windowApplications, &check.Target{Path: "argocd", Objects: c.objects}); len(found) != c.found {
+				t.Errorf("found %v, want %d", found, c.found)
+			}
+		})
+	}
+}
+
+func TestApplySize(t *testing.T) {
+	large := func(annotation string) *manifest.Object {
+		return object(t, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: large, annotations: {argocd.argoproj.io/sync-options: '"+annotation+"'}}\ndata: {a: "+strings.Repeat("a", annotationLimit)+"}\n")
+	}
+	const serverSide = prod + "  syncPolicy: {syncOptions: [ServerSideApply=true]}\n"
+	for name, c := range map[string]struct {
+		apps  []*manifest.Object
+		large *manifest.Object
+		found int
+	}{
+		"client-side":                  {[]*manifest.Object{deployed(t, "a", "overlays/prod", prod)}, large(""), 1},
+		"server-side":                  {[]*manifest.Object{deployed(t, "a", "overlays/prod", serverSide)}, large(""), 0},
+		"the object server-side":       {[]*manifest.Object{deployed(t, "a", "overlays/prod", prod)}, large("Prune=false, ServerSideApply=true"), 0},
+		"replaced":                     {[]*manifest.Object{deployed(t, "a", "overlays/prod", prod)}, large("Replace=true"), 0},
+		"a part":                       {[]*manifest.Object{deployed(t, "a", "./overlays/prod/app/", prod)}, large(""), 1},
+		"one of two parts server-side": {[]*manifest.Object{deployed(t, "a", "overlays/prod/app", prod), deployed(t, "b", "overlays/prod/db", serverSide)}, large(""), 0},
+		"another target":               {[]*manifest.Object{deployed(t, "a", "overlays/production", prod)}, large(""), 0},
+		"small":                        {[]*manifest.Object{deployed(t, "a", "overlays/prod", prod)}, object(t, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: small}\n"), 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			found := run(t, applySize, &check.Target{Path: "argocd", Objects: c.apps}, &check.Target{Path: "overlays/prod", Objects: []*manifest.Object{c.large}})
+			if len(found) != c.found {
+				t.Errorf("found %v, want %d", found, c.found)
+			}
+		})
+	}
+}
+
+func TestObjectOwner(t *testing.T) {
+	account := func(name, namespace string) *manifest.Object {
+		return object(t, "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: "+name+", namespace: '"+namespace+"'}\n")
+	}
+	namespace := object(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n")
+	one, two := deployed(t, "one", "one", prod), deployed(t, "two", "two", prod)
+	for name, c := range map[string]struct {
+		apps, one, two []*manifest.Object
+		want           string
+	}{
+		"the same":                {[]*manifest.Object{one, two}, []*manifest.Object{account("a", "shop")}, []*manifest.Object{account("a", "shop")}, "warning two a metadata.name"},
+		"of the destination":      {[]*manifest.Object{one, two}, []*manifest.Object{account("a", "")}, []*manifest.Object{account("a", "shop")}, "warning two a metadata.name"},
+		"another namespace":       {[]*manifest.Object{one, two}, []*manifest.Object{account("a", "")}, []*manifest.Object{account("a", "other")}, ""},
+		"of the cluster":          {[]*manifest.Object{one, two}, []*manifest.Object{namespace}, []*manifest.Object{namespace.Again()}, "warning two shop metadata.name"},
+		"a sync that fails":       {[]*manifest.Object{one, deployed(t, "two", "two", prod+"  syncPolicy: {syncOptions: [FailOnSharedResource=true]}\n")}, []*manifest.Object{namespace}, []*manifest.Object{namespace.Again()}, "error two shop metadata.name"},
+		"another cluster":         {[]*manifest.Object{one, deployed(t, "two", "two", "  destination: {name: dev}\n")}, []*manifest.Object{namespace}, []*manifest.Object{namespace.Again()}, ""},
+		"the same by two names":   {[]*manifest.Object{deployed(t, "one", "one", "  destination: {name: in-cluster}\n"), deployed(t, "two", "two", "  destination: {server: 'https://kubernetes.default.svc/'}\n")}, []*manifest.Object{namespace}, []*manifest.Object{namespace.Again()}, "warning two shop metadata.name"},
+		"with a prefix":           {[]*manifest.Object{one, object(t, "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: two}\nspec:\n  source: {repoURL: a, path: two, kustomize: {namePrefix: b-}}\n"+prod)}, []*manifest.Object{namespace}, []*manifest.Object{namespace.Again()}, ""},
+		"a target for both":       {[]*manifest.Object{one, deployed(t, "again", "one", prod)}, []*manifest.Object{account("a", ""), namespace}, nil, "error argocd again spec.source.path"},
+		"to two namespaces":       {[]*manifest.Object{one, deployed(t, "again", "one", "  destination: {name: prod, namespace: other}\n")}, []*manifest.Object{account("a", "")}, nil, ""},
+		"of another repository":   {[]*manifest.Object{one, object(t, "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: two}\nspec:\n  source: {repoURL: b, path: two}\n"+prod)}, []*manifest.Object{namespace}, []*manifest.Object{namespace.Again()}, ""},
+		"a hook without its name": {[]*manifest.Object{one, two}, []*manifest.Object{object(t, "apiVersion: batch/v1\nkind: Job\nmetadata: {generateName: a-}\n")}, []*manifest.Object{object(t, "apiVersion: batch/v1\nkind: Job\nmetadata: {generateName: a-}\n")}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			found := run(t, objectOwner, &check.Target{Path: "argocd", Objects: c.apps}, &check.Target{Path: "one", Objects: c.one}, &check.Target{Path: "two", Objects: c.two})
+			if got := strings.Join(found, "; "); got != c.want {
+				t.Errorf("found %q, want %q", got, c.want)
+			}
+		})
+	}
+}
