@@ -4,6 +4,7 @@ package check
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"path"
@@ -312,8 +313,53 @@ type Pods struct {
 	Labels    map[string]string
 }
 
-// PodsKind is the kind of a Reference to any pod with some labels, whose name is a JSON object of them.
-const PodsKind = "pods"
+// What a Reference may name besides objects.
+const (
+	// PodsKind is any pod with some labels: the name is a JSON object of them, or a LabelSelector.
+	PodsKind = "pods"
+	// PoliciesKind is any object that says what pods of a namespace may send or get; the name is for what it is missed.
+	PoliciesKind = "policies"
+)
+
+// Selection is which pods a Reference to pods is about.
+type Selection struct {
+	MatchLabels      map[string]string
+	MatchExpressions []Expression
+}
+
+// Expression is a condition of a LabelSelector.
+type Expression struct {
+	Key, Operator string
+	Values        []string
+}
+
+// Selection reads the name of a Reference to pods; false where it selects none or every pod.
+func (r Reference) Selection() (Selection, bool) {
+	var s Selection
+	if json.Unmarshal([]byte(r.Name), &s.MatchLabels) == nil {
+		return s, len(s.MatchLabels) > 0
+	}
+	s.MatchLabels = nil
+	err := json.Unmarshal([]byte(r.Name), &s)
+	return s, err == nil && len(s.MatchLabels)+len(s.MatchExpressions) > 0
+}
+
+// holds reports whether labels, which may be patterns, are as an expression says.
+func (e Expression) holds(labels map[string]string) bool {
+	have, has := labels[e.Key]
+	among := has && slices.ContainsFunc(e.Values, func(value string) bool { return have == value || like(have, value) })
+	switch e.Operator {
+	case "In":
+		return among
+	case "NotIn":
+		return !among || strings.Contains(have, "*")
+	case "Exists":
+		return has
+	case "DoesNotExist":
+		return !has
+	}
+	return false
+}
 
 // Part is a field that a finding weighs beside its own.
 type Part struct {

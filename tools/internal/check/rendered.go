@@ -1,7 +1,6 @@
 package check
 
 import (
-	"encoding/json"
 	"path"
 	"slices"
 	"strings"
@@ -27,7 +26,11 @@ type pattern struct {
 }
 
 func (p pattern) fits(r Reference) bool {
-	return p.Kind == r.Kind && (p.Name == "*" || like(p.Name, r.Name)) && (p.Namespace == r.Namespace || r.Namespace == "" || like(p.Namespace, r.Namespace))
+	kind := r.Kind
+	if kind == PoliciesKind {
+		kind = PodsKind // what makes pods that nobody here knows may fence them, too
+	}
+	return p.Kind == kind && (p.Name == "*" || like(p.Name, r.Name)) && (p.Namespace == r.Namespace || r.Namespace == "" || like(p.Namespace, r.Namespace))
 }
 
 func like(pattern, text string) bool {
@@ -94,6 +97,14 @@ func (r *rendered) resolve(findings []Finding, unread func(target string, missin
 			}
 			return unread != nil && unread(f.Target, *f.Missing)
 		}
+		if f.Missing.Kind == PoliciesKind {
+			for target, objects := range r.objects {
+				if beside(target) && fences(objects, f.Missing.Namespace) {
+					return true
+				}
+			}
+			return unread != nil && unread(f.Target, *f.Missing)
+		}
 		if f.Missing.Namespace == "" {
 			// In which namespace it would have to be is not known, or there is none for its kind.
 			for target := range r.named[*f.Missing] {
@@ -109,14 +120,29 @@ func (r *rendered) resolve(findings []Finding, unread func(target string, missin
 	})
 }
 
+// fences reports whether some of the objects say what pods of a namespace may send or get.
+func fences(objects map[Reference]bool, namespace string) bool {
+	for is := range objects {
+		if strings.HasSuffix(is.Kind, "NetworkPolicy") && (namespace == "" || is.Namespace == "" || is.Namespace == namespace) {
+			return true
+		}
+	}
+	return false
+}
+
 // selects reports whether a reference to pods selects some.
 func (r Reference) selects(pods Pods) bool {
-	var wanted map[string]string
-	if json.Unmarshal([]byte(r.Name), &wanted) != nil || len(wanted) == 0 {
+	wanted, ok := r.Selection()
+	if !ok {
 		return false
 	}
-	for key, value := range wanted {
+	for key, value := range wanted.MatchLabels {
 		if have := pods.Labels[key]; have != value && !like(have, value) {
+			return false
+		}
+	}
+	for _, expression := range wanted.MatchExpressions {
+		if !expression.holds(pods.Labels) {
 			return false
 		}
 	}

@@ -2,8 +2,10 @@ package coverage
 
 import (
 	"context"
-	"encoding/json"
+	"path"
 	"regexp"
+	"slices"
+	"strings"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
@@ -23,21 +25,35 @@ type Mentions struct {
 	File                     string
 	kinds, names, namespaces map[string]bool
 	pairs                    map[string]bool // of keys and values that may be labels
+	beside                   bool            // others of its directory are read: it is left out, and not another target's
 }
 
 // Has reports whether the file may hold an object.
 func (m Mentions) Has(is check.Reference) bool {
-	if is.Kind == check.PodsKind {
-		var wanted map[string]string
-		if json.Unmarshal([]byte(is.Name), &wanted) != nil || len(wanted) == 0 {
+	switch is.Kind {
+	case check.PodsKind:
+		wanted, ok := is.Selection()
+		if !ok {
 			return false
 		}
-		for key, value := range wanted {
+		for key, value := range wanted.MatchLabels {
 			if !m.pairs[key+": "+value] {
 				return false
 			}
 		}
+		for _, e := range wanted.MatchExpressions {
+			if e.Operator == "In" && !slices.ContainsFunc(e.Values, func(value string) bool { return m.pairs[e.Key+": "+value] }) {
+				return false
+			}
+		}
 		return true
+	case check.PoliciesKind:
+		for kind := range m.kinds {
+			if strings.HasSuffix(kind, "NetworkPolicy") && !m.beside {
+				return true
+			}
+		}
+		return false
 	}
 	return m.kinds[is.Kind] && m.names[is.Name] || is.Kind == "Namespace" && m.namespaces[is.Name]
 }
@@ -56,6 +72,12 @@ func Mentioned(ctx context.Context, r *repo.Repo, read func(file string) bool) (
 		}
 		return found
 	}
+	open := map[string]bool{}
+	for _, dir := range t.dirs {
+		for _, file := range t.manifests[dir] {
+			open[dir] = open[dir] || read(file)
+		}
+	}
 	note := func(file string, generated ...string) {
 		if read(file) {
 			return
@@ -64,7 +86,7 @@ func Mentioned(ctx context.Context, r *repo.Repo, read func(file string) bool) (
 		if err != nil {
 			return
 		}
-		m := Mentions{File: file, kinds: words(kindLine, text), names: words(nameLine, text), pairs: map[string]bool{}}
+		m := Mentions{File: file, kinds: words(kindLine, text), names: words(nameLine, text), pairs: map[string]bool{}, beside: open[path.Dir(file)]}
 		for _, pair := range pairLine.FindAllSubmatch(text, -1) {
 			m.pairs[string(pair[1])+": "+string(pair[2])] = true
 		}

@@ -145,6 +145,7 @@ func (b *builder) relate(o *manifest.Object) {
 	references, _ := relation.Known().References.Of(k.group, k.name)
 	b.follow(self, o.Namespace, o.Value, references)
 	b.selectors(self, o)
+	b.selectsPods(self, o)
 	switch k {
 	case kind{"", "Service"}:
 		if set := stringMap(spec, "selector"); len(set) > 0 {
@@ -157,21 +158,8 @@ func (b *builder) relate(o *manifest.Object) {
 	case kind{"gateway.networking.k8s.io", "HTTPRoute"}, kind{"gateway.networking.k8s.io", "GRPCRoute"},
 		kind{"gateway.networking.k8s.io", "TCPRoute"}, kind{"gateway.networking.k8s.io", "TLSRoute"}:
 		b.route(self, o)
-	case kind{"policy", "PodDisruptionBudget"}:
-		b.selectsBy(self, o.Namespace, spec, "selector", "keeps up")
-	case kind{"networking.k8s.io", "NetworkPolicy"}:
-		b.selectsBy(self, o.Namespace, spec, "podSelector", "fences")
-	case kind{"monitoring.coreos.com", "PodMonitor"}:
-		for _, namespace := range b.watched(o) {
-			b.selectsBy(self, namespace, spec, "selector", "scrapes")
-		}
 	case kind{"monitoring.coreos.com", "ServiceMonitor"}:
 		b.serviceMonitor(self, o)
-	case kind{"telemetry.istio.io", "Telemetry"}, kind{"security.istio.io", "PeerAuthentication"},
-		kind{"security.istio.io", "AuthorizationPolicy"}, kind{"security.istio.io", "RequestAuthentication"}:
-		b.selects(self, o.Namespace, stringMap(spec, "selector", "matchLabels").AsSelector(), "applies to")
-	case kind{"networking.istio.io", "Sidecar"}, kind{"networking.istio.io", "EnvoyFilter"}:
-		b.selects(self, o.Namespace, stringMap(spec, "workloadSelector", "labels").AsSelector(), "applies to")
 	case kind{"autoscaling", "HorizontalPodAutoscaler"}:
 		b.targets(self, "scales", o.Namespace, manifest.At(spec, "scaleTargetRef"))
 	case kind{"keda.sh", "ScaledObject"}:
@@ -326,15 +314,36 @@ func (b *builder) selects(from int, namespace string, selector labels.Selector, 
 	}
 }
 
-// selectsBy does so by a field with matchLabels and matchExpressions.
-func (b *builder) selectsBy(from int, namespace string, spec any, field, verb string) {
-	if selector, ok := labelSelector(spec, field); ok {
-		b.selects(from, namespace, selector, verb)
+// selectsPods leads to the pods that an object selects. Peers are not drawn: what a policy lets through is no part of the picture.
+func (b *builder) selectsPods(self int, o *manifest.Object) {
+	known, _ := relation.Known().Selects.Of(o.Group(), o.Kind)
+	for _, s := range known {
+		if s.Peer {
+			continue
+		}
+		steps := make([]any, len(s.Path))
+		for i, step := range s.Path {
+			steps[i] = step
+		}
+		selector, ok := stringMap(o.Value, steps...).AsSelector(), s.Map
+		if !s.Map {
+			selector, ok = labelSelector(o.Value, steps...)
+		}
+		if !ok {
+			continue
+		}
+		namespaces := []string{o.Namespace}
+		if s.Namespaces != nil {
+			namespaces = b.watched(o)
+		}
+		for _, namespace := range namespaces {
+			b.selects(self, namespace, selector, s.Verb)
+		}
 	}
 }
 
-func labelSelector(spec any, field string) (labels.Selector, bool) {
-	content, ok := manifest.At(spec, field).(map[string]any)
+func labelSelector(value any, steps ...any) (labels.Selector, bool) {
+	content, ok := manifest.At(value, steps...).(map[string]any)
 	if !ok {
 		return nil, false
 	}

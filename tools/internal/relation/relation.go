@@ -30,6 +30,9 @@ type Relations struct {
 	Scaled     map[string][]string // kinds with spec.replicas, by API group
 	Added      Kinds[Labels]       // what pods have beside the labels of their template
 	Made       Kinds[Made]
+	Selects    Kinds[[]Selects]
+	Given      Given
+	Podless    []string // groups, or group/kind, of which no other pods are made; ".x" is groups that end so
 	References Kinds[[]Reference]
 	Selectors  map[string][]Selector
 	Selecting  Kinds[[]string] // which of the selectors a kind has
@@ -45,7 +48,24 @@ type Labels map[string]string
 type Made struct {
 	Inherits []string // where the resource has labels that they get
 	Labels   []Labels // a set for each role that they can have
+	Ports    map[string]int
+	More     []string // where the resource may give them further ports
+	Sets     []string // labels that they have besides, with values that nobody here knows
 }
+
+// Selects is a field that selects pods.
+type Selects struct {
+	Path       []string // Every may be a step of it
+	Map        bool     // a mapping of labels, in which nothing selects every pod; a LabelSelector otherwise
+	Namespaces []string // where the object says in which namespaces
+	Beside     string   // the field beside the selector that selects the namespaces
+	Mesh       bool     // in all namespaces, where the object is in the root namespace of a mesh
+	Peer       bool     // it may be for pods that are yet to come
+	Verb       string
+}
+
+// Given are labels that whoever runs pods gives them.
+type Given struct{ Names, Prefixes []string }
 
 // Every is a step of a path that leads to every entry of a list or a mapping.
 const Every = "*"

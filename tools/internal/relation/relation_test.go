@@ -64,6 +64,18 @@ func TestKnown(t *testing.T) {
 			}
 		}
 	}
+	for group, kinds := range known.Selects {
+		for kind, all := range kinds {
+			for _, s := range all {
+				if n := strings.Count(strings.Join(s.Path, "/"), Every); len(s.Path) == 0 || s.Verb == "" || n > 2 || s.Beside != "" && s.Namespaces != nil {
+					t.Errorf("%s %s: rules cannot follow %+v", group, kind, s)
+				}
+			}
+		}
+	}
+	if len(known.Given.Names) == 0 || len(known.Given.Prefixes) == 0 || !slices.Contains(known.Podless, "postgresql.cnpg.io") {
+		t.Error("labels that are given, or groups without pods, are not known")
+	}
 	used := map[string]bool{}
 	for group, kinds := range known.Selecting {
 		for kind, names := range kinds {
@@ -116,7 +128,7 @@ func TestMade(t *testing.T) {
 		t.Fatal("a Collector makes no pods")
 	}
 	sets := made.For("shop", "{namespace}")
-	if len(sets) != 1 || sets[0]["app.kubernetes.io/instance"] != "shop.{namespace}" || sets[0]["app.kubernetes.io/name"] != "{namespace}-collector" {
+	if len(sets) != 2 || sets[0]["app.kubernetes.io/instance"] != "shop.{namespace}" || sets[0]["app.kubernetes.io/name"] != "{namespace}-collector" {
 		t.Errorf("got %v", sets)
 	}
 	if again := made.For("", "b"); again[0]["app.kubernetes.io/instance"] != ".b" || made.Labels[0]["app.kubernetes.io/instance"] != "{namespace}.{name}" {

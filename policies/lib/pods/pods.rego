@@ -1,0 +1,292 @@
+# METADATA
+# scope: package
+# title: The pods of an overlay, and what selects them
+# description: |
+#   Pods of workloads and those that operators make, with their labels and ports, and the selectors of
+#   all kinds that have some (data.relations.selects). For rules that say that something selects
+#   nothing: in a namespace of which not all pods are known here they say nothing.
+package policies.lib.pods
+
+import data.policies.lib.entry
+import data.policies.lib.object as obj_lib
+import data.policies.lib.operator
+import data.policies.lib.selector
+import data.policies.lib.workload
+import data.policies.lib.written
+import data.relations
+
+# METADATA
+# description: |
+#   The pods of an overlay, those of one object together: {index, title, namespace, labels, open, ports}.
+#   labels is a set of labels for each role that they can have; open are those that they may have
+#   besides, with any value, null where that is every one of a domain of theirs; ports are {name, number,
+#   protocol, path}, or null where they are not known.
+input_groups := array.concat(
+	[{
+		"index": index,
+		"title": obj_lib.title(obj),
+		"namespace": obj_lib.namespace(obj),
+		"labels": [workload.labels(obj)],
+		"open": [],
+		"ports": _ports(obj),
+	} |
+		some index, obj in workload.input_workloads
+	],
+	[{
+		"index": index,
+		"title": obj_lib.title(obj),
+		"namespace": obj_lib.namespace(obj),
+		"labels": operator.pod_labels(obj),
+		"open": object.get(made, "sets", null),
+		"ports": _made_ports(obj, made),
+	} |
+		some index, obj in operator.input_resources
+		made := relations.made[obj_lib.group(obj)][obj.kind]
+	],
+)
+
+_ports(obj) := [{"name": obj_lib.at(port, ["name"], ""), "number": port.containerPort, "protocol": obj_lib.at(port, ["protocol"], "TCP"), "path": array.concat(container.path, ["ports", i])} |
+	some container in workload.containers(obj)
+	some i, port in container.value.ports
+	is_number(port.containerPort)
+]
+
+_made_ports(obj, made) := [{"name": name, "number": number, "protocol": "TCP", "path": []} | some name, number in made.ports] if {
+	made.ports
+	obj_lib.at(obj, object.get(made, "more", ["spec", ""]), null) == null
+} else := null
+
+# METADATA
+# description: whether a LabelSelector may select some pods of a group, for all that is known of their labels
+may_select(label_selector, group) if {
+	some labels in group.labels
+	selector.matches(_closed(label_selector, labels, group), labels)
+}
+
+# METADATA
+# description: whether a LabelSelector selects all pods of a group, whatever is not known of their labels
+selects(label_selector, group) if {
+	every labels in group.labels {
+		selector.matches(label_selector, labels)
+	}
+}
+
+# A selector without what it says of labels that nobody here knows.
+_closed(label_selector, labels, group) := {
+	"matchLabels": {key: value | some key, value in label_selector.matchLabels; not _is_open(key, value, labels, group)},
+	"matchExpressions": [e | some e in label_selector.matchExpressions; not _is_open(e.key, "", labels, group)],
+}
+
+_is_open(key, _, _, _) if is_given(key)
+
+_is_open(key, _, _, group) if key in group.open
+
+_is_open(key, _, labels, group) if {
+	group.open == null
+	not labels[key]
+	[domain, _] := split(key, "/")
+	some other, _ in labels
+	startswith(other, concat("", [domain, "/"]))
+}
+
+# It begins with a namespace that nobody here knows.
+_is_open(key, value, labels, _) if {
+	startswith(labels[key], ".")
+	endswith(value, labels[key])
+}
+
+# METADATA
+# description: whether who runs pods gives them a label
+is_given(key) if key in relations.given.names
+
+is_given(key) if {
+	some prefix in relations.given.prefixes
+	startswith(key, prefix)
+}
+
+# METADATA
+# description: |
+#   The selectors of an overlay that some pods have to answer: {index, selector, path, namespaces, known}.
+#   selector is a LabelSelector, namespaces those that it looks into, null for some that are not known here.
+input_selectors := [{"index": index, "selector": label_selector, "path": place.path, "namespaces": _namespaces(obj, known, place.path), "known": known} |
+	some api_group, kinds in relations.selects
+	some kind, all in kinds
+	some index, obj in obj_lib.of_kind[api_group][kind]
+	some known in all
+	some place in entry.places(obj, known.path)
+	label_selector := _label_selector(known, place.value)
+]
+
+_label_selector(known, value) := {"matchLabels": value} if {
+	known.map
+	is_object(value)
+	value != {}
+} else := value if {
+	not known.map
+	is_object(value)
+	_is_choosy(value)
+}
+
+_is_choosy(label_selector) if count(label_selector.matchLabels) > 0
+
+_is_choosy(label_selector) if count(label_selector.matchExpressions) > 0
+
+_namespaces(obj, known, path) := _beside(obj, _chosen(obj, known, path)) if {
+	known.beside
+} else := named if {
+	known.namespaces
+	chosen := obj_lib.at(obj, known.namespaces, {})
+	not chosen.any
+	named := [name | some name in object.get(chosen, "matchNames", [])]
+	count(named) > 0
+} else := null if {
+	known.namespaces
+	obj_lib.at(obj, known.namespaces, {}).any
+} else := null if {
+	known.mesh
+	_may_be_everywhere(obj_lib.namespace(obj))
+} else := [obj_lib.namespace(obj)]
+
+_chosen(obj, known, path) := obj_lib.at(object.get(obj, array.slice(path, 0, count(path) - 1), {}), [known.beside], null)
+
+_beside(obj, null) := [obj_lib.namespace(obj)]
+
+_beside(_, chosen) := named_namespaces(chosen) if chosen != null
+
+# METADATA
+# description: the namespaces that a selector of namespaces selects by their names, null where it does so by what others may have given them
+named_namespaces(chosen) := [name] if {
+	name := chosen.matchLabels[_name]
+} else := names if {
+	some e in chosen.matchExpressions
+	e.key == _name
+	e.operator == "In"
+	names := e.values
+} else := null
+
+_name := "kubernetes.io/metadata.name"
+
+# Istio's root namespace, or what somebody chose for it: there are no sidecars in it.
+_may_be_everywhere("istio-system")
+
+_may_be_everywhere(namespace) if {
+	some kind in ["WorkloadEntry", "WorkloadGroup"]
+	some obj in obj_lib.of_kind["networking.istio.io"][kind]
+	obj_lib.may_be_one(obj_lib.namespace(obj), namespace)
+}
+
+# METADATA
+# description: |
+#   The namespaces of which the overlay has pods, and all that are known here: none that is declared
+#   external, or has objects of kinds of which nobody here knows the pods, or Services of others.
+input_namespaces := {group.namespace | some group in input_groups} - _half_known
+
+_half_known contains "kube-system"
+
+_half_known contains group.namespace if {
+	some group in input_groups
+	startswith(group.namespace, "openshift")
+}
+
+_half_known contains declared.name if {
+	some declared in input.external
+	declared.kind == "Namespace"
+}
+
+_half_known contains declared.namespace if {
+	some declared in input.external
+	declared.kind == "Service"
+	not declared.name in _services[declared.namespace]
+}
+
+_half_known contains obj_lib.namespace(obj) if {
+	some obj in input.objects
+	_is_untold(obj)
+}
+
+_is_untold(obj) if {
+	api_group := obj_lib.group(obj)
+	contains(api_group, ".")
+	not _is_podless(api_group, obj.kind)
+	not relations.templates[api_group][obj.kind]
+	not relations.made[api_group][obj.kind]
+}
+
+_is_podless(api_group, _) if api_group in relations.podless
+
+_is_podless(api_group, kind) if sprintf("%s/%v", [api_group, kind]) in relations.podless
+
+_is_podless(api_group, _) if {
+	some ending in relations.podless
+	startswith(ending, ".")
+	endswith(api_group, ending)
+}
+
+_services[obj_lib.namespace(obj)] contains obj_lib.name(obj) if {
+	some obj in obj_lib.of_kind[""].Service
+}
+
+_services[made.namespace] contains made.name if {
+	some made in written.input_objects
+	made.kind == "Service"
+}
+
+# METADATA
+# description: |
+#   The selectors that select no pods, of namespaces of which all pods are known here, each with
+#   labels, the path of the label to blame, and missing.
+input_idle := [object.union(found, {"blame": _blame(found), "missing": _missing(found)}) |
+	some found in input_selectors
+	found.namespaces != null
+	every namespace in found.namespaces {
+		namespace in input_namespaces
+	}
+	not _selects_some(found.selector, found.namespaces)
+]
+
+_selects_some(label_selector, namespaces) if {
+	some group in input_groups
+	_is_in(group.namespace, namespaces)
+	may_select(label_selector, group)
+}
+
+_is_in(namespace, namespaces) if {
+	some other in namespaces
+	obj_lib.may_be_one(namespace, other)
+}
+
+# The one label that no pod has, or else all of them.
+_blame(found) := array.concat(found.path, array.concat(_steps(found.known), [key])) if {
+	alone := [key | some key, value in found.selector.matchLabels; not _selects_some({"matchLabels": {key: value}}, found.namespaces)]
+	count(alone) == 1
+	key := alone[0]
+} else := found.path
+
+_steps(known) := [] if {
+	known.map
+} else := ["matchLabels"]
+
+_missing(found) := {"kind": "pods", "namespace": _one(found.namespaces), "name": json.marshal(_asked(found.selector))}
+
+_one(namespaces) := namespaces[0] if {
+	count(namespaces) == 1
+} else := ""
+
+# Labels alone are a mapping of them; who runs pods gives some.
+_asked(label_selector) := labels if {
+	labels := {key: value | some key, value in object.get(label_selector, "matchLabels", {}); not is_given(key)}
+	count(object.get(label_selector, "matchExpressions", [])) == 0
+} else := {
+	"matchLabels": {key: value | some key, value in label_selector.matchLabels; not is_given(key)},
+	"matchExpressions": [e | some e in label_selector.matchExpressions; not is_given(e.key)],
+}
+
+# METADATA
+# description: what a message says that a selector asks for
+described(found) := sprintf("no pod%s has the labels %s", [_within(found.namespaces), json.marshal(found.selector.matchLabels)]) if {
+	count(object.get(found.selector, "matchExpressions", [])) == 0
+} else := sprintf("no pod%s is selected by %s", [_within(found.namespaces), json.marshal(found.selector)])
+
+_within([namespace]) := obj_lib.within("of", namespace)
+
+_within(namespaces) := sprintf(" of the namespaces %s", [concat(", ", namespaces)]) if count(namespaces) != 1
