@@ -44,7 +44,7 @@ deny contains {"msg": msg, "path": ["targets", application.target, "objects", ap
 
 _arrives(application, project) if {
 	destination := obj_lib.at(application.value, ["spec", "destination"], {})
-	_reaches(project, destination, obj_lib.at(destination, ["namespace"], null))
+	_reaches(project, destination, obj_lib.at(destination, ["namespace"], ""))
 }
 
 _place(destination) := sprintf("namespace %v of cluster %v", [json.marshal(destination.namespace), json.marshal(cluster)]) if {
@@ -158,7 +158,8 @@ _allows_kind(project, obj) if {
 	not _lists(project, "namespaceResourceBlacklist", obj)
 }
 
-_namespaced_allowed(project, _) if obj_lib.at(project, ["spec", "namespaceResourceWhitelist"], []) == []
+# A list that is not there allows every kind, and one that is empty none.
+_namespaced_allowed(project, _) if obj_lib.at(project, ["spec", "namespaceResourceWhitelist"], null) == null
 
 _namespaced_allowed(project, obj) if _lists(project, "namespaceResourceWhitelist", obj)
 
@@ -180,19 +181,86 @@ _globs(project, list) := [item |
 	contains(item.kind, "*")
 ]
 
+# AppProject.isDestinationMatched of argo-cd v3.6.1: what is denied is denied whatever else allows it.
 _reaches(project, destination, namespace) if {
 	some allowed in project.spec.destinations
-	_same_cluster(allowed, destination)
-	_matches(allowed.namespace, namespace)
+	_fits_cluster(allowed, destination)
+	_fits(obj_lib.at(allowed, ["namespace"], ""), namespace)
+	not _is_denied(project, destination, namespace)
 }
 
-_same_cluster(allowed, destination) if _matches(allowed.name, destination.name)
+_is_denied(project, destination, namespace) if {
+	some allowed in project.spec.destinations
+	some field in ["name", "server"]
+	startswith(allowed[field], "!")
+	cluster := _cluster(destination)[field]
+	not _fits(allowed[field], cluster)
+	_fits(obj_lib.at(allowed, ["namespace"], ""), namespace)
+}
 
-_same_cluster(allowed, destination) if _matches(allowed.server, destination.server)
+_is_denied(project, destination, namespace) if {
+	some allowed in project.spec.destinations
+	startswith(allowed.namespace, "!")
+	not _fits(allowed.namespace, namespace)
+	_fits(allowed.server, _cluster(destination).server)
+}
 
+# A cluster has a name and a server, and a destination gives one of them. Whether the other one is what a
+# project allows, Argo CD's Secret of the cluster says.
+_fits_cluster(allowed, destination) if {
+	some field in ["name", "server"]
+	is_string(allowed[field])
+	allowed[field] != ""
+	_may_fit(allowed[field], object.get(_cluster(destination), field, null))
+}
+
+_may_fit(_, null)
+
+_may_fit(pattern, value) if _fits(pattern, value)
+
+# The cluster that Argo CD runs in has both.
+_cluster(destination) := {"name": "in-cluster", "server": _own} if {
+	trim_right(destination.server, "/") == _own
+} else := {"name": "in-cluster", "server": _own} if {
+	destination.name == "in-cluster"
+} else := {field: value |
+	some field in ["name", "server"]
+	value := destination[field]
+	is_string(value)
+	value != ""
+}
+
+_own := "https://kubernetes.default.svc"
+
+# AppProject.IsSourcePermitted: what a pattern with a ! does not deny, it allows.
 _is_source(project, repository) if {
 	some pattern in project.spec.sourceRepos
-	_matches(pattern, repository)
+	_fits(_repository(pattern), _repository(repository))
+	not _is_denied_source(project, repository)
+}
+
+_is_denied_source(project, repository) if {
+	some pattern in project.spec.sourceRepos
+	startswith(pattern, "!")
+	not _fits(_repository(pattern), _repository(repository))
+}
+
+# Argo CD compares URLs without .git, and small letters.
+_repository(url) := trim_suffix(lower(url), ".git") if is_string(url)
+
+_fits(pattern, value) if {
+	not _is_denial(pattern)
+	_matches(pattern, value)
+}
+
+_fits(pattern, value) if {
+	_is_denial(pattern)
+	not _matches(substring(pattern, 1, -1), value)
+}
+
+_is_denial(pattern) if {
+	is_string(pattern)
+	startswith(pattern, "!")
 }
 
 _matches(pattern, value) if pattern == value

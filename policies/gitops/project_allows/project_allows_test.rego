@@ -69,7 +69,7 @@ test_kind_is_not_allowed[sprintf("%s %v", [obj.kind, obj.metadata])] if {
 }
 
 test_namespace_is_not_allowed[sprintf("%v", [namespace])] if {
-	some namespace in ["other", "logs-a", 1, {}]
+	some namespace in ["other", 1, {}]
 	{fault.path | some fault in _faults(_project(_spec), _application, [_object("apps/v1", "Deployment", {"name": "web", "namespace": namespace})])} == {["targets", 1, "objects", 0, "metadata", "namespace"]}
 }
 
@@ -96,6 +96,45 @@ test_source_and_destination[name] if {
 	}
 	faults := _faults(_project(_spec), object.union(_application, {"spec": case.spec}), [])
 	{array.slice(fault.path, 5, 9) | some fault in faults} == {case.path}
+}
+
+_arriving(spec, destination, namespaces) := {namespace |
+	some namespace in namespaces
+	application := object.union(_application, {"spec": {"destination": null}})
+	placed := object.union(application, {"spec": {"destination": object.union(destination, {"namespace": namespace})}})
+	_faults(_project(object.union(_spec, spec)), placed, []) == set()
+}
+
+# What a destination and a project say of a cluster need not be the same of its two names.
+test_clusters[name] if {
+	some name, case in {
+		"any server": {"allowed": [{"server": "*", "namespace": "*"}], "to": {"name": "prod"}, "want": {"a", "b"}},
+		"any name": {"allowed": [{"name": "*", "namespace": "a"}], "to": {"server": "https://prod"}, "want": {"a"}},
+		"Argo CD's own": {"allowed": [{"server": "https://kubernetes.default.svc", "namespace": "*"}], "to": {"name": "in-cluster"}, "want": {"a", "b"}},
+		"Argo CD's own by server": {"allowed": [{"name": "in-cluster", "namespace": "*"}], "to": {"server": "https://kubernetes.default.svc/"}, "want": {"a", "b"}},
+		"another than its own": {"allowed": [{"name": "prod", "namespace": "*"}], "to": {"server": "https://kubernetes.default.svc"}, "want": set()},
+		"but a namespace": {"allowed": [{"name": "prod", "namespace": "!a"}], "to": {"name": "prod"}, "want": {"b"}},
+		"but a namespace of a server": {"allowed": [{"server": "*", "namespace": "*"}, {"server": "https://prod", "namespace": "!a"}], "to": {"server": "https://prod"}, "want": {"b"}},
+		"but a cluster": {"allowed": [{"name": "*", "namespace": "*"}, {"name": "!prod", "namespace": "*"}], "to": {"name": "prod"}, "want": set()},
+		"but another cluster": {"allowed": [{"name": "!dev", "namespace": "*"}], "to": {"name": "prod"}, "want": {"a", "b"}},
+	}
+	_arriving({"destinations": case.allowed}, case.to, {"a", "b"}) == case.want
+}
+
+test_sources[name] if {
+	some name, case in {
+		"with .git": {"allowed": ["https://HERE.git"], "want": true},
+		"all but others": {"allowed": ["!https://there"], "want": true},
+		"all": {"allowed": ["*"], "want": true},
+		"all but it": {"allowed": ["*", "!https://here"], "want": false},
+		"another": {"allowed": ["https://there"], "want": false},
+	}
+	object.get({0: true}, count(_faults(_project(object.union(_spec, {"sourceRepos": case.allowed})), _application, [])), false) == case.want
+}
+
+test_an_empty_list_allows_no_kind if {
+	spec := object.union(_spec, {"namespaceResourceWhitelist": []})
+	count(_faults(_project(spec), _application, [_object("apps/v1", "Deployment", {"name": "web", "namespace": "shop"})])) == 1
 }
 
 # An empty project allows no source and no destination; without a list it allows any namespaced kind.
