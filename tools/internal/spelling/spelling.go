@@ -24,6 +24,33 @@ func Closest(word string, known []string) string {
 	return best
 }
 
+// Slip is the word that another one is a slip of the pen away from: of four letters or more one differs or two have changed
+// places, of eight or more two differ, or the case does. It is for words of which others may know more than those known here.
+func Slip(word string, known []string) string {
+	best := Closest(word, known)
+	d := levenshtein.ComputeDistance(strings.ToLower(word), strings.ToLower(best))
+	if d == 2 && swapped(strings.ToLower(word), strings.ToLower(best)) {
+		d = 1
+	}
+	if best == "" || d == 1 && len(word) < 4 || d == 2 && len(word) < 8 || d > 2 {
+		return ""
+	}
+	return best
+}
+
+// swapped reports words that differ by two letters beside each other which have changed places.
+func swapped(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) - 1 {
+		if a[i] != b[i] {
+			return a[i] == b[i+1] && a[i+1] == b[i] && a[i+2:] == b[i+2:]
+		}
+	}
+	return false
+}
+
 // Meant is a question to put behind a message about a word that is not known; empty where none is close.
 func Meant(word string, known []string) string {
 	if best := Closest(word, known); best != "" {

@@ -23,3 +23,15 @@ func TestMeant(t *testing.T) {
 		t.Errorf("a word that is not: %q", got)
 	}
 }
+
+func TestSlip(t *testing.T) {
+	known := []string{"attributes", "IsInt", "IsMatch", "mem_buf_limit", "tag", "grpc"}
+	for word, want := range map[string]string{
+		"attribute": "attributes", "attributse": "attributes", "isMatch": "IsMatch", "mem_buf_limt": "mem_buf_limit",
+		"IsSpan": "", "IsIn": "IsInt", "Isnt": "IsInt", "tap": "", "buf_limit": "", "": "", "grcp": "grpc", "rgcp": "",
+	} {
+		if got := Slip(word, known); got != want {
+			t.Errorf("Slip(%q) = %q, want %q", word, got, want)
+		}
+	}
+}

@@ -107,3 +107,62 @@ data:
             by (<<range .GroupBySlice>><<.>>,<<end>> job)
 `
 )
+
+const (
+	collectorBad = `apiVersion: opentelemetry.io/v1beta1
+kind: OpenTelemetryCollector
+metadata: {name: otel, namespace: observability}
+spec:
+  image: otel/opentelemetry-collector-contrib:0.145.0
+  config:
+    receivers:
+      otlp: {protocols: {grpc: {}}}
+    processors:
+      transform:
+        log_statements:
+          - set(log.attribute["a"], "b") # log.attributes
+    exporters:
+      otlp_grpc:
+        endpoint: gateway.telemetry:4317
+        compresion: gzip # compression
+    service:
+      pipelines:
+        logs:
+          receivers: [otlp]
+          processors: [transform, batch] # batch is not configured
+          exporters: [otlp_grpc]
+`
+	collectorGood = `apiVersion: opentelemetry.io/v1beta1
+kind: OpenTelemetryCollector
+metadata: {name: otel, namespace: observability}
+spec:
+  image: otel/opentelemetry-collector-contrib:0.145.0
+  config:
+    receivers:
+      otlp: {protocols: {grpc: {}}}
+      of_our_own: {anything: goes}
+    processors:
+      batch: {}
+      transform:
+        log_statements:
+          - set(log.body, "b") where resource.attributes["c"] != nil and not IsMatch(log.body, "x")
+      transform/level:
+        log_statements:
+          - context: log
+            statements: ['set(severity_text, Concat([attributes["level"], "!"], ""))']
+      filter/noise:
+        metrics: {datapoint: ['value_int * 2 == (4 + 1) or metric.name == "up"']}
+    exporters:
+      otlp_grpc: {endpoint: 'gateway.telemetry:4317', compression: gzip}
+    connectors:
+      forward: {}
+    service:
+      pipelines:
+        logs:
+          receivers: [otlp]
+          processors: [transform, transform/level, batch]
+          exporters: [forward]
+        logs/out: {receivers: [forward], exporters: [otlp_grpc]}
+        metrics: {receivers: [of_our_own], processors: [filter/noise], exporters: [otlp_grpc]}
+`
+)

@@ -183,3 +183,129 @@ func TestAdapter(t *testing.T) {
 		t.Run(test.config, func(t *testing.T) { hold(t, found(t, name, adapter(test.config)), test.want...) })
 	}
 }
+
+func TestOTTL(t *testing.T) {
+	for _, text := range []string{
+		`set(log.attributes["a"], "b")`, `set(log.body, log.attributes["msg"]) where log.attributes["msg"] != nil`,
+		`set(log.severity_number, SEVERITY_NUMBER_INFO) where log.severity_text == "INFO"`, `set(log.trace_id.string, log.attributes["trace_id"])`,
+		`delete_matching_keys(log.attributes, "^(a|b)$")`, `set(log.attributes["x"], ParseJSON(log.body)["a"][0])`,
+		`set(log.attributes["x"], {"a": [1, -2.5, 0xff], "b": true})`, `replace_pattern(span.name, pattern="a", replacement="b", function=SHA256)`,
+		`set(log.attributes["x"], (1 + 2) * Len(log.attributes) - 3) where (log.flags + 1) > 2 and (not IsString(log.body) or true)`,
+		`set(log.attributes["a"], "with \" and (") where not (log.body == nil)`, `keep_keys(resource.attributes, ["a", "b"])`,
+		`set(span.attributes["n"], Int(span.attributes["m"]) / 2) where span.status.code == STATUS_CODE_ERROR`,
+		`drop()`, `function_of_a_later_release(log.attributes)`, `set(profile.anything, 1)`, `set(instrumentation_scope.name, log.cache["a"])`,
+		`set(log.attributes["a"], Map(log.attributes, (k, v) => k == "a" and v != nil))`,
+	} {
+		if what := ottlFault(text, "", false, false); what != "" {
+			t.Errorf("%s: %s", text, what)
+		}
+	}
+	for _, test := range []struct{ text, context, want string }{
+		{`set(log.attribute["a"], 1)`, "", "there is no path log.attribute; did you mean `attributes`?"},
+		{`set(log.colour, 1)`, "", "there is no path log.colour"},
+		{`set(span.status.text, 1)`, "", "there is no path span.status.text"},
+		{`set(attributes["a"], 1)`, "", "the path attributes does not begin with a context"},
+		{`set(attributes["a"], 1)`, "log", ""},
+		{`set(attributse["a"], 1)`, "log", "there is no path attributse; did you mean `attributes`?"},
+		{`set(logs.body, 1)`, "", "\"logs\" is no context; did you mean `log`?"},
+		{`set(resource.attributes["a"], 1)`, "span", ""},
+		{`sett(log.body, 1)`, "", "there is no function sett; did you mean `set`?"},
+		{`delete_keys(log.attributes, "a")`, "", "there is no function delete_keys; did you mean `delete_key`?"},
+		{`set(log.body, Isstring(log.body))`, "", "there is no function Isstring; did you mean `IsString`?"},
+		{`set(log.body, 1`, "", "it does not parse: it ends too early"},
+		{`set(log.body, 1))`, "", `it does not parse: unexpected ")" at character 17`},
+		{`set(log.body, "a)`, "", "it does not parse: a text stays open at character 15"},
+		{`set(log.body, 'a')`, "", `it does not parse: unexpected "'" at character 15`},
+		{`set(log.body, 1) when true`, "", `it does not parse: unexpected "when" at character 18`},
+		{`set(log.body, 1) where log.body = "a"`, "", `it does not parse: unexpected "=" at character 33`},
+		{`set(log.body, 1) where`, "", "it does not parse: it ends too early"},
+		{`set(log.body 1)`, "", `it does not parse: unexpected "1" at character 14`},
+		{`Concat(log.body)`, "", `it does not parse: unexpected "Concat" at character 1`},
+		{`log.body == 1`, "", `it does not parse`},
+		{"", "", "it does not parse: it ends too early"},
+		{"set(" + strings.Repeat("(", 200), "", "it does not parse"},
+	} {
+		if got := ottlFault(test.text, test.context, false, false); !strings.HasPrefix(got, test.want) || test.want == "" && got != "" {
+			t.Errorf("%s in %q: got %q, want %q", test.text, test.context, got, test.want)
+		}
+	}
+	if what := ottlFault(`set(log.colour, 1)`, "", false, true); what != "" {
+		t.Errorf("a path of a later release: %s", what)
+	}
+	if what := ottlFault(`attributes["a"] == "b" and IsMatch(name, "^x")`, "span", true, false); what != "" {
+		t.Errorf("a condition: %s", what)
+	}
+	if what := ottlFault(`set(name, "a")`, "span", true, false); what == "" {
+		t.Error("a statement is no condition")
+	}
+}
+
+func FuzzOTTL(f *testing.F) {
+	f.Add(`set(log.attributes["a"], (1 + 2) * {"a": [x, 0xff]}) where not (a == b) or IsMatch(c, d = "e")`)
+	f.Add(`((((((((((((((((((((((((((((((((((((((((((((`)
+	f.Fuzz(func(t *testing.T, text string) {
+		ottlFault(text, "log", false, true)
+		ottlFault(text, "", true, false)
+	})
+}
+
+func pipelines(text string) string {
+	return "apiVersion: opentelemetry.io/v1beta1\nkind: OpenTelemetryCollector\nmetadata: {name: c}\nspec:\n  image: x:0.145.0\n  config:\n    " + indent(text, 4) + "\n"
+}
+
+func TestCollector(t *testing.T) {
+	const (
+		name = "telemetry/collector-configuration"
+		ends = "receivers: {otlp: }\nexporters: {debug: }\n"
+		pipe = "service: {pipelines: {traces: {receivers: [otlp], exporters: [debug]}}}"
+		at   = "spec.config."
+	)
+	for _, test := range []struct {
+		name, config string
+		want         []string
+	}{
+		{"all is used", ends + pipe, nil},
+		{"no service", ends, nil},
+		{"a processor that is not configured", ends + "processors: {batch: }\nservice: {pipelines: {traces: {receivers: [otlp], processors: [bach], exporters: [debug]}}}", []string{
+			at + "service.pipelines.traces.processors[0]: pipeline \"traces\" names processor bach, which is not configured: the Collector does not start; did you mean `batch`?",
+		}},
+		{"several", "receivers: {otlp/a: }\nexporters: {debug: }\nprocessors: {x: }\nextensions: {pprof: }\n" + pipe, []string{
+			at + "extensions.pprof: extension pprof is configured, and service.extensions does not name it",
+			at + "processors.x: processor x is configured, and no pipeline uses it",
+			at + `service.pipelines.traces.receivers[0]: pipeline "traces" names receiver otlp, which is not configured: the Collector does not start`,
+		}},
+		{"an extension", ends + "service: {extensions: [health_check], pipelines: {traces: {receivers: [otlp], exporters: [debug]}}}", []string{
+			at + "service.extensions[0]: service.extensions names extension health_check, which is not configured",
+		}},
+		{"no ends", ends + "service: {pipelines: {logs: {receivers: [otlp]}, tracs: {receivers: [otlp], exporters: [debug], procesors: []}}}", []string{
+			at + `service.pipelines.logs: pipeline "logs" has no exporter`,
+			at + "service.pipelines.tracs.procesors: pipeline \"tracs\" has no key \"procesors\": it has receivers, processors and exporters; did you mean `processors`?",
+			at + "service.pipelines.tracs: pipeline \"tracs\" is of no signal: a name begins with traces, metrics, logs or profiles; did you mean `traces`?",
+		}},
+		{"connectors", ends + "connectors: {forward: , count: , spanmetrics: }\nservice: {pipelines: {traces: {receivers: [otlp], exporters: [forward, count]}, metrics: {receivers: [count], exporters: [debug]}}}", []string{
+			at + "connectors.forward: connector forward is the exporter of a pipeline and the receiver of none",
+			at + "connectors.spanmetrics: connector spanmetrics is configured, and no pipeline uses it",
+		}},
+		{"keys", "receivers: {otlp: {protocols: {grcp: }}}\nexporters: {debug: {verbosty: detailed, of_ours: 1}}\n" + pipe, []string{
+			at + "exporters.debug.verbosty: exporter debug has no key verbosty: the Collector does not start; did you mean `verbosity`?",
+			at + "receivers.otlp.protocols.grcp: receiver otlp has no key grcp: the Collector does not start; did you mean `grpc`?",
+		}},
+		{"variables", ends + "service: {pipelines: {traces: {receivers: [otlp], exporters: [debug, '${env:EXPORTER}']}}}", nil},
+		{"conditions", ends + "processors: {filter: {error_mode: ignore, traces: {span: ['nam == \"a\"']}, log_conditions: ['log.body == ', {context: log, conditions: ['IsMatch(body, \"a\")']}]}}\n" +
+			"service: {pipelines: {traces: {receivers: [otlp], processors: [filter], exporters: [debug]}}}", []string{
+			at + "processors.filter.log_conditions[0]: a condition of processor filter is refused: it does not parse: it ends too early",
+			at + "processors.filter.traces.span[0]: a condition of processor filter is refused: there is no path nam",
+		}},
+		{"two styles", ends + "processors: {transform: {log_statements: ['set(log.body, 1)', {context: log, statements: ['set(body, ${env:X})']}]}}\n" +
+			"service: {pipelines: {traces: {receivers: [otlp], processors: [transform], exporters: [debug]}}}", []string{
+			at + "processors.transform.log_statements[1]: log_statements of processor transform has statements and groups",
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) { hold(t, found(t, name, pipelines(test.config)), test.want...) })
+	}
+	text := "apiVersion: opentelemetry.io/v1alpha1\nkind: OpenTelemetryCollector\nmetadata: {name: c}\nspec:\n  config: |\n    " +
+		indent(ends+"service: {pipelines: {traces: {receivers: [otpl], exporters: [debug]}}}", 4) + "\n"
+	hold(t, found(t, name, text),
+		at+`service.pipelines.traces.receivers[0]: pipeline "traces" names receiver otpl`)
+	hold(t, found(t, name, strings.Replace(text, "spec:\n", "spec:\n  args: {config: /etc/more.yaml}\n", 1)))
+}
