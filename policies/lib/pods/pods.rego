@@ -96,6 +96,89 @@ _is_open(key, value, labels, _) if {
 }
 
 # METADATA
+# description: |
+#   The pods that a LabelSelector may select in some namespaces; undefined where not all of them, or
+#   not all of their ports, are known here, or there are none.
+with_ports(label_selector, namespaces) := found if {
+	every namespace in namespaces {
+		namespace in input_namespaces
+	}
+	found := [group | some group in input_groups; _is_in(group.namespace, namespaces); may_select(label_selector, group)]
+	count(found) > 0
+	every group in found {
+		group.ports != null
+	}
+}
+
+# METADATA
+# description: whether a name is one of a port that the mesh's injection gives to pods
+is_injected(name) if name in {"http-envoy-prom", "mesh-metrics", "status-port"}
+
+# METADATA
+# description: |
+#   The number of the pods' own port behind a number that is the port of a Service over some of them,
+#   where it is another one and none of them has the Service's; undefined otherwise.
+behind(number, protocol, groups) := own if {
+	some service in obj_lib.of_kind[""].Service
+	some group in groups
+	obj_lib.namespace(service) == group.namespace
+	selector.matches_map(service.spec.selector, group.labels[0])
+	some port in service.spec.ports
+	port.port == number
+	obj_lib.at(port, ["protocol"], "TCP") == protocol
+	own := _own(port, group)
+	own != number
+	not _has_number(number, protocol, groups)
+}
+
+_own(port, _) := port.targetPort if {
+	is_number(port.targetPort)
+	port.targetPort > 0
+}
+
+_own(port, group) := opened.number if {
+	is_string(port.targetPort)
+	some opened in group.ports
+	opened.name == port.targetPort
+}
+
+_has_number(number, protocol, groups) if {
+	some group in groups
+	some opened in group.ports
+	opened.number == number
+	opened.protocol == protocol
+}
+
+_has_number(number, protocol, groups) if {
+	some service in obj_lib.of_kind[""].Service
+	some group in groups
+	obj_lib.namespace(service) == group.namespace
+	selector.matches_map(service.spec.selector, group.labels[0])
+	some port in service.spec.ports
+	obj_lib.at(port, ["protocol"], "TCP") == protocol
+	_stays(port, number)
+}
+
+_stays(port, number) if port.targetPort == number
+
+_stays(port, number) if {
+	port.port == number
+	obj_lib.at(port, ["targetPort"], 0) in {0, ""}
+}
+
+# METADATA
+# description: what a message says that pods open instead
+opened(groups) := concat(", ", {_port_title(port) | some group in groups; some port in group.ports})
+
+_port_title(port) := sprintf("%s (%v/%s)", [port.name, port.number, port.protocol]) if port.name != ""
+
+else := sprintf("%v/%s", [port.number, port.protocol])
+
+# METADATA
+# description: the titles of pods, for a message
+titles(groups) := concat(" and ", {group.title | some group in groups})
+
+# METADATA
 # description: whether who runs pods gives them a label
 is_given(key) if key in relations.given.names
 
@@ -267,6 +350,16 @@ _steps(known) := [] if {
 } else := ["matchLabels"]
 
 _missing(found) := {"kind": "pods", "namespace": _one(found.namespaces), "name": json.marshal(_asked(found.selector))}
+
+# METADATA
+# description: |
+#   Pods that a selector would have to select besides for a port to be among theirs, as `missing` of a
+#   denial has it
+missing_port(label_selector, namespaces, port) := {"kind": "pods", "namespace": _one(namespaces), "name": json.marshal({
+	"matchLabels": object.get(label_selector, "matchLabels", {}),
+	"matchExpressions": object.get(label_selector, "matchExpressions", []),
+	"port": port,
+})}
 
 _one(namespaces) := namespaces[0] if {
 	count(namespaces) == 1

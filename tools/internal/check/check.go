@@ -333,7 +333,8 @@ type Expression struct {
 	Values        []string
 }
 
-// Selection reads the name of a Reference to pods; false where it selects none or every pod.
+// Selection reads the name of a Reference to pods; false where it selects none. An empty LabelSelector selects every pod; other
+// fields beside it tell apart for what pods are missed.
 func (r Reference) Selection() (Selection, bool) {
 	var s Selection
 	if json.Unmarshal([]byte(r.Name), &s.MatchLabels) == nil {
@@ -341,7 +342,7 @@ func (r Reference) Selection() (Selection, bool) {
 	}
 	s.MatchLabels = nil
 	err := json.Unmarshal([]byte(r.Name), &s)
-	return s, err == nil && len(s.MatchLabels)+len(s.MatchExpressions) > 0
+	return s, err == nil
 }
 
 // holds reports whether labels, which may be patterns, are as an expression says.

@@ -33,7 +33,7 @@ func (m Mentions) Has(is check.Reference) bool {
 	switch is.Kind {
 	case check.PodsKind:
 		wanted, ok := is.Selection()
-		if !ok {
+		if !ok || len(wanted.MatchLabels)+len(wanted.MatchExpressions) == 0 {
 			return false
 		}
 		for key, value := range wanted.MatchLabels {
