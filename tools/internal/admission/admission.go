@@ -138,6 +138,9 @@ func (s *Server) judge(ctx context.Context, object *manifest.Object, target *che
 	if v.faults = custom.Excessive(object.Value); v.faults != nil {
 		return v, nil
 	}
+	if object, err = object.AsHook(); err != nil {
+		return v, err
+	}
 	kinds, err := s.kinds.Of(target)
 	if err != nil {
 		return v, err

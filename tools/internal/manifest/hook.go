@@ -1,6 +1,9 @@
 package manifest
 
-import "strings"
+import (
+	"maps"
+	"strings"
+)
 
 // Applied reports whether a successful sync of Argo CD applies the object. It does not apply a hook that is skipped, one
 // that only runs when a sync fails or an Application is deleted, and one of a kind of hook that it does not know: those
@@ -19,6 +22,24 @@ func (o *Object) Applied() bool {
 		return true
 	}
 	return !isHook && (!isHelmHook || helm == "crd-install") // which is no hook
+}
+
+// AsHook is the object as Argo CD brings it to a cluster, where it is a hook with generateName in place of a name: it gets one of
+// the revision, the phase and the time of the sync (gitops-engine, pkg/sync/sync_context.go). Any other object is as it is.
+func (o *Object) AsHook() (*Object, error) {
+	metadata, _ := o.Value["metadata"].(map[string]any)
+	prefix, _ := metadata["generateName"].(string)
+	annotations, _ := metadata["annotations"].(map[string]any)
+	helm, isHelmHook := annotations["helm.sh/hook"]
+	phases := hooks(annotations["argocd.argoproj.io/hook"], "PreSync", "Sync", "PostSync", "SyncFail", "PreDelete", "PostDelete")
+	if o.Name != "" || prefix == "" || len(phases) == 0 && (!isHelmHook || helm == "crd-install") {
+		return o, nil
+	}
+	return o.With(func(value map[string]any) {
+		named := maps.Clone(metadata)
+		named["name"] = prefix + "0000000-presync-1000000000"
+		value["metadata"] = named
+	})
 }
 
 // hooks are those of the known ones that an annotation lists.

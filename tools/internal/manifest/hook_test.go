@@ -44,3 +44,30 @@ func TestApplied(t *testing.T) {
 		}
 	}
 }
+
+// TestAsHook: Argo CD names a hook that has generateName alone, and nothing else.
+func TestAsHook(t *testing.T) {
+	for name, c := range map[string]struct {
+		metadata map[string]any
+		want     string
+	}{
+		"a hook":            {map[string]any{"generateName": "a-", "annotations": map[string]any{"argocd.argoproj.io/hook": "PreSync"}}, "a-0000000-presync-1000000000"},
+		"when it is gone":   {map[string]any{"generateName": "a-", "annotations": map[string]any{"argocd.argoproj.io/hook": "PostDelete"}}, "a-0000000-presync-1000000000"},
+		"of Helm":           {map[string]any{"generateName": "a-", "annotations": map[string]any{"helm.sh/hook": "post-install"}}, "a-0000000-presync-1000000000"},
+		"of Helm, no hook":  {map[string]any{"generateName": "a-", "annotations": map[string]any{"helm.sh/hook": "crd-install"}}, ""},
+		"a hook with name":  {map[string]any{"name": "a", "generateName": "b-", "annotations": map[string]any{"argocd.argoproj.io/hook": "Sync"}}, "a"},
+		"of no phase":       {map[string]any{"generateName": "a-", "annotations": map[string]any{"argocd.argoproj.io/hook": "PreSynk"}}, ""},
+		"skipped":           {map[string]any{"generateName": "a-", "annotations": map[string]any{"argocd.argoproj.io/hook": "Skip"}}, ""},
+		"no hook":           {map[string]any{"generateName": "a-"}, ""},
+		"no name whatever":  {map[string]any{"annotations": map[string]any{"argocd.argoproj.io/hook": "Sync"}}, ""},
+		"a name of another": {map[string]any{"generateName": 1, "annotations": map[string]any{"argocd.argoproj.io/hook": "Sync"}}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			value := map[string]any{"apiVersion": "batch/v1", "kind": "Job", "metadata": c.metadata}
+			object, err := (&Object{ID: Identify(value), Value: value}).AsHook()
+			if err != nil || object.Name != c.want {
+				t.Errorf("the name is %q, want %q: %v", object.Name, c.want, err)
+			}
+		})
+	}
+}
