@@ -1,6 +1,7 @@
 package argocd
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,8 +20,9 @@ var applicationSpec = &check.Check{
 	Doc: "The API server takes any Application that fits its schema. What does not hold together, Argo CD finds later: the Application gets the " +
 		"condition InvalidSpecError or ComparisonError, its status becomes Unknown, and nothing is synced until somebody mends it. That is so for " +
 		"a source of two types, a destination with both name and server, a duration that is none, and a jq expression that does not parse. " +
-		"`source` beside `sources` is ignored without a word, and so is a JSON pointer that does not begin with a slash. The template of an " +
-		"ApplicationSet is held to the same where it has no parameters.",
+		"`source` beside `sources` is ignored without a word, and so are a JSON pointer that does not begin with a slash and " +
+		"managedNamespaceMetadata without CreateNamespace=true. A finalizer that Argo CD does not know it never takes away: the Application cannot " +
+		"be deleted. The template of an ApplicationSet is held to the same where it has no parameters.",
 	Fix:      "Keep one of the two that exclude each other, or correct the value.",
 	Severity: check.Error,
 	Scope:    check.Object,
@@ -36,9 +38,10 @@ var applicationSpec = &check.Check{
 	Run: each(func(object *manifest.Object) faults {
 		switch {
 		case is(object, "Application"):
-			return judgeSpec(object.Value, manifest.Path{"spec"}, true)
+			return append(judgeSpec(object.Value, manifest.Path{"spec"}, true), judgeFinalizers(object.Value, manifest.Path{"metadata"})...)
 		case is(object, "ApplicationSet"):
-			return judgeSpec(object.Value, manifest.Path{"spec", "template", "spec"}, false)
+			template := manifest.Path{"spec", "template"}
+			return append(judgeSpec(object.Value, below(template, "spec"), false), judgeFinalizers(object.Value, below(template, "metadata"))...)
 		}
 		return nil
 	}),
@@ -56,8 +59,29 @@ func judgeSpec(object any, spec manifest.Path, whole bool) faults {
 			found.add(below(backoff, name), "%s %q is no duration, so Argo CD retries no sync that fails: write one such as 10s or 3m", name, text)
 		}
 	}
+	if metadata := below(spec, "syncPolicy", "managedNamespaceMetadata"); whole && manifest.At(object, metadata...) != nil &&
+		!slices.Contains(manifest.ListAt(object, below(spec, "syncPolicy", "syncOptions")...), any("CreateNamespace=true")) {
+		found.add(metadata, "managedNamespaceMetadata is given without the sync option CreateNamespace=true, and Argo CD ignores it")
+	}
 	for i := range manifest.ListAt(object, below(spec, "ignoreDifferences")...) {
 		judgeIgnored(&found, object, below(spec, "ignoreDifferences", i))
+	}
+	return found
+}
+
+// judgeFinalizers looks for those that are plainly meant to be Argo CD's: pkg/apis/application/v1alpha1/application_defaults.go.
+func judgeFinalizers(object any, metadata manifest.Path) faults {
+	var found faults
+	const ours = ".argocd.argoproj.io"
+	known := []string{
+		"resources-finalizer" + ours, "resources-finalizer" + ours + "/foreground", "resources-finalizer" + ours + "/background",
+		"pre-delete-finalizer" + ours, "pre-delete-finalizer" + ours + "/cleanup", "post-delete-finalizer" + ours, "post-delete-finalizer" + ours + "/cleanup",
+	}
+	for i, item := range manifest.ListAt(object, below(metadata, "finalizers")...) {
+		finalizer, ok := item.(string)
+		if ok && strings.Contains(finalizer, "argoc") && !isTemplated(finalizer) && !slices.Contains(known, finalizer) {
+			found.add(below(metadata, "finalizers", i), "Argo CD has no finalizer %s, and never takes it away: the Application cannot be deleted%s", finalizer, meant(finalizer, known))
+		}
 	}
 	return found
 }
@@ -76,10 +100,26 @@ func judgeSources(found *faults, object any, spec manifest.Path, whole bool) {
 			places = append(places, below(spec, "sources", i))
 		}
 	}
+	refs := map[string]bool{}
+	for i, item := range several {
+		ref := manifest.TextAt(item, "ref")
+		switch {
+		case ref == "" || isTemplated(ref):
+			continue
+		case strings.Trim(ref, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != "":
+			found.add(below(spec, "sources", i, "ref"), "ref %q has other characters than letters, digits, _ and -: Argo CD refuses it", ref)
+		case refs[ref]:
+			found.add(below(spec, "sources", i, "ref"), "ref %q is given twice: Argo CD refuses sources with one ref", ref)
+		}
+		refs[ref] = true
+	}
 	for _, place := range places {
 		value, ok := manifest.At(object, place...).(map[string]any)
 		if !ok {
 			continue
+		}
+		if whole {
+			judgeValueFiles(found, value, place, refs)
 		}
 		if types := typesOf(value); len(types) > 1 {
 			found.add(below(place, types[0]), "%s are given together, and Argo CD takes a source of one type: multiple application sources defined", strings.Join(types, " and "))
@@ -93,6 +133,18 @@ func judgeSources(found *faults, object any, spec manifest.Path, whole bool) {
 			found.add(place, "path or chart is missing: Argo CD refuses the source")
 		case text("chart") != "" && text("targetRevision") == "":
 			found.add(below(place, "chart"), "targetRevision is missing: Argo CD refuses a chart without its version")
+		}
+	}
+}
+
+// judgeValueFiles looks for files of another source that none is called as. What begins with ARGOCD_ is of the environment of a build.
+func judgeValueFiles(found *faults, source map[string]any, place manifest.Path, refs map[string]bool) {
+	for i, item := range manifest.ListAt(source, "helm", "valueFiles") {
+		file, _ := item.(string)
+		rest, ok := strings.CutPrefix(file, "$")
+		ref, _, inside := strings.Cut(rest, "/")
+		if ok && inside && !refs[ref] && !strings.HasPrefix(ref, "ARGOCD_") && !strings.ContainsAny(ref, "{}") {
+			found.add(below(place, "helm", "valueFiles", i), "no source has ref %s, so Argo CD finds no file %s%s", ref, file, meant(ref, slices.Collect(maps.Keys(refs))))
 		}
 	}
 }

@@ -56,12 +56,19 @@ func judgeApplicationSet(object *manifest.Object) faults {
 		}
 	}
 	generators := manifest.ListAt(object.Value, "spec", "generators")
+	judgeGenerators(&found, generators, manifest.Path{"spec", "generators"})
 	if overridden(generators) {
 		return found // which texts are filled in is for the generators to say
 	}
 	provided := provides(generators, goTemplate)
 	if !goTemplate {
 		judgeElements(&found, generators, manifest.Path{"spec", "generators"})
+	}
+	name := manifest.TextAt(object.Value, "spec", "template", "metadata", "name")
+	elements := manifest.ListAt(generators[:min(len(generators), 1)], 0, "list", "elements")
+	patched := manifest.TextAt(object.Value, "spec", "templatePatch") != ""
+	if name != "" && !isTemplated(name) && !patched && manifest.At(generators[:min(len(generators), 1)], 0, "selector") == nil && len(elements) > 1 {
+		found.add(manifest.Path{"spec", "template", "metadata", "name"}, "the name %q has no parameter, so all %d elements make an Application of one name: Argo CD refuses them", name, len(elements))
 	}
 	judge := func(at manifest.Path, text string) {
 		if !isTemplated(text) {
@@ -87,6 +94,27 @@ func judgeApplicationSet(object *manifest.Object) faults {
 		judge(manifest.Path{"spec", "templatePatch"}, patch)
 	}
 	return found
+}
+
+// judgeGenerators is what MatrixGenerator, MergeGenerator and GitGenerator refuse.
+func judgeGenerators(found *faults, generators []any, at manifest.Path) {
+	for i, g := range generators {
+		for _, kind := range []string{"matrix", "merge"} {
+			if manifest.At(g, kind) == nil {
+				continue
+			}
+			inner, place := manifest.ListAt(g, kind, "generators"), below(at, i, kind, "generators")
+			switch {
+			case kind == "matrix" && len(inner) != 2:
+				found.add(place, "a matrix is of two generators, and this one of %d: the ApplicationSet makes no Application", len(inner))
+			case kind == "merge" && len(inner) < 2:
+				found.add(place, "merge is of two generators or more, and this one of %d: the ApplicationSet makes no Application", len(inner))
+			case kind == "merge" && len(manifest.ListAt(g, kind, "mergeKeys")) == 0:
+				found.add(below(at, i, kind), "mergeKeys are missing: the ApplicationSet makes no Application")
+			}
+			judgeGenerators(found, inner, place)
+		}
+	}
 }
 
 // texts gives every text of a value to a function, keys of mappings aside: Argo CD fills those in as well, and a fault there

@@ -57,6 +57,10 @@ func TestApplicationSpec(t *testing.T) {
 		"ref alone, of one":              {here + ", source: {repoURL: a, ref: b}", "spec.source"},
 		"ref alone, of several":          {here + ", sources: [{repoURL: a, ref: b}, {repoURL: a, chart: c, targetRevision: '1'}]", ""},
 		"a chart without its version":    {here + ", source: {repoURL: a, chart: b}", "spec.source.chart"},
+		"value files":                    {here + ", sources: [{repoURL: a, ref: v}, {repoURL: a, path: b, helm: {valueFiles: [$v/a.yaml, $w/a.yaml, $ARGOCD_APP_NAME/a.yaml, a.yaml]}}]", "spec.sources[1].helm.valueFiles[1]"},
+		"refs":                           {here + ", sources: [{repoURL: a, ref: v}, {repoURL: b, ref: v}, {repoURL: b, ref: v.w}]", "spec.sources[1].ref spec.sources[2].ref"},
+		"metadata of a namespace":        {here + ", source: {repoURL: a, path: b}, syncPolicy: {managedNamespaceMetadata: {labels: {a: b}}}", "spec.syncPolicy.managedNamespaceMetadata"},
+		"metadata of one that it makes":  {here + ", source: {repoURL: a, path: b}, syncPolicy: {syncOptions: [CreateNamespace=true], managedNamespaceMetadata: {}}", ""},
 		"a hydrator":                     {here + ", sourceHydrator: {drySource: {repoURL: a, path: b, targetRevision: c}}", ""},
 		"two clusters":                   {"destination: {name: a, server: b}", "spec.destination.server"},
 		"no cluster":                     {"destination: {namespace: a}", "spec.destination"},
@@ -73,6 +77,12 @@ func TestApplicationSpec(t *testing.T) {
 			equal(t, judgeSpec(of(t, "Application", c.spec).Value, manifest.Path{"spec"}, true), c.want)
 		})
 	}
+}
+
+func TestFinalizers(t *testing.T) {
+	const metadata = "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata:\n  finalizers: [resources-finalizer.argocd.argoproj.io, " +
+		"resource-finalizer.argocd.argoproj.io, example.com/own, post-delete-finalizer.argocd.argoproj.io/cleanup, resources-finalizer.argocd.argoproj.io/backgrond]\n"
+	equal(t, judgeFinalizers(object(t, metadata).Value, manifest.Path{"metadata"}), "metadata.finalizers[1] metadata.finalizers[4]")
 }
 
 // TestTemplateSpec: what a template does not say, or says with parameters, is nobody's mistake.
@@ -202,7 +212,11 @@ func TestApplicationSet(t *testing.T) {
 		"of a plugin":               {"generators: [{plugin: {}}]", "{{env}}", ""},
 		"a template of a generator": {"generators: [{list: {elements: [], template: {spec: {}}}}]", "{{env}}", ""},
 		"a number":                  {"generators: [{list: {elements: [{env: 1}]}}]", "{{env}}", "spec.generators[0].list.elements[0].env"},
-		"a number below":            {"generators: [{matrix: {generators: [{list: {elements: [{values: {a: 1}}]}}]}}]", "a", "spec.generators[0].matrix.generators[0].list.elements[0].values.a"},
+		"a number below":            {"generators: [{matrix: {generators: [{list: {elements: [{values: {a: 1}}]}}, {clusters: {}}]}}]", "a", "spec.generators[0].matrix.generators[0].list.elements[0].values.a"},
+
+		"a matrix of one":    {"generators: [{matrix: {generators: [{clusters: {}}]}}]", "a", "spec.generators[0].matrix.generators"},
+		"merge without keys": {"generators: [{merge: {generators: [{clusters: {}}, {clusters: {}}]}}]", "a", "spec.generators[0].merge"},
+		"merge":              {"generators: [{merge: {mergeKeys: [name], generators: [{clusters: {}}, {merge: {generators: []}}]}}]", "a", "spec.generators[0].merge.generators[1].merge.generators"},
 
 		"go":                    {"goTemplate: true, " + list, "{{.env}}/{{$.values.x}}", ""},
 		"go, a number":          {"goTemplate: true, generators: [{list: {elements: [{env: 1}]}}]", "{{.env}}", ""},
@@ -233,6 +247,12 @@ func TestApplicationSet(t *testing.T) {
 	equal(t, judgeApplicationSet(of(t, "ApplicationSet", "{"+list+", template: {spec: {source: {helm: {values: '{{ .Values.a }}'}}}}}")), "")
 	equal(t, judgeApplicationSet(of(t, "ApplicationSet", "{goTemplate: true, "+list+", templatePatch: 'a: {{.env'}")), "spec.templatePatch")
 	equal(t, judgeApplicationSet(of(t, "ApplicationSet", "[a]")), "")
+	// Two Applications of one name are refused, and one of them is not.
+	const named = "template: {metadata: {name: shop}}}"
+	equal(t, judgeApplicationSet(of(t, "ApplicationSet", "{generators: [{list: {elements: [{a: b}, {a: c}]}}], "+named)), "spec.template.metadata.name")
+	equal(t, judgeApplicationSet(of(t, "ApplicationSet", "{generators: [{list: {elements: [{a: b}]}}], "+named)), "")
+	equal(t, judgeApplicationSet(of(t, "ApplicationSet", "{generators: [{selector: {}, list: {elements: [{a: b}, {a: c}]}}], "+named)), "")
+	equal(t, judgeApplicationSet(of(t, "ApplicationSet", "{generators: [], "+named)), "")
 }
 
 func run(t *testing.T, c *check.Check, targets ...*check.Target) []string {
@@ -262,9 +282,10 @@ func deployed(t *testing.T, name, path, more string) *manifest.Object {
 const prod = "  destination: {name: prod, namespace: shop}\n"
 
 func TestWindowApplications(t *testing.T) {
-	project := func(names string) *manifest.Object {
-		return object(t, "apiVersion: argoproj.io/v1alpha1\nkind: AppProject\nmetadata: {name: p}\nspec: {syncWindows: [{applications: ["+names+"]}]}\n")
+	window := func(of string) *manifest.Object {
+		return object(t, "apiVersion: argoproj.io/v1alpha1\nkind: AppProject\nmetadata: {name: p}\nspec: {syncWindows: [{"+of+"}]}\n")
 	}
+	project := func(names string) *manifest.Object { return window("applications: [" + names + "]") }
 	set := func(project string) *manifest.Object {
 		return of(t, "ApplicationSet", "{template: {spec: {project: '"+project+"'}}}")
 	}
@@ -281,6 +302,8 @@ func TestWindowApplications(t *testing.T) {
 		"a set of the project":           {[]*manifest.Object{project("prod-web"), app, set("p")}, 0},
 		"a set of whichever":             {[]*manifest.Object{project("prod-web"), app, set("{{a}}")}, 0},
 		"a set of another":               {[]*manifest.Object{project("prod-web"), app, set("q")}, 1},
+		"a cluster and a namespace":      {[]*manifest.Object{window("clusters: [prod, prd], namespaces: [shop, web, 's*']"), app}, 2},
+		"a server":                       {[]*manifest.Object{window("clusters: ['https://*']"), object(t, "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: a}\nspec: {project: p, destination: {server: 'https://a/b'}}\n")}, 0},
 		"Applications of others besides": {[]*manifest.Object{project("a"), app, object(t, "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: a}\nspec: {project: q}\n")}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {

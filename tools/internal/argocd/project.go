@@ -3,7 +3,6 @@ package argocd
 import (
 	"context"
 	"fmt"
-	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -252,10 +251,10 @@ func judgeAccounts(found *faults, object *manifest.Object) {
 var windowApplications = &check.Check{
 	Name:  "gitops/window-applications",
 	Title: "Every sync window is for Applications that there are",
-	Doc: "A window holds the Applications of its project whose names it lists. One that lists a name that none has holds nobody back: what was to be " +
-		"synced by a person in working hours is synced at any time. It happens when an Application is renamed. Nothing is said where the repository " +
-		"has no Application of the project, or an ApplicationSet that may make one.",
-	Fix:        "Write the name that the Application has, or take it out of the window.",
+	Doc: "A window holds the Applications of its project that it lists by their names, or by the clusters or namespaces that they deploy to. One that " +
+		"lists what no Application has holds nobody back: what was to be synced by a person in working hours is synced at any time. It happens when " +
+		"an Application is renamed. Nothing is said where the repository has no Application of the project, or an ApplicationSet that may make one.",
+	Fix:        "Write what the Application has, or take it out of the window.",
 	Severity:   check.Error,
 	Scope:      check.Repository,
 	Origin:     "kgate",
@@ -266,11 +265,11 @@ var windowApplications = &check.Check{
 	Bad:  windowApplicationsExample("prod-shop"),
 	Good: windowApplicationsExample("shop"),
 	Run: func(_ context.Context, pass *check.Pass) error {
-		names, open := applicationNames(pass.Targets)
+		found, open := members(pass.Targets)
 		for _, target := range pass.Targets {
 			for _, object := range target.Applied() {
-				if is(object, "AppProject") && !open[object.Name] && !open[""] && len(names[object.Name]) > 0 {
-					judgeWindowApplications(pass, target, object, slices.Sorted(maps.Keys(names[object.Name])))
+				if is(object, "AppProject") && !open[object.Name] && !open[""] && len(found[object.Name]) > 0 {
+					judgeWindowApplications(pass, target, object, found[object.Name])
 				}
 			}
 		}
@@ -278,29 +277,26 @@ var windowApplications = &check.Check{
 	},
 }
 
-// applicationNames are the names of the Applications of each project. Open are the projects for which something makes more of
-// them; "" where it may be any.
-func applicationNames(targets []*check.Target) (names map[string]map[string]bool, open map[string]bool) {
-	names, open = map[string]map[string]bool{}, map[string]bool{}
+// members are the Applications of each project. Open are the projects for which something makes more of them; "" where it may
+// be any.
+func members(targets []*check.Target) (found map[string][]*manifest.Object, open map[string]bool) {
+	found, open = map[string][]*manifest.Object{}, map[string]bool{}
 	for _, target := range targets {
 		for _, object := range target.Applied() {
 			switch {
 			case is(object, "Application"):
 				project := projectOf(object.Value, "spec")
-				if names[project] == nil {
-					names[project] = map[string]bool{}
-				}
-				names[project][object.Name] = true
+				found[project] = append(found[project], object)
 			case is(object, "ApplicationSet"):
 				project := projectOf(object.Value, "spec", "template", "spec")
-				if isTemplated(project) || manifest.TextAt(object.Value, "spec", "templatePatch") != "" {
+				if isTemplated(project) || manifest.TextAt(object.Value, "spec", "templatePatch") != "" || overridden(manifest.ListAt(object.Value, "spec", "generators")) {
 					project = ""
 				}
 				open[project] = true
 			}
 		}
 	}
-	return names, open
+	return found, open
 }
 
 func projectOf(object any, spec ...any) string {
@@ -310,24 +306,46 @@ func projectOf(object any, spec ...any) string {
 	return "default"
 }
 
-func judgeWindowApplications(pass *check.Pass, target *check.Target, project *manifest.Object, names []string) {
-	for i, window := range manifest.ListAt(project.Value, "spec", "syncWindows") {
-		for j, item := range manifest.ListAt(window, "applications") {
-			pattern, ok := item.(string)
-			if !ok || strings.ContainsAny(pattern, "!{") || slices.ContainsFunc(names, func(name string) bool {
-				fits, err := path.Match(pattern, name)
-				return fits || err != nil
-			}) {
-				continue
+func judgeWindowApplications(pass *check.Pass, target *check.Target, project *manifest.Object, members []*manifest.Object) {
+	for _, by := range []struct {
+		field, is string
+		of        func(*manifest.Object) []string
+	}{
+		{"applications", "is called", func(o *manifest.Object) []string { return []string{o.Name} }},
+		{"clusters", "deploys to cluster", func(o *manifest.Object) []string {
+			return []string{manifest.TextAt(o.Value, "spec", "destination", "name"), manifest.TextAt(o.Value, "spec", "destination", "server")}
+		}},
+		{"namespaces", "deploys to namespace", func(o *manifest.Object) []string {
+			return []string{manifest.TextAt(o.Value, "spec", "destination", "namespace")}
+		}},
+	} {
+		var known []string
+		for _, member := range members {
+			known = append(known, slices.DeleteFunc(by.of(member), func(name string) bool { return name == "" })...)
+		}
+		slices.Sort(known)
+		known = slices.Compact(known)
+		for i, window := range manifest.ListAt(project.Value, "spec", "syncWindows") {
+			for j, item := range manifest.ListAt(window, by.field) {
+				pattern, ok := item.(string)
+				if !ok || strings.ContainsAny(pattern, "!{[") || slices.ContainsFunc(known, func(name string) bool { return fits(pattern, name) }) {
+					continue
+				}
+				question := meant(pattern, known)
+				if question == "" && len(known) > 0 {
+					question = ": there are " + strings.Join(known, ", ")
+				}
+				pass.Report(target, project, manifest.Path{"spec", "syncWindows", i, by.field, j}, fmt.Sprintf(
+					"no Application of AppProject %q %s %q, so the window holds none of that%s", project.Name, by.is, pattern, question))
 			}
-			question := meant(pattern, names)
-			if question == "" {
-				question = ": it has " + strings.Join(names, ", ")
-			}
-			pass.Report(target, project, manifest.Path{"spec", "syncWindows", i, "applications", j}, fmt.Sprintf(
-				"no Application of AppProject %q is called %q, so the window is not for it%s", project.Name, pattern, question))
 		}
 	}
+}
+
+// fits reports whether a name is what a glob of Argo CD is for, in which a * is any text.
+func fits(pattern, name string) bool {
+	ok, err := path.Match(strings.ReplaceAll(pattern, "/", "\x00"), strings.ReplaceAll(name, "/", "\x00"))
+	return ok || err != nil
 }
 
 func windowApplicationsExample(name string) string {
