@@ -21,6 +21,7 @@ var version = ""
 var engines = []string{
 	"sigs.k8s.io/kustomize/api", "sigs.k8s.io/kustomize/kyaml", "github.com/yannh/kubeconform",
 	"helm.sh/helm/v4", "github.com/open-policy-agent/opa", "k8s.io/apimachinery", "k8s.io/kubernetes",
+	"istio.io/istio",
 }
 
 func versionName() string {

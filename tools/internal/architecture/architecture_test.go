@@ -44,7 +44,7 @@ var layers = map[string][]layer{
 		{"what a check is", []string{"tools/internal/check", "tools/internal/comparison", "tools/internal/graph"}},
 		{"what is rendered, and what defines its kinds", []string{"tools/internal/kustomization", "tools/internal/definition", "tools/internal/substitution"}},
 		{"the stages: the engines that judge, where a repository and a field are found, what is written", []string{
-			"tools/internal/admission", "tools/internal/argocd", "tools/internal/catalog", "tools/internal/exemption", "tools/internal/fetch",
+			"tools/internal/admission", "tools/internal/argocd", "tools/internal/catalog", "tools/internal/exemption", "tools/internal/fetch", "tools/internal/mesh",
 			"tools/internal/policy", "tools/internal/provenance", "tools/internal/repo", "tools/internal/report",
 			"tools/internal/schema", "tools/internal/telemetry", "policies",
 		}},
@@ -82,6 +82,7 @@ var homes = map[string]struct {
 	"k8s.io/apiserver":                           {[]string{"tools/internal/admission"}, "the API server's code judges in one place"},
 	"sigs.k8s.io/structured-merge-diff":          {[]string{"tools/internal/admission"}, "the API server's code judges in one place"},
 	"github.com/prometheus/prometheus":           {[]string{"tools/internal/telemetry"}, "what Prometheus says of a text is asked in one place"},
+	"istio.io/istio/":                            {[]string{"tools/internal/mesh"}, "Istio's code judges in one place, and is kept from standard output there"},
 	"helm.sh/helm/":                              {[]string{"tools/internal/chart"}, "what it could fetch, look up and run is seen to there"},
 	"github.com/go-git/":                         {[]string{"tools/internal/revision"}, "git's objects are read there, and nothing of git's configuration"},
 	"github.com/fsnotify/fsnotify":               {[]string{"tools/internal/watch"}, "the others are told of batches"},

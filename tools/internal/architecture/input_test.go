@@ -21,6 +21,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/exemption"
 	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/mesh"
 	"github.com/kgate-dev/gitops/tools/internal/policy"
 	"github.com/kgate-dev/gitops/tools/internal/provenance"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
@@ -105,7 +106,7 @@ func everyCheck(t *testing.T, repository *repo.Repo) []*check.Check {
 	kinds := definition.New()
 	server := admission.New(kinds)
 	return slices.Concat(kustomization.Checks(), schema.Checks(validator, kinds, admission.Removal, server.Note, schema.Unknown{Severity: check.Error}), admission.Checks(server),
-		library.Checks(policy.Facts{}), telemetry.Checks(), coverage.Checks(repository), exemption.Checks())
+		library.Checks(policy.Facts{}), telemetry.Checks(), mesh.Checks(), coverage.Checks(repository), exemption.Checks())
 }
 
 // exampleOf are the objects of the example that a check finds something in; those of kustomizations as they are written.

@@ -226,3 +226,11 @@ func FuzzMark(f *testing.F) {
 		}
 	})
 }
+
+// Templates read numbers as Helm's own build does: go.mod holds the module that does so where other modules ask for a later one.
+func TestNumbersAreHelms(t *testing.T) {
+	_, err := loaded(t, `{{ if ne (int "1.5") 0 }}{{ fail "a later cast" }}{{ end }}`).Render(t.Context(), Release{})
+	if err != nil {
+		t.Error(err)
+	}
+}

@@ -13,6 +13,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/coverage"
 	"github.com/kgate-dev/gitops/tools/internal/exemption"
 	"github.com/kgate-dev/gitops/tools/internal/kustomization"
+	"github.com/kgate-dev/gitops/tools/internal/mesh"
 	"github.com/kgate-dev/gitops/tools/internal/policy"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
 	"github.com/kgate-dev/gitops/tools/internal/schema"
@@ -29,6 +30,7 @@ func checksOf(repository *repo.Repo, engines *Engines, facts policy.Facts, unkno
 	checks = append(checks, admission.Checks(engines.server)...)
 	checks = append(checks, engines.library.Checks(facts)...)
 	checks = append(checks, telemetry.Checks()...)
+	checks = append(checks, mesh.Checks()...)
 	checks = append(checks, substitution.Checks()...)
 	checks = append(checks, argocd.Checks()...)
 	checks = append(checks, coverage.Checks(repository)...)
