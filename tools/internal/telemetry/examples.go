@@ -166,3 +166,50 @@ spec:
         metrics: {receivers: [of_our_own], processors: [filter/noise], exporters: [otlp_grpc]}
 `
 )
+
+const (
+	fluentBitBad = `apiVersion: v1
+kind: ConfigMap
+metadata: {name: fluent-bit, namespace: logging}
+data:
+  fluent-bit.yaml: |
+    pipeline:
+      inputs:
+        - name: tail
+          tag: kube.*
+          path: /var/log/containers/*.log
+          mem_buf_limt: 5MB # mem_buf_limit
+      filters:
+        - name: kubernets # kubernetes
+          match: kube.*
+      outputs:
+        - name: forward
+          match: kub.* # fits no tag
+          host: collector.observability
+`
+	fluentBitGood = `apiVersion: v1
+kind: ConfigMap
+metadata: {name: fluent-bit, namespace: logging}
+data:
+  fluent-bit.yaml: |
+    pipeline:
+      inputs:
+        - name: tail
+          tag: kube.<namespace>.<pod>
+          tag_regex: (?<pod>[^_]+)_(?<namespace>[^_]+)_
+          path: /var/log/containers/*.log
+          Mem_Buf_Limit: 5MB
+        - name: systemd # its tag is systemd.0
+      filters:
+        - name: kubernetes
+          match: kube.shop.*
+        - name: of_our_own
+          match: '*'
+          anything: goes
+      outputs:
+        - name: forward
+          match_regex: ^(kube|systemd)\.
+          host: collector.observability
+          net.keepalive: off
+`
+)
