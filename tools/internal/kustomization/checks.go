@@ -95,8 +95,9 @@ func described() []*check.Check {
 			Name:  listReplaced,
 			Title: "No patch loses items of a list without saying so",
 			Doc: "Kustomize merges lists by a key that it takes from an OpenAPI schema. For lists without one, those of most custom " +
-				"resources, a strategic merge patch replaces the whole list, and the items of the base are gone.",
-			Fix:        "Use a JSON patch, or name a schema with the key under `openapi:`.",
+				"resources, a strategic merge patch replaces the whole list, and the items of the base are gone. Of two items of a patch " +
+				"with one key, such as two variables of one name, it makes one.",
+			Fix:        "Use a JSON patch, or name a schema with the key under `openapi:`; give each item of a patch a key of its own.",
 			Severity:   check.Warning,
 			References: []string{"https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/openapi/"},
 			Bad:        listReplacedBad, Good: listReplacedGood,

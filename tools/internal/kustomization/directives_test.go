@@ -66,6 +66,11 @@ spec: {list: [{name: a, v: 1}, {name: b, v: 2}], map: {a: b}}
 		{"item replaced", container("env:\n        - name: A\n          value: z\n          $patch: replace"), false, []string{
 			"kustomize/no-effect 10 the patch changes nothing here: the Deployment app keeps the item, as `$patch: replace` is for a list or a mapping"}},
 		{"list replaced", container("env:\n        - $patch: replace\n        - {name: B, value: z}"), false, nil},
+		{"two items of one name", container("env:\n        - {name: B, value: z}\n        - {name: C, value: y}\n        - {name: B, value: y}"), false, []string{
+			"kustomize/list-replaced 12 the patch has two items with the name B in spec.template.spec.containers[0].env: Kustomize merges them into one, and the later one wins"}},
+		{"two items of one name, one of which goes", container("env:\n        - {name: A, $patch: delete}\n        - {name: A, value: y}"), false, nil},
+		{"two items of one port and one protocol", container("ports:\n        - {containerPort: 53, protocol: UDP, name: a}\n        - {containerPort: 53, protocol: TCP, name: b}\n        - {containerPort: 53, protocol: UDP, name: c}"), false, []string{
+			"kustomize/list-replaced 12 the patch has two items with the containerPort 53 and protocol UDP in "}},
 		{"list of texts", container("args: [c]"), false, nil},
 		{"list by ip", pod("hostAliases:\n      - {ip: 1.1.1.2, $patch: delete}"), false, []string{
 			"kustomize/no-effect 8 the patch removes nothing here: the Deployment app has no ip 1.1.1.2 in spec.template.spec.hostAliases; it has 1.1.1.1"}},

@@ -547,11 +547,22 @@ func (e *engine) lost(document *manifest.Document, key, list *yaml.Node, path ma
 	}
 	for _, f := range effects {
 		before, after := manifest.Find(f.before, path, value), manifest.Find(f.of.YNode(), path, value)
-		if before == nil || after == nil || before.Kind != yaml.SequenceNode || after.Kind != yaml.SequenceNode {
+		if after == nil || after.Kind != yaml.SequenceNode {
 			continue
 		}
 		id := f.had.CurId()
 		keys := mergeKeys(id.Gvk, path)
+		if len(keys) > 0 {
+			for i, item := range list.Content {
+				if twin := twice(list.Content[:i], item, keys); twin != "" {
+					e.fault(listReplaced, document.Position(nil, item), "the patch has two items with the %s in %s: Kustomize merges them into one, and the later one wins", twin, path)
+					return
+				}
+			}
+		}
+		if before == nil || before.Kind != yaml.SequenceNode {
+			continue
+		}
 		if len(keys) == 0 {
 			// What Kustomize would do with an item, it does in a list with a key alone.
 			var but []string
@@ -590,6 +601,30 @@ func (e *engine) lost(document *manifest.Document, key, list *yaml.Node, path ma
 		}
 		return // merged by the key: who has another name is the same item
 	}
+}
+
+// twice names what an item is merged by where an earlier one of the list has the same; "" where none has. An item that is to be
+// deleted or replaced is meant to stand beside another.
+func twice(earlier []*yaml.Node, item *yaml.Node, keys []string) string {
+	called := func(item *yaml.Node) string {
+		if manifest.Lookup(item, "$patch") != nil {
+			return ""
+		}
+		var words []string
+		for _, key := range keys {
+			value := manifest.Text(item, key)
+			if value == "" {
+				return ""
+			}
+			words = append(words, key+" "+value)
+		}
+		return strings.Join(words, " and ")
+	}
+	name := called(item)
+	if name != "" && slices.ContainsFunc(earlier, func(other *yaml.Node) bool { return called(other) == name }) {
+		return name
+	}
+	return ""
 }
 
 // missed are the items of a list that are gone although the patch does not delete them, by a key or by their names.
