@@ -39,15 +39,26 @@ deny contains {"msg": msg, "path": array.concat(["objects", i], ref.path), "with
 	])
 }
 
-deny contains {"msg": msg, "path": array.concat(["objects", i], ref.path)} if {
+deny contains {"msg": msg, "path": array.concat(["objects", i], _key_path(input.objects[i], ref, key))} if {
 	some i, refs in reference.input_references
 	some ref in refs
+	count(ref.keys) > 0
+	keys := union(_keys[ref.kind][ref.namespace][ref.name])
 	some key in ref.keys
-	some keys in _keys[ref.kind][ref.namespace][ref.name]
 	not key in keys
+	not _is_filled_in(key)
+	not _is_written_by_others(ref)
 	obj := input.objects[i]
 	msg := sprintf("%s reads key %v of %s %q, which has %s", [obj_lib.title(obj), json.marshal(key), ref.kind, ref.name, _listing(keys)])
 }
+
+# The key stands beside the name, or in one of the items that stand there.
+_key_path(obj, ref, key) := array.concat(beside, ["items", item, "key"]) if {
+	beside := array.slice(ref.path, 0, count(ref.path) - 1)
+	item := min([i | some i, item in object.get(obj, beside, {}).items; item.key == key])
+} else := array.concat(array.slice(ref.path, 0, count(ref.path) - 1), ["key"]) if {
+	is_string(key)
+} else := ref.path
 
 # Flux, a var or others write such a name before the API server, which would refuse it, sees it.
 _is_filled_in(name) if {
@@ -244,7 +255,6 @@ _keys := _keys_by_kind
 _keys_by_kind[kind][obj_lib.namespace(obj)][obj_lib.name(obj)] contains keys if {
 	some kind in ["ConfigMap", "Secret"]
 	some obj in obj_lib.of_kind[""][kind]
-	not _is_filled(obj)
 	keys := {key |
 		some field in ["data", "binaryData", "stringData"]
 		some key, _ in obj[field]
@@ -261,11 +271,29 @@ _is_filled(obj) if {
 }
 
 # Something makes another of the same name, of which nobody here knows the keys.
-_is_filled(obj) if {
-	some made in written.input_objects
-	made.kind == obj.kind
-	made.name == obj_lib.name(obj)
-	_may_be_one(made.namespace, obj_lib.namespace(obj))
+_is_written_by_others(ref) if {
+	some made in written.input_unknown
+	made.kind == ref.kind
+	made.name == ref.name
+	_may_be_one(made.namespace, ref.namespace)
+}
+
+_is_written_by_others(ref) if {
+	some obj in obj_lib.of_kind[""][ref.kind]
+	obj_lib.name(obj) == ref.name
+	obj_lib.namespace(obj) == ref.namespace
+	_is_filled(obj)
+}
+
+# What controllers make, and what is in every namespace.
+_keys_by_kind[made.kind][made.namespace][made.name] contains made.keys if some made in written.input_keys
+
+_keys_by_kind.ConfigMap[ref.namespace][ref.name] contains {key} if {
+	some refs in reference.input_references
+	some ref in refs
+	ref.kind == "ConfigMap"
+	count(ref.keys) > 0
+	key := {"istio-ca-root-cert": "root-cert.pem", "kube-root-ca.crt": "ca.crt", "openshift-service-ca.crt": "service-ca.crt"}[ref.name]
 }
 
 _claimed := _claimed_in

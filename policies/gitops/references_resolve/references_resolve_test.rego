@@ -165,12 +165,48 @@ test_what_controllers_make_is_there if {
 		_named("cert-manager.io/v1", "Certificate", "web", {"spec": {"secretName": "made"}}),
 		_named("external-secrets.io/v1", "ClusterExternalSecret", "made", {}),
 	] {
-		references_resolve.deny == set() with input as {"objects": [obj, _pod(_env({"secretKeyRef": {"name": "made", "key": "any"}})), _gateway("made")], "external": []}
+		references_resolve.deny == set() with input as {"objects": [obj, _pod(_env({"secretKeyRef": {"name": "made", "key": "tls.crt"}})), _gateway("made")], "external": []}
 	}
 
 	# Its keys are not known, also where an empty one is rendered for it to fill.
-	objects := [_named("bitnami.com/v1alpha1", "SealedSecret", "token", {}), _named("v1", "Secret", "token", {}), _pod(_env({"secretKeyRef": {"name": "token", "key": "any"}}))]
+	objects := [_named("onepassword.com/v1", "OnePasswordItem", "token", {}), _named("v1", "Secret", "token", {}), _pod(_env({"secretKeyRef": {"name": "token", "key": "any"}}))]
 	references_resolve.deny == set() with input as {"objects": objects, "external": []}
+}
+
+_reading(obj, name, key) := faults if {
+	faults := references_resolve.deny with input as {"objects": [obj, _pod(_env({"secretKeyRef": {"name": name, "key": key}}))], "external": [{"kind": "Secret", "namespace": "shop", "name": name}]}
+}
+
+test_keys_that_controllers_make if {
+	database := _named("postgresql.cnpg.io/v1", "Cluster", "db", {"spec": {"bootstrap": {"initdb": {"owner": "app"}}}})
+	_reading(database, "db-app", "uri") == set()
+	{[fault.path, fault.msg] | some fault in _reading(database, "db-app", "url")} == {[
+		["objects", 1, "spec", "containers", 0, "env", 0, "valueFrom", "secretKeyRef", "key"],
+		`Pod "web" reads key "url" of Secret "db-app", which has only dbname, fqdn-jdbc-uri, fqdn-uri, host, jdbc-uri, password, pgpass, port, uri, user, username`,
+	]}
+	_reading(object.union(database, {"spec": {"bootstrap": {"initdb": {"secret": {"name": "db-app"}}}}}), "db-app", "url") == set()
+	external := _named("external-secrets.io/v1", "ExternalSecret", "made", {"spec": {"data": [{"secretKey": "a"}, "text"], "target": {"creationPolicy": "Owner"}}})
+	_reading(external, "made", "a") == set()
+	count(_reading(external, "made", "b")) == 1
+	every spec in [{"dataFrom": [{}]}, {"target": {"creationPolicy": "Merge"}}, {"target": {"template": {"data": {"b": ""}}}}, {"target": {"template": {"templateFrom": []}}}] {
+		_reading(object.union(external, {"spec": spec}), "made", "b") == set()
+	}
+	sealed := _named("bitnami.com/v1alpha1", "SealedSecret", "made", {"spec": {"encryptedData": {"a": "x"}}})
+	_reading(sealed, "made", "a") == set()
+	count(_reading(sealed, "made", "b")) == 1
+	certificate := _named("cert-manager.io/v1", "Certificate", "web", {"spec": {"secretName": "made"}})
+	count(_reading(certificate, "made", "keystore.p12")) == 1
+	_reading(object.union(certificate, {"spec": {"keystores": {"pkcs12": {"create": true}}}}), "made", "keystore.p12") == set()
+}
+
+test_the_key_of_an_item if {
+	pod := _pod({"volumes": [{"name": "a", "configMap": {"name": "settings", "items": [{"key": "a"}, {"key": "c"}]}}]})
+	{fault.path | some fault in _deny(pod)} == {["objects", count(_around), "spec", "volumes", 0, "configMap", "items", 1, "key"]}
+}
+
+test_keys_of_what_is_in_every_namespace if {
+	_deny(_pod(_env({"configMapKeyRef": {"name": "kube-root-ca.crt", "key": "ca.crt"}}))) == set()
+	{fault.msg | some fault in _deny(_pod(_env({"configMapKeyRef": {"name": "kube-root-ca.crt", "key": "tls.crt"}})))} == {`Pod "web" reads key "tls.crt" of ConfigMap "kube-root-ca.crt", which has only ca.crt`}
 }
 
 test_keys_that_others_put_in if {

@@ -50,10 +50,7 @@ _pod(obj) := array.concat(
 	[ref |
 		some field in _pod_names.fields
 		field.needed
-		value := obj_lib.at(workload.spec(obj), field.path, "")
-		value != ""
-		path := array.concat(workload.spec_path(obj), field.path)
-		ref := object.union(_reference(field.kind, obj, value, path), {"namespace": _scope(field, obj)})
+		some ref in _pod_field(obj, field)
 	],
 	[ref |
 		lists := array.concat(workload.spec_path(obj), ["imagePullSecrets"])
@@ -63,6 +60,13 @@ _pod(obj) := array.concat(
 )
 
 _pod_names := relations.pod
+
+_pod_field(obj, field) := [ref |
+	some place in entry.places(workload.spec(obj), field.path)
+	_is_name(place.value)
+	found := _reference(field.kind, obj, place.value, array.concat(workload.spec_path(obj), place.path))
+	ref := object.union(found, {"namespace": _scope(field, obj)})
+]
 
 _scope(field, obj) := "" if {
 	field.cluster
@@ -147,21 +151,96 @@ _needs_account(subject) if not _is_person(subject)
 _is_person(subject) if subject.kind in {"User", "Group"}
 
 # What is named by a field that data.relations knows.
-_listed(obj) := [ref |
-	some field in _fields[obj_lib.group(obj)][obj.kind]
-	some place in entry.places(obj, field.path)
-	_is_name(place.value)
-	ref := object.union(_reference(field.kind, obj, place.value, place.path), {"namespace": _elsewhere(field, obj, place.path)})
-] if {
+_listed(obj) := _named(obj, _fields[obj_lib.group(obj)][obj.kind]) if {
 	_fields[obj_lib.group(obj)][obj.kind]
 } else := []
+
+_named(obj, fields) := [ref |
+	some field in fields
+	some place in entry.places(obj, field.path)
+	_is_name(place.value)
+	_is_of_kind(field, obj, place.path)
+	ref := object.union(_reference(field.kind, obj, place.value, place.path), {"namespace": _elsewhere(field, obj, place.path)})
+]
+
+_is_of_kind(field, _, _) if not field.typed
+
+_is_of_kind(field, obj, path) if {
+	kind := obj_lib.at(obj, _beside(path, field.typed), "")
+	_says(field, kind)
+}
+
+_says(field, kind) if kind == field.kind
+
+_says(field, "") if field.default
+
+_beside(path, field) := array.concat(array.slice(path, 0, count(path) - 1), [field])
+
+# METADATA
+# description: |
+#   What an overlay's objects name that mostly comes with the cluster, classes and the like, by index in
+#   input.objects. An object that names none may be missing.
+input_provided := {index: refs |
+	some index, obj in _naming
+	refs := array.concat(
+		_named(obj, object.get(_provided, [obj_lib.group(obj), obj.kind], [])),
+		[ref |
+			workload.is_workload(obj)
+			some field in _pod_names.fields
+			field.provided
+			some ref in _pod_field(obj, field)
+		],
+	)
+	count(refs) > 0
+}
+
+_naming := object.union_n(array.concat([workload.input_workloads], [objects |
+	some api_group, kinds in _provided
+	some kind, _ in kinds
+	objects := obj_lib.of_kind[api_group][kind]
+]))
+
+_provided := {api_group: named |
+	some api_group, kinds in relations.references
+	named := {kind: provided |
+		some kind, fields in kinds
+		provided := [field | some field in fields; field.provided]
+		count(provided) > 0
+	}
+}
+
+# METADATA
+# description: |
+#   The ports of Services that an overlay's objects name: {index, namespace, name, port, path} with path
+#   leading to the name, and port to what stands beside it, {value, path}.
+input_ports := [port |
+	some [api_group, kind, field] in _with_port
+	some index, obj in obj_lib.of_kind[api_group][kind]
+	some place in entry.places(obj, field.path)
+	is_string(place.value)
+	beside := _beside(place.path, field.port)
+	port := {
+		"index": index,
+		"namespace": _elsewhere(field, obj, place.path),
+		"name": place.value,
+		"path": place.path,
+		"port": {"value": obj_lib.at(obj, beside, null), "path": beside},
+	}
+]
+
+_with_port := [[api_group, kind, field] |
+	some api_group, kinds in relations.references
+	some kind, fields in kinds
+	some field in fields
+	field.port
+]
 
 # An empty one is as good as none.
 _is_name(value) if not value in {"", null}
 
 _elsewhere(field, obj, path) := "*" if {
 	field.anywhere
-} else := obj_lib.at(obj, array.concat(array.slice(path, 0, count(path) - 1), [field.namespace]), obj_lib.namespace(obj)) if {
+} else := obj_lib.at(obj, _beside(path, field.namespace), obj_lib.namespace(obj)) if {
 	field.namespace
 } else := _scope(field, obj)
 
@@ -176,7 +255,7 @@ _fields := {api_group: named |
 
 # What is named by a field that is known by what it is called.
 _selected(obj) := [ref |
-	known := _selectors[obj_lib.group(obj)][obj.kind]
+	known := _fields_of(_selectors[obj_lib.group(obj)][obj.kind])
 	walk(obj.spec, [path, value])
 	is_object(value)
 	some selector in _holding(known, path)
@@ -193,15 +272,19 @@ _is_of_another(selector, value) if {
 	not value.kind == selector.kind
 }
 
-# By group and kind, the selectors by the field that holds them.
-_selectors := {api_group: selecting |
-	some api_group, kinds in relations.selecting
-	selecting := {kind: fields |
-		some kind, names in kinds
-		fields := {field: selectors |
-			some field in {field | some name in names; some selector in relations.selectors[name]; some field in selector.fields}
-			selectors := [selector | some name in names; some selector in relations.selectors[name]; field in selector.fields]
-		}
+_selectors := relations.selecting
+
+# The selectors of the names that a kind has, by the field that holds them.
+_fields_of(names) := {field: selectors |
+	some field in {field | some name in names; some field, _ in _by_field[name]}
+	selectors := [selector | some name in names; some selector in _by_field[name][field]]
+}
+
+_by_field := {name: fields |
+	some name, selectors in relations.selectors
+	fields := {field: [selector | some selector in selectors; field in selector.fields] |
+		some selector in selectors
+		some field in selector.fields
 	}
 }
 

@@ -4,7 +4,7 @@
 # description: |
 #   A Certificate, an ExternalSecret or a database Cluster is rendered; the Secrets, Services and
 #   ServiceAccounts that its controller makes of it are in the cluster only. Which controllers do so is
-#   said in data.relations. What a Secret made so holds is not known here.
+#   said in data.relations, and what keys the Secrets and ConfigMaps have, where that is known.
 package policies.lib.written
 
 import data.policies.lib.entry
@@ -22,6 +22,52 @@ input_objects contains {"kind": written.kind, "namespace": _namespace(written, o
 	some written in made
 	some name in _names(obj, written)
 }
+
+# METADATA
+# description: the Secrets and ConfigMaps that are made with keys that are known, each {kind, namespace, name, keys}
+input_keys contains {"kind": written.kind, "namespace": _namespace(written, obj), "name": name, "keys": _keys(obj, written.keys)} if {
+	some [obj, written] in _made
+	_has_known_keys(obj, written)
+	some name in _names(obj, written)
+}
+
+# METADATA
+# description: those that are made with keys that nobody here knows, as of input_objects
+input_unknown := _unknown | {made |
+	some made in input_objects
+	made.kind in {"ConfigMap", "Secret"}
+	not made in {object.remove(known, ["keys"]) | some known in input_keys}
+}
+
+_unknown contains {"kind": written.kind, "namespace": _namespace(written, obj), "name": name} if {
+	some [obj, written] in _made
+	not _has_known_keys(obj, written)
+	some name in _names(obj, written)
+}
+
+_made := [[obj, written] |
+	some api_group, kinds in relations.writes
+	some kind, made in kinds
+	some obj in obj_lib.of_kind[api_group][kind]
+	some written in made
+	written.kind in {"ConfigMap", "Secret"}
+]
+
+_has_known_keys(obj, written) if {
+	written.keys
+	every condition in object.get(written.keys, "unless", []) {
+		_is_unset(obj, condition)
+	}
+}
+
+_is_unset(obj, condition) if obj_lib.at(obj, condition.path, null) in {null, object.get(condition, "but", null)}
+
+_keys(obj, known) := union({
+	{key | some key in known.always},
+	{key | some asked in known.asked; obj_lib.at(obj, asked.path, null) != null; some key in asked.keys},
+	{key | some path in known.fields; some key, _ in obj_lib.at(obj, path, {})},
+	{place.value | some path in known.entries; some place in entry.places(obj, path); is_string(place.value)},
+})
 
 # What a claim or a resource of Crossplane connects with.
 input_objects contains {"kind": "Secret", "namespace": obj_lib.at(to, ["namespace"], obj_lib.namespace(obj)), "name": to.name} if {

@@ -44,6 +44,13 @@ func made(objects []*manifest.Object) []check.Reference {
 			namespace(parameter.ReplaceAllString(manifest.TextAt(o.Value, "spec", "template", "spec", "destination", "namespace"), "*"))
 		case group == "helm.toolkit.fluxcd.io" && o.Kind == "HelmRelease" && manifest.At(o.Value, "spec", "install", "createNamespace") == true:
 			namespace(manifest.TextAt(o.Value, "spec", "targetNamespace"))
+		case group == "rbac.authorization.k8s.io" && (o.Kind == "ClusterRoleBinding" || o.Kind == "RoleBinding"):
+			all = append(all, bound(o)...)
+		case group == "" && o.Kind == "PersistentVolume":
+			// A class that a volume has by hand need not be there.
+			if class := manifest.TextAt(o.Value, "spec", "storageClassName"); class != "" {
+				all = append(all, check.Reference{Kind: "StorageClass", Name: class})
+			}
 		case group == "networking.istio.io" && o.Kind == "ServiceEntry":
 			for _, host := range manifest.ListAt(o.Value, "spec", "hosts") {
 				all = append(all, check.Reference{Kind: "host", Name: fmt.Sprint(host)})
@@ -61,8 +68,20 @@ func made(objects []*manifest.Object) []check.Reference {
 	return all
 }
 
+// bound says whom a binding gives its role, as rules ask for it.
+func bound(o *manifest.Object) []check.Reference {
+	var all []check.Reference
+	for _, subject := range manifest.ListAt(o.Value, "subjects") {
+		if manifest.TextAt(subject, "kind") == "ServiceAccount" {
+			namespace := cmp.Or(manifest.TextAt(subject, "namespace"), o.Namespace)
+			all = append(all, check.Reference{Kind: "binding", Name: fmt.Sprintf("%s to %s/%s", manifest.TextAt(o.Value, "roleRef", "name"), namespace, manifest.TextAt(subject, "name"))})
+		}
+	}
+	return all
+}
+
 // released is what a Helm chart may make that others render: any pods, for charts label theirs as they like, and objects called
-// as its release is. Of charts nobody here knows more.
+// as its release is, and classes for the cluster. Of charts nobody here knows more.
 func released(o *manifest.Object) []check.Reference {
 	text := func(steps ...any) string { return manifest.TextAt(o.Value, steps...) }
 	switch group := o.Group(); {
@@ -109,6 +128,9 @@ func chartsOf(value any, name string, spec ...any) []check.Reference {
 func release(namespace, name string) []check.Reference {
 	namespace = cmp.Or(namespace, "*") // whoever deploys the release says it
 	all := []check.Reference{{Kind: check.PodsKind, Namespace: namespace, Name: "*"}}
+	for _, kind := range relation.Known().Provided() {
+		all = append(all, check.Reference{Kind: kind, Name: "*"})
+	}
 	if name == "" {
 		return all
 	}

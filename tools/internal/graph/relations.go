@@ -189,6 +189,7 @@ func (b *builder) follow(from int, namespace string, value any, references []rel
 		k := kind{r.Group, r.Kind}
 		for _, found := range places(value, r.Path) {
 			switch in := manifest.TextAt(found.beside, r.Namespace); {
+			case !r.Of(manifest.TextAt(found.beside, r.Typed)):
 			case r.Cluster:
 				b.refers(from, r.Verb, k, "", found.name)
 			case r.Anywhere:

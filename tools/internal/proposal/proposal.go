@@ -187,11 +187,11 @@ type absent struct {
 	unsure bool     // something of nearly the same name is rendered
 }
 
-// missing are the objects that findings say are nowhere, in order.
+// missing are the objects that findings say are nowhere, in order. What rules have a word of their own for is no kind of object.
 func missing(r report.Report) []absent {
 	found := map[check.Reference]*absent{}
 	for _, f := range r.Findings {
-		if f.Missing == nil || f.Missing.Name == "" || strings.ContainsAny(f.Missing.Name+f.Missing.Namespace, "*?[]${}") {
+		if f.Missing == nil || f.Missing.Name == "" || f.Missing.Kind == strings.ToLower(f.Missing.Kind) || strings.ContainsAny(f.Missing.Name+f.Missing.Namespace, "*?[]${}") {
 			continue
 		}
 		a := found[*f.Missing]

@@ -77,8 +77,17 @@ type Reference struct {
 	Cluster     bool   // the other has no namespace
 	Namespace   string // the field beside the name with the namespace of the other, where there is one
 	Anywhere    bool   // the namespace of the other is for others to say
+	Typed       string // the field beside the name that says whether it is of Kind, where there is one
+	Default     bool   // it is of Kind where that field is not there
+	Port        string // the field beside the name with the port of a Service, where there is one
 	Verb        string
 	Needed      bool // the object cannot work without it
+	Provided    bool // nor without this one, which mostly comes with the cluster
+}
+
+// Of reports whether the reference is to an object of its Kind, by the fields beside the name.
+func (r Reference) Of(kind string) bool {
+	return r.Typed == "" || kind == r.Kind || kind == "" && r.Default
 }
 
 // Selector are fields with the name of an object, and often a key of it, known by what they are called.
@@ -98,6 +107,28 @@ type Written struct {
 	Path     []string // where the resource has the name, if it has; Every may be a step of it
 	Name     string   // the name where it has none, with "{name}" for the resource's
 	Anywhere bool     // as of a Reference
+	Keys     *Keys    // what it holds of a ConfigMap or a Secret; nil where nobody here knows
+}
+
+// Keys are those that a controller writes into a ConfigMap or a Secret.
+type Keys struct {
+	Always  []string
+	Asked   []Asked    // those that the resource asks for
+	Fields  [][]string // mappings of the resource that are called by keys
+	Entries [][]string // texts of the resource that are keys; Every may be a step
+	Unless  []Unless   // what makes others write there too
+}
+
+// Asked are keys that are there where the resource has a field.
+type Asked struct {
+	Path []string
+	Keys []string
+}
+
+// Unless is a field that makes the keys of an object unknown, unless it has the value But.
+type Unless struct {
+	Path []string
+	But  string
 }
 
 // Pod is what a pod spec names.
@@ -152,6 +183,26 @@ func (r Relations) Selected(names []string, field string) []Selector {
 		}
 	}
 	return selected
+}
+
+// Provided are the kinds of what mostly comes with the cluster, in order.
+func (r Relations) Provided() []string {
+	var kinds []string
+	add := func(references []Reference) {
+		for _, reference := range references {
+			if reference.Provided {
+				kinds = append(kinds, reference.Kind)
+			}
+		}
+	}
+	for _, described := range r.References {
+		for _, references := range described {
+			add(references)
+		}
+	}
+	add(r.Pod.Fields)
+	slices.Sort(kinds)
+	return slices.Compact(kinds)
 }
 
 // Of is what is known of a kind.

@@ -1,0 +1,69 @@
+# METADATA
+# scope: package
+# title: A port that is called is one of the Service
+# description: |
+#   An APIService, a webhook, an Ingress and others name a Service and a port of it. A Service answers
+#   at its own ports and not at those of its pods: at another one nobody does. The API of an APIService
+#   is then gone for the whole cluster, and a webhook refuses what it is to admit.
+# related_resources:
+#   - ref: https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#service-reference
+#   - ref: https://kubernetes.io/docs/tasks/extend-kubernetes/setup-extension-api-server/
+# custom:
+#   severity: error
+#   states: fact
+#   scope: overlay
+#   fix: Name a port of the Service, which its targetPort leads on from, or give the Service this port.
+package policies.service.called_ports
+
+import data.policies.lib.object as obj_lib
+import data.policies.lib.reference
+
+deny contains {"msg": msg, "path": array.concat(["objects", called.index], path), "with": with_fields} if {
+	some called in reference.input_ports
+	port := _port(called)
+	some ports in _ports[called.namespace][called.name]
+	not port in ports.have
+	path := _path(called)
+	with_fields := {array.concat(["objects", ports.index, "spec", "ports"], [i, "port"]) | some i, _ in ports.list}
+	msg := sprintf("%s calls port %v of Service %q, which has %s", [obj_lib.title(input.objects[called.index]), port, called.name, concat(", ", [sprintf("%v", [have]) | some have in ports.have])])
+}
+
+# The number or the name. A call that says none is one of 443; an Ingress always says one.
+_port(called) := called.port.value if {
+	_is_port(called.port.value)
+} else := called.port.value.number if {
+	is_number(called.port.value.number)
+} else := called.port.value.name if {
+	_is_name(called.port.value.name)
+} else := 443 if {
+	called.port.value == null
+	input.objects[called.index].kind != "Ingress"
+}
+
+_is_port(value) if is_number(value)
+
+_is_port(value) if _is_name(value)
+
+# What something fills in later is no name yet.
+_is_name(value) if {
+	is_string(value)
+	value != ""
+	not contains(value, "$")
+	not contains(value, "{{")
+}
+
+_path(called) := called.path if {
+	called.port.value == null
+} else := called.port.path
+
+# Services that the target renders; what an ExternalName has for ports is for the other end.
+_ports := _ports_by_name
+
+_ports_by_name[obj_lib.namespace(service)][obj_lib.name(service)] contains {"index": index, "list": list, "have": have} if {
+	some index, service in obj_lib.of_kind[""].Service
+	not service.spec.type == "ExternalName"
+	list := obj_lib.at(service, ["spec", "ports"], [])
+	is_array(list)
+	have := {value | some port in list; some field in ["name", "port"]; value := port[field]}
+	count(have) > 0
+}

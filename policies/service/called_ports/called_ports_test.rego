@@ -1,0 +1,45 @@
+package policies.service.called_ports_test
+
+import data.policies.service.called_ports
+
+_service := {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": "shop"}, "spec": {"ports": [{"name": "http", "port": 80}, {"port": 443, "targetPort": 8443}]}}
+
+_deny(service, obj) := faults if {
+	faults := called_ports.deny with input as {"objects": [service, obj]}
+}
+
+_api(service) := {"apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService", "metadata": {"name": "v1.a"}, "spec": {"service": object.union({"name": "web", "namespace": "shop"}, service)}}
+
+_hook(service) := {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration", "metadata": {"name": "a"}, "webhooks": [{"clientConfig": {"url": "https://a"}}, {"clientConfig": {"service": object.union({"name": "web", "namespace": "shop"}, service)}}]}
+
+_ingress(port) := {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": {"name": "a", "namespace": "shop"}, "spec": {"rules": [{"http": {"paths": [{"backend": {"service": {"name": "web", "port": port}}}]}}]}}
+
+test_ports_of_the_service if {
+	every obj in [_api({}), _api({"port": 443}), _hook({}), _hook({"port": 80}), _ingress({"number": 80}), _ingress({"name": "http"})] {
+		_deny(_service, obj) == set()
+	}
+}
+
+test_other_ports if {
+	_deny(_service, _api({"port": 8443})) == {{
+		"path": ["objects", 1, "spec", "service", "port"],
+		"msg": `APIService "v1.a" calls port 8443 of Service "web", which has 80, 443, http`,
+		"with": {["objects", 0, "spec", "ports", 0, "port"], ["objects", 0, "spec", "ports", 1, "port"]},
+	}}
+	{fault.path | some fault in _deny(_service, _hook({"port": 8443}))} == {["objects", 1, "webhooks", 1, "clientConfig", "service", "port"]}
+	every port in [{"number": 8080}, {"name": "web"}] {
+		{fault.path | some fault in _deny(_service, _ingress(port))} == {["objects", 1, "spec", "rules", 0, "http", "paths", 0, "backend", "service", "port"]}
+	}
+	plain := object.union(_service, {"spec": {"ports": [{"port": 80}]}})
+	{[fault.path, fault.msg] | some fault in _deny(plain, _api({}))} == {[["objects", 1, "spec", "service", "name"], `APIService "v1.a" calls port 443 of Service "web", which has 80`]}
+}
+
+test_what_is_not_known if {
+	every obj in [_api({"name": "other", "port": 1}), _api({"namespace": "ops", "port": 1}), _ingress({}), _ingress([]), _ingress({"name": "${PORT}"}), _api({"port": "{{ port }}"}), _api({"port": [1]})] {
+		_deny(_service, obj) == set()
+	}
+	_deny(object.union(_service, {"spec": {"type": "ExternalName"}}), _api({"port": 1})) == set()
+	every ports in [null, "text", [], ["text"]] {
+		_deny(object.union(_service, {"spec": {"ports": ports}}), _api({"port": 1})) == set()
+	}
+}
