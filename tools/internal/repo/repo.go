@@ -4,6 +4,7 @@ package repo
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -151,11 +152,14 @@ func ByPromotion(a, b string) int {
 	return strings.Compare(a, b)
 }
 
-// Walk is fs.WalkDir that ends with a context.
+// Walk is fs.WalkDir that ends with a context. What is gone since its directory was read is passed over.
 func Walk(ctx context.Context, root fs.FS, dir string, visit fs.WalkDirFunc) error {
 	return fs.WalkDir(root, dir, func(name string, entry fs.DirEntry, err error) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
+		}
+		if name != dir && errors.Is(err, fs.ErrNotExist) {
+			return nil
 		}
 		return visit(name, entry, err)
 	})

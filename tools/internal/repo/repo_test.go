@@ -2,6 +2,7 @@ package repo
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -418,4 +419,33 @@ func TestLoadConfigRefuses(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What is gone since its directory was read keeps nothing else from being found.
+func TestWalkPassesOverWhatIsGone(t *testing.T) {
+	var seen []string
+	err := Walk(t.Context(), vanishing{fstest.MapFS{"a/x": {}, "b/y": {}}, "a"}, ".", func(name string, _ fs.DirEntry, err error) error {
+		seen = append(seen, name)
+		return err
+	})
+	if err != nil || !slices.Equal(seen, []string{".", "a", "b", "b/y"}) {
+		t.Errorf("%v, %v", seen, err)
+	}
+	err = Walk(t.Context(), vanishing{fstest.MapFS{"a/x": {}}, "a"}, "a", func(_ string, _ fs.DirEntry, err error) error { return err })
+	if !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%v: what was asked for is not there", err)
+	}
+}
+
+// vanishing is a file system of which one directory is gone when it is read.
+type vanishing struct {
+	fstest.MapFS
+	gone string
+}
+
+func (v vanishing) ReadDir(name string) ([]fs.DirEntry, error) {
+	if name == v.gone {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	}
+	return v.MapFS.ReadDir(name)
 }
