@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
 )
 
 // disabled are admission plugins that ask whether other objects exist: a namespace, a service account, a class. That is
@@ -372,6 +373,7 @@ type answer struct {
 	admitted bool
 	code     int
 	message  string
+	warnings []string // of an object that is admitted, sorted
 }
 
 // strictly are the parameters of a server-side apply.
@@ -400,7 +402,7 @@ func (c *cluster) judge(ctx context.Context, kind schema.GroupVersionKind, names
 		return answer{}, err
 	}
 	path += "?dryRun=All&" + strictly
-	code, body, err := c.do(ctx, http.MethodPatch, path, "application/apply-patch+yaml", text)
+	response, body, err := c.send(ctx, http.MethodPatch, path, "application/apply-patch+yaml", text, nil)
 	if err != nil {
 		// A handler that panics closes the connection, and nothing is applied.
 		if errors.Is(err, io.EOF) && ctx.Err() == nil {
@@ -408,8 +410,15 @@ func (c *cluster) judge(ctx context.Context, kind schema.GroupVersionKind, names
 		}
 		return answer{}, err
 	}
+	code := response.StatusCode
 	if code < 300 {
-		return answer{admitted: true, code: code}, nil
+		said, faulty := utilnet.ParseWarningHeaders(response.Header["Warning"])
+		a := answer{admitted: true, code: code}
+		for _, w := range said {
+			a.warnings = append(a.warnings, w.Text)
+		}
+		slices.Sort(a.warnings)
+		return a, errors.Join(faulty...)
 	}
 	var status struct{ Message string }
 	if err := json.Unmarshal(body, &status); err != nil || status.Message == "" {

@@ -24,6 +24,7 @@ import (
 var (
 	errDisagree = errors.New("kgate and the server disagree without an explanation")
 	errRefused  = errors.New("the server refuses objects that this repository deploys or calls valid")
+	errWarnings = errors.New("kgate does not warn of what the server warns of")
 	errMissing  = errors.New("there is no valid sample of kinds that the server serves")
 )
 
@@ -53,6 +54,7 @@ type result struct {
 	mutation    mutate.Mutation
 	server      answer
 	admission   []string
+	warnings    []string // kgate's, of what both admit
 	schemas     []string
 	kubeconform string
 	unknown     bool   // to kgate
@@ -163,6 +165,12 @@ func (c *comparison) ask(ctx context.Context, b base, value map[string]any) (*re
 	for _, v := range violations {
 		r.admission = append(r.admission, strings.TrimSpace(v.Path.String()+" "+v.Message))
 	}
+	warnings, err := c.admission.Warnings(ctx, nil, object)
+	if err == nil {
+		for _, w := range warnings {
+			r.warnings = append(r.warnings, w.Message)
+		}
+	}
 	faults, err := c.schemas.Validate(ctx, object.APIVersion, object.Kind, object.JSON)
 	if err != nil {
 		return nil, fmt.Errorf("validate by schema: %w", err)
@@ -178,6 +186,31 @@ func (c *comparison) ask(ctx context.Context, b base, value map[string]any) (*re
 
 // kgate is what kgate reports, which runs both checks.
 func (r *result) kgate() []string { return slices.Concat(r.admission, r.schemas) }
+
+// unwarned are the warnings that one of the two has and the other has not. kgate names the field beside its message.
+func (r *result) unwarned() []string {
+	if !r.server.admitted || len(r.admission) > 0 {
+		return nil
+	}
+	var only []string
+	left := slices.Clone(r.warnings)
+	for _, said := range r.server.warnings {
+		// What other checks of kgate are for: Pod Security, and versions of custom kinds. Formats in definitions kgate leaves out.
+		if strings.HasPrefix(said, "would violate PodSecurity") || golden.LeftOut(r.kind, said) {
+			continue
+		}
+		i := slices.IndexFunc(left, func(message string) bool { return strings.HasSuffix(said, message) })
+		if i < 0 {
+			only = append(only, "the server alone: "+said)
+			continue
+		}
+		left = slices.Delete(left, i, i+1)
+	}
+	for _, message := range left {
+		only = append(only, "kgate alone: "+message)
+	}
+	return only
+}
 
 // agrees tells whether kgate's verdict is the server's. The admission check has to find alone what the server refuses; a
 // schema has to admit what the server admits.
@@ -205,8 +238,9 @@ func (c *comparison) explain(r *result) {
 // verdict says whether all that differs is explained, whether the server admits what it has to, and whether all kinds were
 // judged.
 func (c *comparison) verdict() error {
-	different, explained, refused := 0, 0, 0
+	different, explained, refused, unwarned := 0, 0, 0, 0
 	for _, r := range c.results {
+		unwarned += len(r.unwarned())
 		refused += one(r.must && !r.server.admitted)
 		different += one(!r.agrees() && r.reason == "")
 		explained += one(!r.agrees() && r.reason != "")
@@ -217,6 +251,9 @@ func (c *comparison) verdict() error {
 	}
 	if len(c.missing) > 0 && c.only == "" {
 		errs = append(errs, fmt.Errorf("%w: %s", errMissing, strings.Join(c.missing, ", ")))
+	}
+	if unwarned > 0 {
+		errs = append(errs, fmt.Errorf("%w, or the other way: %d", errWarnings, unwarned))
 	}
 	if different > 0 {
 		errs = append(errs, fmt.Errorf("%w: %d, %d more are explained", errDisagree, different, explained))
@@ -229,11 +266,11 @@ func (c *comparison) write(file string) error {
 	var bases []golden.Base
 	for _, r := range c.results {
 		if r.mutation.Name == "" {
-			bases = append(bases, golden.Base{Object: r.object, Refused: shorten(r.server.message)})
+			bases = append(bases, golden.Base{Object: r.object, Refused: shorten(r.server.message), Warnings: r.server.warnings})
 			continue
 		}
 		b := &bases[len(bases)-1]
-		b.Verdicts = append(b.Verdicts, golden.Verdict{Mutation: r.mutation, Admitted: r.server.admitted, Message: shorten(r.server.message)})
+		b.Verdicts = append(b.Verdicts, golden.Verdict{Mutation: r.mutation, Admitted: r.server.admitted, Message: shorten(r.server.message), Warnings: r.server.warnings})
 	}
 	out, err := os.Create(file)
 	if err != nil {

@@ -57,7 +57,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		compare = o.policies
 	}
 	switch err := compare(ctx, stdout, stderr); {
-	case errors.Is(err, errDisagree), errors.Is(err, errRefused), errors.Is(err, errMissing):
+	case errors.Is(err, errDisagree), errors.Is(err, errRefused), errors.Is(err, errMissing), errors.Is(err, errWarnings):
 		fmt.Fprintln(stderr, "conformance:", err)
 		return 1
 	case err != nil:

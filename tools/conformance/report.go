@@ -122,6 +122,16 @@ func (c *comparison) printDifferences(w io.Writer) {
 			fmt.Fprintln(w, "  known:    ", r.reason)
 		}
 	}
+	warned, alike := 0, 0
+	for _, r := range c.results {
+		warned += len(r.server.warnings)
+		only := r.unwarned()
+		alike += one(len(r.server.warnings) > 0 && len(only) == 0)
+		for _, o := range only {
+			fmt.Fprintf(w, "\n%s, %s: %s\n", r.kind, cmp.Or(r.mutation.String(), "as it is"), o)
+		}
+	}
+	fmt.Fprintf(w, "\n%d warnings of the server; of %d objects kgate warns alike\n", warned, alike)
 	fmt.Fprintln(w)
 	for i, d := range c.explained {
 		if c.used[i] > 0 {

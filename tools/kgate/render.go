@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -11,6 +13,7 @@ import (
 
 func renderCommand() *cobra.Command {
 	var limits bounds
+	var restrictor loadRestrictor
 	cmd := &cobra.Command{
 		Use:   "render TARGET",
 		Short: "Print what `kustomize build` prints of a target",
@@ -26,7 +29,7 @@ func renderCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				text, err = gate.Print(ctx, repository, targets[0], cmd.InOrStdin())
+				text, err = gate.Print(ctx, repository, targets[0], cmd.InOrStdin(), restrictor.none)
 				return err
 			})
 			if err != nil {
@@ -43,5 +46,45 @@ func renderCommand() *cobra.Command {
 		},
 	}
 	boundsFlags(cmd, &limits)
+	restrictor.flag(cmd)
 	return cmd
+}
+
+// loadRestrictor is what kustomizations may read: Kustomize's flag of that name.
+type loadRestrictor struct{ none bool }
+
+// The values that Kustomize's flag takes.
+const (
+	restrictionsNone = "LoadRestrictionsNone"
+	restrictionsRoot = "LoadRestrictionsRootOnly"
+)
+
+func (l *loadRestrictor) flag(cmd *cobra.Command) {
+	cmd.Flags().Var(l, "load-restrictor", restrictionsNone+" lets kustomizations read files of the whole repository; "+restrictionsRoot+
+		" (the default) of their directories, unless kgate.yaml or Flux says otherwise")
+	_ = cmd.RegisterFlagCompletionFunc("load-restrictor", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return []string{restrictionsNone, restrictionsRoot}, cobra.ShellCompDirectiveNoFileComp
+	})
+}
+
+func (l *loadRestrictor) Type() string { return "string" }
+
+func (l *loadRestrictor) String() string {
+	if l.none {
+		return restrictionsNone
+	}
+	return ""
+}
+
+// Set takes the name in any letter case, as Kustomize does.
+func (l *loadRestrictor) Set(value string) error {
+	switch {
+	case strings.EqualFold(value, restrictionsNone):
+		l.none = true
+	case strings.EqualFold(value, restrictionsRoot):
+		l.none = false
+	default:
+		return fmt.Errorf("it is %s or %s", restrictionsNone, restrictionsRoot)
+	}
+	return nil
 }

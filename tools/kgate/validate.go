@@ -25,17 +25,18 @@ import (
 )
 
 type validateFlags struct {
-	outputs  []string
-	versions []string
-	checks   []string
-	failOn   string
-	color    color
-	verbose  bool
-	watch    bool
-	policies []string
-	crds     []string
-	unknown  string
-	bounds   bounds
+	outputs    []string
+	versions   []string
+	checks     []string
+	failOn     string
+	color      color
+	verbose    bool
+	watch      bool
+	policies   []string
+	crds       []string
+	restrictor loadRestrictor
+	unknown    string
+	bounds     bounds
 
 	configFrom         string
 	noObjectExemptions bool
@@ -80,6 +81,7 @@ func validateCommand() *cobra.Command {
 	f.StringVar(&flags.unknown, "unknown-kinds", "", "what becomes of objects of kinds that nobody defines: "+strings.Join(repo.UnknownKinds(), ", ")+" (default: kgate.yaml's, else error)")
 	policiesFlag(cmd, &flags.policies)
 	crdsFlag(cmd, &flags.crds)
+	flags.restrictor.flag(cmd)
 	boundsFlags(cmd, &flags.bounds)
 	fixed := func(values ...string) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -177,7 +179,7 @@ func validate(cmd *cobra.Command, args []string, flags validateFlags) error {
 // options are what the flags ask for.
 func (f validateFlags) options(outputs []output, progress *progress) gate.Options {
 	return gate.Options{
-		Versions: f.versions, Checks: f.checks, Policies: f.policies, CRDs: f.crds, UnknownKinds: f.unknown, NoObjectExemptions: f.noObjectExemptions,
+		Versions: f.versions, Checks: f.checks, Policies: f.policies, CRDs: f.crds, UnknownKinds: f.unknown, LoadRestrictionsNone: f.restrictor.none, NoObjectExemptions: f.noObjectExemptions,
 		Version: versionName(), Progress: progress.judged,
 		Whole: slices.ContainsFunc(outputs, func(o output) bool { return o.format == "html" }), // it draws them
 	}

@@ -43,11 +43,19 @@ _good(application) if {
 	_elsewhere(application)
 }
 
-# With no Application that takes from here, nothing tells this repository from another.
+# With no Application that takes from here, a path that begins with a directory of this repository tells it from another.
 _elsewhere(application) if {
 	count(argo.own_repositories) > 0
 	not application.repository in argo.own_repositories
 }
+
+_elsewhere(application) if {
+	count(argo.own_repositories) == 0
+	not argo.begins_here(application.path)
+}
+
+# What another branch or tag has is not here to see.
+_elsewhere(application) if not application.revision in (argo.own_revisions | {"HEAD"})
 
 _elsewhere(application) if is_string(application.chart)
 

@@ -28,7 +28,19 @@ test_another_repository_is_not_ours_to_check if {
 test_a_chart_has_no_path if _deny([_application({"repoURL": "https://charts", "chart": "web"})]) == set()
 
 test_nothing_tells_this_repository_from_another if {
-	count(_deny([_application({"repoURL": "https://here", "path": "missing"})])) == 1
+	_deny([_application({"repoURL": "https://here", "path": "missing"})]) == set()
+	_deny([_application({"repoURL": "https://here", "path": "overlays-of-others/prod"})]) == set()
+	count(_deny([_application({"repoURL": "https://here", "path": "overlays/prod/app"})])) == 1
+}
+
+_at(path, revision) := _application({"repoURL": "https://here", "path": path, "targetRevision": revision})
+
+# A branch of rendered manifests is not the one that is checked.
+test_another_revision_is_not_here if {
+	_deny([_here, _at("rendered/prod", "env/prod")]) == set()
+	count(_deny([_here, _at("rendered/prod", "main")])) == 1
+	count(_deny([_here, _at("rendered/prod", "HEAD")])) == 1
+	count(_deny([_at("argocd", "v1"), _at("rendered/prod", "v1")])) == 1
 }
 
 # Argo CD renders a chart itself, and takes what a directory has.
@@ -83,7 +95,7 @@ test_an_application_sets_path_may_exist[note] if {
 }
 
 test_parameters_may_lead_to_this_repository if {
-	literal := _set(_template({"repoURL": "https://there", "path": "elsewhere"}))
+	literal := _set(_template({"repoURL": "https://there", "path": "overlays/elsewhere"}))
 	count(_deny([literal])) == 1
 	_deny([literal, _set(_template({"repoURL": "https://here", "path": "apps/{{name}}"}))]) == set()
 }

@@ -36,6 +36,9 @@ _is_for_a_deployer(obj) if endswith(obj_lib.group(obj), ".fluxcd.io")
 
 _known contains namespace if some namespace in ["default", "kube-system", "kube-public", "kube-node-lease"]
 
+# Where Flux runs, which its own bootstrap makes.
+_known contains "flux-system"
+
 # What every cluster of OpenShift has.
 _known contains namespace if {
 	some namespace in [

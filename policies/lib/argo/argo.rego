@@ -101,9 +101,10 @@ else := set()
 # METADATA
 # description: |
 #   Every Application of the repository with each of its sources: {target, object, value, project,
-#   repository, path, written_path, chart, ref, fault}, where target and object are indexes, value is
-#   the Application, repository and path are null where they are no text, written_path is the path as
-#   it is spelt, and fault leads to the source from the input. For rules whose input is the repository.
+#   repository, path, written_path, chart, ref, revision, fault}, where target and object are indexes,
+#   value is the Application, repository and path are null where they are no text, written_path is the
+#   path as it is spelt, revision is as of own_revisions, and fault leads to the source from the input.
+#   For rules whose input is the repository.
 applications := [application |
 	some i, target in input.targets
 	some j, obj in target.objects
@@ -120,6 +121,7 @@ applications := [application |
 		"written_path": obj_lib.at(source.value, ["path"], null),
 		"ref": obj_lib.at(source.value, ["ref"], null),
 		"chart": obj_lib.at(source.value, ["chart"], null),
+		"revision": _revision(source.value),
 		"fault": array.concat(["targets", i, "objects", j], source.path),
 	}
 ]
@@ -127,7 +129,7 @@ applications := [application |
 # METADATA
 # description: |
 #   Every source of the template of an ApplicationSet whose repository and path are written out: title,
-#   repository, path, written_path, ref, chart and fault as of applications. Parameters of generators, and
+#   repository, path, written_path, ref, chart, revision and fault as of applications. Parameters of generators, and
 #   templates and patches that may change a source, leave nothing established.
 templates := [template |
 	some i, target in input.targets
@@ -144,6 +146,7 @@ templates := [template |
 		"written_path": source.value.path,
 		"ref": obj_lib.at(source.value, ["ref"], null),
 		"chart": obj_lib.at(source.value, ["chart"], null),
+		"revision": _revision(source.value),
 		"fault": array.concat(["targets", i, "objects", j, "spec", "template"], source.path),
 	}
 ]
@@ -180,6 +183,33 @@ own_repositories := _rooted if {
 _rooted contains application.repository if {
 	some application in array.concat(applications, templates)
 	application.path in _roots
+}
+
+# METADATA
+# description: |
+#   The revisions from which an Application or an ApplicationSet takes a path that is here: of another one, a branch of
+#   rendered manifests for instance, nobody here knows what it has. HEAD stands for the branch that most call main.
+own_revisions contains application.revision if {
+	some application in array.concat(applications, templates)
+	application.repository in own_repositories
+	_is_here(application)
+}
+
+_is_here(application) if application.path in _roots
+
+_is_here(application) if application.written_path in input.directories
+
+_revision(source) := "HEAD" if {
+	obj_lib.at(source, ["targetRevision"], null) in {null, "", "HEAD", "main", "master"}
+} else := source.targetRevision
+
+# METADATA
+# description: whether a path begins with a directory in or below which this repository has something to deploy
+begins_here(path) if {
+	is_string(path)
+	first := split(path, "/")[0]
+	some root in _roots
+	split(root, "/")[0] == first
 }
 
 # A target without a kustomization is a directory of manifests, which can be deployed as well.

@@ -50,6 +50,12 @@ func (s *Server) Verdict(ctx context.Context, target *check.Target, object *mani
 	return v.faults, err
 }
 
+// Warnings are what the server says of an object that it takes; none for one that it refuses.
+func (s *Server) Warnings(ctx context.Context, target *check.Target, object *manifest.Object) ([]fault.Fault, error) {
+	v, err := s.verdict(ctx, target, object)
+	return v.warnings, err
+}
+
 // Note says whose word it is that a field is refused, in the words that follow a message, where that is not the
 // word of every definition that judges the object; else it is "".
 func (s *Server) Note(ctx context.Context, target *check.Target, object *manifest.Object, path manifest.Path) (string, error) {

@@ -505,6 +505,12 @@ func (p *Pass) ReportTarget(target *Target, source manifest.Position, message st
 	p.add(f)
 }
 
+// ReportTargetAs is ReportTarget for what weighs less than the check's other findings.
+func (p *Pass) ReportTargetAs(severity Severity, target *Target, source manifest.Position, message string) {
+	p.ReportTarget(target, source, message)
+	p.findings[len(p.findings)-1].Severity = severity
+}
+
 // ReportFault records a fault of how a target is put together.
 func (p *Pass) ReportFault(target *Target, fault Fault) {
 	p.ReportTarget(target, fault.Source, fault.Message, fault.Of)

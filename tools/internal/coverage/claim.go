@@ -22,6 +22,8 @@ type claim struct {
 	path       string        // as written, with the parameters of an ApplicationSet
 	plainly    bool
 	recursive  bool
+	include    string // glob of the files that Argo CD takes, and of those that it leaves; "" where it is not said
+	exclude    string
 	to         delivery
 
 	object *manifest.Object
@@ -109,7 +111,8 @@ func sources(object any, spec manifest.Path) []claim {
 			// With any of these Argo CD takes a directory for one of plain manifests, whatever is in it.
 			plainly:   recurse || len(options) > 0 || manifest.TextAt(directory, "include") != "" || manifest.TextAt(directory, "exclude") != "",
 			recursive: recurse,
-			to:        argoDelivery(object, spec, p),
+			include:   manifest.TextAt(directory, "include"), exclude: manifest.TextAt(directory, "exclude"),
+			to: argoDelivery(object, spec, p),
 		})
 	}
 	return claims

@@ -46,7 +46,7 @@ func (d deployment) faults(misses []miss) []fault {
 	for _, m := range misses {
 		if parts[m.why] == nil {
 			f := d.where
-			f.check, f.message = deployed.Name, m.why
+			f.check, f.message, f.limit = deployed.Name, m.why, m.why == helm || m.why == jsonnet
 			faults = append(faults, f)
 		}
 		parts[m.why] = append(parts[m.why], m.part)
@@ -97,6 +97,7 @@ func (t *tree) missed(ctx context.Context, d deployment, read reading) []miss {
 	}
 	var misses []miss
 	var nested string
+	takes := d.takes()
 	for _, dir := range t.within(d.dir, d.recursive) {
 		if nested != "" && strings.HasPrefix(dir, nested+"/") {
 			continue
@@ -108,7 +109,7 @@ func (t *tree) missed(ctx context.Context, d deployment, read reading) []miss {
 		}
 		for _, file := range t.manifests[dir] {
 			switch name := t.realFile(file); {
-			case read.unchanged[name]:
+			case read.unchanged[name], !takes(strings.TrimPrefix(file, d.dir+"/")):
 			case path.Ext(file) == ".jsonnet":
 				misses = append(misses, miss{file, jsonnet})
 			case !t.holdsObject(file):
@@ -121,7 +122,7 @@ func (t *tree) missed(ctx context.Context, d deployment, read reading) []miss {
 	}
 	if d.recursive {
 		for _, file := range t.passedOver(d.dir) {
-			if !read.files[t.realFile(file)] && t.holdsObject(file) {
+			if !read.files[t.realFile(file)] && takes(strings.TrimPrefix(file, d.dir+"/")) && t.holdsObject(file) {
 				misses = append(misses, miss{file, notRead})
 			}
 		}

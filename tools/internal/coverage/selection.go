@@ -55,7 +55,7 @@ func Select(ctx context.Context, r *repo.Repo) (repo.Selection, string, error) {
 		}
 	}
 	for _, file := range t.claiming {
-		if dir := path.Dir(file); !t.withinAny(dir, seen) && !t.withinRoot(dir) {
+		if dir := path.Dir(file); !t.withinAny(dir, seen) && !t.withinRoot(dir) && !t.withinAny(dir, t.charts) {
 			telling += choose(dir)
 		}
 	}
@@ -111,9 +111,9 @@ func (t *tree) besides(chosen map[string]bool, unread []repo.Unread) string {
 		names += fmt.Sprintf(" and %d more", more)
 	}
 	if len(files) == 1 {
-		return "; a manifest that nothing here deploys is in none of them: " + names
+		return "; a manifest is in none of them: " + names
 	}
-	return fmt.Sprintf("; %d manifests that nothing here deploys are in none of them: %s", len(files), names)
+	return fmt.Sprintf("; %d manifests are in none of them: %s", len(files), names)
 }
 
 func says(unused, deployed, telling int) string {
@@ -158,8 +158,9 @@ func (t *tree) isRoot(dir string) bool { return t.roots[dir] != "" && !t.isCompo
 
 // hasManifests reports whether there are objects in a directory, or below it and in none with a kustomization.
 func (t *tree) hasManifests(dir string) bool {
+	holds := func(file string) bool { return path.Ext(file) != ".jsonnet" && t.holdsObject(file) }
 	for _, d := range t.within(dir, true) {
-		if !t.rootBetween(dir, d) && slices.ContainsFunc(t.manifests[d], t.holdsObject) {
+		if !t.rootBetween(dir, d) && slices.ContainsFunc(t.manifests[d], holds) {
 			return true
 		}
 	}

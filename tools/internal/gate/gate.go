@@ -32,7 +32,8 @@ type Options struct {
 	Policies []string // directories of further rules, as the operating system names them
 	CRDs     []string // files, directories and globs of CustomResourceDefinitions, as the operating system names them
 
-	UnknownKinds string // what becomes of objects of kinds that nobody defines, one of repo.UnknownKinds; "" is what kgate.yaml says
+	LoadRestrictionsNone bool   // kustomizations may read files of the whole repository, whatever kgate.yaml says
+	UnknownKinds         string // what becomes of objects of kinds that nobody defines, one of repo.UnknownKinds; "" is what kgate.yaml says
 
 	NoBaseline         bool // nothing passes for standing in kgate-baseline.yaml
 	Bare               bool // a repository in which there is nothing to choose has no targets, and is no error
@@ -106,7 +107,7 @@ func Open(ctx context.Context, repository *repo.Repo, options Options) (*Gate, e
 	if err := g.choose(); err != nil {
 		return nil, errors.Join(err, g.Close())
 	}
-	g.renderer = Renderer(repository, options.Stdin)
+	g.renderer = Renderer(ctx, repository, options.Stdin, options.LoadRestrictionsNone)
 	g.outside, g.flux = g.newDefinitions(g.renderer, nil), g.newFlux(g.renderer, nil)
 	g.placing = g.newPlacing(g.renderer, nil)
 	return g, nil

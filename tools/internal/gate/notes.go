@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 	"time"
@@ -136,9 +137,32 @@ func placeholders(outcomes []outcome) []report.Note {
 	return []report.Note{{About: "encrypted", Message: "the hash in a name is of what is encrypted, and another in the cluster: " + said}}
 }
 
-// baselineNotes say what the baseline lets pass, or that it lets nothing pass any more.
-func baselineNotes(plan check.Plan, passed int) []report.Note {
+// passedOver says which files of directories of manifests hold none.
+func passedOver(outcomes []outcome) []report.Note {
+	var files []string
+	for _, o := range outcomes {
+		files = append(files, o.other...)
+	}
+	slices.Sort(files)
+	if files = slices.Compact(files); len(files) == 0 {
+		return nil
+	}
+	are := "files hold no manifest and are passed over"
+	if len(files) == 1 {
+		are = "file holds no manifest and is passed over"
+	}
+	return []report.Note{{About: "unread", Message: fmt.Sprintf("%d %s, as Argo CD does", len(files), are), LeftOut: files}}
+}
+
+// baselineNotes say what the baseline lets pass, or that it lets nothing pass any more or as yet.
+func (g *Gate) baselineNotes(plan check.Plan, passed int) []report.Note {
 	b := plan.Baseline
+	if base := g.repository.Base; b == nil && base != nil && !g.options.NoBaseline {
+		if _, err := fs.Stat(g.repository.FS, repo.BaselineFile); err == nil {
+			return []report.Note{{About: "baseline", Source: manifest.Position{File: repo.BaselineFile},
+				Message: fmt.Sprintf("%s has no baseline: what this one holds counts until this change is merged", base.Name())}}
+		}
+	}
 	if b == nil {
 		return nil
 	}

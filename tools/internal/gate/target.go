@@ -47,10 +47,26 @@ func (t *Target) locate(rendered func(*manifest.Object, manifest.Path) manifest.
 	return manifest.Origin{Position: at, Overrode: append([]manifest.Position{origin.Position}, origin.Overrode...)}
 }
 
-// Renderer renders the targets of a repository as its kgate.yaml says that they are built.
-func Renderer(repository *repo.Repo, stdin io.Reader) *kustomization.Renderer {
+// Renderer renders the targets of a repository as its kgate.yaml says that they are built, and as what deploys them does.
+// Unrestricted lifts the load restrictions of all.
+func Renderer(ctx context.Context, repository *repo.Repo, stdin io.Reader, unrestricted bool) *kustomization.Renderer {
 	renderer := kustomization.New(repository.FS, stdin)
-	renderer.LoadRestrictionsNone = repository.Config.LoadRestrictionsNone
+	takers := sync.OnceValue(func() *coverage.Takers {
+		found, err := coverage.FindTakers(context.WithoutCancel(ctx), repository)
+		if err != nil {
+			return nil // checks of the repository say what is wrong
+		}
+		return found
+	})
+	renderer.LoadRestrictionsNone = func(target string) bool {
+		return unrestricted || repository.Config.LoadRestrictionsNone(target) || takers() != nil && takers().Flux(target)
+	}
+	renderer.Directory = func(dir string) kustomization.Directory {
+		if takers() == nil {
+			return kustomization.Directory{}
+		}
+		return takers().Directory(dir)
+	}
 	return renderer
 }
 
@@ -151,10 +167,10 @@ func (g *Gate) Judge(ctx context.Context, t *Target) ([]check.Finding, []check.F
 	return round.Findings()
 }
 
-// Print renders a target of a repository as Kustomize does.
-func Print(ctx context.Context, repository *repo.Repo, target string, stdin io.Reader) ([]byte, error) {
+// Print renders a target of a repository as Kustomize does; unrestricted is as of Renderer.
+func Print(ctx context.Context, repository *repo.Repo, target string, stdin io.Reader, unrestricted bool) ([]byte, error) {
 	defer activity.Begin(ctx, "rendering %s", target)()
-	result, err := Renderer(repository, stdin).Render(ctx, target)
+	result, err := Renderer(ctx, repository, stdin, unrestricted).Render(ctx, target)
 	if err != nil {
 		return nil, err
 	}
@@ -169,6 +185,7 @@ type outcome struct {
 	reported  report.Target
 	exempting []repo.Annotation
 	hashed    []manifest.ID
+	other     []string // files of a directory of manifests that hold none
 }
 
 // whole is the outcome of a target of which everything is kept.

@@ -399,7 +399,7 @@ func (l *lasting) refresh(ctx context.Context, batch watch.Batch, changed []stri
 // run renders what is not kept and judges everything. What has not changed costs a look into a cache.
 func (l *lasting) run(ctx context.Context) (report.Report, error) {
 	l.again = slices.DeleteFunc(slices.Clone(l.paths), func(path string) bool { return l.kept[path] != nil })
-	renderer := Renderer(l.repository, strings.NewReader(""))
+	renderer := Renderer(ctx, l.repository, strings.NewReader(""), l.options.LoadRestrictionsNone)
 	kept := func(path string) *Target {
 		if r := l.kept[path]; r != nil {
 			return r.target
@@ -453,7 +453,7 @@ func (l *lasting) run(ctx context.Context) (report.Report, error) {
 		}
 		r.placed.Mentions = l.mentions(&r.placed.Target)
 		outcomes[i] = whole(&r.placed.Target)
-		outcomes[i].hashed = r.target.Result.Hashed
+		outcomes[i].hashed, outcomes[i].other = r.target.Result.Hashed, r.target.Result.PassedOver
 		group.Go(func() { round.Judge(ctx, &r.placed.Target) })
 	}
 	group.Wait()

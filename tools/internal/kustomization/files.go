@@ -86,7 +86,7 @@ func (s *Store) read(name string) ([]byte, error) {
 type Files struct {
 	store *Store
 	root  fs.FS
-	whole bool // a kustomization may read files of the whole repository, not at and below its directory alone
+	whole func() bool // a kustomization may read files of the whole repository, not at and below its directory alone
 
 	mu     sync.Mutex
 	seen   map[string]bool

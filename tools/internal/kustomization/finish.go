@@ -12,7 +12,6 @@ import (
 	"sigs.k8s.io/kustomize/api/filters/nameref"
 	"sigs.k8s.io/kustomize/api/filters/refvar"
 	"sigs.k8s.io/kustomize/api/konfig"
-	"sigs.k8s.io/kustomize/api/provenance"
 	"sigs.k8s.io/kustomize/api/resmap"
 	"sigs.k8s.io/kustomize/api/resource"
 	"sigs.k8s.io/kustomize/api/types"
@@ -290,7 +289,7 @@ func (e *engine) metadata(a *accumulation) error {
 	wants := func(option string) bool { return slices.Contains(e.root.Config.BuildMetadata, option) }
 	if wants(types.ManagedByLabelOption) {
 		t := builtins.LabelTransformerPlugin{
-			Labels:     map[string]string{konfig.ManagedbyLabelKey: "kustomize-" + provenance.GetProvenance().Semver()},
+			Labels:     map[string]string{konfig.ManagedbyLabelKey: "kustomize-" + KustomizeRelease},
 			FieldSpecs: []types.FieldSpec{{Path: "metadata/labels", CreateIfNotPresent: true}},
 		}
 		if err := t.Transform(a.resources); err != nil {

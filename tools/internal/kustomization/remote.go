@@ -139,7 +139,7 @@ func (l *Layer) Fetched(reference string) string { return l.fetched[reference] }
 // mayRead reports whether Kustomize lets the layer read a file: one at or below its directory, or of the whole repository
 // where it is built so. A layer of another repository has never more than its directory.
 func (l *Layer) mayRead(files *Files, name string) bool {
-	return files.whole && l.copied.Root == "" || vendored.Within(l.Dir, name)
+	return vendored.Within(l.Dir, name) || l.copied.Root == "" && files.whole != nil && files.whole()
 }
 
 // entryOf says which entry of the repository's own files brought a copy: by the copy's directory.
@@ -191,7 +191,7 @@ func (r *Result) BroughtBy(file string) manifest.Position {
 // layers of a target and renders nothing; a target that is no kustomization needs nothing else than itself.
 func (r *Renderer) Needs(ctx context.Context, target string) ([]string, error) {
 	files := NewFiles(r.store)
-	files.whole = r.LoadRestrictionsNone != nil && r.LoadRestrictionsNone(target)
+	files.whole = r.whole(target)
 	if !files.IsDir(target) || files.Kustomization(target) == "" {
 		return nil, nil
 	}

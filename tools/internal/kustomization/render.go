@@ -13,10 +13,12 @@ import (
 	"io/fs"
 	"maps"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
 
+	"sigs.k8s.io/kustomize/api/konfig"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/api/resmap"
 	"sigs.k8s.io/kustomize/api/resource"
@@ -42,7 +44,9 @@ type Result struct {
 	Effects []check.Entry // what does something here and may do nothing in another target
 	Read    []string      // every file that took part, sorted
 	Root    *Layer        // nil for plain manifests
-	Hashed  []manifest.ID // objects with a hash in their names that is of encrypted values: in the cluster it is another
+	// PassedOver are the files of a directory of manifests that hold none.
+	PassedOver []string
+	Hashed     []manifest.ID // objects with a hash in their names that is of encrypted values: in the cluster it is another
 
 	files   *Files // nil for standard input
 	yaml    func() ([]byte, error)
@@ -112,6 +116,10 @@ type Renderer struct {
 	// read files of the whole repository. nil is no target.
 	LoadRestrictionsNone func(target string) bool
 
+	// Directory is how the manifests of a directory without a kustomization are taken; nil takes all below it, and passes over
+	// what is no manifest.
+	Directory func(dir string) Directory
+
 	// Remote has what kustomizations name by URL: the copies of the tree, unless it is replaced.
 	Remote vendored.Source
 
@@ -147,10 +155,29 @@ func (r *Renderer) Files() *Files {
 	return files
 }
 
+// whole reports, when it is asked, whether a target is built without load restrictions.
+func (r *Renderer) whole(target string) func() bool {
+	return func() bool { return r.LoadRestrictionsNone != nil && r.LoadRestrictionsNone(target) }
+}
+
+func (r *Renderer) directory(target string) Directory {
+	if r.Directory == nil {
+		return Directory{}
+	}
+	return r.Directory(clean(target))
+}
+
+// Directory is how a directory of manifests is taken.
+type Directory struct {
+	Flat   bool                   // without the directories below
+	Strict bool                   // every YAML or JSON file is a manifest, as Flux has it; else what holds none is passed over
+	Skips  func(path string) bool // directories and files that are not taken; nil for none
+}
+
 // Render renders a target: a path below the root, or Stdin. It gives up between two entries once the context ends.
 func (r *Renderer) Render(ctx context.Context, target string) (*Result, error) {
 	files := NewFiles(r.store)
-	files.whole = r.LoadRestrictionsNone != nil && r.LoadRestrictionsNone(target)
+	files.whole = r.whole(target)
 	result, err := r.render(ctx, files, target)
 	if err == nil && len(result.Objects) == 0 {
 		if target == Stdin {
@@ -230,7 +257,8 @@ func (r *Renderer) render(ctx context.Context, files *Files, target string) (*Re
 	}
 	w := &layers{ctx: ctx, files: files, source: r.Remote}
 	if _, err := w.find(target, manifest.Position{}); err != nil {
-		names, listErr := manifestFiles(files, target)
+		taken := r.directory(target)
+		names, listErr := manifestFiles(files, target, taken)
 		if listErr != nil {
 			return nil, listErr
 		}
@@ -241,14 +269,26 @@ func (r *Renderer) render(ctx context.Context, files *Files, target string) (*Re
 			return nil, err
 		}
 		var documents []manifest.Document
+		var other []string
 		for _, name := range names {
 			more, err := files.Documents(name)
+			if err == nil && len(more) == 0 {
+				continue
+			}
+			if !taken.Strict && !holdsManifest(files, name, more, err) {
+				other = append(other, name)
+				continue
+			}
 			if err != nil {
 				return nil, err
 			}
 			documents = append(documents, more...)
 		}
-		return withRead(plain(target, documents))(files)
+		result, err := withRead(plain(target, documents))(files)
+		if err == nil {
+			result.PassedOver = other
+		}
+		return result, err
 	}
 	root, err := w.load(target, manifest.Position{}, nil)
 	if err != nil {
@@ -289,14 +329,35 @@ func plain(target string, documents []manifest.Document) (*Result, error) {
 	return result, nil
 }
 
+// holdsManifest reports a file that Argo CD takes for one of manifests, whatever is wrong with them: one that has an object's
+// field of the outermost level somewhere. What has none is most often for other tools.
+func holdsManifest(files *Files, name string, documents []manifest.Document, err error) bool {
+	text, readErr := files.ReadFile(name)
+	switch {
+	case bytes.Contains(text, []byte("+argocd:skip-file-rendering")):
+		return false
+	case err != nil:
+		return readErr != nil || apiVersion.Match(text) && kind.Match(text)
+	}
+	return slices.ContainsFunc(documents, func(d manifest.Document) bool {
+		return manifest.Lookup(d.Node, "apiVersion") != nil || manifest.Lookup(d.Node, "kind") != nil
+	})
+}
+
+var (
+	apiVersion = regexp.MustCompile(`(?m)^(?:apiVersion|"apiVersion"| *"apiVersion") *:`)
+	kind       = regexp.MustCompile(`(?m)^(?:kind|"kind"| *"kind") *:`)
+)
+
 // configFile is that of kgate, which lies among the manifests of a repository that is one directory of them.
 const configFile = "kgate.yaml"
 
 // sopsConfig are the names of the file that says how SOPS encrypts others, which may lie in any directory.
 var sopsConfig = []string{".sops.yaml", ".sops.yml"}
 
-func manifestFiles(files *Files, dir string) ([]string, error) {
+func manifestFiles(files *Files, dir string, taken Directory) ([]string, error) {
 	var names []string
+	skips := func(p string) bool { return taken.Skips != nil && taken.Skips(clean(p)) }
 	err := files.Walk(dir, func(p string, info fs.FileInfo, err error) error {
 		if err != nil {
 			return err
@@ -310,9 +371,12 @@ func manifestFiles(files *Files, dir string) ([]string, error) {
 		}
 		if info.IsDir() {
 			// A root below is no manifest of this directory: it is rendered as a target of its own.
-			if clean(p) != clean(dir) && (strings.HasPrefix(info.Name(), ".") || files.Kustomization(p) != "") {
+			if clean(p) != clean(dir) && (taken.Flat || strings.HasPrefix(info.Name(), ".") || files.Kustomization(p) != "" || skips(p)) {
 				return fs.SkipDir
 			}
+			return nil
+		}
+		if skips(p) {
 			return nil
 		}
 		if clean(p) == configFile || slices.Contains(sopsConfig, info.Name()) {
@@ -454,9 +518,22 @@ func Kustomize(files filesys.FileSystem, dir string) (rendered resmap.ResMap, er
 		}
 	}()
 	limitCopies()
-	return krusty.MakeKustomizer(&krusty.Options{
+	rendered, err = krusty.MakeKustomizer(&krusty.Options{
 		Reorder:          krusty.ReorderOptionUnspecified,
 		LoadRestrictions: types.LoadRestrictionsRootOnly,
 		PluginConfig:     types.DisabledPluginConfig(),
 	}).Run(files, path.Join("/", dir))
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range rendered.Resources() {
+		labels := r.GetLabels()
+		if labels[konfig.ManagedbyLabelKey] == "kustomize-(devel)" { // linked as a library it does not know its release
+			labels[konfig.ManagedbyLabelKey] = "kustomize-" + KustomizeRelease
+			if err := r.SetLabels(labels); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return rendered, nil
 }

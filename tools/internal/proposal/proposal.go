@@ -170,7 +170,7 @@ func unrestricted(ctx context.Context, repository *repo.Repo, before report.Repo
 		}
 		trial := *repository
 		trial.Config = repo.Config{Unrestricted: []string{quoteMeta(failure.Target)}}
-		if _, err := gate.Print(ctx, &trial, failure.Target, strings.NewReader("")); err == nil {
+		if _, err := gate.Print(ctx, &trial, failure.Target, strings.NewReader(""), false); err == nil {
 			found = append(found, quoteMeta(failure.Target))
 		}
 		if ctx.Err() != nil {

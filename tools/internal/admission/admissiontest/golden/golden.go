@@ -19,20 +19,32 @@ import (
 // A Base is an object, and what the server says to it or, if it admits it, to mutations of it.
 type Base struct {
 	Object   map[string]any
-	Refused  string // the message, shortened; empty if it admits the object
+	Refused  string   // the message, shortened; empty if it admits the object
+	Warnings []string // what it says of one that it admits
 	Verdicts []Verdict
 }
 
 // A Verdict is the server's on a mutated object.
 type Verdict struct {
 	mutate.Mutation
-	Admitted bool   `json:"ok,omitempty"`
-	Message  string `json:"e,omitempty"` // the server's, shortened, if it refuses
+	Admitted bool     `json:"ok,omitempty"`
+	Message  string   `json:"e,omitempty"` // the server's, shortened, if it refuses
+	Warnings []string `json:"w,omitempty"`
+}
+
+// LeftOut reports a warning of the server that is not admission/warning's to give: schema/current-version says which versions
+// of custom kinds are deprecated, and formats in definitions are not looked at.
+func LeftOut(kind, said string) bool {
+	group, _, _ := strings.Cut(kind, "/")
+	custom := strings.Contains(group, ".") && !strings.HasSuffix(group, ".k8s.io")
+	return custom && strings.HasSuffix(said, "is deprecated") || strings.HasPrefix(said, "unrecognized format") ||
+		strings.HasSuffix(kind, " CustomResourceDefinition")
 }
 
 type line struct {
 	Object  map[string]any `json:"o,omitempty"`
 	Refused string         `json:"r,omitempty"`
+	Warned  []string       `json:"x,omitempty"`
 	*Verdict
 }
 
@@ -50,7 +62,7 @@ func Write(w io.Writer, bases []Base) error {
 		return err
 	}
 	for _, b := range bases {
-		if err := put(line{Object: b.Object, Refused: b.Refused}); err != nil {
+		if err := put(line{Object: b.Object, Refused: b.Refused, Warned: b.Warnings}); err != nil {
 			return err
 		}
 		for _, v := range b.Verdicts {
@@ -82,7 +94,7 @@ func Read(compressed []byte) ([]Base, error) {
 			if err := json.ConvertMapNumbers(l.Object, 0); err != nil {
 				return nil, fmt.Errorf("line %d: %w", n, err)
 			}
-			bases = append(bases, Base{Object: l.Object, Refused: l.Refused})
+			bases = append(bases, Base{Object: l.Object, Refused: l.Refused, Warnings: l.Warned})
 		case l.Verdict == nil || len(bases) == 0:
 			return nil, fmt.Errorf("line %d: neither an object nor a verdict on one", n)
 		default:

@@ -1,0 +1,97 @@
+package coverage
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/gobwas/glob"
+
+	"github.com/kgate-dev/gitops/tools/internal/kustomization"
+	"github.com/kgate-dev/gitops/tools/internal/repo"
+)
+
+// Takers know how what deploys a directory takes it: as the files of the repository say, before anything is rendered.
+type Takers struct {
+	tree        *tree
+	deployments []deployment
+	targets     map[string]bool // that are read by themselves
+}
+
+// FindTakers reads who deploys what.
+func FindTakers(ctx context.Context, r *repo.Repo) (*Takers, error) {
+	t, err := look(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	takers := &Takers{t, t.deployments(nil, nil), map[string]bool{}}
+	if r.Config.Targets == nil {
+		for _, d := range takers.deployments {
+			takers.targets[d.dir] = true
+		}
+		return takers, nil
+	}
+	selection, err := r.Select(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, target := range selection.Targets {
+		takers.targets[target] = true
+	}
+	return takers, nil
+}
+
+// Flux reports whether Flux builds a directory: its controller lets a kustomization read files of the whole repository.
+func (t *Takers) Flux(dir string) bool {
+	real, ok := t.tree.real(dir)
+	return ok && slices.ContainsFunc(t.deployments, func(d deployment) bool { return d.dir == real && d.source != "" })
+}
+
+// Directory is how a directory of manifests is taken. Several that deploy it take together what each takes. Where nothing does,
+// as of one that tells Argo CD what to deploy, all below it counts that nothing else deploys or renders.
+func (t *Takers) Directory(dir string) kustomization.Directory {
+	real, ok := t.tree.real(dir)
+	if !ok {
+		return kustomization.Directory{}
+	}
+	var all []deployment
+	for _, d := range t.deployments {
+		if d.dir == real {
+			all = append(all, d)
+		}
+	}
+	if len(all) == 0 {
+		return kustomization.Directory{Skips: t.apart}
+	}
+	taken := kustomization.Directory{Flat: true}
+	var takes []func(string) bool
+	for _, d := range all {
+		taken.Strict = taken.Strict || d.source != ""
+		taken.Flat = taken.Flat && !d.recursive
+		takes = append(takes, d.takes())
+	}
+	taken.Skips = func(name string) bool {
+		below := strings.TrimPrefix(name, real+"/")
+		return !t.tree.walked[name] && !slices.ContainsFunc(takes, func(takes func(string) bool) bool { return takes(below) })
+	}
+	return taken
+}
+
+// apart reports a directory that is none of manifests, as a chart's, or that is read by itself.
+func (t *Takers) apart(name string) bool { return t.tree.charts[name] || t.targets[name] }
+
+// takes reports whether a file is taken, by its path below the directory: what `exclude` of an Application fits is not, and
+// where there is an `include` nothing that does not fit it. A glob that cannot be read fits nothing, as for Argo CD.
+func (d deployment) takes() func(below string) bool {
+	fits := func(pattern string) func(string) bool {
+		g, err := glob.Compile(pattern)
+		if pattern == "" || err != nil {
+			return func(string) bool { return false }
+		}
+		return g.Match
+	}
+	include, exclude := fits(d.include), fits(d.exclude)
+	return func(below string) bool {
+		return !exclude(below) && (d.include == "" || include(below))
+	}
+}
