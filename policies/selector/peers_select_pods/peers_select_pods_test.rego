@@ -28,3 +28,25 @@ test_denies_other_labels[direction] if {
 test_says_nothing_of_namespaces_without_pods if {
 	peers_select_pods.deny == set() with input as fixture.overlay([_policy("ingress", "from", "web")])
 }
+
+_of_namespace(name) := _in_rule({"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}})
+
+_in_rule(peer) := object.union(_policy("ingress", "from", "web"), {"spec": {"ingress": [{"from": [peer]}]}})
+
+_faults(name, external) := {[fault.msg, fault.path, fault.missing] | some fault in found} if {
+	objects := [_of_namespace(name), {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "rendered"}}]
+	found := peers_select_pods.deny with input as object.union(fixture.overlay(objects), {"external": external})
+}
+
+test_denies_namespaces_that_nobody_has if {
+	external := [{"kind": "Namespace", "namespace": "", "name": "monitoring"}]
+	every name in ["monitoring", "kube-system", "default", "rendered", "shop"] {
+		_faults(name, external) == set()
+	}
+	_faults("monitorin", external) == {[
+		`namespace "monitorin" of NetworkPolicy "web" by rule 1, peer 1 of ingress is neither rendered nor declared external`,
+		["objects", 0, "spec", "ingress", 0, "from", 0, "namespaceSelector", "matchLabels", "kubernetes.io/metadata.name"],
+		{"kind": "Namespace", "namespace": "", "name": "monitorin"},
+	]}
+	_faults("monitorin", []) == set()
+}

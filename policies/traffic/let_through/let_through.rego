@@ -1,0 +1,148 @@
+# METADATA
+# scope: package
+# title: Network policies let through what objects need
+# description: |
+#   A pod that a NetworkPolicy selects sends, or gets, what some rule lets through and nothing else: a
+#   default-deny without a rule for the DNS, the database or the Collector is a pod that times out. What
+#   is needed is read from addresses in environment, arguments and configuration, from monitors,
+#   routes, webhooks, databases and sidecars. Said only where no rule can be for it: not where an
+#   ipBlock may be, or another kind of policy, nor of pods or ports that are not known here.
+# related_resources:
+#   - ref: https://kubernetes.io/docs/concepts/services-networking/network-policies/
+# custom:
+#   severity: error
+#   states: fact
+#   scope: overlay
+#   fix: Add the rule that the message names to a policy over these pods, or mend the one that was meant.
+package policies.traffic.let_through
+
+import data.policies.lib.network
+import data.policies.lib.object as obj_lib
+import data.policies.lib.pods
+
+deny contains {"msg": msg, "path": array.concat(["objects", place.index], place.path), "missing": missing} if {
+	some flow in network.input_flows
+	some [direction, here, there] in [["Egress", flow.from, flow.to], ["Ingress", flow.to, flow.from]]
+	_is_denied(here.group, direction, there, flow.port)
+	found := _found(here.group, direction, there, flow.port)
+	place := found.place
+	missing := found.missing
+	msg := sprintf("%s, and no %s rule over %s lets %s through", [flow.why, lower(direction), here.group.title, _what(direction, there, flow.port)])
+}
+
+# Whoever asks for a name asks the DNS first.
+deny contains {"msg": msg, "path": array.concat(["objects", place.index], place.path), "missing": missing} if {
+	some group in {flow.from.group | some flow in network.input_flows; flow.named; flow.from.group != null}
+	policies := network.fencing(group, "Egress")
+	count(policies) > 0
+	not _may_ask(group)
+	place := network.place(policies, "Egress", {"namespace": null, "group": null}, {"number": 53})
+	missing := {"kind": "policies", "namespace": group.namespace, "name": `{"Egress":53}`}
+	msg := sprintf("%s asks the DNS for the names that it sends to, and no egress rule over it lets port 53 through", [group.title])
+}
+
+# CoreDNS listens on 53, that of OpenShift on 5353. Its pods are not known here, and in another namespace.
+_may_ask(group) if {
+	some policy in network.input_policies
+	"Egress" in policy.directions
+	obj_lib.may_be_one(policy.namespace, group.namespace)
+	pods.may_select(obj_lib.at(policy.obj, ["spec", "podSelector"], {}), group)
+	some rule in network.rules(policy, "Egress")
+	_may_be_dns(rule)
+	some number in [53, 1053, 5353]
+	some protocol in ["UDP", "TCP"]
+	network.may_be_port(rule, {"number": number, "protocol": protocol, "names": null})
+}
+
+_may_be_dns(rule) if rule.peers == []
+
+_may_be_dns(rule) if {
+	some peer in rule.peers
+	peer.ipBlock
+}
+
+_may_be_dns(rule) if {
+	some peer in rule.peers
+	chosen := obj_lib.at(peer, ["namespaceSelector"], null)
+	chosen != null
+	not _is_known(pods.named_namespaces(chosen))
+}
+
+_is_known(namespaces) if {
+	is_array(namespaces)
+	every namespace in namespaces {
+		namespace in pods.input_namespaces
+	}
+}
+
+_is_denied(group, direction, other, port) if {
+	group != null
+	not _is_outside(other)
+	count(network.fencing(group, direction)) > 0
+	not network.may_pass(group, direction, other, port)
+}
+
+_is_outside(other) if network.is_outside(other.group)
+
+_what("Egress", other, port) := sprintf("%s to %s", [_port(port), _end(other)])
+
+_what("Ingress", other, port) := sprintf("%s from %s", [_port(port), _end(other)])
+
+_port(port) := sprintf("port %v/%s", [port.number, port.protocol]) if port.number != null
+
+else := "it"
+
+_end(other) := other.group.title if {
+	other.group != null
+} else := sprintf("namespace %s", [other.namespace]) if {
+	other.namespace != null
+} else := "anywhere"
+
+# Where a selector of one of these policies selects nobody, or a port of theirs is none, that is the mistake.
+_found(group, direction, other, port) := array.concat(_idle(group, direction, port), array.concat(_closed(group, direction), [{
+	"place": network.place(network.fencing(group, direction), direction, other, port),
+	"missing": {"kind": "policies", "namespace": group.namespace, "name": json.marshal({direction: port.number, "with": _end(other)})},
+}]))[0]
+
+_idle(group, direction, port) := array.concat(
+	[{"place": {"index": idle.index, "path": idle.blame}, "missing": idle.missing} |
+		some idle in pods.input_idle
+		idle.known.peer
+		idle.path[1] == lower(direction)
+		some policy in network.fencing(group, direction)
+		policy.index == idle.index
+		network.may_be_port(network.rules(policy, direction)[idle.path[2]], port)
+	],
+	[{"place": {"index": idle.index, "path": idle.blame}, "missing": idle.missing} |
+		some idle in pods.input_idle
+		not idle.known.peer
+		policy := input.objects[idle.index]
+		policy.kind == "NetworkPolicy"
+		obj_lib.namespace(policy) == group.namespace
+	],
+)
+
+# selector/opened-ports says the same.
+_closed(group, "Ingress") := [{"place": {"index": policy.index, "path": array.concat(rule.path, ["ports", i, "port"])}, "missing": missing} |
+	some policy in network.fencing(group, "Ingress")
+	some rule in network.rules(policy, "Ingress")
+	some i, listed in rule.ports
+	protocol := obj_lib.at(listed, ["protocol"], "TCP")
+	_is_none(listed, protocol, group)
+	missing := pods.missing_port(policy.obj.spec.podSelector, [policy.namespace], sprintf("%v/%s", [listed.port, protocol]))
+]
+
+_closed(_, "Egress") := []
+
+_is_none(listed, protocol, group) if {
+	is_string(listed.port)
+	not pods.is_injected(listed.port)
+	group.ports != null
+	count([opened | some opened in group.ports; opened.name == listed.port; opened.protocol == protocol]) == 0
+}
+
+_is_none(listed, protocol, group) if {
+	is_number(listed.port)
+	not listed.endPort
+	pods.behind(listed.port, protocol, [group])
+}
