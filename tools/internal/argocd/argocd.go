@@ -23,7 +23,7 @@ func source(file string) string {
 
 // Checks lists the checks of this package.
 func Checks() []*check.Check {
-	return []*check.Check{applicationSpec, projectSpec, applicationSet, syncOptions, applySize, objectOwner, windowApplications}
+	return []*check.Check{applicationSpec, projectSpec, applicationSet, syncOptions, applySize, objectOwner, windowApplications, notifications}
 }
 
 // fault is something that is wrong with a field.

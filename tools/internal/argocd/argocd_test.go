@@ -373,3 +373,32 @@ func TestObjectOwner(t *testing.T) {
 		})
 	}
 }
+
+func TestNotifications(t *testing.T) {
+	const subscribe = `metadata.annotations["notifications.argoproj.io/subscribe.`
+	for name, c := range map[string]struct {
+		data, subscription string
+		want               []string
+	}{
+		"right":                         {"{service.webhook.ledger: 'url: a', template.a: 'message: \"{{.app.metadata.name | upper}}\"', trigger.t: '[{when: app.a == 1, send: [a]}]', defaultTriggers: '[t]'}", "t.ledger", nil},
+		"a template that is not there":  {"{template.a: 'message: b', trigger.t: '[{when: \"true\", send: [a, b]}]'}", "t.mail", []string{`error argocd argocd-notifications-cm data["trigger.t"][0].send[1]`}},
+		"no templates at all":           {"{trigger.t: '[{when: \"true\", send: [a]}]'}", "t.mail", nil},
+		"a condition":                   {"{trigger.t: '[{when: \"a ==\", oncePer: \"any(a, )\"}]'}", "t.mail", []string{`error argocd argocd-notifications-cm data["trigger.t"][0].oncePer`, `error argocd argocd-notifications-cm data["trigger.t"][0].when`}},
+		"a template":                    {"{template.a: 'email: {subject: \"{{nosuch}}\", body: \"{{.app\"}'}", "t.mail", []string{`error argocd argocd-notifications-cm data["template.a"].email.body`, `error argocd argocd-notifications-cm data["template.a"].email.subject`}},
+		"a webhook":                     {"{service.webhook.ledger: 'url: a', template.a: 'webhook: {leger: {}}'}", "ledger", []string{`error argocd argocd-notifications-cm data["template.a"].webhook.leger`}},
+		"a trigger that is not there":   {"{trigger.t: '[]'}", "u.mail", []string{"error argocd shop " + subscribe + `u.mail"]`}},
+		"a service that is not there":   {"{service.slack: 'token: $a'}", "t.mail", []string{"error argocd shop " + subscribe + `t.mail"]`}},
+		"a service with a name":         {"{service.webhook.ledger: 'url: a'}", "ledger", nil},
+		"no YAML":                       {"{trigger.t: '[', service.a.b.c: 'a: b'}", "t.c", []string{`error argocd argocd-notifications-cm data["service.a.b.c"]`, `error argocd argocd-notifications-cm data["trigger.t"]`, "error argocd shop " + subscribe + `t.c"]`}},
+		"a default that is not there":   {"{trigger.t: '[]', defaultTriggers.slack: '[u]'}", "t.c", []string{`error argocd argocd-notifications-cm data["defaultTriggers.slack"][0]`}},
+		"other keys, and of other kind": {"{context: 'a', trigger.t: 'a'}", "t.c", []string{`error argocd argocd-notifications-cm data["trigger.t"]`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			config := object(t, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: argocd-notifications-cm, namespace: argocd}\ndata: "+c.data+"\n")
+			app := object(t, "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: shop, namespace: argocd, annotations: {notifications.argoproj.io/subscribe."+c.subscription+": ''}}\n")
+			if found := run(t, notifications, &check.Target{Path: "argocd", Objects: []*manifest.Object{config, app}}); !slices.Equal(found, c.want) {
+				t.Errorf("found %q, want %q", found, c.want)
+			}
+		})
+	}
+}

@@ -91,7 +91,7 @@ func (d *Document) InlineLine(node *yaml.Node, number int) Position {
 	if node.Kind == yaml.ScalarNode && node.Alias != nil {
 		node = node.Alias
 	}
-	if d.elsewhere != nil || number < 1 || node.Style&yaml.LiteralStyle == 0 {
+	if d.elsewhere != nil || d.blind || number < 1 || node.Style&yaml.LiteralStyle == 0 {
 		return d.Position(nil, node)
 	}
 	return Position{File: d.File, Line: node.Line + number}

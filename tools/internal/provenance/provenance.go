@@ -207,7 +207,14 @@ func within(text place, path manifest.Path) place {
 	if err != nil || len(documents) != 1 {
 		return text
 	}
+	line, ofText := path[len(path)-1].(manifest.Line)
+	if ofText {
+		path = path[:len(path)-1]
+	}
 	at, _ := documents[0].Locate(path, nil)
+	if node := manifest.Lookup(documents[0].Node, path...); ofText && node != nil {
+		at = documents[0].InlineLine(node, int(line))
+	}
 	return place{bare: at}
 }
 
