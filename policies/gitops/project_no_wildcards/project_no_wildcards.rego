@@ -30,7 +30,7 @@ deny contains {"msg": msg, "path": value.path} if {
 deny contains {"msg": msg, "path": ["spec", "namespaceResourceWhitelist"]} if {
 	input.kind == "AppProject"
 	argo.is_project(input)
-	obj_lib.at(input, ["spec", "namespaceResourceWhitelist"], []) == []
+	obj_lib.at(input, ["spec", "namespaceResourceWhitelist"], null) == null
 	msg := sprintf("%s has no namespaceResourceWhitelist, so it allows every namespaced kind", [obj_lib.title(input)])
 }
 

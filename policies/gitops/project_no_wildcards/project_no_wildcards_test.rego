@@ -38,9 +38,18 @@ test_wildcards[name] if {
 
 test_missing_lists[field] if {
 	some field in ["sourceRepos", "destinations", "namespaceResourceWhitelist"]
-	every spec in [object.remove(_good, [field]), object.union(_good, {field: []}), object.union(_good, {field: null})] {
+	every spec in [object.remove(_good, [field]), object.union(_good, {field: null})] {
 		{fault.path | some fault in _deny(spec)} == {["spec", field]}
 	}
+}
+
+test_empty_lists if {
+	every field in ["sourceRepos", "destinations"] {
+		{fault.path | some fault in _deny(object.union(_good, {field: []}))} == {["spec", field]}
+	}
+
+	# It allows nothing, as one that is not there does not.
+	_deny(object.union(_good, {"namespaceResourceWhitelist": []})) == set()
 }
 
 test_without_a_spec if {
