@@ -95,15 +95,7 @@ _variables := {
 	"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
 }
 
-_uses(obj) := [use |
-	some variable in envvar.of(obj)
-	variable.name in _variables
-	use := {
-		"value": variable.value,
-		"title": sprintf("%s of %s (%s)", [variable.title, obj_lib.title(obj), variable.name]),
-		"path": variable.path,
-	}
-] if {
+_uses(obj) := array.concat(_sent(obj), _asked(obj)) if {
 	workload.is_workload(obj)
 } else := [{"value": obj_lib.at(obj, ["spec", "exporter", "endpoint"], null), "title": obj_lib.title(obj), "path": ["spec", "exporter", "endpoint"]}] if {
 	obj_lib.is_kind(obj, "opentelemetry.io", "Instrumentation")
@@ -132,6 +124,39 @@ _uses(obj) := [use |
 		{"port_path": fluentbit.property_path(config, "outputs", i, "port") | output.port},
 	)
 ]
+
+_sent(obj) := [use |
+	some variable in envvar.of(obj)
+	variable.name in _variables
+	use := {
+		"value": variable.value,
+		"title": sprintf("%s of %s (%s)", [variable.title, obj_lib.title(obj), variable.name]),
+		"path": variable.path,
+	}
+]
+
+# Where prometheus-adapter reads: a Service of a namespace of which some are known. Others may be a chart's.
+_asked(obj) := [use |
+	some container in workload.containers(obj)
+	some i, argument in container.value.args
+	is_string(argument)
+	startswith(argument, _asks)
+	value := trim_prefix(argument, _asks)
+	_is_of_known_namespace(_name(value, obj))
+	use := {
+		"value": value,
+		"title": sprintf("%s of %s (--prometheus-url)", [container.title, obj_lib.title(obj)]),
+		"path": array.concat(container.path, ["args", i]),
+	}
+]
+
+_asks := "--prometheus-url="
+
+_is_of_known_namespace(name) if {
+	[_, namespace, "svc", "cluster", "local"] = split(name, ".")
+	some known, _ in registry.services
+	endswith(known, sprintf(".%s.svc.cluster.local", [namespace]))
+}
 
 _target(output) := [sprintf("%v:%v", [output.host, obj_lib.at(output, ["port"], _default_port(output))])] if output.host
 

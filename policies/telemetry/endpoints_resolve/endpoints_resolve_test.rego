@@ -65,6 +65,18 @@ test_instrumentation if {
 	}
 }
 
+_adapter(argument) := _named("v1", "Pod", {"containers": [{"name": "adapter", "args": ["--v=2", argument, 1]}]})
+
+test_what_the_adapter_reads if {
+	every url in ["http://gateway.telemetry:4317", "http://tempo:4317/api", "https://prometheus.example.com", "http://prometheus.monitoring:9090", "$(URL)", ""] {
+		_deny(_adapter(concat("", ["--prometheus-url=", url]))) == set()
+	}
+	every url in ["http://gatewy.telemetry:4317", "http://gateway.telemetry:4318", "http://temp.shop.svc:4317"] {
+		{fault.path | some fault in _deny(_adapter(concat("", ["--prometheus-url=", url])))} == {["objects", 2, "spec", "containers", 0, "args", 1]}
+	}
+	_deny(_adapter("--url=http://gatewy.telemetry:4317")) == set()
+}
+
 _exporting(exporters) := _named("opentelemetry.io/v1beta1", "OpenTelemetryCollector", {"config": {
 	"exporters": exporters,
 	"service": {"pipelines": {"traces": {"exporters": [id | some id, _ in exporters]}}},
