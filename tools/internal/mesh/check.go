@@ -11,7 +11,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
-// Checks returns the check of Istio's resources.
+// Checks returns the checks of Istio's resources, and of what pods tell their sidecars.
 func Checks() []*check.Check {
 	j := &judge{validator: sync.OnceValue(newValidator)}
 	return []*check.Check{{
@@ -32,7 +32,7 @@ func Checks() []*check.Check {
 		Bad:        acceptedBad,
 		Good:       acceptedGood,
 		Run:        j.run,
-	}}
+	}, podAnnotations()}
 }
 
 type judge struct{ validator func() *validator }

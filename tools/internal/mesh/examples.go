@@ -41,4 +41,29 @@ spec:
   trafficPolicy:
     outlierDetection: {maxEjectionPercent: 100}
 `
+	podAnnotationsBad = `apiVersion: apps/v1
+kind: Deployment
+metadata: {name: go-otlp-app, namespace: shop}
+spec:
+  template:
+    metadata:
+      annotations:
+        proxy.istio.io/config: |
+          holdApplicationUntilProxyStart: true # is called …Starts
+        sidecar.istio.io/proxyMemory: 128 Mi
+`
+	podAnnotationsGood = `apiVersion: apps/v1
+kind: Deployment
+metadata: {name: go-otlp-app, namespace: shop}
+spec:
+  template:
+    metadata:
+      annotations:
+        proxy.istio.io/config: |
+          holdApplicationUntilProxyStarts: true
+          terminationDrainDuration: 30s
+          proxyMetadata: {EXIT_ON_ZERO_ACTIVE_CONNECTIONS: "true"}
+        sidecar.istio.io/proxyMemory: 128Mi
+        traffic.sidecar.istio.io/includeOutboundIPRanges: "*"
+`
 )

@@ -109,3 +109,54 @@ func chain(n int) string {
 	}
 	return all.String()
 }
+
+func TestProxyConfigFaults(t *testing.T) {
+	for _, test := range []struct{ text, want string }{
+		{"holdApplicationUntilProxyStarts: true\nproxyMetadata: {ANY: 'true'}\nconcurrency: 0\n", ""},
+		{"hold_application_until_proxy_starts: true\nterminationDrainDuration: 5.5s\ntracing: {zipkin: {address: a:1}, sampling: 10.5, customTags: {any: {literal: {value: a}}}}\n", ""},
+		{"proxyStatsMatcher: {inclusionRegexps: ['.*a']}\nimage: {imageType: distroless}\ninterceptionMode: TPROXY\n", ""},
+		{`{"concurrency": 2}`, ""},
+		{"", ""},
+		{"# nothing", ""},
+		{"concurrency: 2\nholdApplicationUntilProxyStart: true", "2 Istio knows no field holdApplicationUntilProxyStart and passes over it; did you mean `holdApplicationUntilProxyStarts`?"},
+		{"tracing:\n  zipkin:\n    adress: a", "3 Istio knows no field tracing.zipkin.adress and passes over it; did you mean `address`?"},
+		{"anything: 1", "1 Istio knows no field anything and passes over it"},
+		{"concurrency: many", "1 the webhook cannot read it and refuses the pods: invalid value for int32 field value: \"many\""},
+		{"interceptionMode: any", "1 interceptionMode has no value any: the webhook refuses the pods"},
+		{"text", "1 it is no mapping with fields of a ProxyConfig"},
+		{"a: [", "1 it is no YAML: line 1: did not find expected node content"},
+	} {
+		var got []string
+		for _, fault := range proxyConfigFaults(test.text) {
+			got = append(got, fmt.Sprintf("%d %s", fault.line, fault.what))
+		}
+		if strings.Join(got, "\n") != test.want {
+			t.Errorf("%s: got\n%s\nwant\n%s", test.text, strings.Join(got, "\n"), test.want)
+		}
+	}
+}
+
+func TestReaders(t *testing.T) {
+	for name, values := range map[string][2]string{
+		"sidecar.istio.io/proxyCPU":                        {"100m", "100 m"},
+		"sidecar.istio.io/interceptionMode":                {"TPROXY", "tproxy"},
+		"sidecar.istio.io/userVolume":                      {`[{"name": "a", "emptyDir": {}}]`, "[{name: a}]"},
+		"prometheus.istio.io/merge-metrics":                {"false", "no"},
+		"status.sidecar.istio.io/port":                     {"0", "http"},
+		"traffic.sidecar.istio.io/excludeOutboundPorts":    {"5432, 6379", "5432;6379"},
+		"traffic.sidecar.istio.io/includeInboundPorts":     {"*", "**"},
+		"traffic.sidecar.istio.io/includeOutboundIPRanges": {"10.0.0.0/8,fd00::/8", "10.0.0.0"},
+	} {
+		read := readers()[name]
+		if read == nil {
+			t.Errorf("%s is not read", name)
+			continue
+		}
+		if err := read(values[0]); err != nil {
+			t.Errorf("%s: %s: %v", name, values[0], err)
+		}
+		if read(values[1]) == nil {
+			t.Errorf("%s: %s is taken", name, values[1])
+		}
+	}
+}
