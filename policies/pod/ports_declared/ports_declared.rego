@@ -4,7 +4,8 @@
 # description: |
 #   A probe, or prometheus.io/port, works with any number that somebody listens at. Where a container
 #   declares its ports and a probe asks another one, or a pod declares ports and is scraped at none of
-#   them, one of the two was most likely changed and the other forgotten.
+#   them, a number was changed and another forgotten, or the declaration that readers, and rules by
+#   name, go by is not whole. What args, command or env speak of is meant.
 # related_resources:
 #   - ref: https://docs.kubelinter.io/#/generated/checks?id=readiness-port
 # custom:
@@ -29,6 +30,8 @@ deny contains {"msg": msg, "path": path, "with": with_fields} if {
 	is_number(port)
 	not port in declared
 	not _is_elsewhere(container.value[probe][handler])
+	not port in _of_sidecars
+	not _is_spoken_of(container.value, port)
 	path := part.path(container, [probe, handler, "port"])
 	with_fields := {part.path(container, ["ports", i, "containerPort"]) | some i, _ in container.value.ports}
 	msg := sprintf("%s of %s asks port %v, and the container declares %s", [probe, container.title, port, _listing(declared)])
@@ -36,6 +39,16 @@ deny contains {"msg": msg, "path": path, "with": with_fields} if {
 
 # Of another host than the pod nothing is known.
 _is_elsewhere(handler) if obj_lib.at(handler, ["host"], "") != ""
+
+# The number in what the process is told.
+_is_spoken_of(container, port) if {
+	texts := [text |
+		some list in [object.get(container, "args", []), object.get(container, "command", []), [variable.value | some variable in container.env]]
+		some text in list
+		is_string(text)
+	]
+	regex.match(sprintf(`(^|[^0-9])%d([^0-9]|$)`, [port]), concat(" ", texts))
+}
 
 deny contains {"msg": msg, "path": path, "with": with_fields} if {
 	workload.is_workload(input)
@@ -48,6 +61,9 @@ deny contains {"msg": msg, "path": path, "with": with_fields} if {
 	count(declared) > 0
 	not port in declared
 	not port in _of_sidecars
+	every container in workload.input_containers {
+		not _is_spoken_of(container.value, port)
+	}
 	path := array.concat(workload.template_path(input), ["metadata", "annotations", "prometheus.io/port"])
 	with_fields := {array.concat(container.path, ["ports", i, "containerPort"]) | some container in workload.input_containers; some i, _ in container.value.ports}
 	msg := sprintf("the pods of %s are scraped at port %v, and declare %s", [obj_lib.title(input), port, _listing(declared)])
@@ -57,5 +73,5 @@ _declared(container) := {port.containerPort | some port in container.ports; is_n
 
 _listing(ports) := concat(", ", [sprintf("%v", [port]) | some port in sort([port | some port in ports])])
 
-# Those of proxies that a webhook puts into the pod: Istio, Linkerd.
+# Those of the proxies of Istio and Linkerd.
 _of_sidecars := {4191, 15000, 15014, 15020, 15021, 15090}

@@ -10,6 +10,9 @@ _pod(fields) := {"containers": [object.union({"name": "app", "ports": _ports}, f
 _allowed := {
 	"declared": _pod({"readinessProbe": {"httpGet": {"port": 8080}}, "livenessProbe": {"tcpSocket": {"port": 9090}}, "startupProbe": {"grpc": {"port": 9090}}}),
 	"a name": _pod({"readinessProbe": {"httpGet": {"port": "any"}}}),
+	"told in args": _pod({"args": ["--health-probe-bind-address=:8081"], "readinessProbe": {"httpGet": {"port": 8081}}}),
+	"told in env": _pod({"env": [{"name": "PORT", "value": "8081"}], "readinessProbe": {"httpGet": {"port": 8081}}}),
+	"of a mesh": _pod({"readinessProbe": {"httpGet": {"port": 15021}}}),
 	"of another host": _pod({"readinessProbe": {"httpGet": {"host": "10.0.0.1", "port": 1}}}),
 	"nothing declared": {"containers": [{"name": "app", "readinessProbe": {"httpGet": {"port": 1}}}]},
 	"declared by another container": {"containers": [{"name": "app", "readinessProbe": {"httpGet": {"port": 1}}}, {"name": "b", "ports": _ports}]},
@@ -24,7 +27,7 @@ test_allows[note][kind] if {
 
 test_denies[handler][kind] if {
 	some handler in ["grpc", "httpGet", "tcpSocket"]
-	some kind, obj in fixture.workloads(_pod({"readinessProbe": {handler: {"port": 8081}}}))
+	some kind, obj in fixture.workloads(_pod({"args": ["--at=18081", 1], "readinessProbe": {handler: {"port": 8081}}}))
 	prefix := array.concat(fixture.spec_paths[kind], ["containers", 0])
 	ports_declared.deny == {{
 		"msg": `readinessProbe of container "app" asks port 8081, and the container declares 8080, 9090`,
