@@ -4,9 +4,11 @@
 # description: |
 #   An autoscaler whose target was renamed, or is of a kind without replicas, reports FailedGetScale
 #   in its conditions and nowhere else: the service runs at whatever number it had, and the first
-#   peak is when somebody notices. Two autoscalers on one target undo each other's decisions.
+#   peak is when somebody notices. Two autoscalers on one target undo each other's decisions; KEDA
+#   makes one of each ScaledObject, and its webhook (v2.21.0) refuses it beside another.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/
+#   - ref: https://github.com/kedacore/keda/blob/v2.21.0/apis/keda/v1alpha1/scaledobject_webhook.go
 # custom:
 #   severity: error
 #   states: fact
@@ -32,12 +34,43 @@ deny contains {"msg": msg, "path": array.concat(["objects", index, "spec", "scal
 	])
 }
 
-deny contains {"msg": msg, "path": ["objects", index, "spec", "scaleTargetRef"]} if {
-	some index, hpa in scaling.input_autoscalers
-	others := _rivals(index, hpa)
-	count(others) > 0
-	msg := sprintf("%s scales what %s scales too", [obj_lib.title(hpa), concat(", ", others)])
+deny contains {"msg": msg, "path": ["objects", index, "spec", field]} if {
+	some index, scaler in _scalers
+	field := _target_field[scaler.kind]
+	rivals := [position |
+		some position, other in _scalers
+		position != index
+		_rival(scaler, other)
+	]
+	count(rivals) > 0
+	msg := sprintf("%s scales what %s scales too", [obj_lib.title(scaler), concat(", ", [obj_lib.title(_scalers[position]) | some position in rivals])])
 }
+
+# Two of one kind, or an HPA beside the one that KEDA makes of a ScaledObject, unless that is told to take it over.
+_rival(a, b) if {
+	a.kind == b.kind
+	_have_one_target(a, b)
+}
+
+_rival(a, b) if {
+	{a.kind, b.kind} == {"HorizontalPodAutoscaler", "ScaledObject"}
+	_have_one_target(a, b)
+	not _takes_over(a)
+	not _takes_over(b)
+}
+
+_takes_over(obj) if obj_lib.annotations(obj)["scaledobject.keda.sh/transfer-hpa-ownership"] == "true"
+
+_takes_over(obj) if {
+	obj.kind == "ScaledObject"
+	obj_lib.at(obj, ["spec", "advanced", "horizontalPodAutoscalerConfig", "name"], "") in {obj_lib.name(hpa) | some hpa in scaling.input_autoscalers}
+}
+
+_target_field := {"HorizontalPodAutoscaler": "scaleTargetRef", "ScaledObject": "scaleTargetRef", "VerticalPodAutoscaler": "targetRef"}
+
+_scalers := object.union_n([object.get(obj_lib.of_kind, found, {}) |
+	some found in [["autoscaling", "HorizontalPodAutoscaler"], ["keda.sh", "ScaledObject"], ["autoscaling.k8s.io", "VerticalPodAutoscaler"]]
+])
 
 # The name, where nothing that could be scaled has it; else what of the rest is not as there.
 _wrong(hpa, target) := ["name"] if {
@@ -59,12 +92,6 @@ _called(hpa, name) := [obj |
 	obj_lib.may_be_one(obj_lib.namespace(obj), obj_lib.namespace(hpa))
 ]
 
-_rivals(index, hpa) := [obj_lib.title(other) |
-	some position, other in scaling.input_autoscalers
-	position != index
-	_have_one_target(hpa, other)
-]
-
 _has_target(hpa) if {
 	some obj in input.objects
 	scaling.may_scale(hpa, obj)
@@ -81,6 +108,10 @@ _can_scale(obj) if {
 
 _have_one_target(a, b) if {
 	obj_lib.namespace(a) == obj_lib.namespace(b)
-	a.spec.scaleTargetRef.kind == b.spec.scaleTargetRef.kind
-	a.spec.scaleTargetRef.name == b.spec.scaleTargetRef.name
+	_target(a) == _target(b)
+}
+
+_target(obj) := [obj_lib.at(ref, ["kind"], "Deployment"), ref.name] if {
+	ref := obj.spec[_target_field[obj.kind]]
+	is_string(ref.name)
 }

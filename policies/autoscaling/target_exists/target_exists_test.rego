@@ -73,3 +73,28 @@ test_denies_an_autoscaler_that_is_text if {
 test_ignores_other_objects if {
 	target_exists.deny == set() with input as fixture.overlay([_web, {"apiVersion": "example.com/v1", "kind": "HorizontalPodAutoscaler"}, {}])
 }
+
+_scaler(group, kind, field, name, annotations) := {
+	"apiVersion": sprintf("%s/v1", [group]),
+	"kind": kind,
+	"metadata": {"name": name, "namespace": "shop", "annotations": annotations},
+	"spec": {field: {"name": "web", "kind": "Deployment", "apiVersion": "apps/v1"}},
+}
+
+_rivals(scalers) := {fault.path | some fault in faults; endswith(fault.msg, "scales too")} if {
+	faults := target_exists.deny with input as {"objects": array.concat([{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "shop"}}], scalers)}
+}
+
+test_one_scaler_a_target if {
+	hpa := _scaler("autoscaling", "HorizontalPodAutoscaler", "scaleTargetRef", "web", {})
+	keda := _scaler("keda.sh", "ScaledObject", "scaleTargetRef", "web", {})
+	vpa := _scaler("autoscaling.k8s.io", "VerticalPodAutoscaler", "targetRef", "web", {})
+	_rivals([hpa, vpa]) == set()
+	_rivals([keda, vpa]) == set()
+	_rivals([hpa, object.union(keda, {"metadata": {"annotations": {"scaledobject.keda.sh/transfer-hpa-ownership": "true"}}})]) == set()
+	_rivals([hpa, object.union(keda, {"spec": {"advanced": {"horizontalPodAutoscalerConfig": {"name": "web"}}}})]) == set()
+	_rivals([hpa, object.union(keda, {"spec": {"scaleTargetRef": {"kind": "StatefulSet"}}})]) == set()
+	_rivals([hpa, keda]) == {["objects", 1, "spec", "scaleTargetRef"], ["objects", 2, "spec", "scaleTargetRef"]}
+	_rivals([keda, object.union(keda, {"metadata": {"name": "other"}})]) == {["objects", 1, "spec", "scaleTargetRef"], ["objects", 2, "spec", "scaleTargetRef"]}
+	_rivals([vpa, object.union(vpa, {"metadata": {"name": "other"}})]) == {["objects", 1, "spec", "targetRef"], ["objects", 2, "spec", "targetRef"]}
+}

@@ -94,3 +94,14 @@ _defined[host][name] contains labels if {
 	name := subset.value.name
 	labels := obj_lib.at(subset.value, ["labels"], {})
 }
+
+# METADATA
+# description: the namespaces of the DestinationRules that define a subset, by the full name of their host and its own name
+definers := _definers
+
+_definers[host][name] contains obj_lib.namespace(obj) if {
+	some obj in input_destination_rules
+	some host in registry.known(registry.mesh_name(obj.spec.host, obj_lib.namespace(obj)))
+	some subset in subsets(obj)
+	name := subset.value.name
+}

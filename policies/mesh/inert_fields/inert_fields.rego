@@ -82,6 +82,23 @@ deny contains {"msg": msg, "path": path} if {
 	msg := sprintf("%s sets %s without outlierDetection, so no endpoint is ever found unhealthy and nothing fails over", [obj_lib.title(input), field])
 }
 
+deny contains {"msg": msg, "path": path, "with": {array.concat(rule.path, ["timeout"])}} if {
+	input.kind == "VirtualService"
+	mesh.is_virtual_service(input)
+	some rule in mesh.rules(input)
+	each := obj_lib.at(rule.value, ["retries", "perTryTimeout"], null)
+	whole := obj_lib.at(rule.value, ["timeout"], null)
+	_nanoseconds(whole) > 0
+	_nanoseconds(each) > _nanoseconds(whole)
+	path := array.concat(rule.path, ["retries", "perTryTimeout"])
+	msg := sprintf("%s gives a try %v, which it never has: the timeout of the whole is %v, and nothing is tried again", [obj_lib.title(input), each, whole])
+}
+
+_nanoseconds(text) := time.parse_duration_ns(text) if {
+	is_string(text)
+	regex.match(`^([0-9]{1,6}(\.[0-9]{1,9})?(h|m|s|ms|us|ns)){1,6}$`, text)
+}
+
 _places contains {"value": policy.value, "path": policy.path, "fields": _policy_fields} if some policy in _policies
 
 _places contains {"value": rule.value, "path": rule.path, "fields": _rule_fields} if {

@@ -72,3 +72,24 @@ test_message if {
 		"msg": `DestinationRule "web" sets outlierDetection.consecutiveErrors to 5; it is read by nothing: use consecutive5xxErrors`,
 	}}
 }
+
+_timeouts(timeout, each) := faults if {
+	faults := {fault.path | some fault in inert_fields.deny} with input as {
+		"apiVersion": "networking.istio.io/v1",
+		"kind": "VirtualService",
+		"metadata": {"name": "web", "namespace": "shop"},
+		"spec": {"http": [{"timeout": timeout, "retries": {"attempts": 2, "perTryTimeout": each}}]},
+	}
+}
+
+test_a_try_within_the_timeout if {
+	every pair in [["2s", "1s"], ["2s", "2s"], ["0s", "5s"], [null, "5s"], ["1m", "59.5s"], ["text", "5s"], [5, "5s"]] {
+		_timeouts(pair[0], pair[1]) == set()
+	}
+}
+
+test_a_try_beyond_the_timeout if {
+	every pair in [["2s", "5s"], ["900ms", "1s"], ["1m", "1m1s"]] {
+		_timeouts(pair[0], pair[1]) == {["spec", "http", 0, "retries", "perTryTimeout"]}
+	}
+}

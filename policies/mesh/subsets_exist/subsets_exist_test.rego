@@ -56,3 +56,25 @@ test_a_rule_without_a_namespace_may_be_of_the_host if {
 	]
 	{fault.msg | some fault in subsets_exist.deny} == {`VirtualService "web" routes to subset "canary" of web.shop.svc.cluster.local, which no DestinationRule defines`} with input as {"objects": objects}
 }
+
+_rule_of(namespace, around, spec) := {fault.path | some fault in faults} if {
+	objects := array.concat(
+		[
+			_around[0],
+			object.union(_around[1], {"metadata": {"namespace": namespace}}),
+			{"apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": {"name": "web", "namespace": "shop"}, "spec": object.union({"http": [{"route": [{"destination": {"host": "web", "subset": "stable"}}]}]}, spec)},
+		],
+		around,
+	)
+	faults := subsets_exist.deny with input as {"objects": objects}
+}
+
+test_where_istio_looks if {
+	_rule_of("routing", [], {}) == {["objects", 2, "spec", "http", 0, "route", 0, "destination", "subset"]}
+	_rule_of("shop", [], {}) == set()
+	_rule_of("istio-system", [], {}) == set()
+	_rule_of("routing", [], {"gateways": ["routing/public"]}) == set()
+	_rule_of("routing", [], {"exportTo": ["routing"]}) == set()
+	_rule_of("routing", [{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "client", "namespace": "routing"}, "spec": {}}], {}) == set()
+	_rule_of("", [], {}) == set()
+}

@@ -1,0 +1,93 @@
+# METADATA
+# scope: package
+# title: What gets a share of the requests has pods
+# description: |
+#   A split sends its share whether or not a pod is there to answer: with the canary scaled to none,
+#   the ten requests of a hundred that are meant for it get 503. The weight has to go before the pods.
+#   Pods that an autoscaler, KEDA or a controller of rollouts brings are theirs to say.
+# related_resources:
+#   - ref: https://istio.io/latest/docs/reference/config/networking/virtual-service/#HTTPRouteDestination
+# custom:
+#   severity: error
+#   states: fact
+#   scope: overlay
+#   fix: Give the workload replicas, or the destination a weight of 0.
+package policies.mesh.weights_served
+
+import data.policies.lib.mesh
+import data.policies.lib.object as obj_lib
+import data.policies.lib.operator
+import data.policies.lib.registry
+import data.policies.lib.scaling
+import data.policies.lib.selector
+import data.policies.lib.workload
+
+deny contains {"msg": msg, "path": path, "with": {array.concat(["objects", i], array.concat(destination.path, ["weight"]))}} if {
+	some i, obj in mesh.input_virtual_services
+	some split in mesh.splits(obj)
+	some destination in split.destinations
+	_has_share(destination.value, split)
+	host := registry.mesh_name(destination.value.destination.host, obj_lib.namespace(obj))
+	count(registry.services[host]) == 1
+	some service in registry.services[host]
+	service.selector != {}
+	subset := obj_lib.at(destination.value, ["destination", "subset"], "")
+	served := {index |
+		some index, candidate in workload.input_workloads
+		obj_lib.may_be_one(obj_lib.namespace(candidate), service.namespace)
+		_is_of(host, subset, service, workload.labels(candidate))
+	}
+	count(served) > 0
+	every index in served {
+		_has_none(input.objects[index])
+	}
+	not _is_of_operator(service)
+	some index in served
+	path := ["objects", index, "spec", "replicas"]
+	msg := sprintf("%s has no replicas, and %s sends it %s", [obj_lib.title(input.objects[index]), obj_lib.title(obj), _share(destination.value)])
+}
+
+_has_share(destination, split) if {
+	count(split.destinations) == 1
+	obj_lib.at(destination, ["weight"], null) in {null, 100}
+}
+
+_has_share(destination, split) if {
+	count(split.destinations) > 1
+	destination.weight > 0
+}
+
+_share(destination) := sprintf("%v of 100 requests", [destination.weight]) if {
+	is_number(destination.weight)
+	destination.weight < 100
+} else := "every request of a route"
+
+_is_of(_, "", service, labels) if selector.matches_map(service.selector, labels)
+
+_is_of(host, subset, service, labels) if {
+	subset != ""
+	selector.matches_map(service.selector, labels)
+	some wanted in mesh.defined[host][subset]
+	selector.matches({"matchLabels": wanted}, labels)
+}
+
+_has_none(obj) if {
+	workload.replicas(obj) == 0
+	not obj_lib.group(obj) == "argoproj.io"
+	count(scaling.autoscalers(input.objects, obj)) == 0
+	not _is_scaled_by_others(obj)
+}
+
+# KEDA, Flagger and their like name what they scale.
+_is_scaled_by_others(obj) if {
+	some api_group in ["argoproj.io", "flagger.app", "http.keda.sh", "keda.sh"]
+	some objects in obj_lib.of_kind[api_group]
+	some scaler in objects
+	some field in ["scaleTargetRef", "targetRef", "workloadRef"]
+	scaler.spec[field].name == obj_lib.name(obj)
+}
+
+_is_of_operator(service) if {
+	some obj in operator.input_resources
+	operator.is_selected_by_map(obj, service.selector)
+}
