@@ -22,7 +22,13 @@ import data.policies.lib.scaling
 import data.policies.lib.selector
 import data.policies.lib.workload
 
-deny contains {"msg": msg, "path": path, "with": {array.concat(["objects", i], array.concat(destination.path, ["weight"]))}} if {
+deny contains {"msg": msg, "path": ["objects", index, "spec", "replicas"], "with": {share.path | some share in shares}} if {
+	some index, shares in _unserved
+	msg := sprintf("%s has no replicas, and %s", [obj_lib.title(input.objects[index]), concat(", ", {share.msg | some share in shares})])
+}
+
+# What is sent to workloads of none, by their index.
+_unserved[index] contains {"path": array.concat(["objects", i], array.concat(destination.path, ["weight"])), "msg": msg} if {
 	some i, obj in mesh.input_virtual_services
 	some split in mesh.splits(obj)
 	some destination in split.destinations
@@ -32,19 +38,17 @@ deny contains {"msg": msg, "path": path, "with": {array.concat(["objects", i], a
 	some service in registry.services[host]
 	service.selector != {}
 	subset := obj_lib.at(destination.value, ["destination", "subset"], "")
-	served := {index |
-		some index, candidate in workload.input_workloads
-		obj_lib.may_be_one(obj_lib.namespace(candidate), service.namespace)
-		_is_of(host, subset, service, workload.labels(candidate))
+	served := {candidate |
+		some candidate, pods in workload.input_workloads
+		obj_lib.may_be_one(obj_lib.namespace(pods), service.namespace)
+		_is_of(host, subset, service, workload.labels(pods))
 	}
-	count(served) > 0
-	every index in served {
-		_has_none(input.objects[index])
+	every candidate in served {
+		_has_none(input.objects[candidate])
 	}
 	not _is_of_operator(service)
 	some index in served
-	path := ["objects", index, "spec", "replicas"]
-	msg := sprintf("%s has no replicas, and %s sends it %s", [obj_lib.title(input.objects[index]), obj_lib.title(obj), _share(destination.value)])
+	msg := sprintf("%s sends it %s", [obj_lib.title(obj), _share(destination.value)])
 }
 
 _has_share(destination, split) if {
