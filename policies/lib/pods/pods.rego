@@ -318,14 +318,25 @@ _services[made.namespace] contains made.name if {
 # description: |
 #   The selectors that select no pods, of namespaces of which all pods are known here, each with
 #   labels, the path of the label to blame, and missing.
-input_idle := [object.union(found, {"blame": _blame(found), "missing": _missing(found)}) |
+input_idle := [object.union(found, fault) |
 	some found in input_selectors
 	found.namespaces != null
+	fault := _fault(found)
+]
+
+_fault(found) := {"blame": _blame(found), "missing": _missing(found)} if {
 	every namespace in found.namespaces {
 		namespace in input_namespaces
 	}
 	not _selects_some(found.selector, found.namespaces)
-]
+}
+
+# METADATA
+# description: a LabelSelector at a path, as input_idle has one; undefined where it selects pods, or may
+idle(label_selector, namespaces, path) := object.union(found, _fault(found)) if {
+	_is_choosy(label_selector)
+	found := {"selector": label_selector, "namespaces": namespaces, "path": path, "known": {"map": false}}
+}
 
 _selects_some(label_selector, namespaces) if {
 	some group in input_groups
