@@ -213,3 +213,37 @@ data:
           net.keepalive: off
 `
 )
+
+const (
+	argumentsBad = `apiVersion: apps/v1
+kind: Deployment
+metadata: {name: prometheus-adapter, namespace: monitoring}
+spec:
+  template:
+    spec:
+      containers:
+        - name: adapter
+          image: registry.k8s.io/prometheus-adapter/prometheus-adapter:v0.12.0
+          args:
+            - --config=/etc/adapter/config.yaml
+            - --metrics-relist-intervall=1m # interval
+`
+	argumentsGood = `apiVersion: apps/v1
+kind: Deployment
+metadata: {name: prometheus-adapter, namespace: monitoring}
+spec:
+  template:
+    spec:
+      containers:
+        - name: adapter
+          image: registry.k8s.io/prometheus-adapter/prometheus-adapter:v0.12.0
+          args:
+            - --config=/etc/adapter/config.yaml
+            - --metrics-relist-interval=1m
+            - --of-a-later-release
+            - --v=4
+        - name: proxy
+          image: example.com/proxy:1
+          args: [--metric-relist-interval=1m]
+`
+)

@@ -309,3 +309,18 @@ func TestCollector(t *testing.T) {
 		at+`service.pipelines.traces.receivers[0]: pipeline "traces" names receiver otpl`)
 	hold(t, found(t, name, strings.Replace(text, "spec:\n", "spec:\n  args: {config: /etc/more.yaml}\n", 1)))
 }
+
+func TestAdapterArguments(t *testing.T) {
+	deployment := func(image, argument string) string {
+		return fmt.Sprintf("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec: {template: {spec: {containers: [{image: %q, args: [%q, 1]}]}}}\n", image, argument)
+	}
+	const name = "telemetry/adapter-arguments"
+	for _, image := range []string{"prometheus-adapter", "x.io/a/prometheus-adapter:v1@sha256:00", "x.io:5000/k8s-prometheus-adapter:1"} {
+		hold(t, found(t, name, deployment(image, "--prometheus-ulr=http://a")),
+			"spec.template.spec.containers[0].args[0]: there is no argument --prometheus-ulr of prometheus-adapter: it does not start; did you mean `--prometheus-url`?")
+		for _, argument := range []string{"--prometheus-url=http://a", "--later", "-v4", "text", ""} {
+			hold(t, found(t, name, deployment(image, argument)))
+		}
+	}
+	hold(t, found(t, name, deployment("x.io/prometheus-adapter/proxy:1", "--prometheus-ulr=a")))
+}
