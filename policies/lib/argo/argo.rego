@@ -40,9 +40,9 @@ order(obj) := _order(object.get(annotations, _hook, ""), object.get(annotations,
 	annotations := obj_lib.annotations(obj)
 }
 
-_order(hook, wave) := [_phase(hook), to_number(wave)] if {
+_order(hook, wave) := [_phase(hook), to_number(trim_prefix(wave, "+"))] if {
 	is_string(wave)
-	regex.match(`^-?[0-9]{1,9}$`, wave)
+	regex.match(`^[+-]?[0-9]{1,9}$`, wave)
 }
 
 # METADATA

@@ -12,6 +12,7 @@ test_order[name] if {
 	some name, case in {
 		"no annotation": {"obj": {}, "want": [1, 0]},
 		"a wave": {"obj": _annotated({_wave: "-5"}), "want": [1, -5]},
+		"a wave with a plus": {"obj": _annotated({_wave: "+5"}), "want": [1, 5]},
 		"a hook before": {"obj": _annotated({_hook: "PreSync", _wave: "3"}), "want": [0, 3]},
 		"a hook after": {"obj": _annotated({_hook: "PostSync"}), "want": [2, 0]},
 		"a hook amid": {"obj": _annotated({_hook: "Sync, Skip"}), "want": [1, 0]},

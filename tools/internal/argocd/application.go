@@ -125,6 +125,12 @@ func judgeSources(found *faults, object any, spec manifest.Path, whole bool) {
 			found.add(below(place, types[0]), "%s are given together, and Argo CD takes a source of one type: multiple application sources defined", strings.Join(types, " and "))
 		}
 		text := func(name string) string { return manifest.TextAt(value, name) }
+		schemes := []string{"file", "git", "http", "https", "oci", "ssh"}
+		// Of other schemes that are nothing like these, git's own helpers may know.
+		scheme, _, ok := strings.Cut(text("repoURL"), "://")
+		if question := meant(scheme, schemes); ok && question != "" && !isTemplated(scheme) && !slices.Contains(schemes, strings.ToLower(scheme)) {
+			found.add(below(place, "repoURL"), "there is no scheme %s, so Argo CD reads no repository%s", scheme, question)
+		}
 		switch {
 		case !whole:
 		case text("repoURL") == "":

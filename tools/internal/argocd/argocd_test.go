@@ -48,6 +48,10 @@ func TestApplicationSpec(t *testing.T) {
 	for name, c := range map[string]struct{ spec, want string }{
 		"plain":                          {here + ", source: {repoURL: a, path: b}", ""},
 		"one type":                       {here + ", source: {repoURL: a, path: b, helm: {releaseName: c}, directory: null}", ""},
+		"of no protocol":                 {here + ", source: {repoURL: 'htps://a', path: b}", "spec.source.repoURL"},
+		"of another protocol":            {here + ", source: {repoURL: 'ssh://git@a/b', path: b}", ""},
+		"of a helper":                    {here + ", sources: [{repoURL: 's3://a', path: b}, {repoURL: 'git+ssh://a', path: b}]", ""},
+		"as SSH has it":                  {here + ", source: {repoURL: 'git@a:b', path: b}", ""},
 		"three types":                    {here + ", source: {repoURL: a, path: b, plugin: {}, helm: {}, kustomize: {}}", "spec.source.kustomize"},
 		"two types of one of several":    {here + ", sources: [{repoURL: a, path: b}, {repoURL: a, path: b, helm: {}, directory: {}}]", "spec.sources[1].helm"},
 		"both":                           {here + ", source: {repoURL: a, path: b}, sources: [{repoURL: a, path: c}]", "spec.sources"},
