@@ -40,7 +40,7 @@ var notifications = &check.Check{
 		"https://github.com/argoproj/notifications-engine/blob/0cff13b8a717/pkg/triggers/service.go",
 	},
 	Bad:  notificationsExample("on-sink", "releas", "app.status.operationState.phase == 'Succeeded' and"),
-	Good: notificationsExample("on-sync", "release", "app.status?.operationState?.phase in ['Succeeded'] and any([1], # > 0)"),
+	Good: notificationsExample("on-sync", "release", "any(app.status.resources ?? [], .kind == 'Job') and app.status?.health != nil"),
 	Run: func(_ context.Context, pass *check.Pass) error {
 		for _, target := range pass.Targets {
 			for _, object := range target.Applied() {
