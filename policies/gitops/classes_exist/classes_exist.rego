@@ -4,8 +4,8 @@
 # description: |
 #   A volume of a StorageClass, or a pod of a RuntimeClass, that the cluster lacks waits for ever or is
 #   never made; an Ingress, a Gateway or a certificate of a class or an issuer that nobody has is left
-#   alone. Most come with the cluster: who provides one stands in kgate.yaml, and a misspelt name is
-#   found. Where Helm charts are released in the cluster, one of them may bring it.
+#   alone. Most come with the cluster: kgate.yaml says who provides them, where it has something
+#   external at all, or one of the kind is rendered. A Helm chart of the cluster may bring any.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/storage/storage-classes/
 # custom:
@@ -21,10 +21,19 @@ import data.policies.lib.reference
 deny contains {"msg": msg, "path": array.concat(["objects", i], ref.path), "with": _similar(ref), "missing": missing} if {
 	some i, refs in reference.input_provided
 	some ref in refs
+	_is_told(ref)
 	not _is_known(ref)
 	not _is_filled_in(ref.name)
 	missing := {"kind": ref.kind, "namespace": "", "name": ref.name}
 	msg := sprintf("%s refers to %s %v, which is neither rendered nor declared external", [obj_lib.title(input.objects[i]), ref.kind, json.marshal(ref.name)])
+}
+
+# Who declares nothing has not begun to say what the cluster has.
+_is_told(_) if count(input.external) > 0
+
+_is_told(ref) if {
+	some obj in input.objects
+	obj.kind == ref.kind
 }
 
 _is_known(ref) if ref.name in _known[ref.kind]

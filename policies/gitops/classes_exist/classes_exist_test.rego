@@ -38,6 +38,13 @@ test_a_class_that_is_not_there if {
 	count(_deny(_claim(1))) == 1
 }
 
+test_who_declares_nothing if {
+	objects := [_claim("slow"), _named("networking.k8s.io/v1", "Ingress", "a", {"spec": {"ingressClassName": "nginx"}})]
+	classes_exist.deny == set() with input as {"objects": objects, "external": []}
+	[fault.missing.kind | some fault in classes_exist.deny] == ["StorageClass"] with input as {"objects": array.concat(objects, _around), "external": []}
+	count(classes_exist.deny) == 2 with input as {"objects": objects, "external": [{"kind": "Secret", "namespace": "shop", "name": "a"}]}
+}
+
 test_of_pods[kind] if {
 	some kind, _ in fixture.spec_paths
 	pod := {"containers": [], "runtimeClassName": "gvisor", "volumes": [{"ephemeral": {"volumeClaimTemplate": {"spec": {"storageClassName": "fast"}}}}, {"emptyDir": {}}]}
