@@ -105,3 +105,13 @@ test_what_is_missing if {
 	objects := [_ingress({"port": "web"}), _service, fixture.workload("Deployment", _pod, {})]
 	{fault.missing | some fault in opened_ports.deny} == {{"kind": "pods", "namespace": "shop", "name": `{"matchExpressions":[],"matchLabels":{"app":"web"},"port":"web/TCP"}`}} with input as fixture.overlay(objects)
 }
+
+# Another Service goes by the same number to the pods' own.
+test_a_number_that_is_the_pods_own_as_well if {
+	every port in [{"port": 80}, {"port": 80, "targetPort": 80}, {"port": 81, "targetPort": 80}] {
+		other := object.union(_service, {"metadata": {"name": "other"}, "spec": {"ports": [port]}})
+		opened_ports.deny == set() with input as fixture.overlay([_ingress({"port": 80}), _service, other, fixture.workload("Deployment", _pod, {})])
+	}
+	declared := object.union(_pod, {"containers": [{"name": "app", "ports": [{"name": "http", "containerPort": 8080}, {"containerPort": 80}]}]})
+	opened_ports.deny == set() with input as fixture.overlay([_ingress({"port": 80}), _service, fixture.workload("Deployment", declared, {})])
+}

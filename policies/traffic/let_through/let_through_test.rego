@@ -296,3 +296,36 @@ test_missing_is_the_port_that_pods_do_not_have if {
 		{fault.path | some fault in faults} == {["objects", 3, "spec", "ingress", 0, "ports", 0, "port"]}
 	}
 }
+
+test_addresses_of_databases if {
+	every value in ["postgres://user:secret@db-rw/ledger", "db-ro.shop:5432", "postgresql://db-r.shop.svc.cluster.local:5432"] {
+		web := _sender("env", [{"name": "URL", "value": value}])
+		found := _names([web, _cluster(1), _deny, _dns])
+		count({msg | some msg in found; startswith(msg, `Deployment "web" sends to db-`)}) == 2
+	}
+	_names([_sender("env", [{"name": "URL", "value": "db-rw:5433"}]), _cluster(1), _out({}), _into({})]) == set()
+}
+
+# Declared for targets that do not render it: here it is known better.
+test_services_that_are_declared_and_rendered if {
+	external := [{"kind": "Service", "namespace": "shop", "name": name, "ports": [6379]} | some name in ["cache", "otel-collector"]]
+	web := _sender("env", [{"name": "CACHE", "value": "cache:6379"}, {"name": "OTEL_EXPORTER_OTLP_ENDPOINT", "value": "http://otel-collector:4317"}])
+	out := _out({"to": [_of("web")], "ports": [{"port": 1}]})
+	faults := let_through.deny with input as {"objects": [web, _cache, _service, _collector({}), _dns, out], "external": external}
+	{fault.msg | some fault in faults; startswith(fault.msg, "Deployment")} == {
+		`Deployment "web" sends to cache:6379 (CACHE), and no egress rule over Deployment "web" lets port 6380/TCP to StatefulSet "cache" through`,
+		`Deployment "web" sends to otel-collector:4317 (OTEL_EXPORTER_OTLP_ENDPOINT), and no egress rule over Deployment "web" lets port 4317/TCP to OpenTelemetryCollector "otel" through`,
+	}
+}
+
+test_ports_that_a_service_keeps if {
+	every port in [{"port": 6380}, {"port": 6380, "targetPort": 6380}] {
+		service := object.union(_service, {"spec": {"ports": [port]}})
+		web := _sender("env", [{"name": "CACHE", "value": "cache:6380"}])
+		count(_names([web, _cache, service, _deny, _dns])) == 2
+	}
+}
+
+test_a_policy_that_is_nothing_but_its_name if {
+	count(_names([_web, _cache, _service, _policy("deny", {"podSelector": {}})])) == 1
+}
