@@ -39,7 +39,10 @@ _called(entry) := sprintf("%s/%s", [entry.namespace, entry.name]) if {
 # A target may hold several parts, of which an Application brings one.
 _covers(target, path) if target == path
 
-_covers(target, path) if startswith(path, concat("", [target, "/"]))
+_covers(target, path) if {
+	is_string(path)
+	startswith(path, concat("", [target, "/"]))
+}
 
 _is_there(brought, entry) if {
 	some obj in brought

@@ -29,6 +29,7 @@ test_what_is_not_known[note] if {
 		"a glob": {"ignoreDifferences": [object.union(missing, {"kind": "*"})]},
 		"several sources": {"ignoreDifferences": [missing], "sources": [{"path": "overlays/prod/app"}]},
 		"names that change": {"ignoreDifferences": [missing], "source": {"repoURL": "https://here", "path": "overlays/prod/app", "kustomize": {"namePrefix": "a-"}}},
+		"no path": {"ignoreDifferences": [missing], "source": {"repoURL": "https://charts", "chart": "web", "path": null}},
 		"another path": {"ignoreDifferences": [missing], "source": {"repoURL": "https://here", "path": "elsewhere"}},
 		"wrong shapes": {"ignoreDifferences": ["text", {"name": 1}, {}]},
 	}

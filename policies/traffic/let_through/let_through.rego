@@ -16,12 +16,13 @@
 #   fix: Add the rule that the message names to a policy over these pods, or mend the one that was meant.
 package policies.traffic.let_through
 
+import data.policies.lib.flows
 import data.policies.lib.network
 import data.policies.lib.object as obj_lib
 import data.policies.lib.pods
 
 deny contains {"msg": msg, "path": array.concat(["objects", place.index], place.path), "missing": missing} if {
-	some flow in network.input_flows
+	some flow in flows.input_flows
 	some [direction, here, there] in [["Egress", flow.from, flow.to], ["Ingress", flow.to, flow.from]]
 	_is_denied(here.group, direction, there, flow.port)
 	found := _found(here.group, direction, there, flow.port)
@@ -32,7 +33,7 @@ deny contains {"msg": msg, "path": array.concat(["objects", place.index], place.
 
 # Whoever asks for a name asks the DNS first.
 deny contains {"msg": msg, "path": array.concat(["objects", place.index], place.path), "missing": missing} if {
-	some group in {flow.from.group | some flow in network.input_flows; flow.named; flow.from.group != null}
+	some group in {flow.from.group | some flow in flows.input_flows; flow.named; flow.from.group != null}
 	policies := network.fencing(group, "Egress")
 	count(policies) > 0
 	not _may_ask(group)

@@ -1,4 +1,11 @@
-package policies.lib.network
+# METADATA
+# scope: package
+# title: Connections that objects cannot do without
+# description: |
+#   Who sends to whom, as objects say it: addresses in the environment and the arguments of containers,
+#   exporters and outputs, databases, monitors, routes, webhooks and sidecars. An end is as of
+#   lib.network; what is not known of one is null.
+package policies.lib.flows
 
 import data.policies.lib.collector
 import data.policies.lib.endpoint
