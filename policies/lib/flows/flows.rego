@@ -108,9 +108,9 @@ _number("", "", variable) := null if regex.match(`(_|^)(HOST|HOSTNAME|ADDR|ADDRE
 # What answers to a name: ends with the port that the pods there have.
 _targets(name, number) := array.concat(
 	[{"end": _end(group), "port": port} |
-		some service in obj_lib.of_kind[""].Service
+		some at, service in obj_lib.of_kind[""].Service
 		registry.dns_name(sprintf("%s.%s", [obj_lib.name(service), obj_lib.namespace(service)]), "") == name
-		some port in _behind(service, number)
+		some port in _behind(at, service, number)
 		some group in port.groups
 	],
 	array.concat(
@@ -150,9 +150,10 @@ _is_made(declared) if {
 
 _port(number, protocol) := {"number": number, "protocol": protocol, "names": null}
 
-# The pods behind a port of a Service, with the number that they have: one of several where no number is asked for.
-_behind(service, number) := [{"number": own, "protocol": obj_lib.at(port, ["protocol"], "TCP"), "names": _names(groups, own), "groups": groups} |
-	some port in service.spec.ports
+# The pods behind a port of a Service, with the number that they have and the place of the Service's: one of several where no
+# number is asked for.
+_behind(at, service, number) := [{"number": own, "protocol": obj_lib.at(port, ["protocol"], "TCP"), "names": _names(groups, own), "groups": groups, "at": ["objects", at, "spec", "ports", i]} |
+	some i, port in service.spec.ports
 	_is_asked(port, service, number)
 	groups := [group |
 		some group in pods.input_groups
@@ -243,9 +244,9 @@ _collected := [{"from": _unknown, "to": _end(_groups[index]), "port": _port(8888
 # What routes, webhooks and APIServices send to Services. Who calls is not known here.
 _routed := [flow |
 	some call in _calls
-	some service in obj_lib.of_kind[""].Service
+	some at, service in obj_lib.of_kind[""].Service
 	registry.dns_name(sprintf("%s.%s", [obj_lib.name(service), obj_lib.namespace(service)]), "") == call.name
-	some port in _behind(service, call.number)
+	some port in _behind(at, service, call.number)
 	some group in port.groups
 	flow := {"from": _unknown, "to": _end(group), "port": port, "why": sprintf("%s sends to %s", [call.title, obj_lib.title(service)]), "named": false}
 ]

@@ -21,7 +21,7 @@ import data.policies.lib.network
 import data.policies.lib.object as obj_lib
 import data.policies.lib.pods
 
-deny contains {"msg": msg, "path": array.concat(["objects", place.index], place.path), "missing": missing} if {
+deny contains {"msg": msg, "path": array.concat(["objects", place.index], place.path), "with": _service_port(flow), "missing": missing} if {
 	some flow in flows.input_flows
 	some [direction, here, there] in [["Egress", flow.from, flow.to], ["Ingress", flow.to, flow.from]]
 	_is_denied(here.group, direction, there, flow.port)
@@ -30,6 +30,9 @@ deny contains {"msg": msg, "path": array.concat(["objects", place.index], place.
 	missing := found.missing
 	msg := sprintf("%s, and no %s rule over %s lets %s through", [flow.why, lower(direction), here.group.title, _what(direction, there, flow.port)])
 }
+
+# The Service says which port of the pods it is.
+_service_port(flow) := [place | place := flow.port.at]
 
 # Whoever asks for a name asks the DNS first.
 deny contains {"msg": msg, "path": array.concat(["objects", place.index], place.path), "missing": missing} if {
