@@ -698,8 +698,9 @@ func TestGitLabComponent(t *testing.T) {
 	r := newRunner(t)
 	write(t, r.work, "base/config.yaml", faulty)
 	bin := t.TempDir()
-	// go install is for a network; what it is asked for is looked at, and where it would put what it makes.
-	write(t, bin, "go", "#!/bin/sh\necho \"go $*\"\ncase $GOBIN$GOMODCACHE$GOCACHE$PWD in *"+r.work+"*) exit 9 ;; esac\n"+
+	// Downloading is for a network; what go is asked for is looked at, and where it would put what it makes.
+	write(t, bin, "go", "#!/bin/sh\necho \"go $*\" >&2\ncase $GOBIN$GOMODCACHE$GOCACHE$PWD in *"+r.work+"*) exit 9 ;; esac\n"+
+		"if [ \"$1\" = mod ]; then printf '{\\n\\t\"Path\": \"x\",\\n\\t\"Dir\": \"%s\",\\n}\\n' \"$PWD\"; exit; fi\n"+
 		"mkdir -p \"$GOBIN\"\nln -s "+filepath.Join(r.temp, "kgate", "kgate")+" \"$GOBIN/kgate\"\n")
 	if err := os.Chmod(filepath.Join(bin, "go"), 0o755); err != nil {
 		t.Fatal(err)
@@ -732,7 +733,7 @@ func TestGitLabComponent(t *testing.T) {
 			{"--help", exitUnable, "--help: no such file"},
 		} {
 			code, out := run(shell, "KGATE_TARGETS="+test.targets)
-			if code != test.code || !strings.Contains(out, test.says) || !strings.Contains(out, "go install -trimpath github.com/kgate-dev/gitops/tools/kgate@"+commit) {
+			if code != test.code || !strings.Contains(out, test.says) || !strings.Contains(out, "go mod download -json github.com/kgate-dev/gitops@"+commit+"\n") || !strings.Contains(out, "go install -trimpath ./tools/kgate\n") {
 				t.Errorf("%s, %q: exit code %d, want %d and %q in\n%s", shell, test.targets, code, test.code, test.says, out)
 			}
 			if _, err := os.Lstat(filepath.Join(r.work, "crafted")); err == nil {
