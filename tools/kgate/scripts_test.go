@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/kgate-dev/gitops/tools/internal/repo"
 )
 
 // TestScripts holds the scripts inside the GitHub action and the GitLab component to shellcheck. `make lint` does so with the
@@ -121,6 +123,9 @@ func TestCodeowners(t *testing.T) {
 			continue
 		}
 		info, err := os.Stat(filepath.Join(top, filepath.FromSlash(fields[0])))
+		if fields[0] == "/"+repo.BaselineFile && os.IsNotExist(err) {
+			continue // it has owners before somebody makes it
+		}
 		if err != nil || !strings.HasPrefix(fields[0], "/") || info.IsDir() != strings.HasSuffix(fields[0], "/") {
 			t.Errorf("%q is no file or folder from the top of the repository, as /kgate.yaml and /base/: %v", fields[0], err)
 		}

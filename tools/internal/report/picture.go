@@ -5,7 +5,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/graph"
@@ -324,12 +323,29 @@ func full(n graph.Node) string {
 
 func nameOf(id manifest.ID) string { return strings.TrimPrefix(id.String(), id.Kind+" ") }
 
-// fit shortens a name in its middle: both ends tell names apart.
+// fit shortens a name in its middle to the width of so many characters: both ends tell names apart.
 func fit(s string, most int) string {
-	if utf8.RuneCountInString(s) <= most {
+	if breadth([]rune(s)) <= 2*most {
 		return s
 	}
 	characters := []rune(s)
-	head := (most - 1) / 2
-	return string(characters[:head]) + "…" + string(characters[len(characters)-(most-1-head):])
+	for left := min(most, len(characters)) - 1; left > 1; left-- {
+		head := left / 2
+		short := slices.Concat(characters[:head], []rune("…"), characters[len(characters)-(left-head):])
+		if breadth(short) <= 2*most {
+			return string(short)
+		}
+	}
+	return "…"
+}
+
+// breadth is how wide a text is, in halves of a usual character: a hash may be of the widest letters alone.
+func breadth(s []rune) int {
+	n := 2 * len(s)
+	for _, c := range s {
+		if strings.ContainsRune("mwMW@", c) {
+			n++
+		}
+	}
+	return n
 }
