@@ -2,6 +2,7 @@ package coverage
 
 import (
 	"context"
+	"path"
 	"slices"
 	"strings"
 
@@ -16,6 +17,7 @@ type Takers struct {
 	tree        *tree
 	deployments []deployment
 	targets     map[string]bool // that are read by themselves
+	chosen      bool            // by kgate: nobody named them
 }
 
 // FindTakers reads who deploys what.
@@ -24,8 +26,8 @@ func FindTakers(ctx context.Context, r *repo.Repo) (*Takers, error) {
 	if err != nil {
 		return nil, err
 	}
-	takers := &Takers{t, t.deployments(nil, nil), map[string]bool{}}
-	if r.Config.Targets == nil {
+	takers := &Takers{tree: t, deployments: t.deployments(nil, nil), targets: map[string]bool{}, chosen: r.Config.Targets == nil}
+	if takers.chosen {
 		for _, d := range takers.deployments {
 			takers.targets[d.dir] = true
 		}
@@ -61,7 +63,7 @@ func (t *Takers) Directory(dir string) kustomization.Directory {
 		}
 	}
 	if len(all) == 0 {
-		return kustomization.Directory{Skips: t.apart}
+		return kustomization.Directory{Apart: t.apart, Templated: t.inChart}
 	}
 	taken := kustomization.Directory{Flat: true}
 	var takes []func(string) bool
@@ -77,8 +79,13 @@ func (t *Takers) Directory(dir string) kustomization.Directory {
 	return taken
 }
 
-// apart reports a directory that is none of manifests, as a chart's, or that is read by itself.
-func (t *Takers) apart(name string) bool { return t.tree.charts[name] || t.targets[name] }
+// apart reports a directory that is read by itself.
+func (t *Takers) apart(name string) bool { return t.targets[name] }
+
+// inChart reports a file of a Helm chart, where kgate chose what to read.
+func (t *Takers) inChart(name string) bool {
+	return t.chosen && t.tree.withinAny(path.Dir(name), t.tree.charts)
+}
 
 // takes reports whether a file is taken, by its path below the directory: what `exclude` of an Application fits is not, and
 // where there is an `include` nothing that does not fit it. A glob that cannot be read fits nothing, as for Argo CD.

@@ -65,7 +65,7 @@ type SchemaFault struct {
 	Message string
 }
 
-func (f *SchemaFault) Error() string { return manifest.Path(f.Path).String() + ": " + f.Message }
+func (f *SchemaFault) Error() string { return f.Path.String() + ": " + f.Message }
 
 // Definition is a CustomResourceDefinition whose objects are those that the schema takes. A JSON schema knows neither the
 // scope of its kind nor its plural: the scope is given, and the plural, which only the URL of a request holds, is made up.

@@ -139,19 +139,25 @@ func placeholders(outcomes []outcome) []report.Note {
 
 // passedOver says which files of directories of manifests hold none.
 func passedOver(outcomes []outcome) []report.Note {
-	var files []string
+	return unread(outcomes, func(o outcome) []string { return o.other }, "files that hold no manifest, or a template of one, are passed over")
+}
+
+// left says what of directories of manifests is not taken by what deploys them.
+func left(outcomes []outcome) []report.Note {
+	return unread(outcomes, func(o outcome) []string { return o.left }, "what deploys these directories does not take all of them, and the rest is not read")
+}
+
+// unread is a note about paths of several targets, each once; none where there are none.
+func unread(outcomes []outcome, of func(outcome) []string, said string) []report.Note {
+	var paths []string
 	for _, o := range outcomes {
-		files = append(files, o.other...)
+		paths = append(paths, of(o)...)
 	}
-	slices.Sort(files)
-	if files = slices.Compact(files); len(files) == 0 {
+	slices.Sort(paths)
+	if paths = slices.Compact(paths); len(paths) == 0 {
 		return nil
 	}
-	are := "files hold no manifest and are passed over"
-	if len(files) == 1 {
-		are = "file holds no manifest and is passed over"
-	}
-	return []report.Note{{About: "unread", Message: fmt.Sprintf("%d %s, as Argo CD does", len(files), are), LeftOut: files}}
+	return []report.Note{{About: "unread", Message: said, LeftOut: paths}}
 }
 
 // baselineNotes say what the baseline lets pass, or that it lets nothing pass any more or as yet.

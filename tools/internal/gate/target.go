@@ -186,6 +186,12 @@ type outcome struct {
 	exempting []repo.Annotation
 	hashed    []manifest.ID
 	other     []string // files of a directory of manifests that hold none
+	left      []string // what its deployer does not take of it
+}
+
+// note keeps what notes of the run are made of.
+func (o *outcome) note(result *kustomization.Result) {
+	o.hashed, o.other, o.left = result.Hashed, result.PassedOver, result.Left
 }
 
 // whole is the outcome of a target of which everything is kept.

@@ -453,7 +453,7 @@ func (l *lasting) run(ctx context.Context) (report.Report, error) {
 		}
 		r.placed.Mentions = l.mentions(&r.placed.Target)
 		outcomes[i] = whole(&r.placed.Target)
-		outcomes[i].hashed, outcomes[i].other = r.target.Result.Hashed, r.target.Result.PassedOver
+		outcomes[i].note(r.target.Result)
 		group.Go(func() { round.Judge(ctx, &r.placed.Target) })
 	}
 	group.Wait()

@@ -66,7 +66,7 @@ func (r *Renderer) resourceFiles(target string) []string {
 		return []string{name}
 	}
 	if files.Kustomization(name) == "" {
-		names, _ := manifestFiles(files, name, r.directory(name))
+		names, _, _ := manifestFiles(files, name, r.directory(name))
 		return names
 	}
 	var found []string

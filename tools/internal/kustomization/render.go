@@ -44,9 +44,10 @@ type Result struct {
 	Effects []check.Entry // what does something here and may do nothing in another target
 	Read    []string      // every file that took part, sorted
 	Root    *Layer        // nil for plain manifests
-	// PassedOver are the files of a directory of manifests that hold none.
-	PassedOver []string
-	Hashed     []manifest.ID // objects with a hash in their names that is of encrypted values: in the cluster it is another
+	// PassedOver are the files of a directory of manifests that hold none, and Left what its deployer does not take of it: files,
+	// and directories, whose names end in a slash.
+	PassedOver, Left []string
+	Hashed           []manifest.ID // objects with a hash in their names that is of encrypted values: in the cluster it is another
 
 	files   *Files // nil for standard input
 	yaml    func() ([]byte, error)
@@ -172,6 +173,10 @@ type Directory struct {
 	Flat   bool                   // without the directories below
 	Strict bool                   // every YAML or JSON file is a manifest, as Flux has it; else what holds none is passed over
 	Skips  func(path string) bool // directories and files that are not taken; nil for none
+	Apart  func(dir string) bool  // directories that are targets of their own; nil for none
+	// Templated reports files that may be templates of a Helm chart: what of them is no object nobody can apply, and it is passed
+	// over. nil for none.
+	Templated func(file string) bool
 }
 
 // Render renders a target: a path below the root, or Stdin. It gives up between two entries once the context ends.
@@ -258,7 +263,7 @@ func (r *Renderer) render(ctx context.Context, files *Files, target string) (*Re
 	w := &layers{ctx: ctx, files: files, source: r.Remote}
 	if _, err := w.find(target, manifest.Position{}); err != nil {
 		taken := r.directory(target)
-		names, listErr := manifestFiles(files, target, taken)
+		names, left, listErr := manifestFiles(files, target, taken)
 		if listErr != nil {
 			return nil, listErr
 		}
@@ -279,6 +284,13 @@ func (r *Renderer) render(ctx context.Context, files *Files, target string) (*Re
 				other = append(other, name)
 				continue
 			}
+			if taken.Templated != nil && taken.Templated(name) {
+				objects := slices.DeleteFunc(more, func(d manifest.Document) bool { return !isApplicable(d) })
+				if err != nil || len(objects) == 0 {
+					other = append(other, name)
+				}
+				more, err = objects, nil
+			}
 			if err != nil {
 				return nil, err
 			}
@@ -286,7 +298,7 @@ func (r *Renderer) render(ctx context.Context, files *Files, target string) (*Re
 		}
 		result, err := withRead(plain(target, documents))(files)
 		if err == nil {
-			result.PassedOver = other
+			result.PassedOver, result.Left = other, left
 		}
 		return result, err
 	}
@@ -329,6 +341,15 @@ func plain(target string, documents []manifest.Document) (*Result, error) {
 	return result, nil
 }
 
+// isApplicable reports a document that is an object, or a list of objects.
+func isApplicable(d manifest.Document) bool {
+	if isObject(d) != nil {
+		return false
+	}
+	_, err := d.Objects()
+	return err == nil
+}
+
 // holdsManifest reports a file that Argo CD takes for one of manifests, whatever is wrong with them: one that has an object's
 // field of the outermost level somewhere. What has none is most often for other tools.
 func holdsManifest(files *Files, name string, documents []manifest.Document, err error) bool {
@@ -355,10 +376,10 @@ const configFile = "kgate.yaml"
 // sopsConfig are the names of the file that says how SOPS encrypts others, which may lie in any directory.
 var sopsConfig = []string{".sops.yaml", ".sops.yml"}
 
-func manifestFiles(files *Files, dir string, taken Directory) ([]string, error) {
-	var names []string
-	skips := func(p string) bool { return taken.Skips != nil && taken.Skips(clean(p)) }
-	err := files.Walk(dir, func(p string, info fs.FileInfo, err error) error {
+// manifestFiles are the files that a directory of manifests consists of, and what it leaves.
+func manifestFiles(files *Files, dir string, taken Directory) (names, left []string, err error) {
+	asked := func(of func(string) bool, p string) bool { return of != nil && of(clean(p)) }
+	err = files.Walk(dir, func(p string, info fs.FileInfo, err error) error {
 		if err != nil {
 			return err
 		}
@@ -371,25 +392,31 @@ func manifestFiles(files *Files, dir string, taken Directory) ([]string, error) 
 		}
 		if info.IsDir() {
 			// A root below is no manifest of this directory: it is rendered as a target of its own.
-			if clean(p) != clean(dir) && (taken.Flat || strings.HasPrefix(info.Name(), ".") || files.Kustomization(p) != "" || skips(p)) {
+			switch {
+			case clean(p) == clean(dir):
+			case strings.HasPrefix(info.Name(), "."), files.Kustomization(p) != "", asked(taken.Apart, p):
+				return fs.SkipDir
+			case taken.Flat, asked(taken.Skips, p):
+				left = append(left, clean(p)+"/")
 				return fs.SkipDir
 			}
-			return nil
-		}
-		if skips(p) {
 			return nil
 		}
 		if clean(p) == configFile || slices.Contains(sopsConfig, info.Name()) {
 			return nil
 		}
 		if slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(p)) {
+			if asked(taken.Skips, p) {
+				left = append(left, clean(p))
+				return nil
+			}
 			if names = append(names, clean(p)); len(names) > maxFiles {
 				return fail(manifest.Position{File: clean(dir)}, "the directory has more than %d manifests: name directories below it as targets", maxFiles)
 			}
 		}
 		return nil
 	})
-	return names, err
+	return names, left, err
 }
 
 // openAPI guards Kustomize's one global schema.
