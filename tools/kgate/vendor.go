@@ -115,7 +115,7 @@ func vendor(cmd *cobra.Command, args []string, flags vendorFlags) error {
 // vendoring is the job for targets of a repository; all of them for none.
 func vendoring(ctx context.Context, repository *repo.Repo, targets []string) (fetch.Job, error) {
 	job := fetch.Job{
-		Dir: repository.Dir, Directory: repository.Config.Vendor, LoadRestrictionsNone: repository.Config.LoadRestrictionsNone,
+		Dir: repository.Dir, Directory: repository.Config.Vendor, LoadRestrictionsNone: gate.LoadRestrictionsNone(ctx, repository),
 	}
 	if job.Directory == "" {
 		job.Directory = vendored.DefaultDirectory

@@ -85,14 +85,20 @@ func (n nothingToCheck) Unwrap() error { return ErrNothing }
 // besides tells of manifests that are in none of the chosen directories, and below no kustomization.
 func (t *tree) besides(chosen map[string]bool, unread []repo.Unread) string {
 	const most = 3
+	named := map[string]bool{} // by a root, which may lie elsewhere
+	for root := range t.roots {
+		for _, entry := range t.entries(root) {
+			named[entry] = true
+		}
+	}
 	var files []string
 	for _, dir := range t.dirs {
 		if t.withinAny(dir, chosen) || t.withinRoot(dir) || t.withinAny(dir, t.charts) {
 			continue
 		}
 		for _, file := range t.manifests[dir] {
-			if strings.HasPrefix(path.Base(file), ".") {
-				continue // of a tool, whose format may look like ours
+			if strings.HasPrefix(path.Base(file), ".") || named[file] {
+				continue // of a tool, whose format may look like ours; or read
 			}
 			covered := slices.ContainsFunc(unread, func(u repo.Unread) bool { return u.Covers(file) })
 			if data, err := t.files.ReadFile(file); err != nil || covered || !bytes.Contains(data, []byte("apiVersion")) {

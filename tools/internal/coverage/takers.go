@@ -12,7 +12,8 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/repo"
 )
 
-// Takers know how what deploys a directory takes it: as the files of the repository say, before anything is rendered.
+// Takers know how what deploys a directory takes it: as the files of the repository say, before anything is rendered. nil knows of
+// nothing.
 type Takers struct {
 	tree        *tree
 	deployments []deployment
@@ -45,6 +46,9 @@ func FindTakers(ctx context.Context, r *repo.Repo) (*Takers, error) {
 
 // Flux reports whether Flux builds a directory: its controller lets a kustomization read files of the whole repository.
 func (t *Takers) Flux(dir string) bool {
+	if t == nil {
+		return false
+	}
 	real, ok := t.tree.real(dir)
 	return ok && slices.ContainsFunc(t.deployments, func(d deployment) bool { return d.dir == real && d.source != "" })
 }
@@ -52,6 +56,9 @@ func (t *Takers) Flux(dir string) bool {
 // Directory is how a directory of manifests is taken. Several that deploy it take together what each takes. Where nothing does,
 // as of one that tells Argo CD what to deploy, all below it counts that nothing else deploys or renders.
 func (t *Takers) Directory(dir string) kustomization.Directory {
+	if t == nil {
+		return kustomization.Directory{}
+	}
 	real, ok := t.tree.real(dir)
 	if !ok {
 		return kustomization.Directory{}
@@ -68,10 +75,12 @@ func (t *Takers) Directory(dir string) kustomization.Directory {
 	taken := kustomization.Directory{Flat: true}
 	var takes []func(string) bool
 	for _, d := range all {
-		taken.Strict = taken.Strict || d.source != ""
+		flux := d.source != "" // it takes every file of YAML and none of JSON, where Argo CD takes every file of JSON
+		taken.YAML, taken.JSON = taken.YAML || flux, taken.JSON || !flux
 		taken.Flat = taken.Flat && !d.recursive
 		takes = append(takes, d.takes())
 	}
+	taken.NoJSON = !taken.JSON
 	taken.Skips = func(name string) bool {
 		below := strings.TrimPrefix(name, real+"/")
 		return !t.tree.walked[name] && !slices.ContainsFunc(takes, func(takes func(string) bool) bool { return takes(below) })

@@ -129,6 +129,17 @@ func (t *tree) isComponent(dir string) bool {
 // below are the roots that a root names.
 func (t *tree) below(dir string) []string {
 	var roots []string
+	for _, to := range t.entries(dir) {
+		if real, ok := t.real(to); ok && t.roots[real] != "" && real != dir {
+			roots = append(roots, real)
+		}
+	}
+	return roots
+}
+
+// entries are the paths that a root names as what it is made of.
+func (t *tree) entries(dir string) []string {
+	var paths []string
 	node := t.kustomization(dir)
 	for _, field := range []string{"resources", "bases", "components"} {
 		list := manifest.Lookup(node, field)
@@ -143,12 +154,10 @@ func (t *tree) below(dir string) []string {
 			if to == ".." || strings.HasPrefix(to, "../") || path.IsAbs(item.Value) {
 				continue
 			}
-			if real, ok := t.real(to); ok && t.roots[real] != "" && real != dir {
-				roots = append(roots, real)
-			}
+			paths = append(paths, to)
 		}
 	}
-	return roots
+	return paths
 }
 
 // unreadRoots are the roots that neither a target nor another root reads. Of roots that read each other, and that nothing

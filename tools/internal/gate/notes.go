@@ -34,7 +34,7 @@ func (g *Gate) carry(ctx context.Context, carried []check.Exemption) ([]check.Ex
 	case g.repository.Config.CarryNone:
 		return nil, refuse(carried, "lets nothing pass: kgate.yaml says `objectExemptions: false`")
 	case base != nil:
-		kept, refused := base.Carried(ctx, carried, g.known)
+		kept, refused := base.Carried(ctx, carried, g.known, Renderer(ctx, base.Repository(), strings.NewReader(""), g.options.LoadRestrictionsNone))
 		return kept, refuse(refused, fmt.Sprintf("is not in %s and lets nothing pass", base.Name()))
 	}
 	return carried, nil

@@ -51,23 +51,30 @@ func (t *Target) locate(rendered func(*manifest.Object, manifest.Path) manifest.
 // Unrestricted lifts the load restrictions of all.
 func Renderer(ctx context.Context, repository *repo.Repo, stdin io.Reader, unrestricted bool) *kustomization.Renderer {
 	renderer := kustomization.New(repository.FS, stdin)
-	takers := sync.OnceValue(func() *coverage.Takers {
-		found, err := coverage.FindTakers(context.WithoutCancel(ctx), repository)
-		if err != nil {
-			return nil // checks of the repository say what is wrong
-		}
+	takers := takersOf(ctx, repository)
+	renderer.LoadRestrictionsNone = func(target string) bool { return unrestricted || restrictsNothing(repository, takers, target) }
+	renderer.Directory = func(dir string) kustomization.Directory { return takers().Directory(dir) }
+	return renderer
+}
+
+// LoadRestrictionsNone reports which targets are built so that kustomizations may read files of the whole repository: those that
+// kgate.yaml names, and those that Flux builds.
+func LoadRestrictionsNone(ctx context.Context, repository *repo.Repo) func(target string) bool {
+	takers := takersOf(ctx, repository)
+	return func(target string) bool { return restrictsNothing(repository, takers, target) }
+}
+
+func restrictsNothing(repository *repo.Repo, takers func() *coverage.Takers, target string) bool {
+	return repository.Config.LoadRestrictionsNone(target) || takers().Flux(target)
+}
+
+// takersOf reads who deploys what once somebody asks. Where that cannot be read nobody deploys anything, and checks of the
+// repository say what is wrong.
+func takersOf(ctx context.Context, repository *repo.Repo) func() *coverage.Takers {
+	return sync.OnceValue(func() *coverage.Takers {
+		found, _ := coverage.FindTakers(context.WithoutCancel(ctx), repository)
 		return found
 	})
-	renderer.LoadRestrictionsNone = func(target string) bool {
-		return unrestricted || repository.Config.LoadRestrictionsNone(target) || takers() != nil && takers().Flux(target)
-	}
-	renderer.Directory = func(dir string) kustomization.Directory {
-		if takers() == nil {
-			return kustomization.Directory{}
-		}
-		return takers().Directory(dir)
-	}
-	return renderer
 }
 
 // Render renders a target of the gate's repository.

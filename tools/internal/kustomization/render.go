@@ -170,10 +170,11 @@ func (r *Renderer) directory(target string) Directory {
 
 // Directory is how a directory of manifests is taken.
 type Directory struct {
-	Flat   bool                   // without the directories below
-	Strict bool                   // every YAML or JSON file is a manifest, as Flux has it; else what holds none is passed over
-	Skips  func(path string) bool // directories and files that are not taken; nil for none
-	Apart  func(dir string) bool  // directories that are targets of their own; nil for none
+	Flat       bool                   // without the directories below
+	YAML, JSON bool                   // every file of the format is a manifest; else what holds none is passed over
+	NoJSON     bool                   // files of JSON are not taken
+	Skips      func(path string) bool // directories and files that are not taken; nil for none
+	Apart      func(dir string) bool  // directories that are targets of their own; nil for none
 	// Templated reports files that may be templates of a Helm chart: what of them is no object nobody can apply, and it is passed
 	// over. nil for none.
 	Templated func(file string) bool
@@ -280,7 +281,7 @@ func (r *Renderer) render(ctx context.Context, files *Files, target string) (*Re
 			if err == nil && len(more) == 0 {
 				continue
 			}
-			if !taken.Strict && !holdsManifest(files, name, more, err) {
+			if !taken.isManifest(files, name, more, err) {
 				other = append(other, name)
 				continue
 			}
@@ -350,25 +351,40 @@ func isApplicable(d manifest.Document) bool {
 	return err == nil
 }
 
-// holdsManifest reports a file that Argo CD takes for one of manifests, whatever is wrong with them: one that has an object's
-// field of the outermost level somewhere. What has none is most often for other tools.
-func holdsManifest(files *Files, name string, documents []manifest.Document, err error) bool {
-	text, readErr := files.ReadFile(name)
+// holdsManifest reports a file that Argo CD takes for one of manifests, whatever is wrong with them: what it can read has a kind,
+// and what it cannot has the words of an object. See getObjsFromYAMLOrJSON in reposerver/repository/repository.go of v3.6.1.
+func holdsManifest(text []byte, documents []manifest.Document, err error) bool {
+	words := []string{"apiVersion:", "kind:", "metadata:"}
 	switch {
-	case bytes.Contains(text, []byte("+argocd:skip-file-rendering")):
-		return false
+	case !slices.ContainsFunc(words, func(word string) bool { return !bytes.Contains(text, []byte(word)) }):
+		return true
 	case err != nil:
-		return readErr != nil || apiVersion.Match(text) && kind.Match(text)
+		return kind.Match(text)
 	}
-	return slices.ContainsFunc(documents, func(d manifest.Document) bool {
-		return manifest.Lookup(d.Node, "apiVersion") != nil || manifest.Lookup(d.Node, "kind") != nil
-	})
+	return slices.ContainsFunc(documents, func(d manifest.Document) bool { return manifest.Lookup(d.Node, "kind") != nil })
 }
 
-var (
-	apiVersion = regexp.MustCompile(`(?m)^(?:apiVersion|"apiVersion"| *"apiVersion") *:`)
-	kind       = regexp.MustCompile(`(?m)^(?:kind|"kind"| *"kind") *:`)
-)
+// kind finds a kind in a text that is no YAML: of an object before what is wrong with it.
+var kind = regexp.MustCompile(`(?m)^"?kind"? *:`)
+
+// skipMark is in files that Argo CD is told to pass over.
+var skipMark = []byte("+argocd:skip-file-rendering")
+
+// isManifest reports whether a file is one of manifests to what deploys its directory.
+func (taken Directory) isManifest(files *Files, name string, documents []manifest.Document, err error) bool {
+	all := taken.YAML
+	if path.Ext(name) == ".json" {
+		all = taken.JSON
+	}
+	text, readErr := files.ReadFile(name)
+	switch {
+	case readErr != nil || taken.YAML:
+		return true
+	case bytes.Contains(text, skipMark):
+		return false
+	}
+	return all || holdsManifest(text, documents, err)
+}
 
 // configFile is that of kgate, which lies among the manifests of a repository that is one directory of them.
 const configFile = "kgate.yaml"
@@ -406,7 +422,7 @@ func manifestFiles(files *Files, dir string, taken Directory) (names, left []str
 			return nil
 		}
 		if slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(p)) {
-			if asked(taken.Skips, p) {
+			if asked(taken.Skips, p) || taken.NoJSON && path.Ext(p) == ".json" {
 				left = append(left, clean(p))
 				return nil
 			}

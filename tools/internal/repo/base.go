@@ -193,13 +193,16 @@ func alike(a check.Holder) func(check.Holder) bool {
 	}
 }
 
+// Repository is the repository as it was at the revision.
+func (b *Base) Repository() *Repo {
+	config, _ := ParseConfig(b.File, b.text) // it was read before
+	return &Repo{FS: b.FS, Config: config}
+}
+
 // Carried parts exemptions that objects of the working tree carry into those that the same objects carried at the revision,
 // and those that let nothing pass: the change brought them, or changed them.
-func (b *Base) Carried(ctx context.Context, exemptions []check.Exemption, checks []*check.Check) (kept, refused []check.Exemption) {
-	renderer := kustomization.New(b.FS, strings.NewReader(""))
-	if config, err := ParseConfig(b.File, b.text); err == nil { // it was read before
-		renderer.LoadRestrictionsNone = config.LoadRestrictionsNone
-	}
+// renderer renders the repository as it was then.
+func (b *Base) Carried(ctx context.Context, exemptions []check.Exemption, checks []*check.Check, renderer *kustomization.Renderer) (kept, refused []check.Exemption) {
 	before := map[string][]check.Exemption{}
 	of := func(target string) []check.Exemption {
 		carried, known := before[target]

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 	"github.com/kgate-dev/gitops/tools/internal/revision"
 )
@@ -176,7 +177,7 @@ func TestBaseCarried(t *testing.T) {
 		e := base[0]
 		test.change(&e)
 		e.Holders = []check.Holder{{Target: test.target, Object: test.object}}
-		kept, refused := r.Base.Carried(t.Context(), []check.Exemption{e}, checks)
+		kept, refused := r.Base.Carried(t.Context(), []check.Exemption{e}, checks, kustomization.New(r.Base.FS, strings.NewReader("")))
 		if len(kept)+len(refused) != 1 || (len(kept) == 1) != test.kept {
 			t.Errorf("%s: kept %v, refused %v", test.name, kept, refused)
 		}
