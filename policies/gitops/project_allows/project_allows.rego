@@ -138,7 +138,7 @@ _is_placed(allowing, _) if {
 
 # Argo CD puts an object without a namespace into that of the destination.
 _namespace(application, obj) := obj_lib.at(obj, ["metadata", "namespace"], default_namespace) if {
-	_scope(obj) == "namespace"
+	_scope(obj) != "cluster"
 	default_namespace := obj_lib.at(application.value, ["spec", "destination", "namespace"], null)
 }
 
@@ -146,14 +146,15 @@ _namespace(application, obj) := obj_lib.at(application.value, ["spec", "destinat
 	_scope(obj) == "cluster"
 }
 
+# Of a kind that may be of the cluster or of a namespace, one list is enough.
 _allows_kind(project, obj) if {
-	_scope(obj) == "cluster"
+	_scope(obj) in {"cluster", "unknown"}
 	_lists(project, "clusterResourceWhitelist", obj)
 	not _lists(project, "clusterResourceBlacklist", obj)
 }
 
 _allows_kind(project, obj) if {
-	_scope(obj) == "namespace"
+	_scope(obj) in {"namespace", "unknown"}
 	_namespaced_allowed(project, obj)
 	not _lists(project, "namespaceResourceBlacklist", obj)
 }
@@ -274,34 +275,29 @@ _matches(pattern, value) if {
 }
 
 # Always a value, because OPA remembers no call that has none.
-_scope(obj) := "cluster" if _is_clusterwide(obj)
-
-else := "namespace"
-
-_is_clusterwide(obj) if obj.kind in _clusterwide[_group(obj)]
+_scope(obj) := "cluster" if obj_lib.is_of_cluster(obj)
 
 # A custom kind of the cluster: nothing else says so offline than its name and that it has no namespace.
-_is_clusterwide(obj) if {
+else := "cluster" if {
 	is_string(obj.kind)
 	startswith(obj.kind, "Cluster")
 	obj.kind != "Cluster"
 	not obj.metadata.namespace
 }
 
-_clusterwide := {
-	"": {"Namespace", "Node", "PersistentVolume"},
-	"admissionregistration.k8s.io": {
-		"MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding", "MutatingWebhookConfiguration",
-		"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "ValidatingWebhookConfiguration",
-	},
-	"apiextensions.k8s.io": {"CustomResourceDefinition"},
-	"apiregistration.k8s.io": {"APIService"},
-	"certificates.k8s.io": {"CertificateSigningRequest", "ClusterTrustBundle"},
-	"flowcontrol.apiserver.k8s.io": {"FlowSchema", "PriorityLevelConfiguration"},
-	"networking.k8s.io": {"IngressClass", "IPAddress", "ServiceCIDR"},
-	"node.k8s.io": {"RuntimeClass"},
-	"rbac.authorization.k8s.io": {"ClusterRole", "ClusterRoleBinding"},
-	"resource.k8s.io": {"DeviceClass", "ResourceSlice"},
-	"scheduling.k8s.io": {"PriorityClass"},
-	"storage.k8s.io": {"CSIDriver", "CSINode", "StorageClass", "VolumeAttachment", "VolumeAttributesClass"},
+else := "unknown" if {
+	not obj.metadata.namespace
+	not _is_of_kubernetes(_group(obj))
+}
+
+else := "namespace"
+
+# Groups of which all kinds are known that have no namespace.
+_is_of_kubernetes(group) if not contains(group, ".")
+
+_is_of_kubernetes(group) if {
+	group in {
+		"coordination.k8s.io", "discovery.k8s.io", "events.k8s.io", "networking.k8s.io", "rbac.authorization.k8s.io",
+		"resource.k8s.io", "storage.k8s.io",
+	}
 }

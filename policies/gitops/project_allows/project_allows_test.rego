@@ -68,6 +68,36 @@ test_kind_is_not_allowed[sprintf("%s %v", [obj.kind, obj.metadata])] if {
 	{fault.path | some fault in _faults(_project(_spec), _application, [obj])} == {["targets", 1, "objects", 0, "kind"]}
 }
 
+_lists(cluster, namespaced) := object.union(_spec, {"clusterResourceWhitelist": cluster, "namespaceResourceWhitelist": namespaced})
+
+# Of these data.relations knows that they have no namespace.
+test_kinds_of_the_cluster[kind] if {
+	some kind, version in {
+		"GatewayClass": "gateway.networking.k8s.io/v1", "VolumeSnapshotClass": "snapshot.storage.k8s.io/v1",
+		"DeviceTaintRule": "resource.k8s.io/v1alpha3", "Namespace": "v1",
+	}
+	any_kind := [{"group": "*", "kind": "*"}]
+	_faults(_project(_lists(any_kind, [])), _application, [_object(version, kind, {"name": "a"})]) == set()
+	count(_faults(_project(_lists([], any_kind)), _application, [_object(version, kind, {"name": "a"})])) == 1
+}
+
+# Nobody here knows whether these have a namespace.
+test_kinds_of_either_list if {
+	listed := [{"group": "policy.networking.k8s.io", "kind": "AdminNetworkPolicy"}]
+	obj := _object("policy.networking.k8s.io/v1alpha1", "AdminNetworkPolicy", {"name": "a"})
+	every spec in [_lists(listed, []), _lists([], listed)] {
+		_faults(_project(spec), _application, [obj]) == set()
+	}
+	count(_faults(_project(_lists([], [])), _application, [obj])) == 1
+
+	# With a namespace it is of one, and so is a Deployment wherever it stands.
+	count(_faults(_project(_lists(listed, [])), _application, [object.union(obj, {"metadata": {"namespace": "shop"}})])) == 1
+	any_kind := [{"group": "*", "kind": "*"}]
+	every version, kind in {"apps/v1": "Deployment", "v1": "Secret", "networking.k8s.io/v1": "Ingress"} {
+		count(_faults(_project(_lists(any_kind, [])), _application, [_object(version, kind, {"name": "a"})])) == 1
+	}
+}
+
 test_namespace_is_not_allowed[sprintf("%v", [namespace])] if {
 	some namespace in ["other", 1, {}]
 	{fault.path | some fault in _faults(_project(_spec), _application, [_object("apps/v1", "Deployment", {"name": "web", "namespace": namespace})])} == {["targets", 1, "objects", 0, "metadata", "namespace"]}
