@@ -166,27 +166,27 @@ _namespaced_allowed(project, obj) if _lists(project, "namespaceResourceWhitelist
 
 _lists(project, list, obj) if {
 	some pattern in _names(project, list, _group(obj), obj.kind)
-	_matches(pattern, obj_lib.name(obj))
+	_matches(pattern, obj_lib.name(obj), null)
 }
 
 # The names that a list gives to a kind. Asked for each object, and worked out once for each kind.
 _names(project, list, group, kind) := {obj_lib.at(item, ["name"], "*") |
 	some item in array.concat([item | some item in project.spec[list]; item.kind == kind], _globs(project, list))
-	_matches(item.kind, kind)
-	_matches(item.group, group)
+	_matches(item.kind, kind, null)
+	_matches(item.group, group, null)
 }
 
 _globs(project, list) := [item |
 	some item in project.spec[list]
 	is_string(item.kind)
-	contains(item.kind, "*")
+	_is_glob(item.kind)
 ]
 
 # AppProject.isDestinationMatched of argo-cd v3.6.1: what is denied is denied whatever else allows it.
 _reaches(project, destination, namespace) if {
 	some allowed in project.spec.destinations
 	_fits_cluster(allowed, destination)
-	_fits(obj_lib.at(allowed, ["namespace"], ""), namespace)
+	_fits(obj_lib.at(allowed, ["namespace"], ""), namespace, null)
 	not _is_denied(project, destination, namespace)
 }
 
@@ -195,15 +195,15 @@ _is_denied(project, destination, namespace) if {
 	some field in ["name", "server"]
 	startswith(allowed[field], "!")
 	cluster := _cluster(destination)[field]
-	not _fits(allowed[field], cluster)
-	_fits(obj_lib.at(allowed, ["namespace"], ""), namespace)
+	not _fits(allowed[field], cluster, null)
+	_fits(obj_lib.at(allowed, ["namespace"], ""), namespace, null)
 }
 
 _is_denied(project, destination, namespace) if {
 	some allowed in project.spec.destinations
 	startswith(allowed.namespace, "!")
-	not _fits(allowed.namespace, namespace)
-	_fits(allowed.server, _cluster(destination).server)
+	not _fits(allowed.namespace, namespace, null)
+	_fits(allowed.server, _cluster(destination).server, null)
 }
 
 # A cluster has a name and a server, and a destination gives one of them. Whether the other one is what a
@@ -217,7 +217,7 @@ _fits_cluster(allowed, destination) if {
 
 _may_fit(_, null)
 
-_may_fit(pattern, value) if _fits(pattern, value)
+_may_fit(pattern, value) if _fits(pattern, value, null)
 
 # The cluster that Argo CD runs in has both.
 _cluster(destination) := {"name": "in-cluster", "server": _own} if {
@@ -236,27 +236,38 @@ _own := "https://kubernetes.default.svc"
 # AppProject.IsSourcePermitted: what a pattern with a ! does not deny, it allows.
 _is_source(project, repository) if {
 	some pattern in project.spec.sourceRepos
-	_fits(_repository(pattern), _repository(repository))
+	_fits(_repository(pattern), _repository(repository), ["/"])
 	not _is_denied_source(project, repository)
 }
 
 _is_denied_source(project, repository) if {
 	some pattern in project.spec.sourceRepos
 	startswith(pattern, "!")
-	not _fits(_repository(pattern), _repository(repository))
+	not _fits(_repository(pattern), _repository(repository), ["/"])
 }
 
-# Argo CD compares URLs without .git, and small letters.
-_repository(url) := trim_suffix(lower(url), ".git") if is_string(url)
+_repository(url) := concat("", ["!", argo.normal_url(substring(url, 1, -1))]) if {
+	_is_denial(url)
+} else := argo.normal_url(url)
 
-_fits(pattern, value) if {
+# A pattern of destinations goes over slashes, one of repositories does not.
+_fits(pattern, value, separators) if {
 	not _is_denial(pattern)
-	_matches(pattern, value)
+	_matches(pattern, value, separators)
 }
 
-_fits(pattern, value) if {
+_fits(pattern, value, separators) if {
 	_is_denial(pattern)
-	not _matches(substring(pattern, 1, -1), value)
+	not _matches(substring(pattern, 1, -1), value, separators)
+}
+
+_fits("*", value, _) if is_string(value)
+
+# What such a pattern fits, nobody here knows.
+_fits(pattern, value, _) if {
+	is_string(pattern)
+	is_string(value)
+	not _is_read(pattern)
 }
 
 _is_denial(pattern) if {
@@ -264,14 +275,26 @@ _is_denial(pattern) if {
 	startswith(pattern, "!")
 }
 
-_matches(pattern, value) if pattern == value
+_matches(pattern, value, _) if pattern == value
 
-_matches(pattern, value) if {
-	is_string(pattern)
+_matches(pattern, value, separators) if {
+	_is_glob(pattern)
 	is_string(value)
-	contains(pattern, "*")
-	regex.match(`^[A-Za-z0-9*._:/@-]+$`, pattern)
-	glob.match(pattern, null, value)
+	_is_read(pattern)
+	glob.match(pattern, separators, value)
+}
+
+_is_glob(pattern) if {
+	is_string(pattern)
+	regex.match(`[*?\[{]`, pattern)
+}
+
+# OPA's glob.match ends a run where it is given no pattern: brackets have to close, and a range to go up.
+_is_read(pattern) if {
+	regex.match(`^(?:[^\[\]{}\\]|\[!?(?:[^\[\]{}\\!^-]-)?[^\[\]{}\\!^-]\]|\[!?[^\[\]{}\\!^-]+\]|\{[^\[\]{}\\]*\})*$`, pattern)
+	every range in regex.find_all_string_submatch_n(`\[!?(.)-(.)\]`, pattern, -1) {
+		range[1] <= range[2]
+	}
 }
 
 # Always a value, because OPA remembers no call that has none.

@@ -146,9 +146,17 @@ test_clusters[name] if {
 		"but a namespace": {"allowed": [{"name": "prod", "namespace": "!a"}], "to": {"name": "prod"}, "want": {"b"}},
 		"but a namespace of a server": {"allowed": [{"server": "*", "namespace": "*"}, {"server": "https://prod", "namespace": "!a"}], "to": {"server": "https://prod"}, "want": {"b"}},
 		"but a cluster": {"allowed": [{"name": "*", "namespace": "*"}, {"name": "!prod", "namespace": "*"}], "to": {"name": "prod"}, "want": set()},
+		"one letter": {"allowed": [{"server": "https://10.0.0.?", "namespace": "*"}], "to": {"server": "https://10.0.0.1"}, "want": {"a", "b"}},
+		"over slashes": {"allowed": [{"server": "https://*", "namespace": "[bc]"}], "to": {"server": "https://host/k8s/clusters/c"}, "want": {"b"}},
+		"one of some names": {"allowed": [{"name": "prod-{a,b}", "namespace": "{b,c}"}], "to": {"name": "prod-a"}, "want": {"b"}},
 		"but another cluster": {"allowed": [{"name": "!dev", "namespace": "*"}], "to": {"name": "prod"}, "want": {"a", "b"}},
 	}
 	_arriving({"destinations": case.allowed}, case.to, {"a", "b"}) == case.want
+}
+
+_is_allowed(patterns, url) if {
+	application := object.union(_application, {"spec": {"source": {"repoURL": url}}})
+	_faults(_project(object.union(_spec, {"sourceRepos": patterns})), application, []) == set()
 }
 
 test_sources[name] if {
@@ -158,8 +166,35 @@ test_sources[name] if {
 		"all": {"allowed": ["*"], "want": true},
 		"all but it": {"allowed": ["*", "!https://here"], "want": false},
 		"another": {"allowed": ["https://there"], "want": false},
+		"one letter": {"allowed": ["https://her?"], "want": true},
+		"no letter": {"allowed": ["https://here?"], "want": false},
+		"one of some": {"allowed": ["https://{here,there}"], "want": true},
+		"none of some": {"allowed": ["https://{hare,there}"], "want": false},
+		"a range": {"allowed": ["https://[a-h]ere"], "want": true},
+		"of another range": {"allowed": ["https://[a-g]ere"], "want": false},
+		"not of a set": {"allowed": ["https://[!abh]ere"], "want": false},
+		"a range that goes down": {"allowed": ["https://[h-a]ere"], "want": true},
+		"an open bracket": {"allowed": ["https://[here"], "want": true},
+		"all but an open bracket": {"allowed": ["*", "![here"], "want": true},
 	}
 	object.get({0: true}, count(_faults(_project(object.union(_spec, {"sourceRepos": case.allowed})), _application, [])), false) == case.want
+}
+
+test_spellings_of_a_source if {
+	every url in ["git@example.com:a/b.git", "git@example.com:a/b", "ssh://git@example.com/A/b.git"] {
+		_is_allowed(["git@example.com:a/b.git"], url)
+		_is_allowed(["ssh://git@example.com/a/b"], url)
+		not _is_allowed(["*", "!git@example.com:a/b"], url)
+		not _is_allowed(["*", "!ssh://git@example.com/a/b"], url)
+	}
+	not _is_allowed(["https://example.com/a/b"], "git@example.com:a/b")
+}
+
+test_a_pattern_of_repositories_keeps_to_its_directory if {
+	_is_allowed(["https://example.com/*"], "https://example.com/a.git")
+	not _is_allowed(["https://example.com/*"], "https://example.com/a/b")
+	_is_allowed(["https://example.com/**"], "https://example.com/a/b")
+	_is_allowed(["*"], "https://example.com/a/b")
 }
 
 test_an_empty_list_allows_no_kind if {

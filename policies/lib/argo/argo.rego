@@ -34,6 +34,18 @@ source_path(source) := trim_right(trim_prefix(source.value.path, "./"), "/") if 
 
 # METADATA
 # description: |
+#   A repository's URL as Argo CD compares it, NormalizeGitURL: without the case, .git at the end, and ssh://, which
+#   git@host:path leaves out. Undefined of what is no text.
+normal_url(url) := trim_suffix(_without_ssh(lower(trim_space(url))), ".git") if is_string(url)
+
+_without_ssh(url) := trim_prefix(url, "ssh://") if {
+	startswith(url, "ssh://")
+} else := regex.replace(url, `^([^:]*):`, "$1/") if {
+	regex.match(`^[^/:]*@[^@]+$`, url)
+} else := url
+
+# METADATA
+# description: |
 #   When an object is synced, as [phase, wave], which compare as they are applied. Undefined where
 #   the wave is no whole number.
 order(obj) := _order(object.get(annotations, _hook, ""), object.get(annotations, _wave, "0")) if {
