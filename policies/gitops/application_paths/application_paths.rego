@@ -46,7 +46,7 @@ _good(application) if {
 # With no Application that takes from here, a path that begins with a directory of this repository tells it from another.
 _elsewhere(application) if {
 	count(argo.own_repositories) > 0
-	not application.repository in argo.own_repositories
+	not application.origin in argo.own_repositories
 }
 
 _elsewhere(application) if {

@@ -25,6 +25,22 @@ test_another_repository_is_not_ours_to_check if {
 	_deny([_here, _application({"repoURL": "https://charts", "chart": "web"})]) == set()
 }
 
+test_another_spelling_is_this_repository[url] if {
+	some url in ["https://here.git", "https://here/", "https://HERE"]
+	_deny([_here, _application({"repoURL": url, "path": "argocd"})]) == set()
+	count(_deny([_here, _application({"repoURL": url, "path": "missing"})])) == 1
+}
+
+_hydrated(path) := {"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {"name": "web"}, "spec": {"sourceHydrator": {
+	"drySource": {"repoURL": "https://here", "path": path, "targetRevision": "HEAD"},
+	"syncSource": {"targetBranch": "env/dev", "path": "rendered"},
+}}}
+
+test_a_source_to_hydrate if {
+	_deny([_here, _hydrated("argocd")]) == set()
+	{fault.path | some fault in _deny([_here, _hydrated("missing")])} == {["targets", 0, "objects", 1, "spec", "sourceHydrator", "drySource", "path"]}
+}
+
 test_a_chart_has_no_path if _deny([_application({"repoURL": "https://charts", "chart": "web"})]) == set()
 
 test_nothing_tells_this_repository_from_another if {

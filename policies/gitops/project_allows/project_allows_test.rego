@@ -42,6 +42,17 @@ test_a_source_of_values_is_held_to_the_project if {
 	{fault.path | some fault in _faults(_project(_spec), _of_values("https://there"), [])} == {["targets", 0, "objects", 2, "spec", "sources", 1, "repoURL"]}
 }
 
+_hydrated(repository) := {"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {"name": "web"}, "spec": {
+	"project": "web",
+	"sourceHydrator": {"drySource": {"repoURL": repository, "path": "overlays/dev/app"}, "syncSource": {"targetBranch": "dev", "path": "app"}},
+	"destination": {"name": "dev", "namespace": "shop"},
+}}
+
+test_a_source_to_hydrate_is_held_to_the_project if {
+	_faults(_project(_spec), _hydrated("https://here"), []) == set()
+	{fault.path | some fault in _faults(_project(_spec), _hydrated("https://there"), [])} == {["targets", 0, "objects", 2, "spec", "sourceHydrator", "drySource", "repoURL"]}
+}
+
 _object(api_version, kind, metadata) := {"apiVersion": api_version, "kind": kind, "metadata": metadata}
 
 test_allowed[sprintf("%s %v", [obj.kind, obj.metadata])] if {

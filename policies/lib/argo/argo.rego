@@ -21,10 +21,15 @@ is_project(obj) if obj_lib.is_kind(obj, "argoproj.io", "AppProject")
 # description: |
 #   The sources of an Application, each {value, path}; one empty source where it has none, in which
 #   no rule finds what it asks for. Argo CD ignores one that stands beside a list of them, which
-#   gitops/application-spec says: what it was to deploy is no further mistake.
-sources(obj) := array.concat(entry.list(obj.spec.sources, ["spec", "sources"]), _beside(obj)) if {
+#   gitops/application-spec says: what it was to deploy is no further mistake. Of a sourceHydrator it
+#   takes no other source, and the manifests are where the dry one is.
+sources(obj) := [{"value": obj_lib.at(obj, _dry, {}), "path": _dry}] if {
+	obj_lib.at(obj, ["spec", "sourceHydrator"], null) != null
+} else := array.concat(entry.list(obj.spec.sources, ["spec", "sources"]), _beside(obj)) if {
 	obj_lib.at(obj, ["spec", "sources"], []) != []
 } else := [{"value": obj_lib.at(obj, ["spec", "source"], {}), "path": ["spec", "source"]}]
+
+_dry := ["spec", "sourceHydrator", "drySource"]
 
 _beside(obj) := [{"value": source, "path": ["spec", "source"]} | source := obj_lib.at(obj, ["spec", "source"], {}); source != {}]
 
@@ -113,9 +118,9 @@ else := set()
 # METADATA
 # description: |
 #   Every Application of the repository with each of its sources: {target, object, value, project,
-#   repository, path, written_path, chart, ref, revision, fault}, where target and object are indexes,
-#   value is the Application, repository and path are null where they are no text, written_path is the
-#   path as it is spelt, revision is as of own_revisions, and fault leads to the source from the input.
+#   repository, origin, path, written_path, chart, ref, revision, fault}, where target and object are indexes,
+#   value is the Application, repository and path are null where they are no text, origin is the repository
+#   however it is spelt, written_path is the path as it is spelt, revision is as of own_revisions, and fault leads to the source from the input.
 #   For rules whose input is the repository.
 applications := [application |
 	some i, target in input.targets
@@ -129,6 +134,7 @@ applications := [application |
 		"title": obj_lib.title(obj),
 		"project": obj_lib.at(obj, ["spec", "project"], null),
 		"repository": obj_lib.at(source.value, ["repoURL"], null),
+		"origin": _origin(source.value),
 		"path": _path(source),
 		"written_path": obj_lib.at(source.value, ["path"], null),
 		"ref": obj_lib.at(source.value, ["ref"], null),
@@ -141,7 +147,7 @@ applications := [application |
 # METADATA
 # description: |
 #   Every source of the template of an ApplicationSet whose repository and path are written out: title,
-#   repository, path, written_path, ref, chart, revision and fault as of applications. Parameters of generators, and
+#   repository, origin, path, written_path, ref, chart, revision and fault as of applications. Parameters of generators, and
 #   templates and patches that may change a source, leave nothing established.
 templates := [template |
 	some i, target in input.targets
@@ -154,6 +160,7 @@ templates := [template |
 	template := {
 		"title": obj_lib.title(obj),
 		"repository": source.value.repoURL,
+		"origin": _origin(source.value),
 		"path": source_path(source),
 		"written_path": source.value.path,
 		"ref": obj_lib.at(source.value, ["ref"], null),
@@ -177,22 +184,27 @@ _is_written_out(source) if {
 	}
 }
 
+# Servers of git take a slash at the end as well.
+_origin(source) := normal_url(trim_right(trim_space(source.repoURL), "/")) if is_string(source.repoURL)
+
+else := null
+
 _path(source) := source_path(source) if is_string(source.value.path)
 
 else := null
 
 # METADATA
 # description: |
-#   The URLs of this repository: those from which an Application or an ApplicationSet takes a root that this repository
+#   The origins that are this repository: those from which an Application or an ApplicationSet takes a root that this repository
 #   has, or else a directory. A mistaken path is so told from another repository's.
 own_repositories := _rooted if {
 	count(_rooted) > 0
-} else := {application.repository |
+} else := {application.origin |
 	some application in array.concat(applications, templates)
 	application.written_path in input.directories
 }
 
-_rooted contains application.repository if {
+_rooted contains application.origin if {
 	some application in array.concat(applications, templates)
 	application.path in _roots
 }
@@ -203,7 +215,7 @@ _rooted contains application.repository if {
 #   rendered manifests for instance, nobody here knows what it has. HEAD stands for the branch that most call main.
 own_revisions contains application.revision if {
 	some application in array.concat(applications, templates)
-	application.repository in own_repositories
+	application.origin in own_repositories
 	_is_here(application)
 }
 

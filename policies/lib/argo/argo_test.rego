@@ -63,6 +63,9 @@ test_sources[name] if {
 		"one": {"spec": {"source": {"path": "./overlays/dev/"}}, "want": {"overlays/dev"}},
 		"several": {"spec": {"sources": [{"path": "a"}, {"chart": "b"}]}, "want": {"a"}},
 		"both": {"spec": {"source": {"path": "a"}, "sources": [{"path": "b"}]}, "want": {"a", "b"}},
+		"a dry one": {"spec": {"sourceHydrator": {"drySource": {"path": "a"}, "syncSource": {"path": "b"}}}, "want": {"a"}},
+		"a dry one before others": {"spec": {"sourceHydrator": {"drySource": {"path": "a"}}, "source": {"path": "b"}, "sources": [{"path": "c"}]}, "want": {"a"}},
+		"a hydrator without": {"spec": {"sourceHydrator": "text"}, "want": set()},
 		"none": {"spec": {}, "want": set()},
 		"text": {"spec": {"source": "text"}, "want": set()},
 	}
@@ -88,6 +91,27 @@ test_applications if {
 		[null, null, ["targets", 0, "objects", 3, "spec", "source"]],
 	]
 	own := argo.own_repositories with input as _repository
+	own == {"https://here"}
+}
+
+test_where_a_dry_source_stands if {
+	argo.sources({"spec": {"sourceHydrator": {"drySource": {"path": "a"}}}}) == [{"value": {"path": "a"}, "path": ["spec", "sourceHydrator", "drySource"]}]
+}
+
+test_normal_url[url] if {
+	some url, want in {
+		"https://Example.com/a/b.git": "https://example.com/a/b", " https://example.com/a/b ": "https://example.com/a/b",
+		"git@example.com:a/b.git": "git@example.com/a/b", "ssh://git@example.com/a/b": "git@example.com/a/b",
+		"ssh://git@example.com:22/a/b": "git@example.com:22/a/b", "https://example.com:443/a": "https://example.com:443/a",
+		"https://user@example.com/a/b": "https://user@example.com/a/b", "": "",
+	}
+	argo.normal_url(url) == want
+}
+
+test_spellings_of_this_repository[url] if {
+	some url in ["https://here", "https://HERE/", "https://here.git", " https://here.git/"]
+	one := {"roots": ["argocd"], "targets": [{"path": "argocd", "objects": [_application({"repoURL": url, "path": "argocd"})]}]}
+	own := argo.own_repositories with input as one
 	own == {"https://here"}
 }
 
