@@ -367,6 +367,7 @@ func TestObjectOwner(t *testing.T) {
 		"a target for both":       {[]*manifest.Object{one, deployed(t, "again", "one", prod)}, []*manifest.Object{account("a", ""), namespace}, nil, "error argocd again spec.source.path"},
 		"to two namespaces":       {[]*manifest.Object{one, deployed(t, "again", "one", "  destination: {name: prod, namespace: other}\n")}, []*manifest.Object{account("a", "")}, nil, ""},
 		"of another repository":   {[]*manifest.Object{one, object(t, "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: two}\nspec:\n  source: {repoURL: b, path: two}\n"+prod)}, []*manifest.Object{namespace}, []*manifest.Object{namespace.Again()}, ""},
+		"of another spelling":     {[]*manifest.Object{one, object(t, "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: two}\nspec:\n  source: {repoURL: A.git/, path: two}\n"+prod)}, []*manifest.Object{namespace}, []*manifest.Object{namespace.Again()}, "warning two shop metadata.name"},
 		"a hook without its name": {[]*manifest.Object{one, two}, []*manifest.Object{object(t, "apiVersion: batch/v1\nkind: Job\nmetadata: {generateName: a-}\n")}, []*manifest.Object{object(t, "apiVersion: batch/v1\nkind: Job\nmetadata: {generateName: a-}\n")}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -375,6 +376,22 @@ func TestObjectOwner(t *testing.T) {
 				t.Errorf("found %q, want %q", got, c.want)
 			}
 		})
+	}
+}
+
+func TestOrigin(t *testing.T) {
+	for want, spellings := range map[string][]string{
+		"https://example.com/a/b":          {"https://example.com/a/b", "https://example.com/a/b.git", "https://Example.com/a/b/", " https://example.com/a/b.git/ "},
+		"git@example.com/a/b":              {"git@example.com:a/b.git", "git@example.com:A/b", "ssh://git@example.com/a/b", "ssh://git@example.com/a/b.git"},
+		"git@example.com:22/a/b":           {"ssh://git@example.com:22/a/b"},
+		"https://user@example.com:443/a/b": {"https://user@example.com:443/a/b"},
+		"":                                 {"", " "},
+	} {
+		for _, url := range spellings {
+			if got := Origin(url); got != want {
+				t.Errorf("Origin(%q) = %q, want %q", url, got, want)
+			}
+		}
 	}
 }
 

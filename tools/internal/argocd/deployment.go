@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -21,7 +22,22 @@ type application struct {
 	deploys *check.Target
 	whole   bool // the target, and not a part of it
 
-	repository string
+	repository string // its Origin
+}
+
+// scpForm is a URL of SSH without its scheme, git@host:path.
+var scpForm = regexp.MustCompile(`^[^/:]*@[^@]+$`)
+
+// Origin is a repository's URL as far as spellings of one repository agree: NormalizeGitURL of Argo CD, and without the slash
+// at the end that servers of git take as well.
+func Origin(url string) string {
+	url = strings.TrimRight(strings.ToLower(strings.TrimSpace(url)), "/")
+	if rest, ok := strings.CutPrefix(url, "ssh://"); ok {
+		url = rest
+	} else if scpForm.MatchString(url) {
+		url = strings.Replace(url, ":", "/", 1)
+	}
+	return strings.TrimSuffix(url, ".git")
 }
 
 func (a application) text(steps ...any) string { return manifest.TextAt(a.object.Value, steps...) }
@@ -74,7 +90,7 @@ func applications(targets []*check.Target) []application {
 				if text == "" {
 					continue
 				}
-				repository := manifest.TextAt(object.Value, below(place, "repoURL")...)
+				repository := Origin(manifest.TextAt(object.Value, below(place, "repoURL")...))
 				dir := path.Clean(text)
 				for _, deployed := range targets {
 					if dir == deployed.Path || strings.HasPrefix(dir, deployed.Path+"/") {

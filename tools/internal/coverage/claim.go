@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kgate-dev/gitops/tools/internal/argocd"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
@@ -247,7 +248,7 @@ func (t *tree) candidates(c claim, own map[string]bool) []candidate {
 	var all []candidate
 	for _, template := range templates {
 		if !parameter.MatchString(template.dir) {
-			if dir, ok := clean(template.dir); ok && (dir != "." || own[normal(c.repository)]) {
+			if dir, ok := clean(template.dir); ok && (dir != "." || own[argocd.Origin(c.repository)]) {
 				all = append(all, candidate{dir, template.namespace})
 			}
 			continue
@@ -308,7 +309,7 @@ func (t *tree) found(p pattern, own map[string]bool) []string {
 // ours reports whether a pattern is one of this repository: its first directory is there, or other claims tell from the
 // URL. Any repository has directories that fit a pattern which begins with a wildcard.
 func (t *tree) ours(glob, repository string, own map[string]bool) bool {
-	if own[normal(repository)] {
+	if own[argocd.Origin(repository)] {
 		return true
 	}
 	first, _, _ := strings.Cut(strings.TrimPrefix(glob, "./"), "/")
@@ -368,26 +369,20 @@ func clean(p string) (string, bool) {
 	return p, true
 }
 
-// normal is a URL as far as spellings of one repository agree.
-func normal(url string) string {
-	url = strings.ToLower(strings.TrimSpace(url))
-	return strings.TrimSuffix(strings.TrimRight(url, "/"), ".git")
-}
-
 // ownRepositories are the URLs of this repository: those of which an object deploys a path that is here.
 func (t *tree) ownRepositories(claims []claim) map[string]bool {
 	own := map[string]bool{}
 	for _, c := range claims {
 		if dir, ok := clean(c.path); ok && c.repository != "" && dir != "." && !parameter.MatchString(c.path) {
 			if _, here := t.real(dir); here {
-				own[normal(c.repository)] = true
+				own[argocd.Origin(c.repository)] = true
 			}
 		}
 	}
 	for _, c := range claims {
 		for _, p := range c.found {
 			if p.repository != "" && t.ours(p.glob, p.repository, own) {
-				own[normal(p.repository)] = true
+				own[argocd.Origin(p.repository)] = true
 			}
 		}
 	}
