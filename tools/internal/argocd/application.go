@@ -11,6 +11,7 @@ import (
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/spelling"
 )
 
 // applicationSpec is about what is in one Application, or in the template of an ApplicationSet.
@@ -69,7 +70,8 @@ func judgeSpec(object any, spec manifest.Path, whole bool) faults {
 	return found
 }
 
-// judgeFinalizers looks for those that are plainly meant to be Argo CD's: pkg/apis/application/v1alpha1/application_defaults.go.
+// judgeFinalizers looks for those that are plainly meant to be Argo CD's, pkg/apis/application/v1alpha1/application_defaults.go:
+// those of its domain, and those that are a slip away from one of them. Others may be other people's.
 func judgeFinalizers(object any, metadata manifest.Path) faults {
 	var found faults
 	const ours = ".argocd.argoproj.io"
@@ -78,8 +80,11 @@ func judgeFinalizers(object any, metadata manifest.Path) faults {
 		"pre-delete-finalizer" + ours, "pre-delete-finalizer" + ours + "/cleanup", "post-delete-finalizer" + ours, "post-delete-finalizer" + ours + "/cleanup",
 	}
 	for i, item := range manifest.ListAt(object, below(metadata, "finalizers")...) {
-		finalizer, ok := item.(string)
-		if ok && strings.Contains(finalizer, "argoc") && !isTemplated(finalizer) && !slices.Contains(known, finalizer) {
+		finalizer, _ := item.(string)
+		if isTemplated(finalizer) || slices.Contains(known, finalizer) {
+			continue
+		}
+		if domain, _, _ := strings.Cut(finalizer, "/"); strings.HasSuffix(domain, ours) || spelling.Slip(finalizer, known) != "" {
 			found.add(below(metadata, "finalizers", i), "Argo CD has no finalizer %s, and never takes it away: the Application cannot be deleted%s", finalizer, meant(finalizer, known))
 		}
 	}

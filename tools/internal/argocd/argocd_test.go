@@ -84,9 +84,29 @@ func TestApplicationSpec(t *testing.T) {
 }
 
 func TestFinalizers(t *testing.T) {
-	const metadata = "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata:\n  finalizers: [resources-finalizer.argocd.argoproj.io, " +
-		"resource-finalizer.argocd.argoproj.io, example.com/own, post-delete-finalizer.argocd.argoproj.io/cleanup, resources-finalizer.argocd.argoproj.io/backgrond]\n"
-	equal(t, judgeFinalizers(object(t, metadata).Value, manifest.Path{"metadata"}), "metadata.finalizers[1] metadata.finalizers[4]")
+	for finalizer, wrong := range map[string]bool{
+		"resources-finalizer.argocd.argoproj.io":           false,
+		"post-delete-finalizer.argocd.argoproj.io/cleanup": false,
+		"example.com/own":                                  false,
+		"cleanup.argocd-addons.example.com/dns":            false,
+		"argocd.example.com/dns":                           false,
+		"'{{finalizer}}.argocd.argoproj.io'":               false,
+		"resource-finalizer.argocd.argoproj.io":            true,
+		"resources-finalizer.argocd.argoproj.io/backgrond": true,
+		"resources-finalizer.argocd.argoproj.oi":           true,
+		"resources-finalizer.argcd.argoproj.io":            true,
+		"foregroundDeletion.argocd.argoproj.io":            true,
+		"of-the-environment.argocd.argoproj.io/of-my-shop": true,
+	} {
+		t.Run(finalizer, func(t *testing.T) {
+			want := ""
+			if wrong {
+				want = "metadata.finalizers[0]"
+			}
+			text := "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata:\n  finalizers: [" + finalizer + "]\n"
+			equal(t, judgeFinalizers(object(t, text).Value, manifest.Path{"metadata"}), want)
+		})
+	}
 }
 
 // TestTemplateSpec: what a template does not say, or says with parameters, is nobody's mistake.
