@@ -71,7 +71,7 @@ func (f *SchemaFault) Error() string { return f.Path.String() + ": " + f.Message
 // scope of its kind nor its plural: the scope is given, and the plural, which only the URL of a request holds, is made up.
 // Where the schema leaves fields open the definition does as well.
 func (s JSONSchema) Definition(gvk schema.GroupVersionKind, scope string) (map[string]any, error) {
-	c := conversion{root: s.value, closes: closes(s.value)}
+	c := conversion{root: s.value, closes: closes(s.value), converted: new(int)}
 	converted, err := c.schema(s.value, nil, nil)
 	if err != nil {
 		return nil, err
@@ -102,29 +102,42 @@ func (s JSONSchema) Definition(gvk schema.GroupVersionKind, scope string) (map[s
 	}, nil
 }
 
-// closes reports a schema that takes no other fields than it names, in any object. openapi2jsonschema closes each object of a
-// definition but the outermost.
-func closes(value any) bool {
-	switch v := value.(type) {
-	case map[string]any:
-		if v["additionalProperties"] == false {
-			return true
-		}
-		for _, of := range v {
-			if closes(of) {
-				return true
+// closes reports a schema of which every object with properties below the outermost takes no others, and there is one: what
+// openapi2jsonschema makes of a definition, in which an object is closed unless it says otherwise. It does not look into lists, and
+// leaves the outermost object open. A single closed object says nothing of the others.
+func closes(root map[string]any) bool {
+	closed, open := 0, 0
+	var look func(s map[string]any)
+	look = func(s map[string]any) {
+		for _, value := range s {
+			below, ok := value.(map[string]any)
+			if !ok {
+				continue
 			}
+			if _, named := below["properties"].(map[string]any); named {
+				switch additional, decided := below["additionalProperties"]; {
+				case additional == false:
+					closed++
+				case !decided && below["x-kubernetes-preserve-unknown-fields"] != true:
+					open++
+				}
+			}
+			look(below)
 		}
-	case []any:
-		return slices.ContainsFunc(v, closes)
 	}
-	return false
+	look(root)
+	return closed > 0 && open == 0
 }
 
 type conversion struct {
-	root   map[string]any
-	closes bool
+	root      map[string]any
+	closes    bool
+	limits    bool // what is converted is a branch
+	converted *int // schemas, each as often as references lead to it
 }
+
+// mostSchemas is far above what definitions have: Argo CD's ApplicationSet, one of the largest, has 11,048.
+const mostSchemas = 50_000
 
 // Keywords that say nothing of a value, and those that a structural schema has as they are.
 var (
@@ -145,13 +158,16 @@ func (c conversion) schema(s map[string]any, at manifest.Path, from []string) (m
 		}
 		return c.schema(referred, at, append(slices.Clone(from), name))
 	}
-	out := map[string]any{}
+	if *c.converted++; *c.converted > mostSchemas {
+		return nil, &SchemaFault{at, fmt.Sprintf("a definition has no $ref, and with what they lead to this one has more than %d schemas: write schemas that are deep down shorter, such as {\"type\": \"object\"}", mostSchemas)}
+	}
+	out, combined := map[string]any{}, map[string]any{}
 	for _, key := range slices.Sorted(maps.Keys(s)) {
 		value, below := s[key], append(slices.Clone(at), key)
 		fault := func(format string, args ...any) error { return &SchemaFault{below, fmt.Sprintf(format, args...)} }
 		switch key {
 		case "type":
-			kind, nullable, ok := typed(value)
+			kind, nullable, ok := typed(value, c.limits)
 			if all, _ := value.([]any); eitherNumberOrString(all, func(of any) any { return of }) {
 				out["x-kubernetes-int-or-string"] = true
 				continue
@@ -221,13 +237,13 @@ func (c conversion) schema(s map[string]any, at manifest.Path, from []string) (m
 				}
 				converted = append(converted, branch)
 			}
-			out[key] = converted
+			combined[key] = converted
 		case "not":
 			converted, err := c.branch(value, below, from)
 			if err != nil {
 				return nil, err
 			}
-			out[key] = converted
+			combined[key] = converted
 		case "const":
 			out["enum"] = []any{value}
 		case "exclusiveMinimum", "exclusiveMaximum":
@@ -250,7 +266,13 @@ func (c conversion) schema(s map[string]any, at manifest.Path, from []string) (m
 		delete(out, "type")
 		delete(out, "format")
 	}
-	return c.whole(out, s, len(at) == 0), nil
+	if c.limits { // by what the branch is of is for that to say
+		maps.Copy(out, combined)
+		return out, nil
+	}
+	out = c.whole(out, s, len(at) == 0)
+	combine(out, combined)
+	return out, nil
 }
 
 // whole gives a schema what a structural one needs: a type, and a word where it is open.
@@ -268,33 +290,99 @@ func (c conversion) whole(out, s map[string]any, outermost bool) map[string]any 
 	return out
 }
 
-// branch converts a schema below allOf, anyOf, oneOf or not, where a definition only limits values.
+// branch converts a schema below allOf, anyOf, oneOf or not, where a definition only limits values; combine takes out the rest.
 func (c conversion) branch(value any, at manifest.Path, from []string) (map[string]any, error) {
 	s, ok := value.(map[string]any)
 	if !ok {
 		return nil, &SchemaFault{at, "a definition takes a schema here: write one"}
 	}
-	converted, err := c.schema(s, at, from)
-	if err != nil {
-		return nil, err
-	}
-	limits(converted)
-	return converted, nil
+	c.limits = true
+	return c.schema(s, at, from)
 }
 
-// limits takes out of a converted schema what a definition does not allow in a branch.
-func limits(s map[string]any) {
+// combine gives a schema its allOf, anyOf, oneOf and not. A branch of a definition has no types: where that makes it take other
+// values, such as every one, the combination is left out, and without a type of its own the schema is open.
+func combine(out, combined map[string]any) {
+	_, typed := out["type"]
+	typed = typed || out["x-kubernetes-int-or-string"] == true
+	for _, key := range slices.Sorted(maps.Keys(combined)) {
+		if key == "anyOf" || key == "oneOf" {
+			branches, nullable := withoutNull(combined[key].([]any))
+			if combined[key] = branches; nullable && !typed {
+				out["nullable"] = true
+			}
+			if len(branches) == 0 {
+				continue
+			}
+		}
+		if limit(map[string]any{key: combined[key]}, out) {
+			out[key] = combined[key]
+		} else if !typed {
+			out["x-kubernetes-preserve-unknown-fields"] = true
+		}
+	}
+}
+
+// withoutNull are the branches that take other values than null, and whether one takes null.
+func withoutNull(branches []any) (others []any, nullable bool) {
+	for _, of := range branches {
+		branch := of.(map[string]any)
+		nullable = nullable || branch["nullable"] == true
+		if !onlyNull(branch) {
+			others = append(others, of)
+		}
+	}
+	return others, nullable
+}
+
+// limit takes out of a converted branch what a definition does not allow in one, and reports whether the branch takes the same
+// values as before of those that the schema takes which it is of.
+func limit(branch, of map[string]any) bool {
+	same := takesTypeOf(branch, of)
+	if _, ok := branch["additionalProperties"]; ok {
+		same = false
+	}
 	for _, key := range []string{"type", "nullable", "title", "description", "default", "additionalProperties",
 		"x-kubernetes-preserve-unknown-fields", "x-kubernetes-int-or-string"} {
-		delete(s, key)
+		delete(branch, key)
 	}
-	properties, _ := s["properties"].(map[string]any)
-	for _, property := range properties {
-		limits(property.(map[string]any))
+	properties, _ := branch["properties"].(map[string]any)
+	ofProperties, _ := of["properties"].(map[string]any)
+	for name, property := range properties {
+		ofProperty, _ := ofProperties[name].(map[string]any)
+		same = limit(property.(map[string]any), ofProperty) && same
 	}
-	if items, ok := s["items"].(map[string]any); ok {
-		limits(items)
+	if items, ok := branch["items"].(map[string]any); ok {
+		ofItems, _ := of["items"].(map[string]any)
+		same = limit(items, ofItems) && same
 	}
+	for _, key := range []string{"allOf", "anyOf", "oneOf"} {
+		branches, _ := branch[key].([]any)
+		for _, below := range branches {
+			same = limit(below.(map[string]any), of) && same
+		}
+	}
+	if not, ok := branch["not"].(map[string]any); ok {
+		same = limit(not, of) && same
+	}
+	return same
+}
+
+// takesTypeOf reports whether a branch takes each type that the schema does which it is of.
+func takesTypeOf(branch, of map[string]any) bool {
+	const either = "x-kubernetes-int-or-string"
+	if onlyNull(branch) {
+		return false
+	}
+	if branch["type"] == nil && branch[either] != true {
+		return true
+	}
+	return branch["type"] == of["type"] && branch[either] == of[either] && (of["nullable"] != true || branch["nullable"] == true)
+}
+
+// onlyNull reports a branch that takes null and nothing else.
+func onlyNull(branch map[string]any) bool {
+	return branch["nullable"] == true && branch["type"] == nil && branch["x-kubernetes-int-or-string"] != true
 }
 
 // refer is the schema that a $ref leads to, within the file. One that leads back to itself has no end as a definition.
@@ -318,11 +406,14 @@ func (c conversion) refer(name string, at manifest.Path, from []string) (map[str
 	return s, nil
 }
 
-// typed is the one type of a schema beside null; "" where it is null or any.
-func typed(value any) (kind string, nullable, ok bool) {
+// typed is the one type of a schema beside null; "" where it is null or any. Null alone is the type of a branch, and of nothing else.
+func typed(value any, branch bool) (kind string, nullable, ok bool) {
 	switch v := value.(type) {
 	case string:
-		return v, false, v != "null"
+		if v == "null" {
+			return "", true, branch
+		}
+		return v, false, true
 	case []any:
 		for _, one := range v {
 			switch one, _ := one.(string); {
