@@ -210,23 +210,27 @@ func addDefinitions(ctx context.Context, from string, given schemaKind, stdin io
 	if err := root.MkdirAll(filepath.FromSlash(dir), 0o755); err != nil {
 		return fmt.Errorf("make the directory %s: %w: where a link stands in its place, name another one under `crds` in %s", dir, err, repo.ConfigFile)
 	}
-	for _, f := range files {
+	said := make([]string, len(files))
+	for i, f := range files {
 		at := path.Join(dir, f.name)
-		said := "added"
+		said[i] = "added"
 		if have, err := root.ReadFile(filepath.FromSlash(at)); err == nil {
-			if f, err = f.beside(at, have); err != nil {
+			if files[i], err = f.beside(at, have); err != nil {
 				return err
 			}
-			if said = "replaced"; bytes.Equal(have, f.text) {
-				said = "unchanged"
+			if said[i] = "replaced"; bytes.Equal(have, files[i].text) {
+				said[i] = "unchanged"
 			}
 		}
-		if said != "unchanged" {
+	}
+	for i, f := range files {
+		at := path.Join(dir, f.name)
+		if said[i] != "unchanged" {
 			if err := writeHere(repository, at, string(f.text)); err != nil {
 				return err
 			}
 		}
-		if _, err := fmt.Fprintf(stdout, "%s: %s %s\n", at, said, f.of); err != nil {
+		if _, err := fmt.Fprintf(stdout, "%s: %s %s\n", at, said[i], f.of); err != nil {
 			return err
 		}
 	}
@@ -284,14 +288,17 @@ func (f definitionFile) beside(at string, have []byte) (definitionFile, error) {
 	if faults, err := definition.New().Faults(there); err != nil || len(faults) > 0 {
 		return f, errors.Join(fmt.Errorf("%s: an API server refuses what it holds: remove it, and take the schemas of all versions in anew", at), err)
 	}
-	old := there.Value
-	versions := versionsOf(old)
-	version := versionsOf(f.made)[0].(map[string]any)
-	same := func(v any) bool { return v.(map[string]any)["name"] == version["name"] }
-	if i := slices.IndexFunc(versions, same); i >= 0 {
-		versions[i] = version
-	} else {
-		versions = append(versions, version)
+	return f.with(versionsOf(there.Value))
+}
+
+// with is the file with versions that were there before its own, which count where both have one.
+func (f definitionFile) with(versions []any) (definitionFile, error) {
+	for _, version := range versionsOf(f.made) {
+		if i := slices.IndexFunc(versions, func(v any) bool { return nameOfVersion(v) == nameOfVersion(version) }); i >= 0 {
+			versions[i] = version
+		} else {
+			versions = append(versions, version)
+		}
 	}
 	for i, v := range versions {
 		v.(map[string]any)["storage"] = i == len(versions)-1 // a definition has one
@@ -300,6 +307,12 @@ func (f definitionFile) beside(at string, have []byte) (definitionFile, error) {
 	written, err := yaml.Marshal(f.made)
 	f.text = append([]byte(fromSchema), written...)
 	return f, err
+}
+
+func nameOfVersion(version any) string {
+	of, _ := version.(map[string]any)
+	name, _ := of["name"].(string)
+	return name
 }
 
 func versionsOf(crd map[string]any) []any {
@@ -378,7 +391,7 @@ func definitionFiles(name string, text []byte, given schemaKind) ([]definitionFi
 		if err == nil && ok {
 			var f definitionFile
 			if f, err = schemaFile(document, from, given); err == nil {
-				files = append(files, f)
+				files, err = joinSchema(files, f, manifest.Position{File: document.File, Line: document.Line})
 			}
 		}
 		if err != nil {
@@ -432,6 +445,28 @@ func definitionFiles(name string, text []byte, given schemaKind) ([]definitionFi
 		errs = append(errs, fmt.Errorf("%s holds no %s", name, definition.Kind.Kind))
 	}
 	return files, errors.Join(errs...)
+}
+
+// joinSchema adds the file of a JSON schema: one of another version of the same kind is in the same file.
+func joinSchema(files []definitionFile, f definitionFile, at manifest.Position) ([]definitionFile, error) {
+	i := slices.IndexFunc(files, func(other definitionFile) bool { return other.name == f.name })
+	if i < 0 {
+		return append(files, f), nil
+	}
+	refuse := func(format string, args ...any) ([]definitionFile, error) {
+		return files, &manifest.SyntaxError{Position: at, Message: fmt.Sprintf(format, args...)}
+	}
+	before := files[i].made
+	if before == nil {
+		return refuse("%s is there twice, as a definition and as a JSON schema", f.of)
+	}
+	version := nameOfVersion(versionsOf(f.made)[0])
+	if slices.ContainsFunc(versionsOf(before), func(v any) bool { return nameOfVersion(v) == version }) {
+		return refuse("%s of %s is there twice", version, f.of)
+	}
+	joined, err := f.with(versionsOf(before))
+	files[i] = joined
+	return files, err
 }
 
 // jsonSchema is the JSON schema that a document is; false where it is none.
