@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -22,7 +23,8 @@ func surveyCommand() *cobra.Command {
 		Short: "Say how far kgate gets with a repository: roots, kinds and findings, in numbers",
 		Long: "Say how far kgate gets with the repositories in directories, or the one around the working directory: how many of its roots\n" +
 			"render, how many of its custom objects are of kinds that kgate's catalogue or the repository defines, how many roots are\n" +
-			"without an error, and what keeps the others from it. It exits with 0 whatever it finds.",
+			"without an error, and what keeps the others from it. It exits with 0 whatever it finds, and with 2 where a directory cannot be\n" +
+			"looked at or there is nothing in it to find, when it has said how far it gets with the others.",
 		Example: "  kgate survey\n  kgate survey --output markdown ../a ../b",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch output {
@@ -50,17 +52,34 @@ type surveyed struct {
 
 func survey(ctx context.Context, dirs []string, output string, stdout io.Writer) error {
 	var all []surveyed
+	var errs []error
 	for _, dir := range dirs {
-		repository, err := repo.Open(dir)
-		if err != nil {
-			return err
-		}
-		s, err := gate.Look(ctx, repository)
-		if err != nil {
+		s, err := surveyOf(ctx, dir)
+		if ctx.Err() != nil {
 			return fmt.Errorf("%s: %w", dir, err)
 		}
-		all = append(all, surveyed{filepath.Base(repository.Dir), s})
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", dir, err))
+			continue
+		}
+		all = append(all, s)
 	}
+	if len(all) == 0 {
+		return errors.Join(errs...)
+	}
+	return errors.Join(append(errs, writeSurveys(all, output, stdout))...)
+}
+
+func surveyOf(ctx context.Context, dir string) (surveyed, error) {
+	repository, err := repo.Open(dir)
+	if err != nil {
+		return surveyed{}, err
+	}
+	s, err := gate.Look(ctx, repository)
+	return surveyed{filepath.Base(repository.Dir), s}, err
+}
+
+func writeSurveys(all []surveyed, output string, stdout io.Writer) error {
 	if output == "json" {
 		encoder := json.NewEncoder(stdout)
 		encoder.SetIndent("", "  ")
