@@ -52,6 +52,8 @@ func looksAt(scope check.Scope) string {
 		return "all objects of a target together"
 	case check.Repository:
 		return "all targets of the repository together"
+	case check.Update:
+		return "a target beside what it was before a change"
 	case check.Itself:
 		return "the exemptions of the run"
 	}

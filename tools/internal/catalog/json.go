@@ -22,6 +22,7 @@ type entry struct {
 	Origin      string         `json:"origin"`
 	Locked      bool           `json:"locked"`
 	Exempt      string         `json:"exempt"` // anywhere, kgate.yaml or never
+	Was         string         `json:"was,omitempty"`
 	Bad         string         `json:"bad,omitempty"`
 	Good        string         `json:"good,omitempty"`
 	References  []string       `json:"references,omitempty"`
@@ -36,7 +37,7 @@ func JSON(w io.Writer, checks []*check.Check) error {
 	}{Version, []entry{}}
 	for _, c := range checks {
 		out.Checks = append(out.Checks, entry{
-			c.Name, c.Title, c.Doc, c.Fix, c.Severity, c.Scope, c.Origin, c.Locked, exemptible(c), c.Bad, c.Good, c.References, states(c),
+			c.Name, c.Title, c.Doc, c.Fix, c.Severity, c.Scope, c.Origin, c.Locked, exemptible(c), c.Was, c.Bad, c.Good, c.References, states(c),
 		})
 	}
 	var text bytes.Buffer

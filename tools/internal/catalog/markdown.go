@@ -183,7 +183,7 @@ the schemas and the code in kgate, the exemption stands there.
 func (p *markdown) section(heading string, c *check.Check) {
 	p.line("\n%s %s\n", heading, c.Name)
 	p.line("**%s.** %s", escape(paragraphs(c.Title)[0]), escape(strings.Join(paragraphs(c.Doc), "\n\n")))
-	for _, example := range []struct{ label, text string }{{"Bad", c.Bad}, {"Good", c.Good}} {
+	for _, example := range []struct{ label, text string }{{"Before", c.Was}, {"Bad", c.Bad}, {"Good", c.Good}} {
 		if example.text != "" {
 			p.line("\n%s:\n\n```yaml\n%s\n```", example.label, strings.TrimSpace(example.text))
 		}

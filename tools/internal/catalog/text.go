@@ -34,6 +34,7 @@ func (p page) explain(c *check.Check) {
 		p.Line("")
 		p.prose(text, "")
 	}
+	p.example("Before", terminal.Bold, c.Was)
 	p.example("Bad", terminal.Red, c.Bad)
 	p.example("Good", terminal.Green, c.Good)
 	p.Line("\n%s", p.Paint(terminal.Bold, "Fix"))

@@ -221,7 +221,7 @@ func (r *Round) attribute(ctx context.Context, target *Target, findings []Findin
 		if meant == nil {
 			continue
 		}
-		again, failed := r.judge(ctx, []*Target{meant}, func(c *Check) bool { return c.Scope == Object || c.Scope == Overlay })
+		again, failed := r.judge(ctx, []*Target{meant}, meant.alone)
 		if r.Forget != nil {
 			r.Forget(meant)
 		}

@@ -32,6 +32,7 @@ const (
 	Overlay    Scope = "overlay"    // all objects of a target together
 	Repository Scope = "repository" // all targets together; needs a run that covers every one
 	Itself     Scope = "run"        // the exemptions, by what the run made of them
+	Update     Scope = "update"     // a target beside what it was before a change; made where a run has both
 )
 
 // Check is one thing that must be true. kgate's code and the API server's, JSON schemas and Rego rules are all Checks, so
@@ -46,6 +47,7 @@ type Check struct {
 	Origin     string   // the engine: kustomize, schema, admission, policy, kgate
 	References []string // where the rule comes from
 	Bad, Good  string   // YAML documents: one that the check finds something in, and the same put right
+	Was        string   // of a check of scope Update: what both change
 	Locked     bool     // no exemption lets its findings pass
 	Central    bool     // kgate.yaml alone may exempt from it: no object exempts itself
 	Firm       bool     // a convention that keeps its severity where others are warnings: it keeps a pod from its node
@@ -106,16 +108,19 @@ func Verify(checks []*Check) error {
 			fail("severity %q is not error or warning", c.Severity)
 		}
 		switch c.Scope {
-		case Object, Overlay, Repository:
+		case Object, Overlay, Repository, Update:
 			if c.Run == nil {
 				fail("nothing to run")
+			}
+			if (c.Scope == Update && c.Bad != "") != (strings.TrimSpace(c.Was) != "") {
+				fail("an example shows what was before a change, where the check looks at one, and nowhere else")
 			}
 		case Itself:
 			if c.Audit == nil && c.Review == nil {
 				fail("nothing to run")
 			}
 		default:
-			fail("scope %q is not object, overlay, repository or run", c.Scope)
+			fail("scope %q is not object, overlay, repository, update or run", c.Scope)
 		}
 	}
 	return errors.Join(errs...)
@@ -191,9 +196,21 @@ type Target struct {
 	// Definitions are the CustomResourceDefinitions that stand outside of the target. nil is none.
 	Definitions Definitions
 
+	Before *Before // what the target was, where a run compares; nil for one that was not there
+
 	// Locate finds the line to edit for a field of one of the objects. nil means the object's own source.
 	Locate func(*manifest.Object, manifest.Path) manifest.Origin
 }
+
+// Before is a target as a change found it.
+type Before struct {
+	*Target
+	Revision string // as messages call it
+	Pairs    []Pair // every object of both, those of the target first, in its order
+}
+
+// Pair is one object before a change and after it: Old is nil of one that it adds, New of one that it removes.
+type Pair struct{ Old, New *manifest.Object }
 
 // Definitions finds CustomResourceDefinitions of a kind that a target does not render itself. It is asked for kinds that the
 // target has objects of, and reads no more than these take.
@@ -524,6 +541,25 @@ func (p *Pass) ReportFault(target *Target, fault Fault) {
 	if !fault.Entry.IsZero() {
 		f.entry = Entry{fault.Check, fault.Entry}
 	}
+}
+
+// ReportRemoved is Report of a field, or of the whole of an object, that the change removes: there is no line to edit any more
+// but the one that was there, which is that of a file at the revision.
+func (p *Pass) ReportRemoved(target *Target, object *manifest.Object, path manifest.Path, message string) {
+	f := p.report(target.Before.Target, object, path, message)
+	if f == nil {
+		return
+	}
+	f.Target = target.Path
+	f.Source, f.Related = target.Before.At(f.Source), nil
+}
+
+// At is a place in a file of the revision as messages call it.
+func (b *Before) At(position manifest.Position) manifest.Position {
+	if position.File != "" {
+		position.File += "@" + b.Revision
+	}
+	return position
 }
 
 func (p *Pass) add(f Finding) *Finding {

@@ -82,7 +82,7 @@ func TestVerify(t *testing.T) {
 		{func(c *Check) { c.Origin = "" }, "Origin is empty"},
 		{func(c *Check) { c.Severity = "info" }, `severity "info" is not error or warning`},
 		{func(c *Check) { c.Severity = "" }, `severity "" is not error or warning`},
-		{func(c *Check) { c.Scope = "" }, `scope "" is not object, overlay, repository or run`},
+		{func(c *Check) { c.Scope = "" }, `scope "" is not object, overlay, repository, update or run`},
 		{func(c *Check) { c.Run = nil }, "nothing to run"},
 		{func(c *Check) { c.Scope = Itself }, "nothing to run"},
 		{func(c *Check) { c.Bad = "kind: A" }, "of Bad and Good one is empty"},

@@ -114,7 +114,7 @@ func (r *Round) Judge(ctx context.Context, target *Target) {
 	in := map[fault]map[int]bool{} // the places that each fault is found in
 	found := make([][]Finding, len(places))
 	for i, t := range places {
-		findings, failures := r.judge(ctx, []*Target{t}, func(c *Check) bool { return c.Scope == Object || c.Scope == Overlay })
+		findings, failures := r.judge(ctx, []*Target{t}, t.alone)
 		if len(failures) == 0 {
 			r.attribute(ctx, t, findings)
 		}
@@ -139,6 +139,11 @@ func (r *Round) Judge(ctx context.Context, target *Target) {
 		}
 		r.keep(found[i], nil)
 	}
+}
+
+// alone reports whether a check is one of those that look at one target.
+func (t *Target) alone(c *Check) bool {
+	return c.Scope == Object || c.Scope == Overlay || c.Scope == Update && t.Before != nil
 }
 
 // places are a target in each namespace that it is known to be brought to. Where it is brought to one that nobody here knows
@@ -291,17 +296,30 @@ func (r *Round) End(ctx context.Context, plan Plan) (Result, []Failure) {
 	kept, exempted, used := exempt(findings, plan)
 	kept, exempted = once(kept, itself), once(exempted, func(x Exempted) Finding { return x.Finding })
 	failures := r.failures(order)
+	compared := slices.ContainsFunc(plan.Targets, func(t *Target) bool { return t.Before != nil })
 	made := map[string]bool{}
 	for _, c := range plan.Checks {
-		made[c.Name] = c.Scope != Repository || complete
+		made[c.Name] = (c.Scope != Repository || complete) && (c.Scope != Update || compared)
 	}
 	kept, result.Passed, result.Mended = baselined(kept, plan, func(check, target string) bool {
 		return made[check] && len(failures) == 0 && (complete || slices.ContainsFunc(plan.Targets, func(t *Target) bool { return t.Path == target }))
 	})
 	merged, of := merge(kept)
 	result.Exempted = exempted
-	result.Findings = append(append(fold(kept, merged, of), review(plan, result.Mended)...), audit(plan, r.rendered.objects, used, result.Omitted, len(failures) > 0)...)
+	result.Findings = append(append(fold(kept, merged, of), review(plan, result.Mended)...), audit(plan, r.rendered.objects, used, unmade(made), len(failures) > 0)...)
 	return result, failures
+}
+
+// unmade are the checks that were not made, sorted.
+func unmade(made map[string]bool) []string {
+	var names []string
+	for name, is := range made {
+		if !is {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // provided reports a finding of what is missing and an external pattern declares.
