@@ -107,14 +107,10 @@ func (c collector) judge() {
 	if len(pipelines) > 0 {
 		c.judgeUse(used)
 	}
-	var known map[string]map[string]shape
 	for _, role := range append(roles(), "connectors", "extensions") {
 		for _, id := range slices.Sorted(maps.Keys(c.configured(role))) {
-			if known == nil {
-				known = components()
-			}
 			kind, _, _ := strings.Cut(id, "/")
-			c.judgeKeys(c.at.at(role, id), fmt.Sprintf("%s %s", strings.TrimSuffix(role, "s"), id), c.configured(role)[id], known[role][kind])
+			c.judgeKeys(c.at.at(role, id), fmt.Sprintf("%s %s", strings.TrimSuffix(role, "s"), id), c.configured(role)[id], components()[role][kind])
 			if role == "processors" {
 				c.judgeStatements(c.at.at(role, id), id, kind, c.configured(role)[id])
 			}

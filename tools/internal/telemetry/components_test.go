@@ -217,3 +217,16 @@ func (s schemas) referred(ref, pkg string, depth int) shape {
 	}
 	return s.shape(definition, pkg, depth+1)
 }
+
+func TestTablesAreReadOnce(t *testing.T) {
+	for name, read := range map[string]func(){
+		"components":    func() { components() },
+		"fluentBit":     func() { fluentBit() },
+		"ottlFields":    func() { ottlFields() },
+		"ottlFunctions": func() { ottlFunctions() },
+	} {
+		if allocations := testing.AllocsPerRun(10, read); allocations > 0 {
+			t.Errorf("%s is built anew each time it is asked: %v allocations", name, allocations)
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"sigs.k8s.io/yaml"
 
@@ -28,14 +29,14 @@ type fluentBitTable struct {
 	Plugins map[string]map[string][]string `json:"plugins"`
 }
 
-// fluentBit is the union of Fluent Bit 1.9 to 5.1.
-func fluentBit() fluentBitTable {
+// fluentBit is the union of Fluent Bit 1.9 to 5.1: read once, and by all who ask.
+var fluentBit = sync.OnceValue(func() fluentBitTable {
 	var table fluentBitTable
 	if err := json.Unmarshal(fluentBitJSON, &table); err != nil {
 		panic("fluentbit.json: " + err.Error()) // a test reads it
 	}
 	return table
-}
+})
 
 func fluentBitConfiguration() *check.Check {
 	return &check.Check{

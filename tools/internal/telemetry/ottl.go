@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 
 	"github.com/kgate-dev/gitops/tools/internal/spelling"
@@ -371,7 +372,7 @@ func (p *ottlParser) path() bool {
 }
 
 // ottlFields are the fields of each context, and what may follow them, as contexts of pkg/ottl 1.4.1 have them; nil is nothing.
-func ottlFields() map[string]shape {
+var ottlFields = sync.OnceValue(func() map[string]shape {
 	id := shape{"string": nil}
 	buckets := shape{"offset": nil, "bucket_counts": nil}
 	resource := shape{"attributes": nil, "dropped_attributes_count": nil, "schema_url": nil, "cache": nil}
@@ -400,7 +401,7 @@ func ottlFields() map[string]shape {
 			"scale": nil, "zero_count": nil, "positive": buckets, "negative": buckets, "quantile_values": nil, "cache": nil,
 		},
 	}
-}
+})
 
 // ottlOthers are contexts of which no fields are known here.
 func ottlOthers() []string {
@@ -471,7 +472,7 @@ func keysOf[V any](of map[string]V) []string {
 }
 
 // ottlFunctions are those of pkg/ottl 1.4.1 and of the processors transform and filter of that release.
-func ottlFunctions() []string {
+var ottlFunctions = sync.OnceValue(func() []string {
 	return strings.Fields(`
 		Base64Decode Base64Encode Bool Coalesce CommunityID Concat ContainsValue ConvertAttributesToElementsXML ConvertCase ConvertTextToElementsXML Day
 		Decode Double Duration ExtractGrokPatterns ExtractPatterns FNV Format FormatTime GetXML HasPrefix HasSuffix Hex Hour Hours Index
@@ -486,7 +487,7 @@ func ottlFunctions() []string {
 		convert_exponential_histogram_to_histogram convert_gauge_to_sum convert_sum_to_gauge convert_summary_count_val_to_sum
 		convert_summary_quantile_val_to_gauge convert_summary_sum_val_to_sum copy_metric drop extract_count_metric extract_sum_metric
 		merge_histogram_buckets scale_metric set_semconv_span_name unroll`)
-}
+})
 
 // ottlFault says what is wrong with a statement, or a condition.
 func ottlFault(text, context string, condition, newer bool) string {
