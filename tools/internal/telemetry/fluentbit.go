@@ -366,7 +366,8 @@ func bothFit(a, b string) bool {
 	return reach[len(b)]
 }
 
-var fluentBitTag = regexp.MustCompile(`fluent-bit[^:@]*:v?(\d+)\.(\d+)\.\d+(?:[-@].*)?$`)
+// fluentBitTag is of an image that is called fluent-bit: others, aws-for-fluent-bit for one, count releases of their own.
+var fluentBitTag = regexp.MustCompile(`(?:^|/)fluent-bit:v?(\d+)\.(\d+)\.\d+(?:[-@].*)?$`)
 
 // isCoveredFluentBit reports whether pods mount the ConfigMap, all of them with an image of a release that is known.
 func isCoveredFluentBit(target *check.Target, config *manifest.Object) bool {

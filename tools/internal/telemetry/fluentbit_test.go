@@ -145,7 +145,7 @@ func TestFluentBitConfiguration(t *testing.T) {
 	const (
 		name = "telemetry/fluent-bit-configuration"
 		file = `data["a.yaml"]`
-		pods = "---\napiVersion: apps/v1\nkind: DaemonSet\nmetadata: {name: d, namespace: n}\nspec: {template: {spec: {containers: [{image: 'fluent/fluent-bit:VERSION'}], volumes: [{configMap: {name: c}}]}}}\n"
+		pods = "---\napiVersion: apps/v1\nkind: DaemonSet\nmetadata: {name: d, namespace: n}\nspec: {template: {spec: {containers: [{image: 'IMAGE'}], volumes: [{configMap: {name: c}}]}}}\n"
 	)
 	for _, test := range []struct {
 		name, config string
@@ -159,11 +159,16 @@ func TestFluentBitConfiguration(t *testing.T) {
 			file + ".pipeline.inputs[0].mem_buf_limt: the input tail has no property mem_buf_limt: Fluent Bit does not start; did you mean `mem_buf_limit`?",
 			file + `.pipeline.outputs[0]["net.keepalve"]: the output es has no property net.keepalve: Fluent Bit does not start; did you mean ` + "`net.keepalive`?",
 		}},
-		{"a release that is known", "pipeline: {inputs: [{name: tail, of_ours: 1}]}\n" + "VERSION=5.0.3", []string{
+		{"a release that is known", "pipeline: {inputs: [{name: tail, of_ours: 1}]}\n" + "IMAGE=5.0.3", []string{
 			file + ".pipeline.inputs[0].of_ours: the input tail has no property of_ours: Fluent Bit does not start",
 		}},
-		{"a later release", "pipeline: {inputs: [{name: tail, of_ours: 1}]}\n" + "VERSION=6.0.0", nil},
-		{"no release", "pipeline: {inputs: [{name: tail, of_ours: 1}]}\n" + "VERSION=latest", nil},
+		{"an image of one's own registry", "pipeline: {inputs: [{name: tail, of_ours: 1}]}\n" + "IMAGE=x.io:5000/team/fluent-bit:v2.2.3-debug@sha256:00", []string{
+			file + ".pipeline.inputs[0].of_ours: the input tail has no property of_ours: Fluent Bit does not start",
+		}},
+		{"an image that counts its own releases", "pipeline: {inputs: [{name: tail, of_ours: 1}]}\n" + "IMAGE=public.ecr.aws/aws-observability/aws-for-fluent-bit:2.32.4", nil},
+		{"an image of a fork", "pipeline: {inputs: [{name: tail, of_ours: 1}]}\n" + "IMAGE=fluent-bit-extra:2.2.3", nil},
+		{"a later release", "pipeline: {inputs: [{name: tail, of_ours: 1}]}\n" + "IMAGE=6.0.0", nil},
+		{"no release", "pipeline: {inputs: [{name: tail, of_ours: 1}]}\n" + "IMAGE=latest", nil},
 		{"processors", "pipeline: {inputs: [{name: tail, processors: {logs: [{name: content_modifer, action: insert}, {name: modify, adds: a b, condition: {op: and}}]}}]}", []string{
 			file + ".pipeline.inputs[0].processors.logs[0].name: there is no processor content_modifer: Fluent Bit does not start; did you mean `content_modifier`?",
 			file + ".pipeline.inputs[0].processors.logs[1].adds: the processor modify has no property adds: Fluent Bit does not start; did you mean `add`?",
@@ -182,10 +187,13 @@ func TestFluentBitConfiguration(t *testing.T) {
 		{"broken", "pipeline: {inputs: [", nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			config, version, runs := strings.Cut(test.config, "VERSION=")
+			config, image, runs := strings.Cut(test.config, "IMAGE=")
 			text := fluentBitYAML(config)
 			if runs {
-				text += strings.Replace(pods, "VERSION", version, 1)
+				if !strings.Contains(image, ":") {
+					image = "fluent/fluent-bit:" + image
+				}
+				text += strings.Replace(pods, "IMAGE", image, 1)
 			}
 			hold(t, found(t, name, text), test.want...)
 		})
