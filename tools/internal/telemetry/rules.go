@@ -141,10 +141,10 @@ func templateFault(text string) string {
 	return text
 }
 
-// quoted are texts in an expression; other is what PromQL has not: a stage or a filter of LogQL, a modifier of MetricsQL.
+// quoted are texts in an expression; other is what PromQL has not: a stage, a filter or a function of LogQL, a modifier of MetricsQL.
 var (
 	quoted = regexp.MustCompile(`"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|` + "`[^`]*`")
-	other  = regexp.MustCompile(`(?i)\}\s*(?:\||!=|!~|!>)|\b(?:WITH\s*\(|default|if|ifnot|keep_metric_names|limit\s+\d+)\b`)
+	other  = regexp.MustCompile(`(?i)\}\s*(?:\||!=|!~|!>)|\b(?:bytes_rate|bytes_over_time|rate_counter|approx_topk)\s*\(|\b(?:WITH\s*\(|default|if|ifnot|keep_metric_names|limit\s+\d+)\b`)
 )
 
 // isOther reports an expression that is plainly of another language.

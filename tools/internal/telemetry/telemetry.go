@@ -6,6 +6,7 @@ package telemetry
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/prometheus/prometheus/promql/parser"
@@ -53,10 +54,20 @@ type fault struct {
 	line, column int
 }
 
+const smoothing = "double_exponential_smoothing"
+
+// olderSmoothing is what Prometheus 2 calls it: which of them reads an expression, nobody here knows.
+var olderSmoothing = regexp.MustCompile(`\bholt_winters(\s*\()`)
+
 // unparsed says what is wrong with an expression; false for nothing.
 func unparsed(p parser.Parser, expression string) (fault, bool) {
-	_, err := p.ParseExpr(expression)
-	return promQLFault(expression, err)
+	renamed := olderSmoothing.ReplaceAllString(expression, smoothing+"$1")
+	_, err := p.ParseExpr(renamed)
+	found, wrong := promQLFault(renamed, err)
+	if renamed != expression {
+		found = fault{what: strings.ReplaceAll(found.what, smoothing, "holt_winters")} // its columns are of another text
+	}
+	return found, wrong
 }
 
 func promQLFault(expression string, err error) (fault, bool) {

@@ -95,7 +95,14 @@ func TestRules(t *testing.T) {
 		{"alert: A\nexpr: up\nannotations: {a: '{{ with query \"up\" }}{{ . | first | value | humanize1024 }}{{ end }} {{ $externalURL }}'}", nil},
 		// What Loki and VictoriaMetrics take from the same kind.
 		{"alert: A\nexpr: 'sum(rate({app=\"a\"} |= \"error\" | json [5m])) > 1'", nil},
+		{"alert: A\nexpr: 'sum by (app) (bytes_rate({app=\"a\"}[5m])) > bytes_over_time({app=\"a\"}[5m])'", nil},
+		{"alert: A\nexpr: 'approx_topk(3, sum by (app) (rate_counter ({app=\"a\"}[5m])))'", nil},
+		{"alert: A\nexpr: sum(bytes_rte(up[5m]))", []string{at + `.expr: expr of alert "A" is no PromQL at character 5: unknown function`}},
 		{"alert: A\nexpr: up default 0", nil},
+		// What Prometheus 2 and 3 call one function.
+		{"alert: A\nexpr: holt_winters(up[1h], 0.5, 0.5) > double_exponential_smoothing(up[1h], 0.5, 0.5)", nil},
+		{"alert: A\nexpr: holt_winters(up[1h], 0.5)", []string{at + `.expr: expr of alert "A" is no PromQL: expected 3 argument(s) in call to "holt_winters", got 2`}},
+		{"alert: A\nexpr: holt_winters(up[1h], 0.5, 0.5) > rate(up)", []string{at + `.expr: expr of alert "A" is no PromQL: expected type range vector`}},
 		{"alert: A\nexpr: 'limitk(1, up) and fill(1) and on() up.total'", []string{at + `.expr: expr of alert "A" is no PromQL`}},
 		{"alert: A\nexpr: 'limitk(1, up) and info(up)'", nil},
 	} {
