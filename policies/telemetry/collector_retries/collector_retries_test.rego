@@ -13,9 +13,20 @@ _on := {"sending_queue": {"enabled": true}, "retry_on_failure": {"enabled": true
 
 test_queued_and_retried if {
 	_deny("otlp/a", _on) == set()
-	every id in ["debug", "debug/a", "file", "nop", "prometheus"] {
-		_deny(id, {}) == set()
+}
+
+test_exporters_without_a_queue[id] if {
+	some id in ["awsxray", "debug", "debug/a", "file", "loadbalancing", "logging", "nop", "of_ours", "prometheus"]
+	_deny(id, {}) == set()
+}
+
+test_what_exporters_have[id] if {
+	some id, want in {
+		"clickhouse": {"retry_on_failure", "sending_queue"}, "kafka/a": {"retry_on_failure", "sending_queue"},
+		"otlp_grpc": {"retry_on_failure", "sending_queue"}, "otlp_http/a": {"retry_on_failure", "sending_queue"},
+		"elasticsearch": {"sending_queue"}, "prometheusremotewrite/a": {"retry_on_failure"}, "rabbitmq": {"retry_on_failure"},
 	}
+	{fault.path[4] | some fault in _deny(id, {})} == want
 }
 
 test_not_queued_or_not_retried[sprintf("%s %v", [field, value])] if {
