@@ -22,7 +22,6 @@ deny contains {"msg": msg, "path": _path(bound, need), "with": {array.concat(["o
 	some i, obj in collector.input_collectors
 	account := {"name": obj.spec.serviceAccount, "namespace": obj_lib.namespace(obj)}
 	bound := _bound(account)
-	count(bound) > 0
 	some processor in collector.used(obj, "processors")
 	processor.type in {"k8sattributes", "k8s_attributes"}
 	_is_own(processor.value)
@@ -40,16 +39,23 @@ _is_own(value) if {
 	obj_lib.at(value, ["kubelet", "enabled"], false) != true
 }
 
-# The roles that bind an account, each {index, role}; undefined where one of them is not rendered, or is put together elsewhere.
+# The roles that bind an account, each {index, role}; undefined where none binds it by its name, where one of them is not
+# rendered, or is put together elsewhere.
 _bound(account) := found if {
-	bindings := [binding |
+	named := [binding |
 		some binding in input.objects
 		role.is_binding(binding)
 		some subject in binding.subjects
-		subject.kind == "ServiceAccount"
-		subject.name == account.name
-		obj_lib.may_be_one(obj_lib.at(subject, ["namespace"], obj_lib.namespace(binding)), account.namespace)
+		_is_account(subject, account, obj_lib.namespace(binding))
 	]
+	count(named) > 0
+	grouped := [binding |
+		some binding in input.objects
+		role.is_binding(binding)
+		some subject in binding.subjects
+		_is_group(subject, account)
+	]
+	bindings := array.concat(named, grouped)
 	found := {{"index": i, "role": rendered} |
 		some binding in bindings
 		some i, rendered in input.objects
@@ -60,6 +66,32 @@ _bound(account) := found if {
 		_is_of(binding, one.role)
 		not one.role.aggregationRule
 	}
+}
+
+_is_account(subject, account, namespace) if {
+	subject.kind == "ServiceAccount"
+	subject.name == account.name
+	obj_lib.may_be_one(obj_lib.at(subject, ["namespace"], namespace), account.namespace)
+}
+
+# A ServiceAccount is a user too, and in these groups.
+_is_account(subject, account, _) if {
+	subject.kind == "User"
+	is_string(subject.name)
+	["system", "serviceaccount", namespace, account.name] = split(subject.name, ":")
+	obj_lib.may_be_one(namespace, account.namespace)
+}
+
+_is_group(subject, _) if {
+	subject.kind == "Group"
+	subject.name in {"system:authenticated", "system:serviceaccounts"}
+}
+
+_is_group(subject, account) if {
+	subject.kind == "Group"
+	is_string(subject.name)
+	["system", "serviceaccounts", namespace] = split(subject.name, ":")
+	obj_lib.may_be_one(namespace, account.namespace)
 }
 
 _is_of(binding, rendered) if {

@@ -93,3 +93,40 @@ test_roles_that_are_not_rendered if {
 	_said([object.remove(_collector({}), ["spec"]), role, _binding("ClusterRole", "r")]) == set()
 	count(_said([_collector({}), _role("Role", []), _binding("Role", "r")])) == 1
 }
+
+_bound_to(subject) := object.union(_binding("ClusterRole", "others"), {"metadata": {"name": "others"}, "subjects": [object.union({"apiGroup": "rbac.authorization.k8s.io"}, subject)]})
+
+_others(rules) := object.union(_role("ClusterRole", rules), {"metadata": {"name": "others"}})
+
+test_users_and_groups_that_it_is[name] if {
+	some name, case in {
+		"system:serviceaccounts": {"kind": "Group", "may": true},
+		"system:serviceaccounts:o": {"kind": "Group", "may": true},
+		"system:authenticated": {"kind": "Group", "may": true},
+		"system:serviceaccount:o:c": {"kind": "User", "may": true},
+		"system:serviceaccounts:p": {"kind": "Group", "may": false},
+		"system:masters": {"kind": "Group", "may": false},
+		"system:serviceaccount:o:d": {"kind": "User", "may": false},
+		"system:serviceaccount:p:c": {"kind": "User", "may": false},
+		"c": {"kind": "User", "may": false},
+	}
+	objects := [
+		_collector({}), _role("ClusterRole", []), _binding("ClusterRole", "r"),
+		_others([_rule([""], ["pods"], _all)]), _bound_to({"kind": case.kind, "name": name}),
+	]
+	object.get({0: true, 1: false}, count(_said(objects)), null) == case.may
+}
+
+# By a group alone it may be that its own roles are elsewhere, and of a group's role that is not rendered nothing is known.
+test_groups_that_say_nothing if {
+	group := _bound_to({"kind": "Group", "name": "system:serviceaccounts:o"})
+	_said([_collector({}), _others([]), group]) == set()
+	_said([_collector({}), _role("ClusterRole", []), _binding("ClusterRole", "r"), group]) == set()
+	count(_said([_collector({}), _others([]), _bound_to({"kind": "User", "name": "system:serviceaccount:o:c"})])) == 1
+}
+
+test_subjects_that_are_none if {
+	every subject in [{"kind": "User", "name": 1}, {"kind": "Group", "name": 1}, {"kind": "Group"}, {"kind": "User", "name": "system"}] {
+		count(_said([_collector({}), _role("ClusterRole", []), _binding("ClusterRole", "r"), _bound_to(subject)])) == 1
+	}
+}
