@@ -27,10 +27,15 @@ deny contains {"msg": msg, "path": [field]} if {
 	msg := sprintf("%s has its contents in the repository: %s is not empty", [obj_lib.title(input), field])
 }
 
-# What SOPS has encrypted reads as JSON that holds nothing.
+# What SOPS has encrypted reads as JSON that holds nothing. It leaves what is empty as it is.
 _sealed(contents) if {
 	is_object(contents)
 	every value in contents {
-		value in {"{}", "e30="}
+		value in (_placeholders | {""})
 	}
+	some field in ["data", "stringData"]
+	some value in obj_lib.at(input, [field], {})
+	value in _placeholders
 }
+
+_placeholders := {"{}", "e30="}

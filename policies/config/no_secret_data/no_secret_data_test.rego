@@ -18,7 +18,12 @@ _allowed := {
 	"another group's Secret": {"apiVersion": "example.com/v1", "kind": "Secret", "data": {"a": "b"}},
 	"a ConfigMap": {"apiVersion": "v1", "kind": "ConfigMap", "data": {"a": "b"}},
 	"what is encrypted": _secret({"data": {"a": "e30="}, "stringData": {"b": "{}"}}),
+	"what is empty beside what is encrypted": _secret({"data": {"a": "e30=", "b": ""}, "stringData": {"c": ""}}),
 	"an empty object": {},
+}
+
+test_denies_what_is_empty_without_it if {
+	count(no_secret_data.deny) == 1 with input as _secret({"data": {"a": ""}})
 }
 
 test_denies_what_is_plain_beside if {

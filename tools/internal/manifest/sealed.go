@@ -32,10 +32,8 @@ func Sealed(encoded bool) string {
 // and with placeholders, which it remembers as unknown, for the values that only the owner of a key can read. The key is never
 // asked for. A Secret or a ConfigMap may hold files that are encrypted as a whole, as a generator takes them.
 func (o *Object) unseal() error {
-	sealed := false
-	if notes, ok := o.Value["sops"].(map[string]any); ok && isSealed(notes) {
-		sealed = true
-	}
+	notes, _ := o.Value["sops"].(map[string]any)
+	sealed := isSealed(notes)
 	core := o.APIVersion == "v1" && (o.Kind == "Secret" || o.Kind == "ConfigMap")
 	if !sealed && !(core && bytes.Contains(o.JSON, []byte("sops")) || core && o.Kind == "Secret" && o.Value["data"] != nil) {
 		return nil
@@ -47,7 +45,7 @@ func (o *Object) unseal() error {
 	}
 	if core {
 		for _, field := range []string{"data", "stringData", "binaryData"} {
-			if o.unsealData(field, sealed) {
+			if o.unsealData(field, sealed, notes) {
 				changed = true
 			}
 		}
@@ -111,8 +109,9 @@ func (o *Object) placeholders(value any, path Path) any {
 var identifying = []string{"apiVersion", "kind", "metadata.name", "metadata.namespace"}
 
 // unsealData puts placeholders for what is encrypted in the values of a Secret or a ConfigMap, and leaves out the keys of an
-// encrypted dotenv file with which SOPS describes it. It reports whether there was any.
-func (o *Object) unsealData(field string, sealed bool) bool {
+// encrypted dotenv file with which SOPS describes it. Beside what is encrypted, a Secret may hold what its rules leave in plain, unless
+// that may be a credential. It reports whether there was any.
+func (o *Object) unsealData(field string, sealed bool, notes map[string]any) bool {
 	values, _ := o.Value[field].(map[string]any)
 	encoded := field == "binaryData" || field == "data" && o.Kind == "Secret"
 	plain := func(value any) string {
@@ -130,14 +129,21 @@ func (o *Object) unsealData(field string, sealed bool) bool {
 	for key, value := range values {
 		written[key] = plain(value)
 	}
-	_, described := notesOf(written, "sops_")
+	own, described := notesOf(written, "sops_")
+	at := []string{field}
+	if described {
+		notes, at = own, nil
+	}
+	rules, _ := rulesOf(notes)
+	beside := o.Kind == "Secret" && (sealed || described) && hasEncrypted(values, plain)
 	changed := false
 	for key, value := range values {
 		text, _ := value.(string)
 		switch {
 		case described && isNote(key, "sops_"):
 			delete(values, key)
-		case sealed && isEncrypted(text) != "", (sealed || described) && isEncrypted(plain(value)) != "":
+		case sealed && isEncrypted(text) != "", (sealed || described) && isEncrypted(plain(value)) != "",
+			beside && text != "" && !rules.encrypts(append(at, key)) && isHarmless(key, plain(value)):
 			o.Unknown = append(o.Unknown, Path{field, key})
 			values[key] = Sealed(encoded)
 		default:
@@ -157,6 +163,23 @@ func (o *Object) unsealData(field string, sealed bool) bool {
 	}
 	return changed
 }
+
+func hasEncrypted(values map[string]any, plain func(any) string) bool {
+	for _, value := range values {
+		if text, _ := value.(string); isEncrypted(text) != "" || isEncrypted(plain(value)) != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// isHarmless reports a value of a Secret that stands there in plain and is no credential: one word or line, and no file.
+func isHarmless(key, text string) bool {
+	return !isCredential([]string{key}, text) && !tellsCredential(text) && !wholeFile.MatchString(text)
+}
+
+// wholeFile is a text that is more than one value: of several lines, of JSON, or a URL with who may use it.
+var wholeFile = regexp.MustCompile(`\n.|^\s*[\[{]|://[^/\s]*@`)
 
 // isEncrypted is the type of a value that SOPS may have written, "" of any other: whether there is a cipher text in it is for
 // the owner of the key to say.

@@ -47,6 +47,23 @@ func TestSealed(t *testing.T) {
 				"  b.ini: |\n    [sops]\n    age__list_0__map_enc = x\n    mac = " + enc + "\n    version = 3.9.0\n  c.env: |\n    A=" + enc + "\n    sops_mac=" + enc + "\n    sops_version=3.9.0\n    sops_age__list_0__map_enc=x\n  d: sops\n",
 			`{"apiVersion":"v1","data":{"a.json":"{}","b.ini":"{}","c.env":"{}","d":"sops"},"kind":"ConfigMap","metadata":{"name":"a"}}`,
 		},
+		"what its rules leave in plain, in a Secret": {
+			secret("data: {a: '" + enc + "', user: YWRtaW4=, empty: '', tokenName: YQ==, b.json: eyJhIjogMX0=, url: aHR0cDovL2E6YkBj, password: eA==, id: LS0tLS1CRUdJTiBSU0EgUFJJVkFURSBLRVktLS0tLQ==}\n" +
+				strings.Replace(sops, "version", "mac_only_encrypted: true, encrypted_regex: ^a$, version", 1)),
+			`{"apiVersion":"v1","data":{"a":"e30=","b.json":"eyJhIjogMX0=","empty":"","id":"LS0tLS1CRUdJTiBSU0EgUFJJVkFURSBLRVktLS0tLQ==","password":"eA==","tokenName":"e30=","url":"aHR0cDovL2E6YkBj","user":"e30="},"kind":"Secret","metadata":{"name":"a"}}`,
+		},
+		"a suffix of what is in plain": {
+			secret("stringData: {a: '" + enc + "', user_plain: admin, user: admin}\n" + strings.Replace(sops, "version", "unencrypted_suffix: _plain, version", 1)),
+			`{"apiVersion":"v1","kind":"Secret","metadata":{"name":"a"},"stringData":{"a":"{}","user":"admin","user_plain":"{}"}}`,
+		},
+		"nothing that is encrypted": {
+			secret("stringData: {user: admin}\n" + strings.Replace(sops, "version", "encrypted_regex: ^a$, version", 1)),
+			`{"apiVersion":"v1","kind":"Secret","metadata":{"name":"a"},"stringData":{"user":"admin"}}`,
+		},
+		"rules of an encrypted dotenv file": {
+			secret("stringData: {A: '" + enc + "', USER: admin, TOKEN: x, sops_mac: '" + enc + "', sops_version: '3', sops_age__list_0__map_enc: x, sops_encrypted_regex: ^A$}\n"),
+			`{"apiVersion":"v1","kind":"Secret","metadata":{"name":"a"},"stringData":{"A":"{}","TOKEN":"x","USER":"{}"}}`,
+		},
 		"keys that only look like those of SOPS": {
 			secret("stringData: {a: '" + enc + "', sops_mac: '" + enc + "', sops_version: '3', sops_age__list_0__map_enc: a, sops_password: b}\n"),
 			`{"apiVersion":"v1","kind":"Secret","metadata":{"name":"a"},"stringData":{"a":"{}","sops_password":"b"}}`,
@@ -150,15 +167,20 @@ func TestSealedFile(t *testing.T) {
 			t.Errorf("%q: got %q, unknown %v", text, got, object.Unknown)
 		}
 	}
-	// What rules leave in plain a Secret may hold, unless it is called a credential.
-	for key, sealed := range map[string]bool{"a": true, "db_password": false, "apiKey": false} {
-		text := key + ": x\nb: '" + enc + "'\n" + sops + ", encrypted_regex: ^b$}\n"
+	// What rules leave in plain a Secret may hold, unless it may be a credential.
+	for line, sealed := range map[string]bool{
+		"a: x": true, "db_password: x": false, "apiKey: x": false, "dbPass: x": false, "automountServiceAccountToken: false": true,
+		"existingSecret: x": true, "tokens: {a: x}": false, "secretRef: {name: x}": true, "password: 1": false,
+		"# password: x": false, "# password: ask the platform team": true, "# token: <from the vault>": true,
+		"# public key: age1" + strings.Repeat("q", 58): true, "# key: hunter2": false, "# -----BEGIN PRIVATE KEY-----": false,
+	} {
+		text := line + "\nb: '" + enc + "'\n" + sops + ", encrypted_regex: ^b$}\n"
 		file, ok := sealedFileOf(text)
 		if !ok {
 			t.Fatal(text)
 		}
 		if rest, ok := file.rest("Secret", true); ok != sealed || ok && rest != "e30=" {
-			t.Errorf("%s: got %q, %t", key, rest, ok)
+			t.Errorf("%s: got %q, %t", line, rest, ok)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -67,11 +68,10 @@ func (f *sealedFile) plain() []sealedValue {
 // any other text. A Secret may hold it, unless it is called a credential.
 func (f *sealedFile) rest(kind string, encoded bool) (string, bool) {
 	plain := f.plain()
-	aside := credentialLine.MatchString(strings.Join(f.aside, "\n"))
+	aside := slices.ContainsFunc(f.aside, tellsCredential)
 	if kind == "Secret" {
 		for _, v := range plain {
-			text := fmt.Sprint(v.value)
-			if text != "" && credentialName.MatchString(strings.Join(v.path, ".")) || privateKey.MatchString(text) {
+			if isCredential(v.path, v.value) {
 				return "", false
 			}
 		}
@@ -101,10 +101,33 @@ func (f *sealedFile) rest(kind string, encoded bool) (string, bool) {
 }
 
 var (
-	credentialName = regexp.MustCompile(`(?i)passw|passphrase|pwd|secret|token|credential|authorization|(api|access|account|auth|encryption|license|master|private|shared|signing)[-_.]?key`)
-	credentialLine = regexp.MustCompile(`(?i)(passw\w*|passphrase|pwd|secret\w*|token|credentials?|key)["']?\s*[:=]\s*\S|-----BEGIN [A-Z ]*PRIVATE KEY`)
+	credentialName = regexp.MustCompile(`(?i)pass(w|phrase|$)|pwd|secret|token|credential|authorization|(api|access|account|auth|encryption|license|master|private|shared|signing)[-_.]?key`)
+	credentialLine = regexp.MustCompile(`(?i)(passw\w*|passphrase|pwd|secret\w*|token|credentials?|(?:public )?key)["']?\s*[:=]\s*(\S.*)`)
+	aboutOne       = regexp.MustCompile(`(?i)((existing|pull|tls)[-_.]?secrets?|names?|refs?|path|file)$`)
+	noCredential   = regexp.MustCompile(`^["']?(<[^<>]*>|\$\{?\w*\}?|\*+|age1[0-9a-z]{58}|[0-9A-F]{40}|(arn:|projects/|https://)[^\s@]*)["']?$|\S\s+\S+\s+\S`)
 	privateKey     = regexp.MustCompile(`-----BEGIN ([A-Z0-9]+ )*PRIVATE KEY`)
 )
+
+// isCredential reports a value in plain that may be a credential: it is called one, and is no switch or name of another thing.
+func isCredential(path []string, value any) bool {
+	if _, isSwitch := value.(bool); isSwitch {
+		return false
+	}
+	text := fmt.Sprint(value)
+	if privateKey.MatchString(text) {
+		return true
+	}
+	return text != "" && credentialName.MatchString(strings.Join(path, ".")) && !aboutOne.MatchString(path[len(path)-1])
+}
+
+// tellsCredential reports a comment that may hold a credential, and not who may read what is encrypted, or where to look.
+func tellsCredential(comment string) bool {
+	if privateKey.MatchString(comment) {
+		return true
+	}
+	told := credentialLine.FindStringSubmatch(comment)
+	return told != nil && !noCredential.MatchString(strings.TrimSpace(told[2]))
+}
 
 // sealRules are what a file says about which of its values are encrypted.
 type sealRules struct {
