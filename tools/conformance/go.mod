@@ -162,3 +162,6 @@ require (
 )
 
 replace github.com/kgate-dev/gitops => ../..
+
+// As in the go.mod of kgate, which this module links.
+replace github.com/spf13/cast => github.com/spf13/cast v1.7.0
