@@ -25,18 +25,18 @@ import data.policies.lib.workload
 
 deny contains {"msg": msg, "path": array.concat(["objects", i], _path(use, obj)), "missing": missing} if {
 	some i, obj in _senders
-	some use in _uses(obj)
-	_is_lost(use.value, obj)
-	fault := _fault(use.value, obj)
-	missing := registry.missing(_name(use.value, obj))
+	some use in _judged(obj)
+	_is_lost(use, obj)
+	fault := _fault(use, obj)
+	missing := registry.missing(_name(use, obj))
 	msg := sprintf("%s sends to %v%s", [use.title, json.marshal(use.value), fault])
 }
 
 deny contains {"msg": msg, "path": array.concat(["objects", i], _path(use, obj))} if {
 	some i, obj in _senders
-	some use in _uses(obj)
-	not _is_lost(use.value, obj)
-	fault := _fault(use.value, obj)
+	some use in _judged(obj)
+	not _is_lost(use, obj)
+	fault := _fault(use, obj)
 	msg := sprintf("%s sends to %v%s", [use.title, json.marshal(use.value), fault])
 }
 
@@ -47,45 +47,131 @@ _senders := object.union_n([
 	object.get(obj_lib.of_kind, ["", "ConfigMap"], {}),
 ])
 
-_fault(value, obj) := ", where no host and port can be read" if not _readable(value)
+_judged(obj) := [use |
+	some use in _uses(obj)
+	not _is_unknown(use)
+	not _is_beside(use, obj)
+]
 
-else := sprintf(": no Service %s is rendered or declared external", [registry.title(_name(value, obj))]) if not _is_known(value, obj)
+# What a variable, a template or somebody else fills in, and what listens at a socket, nobody here knows.
+_is_unknown(use) if {
+	is_string(use.value)
+	regex.match(`\$[({]|\{\{|^unix(-abstract)?:`, use.value)
+}
 
-else := sprintf(", and %s has only ports %v", [registry.title(_name(value, obj)), concat(", ", [sprintf("%v", [port]) | some port in _ports(value, obj)])]) if {
-	parsed := endpoint.parse(value)
-	not parsed.port in _ports(value, obj)
+_is_unknown(use) if {
+	use.value == null
+	use.path[count(use.path) - 1] == "valueFrom"
+}
+
+# A loopback address is another container of the pod, which may listen where it declares no port.
+_is_beside(use, obj) if {
+	_is_loopback(use)
+	not _is_alone(obj)
+}
+
+_is_alone(obj) if {
+	workload.is_workload(obj)
+	obj_lib.at(workload.spec(obj), ["hostNetwork"], false) == false
+	count([container | some container in workload.containers(obj); container.kind in {"container", "sidecar"}]) == 1
+	not _is_injected(obj)
+}
+
+_is_alone(obj) if {
+	collector.is_collector(obj)
+	obj_lib.at(obj, ["spec", "mode"], "deployment") != "sidecar"
+	obj_lib.at(obj, ["spec", "hostNetwork"], false) == false
+	every field in ["additionalContainers", "initContainers"] {
+		obj_lib.at(obj, ["spec", field], []) == []
+	}
+	not _is_injected(obj)
+}
+
+_is_injected(obj) if _asks_for_sidecar(_pod_annotations(obj))
+
+_is_injected(obj) if {
+	not _refuses_sidecar(_pod_annotations(obj))
+	some namespace in _namespaces(obj)
+	_asks_for_sidecar(obj_lib.annotations(namespace))
+}
+
+# The annotation may stand at a namespace that is rendered elsewhere.
+_is_injected(obj) if {
+	not _refuses_sidecar(_pod_annotations(obj))
+	not obj_lib.namespace(obj) in {obj_lib.name(namespace) | some namespace in _namespaces(obj)}
+	some injected in collector.input_collectors
+	injected.spec.mode == "sidecar"
+	obj_lib.may_be_one(obj_lib.namespace(injected), obj_lib.namespace(obj))
+}
+
+_pod_annotations(obj) := workload.annotations(obj) if {
+	workload.is_workload(obj)
+} else := obj_lib.at(obj, ["spec", "podAnnotations"], {})
+
+_namespaces(obj) := [namespace |
+	some namespace in obj_lib.of_kind[""].Namespace
+	obj_lib.may_be_one(obj_lib.name(namespace), obj_lib.namespace(obj))
+]
+
+# Istio's proxy takes no telemetry of its pod.
+_asks_for_sidecar(annotations) if {
+	some key, value in annotations
+	regex.match(`^sidecar\..+/inject$`, key)
+	key != "sidecar.istio.io/inject"
+	value != "false"
+}
+
+_refuses_sidecar(annotations) if annotations["sidecar.opentelemetry.io/inject"] == "false"
+
+_fault(use, obj) := ", where no host and port can be read" if not _target(use)
+
+else := sprintf(", and no container of its pod has port %v", [_target(use).port]) if {
+	_is_loopback(use)
+	not _target(use).port in _ports(use, obj)
+}
+
+else := sprintf(": no Service %s is rendered or declared external", [registry.title(_name(use, obj))]) if not _is_known(use, obj)
+
+else := sprintf(", and %s has only ports %v", [registry.title(_name(use, obj)), concat(", ", [sprintf("%v", [port]) | some port in _ports(use, obj)])]) if {
+	wanted := _target(use).port
+	not wanted in _ports(use, obj)
 }
 
 # Where the host is right, the port is wrong; some write it in a field of its own.
 _path(use, obj) := use.port_path if {
-	_readable(use.value)
-	_ports(use.value, obj)
+	_target(use)
+	_ports(use, obj)
 } else := use.path
 
 # Another target may render the Service.
-_is_lost(value, obj) if {
-	_readable(value)
-	not _is_loopback(value)
-	not _is_known(value, obj)
+_is_lost(use, obj) if {
+	_target(use)
+	not _is_loopback(use)
+	not _is_known(use, obj)
 }
 
-_is_known(value, obj) if _ports(value, obj)
+_is_known(use, obj) if _ports(use, obj)
 
-_is_known(value, obj) if {
-	not _is_loopback(value)
-	registry.may_be_known(_name(value, obj))
+_is_known(use, obj) if {
+	not _is_loopback(use)
+	registry.may_be_known(_name(use, obj))
 }
 
-_is_loopback(value) if endpoint.parse(value).host in {"localhost", "127.0.0.1"}
+_is_loopback(use) if _target(use).host in {"localhost", "127.0.0.1"}
 
-_readable(value) if endpoint.parse(value)
+# The host and the port; without the port where the sender has one of its own.
+_target(use) := {"host": endpoint.parse(sprintf("%v:0", [use.value])).host} if {
+	use.portless
+} else := endpoint.parse(use.value)
 
-_name(value, obj) := registry.dns_name(endpoint.parse(value).host, obj_lib.namespace(obj))
+_name(use, obj) := registry.dns_name(_target(use).host, obj_lib.namespace(obj))
 
-# A loopback address is another container of the pod.
-_ports(value, obj) := {port.containerPort | some container in workload.containers(obj); some port in container.value.ports} if {
-	_is_loopback(value)
-} else := registry.ports(_name(value, obj))
+_ports(use, obj) := {port.containerPort | some container in workload.containers(obj); some port in container.value.ports} if {
+	_is_loopback(use)
+	workload.is_workload(obj)
+} else := collector.ports(obj) if {
+	_is_loopback(use)
+} else := registry.ports(_name(use, obj))
 
 _variables := {
 	"OTLP_ENDPOINT",
@@ -114,13 +200,13 @@ _uses(obj) := array.concat(_sent(obj), _asked(obj)) if {
 } else := [use |
 	some config in fluentbit.configs(obj)
 	some i, output in fluentbit.plugins(config, "outputs")
-	some text in _target(output)
+	not _listens(output)
+	output.host
 	use := object.union(
-		{
-			"value": text,
+		object.union(_sent_to(output), {
 			"title": sprintf("output %v of %s", [obj_lib.at(output, ["name"], "without a name"), obj_lib.title(obj)]),
 			"path": fluentbit.property_path(config, "outputs", i, "host"),
-		},
+		}),
 		{"port_path": fluentbit.property_path(config, "outputs", i, "port") | output.port},
 	)
 ]
@@ -141,13 +227,12 @@ _asked(obj) := [use |
 	some i, argument in container.value.args
 	is_string(argument)
 	startswith(argument, _asks)
-	value := trim_prefix(argument, _asks)
-	_is_of_known_namespace(_name(value, obj))
 	use := {
-		"value": value,
+		"value": trim_prefix(argument, _asks),
 		"title": sprintf("%s of %s (--prometheus-url)", [container.title, obj_lib.title(obj)]),
 		"path": array.concat(container.path, ["args", i]),
 	}
+	_is_of_known_namespace(_name(use, obj))
 ]
 
 _asks := "--prometheus-url="
@@ -158,8 +243,14 @@ _is_of_known_namespace(name) if {
 	endswith(known, sprintf(".%s.svc.cluster.local", [namespace]))
 }
 
-_target(output) := [sprintf("%v:%v", [output.host, obj_lib.at(output, ["port"], _default_port(output))])] if output.host
+# Where its host and port are those at which it is asked.
+_listens(output) if {
+	is_string(output.name)
+	lower(output.name) in {"prometheus_exporter", "vivo_exporter"}
+}
 
-_default_port(output) := 24224 if output.name == "forward"
-
-else := "no port"
+_sent_to(output) := {"value": sprintf("%v:%v", [output.host, output.port])} if {
+	output.port != null
+} else := {"value": sprintf("%v:24224", [output.host])} if {
+	output.name == "forward"
+} else := {"value": output.host, "portless": true}

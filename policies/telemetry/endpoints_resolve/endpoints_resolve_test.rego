@@ -30,7 +30,7 @@ _good := [
 
 _bad := [
 	"otel-collector:4317", "otel-collector.observability:4319", "missing.observability:4317", "gateway.telemetry:4318", "localhost:4317",
-	"api.example.com:443", "tempo", "", "$(HOST):4317", 4317, null,
+	"api.example.com:443", "tempo", "", "$HOST:4317", 4317, null,
 ]
 
 test_resolves[value] if {
@@ -41,6 +41,97 @@ test_resolves[value] if {
 test_does_not_resolve[sprintf("%v", [value])] if {
 	some value in _bad
 	{fault.path | some fault in _deny(_pod("OTLP_ENDPOINT", value))} == {["objects", 2, "spec", "containers", 0, "env", 0, "value"]}
+}
+
+test_what_somebody_else_fills_in[value] if {
+	some value in ["$(HOST):4317", "http://$(NODE_IP):4317", "${env:GATEWAY}:4317", "${GATEWAY}", "{{ .Values.endpoint }}", "otel.{{cluster}}:4317"]
+	_deny(_pod("OTLP_ENDPOINT", value)) == set()
+	_deny(_exporting({"otlp": {"endpoint": value}})) == set()
+	_deny(_named("opentelemetry.io/v1alpha1", "Instrumentation", {"exporter": {"endpoint": value}})) == set()
+}
+
+test_sockets[value] if {
+	some value in ["unix:///run/otel.sock", "unix:/run/otel.sock", "unix-abstract:otel"]
+	_deny(_exporting({"otlp": {"endpoint": value}})) == set()
+	count(_deny(_exporting({"otlp": {"endpoint": concat("", ["x", value])}}))) == 1
+}
+
+test_values_from_elsewhere if {
+	env := [{"name": "OTLP_ENDPOINT", "valueFrom": {"secretKeyRef": {"name": "vendor", "key": "endpoint"}}}]
+	_deny(_named("v1", "Pod", {"containers": [{"name": "app", "env": env}]})) == set()
+}
+
+_sending(value) := {"name": "app", "env": [{"name": "OTLP_ENDPOINT", "value": value}]}
+
+_at(object_annotations, spec) := {
+	"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "shop"},
+	"spec": {"template": {"metadata": {"annotations": object_annotations}, "spec": spec}},
+}
+
+_alone := {"containers": [_sending("http://localhost:4317")]}
+
+test_what_is_alone_in_its_pod if {
+	every spec in [_alone, object.union(_alone, {"initContainers": [{"name": "init"}], "hostNetwork": false})] {
+		{fault.msg | some fault in _deny(_at({}, spec))} == {`container "app" of Deployment "web" (OTLP_ENDPOINT) sends to "http://localhost:4317", and no container of its pod has port 4317`}
+	}
+}
+
+test_what_may_listen_beside[name] if {
+	some name, spec in {
+		"a container": {"containers": [_sending("127.0.0.1:4317"), {"name": "otc"}]},
+		"a container with ports": {"containers": [_sending("localhost:4317"), {"name": "otc", "ports": [{"containerPort": 8888}]}]},
+		"a sidecar": object.union(_alone, {"initContainers": [{"name": "otc", "restartPolicy": "Always"}]}),
+		"the node": object.union(_alone, {"hostNetwork": true}),
+	}
+	_deny(_at({}, spec)) == set()
+}
+
+test_sidecars_that_are_injected if {
+	inject := "sidecar.opentelemetry.io/inject"
+	every value in ["true", "agent", "observability/agent"] {
+		_deny(_at({inject: value}, _alone)) == set()
+	}
+	every annotations in [{inject: "false"}, {"sidecar.istio.io/inject": "true"}, {"instrumentation.opentelemetry.io/inject-java": "true"}] {
+		count(_deny(_at(annotations, _alone))) == 1
+	}
+}
+
+test_sidecars_of_a_namespace[name] if {
+	inject := "sidecar.opentelemetry.io/inject"
+	namespace := {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop", "annotations": {inject: "true"}}}
+	agent := {"apiVersion": "opentelemetry.io/v1beta1", "kind": "OpenTelemetryCollector", "metadata": {"name": "agent", "namespace": "shop"}, "spec": {"mode": "sidecar", "config": {}}}
+	some name, case in {
+		"annotated": {"beside": namespace, "pod": {}, "want": 0},
+		"annotated, and the pod not": {"beside": namespace, "pod": {inject: "false"}, "want": 1},
+		"not annotated": {"beside": {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}, "pod": {}, "want": 1},
+		"another": {"beside": object.union(namespace, {"metadata": {"name": "other"}}), "pod": {}, "want": 1},
+		"not rendered": {"beside": agent, "pod": {}, "want": 0},
+		"not rendered, and the pod not": {"beside": agent, "pod": {inject: "false"}, "want": 1},
+		"of another namespace": {"beside": object.union(agent, {"metadata": {"namespace": "other"}}), "pod": {}, "want": 1},
+	}
+	faults := endpoints_resolve.deny with input as {"objects": [case.beside, _at(case.pod, _alone)], "external": []}
+	count(faults) == case.want
+}
+
+test_a_collector_and_its_loopback if {
+	own := {"receivers": {"otlp": {"protocols": {"grpc": {}}}}, "exporters": {"otlp": {"endpoint": "localhost:4317"}}, "service": {"pipelines": {
+		"traces": {"receivers": ["otlp"], "exporters": ["otlp"]},
+	}}}
+	other := object.union(own, {"exporters": {"otlp": {"endpoint": "localhost:4318"}}})
+	_deny(_named("opentelemetry.io/v1beta1", "OpenTelemetryCollector", {"config": own})) == set()
+	{fault.msg | some fault in _deny(_named("opentelemetry.io/v1beta1", "OpenTelemetryCollector", {"config": other}))} == {`exporter otlp of OpenTelemetryCollector "web" sends to "localhost:4318", and no container of its pod has port 4318`}
+	every spec in [
+		{"mode": "sidecar"}, {"hostNetwork": true}, {"additionalContainers": [{"name": "a"}]},
+		{"initContainers": [{"name": "a"}]}, {"podAnnotations": {"sidecar.example.com/inject": "true"}},
+	] {
+		_deny(_named("opentelemetry.io/v1beta1", "OpenTelemetryCollector", object.union(spec, {"config": other}))) == set()
+	}
+}
+
+# Whose pod it is, neither says.
+test_other_loopbacks if {
+	_deny(_named("opentelemetry.io/v1alpha1", "Instrumentation", {"exporter": {"endpoint": "http://localhost:4317"}})) == set()
+	_deny(_forwarding({"name": "forward", "host": "127.0.0.1", "port": 24224})) == set()
 }
 
 test_every_variable[name] if {
@@ -93,12 +184,16 @@ test_exporters_of_a_collector if {
 _forwarding(output) := {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "fluent-bit", "namespace": "logging"}, "data": {"fluent-bit.yaml": yaml.marshal({"pipeline": {"outputs": [output]}})}}
 
 test_outputs_of_fluent_bit if {
-	every output in [{"name": "opentelemetry", "Host": "gateway.telemetry", "Port": 4317}, {"name": "stdout"}, {"name": "forward", "host": "gateway.telemetry", "port": "4317"}] {
+	every output in [
+		{"name": "opentelemetry", "Host": "gateway.telemetry", "Port": 4317}, {"name": "stdout"}, {"name": "forward", "host": "gateway.telemetry", "port": "4317"},
+		{"name": "http", "host": "gateway.telemetry"}, {"name": "loki", "host": "${LOKI_HOST}", "port": "${LOKI_PORT}"},
+		{"name": "prometheus_exporter", "host": "0.0.0.0", "port": 2021}, {"name": "Vivo_Exporter", "host": "0.0.0.0"},
+	] {
 		_deny(_forwarding(output)) == set()
 	}
 	every output, property in {
 		{"name": "forward", "host": "gateway.telemetry"}: "host",
-		{"name": "http", "host": "gateway.telemetry"}: "host",
+		{"name": "http", "host": "missing.telemetry"}: "host",
 		{"name": "forward", "host": 1, "port": 2}: "host",
 		{"name": "forward", "host": "missing.telemetry", "port": 4317}: "host",
 		{"name": "forward", "host": "gateway.telemetry", "port": 70000}: "port",
