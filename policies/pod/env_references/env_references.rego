@@ -28,18 +28,65 @@ deny contains {"msg": msg, "path": array.concat(["objects", i], use.path), "with
 	sourced := _sourced(obj, container)
 	names := _names(container)
 	some use in uses
-	some name in use.names
-	not name in {known | some index, known in names; index < use.before}
-	not name in sourced
-	not _is_given(obj, name)
-	later := [index | some index, known in names; known == name]
-	with_fields := {array.concat(["objects", i], array.concat(container.path, ["env", index, "name"])) | some index in later}
-	msg := sprintf("%s of %s holds $(%s), %s", [use.title, container.title, name, _why(later)])
+	some below in [false, true]
+	unset := [name |
+		some name in use.names
+		not name in {known | some index, known in names; index < use.before}
+		not name in sourced
+		not _is_given(obj, name)
+		_is_meant(use, name, names)
+		below == _is_below(name, names)
+	]
+	count(unset) > 0
+	with_fields := {array.concat(["objects", i], array.concat(container.path, ["env", index, "name"])) | some index, known in names; known in unset}
+	held := concat(", ", [sprintf("$(%s)", [name]) | some name in sort(unset)])
+	msg := sprintf("%s of %s holds %s, %s", [use.title, container.title, held, _why(below, count(unset))])
 }
 
-_why([]) := "and no variable of the container has this name: it stays as it is written"
+_why(false, 1) := "and no variable of the container has this name: it stays as it is written"
 
-_why(later) := "which is defined below it: it stays as it is written" if count(later) > 0
+_why(false, n) := "and no variable of the container has these names: they stay as they are written" if n > 1
+
+_why(true, 1) := "which is defined below it: it stays as it is written"
+
+_why(true, n) := "which are defined below it: they stay as they are written" if n > 1
+
+# $(date) is a command's output in a shell, $(CC) a word of make: what nobody but the kubelet expands looks like a variable, and in a
+# script is one of the container's, or nearly.
+_is_meant(use, _, _) if use.strict
+
+_is_meant(_, name, names) if name in names
+
+_is_meant(use, name, _) if {
+	not use.script
+	regex.match(`^[A-Z_][A-Z0-9_]*$`, name)
+}
+
+_is_meant(_, name, names) if {
+	some known in names
+	_is_near(name, known)
+}
+
+# $(hostname) is a command, whether there is a HOSTNAME or not.
+_is_near(name, known) if {
+	_plain(name) == _plain(known)
+	regex.match(`[A-Z_]`, name)
+}
+
+# One letter more, less, another, or two that have changed places. Of short names many are that near.
+_is_near(name, known) if {
+	count(name) > 4
+	count(known) > 4
+	count(_shortened(name) & _shortened(known)) > 0
+}
+
+_plain(name) := upper(regex.replace(name, `[-._]`, ""))
+
+_shortened(name) := {name} | {concat("", [substring(name, 0, i), substring(name, i + 1, -1)]) | some i in numbers.range(0, count(name) - 1)}
+
+_is_below(name, names) if {
+	name in names
+} else := false
 
 # By index in env.
 _names(container) := {index: variable.name |
@@ -47,27 +94,42 @@ _names(container) := {index: variable.name |
 	is_string(variable.name)
 }
 
-# What is expanded: {title, names, before, path}, with the names that it refers to and the index in env before which they have to stand.
+# What is expanded: {title, names, before, path}, with the names that it refers to and the index in env before which they have to stand;
+# script where a shell or make reads the text, strict where nothing but a variable may be meant.
 _uses(container) := array.concat(
-	[{"title": sprintf("env %v", [variable.name]), "names": names, "before": index, "path": array.concat(container.path, ["env", index, "value"])} |
+	[{"title": sprintf("env %v", [variable.name]), "names": names, "before": index, "script": contains(variable.value, "\n"), "path": array.concat(container.path, ["env", index, "value"])} |
 		some index, variable in container.value.env
 		names := _referred(variable.value, `^[A-Za-z_][-._A-Za-z0-9]*$`)
 		count(names) > 0
 	],
 	array.concat(
-		[{"title": sprintf("%s[%v]", [field, index]), "names": names, "before": 1000000, "path": array.concat(container.path, [field, index])} |
+		[{"title": sprintf("%s[%v]", [field, index]), "names": names, "before": 1000000, "script": _is_script(container, text), "path": array.concat(container.path, [field, index])} |
 			some field in ["args", "command"]
 			some index, text in container.value[field]
-			names := _of_line(_referred(text, `^[A-Z_][A-Z0-9_]*$`))
+			names := _of_line(_referred(text, `^[A-Za-z_][-._A-Za-z0-9]*$`))
 			count(names) > 0
 		],
-		[{"title": sprintf("subPathExpr of the mount %v", [mount.mountPath]), "names": names, "before": 1000000, "path": array.concat(container.path, ["volumeMounts", index, "subPathExpr"])} |
+		[{"title": sprintf("subPathExpr of the mount %v", [mount.mountPath]), "names": names, "before": 1000000, "strict": true, "path": array.concat(container.path, ["volumeMounts", index, "subPathExpr"])} |
 			some index, mount in container.value.volumeMounts
 			names := _referred(mount.subPathExpr, ``)
 			count(names) > 0
 		],
 	),
 )
+
+# A text of several lines is one; so is what a shell is given.
+_is_script(container, text) if {
+	contains(text, "\n")
+} else if {
+	_runs_shell(container)
+} else := false
+
+_runs_shell(container) if {
+	some field in ["args", "command"]
+	some word in container.value[field]
+	is_string(word)
+	regex.match(`^(.*/)?(a|ba|da|k|z)?sh$`, word)
+}
 
 # A shell and awk have words of their own in parentheses: $(date), $(NF).
 _of_line(names) := names - {"FNR", "NF", "NR"}

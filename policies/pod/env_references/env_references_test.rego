@@ -22,6 +22,9 @@ _allowed := {
 	"from what cannot be read": _container({"args": ["$(OTHER)"], "envFrom": "text"}),
 	"escaped": _container({"args": ["$$(OTHER)", "$$$$(OTHER)"], "env": [{"name": "A", "value": "$$(OTHER)"}]}),
 	"commands of a shell": _container({"command": ["sh", "-c", "echo $(date) $(hostname -f) $((1 + 2)) $(A; B)"]}),
+	"words of a shell": _container({"command": ["/bin/sh", "-c"], "args": ["run $(DATE) $(hostname)"], "env": [_field("HOSTNAME")]}),
+	"words of a script": _container({"env": [_field("HOST"), {"name": "A", "value": "h=$(hostname)\n$(CC) $(HOSTS)"}, {"name": "B", "value": "$(whoami)@$(HOST)"}]}),
+	"what templates refer to": _container({"args": ["--x=$(params.foo)", "$(date)"], "env": [_field("PARAMS")]}),
 	"fields of awk": _container({"args": ["{print $(NF)}"]}),
 	"of a Service": _container({"args": ["$(KUBERNETES_SERVICE_HOST):$(KUBERNETES_SERVICE_PORT_HTTPS)", "$(DB_PORT_5432_TCP_ADDR)", "$(DB_PORT)"]}),
 	"of a webhook": _container({"args": ["$(AWS_REGION) $(DAPR_HTTP_PORT)"]}),
@@ -32,7 +35,17 @@ _allowed := {
 
 _stays := "and no variable of the container has this name: it stays as it is written"
 
+_stay := "and no variable of the container has these names: they stay as they are written"
+
 _denied := {
+	"in a script, nearly one of the container": {
+		"pod": _container({"args": ["echo $(POD_IPS) $(CMD)"], "command": ["bash", "-c"], "env": [_field("POD_IP")]}),
+		"findings": {[sprintf(`args[0] of container "app" holds $(POD_IPS), %s`, [_stays]), ["containers", 0, "args", 0], set()]},
+	},
+	"several below": {
+		"pod": _container({"env": [{"name": "A", "value": "$(POD_IP)\n$(B)"}, _field("POD_IP"), _field("B")]}),
+		"findings": {[`env A of container "app" holds $(B), $(POD_IP), which are defined below it: they stay as they are written`, ["containers", 0, "env", 0, "value"], {["containers", 0, "env", 1, "name"], ["containers", 0, "env", 2, "name"]}]},
+	},
 	"defined below": {
 		"pod": _container({"env": [{"name": "A", "value": "$(POD_IP):9000"}, _field("POD_IP")]}),
 		"findings": {[`env A of container "app" holds $(POD_IP), which is defined below it: it stays as it is written`, ["containers", 0, "env", 0, "value"], {["containers", 0, "env", 1, "name"]}]},
@@ -42,11 +55,11 @@ _denied := {
 		"findings": {[`env A of container "app" holds $(A), which is defined below it: it stays as it is written`, ["containers", 0, "env", 0, "value"], {["containers", 0, "env", 0, "name"]}]},
 	},
 	"of nothing": {
-		"pod": _container({"args": ["a", "--ip=$(POD_ADDR)"], "command": ["$(CMD)"], "env": [_field("POD_IP"), {"name": "B", "value": "$(nothing)"}]}),
+		"pod": _container({"args": ["a", "--ip=$(POD_ADDR)"], "command": ["$(CMD)"], "env": [_field("POD_IP"), {"name": "B", "value": "$(pod_ip)-$(NOTHING)-$(nothing)"}]}),
 		"findings": {
 			[sprintf(`args[1] of container "app" holds $(POD_ADDR), %s`, [_stays]), ["containers", 0, "args", 1], set()],
 			[sprintf(`command[0] of container "app" holds $(CMD), %s`, [_stays]), ["containers", 0, "command", 0], set()],
-			[sprintf(`env B of container "app" holds $(nothing), %s`, [_stays]), ["containers", 0, "env", 1, "value"], set()],
+			[sprintf(`env B of container "app" holds $(NOTHING), $(pod_ip), %s`, [_stay]), ["containers", 0, "env", 1, "value"], set()],
 		},
 	},
 	"of another container": {
