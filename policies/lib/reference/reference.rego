@@ -160,8 +160,17 @@ _named(obj, fields) := [ref |
 	some place in entry.places(obj, field.path)
 	_is_name(place.value)
 	_is_of_kind(field, obj, place.path)
+	not _is_in_annotation(field, obj, place.path)
 	ref := object.union(_reference(field.kind, obj, place.value, place.path), {"namespace": _elsewhere(field, obj, place.path)})
 ]
+
+# The AWS Load Balancer Controller takes the name of such a backend for that of an action, which an annotation describes.
+# https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/guide/ingress/annotations/#actions
+_is_in_annotation(field, obj, path) if {
+	field.port
+	obj.kind == "Ingress"
+	obj_lib.at(obj, array.concat(_beside(path, field.port), ["name"]), "") == "use-annotation"
+}
 
 _is_of_kind(field, _, _) if not field.typed
 

@@ -97,7 +97,7 @@ test_references_of_other_kinds[name] if {
 			"want": {"ValidatingAdmissionPolicy /bounds []"},
 		},
 		"Ingress with backends": {
-			"obj": _named("networking.k8s.io/v1", "Ingress", {"spec": {"defaultBackend": {"service": {"name": "rest"}}, "rules": [{"http": {"paths": [{"backend": {"service": {"name": "web"}}}, {"backend": {"resource": {"kind": "Bucket", "name": "b"}}}]}}, {"host": "a"}]}}),
+			"obj": _named("networking.k8s.io/v1", "Ingress", {"spec": {"defaultBackend": {"service": {"name": "rest"}}, "rules": [{"http": {"paths": [{"backend": {"service": {"name": "web"}}}, {"backend": {"resource": {"kind": "Bucket", "name": "b"}}}, {"backend": {"service": {"name": "redirect", "port": {"name": "use-annotation"}}}}]}}, {"host": "a"}]}}),
 			"want": {"Service shop/rest []", "Service shop/web []"},
 		},
 		"ServiceAccount": {

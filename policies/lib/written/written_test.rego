@@ -56,6 +56,8 @@ test_what_more_operators_make if {
 		"kiali.io/v1alpha1": ["Kiali", {}, "ServiceAccount", "kiali-service-account"],
 		"rabbitmq.com/v1beta1": ["RabbitmqCluster", {}, "Secret", "a-default-user"],
 		"ray.io/v1": ["RayService", {}, "Service", "a-serve-svc"],
+		"postgresql.cnpg.io/v1": ["Cluster", {}, "ConfigMap", "cnpg-default-monitoring"],
+		"secrets-store.csi.x-k8s.io/v1": ["SecretProviderClass", {"secretObjects": [{"secretName": "b"}]}, "Secret", "b"],
 		"secrets.doppler.com/v1alpha1": ["DopplerSecret", {"managedSecret": {"name": "b"}}, "Secret", "b"],
 	} {
 		made := written.input_objects with input as {"objects": [{"apiVersion": api_version, "kind": case[0], "metadata": {"name": "a", "namespace": "shop"}, "spec": case[1]}]}

@@ -71,6 +71,9 @@ _is_given("labels", key) if {
 	}
 }
 
+# The Operator Lifecycle Manager writes those of an OperatorGroup into the pod template.
+_is_given("annotations", key) if key in {"olm.operatorGroup", "olm.operatorNamespace", "olm.targetNamespaces"}
+
 # Others give pods what begins with a name of theirs: a node's zone, what a mesh or a network has to say.
 _is_given(_, key) if {
 	contains(key, "/")

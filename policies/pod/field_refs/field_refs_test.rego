@@ -12,6 +12,7 @@ _allowed := {
 	"of controllers": _env("metadata.labels['pod-template-hash']"),
 	"of the platform": _env("metadata.labels['topology.kubernetes.io/zone']"),
 	"of a mesh": _env("metadata.annotations['sidecar.istio.io/status']"),
+	"of the Operator Lifecycle Manager": _env("metadata.annotations['olm.targetNamespaces']"),
 	"of others": _env("metadata.annotations['example.com/address']"),
 	"another field": _env("metadata.name"),
 	"all labels": {"containers": [], "volumes": [{"name": "info", "downwardAPI": {"items": [{"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}}, {"path": "cpu", "resourceFieldRef": {}}]}}]},

@@ -32,8 +32,9 @@ deny contains {"msg": msg, "path": ["objects", index, "spec", "selector"], "miss
 	msg := sprintf("%s reaches nothing: no pod%s has the labels %s", [obj_lib.title(service), obj_lib.within("of", obj_lib.namespace(service)), json.marshal(wanted)])
 }
 
-# What a StatefulSet's controller gives each pod of its own is in no template.
-_labels(wanted) := object.remove(wanted, [_pod_name]) if is_object(wanted)
+# What is in no template: Argo Rollouts gives the pods a hash, and the Service of a track the hash to select; the controller of a
+# StatefulSet gives each pod its own name.
+_labels(wanted) := object.remove(wanted, [_pod_name, _rollout_hash]) if is_object(wanted)
 
 else := wanted
 
@@ -50,7 +51,7 @@ _is_external(service) if service.spec.type == "ExternalName"
 _selects_pods(service, wanted) if {
 	some obj in workload.input_workloads
 	obj_lib.may_be_one(obj_lib.namespace(obj), obj_lib.namespace(service))
-	selector.matches_map(wanted, workload.labels(obj))
+	selector.matches_map(_of_template(wanted), workload.labels(obj))
 }
 
 # Each pod of a StatefulSet has its own name as a label.
@@ -71,3 +72,9 @@ _selects_pods(service, wanted) if {
 }
 
 _pod_name := "statefulset.kubernetes.io/pod-name"
+
+_of_template(wanted) := object.remove(wanted, [_rollout_hash]) if is_object(wanted)
+
+else := wanted
+
+_rollout_hash := "rollouts-pod-template-hash"

@@ -115,3 +115,9 @@ test_allows_pods_of_a_control_plane[note] if {
 	}
 	selects_pods.deny == set() with input as fixture.overlay([_service({"selector": selector})])
 }
+
+test_the_hash_that_argo_rollouts_writes if {
+	rollout := fixture.workload("Rollout", {}, {})
+	selects_pods.deny == set() with input as fixture.overlay([_service({"selector": {"app": "web", "rollouts-pod-template-hash": "abc"}}), rollout])
+	count(selects_pods.deny) == 1 with input as fixture.overlay([_service({"selector": {"app": "other", "rollouts-pod-template-hash": "abc"}}), rollout])
+}
