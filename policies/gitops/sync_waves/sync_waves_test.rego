@@ -107,3 +107,11 @@ test_a_message_names_the_phase_where_phases_differ if {
 	{fault.msg | some fault in _deny([_object("v1", "ServiceAccount", "0", {}), hook])} == {`ServiceAccount "web" is synced in wave 0 of Sync and Pod "web", which needs it, in wave 0 of PreSync`}
 	{fault.missing | some fault in _deny([_namespace("1"), _workload("Pod", "0")])} == {{"kind": "Namespace", "namespace": "", "name": "shop"}}
 }
+
+test_nobody_writes_of_waves if {
+	rule := {"apiVersion": "networking.istio.io/v1", "kind": "DestinationRule", "metadata": {"name": "web", "namespace": "shop"}, "spec": {"host": "web"}}
+	routes := {"apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": {"name": "web", "namespace": "shop"}, "spec": {"http": [{"route": [{"destination": {"host": "web", "subset": "stable"}}]}]}}
+	service := {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": "shop"}}
+	_deny([rule, routes, service]) == set()
+	count(_deny([rule, routes, object.union(service, {"metadata": {"annotations": {"argocd.argoproj.io/sync-options": "Prune=false"}}})])) == 1
+}

@@ -89,7 +89,7 @@ defined := _defined
 
 _defined[host][name] contains labels if {
 	some obj in input_destination_rules
-	some host in registry.known(registry.mesh_name(obj.spec.host, obj_lib.namespace(obj)))
+	some host in _hosts(obj)
 	some subset in subsets(obj)
 	name := subset.value.name
 	labels := obj_lib.at(subset.value, ["labels"], {})
@@ -101,7 +101,13 @@ definers := _definers
 
 _definers[host][name] contains obj_lib.namespace(obj) if {
 	some obj in input_destination_rules
-	some host in registry.known(registry.mesh_name(obj.spec.host, obj_lib.namespace(obj)))
+	some host in _hosts(obj)
 	some subset in subsets(obj)
 	name := subset.value.name
 }
+
+# One that nobody here knows is still the host of its subsets: others render its Service.
+_hosts(obj) := found if {
+	found := registry.known(registry.mesh_name(obj.spec.host, obj_lib.namespace(obj)))
+	count(found) > 0
+} else := {registry.mesh_name(obj.spec.host, obj_lib.namespace(obj))}

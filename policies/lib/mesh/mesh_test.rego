@@ -54,7 +54,10 @@ test_defined if {
 		{"apiVersion": "networking.istio.io/v1", "kind": "DestinationRule", "metadata": {"name": "gone"}, "spec": {"host": "gone", "subsets": [{"name": "a"}]}},
 	]
 	defined := mesh.defined with input as {"objects": objects}
-	defined == {"web.shop.svc.cluster.local": {"stable": {{"track": "stable"}}, "bare": {{}}}}
+	defined == {
+		"gone..svc.cluster.local": {"a": {{}}},
+		"web.shop.svc.cluster.local": {"stable": {{"track": "stable"}}, "bare": {{}}},
+	}
 }
 
 test_rules_of_an_overlay if {

@@ -29,3 +29,10 @@ test_missing if {
 test_namespaces_that_nobody_knows if {
 	gateways_exist.deny == set() with input as {"objects": [object.union(_service({"gateways": ["public"]}), {"metadata": {"namespace": ""}}), _gateway], "external": []}
 }
+
+test_says_nothing_before_anybody_does if {
+	vs := _service({"gateways": ["ingress/public"]})
+	gateways_exist.deny == set() with input as {"objects": [vs], "external": []}
+	count(gateways_exist.deny) == 1 with input as {"objects": [vs], "external": [{"kind": "Namespace", "name": "ingress"}]}
+	count(gateways_exist.deny) == 1 with input as {"objects": [vs, object.union(_gateway, {"metadata": {"name": "other"}})], "external": []}
+}

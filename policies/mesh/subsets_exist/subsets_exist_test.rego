@@ -78,3 +78,16 @@ test_where_istio_looks if {
 	_rule_of("routing", [{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "client", "namespace": "routing"}, "spec": {}}], {}) == set()
 	_rule_of("", [], {}) == set()
 }
+
+test_a_service_of_others if {
+	objects := [
+		_around[1],
+		{
+			"apiVersion": "networking.istio.io/v1",
+			"kind": "VirtualService",
+			"metadata": {"name": "web", "namespace": "shop"},
+			"spec": {"http": [{"route": [{"destination": {"host": "web", "subset": "stable"}}, {"destination": {"host": "web", "subset": "canary"}}]}]},
+		},
+	]
+	{fault.path[6] | some fault in subsets_exist.deny} == {1} with input as {"objects": objects}
+}
