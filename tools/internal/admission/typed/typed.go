@@ -98,6 +98,15 @@ func (t *Types) Check(kind kindschema.GroupVersionKind, value map[string]any) ([
 	return fault.Typing(*parseable, value)
 }
 
+// Type is the type of a kind that Knows reports.
+func (t *Types) Type(kind kindschema.GroupVersionKind) (typed.ParseableType, error) {
+	parseable, err := t.of(kind)
+	if err != nil {
+		return typed.ParseableType{}, err
+	}
+	return *parseable, nil
+}
+
 func (t *Types) of(kind kindschema.GroupVersionKind) (*typed.ParseableType, error) {
 	document, err := t.document()
 	if err != nil {
