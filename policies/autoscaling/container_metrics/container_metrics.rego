@@ -22,9 +22,8 @@ deny contains {"msg": msg, "path": ["objects", index, "spec", "metrics", entry]}
 	some index, hpa in scaling.input_autoscalers
 	some entry, metric in hpa.spec.metrics
 	metric.type == "Resource"
-	some obj in input.objects
-	scaling.scales(hpa, obj)
-	_has_sidecar(obj)
+	some target in scaling.targets(hpa)
+	_has_sidecar(input.objects[target])
 	msg := sprintf("%s averages %v over the application and its sidecar", [obj_lib.title(hpa), obj_lib.at(metric, ["resource", "name"], "a resource")])
 }
 
@@ -43,8 +42,9 @@ _injection(obj) := obj_lib.at(workload.labels(obj), ["sidecar.istio.io/inject"],
 _is_injected(obj) if _injection(obj) == "true"
 
 _is_injected(obj) if {
-	some namespace in obj_lib.of_kind[""].Namespace
-	obj_lib.name(namespace) == obj_lib.namespace(obj)
+	some index in obj_lib.called("Namespace", obj_lib.namespace(obj))
+	namespace := input.objects[index]
+	obj_lib.group(namespace) == ""
 	_asks_for_injection(obj_lib.labels(namespace))
 }
 

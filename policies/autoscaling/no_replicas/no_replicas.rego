@@ -19,8 +19,8 @@ import data.policies.lib.workload
 
 deny contains {"msg": msg, "path": ["objects", index, "spec", "replicas"]} if {
 	some hpa in scaling.input_autoscalers
-	some index, obj in input.objects
-	scaling.scales(hpa, obj)
+	some index in scaling.targets(hpa)
+	obj := input.objects[index]
 	replicas := obj_lib.at(obj, ["spec", "replicas"], null)
 	replicas != null
 	msg := sprintf("%s fights %s: replicas is %v", [workload.title(obj), obj_lib.title(hpa), replicas])

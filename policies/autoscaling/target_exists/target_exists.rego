@@ -38,23 +38,19 @@ deny contains {"msg": msg, "path": ["objects", index, "spec", field]} if {
 	some index, scaler in _scalers
 	field := _target_field[scaler.kind]
 	rivals := [position |
-		some position, other in _scalers
+		some position in _of_one_target[_aim(scaler)]
 		position != index
-		_rival(scaler, other)
+		_rival(scaler, _scalers[position])
 	]
 	count(rivals) > 0
 	msg := sprintf("%s scales what %s scales too", [obj_lib.title(scaler), concat(", ", [obj_lib.title(_scalers[position]) | some position in rivals])])
 }
 
 # Two of one kind, or an HPA beside the one that KEDA makes of a ScaledObject, unless that is told to take it over.
-_rival(a, b) if {
-	a.kind == b.kind
-	_have_one_target(a, b)
-}
+_rival(a, b) if a.kind == b.kind
 
 _rival(a, b) if {
 	{a.kind, b.kind} == {"HorizontalPodAutoscaler", "ScaledObject"}
-	_have_one_target(a, b)
 	not _takes_over(a)
 	not _takes_over(b)
 }
@@ -86,14 +82,20 @@ _wrong(hpa, target) := ["name"] if {
 } else := []
 
 _called(hpa, name) := [obj |
-	some obj in input.objects
-	workload.is_scalable(obj)
-	obj_lib.name(obj) == name
+	some obj in _scalable[name]
 	obj_lib.may_be_one(obj_lib.namespace(obj), obj_lib.namespace(hpa))
 ]
 
+_scalable := _scalable_by_name
+
+_scalable_by_name[obj_lib.name(obj)] contains obj if {
+	some obj in workload.input_workloads
+	workload.is_scalable(obj)
+}
+
 _has_target(hpa) if {
-	some obj in input.objects
+	some index in obj_lib.called(hpa.spec.scaleTargetRef.kind, hpa.spec.scaleTargetRef.name)
+	obj := input.objects[index]
 	scaling.may_scale(hpa, obj)
 	_can_scale(obj)
 }
@@ -106,10 +108,13 @@ _can_scale(obj) if {
 	not obj_lib.group(obj) in {"", "apps", "batch"}
 }
 
-_have_one_target(a, b) if {
-	obj_lib.namespace(a) == obj_lib.namespace(b)
-	_target(a) == _target(b)
+_of_one_target := _scalers_by_target
+
+_scalers_by_target[_aim(scaler)] contains position if {
+	some position, scaler in _scalers
 }
+
+_aim(scaler) := [obj_lib.namespace(scaler), _target(scaler)]
 
 _target(obj) := [obj_lib.at(ref, ["kind"], "Deployment"), ref.name] if {
 	ref := obj.spec[_target_field[obj.kind]]

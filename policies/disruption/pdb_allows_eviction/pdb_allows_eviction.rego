@@ -18,7 +18,6 @@ package policies.disruption.pdb_allows_eviction
 import data.policies.lib.disruption
 import data.policies.lib.object as obj_lib
 import data.policies.lib.scaling
-import data.policies.lib.workload
 
 deny contains {"msg": msg, "path": ["objects", index, "spec", field]} if {
 	some index, budget in disruption.input_budgets
@@ -44,9 +43,8 @@ deny contains {"msg": msg, "path": ["objects", index, "spec", bound.field], "wit
 	pods > 0
 	_evictable(bound, pods) < 1
 	with_fields := {path |
-		some i, obj in workload.input_workloads
-		disruption.covers(budget, obj)
-		some path in scaling.fields(i, obj, "minReplicas")
+		some i in disruption.covered(budget)
+		some path in scaling.fields(i, input.objects[i], "minReplicas")
 	}
 	msg := sprintf("%s allows no eviction: %s is %v and there may be only %v pods", [obj_lib.title(budget), bound.field, bound.value, pods])
 }
@@ -75,7 +73,4 @@ _evictable(bound, pods) := disruption.scaled(bound.value, pods) if bound.field =
 _evictable(bound, pods) := pods - disruption.scaled(bound.value, pods) if bound.field == "minAvailable"
 
 # A budget over several workloads counts the pods of all of them.
-_fewest_pods(budget) := sum([scaling.minimum(scaling.input_autoscalers, obj) |
-	some obj in workload.input_workloads
-	disruption.covers(budget, obj)
-])
+_fewest_pods(budget) := sum([scaling.minimum(input.objects[index]) | some index in disruption.covered(budget)])

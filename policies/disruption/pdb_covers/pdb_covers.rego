@@ -26,13 +26,13 @@ deny contains {"msg": msg, "path": ["objects", index]} if {
 	some index, obj in workload.input_workloads
 	workload.is_scalable(obj)
 	not _is_single(obj)
-	not _is_covered(obj)
+	not index in _perhaps_covered
 	msg := sprintf("%s may have %v replicas and no PodDisruptionBudget%s selects them", [workload.title(obj), _maximum(obj), obj_lib.within("of", obj_lib.namespace(obj))])
 }
 
 deny contains {"msg": msg, "path": ["objects", index]} if {
 	some index, obj in workload.input_workloads
-	budgets := _budgets(obj)
+	budgets := [obj_lib.title(input.objects[at]) | some at in _budgets[index]]
 	count(budgets) > 1
 	msg := sprintf("the pods of %s cannot be evicted: %s all select them", [workload.title(obj), concat(", ", budgets)])
 }
@@ -45,26 +45,25 @@ deny contains {"msg": msg, "path": ["objects", index, "spec", "selector"], "miss
 	msg := sprintf("%s protects nothing: its selector matches no pods of the overlay%s", [obj_lib.title(budget), obj_lib.within("in", obj_lib.namespace(budget))])
 }
 
-_is_single(obj) if scaling.maximum(scaling.input_autoscalers, obj) <= 1
+_is_single(obj) if scaling.maximum(obj) <= 1
 
-_maximum(obj) := number if number := scaling.maximum(scaling.input_autoscalers, obj)
+_maximum(obj) := number if number := scaling.maximum(obj)
 
 else := "an unknown number of"
 
-_budgets(obj) := [obj_lib.title(budget) |
-	some budget in disruption.input_budgets
-	disruption.covers(budget, obj)
-]
+_budgets := _budgets_over
 
-_is_covered(obj) if {
-	some budget in disruption.input_budgets
-	disruption.may_cover(budget, obj)
+_budgets_over[index] contains at if {
+	some at, budget in disruption.input_budgets
+	some index in disruption.covered(budget)
 }
 
-_selects_something(budget) if {
-	some obj in workload.input_workloads
-	disruption.may_cover(budget, obj)
+_perhaps_covered := {index |
+	some budget in disruption.input_budgets
+	some index in disruption.perhaps_covered(budget)
 }
+
+_selects_something(budget) if count(disruption.perhaps_covered(budget)) > 0
 
 _selects_something(budget) if {
 	some obj in operator.input_resources

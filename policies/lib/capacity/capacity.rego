@@ -202,7 +202,7 @@ _is_quantity(container, field, resource) if quantity.millis(container[field][res
 #   DaemonSet's depend on the nodes, a Knative Service's on the requests: they are not counted.
 pods(obj) := most + _surge(obj, most) if {
 	workload.is_scalable(obj)
-	most := scaling.maximum(scaling.input_autoscalers, obj)
+	most := scaling.maximum(obj)
 } else := 1 if {
 	obj.kind == "Pod"
 	workload.is_workload(obj)

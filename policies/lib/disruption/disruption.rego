@@ -4,28 +4,20 @@
 # description: What a PodDisruptionBudget selects, and its amounts as numbers of pods.
 package policies.lib.disruption
 
+import data.policies.lib.labels
 import data.policies.lib.object as obj_lib
-import data.policies.lib.selector
-import data.policies.lib.workload
 
 # METADATA
 # description: the budgets of an overlay by their index in input.objects, for rules of an overlay
 input_budgets := object.get(obj_lib.of_kind, ["policy", "PodDisruptionBudget"], {})
 
 # METADATA
-# description: whether a budget selects the pods of a workload
-covers(budget, obj) if {
-	obj_lib.namespace(budget) == obj_lib.namespace(obj)
-	may_cover(budget, obj)
-}
+# description: the workloads whose pods a budget selects, by their index in input.objects
+covered(budget) := labels.selected("pods", budget.spec.selector, {obj_lib.namespace(budget)})
 
 # METADATA
-# description: whether a budget may select the pods of a workload, for all that is known of their namespaces
-may_cover(budget, obj) if {
-	workload.is_workload(obj)
-	obj_lib.may_be_one(obj_lib.namespace(budget), obj_lib.namespace(obj))
-	selector.matches(budget.spec.selector, workload.labels(obj))
-}
+# description: the workloads whose pods a budget may select, for all that is known of their namespaces
+perhaps_covered(budget) := labels.selected("pods", budget.spec.selector, labels.near("pods", obj_lib.namespace(budget)))
 
 # METADATA
 # description: |

@@ -13,11 +13,17 @@ test_budgets_are_known_by_their_group if {
 
 test_a_budget_covers_what_it_selects_in_its_namespace[kind] if {
 	some kind, obj in fixture.workloads({})
-	disruption.covers(_budget({"matchLabels": {"app": "web"}}), obj)
-	disruption.covers(_budget({}), obj)
-	not disruption.covers(_budget({"matchLabels": {"app": "other"}}), obj)
-	not disruption.covers(_budget(null), obj)
-	not disruption.covers(_budget({}), object.union(obj, {"metadata": {"namespace": "other"}}))
+	elsewhere := object.union(obj, {"metadata": {"namespace": "other"}})
+	nowhere := json.remove(obj, ["metadata/namespace"])
+	every want in [
+		[{"matchLabels": {"app": "web"}}, {0}, {0, 2}],
+		[{}, {0}, {0, 2}],
+		[{"matchLabels": {"app": "other"}}, set(), set()],
+		[null, set(), set()],
+	] {
+		disruption.covered(_budget(want[0])) == want[1] with input as {"objects": [obj, elsewhere, nowhere]}
+		disruption.perhaps_covered(_budget(want[0])) == want[2] with input as {"objects": [obj, elsewhere, nowhere]}
+	}
 }
 
 test_amounts_are_rounded_up if {

@@ -85,11 +85,16 @@ _sent contains {"group": group, "name": name, "number": number, "text": sprintf(
 	some output in fluentbit.plugins(config, "outputs")
 	number := to_number(object.get(output, "port", 24224))
 	name := registry.dns_name(output.host, obj_lib.namespace(obj))
-	some index, user in workload.input_workloads
-	obj_lib.namespace(user) == obj_lib.namespace(obj)
-	some volume in workload.spec(user).volumes
-	volume.configMap.name == obj_lib.name(obj)
+	some index in _users[[obj_lib.namespace(obj), obj_lib.name(obj)]]
 	group := _groups[index]
+}
+
+# The workloads that mount a ConfigMap.
+_users := _users_of_config_maps
+
+_users_of_config_maps[[obj_lib.namespace(obj), volume.configMap.name]] contains index if {
+	some index, obj in workload.input_workloads
+	some volume in workload.spec(obj).volumes
 }
 
 # Host and port of an address, and what of it may be shown: no password of it is.
@@ -108,45 +113,57 @@ _number("", "", variable) := null if regex.match(`(_|^)(HOST|HOSTNAME|ADDR|ADDRE
 # What answers to a name: ends with the port that the pods there have.
 _targets(name, number) := array.concat(
 	[{"end": _end(group), "port": port} |
-		some at, service in obj_lib.of_kind[""].Service
-		registry.dns_name(sprintf("%s.%s", [obj_lib.name(service), obj_lib.namespace(service)]), "") == name
-		some port in _behind(at, service, number)
+		some at in _services[name]
+		some port in _behind(at, input.objects[at], number)
 		some group in port.groups
 	],
 	array.concat(
 		[{"end": _end(_groups[index]), "port": _port(number, "TCP")} |
-			some index, obj in collector.input_collectors
-			registry.dns_name(sprintf("%s.%s", [collector.service_name(obj), obj_lib.namespace(obj)]), "") == name
-			number in collector.ports(obj)
+			some index in _collectors[name]
+			number in collector.ports(input.objects[index])
 		],
 		array.concat(
 			[{"end": _end(_groups[index]), "port": _port(5432, "TCP")} |
-				some index, obj in obj_lib.of_kind["postgresql.cnpg.io"].Cluster
-				some suffix in ["r", "ro", "rw"]
-				registry.dns_name(sprintf("%s-%s.%s", [obj_lib.name(obj), suffix, obj_lib.namespace(obj)]), "") == name
+				some index in _databases[name]
 				number in {5432, null}
 			],
 			[{"end": {"namespace": declared.namespace, "group": null}, "port": {"number": null, "protocol": "TCP", "names": null}} |
-				some declared in input.external
-				declared.kind == "Service"
-				registry.dns_name(sprintf("%s.%s", [declared.name, declared.namespace]), "") == name
-				not _is_made(declared)
+				some declared in _external[name]
+				not _services[name]
+				not _collectors[name]
 			],
 		),
 	),
 )
 
-_is_made(declared) if {
-	some obj in collector.input_collectors
-	collector.service_name(obj) == declared.name
-	obj_lib.namespace(obj) == declared.namespace
+# What answers to a full name.
+_services := _services_by_name
+
+_services_by_name[_full_name(obj_lib.name(obj), obj_lib.namespace(obj))] contains index if {
+	some index, obj in obj_lib.of_kind[""].Service
 }
 
-_is_made(declared) if {
-	some service in obj_lib.of_kind[""].Service
-	obj_lib.name(service) == declared.name
-	obj_lib.namespace(service) == declared.namespace
+_collectors := _collectors_by_name
+
+_collectors_by_name[_full_name(collector.service_name(obj), obj_lib.namespace(obj))] contains index if {
+	some index, obj in collector.input_collectors
 }
+
+_databases := _databases_by_name
+
+_databases_by_name[_full_name(sprintf("%s-%s", [obj_lib.name(obj), suffix]), obj_lib.namespace(obj))] contains index if {
+	some index, obj in obj_lib.of_kind["postgresql.cnpg.io"].Cluster
+	some suffix in ["r", "ro", "rw"]
+}
+
+_external := _external_by_name
+
+_external_by_name[_full_name(declared.name, declared.namespace)] contains declared if {
+	some declared in input.external
+	declared.kind == "Service"
+}
+
+_full_name(name, namespace) := registry.dns_name(sprintf("%s.%s", [name, namespace]), "")
 
 _port(number, protocol) := {"number": number, "protocol": protocol, "names": null}
 
@@ -155,28 +172,13 @@ _port(number, protocol) := {"number": number, "protocol": protocol, "names": nul
 _behind(at, service, number) := [{"number": own, "protocol": obj_lib.at(port, ["protocol"], "TCP"), "names": _names(groups, own), "groups": groups, "at": ["objects", at, "spec", "ports", i]} |
 	some i, port in service.spec.ports
 	_is_asked(port, service, number)
-	groups := [group |
-		some group in pods.input_groups
-		group.namespace == obj_lib.namespace(service)
-		selector.matches_map(service.spec.selector, group.labels[0])
-	]
-	some own in {own | some group in groups; own := _own(port, group)}
+	groups := pods.selected_by_map(service.spec.selector, obj_lib.namespace(service))
+	some own in {own | some group in groups; own := pods.own(port, group)}
 ]
 
 _is_asked(port, _, number) if port.port == number
 
 _is_asked(_, service, null) if count(service.spec.ports) == 1
-
-_own(port, group) := opened.number if {
-	is_string(port.targetPort)
-	some opened in group.ports
-	opened.name == port.targetPort
-} else := port.targetPort if {
-	is_number(port.targetPort)
-	port.targetPort > 0
-} else := port.port if {
-	obj_lib.at(port, ["targetPort"], 0) in {0, ""}
-}
 
 _names(groups, number) := null if {
 	some group in groups
@@ -185,13 +187,12 @@ _names(groups, number) := null if {
 
 # Who reads the Secret with the address of a database.
 _to_databases := [flow |
-	some cluster_index, cluster in obj_lib.of_kind["postgresql.cnpg.io"].Cluster
 	some index, obj in workload.input_workloads
-	obj_lib.namespace(obj) == obj_lib.namespace(cluster)
 	some container in workload.containers(obj)
 	some variable in container.value.env
 	secret := variable.valueFrom.secretKeyRef
-	secret.name in {sprintf("%s-app", [obj_lib.name(cluster)]), sprintf("%s-superuser", [obj_lib.name(cluster)])}
+	some cluster_index in _secrets[[obj_lib.namespace(obj), secret.name]]
+	cluster := input.objects[cluster_index]
 	secret.key in {"fqdn-jdbc-uri", "fqdn-uri", "host", "jdbc-uri", "pgpass", "uri"}
 	flow := {
 		"from": _end(_groups[index]),
@@ -201,6 +202,13 @@ _to_databases := [flow |
 		"named": true,
 	}
 ]
+
+_secrets := _secrets_of_databases
+
+_secrets_of_databases[[obj_lib.namespace(obj), sprintf("%s-%s", [obj_lib.name(obj), role])]] contains index if {
+	some index, obj in obj_lib.of_kind["postgresql.cnpg.io"].Cluster
+	some role in ["app", "superuser"]
+}
 
 # Instances copy from each other, and the operator asks each how it is.
 _of_databases := array.concat(
@@ -219,7 +227,7 @@ _scraped := [flow |
 	obj := input.objects[found.index]
 	obj.kind == "PodMonitor"
 	is_array(found.namespaces)
-	some group in pods.input_groups
+	some group in pods.selected(found.selector, found.namespaces)
 	group.namespace in found.namespaces
 	selector.matches(found.selector, group.labels[0])
 	some listed in obj.spec.podMetricsEndpoints
@@ -244,8 +252,8 @@ _collected := [{"from": _unknown, "to": _end(_groups[index]), "port": _port(8888
 # What routes, webhooks and APIServices send to Services. Who calls is not known here.
 _routed := [flow |
 	some call in _calls
-	some at, service in obj_lib.of_kind[""].Service
-	registry.dns_name(sprintf("%s.%s", [obj_lib.name(service), obj_lib.namespace(service)]), "") == call.name
+	some at in _services[call.name]
+	service := input.objects[at]
 	some port in _behind(at, service, call.number)
 	some group in port.groups
 	flow := {"from": _unknown, "to": _end(group), "port": port, "why": sprintf("%s sends to %s", [call.title, obj_lib.title(service)]), "named": false}
@@ -293,7 +301,10 @@ _is_injected(obj) if workload.labels(obj)["sidecar.istio.io/inject"] == "true"
 _is_injected(obj) if {
 	not workload.labels(obj)["sidecar.istio.io/inject"]
 	not workload.annotations(obj)["sidecar.istio.io/inject"] == "false"
+	obj_lib.namespace(obj) in _injecting
+}
+
+_injecting contains obj_lib.name(namespace) if {
 	some namespace in obj_lib.of_kind[""].Namespace
-	obj_lib.name(namespace) == obj_lib.namespace(obj)
 	obj_lib.labels(namespace)["istio-injection"] == "enabled"
 }

@@ -34,13 +34,20 @@ _directions(obj) := {direction | some direction in obj.spec.policyTypes} if {
 #   The policies that fence the pods of a group in a direction; none where something else may let
 #   through what they do not: a policy of Cilium, Calico or the cluster's, a mesh without sidecars, the
 #   node's own network.
-fencing(group, direction) := [policy |
+fencing(group, direction) := [input_policies[position] |
 	not is_outside(group)
-	some policy in input_policies
-	policy.namespace == group.namespace
-	direction in policy.directions
-	selector.matches(_pod_selector(policy.obj), group.labels[0])
+	some position in _fencing[[group.index, direction]]
 ]
+
+_fencing := _fencing_groups
+
+_fencing_groups[[group.index, direction]] contains position if {
+	some position, policy in input_policies
+	some group in pods.selected(_pod_selector(policy.obj), [policy.namespace])
+	policy.namespace == group.namespace
+	selector.matches(_pod_selector(policy.obj), group.labels[0])
+	some direction in policy.directions
+}
 
 _pod_selector(obj) := obj_lib.at(obj, ["spec", "podSelector"], {})
 
@@ -90,13 +97,22 @@ _namespace_labels[obj_lib.name(obj)] := obj_lib.labels(obj) if {
 # METADATA
 # description: whether some policy over a group may let through what goes between it and another end in a direction
 may_pass(group, direction, other, port) if {
-	some policy in input_policies
-	direction in policy.directions
-	obj_lib.may_be_one(policy.namespace, group.namespace)
-	pods.may_select(_pod_selector(policy.obj), group)
+	some policy in perhaps_over(group, direction)
 	some rule in rules(policy, direction)
 	may_be_peer(rule, policy, other)
 	may_be_port(rule, port)
+}
+
+# METADATA
+# description: the policies that may fence the pods of a group in a direction, for all that is known of their labels and namespaces
+perhaps_over(group, direction) := [input_policies[position] | some position in _perhaps[[group.index, direction]]]
+
+_perhaps := _perhaps_over_groups
+
+_perhaps_over_groups[[group.index, direction]] contains position if {
+	some position, policy in input_policies
+	some group in pods.selected(_pod_selector(policy.obj), [policy.namespace])
+	some direction in policy.directions
 }
 
 _fields := {"Ingress": ["ingress", "from"], "Egress": ["egress", "to"]}

@@ -98,3 +98,13 @@ _of_kind[group(obj)][obj.kind][index] := obj if {
 	some index, obj in input.objects
 	is_string(obj.kind)
 }
+
+# METADATA
+# description: the objects of an overlay that have a kind and a name, by their index in input.objects
+called(kind, of_name) := object.get(_by_name, [[kind, of_name]], set())
+
+_by_name := _by_kind_and_name
+
+_by_kind_and_name[[obj.kind, name(obj)]] contains index if {
+	some index, obj in input.objects
+}

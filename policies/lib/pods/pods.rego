@@ -8,6 +8,7 @@
 package policies.lib.pods
 
 import data.policies.lib.entry
+import data.policies.lib.labels
 import data.policies.lib.object as obj_lib
 import data.policies.lib.operator
 import data.policies.lib.selector
@@ -59,40 +60,99 @@ _made_ports(obj, made) := [{"name": name, "number": number, "protocol": "TCP", "
 # METADATA
 # description: whether a LabelSelector may select some pods of a group, for all that is known of their labels
 may_select(label_selector, group) if {
-	some labels in group.labels
-	selector.matches(_closed(label_selector, labels, group), labels)
+	some own_labels in group.labels
+	selector.matches(_closed(label_selector, own_labels, group), own_labels)
 }
 
 # METADATA
 # description: whether a LabelSelector selects all pods of a group, whatever is not known of their labels
 selects(label_selector, group) if {
-	every labels in group.labels {
-		selector.matches(label_selector, labels)
+	every own_labels in group.labels {
+		selector.matches(label_selector, own_labels)
 	}
 }
 
 # A selector without what it says of labels that nobody here knows.
-_closed(label_selector, labels, group) := {
-	"matchLabels": {key: value | some key, value in label_selector.matchLabels; not _is_open(key, value, labels, group)},
-	"matchExpressions": [e | some e in label_selector.matchExpressions; not _is_open(e.key, "", labels, group)],
+_closed(label_selector, own_labels, group) := {
+	"matchLabels": {key: value | some key, value in label_selector.matchLabels; not _is_open(key, value, own_labels, group)},
+	"matchExpressions": [e | some e in label_selector.matchExpressions; not _is_open(e.key, "", own_labels, group)],
 }
 
 _is_open(key, _, _, _) if is_given(key)
 
 _is_open(key, _, _, group) if key in group.open
 
-_is_open(key, _, labels, group) if {
+_is_open(key, _, own_labels, group) if {
 	group.open == null
-	not labels[key]
+	not own_labels[key]
 	[domain, _] := split(key, "/")
-	some other, _ in labels
+	some other, _ in own_labels
 	startswith(other, concat("", [domain, "/"]))
 }
 
+_is_open(key, value, own_labels, _) if {
+	_begins_elsewhere(own_labels[key])
+	is_string(value)
+	endswith(value, own_labels[key])
+}
+
 # It begins with a namespace that nobody here knows.
-_is_open(key, value, labels, _) if {
-	startswith(labels[key], ".")
-	endswith(value, labels[key])
+_begins_elsewhere(value) if {
+	is_string(value)
+	startswith(value, ".")
+}
+
+# METADATA
+# description: the pods that a LabelSelector may select in some namespaces, for all that is known of both
+selected(label_selector, namespaces) := [_groups[index] |
+	some index in ((_closed_groups & labels.candidates("pods", _told(label_selector), _near(namespaces))) | _open_among(_near(namespaces)))
+	may_select(label_selector, _groups[index])
+]
+
+# METADATA
+# description: the pods of a namespace that a map selector selects, in the first role that they can have
+selected_by_map(map, namespace) := array.concat(
+	[_groups[index] | some index in labels.selected_by_map("pods", map, {namespace})],
+	[_groups[index] |
+		some index in _open_groups[namespace]
+		not _is_workload[index]
+		selector.matches_map(map, _groups[index].labels[0])
+	],
+)
+
+_is_workload := {index: true | some index, _ in workload.input_workloads}
+
+_groups := {group.index: group | some group in input_groups}
+
+# The namespaces of pods that may be one of some.
+_near(namespaces) := {name | some name in namespaces} | {""} if {
+	not "" in namespaces
+} else := {group.namespace | some group in input_groups}
+
+# A selector without the labels that those who run pods give.
+_told(label_selector) := {
+	"matchLabels": {key: value | some key, value in label_selector.matchLabels; not is_given(key)},
+	"matchExpressions": [e | some e in label_selector.matchExpressions; not is_given(e.key)],
+}
+
+# Groups of which all labels are known, and the others by their namespaces.
+_closed_groups := {group.index | some group in input_groups; _is_closed(group)}
+
+_is_closed(group) if {
+	group.open == []
+	count(group.labels) == 1
+	every value in group.labels[0] {
+		not _begins_elsewhere(value)
+	}
+}
+
+_open_among(namespaces) := union({object.get(_open_groups, namespace, set()) | some namespace in namespaces})
+
+_open_groups := _open_by_namespace
+
+_open_by_namespace[group.namespace] contains group.index if {
+	some group in input_groups
+	not _is_closed(group)
 }
 
 # METADATA
@@ -103,7 +163,7 @@ with_ports(label_selector, namespaces) := found if {
 	every namespace in namespaces {
 		namespace in input_namespaces
 	}
-	found := [group | some group in input_groups; _is_in(group.namespace, namespaces); may_select(label_selector, group)]
+	found := selected(label_selector, namespaces)
 	count(found) > 0
 	every group in found {
 		group.ports != null
@@ -117,53 +177,58 @@ is_injected(name) if name in {"http-envoy-prom", "mesh-metrics", "status-port"}
 # METADATA
 # description: |
 #   The number of the pods' own port behind a number that is the port of a Service over some of them,
-#   where it is another one and none of them has the Service's; undefined otherwise.
-behind(number, protocol, groups) := own if {
-	some service in obj_lib.of_kind[""].Service
-	some group in groups
-	obj_lib.namespace(service) == group.namespace
-	selector.matches_map(service.spec.selector, group.labels[0])
-	some port in service.spec.ports
-	port.port == number
-	obj_lib.at(port, ["protocol"], "TCP") == protocol
-	own := _own(port, group)
-	own != number
+#   where it is another one and none of them has the Service's; undefined otherwise. Of several it is
+#   the least.
+behind(number, protocol, groups) := min(numbers) if {
+	[number, protocol] in _moved
+	numbers := {own | some group in groups; some own in _owns[[group.index, number, protocol]]} - {number}
+	count(numbers) > 0
 	not _has_number(number, protocol, groups)
 }
 
-_own(port, _) := port.targetPort if {
+_has_number(number, protocol, groups) if {
+	some group in groups
+	[number, protocol] in _numbers[group.index]
+}
+
+# METADATA
+# description: the number that pods have behind a port of a Service over them
+own(port, group) := [opened.number | some opened in group.ports; opened.name == port.targetPort][0] if {
+	is_string(port.targetPort)
+} else := port.targetPort if {
 	is_number(port.targetPort)
 	port.targetPort > 0
-}
-
-_own(port, group) := opened.number if {
-	is_string(port.targetPort)
-	some opened in group.ports
-	opened.name == port.targetPort
-}
-
-_has_number(number, protocol, groups) if {
-	some group in groups
-	some opened in group.ports
-	opened.number == number
-	opened.protocol == protocol
-}
-
-_has_number(number, protocol, groups) if {
-	some service in obj_lib.of_kind[""].Service
-	some group in groups
-	obj_lib.namespace(service) == group.namespace
-	selector.matches_map(service.spec.selector, group.labels[0])
-	some port in service.spec.ports
-	obj_lib.at(port, ["protocol"], "TCP") == protocol
-	_stays(port, number)
-}
-
-_stays(port, number) if port.targetPort == number
-
-_stays(port, number) if {
-	port.port == number
+} else := port.port if {
 	obj_lib.at(port, ["targetPort"], 0) in {0, ""}
+}
+
+# What pods have behind the ports of the Services over them, by group, number and protocol.
+_owns := _numbers_behind
+
+_numbers_behind[[group.index, port.port, protocol]] contains number if {
+	some service in obj_lib.of_kind[""].Service
+	some group in selected_by_map(service.spec.selector, obj_lib.namespace(service))
+	some port in service.spec.ports
+	protocol := obj_lib.at(port, ["protocol"], "TCP")
+	number := own(port, group)
+}
+
+_moved contains [number, protocol] if {
+	some [_, number, protocol], owns in _owns
+	owns != {number}
+}
+
+# What pods open: what they declare, and what Services take for theirs.
+_numbers := _known_numbers
+
+_known_numbers[group.index] contains [opened.number, opened.protocol] if {
+	some group in input_groups
+	some opened in group.ports
+}
+
+_known_numbers[index] contains [number, protocol] if {
+	some [index, port, protocol], owns in _owns
+	some number in owns
 }
 
 # METADATA
@@ -183,6 +248,7 @@ titles(groups) := concat(" and ", {group.title | some group in groups})
 is_given(key) if key in relations.given.names
 
 is_given(key) if {
+	is_string(key)
 	some prefix in relations.given.prefixes
 	startswith(key, prefix)
 }
@@ -339,14 +405,7 @@ idle(label_selector, namespaces, path) := object.union(found, _fault(found)) if 
 }
 
 _selects_some(label_selector, namespaces) if {
-	some group in input_groups
-	_is_in(group.namespace, namespaces)
-	may_select(label_selector, group)
-}
-
-_is_in(namespace, namespaces) if {
-	some other in namespaces
-	obj_lib.may_be_one(namespace, other)
+	count(selected(label_selector, namespaces)) > 0
 }
 
 # The one label that no pod has, or else all of them.

@@ -35,21 +35,33 @@ may_scale(hpa, obj) if {
 }
 
 # METADATA
-# description: the autoscalers among objects that scale an object
-autoscalers(objects, obj) := [hpa |
-	some hpa in objects
-	is_autoscaler(hpa)
-	scales(hpa, obj)
-]
+# description: the objects that an autoscaler scales, by their index in input.objects
+targets(hpa) := {index |
+	some index in obj_lib.called(hpa.spec.scaleTargetRef.kind, hpa.spec.scaleTargetRef.name)
+	scales(hpa, input.objects[index])
+}
+
+# METADATA
+# description: the autoscalers of the overlay that scale an object, by their index in input.objects
+autoscalers(obj) := {index: input_autoscalers[index] | some index in object.get(_by_target, [_identity(obj, obj.kind, obj_lib.name(obj), obj)], set())}
+
+_by_target := _autoscalers_by_target
+
+_autoscalers_by_target[_identity(hpa, target.kind, target.name, target)] contains index if {
+	some index, hpa in input_autoscalers
+	target := hpa.spec.scaleTargetRef
+}
+
+_identity(obj, kind, name, versioned) := [obj_lib.namespace(obj), kind, name, obj_lib.group(versioned)]
 
 # METADATA
 # description: |
 #   The fewest replicas that a scalable workload has: the least minimum of its autoscalers (1 where
 #   an autoscaler states none, as the API server defaults it), or else its own replicas.
-minimum(objects, obj) := min(bounds) if {
+minimum(obj) := min(bounds) if {
 	workload.is_scalable(obj)
 	bounds := [bound |
-		some hpa in autoscalers(objects, obj)
+		some hpa in autoscalers(obj)
 		bound := obj_lib.at(hpa, ["spec", "minReplicas"], 1)
 		is_number(bound)
 	]
@@ -60,10 +72,10 @@ minimum(objects, obj) := min(bounds) if {
 # description: |
 #   The most replicas that a scalable workload has: the greatest maximum of its autoscalers, or
 #   else its own replicas.
-maximum(objects, obj) := max(bounds) if {
+maximum(obj) := max(bounds) if {
 	workload.is_scalable(obj)
 	bounds := [bound |
-		some hpa in autoscalers(objects, obj)
+		some hpa in autoscalers(obj)
 		bound := hpa.spec.maxReplicas
 		is_number(bound)
 	]
@@ -76,7 +88,7 @@ maximum(objects, obj) := max(bounds) if {
 #   the bound of its autoscalers, minReplicas or maxReplicas, or else its own replicas.
 fields(index, obj, bound) := found if {
 	workload.is_scalable(obj)
-	found := {["objects", i, "spec", bound] | some i, hpa in input_autoscalers; scales(hpa, obj)}
+	found := {["objects", i, "spec", bound] | some i, _ in autoscalers(obj)}
 	count(found) > 0
 } else := {["objects", index, "spec", "replicas"]} if {
 	workload.is_scalable(obj)

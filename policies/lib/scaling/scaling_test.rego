@@ -25,35 +25,35 @@ test_an_autoscaler_scales_its_target_only if {
 
 test_bounds_are_those_of_the_autoscaler if {
 	objects := [_web, _hpa({"minReplicas": 2, "maxReplicas": 9})]
-	scaling.minimum(objects, _web) == 2
-	scaling.maximum(objects, _web) == 9
+	scaling.minimum(_web) == 2 with input as {"objects": objects}
+	scaling.maximum(_web) == 9 with input as {"objects": objects}
 }
 
 test_minimum_of_an_autoscaler_defaults_to_one if {
-	scaling.minimum([_hpa({"maxReplicas": 9})], _web) == 1
+	scaling.minimum(_web) == 1 with input as {"objects": [_hpa({"maxReplicas": 9})]}
 }
 
 test_bounds_of_several_autoscalers_are_the_widest if {
 	objects := [_hpa({"minReplicas": 2, "maxReplicas": 5}), _hpa({"minReplicas": 3, "maxReplicas": 9})]
-	scaling.minimum(objects, _web) == 2
-	scaling.maximum(objects, _web) == 9
+	scaling.minimum(_web) == 2 with input as {"objects": objects}
+	scaling.maximum(_web) == 9 with input as {"objects": objects}
 }
 
 test_without_an_autoscaler_the_bounds_are_the_replicas if {
-	scaling.minimum([_web], _web) == 4
-	scaling.maximum([_web], _web) == 4
+	scaling.minimum(_web) == 4 with input as {"objects": [_web]}
+	scaling.maximum(_web) == 4 with input as {"objects": [_web]}
 }
 
 test_malformed_bounds_fall_back_to_the_replicas if {
 	objects := [_hpa({"minReplicas": "2", "maxReplicas": "9"}), {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "spec": "text"}]
-	scaling.minimum(objects, _web) == 4
-	scaling.maximum(objects, _web) == 4
+	scaling.minimum(_web) == 4 with input as {"objects": objects}
+	scaling.maximum(_web) == 4 with input as {"objects": objects}
 }
 
 test_what_has_no_replicas_has_no_bounds if {
 	every obj in [{"apiVersion": "apps/v1", "kind": "DaemonSet"}, {"apiVersion": "v1", "kind": "Service"}, "text"] {
-		not scaling.minimum([obj], obj)
-		not scaling.maximum([obj], obj)
+		not scaling.minimum(obj) with input as {"objects": [obj]}
+		not scaling.maximum(obj) with input as {"objects": [obj]}
 	}
 }
 

@@ -14,6 +14,7 @@
 #   fix: Give the subset labels that the pods of the Service carry.
 package policies.mesh.subsets_select
 
+import data.policies.lib.labels
 import data.policies.lib.mesh
 import data.policies.lib.object as obj_lib
 import data.policies.lib.registry
@@ -45,14 +46,6 @@ _wanted(subset, service) := object.union(service.selector, subset.labels) if {
 
 _good(subset, service) if {
 	is_object(subset)
-	labels := obj_lib.at(subset, ["labels"], {})
-	some namespace, pods in _pods
-	obj_lib.may_be_one(namespace, service.namespace)
-	some pod in pods
-	selector.matches_map(service.selector, pod)
-	selector.matches({"matchLabels": labels}, pod)
+	some index in labels.selected_by_map("pods", service.selector, labels.near("pods", service.namespace))
+	selector.matches({"matchLabels": obj_lib.at(subset, ["labels"], {})}, workload.labels(input.objects[index]))
 }
-
-_pods := _pods_by_namespace
-
-_pods_by_namespace[obj_lib.namespace(obj)] contains workload.labels(obj) if some obj in workload.input_workloads

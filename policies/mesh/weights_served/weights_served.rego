@@ -14,6 +14,7 @@
 #   fix: Give the workload replicas, or the destination a weight of 0.
 package policies.mesh.weights_served
 
+import data.policies.lib.labels
 import data.policies.lib.mesh
 import data.policies.lib.object as obj_lib
 import data.policies.lib.operator
@@ -39,9 +40,8 @@ _unserved[index] contains {"path": array.concat(["objects", i], array.concat(des
 	service.selector != {}
 	subset := obj_lib.at(destination.value, ["destination", "subset"], "")
 	served := {candidate |
-		some candidate, pods in workload.input_workloads
-		obj_lib.may_be_one(obj_lib.namespace(pods), service.namespace)
-		_is_of(host, subset, service, workload.labels(pods))
+		some candidate in labels.selected_by_map("pods", service.selector, labels.near("pods", service.namespace))
+		_is_of(host, subset, workload.labels(input.objects[candidate]))
 	}
 	every candidate in served {
 		_has_none(input.objects[candidate])
@@ -66,19 +66,18 @@ _share(destination) := sprintf("%v of 100 requests", [destination.weight]) if {
 	destination.weight < 100
 } else := "every request of a route"
 
-_is_of(_, "", service, labels) if selector.matches_map(service.selector, labels)
+_is_of(_, "", _)
 
-_is_of(host, subset, service, labels) if {
+_is_of(host, subset, own_labels) if {
 	subset != ""
-	selector.matches_map(service.selector, labels)
 	some wanted in mesh.defined[host][subset]
-	selector.matches({"matchLabels": wanted}, labels)
+	selector.matches({"matchLabels": wanted}, own_labels)
 }
 
 _has_none(obj) if {
 	workload.replicas(obj) == 0
 	not obj_lib.group(obj) == "argoproj.io"
-	count(scaling.autoscalers(input.objects, obj)) == 0
+	count(scaling.autoscalers(obj)) == 0
 	not _is_scaled_by_others(obj)
 }
 

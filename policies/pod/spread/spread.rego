@@ -29,9 +29,9 @@ deny contains {"msg": msg, "path": path} if {
 	path := array.concat(["objects", index], array.concat(workload.spec_path(obj), ["topologySpreadConstraints"]))
 }
 
-_is_single(obj) if scaling.maximum(scaling.input_autoscalers, obj) <= 1
+_is_single(obj) if scaling.maximum(obj) <= 1
 
-_maximum(obj) := number if number := scaling.maximum(scaling.input_autoscalers, obj)
+_maximum(obj) := number if number := scaling.maximum(obj)
 
 else := "an unknown number of"
 

@@ -16,9 +16,9 @@
 package policies.selector.opened_ports
 
 import data.policies.lib.entry
+import data.policies.lib.labels
 import data.policies.lib.object as obj_lib
 import data.policies.lib.pods
-import data.policies.lib.selector
 
 # A name that none of the pods has.
 deny contains {"msg": msg, "path": array.concat(["objects", port.index], port.path), "missing": missing} if {
@@ -68,9 +68,13 @@ _policy_ports := [port |
 		"entry": listed,
 		"beside": {other.port | some other in rule.ports},
 		"asked": asked[0],
-		"groups": [group | some groups in lists; some group in groups],
+		"groups": _together(lists),
 	}
 ]
+
+_together(lists) := lists[0] if {
+	count(lists) == 1
+} else := [group | some groups in lists; some group in groups]
 
 # On the way in the ports are those of the policy's pods, on the way out those of the peers.
 _asked(obj, "ingress", _, _) := [{"selector": obj_lib.at(obj, ["spec", "podSelector"], {}), "namespaces": [obj_lib.namespace(obj)]}]
@@ -127,11 +131,7 @@ deny contains {"msg": msg, "path": array.concat(["objects", index], array.concat
 	every namespace in namespaces {
 		namespace in pods.input_namespaces
 	}
-	services := [service |
-		some service in obj_lib.of_kind[""].Service
-		obj_lib.namespace(service) in namespaces
-		selector.matches(obj.spec.selector, obj_lib.labels(service))
-	]
+	services := [input.objects[at] | some at in labels.selected("Service", obj.spec.selector, namespaces)]
 	count(services) > 0
 	some endpoint in entry.list(obj_lib.at(obj, ["spec", "endpoints"], []), ["spec", "endpoints"])
 	value := obj_lib.at(endpoint.value, ["port"], "")

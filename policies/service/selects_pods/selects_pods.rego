@@ -16,6 +16,7 @@
 #   fix: Select labels that the pod template carries, in the Service's own namespace.
 package policies.service.selects_pods
 
+import data.policies.lib.labels
 import data.policies.lib.object as obj_lib
 import data.policies.lib.operator
 import data.policies.lib.selector
@@ -49,9 +50,7 @@ _is_of_control_plane(wanted) if {
 _is_external(service) if service.spec.type == "ExternalName"
 
 _selects_pods(service, wanted) if {
-	some obj in workload.input_workloads
-	obj_lib.may_be_one(obj_lib.namespace(obj), obj_lib.namespace(service))
-	selector.matches_map(_of_template(wanted), workload.labels(obj))
+	count(labels.selected_by_map("pods", _of_template(wanted), labels.near("pods", obj_lib.namespace(service)))) > 0
 }
 
 # Each pod of a StatefulSet has its own name as a label.

@@ -14,8 +14,8 @@
 #   fix: Declare the port, with its name and protocol, on a container of every pod that the Service selects, or name one that is there.
 package policies.service.target_ports
 
+import data.policies.lib.labels
 import data.policies.lib.object as obj_lib
-import data.policies.lib.selector
 import data.policies.lib.workload
 
 deny contains {"msg": msg, "path": ["objects", index, "spec", "ports", entry, "targetPort"], "with": with_fields, "fact": fact} if {
@@ -25,9 +25,8 @@ deny contains {"msg": msg, "path": ["objects", index, "spec", "ports", entry, "t
 	not is_number(target)
 	protocol := obj_lib.at(port, ["protocol"], "TCP")
 	closed := {i |
-		some i, obj in workload.input_workloads
-		_is_selected(service, obj)
-		not _opens(obj, target, protocol)
+		some i in labels.selected_by_map("pods", service.spec.selector, {obj_lib.namespace(service)})
+		not _opens(input.objects[i], target, protocol)
 	}
 	count(closed) > 0
 	with_fields := {array.concat(["objects", i], path) | some i in closed; some path in _opened(input.objects[i])}
@@ -46,12 +45,6 @@ _target(port) := target if {
 	target != ""
 }
 
-_is_selected(service, obj) if {
-	obj_lib.namespace(obj) == obj_lib.namespace(service)
-	selector.matches_map(service.spec.selector, workload.labels(obj))
-}
-
-# What the pods have instead.
 _opened(obj) := {array.concat(container.path, ["ports", i, "name"]) |
 	some container in workload.containers(obj)
 	container.kind in {"container", "sidecar"}

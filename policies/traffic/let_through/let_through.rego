@@ -47,10 +47,7 @@ deny contains {"msg": msg, "path": array.concat(["objects", place.index], place.
 
 # CoreDNS listens on 53, that of OpenShift on 5353. Its pods are not known here, and in another namespace.
 _may_ask(group) if {
-	some policy in network.input_policies
-	"Egress" in policy.directions
-	obj_lib.may_be_one(policy.namespace, group.namespace)
-	pods.may_select(obj_lib.at(policy.obj, ["spec", "podSelector"], {}), group)
+	some policy in network.perhaps_over(group, "Egress")
 	some rule in network.rules(policy, "Egress")
 	_may_be_dns(rule)
 	some number in [53, 1053, 5353]
@@ -110,21 +107,31 @@ _found(group, direction, other, port) := array.concat(_idle(group, direction, po
 
 _idle(group, direction, port) := array.concat(
 	[{"place": {"index": idle.index, "path": idle.blame}, "missing": idle.missing} |
-		some idle in pods.input_idle
-		idle.known.peer
-		idle.path[1] == lower(direction)
 		some policy in network.fencing(group, direction)
-		policy.index == idle.index
+		some idle in _idle_peers[policy.index]
+		idle.path[1] == lower(direction)
 		network.may_be_port(network.rules(policy, direction)[idle.path[2]], port)
 	],
 	[{"place": {"index": idle.index, "path": idle.blame}, "missing": idle.missing} |
-		some idle in pods.input_idle
-		not idle.known.peer
-		policy := input.objects[idle.index]
-		policy.kind == "NetworkPolicy"
-		obj_lib.namespace(policy) == group.namespace
+		some idle in _idle_policies[group.namespace]
 	],
 )
+
+_idle_peers := _peers_by_policy
+
+_peers_by_policy[idle.index] contains idle if {
+	some idle in pods.input_idle
+	idle.known.peer
+}
+
+_idle_policies := _policies_by_namespace
+
+_policies_by_namespace[obj_lib.namespace(policy)] contains idle if {
+	some idle in pods.input_idle
+	not idle.known.peer
+	policy := input.objects[idle.index]
+	policy.kind == "NetworkPolicy"
+}
 
 # selector/opened-ports says the same.
 _closed(group, "Ingress") := [{"place": {"index": policy.index, "path": array.concat(rule.path, ["ports", i, "port"])}, "missing": missing} |

@@ -14,43 +14,27 @@
 #   fix: Add a label with different values, such as track, to both selectors and both pod templates.
 package policies.workload.selectors_disjoint
 
+import data.policies.lib.labels
 import data.policies.lib.object as obj_lib
-import data.policies.lib.selector
 import data.policies.lib.workload
 
-deny contains {"msg": msg, "path": ["objects", controller.index, "spec", "selector"]} if {
-	some namespace, controllers in _controllers
-	some controller in controllers
-	some other in _controllers[namespace]
-	controller.index != other.index
-	_selects(controller, other.labels)
+deny contains {"msg": msg, "path": ["objects", index, "spec", "selector"]} if {
+	some index, obj in _controllers
+	selected := _selected(obj)
 
 	# What the API server refuses (a selector that misses its own template) is not this rule's business.
-	_selects(controller, controller.labels)
-	msg := sprintf("%s also selects the pods of %s", [controller.title, other.title])
+	index in selected
+	some other in selected
+	other != index
+	msg := sprintf("%s also selects the pods of %s", [workload.title(obj), workload.title(_controllers[other])])
 }
 
-_selects(controller, labels) if {
-	controller.kind != "ReplicationController"
-	selector.matches(controller.selector, labels)
-}
+_selected(obj) := labels.selected("pods", obj_lib.at(obj, ["spec", "selector"], null), {obj_lib.namespace(obj)}) if {
+	obj.kind != "ReplicationController"
+} else := labels.selected_by_map("pods", obj_lib.at(obj, ["spec", "selector"], null), {obj_lib.namespace(obj)})
 
-_selects(controller, labels) if {
-	controller.kind == "ReplicationController"
-	selector.matches_map(controller.selector, labels)
-}
-
-# A Job's selector is made by the server, and a Pod has none. Other controllers than Kubernetes' own have their own way: a
-# Rollout stands beside the Deployment that it takes over from.
-_controllers[obj_lib.namespace(obj)] contains controller if {
-	some i, obj in workload.input_workloads
+_controllers := {index: obj |
+	some index, obj in workload.input_workloads
 	obj_lib.group(obj) in {"", "apps"}
 	obj.kind != "Pod"
-	controller := {
-		"index": i,
-		"kind": obj.kind,
-		"title": workload.title(obj),
-		"labels": workload.labels(obj),
-		"selector": obj_lib.at(obj, ["spec", "selector"], null),
-	}
 }
