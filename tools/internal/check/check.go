@@ -196,10 +196,18 @@ type Target struct {
 	// Definitions are the CustomResourceDefinitions that stand outside of the target. nil is none.
 	Definitions Definitions
 
+	Deployers []Deployer // who brings it to a cluster; nil where nobody here knows
+
 	Before *Before // what the target was, where a run compares; nil for one that was not there
 
 	// Locate finds the line to edit for a field of one of the objects. nil means the object's own source.
 	Locate func(*manifest.Object, manifest.Path) manifest.Origin
+}
+
+// Deployer is who brings a target to a cluster, as messages call it.
+type Deployer struct {
+	Name   string
+	Prunes bool // it deletes, without being asked, what the target has no longer
 }
 
 // Before is a target as a change found it.
@@ -546,11 +554,16 @@ func (p *Pass) ReportFault(target *Target, fault Fault) {
 // ReportRemoved is Report of a field, or of the whole of an object, that the change removes: there is no line to edit any more
 // but the one that was there, which is that of a file at the revision.
 func (p *Pass) ReportRemoved(target *Target, object *manifest.Object, path manifest.Path, message string) {
+	p.ReportRemovedAs(p.Check.Severity, target, object, path, message)
+}
+
+// ReportRemovedAs is ReportRemoved for what weighs less than the check's other findings.
+func (p *Pass) ReportRemovedAs(severity Severity, target *Target, object *manifest.Object, path manifest.Path, message string) {
 	f := p.report(target.Before.Target, object, path, message)
 	if f == nil {
 		return
 	}
-	f.Target = target.Path
+	f.Target, f.Severity = target.Path, severity
 	f.Source, f.Related = target.Before.At(f.Source), nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/argocd"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/coverage"
+	"github.com/kgate-dev/gitops/tools/internal/danger"
 	"github.com/kgate-dev/gitops/tools/internal/exemption"
 	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/mesh"
@@ -21,7 +22,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/telemetry"
 )
 
-// checksOf lists every check there is: Kustomize, schemas, rules, what is not read, exemptions. Unknown is what becomes of
+// checksOf lists every check there is: Kustomize, schemas, rules, dangers of a change, what is not read, exemptions. Unknown is what becomes of
 // objects of kinds that nobody defines.
 func checksOf(repository *repo.Repo, engines *Engines, facts policy.Facts, unknown schema.Unknown) ([]*check.Check, error) {
 	var checks []*check.Check
@@ -33,6 +34,7 @@ func checksOf(repository *repo.Repo, engines *Engines, facts policy.Facts, unkno
 	checks = append(checks, mesh.Checks()...)
 	checks = append(checks, substitution.Checks()...)
 	checks = append(checks, argocd.Checks()...)
+	checks = append(checks, danger.Checks()...)
 	checks = append(checks, coverage.Checks(repository)...)
 	checks = append(checks, exemption.Checks()...)
 	return checks, check.Verify(checks)

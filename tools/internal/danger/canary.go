@@ -1,0 +1,173 @@
+package danger
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
+)
+
+// ladderAnnotation names the shares that a canary is to take one after the other, as 1,5,20,50,100.
+const ladderAnnotation = "kgate.dev/canary-steps"
+
+var canaryStep = &check.Check{
+	Name:  "danger/canary-step",
+	Title: "A canary's share grows step by step",
+	Doc: "A canary finds a fault while it hurts few. One that goes from a tenth to everything has found nothing for those in between. " +
+		"Compared are the shares of one route: what one destination gains in one change. Without more, a step is at most half of all requests; with the annotation " +
+		"`" + ladderAnnotation + ": \"5,20,50,100\"` on the VirtualService or the route, it is at most the next of those shares. A share may shrink by as much as it likes, such as in a rollback to a " +
+		"destination that the annotation's last step served.",
+	Fix:      "Take the next step, watch it, and then the one after it. Exempt a switch at once that is meant.",
+	Severity: check.Warning, Scope: check.Update, Origin: "kgate",
+	References: []string{"https://istio.io/latest/docs/tasks/traffic-management/traffic-shifting/"},
+	Was:        canaryStepWas, Bad: canaryStepBad, Good: canaryStepGood,
+	Run: each(lookForSteps),
+}
+
+// longest is the longest step where nobody says which there are, in percent.
+const longest = 50
+
+// share is what a destination has of a route, in percent.
+type share struct {
+	to      string
+	percent float64
+	path    manifest.Path // of its weight
+}
+
+// split is a route by what it is known by.
+type split struct {
+	route  string
+	shares []share
+}
+
+// splits are the routes of an object.
+func splits(o *manifest.Object) []split {
+	var all []split
+	add := func(list manifest.Path, routes, name string, to func(entry any) string) {
+		for i, rule := range manifest.ListAt(o.Value, list...) {
+			one := split{route: cmp.Or(manifest.TextAt(rule, name), strconv.Itoa(i))}
+			at := below(list, i, routes)
+			entries := manifest.ListAt(rule, routes)
+			total := 0.0
+			for j, entry := range entries {
+				weight, set := number(manifest.At(entry, "weight"))
+				if !set {
+					if weight = 0; len(entries) == 1 || routes == "backendRefs" {
+						weight = 1
+					}
+				}
+				total += weight
+				one.shares = append(one.shares, share{to(entry), weight, below(at, j, "weight")})
+			}
+			for j := range one.shares {
+				if total > 0 {
+					one.shares[j].percent *= 100 / total
+				}
+			}
+			if total > 0 {
+				all = append(all, one)
+			}
+		}
+	}
+	switch {
+	case is(o, "networking.istio.io", "VirtualService"):
+		for _, protocol := range []string{"http", "tcp", "tls"} {
+			add(fields("spec", protocol), "route", "name", func(entry any) string {
+				host, subset := manifest.TextAt(entry, "destination", "host"), manifest.TextAt(entry, "destination", "subset")
+				if subset != "" {
+					return host + " (" + subset + ")"
+				}
+				if port := manifest.At(entry, "destination", "port", "number"); port != nil {
+					return fmt.Sprintf("%s:%v", host, port)
+				}
+				return host
+			})
+		}
+	case o.Group() == "gateway.networking.k8s.io" && strings.HasSuffix(o.Kind, "Route"):
+		add(fields("spec", "rules"), "backendRefs", "name", func(entry any) string {
+			return manifest.TextAt(entry, "name")
+		})
+	}
+	return all
+}
+
+func number(value any) (float64, bool) {
+	switch v := value.(type) {
+	case int64:
+		return float64(v), true
+	case float64:
+		return v, true
+	}
+	return 0, false
+}
+
+// ladder are the shares that an object names, in order; nil for none.
+func ladder(o *manifest.Object) []float64 {
+	var steps []float64
+	for word := range strings.SplitSeq(annotation(o, ladderAnnotation), ",") {
+		n, err := strconv.ParseFloat(strings.TrimSpace(word), 64)
+		if err != nil || n < 0 || n > 100 {
+			return nil
+		}
+		steps = append(steps, n)
+	}
+	slices.Sort(steps)
+	return steps
+}
+
+// next is the largest share that a destination may have after one.
+func next(steps []float64, was float64) float64 {
+	if steps == nil {
+		return was + longest
+	}
+	if i := slices.IndexFunc(steps, func(step float64) bool { return step > was+0.5 }); i >= 0 {
+		return steps[i]
+	}
+	return 100
+}
+
+func lookForSteps(s *scene) {
+	for _, p := range s.changed() {
+		before := splits(p.Old)
+		steps := ladder(p.New)
+		for _, now := range splits(p.New) {
+			i := slices.IndexFunc(before, func(was split) bool { return was.route == now.route })
+			if i < 0 {
+				continue
+			}
+			of := func(shares []share, to string) float64 {
+				percent := 0.0
+				for _, one := range shares {
+					if one.to == to {
+						percent += one.percent
+					}
+				}
+				return percent
+			}
+			for _, one := range now.shares {
+				was, is := of(before[i].shares, one.to), of(now.shares, one.to)
+				// A destination that is new beside none of the old ones is another name, or another route.
+				stays := slices.ContainsFunc(before[i].shares, func(old share) bool {
+					return of(now.shares, old.to) > 0 || slices.ContainsFunc(now.shares, func(n share) bool { return n.to == old.to })
+				})
+				if limit := next(steps, was); is <= limit+0.5 || !stays || isStable(steps, before[i].shares, one.to) || !known(p, fields("spec"), one.path) {
+					continue
+				}
+				how := fmt.Sprintf("a step of %.0f points", is-was)
+				if steps != nil {
+					how = fmt.Sprintf("the next step is %.0f %% (%s)", next(steps, was), annotation(p.New, ladderAnnotation))
+				}
+				s.at(p.New, one.path, "canary step: %s sends %s %.0f %% → %.0f %% of route %s: %s", title(p.New), one.to, was, is, now.route, how)
+			}
+		}
+	}
+}
+
+// isStable reports whether a destination has the most of a route already: what it gains is a rollback.
+func isStable(steps []float64, before []share, to string) bool {
+	return steps != nil && slices.ContainsFunc(before, func(one share) bool { return one.to == to && one.percent >= 50 })
+}

@@ -1,0 +1,101 @@
+package danger
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
+)
+
+// objects are those of a text of several documents.
+func objects(t *testing.T, file, text string) []*manifest.Object {
+	t.Helper()
+	documents, err := manifest.ParseDocuments(file, []byte(text))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	var all []*manifest.Object
+	for _, document := range documents {
+		found, err := document.Objects()
+		if err != nil {
+			t.Fatalf("%v\n%s", err, text)
+		}
+		all = append(all, found...)
+	}
+	return all
+}
+
+// change is a target that was one text and is another one.
+func change(t *testing.T, was, now string) *check.Target {
+	t.Helper()
+	before := &check.Target{Path: "overlays/prod", Objects: objects(t, "was.yaml", was)}
+	target := &check.Target{Path: "overlays/prod", Objects: objects(t, "now.yaml", now), Before: &check.Before{Target: before, Revision: "main"}}
+	for _, o := range target.Objects {
+		target.Before.Pairs = append(target.Before.Pairs, check.Pair{Old: find(before.Objects, o), New: o})
+	}
+	for _, o := range before.Objects {
+		if find(target.Objects, o) == nil {
+			target.Before.Pairs = append(target.Before.Pairs, check.Pair{Old: o})
+		}
+	}
+	return target
+}
+
+// found is what checks find in a change, a line for each.
+func found(t *testing.T, target *check.Target, checks ...*check.Check) []string {
+	t.Helper()
+	result, failures := check.Run(t.Context(), check.Plan{Checks: checks, Targets: []*check.Target{target}})
+	if len(failures) > 0 {
+		t.Fatal(failures)
+	}
+	var lines []string
+	for _, f := range result.Findings {
+		lines = append(lines, fmt.Sprintf("%s %s %s: %s", f.Severity, f.Source.File, f.Path, f.Message))
+	}
+	return lines
+}
+
+func TestExamples(t *testing.T) {
+	if err := check.Verify(Checks()); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range Checks() {
+		t.Run(c.Name, func(t *testing.T) {
+			if found := found(t, change(t, c.Was, c.Bad), c); len(found) == 0 {
+				t.Error("nothing is found in the bad example")
+			}
+			for _, lines := range [][]string{found(t, change(t, c.Was, c.Good), c), found(t, change(t, c.Was, c.Was), Checks()...), found(t, change(t, c.Good, c.Good), Checks()...)} {
+				if len(lines) > 0 {
+					t.Errorf("found in a good example: %s", strings.Join(lines, "\n"))
+				}
+			}
+		})
+	}
+}
+
+// TestNothingWithoutBefore holds that a target alone has no dangers.
+func TestNothingWithoutBefore(t *testing.T) {
+	for _, c := range Checks() {
+		target := change(t, c.Was, c.Bad)
+		target.Before = nil
+		if lines := found(t, target, Checks()...); len(lines) > 0 {
+			t.Errorf("%s: %s", c.Name, lines)
+		}
+	}
+}
+
+// same holds what is found to what is wanted, in any order.
+func expect(t *testing.T, got []string, want ...string) {
+	t.Helper()
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("found\n  %s\nwant\n  %s", strings.Join(got, "\n  "), strings.Join(want, "\n  "))
+	}
+}
+
+var _ = context.Background

@@ -1,0 +1,139 @@
+package danger
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
+)
+
+var deliveryMoved = &check.Check{
+	Name:  "danger/delivery-moved",
+	Title: "Nothing that deploys is removed, sent elsewhere or set free",
+	Doc: "An Application with Argo CD's finalizer takes with it all that it deployed, and so does a Flux Kustomization that prunes, or a HelmRelease. Renamed, it " +
+		"takes it away and brings it back, without its data. A destination, a project or a source that changes leaves what was deployed where it is, prunes it, or moves it into the hands of others. " +
+		"A sync that becomes automatic, or that prunes from now on, does at once what waited for a person.",
+	Fix:      "Take the finalizer away in a change before (or set deletionPolicy: Orphan), keep names, and move a destination by deploying to both. Exempt a removal that is meant.",
+	Severity: check.Error, Scope: check.Update, Origin: "kgate",
+	References: []string{
+		"https://argo-cd.readthedocs.io/en/stable/user-guide/app_deletion/",
+		"https://argo-cd.readthedocs.io/en/stable/operator-manual/applicationset/Application-Deletion/",
+		"https://fluxcd.io/flux/components/kustomize/kustomizations/#deletion-policy",
+	},
+	Was: deliveryMovedWas, Bad: deliveryMovedBad, Good: deliveryMovedGood,
+	Run: each(lookForDeliveries),
+}
+
+const (
+	argoGroup     = "argoproj.io"
+	argoFinalizer = "resources-finalizer.argocd.argoproj.io"
+	fluxGroup     = "kustomize.toolkit.fluxcd.io"
+	helmGroup     = "helm.toolkit.fluxcd.io"
+)
+
+func isDelivery(o *manifest.Object) bool {
+	return is(o, argoGroup, "Application") || is(o, argoGroup, "ApplicationSet") || is(o, fluxGroup, "Kustomization") || is(o, helmGroup, "HelmRelease")
+}
+
+// cascades reports whether what an object deployed goes with it.
+func cascades(o *manifest.Object) bool {
+	switch o.Kind {
+	case "Application":
+		return slices.ContainsFunc(manifest.ListAt(o.Value, "metadata", "finalizers"), func(f any) bool {
+			text, _ := f.(string)
+			return text == argoFinalizer || strings.HasPrefix(text, argoFinalizer+"/")
+		})
+	case "ApplicationSet": // which owns its Applications, and gives them the finalizer
+		return manifest.At(o.Value, "spec", "syncPolicy", "preserveResourcesOnDeletion") != true
+	case "Kustomization":
+		policy := manifest.TextAt(o.Value, "spec", "deletionPolicy")
+		return manifest.At(o.Value, "spec", "prune") == true && policy != "Orphan" || policy == "Delete"
+	}
+	return true // a HelmRelease, which is uninstalled
+}
+
+func lookForDeliveries(s *scene) {
+	for _, o := range s.removed() {
+		how, severity, ends := s.fate(o)
+		switch {
+		case !isDelivery(o) || !ends:
+		case cascades(o):
+			s.gone(severity, o, nil, "everything that it deploys is deleted: %s %s: %s, and what it deployed goes with it", title(o), s.becomes(o), how)
+		case s.successor(o) == nil:
+			s.gone(check.Warning, o, nil, "nobody deploys it any more: %s %s: what it deployed stays, and nobody keeps it", title(o), s.becomes(o))
+		}
+	}
+	for _, p := range s.changed() {
+		if !isDelivery(p.New) || !known(p, fields("spec"), fields("spec")) {
+			continue
+		}
+		spec := fields("spec")
+		if p.New.Kind == "ApplicationSet" {
+			spec = fields("spec", "template", "spec")
+		}
+		if p.New.Group() == argoGroup {
+			s.application(p, spec)
+		} else {
+			s.flux(p)
+		}
+	}
+}
+
+// fieldMoved reports a field that has another value. What is set for the first time moves nothing, unless first says so.
+func (s *scene) fieldMoved(p check.Pair, path manifest.Path, what string) {
+	old, new := manifest.At(p.Old.Value, path...), manifest.At(p.New.Value, path...)
+	if old != nil && old != new {
+		s.as(check.Warning, p.New, path, "%s: %s has %s: %s → %s", what, title(p.New), path, shown(old), shown(new))
+	}
+}
+
+func (s *scene) application(p check.Pair, spec manifest.Path) {
+	for _, field := range []string{"server", "name", "namespace"} {
+		s.fieldMoved(p, below(spec, "destination", field), "deployed elsewhere, and what was deployed is left or pruned")
+	}
+	s.fieldMoved(p, below(spec, "project"), "in the hands of another project")
+	for _, field := range []string{"repoURL", "path", "chart"} {
+		s.fieldMoved(p, below(spec, "source", field), "deploys something else")
+	}
+	path := below(spec, "syncPolicy", "automated")
+	old, new := automated(p.Old, path), automated(p.New, path)
+	switch {
+	case new.on && !old.on:
+		s.as(check.Warning, p.New, path, "no person is waited for: %s syncs by itself: manual → automated", title(p.New))
+	case new.prunes && !old.prunes:
+		s.as(check.Warning, p.New, below(path, "prune"), "no person is waited for: %s deletes by itself what the repository has no longer: prune: false → true", title(p.New))
+	}
+	if p.New.Kind == "Application" && cascades(p.New) && !cascades(p.Old) {
+		s.as(check.Warning, p.New, fields("metadata", "finalizers"), "more at stake: what %s deployed goes with it from now on: no finalizer → %s", title(p.New), argoFinalizer)
+	}
+	if path := fields("spec", "syncPolicy", "preserveResourcesOnDeletion"); p.New.Kind == "ApplicationSet" && cascades(p.New) && !cascades(p.Old) {
+		s.as(check.Warning, p.New, path, "more at stake: what Applications of %s deployed goes with them from now on: %s: true → %s", title(p.New), path, shown(manifest.At(p.New.Value, path...)))
+	}
+}
+
+// automation is how an Application syncs.
+type automation struct{ on, prunes bool }
+
+func automated(o *manifest.Object, path manifest.Path) automation {
+	content, on := manifest.At(o.Value, path...).(map[string]any)
+	on = on && content["enabled"] != false
+	return automation{on, on && content["prune"] == true}
+}
+
+func (s *scene) flux(p check.Pair) {
+	for _, path := range []manifest.Path{fields("spec", "targetNamespace"), fields("spec", "kubeConfig", "secretRef", "name"), fields("spec", "storageNamespace"), fields("spec", "releaseName")} {
+		s.fieldMoved(p, path, "deployed elsewhere, and what was deployed is left or pruned")
+	}
+	for _, path := range []manifest.Path{fields("spec", "path"), fields("spec", "sourceRef", "name"), fields("spec", "chart", "spec", "chart")} {
+		s.fieldMoved(p, path, "deploys something else")
+	}
+	on := func(o *manifest.Object, field string) bool { return manifest.At(o.Value, "spec", field) == true }
+	if on(p.Old, "suspend") && !on(p.New, "suspend") {
+		s.as(check.Warning, p.New, fields("spec", "suspend"), "no person is waited for: %s syncs by itself: spec.suspend: true → %s", title(p.New), shown(manifest.At(p.New.Value, "spec", "suspend")))
+	}
+	if p.New.Kind == "Kustomization" && on(p.New, "prune") && !on(p.Old, "prune") {
+		s.as(check.Warning, p.New, fields("spec", "prune"), "no person is waited for: %s deletes by itself what the repository has no longer: spec.prune: %s → true", title(p.New), fmt.Sprint(on(p.Old, "prune")))
+	}
+}

@@ -1,0 +1,328 @@
+package danger
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
+)
+
+var privilegeGained = &check.Check{
+	Name:  "danger/privilege-gained",
+	Title: "No workload, account or namespace may do more than before",
+	Doc: "What a rule says of every tree, that a container is privileged, is often an exemption of long ago; what matters in review is that it was not so before. " +
+		"Stated are the differences alone: in an object that was there, a capability, root, the host's network, processes, ports and paths, a sandbox that is dropped, a token that is mounted; " +
+		"a Namespace whose Pod Security level is lowered; a role that gains what leads to more rights (wildcards, Secrets, exec, tokens, escalate, bind, impersonate, " +
+		"roles, webhooks, nodes/proxy); a subject that gains a role. Of a new workload with an account of its own the rules of pods and roles say what there is to say.",
+	Fix:      "Grant what is needed and no more: a single capability, a verb on a named object. Exempt what is meant, with who decided it.",
+	Severity: check.Warning, Scope: check.Update, Origin: "kgate",
+	References: []string{
+		"https://kubernetes.io/docs/concepts/security/pod-security-standards/",
+		"https://kubernetes.io/docs/concepts/security/rbac-good-practices/#privilege-escalation-risks",
+	},
+	Was: privilegeGainedWas, Bad: privilegeGainedBad, Good: privilegeGainedGood,
+	Run: each(lookForPrivilege),
+}
+
+func lookForPrivilege(s *scene) {
+	for _, p := range s.changed() {
+		s.podGains(p)
+		containers(p, func(old, new part, had bool) { s.containerGains(p, old, new, had) })
+		s.securityLevel(p)
+		s.roleGains(p)
+	}
+	s.bindings()
+}
+
+// gains reports a field that gives more than it gave.
+func (s *scene) gains(p check.Pair, path manifest.Path, who, field, old, new string) {
+	s.at(p.New, path, "privilege gained: %s has %s: %s → %s", who, field, old, new)
+}
+
+func (s *scene) podGains(p check.Pair) {
+	before, had := podPath(p.Old)
+	after, has := podPath(p.New)
+	if !had || !has {
+		return
+	}
+	for _, field := range []string{"hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace"} {
+		old, new := manifest.At(p.Old.Value, below(before, field)...), manifest.At(p.New.Value, below(after, field)...)
+		if known(p, below(before, field), below(after, field)) && new == true && old != true {
+			s.gains(p, below(after, field), title(p.New), field, shown(old), shown(new))
+		}
+	}
+	if path := below(after, "hostUsers"); manifest.At(p.Old.Value, below(before, "hostUsers")...) == false && manifest.At(p.New.Value, path...) != false && known(p, path, path) {
+		s.gains(p, path, title(p.New), "hostUsers", "false", shown(manifest.At(p.New.Value, path...)))
+	}
+	s.tokenGains(p, before, after)
+	var paths []any
+	for _, v := range parts(p.Old, below(before, "volumes")) {
+		paths = append(paths, manifest.At(p.Old.Value, below(v.path, "hostPath", "path")...))
+	}
+	for _, v := range parts(p.New, below(after, "volumes")) {
+		path := below(v.path, "hostPath", "path")
+		if host := manifest.TextAt(p.New.Value, path...); host != "" && !slices.Contains(paths, any(host)) && known(p, below(before, "volumes"), path) {
+			s.at(p.New, path, "privilege gained: %s has the host's %s: volume %q was not there, or of another path", title(p.New), host, v.name)
+		}
+	}
+}
+
+// tokenGains looks for pods that get the token of their account.
+func (s *scene) tokenGains(p check.Pair, before, after manifest.Path) {
+	const field = "automountServiceAccountToken"
+	path := below(after, field)
+	new := manifest.At(p.New.Value, path...)
+	if manifest.At(p.Old.Value, below(before, field)...) != false || new == false || !known(p, below(before, field), path) {
+		return
+	}
+	account := manifest.TextAt(p.New.Value, below(after, "serviceAccountName")...)
+	for _, o := range s.news() {
+		if new == nil && is(o, "", "ServiceAccount") && o.Name == account && o.Namespace == p.New.Namespace && manifest.At(o.Value, field) == false {
+			return // the account keeps it from them
+		}
+	}
+	s.gains(p, path, title(p.New), field, "false", shown(new))
+}
+
+// setting is what a container or its pod says of a field of the security context, the container's before the pod's.
+func setting(o *manifest.Object, container manifest.Path, steps ...any) (any, manifest.Path) {
+	own := below(below(container, "securityContext"), steps...)
+	if value, found := own.Lookup(o.Value); found {
+		return value, own
+	}
+	pod := below(below(container[:len(container)-2], "securityContext"), steps...)
+	if value, found := pod.Lookup(o.Value); found {
+		return value, pod
+	}
+	return nil, own
+}
+
+func (s *scene) containerGains(p check.Pair, old, new part, had bool) {
+	who := fmt.Sprintf("container %q of %s", new.name, title(p.New))
+	compare := func(worse func(old, new any) bool, steps ...any) {
+		is, at := setting(p.New, new.path, steps...)
+		var was any
+		from := manifest.Path(nil)
+		if had {
+			was, from = setting(p.Old, old.path, steps...)
+		}
+		if worse(was, is) && !p.New.Hides(at) && (!had || !p.Old.Hides(from)) {
+			before := "no such container"
+			if had {
+				before = shown(was)
+			}
+			s.gains(p, at, who, fmt.Sprint(steps[0]), before, shown(is))
+		}
+	}
+	turned := func(to any) func(old, new any) bool {
+		return func(old, new any) bool { return new == to && old != to }
+	}
+	lost := func(good any) func(old, new any) bool {
+		return func(old, new any) bool { return had && old == good && new != good }
+	}
+	compare(turned(true), "privileged")
+	compare(turned("Unmasked"), "procMount")
+	compare(turned(int64(0)), "runAsUser")
+	compare(lost(false), "allowPrivilegeEscalation")
+	compare(lost(true), "readOnlyRootFilesystem")
+	compare(lost(true), "runAsNonRoot")
+	for _, field := range []string{"seccompProfile", "appArmorProfile"} {
+		compare(func(old, new any) bool {
+			return had && (old == "RuntimeDefault" || old == "Localhost") && (new == nil || new == "Unconfined")
+		}, field, "type")
+	}
+	s.capabilityGains(p, old, new, had, who)
+	var hostPorts []any
+	if had {
+		for _, port := range manifest.ListAt(p.Old.Value, below(old.path, "ports")...) {
+			hostPorts = append(hostPorts, manifest.At(port, "hostPort"))
+		}
+	}
+	for i, port := range manifest.ListAt(p.New.Value, below(new.path, "ports")...) {
+		if number := manifest.At(port, "hostPort"); number != nil && number != int64(0) && !slices.Contains(hostPorts, number) {
+			s.at(p.New, below(new.path, "ports", i, "hostPort"), "privilege gained: %s listens on port %v of its node: hostPort: not set → %v", who, number, number)
+		}
+	}
+}
+
+func (s *scene) capabilityGains(p check.Pair, old, new part, had bool, who string) {
+	names := func(o *manifest.Object, container part, field string) []string {
+		var all []string
+		for _, entry := range manifest.ListAt(o.Value, below(container.path, "securityContext", "capabilities", field)...) {
+			all = append(all, strings.TrimPrefix(strings.ToUpper(fmt.Sprint(entry)), "CAP_"))
+		}
+		return all
+	}
+	var added, dropped []string
+	if had {
+		added, dropped = names(p.Old, old, "add"), names(p.Old, old, "drop")
+	}
+	for i, name := range names(p.New, new, "add") {
+		if !slices.Contains(added, name) && !slices.Contains(added, "ALL") {
+			s.at(p.New, below(new.path, "securityContext", "capabilities", "add", i), "privilege gained: %s has the capability %s: not added → added", who, name)
+		}
+	}
+	now := names(p.New, new, "drop")
+	for _, name := range dropped {
+		if !slices.Contains(now, name) && !slices.Contains(now, "ALL") {
+			s.at(p.New, below(new.path, "securityContext", "capabilities", "drop"), "privilege gained: %s keeps the capability %s: dropped → not dropped", who, name)
+		}
+	}
+}
+
+const podSecurity = "pod-security.kubernetes.io/enforce"
+
+func (s *scene) securityLevel(p check.Pair) {
+	path := fields("metadata", "labels", podSecurity)
+	if !is(p.New, "", "Namespace") || !known(p, path, path) {
+		return
+	}
+	levels := []string{"restricted", "baseline", "privileged"}
+	old, new := manifest.TextAt(p.Old.Value, path...), manifest.TextAt(p.New.Value, path...)
+	from, to := slices.Index(levels, old), slices.Index(levels, new)
+	switch {
+	case new == "" && from >= 0 && old != "privileged":
+		s.at(p.New, path, "privilege gained: %s has %s: %s → not set, so that what the cluster says holds, which is privileged unless it is told otherwise", title(p.New), podSecurity, old)
+	case from >= 0 && to > from:
+		s.gains(p, path, title(p.New), podSecurity, old, new)
+	}
+}
+
+// grant is a right on a resource.
+type grant struct{ group, resource, verb string }
+
+func (g grant) String() string {
+	resource := g.resource
+	if g.group != "" {
+		resource += "." + g.group
+	}
+	return g.verb + " " + resource
+}
+
+// leadsOn reports whether a right leads to further ones, as Kubernetes' good practices of RBAC have it.
+func (g grant) leadsOn() bool {
+	const rbac = "rbac.authorization.k8s.io"
+	write := slices.Contains([]string{"create", "update", "patch"}, g.verb)
+	switch {
+	case g.group == "*" || g.resource == "*" || g.verb == "*":
+		return true
+	case slices.Contains([]string{"escalate", "bind", "impersonate"}, g.verb):
+		return true
+	case g.group == "" && g.resource == "secrets":
+		return slices.Contains([]string{"get", "list", "watch"}, g.verb)
+	case g.group == "" && slices.Contains([]string{"pods/exec", "pods/attach", "pods/portforward", "pods/ephemeralcontainers", "serviceaccounts/token", "nodes/proxy"}, g.resource):
+		return true
+	case g.group == "" && g.resource == "persistentvolumes":
+		return g.verb == "create"
+	case g.group == rbac, g.group == "admissionregistration.k8s.io":
+		return write
+	case g.group == "certificates.k8s.io":
+		return write && (strings.HasSuffix(g.resource, "/approval") || g.resource == "certificatesigningrequests") || g.verb == "approve"
+	}
+	return false
+}
+
+// grants are the rights of a rule of a role, and the names that it limits them to.
+func grants(rule any) (all []grant, names []string) {
+	texts := func(field string) []string {
+		var all []string
+		for _, entry := range manifest.ListAt(rule, field) {
+			all = append(all, fmt.Sprint(entry))
+		}
+		return all
+	}
+	for _, verb := range texts("verbs") {
+		for _, group := range texts("apiGroups") {
+			for _, resource := range texts("resources") {
+				all = append(all, grant{group, resource, verb})
+			}
+		}
+		for _, url := range texts("nonResourceURLs") {
+			if url == "*" {
+				all = append(all, grant{"", "*", verb})
+			}
+		}
+	}
+	return all, texts("resourceNames")
+}
+
+// granted reports whether rules give a right already, on all that names limit it to.
+func granted(rules []any, g grant, names []string) bool {
+	fits := func(have, want string) bool { return have == want || have == "*" }
+	return slices.ContainsFunc(rules, func(rule any) bool {
+		all, limits := grants(rule)
+		within := len(limits) == 0 || len(names) > 0 && !slices.ContainsFunc(names, func(name string) bool { return !slices.Contains(limits, name) })
+		return within && slices.ContainsFunc(all, func(have grant) bool {
+			return fits(have.group, g.group) && fits(have.resource, g.resource) && fits(have.verb, g.verb)
+		})
+	})
+}
+
+func isRBAC(o *manifest.Object, kinds ...string) bool {
+	return o.Group() == "rbac.authorization.k8s.io" && slices.Contains(kinds, o.Kind)
+}
+
+func (s *scene) roleGains(p check.Pair) {
+	if !isRBAC(p.New, "Role", "ClusterRole") || !known(p, fields("rules"), fields("rules")) {
+		return
+	}
+	before := manifest.ListAt(p.Old.Value, "rules")
+	for i, rule := range manifest.ListAt(p.New.Value, "rules") {
+		all, names := grants(rule)
+		var gained []string
+		for _, g := range all {
+			if g.leadsOn() && !granted(before, g, names) && !slices.Contains(gained, g.String()) {
+				gained = append(gained, g.String())
+			}
+		}
+		if len(gained) > 0 {
+			s.at(p.New, manifest.Path{"rules", i}, "privilege gained: %s may %s, which it might not before", title(p.New), listed(gained))
+		}
+	}
+}
+
+// bound is who has which role, and where.
+type bound struct{ kind, namespace, name, role, in string }
+
+func bounds(o *manifest.Object) []bound {
+	var all []bound
+	role := manifest.TextAt(o.Value, "roleRef", "kind") + " " + manifest.TextAt(o.Value, "roleRef", "name")
+	for _, subject := range manifest.ListAt(o.Value, "subjects") {
+		all = append(all, bound{manifest.TextAt(subject, "kind"), manifest.TextAt(subject, "namespace"), manifest.TextAt(subject, "name"), role, o.Namespace})
+	}
+	return all
+}
+
+// bindings looks for subjects that gain a role. A new account comes with its bindings: it gains nothing.
+func (s *scene) bindings() {
+	var before []bound
+	accounts := map[[2]string]bool{}
+	for _, o := range s.olds() {
+		if isRBAC(o, "RoleBinding", "ClusterRoleBinding") {
+			before = append(before, bounds(o)...)
+		}
+		if is(o, "", "ServiceAccount") {
+			accounts[[2]string{o.Namespace, o.Name}] = true
+		}
+	}
+	for _, p := range s.pairs {
+		if p.New == nil || !isRBAC(p.New, "RoleBinding", "ClusterRoleBinding") || p.Old != nil && !known(p, fields("subjects"), fields("subjects")) {
+			continue
+		}
+		for i, b := range bounds(p.New) {
+			isNew := b.kind == "ServiceAccount" && !accounts[[2]string{b.namespace, b.name}]
+			if slices.Contains(before, b) || p.Old == nil && isNew {
+				continue
+			}
+			where := "in the whole cluster"
+			if b.in != "" {
+				where = "in namespace " + b.in
+			} else if p.New.Kind == "RoleBinding" {
+				where = "in its namespace"
+			}
+			s.at(p.New, manifest.Path{"subjects", i}, "privilege gained: %s %q has %s %s: not bound → bound", b.kind, b.name, b.role, where)
+		}
+	}
+}

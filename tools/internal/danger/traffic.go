@@ -1,0 +1,81 @@
+package danger
+
+import (
+	"maps"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
+)
+
+var trafficMoved = &check.Check{
+	Name:  "danger/traffic-moved",
+	Title: "No Service turns away from pods that go on running",
+	Doc: "A Service whose selector changes, or pods whose labels do, moves all requests at once, without a step that anybody could stop at, and the pods that it served run on " +
+		"for nobody. Stated where the Service selected pods of a workload before, the workload is still there, and the Service selects others " +
+		"in its place. A Service that selects nothing any more is service/selects-pods'.",
+	Fix:      "Keep the labels that the Service selects, or move the traffic by weights. Exempt a switch that is meant, such as that from blue to green.",
+	Severity: check.Warning, Scope: check.Update, Origin: "kgate",
+	References: []string{"https://kubernetes.io/docs/concepts/services-networking/service/"},
+	Was:        trafficMovedWas, Bad: trafficMovedBad, Good: trafficMovedGood,
+	Run: each(lookForTraffic),
+}
+
+func lookForTraffic(s *scene) {
+	before, after := workloads(s.olds()), workloads(s.news())
+	path := fields("spec", "selector")
+	for _, p := range s.changed() {
+		if !is(p.New, "", "Service") || !known(p, path, path) {
+			continue
+		}
+		old, new := textMap(p.Old, path), textMap(p.New, path)
+		if len(old) == 0 || len(new) == 0 {
+			continue
+		}
+		had := selected(before, p.Old.Namespace, labels.Set(old).AsSelector())
+		has := selected(after, p.New.Namespace, labels.Set(new).AsSelector())
+		var left []*manifest.Object // that run on without the Service
+		for _, w := range had {
+			if now := find(after, w); now != nil && find(has, w) == nil {
+				left = append(left, now)
+			}
+		}
+		if len(left) == 0 || len(has) == 0 {
+			continue
+		}
+		if !maps.Equal(old, new) {
+			s.at(p.New, path, "traffic moved: %s sends to %s → %s", title(p.New), titles(had), titles(has))
+			continue
+		}
+		for _, w := range left {
+			if at, ok := s.labelsOf(w); ok {
+				s.at(w, at, "traffic moved: the pods of %s have no longer the labels that %s selects: it sends to %s → %s", title(w), title(p.New), titles(had), titles(has))
+			}
+		}
+	}
+}
+
+// labelsOf is where a workload has the labels of its pods; false where they, or what they were, are not known.
+func (s *scene) labelsOf(w *manifest.Object) (manifest.Path, bool) {
+	spec, ok := podPath(w)
+	if !ok {
+		return nil, true
+	}
+	path := below(slices.Clone(spec[:len(spec)-1]), "metadata", "labels")
+	was := find(s.olds(), w)
+	return path, !w.Hides(path) && (was == nil || !was.Hides(path))
+}
+
+// textMap is a mapping of texts; entries of another type are left out.
+func textMap(o *manifest.Object, path manifest.Path) map[string]string {
+	texts := map[string]string{}
+	content, _ := manifest.At(o.Value, path...).(map[string]any)
+	for key, value := range content {
+		if text, ok := value.(string); ok {
+			texts[key] = text
+		}
+	}
+	return texts
+}
