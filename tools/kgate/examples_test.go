@@ -94,7 +94,8 @@ func changed(t *testing.T, engines *gate.Engines, was, now string) []check.Findi
 		for _, o := range target.Objects {
 			pair := check.Pair{New: o}
 			if i := slices.IndexFunc(left, func(other *manifest.Object) bool { return is(o, other) }); i >= 0 {
-				pair.Old, left = left[i], slices.Delete(left, i, i+1)
+				pair.Old = left[i]
+				left = slices.Delete(left, i, i+1)
 			}
 			target.Before.Pairs = append(target.Before.Pairs, pair)
 		}

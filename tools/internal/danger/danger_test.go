@@ -1,7 +1,6 @@
 package danger
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -88,7 +87,7 @@ func TestNothingWithoutBefore(t *testing.T) {
 	}
 }
 
-// same holds what is found to what is wanted, in any order.
+// expect holds what is found to what is wanted, in any order.
 func expect(t *testing.T, got []string, want ...string) {
 	t.Helper()
 	slices.Sort(got)
@@ -98,4 +97,19 @@ func expect(t *testing.T, got []string, want ...string) {
 	}
 }
 
-var _ = context.Background
+// TestUnknown holds that nothing is said of what nobody here can read.
+func TestUnknown(t *testing.T) {
+	for _, c := range Checks() {
+		target := change(t, c.Was, c.Bad)
+		for _, p := range target.Before.Pairs {
+			if p.Old != nil && p.New != nil {
+				p.Old.Unknown = []manifest.Path{{"spec"}}
+			}
+		}
+		for _, line := range found(t, target, c) {
+			if !strings.Contains(line, "is removed") && !strings.Contains(line, "is renamed") {
+				t.Errorf("%s: %s", c.Name, line)
+			}
+		}
+	}
+}

@@ -60,7 +60,7 @@ func lookForDeliveries(s *scene) {
 		switch {
 		case !isDelivery(o) || !ends:
 		case cascades(o):
-			s.gone(severity, o, nil, "everything that it deploys is deleted: %s %s: %s, and what it deployed goes with it", title(o), s.becomes(o), how)
+			s.gone(severity, o, nil, "everything that it deploys is deleted: %s %s: %s, with what it deployed", title(o), s.becomes(o), how)
 		case s.successor(o) == nil:
 			s.gone(check.Warning, o, nil, "nobody deploys it any more: %s %s: what it deployed stays, and nobody keeps it", title(o), s.becomes(o))
 		}

@@ -157,6 +157,15 @@ func covers(pattern, name string) bool {
 	return wild && rest == suffix
 }
 
+// isPublic tells a host that may be found from outside from the names of a cluster or a home.
+func isPublic(name string) bool {
+	if name == "*" {
+		return true
+	}
+	last := name[strings.LastIndex(name, ".")+1:]
+	return last != name && !slices.Contains([]string{"svc", "local", "localhost", "internal", "lan", "test", "home", "corp"}, last)
+}
+
 // hosts looks for hosts that are new to the target, and for those that lose their TLS.
 func (s *scene) hosts() {
 	served, secured := map[string]bool{}, map[string]bool{}
@@ -182,7 +191,7 @@ func (s *scene) hosts() {
 				name = "any host"
 			}
 			switch {
-			case o.Hides(h.path):
+			case o.Hides(h.path), !isPublic(h.name):
 			case !served[h.name]:
 				served[h.name] = true // said once
 				s.at(o, h.path, "exposed: %s answers for %s: not served → served", title(o), name)

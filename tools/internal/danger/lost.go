@@ -61,7 +61,7 @@ func (s *scene) holdsOfCore(o *manifest.Object) (holding, bool) {
 			return holding{}, false
 		}
 		if manifest.TextAt(o.Value, "spec", "persistentVolumeClaimRetentionPolicy", "whenDeleted") == "Delete" {
-			return holding{goes: "the claims of its pods, with their volumes (whenDeleted: Delete)"}, true
+			return holding{goes: "the claims of its pods and their volumes (whenDeleted: Delete)"}, true
 		}
 		return holding{stays: "the claims of its pods stay, and nothing reads them"}, true
 	case is(o, "", "PersistentVolume") && manifest.TextAt(o.Value, "spec", "persistentVolumeReclaimPolicy") == "Delete":
@@ -71,7 +71,7 @@ func (s *scene) holdsOfCore(o *manifest.Object) (holding, bool) {
 		if class != nil && manifest.TextAt(class.Value, "deletionPolicy") == "Retain" {
 			return holding{stays: "what it holds stays, and no snapshot names it"}, true
 		}
-		return holding{goes: "the snapshot, unless its class retains it"}, true
+		return holding{goes: "what it holds, unless its class retains it"}, true
 	}
 	return holding{}, false
 }
@@ -138,27 +138,27 @@ func stores() relation.Kinds[func(*manifest.Object) holding] {
 		return func(o *manifest.Object) holding {
 			// Releases differ in whether the name has a domain.
 			if slices.ContainsFunc(manifest.ListAt(o.Value, "metadata", "finalizers"), func(f any) bool { return f == name || f == "percona.com/"+name }) {
-				return holding{goes: "its claims, with their volumes (finalizer " + name + ")"}
+				return holding{goes: "its claims and their volumes (finalizer " + name + ")"}
 			}
 			return holding{stays: "its claims stay, and nothing reads them"}
 		}
 	}
 	kafka := func(o *manifest.Object) holding {
 		if says(o.Value, "deleteClaim", true) {
-			return holding{goes: "its claims, with their volumes (deleteClaim: true)"}
+			return holding{goes: "its claims and their volumes (deleteClaim: true)"}
 		}
 		return holding{stays: "its claims stay, and nothing reads them"}
 	}
 	return relation.Kinds[func(*manifest.Object) holding]{
 		// The operator owns the claims: https://cloudnative-pg.io/documentation/current/operator_conf/
 		"postgresql.cnpg.io": {
-			"Cluster":  goes("the database, with its claims and their volumes"),
+			"Cluster":  goes("its claims and their volumes"),
 			"Database": unlessSaid("the tables of the database", fields("spec", "databaseReclaimPolicy"), "delete"),
 		},
 		// enable_persistent_volume_claim_deletion, which is on unless the operator is told otherwise.
-		"acid.zalan.do": {"postgresql": goes("the database, with its claims and their volumes, unless the operator is told to keep them")},
+		"acid.zalan.do": {"postgresql": goes("its claims and their volumes, unless the operator is told to keep them")},
 		// https://access.crunchydata.com/documentation/postgres-operator/latest/guides/storage-retention
-		"postgres-operator.crunchydata.com": {"PostgresCluster": goes("the database, with its claims and their volumes")},
+		"postgres-operator.crunchydata.com": {"PostgresCluster": goes("its claims and their volumes")},
 		"pgv2.percona.com":                  {"PerconaPGCluster": finalizer("delete-pvc")},
 		"pxc.percona.com":                   {"PerconaXtraDBCluster": finalizer("delete-pxc-pvc")},
 		"psmdb.percona.com":                 {"PerconaServerMongoDB": finalizer("delete-psmdb-pvc")},
@@ -172,10 +172,10 @@ func stores() relation.Kinds[func(*manifest.Object) holding] {
 			if annotation(o, "strimzi.io/managed") == "false" {
 				return holding{} // the topic stays as it is
 			}
-			return holding{goes: "the topic, with its messages"}
+			return holding{goes: "the messages of the topic"}
 		}},
 		"rabbitmq.com": {
-			"RabbitmqCluster": goes("the queues, with their claims and volumes"),
+			"RabbitmqCluster": goes("its queues, claims and volumes"),
 			"Queue":           unlessKept("the messages of the queue", fields("spec", "deletionPolicy"), "retain"),
 			"Vhost":           unlessKept("the queues of the virtual host", fields("spec", "deletionPolicy"), "retain"),
 		},
@@ -188,9 +188,9 @@ func stores() relation.Kinds[func(*manifest.Object) holding] {
 			if len(manifest.ListAt(o.Value, "spec", "dataVolumeTemplates")) == 0 {
 				return holding{stays: "its disks stay, for no machine"}
 			}
-			return holding{goes: "the machine, with the disks of its dataVolumeTemplates"}
+			return holding{goes: "the disks of its dataVolumeTemplates"}
 		}},
-		"cdi.kubevirt.io": {"DataVolume": goes("the disk, with its claim")},
+		"cdi.kubevirt.io": {"DataVolume": goes("its claim and the disk")},
 		"objectbucket.io": {"ObjectBucketClaim": goes("the bucket, unless its StorageClass retains it")},
 		"ceph.rook.io": {
 			"CephCluster":     unlessSaid("the data of the cluster", fields("spec", "cleanupPolicy", "confirmation"), "yes-really-destroy-data"),
@@ -211,7 +211,7 @@ func lookForLostData(s *scene) {
 			s.gone(check.Warning, o, nil, "data left behind: %s %s: %s", title(o), s.becomes(o), held.stays)
 			continue
 		}
-		s.gone(severity, o, nil, "data lost: %s %s: %s, and %s goes with it", title(o), s.becomes(o), how, held.goes)
+		s.gone(severity, o, nil, "data lost: %s %s: %s, with %s", title(o), s.becomes(o), how, held.goes)
 	}
 	for _, p := range s.changed() {
 		s.reclaims(p)

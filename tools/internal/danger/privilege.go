@@ -136,6 +136,9 @@ func (s *scene) containerGains(p check.Pair, old, new part, had bool) {
 	s.capabilityGains(p, old, new, had, who)
 	var hostPorts []any
 	if had {
+		if !known(p, below(old.path, "ports"), below(new.path, "ports")) {
+			return
+		}
 		for _, port := range manifest.ListAt(p.Old.Value, below(old.path, "ports")...) {
 			hostPorts = append(hostPorts, manifest.At(port, "hostPort"))
 		}
@@ -157,6 +160,9 @@ func (s *scene) capabilityGains(p check.Pair, old, new part, had bool, who strin
 	}
 	var added, dropped []string
 	if had {
+		if !known(p, below(old.path, "securityContext"), below(new.path, "securityContext")) {
+			return
+		}
 		added, dropped = names(p.Old, old, "add"), names(p.Old, old, "drop")
 	}
 	for i, name := range names(p.New, new, "add") {

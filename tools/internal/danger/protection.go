@@ -113,17 +113,18 @@ func (s *scene) lapse(among func(*manifest.Object) bool, path manifest.Path, rep
 	}
 }
 
-// lapsed reports what a policy was over, at the policy or, where it is as it was, at the labels of what it was over.
+// lapsed reports what a policy was over, at the policy or, where it is as it was, at the labels of what it was over. what ends
+// before those that it is about.
 func (s *scene) lapsed(p check.Pair, path manifest.Path, lost []*manifest.Object, what string) {
 	switch {
 	case p.New == nil:
-		s.gone(s.pass.Check.Severity, p.Old, nil, "protection lost: %s %s: %s of %s", title(p.Old), s.becomes(p.Old), what, titles(lost))
+		s.gone(s.pass.Check.Severity, p.Old, nil, "protection lost: %s %s: %s the pods of %s", title(p.Old), s.becomes(p.Old), what, titles(lost))
 	case !equal(manifest.At(p.Old.Value, "spec"), manifest.At(p.New.Value, "spec")):
-		s.at(p.New, path, "protection lost: %s is no longer over the pods of %s: %s of them", title(p.New), titles(lost), what)
+		s.at(p.New, path, "protection lost: %s is no longer over the pods of %s: %s them", title(p.New), titles(lost), what)
 	default:
 		for _, w := range lost {
 			at, _ := s.labelsOf(w)
-			s.at(w, at, "protection lost: the pods of %s have no longer the labels that %s selects: %s of them", title(w), title(p.New), what)
+			s.at(w, at, "protection lost: the pods of %s have no longer the labels that %s selects: %s them", title(w), title(p.New), what)
 		}
 	}
 }
@@ -156,9 +157,9 @@ func (s *scene) isolation() {
 	if fencedOtherwise(s.news()) {
 		return
 	}
-	for direction, what := range map[string]string{"Ingress": "anybody may send to the pods", "Egress": "any address is open to the pods"} {
-		s.lapse(func(o *manifest.Object) bool { return isNetworkPolicy(o) && directs(o, direction) }, fields("spec", "podSelector"),
-			func(p check.Pair, path manifest.Path, lost []*manifest.Object) { s.lapsed(p, path, lost, what) })
+	for _, way := range []struct{ direction, what string }{{"Ingress", "anybody may send to"}, {"Egress", "any address is open to"}} {
+		s.lapse(func(o *manifest.Object) bool { return isNetworkPolicy(o) && directs(o, way.direction) }, fields("spec", "podSelector"),
+			func(p check.Pair, path manifest.Path, lost []*manifest.Object) { s.lapsed(p, path, lost, way.what) })
 	}
 }
 
@@ -268,7 +269,7 @@ func (s *scene) authorization() {
 		return isAuthorization(o) && action(o) == "ALLOW" && len(manifest.ListAt(o.Value, "spec", "targetRefs")) == 0 && manifest.At(o.Value, "spec", "targetRef") == nil
 	}
 	s.lapse(allows, path, func(p check.Pair, path manifest.Path, lost []*manifest.Object) {
-		s.lapsed(p, path, lost, "no policy allows, so that every request is let through to the pods")
+		s.lapsed(p, path, lost, "no policy allows, so that every request is let through to")
 	})
 	for _, p := range s.changed() {
 		if !isAuthorization(p.New) || !known(p, fields("spec"), fields("spec")) {

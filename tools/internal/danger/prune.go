@@ -50,10 +50,10 @@ func (s *scene) fate(o *manifest.Object) (how string, severity check.Severity, e
 		i := slices.IndexFunc(deployers, func(d check.Deployer) bool { return d.Prunes })
 		how = deployers[i].Name + " deletes it"
 	default:
-		how, severity = deployers[0].Name+" does not prune: it stays until somebody does", check.Warning
+		how, severity = deployers[0].Name+" does not prune, so that it stays until somebody deletes it", check.Warning
 	}
 	if option(o, "Prune") == "confirm" {
-		how, severity = how+", once somebody confirms it", check.Warning
+		how, severity = "once somebody confirms it, "+how, check.Warning
 	}
 	return how, severity, true
 }

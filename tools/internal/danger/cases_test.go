@@ -1,0 +1,459 @@
+package danger
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/kgate-dev/gitops/tools/internal/check"
+)
+
+// step is a change in a test, with what is found in it: none is that nothing is.
+type step struct {
+	name     string
+	check    *check.Check
+	was, now string
+	want     []string
+}
+
+// run holds each step to what is found in it.
+func run(t *testing.T, steps []step) {
+	t.Helper()
+	for _, s := range steps {
+		t.Run(s.name, func(t *testing.T) { expect(t, found(t, change(t, s.was, s.now), s.check), s.want...) })
+	}
+}
+
+// of is an object of a kind that is called a, with further fields of its own.
+func of(apiVersion, kind string, rest ...string) string {
+	return called(apiVersion, kind, "a", rest...)
+}
+
+func called(apiVersion, kind, name string, rest ...string) string {
+	return "---\napiVersion: " + apiVersion + "\nkind: " + kind + "\nmetadata: {name: " + name + ", namespace: shop}\n" + strings.Join(rest, "\n") + "\n"
+}
+
+// annotated is the same with an annotation.
+func annotated(object, annotation string) string {
+	return strings.Replace(object, "namespace: shop}", "namespace: shop, annotations: {"+annotation+"}}", 1)
+}
+
+// pods are a Deployment whose pods have labels and a spec.
+func pods(name, labels, spec string) string {
+	return called("apps/v1", "Deployment", name, "spec: {replicas: 3, template: {metadata: {labels: {"+labels+"}}, spec: {"+spec+"}}}")
+}
+
+func container(rest string) string { return "containers: [{name: c, image: a" + rest + "}]" }
+
+func TestDataLost(t *testing.T) {
+	claim := of("v1", "PersistentVolumeClaim", "spec: {storageClassName: fast}")
+	class := func(policy string) string {
+		return called("storage.k8s.io/v1", "StorageClass", "fast", "reclaimPolicy: "+policy)
+	}
+	set := func(spec string) string {
+		return of("apps/v1", "StatefulSet", "spec: {replicas: 3, volumeClaimTemplates: [{metadata: {name: d}}], "+spec+"}")
+	}
+	volume := func(source string) string { return pods("w", "app: w", "volumes: [{name: d, "+source+"}]") }
+	run(t, []step{
+		{"a claim", dataLost, claim, "", []string{`error was.yaml@main : data lost: PersistentVolumeClaim "a" is removed: a sync that prunes deletes it, with its volume, unless the reclaim policy is Retain`}},
+		{"a claim of a class that deletes", dataLost, claim + class("Delete"), class("Delete"), []string{`error was.yaml@main : data lost: PersistentVolumeClaim "a" is removed: a sync that prunes deletes it, with its volume (reclaim policy Delete of StorageClass "fast")`}},
+		{"a claim of a class that retains", dataLost, claim + class("Retain"), class("Retain"), []string{`warning was.yaml@main : data left behind: PersistentVolumeClaim "a" is removed: its volume stays (reclaim policy Retain of StorageClass "fast"), for no claim`}},
+		{"a claim of a volume that is retained", dataLost, of("v1", "PersistentVolumeClaim", "spec: {volumeName: v}") + called("v1", "PersistentVolume", "v", "spec: {}"), called("v1", "PersistentVolume", "v", "spec: {}"), []string{`warning was.yaml@main : data left behind: PersistentVolumeClaim "a" is removed: its volume stays (reclaim policy Retain of PersistentVolume "v"), for no claim`}},
+		{"a claim renamed", dataLost, claim, strings.Replace(claim, "name: a", "name: b", 1), []string{`error was.yaml@main : data lost: PersistentVolumeClaim "a" is renamed: a → b: a sync that prunes deletes it, with its volume, unless the reclaim policy is Retain`}},
+		{"a claim moved", dataLost, claim, strings.Replace(claim, "namespace: shop", "namespace: store", 1), []string{`error was.yaml@main : data lost: PersistentVolumeClaim "a" is moved: namespace shop → store: a sync that prunes deletes it, with its volume, unless the reclaim policy is Retain`}},
+		{"one of two added", dataLost, claim, strings.Replace(claim, "name: a", "name: b", 1) + strings.Replace(claim, "name: a", "name: c", 1), []string{`error was.yaml@main : data lost: PersistentVolumeClaim "a" is removed: a sync that prunes deletes it, with its volume, unless the reclaim policy is Retain`}},
+		{"kept", dataLost, annotated(claim, "argocd.argoproj.io/sync-options: 'Validate=false, Prune=false'"), "", nil},
+		{"kept by Flux", dataLost, annotated(claim, "kustomize.toolkit.fluxcd.io/prune: disabled"), "", nil},
+		{"asked for", dataLost, annotated(claim, "argocd.argoproj.io/sync-options: Prune=confirm"), "", []string{`warning was.yaml@main : data lost: PersistentVolumeClaim "a" is removed: once somebody confirms it, a sync that prunes deletes it, with its volume, unless the reclaim policy is Retain`}},
+		{"kept by Helm alone", dataLost, annotated(claim, "helm.sh/resource-policy: keep"), "", []string{`error was.yaml@main : data lost: PersistentVolumeClaim "a" is removed: a sync that prunes deletes it, with its volume, unless the reclaim policy is Retain`}},
+		{"a hook", dataLost, annotated(claim, "argocd.argoproj.io/hook: PreSync"), "", nil},
+		{"a namespace", dataLost, of("v1", "Namespace"), "", []string{`error was.yaml@main : data lost: Namespace "a" is removed: a sync that prunes deletes it, with everything in the namespace`}},
+		{"a definition", dataLost, of("apiextensions.k8s.io/v1", "CustomResourceDefinition", "spec: {names: {kind: Shop}}"), "", []string{`error was.yaml@main : data lost: CustomResourceDefinition "a" is removed: a sync that prunes deletes it, with every Shop in the cluster`}},
+		{"a volume that is deleted", dataLost, of("v1", "PersistentVolume", "spec: {persistentVolumeReclaimPolicy: Delete}"), "", []string{`error was.yaml@main : data lost: PersistentVolume "a" is removed: a sync that prunes deletes it, with the storage behind it (reclaim policy Delete)`}},
+		{"a volume that is retained", dataLost, of("v1", "PersistentVolume", "spec: {persistentVolumeReclaimPolicy: Retain}"), "", nil},
+		{"a StatefulSet", dataLost, set(""), "", []string{`warning was.yaml@main : data left behind: StatefulSet "a" is removed: the claims of its pods stay, and nothing reads them`}},
+		{"a StatefulSet that deletes", dataLost, set("persistentVolumeClaimRetentionPolicy: {whenDeleted: Delete}"), "", []string{`error was.yaml@main : data lost: StatefulSet "a" is removed: a sync that prunes deletes it, with the claims of its pods and their volumes (whenDeleted: Delete)`}},
+		{"a StatefulSet without claims", dataLost, of("apps/v1", "StatefulSet", "spec: {}"), "", nil},
+		{"a database", dataLost, of("postgresql.cnpg.io/v1", "Cluster", "spec: {}"), "", []string{`error was.yaml@main : data lost: Cluster "a" is removed: a sync that prunes deletes it, with its claims and their volumes`}},
+		{"Kafka", dataLost, of("kafka.strimzi.io/v1beta2", "Kafka", "spec: {kafka: {storage: {type: persistent-claim}}}"), "", []string{`warning was.yaml@main : data left behind: Kafka "a" is removed: its claims stay, and nothing reads them`}},
+		{"Kafka that deletes", dataLost, of("kafka.strimzi.io/v1beta2", "Kafka", "spec: {kafka: {storage: {type: jbod, volumes: [{deleteClaim: true}]}}}"), "", []string{`error was.yaml@main : data lost: Kafka "a" is removed: a sync that prunes deletes it, with its claims and their volumes (deleteClaim: true)`}},
+		{"a topic that is its own", dataLost, annotated(of("kafka.strimzi.io/v1beta2", "KafkaTopic"), "strimzi.io/managed: 'false'"), "", nil},
+		{"Elasticsearch", dataLost, of("elasticsearch.k8s.elastic.co/v1", "Elasticsearch", "spec: {}"), "", []string{`error was.yaml@main : data lost: Elasticsearch "a" is removed: a sync that prunes deletes it, with its claims`}},
+		{"Elasticsearch that keeps", dataLost, of("elasticsearch.k8s.elastic.co/v1", "Elasticsearch", "spec: {volumeClaimDeletePolicy: DeleteOnScaledownOnly}"), "", []string{`warning was.yaml@main : data left behind: Elasticsearch "a" is removed: its claims stay (spec.volumeClaimDeletePolicy: DeleteOnScaledownOnly), and nothing reads them`}},
+		{"a finalizer that deletes", dataLost, strings.Replace(of("pxc.percona.com/v1", "PerconaXtraDBCluster"), "name: a", "name: a, finalizers: [percona.com/delete-pxc-pvc]", 1), "", []string{`error was.yaml@main : data lost: PerconaXtraDBCluster "a" is removed: a sync that prunes deletes it, with its claims and their volumes (finalizer delete-pxc-pvc)`}},
+		{"a ConfigMap", dataLost, of("v1", "ConfigMap"), "", nil},
+		{"Retain to Delete", dataLost, set(""), set("persistentVolumeClaimRetentionPolicy: {whenDeleted: Delete}"), []string{`warning now.yaml spec.persistentVolumeClaimRetentionPolicy.whenDeleted: data at stake: StatefulSet "a" has spec.persistentVolumeClaimRetentionPolicy.whenDeleted: Retain → Delete: the claims of its pods go with it`}},
+		{"Delete to Retain", dataLost, set("persistentVolumeClaimRetentionPolicy: {whenDeleted: Delete}"), set(""), nil},
+		{"a volume from Retain to Delete", dataLost, of("v1", "PersistentVolume", "spec: {}"), of("v1", "PersistentVolume", "spec: {persistentVolumeReclaimPolicy: Delete}"), []string{`warning now.yaml spec.persistentVolumeReclaimPolicy: data at stake: PersistentVolume "a" has spec.persistentVolumeReclaimPolicy: Retain → Delete: the storage goes with the claim that has it`}},
+		{"scaled down", dataLost, set("persistentVolumeClaimRetentionPolicy: {whenScaled: Delete}"), strings.Replace(set("persistentVolumeClaimRetentionPolicy: {whenScaled: Delete}"), "replicas: 3", "replicas: 2", 1), []string{`error now.yaml spec.replicas: data lost: StatefulSet "a" has spec.replicas: 3 → 2: the claims of the pods that go are deleted with their volumes (whenScaled: Delete)`}},
+		{"scaled down and kept", dataLost, set(""), strings.Replace(set(""), "replicas: 3", "replicas: 2", 1), nil},
+		{"another claim", dataLost, volume("persistentVolumeClaim: {claimName: a}"), volume("persistentVolumeClaim: {claimName: b}"), []string{`warning now.yaml spec.template.spec.volumes[0].persistentVolumeClaim.claimName: data left behind: volume "d" of Deployment "w" is of another claim: a → b`}},
+		{"another claim for one that goes", dataLost, claim + volume("persistentVolumeClaim: {claimName: a}"), strings.Replace(claim, "name: a", "name: b", 1) + volume("persistentVolumeClaim: {claimName: b}"), []string{`error was.yaml@main : data lost: PersistentVolumeClaim "a" is renamed: a → b: a sync that prunes deletes it, with its volume, unless the reclaim policy is Retain`}},
+		{"no claim", dataLost, volume("persistentVolumeClaim: {claimName: a}"), volume("emptyDir: {}"), []string{`warning now.yaml spec.template.spec.volumes[0]: data left behind: volume "d" of Deployment "w" is PersistentVolumeClaim "a" → emptyDir`}},
+		{"a claim at last", dataLost, volume("emptyDir: {}"), volume("persistentVolumeClaim: {claimName: b}"), nil},
+	})
+}
+
+func TestDeployersPrune(t *testing.T) {
+	for name, c := range map[string]struct {
+		deployers []check.Deployer
+		want      string
+	}{
+		"one that prunes":      {[]check.Deployer{{Name: `Application "shop"`, Prunes: true}}, `error was.yaml@main : data lost: Namespace "a" is removed: Application "shop" deletes it, with everything in the namespace`},
+		"one that does not":    {[]check.Deployer{{Name: `Application "shop"`}}, `warning was.yaml@main : data lost: Namespace "a" is removed: Application "shop" does not prune, so that it stays until somebody deletes it, with everything in the namespace`},
+		"one of two that does": {[]check.Deployer{{Name: `Application "a"`}, {Name: `Application "b"`, Prunes: true}}, `error was.yaml@main : data lost: Namespace "a" is removed: Application "b" deletes it, with everything in the namespace`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			target := change(t, of("v1", "Namespace"), "")
+			target.Deployers = c.deployers
+			expect(t, found(t, target, dataLost), c.want)
+		})
+	}
+}
+
+func TestRecreated(t *testing.T) {
+	force := "argocd.argoproj.io/sync-options: 'Replace=true,Force=true'"
+	set := func(spec string) string { return of("apps/v1", "StatefulSet", "spec: {"+spec+"}") }
+	run(t, []step{
+		{"a selector", recreated, annotated(set("selector: {matchLabels: {a: b}}"), force), annotated(set("selector: {matchLabels: {a: c}}"), force), []string{`error now.yaml spec.selector: deleted and made anew: StatefulSet "a" has another spec.selector, which no update may change, and argocd.argoproj.io/sync-options: Force=true: all its pods end at once`}},
+		{"by Flux", recreated, set("serviceName: a"), annotated(set("serviceName: b"), "kustomize.toolkit.fluxcd.io/force: enabled"), []string{`error now.yaml spec.serviceName: deleted and made anew: StatefulSet "a" has another spec.serviceName, which no update may change, and kustomize.toolkit.fluxcd.io/force: enabled: all its pods end at once`}},
+		{"without force", recreated, set("serviceName: a"), set("serviceName: b"), nil},
+		{"a field that may change", recreated, annotated(set("replicas: 1"), force), annotated(set("replicas: 2"), force), nil},
+		{"a field that was filled in", recreated, annotated(set(""), force), annotated(set("podManagementPolicy: OrderedReady"), force), nil},
+		{"a claim", recreated, annotated(of("v1", "PersistentVolumeClaim", "spec: {storageClassName: a}"), force), annotated(of("v1", "PersistentVolumeClaim", "spec: {storageClassName: b}"), force), []string{`error now.yaml spec.storageClassName: deleted and made anew: PersistentVolumeClaim "a" has another spec.storageClassName, which no update may change, and argocd.argoproj.io/sync-options: Force=true: its volume goes, unless the reclaim policy is Retain`}},
+		{"a role", recreated, annotated(of("rbac.authorization.k8s.io/v1", "RoleBinding", "roleRef: {name: a}"), force), annotated(of("rbac.authorization.k8s.io/v1", "RoleBinding", "roleRef: {name: b}"), force), []string{`error now.yaml roleRef: deleted and made anew: RoleBinding "a" has another roleRef, which no update may change, and argocd.argoproj.io/sync-options: Force=true: its subjects have no rights until it is back`}},
+		{"a Job", recreated, annotated(of("batch/v1", "Job", "spec: {selector: {a: b}}"), force), annotated(of("batch/v1", "Job", "spec: {selector: {a: c}}"), force), nil},
+	})
+}
+
+func TestDeliveryMoved(t *testing.T) {
+	application := func(spec string) string { return of("argoproj.io/v1alpha1", "Application", "spec: {"+spec+"}") }
+	final := func(object string) string {
+		return strings.Replace(object, "name: a", "name: a, finalizers: [resources-finalizer.argocd.argoproj.io/background]", 1)
+	}
+	flux := func(spec string) string {
+		return of("kustomize.toolkit.fluxcd.io/v1", "Kustomization", "spec: {"+spec+"}")
+	}
+	run(t, []step{
+		{"with its finalizer", deliveryMoved, final(application("")), "", []string{`error was.yaml@main : everything that it deploys is deleted: Application "a" is removed: a sync that prunes deletes it, with what it deployed`}},
+		{"without one", deliveryMoved, application(""), "", []string{`warning was.yaml@main : nobody deploys it any more: Application "a" is removed: what it deployed stays, and nobody keeps it`}},
+		{"kept", deliveryMoved, annotated(final(application("")), "argocd.argoproj.io/sync-options: Prune=false"), "", nil},
+		{"renamed", deliveryMoved, final(application("")), strings.Replace(final(application("")), "name: a,", "name: b,", 1), []string{`error was.yaml@main : everything that it deploys is deleted: Application "a" is renamed: a → b: a sync that prunes deletes it, with what it deployed`}},
+		{"renamed without a finalizer", deliveryMoved, application(""), strings.Replace(application(""), "name: a,", "name: b,", 1), nil},
+		{"a set", deliveryMoved, of("argoproj.io/v1alpha1", "ApplicationSet", "spec: {}"), "", []string{`error was.yaml@main : everything that it deploys is deleted: ApplicationSet "a" is removed: a sync that prunes deletes it, with what it deployed`}},
+		{"a set that preserves", deliveryMoved, of("argoproj.io/v1alpha1", "ApplicationSet", "spec: {syncPolicy: {preserveResourcesOnDeletion: true}}"), "", []string{`warning was.yaml@main : nobody deploys it any more: ApplicationSet "a" is removed: what it deployed stays, and nobody keeps it`}},
+		{"Flux", deliveryMoved, flux("prune: true"), "", []string{`error was.yaml@main : everything that it deploys is deleted: Kustomization "a" is removed: a sync that prunes deletes it, with what it deployed`}},
+		{"Flux that keeps", deliveryMoved, flux("prune: true, deletionPolicy: Orphan"), "", []string{`warning was.yaml@main : nobody deploys it any more: Kustomization "a" is removed: what it deployed stays, and nobody keeps it`}},
+		{"Flux that does not prune", deliveryMoved, flux("prune: false"), "", []string{`warning was.yaml@main : nobody deploys it any more: Kustomization "a" is removed: what it deployed stays, and nobody keeps it`}},
+		{"a release", deliveryMoved, of("helm.toolkit.fluxcd.io/v2", "HelmRelease", "spec: {}"), "", []string{`error was.yaml@main : everything that it deploys is deleted: HelmRelease "a" is removed: a sync that prunes deletes it, with what it deployed`}},
+		{"a project", deliveryMoved, of("argoproj.io/v1alpha1", "AppProject", "spec: {}"), "", nil},
+		{"elsewhere", deliveryMoved, application("project: p, destination: {name: dev, namespace: a}, source: {path: x, repoURL: r}"), application("project: q, destination: {name: prod, namespace: b}, source: {path: y, repoURL: r}"), []string{
+			`warning now.yaml spec.destination.name: deployed elsewhere, and what was deployed is left or pruned: Application "a" has spec.destination.name: dev → prod`,
+			`warning now.yaml spec.destination.namespace: deployed elsewhere, and what was deployed is left or pruned: Application "a" has spec.destination.namespace: a → b`,
+			`warning now.yaml spec.project: in the hands of another project: Application "a" has spec.project: p → q`,
+			`warning now.yaml spec.source.path: deploys something else: Application "a" has spec.source.path: x → true`,
+		}},
+		{"a set elsewhere", deliveryMoved, of("argoproj.io/v1alpha1", "ApplicationSet", "spec: {template: {spec: {project: p}}}"), of("argoproj.io/v1alpha1", "ApplicationSet", "spec: {template: {spec: {project: q}}}"), []string{`warning now.yaml spec.template.spec.project: in the hands of another project: ApplicationSet "a" has spec.template.spec.project: p → q`}},
+		{"automated", deliveryMoved, application("syncPolicy: {}"), application("syncPolicy: {automated: {prune: true}}"), []string{`warning now.yaml spec.syncPolicy.automated: no person is waited for: Application "a" syncs by itself: manual → automated`}},
+		{"enabled", deliveryMoved, application("syncPolicy: {automated: {enabled: false}}"), application("syncPolicy: {automated: {}}"), []string{`warning now.yaml spec.syncPolicy.automated: no person is waited for: Application "a" syncs by itself: manual → automated`}},
+		{"prunes", deliveryMoved, application("syncPolicy: {automated: {}}"), application("syncPolicy: {automated: {prune: true}}"), []string{`warning now.yaml spec.syncPolicy.automated.prune: no person is waited for: Application "a" deletes by itself what the repository has no longer: prune: false → true`}},
+		{"manual at last", deliveryMoved, application("syncPolicy: {automated: {}}"), application(""), nil},
+		{"a finalizer", deliveryMoved, application(""), final(application("")), []string{`warning now.yaml metadata.finalizers: more at stake: what Application "a" deployed goes with it from now on: no finalizer → resources-finalizer.argocd.argoproj.io`}},
+		{"Flux elsewhere", deliveryMoved, flux("path: a, targetNamespace: a, suspend: true"), flux("path: b, targetNamespace: b, prune: true"), []string{
+			`warning now.yaml spec.path: deploys something else: Kustomization "a" has spec.path: a → b`,
+			`warning now.yaml spec.prune: no person is waited for: Kustomization "a" deletes by itself what the repository has no longer: spec.prune: false → true`,
+			`warning now.yaml spec.targetNamespace: deployed elsewhere, and what was deployed is left or pruned: Kustomization "a" has spec.targetNamespace: a → b`,
+			`warning now.yaml spec: no person is waited for: Kustomization "a" syncs by itself: spec.suspend: true → not set`,
+		}},
+		{"another revision", deliveryMoved, application("source: {targetRevision: a}"), application("source: {targetRevision: b}"), nil},
+	})
+}
+
+func TestTrafficMoved(t *testing.T) {
+	service := func(selector string) string { return of("v1", "Service", "spec: {selector: {"+selector+"}}") }
+	blue, green := pods("blue", "app: w, track: blue", ""), pods("green", "app: w, track: green", "")
+	run(t, []step{
+		{"another", trafficMoved, service("track: blue") + blue + green, service("track: green") + blue + green, []string{`warning now.yaml spec.selector: traffic moved: Service "a" sends to Deployment "blue" → Deployment "green"`}},
+		{"one of two", trafficMoved, service("app: w") + blue + green, service("track: green") + blue + green, []string{`warning now.yaml spec.selector: traffic moved: Service "a" sends to Deployment "blue", Deployment "green" → Deployment "green"`}},
+		{"more", trafficMoved, service("track: blue") + blue + green, service("app: w") + blue + green, nil},
+		{"for one that goes", trafficMoved, service("track: blue") + blue, service("track: green") + green, nil},
+		{"to nothing", trafficMoved, service("track: blue") + blue, service("track: red") + blue, nil},
+		{"by labels", trafficMoved, service("app: w") + blue + green, service("app: w") + pods("blue", "app: x", "") + green, []string{`warning now.yaml spec.template.metadata.labels: traffic moved: the pods of Deployment "blue" have no longer the labels that Service "a" selects: it sends to Deployment "blue", Deployment "green" → Deployment "green"`}},
+		{"the same by other labels", trafficMoved, service("track: blue") + blue, service("app: w") + blue, nil},
+		{"another namespace", trafficMoved, service("track: blue") + blue + strings.Replace(green, "namespace: shop", "namespace: b", 1), service("track: green") + blue + strings.Replace(green, "namespace: shop", "namespace: b", 1), nil},
+		{"no selector", trafficMoved, service("track: blue") + blue, of("v1", "Service", "spec: {}") + blue, nil},
+	})
+}
+
+func TestPrivilegeGained(t *testing.T) {
+	w := func(spec string) string { return pods("w", "app: w", spec) }
+	c := func(context string) string { return w(container(", securityContext: {" + context + "}")) }
+	role := func(rules string) string {
+		return of("rbac.authorization.k8s.io/v1", "ClusterRole", "rules: ["+rules+"]")
+	}
+	bind := func(subjects string) string {
+		return of("rbac.authorization.k8s.io/v1", "RoleBinding", "roleRef: {kind: ClusterRole, name: edit}\nsubjects: ["+subjects+"]")
+	}
+	level := func(text string) string {
+		return strings.Replace(of("v1", "Namespace"), "namespace: shop", "labels: {pod-security.kubernetes.io/enforce: "+text+"}", 1)
+	}
+	const account = "---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {name: w, namespace: shop}\n"
+	run(t, []step{
+		{"host", privilegeGained, w(container("")), w("hostNetwork: true, hostPID: true, hostIPC: true, shareProcessNamespace: true, " + container("")), []string{
+			`warning now.yaml spec.template.spec.hostIPC: privilege gained: Deployment "w" has hostIPC: not set → true`,
+			`warning now.yaml spec.template.spec.hostNetwork: privilege gained: Deployment "w" has hostNetwork: not set → true`,
+			`warning now.yaml spec.template.spec.hostPID: privilege gained: Deployment "w" has hostPID: not set → true`,
+			`warning now.yaml spec.template.spec.shareProcessNamespace: privilege gained: Deployment "w" has shareProcessNamespace: not set → true`,
+		}},
+		{"host before", privilegeGained, w("hostNetwork: true, " + container("")), w("hostNetwork: true, " + container(", tty: true")), nil},
+		{"users of the host", privilegeGained, w("hostUsers: false"), w(""), []string{`warning now.yaml spec.template.spec: privilege gained: Deployment "w" has hostUsers: false → not set`}},
+		{"a path of the host", privilegeGained, w("volumes: [{name: a, hostPath: {path: /var/log}}]"), w("volumes: [{name: b, hostPath: {path: /var/log}}, {name: c, hostPath: {path: /}}]"), []string{`warning now.yaml spec.template.spec.volumes[1].hostPath.path: privilege gained: Deployment "w" has the host's /: volume "c" was not there, or of another path`}},
+		{"a token", privilegeGained, w("automountServiceAccountToken: false"), w("automountServiceAccountToken: true"), []string{`warning now.yaml spec.template.spec.automountServiceAccountToken: privilege gained: Deployment "w" has automountServiceAccountToken: false → true`}},
+		{"a token by default", privilegeGained, w("automountServiceAccountToken: false"), w(""), []string{`warning now.yaml spec.template.spec: privilege gained: Deployment "w" has automountServiceAccountToken: false → not set`}},
+		{"a token that the account keeps", privilegeGained, w("automountServiceAccountToken: false"), w("serviceAccountName: w") + account + "automountServiceAccountToken: false\n", nil},
+		{"privileged", privilegeGained, c("privileged: false"), c("privileged: true, procMount: Unmasked"), []string{
+			`warning now.yaml spec.template.spec.containers[0].securityContext.privileged: privilege gained: container "c" of Deployment "w" has privileged: false → true`,
+			`warning now.yaml spec.template.spec.containers[0].securityContext.procMount: privilege gained: container "c" of Deployment "w" has procMount: not set → Unmasked`,
+		}},
+		{"root", privilegeGained, c("runAsUser: 1000, runAsNonRoot: true"), c("runAsUser: 0"), []string{
+			`warning now.yaml spec.template.spec.containers[0].securityContext.runAsUser: privilege gained: container "c" of Deployment "w" has runAsUser: 1000 → 0`,
+			`warning now.yaml spec.template.spec.containers[0].securityContext: privilege gained: container "c" of Deployment "w" has runAsNonRoot: true → not set`,
+		}},
+		{"root of the pod", privilegeGained, w(container("")), w("securityContext: {runAsUser: 0}, " + container("")), []string{`warning now.yaml spec.template.spec.securityContext.runAsUser: privilege gained: container "c" of Deployment "w" has runAsUser: not set → 0`}},
+		{"said for the pod now", privilegeGained, c("runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}"), w("securityContext: {runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}}, " + container("")), nil},
+		{"no sandbox", privilegeGained, c("seccompProfile: {type: RuntimeDefault}, allowPrivilegeEscalation: false, readOnlyRootFilesystem: true"), c("seccompProfile: {type: Unconfined}"), []string{
+			`warning now.yaml spec.template.spec.containers[0].securityContext.seccompProfile.type: privilege gained: container "c" of Deployment "w" has seccompProfile: RuntimeDefault → Unconfined`,
+			`warning now.yaml spec.template.spec.containers[0].securityContext: privilege gained: container "c" of Deployment "w" has allowPrivilegeEscalation: false → not set`,
+			`warning now.yaml spec.template.spec.containers[0].securityContext: privilege gained: container "c" of Deployment "w" has readOnlyRootFilesystem: true → not set`,
+		}},
+		{"capabilities", privilegeGained, c("capabilities: {drop: [ALL], add: [CHOWN]}"), c("capabilities: {add: [CAP_CHOWN, SYS_ADMIN]}"), []string{
+			`warning now.yaml spec.template.spec.containers[0].securityContext.capabilities.add[1]: privilege gained: container "c" of Deployment "w" has the capability SYS_ADMIN: not added → added`,
+			`warning now.yaml spec.template.spec.containers[0].securityContext.capabilities: privilege gained: container "c" of Deployment "w" keeps the capability ALL: dropped → not dropped`,
+		}},
+		{"another spelling of capabilities", privilegeGained, c("capabilities: {drop: [CAP_NET_RAW]}"), c("capabilities: {drop: [all]}"), nil},
+		{"a port of the host", privilegeGained, w(container(", ports: [{containerPort: 80}]")), w(container(", ports: [{containerPort: 80, hostPort: 80}]")), []string{`warning now.yaml spec.template.spec.containers[0].ports[0].hostPort: privilege gained: container "c" of Deployment "w" listens on port 80 of its node: hostPort: not set → 80`}},
+		{"another container", privilegeGained, w(container("")), w("containers: [{name: c, image: a}, {name: d, image: a, securityContext: {privileged: true}}]"), []string{`warning now.yaml spec.template.spec.containers[1].securityContext.privileged: privilege gained: container "d" of Deployment "w" has privileged: no such container → true`}},
+		{"another container that is confined", privilegeGained, c("runAsNonRoot: true"), w("containers: [{name: c, image: a, securityContext: {runAsNonRoot: true}}, {name: d, image: a}]"), nil},
+		{"a new workload", privilegeGained, "", c("privileged: true"), nil},
+		{"a level lowered", privilegeGained, level("restricted"), level("baseline"), []string{`warning now.yaml metadata.labels["pod-security.kubernetes.io/enforce"]: privilege gained: Namespace "a" has pod-security.kubernetes.io/enforce: restricted → baseline`}},
+		{"a level raised", privilegeGained, level("baseline"), level("restricted"), nil},
+		{"a level removed", privilegeGained, level("restricted"), level("''"), []string{`warning now.yaml metadata.labels["pod-security.kubernetes.io/enforce"]: privilege gained: Namespace "a" has pod-security.kubernetes.io/enforce: restricted → not set, so that what the cluster says holds, which is privileged unless it is told otherwise`}},
+		{"a wildcard", privilegeGained, role("{apiGroups: [''], resources: [pods], verbs: [get]}"), role("{apiGroups: [''], resources: ['*'], verbs: [get]}"), []string{`warning now.yaml rules[0]: privilege gained: ClusterRole "a" may get *, which it might not before`}},
+		{"what was a wildcard", privilegeGained, role("{apiGroups: ['*'], resources: ['*'], verbs: ['*']}"), role("{apiGroups: [''], resources: [secrets], verbs: [get, list]}"), nil},
+		{"secrets", privilegeGained, role("{apiGroups: [''], resources: [secrets], resourceNames: [a], verbs: [get]}"), role("{apiGroups: [''], resources: [secrets], verbs: [get]}"), []string{`warning now.yaml rules[0]: privilege gained: ClusterRole "a" may get secrets, which it might not before`}},
+		{"fewer secrets", privilegeGained, role("{apiGroups: [''], resources: [secrets], verbs: [get]}"), role("{apiGroups: [''], resources: [secrets], resourceNames: [a], verbs: [get]}"), nil},
+		{"to more", privilegeGained, role(""), role("{apiGroups: [rbac.authorization.k8s.io], resources: [clusterroles], verbs: [bind, escalate]}, {apiGroups: [''], resources: [pods/exec, serviceaccounts/token], verbs: [create]}"), []string{
+			`warning now.yaml rules[0]: privilege gained: ClusterRole "a" may bind clusterroles.rbac.authorization.k8s.io, escalate clusterroles.rbac.authorization.k8s.io, which it might not before`,
+			`warning now.yaml rules[1]: privilege gained: ClusterRole "a" may create pods/exec, create serviceaccounts/token, which it might not before`,
+		}},
+		{"what leads no further", privilegeGained, role(""), role("{apiGroups: [apps], resources: [deployments], verbs: [get, patch]}"), nil},
+		{"a subject", privilegeGained, bind("{kind: Group, name: dev}"), bind("{kind: Group, name: dev}, {kind: User, name: eve}, {kind: ServiceAccount, name: w, namespace: shop}"), []string{
+			`warning now.yaml subjects[1]: privilege gained: User "eve" has ClusterRole edit in namespace shop: not bound → bound`,
+			`warning now.yaml subjects[2]: privilege gained: ServiceAccount "w" has ClusterRole edit in namespace shop: not bound → bound`,
+		}},
+		{"a binding for an account", privilegeGained, account, account + bind("{kind: ServiceAccount, name: w, namespace: shop}"), []string{`warning now.yaml subjects[0]: privilege gained: ServiceAccount "w" has ClusterRole edit in namespace shop: not bound → bound`}},
+		{"a binding for a new account", privilegeGained, "", account + bind("{kind: ServiceAccount, name: w, namespace: shop}"), nil},
+		{"a binding renamed", privilegeGained, bind("{kind: Group, name: dev}"), strings.Replace(bind("{kind: Group, name: dev}"), "name: a", "name: b", 1), nil},
+	})
+}
+
+func TestProtectionLost(t *testing.T) {
+	w := pods("w", "app: w", "")
+	policy := func(name, spec string) string {
+		return called("networking.k8s.io/v1", "NetworkPolicy", name, "spec: {"+spec+"}")
+	}
+	allow := func(spec string) string {
+		return of("security.istio.io/v1", "AuthorizationPolicy", "spec: {"+spec+"}")
+	}
+	budget := func(spec string) string { return of("policy/v1", "PodDisruptionBudget", "spec: {"+spec+"}") }
+	mesh := func(spec string) string { return of("security.istio.io/v1", "PeerAuthentication", "spec: {"+spec+"}") }
+	const some = "podSelector: {}, ingress: [{from: [{podSelector: {}}]}]"
+	run(t, []step{
+		{"removed", protectionLost, policy("a", some) + w, w, []string{`warning was.yaml@main : protection lost: NetworkPolicy "a" is removed: anybody may send to the pods of Deployment "w"`}},
+		{"one of two removed", protectionLost, policy("a", some) + policy("b", some) + w, policy("b", some) + w, nil},
+		{"with the workload", protectionLost, policy("a", some) + w, pods("v", "app: v", ""), nil},
+		{"renamed", protectionLost, policy("a", some) + w, policy("b", some) + w, nil},
+		{"selects others", protectionLost, policy("a", "podSelector: {matchLabels: {app: w}}") + w, policy("a", "podSelector: {matchLabels: {app: v}}") + w, []string{`warning now.yaml spec.podSelector: protection lost: NetworkPolicy "a" is no longer over the pods of Deployment "w": anybody may send to them`}},
+		{"other labels", protectionLost, policy("a", "podSelector: {matchLabels: {app: w}}") + w, policy("a", "podSelector: {matchLabels: {app: w}}") + pods("w", "app: v", ""), []string{`warning now.yaml spec.template.metadata.labels: protection lost: the pods of Deployment "w" have no longer the labels that NetworkPolicy "a" selects: anybody may send to them`}},
+		{"a direction less", protectionLost, policy("a", "podSelector: {}, policyTypes: [Ingress, Egress]") + w, policy("a", "podSelector: {}, policyTypes: [Ingress]") + w, []string{`warning now.yaml spec.podSelector: protection lost: NetworkPolicy "a" is no longer over the pods of Deployment "w": any address is open to them`}},
+		{"by another maker", protectionLost, policy("a", some) + w, of("cilium.io/v2", "CiliumNetworkPolicy", "spec: {}") + w, nil},
+		{"opened", protectionLost, policy("a", some) + w, policy("a", "podSelector: {}, ingress: [{}]") + w, []string{`warning now.yaml spec.ingress: protection lost: Deployment "w" is open to every address, by rule 1 of NetworkPolicy "a": fenced → open`}},
+		{"opened by another", protectionLost, policy("a", some) + w, policy("a", some) + policy("b", "podSelector: {matchLabels: {app: w}}, ingress: [{from: [{namespaceSelector: {}}], ports: [{port: 9090}]}]") + w, []string{`warning now.yaml spec.ingress: protection lost: Deployment "w" is open to every pod of the cluster on port 9090, by rule 1 of NetworkPolicy "b": fenced → open`}},
+		{"open before", protectionLost, policy("a", "podSelector: {}, ingress: [{}]") + w, policy("a", "podSelector: {}, ingress: [{ports: [{port: 80}]}]") + w, nil},
+		{"more peers", protectionLost, policy("a", some) + w, policy("a", "podSelector: {}, ingress: [{from: [{podSelector: {}}, {namespaceSelector: {matchLabels: {a: b}}}]}]") + w, nil},
+		{"sends anywhere", protectionLost, policy("a", "podSelector: {}, egress: [{to: [{podSelector: {}}]}]") + w, policy("a", "podSelector: {}, egress: [{to: [{ipBlock: {cidr: 0.0.0.0/0}}]}]") + w, []string{`warning now.yaml spec.egress: protection lost: Deployment "w" may send to every address, by rule 1 of NetworkPolicy "a": fenced → open`}},
+		{"resolves names", protectionLost, policy("a", "podSelector: {}, egress: [{to: [{podSelector: {}}]}]") + w, policy("a", "podSelector: {}, egress: [{to: [{podSelector: {}}]}, {to: [{namespaceSelector: {}}], ports: [{port: 53}]}]") + w, nil},
+		{"authorization removed", protectionLost, allow("rules: [{from: [{}]}]") + w, w, []string{`warning was.yaml@main : protection lost: AuthorizationPolicy "a" is removed: no policy allows, so that every request is let through to the pods of Deployment "w"`}},
+		{"authorization empty", protectionLost, allow("rules: [{from: [{}]}]") + w, allow("rules: [{from: [{}]}, {}]") + w, []string{`warning now.yaml spec.rules[1]: protection lost: AuthorizationPolicy "a" allows every request: rules → a rule that is empty`}},
+		{"denial removed", protectionLost, allow("action: DENY, rules: [{}]") + w, w, []string{`warning was.yaml@main : protection lost: AuthorizationPolicy "a" is removed: what it refused (DENY) is let through`}},
+		{"denial to audit", protectionLost, allow("action: DENY, rules: [{}]") + w, allow("action: AUDIT, rules: [{}]") + w, []string{`warning now.yaml spec.action: protection lost: AuthorizationPolicy "a" has spec.action: DENY → AUDIT`}},
+		{"permissive", protectionLost, mesh("mtls: {mode: STRICT}") + w, mesh("mtls: {mode: PERMISSIVE}") + w, []string{`warning now.yaml spec.mtls.mode: protection lost: PeerAuthentication "a" asks for mutual TLS no longer: spec.mtls.mode: STRICT → PERMISSIVE`}},
+		{"permissive on a port", protectionLost, mesh("mtls: {mode: STRICT}") + w, mesh("mtls: {mode: STRICT}, portLevelMtls: {'80': {mode: DISABLE}}") + w, []string{`warning now.yaml spec.portLevelMtls["80"].mode: protection lost: PeerAuthentication "a" asks for mutual TLS on port 80 no longer: STRICT → DISABLE`}},
+		{"strict removed", protectionLost, mesh("mtls: {mode: STRICT}") + w, w, []string{`warning was.yaml@main : protection lost: PeerAuthentication "a" is removed: pods of its namespace take what is in the clear, unless the mesh is strict`}},
+		{"strict at last", protectionLost, mesh("mtls: {mode: PERMISSIVE}"), mesh("mtls: {mode: STRICT}"), nil},
+		{"tokens", protectionLost, of("security.istio.io/v1", "RequestAuthentication") + w, w, []string{`warning was.yaml@main : protection lost: RequestAuthentication "a" is removed: no token of a request to its namespace is looked at`}},
+		{"a budget lowered", protectionLost, budget("minAvailable: 2"), budget("minAvailable: 1"), []string{`warning now.yaml spec.minAvailable: protection lost: PodDisruptionBudget "a" lets more pods go at once: spec.minAvailable: 2 → 1`}},
+		{"a budget of percent", protectionLost, budget("maxUnavailable: 10%"), budget("maxUnavailable: 50%"), []string{`warning now.yaml spec.maxUnavailable: protection lost: PodDisruptionBudget "a" lets more pods go at once: spec.maxUnavailable: 10% → 50%`}},
+		{"a budget raised", protectionLost, budget("minAvailable: 1"), budget("minAvailable: 2"), nil},
+		{"a budget of another sort", protectionLost, budget("maxUnavailable: 1"), budget("maxUnavailable: 50%"), nil},
+		{"a budget removed", protectionLost, budget("selector: {matchLabels: {app: w}}") + w, w, []string{`warning was.yaml@main : protection lost: PodDisruptionBudget "a" is removed: a drain may take all pods of Deployment "w" at once`}},
+		{"a budget renamed", protectionLost, budget("selector: {matchLabels: {app: w}}") + w, strings.Replace(budget("selector: {matchLabels: {app: w}}"), "name: a", "name: b", 1) + w, nil},
+		{"a quota", protectionLost, of("v1", "ResourceQuota") + of("v1", "LimitRange") + w, w, []string{
+			`warning was.yaml@main : protection lost: LimitRange "a" is removed: nothing bounds what the namespace of Deployment "w" takes`,
+			`warning was.yaml@main : protection lost: ResourceQuota "a" is removed: nothing bounds what the namespace of Deployment "w" takes`,
+		}},
+		{"audited", protectionLost, of("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicyBinding", "spec: {validationActions: [Deny]}"), of("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicyBinding", "spec: {validationActions: [Audit]}"), []string{`warning now.yaml spec.validationActions: protection lost: ValidatingAdmissionPolicyBinding "a" refuses nothing any more: spec.validationActions: [Deny] → [Audit]`}},
+		{"a binding removed", protectionLost, of("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicyBinding", "spec: {validationActions: [Deny]}"), "", []string{`warning was.yaml@main : protection lost: ValidatingAdmissionPolicyBinding "a" is removed: what it refused is let in`}},
+		{"ignored", protectionLost, of("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", "webhooks: [{name: a}]"), of("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", "webhooks: [{name: a, failurePolicy: Ignore}]"), []string{`warning now.yaml webhooks[0].failurePolicy: protection lost: ValidatingWebhookConfiguration "a" refuses no longer: webhooks[0].failurePolicy: Fail → Ignore`}},
+		{"Kyverno", protectionLost, of("kyverno.io/v1", "ClusterPolicy", "spec: {validationFailureAction: Enforce}"), of("kyverno.io/v1", "ClusterPolicy", "spec: {validationFailureAction: Audit}"), []string{`warning now.yaml spec.validationFailureAction: protection lost: ClusterPolicy "a" refuses no longer: spec.validationFailureAction: Enforce → Audit`}},
+		{"Kyverno in lower case", protectionLost, of("kyverno.io/v1", "ClusterPolicy", "spec: {validationFailureAction: enforce}"), of("kyverno.io/v1", "ClusterPolicy", "spec: {validationFailureAction: Enforce}"), nil},
+		{"in the clear", protectionLost, of("networking.istio.io/v1", "DestinationRule", "spec: {trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}}"), of("networking.istio.io/v1", "DestinationRule", "spec: {trafficPolicy: {tls: {mode: DISABLE}}}"), []string{`warning now.yaml spec.trafficPolicy.tls.mode: protection lost: DestinationRule "a" sends in the clear: spec.trafficPolicy.tls.mode: ISTIO_MUTUAL → DISABLE`}},
+		{"out of the mesh", protectionLost, strings.Replace(of("v1", "Namespace"), "namespace: shop", "labels: {istio-injection: enabled}", 1), of("v1", "Namespace"), nil},
+		{"by revision", protectionLost, strings.Replace(of("v1", "Namespace"), "namespace: shop", "labels: {istio-injection: enabled}", 1), strings.Replace(of("v1", "Namespace"), "namespace: shop", "labels: {istio.io/rev: prod}", 1), nil},
+	})
+}
+
+func TestExposed(t *testing.T) {
+	service := func(spec string) string { return of("v1", "Service", "spec: {"+spec+"}") }
+	ingress := func(name, spec string) string {
+		return called("networking.k8s.io/v1", "Ingress", name, "spec: {"+spec+"}")
+	}
+	gateway := func(server string) string {
+		return of("networking.istio.io/v1", "Gateway", "spec: {servers: [{hosts: [a], port: {number: 443, "+server+"}]}")
+	}
+	listener := func(rest string) string {
+		return of("gateway.networking.k8s.io/v1", "Gateway", "spec: {listeners: [{name: l, "+rest+"}]}")
+	}
+	const internal = "service.beta.kubernetes.io/aws-load-balancer-scheme: internal"
+	run(t, []step{
+		{"a load balancer", exposed, service(""), service("type: LoadBalancer"), []string{`warning now.yaml spec.type: exposed: Service "a" is open outside of the cluster: ClusterIP → LoadBalancer`}},
+		{"a new one", exposed, "", service("type: NodePort"), []string{`warning now.yaml spec.type: exposed: Service "a" is open outside of the cluster: no such Service → NodePort`}},
+		{"an internal one", exposed, service(""), annotated(service("type: LoadBalancer"), internal), nil},
+		{"no longer internal", exposed, annotated(service("type: LoadBalancer"), internal), service("type: LoadBalancer"), []string{`warning now.yaml spec.type: exposed: Service "a" is open outside of the cluster: internal LoadBalancer → LoadBalancer`}},
+		{"less", exposed, service("type: LoadBalancer"), service("type: NodePort"), nil},
+		{"for everybody", exposed, service("type: LoadBalancer, loadBalancerSourceRanges: [10.0.0.0/8]"), service("type: LoadBalancer"), []string{`warning now.yaml spec: exposed: Service "a" is open to every address: spec.loadBalancerSourceRanges: [10.0.0.0/8] → not set`}},
+		{"an address", exposed, service(""), service("externalIPs: [203.0.113.1]"), []string{`warning now.yaml spec.externalIPs: exposed: Service "a" answers on 203.0.113.1: not among spec.externalIPs → entry 1`}},
+		{"a host", exposed, ingress("a", "rules: [{host: a.example.com}]"), ingress("a", "rules: [{host: a.example.com}, {host: b.example.com}, {}]"), []string{
+			`warning now.yaml spec.rules[1].host: exposed: Ingress "a" answers for b.example.com: not served → served`,
+			`warning now.yaml spec.rules[2]: exposed: Ingress "a" answers for any host: not served → served`,
+		}},
+		{"a host of another object", exposed, ingress("a", "rules: [{host: a.example.com}]"), of("gateway.networking.k8s.io/v1", "HTTPRoute", "spec: {hostnames: [a.example.com, c.example.com]}"), []string{`warning now.yaml spec.hostnames[1]: exposed: HTTPRoute "a" answers for c.example.com: not served → served`}},
+		{"within the mesh", exposed, "", of("networking.istio.io/v1", "VirtualService", "spec: {hosts: [a]}"), nil},
+		{"at a gateway", exposed, "", of("networking.istio.io/v1", "VirtualService", "spec: {hosts: [a.example.com], gateways: [g, mesh]}"), []string{`warning now.yaml spec.hosts[0]: exposed: VirtualService "a" answers for a.example.com: not served → served`}},
+		{"without TLS", exposed, ingress("a", "tls: [{hosts: ['*.example.com']}], rules: [{host: a.example.com}]"), ingress("a", "rules: [{host: a.example.com}]"), []string{`warning now.yaml spec.rules[0].host: exposed: Ingress "a" serves a.example.com in the clear: TLS → none`}},
+		{"with another's TLS", exposed, ingress("a", "tls: [{hosts: [a.example.com]}], rules: [{host: a.example.com}]"), ingress("a", "rules: [{host: a.example.com}]") + ingress("b", "tls: [{hosts: [a.example.com]}], rules: [{host: a.example.com}]"), nil},
+		{"without a login", exposed, annotated(ingress("a", "rules: [{host: a}]"), "nginx.ingress.kubernetes.io/auth-url: https://a"), ingress("a", "rules: [{host: a}]"), []string{`warning now.yaml metadata: exposed: Ingress "a" asks no longer what nginx.ingress.kubernetes.io/auth-url asked: https://a → not set`}},
+		{"to the internet", exposed, annotated(ingress("a", "rules: [{host: a}]"), "alb.ingress.kubernetes.io/scheme: internal"), annotated(ingress("a", "rules: [{host: a}]"), "alb.ingress.kubernetes.io/scheme: internet-facing"), []string{`warning now.yaml metadata.annotations["alb.ingress.kubernetes.io/scheme"]: exposed: Ingress "a" is open to the internet: internal → internet-facing`}},
+		{"a server in the clear", exposed, gateway("protocol: HTTPS}, tls: {mode: SIMPLE}"), gateway("protocol: HTTP}"), []string{`warning now.yaml spec.servers[0].port.protocol: exposed: Gateway "a" serves port 443 in the clear: HTTPS → HTTP`}},
+		{"no certificates", exposed, gateway("protocol: HTTPS}, tls: {mode: MUTUAL}"), gateway("protocol: HTTPS}, tls: {mode: SIMPLE}"), []string{`warning now.yaml spec.servers[0].tls.mode: exposed: Gateway "a" asks for no certificate of clients on port 443: MUTUAL → SIMPLE`}},
+		{"no redirect", exposed, gateway("protocol: HTTP}, tls: {httpsRedirect: true}"), gateway("protocol: HTTP}"), []string{`warning now.yaml spec.servers[0]: exposed: Gateway "a" answers in the clear on port 443: httpsRedirect: true → not set`}},
+		{"a host of the cluster", exposed, ingress("a", ""), ingress("a", "rules: [{host: shop}, {host: shop.cluster.local}]"), nil},
+		{"a listener", exposed, listener("protocol: HTTPS"), listener("protocol: HTTP, allowedRoutes: {namespaces: {from: All}}"), []string{
+			`warning now.yaml spec.listeners[0].allowedRoutes.namespaces.from: exposed: any namespace may put routes on listener "l" of Gateway "a": not set → All`,
+			`warning now.yaml spec.listeners[0].protocol: exposed: listener "l" of Gateway "a" serves in the clear: HTTPS → HTTP`,
+		}},
+	})
+}
+
+func TestCapacityCut(t *testing.T) {
+	replicas := func(text string) string { return of("apps/v1", "Deployment", "spec: {"+text+"}") }
+	scaler := func(min, max string) string {
+		return of("autoscaling/v2", "HorizontalPodAutoscaler", "spec: {scaleTargetRef: {kind: Deployment, name: a}, minReplicas: "+min+", maxReplicas: "+max+"}")
+	}
+	limit := func(memory, cpu string) string {
+		return pods("w", "app: w", container(", resources: {limits: {memory: "+memory+", cpu: "+cpu+"}}"))
+	}
+	run(t, []step{
+		{"fewer", capacityCut, replicas("replicas: 3"), replicas("replicas: 2"), []string{`warning now.yaml spec.replicas: capacity cut: Deployment "a" has spec.replicas: 3 → 2`}},
+		{"none", capacityCut, replicas("replicas: 3"), replicas("replicas: 0"), []string{`warning now.yaml spec.replicas: capacity cut: Deployment "a" runs no longer: spec.replicas: 3 → 0`}},
+		{"none of one", capacityCut, replicas(""), replicas("replicas: 0"), []string{`warning now.yaml spec.replicas: capacity cut: Deployment "a" runs no longer: spec.replicas: 1 → 0`}},
+		{"more", capacityCut, replicas("replicas: 3"), replicas("replicas: 4"), nil},
+		{"for an autoscaler to say", capacityCut, replicas("replicas: 3") + scaler("2", "4"), replicas("replicas: 1") + scaler("2", "4"), nil},
+		{"no number", capacityCut, replicas("replicas: 3"), replicas(""), nil},
+		{"maximum", capacityCut, scaler("2", "10"), scaler("2", "6"), []string{`warning now.yaml spec.maxReplicas: capacity cut: HorizontalPodAutoscaler "a" has spec.maxReplicas: 10 → 6`}},
+		{"maximum below what runs", capacityCut, scaler("4", "10"), scaler("2", "3"), []string{
+			`warning now.yaml spec.maxReplicas: capacity cut: HorizontalPodAutoscaler "a" has spec.maxReplicas: 10 → 3, fewer than the 4 that run at least now`,
+			`warning now.yaml spec.minReplicas: capacity cut: HorizontalPodAutoscaler "a" has spec.minReplicas: 4 → 2`,
+		}},
+		{"wider", capacityCut, scaler("2", "10"), scaler("3", "12"), nil},
+		{"KEDA", capacityCut, of("keda.sh/v1alpha1", "ScaledObject", "spec: {minReplicaCount: 2, maxReplicaCount: 9}"), of("keda.sh/v1alpha1", "ScaledObject", "spec: {maxReplicaCount: 9}"), []string{`warning now.yaml spec: capacity cut: ScaledObject "a" has spec.minReplicaCount: 2 → 0`}},
+		{"autoscaler removed", capacityCut, replicas("replicas: 2") + scaler("2", "9"), replicas("replicas: 2"), []string{`warning was.yaml@main : capacity cut: HorizontalPodAutoscaler "a" is removed: Deployment "a" has up to 9 pods → 2`}},
+		{"autoscaler removed with enough", capacityCut, replicas("replicas: 2") + scaler("2", "9"), replicas("replicas: 9"), nil},
+		{"limits", capacityCut, limit("1Gi", "1"), limit("512Mi", "500m"), []string{
+			`warning now.yaml spec.template.spec.containers[0].resources.limits.cpu: capacity cut: container "c" of Deployment "w" has a limit of cpu: 1 → 500m`,
+			`warning now.yaml spec.template.spec.containers[0].resources.limits.memory: capacity cut: container "c" of Deployment "w" has a limit of memory: 1Gi → 512Mi`,
+		}},
+		{"limits in other words", capacityCut, limit("1Gi", "1"), limit("1024Mi", "1000m"), nil},
+		{"instances", capacityCut, of("postgresql.cnpg.io/v1", "Cluster", "spec: {instances: 3}"), of("postgresql.cnpg.io/v1", "Cluster", "spec: {instances: 1}"), []string{`warning now.yaml spec.instances: capacity cut: Cluster "a" has spec.instances: 3 → 1`}},
+	})
+}
+
+func TestImages(t *testing.T) {
+	image := func(text string) string { return pods("w", "app: w", "containers: [{name: c, image: '"+text+"'}]") }
+	const digest = "@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	for _, c := range []struct{ was, now, want string }{
+		{"a:1.4.2", "a:1.4.1", "danger/image-backwards"},
+		{"a:v1.10", "a:v1.9", "danger/image-backwards"},
+		{"a:1.4.2-alpine", "a:1.4.2-debian", ""},
+		{"a:1.4.2", "a:1.4", ""}, // which may be later
+		{"a:1.4.2", "a:1.5.0", ""},
+		{"a:1.4.2", "a:2.0.0", "danger/major-step"},
+		{"a:1.4.2", "b:1.3.0", ""},
+		{"a:main", "a:1.0.0", ""},
+		{"a:1f3c5d7", "a:0a1b2c3", ""},
+		{"a:20251201", "a:20260101", ""},
+		{"a:2025.12.1", "a:2026.1.0", ""},
+		{"a:412", "a:411", "danger/image-backwards"},
+		{"a:411", "a:412", ""},
+		{"a:1.0.0-rc1", "a:1.0.0", ""},
+		{"a:1.4.2" + digest, "a:1.4.3", "danger/image-source"},
+		{"a:1.4.2", "a:1.4.3" + digest, ""},
+		{"ghcr.io/shop/a:1.4.2", "quay.io/shop/a:1.4.2", "danger/image-source"},
+		{"ghcr.io/shop/a:1.4.2", "ghcr.io/eve/a:1.4.2", "danger/image-source"},
+		{"ghcr.io/shop/a:1.4.2", "ghcr.io/shop/b:1.4.2", ""},
+		{"ghcr.io/a:1.4.2", "ghcr.io/b:1.4.2", ""},
+		{"docker.io/library/a:1", "a:1", ""},
+		{"a:1", "A b", ""},
+	} {
+		t.Run(c.was+" to "+c.now, func(t *testing.T) {
+			result, failures := check.Run(t.Context(), check.Plan{Checks: Checks(), Targets: []*check.Target{change(t, image(c.was), image(c.now))}})
+			var names []string
+			for _, f := range result.Findings {
+				names = append(names, f.Check)
+			}
+			if got := strings.Join(names, " "); got != c.want || len(failures) > 0 {
+				t.Errorf("found %q, want %q: %v", got, c.want, failures)
+			}
+		})
+	}
+	run(t, []step{
+		{"a chart", majorStep, of("helm.toolkit.fluxcd.io/v2", "HelmRelease", "spec: {chart: {spec: {version: 1.2.3}}}"), of("helm.toolkit.fluxcd.io/v2", "HelmRelease", "spec: {chart: {spec: {version: 2.0.0}}}"), []string{`warning now.yaml spec.chart.spec.version: major version: HelmRelease "a" has spec.chart.spec.version: 1.2.3 → 2.0.0`}},
+		{"a chart of Argo CD", imageBackwards, of("argoproj.io/v1alpha1", "Application", "spec: {source: {chart: a, targetRevision: 1.2.3}}"), of("argoproj.io/v1alpha1", "Application", "spec: {source: {chart: a, targetRevision: 1.2.2}}"), []string{`warning now.yaml spec.source.targetRevision: older version: Application "a" has spec.source.targetRevision: 1.2.3 → 1.2.2`}},
+		{"a branch", imageBackwards, of("argoproj.io/v1alpha1", "Application", "spec: {source: {path: a, targetRevision: v1.2.3}}"), of("argoproj.io/v1alpha1", "Application", "spec: {source: {path: a, targetRevision: v1.2.2}}"), nil},
+		{"a database", majorStep, of("postgresql.cnpg.io/v1", "Cluster", "spec: {imageName: 'ghcr.io/cloudnative-pg/postgresql:16.4'}"), of("postgresql.cnpg.io/v1", "Cluster", "spec: {imageName: 'ghcr.io/cloudnative-pg/postgresql:17.0'}"), []string{`warning now.yaml spec.imageName: major version: Cluster "a" runs ghcr.io/cloudnative-pg/postgresql: 16.4 → 17.0`}},
+	})
+}
+
+func TestCanaryStep(t *testing.T) {
+	split := func(stable, canary string) string {
+		return of("networking.istio.io/v1", "VirtualService", "spec: {http: [{route: [{destination: {host: a, subset: stable}, weight: "+stable+"}, {destination: {host: a, subset: canary}, weight: "+canary+"}]}]}")
+	}
+	ladder := func(object string) string { return annotated(object, "kgate.dev/canary-steps: '5, 20, 50, 100'") }
+	one := func(subset string) string {
+		return of("networking.istio.io/v1", "VirtualService", "spec: {http: [{route: [{destination: {host: a, subset: "+subset+"}}]}]}")
+	}
+	route := func(a, b string) string {
+		return of("gateway.networking.k8s.io/v1", "HTTPRoute", "spec: {rules: [{backendRefs: [{name: a, weight: "+a+"}, {name: b, weight: "+b+"}]}]}")
+	}
+	run(t, []step{
+		{"a small step", canaryStep, split("90", "10"), split("50", "50"), nil},
+		{"a large step", canaryStep, split("90", "10"), split("30", "70"), []string{`warning now.yaml spec.http[0].route[1].weight: canary step: VirtualService "a" sends a (canary) 10 % → 70 % of route 0: a step of 60 points`}},
+		{"all at once", canaryStep, split("90", "10"), split("0", "100"), []string{`warning now.yaml spec.http[0].route[1].weight: canary step: VirtualService "a" sends a (canary) 10 % → 100 % of route 0: a step of 90 points`}},
+		{"the next", canaryStep, ladder(split("95", "5")), ladder(split("80", "20")), nil},
+		{"the one after", canaryStep, ladder(split("95", "5")), ladder(split("50", "50")), []string{`warning now.yaml spec.http[0].route[1].weight: canary step: VirtualService "a" sends a (canary) 5 % → 50 % of route 0: the next step is 20 % (5, 20, 50, 100)`}},
+		{"the last", canaryStep, ladder(split("50", "50")), ladder(split("0", "100")), nil},
+		{"back", canaryStep, ladder(split("50", "50")), ladder(split("100", "0")), nil},
+		{"another name", canaryStep, one("v1"), one("v2"), nil},
+		{"weights of a route", canaryStep, route("9", "1"), route("1", "9"), []string{`warning now.yaml spec.rules[0].backendRefs[1].weight: canary step: HTTPRoute "a" sends b 10 % → 90 % of route 0: a step of 80 points`}},
+		{"weights of a route in other numbers", canaryStep, route("9", "1"), route("90", "10"), nil},
+	})
+}
