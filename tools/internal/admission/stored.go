@@ -3,6 +3,7 @@ package admission
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	structural "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
@@ -93,6 +94,26 @@ func (t Type) atom() schema.Atom {
 	}
 	atom, _ := t.schema.Resolve(t.ref)
 	return atom
+}
+
+// Names are those of the fields that a mapping has by its type, sorted; none of one with keys of any name.
+func (t Type) Names() []string {
+	of := t.atom().Map
+	if of == nil {
+		return nil
+	}
+	var names []string
+	for _, f := range of.Fields {
+		names = append(names, f.Name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// IsList reports a field that holds a list; one that may hold anything is none.
+func (t Type) IsList() bool {
+	of := t.atom()
+	return of.List != nil && of.Scalar == nil && of.Map == nil
 }
 
 // Field is the type of a field, or of the values of a map.

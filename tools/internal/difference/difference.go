@@ -3,6 +3,7 @@
 package difference
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -73,6 +74,9 @@ func New(server *admission.Server) *Comparer { return &Comparer{server: server} 
 // by their names, items of lists in the order of the new object. Target is the new one; what defined the old object's kind is
 // looked for in target.Before where that is there.
 func (c *Comparer) Of(ctx context.Context, target *check.Target, old, new *manifest.Object) ([]Change, error) {
+	if old.Digest() == new.Digest() && bytes.Equal(old.Written(), new.Written()) {
+		return nil, nil
+	}
 	before := target
 	if target != nil && target.Before != nil && target.Before.Target != nil {
 		before = target.Before.Target
@@ -85,7 +89,7 @@ func (c *Comparer) Of(ctx context.Context, target *check.Target, old, new *manif
 	if err != nil {
 		return nil, fmt.Errorf("compare %s: %w", new.ID, err)
 	}
-	w := &walker{comparer: c, builtin: is.Builtin, status: was.Status || is.Status, group: new.Group(), kind: new.Kind, old: old, new: new}
+	w := &walker{oldStandIns: standIns(before), newStandIns: standIns(target), comparer: c, builtin: is.Builtin, status: was.Status || is.Status, group: new.Group(), kind: new.Kind, old: old, new: new}
 	if w.oldSealed, err = sealedOf(old); err != nil {
 		return nil, err
 	}
@@ -179,6 +183,15 @@ type walker struct {
 
 	// What SOPS encrypted, by path: the text that is written.
 	oldSealed, newSealed map[string]string
+	// What the objects have in place of what nobody here knows.
+	oldStandIns, newStandIns check.StandIns
+}
+
+func standIns(target *check.Target) check.StandIns {
+	if target == nil {
+		return nil
+	}
+	return target.StandIns
 }
 
 // first are the fields that every object begins with.
@@ -252,12 +265,37 @@ func (w *walker) add(a, b side, equal Equality) {
 	if len(w.newSealed) > 0 && b.is {
 		c.New = veiled(c.New, b.path, w.newSealed)
 	}
+	c.Old, c.New, c.Default = inWords(c.Old, w.oldStandIns), inWords(c.New, w.newStandIns), inWords(c.Default, w.newStandIns)
 	if from, ok := c.Old.(string); ok {
 		if to, ok := c.New.(string); ok && strings.Contains(from+to, "\n") {
 			c.Lines = Lines(from, to)
 		}
 	}
 	w.changes = append(w.changes, c)
+}
+
+// inWords is a value as it is written, with what stands in for something put back.
+func inWords(value any, standIns check.StandIns) any {
+	if len(standIns) == 0 {
+		return value
+	}
+	switch v := value.(type) {
+	case string:
+		return standIns.Written(v)
+	case map[string]any:
+		fields := make(map[string]any, len(v))
+		for name, field := range v {
+			fields[standIns.Written(name)] = inWords(field, standIns)
+		}
+		return fields
+	case []any:
+		items := make([]any, len(v))
+		for i, item := range v {
+			items[i] = inWords(item, standIns)
+		}
+		return items
+	}
+	return value
 }
 
 // walk compares what stands in one place.
@@ -281,6 +319,9 @@ func (w *walker) both(a, b side, t admission.Type) {
 		}
 		return
 	}
+	if len(w.oldSealed)+len(w.newSealed) == 0 && identical(a.value, b.value) {
+		return
+	}
 	if from, ok := a.value.(map[string]any); ok {
 		if to, ok := b.value.(map[string]any); ok {
 			for _, name := range fieldNames(from, to) {
@@ -300,6 +341,9 @@ func (w *walker) both(a, b side, t admission.Type) {
 			w.add(a, b, Format)
 		}
 		return
+	}
+	if len(w.oldStandIns)+len(w.newStandIns) > 0 && identical(inWords(a.value, w.oldStandIns), inWords(b.value, w.newStandIns)) {
+		return // what stands in for a variable in two targets is not the same
 	}
 	w.add(a, b, w.equality(a, b, t))
 }

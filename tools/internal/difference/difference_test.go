@@ -233,3 +233,51 @@ func TestOf(t *testing.T) {
 func networkPolicy1(spec string) string {
 	return "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: a}\nspec: " + spec
 }
+
+// TestStandIns holds that what nobody here knows is compared, and shown, as it is written.
+func TestStandIns(t *testing.T) {
+	old := object(t, "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, data: {a: x-xhost-1, b: xhost-1, c: xhost-1}}")
+	new := object(t, "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, data: {a: x-xhost-2, b: xport-2, c: c, d: xport-2}}")
+	old.Unknown = []manifest.Path{{"data", "a"}, {"data", "b"}, {"data", "c"}}
+	new.Unknown = []manifest.Path{{"data", "a"}, {"data", "b"}, {"data", "d"}}
+	target := &check.Target{StandIns: check.StandIns{"xhost-2": "${HOST}", "xport-2": "${PORT}"},
+		Before: &check.Before{Target: &check.Target{StandIns: check.StandIns{"xhost-1": "${HOST}"}}}}
+	changes, err := comparer().Of(context.Background(), target, old, new)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := lines(changes), "data.b: \"${HOST}\" -> \"${PORT}\"\ndata.c: \"${HOST}\" -> \"c\"\ndata.d: none -> \"${PORT}\"\n"; got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+}
+
+// BenchmarkOf compares 300 Deployments of which each has another image.
+func BenchmarkOf(b *testing.B) {
+	text := objects(b, corpus)[0]
+	var pairs [][2]*manifest.Object
+	for i := range 300 {
+		var pair [2]*manifest.Object
+		for j := range pair {
+			o, err := text.Edit(func(value map[string]any) bool {
+				value["metadata"].(map[string]any)["name"] = fmt.Sprint("a", i)
+				container, _ := manifest.At(value, "spec", "template", "spec", "containers", 0).(map[string]any)
+				container["image"] = fmt.Sprintf("app:%d.%d", i, j)
+				return true
+			})
+			if err != nil {
+				b.Fatal(err)
+			}
+			pair[j] = o
+		}
+		pairs = append(pairs, pair)
+	}
+	c := comparer()
+	for b.Loop() {
+		for _, pair := range pairs {
+			changes, err := c.Of(context.Background(), nil, pair[0], pair[1])
+			if err != nil || len(changes) != 1 {
+				b.Fatal(changes, err)
+			}
+		}
+	}
+}

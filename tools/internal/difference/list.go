@@ -95,8 +95,16 @@ func (w *walker) matches(a, b side, t admission.Type, free bool) []match {
 			return matches
 		}
 	}
+	for _, path := range nested {
+		if matches, ok := named(keptFrom, keptTo, func(item any) (string, bool) { return scalarOf(manifest.At(item, path...)) }); ok {
+			return matches
+		}
+	}
 	return w.alike(a, b, keptFrom, keptTo, free)
 }
+
+// nested are the fields inside of fields that tell the items of a list apart: of volumeClaimTemplates, and of what is like them.
+var nested = []manifest.Path{{"metadata", "name"}}
 
 // named matches items by what they are called, where every item of both lists has a name and no two of a list have the same.
 func named(from, to []any, name func(any) (string, bool)) ([]match, bool) {

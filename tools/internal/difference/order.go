@@ -63,7 +63,10 @@ var (
 	admissions      = []string{
 		"admissionregistration.k8s.io/ValidatingWebhookConfiguration", "admissionregistration.k8s.io/MutatingWebhookConfiguration",
 		"admissionregistration.k8s.io/ValidatingAdmissionPolicy", "admissionregistration.k8s.io/ValidatingAdmissionPolicyBinding",
+		"admissionregistration.k8s.io/MutatingAdmissionPolicy", "admissionregistration.k8s.io/MutatingAdmissionPolicyBinding",
 	}
+	storageClass = []string{"storage.k8s.io/StorageClass"}
+	flowSchema   = []string{"flowcontrol.apiserver.k8s.io/FlowSchema"}
 )
 
 func always(any) bool { return true }
@@ -73,6 +76,7 @@ var orders = []order{
 	{nil, "initContainers", always, "they run one after the other"},
 	{nil, "env", refers, "$(NAME) is a variable that stands before"},
 	{[]string{"admissionregistration.k8s.io/MutatingWebhookConfiguration"}, "webhooks", always, "each gets what the one before made of the object"},
+	{admissions, "spec.variables", always, "each may be made of those before it"},
 
 	{rbac, "rules", nil, "they are added up: https://kubernetes.io/docs/reference/access-authn-authz/rbac"},
 	{rbac, "rules.apiGroups", nil, "any of them"},
@@ -124,7 +128,29 @@ var orders = []order{
 	{nil, "spec.externalIPs", nil, "any of them"},
 	{nil, "tls.hosts", nil, "any of them"},
 	{nil, "ownerReferences", nil, "each has a uid of its own"},
-	{[]string{"storage.k8s.io/StorageClass"}, "allowedTopologies", nil, "any of them"},
+	{nil, "requiredDuringSchedulingIgnoredDuringExecution.namespaces", nil, "any of them"},
+	{nil, "resizePolicy", nil, "each is for a resource of its own"},
+	{nil, "onPodConditions", nil, "any of them"},
+	{nil, "dnsConfig.options", nil, "each has a name of its own"},
+	{[]string{"/ServiceAccount"}, "imagePullSecrets", nil, "all of them are tried"},
+	{[]string{"/LimitRange"}, "spec.limits", nil, "all of them"},
+	{[]string{"/Namespace"}, "spec.finalizers", nil, "all of them"},
+	{[]string{"/Node"}, "spec.taints", nil, "all of them"},
+	{[]string{"/Endpoints"}, "subsets", nil, "the server sorts them"},
+	{[]string{"/Endpoints"}, "subsets.addresses", nil, "the server sorts them"},
+	{[]string{"/Endpoints"}, "subsets.notReadyAddresses", nil, "the server sorts them"},
+	{[]string{"/Endpoints"}, "subsets.ports", nil, "the server sorts them"},
+	{[]string{"discovery.k8s.io/EndpointSlice"}, "endpoints", nil, "any of them"},
+	{[]string{"discovery.k8s.io/EndpointSlice"}, "ports", nil, "each of them"},
+
+	{storageClass, "allowedTopologies", nil, "any of them"},
+	{storageClass, "matchLabelExpressions", nil, "all of them"},
+	{storageClass, "matchLabelExpressions.values", nil, "any of them"},
+
+	{flowSchema, "spec.rules", nil, "any of them"},
+	{flowSchema, "rules.subjects", nil, "any of them"},
+	{flowSchema, "rules.resourceRules", nil, "any of them"},
+	{flowSchema, "rules.nonResourceRules", nil, "any of them"},
 
 	{admissions, "rules", nil, "any of them"},
 	{admissions, "resourceRules", nil, "any of them"},
@@ -135,6 +161,7 @@ var orders = []order{
 	{admissions, "resources", nil, "any of them"},
 	{admissions, "resourceNames", nil, "any of them"},
 	{admissions, "validationActions", nil, "a set"},
+	{admissions, "spec.auditAnnotations", nil, "each has a key of its own"},
 
 	{definitions, "required", nil, "all of them"},
 	{definitions, "enum", nil, "any of them"},

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// write writes lines as `diff -u` does, with what is marked in brackets and a + before a line that is folded.
-func write(lines []Line) string {
+// unified writes lines as `diff -u` does, with what is marked in brackets and a + before a line that is folded.
+func unified(lines []Line) string {
 	var b strings.Builder
 	for _, l := range lines {
 		switch {
@@ -50,7 +50,7 @@ func TestLines(t *testing.T) {
 		{"from nothing", "", "a\n", "+a\n"},
 		{"to nothing", "a\n", "", "-a\n"},
 	} {
-		if got := write(Lines(test.old, test.new)); got != test.want {
+		if got := unified(Lines(test.old, test.new)); got != test.want {
 			t.Errorf("%s: got\n%swant\n%s", test.name, got, test.want)
 		}
 	}
@@ -71,7 +71,7 @@ func TestTextOfObject(t *testing.T) {
 		if err != nil || len(changes) != 1 {
 			t.Fatal(changes, err)
 		}
-		if got := write(changes[0].Lines); got != test.want {
+		if got := unified(changes[0].Lines); got != test.want {
 			t.Errorf("%s: got\n%swant\n%s", test.name, got, test.want)
 		}
 	}

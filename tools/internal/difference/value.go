@@ -7,6 +7,7 @@ import (
 	"io"
 	"path"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +19,28 @@ import (
 
 // same reports whether two values are the same to whoever reads JSON: 1 and 1.0 are.
 func same(a, b any) bool {
+	return equal(a, b, func(a, b any) bool {
+		switch a := a.(type) {
+		case int64:
+			if f, ok := b.(float64); ok {
+				return isInteger(f) && int64(f) == a
+			}
+		case float64:
+			if i, ok := b.(int64); ok {
+				return isInteger(a) && int64(a) == i
+			}
+		}
+		return a == b
+	})
+}
+
+// isInteger reports a number that int64 has as it is.
+func isInteger(f float64) bool { return f == float64(int64(f)) && f < 1<<53 && f > -1<<53 }
+
+func identical(a, b any) bool { return equal(a, b, func(a, b any) bool { return a == b }) }
+
+// equal compares decoded content.
+func equal(a, b any, scalars func(a, b any) bool) bool {
 	switch a := a.(type) {
 	case map[string]any:
 		b, ok := b.(map[string]any)
@@ -25,47 +48,20 @@ func same(a, b any) bool {
 			return false
 		}
 		for name, value := range a {
-			if other, has := b[name]; !has || !same(value, other) {
+			if other, has := b[name]; !has || !equal(value, other, scalars) {
 				return false
 			}
 		}
 		return true
 	case []any:
 		b, ok := b.([]any)
-		if !ok || len(a) != len(b) {
-			return false
-		}
-		for i := range a {
-			if !same(a[i], b[i]) {
-				return false
-			}
-		}
-		return true
-	case int64:
-		if f, ok := b.(float64); ok {
-			return isInteger(f) && int64(f) == a
-		}
-	case float64:
-		if i, ok := b.(int64); ok {
-			return isInteger(a) && int64(a) == i
-		}
-	}
-	return identical(a, b)
-}
-
-// isInteger reports a number that int64 has as it is.
-func isInteger(f float64) bool { return f == float64(int64(f)) && f < 1<<53 && f > -1<<53 }
-
-func identical(a, b any) bool {
-	switch a.(type) {
-	case map[string]any, []any:
-		return reflect.DeepEqual(a, b)
+		return ok && slices.EqualFunc(a, b, func(x, y any) bool { return equal(x, y, scalars) })
 	}
 	switch b.(type) {
 	case map[string]any, []any:
 		return false
 	}
-	return a == b
+	return scalars(a, b)
 }
 
 // empty reports a value that says nothing where the type of a field leaves out what is empty.
