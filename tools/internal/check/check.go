@@ -196,7 +196,8 @@ type Target struct {
 	// Definitions are the CustomResourceDefinitions that stand outside of the target. nil is none.
 	Definitions Definitions
 
-	Deployers []Deployer // who brings it to a cluster; nil where nobody here knows
+	// Deployers are who brings the target to a cluster, found when somebody asks; none, or nil, where nobody here knows.
+	Deployers func(context.Context) ([]Deployer, error)
 
 	Before *Before // what the target was, where a run compares; nil for one that was not there
 

@@ -108,6 +108,44 @@ func (d *Deliveries) Places(target string) []Place {
 	return places
 }
 
+// Deployers are who brings a target to a cluster, each once; none where nobody does, or of one nobody here knows how it syncs.
+func (d *Deliveries) Deployers(target string) []check.Deployer {
+	var deployers []check.Deployer
+	real, _ := d.tree.real(target)
+	for _, one := range d.all {
+		if !d.brings(one, real) {
+			continue
+		}
+		prunes, known := one.prunes()
+		if !known {
+			return nil
+		}
+		if deployer := (check.Deployer{Name: one.by, Prunes: prunes}); !slices.Contains(deployers, deployer) {
+			deployers = append(deployers, deployer)
+		}
+	}
+	return deployers
+}
+
+// prunes reports whether what deploys deletes by itself what the repository has no longer.
+func (d deployment) prunes() (prunes, known bool) {
+	spec := manifest.Path{"spec"}
+	switch {
+	case d.object == nil:
+		return false, false
+	case d.object.Group() == FluxGroup:
+		return manifest.At(d.object.Value, "spec", "prune") == true, true
+	case d.object.Kind == "ApplicationSet":
+		spec = manifest.Path{"spec", "template", "spec"}
+		if !d.field.HasPrefix(spec) || manifest.TextAt(d.object.Value, "spec", "templatePatch") != "" {
+			return false, false // which may say otherwise
+		}
+	}
+	policy := manifest.At(d.object.Value, append(spec, "syncPolicy")...)
+	automated, is := manifest.At(policy, "automated").(map[string]any)
+	return is && automated["enabled"] != false && automated["prune"] == true && !slices.Contains(manifest.ListAt(policy, "syncOptions"), any("Prune=false")), true
+}
+
 // brings reports whether a deployment has a target as it is, called without links: of a directory without a kustomization Flux
 // takes the roots below it. "" is a target that leads nowhere.
 func (d *Deliveries) brings(one deployment, real string) bool {

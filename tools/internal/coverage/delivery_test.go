@@ -125,3 +125,41 @@ func TestApart(t *testing.T) {
 		})
 	}
 }
+
+// TestDeployers tells who deletes what a target has no longer.
+func TestDeployers(t *testing.T) {
+	application := func(policy string) string {
+		return "a/a.yaml: {apiVersion: argoproj.io/v1alpha1, kind: Application, metadata: {name: a}, spec: {syncPolicy: {" + policy + "}, source: {repoURL: https://git.example.com/a, path: app}}}"
+	}
+	set := func(rest string) string {
+		return "a/a.yaml: {apiVersion: argoproj.io/v1alpha1, kind: ApplicationSet, metadata: {name: a}, spec: {generators: [{list: {elements: [{env: dev}]}}], " + rest +
+			"template: {spec: {syncPolicy: {automated: {prune: true}}, source: {repoURL: https://git.example.com/a, path: app}}}}}"
+	}
+	for name, c := range map[string]struct{ files, want string }{
+		"nobody":                       {"a/a.yaml: APPLICATION other", ""},
+		"by hand":                      {application(""), `Application "a"`},
+		"automated":                    {application("automated: {}"), `Application "a"`},
+		"pruning":                      {application("automated: {prune: true}"), `Application "a" prunes`},
+		"switched off":                 {application("automated: {prune: true, enabled: false}"), `Application "a"`},
+		"by an option":                 {application("automated: {prune: true}, syncOptions: [Prune=false]"), `Application "a"`},
+		"a set":                        {set(""), `ApplicationSet "a" prunes`},
+		"a set that may say otherwise": {set("templatePatch: x, "), ""},
+		"Flux":                         {"a/a.yaml: FLUX app   prune: true", `Flux Kustomization "a" prunes`},
+		"Flux that keeps":              {"a/a.yaml: FLUX app   prune: false", `Flux Kustomization "a"`},
+		"two":                          {application("automated: {prune: true}") + "\na/b.yaml: FLUX app ", `Application "a" prunes, Flux Kustomization "a"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got []string
+			for _, d := range delivering(t, c.files+"\napp/kustomization.yaml: ROOT").Deployers("app") {
+				said := d.Name
+				if d.Prunes {
+					said += " prunes"
+				}
+				got = append(got, said)
+			}
+			if got := strings.Join(got, ", "); got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}

@@ -1,6 +1,7 @@
 package danger
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -104,7 +105,7 @@ func TestDeployersPrune(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			target := change(t, of("v1", "Namespace"), "")
-			target.Deployers = c.deployers
+			target.Deployers = func(context.Context) ([]check.Deployer, error) { return c.deployers, nil }
 			expect(t, found(t, target, dataLost), c.want)
 		})
 	}

@@ -30,6 +30,8 @@ type scene struct {
 	target *check.Target
 	before *check.Before
 	pairs  []check.Pair // of what is in the cluster, hooks left out
+
+	deployers []check.Deployer // where something is removed
 }
 
 // each makes of a function of a scene what a check runs.
@@ -49,6 +51,12 @@ func each(look func(*scene)) func(context.Context, *check.Pass) error {
 				}
 				if pair.Old != nil || pair.New != nil {
 					s.pairs = append(s.pairs, pair)
+				}
+			}
+			if target.Deployers != nil && len(s.removed()) > 0 {
+				var err error
+				if s.deployers, err = target.Deployers(ctx); err != nil {
+					return err
 				}
 			}
 			look(s)

@@ -43,7 +43,7 @@ func (s *scene) fate(o *manifest.Object) (how string, severity check.Severity, e
 		return "", "", false
 	}
 	severity = check.Error
-	switch deployers := s.target.Deployers; {
+	switch deployers := s.deployers; {
 	case len(deployers) == 0:
 		how = "a sync that prunes deletes it"
 	case slices.ContainsFunc(deployers, func(d check.Deployer) bool { return d.Prunes }):

@@ -94,6 +94,15 @@ func (g *Gate) Render(ctx context.Context, path string) (*Target, error) {
 		return nil, err
 	}
 	t.Makes = append(slices.Clip(t.Makes), pods...)
+	for _, target := range append([]*check.Target{&t.Target}, t.Variants...) {
+		target.Deployers = func(ctx context.Context) ([]check.Deployer, error) {
+			deployers, err := g.placing.deployers(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return deployers.Deployers(path), nil
+		}
+	}
 	return t, nil
 }
 
