@@ -27,15 +27,37 @@ deny contains {"msg": msg, "path": [field]} if {
 	msg := sprintf("%s has its contents in the repository: %s is not empty", [obj_lib.title(input), field])
 }
 
-# What SOPS has encrypted reads as JSON that holds nothing. It leaves what is empty as it is.
+# Others bring the contents. What SOPS leaves empty holds none.
 _sealed(contents) if {
 	is_object(contents)
 	every value in contents {
-		value in (_placeholders | {""})
+		_is_elsewhere(value)
 	}
 	some field in ["data", "stringData"]
 	some value in obj_lib.at(input, [field], {})
-	value in _placeholders
+	value != ""
+	_is_elsewhere(value)
 }
 
-_placeholders := {"{}", "e30="}
+# What SOPS has encrypted reads as JSON that holds nothing.
+_is_elsewhere(value) if value in {"", "{}", "e30="}
+
+# Placeholders of argocd-vault-plugin and nothing beside them, in base64 too: https://argocd-vault-plugin.readthedocs.io/en/stable/howitworks/
+_is_elsewhere(value) if {
+	is_string(value)
+	object.get(_annotations, "avp.kubernetes.io/ignore", "") != "true"
+	some text in ({value} | {decoded | base64.is_valid(value); decoded := base64.decode(value)})
+	some placeholder in _placeholders
+	rest := regex.replace(text, placeholder, "")
+	rest != text
+	not regex.match(`[\pL\pN]`, rest)
+}
+
+_placeholders contains sprintf(`<path:[^#<>\n]+#[^#<>|\n]+(#[^#<>|\n]+)?%s>`, [_modifiers])
+
+# One without a path is of the Secret's own.
+_placeholders contains sprintf(`<(path:[^#<>\n]+#[^#<>|\n]+(#[^#<>|\n]+)?|[^#<>|\n]+)%s>`, [_modifiers]) if _annotations["avp.kubernetes.io/path"]
+
+_modifiers := `( *\| *(base64decode|base64encode|indent|jsonParse|jsonPath|sha256sum|yamlParse)\b[^<>|\n]*)*`
+
+_annotations := obj_lib.at(input, ["metadata", "annotations"], {})

@@ -22,6 +22,39 @@ _allowed := {
 	"an empty object": {},
 }
 
+_vault(annotations, value) := _secret({"metadata": {"name": "db", "annotations": annotations}, "stringData": {"a": value}})
+
+_of_the_vault := {
+	"a path": _vault({}, "<path:secret/data/db#password>"),
+	"a version": _vault({}, "<path:secret/data/db#password#3>"),
+	"a modifier": _vault({}, "<path:secret/data/db#password | base64encode>"),
+	"several": _vault({}, "<path:secret/data/db#user>:<path:secret/data/db#password>"),
+	"in base64": _secret({"data": {"a": base64.encode("<path:secret/data/db#password>\n"), "b": ""}}),
+	"a key of the Secret's path": _vault({"avp.kubernetes.io/path": "secret/data/db"}, "<password>"),
+	"a path beside it": _vault({"avp.kubernetes.io/path": "secret/data/db"}, "<user>:<path:secret/data/db#password>"),
+}
+
+_of_the_repository := {
+	"a key without a path": _vault({}, "<password>"),
+	"a path without a key": _vault({}, "<path:secret/data/db>"),
+	"something beside it": _vault({}, "admin:<path:secret/data/db#password>"),
+	"something in base64 beside it": _secret({"data": {"a": base64.encode("admin:<path:secret/data/db#password>")}}),
+	"an object that the plugin passes over": _vault({"avp.kubernetes.io/ignore": "true"}, "<path:secret/data/db#password>"),
+	"a plain value beside it": _secret({"stringData": {"a": "<path:secret/data/db#password>", "b": "hunter2"}}),
+	"a modifier that there is not": _vault({}, "<path:secret/data/db#password | hunter2>"),
+	"a placeholder that does not end": _vault({"avp.kubernetes.io/path": "secret/data/db"}, "<password"),
+}
+
+test_allows_placeholders_of_the_vault[note] if {
+	some note, obj in _of_the_vault
+	no_secret_data.deny == set() with input as obj
+}
+
+test_denies_what_the_vault_does_not_fill[note] if {
+	some note, obj in _of_the_repository
+	count(no_secret_data.deny) == 1 with input as obj
+}
+
 test_denies_what_is_empty_without_it if {
 	count(no_secret_data.deny) == 1 with input as _secret({"data": {"a": ""}})
 }
