@@ -21,7 +21,7 @@ import data.policies.lib.object as obj_lib
 import data.policies.lib.part
 
 # Any string of any object; the object is asked as a whole before its strings are.
-deny contains {"msg": msg, "path": path} if {
+deny contains object.union({"msg": msg, "path": path}, credential.line_of_shape(text, shape)) if {
 	_is_searched
 	credential.may_have_shape(sprintf("%v", [input]))
 	some path, text
@@ -37,12 +37,15 @@ _is_searched if {
 	input.kind != "CustomResourceDefinition"
 }
 
-deny contains {"msg": msg, "path": path} if {
+deny contains object.union({"msg": msg, "path": document.path}, _line(document.value, key)) if {
 	some document in _documents
 	some key in _credentials(document.value)
 	msg := sprintf("%s holds a credential: %s has a literal value", [obj_lib.title(input), key])
-	path := document.path
 }
+
+_line(text, key) := credential.line_of_key(text, key) if {
+	is_string(text)
+} else := {}
 
 deny contains {"msg": msg, "path": ["data", key]} if {
 	input.kind == "ConfigMap"
@@ -98,11 +101,10 @@ _variables contains {"title": title, "name": name, "value": variable.value, "pat
 	name := obj_lib.at(variable, ["name"], "")
 }
 
-deny contains {"msg": msg, "path": path} if {
+deny contains object.union({"msg": msg, "path": argument.path}, _line(argument.text, flag)) if {
 	some argument in _arguments
 	some flag in _flags(argument)
 	msg := sprintf("%s holds a credential: %s has a literal value", [argument.title, flag])
-	path := argument.path
 }
 
 _arguments contains {"title": container.title, "text": text, "next": next, "path": path} if {

@@ -11,18 +11,11 @@ _literal(title, key) := sprintf("%s holds a credential: %s has a literal value",
 
 _denied := {
 	"a URL with a password in a ConfigMap": [_config({"url": _url}), `ConfigMap "web" holds a URL with a password`, ["data", "url"]],
-	"a URL with a password inside a file of a ConfigMap": [_config({"app.yaml": sprintf("database:\n  url: %s\n", [_url])}), `ConfigMap "web" holds a URL with a password`, ["data", "app.yaml"]],
 	"a key of a ConfigMap": [_config({"DB_PASSWORD": "hunter2"}), _literal(`ConfigMap "web"`, "DB_PASSWORD"), ["data", "DB_PASSWORD"]],
-	"a key inside a file of a ConfigMap": [_config({"app.yaml": "database:\n  password: hunter2\n"}), _literal(`ConfigMap "web"`, "database.password"), ["data", "app.yaml"]],
 	"a key inside JSON": [_config({"app.json": `{"apiKey": "abc123"}`}), _literal(`ConfigMap "web"`, "apiKey"), ["data", "app.json"]],
-	"a line of properties": [_config({"app.properties": "db.password=hunter2\n"}), _literal(`ConfigMap "web"`, "db.password"), ["data", "app.properties"]],
 	"the Collector's configuration": [
 		{"apiVersion": "opentelemetry.io/v1beta1", "kind": "OpenTelemetryCollector", "metadata": {"name": "otel"}, "spec": {"config": {"exporters": {"otlp": {"headers": {"api-key": "abc123"}}}}}},
 		_literal(`OpenTelemetryCollector "otel"`, "exporters.otlp.headers.api-key"), ["spec", "config"],
-	],
-	"the Collector's configuration as text": [
-		{"apiVersion": "opentelemetry.io/v1alpha1", "kind": "OpenTelemetryCollector", "metadata": {"name": "otel"}, "spec": {"config": "extensions:\n  auth:\n    token: abc123\n"}},
-		_literal(`OpenTelemetryCollector "otel"`, "extensions.auth.token"), ["spec", "config"],
 	],
 	"a variable of a custom resource": [
 		{"apiVersion": "postgresql.cnpg.io/v1", "kind": "Cluster", "metadata": {"name": "db"}, "spec": {"env": [{"name": "PGPASSWORD", "value": "hunter2"}]}},
@@ -32,6 +25,20 @@ _denied := {
 		{"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {"name": "web"}, "spec": {"source": {"repoURL": "https://user:hunter2@example.com/x.git"}}},
 		`Application "web" holds a URL with a password`, ["spec", "source", "repoURL"],
 	],
+}
+
+# At a line of the text.
+_denied_at := {
+	"a URL with a password inside a file of a ConfigMap": [_config({"app.yaml": sprintf("database:\n  url: %s\n", [_url])}), `ConfigMap "web" holds a URL with a password`, ["data", "app.yaml"], 2],
+	"a key inside a file of a ConfigMap": [_config({"app.yaml": "database:\n  password: hunter2\n"}), _literal(`ConfigMap "web"`, "database.password"), ["data", "app.yaml"], 2],
+	"a line of properties": [_config({"app.properties": "db.password=hunter2\n"}), _literal(`ConfigMap "web"`, "db.password"), ["data", "app.properties"], 1],
+	"the Collector's configuration as text": [
+		{"apiVersion": "opentelemetry.io/v1alpha1", "kind": "OpenTelemetryCollector", "metadata": {"name": "otel"}, "spec": {"config": "extensions:\n  auth:\n    token: abc123\n"}},
+		_literal(`OpenTelemetryCollector "otel"`, "extensions.auth.token"), ["spec", "config"], 3,
+	],
+	"a line of a script": [_config({"run.sh": "set -e\npsql 'host=db password=hunter2'\n"}), _literal(`ConfigMap "web"`, "password"), ["data", "run.sh"], 2],
+	"the first of two lines": [_config({"a.ini": "[a]\npassword=hunter2\npassword=hunter2\n"}), _literal(`ConfigMap "web"`, "password"), ["data", "a.ini"], 2],
+	"beside a line that refers": [_config({"a.yaml": "a:\n  password: ${A}\nb:\n  password: hunter2\n"}), _literal(`ConfigMap "web"`, "b.password"), ["data", "a.yaml"], 4],
 }
 
 _allowed := {
@@ -52,6 +59,18 @@ test_denies[note] if {
 	no_credentials.deny == {{"msg": msg, "path": path}} with input as obj
 }
 
+test_denies_at_a_line[note] if {
+	some note, [obj, msg, path, line] in _denied_at
+	no_credentials.deny == {{"msg": msg, "path": path, "line": line}} with input as obj
+}
+
+# Which of two lines a key of a structure is, its last part does not say.
+test_denies_at_the_field_what_two_lines_may_be if {
+	obj := _config({"a.yaml": "a:\n  password: hunter2\nb: {password: hunter2}\n"})
+	want := {{"msg": _literal(`ConfigMap "web"`, key), "path": ["data", "a.yaml"]} | some key in ["a.password", "b.password"]}
+	no_credentials.deny == want with input as obj
+}
+
 test_allows[note] if {
 	some note, obj in _allowed
 	no_credentials.deny == set() with input as obj
@@ -63,14 +82,16 @@ _pods_denied := {
 	"a flag": [{"args": ["serve", "--db-password=hunter2"]}, `db-password has a literal value`, ["args", 1]],
 	"a flag and its value": [{"args": ["--token", "abc123"]}, `token has a literal value`, ["args", 0]],
 	"a flag of the command": [{"command": ["/app", "--api-key=abc123"]}, `api-key has a literal value`, ["command", 1]],
+	"a shell script": [{"args": ["sh", "-c", "set -e\nexport PGPASSWORD=hunter2\npsql\n"]}, `PGPASSWORD has a literal value`, ["args", 2], 2],
 	"a shell line": [{"command": ["sh", "-c", "export PGPASSWORD=hunter2; psql"]}, `PGPASSWORD has a literal value`, ["command", 2]],
 }
 
 test_denies_in_every_kind[note][kind] if {
-	some note, [fields, reason, path] in _pods_denied
+	some note, [fields, reason, path, line] in {note: array.slice(array.concat(row, [0]), 0, 4) | some note, row in _pods_denied}
 	some list, title in {"containers": `container "app"`, "initContainers": `init container "app"`}
 	some kind, obj in fixture.workloads({list: [object.union({"name": "app"}, fields)]})
-	want := fixture.finding(kind, sprintf("%s holds a credential: %s", [title, reason]), array.concat([list, 0], path))
+	found := fixture.finding(kind, sprintf("%s holds a credential: %s", [title, reason]), array.concat([list, 0], path))
+	want := object.union(found, {key: number | some key, number in {"line": line}; number > 0})
 	no_credentials.deny == {want} with input as obj
 }
 
@@ -96,7 +117,7 @@ test_shapes_in_variables_and_arguments_of_every_kind[kind] if {
 }
 
 test_no_message_repeats_the_value if {
-	every want in _denied {
+	every want in array.concat([want | some want in _denied], [want | some want in _denied_at]) {
 		not contains(want[1], "hunter2")
 	}
 }

@@ -203,3 +203,45 @@ _inline(text) := ({key |
 	some [_, key, value] in regex.find_all_string_submatch_n(`(?i)\b(password|identified by)\s+'([^']+)'`, text, -1)
 	is_literal("password", value)
 }
+
+# METADATA
+# description: |
+#   Where a text of several lines holds a shape, as {"line": n}: the first line with it. Empty where no line has it by itself.
+line_of_shape(text, shape) := {"line": min(lines)} if {
+	lines := {number |
+		some index, line in _lines(text)
+		may_have_shape(line)
+		shape in shapes(line)
+		number := index + 1
+	}
+	lines != set()
+} else := {}
+
+# METADATA
+# description: |
+#   The same of a key that in_text or inline found, which a line calls by its last part. Empty where nobody could tell
+#   which line it is: another key ends in the same, or a structure has several such lines.
+line_of_key(text, key) := {"line": min(lines)} if {
+	count({other | some other in in_text(text); _last(other) == _last(key)}) == 1
+	lines := {number |
+		some index, line in _lines(text)
+		contains(line, _last(key))
+		some found in (_in_lines(line) | _inline(line))
+		_last(found) == _last(key)
+		number := index + 1
+	}
+	_is_plain(text, lines)
+} else := {}
+
+_is_plain(_, lines) if count(lines) == 1
+
+_is_plain(text, lines) if {
+	count(lines) > 1
+	not _structure(text)
+}
+
+_lines(text) := split(text, "\n") if {
+	contains(text, "\n")
+} else := []
+
+_last(key) := regex.replace(key, `^.*\.`, "")

@@ -195,3 +195,24 @@ test_structures_of_every_type_are_searched if {
 		credential.in_structure(value) == set()
 	}
 }
+
+test_line_of_a_shape if {
+	credential.line_of_shape("a: b\nurl: postgres://app:hunter2@db/app\nurl: postgres://app:hunter2@db/app\n", "a URL with a password") == {"line": 2}
+	credential.line_of_shape("url: postgres://app:hunter2@db/app", "a URL with a password") == {}
+	credential.line_of_shape("a: b\n", "a URL with a password") == {}
+}
+
+_line_of_key := {
+	"a key of properties": ["a=b\ndb.password=hunter2\n", "db.password", {"line": 2}],
+	"a key of a structure": ["db:\n  # password: old\n  password: hunter2\n", "db.password", {"line": 3}],
+	"the first of two lines": ["[a]\npassword=hunter2\npassword=hunter2\n", "password", {"line": 2}],
+	"two keys of one name": ["a:\n  password: x1\nb:\n  password: x2\n", "a.password", {}],
+	"two lines of one structure": ["password: hunter2\nrun: |\n  password: hunter2\n", "password", {}],
+	"a value of one line": ["password=hunter2", "password", {}],
+	"a mapping on one line": ["a: b\nc: {password: hunter2}\n", "c.password", {}],
+}
+
+test_line_of_a_key[note] if {
+	some note, [text, key, line] in _line_of_key
+	credential.line_of_key(text, key) == line
+}

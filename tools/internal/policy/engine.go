@@ -99,6 +99,7 @@ type denial struct {
 	With    []manifest.Path // the fields that it was held against, each a path like Path
 	Missing *check.Reference
 	Fact    string
+	Line    int // of the text at Path, from 1; 0 for the field
 }
 
 // Checks makes a check of every rule. Compilation is put off until the first of them runs, or Prepare.
@@ -477,6 +478,9 @@ func deal(pass *check.Pass, rule *Rule, found []denial, begin string, find func(
 		case d.Fact != "":
 			pass.ReportFact(fields[0], d.Message, d.Fact, fields[1:]...)
 			continue
+		case d.Line > 0:
+			pass.ReportLine(fields[0].Target, fields[0].Object, fields[0].Path, d.Line, d.Message)
+			continue
 		}
 		pass.Report(fields[0].Target, fields[0].Object, fields[0].Path, d.Message, fields[1:]...)
 	}
@@ -501,6 +505,9 @@ func index(path manifest.Path, list string, length int) (int, bool) {
 	return i, ok && i >= 0 && i < length
 }
 
+// besides are the keys of a denial that may be left out.
+var besides = []string{"with", "missing", "fact", "line"}
+
 // read takes a deny set apart, strictly. It may hold so many denials at most.
 func read(value ast.Value, most int) ([]denial, error) {
 	list, err := elements("deny", value, most)
@@ -515,12 +522,12 @@ func read(value ast.Value, most int) ([]denial, error) {
 		}
 		var extra []string
 		for _, key := range fields.Keys() {
-			if name := brief(key.Value); name != "with" && name != "missing" && name != "fact" {
+			if name := brief(key.Value); !slices.Contains(besides, name) {
 				extra = append(extra, name)
 			}
 		}
 		if slices.Sort(extra); !slices.Equal(extra, []string{"msg", "path"}) {
-			return nil, fmt.Errorf("deny holds an element with the keys %s; they are msg and path, and may be with, missing and fact", cut(strings.Join(extra, ", ")))
+			return nil, fmt.Errorf("deny holds an element with the keys %s; they are msg and path, and may be with, missing and fact, or line", cut(strings.Join(extra, ", ")))
 		}
 		message, ok := fields.Get(ast.StringTerm("msg")).Value.(ast.String)
 		if !ok || message == "" {
@@ -554,6 +561,14 @@ func read(value ast.Value, most int) ([]denial, error) {
 				return nil, fmt.Errorf("fact is %s; it must be a text", brief(fact.Value))
 			}
 			d.Fact = cut(string(text))
+		}
+		if line := fields.Get(ast.StringTerm("line")); line != nil {
+			number, _ := line.Value.(ast.Number)
+			n, ok := number.Int64()
+			if !ok || n < 1 || n > math.MaxInt32 || fields.Len() > 3 {
+				return nil, fmt.Errorf("line is %s; it is a line of the text at path, from 1, and stands beside msg and path alone", brief(line.Value))
+			}
+			d.Line = int(n)
 		}
 		found = append(found, d)
 	}
