@@ -23,7 +23,7 @@ deny contains {"msg": msg, "path": array.concat(["objects", i], ref.path), "with
 	some ref in refs
 	_is_told(ref)
 	not _is_known(ref)
-	not _is_filled_in(ref.name)
+	not obj_lib.is_filled_in(ref.name)
 	missing := {"kind": ref.kind, "namespace": "", "name": ref.name}
 	msg := sprintf("%s refers to %s %v, which is neither rendered nor declared external", [obj_lib.title(input.objects[i]), ref.kind, json.marshal(ref.name)])
 }
@@ -49,12 +49,6 @@ _known_by_kind[declared.kind] contains declared.name if some declared in input.e
 
 # A volume that is rendered may have a class that is a word for it and nothing else.
 _known_by_kind.StorageClass contains volume.spec.storageClassName if some volume in obj_lib.of_kind[""].PersistentVolume
-
-_is_filled_in(name) if {
-	is_string(name)
-	some mark in ["${", "$(", "{{"]
-	contains(name, mark)
-}
 
 _similar(ref) := {["objects", j, "metadata", "name"] |
 	some j, other in input.objects

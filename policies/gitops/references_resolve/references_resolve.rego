@@ -26,8 +26,8 @@ deny contains {"msg": msg, "path": array.concat(["objects", i], ref.path), "with
 	some i, refs in reference.input_references
 	some ref in refs
 	not _exists(ref)
-	not _is_filled_in(ref.name)
-	not _is_filled_in(ref.namespace)
+	not obj_lib.is_filled_in(ref.name)
+	not obj_lib.is_filled_in(ref.namespace)
 	missing := {"kind": ref.kind, "namespace": ref.namespace, "name": ref.name}
 	obj := input.objects[i]
 	msg := sprintf("%s refers to %v %v%s, which is %s", [
@@ -46,7 +46,7 @@ deny contains {"msg": msg, "path": array.concat(["objects", i], _key_path(input.
 	keys := union(_keys[ref.kind][ref.namespace][ref.name])
 	some key in ref.keys
 	not key in keys
-	not _is_filled_in(key)
+	not obj_lib.is_filled_in(key)
 	not _is_written_by_others(ref)
 	obj := input.objects[i]
 	msg := sprintf("%s reads key %v of %s %q, which has %s", [obj_lib.title(obj), json.marshal(key), ref.kind, ref.name, _listing(keys)])
@@ -61,12 +61,6 @@ _key_path(obj, ref, key) := array.concat(beside, ["items", item, "key"]) if {
 } else := ref.path
 
 # Flux, a var or others write such a name before the API server, which would refuse it, sees it.
-_is_filled_in(name) if {
-	is_string(name)
-	some mark in ["${", "$(", "{{"]
-	contains(name, mark)
-}
-
 # What is there in its place. The hash itself differs from overlay to overlay.
 _instead(obj, ref) := sprintf("rendered as %s-<hash>%s", [ref.name, _advice(obj)]) if {
 	some other in obj_lib.of_kind[""][ref.kind]

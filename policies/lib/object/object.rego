@@ -108,3 +108,11 @@ _by_name := _by_kind_and_name
 _by_kind_and_name[[obj.kind, name(obj)]] contains index if {
 	some index, obj in input.objects
 }
+
+# METADATA
+# description: whether a text is filled in later, by a substitution or a template, and so is none yet
+is_filled_in(text) if {
+	is_string(text)
+	some mark in ["${", "$(", "{{"]
+	contains(text, mark)
+}

@@ -81,3 +81,18 @@ test_kinds_in_no_namespace if {
 		not obj_lib.is_of_cluster(other)
 	}
 }
+
+test_objects_by_kind_and_name if {
+	objects := [{"kind": "Service", "metadata": {"name": "a"}}, {"kind": "Secret", "metadata": {"name": "a"}}, {"kind": "Service", "metadata": {"name": "a", "namespace": "b"}}, "text"]
+	obj_lib.called("Service", "a") == {0, 2} with input as {"objects": objects}
+	obj_lib.called("Service", "b") == set() with input as {"objects": objects}
+}
+
+test_what_is_filled_in_later if {
+	every text in ["${TAG}", "$(TAG)", "{{ tag }}"] {
+		obj_lib.is_filled_in(text)
+	}
+	every other in ["$TAG", "a", 1, null] {
+		not obj_lib.is_filled_in(other)
+	}
+}

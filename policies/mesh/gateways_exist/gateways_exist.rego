@@ -42,18 +42,13 @@ _named(text, obj) := {"namespace": namespace, "name": name} if {
 	is_string(text)
 	[namespace, name] = split(text, "/")
 	namespace != ""
-	not _is_filled_in(text)
+	not obj_lib.is_filled_in(text)
 } else := {"namespace": obj_lib.namespace(obj), "name": text} if {
 	is_string(text)
 	not text in {"", "mesh"}
 	not contains(text, "/")
 	not contains(text, ".") # a full name of old
-	not _is_filled_in(text)
-}
-
-_is_filled_in(text) if {
-	some mark in ["${", "$(", "{{"]
-	contains(text, mark)
+	not obj_lib.is_filled_in(text)
 }
 
 # Who declares nothing and renders none has not begun to say what the cluster has.
