@@ -75,3 +75,10 @@ test_names if {
 test_another_kind if {
 	accepted.deny == set() with input as object.union(_cluster({"storage": {"size": ""}}), {"apiVersion": "cluster.x-k8s.io/v1beta1"})
 }
+
+test_validation_that_is_disabled if {
+	cluster := _cluster({"imageName": "postgres:latest"})
+	count(_faults(cluster)) == 1
+	_faults(object.union(cluster, {"metadata": {"annotations": {"cnpg.io/validation": "disabled"}}})) == set()
+	count(_faults(object.union(cluster, {"metadata": {"annotations": {"cnpg.io/validation": "enabled"}}}))) == 1
+}
