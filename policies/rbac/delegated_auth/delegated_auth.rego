@@ -69,9 +69,19 @@ _accounts(service) := {account |
 	some obj in workload.input_workloads
 	obj_lib.namespace(obj) == service.namespace
 	selector.matches_map(found.spec.selector, workload.labels(obj))
-	account := {"namespace": service.namespace, "name": obj_lib.at(workload.spec(obj), ["serviceAccountName"], "default"), "arguments": _arguments(obj)}
+	account := {"namespace": service.namespace, "name": _account(workload.spec(obj)), "arguments": _arguments(obj)}
 	is_string(account.name)
 }
+
+# The field of old says it where the other does not.
+_account(spec) := array.concat(
+	[name |
+		some field in ["serviceAccountName", "serviceAccount"]
+		name := obj_lib.at(spec, [field], "")
+		name != ""
+	],
+	["default"],
+)[0]
 
 _arguments(obj) := {argument |
 	some container in workload.containers(obj)

@@ -91,3 +91,10 @@ test_message if {
 		`APIService "v1.a" is served as ServiceAccount "default" of namespace ops, which no RoleBinding of namespace kube-system gives the Role extension-apiserver-authentication-reader: it cannot read what to check callers with, and does not start`,
 	]} with input as {"objects": [_api, _service, _deployment({}), object.union(_delegator, {"subjects": [{"kind": "ServiceAccount", "name": "default", "namespace": "ops"}]})]}
 }
+
+test_the_field_of_old if {
+	every spec in [{"serviceAccount": "server"}, {"serviceAccountName": "", "serviceAccount": "server"}, {"serviceAccountName": "server", "serviceAccount": "other"}] {
+		delegated_auth.deny == set() with input as {"objects": [_api, _service, _deployment(spec), _reader, _delegator]}
+	}
+	count(delegated_auth.deny) == 2 with input as {"objects": [_api, _service, _deployment({}), _reader, _delegator]}
+}
