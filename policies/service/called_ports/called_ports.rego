@@ -20,6 +20,7 @@ import data.policies.lib.reference
 
 deny contains {"msg": msg, "path": array.concat(["objects", called.index], path), "with": with_fields} if {
 	some called in reference.input_ports
+	not _is_of_pods(called)
 	port := _port(called)
 	some ports in _ports[called.namespace][called.name]
 	not port in ports.have
@@ -38,6 +39,13 @@ _port(called) := called.port.value if {
 } else := 443 if {
 	called.port.value == null
 	input.objects[called.index].kind != "Ingress"
+}
+
+# Prometheus takes a number for that of a container.
+# https://github.com/prometheus-operator/prometheus-operator/blob/v0.85.0/pkg/prometheus/promcfg.go
+_is_of_pods(called) if {
+	obj_lib.group(input.objects[called.index]) == "monitoring.coreos.com"
+	is_number(called.port.value)
 }
 
 _is_port(value) if is_number(value)

@@ -43,3 +43,11 @@ test_what_is_not_known if {
 		_deny(object.union(_service, {"spec": {"ports": ports}}), _api({"port": 1})) == set()
 	}
 }
+
+# Prometheus takes a number for that of a container, and a name for that of the Service's port.
+test_numbers_of_containers if {
+	every want in [[9093, 0], ["http", 0], ["other", 1]] {
+		prometheus := {"apiVersion": "monitoring.coreos.com/v1", "kind": "Prometheus", "metadata": {"name": "a", "namespace": "shop"}, "spec": {"alerting": {"alertmanagers": [{"name": "web", "namespace": "shop", "port": want[0]}]}}}
+		count(_deny(_service, prometheus)) == want[1]
+	}
+}
