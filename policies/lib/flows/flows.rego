@@ -52,7 +52,9 @@ _sent contains {"group": group, "name": name, "number": number, "text": text, "w
 	some index, obj in workload.input_workloads
 	group := _groups[index]
 	some variable in envvar.of(obj)
+	not _is_of_others(variable.name)
 	[host, number, text] := _address(variable.value, variable.name)
+	not host in _aliases(obj)
 	name := registry.dns_name(host, obj_lib.namespace(obj))
 }
 
@@ -64,7 +66,9 @@ _sent contains {"group": group, "name": name, "number": number, "text": text, "w
 	some argument in container.value[field]
 	contains(argument, "://")
 	words := split(argument, "=")
+	not _is_of_others(words[0])
 	[host, number, text] := _address(words[count(words) - 1], "")
+	not host in _aliases(obj)
 	name := registry.dns_name(host, obj_lib.namespace(obj))
 }
 
@@ -79,11 +83,22 @@ _sent contains {"group": group, "name": name, "number": parsed.port, "text": val
 	name := registry.dns_name(parsed.host, obj_lib.namespace(obj))
 }
 
-_sent contains {"group": group, "name": name, "number": number, "text": sprintf("%s:%v", [output.host, number]), "where": sprintf("an output of ConfigMap %s", [obj_lib.name(obj)])} if {
+# Names that the pods know without asking anybody, of addresses that are not known here.
+_aliases(obj) := {lower(hostname) |
+	some alias in workload.spec(obj).hostAliases
+	some hostname in alias.hostnames
+}
+
+# An address for others: who may call, or where a browser is sent to.
+_is_of_others(name) if {
+	regex.match(`(^|[_-])(ADVERTISED|ALLOW|ALLOWED|CALLBACK|CORS|CSRF|EXTERNAL|ORIGIN|ORIGINS|PUBLIC|REDIRECT|REFERER|REFERRER|TRUSTED)([_-]|$)`, upper(name))
+}
+
+_sent contains {"group": group, "name": name, "number": number, "text": _text(output.host, number), "where": sprintf("an output of ConfigMap %s", [obj_lib.name(obj)])} if {
 	some obj in obj_lib.of_kind[""].ConfigMap
 	some config in fluentbit.configs(obj)
 	some output in fluentbit.plugins(config, "outputs")
-	number := to_number(object.get(output, "port", 24224))
+	number := _port_of(obj_lib.at(output, ["port"], 24224))
 	name := registry.dns_name(output.host, obj_lib.namespace(obj))
 	some index in _users[[obj_lib.namespace(obj), obj_lib.name(obj)]]
 	group := _groups[index]
@@ -97,8 +112,20 @@ _users_of_config_maps[[obj_lib.namespace(obj), volume.configMap.name]] contains 
 	some volume in workload.spec(obj).volumes
 }
 
+# What is filled in later is no number yet.
+_port_of(port) := port if is_number(port)
+
+_port_of(port) := to_number(port) if {
+	is_string(port)
+	regex.match(`^[0-9]{1,5}$`, port)
+}
+
+_text(host, number) := sprintf("%s:%v", [host, number]) if {
+	number != null
+} else := host
+
 # Host and port of an address, and what of it may be shown: no password of it is.
-_address(value, variable) := [lower(host), number, sprintf("%s:%v", [host, number])] if {
+_address(value, variable) := [lower(host), number, _text(host, number)] if {
 	is_string(value)
 	[[_, scheme, host, digits]] := regex.find_all_string_submatch_n(`^(?:([a-z][a-z0-9+.-]*)://)?(?:[^@/\s]*@)?([A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)(?::([0-9]{1,5}))?(?:[/?][^\s]*)?$`, value, 1)
 	number := _number(scheme, digits, variable)

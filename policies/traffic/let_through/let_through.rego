@@ -49,25 +49,37 @@ deny contains {"msg": msg, "path": array.concat(["objects", place.index], place.
 _may_ask(group) if {
 	some policy in network.perhaps_over(group, "Egress")
 	some rule in network.rules(policy, "Egress")
-	_may_be_dns(rule)
-	some number in [53, 1053, 5353]
+	_may_be_dns(rule, policy)
+	some number in _dns_ports
 	some protocol in ["UDP", "TCP"]
 	network.may_be_port(rule, {"number": number, "protocol": protocol, "names": null})
 }
 
-_may_be_dns(rule) if rule.peers == []
+_may_be_dns(rule, _) if rule.peers == []
 
-_may_be_dns(rule) if {
+_may_be_dns(rule, _) if {
 	some peer in rule.peers
 	peer.ipBlock
 }
 
-_may_be_dns(rule) if {
+_may_be_dns(rule, policy) if {
 	some peer in rule.peers
-	chosen := obj_lib.at(peer, ["namespaceSelector"], null)
-	chosen != null
-	not _is_known(pods.named_namespaces(chosen))
+	not _is_known(_namespaces(peer, policy))
 }
+
+# A server that is rendered.
+_may_be_dns(rule, policy) if {
+	some peer in rule.peers
+	some group in pods.selected(obj_lib.at(peer, ["podSelector"], {}), _namespaces(peer, policy))
+	some opened in group.ports
+	opened.number in _dns_ports
+}
+
+_namespaces(peer, policy) := pods.named_namespaces(peer.namespaceSelector) if {
+	obj_lib.at(peer, ["namespaceSelector"], null) != null
+} else := [policy.namespace]
+
+_dns_ports := [53, 1053, 5353]
 
 _is_known(namespaces) if {
 	is_array(namespaces)
@@ -155,5 +167,6 @@ _is_none(listed, protocol, group) if {
 _is_none(listed, protocol, group) if {
 	is_number(listed.port)
 	not listed.endPort
+	not pods.is_injected(listed.port)
 	pods.behind(listed.port, protocol, [group])
 }

@@ -329,3 +329,57 @@ test_ports_that_a_service_keeps if {
 test_a_policy_that_is_nothing_but_its_name if {
 	count(_names([_web, _cache, _service, _policy("deny", {"podSelector": {}})])) == 1
 }
+
+_sending(spec) := object.union(_in("shop", "apps/v1", "Deployment", "web", {}), {"spec": {"template": {"metadata": {"labels": {"app": "web"}}, "spec": spec}}})
+
+_env(name, value) := {"containers": [{"name": "app", "env": [{"name": name, "value": value}]}]}
+
+_without_a_rule(spec) := _faults([_sending(spec), _cache, _service, _dns, _policy("web", object.union(_of("web"), {"policyTypes": ["Egress"], "egress": []}))])
+
+_arguments(argument) := {"containers": [{"name": "app", "args": [argument]}]}
+
+# Who may call, or where a browser is sent to, is nobody that the pods call.
+test_addresses_for_others if {
+	every name in ["CORS_ORIGIN", "ALLOWED_ORIGINS", "OAUTH_REDIRECT_URL", "PUBLIC_URL", "csrf_trusted_origin"] {
+		_without_a_rule(_env(name, "http://cache:6379")) == set()
+	}
+	every name in ["CACHE_URL", "ORIGINAL_URL"] {
+		count(_without_a_rule(_env(name, "http://cache:6379"))) == 1
+	}
+	_without_a_rule(_arguments("--cors-origin=http://cache:6379")) == set()
+	count(_without_a_rule(_arguments("--cache=http://cache:6379"))) == 1
+}
+
+test_names_that_are_in_the_file_of_hosts if {
+	spec := {"hostAliases": [{"ip": "10.0.0.1", "hostnames": ["Cache"]}]}
+	_without_a_rule(object.union(_env("CACHE_URL", "http://cache:6379"), spec)) == set()
+	_without_a_rule(object.union({"containers": [{"name": "app", "args": ["http://cache:6379"]}]}, spec)) == set()
+}
+
+test_a_host_without_a_port if {
+	{msg | some [msg, _] in _without_a_rule(_env("CACHE_HOST", "cache"))} == {
+		`Deployment "web" sends to cache (CACHE_HOST), and no egress rule over Deployment "web" lets port 6380/TCP to StatefulSet "cache" through`,
+	}
+}
+
+test_a_rendered_dns_server if {
+	named := [_policy("web", object.union(_of("web"), {"policyTypes": ["Egress"], "egress": [
+		{"to": [_of("names")], "ports": [{"port": 53, "protocol": "UDP"}]},
+		{"to": [_of("cache")]},
+	]}))]
+	server := _pods("Deployment", "names", {"ports": [{"name": "dns", "containerPort": 53, "protocol": "UDP"}]})
+	_faults(_all(array.concat(named, [server]))) == set()
+	other := _pods("Deployment", "names", {"ports": [{"name": "http", "containerPort": 80}]})
+	{msg | some [msg, _] in _faults(_all(array.concat(named, [other])))} == {_dns_msg}
+}
+
+# The pods of the DNS are in kube-system, and not known here.
+test_the_namespace_of_the_dns if {
+	objects := [object.union(obj, {"metadata": {"namespace": "kube-system"}}) |
+		some obj in _all([_policy("web", object.union(_of("web"), {"policyTypes": ["Egress"], "egress": [
+			{"to": [{"podSelector": {"matchLabels": {"k8s-app": "kube-dns"}}}], "ports": [{"port": 53, "protocol": "UDP"}]},
+			{"to": [_of("cache")]},
+		]}))])
+	]
+	_faults(objects) == set()
+}
