@@ -19,6 +19,7 @@ package policies.disruption.pdb_covers
 import data.policies.lib.disruption
 import data.policies.lib.object as obj_lib
 import data.policies.lib.operator
+import data.policies.lib.pods
 import data.policies.lib.scaling
 import data.policies.lib.workload
 
@@ -62,6 +63,8 @@ _perhaps_covered := {index |
 	some budget in disruption.input_budgets
 	some index in disruption.perhaps_covered(budget)
 }
+
+_selects_something(budget) if pods.may_have_others(obj_lib.namespace(budget))
 
 _selects_something(budget) if count(disruption.perhaps_covered(budget)) > 0
 

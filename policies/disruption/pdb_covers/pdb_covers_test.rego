@@ -86,3 +86,9 @@ test_a_budget_may_select_an_operators_pods if {
 test_ignores_other_objects if {
 	pdb_covers.deny == set() with input as fixture.overlay([obj | some obj in fixture.others])
 }
+
+test_pods_of_which_not_all_labels_are_known if {
+	kafka := {"apiVersion": "kafka.strimzi.io/v1beta2", "kind": "Kafka", "metadata": {"name": "events", "namespace": "shop"}, "spec": {}}
+	pdb_covers.deny == set() with input as fixture.overlay([kafka, _budget("web", _web)])
+	count(pdb_covers.deny) == 1 with input as fixture.overlay([object.union(kafka, {"metadata": {"namespace": "other"}}), _budget("web", _web)])
+}

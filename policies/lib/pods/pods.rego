@@ -11,6 +11,7 @@ import data.policies.lib.entry
 import data.policies.lib.labels
 import data.policies.lib.object as obj_lib
 import data.policies.lib.operator
+import data.policies.lib.role
 import data.policies.lib.selector
 import data.policies.lib.workload
 import data.policies.lib.written
@@ -27,7 +28,7 @@ input_groups := array.concat(
 		"index": index,
 		"title": obj_lib.title(obj),
 		"namespace": obj_lib.namespace(obj),
-		"labels": [workload.labels(obj)],
+		"labels": workload.label_sets(obj),
 		"open": [],
 		"ports": _ports(obj),
 	} |
@@ -115,12 +116,12 @@ selected_by_map(map, namespace) := array.concat(
 	[_groups[index] | some index in labels.selected_by_map("pods", map, {namespace})],
 	[_groups[index] |
 		some index in _open_groups[namespace]
-		not _is_workload[index]
+		not index in _workloads
 		selector.matches_map(map, _groups[index].labels[0])
 	],
 )
 
-_is_workload := {index: true | some index, _ in workload.input_workloads}
+_workloads := {index | some index, _ in workload.input_workloads}
 
 _groups := {group.index: group | some group in input_groups}
 
@@ -171,8 +172,13 @@ with_ports(label_selector, namespaces) := found if {
 }
 
 # METADATA
-# description: whether a name is one of a port that the mesh's injection gives to pods
-is_injected(name) if name in {"http-envoy-prom", "mesh-metrics", "status-port"}
+# description: whether a name or a number, as text too, is one of a port of a container that is injected into pods
+is_injected(port) if relations.injected[port]
+
+is_injected(port) if {
+	some number in relations.injected
+	sprintf("%v", [number]) == sprintf("%v", [port])
+}
 
 # METADATA
 # description: |
@@ -327,7 +333,8 @@ _may_be_everywhere(namespace) if {
 # METADATA
 # description: |
 #   The namespaces of which the overlay has pods, and all that are known here: none that is declared
-#   external, or has objects of kinds of which nobody here knows the pods, or Services of others.
+#   external, or has objects of kinds of which nobody here knows the pods or not all of their labels, Roles
+#   of whom makes pods as they run, or Services of others.
 input_namespaces := {group.namespace | some group in input_groups} - _half_known
 
 _half_known contains "kube-system"
@@ -351,6 +358,36 @@ _half_known contains declared.namespace if {
 _half_known contains obj_lib.namespace(obj) if {
 	some obj in input.objects
 	_is_untold(obj)
+}
+
+_half_known contains obj_lib.namespace(obj) if some obj in _partly_known
+
+# What makes its pods when it is asked to, as a hub of notebooks does.
+_half_known contains obj_lib.namespace(obj) if {
+	some obj in obj_lib.of_kind["rbac.authorization.k8s.io"].Role
+	some rule in entry.list(obj_lib.at(obj, ["rules"], null), ["rules"])
+	some [api_group, resource] in [["", "pods"], ["batch", "jobs"]]
+	_has(rule.value, "apiGroups", api_group)
+	_has(rule.value, "resources", resource)
+	_has(rule.value, "verbs", "create")
+}
+
+_has(rule, field, wanted) if {
+	some value in role.entries(rule, field)
+	value in {wanted, "*"}
+}
+
+_partly_known := [obj |
+	some api_group, kinds in relations.partly
+	some kind in kinds
+	some obj in obj_lib.of_kind[api_group][kind]
+]
+
+# METADATA
+# description: whether a namespace may have pods of objects of which nobody here knows all labels
+may_have_others(namespace) if {
+	some obj in _partly_known
+	obj_lib.may_be_one(obj_lib.namespace(obj), namespace)
 }
 
 _is_untold(obj) if {
@@ -383,7 +420,7 @@ _services[made.namespace] contains made.name if {
 # METADATA
 # description: |
 #   The selectors that select no pods, of namespaces of which all pods are known here, each with
-#   labels, the path of the label to blame, and missing.
+#   blame, the path of the label that no pod has or else of the selector, and missing.
 input_idle := [object.union(found, fault) |
 	some found in input_selectors
 	found.namespaces != null

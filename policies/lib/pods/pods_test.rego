@@ -202,3 +202,83 @@ test_described if {
 		`no pod of the namespaces shop, other has the labels {"app":"other"}`,
 	}
 }
+
+test_pods_of_which_not_all_labels_are_known if {
+	every api_version, kind in {
+		"elasticsearch.k8s.elastic.co/v1": "Elasticsearch",
+		"jobset.x-k8s.io/v1alpha2": "JobSet",
+		"kafka.strimzi.io/v1beta2": "Kafka",
+		"kubeflow.org/v1": "PyTorchJob",
+		"leaderworkerset.x-k8s.io/v1": "LeaderWorkerSet",
+		"rabbitmq.com/v1beta1": "RabbitmqCluster",
+		"ray.io/v1": "RayCluster",
+		"sparkoperator.k8s.io/v1beta2": "SparkApplication",
+	} {
+		obj := _named(api_version, kind, {"spec": {}})
+		_paths([_web, obj, _policy(_other)]) == set()
+		pods.may_have_others("shop") with input as fixture.overlay([obj])
+		not pods.may_have_others("other") with input as fixture.overlay([obj])
+		count(_paths([_web, object.union(obj, {"metadata": {"namespace": "other"}}), _policy(_other)])) == 1
+	}
+	not pods.may_have_others("shop") with input as fixture.overlay([_web])
+}
+
+_role(rule) := _named("rbac.authorization.k8s.io/v1", "Role", {"rules": [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create"]}, rule]})
+
+test_pods_that_are_made_at_run_time if {
+	every rule in [
+		{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "create"]},
+		{"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["create"]},
+		{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]},
+	] {
+		_paths([_web, _role(rule), _policy(_other)]) == set()
+	}
+	every rule in [
+		{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "delete"]},
+		{"apiGroups": [""], "resources": ["pods/exec"], "verbs": ["create"]},
+		{"apiGroups": ["apps"], "resources": ["pods"], "verbs": ["create"]},
+		"text",
+		{},
+	] {
+		count(_paths([_web, _role(rule), _policy(_other)])) == 1
+	}
+}
+
+test_labels_of_databases if {
+	recommended := {"matchLabels": {"cnpg.io/cluster": "web", "app.kubernetes.io/name": "postgresql"}}
+	_paths([_cluster({}), _policy(recommended)]) == set()
+	pooler := _named("postgresql.cnpg.io/v1", "Pooler", {"spec": {"template": {"metadata": {"labels": {"app": "pool"}}}}})
+	_paths([pooler, _policy({"matchLabels": {"app": "pool"}})]) == set()
+	count(_paths([pooler, _policy(_other)])) == 1
+}
+
+_rollout := object.union(fixture.workload("Rollout", {}, {}), {"spec": {"strategy": {"canary": {"canaryMetadata": {"labels": {"role": "canary"}}, "stableMetadata": {"labels": {"role": "stable"}}}}}})
+
+test_labels_of_the_tracks_of_a_rollout if {
+	every track in ["canary", "stable"] {
+		_paths([_rollout, _policy({"matchLabels": {"app": "web", "role": track}})]) == set()
+	}
+	count(_paths([_rollout, _policy({"matchLabels": {"role": "other"}})])) == 1
+}
+
+test_injected_ports if {
+	every port in ["http-envoy-prom", "linkerd-admin", "dapr-metrics", 15020, "15020", 4191] {
+		pods.is_injected(port)
+	}
+	not pods.is_injected("http")
+	not pods.is_injected(8080)
+}
+
+test_selected_by_map if {
+	titles := {pods.titles(pods.selected_by_map(map, "shop")) | some map in [{"app": "web"}, {"cnpg.io/cluster": "web"}, {"app": "other"}, {}]} with input as fixture.overlay([_web, _cluster({})])
+	titles == {`Deployment "web"`, `Cluster "web"`, ""}
+}
+
+# Of several ports that Services go to, one is named.
+test_behind_several_services if {
+	services := [_named("v1", "Service", {"spec": {"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": port}]}}) | some port in [9090, "http", "gone", 0, 7070]]
+	numbers := {number | number := pods.behind(80, "TCP", pods.input_groups)} with input as fixture.overlay([_web, services[0], services[1], services[2], services[4]])
+	numbers == {7070}
+	kept := {number | number := pods.behind(80, "TCP", pods.input_groups)} with input as fixture.overlay(array.concat([_web], services))
+	kept == set()
+}

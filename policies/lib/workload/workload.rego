@@ -51,6 +51,17 @@ spec(obj) := found if {
 # description: the labels that the pods of a workload carry
 labels(obj) := object.union(obj_lib.labels(_template(obj)), _added(obj))
 
+# METADATA
+# description: |
+#   The sets of labels that the pods of a workload may carry, labels(obj) first: a Rollout gives those of a
+#   track some more.
+label_sets(obj) := array.concat([labels(obj)], [object.union(labels(obj), added) |
+	obj_lib.is_kind(obj, "argoproj.io", "Rollout")
+	some [strategy, field] in [["canary", "canaryMetadata"], ["canary", "stableMetadata"], ["blueGreen", "activeMetadata"], ["blueGreen", "previewMetadata"]]
+	added := obj_lib.at(obj, ["spec", "strategy", strategy, field, "labels"], null)
+	is_object(added)
+])
+
 # What its controller adds, Kubernetes' own or another.
 _added(obj) := {key: strings.replace_n({"{name}": obj_lib.name(obj)}, text) | some key, text in added} if {
 	obj_lib.name(obj) != ""

@@ -26,7 +26,8 @@ deny contains {"msg": msg, "path": ["objects", found.index, "spec", "portLevelMt
 	groups := pods.with_ports(found.selector, found.namespaces)
 	some port, _ in obj.spec.portLevelMtls
 	not _is_declared(groups, port)
-	not _is_injected(port)
+	not _is_of_istio(port)
+	not pods.is_injected(port)
 	missing := pods.missing_port(found.selector, found.namespaces, port)
 	msg := sprintf("port %s of %s is none that the pods of %s declare; they declare %s", [port, obj_lib.title(obj), pods.titles(groups), pods.opened(groups)])
 }
@@ -44,4 +45,4 @@ _is_declared(groups, _) if {
 }
 
 # Of the sidecar itself.
-_is_injected(port) if startswith(port, "150")
+_is_of_istio(port) if startswith(port, "150")

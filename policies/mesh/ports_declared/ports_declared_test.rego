@@ -12,7 +12,7 @@ _deny(port, ports, kind) := faults if {
 }
 
 test_allows[port] if {
-	some port in ["8080", "15090", "15020"]
+	some port in ["8080", "15090", "15020", "15000", "4191", "9090"]
 	every kind, _ in fixture.spec_paths {
 		_deny(port, [{"containerPort": 8080}], kind) == set()
 	}

@@ -33,6 +33,14 @@ _singular := {"annotations": "annotation", "labels": "label"}
 
 _have := {"annotations": workload.annotations(input), "labels": workload.labels(input)}
 
+# A Rollout gives those of a track some more.
+_is_given(kind, key) if {
+	obj_lib.is_kind(input, "argoproj.io", "Rollout")
+	some strategy in ["blueGreen", "canary"]
+	some field in ["activeMetadata", "canaryMetadata", "previewMetadata", "stableMetadata"]
+	key in object.keys(obj_lib.at(input, ["spec", "strategy", strategy, field, kind], {}))
+}
+
 _fields := array.concat(
 	[{"title": sprintf("env %v of %s", [variable.value.name, container.title]), "value": path, "path": array.concat(variable.path, ["valueFrom", "fieldRef", "fieldPath"])} |
 		some container in workload.input_containers

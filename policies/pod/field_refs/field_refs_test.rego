@@ -62,3 +62,10 @@ test_says_nothing_of_what_it_cannot_read if {
 		field_refs.deny == set() with input as obj
 	}
 }
+
+test_tracks_of_a_rollout if {
+	every want in [["role", 0], ["other", 1]] {
+		rollout := fixture.workload("Rollout", _env(sprintf("metadata.labels['%s']", [want[0]])), {"strategy": {"canary": {"canaryMetadata": {"labels": {"role": "canary"}}}}})
+		count(field_refs.deny) == want[1] with input as rollout
+	}
+}

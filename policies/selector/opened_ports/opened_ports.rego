@@ -19,6 +19,7 @@ import data.policies.lib.entry
 import data.policies.lib.labels
 import data.policies.lib.object as obj_lib
 import data.policies.lib.pods
+import data.policies.lib.written
 
 # A name that none of the pods has.
 deny contains {"msg": msg, "path": array.concat(["objects", port.index], port.path), "missing": missing} if {
@@ -130,6 +131,7 @@ deny contains {"msg": msg, "path": array.concat(["objects", index], array.concat
 	namespaces := _watched(obj)
 	every namespace in namespaces {
 		namespace in pods.input_namespaces
+		not namespace in _of_operators
 	}
 	services := [input.objects[at] | some at in labels.selected("Service", obj.spec.selector, namespaces)]
 	count(services) > 0
@@ -141,6 +143,9 @@ deny contains {"msg": msg, "path": array.concat(["objects", index], array.concat
 	missing := pods.missing_port(obj.spec.selector, namespaces, value)
 	msg := sprintf("port %s of %s scrapes nothing: %s %s", [value, obj_lib.title(obj), concat(" and ", {obj_lib.title(service) | some service in services}), _named(names)])
 }
+
+# Operators make Services there, of which nobody here knows the labels.
+_of_operators := {made.namespace | some made in written.input_objects; made.kind == "Service"}
 
 _named(names) := sprintf("has %s", [concat(", ", names)]) if {
 	count(names) > 0

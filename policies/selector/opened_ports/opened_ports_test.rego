@@ -115,3 +115,12 @@ test_a_number_that_is_the_pods_own_as_well if {
 	declared := object.union(_pod, {"containers": [{"name": "app", "ports": [{"name": "http", "containerPort": 8080}, {"containerPort": 80}]}]})
 	opened_ports.deny == set() with input as fixture.overlay([_ingress({"port": 80}), _service, fixture.workload("Deployment", declared, {})])
 }
+
+# A monitor of the Services that an operator makes selects them too.
+test_services_of_operators if {
+	collector := {"apiVersion": "opentelemetry.io/v1beta1", "kind": "OpenTelemetryCollector", "metadata": {"name": "gw", "namespace": "shop"}}
+	objects := [_services_monitor({"endpoints": [{"port": "other"}]}), _service, fixture.workload("Deployment", _pod, {})]
+	count(opened_ports.deny) == 1 with input as fixture.overlay(objects)
+	opened_ports.deny == set() with input as fixture.overlay(array.concat(objects, [collector]))
+	count(opened_ports.deny) == 1 with input as fixture.overlay(array.concat(objects, [object.union(collector, {"metadata": {"namespace": "other"}})]))
+}

@@ -19,6 +19,7 @@ package policies.service.selects_pods
 import data.policies.lib.labels
 import data.policies.lib.object as obj_lib
 import data.policies.lib.operator
+import data.policies.lib.pods
 import data.policies.lib.selector
 import data.policies.lib.workload
 
@@ -29,6 +30,7 @@ deny contains {"msg": msg, "path": ["objects", index, "spec", "selector"], "miss
 	wanted != {}
 	not _is_of_control_plane(wanted)
 	not _selects_pods(service, wanted)
+	not pods.may_have_others(obj_lib.namespace(service))
 	missing := {"kind": "pods", "namespace": obj_lib.namespace(service), "name": json.marshal(_labels(wanted))}
 	msg := sprintf("%s reaches nothing: no pod%s has the labels %s", [obj_lib.title(service), obj_lib.within("of", obj_lib.namespace(service)), json.marshal(wanted)])
 }
@@ -51,6 +53,13 @@ _is_external(service) if service.spec.type == "ExternalName"
 
 _selects_pods(service, wanted) if {
 	count(labels.selected_by_map("pods", _of_template(wanted), labels.near("pods", obj_lib.namespace(service)))) > 0
+}
+
+_selects_pods(service, wanted) if {
+	some obj in obj_lib.of_kind["argoproj.io"].Rollout
+	obj_lib.may_be_one(obj_lib.namespace(obj), obj_lib.namespace(service))
+	some own_labels in workload.label_sets(obj)
+	selector.matches_map(_of_template(wanted), own_labels)
 }
 
 # Each pod of a StatefulSet has its own name as a label.

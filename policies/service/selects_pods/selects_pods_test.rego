@@ -121,3 +121,15 @@ test_the_hash_that_argo_rollouts_writes if {
 	selects_pods.deny == set() with input as fixture.overlay([_service({"selector": {"app": "web", "rollouts-pod-template-hash": "abc"}}), rollout])
 	count(selects_pods.deny) == 1 with input as fixture.overlay([_service({"selector": {"app": "other", "rollouts-pod-template-hash": "abc"}}), rollout])
 }
+
+test_pods_of_which_not_all_labels_are_known if {
+	workers := {"apiVersion": "leaderworkerset.x-k8s.io/v1", "kind": "LeaderWorkerSet", "metadata": {"name": "web", "namespace": "shop"}, "spec": {}}
+	selects_pods.deny == set() with input as fixture.overlay([_selecting, workers])
+	selects_pods.deny == _denied(`{"app":"web"}`) with input as fixture.overlay([_selecting, object.union(workers, {"metadata": {"namespace": "other"}})])
+}
+
+test_tracks_of_a_rollout if {
+	rollout := object.union(fixture.workload("Rollout", {}, {}), {"spec": {"strategy": {"blueGreen": {"activeMetadata": {"labels": {"role": "active"}}}}}})
+	selects_pods.deny == set() with input as fixture.overlay([_service({"selector": {"app": "web", "role": "active"}}), rollout])
+	selects_pods.deny == _denied(`{"app":"web","role":"preview"}`) with input as fixture.overlay([_service({"selector": {"app": "web", "role": "preview"}}), rollout])
+}

@@ -30,6 +30,8 @@ type Relations struct {
 	Scaled     map[string][]string // kinds with spec.replicas, by API group
 	Added      Kinds[Labels]       // what pods have beside the labels of their template
 	Made       Kinds[Made]
+	Partly     map[string][]string // kinds whose pods may have other labels than are said, by API group
+	Injected   map[string]int      // ports of containers that others put into pods, by name
 	Selects    Kinds[[]Selects]
 	Given      Given
 	Podless    []string // groups, or group/kind, of which no other pods are made; ".x" is groups that end so
