@@ -33,6 +33,7 @@ type Server struct {
 	interfaces func() admission.ObjectInterfaces
 
 	verdicts cache.Cache[subject, verdict]
+	updates  cache.Cache[revision, verdict]
 }
 
 // verdict is what the server says of an object: why it refuses it, or what it warns of.
@@ -57,6 +58,7 @@ func (s *Server) Forget(target *check.Target) {
 func (s *Server) Sweep() {
 	s.targets.Sweep()
 	s.verdicts.Sweep()
+	s.updates.Sweep()
 }
 
 // New returns a Server that judges custom resources by the definitions that kinds finds. What a kind needs is read when the

@@ -1,5 +1,5 @@
 // Package builtin passes objects of Kubernetes' own kinds through the code that the API server runs when one is
-// created: strict decoding, defaulting, the create strategy of the kind and its declarative validation.
+// created or updated: strict decoding, defaulting, the strategy of the kind and its declarative validation.
 package builtin
 
 import (
@@ -51,8 +51,12 @@ func Scheme() *runtime.Scheme {
 // New makes a server of the linked Kubernetes version.
 func New() *Server {
 	scheme := Scheme()
+	strategies := strategies()
+	for kind, update := range updates() {
+		strategies[kind].(*strategy).update = update
+	}
 	return &Server{
-		strategies: strategies(),
+		strategies: strategies,
 		decoder:    json.NewSerializerWithOptions(json.DefaultMetaFactory, scheme, scheme, json.SerializerOptions{Strict: true}),
 	}
 }
@@ -159,13 +163,7 @@ func prepare(ctx context.Context, strategy rest.RESTCreateStrategy, kind schema.
 			namespace = metav1.NamespaceDefault
 		}
 	}
-	// Where its declarative and its other validation differ, the server logs that; here it is nobody's concern.
-	ctx = logr.NewContext(ctx, logr.Discard())
-	ctx = genericapirequest.WithNamespace(ctx, namespace)
-	ctx = genericapirequest.WithUser(ctx, &user.DefaultInfo{Name: "kgate", Groups: []string{user.SystemPrivilegedGroup}})
-	ctx = genericapirequest.WithRequestInfo(ctx, &genericapirequest.RequestInfo{
-		IsResourceRequest: true, Verb: "patch", APIGroup: kind.Group, APIVersion: kind.Version, Namespace: namespace, Name: accessor.GetName(),
-	})
+	ctx = requested(ctx, kind, namespace, accessor.GetName())
 	if err := rest.EnsureObjectNamespaceMatchesRequestNamespace(namespace, accessor); err != nil {
 		return creation{}, &fault.Fault{Path: []any{"metadata", "namespace"}, Message: "Forbidden: not allowed on this type"}, nil
 	}
@@ -176,6 +174,17 @@ func prepare(ctx context.Context, strategy rest.RESTCreateStrategy, kind schema.
 	strategy.PrepareForCreate(ctx, object)
 	beforeValidation(object)
 	return creation{ctx: ctx, object: object}, nil, nil
+}
+
+// requested is the context of a request that applies an object.
+func requested(ctx context.Context, kind schema.GroupVersionKind, namespace, name string) context.Context {
+	// Where its declarative and its other validation differ, the server logs that; here it is nobody's concern.
+	ctx = logr.NewContext(ctx, logr.Discard())
+	ctx = genericapirequest.WithNamespace(ctx, namespace)
+	ctx = genericapirequest.WithUser(ctx, &user.DefaultInfo{Name: "kgate", Groups: []string{user.SystemPrivilegedGroup}})
+	return genericapirequest.WithRequestInfo(ctx, &genericapirequest.RequestInfo{
+		IsResourceRequest: true, Verb: "patch", APIGroup: kind.Group, APIVersion: kind.Version, Namespace: namespace, Name: name,
+	})
 }
 
 // Unappliable says what the server refuses in an object of any kind before it validates one: metadata that only an

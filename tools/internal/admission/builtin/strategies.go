@@ -301,6 +301,7 @@ type strategy struct {
 	options     map[string]bool
 	prepare     func(context.Context, runtime.Object)
 	validate    func(context.Context, runtime.Object) field.ErrorList
+	update      update
 }
 
 func (s *strategy) NamespaceScoped() bool { return s.inNamespace }

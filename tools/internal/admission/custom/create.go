@@ -111,8 +111,7 @@ func (d *definition) interfaces() (admission.ObjectInterfaces, error) {
 		of := schema.GroupVersion{Group: crd.Spec.Group, Version: v.Name}
 		registry.RegisterKindFor(of.WithResource(crd.Spec.Names.Plural), "", of.WithKind(crd.Spec.Names.Kind))
 	}
-	webhook := crd.Spec.Conversion != nil && crd.Spec.Conversion.Strategy == apiextensionsv1.WebhookConverter
-	return interfaces{converter{webhook}, registry}, nil
+	return interfaces{converter{convertsByWebhook(crd)}, registry}, nil
 }
 
 // DefinitionInterfaces are what admission asks about CustomResourceDefinitions themselves.

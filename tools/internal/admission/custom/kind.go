@@ -39,6 +39,7 @@ type kind struct {
 	schema     validation.SchemaValidator
 	rules      *cel.Validator
 	status     bool // status is a subresource
+	webhook    bool // one converts objects of other versions
 	scale      *apiextensionsv1.CustomResourceSubresourceScale
 }
 
@@ -46,6 +47,7 @@ func compile(crd *apiextensionsv1.CustomResourceDefinition, version string) (*ki
 	k := &kind{
 		gvk:        schema.GroupVersionKind{Group: crd.Spec.Group, Version: version, Kind: crd.Spec.Names.Kind},
 		namespaced: crd.Spec.Scope == apiextensionsv1.NamespaceScoped,
+		webhook:    convertsByWebhook(crd),
 	}
 	subresources, err := apihelpers.GetSubresourcesForVersion(crd, version)
 	if err != nil {
@@ -203,9 +205,8 @@ func (k *kind) validate(ctx context.Context, object *unstructured.Unstructured) 
 		return errs, nil
 	}
 	for _, err := range errs {
-		switch err.Type {
-		case field.ErrorTypeNotSupported, field.ErrorTypeRequired, field.ErrorTypeTooLong, field.ErrorTypeTooMany, field.ErrorTypeTypeInvalid:
-			return append(errs, field.Invalid(nil, nil, "some validation rules were not checked because the object was invalid; correct the existing errors to complete validation")), nil
+		if blocks(err) {
+			return append(errs, rulesUnchecked()), nil
 		}
 	}
 	broken, _ = k.rules.Validate(ctx, nil, k.structural, content, nil, celconfig.RuntimeCELCostBudget)

@@ -12,6 +12,7 @@ import (
 type Fault struct {
 	Path    manifest.Path // as deep as the server says; empty for the whole object
 	Message string        // the server's own, without the path
+	Detail  string        // the message without the kind of error and the value, where it has both
 	Note    string        // to follow the message: whose it is, where not every definition of the kind says it
 	Whole   bool          // it holds against the field as a whole, whatever is wrong inside
 	Type    string        // the server's type of error, as FieldValueInvalid, or another word for a stage; empty where nobody asks

@@ -1,0 +1,111 @@
+package admission
+
+import (
+	"context"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/kgate-dev/gitops/tools/internal/activity"
+	"github.com/kgate-dev/gitops/tools/internal/admission/builtin"
+	"github.com/kgate-dev/gitops/tools/internal/admission/custom"
+	"github.com/kgate-dev/gitops/tools/internal/admission/fault"
+	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/definition"
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
+)
+
+// revision is what a verdict on an update depends on: what defines the kind after the change, and the JSON of both objects.
+type revision struct {
+	definitions string
+	old, new    manifest.Digest
+}
+
+// Update returns why the server would refuse an object where another state of it is: both applied by the same manager, the old
+// one created. Target, which may be nil, is what the new one is applied with; target.Before that of the old one. Nothing is
+// said where the cluster cannot have the old one, or where a webhook converts it, and known is false for a kind that the server
+// cannot be asked about. What is refused of any object that says the same as the new one is among the faults: Judge says it too.
+func (s *Server) Update(ctx context.Context, target *check.Target, old, new *manifest.Object) (faults []fault.Fault, known bool, err error) {
+	key := ""
+	if kind := kindOf(new); kind.GroupKind() == definition.Kind || !s.builtin().Knows(kind) {
+		kinds, err := s.kinds.Of(target)
+		if err != nil {
+			return nil, false, err
+		}
+		if key, err = kinds.Key(ctx, new); err != nil {
+			return nil, false, err
+		}
+	}
+	v, err := s.updates.Get(revision{key, old.Digest(), new.Digest()}, func() (verdict, error) { return s.update(ctx, target, old, new) })
+	return v.faults, v.known, err
+}
+
+func (s *Server) update(ctx context.Context, target *check.Target, old, new *manifest.Object) (v verdict, err error) {
+	from, to := kindOf(old), kindOf(new)
+	if err := ctx.Err(); err != nil || from.GroupKind() != to.GroupKind() {
+		return v, err
+	}
+	defer activity.Begin(ctx, "asking the API server's code about the change of the %s", new.ID)()
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("ask Kubernetes %s: %w", Version(), err)
+		}
+	}()
+	var before *check.Target
+	if target != nil && target.Before != nil {
+		before = target.Before.Target
+	}
+	was, err := s.verdict(ctx, before, old)
+	if err != nil || !was.known || len(was.faults) > 0 {
+		return verdict{known: was.known}, err
+	}
+	v.known = true
+	if len(new.JSON) > custom.LargestRequest {
+		v.faults = []fault.Fault{{Message: fmt.Sprintf("Request entity too large: limit is %d", custom.LargestRequest)}}
+		return v, nil
+	}
+	if v.faults = custom.Excessive(new.Value); v.faults != nil {
+		return v, nil
+	}
+	if to.GroupKind() == definition.Kind {
+		if to.Version != "v1" || from.Version != "v1" {
+			return verdict{}, nil
+		}
+		if v.faults, err = s.types.Check(to, new.Value); err != nil || len(v.faults) > 0 {
+			return v, err
+		}
+		if f := builtin.Unappliable(new.Value); f != nil {
+			v.faults = []fault.Fault{*f}
+			return v, nil
+		}
+		v.faults, err = custom.UpdateDefinition(old.Value, new.Value)
+		return v, err
+	}
+	server := s.builtin()
+	if !server.Knows(to) {
+		kinds, err := s.kinds.Of(target)
+		if err != nil {
+			return v, err
+		}
+		found, err := kinds.For(ctx, to.GroupKind())
+		if err != nil || !found.Knows(to) {
+			return verdict{}, err
+		}
+		v.faults, err = found.Update(ctx, old.Value, new.Value)
+		return v, err
+	}
+	for _, kind := range []schema.GroupVersionKind{from, to} {
+		if served, err := s.types.Knows(kind); err != nil || !served { // schema/known-kind says that the version is gone
+			return verdict{}, err
+		}
+	}
+	if v.faults, err = s.types.Check(to, new.Value); err != nil || len(v.faults) > 0 {
+		return v, err
+	}
+	u, err := server.Update(ctx, s.types, builtin.Change{OldKind: from, NewKind: to, Old: old.Value, New: new.Value})
+	if err != nil || !u.Born {
+		return verdict{known: u.Born}, err
+	}
+	v.faults = u.Faults
+	return v, nil
+}
