@@ -29,7 +29,7 @@ import (
 
 // disabled are admission plugins that ask whether other objects exist: a namespace, a service account, a class. That is
 // for a cluster to say; everything else is as a server starts by default.
-const disabled = "NamespaceLifecycle,ServiceAccount,Priority,RuntimeClass"
+const disabled = "NamespaceLifecycle,ServiceAccount,Priority,RuntimeClass,PersistentVolumeClaimResize"
 
 // cluster is an etcd and a kube-apiserver on loopback.
 type cluster struct {
@@ -401,7 +401,11 @@ func (c *cluster) judge(ctx context.Context, kind schema.GroupVersionKind, names
 	if err != nil {
 		return answer{}, err
 	}
-	path += "?dryRun=All&" + strictly
+	return c.applyAt(ctx, path+"?dryRun=All&"+strictly, text)
+}
+
+// applyAt applies an object at a path.
+func (c *cluster) applyAt(ctx context.Context, path string, text []byte) (answer, error) {
 	response, body, err := c.send(ctx, http.MethodPatch, path, "application/apply-patch+yaml", text, nil)
 	if err != nil {
 		// A handler that panics closes the connection, and nothing is applied.
@@ -425,7 +429,7 @@ func (c *cluster) judge(ctx context.Context, kind schema.GroupVersionKind, names
 		status.Message = string(body)
 	}
 	if code == http.StatusTooManyRequests || code == http.StatusServiceUnavailable || code == http.StatusGatewayTimeout {
-		return answer{}, fmt.Errorf("apply %s %s: %d %.300s", kind.Kind, name, code, status.Message)
+		return answer{}, fmt.Errorf("apply %s: %d %.300s", path, code, status.Message)
 	}
 	return answer{code: code, message: status.Message}, nil
 }

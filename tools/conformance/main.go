@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -30,6 +31,7 @@ type options struct {
 	all     bool
 	only    string
 	policy  bool
+	updates bool
 }
 
 func main() {
@@ -49,12 +51,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.BoolVar(&o.all, "all", false, "list disagreements that are explained too")
 	flags.StringVar(&o.only, "kind", "", "judge objects of this kind only")
 	flags.BoolVar(&o.policy, "policies", false, "ask what ValidatingAdmissionPolicies say, and nothing else")
+	flags.BoolVar(&o.updates, "updates", false, "ask what the server says to changes of objects that are there, and nothing else")
 	if err := flags.Parse(args); err != nil {
 		return 2
 	}
 	compare := o.compare
 	if o.policy {
 		compare = o.policies
+	} else if o.updates {
+		compare = o.compareUpdates
 	}
 	switch err := compare(ctx, stdout, stderr); {
 	case errors.Is(err, errDisagree), errors.Is(err, errRefused), errors.Is(err, errMissing), errors.Is(err, errWarnings):
@@ -77,15 +82,7 @@ func (o options) compare(ctx context.Context, stdout, stderr io.Writer) (err err
 	if err := c.readDisagreements(); err != nil {
 		return err
 	}
-	bases, left, err := own(ctx, o.root)
-	if err != nil {
-		return err
-	}
-	sources, err := modules(ctx, o.root)
-	if err != nil {
-		return err
-	}
-	crds, err := definitions(sources)
+	all, err := o.corpus(ctx)
 	if err != nil {
 		return err
 	}
@@ -101,7 +98,7 @@ func (o options) compare(ctx context.Context, stdout, stderr io.Writer) (err err
 	if err != nil {
 		return err
 	}
-	if c.kubeconform, err = newKubeconform(swagger, crds); err != nil {
+	if c.kubeconform, err = newKubeconform(swagger, all.crds); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.kubeconform.Close()) }()
@@ -111,23 +108,11 @@ func (o options) compare(ctx context.Context, stdout, stderr io.Writer) (err err
 	if err != nil {
 		return err
 	}
-	if err := c.server.install(ctx, crds); err != nil {
-		return err
-	}
-	if err := c.server.discover(ctx); err != nil {
-		return err
-	}
-	samples, err := published(sources, c.server.resources, 4)
+	bases, err := all.install(ctx, c.server)
 	if err != nil {
 		return err
 	}
-	bases = append(bases, samples...)
-	others, err := versions(bases, c.server.resources)
-	if err != nil {
-		return err
-	}
-	bases = append(bases, others...)
-	fmt.Fprintf(stderr, "judging %d objects and their mutants; fixtures hold %s besides\n", len(bases), left)
+	fmt.Fprintf(stderr, "judging %d objects and their mutants; fixtures hold %s besides\n", len(bases), all.left)
 	if err := c.judge(ctx, bases, 4*runtime.NumCPU()); err != nil {
 		return err
 	}
@@ -138,6 +123,42 @@ func (o options) compare(ctx context.Context, stdout, stderr io.Writer) (err err
 		}
 	}
 	return c.verdict()
+}
+
+// corpus is what is judged, as far as it is known before there is a server.
+type corpus struct {
+	own     []base
+	left    string
+	sources []module
+	crds    map[string][]byte
+}
+
+func (o options) corpus(ctx context.Context) (c corpus, err error) {
+	if c.own, c.left, err = own(ctx, o.root); err != nil {
+		return c, err
+	}
+	if c.sources, err = modules(ctx, o.root); err != nil {
+		return c, err
+	}
+	c.crds, err = definitions(c.sources)
+	return c, err
+}
+
+// install gives a server the definitions, and returns objects of every kind that it serves then.
+func (c corpus) install(ctx context.Context, server *cluster) ([]base, error) {
+	if err := server.install(ctx, c.crds); err != nil {
+		return nil, err
+	}
+	if err := server.discover(ctx); err != nil {
+		return nil, err
+	}
+	samples, err := published(c.sources, server.resources, 4)
+	if err != nil {
+		return nil, err
+	}
+	bases := slices.Concat(c.own, samples)
+	others, err := versions(bases, server.resources)
+	return append(bases, others...), err
 }
 
 func (c *comparison) readDisagreements() error {

@@ -16,7 +16,7 @@ import (
 
 // Checks returns the checks that a Server makes. Without one they can be listed, not run.
 func Checks(s *Server) []*check.Check {
-	j, n, pods := &judge{s}, &namespaces{s}, newLevels(s)
+	j, n, pods, changes := &judge{s}, &namespaces{s}, newLevels(s), &changes{s}
 	return []*check.Check{
 		{
 			Name:  "admission/accepted",
@@ -173,6 +173,66 @@ func Checks(s *Server) []*check.Check {
 			Bad:        policyWarningBad,
 			Good:       policyWarningGood,
 			Run:        (&policies{s, func(v policyVerdict) []string { return v.Warned }}).run,
+		},
+		{
+			Name:  "admission/update",
+			Title: "The API server lets every object that a change edits become what it says",
+			Doc: "Some fields are set once: the selector of a Deployment, the claim templates of a StatefulSet, the roleRef of a binding, the " +
+				"template of a Job. The new object is valid, a cluster that has the old one refuses it all the same, and every sync from " +
+				"then on fails. Both objects of each pair are passed through the server's own code: the old one is created, the new one " +
+				"applied by the manager that applied the old one, so that fields that it leaves out are taken away, defaults come back, and " +
+				"addresses and ports that the cluster gave stay. Custom resources are held to their definition as the server does on an " +
+				"update: what was so before is forgiven, and rules see oldSelf; a definition may not take away the version that objects " +
+				"are stored in. A claim is taken to be bound, to a volume of the size that it asks for. Nothing is said of an object that " +
+				"is deleted and made anew (Force=true, a hook, Flux's force), nor of what another manager has changed in the cluster. Quotas " +
+				"and Pod Security are asked of the new state as a whole by the checks of their names.",
+			Fix:        "Leave the field as it was, or take the way out that the message names.",
+			Severity:   check.Error,
+			Central:    true,
+			Scope:      check.Update,
+			Origin:     "admission",
+			References: []string{"https://kubernetes.io/docs/reference/using-api/server-side-apply/", "https://argo-cd.readthedocs.io/en/stable/user-guide/sync-options/#force-sync"},
+			Was:        updateWas,
+			Bad:        updateBad,
+			Good:       updateGood,
+			Run:        changes.run,
+		},
+		{
+			Name:  "admission/update-policy",
+			Title: "No ValidatingAdmissionPolicy of the target denies a change of an object of it",
+			Doc: "A policy can hold an object to what it was: with oldObject, or for the operation UPDATE alone. What is denied so, no sync can " +
+				"apply, and nothing of it shows in the new object. Policies that are rendered and bound after the change are evaluated " +
+				"as in admission/validating-policy, with both objects as the server has them. A binding that warns only is a warning. What a " +
+				"policy says of the new object alone is left to that check.",
+			Fix:        "Leave what the policy protects as it was, or correct the policy or its binding.",
+			Severity:   check.Error,
+			Central:    true,
+			Scope:      check.Update,
+			Origin:     "admission",
+			References: []string{"https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/"},
+			Was:        updatePolicyWas,
+			Bad:        updatePolicyBad,
+			Good:       updatePolicyGood,
+			Run:        changes.policies,
+		},
+		{
+			Name:  "admission/update-operator",
+			Title: "No operator's webhook refuses a change",
+			Doc: "Operators bring webhooks that compare an object with what it was, of which no schema knows. Of CloudNativePG's Cluster: " +
+				"storage, walStorage and tablespaces that shrink or go, an older major version of PostgreSQL or a newer one below 16, another " +
+				"user of its files, another prefix of replication slots, wal_level minimal, an image and parameters at once. It is what " +
+				"the webhook's source says in v1.27.0, without what it reads from the status of a cluster.",
+			Fix:        "Leave the field as it was, or take the way out that the message names.",
+			Severity:   check.Error,
+			Central:    true,
+			Scope:      check.Update,
+			Origin:     "kgate",
+			Yields:     []string{"admission/update"},
+			References: []string{"https://github.com/cloudnative-pg/cloudnative-pg/blob/v1.27.0/internal/webhook/v1/cluster_webhook.go"},
+			Was:        updateOperatorWas,
+			Bad:        updateOperatorBad,
+			Good:       updateOperatorGood,
+			Run:        operatorChanges,
 		},
 	}
 }

@@ -109,7 +109,7 @@ func (c *contents) judge(ctx context.Context) ([]policyVerdict, error) {
 		return nil, err
 	}
 	verdicts := rules.refused
-	evaluator := validatingpolicy.New(rules.policies, rules.bindings, &rendered{contents: c, ctx: ctx, namespaces: map[string]*corev1.Namespace{}})
+	evaluator := c.evaluator(ctx, rules)
 	if evaluator.Empty() {
 		return verdicts, nil
 	}
@@ -160,6 +160,11 @@ func (c *contents) judge(ctx context.Context) ([]policyVerdict, error) {
 		}
 	}
 	return verdicts, nil
+}
+
+// evaluator evaluates the policies that a target renders.
+func (c *contents) evaluator(ctx context.Context, r rules) *validatingpolicy.Evaluator {
+	return validatingpolicy.New(r.policies, r.bindings, &rendered{contents: c, ctx: ctx, namespaces: map[string]*corev1.Namespace{}})
 }
 
 // applicant is the user that objects are applied by, of whom nothing is known but that he was let in.

@@ -3,6 +3,7 @@ package builtin
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -95,7 +96,7 @@ func (s *Server) Update(ctx context.Context, types Types, c Change) (u Updated, 
 	}
 	u = Updated{Born: true}
 	for _, e := range errs {
-		u.Faults = append(u.Faults, fault.Fault{Path: fault.Path(c.New, e.Field), Message: e.ErrorBody(), Type: string(e.Type), Detail: e.Detail})
+		u.Faults = append(u.Faults, fault.Fault{Path: fault.Path(c.New, written(c.New, e.Field)), Message: e.ErrorBody(), Type: string(e.Type), Detail: e.Detail})
 	}
 	if len(u.Faults) == 0 {
 		strategy.Canonicalize(object)
@@ -104,6 +105,29 @@ func (s *Server) Update(ctx context.Context, types Types, c Change) (u Updated, 
 		u.Old, u.New = live, object
 	}
 	return u, nil
+}
+
+// written is the field of an object for one that the server makes of it: addresses of the address, data of text.
+func written(value map[string]any, field string) string {
+	for _, of := range []struct{ kind, within, made, from string }{
+		{"Service", "spec", "clusterIPs", "clusterIP"},
+		{"Secret", "", "data", "stringData"},
+	} {
+		fields, made, from := value, of.made, of.from
+		if of.within != "" {
+			fields, _ = value[of.within].(map[string]any)
+			made, from = of.within+"."+made, of.within+"."+from
+		}
+		if value["kind"] != of.kind || !strings.HasPrefix(field, made) || fields[of.made] != nil || fields[of.from] == nil && of.kind == "Secret" {
+			continue
+		}
+		_, after, _ := strings.Cut(field, "]")
+		if of.kind == "Secret" {
+			after = strings.TrimPrefix(field, made)
+		}
+		return from + after
+	}
+	return field
 }
 
 // applier is whoever applies both.
@@ -144,7 +168,17 @@ func (s *Server) live(ctx context.Context, types Types, kind schema.GroupVersion
 	accessor.SetResourceVersion("1")
 	accessor.SetManagedFields(owned)
 	established(c.object)
-	return c.object, nil
+	return stored(c.object, kind)
+}
+
+// stored is an object as it is read from where it was stored, in the internal version: defaults come upon what controllers wrote.
+func stored(object runtime.Object, kind schema.GroupVersionKind) (runtime.Object, error) {
+	versioned, err := legacyscheme.Scheme.ConvertToVersion(object, kind.GroupVersion())
+	if err != nil {
+		return nil, err
+	}
+	legacyscheme.Scheme.Default(versioned)
+	return legacyscheme.Scheme.UnsafeConvertToVersion(versioned, schema.GroupVersion{Group: kind.Group, Version: runtime.APIVersionInternal})
 }
 
 // fieldManager is the server's for objects of a kind.

@@ -36,12 +36,13 @@ type Cluster interface {
 	Params(kind schema.GroupVersionKind) (objects []runtime.Object, namespaced, known bool)
 }
 
-// Request is an object that is to be created.
+// Request is an object that is to be created, or to take the place of another.
 type Request struct {
 	Kind       schema.GroupVersionKind
 	Resource   schema.GroupVersionResource
 	Namespace  string         // empty for what is in none
-	Object     runtime.Object // as package builtin or custom creates it
+	Object     runtime.Object // as package builtin or custom creates or updates it
+	Old        runtime.Object // what is updated; nil for an object that is created
 	Interfaces admission.ObjectInterfaces
 	User       user.Info
 }
@@ -126,6 +127,16 @@ func (e *Evaluator) Evaluate(ctx context.Context, r Request) (verdict Verdict, e
 	if r.Resource.Group == "" && r.Resource.Resource == "namespaces" {
 		namespace = accessor.GetName() // the path of the request names it in that place
 	}
+	operation := admission.Create
+	var options runtime.Object = &metav1.CreateOptions{
+		TypeMeta: metav1.TypeMeta{APIVersion: "meta.k8s.io/v1", Kind: "CreateOptions"}, FieldManager: "kgate", FieldValidation: metav1.FieldValidationStrict,
+	}
+	if r.Old != nil {
+		operation = admission.Update
+		options = &metav1.UpdateOptions{
+			TypeMeta: metav1.TypeMeta{APIVersion: "meta.k8s.io/v1", Kind: "UpdateOptions"}, FieldManager: "kgate", FieldValidation: metav1.FieldValidationStrict,
+		}
+	}
 	var warned warnings
 	ctx = warning.WithWarningRecorder(ctx, &warned)
 	for _, hook := range e.hooks {
@@ -133,9 +144,7 @@ func (e *Evaluator) Evaluate(ctx context.Context, r Request) (verdict Verdict, e
 		at = policy
 		record := &recorder{Validator: hook.Evaluator}
 		hook.Evaluator = record
-		attributes := admission.NewAttributesRecord(r.Object, nil, r.Kind, namespace, accessor.GetName(), r.Resource, "", admission.Create,
-			&metav1.CreateOptions{TypeMeta: metav1.TypeMeta{APIVersion: "meta.k8s.io/v1", Kind: "CreateOptions"}, FieldManager: "kgate", FieldValidation: metav1.FieldValidationStrict},
-			false, r.User)
+		attributes := admission.NewAttributesRecord(r.Object, r.Old, r.Kind, namespace, accessor.GetName(), r.Resource, "", operation, options, false, r.User)
 		err := e.dispatcher.Dispatch(ctx, attributes, r.Interfaces, []validating.PolicyHook{hook})
 		if err == nil {
 			continue

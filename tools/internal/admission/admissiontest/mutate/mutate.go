@@ -61,8 +61,11 @@ func (m Mutation) Apply(object map[string]any) (map[string]any, error) {
 	if len(m.Path) == 0 {
 		return nil, fmt.Errorf("%s: no path", m.Name)
 	}
-	if m.Name == Outdent {
+	switch m.Name {
+	case Outdent:
 		return changed, m.outdent(changed)
+	case Everywhere:
+		return changed, m.everywhere(changed)
 	}
 	if err := m.at(changed, m.Path, func(any) {}); err != nil {
 		return nil, fmt.Errorf("%s: %w", m, err)
