@@ -319,10 +319,11 @@ type Finding struct {
 	Fact     string              // what it states, as a check writes it: findings of a check that state the same of a target are one mistake; "" for none
 	Follows  []Finding           // what follows from it and is mended with it, as listed; nothing has any below itself
 
-	mend  *Mend      // what was plainly meant; nil where nobody knows
-	rests []identity // the findings that it follows from
-	whole bool       // as of ReportWhole
-	entry Entry      // what does nothing, of a finding that says so
+	mend    *Mend      // what was plainly meant; nil where nobody knows
+	rests   []identity // the findings that it follows from
+	whole   bool       // as of ReportWhole
+	removed *Reference // the object that the change removes from the target, of a finding of it as a whole
+	entry   Entry      // what does nothing, of a finding that says so
 	// brought is which of the namespaces that its target is brought to it was found in.
 	brought int
 	shared  string // as of Fault
@@ -553,7 +554,8 @@ func (p *Pass) ReportFault(target *Target, fault Fault) {
 }
 
 // ReportRemoved is Report of a field, or of the whole of an object, that the change removes: there is no line to edit any more
-// but the one that was there, which is that of a file at the revision.
+// but the one that was there, which is that of a file at the revision. An object is not removed where another target of the same
+// cluster renders it after the change.
 func (p *Pass) ReportRemoved(target *Target, object *manifest.Object, path manifest.Path, message string) {
 	p.ReportRemovedAs(p.Check.Severity, target, object, path, message)
 }
@@ -565,6 +567,9 @@ func (p *Pass) ReportRemovedAs(severity Severity, target *Target, object *manife
 		return
 	}
 	f.Target, f.Severity = target.Path, severity
+	if len(path) == 0 {
+		f.removed = &Reference{object.Kind, object.Namespace, object.Name}
+	}
 	f.Source, f.Related = target.Before.At(f.Source), nil
 }
 

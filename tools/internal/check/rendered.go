@@ -76,10 +76,13 @@ func (r *rendered) note(is Reference, target string) {
 	r.named[name][target] = true
 }
 
-// resolve leaves out what is missing in one target and rendered by another one for the same cluster, or may be in what the run
-// does not read.
+// resolve leaves out what is missing in one target, or removed from it, and rendered by another one for the same cluster, and what
+// is missing and may be in what the run does not read.
 func (r *rendered) resolve(findings []Finding, unread func(target string, missing Reference) bool) []Finding {
 	return slices.DeleteFunc(findings, func(f Finding) bool {
+		if f.removed != nil && r.elsewhere(f.Target, *f.removed) {
+			return true
+		}
 		if f.Missing == nil {
 			return false
 		}
@@ -105,19 +108,24 @@ func (r *rendered) resolve(findings []Finding, unread func(target string, missin
 			}
 			return unread != nil && unread(f.Target, *f.Missing)
 		}
-		if f.Missing.Namespace == "" {
-			// In which namespace it would have to be is not known, or there is none for its kind.
-			for target := range r.named[*f.Missing] {
-				if beside(target) {
-					return true
-				}
-			}
-			return unread != nil && unread(f.Target, *f.Missing)
-		}
-		// An object without a namespace gets one from whoever deploys it.
-		nowhere := Reference{Kind: f.Missing.Kind, Name: f.Missing.Name}
-		return slices.ContainsFunc(r.in[*f.Missing], beside) || slices.ContainsFunc(r.in[nowhere], beside) || unread != nil && unread(f.Target, *f.Missing)
+		return r.elsewhere(f.Target, *f.Missing) || unread != nil && unread(f.Target, *f.Missing)
 	})
+}
+
+// elsewhere reports whether another target that may be for the same cluster has an object.
+func (r *rendered) elsewhere(target string, is Reference) bool {
+	beside := func(other string) bool { return other != target && !r.areApart(target, other) }
+	if is.Namespace == "" {
+		// In which namespace it would have to be is not known, or there is none for its kind.
+		for other := range r.named[is] {
+			if beside(other) {
+				return true
+			}
+		}
+		return false
+	}
+	// An object without a namespace gets one from whoever deploys it.
+	return slices.ContainsFunc(r.in[is], beside) || slices.ContainsFunc(r.in[Reference{Kind: is.Kind, Name: is.Name}], beside)
 }
 
 // fences reports whether some of the objects say what pods of a namespace may send or get.

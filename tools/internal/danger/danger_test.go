@@ -113,3 +113,27 @@ func TestUnknown(t *testing.T) {
 		}
 	}
 }
+
+// TestMovedToAnotherTarget holds that what another target of the same cluster has from now on is not lost.
+func TestMovedToAnotherTarget(t *testing.T) {
+	claim := "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: a, namespace: shop}\n"
+	for name, c := range map[string]struct {
+		environment string
+		now         string
+		want        int
+	}{
+		"of the same environment": {"prod", claim, 0},
+		"of another environment":  {"dev", claim, 1},
+		"of another name":         {"prod", strings.Replace(claim, "name: a", "name: b", 1), 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			from := change(t, claim, "")
+			from.Environment = &check.Environment{Name: "prod"}
+			to := &check.Target{Path: "overlays/storage", Environment: &check.Environment{Name: c.environment}, Objects: objects(t, "now.yaml", c.now)}
+			result, failures := check.Run(t.Context(), check.Plan{Checks: Checks(), Targets: []*check.Target{from, to}})
+			if len(failures) > 0 || len(result.Findings) != c.want {
+				t.Errorf("found %v, want %d findings: %v", result.Findings, c.want, failures)
+			}
+		})
+	}
+}
