@@ -39,6 +39,8 @@ type validateFlags struct {
 	bounds     bounds
 
 	configFrom         string
+	against            string
+	all                bool
 	noObjectExemptions bool
 }
 
@@ -68,21 +70,29 @@ func validateCommand() *cobra.Command {
 			"  kgate validate --config-from origin/main",
 		RunE: func(cmd *cobra.Command, args []string) error { return validate(cmd, args, flags) },
 	}
+	flags.register(cmd)
 	f := cmd.Flags()
-	f.StringArrayVarP(&flags.outputs, "output", "o", []string{"text"}, "report format, "+strings.Join(report.Names(), ", ")+"; FORMAT=FILE writes a file, never through a link of the repository (repeatable)")
-	f.StringSliceVar(&flags.versions, "kubernetes-version", nil, "Kubernetes version to check against, as 1.37 (repeatable; default: kgate.yaml's, else the newest)")
-	f.StringSliceVar(&flags.checks, "checks", nil, "checks or groups to run; a leading ! leaves out (repeatable)")
-	f.StringVar(&flags.failOn, "fail-on", "", "least severity that fails the run: error or warning (default: kgate.yaml's, else error)")
-	colorFlags(cmd, &flags.color)
-	f.BoolVarP(&flags.verbose, "verbose", "v", false, "also print every finding that an exemption lets pass")
 	f.BoolVarP(&flags.watch, "watch", "w", false, "check again whenever a file changes, until interrupted")
 	f.StringVar(&flags.configFrom, "config-from", "", "git revision whose kgate.yaml, policies and exemptions hold, as origin/main (default: the working tree)")
-	f.BoolVar(&flags.noObjectExemptions, "no-object-exemptions", false, "let the annotation "+check.ExemptionAnnotation+" exempt nothing")
-	f.StringVar(&flags.unknown, "unknown-kinds", "", "what becomes of objects of kinds that nobody defines: "+strings.Join(repo.UnknownKinds(), ", ")+" (default: kgate.yaml's, else error)")
-	policiesFlag(cmd, &flags.policies)
-	crdsFlag(cmd, &flags.crds)
-	flags.restrictor.flag(cmd)
-	boundsFlags(cmd, &flags.bounds)
+	f.StringVar(&flags.against, "against", "", "git revision to compare with, as origin/main: what it has as well is left out, and what only an update shows is told")
+	return cmd
+}
+
+// register registers the flags of every command that judges targets.
+func (v *validateFlags) register(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringArrayVarP(&v.outputs, "output", "o", []string{"text"}, "report format, "+strings.Join(report.Names(), ", ")+"; FORMAT=FILE writes a file, never through a link of the repository (repeatable)")
+	f.StringSliceVar(&v.versions, "kubernetes-version", nil, "Kubernetes version to check against, as 1.37 (repeatable; default: kgate.yaml's, else the newest)")
+	f.StringSliceVar(&v.checks, "checks", nil, "checks or groups to run; a leading ! leaves out (repeatable)")
+	f.StringVar(&v.failOn, "fail-on", "", "least severity that fails the run: error or warning (default: kgate.yaml's, else error)")
+	colorFlags(cmd, &v.color)
+	f.BoolVarP(&v.verbose, "verbose", "v", false, "also print every finding that an exemption lets pass")
+	f.BoolVar(&v.noObjectExemptions, "no-object-exemptions", false, "let the annotation "+check.ExemptionAnnotation+" exempt nothing")
+	f.StringVar(&v.unknown, "unknown-kinds", "", "what becomes of objects of kinds that nobody defines: "+strings.Join(repo.UnknownKinds(), ", ")+" (default: kgate.yaml's, else error)")
+	policiesFlag(cmd, &v.policies)
+	crdsFlag(cmd, &v.crds)
+	v.restrictor.flag(cmd)
+	boundsFlags(cmd, &v.bounds)
 	fixed := func(values ...string) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return values, cobra.ShellCompDirectiveNoFileComp
@@ -94,7 +104,7 @@ func validateCommand() *cobra.Command {
 		"unknown-kinds":      fixed(repo.UnknownKinds()...),
 		"kubernetes-version": fixed(schema.Versions()...),
 		"checks": func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-			names, err := completions(cmd, flags.policies)
+			names, err := completions(cmd, v.policies)
 			if err != nil {
 				return nil, cobra.ShellCompDirectiveError
 			}
@@ -103,31 +113,50 @@ func validateCommand() *cobra.Command {
 	} {
 		_ = cmd.RegisterFlagCompletionFunc(name, complete) // fails only for a flag that does not exist
 	}
-	return cmd
 }
 
-func validate(cmd *cobra.Command, args []string, flags validateFlags) error {
-	ctx := cmd.Context()
-	outputs, err := parseOutputs(flags.outputs)
+// check refuses flags that say nothing.
+func (v *validateFlags) check(cmd *cobra.Command) ([]output, error) {
+	outputs, err := parseOutputs(v.outputs)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := flags.color.check(); err != nil {
-		return err
+	if err := v.color.check(); err != nil {
+		return nil, err
 	}
-	if cmd.Flags().Changed("fail-on") && flags.failOn != string(check.Error) && flags.failOn != string(check.Warning) {
-		return fmt.Errorf("--fail-on %s: it is error or warning", flags.failOn)
+	if cmd.Flags().Changed("fail-on") && v.failOn != string(check.Error) && v.failOn != string(check.Warning) {
+		return nil, fmt.Errorf("--fail-on %s: it is error or warning", v.failOn)
 	}
-	if cmd.Flags().Changed("unknown-kinds") && !slices.Contains(repo.UnknownKinds(), flags.unknown) {
-		return fmt.Errorf("--unknown-kinds %s: it is one of %s", flags.unknown, strings.Join(repo.UnknownKinds(), ", "))
+	if cmd.Flags().Changed("unknown-kinds") && !slices.Contains(repo.UnknownKinds(), v.unknown) {
+		return nil, fmt.Errorf("--unknown-kinds %s: it is one of %s", v.unknown, strings.Join(repo.UnknownKinds(), ", "))
 	}
 	for name, empty := range map[string]string{
 		"checks": "name checks or groups, or leave the flag out", "kubernetes-version": "write 1.37",
 	} {
 		// An unset variable of a CI job must not read as "whatever the default is".
 		if list, err := cmd.Flags().GetStringSlice(name); err == nil && cmd.Flags().Changed(name) && len(list) == 0 {
-			return fmt.Errorf("--%s is empty: %s", name, empty)
+			return nil, fmt.Errorf("--%s is empty: %s", name, empty)
 		}
+	}
+	return outputs, nil
+}
+
+func validate(cmd *cobra.Command, args []string, flags validateFlags) error {
+	ctx := cmd.Context()
+	outputs, err := flags.check(cmd)
+	if err != nil {
+		return err
+	}
+	if cmd.Flags().Changed("against") {
+		switch {
+		case flags.against == "":
+			return errors.New("--against is empty: name a revision, as origin/main, or leave the flag out")
+		case flags.watch:
+			return errors.New("--against and --watch do not go together: leave one out")
+		case flags.configFrom != "":
+			return errors.New("--against and --config-from do not go together: each side is judged by its own kgate.yaml; leave one out")
+		}
+		return compare(cmd, comparison{base: flags.against, targets: args, alone: true}, flags, outputs)
 	}
 	if cmd.Flags().Changed("config-from") {
 		switch {

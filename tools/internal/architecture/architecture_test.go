@@ -43,12 +43,14 @@ var layers = map[string][]layer{
 		}},
 		{"what a check is", []string{"tools/internal/check", "tools/internal/comparison", "tools/internal/graph"}},
 		{"what is rendered, and what defines its kinds", []string{"tools/internal/kustomization", "tools/internal/definition", "tools/internal/substitution"}},
-		{"the stages: the engines that judge, where a repository and a field are found, what is written", []string{
+		{"the stages: the engines that judge, where a repository and a field are found", []string{
 			"tools/internal/admission", "tools/internal/argocd", "tools/internal/catalog", "tools/internal/danger", "tools/internal/exemption", "tools/internal/fetch", "tools/internal/mesh",
-			"tools/internal/policy", "tools/internal/provenance", "tools/internal/repo", "tools/internal/report",
+			"tools/internal/policy", "tools/internal/provenance", "tools/internal/repo",
 			"tools/internal/schema", "tools/internal/telemetry", "policies",
 		}},
 		{"what needs several stages", []string{"tools/internal/coverage", "tools/internal/difference", "tools/internal/example"}},
+		{"what a change comes to", []string{"tools/internal/change"}},
+		{"what is written", []string{"tools/internal/report"}},
 		{"the whole run", []string{"tools/internal/gate"}},
 		{"what is made of runs", []string{"tools/internal/proposal"}},
 		{"commands", []string{"tools/bench", "tools/internal/admission/typed/generate", "tools/kgate"}},

@@ -181,39 +181,58 @@ func baselined(findings []Finding, plan Plan, judged func(check, target string) 
 	if plan.Baseline == nil || plan.Baseline.Expired(plan.Now) {
 		return findings, nil, nil
 	}
-	left := map[place]int{}
-	for _, e := range plan.Baseline.Entries {
+	left := leftOf(plan.Baseline.Entries)
+	kept, passed = left.part(findings)
+	return kept, passed, left.mended(plan.Baseline.Entries, judged)
+}
+
+// leavings are how many findings records have left to account for.
+type leavings map[place]int
+
+func leftOf(records []Recorded) leavings {
+	left := leavings{}
+	for _, e := range records {
 		for _, target := range e.Targets {
 			left[place{e.Fingerprint, target}] += e.Count
 		}
 	}
+	return left
+}
+
+// part parts findings into those that no record accounts for and the others.
+func (l leavings) part(findings []Finding) (kept, passed []Finding) {
 	for _, f := range findings {
 		at := place{FingerprintOf(f), f.Target}
-		if left[at] == 0 {
+		if l[at] == 0 {
 			kept = append(kept, f)
 			continue
 		}
-		left[at]--
+		l[at]--
 		passed = append(passed, f)
 	}
-	for _, e := range plan.Baseline.Entries {
+	return kept, passed
+}
+
+// mended are the records that account for more than there is.
+func (l leavings) mended(records []Recorded, judged func(check, target string) bool) (mended []Mended) {
+	for _, e := range records {
 		m := Mended{Recorded: e}
 		for _, target := range e.Targets {
-			spare := min(left[place{e.Fingerprint, target}], e.Count)
+			spare := min(l[place{e.Fingerprint, target}], e.Count)
 			if spare > 0 && judged(e.Check, target) {
 				m.In, m.Left = append(m.In, target), max(m.Left, e.Count-spare)
 				if m.Spare == nil {
 					m.Spare = map[string]int{}
 				}
 				m.Spare[target] = spare
-				left[place{e.Fingerprint, target}] -= spare
+				l[place{e.Fingerprint, target}] -= spare
 			}
 		}
 		if m.In != nil {
 			mended = append(mended, m)
 		}
 	}
-	return kept, passed, mended
+	return mended
 }
 
 // review asks the checks of scope Itself about entries of the baseline that hold more than there is.

@@ -18,6 +18,8 @@ type Result struct {
 	Exempted []Exempted
 	Passed   []Finding // those that the baseline lets pass
 	Mended   []Mended  // entries of the baseline that hold more than there is
+	Standing []Finding // those that were found before the change already
+	Settled  []Mended  // those that the change mends
 	Omitted  []string  // checks of repository scope that a partial run could not make
 }
 
@@ -33,7 +35,9 @@ type Plan struct {
 	// Severity is what a finding of a check in a target means here; "" leaves it out. nil is what the check says.
 	Severity func(c *Check, target string) Severity
 
-	Baseline *Baseline // nil is none
+	Baseline *Baseline  // nil is none
+	Standing []Recorded // what was found before the change that is judged, which is not the change's
+	Failed   []string   // targets that could not be rendered: what is not found in them is not mended
 
 	// External are objects that others provide: what one of them is is not missing.
 	External []External
@@ -301,12 +305,24 @@ func (r *Round) End(ctx context.Context, plan Plan) (Result, []Failure) {
 	for _, c := range plan.Checks {
 		made[c.Name] = (c.Scope != Repository || complete) && (c.Scope != Update || compared)
 	}
-	kept, result.Passed, result.Mended = baselined(kept, plan, func(check, target string) bool {
+	judged := func(check, target string) bool {
 		return made[check] && len(failures) == 0 && (complete || slices.ContainsFunc(plan.Targets, func(t *Target) bool { return t.Path == target }))
-	})
-	merged, of := merge(kept)
+	}
+	kept, result.Passed, result.Mended = baselined(kept, plan, judged)
+	of := append(review(plan, result.Mended), audit(plan, r.rendered.objects, used, unmade(made), len(failures) > 0)...)
+	if plan.Standing != nil {
+		left := leftOf(plan.Standing)
+		var stood []Finding
+		kept, result.Standing = left.part(kept)
+		of, stood = left.part(of)
+		result.Standing, _ = merge(append(result.Standing, stood...))
+		result.Settled = left.mended(plan.Standing, func(check, target string) bool {
+			return made[check] && len(failures) == 0 && !slices.Contains(plan.Failed, target)
+		})
+	}
+	merged, parts := merge(kept)
 	result.Exempted = exempted
-	result.Findings = append(append(fold(kept, merged, of), review(plan, result.Mended)...), audit(plan, r.rendered.objects, used, unmade(made), len(failures) > 0)...)
+	result.Findings = append(fold(kept, merged, parts), of...)
 	return result, failures
 }
 

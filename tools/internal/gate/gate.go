@@ -35,6 +35,8 @@ type Options struct {
 	LoadRestrictionsNone bool   // kustomizations may read files of the whole repository, whatever kgate.yaml says
 	UnknownKinds         string // what becomes of objects of kinds that nobody defines, one of repo.UnknownKinds; "" is what kgate.yaml says
 
+	All                bool // a comparison tells what differs in the text alone, too
+	Alone              bool // its report says what the change brings, and not what it changes
 	NoBaseline         bool // nothing passes for standing in kgate-baseline.yaml
 	Bare               bool // a repository in which there is nothing to choose has no targets, and is no error
 	NoObjectExemptions bool // what annotations exempt counts for nothing
@@ -68,6 +70,8 @@ type Gate struct {
 	checks     []*check.Check // those to run
 	renderer   *kustomization.Renderer
 	sharing    *provenance.Sharing
+	standing   []check.Recorded // what was found before the change that is judged; nil where none is
+	stood      check.Result     // of the run: Standing and Settled
 }
 
 // Open puts a gate together. It must be closed.

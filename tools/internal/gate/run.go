@@ -21,33 +21,52 @@ import (
 // the whole of it: a run takes memory for the targets that are at work, not for all that there are. What could not be
 // rendered or checked is in the report's errors; the rest is judged. An error says why there is no report.
 func (g *Gate) Run(ctx context.Context) (report.Report, error) {
-	outer := ctx // lines are looked up after the last target, whose context has ended
-	round := check.Begin(g.checks)
-	round.Forget = g.engines.forget
-	outcomes := make([]outcome, len(g.paths))
+	r := g.begin(ctx)
 	err := g.each(ctx, g.paths, func(ctx context.Context, i int, path string) error {
 		t, err := g.Render(ctx, path)
 		if err != nil {
 			return err
 		}
-		g.options.Rendered(&t.Target)
-		round.Judge(ctx, &t.Target)
-		t.Mentions = g.mentions(&t.Target)
-		if g.options.Whole {
-			outcomes[i] = whole(&t.Target)
-			outcomes[i].note(t.Result)
-			return nil
-		}
-		outcomes[i] = g.reduced(outer, &t.Target, g.renderer)
-		outcomes[i].note(t.Result)
-		g.engines.forget(&t.Target)
+		r.judge(ctx, i, t)
 		return nil
-	}, func(i int, err error) { outcomes[i] = outcome{path: g.paths[i], err: err} })
+	}, r.failed)
 	if err != nil {
 		return report.Report{}, err
 	}
-	return g.conclude(ctx, round, outcomes, g.renderer.ReadFile)
+	return g.conclude(ctx, r.round, r.outcomes, g.renderer.ReadFile)
 }
+
+// running is a run whose targets are being judged.
+type running struct {
+	gate     *Gate
+	outer    context.Context // lines are looked up after the last target, whose context has ended
+	round    *check.Round
+	outcomes []outcome // by target
+}
+
+func (g *Gate) begin(ctx context.Context) *running {
+	r := &running{gate: g, outer: ctx, round: check.Begin(g.checks), outcomes: make([]outcome, len(g.paths))}
+	r.round.Forget = g.engines.forget
+	return r
+}
+
+// judge judges the i-th target, and keeps of it what the report is to have.
+func (r *running) judge(ctx context.Context, i int, t *Target) {
+	g := r.gate
+	g.options.Rendered(&t.Target)
+	r.round.Judge(ctx, &t.Target)
+	t.Mentions = g.mentions(&t.Target)
+	if g.options.Whole {
+		r.outcomes[i] = whole(&t.Target)
+		r.outcomes[i].note(t.Result)
+		return
+	}
+	r.outcomes[i] = g.reduced(r.outer, &t.Target, g.renderer)
+	r.outcomes[i].note(t.Result)
+	g.engines.forget(&t.Target)
+}
+
+func (r *running) failed(i int, err error) { r.outcomes[i] = outcome{path: r.gate.paths[i], err: err} }
 
 // atWork is how many targets are worked on at a time: one more than there are processors, because the first wait for the
 // rules to be compiled.
@@ -157,6 +176,7 @@ func (g *Gate) conclude(ctx context.Context, round *check.Round, outcomes []outc
 	for _, o := range outcomes {
 		if o.err != nil {
 			out.Errors = append(out.Errors, Failures(o.path, o.err)...)
+			plan.Failed = append(plan.Failed, o.path)
 			continue
 		}
 		plan.Targets = append(plan.Targets, o.target)
@@ -194,7 +214,9 @@ func (g *Gate) conclude(ctx context.Context, round *check.Round, outcomes []outc
 	for _, f := range refused {
 		out.Errors = append(out.Errors, Failures(f.Target, f.Err)...)
 	}
+	plan.Standing = g.standing
 	result, failed := round.End(ctx, plan)
+	g.stood = check.Result{Standing: result.Standing, Settled: result.Settled}
 	if ctx.Err() != nil {
 		return out, ctx.Err()
 	}

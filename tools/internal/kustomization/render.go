@@ -48,6 +48,8 @@ type Result struct {
 	// and directories, whose names end in a slash.
 	PassedOver, Left []string
 	Hashed           []manifest.ID // objects with a hash in their names that is of encrypted values: in the cluster it is another
+	// Stems are the names of objects without the hash of their contents that is behind each, by kind and name.
+	Stems map[[2]string]string
 
 	files   *Files // nil for standard input
 	yaml    func() ([]byte, error)
@@ -500,7 +502,7 @@ func kustomize(ctx context.Context, files *Files, w *layers, root *Layer) (*Resu
 	}
 	result := &Result{
 		Path: root.Dir, Root: root, Effects: slices.Collect(maps.Keys(e.works)), files: files, openapi: w.openapi, brought: w.brought,
-		traces: map[*manifest.Object]*Trace{},
+		traces: map[*manifest.Object]*Trace{}, Stems: map[[2]string]string{},
 	}
 	for _, r := range built.resources.Resources() {
 		if err := ctx.Err(); err != nil {
@@ -517,6 +519,9 @@ func kustomize(ctx context.Context, files *Files, w *layers, root *Layer) (*Resu
 			result.traces[object] = trace
 			e.withoutImage(root.Dir, object, trace)
 			e.rewritten(object, trace)
+		}
+		if e.hashed[r] {
+			result.Stems[[2]string{object.Kind, object.Name}] = object.Name[:strings.LastIndex(object.Name, "-")]
 		}
 		if e.hashed[r] && len(object.Unknown) > 0 {
 			result.Hashed = append(result.Hashed, object.ID)

@@ -40,28 +40,11 @@ func OpenAt(ctx context.Context, dir, name string, objects ...string) (*Repo, er
 		return nil, err
 	}
 	attempt := func(err error) error { return fmt.Errorf("--config-from %q: %w", name, err) }
-	if found.git == "" {
-		return nil, attempt(fmt.Errorf("%s lies in no git repository: run kgate in a clone, or leave the flag out", found.dir))
-	}
-	git, err := revision.Open(found.git, objects...)
+	tree, top, err := found.treeOf(ctx, name, objects)
 	if err != nil {
 		return nil, attempt(err)
 	}
-	base := &Base{Revision: name, git: found.git}
-	if base.tree, err = git.Tree(ctx, name); err != nil {
-		return nil, attempt(err)
-	}
-	base.Commit = base.tree.Commit
-	within, err := filepath.Rel(found.git, found.dir)
-	if err != nil {
-		return nil, attempt(err)
-	}
-	top := filepath.ToSlash(within)
-	for ; top != "."; top = path.Dir(top) {
-		if _, err := fs.Lstat(base.tree, path.Join(top, ConfigFile)); err == nil {
-			break
-		}
-	}
+	base := &Base{Revision: name, Commit: tree.Commit, git: found.git, tree: tree}
 	if base.FS, err = fs.Sub(base.tree, top); err != nil {
 		return nil, attempt(err)
 	}
@@ -89,6 +72,30 @@ func OpenAt(ctx context.Context, dir, name string, objects ...string) (*Repo, er
 	}
 	r.Config.Exemptions = base.placed(r.Config.Exemptions)
 	return r, nil
+}
+
+// treeOf is the files of a revision of the repository around a directory, and where in them kgate takes it to begin.
+func (found surroundings) treeOf(ctx context.Context, name string, objects []string) (tree *revision.Tree, top string, err error) {
+	if found.git == "" {
+		return nil, "", fmt.Errorf("%s lies in no git repository: run kgate in a clone, or leave the flag out", found.dir)
+	}
+	git, err := revision.Open(found.git, objects...)
+	if err != nil {
+		return nil, "", err
+	}
+	if tree, err = git.Tree(ctx, name); err != nil {
+		return nil, "", err
+	}
+	within, err := filepath.Rel(found.git, found.dir)
+	if err != nil {
+		return nil, "", err
+	}
+	for top = filepath.ToSlash(within); top != "."; top = path.Dir(top) {
+		if _, err := fs.Lstat(tree, path.Join(top, ConfigFile)); err == nil {
+			break
+		}
+	}
+	return tree, top, nil
 }
 
 // short is a name of a revision for messages: of a commit its beginning.

@@ -32,6 +32,7 @@ const ConfigVersion = "kgate/v1"
 type Config struct {
 	KubernetesVersions []Version
 	Kustomize          Version  // the release that deploys; zero for the one that kgate renders as
+	CompareWith        Version  // the revision that a change is compared with; zero for what Trunks names
 	Unrestricted       []string // globs of targets that are built with LoadRestrictionsNone
 	Targets            []string // globs of directories
 	NoTargets          []string // directories that Targets does not mean, as globs, without their leading !
@@ -75,7 +76,7 @@ func (c Config) LatestExpiry(now time.Time) time.Time {
 	return time.Date(year, month, day, 0, 0, 0, 0, time.UTC).AddDate(term.Years, term.Months, term.Days)
 }
 
-// Version is a version of Kubernetes to check against, or of Kustomize, as kgate.yaml writes it.
+// Version is a version of Kubernetes to check against, of Kustomize, or of the repository, as kgate.yaml writes it.
 type Version struct {
 	Text   string
 	Source manifest.Position
@@ -267,7 +268,8 @@ func (d *decoder) config(root *yaml.Node) Config {
 				})
 			})
 		},
-		"kustomize": func(n *yaml.Node) { c.Kustomize = Version{Text: d.text(n, "kustomize"), Source: d.at(n.Line)} },
+		"compareWith": func(n *yaml.Node) { c.CompareWith = Version{Text: d.text(n, "compareWith"), Source: d.at(n.Line)} },
+		"kustomize":   func(n *yaml.Node) { c.Kustomize = Version{Text: d.text(n, "kustomize"), Source: d.at(n.Line)} },
 		"loadRestrictionsNone": func(n *yaml.Node) {
 			d.some(n, "loadRestrictionsNone", func(n *yaml.Node) { c.Unrestricted = append(c.Unrestricted, d.pattern(n, "loadRestrictionsNone")) })
 		},

@@ -53,6 +53,12 @@ func Keys() []Key {
 			Example: "kustomize: v5.8.1\n",
 		},
 		{
+			Name: "compareWith",
+			Doc: "The revision that `kgate diff`, `kgate affected` and `kgate validate --against` compare with where the command line names none: a branch, " +
+				"a tag or a commit. Without the key it is the first of `main`, `master`, `origin/main` and `origin/master` that there is.",
+			Example: "compareWith: origin/main\n",
+		},
+		{
 			Name: "profile", Value: Value{Enum: texts(profiles)},
 			Doc: "What conventions are, on which a team agrees: errors with `strict`, warnings with `standard`, which is the default, and not checked " +
 				"with `facts`. Those that keep a pod from its node (pod/not-privileged, pod/no-host-path, pod/no-host-namespaces) are errors with " +

@@ -28,6 +28,8 @@ type Report struct {
 	Omitted  []string        // checks that need a run over every target
 	Notes    []Note          // what the verdict has to be read with
 
+	Comparison *Comparison // with what; nil for a run of one side
+
 	Dir string // of the repository, absolute; "" for none
 	// ReadFile is the text of a file that a position names; nil when no text can be had.
 	ReadFile func(file string) ([]byte, error)

@@ -21,8 +21,12 @@ import (
 func Text(w io.Writer, r Report, options Options) error {
 	out := newText(w, r.sources(), options.Color)
 	out.dir, out.from = r.Dir, options.From
-	for _, t := range r.overview() {
-		out.target(t)
+	if r.Comparison != nil && !r.Comparison.Alone {
+		out.change(r)
+	} else {
+		for _, t := range r.overview() {
+			out.target(t)
+		}
 	}
 	for _, o := range r.obstacles() {
 		out.Line("")
@@ -35,11 +39,18 @@ func Text(w io.Writer, r Report, options Options) error {
 		out.Line("")
 		out.finding(f)
 	}
-	if len(r.Findings) > 0 || len(r.Errors) > 0 {
+	if r.Comparison != nil && !r.Comparison.Alone {
+		if err := out.entries(r.Comparison, options.Verbose); err != nil {
+			return err
+		}
+	}
+	if len(r.Findings) > 0 || len(r.Errors) > 0 || r.Comparison != nil && len(r.Comparison.Entries) > 0 {
 		out.Line("")
 	}
 	for _, e := range r.exemptions() {
-		out.exemption(e, options.Verbose)
+		if r.Comparison == nil || r.Comparison.Alone || options.Verbose { // who reads of a change is not told again who lets what pass
+			out.exemption(e, options.Verbose)
+		}
 	}
 	for _, n := range r.notes() {
 		out.Line("%s: %s", out.Paint(terminal.Bold, "note"), terminal.Line(out.said(n.String())))

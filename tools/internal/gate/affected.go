@@ -1,0 +1,154 @@
+package gate
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/kgate-dev/gitops/tools/internal/activity"
+	"github.com/kgate-dev/gitops/tools/internal/change"
+	"github.com/kgate-dev/gitops/tools/internal/repo"
+	"github.com/kgate-dev/gitops/tools/internal/revision"
+)
+
+// Affected is a target that a change touches.
+type Affected struct {
+	Path, Environment string
+	Kind              change.Kind // added, removed or changed
+	Files             []string    // that it reads and the change touches, those that every target is judged by among them
+}
+
+// FindAffected are the targets of either side that a change touches, in order, and every file that it touches. Nothing is
+// rendered: a target is touched where it reads one of the files, or looked for one that is there now.
+func FindAffected(ctx context.Context, before, after *repo.Side, options Options) ([]Affected, []string, error) {
+	changed, err := changedFiles(ctx, before, after)
+	if err != nil {
+		return nil, nil, err
+	}
+	options.Bare = true
+	sides := [2]*Gate{}
+	for i, side := range []*repo.Side{before, after} {
+		own := options
+		own.Targets = nil
+		for _, target := range options.Targets {
+			if _, err := fs.Stat(side.FS, target); err == nil {
+				own.Targets = append(own.Targets, target)
+			}
+		}
+		if options.Targets != nil && own.Targets == nil {
+			continue
+		}
+		g := &Gate{repository: side.Repo, options: own}
+		if err := g.survey(ctx); err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", side.Name, err)
+		}
+		g.renderer = Renderer(ctx, side.Repo, strings.NewReader(""), own.LoadRestrictionsNone)
+		sides[i] = g
+	}
+	ruling := ruling(after, changed)
+	var all []Affected
+	var paths []string
+	for _, g := range []*Gate{sides[1], sides[0]} {
+		if g != nil {
+			paths = append(paths, without(g.paths, paths)...)
+		}
+	}
+	for _, target := range paths {
+		a := Affected{Path: target, Kind: change.Changed}
+		has := [2]bool{}
+		touching := map[string]bool{}
+		for i, g := range sides {
+			if g == nil || !slices.Contains(g.paths, target) {
+				continue
+			}
+			has[i] = true
+			if e := g.repository.Config.Environment(target); e != nil {
+				a.Environment = e.Name
+			}
+			reads, err := g.reads(ctx, target)
+			if err != nil {
+				return nil, nil, err
+			}
+			for _, file := range changed {
+				touching[file] = touching[file] || reads(file)
+			}
+		}
+		for _, file := range changed {
+			if touching[file] || slices.Contains(ruling, file) {
+				a.Files = append(a.Files, file)
+			}
+		}
+		switch {
+		case !has[0]:
+			a.Kind = change.Added
+		case !has[1]:
+			a.Kind = change.Removed
+		case len(a.Files) == 0:
+			continue
+		}
+		all = append(all, a)
+	}
+	return all, changed, nil
+}
+
+// changedFiles are the files that differ between two sides, as the repository names them.
+func changedFiles(ctx context.Context, before, after *repo.Side) ([]string, error) {
+	defer activity.Begin(ctx, "comparing the files of %s and %s", before.Name, after.Name)()
+	top, err := filepath.Rel(after.Git, after.Dir)
+	if err != nil {
+		return nil, err
+	}
+	top = filepath.ToSlash(top)
+	if after.Tree != nil {
+		changed, err := revision.Changed(ctx, before.Tree, after.Tree, top)
+		if err != nil || top == "." {
+			return changed, err
+		}
+		for i, name := range changed {
+			changed[i] = strings.TrimPrefix(name, top+"/")
+		}
+		return changed, nil
+	}
+	then, err := before.Tree.At(top)
+	if err != nil {
+		return nil, err
+	}
+	return then.ChangedIn(ctx, after.FS, ".", repo.PassedOver)
+}
+
+// ruling are the changed files by which every target is judged.
+func ruling(after *repo.Side, changed []string) []string {
+	return slices.DeleteFunc(slices.Clone(changed), func(file string) bool {
+		if file == repo.ConfigFile || file == repo.BaselineFile {
+			return false
+		}
+		return !slices.ContainsFunc(slices.Concat(after.Config.Policies, after.Config.CRDs), func(given repo.Given) bool {
+			dir := path.Clean(given.Path)
+			return file == dir || strings.HasPrefix(file, dir+"/") || repo.Matches(dir, file)
+		})
+	})
+}
+
+// reads tells of a file whether a target is made of it, or looks for it.
+func (g *Gate) reads(ctx context.Context, target string) (func(file string) bool, error) {
+	needs, err := g.renderer.Needs(ctx, target)
+	if err != nil && needs == nil {
+		return nil, err
+	}
+	looked := map[string]bool{}
+	for _, name := range needs {
+		looked[name] = true
+	}
+	kustomized := len(needs) > 0
+	return func(file string) bool {
+		if looked[file] {
+			return true
+		}
+		inside := file == target || target == "." || strings.HasPrefix(file, target+"/")
+		return inside && !kustomized && (repo.IsManifestFile(file) || repo.IsKustomizationFile(path.Base(file)))
+	}, nil
+}

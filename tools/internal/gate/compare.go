@@ -1,0 +1,470 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/kgate-dev/gitops/tools/internal/activity"
+	"github.com/kgate-dev/gitops/tools/internal/change"
+	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/difference"
+	"github.com/kgate-dev/gitops/tools/internal/kustomization"
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/repo"
+	"github.com/kgate-dev/gitops/tools/internal/report"
+)
+
+// Compare renders and judges both sides of a change. Of the options Targets are paths of either side. Each side is judged by
+// its own kgate.yaml. A target that the side after cannot render is in the report's errors, unless the side before could not
+// either, for the same reason.
+func Compare(ctx context.Context, before, after *repo.Side, options Options) (out report.Report, err error) {
+	c := &comparing{before: before, after: after}
+	defer func() { err = errors.Join(err, c.close()) }()
+	if err := c.open(ctx, options); err != nil {
+		return out, err
+	}
+	return c.run(ctx)
+}
+
+// comparing is a comparison at work.
+type comparing struct {
+	before, after *repo.Side
+	engines       []*Engines
+	was, is       *Gate
+	paths         []string // of either side, in order
+	options       Options
+}
+
+func (c *comparing) close() error {
+	var errs []error
+	for _, e := range c.engines {
+		errs = append(errs, e.Close())
+	}
+	return errors.Join(errs...)
+}
+
+func (c *comparing) open(ctx context.Context, options Options) error {
+	options.Bare = true
+	c.options = options
+	gate := func(side *repo.Side) (*Gate, error) {
+		own := options
+		own.Targets = nil
+		for _, target := range options.Targets {
+			if _, err := fs.Stat(side.FS, target); err == nil {
+				own.Targets = append(own.Targets, target)
+			}
+		}
+		if options.Targets != nil && own.Targets == nil {
+			return nil, nil //nolint:nilnil // nothing of it is there
+		}
+		if own.Engines = c.shared(side); own.Engines == nil {
+			engines, err := newEngines(ctx, side.Repo, own)
+			if err != nil {
+				return nil, err
+			}
+			c.engines, own.Engines = append(c.engines, engines), engines
+		}
+		g, err := Open(ctx, side.Repo, own)
+		if err != nil && side.Commit != "" {
+			err = fmt.Errorf("%s: %w", side.Name, err)
+		}
+		return g, err
+	}
+	var err error
+	if c.is, err = gate(c.after); err != nil {
+		return err
+	}
+	if c.was, err = gate(c.before); err != nil {
+		return err
+	}
+	for _, g := range []*Gate{c.is, c.was} {
+		if g != nil {
+			c.paths = append(c.paths, without(g.paths, c.paths)...)
+		}
+	}
+	return nil
+}
+
+// shared are the engines of the other side, where both sides ask for the same.
+func (c *comparing) shared(side *repo.Side) *Engines {
+	if c.is == nil {
+		return nil
+	}
+	is, was := c.is.repository.Config, side.Config
+	text := func(versions []repo.Version) (all []string) {
+		for _, v := range versions {
+			all = append(all, v.Text)
+		}
+		return all
+	}
+	releases := func(c repo.Config) map[string]string {
+		all := map[string]string{}
+		for module, v := range c.Releases {
+			all[module] = v.Text
+		}
+		return all
+	}
+	if len(is.Policies)+len(was.Policies) > 0 || !slices.Equal(text(is.KubernetesVersions), text(was.KubernetesVersions)) || !maps.Equal(releases(is), releases(was)) {
+		return nil
+	}
+	return c.is.engines
+}
+
+// attempt is a target of one side, or why it has none.
+type attempt struct {
+	target *Target // nil for one that the side has not
+	err    error
+}
+
+func (c *comparing) run(ctx context.Context) (report.Report, error) {
+	sides := [2]*running{}
+	for i, g := range []*Gate{c.was, c.is} {
+		if g != nil {
+			sides[i] = g.begin(ctx)
+		}
+	}
+	was, is := sides[0], sides[1]
+	differs := make([]change.Rendered, len(c.paths))
+	failures := make([][2]error, len(c.paths)) // of both sides
+	index := func(g *Gate, path string) int {
+		if g == nil {
+			return -1
+		}
+		return slices.Index(g.paths, path)
+	}
+	driver := c.is
+	if driver == nil {
+		driver = c.was
+	}
+	if driver == nil {
+		return report.Report{}, fmt.Errorf("neither %s nor %s has any of the targets %s", c.before.Name, c.after.Name, strings.Join(c.options.Targets, ", "))
+	}
+	err := driver.each(ctx, c.paths, func(ctx context.Context, at int, path string) error {
+		old, new := c.render(ctx, c.was, path), c.render(ctx, c.is, path)
+		failures[at] = [2]error{old.err, new.err}
+		if old.err != nil && was != nil {
+			was.failed(index(c.was, path), old.err)
+		}
+		if new.err != nil && is != nil {
+			is.failed(index(c.is, path), new.err)
+		}
+		known := old.err == nil && new.err == nil
+		differs[at] = change.Rendered{Path: path, Unknown: true}
+		gone := known && new.target == nil && is != nil
+		after := new.target
+		if gone {
+			after = removed(old.target)
+		}
+		if known && old.target != nil && after != nil {
+			c.beside(old.target, after)
+		}
+		if known {
+			var err error
+			if differs[at], err = c.differ(ctx, path, old.target, new.target, after); err != nil {
+				return err
+			}
+		}
+		switch {
+		case gone:
+			is.round.Judge(ctx, &after.Target)
+			c.is.engines.forget(&after.Target)
+		case after != nil:
+			is.judge(ctx, index(c.is, path), after)
+		}
+		if old.target != nil {
+			was.judge(ctx, index(c.was, path), old.target)
+		}
+		return nil
+	}, func(at int, err error) {
+		failures[at][1] = err
+		if i := index(c.is, c.paths[at]); i >= 0 {
+			is.failed(i, err)
+		}
+	})
+	if err != nil {
+		return report.Report{}, err
+	}
+	return c.conclude(ctx, was, is, differs, failures)
+}
+
+// render renders a target of a side that has it.
+func (c *comparing) render(ctx context.Context, g *Gate, path string) (r attempt) {
+	if g == nil || !slices.Contains(g.paths, path) {
+		return r
+	}
+	r.target, r.err = g.Render(ctx, path)
+	if r.err != nil && g == c.was {
+		r.err = fmt.Errorf("%s: %w", c.before.Name, r.err)
+	}
+	return r
+}
+
+// removed stands for a target that the side after has no more.
+func removed(old *Target) *Target {
+	return &Target{Result: &kustomization.Result{Path: old.Path}, Target: check.Target{
+		Path: old.Path, Environment: old.Environment, Locate: func(o *manifest.Object, _ manifest.Path) manifest.Origin { return manifest.Origin{Position: o.Source} },
+		Definitions: old.Definitions,
+	}}
+}
+
+// beside puts what a target was beside it, in each namespace that it is brought to.
+func (c *comparing) beside(old, new *Target) {
+	for _, t := range append([]*check.Target{&new.Target}, new.Variants...) {
+		then := &old.Target
+		if i := slices.IndexFunc(old.Variants, func(v *check.Target) bool { return v.Namespace == t.Namespace }); i >= 0 && then.Namespace != t.Namespace {
+			then = old.Variants[i]
+		}
+		t.Before = &check.Before{Target: then, Revision: c.before.Name, Pairs: pairs(then.Objects, t.Objects)}
+	}
+}
+
+// pairs are the objects of two renders, those that are one and the same in a cluster together.
+func pairs(old, new []*manifest.Object) []check.Pair {
+	type key struct{ group, kind, namespace, name string }
+	of := func(o *manifest.Object) key { return key{o.Group(), o.Kind, o.Namespace, o.Name} }
+	then := map[key]*manifest.Object{}
+	for _, o := range old {
+		then[of(o)] = o
+	}
+	var all []check.Pair
+	for _, o := range new {
+		all = append(all, check.Pair{Old: then[of(o)], New: o})
+		delete(then, of(o))
+	}
+	for _, o := range old {
+		if then[of(o)] == o {
+			all = append(all, check.Pair{Old: o})
+		}
+	}
+	return all
+}
+
+// differ compares a target as both sides render it. after is new, or what stands for it where it is gone.
+func (c *comparing) differ(ctx context.Context, path string, old, new, after *Target) (change.Rendered, error) {
+	defer activity.Begin(ctx, "comparing %s", path)()
+	out := change.Rendered{Path: path, Kind: change.Changed}
+	side := func(t *Target) (objects []*manifest.Object, target *check.Target, stems map[[2]string]string) {
+		if t == nil {
+			return nil, nil, nil
+		}
+		if t.Environment != nil {
+			out.Environment = t.Environment.Name
+		}
+		return t.Objects, &t.Target, t.Result.Stems
+	}
+	was, wasTarget, wasStems := side(old)
+	is, isTarget, isStems := side(new)
+	if new == nil && after != nil {
+		isTarget = &after.Target
+	}
+	switch {
+	case old == nil:
+		out.Kind = change.Added
+	case new == nil:
+		out.Kind = change.Removed
+	}
+	comparer := difference.New(c.driver().engines.server)
+	comparer.SameName = func(_ manifest.Path, a, b string) bool {
+		return a != b && slices.ContainsFunc([]string{"ConfigMap", "Secret"}, func(kind string) bool {
+			stem := wasStems[[2]string{kind, a}]
+			return stem != "" && stem == isStems[[2]string{kind, b}]
+		})
+	}
+	locate := func(before, after *manifest.Object) func(difference.Change) (now, then manifest.Position) {
+		return func(d difference.Change) (now, then manifest.Position) {
+			if after != nil && !d.Removed {
+				now = lineOf(isTarget, after, d.Path, d.Lines, func(l difference.Line) (int, bool) { return l.New, l.Old == 0 })
+			}
+			if before != nil && (d.Path == nil || d.OldPath != nil) {
+				then = lineOf(wasTarget, before, d.OldPath, d.Lines, func(l difference.Line) (int, bool) { return l.Old, l.New == 0 })
+			}
+			return now, then
+		}
+	}
+	add := func(kind change.Kind, before, after *manifest.Object) error {
+		o := change.Object{Kind: kind, Old: before, New: after, Locate: locate(before, after)}
+		if before != nil && after != nil {
+			if before == after || before.Digest() == after.Digest() {
+				return nil
+			}
+			var err error
+			if o.Changes, err = comparer.Of(ctx, isTarget, before, after); err != nil {
+				return err
+			}
+		}
+		out.Objects = append(out.Objects, o)
+		return nil
+	}
+	var added, gone []*manifest.Object
+	for _, p := range pairs(was, is) {
+		switch {
+		case p.Old == nil:
+			added = append(added, p.New)
+		case p.New == nil:
+			gone = append(gone, p.Old)
+		default:
+			if err := add(change.Changed, p.Old, p.New); err != nil {
+				return out, err
+			}
+		}
+	}
+	match := func(kind change.Kind, same func(before, after *manifest.Object) bool) error {
+		var left []*manifest.Object
+		for _, after := range added {
+			i := slices.IndexFunc(gone, func(before *manifest.Object) bool { return same(before, after) })
+			if i < 0 {
+				left = append(left, after)
+				continue
+			}
+			if err := add(kind, gone[i], after); err != nil {
+				return err
+			}
+			gone = slices.Delete(gone, i, i+1)
+		}
+		added = left
+		return nil
+	}
+	// A generated object is the same by another name.
+	if err := match(change.Changed, func(before, after *manifest.Object) bool {
+		stem := wasStems[[2]string{before.Kind, before.Name}]
+		return stem != "" && before.Kind == after.Kind && before.Namespace == after.Namespace && stem == isStems[[2]string{after.Kind, after.Name}]
+	}); err != nil {
+		return out, err
+	}
+	for _, o := range added {
+		if err := add(change.Added, nil, o); err != nil {
+			return out, err
+		}
+	}
+	for _, o := range gone {
+		if err := add(change.Removed, o, nil); err != nil {
+			return out, err
+		}
+	}
+	return out, nil
+}
+
+// lineOf is where a field is set: in a text of several lines, the first that differs.
+func lineOf(t *check.Target, object *manifest.Object, path manifest.Path, lines []difference.Line, of func(difference.Line) (int, bool)) manifest.Position {
+	for _, l := range lines {
+		if n, differs := of(l); differs && n > 0 {
+			if at := t.Origin(object, append(slices.Clone(path), manifest.Line(n))); !at.IsZero() {
+				return at.Position
+			}
+			break
+		}
+	}
+	return t.Origin(object, path).Position
+}
+
+// driver is the gate of the side after, or else the one that there is.
+func (c *comparing) driver() *Gate {
+	if c.is != nil {
+		return c.is
+	}
+	return c.was
+}
+
+// conclude puts both sides' findings beside each other.
+func (c *comparing) conclude(ctx context.Context, was, is *running, differs []change.Rendered, failures [][2]error) (report.Report, error) {
+	with := &report.Comparison{Set: change.Of(change.Side{Name: c.before.Name, Commit: c.before.Commit}, change.Side{Name: c.after.Name, Commit: c.after.Commit}, differs, c.options.All)}
+	var stood report.Report
+	if was != nil {
+		c.was.options.NoBaseline = true // what it lets pass stood there too
+		var err error
+		if stood, err = c.was.conclude(ctx, was.round, was.outcomes, c.was.renderer.ReadFile); err != nil {
+			return stood, err
+		}
+	}
+	if is == nil {
+		with.Mended = stood.Findings
+		return report.Report{
+			Version: c.options.Version, Dir: c.after.Dir, Checks: stood.Checks, ReadFile: c.reading(stood.ReadFile), Comparison: with,
+		}, nil
+	}
+	c.is.standing = append([]check.Recorded{}, check.Record(stood.Findings)...)
+	out, err := c.is.conclude(ctx, is.round, is.outcomes, c.is.renderer.ReadFile)
+	if err != nil {
+		return out, err
+	}
+	out.Comparison, out.ReadFile = with, c.reading(out.ReadFile)
+	with.Standing = c.is.stood.Standing
+	settled := map[check.Fingerprint]map[string]bool{}
+	for _, m := range c.is.stood.Settled {
+		for _, target := range m.In {
+			if settled[m.Fingerprint] == nil {
+				settled[m.Fingerprint] = map[string]bool{}
+			}
+			settled[m.Fingerprint][target] = true
+		}
+	}
+	for _, f := range stood.Findings {
+		if slices.ContainsFunc(f.Places(), func(p check.Place) bool {
+			each := f
+			each.Place = p
+			return settled[check.FingerprintOf(each)][p.Target]
+		}) {
+			with.Mended = append(with.Mended, f)
+		}
+	}
+	out.Notes = append(out.Notes, c.stands(with)...)
+	// What could not be rendered before is none of the change's.
+	for at, failed := range failures {
+		if failed[0] == nil {
+			continue
+		}
+		old := Failures(c.paths[at], failed[0])
+		if failed[1] == nil || sameFailures(c.before.Name, old, Failures(c.paths[at], failed[1])) {
+			out.Errors = slices.DeleteFunc(out.Errors, func(f report.Failure) bool { return f.Target == c.paths[at] })
+			either := ""
+			if failed[1] != nil {
+				either = " either"
+			}
+			for _, f := range old {
+				out.Notes = append(out.Notes, report.Note{About: "against", Message: fmt.Sprintf("%s could not be rendered in %s%s, so what changes of it is not known: %s",
+					f.Target, with.Before.Shown(), either, strings.TrimPrefix(f.Message, c.before.Name+": "))})
+			}
+		}
+	}
+	return out, nil
+}
+
+// stands says what is left out because both sides have it.
+func (c *comparing) stands(with *report.Comparison) []report.Note {
+	if with.Alone = c.options.Alone; !with.Alone || len(with.Standing) == 0 {
+		return nil
+	}
+	said := fmt.Sprintf("%d findings that %s has as well are left out: a run without --against tells them", len(with.Standing), with.Before.Shown())
+	if len(with.Standing) == 1 {
+		said = fmt.Sprintf("1 finding that %s has as well is left out: a run without --against tells it", with.Before.Shown())
+	}
+	return []report.Note{{About: "against", Message: said}}
+}
+
+// sameFailures reports whether both sides fail for the same reason, wherever it stands.
+func sameFailures(revision string, old, new []report.Failure) bool {
+	reasons := func(failures []report.Failure) map[string]bool {
+		all := map[string]bool{}
+		for _, f := range failures {
+			all[f.Source.File+strings.TrimPrefix(f.Message, revision+": ")] = true
+		}
+		return all
+	}
+	return reflect.DeepEqual(reasons(old), reasons(new))
+}
+
+// reading reads files of the side before as well, by the names that messages give them.
+func (c *comparing) reading(now func(file string) ([]byte, error)) func(file string) ([]byte, error) {
+	return func(file string) ([]byte, error) {
+		if name, ok := strings.CutSuffix(file, "@"+c.before.Name); ok {
+			return c.before.ReadFile(name)
+		}
+		return now(file)
+	}
+}

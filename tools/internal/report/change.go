@@ -1,0 +1,394 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/kgate-dev/gitops/tools/internal/change"
+	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/difference"
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/terminal"
+)
+
+// Comparison is what a report has besides where its run compares two sides: its findings are those that the change brings.
+type Comparison struct {
+	change.Set
+	Standing []check.Finding // what both sides have
+	Mended   []check.Finding // what the side before has alone
+	Alone    bool            // the report is to say what the change brings, and not what it changes
+}
+
+// said says in one line what a change is from and to.
+func (c *Comparison) said() string {
+	return "from " + c.Before.Shown() + " to " + c.After.Shown()
+}
+
+// tally is how many objects become what, in words.
+func (c *Comparison) tally() string {
+	return fmt.Sprintf("%d added, %d changed, %d removed", c.Count(change.Added), c.Count(change.Changed), c.Count(change.Removed))
+}
+
+// touched says how many targets differ.
+func (c *Comparison) touched() string {
+	touched, unknown := 0, 0
+	for _, t := range c.Touched() {
+		if t.Kind == change.Unknown {
+			unknown++
+		} else {
+			touched++
+		}
+	}
+	said := fmt.Sprintf("%d of %s change", touched, plural(len(c.Targets), "target"))
+	switch touched {
+	case 0:
+		said = fmt.Sprintf("none of %s changes", plural(len(c.Targets), "target"))
+	case 1:
+		said += "s"
+	}
+	if unknown > 0 {
+		said += fmt.Sprintf(" and %d not compared", unknown)
+	}
+	return said
+}
+
+// verdict says how findings differ.
+func (c *Comparison) verdict(brought int) string {
+	return fmt.Sprintf("%s brought, %d mended, %d as before", plural(brought, "finding"), len(c.Mended), len(c.Standing))
+}
+
+// hidden says what is not shown, and how it is.
+func (c *Comparison) hidden() string {
+	if len(c.Hidden) == 0 {
+		return ""
+	}
+	reasons := map[difference.Equality]string{
+		"default": "defaults that the server fills in", "quantity": "the same amount in another unit", "format": "the same value, written in another way",
+		"order": "an order that means nothing", "suffix": "names that follow a generated object's content", "status": "status, which the server does not take",
+	}
+	total := 0
+	var parts []string
+	for _, h := range c.Hidden {
+		total += h.Count
+		reason := reasons[h.Reason]
+		if reason == "" {
+			reason = string(h.Reason)
+		}
+		parts = append(parts, fmt.Sprintf("%d %s", h.Count, reason))
+	}
+	return fmt.Sprintf("%s in the text alone, which the server takes for the same: %s; --all shows them", plural(total, "field")+" differ", strings.Join(parts, ", "))
+}
+
+// change begins the report of a comparison: what there is to decide on.
+func (t *text) change(r Report) {
+	c := r.Comparison
+	t.Line("%s", t.Paint(terminal.Bold, terminal.Line(c.said())))
+	t.Line("  %s", terminal.Line(c.touched()+": "+c.tally()))
+	for _, target := range c.Touched() {
+		switch target.Kind {
+		case change.Added, change.Removed:
+			t.Line("  %s  %s", terminal.File(target.Path), target.Kind)
+		case change.Unknown:
+			t.Line("  %s  %s", terminal.File(target.Path), t.Paint(terminal.Red, "not compared"))
+		default:
+			t.Line("  %s  %d added, %d changed, %d removed", terminal.File(target.Path), target.Added, target.Changed, target.Removed)
+		}
+	}
+	label := "image"
+	for _, i := range c.Images {
+		t.changeField(label, terminal.Line(imageSaid(i)+"  of "+placesSaid(i.Places)))
+		label = ""
+	}
+	label = "pods"
+	for _, restart := range c.Restarts {
+		said := placesSaid(restart.Places) + " restart: " + t.place(restart.Line) + "  " + terminal.Line(restart.Field.String())
+		if restart.Of.Kind != "" && restart.Of != restart.Places[0].ID() {
+			said += terminal.Line(" of " + restart.Of.Kind + " " + restart.Of.Name)
+		}
+		if restart.More > 0 {
+			said += fmt.Sprintf(", and %d more", restart.More)
+		}
+		t.changeField(label, said)
+		label = ""
+	}
+	t.changeField("found", c.verdict(len(r.Findings)))
+	if said := c.hidden(); said != "" {
+		t.changeField("", terminal.Line(said))
+	}
+	for _, f := range c.Mended {
+		t.changeField("", t.Paint(terminal.Green, "mended")+" "+terminal.Line(f.Message)+" ("+terminal.Line(f.Check)+")")
+	}
+}
+
+func (t *text) changeField(label, value string) {
+	t.Line("  %s %s", t.Paint(terminal.Dim, fmt.Sprintf("%-5s", label)), value)
+}
+
+// imageSaid is an image before and after, what both have said once.
+func imageSaid(i change.Image) string {
+	switch {
+	case i.Old == "":
+		return i.New + " (new)"
+	case i.New == "":
+		return i.Old + " (no more)"
+	}
+	return i.Old + " → " + i.New
+}
+
+// placesSaid are objects with the targets that have them.
+func placesSaid(all []change.Place) string {
+	type named struct {
+		name    string
+		targets []string
+	}
+	var list []*named
+	for _, p := range all {
+		id := p.ID()
+		name := id.Kind + " " + id.Name
+		i := slices.IndexFunc(list, func(n *named) bool { return n.name == name })
+		if i < 0 {
+			i = len(list)
+			list = append(list, &named{name: name})
+		}
+		if !slices.Contains(list[i].targets, p.Target) {
+			list[i].targets = append(list[i].targets, p.Target)
+		}
+	}
+	same := !slices.ContainsFunc(list, func(n *named) bool { return !slices.Equal(n.targets, list[0].targets) })
+	const most = 4
+	var parts []string
+	for i, n := range list {
+		if i == most && len(list) > most+1 {
+			parts = append(parts, fmt.Sprintf("%d more", len(list)-most))
+			break
+		}
+		part := n.name
+		if !same {
+			part += " (" + strings.Join(n.targets, ", ") + ")"
+		}
+		parts = append(parts, part)
+	}
+	said := strings.Join(parts, ", ")
+	if same && len(list) > 0 {
+		said += " (" + strings.Join(list[0].targets, ", ") + ")"
+	}
+	return said
+}
+
+var signs = map[change.Kind]string{change.Added: "+", change.Removed: "-", change.Changed: "~", change.Renamed: "→"}
+
+func (t *text) sign(kind change.Kind) string {
+	colors := map[change.Kind]string{change.Added: terminal.Green, change.Removed: terminal.Red}
+	return t.Paint(colors[kind], signs[kind])
+}
+
+// entries prints what changes, object by object.
+func (t *text) entries(c *Comparison, verbose bool) error {
+	for _, e := range c.Entries {
+		t.Line("")
+		t.Line("%s %s", t.sign(e.Kind), t.Paint(terminal.Bold, terminal.Line(placesSaid(e.Places))))
+		if e.Kind == change.Renamed {
+			t.Line("    %s", terminal.Line("was "+e.Places[0].Old.ID.String()+": a cluster deletes that one and creates this"))
+		}
+		for _, line := range e.Lines {
+			t.Line("    %s", t.line(e, line))
+		}
+		if verbose && (e.Kind == change.Added || e.Kind == change.Removed) {
+			if err := t.whole(e); err != nil {
+				return err
+			}
+		}
+		for i, f := range e.Fields {
+			t.changed(e, f)
+			if i+1 < len(e.Fields) && reflect.DeepEqual(f.Lines, e.Fields[i+1].Lines) && f.Change.Lines == nil {
+				continue // one line made both
+			}
+			for _, line := range f.Lines {
+				t.Line("    %s", t.line(e, line))
+			}
+		}
+	}
+	return nil
+}
+
+// whole prints an object that is added or removed.
+func (t *text) whole(e change.Entry) error {
+	object, sign, color := e.Places[0].New, "+", terminal.Green
+	if object == nil {
+		object, sign, color = e.Places[0].Old, "-", terminal.Red
+	}
+	shown, err := difference.Shown(object)
+	if err != nil {
+		return err
+	}
+	for _, line := range yamlLines(shown) {
+		t.Line("    %s", t.Paint(color, terminal.Line(sign+" "+line)))
+	}
+	return nil
+}
+
+// line is where a change was made, and what stood there.
+func (t *text) line(e change.Entry, l change.Line) string {
+	said := t.place(l.Source)
+	if l.Gone {
+		said = t.place(l.Source) + " " + t.Paint(terminal.Dim, "(before)")
+	} else if shown, _, _ := t.sources.shown(l.Source); shown != "" {
+		said += "  " + t.Paint(terminal.Dim, strings.TrimSpace(shown))
+	}
+	if !l.Was.IsZero() && !l.Gone && (l.Was.File != l.Source.File || l.Was.Line != l.Source.Line) {
+		said += t.Paint(terminal.Dim, "  was "+t.place(l.Was))
+	}
+	if len(l.In) < len(e.Places) {
+		said += "  " + terminal.Line("of "+targetsOf(e, l.In))
+	}
+	return said
+}
+
+func targetsOf(e change.Entry, in []int) string {
+	var targets []string
+	for _, at := range in {
+		if target := e.Places[at].Target; !slices.Contains(targets, target) {
+			targets = append(targets, target)
+		}
+	}
+	return strings.Join(targets, ", ")
+}
+
+// widestValue is how long a value may be that stands on one line with another one.
+const widestValue = 60
+
+func (t *text) changed(e change.Entry, f change.Field) {
+	path := terminal.Line(pathOf(e, f))
+	switch {
+	case f.Moved:
+		t.Line("  %s: moved from %s", path, terminal.Line(f.OldPath.String()))
+	case f.Change.Lines != nil:
+		t.Line("  %s:", path)
+		t.lines(f.Change.Lines)
+	default:
+		old, new := yamlLines(f.Old), yamlLines(f.New)
+		if f.OldPath == nil {
+			old = nil
+		}
+		if f.Removed {
+			new = nil
+		}
+		switch {
+		case len(old) == 1 && len(new) == 1 && utf8.RuneCountInString(old[0]) <= widestValue && utf8.RuneCountInString(new[0]) <= widestValue:
+			t.Line("  %s: %s → %s", path, t.Paint(terminal.Red, terminal.Line(old[0])), t.Paint(terminal.Green, terminal.Line(new[0])))
+		case len(old) == 0 && len(new) == 1:
+			t.Line("  %s: %s", path, t.Paint(terminal.Green, terminal.Line("+ "+new[0])))
+		case len(new) == 0 && len(old) == 1:
+			t.Line("  %s: %s", path, t.Paint(terminal.Red, terminal.Line("- "+old[0])))
+		default:
+			t.Line("  %s:", path)
+			for _, line := range old {
+				t.Line("    %s", t.Paint(terminal.Red, terminal.Line("- "+line)))
+			}
+			for _, line := range new {
+				t.Line("    %s", t.Paint(terminal.Green, terminal.Line("+ "+line)))
+			}
+		}
+	}
+}
+
+// pathOf is a field as a reader knows it: an item of a list by what it is called, where it is.
+func pathOf(e change.Entry, f change.Field) string {
+	path, object := f.Path, e.Places[f.In[0]].New
+	if f.Removed {
+		path, object = f.OldPath, e.Places[f.In[0]].Old
+	}
+	if object == nil {
+		return path.String()
+	}
+	var said strings.Builder
+	value := any(object.Value)
+	begin := 0
+	for i, step := range path {
+		_, isItem := step.(int)
+		value = manifest.At(value, step)
+		if !isItem {
+			continue
+		}
+		name, ok := manifest.At(value, "name").(string)
+		if !ok || name == "" {
+			continue
+		}
+		if part := path[begin:i].String(); begin > 0 && part != "" && part[0] != '[' {
+			said.WriteString("." + part)
+		} else {
+			said.WriteString(part)
+		}
+		fmt.Fprintf(&said, "[%s]", name)
+		begin = i + 1
+	}
+	if part := path[begin:].String(); begin > 0 && part != "" && part[0] != '[' {
+		said.WriteString("." + part)
+	} else {
+		said.WriteString(part)
+	}
+	return said.String()
+}
+
+// lines prints a text by line, with what is far from any change left out and counted.
+func (t *text) lines(lines []difference.Line) {
+	folded := 0
+	flush := func() {
+		if folded > 0 {
+			t.Line("    %s", t.Paint(terminal.Dim, fmt.Sprintf("… %s as before", plural(folded, "line"))))
+		}
+		folded = 0
+	}
+	for _, l := range lines {
+		if l.Folded {
+			folded++
+			continue
+		}
+		flush()
+		sign, color := " ", ""
+		switch {
+		case l.Old == 0:
+			sign, color = "+", terminal.Green
+		case l.New == 0:
+			sign, color = "-", terminal.Red
+		}
+		said := l.Text()
+		if l.Open {
+			said += " (no end of line)"
+		}
+		said = terminal.Line(sign + " " + said)
+		if color != "" {
+			said = t.Paint(color, said)
+		}
+		t.Line("    %s", said)
+	}
+	flush()
+}
+
+// yamlLines are the lines of a value as YAML writes it. A field that is not there has none.
+func yamlLines(value any) []string {
+	if value == nil {
+		return nil
+	}
+	switch value.(type) {
+	case string, difference.Secret, difference.Null:
+		text, ok := value.(string)
+		if !ok {
+			text = fmt.Sprint(value)
+		}
+		if !strings.Contains(text, "\n") && text != "" && strings.TrimSpace(text) == text {
+			return []string{text}
+		}
+	}
+	text, err := yaml.Marshal(value)
+	if err != nil {
+		return []string{fmt.Sprint(value)}
+	}
+	return strings.Split(string(bytes.TrimRight(text, "\n")), "\n")
+}

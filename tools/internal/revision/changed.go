@@ -1,0 +1,184 @@
+package revision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+
+	"github.com/go-git/go-git/v5/plumbing"
+)
+
+// Changed are the files and links at or below dir that differ between two commits, sorted. What is equal is not looked into.
+func Changed(ctx context.Context, before, after *Tree, dir string) ([]string, error) {
+	roots := [2]node{}
+	for i, t := range []*Tree{before, after} {
+		_, at, err := t.find(dir, false)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			return nil, fmt.Errorf("compare %s: %w", dir, err)
+		default:
+			roots[i] = at
+		}
+	}
+	var changed []string
+	var walk func(name string, a, b node) error
+	walk = func(name string, a, b node) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if a.hash == b.hash && a.mode == b.mode {
+			return nil
+		}
+		listed := [2]map[string]node{}
+		for i, n := range []node{a, b} {
+			if n.mode.IsDir() {
+				nodes, err := []*Tree{before, after}[i].list(n.hash)
+				if err != nil {
+					return fmt.Errorf("compare %s: %w", name, err)
+				}
+				listed[i] = map[string]node{}
+				for _, one := range nodes {
+					listed[i][one.name] = one
+				}
+			}
+		}
+		if listed[0] == nil && listed[1] == nil || listed[0] == nil && a.name != "" || listed[1] == nil && b.name != "" {
+			changed = append(changed, name) // a file, on one side at least
+		}
+		names := maps.Clone(listed[0])
+		if names == nil {
+			names = map[string]node{}
+		}
+		maps.Copy(names, listed[1])
+		for _, inside := range slices.Sorted(maps.Keys(names)) {
+			if err := walk(path.Join(name, inside), listed[0][inside], listed[1][inside]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := walk(path.Clean(dir), roots[0], roots[1]); err != nil {
+		return nil, err
+	}
+	slices.Sort(changed)
+	return changed, nil
+}
+
+// ChangedIn are the files and links at or below dir that differ between the commit and files as they lie there, of a tree whose
+// top is the commit's, sorted. What passedOver tells is not looked at. Directories of the commit that are submodules are passed over.
+func (t *Tree) ChangedIn(ctx context.Context, files fs.FS, dir string, passedOver func(dir string) bool) ([]string, error) {
+	then := map[string]node{}
+	if err := fs.WalkDir(t, dir, func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && name == dir:
+			return fs.SkipAll
+		case err != nil:
+			return err
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case entry.IsDir():
+			return nil
+		}
+		_, at, err := t.find(name, false)
+		if err != nil {
+			return err
+		}
+		then[name] = at
+		return nil
+	}); err != nil {
+		return nil, fmt.Errorf("compare %s: %w", dir, err)
+	}
+	var changed []string
+	err := fs.WalkDir(files, dir, func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil // it is gone since its directory was read
+		case err != nil:
+			return err
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case entry.IsDir():
+			if at, is := t.Submodule(name); name != dir && (is && at == name || passedOver(name)) {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		was, known := then[name]
+		delete(then, name)
+		if same, err := t.same(files, name, entry, was, known); err != nil || same {
+			return err
+		}
+		changed = append(changed, name)
+		return nil
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("compare %s: %w", dir, err)
+	}
+	for name := range then {
+		if !passedOverAbove(name, dir, passedOver) {
+			changed = append(changed, name)
+		}
+	}
+	slices.Sort(changed)
+	return changed, nil
+}
+
+func passedOverAbove(name, dir string, passedOver func(string) bool) bool {
+	for at := path.Dir(name); at != dir && at != "."; at = path.Dir(at) {
+		if passedOver(at) {
+			return true
+		}
+	}
+	return false
+}
+
+// same reports whether a file is what the commit has of it.
+func (t *Tree) same(files fs.FS, name string, entry fs.DirEntry, was node, known bool) (bool, error) {
+	if !known || was.mode.Type() != entry.Type() {
+		return false, nil
+	}
+	if entry.Type() == fs.ModeSymlink {
+		then, err := t.ReadLink(name)
+		if err != nil {
+			return false, err
+		}
+		now, err := fs.ReadLink(files, name)
+		return err == nil && then == now, nil //nolint:nilerr // a link that cannot be read is another
+	}
+	if !entry.Type().IsRegular() {
+		return false, nil
+	}
+	info, err := entry.Info()
+	if err != nil {
+		return false, nil //nolint:nilerr // it is gone since its directory was read
+	}
+	size, _, err := t.repository.size(was.hash)
+	if err != nil || size != info.Size() {
+		return false, err
+	}
+	if size > MaxFileSize {
+		return false, nil
+	}
+	text, err := fs.ReadFile(files, name)
+	if err != nil {
+		return false, nil //nolint:nilerr // what cannot be read now is another file than it was
+	}
+	return plumbing.ComputeHash(plumbing.BlobObject, text) == was.hash, nil
+}
+
+// At is the tree of a directory of the commit; one without a file where there is none.
+func (t *Tree) At(dir string) (*Tree, error) {
+	_, at, err := t.find(dir, true)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		at = node{}
+	case err != nil:
+		return nil, err
+	}
+	return &Tree{Revision: t.Revision, Commit: t.Commit, repository: t.repository, root: at.hash, dirs: map[plumbing.Hash][]node{}}, nil
+}

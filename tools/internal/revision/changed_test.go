@@ -1,0 +1,82 @@
+package revision
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestChangedAsGit compares with what git says of two commits, and of a commit and the working tree.
+func TestChangedAsGit(t *testing.T) {
+	dir := history(t)
+	repository, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree := func(name string) *Tree {
+		t.Helper()
+		tree, err := repository.Tree(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return tree
+	}
+	lines := func(text string) []string {
+		all := strings.Fields(text)
+		slices.Sort(all)
+		return all
+	}
+	for _, pair := range [][2]string{{"v1", "main"}, {"main", "v1"}, {"main", "main"}, {"main~1", "feature/one"}} {
+		got, err := Changed(t.Context(), tree(pair[0]), tree(pair[1]), ".")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := lines(git(t, dir, "diff", "--name-only", "--no-renames", pair[0], pair[1])); !slices.Equal(got, want) {
+			t.Errorf("%v: %v, git says %v", pair, got, want)
+		}
+	}
+	if got, err := Changed(t.Context(), tree("v1"), tree("main"), "deep/er"); err != nil || !slices.Equal(got, []string{"deep/er/file.txt"}) {
+		t.Errorf("below a directory: %v, %v", got, err)
+	}
+	if got, err := Changed(t.Context(), tree("v1"), tree("main"), "nowhere"); err != nil || len(got) > 0 {
+		t.Errorf("below a directory that is not there: %v, %v", got, err)
+	}
+
+	write(t, dir, "kgate.yaml", "four\n") // of the length that it had, in the same second
+	write(t, dir, "new/file", "new\n")
+	write(t, dir, "node_modules/a", "not looked at\n")
+	for _, name := range []string{"run.sh", "link"} {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(t, dir, "link/inside", "a link became a directory\n")
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	passedOver := func(dir string) bool { return dir == ".git" || dir == "node_modules" }
+	got, err := tree("main").ChangedIn(t.Context(), root.FS(), ".", passedOver)
+	if want := []string{"kgate.yaml", "link", "link/inside", "new/file", "run.sh"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("the working tree: %v, %v, want %v", got, err, want)
+	}
+	at, err := tree("main").At("deep")
+	if err != nil {
+		t.Fatal(err)
+	}
+	below, err := root.OpenRoot("deep")
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, "deep/er/file.txt", "another\n")
+	if got, err := at.ChangedIn(t.Context(), below.FS(), ".", passedOver); err != nil || !slices.Equal(got, []string{"er/file.txt"}) {
+		t.Errorf("of a directory: %v, %v", got, err)
+	}
+	if none, err := tree("main").At("nowhere"); err != nil {
+		t.Error(err)
+	} else if got, err := none.ChangedIn(t.Context(), below.FS(), ".", passedOver); err != nil || !slices.Equal(got, []string{"er/file.txt", "up"}) {
+		t.Errorf("of a directory that was not there: %v, %v", got, err)
+	}
+}

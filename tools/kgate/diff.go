@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kgate-dev/gitops/tools/internal/gate"
+	"github.com/kgate-dev/gitops/tools/internal/repo"
+	"github.com/kgate-dev/gitops/tools/internal/terminal"
+)
+
+// comparison is what two sides are asked for.
+type comparison struct {
+	base, head string   // revisions; "" for what kgate.yaml or a habit names, and for the working tree
+	targets    []string // as a person names them; none is all
+	alone      bool     // the report says what the change brings, and not what it changes
+}
+
+func diffCommand() *cobra.Command {
+	var flags validateFlags
+	var targets []string
+	cmd := &cobra.Command{
+		Use:   "diff [BASE [HEAD]]",
+		Short: "Say what a change does to what targets render, and what a cluster says to the update",
+		Long: "Render every target as two git revisions have it, and say what differs, object by object and field by field, with the line\n" +
+			"that made it; which images and pods that concerns; and what is found in HEAD that is not found in BASE, with what only an\n" +
+			"update shows: what the API server refuses to change, and what is lost by it.\n\n" +
+			"BASE is a branch, a tag or a commit. As for a pull request, what is compared with is the commit where HEAD's history leaves\n" +
+			"it. Without it, the branch that `compareWith` names in kgate.yaml, or main, or master. Without HEAD, the working tree.\n" +
+			"Revisions are read from git's objects: nothing is checked out, and nothing is written.\n\n" +
+			"Fields that the server keeps alike are no change: defaults, quantities, an order that means nothing, names that follow a\n" +
+			"generated object's content. They are counted, and shown with --all. Values of Secrets are shown as digests.\n\n" +
+			"Exit codes: 0 nothing found that the change brings and that fails a run, 1 findings, 2 a side could not be rendered.",
+		Example: "  kgate diff\n  kgate diff origin/main\n  kgate diff v1.4.0 v1.5.0 --target overlays/prod\n  kgate diff --output markdown=comment.md",
+		Args:    cobra.MaximumNArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			outputs, err := flags.check(cmd)
+			if err != nil {
+				return err
+			}
+			c, err := sidesOf(args)
+			if err != nil {
+				return err
+			}
+			c.targets = targets
+			return compare(cmd, c, flags, outputs)
+		},
+	}
+	flags.register(cmd)
+	cmd.Flags().StringArrayVar(&targets, "target", nil, "target to compare, as overlays/prod (repeatable; default: those of both sides)")
+	cmd.Flags().BoolVar(&flags.all, "all", false, "also show fields that differ in the text alone")
+	return cmd
+}
+
+// sidesOf reads [BASE [HEAD]].
+func sidesOf(args []string) (c comparison, err error) {
+	for i, at := range []*string{&c.base, &c.head} {
+		if i < len(args) {
+			if *at = args[i]; *at == "" {
+				return c, errors.New("a revision is empty: name a branch, a tag or a commit, or leave it out")
+			}
+		}
+	}
+	if base, head, both := cutRange(c.base); both && c.head == "" {
+		c.base, c.head = base, head
+	}
+	return c, nil
+}
+
+// cutRange takes BASE...HEAD apart, and BASE..HEAD, as git writes them.
+func cutRange(text string) (base, head string, both bool) {
+	if base, head, both = strings.Cut(text, "..."); !both {
+		base, head, both = strings.Cut(text, "..")
+	}
+	return base, head, both && base != "" && head != ""
+}
+
+// compare reports a comparison.
+func compare(cmd *cobra.Command, c comparison, flags validateFlags, outputs []output) error {
+	w := &writer{outputs: outputs, flags: flags, stdout: terminal.NewStream(cmd.OutOrStdout()), stderr: terminal.NewStream(cmd.ErrOrStderr())}
+	return flags.bounds.within(cmd.Context(), func(ctx context.Context) error {
+		objects := filepath.SplitList(os.Getenv("GIT_ALTERNATE_OBJECT_DIRECTORIES"))
+		before, after, err := repo.Sides(ctx, ".", c.base, c.head, objects...)
+		if err != nil {
+			return err
+		}
+		if err := keepWithin(w.outputs, after.Dir); err != nil {
+			return err
+		}
+		progress := &progress{w: w.stderr}
+		defer progress.clear()
+		options := flags.options(outputs, progress)
+		options.All, options.Alone = flags.all, c.alone
+		for _, target := range c.targets {
+			at, err := after.Relative(target)
+			if err != nil {
+				return err
+			}
+			options.Targets = append(options.Targets, at)
+		}
+		out, err := gate.Compare(ctx, before, after, options)
+		if err != nil {
+			return err
+		}
+		progress.clear()
+		return w.write(ctx, out)
+	})
+}
