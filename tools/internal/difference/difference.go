@@ -29,6 +29,9 @@ type Change struct {
 	Removed bool
 	// Default is what the server fills in where the one side does not have the field; nil where it fills in nothing.
 	Default any
+	// Filled reports a field that neither object has: Old and New are what the server fills in, which follows from another change.
+	// Path and OldPath lead to where it would stand.
+	Filled bool
 	// Lines are, of a text of several lines that was another, its lines; nil for any other value.
 	Lines []Line
 	// Moved reports an item of a list that is at another place among the others. What else changes in it are Changes of their own.
@@ -45,9 +48,11 @@ const (
 	Default  Equality = "default"  // the server fills it in, or leaves out what is empty
 	Quantity Equality = "quantity" // the same amount
 	Format   Equality = "format"   // the same value, written in another way
-	Order    Equality = "order"    // items of which the order means nothing
-	Suffix   Equality = "suffix"   // it follows the name of what a generator made
-	Status   Equality = "status"   // the server takes no status from who applies an object
+	// Order is that of items of which the order means nothing. The server keeps it all the same: pods are replaced when it is that of
+	// something in their template.
+	Order  Equality = "order"
+	Suffix Equality = "suffix" // it follows the name of what a generator made
+	Status Equality = "status" // the server takes no status from who applies an object
 )
 
 // Null is a null that is written.
@@ -74,12 +79,12 @@ func New(server *admission.Server) *Comparer { return &Comparer{server: server} 
 // by their names, items of lists in the order of the new object. Target is the new one; what defined the old object's kind is
 // looked for in target.Before where that is there.
 func (c *Comparer) Of(ctx context.Context, target *check.Target, old, new *manifest.Object) ([]Change, error) {
-	if old.Digest() == new.Digest() && bytes.Equal(old.Written(), new.Written()) {
-		return nil, nil
-	}
 	before := target
 	if target != nil && target.Before != nil && target.Before.Target != nil {
 		before = target.Before.Target
+	}
+	if before == target && old.Digest() == new.Digest() && bytes.Equal(old.Written(), new.Written()) {
+		return nil, nil // by other definitions the server may make something else of the same
 	}
 	was, err := c.server.Stored(ctx, old, before)
 	if err != nil {
@@ -199,7 +204,7 @@ var first = []string{"apiVersion", "kind", "metadata"}
 
 // object compares two whole objects.
 func (w *walker) object(a, b side, t admission.Type) {
-	names := fieldNames(a.value, b.value)
+	names := fieldsIn(a, b)
 	slices.SortStableFunc(names, func(x, y string) int {
 		rank := func(name string) int {
 			if i := slices.Index(first, name); i >= 0 {
@@ -232,16 +237,24 @@ func (w *walker) object(a, b side, t admission.Type) {
 	}
 }
 
-// fieldNames are those of either mapping, sorted.
-func fieldNames(a, b any) []string {
+// fieldNames are those of some mappings, sorted.
+func fieldNames(values ...any) []string {
 	names := map[string]bool{}
-	for _, value := range []any{a, b} {
+	for _, value := range values {
 		of, _ := value.(map[string]any)
 		for name := range of {
 			names[name] = true
 		}
 	}
 	return slices.Sorted(maps.Keys(names))
+}
+
+// fieldsIn are the names of the fields that either of two mappings has, and of those that the server fills in.
+func fieldsIn(a, b side) []string {
+	if a.known && b.known && a.kept && b.kept {
+		return fieldNames(a.value, b.value, a.stored, b.stored)
+	}
+	return fieldNames(a.value, b.value)
 }
 
 // add records a change.
@@ -302,11 +315,39 @@ func inWords(value any, standIns check.StandIns) any {
 func (w *walker) walk(a, b side, t admission.Type) {
 	switch {
 	case !a.is && !b.is:
+		w.filled(a, b)
 	case a.is && b.is:
 		w.both(a, b, t)
 	default:
 		w.one(a, b, t)
 	}
+}
+
+// twins are fields in which the server repeats what stands in another one.
+var twins = []string{"serviceAccount"}
+
+// filled compares what the server fills in for a field that neither object has.
+func (w *walker) filled(a, b side) {
+	if !a.known || !b.known || same(a.stored, b.stored) && a.kept == b.kept {
+		return
+	}
+	if name, _ := b.path[len(b.path)-1].(string); slices.Contains(twins, name) {
+		return
+	}
+	if _, ok := a.stored.(map[string]any); ok {
+		if _, ok := b.stored.(map[string]any); ok {
+			for _, name := range fieldNames(a.stored, b.stored) {
+				w.filled(a.field(name), b.field(name))
+			}
+			return
+		}
+	}
+	if !(a.kept && b.kept) && empty(a.stored) && empty(b.stored) {
+		return
+	}
+	at := len(w.changes)
+	w.add(side{value: a.stored, is: a.kept, path: a.path}, side{value: b.stored, is: b.kept, path: b.path}, "")
+	w.changes[at].Filled = true
 }
 
 // both compares two values.
@@ -319,12 +360,12 @@ func (w *walker) both(a, b side, t admission.Type) {
 		}
 		return
 	}
-	if len(w.oldSealed)+len(w.newSealed) == 0 && identical(a.value, b.value) {
+	if len(w.oldSealed)+len(w.newSealed) == 0 && identical(a.value, b.value) && (!a.known || !b.known || identical(a.stored, b.stored)) {
 		return
 	}
-	if from, ok := a.value.(map[string]any); ok {
-		if to, ok := b.value.(map[string]any); ok {
-			for _, name := range fieldNames(from, to) {
+	if _, ok := a.value.(map[string]any); ok {
+		if _, ok := b.value.(map[string]any); ok {
+			for _, name := range fieldsIn(a, b) {
 				w.walk(a.field(name), b.field(name), t.Field(name))
 			}
 			return
@@ -369,7 +410,7 @@ func (w *walker) one(a, b side, t admission.Type) {
 			return
 		}
 		// The server fills in some of what is inside: what it does not is the change.
-		for _, name := range fieldNames(has.value, nil) {
+		for _, name := range fieldNames(has.value, has.stored, lacks.stored) {
 			w.walk(a.field(name), b.field(name), t.Field(name))
 		}
 	}
@@ -385,10 +426,10 @@ func (w *walker) equality(a, b side, t admission.Type) Equality {
 	}
 	if a.known && b.known && a.kept == b.kept && same(a.stored, b.stored) {
 		switch {
-		case a.value == nil || b.value == nil:
-			return Default
 		case !a.kept && !(t.Known() && empty(a.value) && empty(b.value)):
 			return "" // a field that the kind does not have
+		case a.value == nil || b.value == nil:
+			return Default
 		case areQuantities(a.value, b.value):
 			return Quantity
 		}

@@ -63,6 +63,9 @@ func lines(changes []Change) string {
 		default:
 			fmt.Fprintf(&b, "%s: %s -> %s", at, value(c.Old), value(c.New))
 		}
+		if c.Filled {
+			b.WriteString(" [filled]")
+		}
 		if c.Default != nil {
 			fmt.Fprintf(&b, " [%s]", value(c.Default))
 		}
@@ -159,6 +162,11 @@ func TestOf(t *testing.T) {
 		{"empty where it means something", pod("{volumes: [{name: v}]}"), pod("{volumes: [{name: v, emptyDir: {}}]}"), inPod + "volumes[0].emptyDir: none -> {} [{}] (default)\n"},
 		{"empty selector selects all", networkPolicy1("{ingress: [{from: [{}]}]}"), networkPolicy1("{ingress: [{from: [{podSelector: {}}]}]}"),
 			"spec.ingress[0].from[0].podSelector: none -> {}\n"},
+		{"what else the server fills in", pod("{containers: [{name: a, image: 'a:1'}]}"), pod("{containers: [{name: a, image: 'a:latest'}]}"),
+			inPod + "containers[0].image: \"a:1\" -> \"a:latest\"\n" + inPod + "containers[0].imagePullPolicy: \"IfNotPresent\" -> \"Always\" [filled]\n"},
+		{"requests of a pod", "{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {containers: [{name: a, resources: {limits: {cpu: 1}}}]}}", "{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {containers: [{name: a, resources: {limits: {cpu: 2}}}]}}",
+			"spec.containers[0].resources.limits.cpu: 1 -> 2\nspec.containers[0].resources.requests.cpu: \"1\" -> \"2\" [filled]\n"},
+		{"what the server repeats", pod("{serviceAccountName: a}"), pod("{serviceAccountName: b}"), inPod + "serviceAccountName: \"a\" -> \"b\"\n"},
 		{"field that the kind does not have", deployment + "spec: {replica: 1}", deployment + "spec: {}", "spec.replica: 1 -> none\n"},
 		{"empty field that the kind does not have", deployment + "spec: {}", deployment + "spec: {replica: 0}", "spec.replica: none -> 0\n"},
 		{"custom default", widget("{}"), widget("{mode: fast}"), "spec.mode: none -> \"fast\" [\"fast\"] (default)\n"},

@@ -145,7 +145,7 @@ func (l *leaves) collect(value any, at manifest.Path, field string) {
 	}
 	switch v := value.(type) {
 	case map[string]any:
-		for _, name := range fieldNames(v, nil) {
+		for _, name := range fieldNames(v) {
 			below := field + "\x00" + name
 			switch below {
 			case "\x00apiVersion", "\x00kind", "\x00status", "\x00metadata\x00name", "\x00metadata\x00namespace":
