@@ -165,6 +165,7 @@ func TestDeliveryMoved(t *testing.T) {
 			`warning now.yaml spec.targetNamespace: deployed elsewhere, and what was deployed is left or pruned: Kustomization "a" has spec.targetNamespace: a → b`,
 			`warning now.yaml spec: no person is waited for: Kustomization "a" syncs by itself: spec.suspend: true → not set`,
 		}},
+		{"in other words", deliveryMoved, application("destination: {name: in-cluster}"), application("destination: {server: 'https://kubernetes.default.svc'}"), nil},
 		{"another revision", deliveryMoved, application("source: {targetRevision: a}"), application("source: {targetRevision: b}"), nil},
 	})
 }

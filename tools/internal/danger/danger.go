@@ -53,9 +53,13 @@ func each(look func(*scene)) func(context.Context, *check.Pass) error {
 					s.pairs = append(s.pairs, pair)
 				}
 			}
-			if target.Deployers != nil && len(s.removed()) > 0 {
+			deployers := target.Deployers
+			if deployers == nil { // of a target that is no more
+				deployers = target.Before.Deployers
+			}
+			if deployers != nil && len(s.removed()) > 0 {
 				var err error
-				if s.deployers, err = target.Deployers(ctx); err != nil {
+				if s.deployers, err = deployers(ctx); err != nil {
 					return err
 				}
 			}

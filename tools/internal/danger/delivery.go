@@ -81,10 +81,11 @@ func lookForDeliveries(s *scene) {
 	}
 }
 
-// fieldMoved reports a field that has another value. What is set for the first time moves nothing, unless first says so.
+// fieldMoved reports a field that has another value. What is set for the first time, or no longer, may say the same in other words,
+// as a server does for a name.
 func (s *scene) fieldMoved(p check.Pair, path manifest.Path, what string) {
 	old, new := manifest.At(p.Old.Value, path...), manifest.At(p.New.Value, path...)
-	if old != nil && old != new {
+	if old != nil && new != nil && old != new {
 		s.as(check.Warning, p.New, path, "%s: %s has %s: %s → %s", what, title(p.New), path, shown(old), shown(new))
 	}
 }
