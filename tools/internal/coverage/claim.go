@@ -77,12 +77,12 @@ func claimsOf(object *manifest.Object) []claim {
 	return slices.DeleteFunc(claims, func(c claim) bool { return c.path == "" })
 }
 
-// fluxPath is a path as Flux takes it: whatever leads out of the repository is below its top.
+// fluxPath is a path as Flux takes it: whatever leads out of the repository is below its top, and "." is that.
 func fluxPath(p string) string {
 	if p == "" {
 		return ""
 	}
-	return strings.TrimPrefix(path.Clean("/"+p), "/")
+	return cmp.Or(strings.TrimPrefix(path.Clean("/"+p), "/"), ".")
 }
 
 // sources are the claims of an Application's spec.
@@ -248,7 +248,7 @@ func (t *tree) candidates(c claim, own map[string]bool) []candidate {
 	var all []candidate
 	for _, template := range templates {
 		if !parameter.MatchString(template.dir) {
-			if dir, ok := clean(template.dir); ok && (dir != "." || own[argocd.Origin(c.repository)]) {
+			if dir, ok := clean(template.dir); ok && (dir != "." || own[argocd.Origin(c.repository)] || t.ownSources()[c.source]) {
 				all = append(all, candidate{dir, template.namespace})
 			}
 			continue

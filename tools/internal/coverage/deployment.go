@@ -187,7 +187,7 @@ func (t *tree) deployments(targets []*check.Target, read map[string]bool) []depl
 			claims = append(claims, written...)
 		}
 	}
-	t.claims = claims
+	t.claims, t.sources = claims, nil
 	var all []deployment
 	own := t.ownRepositories(claims)
 	for _, c := range claims {
@@ -196,33 +196,48 @@ func (t *tree) deployments(targets []*check.Target, read map[string]bool) []depl
 	return all
 }
 
-// lost are the paths of Flux Kustomizations that are not here although their GitRepository is this one: others have paths
-// from it that are, and no fewer than are not. Call it after deployments.
+// lost are the paths of Flux Kustomizations that are not here although their GitRepository is this one. Call it after deployments.
 func (t *tree) lost() []claim {
-	here, missing := map[string]int{}, map[string]int{} // by source
-	type part struct {
-		source string
-		object *manifest.Object
-	}
-	lacks := map[part]bool{}
+	own := t.ownSources()
+	var all []claim
 	for _, c := range t.claims {
-		if c.source == "" || c.path == "." || parameter.MatchString(c.path) || strings.Contains(c.path, "${") {
+		if !own[c.source] || !c.tellsPath() {
+			continue
+		}
+		if _, ok := t.real(c.path); !ok {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// ownSources are the GitRepositories that are this repository, as far as their Kustomizations tell: paths from one are here, and no
+// fewer than are not. Any repository has a top, which tells nothing. Call it when the claims are known.
+func (t *tree) ownSources() map[string]bool {
+	if t.sources != nil {
+		return t.sources
+	}
+	here, missing := map[string]int{}, map[string]int{}
+	for _, c := range t.claims {
+		if !c.tellsPath() {
 			continue
 		}
 		if _, ok := t.real(c.path); ok {
 			here[c.source]++
 		} else {
 			missing[c.source]++
-			lacks[part{c.source, c.object}] = true
 		}
 	}
-	var all []claim
-	for _, c := range t.claims {
-		if n := here[c.source]; n > 0 && n >= missing[c.source] && lacks[part{c.source, c.object}] {
-			all = append(all, c)
-		}
+	t.sources = map[string]bool{}
+	for source, n := range here {
+		t.sources[source] = n >= missing[source]
 	}
-	return all
+	return t.sources
+}
+
+// tellsPath reports a claim of a Flux Kustomization that says in full which path below the top it has.
+func (c claim) tellsPath() bool {
+	return c.source != "" && c.path != "." && !parameter.MatchString(c.path) && !strings.Contains(c.path, "${")
 }
 
 // written are the claims of a file that no target reads, and whether it tells Argo CD or Flux what to deploy, from wherever.

@@ -40,6 +40,15 @@ func Select(ctx context.Context, r *repo.Repo) (repo.Selection, string, error) {
 		selection.Targets = append(selection.Targets, dir)
 		return 1
 	}
+	flat := map[string]bool{} // of what is chosen, where what deploys it takes nothing below
+	read := func(dir string) bool {
+		for ; !seen[dir] || flat[dir]; dir = path.Dir(dir) {
+			if dir == "." {
+				return false
+			}
+		}
+		return true
+	}
 	unused, deployed, telling := 0, 0, 0
 	for _, dir := range t.unreadRoots(reading{}, func(string) bool { return false }) {
 		unused += choose(dir)
@@ -51,11 +60,13 @@ func Select(ctx context.Context, r *repo.Repo) (repo.Selection, string, error) {
 			}
 		}
 		if !t.charts[d.dir] || t.isRoot(d.dir) {
+			was := seen[d.dir]
 			deployed += choose(d.dir)
+			flat[d.dir] = !d.recursive && !t.isRoot(d.dir) && (!was || flat[d.dir])
 		}
 	}
 	for _, file := range t.claiming {
-		if dir := path.Dir(file); !t.withinAny(dir, seen) && !t.withinRoot(dir) && !t.withinAny(dir, t.charts) {
+		if dir := path.Dir(file); !seen[dir] && !read(dir) && !t.withinRoot(dir) && !t.withinAny(dir, t.charts) {
 			telling += choose(dir)
 		}
 	}

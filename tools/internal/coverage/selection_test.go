@@ -39,6 +39,18 @@ func TestSelect(t *testing.T) {
 			"clusters/home/flux.yaml: FLUX apps\napps/web/a.yaml: OBJECT\napps/db/kustomization.yaml: resources: [a.yaml]\napps/db/a.yaml: OBJECT\nother/a.yaml: OBJECT",
 			"apps apps/db clusters/home", "kgate.yaml names no targets, so kgate chose 3 targets: 1 that no other kustomization uses, 1 that Argo CD or Flux deploys, 1 with objects of Argo CD or Flux",
 		},
+		"the top, of a source with other paths here": {
+			"a.yaml: OBJECT\nclusters/home/flux.yaml: FLUX apps\nclusters/home/top.yaml: FLUX \napps/kustomization.yaml: resources: [a.yaml]\napps/a.yaml: OBJECT",
+			". apps", "kgate.yaml names no targets, so kgate chose 2 targets: 1 that no other kustomization uses, 1 that Argo CD or Flux deploys",
+		},
+		"the top of a source with nothing here": {
+			"a.yaml: OBJECT\nclusters/home/top.yaml: FLUX \nclusters/home/flux.yaml: FLUX elsewhere",
+			"clusters/home", "kgate.yaml names no targets, so kgate chose 1 target: 1 with objects of Argo CD or Flux; a manifest is in none of them: a.yaml",
+		},
+		"the top of a repository of which another path is here": {
+			"a.yaml: OBJECT\nargocd/a.yaml: APPLICATION deploy\nargocd/b.yaml: APPLICATION .\ndeploy/a.yaml: OBJECT",
+			". argocd deploy", "kgate.yaml names no targets, so kgate chose 3 targets: 2 that Argo CD or Flux deploys, 1 with objects of Argo CD or Flux",
+		},
 		"an application in a root": {
 			"apps/kustomization.yaml: resources: [a.yaml]\napps/a.yaml: APPLICATION deploy\ndeploy/a.yaml: OBJECT", "apps deploy",
 			"kgate.yaml names no targets, so kgate chose 2 targets: 1 that no other kustomization uses, 1 that Argo CD or Flux deploys",

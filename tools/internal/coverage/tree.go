@@ -28,6 +28,7 @@ type tree struct {
 	manifests map[string][]string
 	charts    map[string]bool    // directories of Helm charts
 	claims    []claim            // of targets and of files that no target reads
+	sources   map[string]bool    // GitRepositories that are this repository; nil until somebody asks
 	telling   []*manifest.Object // that tell Argo CD or Flux what to deploy, from wherever
 	claiming  []string           // files that no target reads, with objects that deploy something
 }
