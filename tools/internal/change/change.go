@@ -59,6 +59,7 @@ type Set struct {
 // Target is what becomes of a target.
 type Target struct {
 	Path, Environment       string
+	Was                     string // its path before, of one that is in another place
 	Kind                    Kind
 	Added, Removed, Changed int // objects; a renamed one is changed
 }
@@ -125,6 +126,7 @@ type Hidden struct {
 // Rendered is a target as both sides render it, with what differs.
 type Rendered struct {
 	Path, Environment string
+	Was               string // its path before, where it is another one
 	Kind              Kind
 	Objects           []Object
 	Unknown           bool // one of the sides could not be rendered
@@ -146,7 +148,7 @@ func Of(before, after Side, targets []Rendered, all bool) Set {
 	var groups []*group
 	known := map[string]*group{}
 	for _, t := range targets {
-		told := Target{Path: t.Path, Environment: t.Environment, Kind: t.Kind}
+		told := Target{Path: t.Path, Was: t.Was, Environment: t.Environment, Kind: t.Kind}
 		if t.Unknown {
 			told.Kind = Unknown
 		}
@@ -185,7 +187,7 @@ func Of(before, after Side, targets []Rendered, all bool) Set {
 			}
 			g.add(place, real, o.Locate)
 		}
-		if told.Kind == Changed && told.Added+told.Removed+told.Changed == 0 {
+		if told.Kind == Changed && told.Added+told.Removed+told.Changed == 0 && told.Was == "" {
 			told.Kind = Equal
 		}
 		set.Targets = append(set.Targets, told)

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,7 +38,8 @@ type comparing struct {
 	before, after *repo.Side
 	engines       []*Engines
 	was, is       *Gate
-	paths         []string // of either side, in order
+	paths         []string          // of either side, in order
+	moved         map[string]string // by path after, the path before, of targets that are in another place
 	options       Options
 }
 
@@ -88,8 +90,70 @@ func (c *comparing) open(ctx context.Context, options Options) error {
 			c.paths = append(c.paths, without(g.paths, c.paths)...)
 		}
 	}
-	return nil
+	return c.follow(ctx)
 }
+
+// follow finds the targets that the change moves: what is in a new place renders mostly the objects of one that is gone.
+func (c *comparing) follow(ctx context.Context) error {
+	if c.was == nil || c.is == nil {
+		return nil
+	}
+	gone, come := without(c.was.paths, c.is.paths), without(c.is.paths, c.was.paths)
+	const most = 50 // of each: beyond that nobody moves targets one by one
+	if len(gone) == 0 || len(come) == 0 || len(gone) > most || len(come) > most {
+		return nil
+	}
+	type key struct{ group, kind, namespace, name string }
+	of := func(g *Gate, paths []string) []map[key]bool {
+		all := make([]map[key]bool, len(paths))
+		for i, path := range paths {
+			t, err := g.Render(ctx, path)
+			if err != nil {
+				continue // where it is compared, that says why
+			}
+			all[i] = map[key]bool{}
+			for _, o := range t.Objects {
+				name := o.Name
+				if stem := t.Result.Stems[[2]string{o.Kind, o.Name}]; stem != "" {
+					name = stem
+				}
+				all[i][key{o.Group(), o.Kind, o.Namespace, name}] = true
+			}
+		}
+		return all
+	}
+	were, are := of(c.was, gone), of(c.is, come)
+	c.moved = map[string]string{}
+	taken := map[int]bool{}
+	for i, path := range come {
+		best, at := 0.5, -1
+		for j := range gone {
+			if taken[j] {
+				continue
+			}
+			both := 0
+			for k := range are[i] {
+				if were[j][k] {
+					both++
+				}
+			}
+			if share := float64(both) / float64(len(are[i])+len(were[j])-both); both > 0 && share > best {
+				best, at = share, j
+			}
+		}
+		if at >= 0 {
+			taken[at] = true
+			c.moved[path] = gone[at]
+		}
+	}
+	for _, path := range c.moved {
+		c.paths = slices.DeleteFunc(c.paths, func(p string) bool { return p == path })
+	}
+	return ctx.Err()
+}
+
+// then is what the side before calls a target.
+func (c *comparing) then(path string) string { return cmp.Or(c.moved[path], path) }
 
 // shared are the engines of the other side, where both sides ask for the same.
 func (c *comparing) shared(side *repo.Side) *Engines {
@@ -146,10 +210,11 @@ func (c *comparing) run(ctx context.Context) (report.Report, error) {
 		return report.Report{}, fmt.Errorf("neither %s nor %s has any of the targets %s", c.before.Name, c.after.Name, strings.Join(c.options.Targets, ", "))
 	}
 	err := driver.each(ctx, c.paths, func(ctx context.Context, at int, path string) error {
-		old, new := c.render(ctx, c.was, path), c.render(ctx, c.is, path)
+		then := c.then(path)
+		old, new := c.render(ctx, c.was, then), c.render(ctx, c.is, path)
 		failures[at] = [2]error{old.err, new.err}
 		if old.err != nil && was != nil {
-			was.failed(index(c.was, path), old.err)
+			was.failed(index(c.was, then), old.err)
 		}
 		if new.err != nil && is != nil {
 			is.failed(index(c.is, path), new.err)
@@ -178,7 +243,7 @@ func (c *comparing) run(ctx context.Context) (report.Report, error) {
 			is.judge(ctx, index(c.is, path), after)
 		}
 		if old.target != nil {
-			was.judge(ctx, index(c.was, path), old.target)
+			was.judge(ctx, index(c.was, then), old.target)
 		}
 		return nil
 	}, func(at int, err error) {
@@ -248,7 +313,7 @@ func pairs(old, new []*manifest.Object) []check.Pair {
 // differ compares a target as both sides render it. after is new, or what stands for it where it is gone.
 func (c *comparing) differ(ctx context.Context, path string, old, new, after *Target) (change.Rendered, error) {
 	defer activity.Begin(ctx, "comparing %s", path)()
-	out := change.Rendered{Path: path, Kind: change.Changed}
+	out := change.Rendered{Path: path, Was: c.moved[path], Kind: change.Changed}
 	side := func(t *Target) (objects []*manifest.Object, target *check.Target, stems map[[2]string]string) {
 		if t == nil {
 			return nil, nil, nil
@@ -388,7 +453,17 @@ func (c *comparing) conclude(ctx context.Context, was, is *running, differs []ch
 			Version: c.options.Version, Dir: c.after.Dir, Checks: stood.Checks, ReadFile: c.reading(stood.ReadFile), Comparison: with,
 		}, nil
 	}
-	c.is.standing = append([]check.Recorded{}, check.Record(stood.Findings)...)
+	now := map[string]string{}
+	for is, was := range c.moved {
+		now[was] = is
+	}
+	c.is.standing = []check.Recorded{}
+	for _, e := range check.Record(stood.Findings) {
+		for i, target := range e.Targets {
+			e.Targets[i] = cmp.Or(now[target], target)
+		}
+		c.is.standing = append(c.is.standing, e)
+	}
 	out, err := c.is.conclude(ctx, is.round, is.outcomes, c.is.renderer.ReadFile)
 	if err != nil {
 		return out, err
@@ -408,7 +483,7 @@ func (c *comparing) conclude(ctx context.Context, was, is *running, differs []ch
 		if slices.ContainsFunc(f.Places(), func(p check.Place) bool {
 			each := f
 			each.Place = p
-			return settled[check.FingerprintOf(each)][p.Target]
+			return settled[check.FingerprintOf(each)][cmp.Or(now[p.Target], p.Target)]
 		}) {
 			with.Mended = append(with.Mended, f)
 		}

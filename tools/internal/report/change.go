@@ -97,7 +97,11 @@ func (t *text) change(r Report) {
 		case change.Unknown:
 			t.Line("  %s  %s", terminal.File(target.Path), t.Paint(terminal.Red, "not compared"))
 		default:
-			t.Line("  %s  %d added, %d changed, %d removed", terminal.File(target.Path), target.Added, target.Changed, target.Removed)
+			was := ""
+			if target.Was != "" {
+				was = "was " + target.Was + ", "
+			}
+			t.Line("  %s  %s%d added, %d changed, %d removed", terminal.File(target.Path), terminal.File(was), target.Added, target.Changed, target.Removed)
 		}
 	}
 	label := "image"
