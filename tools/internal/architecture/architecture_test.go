@@ -42,7 +42,7 @@ var layers = map[string][]layer{
 			"tools/internal/admission/validatingpolicy",
 		}},
 		{"what a check is", []string{"tools/internal/check", "tools/internal/comparison", "tools/internal/graph"}},
-		{"what is rendered, and what defines its kinds", []string{"tools/internal/kustomization", "tools/internal/definition", "tools/internal/substitution"}},
+		{"what is rendered, and what defines its kinds", []string{"tools/internal/applicationset", "tools/internal/kustomization", "tools/internal/definition", "tools/internal/substitution"}},
 		{"the stages: the engines that judge, where a repository and a field are found", []string{
 			"tools/internal/admission", "tools/internal/argocd", "tools/internal/catalog", "tools/internal/danger", "tools/internal/exemption", "tools/internal/fetch", "tools/internal/mesh",
 			"tools/internal/policy", "tools/internal/provenance", "tools/internal/repo",

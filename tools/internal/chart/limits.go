@@ -333,3 +333,12 @@ func watched(ctx context.Context, limited template.FuncMap) template.FuncMap {
 	}
 	return wrapped
 }
+
+// Functions are sprig's, for templates that are none of a chart: those that make much of little have the limits that charts have,
+// and a loop that calls some of them ends with the context.
+func Functions(ctx context.Context) template.FuncMap {
+	all, limited := sprig.TxtFuncMap(), bounds()
+	maps.Copy(all, limited)
+	maps.Copy(all, watched(ctx, limited))
+	return all
+}
