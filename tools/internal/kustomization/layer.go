@@ -82,6 +82,8 @@ type layers struct {
 
 	namespace string // of the closest layer above that sets one
 	charted   int    // charts met
+
+	edits *Edits // of the target's own kustomization; nil for none
 }
 
 func fail(at manifest.Position, format string, args ...any) error {
@@ -116,13 +118,22 @@ func (w *layers) load(dir string, from manifest.Position, above []string) (*Laye
 	if len(documents) != 1 {
 		return nil, fail(manifest.Position{File: file, Line: 1}, "a kustomization is one YAML document; this file has %d", len(documents))
 	}
-	layer := &Layer{Dir: dir, File: file, Document: &documents[0], Node: manifest.Plain(documents[0].Node), copied: w.copied}
-	if vars := manifest.Lookup(layer.Node, "vars"); vars != nil {
-		anyCase(vars, reflect.TypeFor[[]types.Var]())
-	}
 	text, err := w.files.ReadFile(file)
 	if err != nil {
 		return nil, err
+	}
+	document := &documents[0]
+	if edits := w.edits; edits != nil {
+		w.edits = nil // those of the layers below are as they are
+		edited, written, err := edits.apply(w.files, dir, *document)
+		if err != nil {
+			return nil, err
+		}
+		document, text = &edited, written
+	}
+	layer := &Layer{Dir: dir, File: file, Document: document, Node: manifest.Plain(document.Node), copied: w.copied}
+	if vars := manifest.Lookup(layer.Node, "vars"); vars != nil {
+		anyCase(vars, reflect.TypeFor[[]types.Var]())
 	}
 	if err := layer.decode(text); err != nil {
 		return nil, err

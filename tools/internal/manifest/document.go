@@ -39,12 +39,32 @@ type Document struct {
 
 	// elsewhere is where a node stands that is not written in the file as it is; nil for one that is.
 	elsewhere func(key, value *yaml.Node) Position
+	inlines   bool // so it does for what its texts hold
 }
 
 // Rendered is the document of a text that something made of other files: at says where a node comes from. key or value may
 // be nil, not both.
 func (d Document) Rendered(at func(key, value *yaml.Node) Position) Document {
 	d.elsewhere = at
+	return d
+}
+
+// Edited is the document with another tree, of which at finds what stands elsewhere, and what is in its texts, by the line of a
+// node.
+func (d Document) Edited(node *yaml.Node, at func(line int) (Position, bool)) Document {
+	written := d
+	d.Node, d.inlines = node, true
+	d.elsewhere = func(key, value *yaml.Node) Position {
+		for _, n := range []*yaml.Node{key, value} {
+			if n == nil {
+				continue
+			}
+			if found, ok := at(n.Line); ok {
+				return found
+			}
+		}
+		return written.Position(key, value)
+	}
 	return d
 }
 

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"errors"
 	"strings"
 
 	"sigs.k8s.io/kustomize/kyaml/yaml"
@@ -80,8 +81,19 @@ func (d *Document) ParseInline(node *yaml.Node) ([]Document, error) {
 	}
 	before, indent, blind := d.inline(node)
 	documents, err := parse(d.File, []byte(node.Value), before)
+	if syntax := (*SyntaxError)(nil); d.inlines && errors.As(err, &syntax) {
+		syntax.Position = d.Position(nil, node)
+	}
 	for i := range documents {
 		documents[i].indent, documents[i].blind = indent, blind
+		if d.inlines {
+			documents[i] = documents[i].Edited(documents[i].Node, func(line int) (Position, bool) {
+				if at := d.elsewhere(nil, &yaml.Node{Kind: yaml.ScalarNode, Line: line}); at.Line != line || at.File != d.File {
+					return at, true
+				}
+				return Position{}, false
+			})
+		}
 	}
 	return documents, err
 }
