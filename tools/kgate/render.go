@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -14,20 +15,37 @@ import (
 func renderCommand() *cobra.Command {
 	var limits bounds
 	var restrictor loadRestrictor
+	var application string
 	cmd := &cobra.Command{
-		Use:   "render TARGET",
+		Use:   "render TARGET | --app NAME",
 		Short: "Print what `kustomize build` prints of a target",
 		Long: "Print what a target renders to. For a Kustomize root that is byte for byte what `kustomize build` prints, but\n" +
 			"nothing is fetched and no program is run. On a terminal, characters that cannot be seen are shown as escapes. In the\n" +
-			"log of a CI job, send it to a file: a manifest may hold what the job's runner takes for a command.",
-		Example: "  kgate render overlays/prod\n  kgate render overlays/prod/app | kubectl diff -f -",
-		Args:    cobra.ExactArgs(1),
+			"log of a CI job, send it to a file: a manifest may hold what the job's runner takes for a command.\n\n" +
+			"With --app it is what Argo CD takes from this repository for an Application, as kgate apps lists them: all its sources, with\n" +
+			"the images, patches and whatever else the Application writes into their kustomizations. What Argo CD adds when it applies\n" +
+			"is not added: the tracking label or annotation, and the namespace of the destination.",
+		Example: "  kgate render overlays/prod\n  kgate render overlays/prod/app | kubectl diff -f -\n  kgate render --app prod-app",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if application == "" {
+				return cobra.ExactArgs(1)(cmd, args)
+			}
+			return noArguments(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var text []byte
 			err := limits.within(cmd.Context(), func(ctx context.Context) error {
 				repository, targets, err := gate.Locate(ctx, args, "")
 				if err != nil {
 					return err
+				}
+				if application != "" {
+					g, err := gate.Open(ctx, repository, gate.Options{Bare: true, LoadRestrictionsNone: restrictor.none})
+					if err != nil {
+						return err
+					}
+					text, err = g.PrintApplication(ctx, application)
+					return errors.Join(err, g.Close())
 				}
 				text, err = gate.Print(ctx, repository, targets[0], cmd.InOrStdin(), restrictor.none)
 				return err
@@ -45,6 +63,7 @@ func renderCommand() *cobra.Command {
 			return err
 		},
 	}
+	cmd.Flags().StringVar(&application, "app", "", "print what this Application of Argo CD deploys from the repository")
 	boundsFlags(cmd, &limits)
 	restrictor.flag(cmd)
 	return cmd

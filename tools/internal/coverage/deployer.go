@@ -43,9 +43,9 @@ func Deployers(ctx context.Context, r *repo.Repo, files *kustomization.Files, ta
 	for _, d := range all {
 		resolved[d.Object] = true
 	}
-	for _, object := range t.telling {
-		if !resolved[object] {
-			all = append(all, Deployer{Object: object})
+	for _, one := range t.telling {
+		if !resolved[one.object] {
+			all = append(all, Deployer{Object: one.object})
 		}
 	}
 	return all, ctx.Err()

@@ -165,12 +165,13 @@ func (t *tree) deployments(targets []*check.Target, read map[string]bool) []depl
 	var claims []claim
 	for _, target := range targets {
 		for _, object := range target.Objects {
+			locate := func(path manifest.Path) manifest.Position { return target.Origin(object, path).Position }
 			if isDelivery(object) {
-				t.telling = append(t.telling, object)
+				t.telling = append(t.telling, teller{object: object, target: target, locate: locate})
 			}
 			for _, c := range claimsOf(object) {
 				c.where.object = check.Field{Target: target, Object: object, Path: c.field}
-				c.object, c.locate = object, func(path manifest.Path) manifest.Position { return target.Origin(object, path).Position }
+				c.object, c.locate = object, locate
 				claims = append(claims, c)
 			}
 		}
@@ -268,17 +269,18 @@ func (t *tree) written(file string) (claims []claim, tells bool) {
 			if len(items) == len(objects) {
 				at = d.Item(items[i])
 			}
+			locate := func(path manifest.Path) manifest.Position {
+				position, _ := at.Locate(path, object.Value)
+				return position
+			}
 			if isDelivery(object) {
-				tells, t.telling = true, append(t.telling, object)
+				tells, t.telling = true, append(t.telling, teller{object: object, file: file, locate: locate})
 			}
 			for _, c := range claimsOf(object) {
 				tells, c.file = true, file
 				c.where.target = file
 				c.where.source, _ = at.Locate(c.field, nil)
-				c.object, c.locate = object, func(path manifest.Path) manifest.Position {
-					position, _ := at.Locate(path, object.Value)
-					return position
-				}
+				c.object, c.locate = object, locate
 				claims = append(claims, c)
 			}
 		}

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
+	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
@@ -26,11 +27,19 @@ type tree struct {
 	dirs      []string          // every directory, sorted
 	roots     map[string]string // kustomization file by directory, also of Components
 	manifests map[string][]string
-	charts    map[string]bool    // directories of Helm charts
-	claims    []claim            // of targets and of files that no target reads
-	sources   map[string]bool    // GitRepositories that are this repository; nil until somebody asks
-	telling   []*manifest.Object // that tell Argo CD or Flux what to deploy, from wherever
-	claiming  []string           // files that no target reads, with objects that deploy something
+	charts    map[string]bool // directories of Helm charts
+	claims    []claim         // of targets and of files that no target reads
+	sources   map[string]bool // GitRepositories that are this repository; nil until somebody asks
+	telling   []teller        // what tells Argo CD or Flux what to deploy, from wherever
+	claiming  []string        // files that no target reads, with objects that deploy something
+}
+
+// teller is an object that tells Argo CD or Flux what to deploy.
+type teller struct {
+	object *manifest.Object
+	target *check.Target // that renders it; nil for one of a file which no target reads
+	file   string        // that it is written in, where no target reads it
+	locate func(manifest.Path) manifest.Position
 }
 
 // look walks the repository. What repo.PassedOver names is left out, as it is of roots, until an Application names it.

@@ -45,6 +45,7 @@ type Config struct {
 	Releases           map[string]Version // of operators, by Go module, where the cluster runs another than the newest that kgate has
 	UnknownKinds       string             // error, warning or ignore; "" for error
 	Vendor             string             // the directory of copies; "" for the usual one
+	Clusters           Given              // the file of the clusters that Argo CD knows; zero for none
 	Policies           []Given            // directories of rules
 	Checks             []CheckPattern     // those to make; none is all
 	FailOn             check.Severity     // the least that fails a run; "" for an error
@@ -362,6 +363,12 @@ func (d *decoder) config(root *yaml.Node) Config {
 			c.Vendor = strings.TrimSuffix(strings.TrimPrefix(d.text(n, "vendor"), "./"), "/")
 			if err := vendored.CheckDirectory(c.Vendor); err != nil && c.Vendor != "" {
 				d.fail(n, "vendor: %s", err)
+			}
+		},
+		"clusters": func(n *yaml.Node) {
+			c.Clusters = Given{Path: path.Clean(d.text(n, "clusters")), Source: d.at(n.Line)}
+			if !filepath.IsLocal(filepath.FromSlash(c.Clusters.Path)) {
+				d.fail(n, "clusters: %s is outside of the repository: name a file that lies in it", c.Clusters.Path)
 			}
 		},
 		"longestExemption": func(n *yaml.Node) { c.LongestExemption = d.term(n) },

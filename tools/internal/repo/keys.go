@@ -155,6 +155,13 @@ func Keys() []Key {
 			Example: "vendor: third_party/kustomize\n",
 		},
 		{
+			Name: "clusters",
+			Doc: "The file, from the top, with the clusters that Argo CD knows, of which generators of ApplicationSets make Applications: a list, each with " +
+				"`name`, `server`, and where it has them `project`, `labels` and `annotations`, or Argo CD's Secrets of clusters without their credentials. " +
+				"Without the key kgate says of such an ApplicationSet that it is not resolved.",
+			Example: "clusters: argocd/clusters.yaml\n",
+		},
+		{
 			Name: "severities", Value: Value{List: &Value{Mapping: []Key{
 				{Name: "check", Required: true, Doc: "A check, a group or a glob of names, as `kgate checks` has them, `facts` or `conventions`."},
 				{Name: "severity", Required: true, Value: Value{Enum: []string{"error", "warning", off}}, Doc: "What its findings are; `off` leaves them out."},
