@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -451,7 +452,7 @@ func merge(findings []Finding) (merged []Finding, of []int) {
 		if f.Object != nil {
 			in.object, in.is = *f.Object, true
 		}
-		said := []fault{{f.Check, f.Message, f.Source}, {f.Check, impersonal(f), f.Source}}
+		said := []fault{{f.Check, f.Message, f.Source}, {f.Check, impersonal(f), f.Source}, {f.Check, untitled(f), f.Source}}
 		same := -1
 		for _, s := range said {
 			// What was taken stays taken, so that each is looked at once.
@@ -495,12 +496,25 @@ func impersonal(f Finding) string {
 		return f.Message
 	}
 	message := f.Message
-	for _, name := range []string{f.Object.Namespace, f.Object.Name} {
+	names := []string{f.Object.Namespace, f.Object.Name}
+	if len(names[0]) < len(names[1]) {
+		slices.Reverse(names) // the namespace may be a part of the name
+	}
+	for _, name := range names {
 		if name != "" {
 			message = strings.ReplaceAll(message, name, "\x00")
 		}
 	}
 	return message
+}
+
+// untitled is a finding's message without the object's name as a title has it: of what else begins with the name, all objects
+// of a line say the same.
+func untitled(f Finding) string {
+	if f.Object == nil || f.Object.Name == "" {
+		return f.Message
+	}
+	return strings.ReplaceAll(f.Message, strconv.Quote(f.Object.Name), "\x00")
 }
 
 // yield leaves out what other checks have said of the same field. What follows from a finding about a field that it is in, or
