@@ -226,12 +226,23 @@ _near_ports(policies, direction, other, port) := [{"index": policy.index, "path"
 	some i, listed in rule.ports
 	is_number(listed.port)
 	is_number(port.number)
-	_is_near(listed.port, port.number)
+	_is_near(listed, port.number)
 ]
 
-_is_near(a, b) if abs(a - b) < 10
+_is_near(listed, number) if abs(listed.port - number) < 10
 
-_is_near(a, b) if _digits(a) == _digits(b)
+_is_near(listed, number) if _digits(listed.port) == _digits(number)
+
+# A digit more, less, or another.
+_is_near(listed, number) if {
+	not listed.endPort
+	min([listed.port, number]) > 99
+	count(_shortened(listed.port) & _shortened(number)) > 0
+}
+
+_shortened(number) := {text} | {concat("", [substring(text, 0, i), substring(text, i + 1, -1)]) | some i in numbers.range(0, count(text) - 1)} if {
+	text := sprintf("%v", [number])
+}
 
 _digits(number) := sort(regex.split("", sprintf("%v", [number])))
 

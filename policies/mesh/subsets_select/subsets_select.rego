@@ -28,6 +28,7 @@ deny contains {"msg": msg, "path": path, "missing": missing} if {
 
 	# Without a selector (external, ServiceEntry) nobody here knows the endpoints.
 	service.selector != {}
+	_has_pods(service)
 	some subset in mesh.subsets(obj)
 	not _good(subset.value, service)
 	path := array.concat(["objects", i], array.concat(subset.path, ["labels"]))
@@ -37,6 +38,14 @@ deny contains {"msg": msg, "path": path, "missing": missing} if {
 		obj_lib.title(obj),
 		registry.title(host),
 	])
+}
+
+# That a Service has no pods at all, or those of an operator, is for service/selects-pods to say.
+_has_pods(service) if {
+	some namespace, pods in _pods
+	obj_lib.may_be_one(namespace, service.namespace)
+	some pod in pods
+	selector.matches_map(service.selector, pod)
 }
 
 _wanted(subset, service) := object.union(service.selector, subset.labels) if {

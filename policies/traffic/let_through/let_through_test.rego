@@ -167,6 +167,16 @@ test_missing_is_what_a_selector_misses if {
 	{fault.missing.kind | some fault in open} == {"policies"}
 }
 
+# A digit more, less or another is the port that was meant, if another rule would do as well.
+test_names_the_port_that_is_nearly_the_one if {
+	every port in [638, 63801, 6280, 6830, 6379] {
+		rules := {"policyTypes": ["Egress"], "egress": [{"to": [_of("cache")], "ports": [{"port": 9}, {"port": port}]}, {"to": [_of("cache")], "ports": [{"port": 443}]}]}
+		_faults(_all([_deny, _dns, _right_into, _policy("web", object.union(_of("web"), rules))])) == {[_egress_msg, ["objects", 6, "spec", "egress", 0, "ports", 1, "port"]]}
+	}
+	rules := {"policyTypes": ["Egress"], "egress": [{"to": [_of("cache")], "ports": [{"port": 63}]}, {"to": [_of("cache")], "ports": [{"port": 443}]}]}
+	_faults(_all([_deny, _dns, _right_into, _policy("web", object.union(_of("web"), rules))])) == {[_egress_msg, ["objects", 6, "spec", "egress"]]}
+}
+
 _names(objects) := {msg | some [msg, _] in _faults(objects)}
 
 _collector(spec) := _in("shop", "opentelemetry.io/v1beta1", "OpenTelemetryCollector", "otel", {"spec": object.union(

@@ -11,9 +11,10 @@ import (
 )
 
 // What follows from a finding is mended with it, and stands below it. That one follows from another is never guessed from
-// what either says. It is known in three ways:
+// what either says. It is known in four ways:
 //
 //   - Both miss the same object in a target (Finding.Missing), or a check says of both that they are the same (Finding.Fact).
+//   - Two checks miss something for one value of one object: whoever corrects that mends both.
 //   - One is found inside the field that the other is about, and the other's check says that this is enough (Check.Causes).
 //   - It is found no more once the object of the other is as it was plainly meant (Mend). That is tried: the target is judged
 //     again with the mended object.
@@ -55,6 +56,21 @@ func (f Finding) common() any {
 	return nil
 }
 
+// named is the value that a finding is about, where it names what is not there: nil for none. What another check misses for the same
+// value is mended with it.
+func (f Finding) named() any {
+	if !f.scalar || f.Object == nil {
+		return nil
+	}
+	return value{f.Target, *f.Object, f.Path.String()}
+}
+
+type value struct {
+	target string
+	object manifest.ID
+	path   string
+}
+
 type missed struct {
 	target string
 	Reference
@@ -93,6 +109,9 @@ func fold(parts, merged []Finding, of []int) []Finding {
 		if fact := p.common(); fact != nil {
 			state(fact, of[i])
 		}
+		if is := p.named(); is != nil {
+			state(is, of[i])
+		}
 	}
 	parent := make([]int, len(merged))
 	for i := range parent {
@@ -104,20 +123,11 @@ func fold(parts, merged []Finding, of []int) []Finding {
 		}
 		return i
 	}
-	// cause is what a part of a finding follows from; -1 for nothing.
-	cause := func(i int, p Finding) int {
-		for _, id := range p.rests {
-			for _, c := range causes[id] {
-				if r := root(c); r != i && outweighs(merged[r], merged[i]) {
-					return c
-				}
-			}
-		}
-		fact := p.common()
+	// alike is the one to read of those that state the same: the first of the heaviest. -1 for the i-th itself.
+	alike := func(i int, fact any) int {
 		if fact == nil {
 			return -1
 		}
-		// Of those that say the same, the first of the heaviest is the one to read.
 		same := causes[fact]
 		first := same[0]
 		for _, c := range same {
@@ -130,6 +140,24 @@ func fold(parts, merged []Finding, of []int) []Finding {
 			return -1
 		}
 		return first
+	}
+	// cause is what a part of a finding follows from; -1 for nothing.
+	cause := func(i int, p Finding) int {
+		for _, id := range p.rests {
+			for _, c := range causes[id] {
+				if r := root(c); r != i && outweighs(merged[r], merged[i]) {
+					return c
+				}
+			}
+		}
+		if c := alike(i, p.common()); c >= 0 {
+			return c
+		}
+		// What one check misses several times for a value, such as the rules of a policy, is not mended by another value.
+		if c := alike(i, p.named()); c >= 0 && merged[c].Check != p.Check {
+			return c
+		}
+		return -1
 	}
 	for i := range merged {
 		above := -1

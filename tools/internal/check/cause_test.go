@@ -117,6 +117,47 @@ func TestRunMissingTogether(t *testing.T) {
 	}
 }
 
+// What two checks miss for one value is one mistake; not what they miss for a list or a mapping, nor what one check misses twice.
+func TestRunMissingForOneValue(t *testing.T) {
+	misses := func(name, path string, missing ...string) *Check {
+		return says(name, func(pass *Pass, target *Target) {
+			path, err := manifest.ParsePath(path)
+			if err != nil {
+				t.Error(err)
+			}
+			for _, m := range missing {
+				pass.ReportMissing(Field{target, target.Objects[0], path}, m, Reference{"Secret", "ns", m})
+			}
+		})
+	}
+	for _, test := range []struct {
+		name   string
+		checks []*Check
+		want   []string
+	}{
+		{"a value", []*Check{misses("g/a", "spec.peer", "a"), misses("g/b", "spec.peer", "b", "c")}, []string{"g/a a [g/b b, g/b c]"}},
+		{"one check", []*Check{misses("g/a", "spec.peer", "a", "b")}, []string{"g/a a", "g/a b"}},
+		{"another value", []*Check{misses("g/a", "spec.peer", "a"), misses("g/b", "spec.list[0]", "b")}, []string{"g/a a", "g/b b"}},
+		{"a list", []*Check{misses("g/a", "spec.list", "a"), misses("g/b", "spec.list", "b")}, []string{"g/a a", "g/b b"}},
+		{"a field that is not there", []*Check{misses("g/a", "spec.gone", "a"), misses("g/b", "spec.gone", "b")}, []string{"g/a a", "g/b b"}},
+	} {
+		subject := &Target{Path: "x", Objects: []*manifest.Object{deployment(map[string]any{"metadata": map[string]any{"name": "a"},
+			"spec": map[string]any{"peer": "other", "list": []any{"b"}}})}}
+		result, _ := Run(t.Context(), Plan{Checks: test.checks, Targets: []*Target{subject}})
+		if got := tree(result.Findings); !slices.Equal(got, test.want) {
+			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
+		}
+	}
+	// An error is never hidden below a warning.
+	light, heavy := misses("g/a", "spec.peer", "a"), misses("g/b", "spec.peer", "b")
+	light.Severity = Warning
+	result, _ := Run(t.Context(), Plan{Checks: []*Check{light, heavy}, Targets: []*Target{{Path: "x", Objects: []*manifest.Object{
+		deployment(map[string]any{"spec": map[string]any{"peer": "other"}})}}}})
+	if got, want := tree(result.Findings), []string{"g/b b [g/a a]"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func deployment(value map[string]any) *manifest.Object {
 	value["apiVersion"], value["kind"] = "apps/v1", "Deployment"
 	return &manifest.Object{ID: manifest.Identify(value), Value: value, Source: manifest.Position{File: "a.yaml", Line: 1}}

@@ -323,6 +323,7 @@ type Finding struct {
 	rests   []identity // the findings that it follows from
 	whole   bool       // as of ReportWhole
 	removed *Reference // the object that the change removes from the target, of a finding of it as a whole
+	scalar  bool       // of one value, which misses something
 	entry   Entry      // what does nothing, of a finding that says so
 	// brought is which of the namespaces that its target is brought to it was found in.
 	brought int
@@ -472,6 +473,11 @@ func (p *Pass) report(target *Target, object *manifest.Object, path manifest.Pat
 func (p *Pass) ReportMissing(at Field, message string, missing Reference, with ...Field) {
 	if f := p.report(at.Target, at.Object, at.Path, message, with...); f != nil {
 		f.Missing = &missing
+		switch value, held := at.Path.Lookup(at.Object.Value); value.(type) {
+		case map[string]any, []any:
+		default:
+			f.scalar = held
+		}
 	}
 }
 
