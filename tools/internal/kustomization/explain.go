@@ -22,7 +22,7 @@ var (
 )
 
 // encodeError says which field keeps an object from being written, where its document has that field: a replacement has
-// put a text where the document has a number.
+// put a text where the document has a number, or a key is a number.
 func encodeError(r *resource.Resource, t *Trace, err error) error {
 	path := unreadable(r.YNode(), nil)
 	value := manifest.Text(r.YNode(), path...)
@@ -34,7 +34,32 @@ func encodeError(r *resource.Resource, t *Trace, err error) error {
 		}
 		return fail(target, "Kustomize: a replacement makes %s %q, which is of another type than what stands here", path, value)
 	}
+	if parent, key := textless(r.YNode(), nil); key != nil && t != nil {
+		if at := t.place(append(parent, key.Value)); !at.IsZero() {
+			return fail(at, "Kustomize: the key %s of %s is no text, and what Kubernetes is sent has no other keys: quote it, %q", key.Value, parent, key.Value)
+		}
+	}
 	return fmt.Errorf("encode %s: %w", r.CurId(), err)
+}
+
+// textless finds a key of a mapping that is a number or a truth value, and what holds it.
+func textless(node *yaml.Node, path manifest.Path) (parent manifest.Path, key *yaml.Node) {
+	for i, child := range node.Content {
+		step := any(i)
+		if node.Kind == yaml.MappingNode {
+			if i%2 == 0 {
+				if child.Kind == yaml.ScalarNode && child.ShortTag() != yaml.NodeTagString && child.Value != "<<" {
+					return path, child
+				}
+				continue
+			}
+			step = node.Content[i-1].Value
+		}
+		if parent, key = textless(child, append(slices.Clip(path), step)); key != nil {
+			return parent, key
+		}
+	}
+	return nil, nil
 }
 
 // replacedBy is the place of the value that a replacement put into a field last.
