@@ -2,10 +2,10 @@
 # scope: package
 # title: Autoscalers scale something that is there
 # description: |
-#   An autoscaler whose target was renamed, or is of a kind without replicas, reports FailedGetScale
-#   in its conditions and nowhere else: the service runs at whatever number it had, and the first
-#   peak is when somebody notices. Two autoscalers on one target undo each other's decisions; KEDA
-#   makes one of each ScaledObject, and its webhook (v2.21.0) refuses it beside another.
+#   An autoscaler whose target was renamed, is of a kind without replicas, or lacks the container of a
+#   metric, says so in its conditions and nowhere else: the service runs at whatever number it had,
+#   and the first peak is when somebody notices. Two autoscalers on one target undo each other's
+#   decisions; KEDA makes one of each ScaledObject, and its webhook (v2.21.0) refuses it beside another.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/
 #   - ref: https://github.com/kedacore/keda/blob/v2.21.0/apis/keda/v1alpha1/scaledobject_webhook.go
@@ -45,6 +45,34 @@ deny contains {"msg": msg, "path": ["objects", index, "spec", field]} if {
 	count(rivals) > 0
 	msg := sprintf("%s scales what %s scales too", [obj_lib.title(scaler), concat(", ", [obj_lib.title(_scalers[position]) | some position in rivals])])
 }
+
+# A metric of one container, of which the pods of the target have none of this name: the autoscaler gets no metric.
+# https://github.com/kubernetes/kubernetes/blob/v1.34.0/pkg/controller/podautoscaler/metrics/client.go
+deny contains {"msg": msg, "path": path, "with": with_fields} if {
+	some index, hpa in scaling.input_autoscalers
+	some i, metric in hpa.spec.metrics
+	name := metric.containerResource.container
+	is_string(name)
+	not _is_injected(name)
+	scaled := [position | some position, obj in workload.input_workloads; scaling.scales(hpa, obj)]
+	count(scaled) == 1
+	containers := [container | some container in workload.containers(input.objects[scaled[0]]); container.kind in {"container", "sidecar"}]
+	count(containers) > 0
+	not name in {container.value.name | some container in containers}
+	path := ["objects", index, "spec", "metrics", i, "containerResource", "container"]
+	with_fields := {array.concat(["objects", scaled[0]], array.concat(container.path, ["name"])) | some container in containers}
+	msg := sprintf("%s takes %v of container %s, and the pods of %s have none of this name", [
+		obj_lib.title(hpa),
+		obj_lib.at(metric, ["containerResource", "name"], "a resource"),
+		json.marshal(name),
+		obj_lib.title(input.objects[scaled[0]]),
+	])
+}
+
+# What webhooks put into pods is in no template, and mostly called so.
+_is_injected(name) if regex.match(`(agent|envoy|istio|linkerd|proxy|sidecar)`, name)
+
+_is_injected(name) if name in {"consul-dataplane", "daprd", "otc-container"}
 
 # Two of one kind, or an HPA beside the one that KEDA makes of a ScaledObject, unless that is told to take it over.
 _rival(a, b) if a.kind == b.kind

@@ -98,3 +98,31 @@ test_one_scaler_a_target if {
 	_rivals([keda, object.union(keda, {"metadata": {"name": "other"}})]) == {["objects", 1, "spec", "scaleTargetRef"], ["objects", 2, "spec", "scaleTargetRef"]}
 	_rivals([vpa, object.union(vpa, {"metadata": {"name": "other"}})]) == {["objects", 1, "spec", "targetRef"], ["objects", 2, "spec", "targetRef"]}
 }
+
+_two := {"containers": [{"name": "app"}, {"name": "helper"}], "initContainers": [{"name": "setup"}, {"name": "logs", "restartPolicy": "Always"}]}
+
+_metric(container) := {"spec": {"metrics": [{"type": "Resource", "resource": {"name": "cpu"}}, {"type": "ContainerResource", "containerResource": {"name": "cpu", "container": container}}]}}
+
+_container_faults(kind, container) := faults if {
+	obj := fixture.workload(kind, _two, {})
+	faults := target_exists.deny with input as fixture.overlay([obj, object.union(_hpa("web", _of(obj)), _metric(container))])
+}
+
+test_containers_of_metrics[kind] if {
+	some kind in _scalable
+	every container in ["app", "helper", "logs", "istio-proxy", "vault-agent", "daprd", 1] {
+		_container_faults(kind, container) == set()
+	}
+	every container in ["ap", "setup"] {
+		{[fault.path, count(fault.with)] | some fault in _container_faults(kind, container)} == {[["objects", 1, "spec", "metrics", 1, "containerResource", "container"], 3]}
+	}
+}
+
+test_message_of_a_container if {
+	{fault.msg | some fault in _container_faults("Deployment", "ap")} == {`HorizontalPodAutoscaler "web" takes cpu of container "ap", and the pods of Deployment "web" have none of this name`}
+}
+
+test_containers_that_nobody_knows if {
+	rollout := {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "metadata": {"name": "web", "namespace": "shop"}, "spec": {"workloadRef": {"kind": "Deployment", "name": "web"}}}
+	target_exists.deny == set() with input as fixture.overlay([rollout, object.union(_hpa("web", _of(rollout)), _metric("app"))])
+}
