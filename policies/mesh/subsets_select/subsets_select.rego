@@ -41,12 +41,7 @@ deny contains {"msg": msg, "path": path, "missing": missing} if {
 }
 
 # That a Service has no pods at all, or those of an operator, is for service/selects-pods to say.
-_has_pods(service) if {
-	some namespace, pods in _pods
-	obj_lib.may_be_one(namespace, service.namespace)
-	some pod in pods
-	selector.matches_map(service.selector, pod)
-}
+_has_pods(service) if count(labels.selected_by_map("pods", service.selector, labels.near("pods", service.namespace))) > 0
 
 _wanted(subset, service) := object.union(service.selector, subset.labels) if {
 	is_object(service.selector)
