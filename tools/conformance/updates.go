@@ -28,8 +28,8 @@ import (
 
 // How many changes of one object there are, and how many objects that are themselves changes of it are changed.
 const (
-	changesOfOne = 24
-	othersOfOne  = 3
+	changesOfOne = 8
+	othersOfOne  = 1
 )
 
 // updates holds kgate's verdicts on changes to those of a server that has the old object.
@@ -176,7 +176,7 @@ func (u *updates) judgeBase(ctx context.Context, index int, b base) error {
 		}
 		of := news
 		if i > 0 { // back to the base, and on to a few others
-			of = append([]change{{}}, news[:min(len(news), 3)]...)
+			of = append([]change{{}}, news[:min(len(news), 2)]...)
 		}
 		for _, n := range of {
 			if err := u.ask(ctx, index, b, was, old, n.by); err != nil {

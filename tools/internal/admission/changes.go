@@ -22,13 +22,31 @@ import (
 type changes struct{ server *Server }
 
 // updated are the pairs of a target in which one object takes the place of another, and whoever deploys them updates it.
-func updated(target *check.Target) []check.Pair {
+func updated(ctx context.Context, target *check.Target) ([]check.Pair, error) {
 	if target.Before == nil {
-		return nil
+		return nil, nil
 	}
-	return slices.DeleteFunc(slices.Clone(target.Before.Pairs), func(p check.Pair) bool {
-		return p.Old == nil || p.New == nil || !p.New.Applied() || !p.Old.Applied() || p.Old.Digest() == p.New.Digest() || madeAnew(p.New)
+	pairs := slices.DeleteFunc(slices.Clone(target.Before.Pairs), func(p check.Pair) bool {
+		return p.Old == nil || p.New == nil || !p.New.Applied() || !p.Old.Applied() || p.Old.Digest() == p.New.Digest() || madeAnew(p.New) || forced(p.Old)
 	})
+	if len(pairs) == 0 || target.Deployers == nil {
+		return pairs, nil
+	}
+	deployers, err := target.Deployers(ctx)
+	if err != nil || slices.ContainsFunc(deployers, func(d check.Deployer) bool { return d.Forces }) {
+		return nil, err
+	}
+	return pairs, nil
+}
+
+// forced reports an object that tells Argo CD to delete it where it cannot be changed.
+func forced(o *manifest.Object) bool {
+	for option := range strings.SplitSeq(manifest.TextAt(o.Value, "metadata", "annotations", "argocd.argoproj.io/sync-options"), ",") {
+		if strings.TrimSpace(option) == "Force=true" {
+			return true
+		}
+	}
+	return false
 }
 
 // madeAnew reports an object that Argo CD or Flux deletes and creates, or leaves alone, where it differs from what is there.
@@ -36,12 +54,9 @@ func updated(target *check.Target) []check.Pair {
 // https://fluxcd.io/flux/components/kustomize/kustomizations/#controlling-the-apply-behavior-of-resources
 func madeAnew(o *manifest.Object) bool {
 	annotation := func(name string) string { return manifest.TextAt(o.Value, "metadata", "annotations", name) }
-	for option := range strings.SplitSeq(annotation("argocd.argoproj.io/sync-options"), ",") {
-		if strings.TrimSpace(option) == "Force=true" {
-			return true
-		}
-	}
 	switch {
+	case forced(o):
+		return true
 	// A hook is deleted before it is created, unless it says when else.
 	case annotation("argocd.argoproj.io/hook") != "", annotation("helm.sh/hook") != "" && annotation("helm.sh/hook") != "crd-install":
 		return true
@@ -58,7 +73,11 @@ func madeAnew(o *manifest.Object) bool {
 func (c *changes) run(ctx context.Context, pass *check.Pass) error {
 	var failed []error
 	for _, target := range pass.Targets {
-		for _, pair := range updated(target) {
+		pairs, err := updated(ctx, target)
+		if err != nil {
+			return err
+		}
+		for _, pair := range pairs {
 			if err := ctx.Err(); err != nil {
 				return err
 			}

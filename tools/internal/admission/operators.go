@@ -19,7 +19,11 @@ import (
 // whose definitions kgate has; who it is stands in the message.
 func operatorChanges(ctx context.Context, pass *check.Pass) error {
 	for _, target := range pass.Targets {
-		for _, pair := range updated(target) {
+		pairs, err := updated(ctx, target)
+		if err != nil {
+			return err
+		}
+		for _, pair := range pairs {
 			if pair.New.Group() != "postgresql.cnpg.io" || pair.New.Kind != "Cluster" || pair.Old.APIVersion != pair.New.APIVersion {
 				continue
 			}

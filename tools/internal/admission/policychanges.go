@@ -17,7 +17,10 @@ import (
 func (c *changes) policies(ctx context.Context, pass *check.Pass) error {
 	var failed []error
 	for _, target := range pass.Targets {
-		pairs := updated(target)
+		pairs, err := updated(ctx, target)
+		if err != nil {
+			return err
+		}
 		if len(pairs) == 0 {
 			continue
 		}

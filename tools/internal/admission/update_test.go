@@ -212,6 +212,14 @@ func TestUpdateAlone(t *testing.T) {
 	if got := changeFindings(t, target); len(got) > 0 {
 		t.Error(got)
 	}
+	target = compared(t, job, strings.Replace(job, "a:1", "a:2", 1))
+	if got := changeFindings(t, target); len(got) != 1 {
+		t.Error(got)
+	}
+	target.Deployers = func(context.Context) ([]check.Deployer, error) { return []check.Deployer{{Forces: true}}, nil }
+	if got := changeFindings(t, target); len(got) > 0 {
+		t.Errorf("Flux makes it anew: %v", got)
+	}
 	target.Before = nil
 	if got := changeFindings(t, target); len(got) > 0 {
 		t.Error(got)

@@ -209,6 +209,7 @@ type Target struct {
 type Deployer struct {
 	Name   string
 	Prunes bool // it deletes, without being asked, what the target has no longer
+	Forces bool // it deletes and makes anew what no update may change
 }
 
 // Before is a target as a change found it.

@@ -120,7 +120,9 @@ func (d *Deliveries) Deployers(target string) []check.Deployer {
 		if !known {
 			return nil
 		}
-		if deployer := (check.Deployer{Name: one.by, Prunes: prunes}); !slices.Contains(deployers, deployer) {
+		// https://fluxcd.io/flux/components/kustomize/kustomizations/#force
+		forces := one.object.Group() == FluxGroup && manifest.At(one.object.Value, "spec", "force") == true
+		if deployer := (check.Deployer{Name: one.by, Prunes: prunes, Forces: forces}); !slices.Contains(deployers, deployer) {
 			deployers = append(deployers, deployer)
 		}
 	}

@@ -146,6 +146,7 @@ func TestDeployers(t *testing.T) {
 		"a set that may say otherwise": {set("templatePatch: x, "), ""},
 		"Flux":                         {"a/a.yaml: FLUX app   prune: true", `Flux Kustomization "a" prunes`},
 		"Flux that keeps":              {"a/a.yaml: FLUX app   prune: false", `Flux Kustomization "a"`},
+		"Flux that forces":             {"a/a.yaml: FLUX app   force: true", `Flux Kustomization "a" forces`},
 		"two":                          {application("automated: {prune: true}") + "\na/b.yaml: FLUX app ", `Application "a" prunes, Flux Kustomization "a"`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -154,6 +155,9 @@ func TestDeployers(t *testing.T) {
 				said := d.Name
 				if d.Prunes {
 					said += " prunes"
+				}
+				if d.Forces {
+					said += " forces"
 				}
 				got = append(got, said)
 			}
