@@ -225,3 +225,37 @@ func TestUpdateAlone(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestUpdateOfMetadata: of whatever kind an object is, a note on it and the same once more are no change that a server refuses.
+func TestUpdateOfMetadata(t *testing.T) {
+	server := New(definition.New())
+	for _, base := range recorded(t) {
+		// The server completes the selectors of its pod, and a server-side apply takes what it added away again.
+		completed := manifest.TextAt(base.Object, "metadata", "name") == "spread"
+		if base.Refused != "" || completed {
+			continue
+		}
+		old, err := object(base.Object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		noted, err := old.Edit(func(value map[string]any) bool {
+			metadata, _ := value["metadata"].(map[string]any)
+			notes, _ := metadata["annotations"].(map[string]any)
+			if notes == nil {
+				notes = map[string]any{}
+				metadata["annotations"] = notes
+			}
+			notes["example.com/note"] = "a"
+			return true
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, new := range []*manifest.Object{old, noted} {
+			if faults, known, err := server.Update(t.Context(), nil, old, new); err != nil || !known || len(faults) > 0 {
+				t.Errorf("%s: %v, %t, %v", old.ID, faults, known, err)
+			}
+		}
+	}
+}
