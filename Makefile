@@ -142,6 +142,7 @@ bench-kgate: build $(TOOLS)/.pipeline-$(GO_VERSION) ## time kgate against kustom
 conformance: ## let a real kube-apiserver judge what kgate and kubeconform judge (SEED, MUTANTS; RECORD=1 keeps its verdicts)
 	@mkdir -p .cache && go -C tools/conformance build -o $(CURDIR)/.cache/conformance .
 	@.cache/conformance -policies $(if $(RECORD),-record)
+	@.cache/conformance -updates -seed $(or $(SEED),1) $(if $(RECORD),-record)
 	@.cache/conformance -seed $(or $(SEED),1) -mutants $(or $(MUTANTS),60) $(if $(RECORD),-record) $(ARGS)
 
 .PHONY: clean

@@ -317,31 +317,38 @@ func (c *cluster) install(ctx context.Context, definitions map[string][]byte) er
 			return fmt.Errorf("install %s: %d %.500s", name, code, answer)
 		}
 	}
-	deadline := time.Now().Add(2 * time.Minute)
 	for name := range definitions {
-		for {
-			var definition struct {
-				Status struct {
-					Conditions []struct{ Type, Status string }
-				}
-			}
-			if err := c.get(ctx, at+"/"+name, &definition); err != nil {
-				return err
-			}
-			if slices.ContainsFunc(definition.Status.Conditions, func(s struct{ Type, Status string }) bool { return s.Type == "Established" && s.Status == "True" }) {
-				break
-			}
-			if time.Now().After(deadline) {
-				return fmt.Errorf("%s is not established", name)
-			}
-			select {
-			case <-ctx.Done():
-				return ctx.Err()
-			case <-time.After(50 * time.Millisecond):
-			}
+		if err := c.established(ctx, at+"/"+name, 2*time.Minute); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// established waits until a definition is in force.
+func (c *cluster) established(ctx context.Context, path string, within time.Duration) error {
+	deadline := time.Now().Add(within)
+	for {
+		var definition struct {
+			Status struct {
+				Conditions []struct{ Type, Status string }
+			}
+		}
+		if err := c.get(ctx, path, &definition); err != nil {
+			return err
+		}
+		if slices.ContainsFunc(definition.Status.Conditions, func(s struct{ Type, Status string }) bool { return s.Type == "Established" && s.Status == "True" }) {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("%s is not established", path)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
 }
 
 // createNamespaces creates the namespaces that objects name, without labels: some admission plugins look them up.

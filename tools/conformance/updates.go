@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"text/tabwriter"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -141,7 +142,7 @@ func (u *updates) judge(ctx context.Context, bases []base) error {
 func (u *updates) lock(b base) *sync.Mutex {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	key := strings.Join([]string{b.Group(), b.Kind, b.Namespace, b.Name}, "/")
+	key := strings.Join([]string{b.Group(), b.Kind, cmp.Or(b.Namespace, "default"), b.Name}, "/")
 	if u.locks[key] == nil {
 		u.locks[key] = &sync.Mutex{}
 	}
@@ -172,6 +173,11 @@ func (u *updates) judgeBase(ctx context.Context, index int, b base) error {
 			u.mu.Lock()
 			u.left = append(u.left, fmt.Sprintf("%s %s: %s", b.from, b.ID, there))
 			u.mu.Unlock()
+			if there != another {
+				if err := u.server.remove(ctx, b); err != nil {
+					return fmt.Errorf("%s %s: %w", b.from, b.ID, err)
+				}
+			}
 			continue
 		}
 		of := news
@@ -242,9 +248,14 @@ func (u *updates) ask(ctx context.Context, index int, b base, was []mutate.Mutat
 	if to.Name != b.Name || to.Namespace != b.Namespace {
 		return nil // another object
 	}
-	said, err := u.server.judge(ctx, b.kind(), cmp.Or(b.Namespace, "default"), b.Name, to.JSON)
-	if err != nil {
-		return err
+	var said answer
+	for range 10 { // a controller of the server may be writing the object's status
+		if said, err = u.server.judge(ctx, b.kind(), cmp.Or(b.Namespace, "default"), b.Name, to.JSON); err != nil {
+			return err
+		}
+		if said.code != http.StatusConflict {
+			break
+		}
 	}
 	c := &changed{kind: b.APIVersion + " " + b.Kind, base: index, was: was, object: b.Value,
 		change: golden.Change{Was: was, By: by, Admitted: said.admitted, Message: shorten(said.message)}}
@@ -284,6 +295,8 @@ func (u *updates) explainChange(c *changed) {
 	}
 }
 
+const another = "another one is there"
+
 // establish applies an object and does to it what controllers would; why it is not there, else.
 func (c *cluster) establish(ctx context.Context, b base, value map[string]any) (string, error) {
 	text, err := json.Marshal(value)
@@ -299,7 +312,7 @@ func (c *cluster) establish(ctx context.Context, b base, value map[string]any) (
 		return "", err
 	}
 	if code == http.StatusOK {
-		return "another one is there", nil
+		return another, nil
 	}
 	said, err := c.applyAt(ctx, path+"?"+strictly, text)
 	if err != nil {
@@ -307,6 +320,12 @@ func (c *cluster) establish(ctx context.Context, b base, value map[string]any) (
 	}
 	if !said.admitted {
 		return said.message, nil
+	}
+	if b.Kind == "CustomResourceDefinition" { // only then its names are fixed
+		if err := c.established(ctx, path, 5*time.Second); err != nil {
+			return err.Error(), nil // others have its names
+		}
+		return "", nil
 	}
 	if b.Kind != "PersistentVolumeClaim" {
 		return "", nil

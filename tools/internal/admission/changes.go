@@ -108,8 +108,13 @@ func (c *changes) refused(ctx context.Context, pass *check.Pass, target *check.T
 	alone = slices.Concat(alone, again)
 	seen := map[string]bool{}
 	for _, f := range faults {
-		if slices.ContainsFunc(alone, func(a fault.Fault) bool { return (a.Message == f.Message || said(a) == said(f)) && slices.Equal(a.Path, f.Path) }) {
+		if slices.ContainsFunc(alone, func(a fault.Fault) bool {
+			return (a.Message == f.Message || said(a) == said(f)) && slices.Equal(a.Path, f.Path)
+		}) {
 			continue // admission/accepted says it, or nobody
+		}
+		if emptied(f) {
+			continue
 		}
 		for _, path := range c.culprits(ctx, target, pair, f) {
 			// Two of the server's rules may forbid the same.
@@ -120,6 +125,12 @@ func (c *changes) refused(ctx context.Context, pass *check.Pass, target *check.T
 		}
 	}
 	return nil
+}
+
+// emptied reports a fault of a field that a server-side apply leaves null, where what it held is gone or the manifest says null, and
+// the sentence that follows one. A client-side apply, Argo CD's unless it is told otherwise, takes the field away, and is not refused.
+func emptied(f fault.Fault) bool {
+	return strings.HasSuffix(f.Message, `: "null"`) || strings.Contains(f.Message, "some validation rules were not checked because the object was invalid")
 }
 
 // mostTried is how many fields of a change are put to the server one by one.

@@ -89,7 +89,6 @@ func (s *Server) Update(ctx context.Context, types Types, c Change) (u Updated, 
 		accessor.SetUID(was.GetUID())
 	}
 	accessor.SetCreationTimestamp(was.GetCreationTimestamp())
-	accessor.SetDeletionTimestamp(was.GetDeletionTimestamp())
 	errs := rest.ValidateUpdate(ctx, object, live, strategy)
 	if len(errs) == 0 {
 		errs = afterValidation(object)

@@ -145,8 +145,6 @@ func (k *kind) update(ctx context.Context, live *unstructured.Unstructured, valu
 	}
 	object.SetResourceVersion(live.GetResourceVersion()) // which one the cluster has by now nobody knows
 	object.SetCreationTimestamp(live.GetCreationTimestamp())
-	object.SetDeletionTimestamp(nil)
-	object.SetDeletionGracePeriodSeconds(nil)
 	object.SetGeneration(live.GetGeneration())
 	if k.status {
 		delete(object.Object, "status") // the one that was applied last had none either
@@ -276,6 +274,7 @@ func UpdateDefinition(old, value map[string]any) (faults []Fault, err error) {
 	was.Status.StoredVersions = stored(was, nil)
 	apiextensions.SetCRDCondition(was, apiextensions.CustomResourceDefinitionCondition{Type: apiextensions.Established, Status: apiextensions.ConditionTrue})
 	was.Generation, was.ResourceVersion, was.UID = 1, "1", "00000000-0000-0000-0000-000000000000"
+	was.DeletionTimestamp, was.DeletionGracePeriodSeconds, was.SelfLink = nil, nil, ""
 	is.Status = *was.Status.DeepCopy()
 	is.Status.StoredVersions = stored(is, was.Status.StoredVersions)
 	is.Generation, is.ResourceVersion, is.UID = 1, "1", was.UID
