@@ -10,6 +10,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/example"
 	"github.com/kgate-dev/gitops/tools/internal/gate"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/repo"
 )
 
 // TestExamples runs every check on its own examples: it must find something in the bad one and nothing in the good one.
@@ -33,6 +34,9 @@ func TestExamples(t *testing.T) {
 				t.Fatal("a built-in check has an example that it refuses, and the same put right")
 			}
 			judged := func(text string) []check.Finding {
+				if c.Scope == check.Repository && c.Was != "" {
+					return of(c.Name, compared(t, c.Was, text))
+				}
 				if c.Scope == check.Update {
 					return of(c.Name, changed(t, engines, c.Was, text))
 				}
@@ -109,6 +113,23 @@ func changed(t *testing.T, engines *gate.Engines, was, now string) []check.Findi
 		findings = append(findings, all...)
 	}
 	return findings
+}
+
+// compared is what a comparison of two examples finds.
+func compared(t *testing.T, was, now string) []check.Finding {
+	t.Helper()
+	side := func(name, text string) *repo.Side {
+		repository, err := example.Open(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &repo.Side{Repo: repository.Repo, Name: name}
+	}
+	out, err := gate.Compare(t.Context(), side("main", was), side("a branch", now), gate.Options{Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.Findings
 }
 
 // judged is what a run over the example finds: over its overlays and its Argo CD tree, or else over its manifests.

@@ -47,7 +47,7 @@ type Check struct {
 	Origin     string   // the engine: kustomize, schema, admission, policy, kgate
 	References []string // where the rule comes from
 	Bad, Good  string   // YAML documents: one that the check finds something in, and the same put right
-	Was        string   // of a check of scope Update: what both change
+	Was        string   // of a check of scope Update, or of one that looks at what a change touches in all targets: what both change
 	Locked     bool     // no exemption lets its findings pass
 	Central    bool     // kgate.yaml alone may exempt from it: no object exempts itself
 	Firm       bool     // a convention that keeps its severity where others are warnings: it keeps a pod from its node
@@ -112,7 +112,7 @@ func Verify(checks []*Check) error {
 			if c.Run == nil {
 				fail("nothing to run")
 			}
-			if (c.Scope == Update && c.Bad != "") != (strings.TrimSpace(c.Was) != "") {
+			if was := strings.TrimSpace(c.Was) != ""; was && c.Scope != Repository && c.Scope != Update || !was && c.Scope == Update && c.Bad != "" {
 				fail("an example shows what was before a change, where the check looks at one, and nowhere else")
 			}
 		case Itself:
@@ -201,6 +201,8 @@ type Target struct {
 
 	Before *Before // what the target was, where a run compares; nil for one that was not there
 
+	Touched *Touched // what a change does to the target, where a run compares; nil for one that it leaves as it is
+
 	// Locate finds the line to edit for a field of one of the objects. nil means the object's own source.
 	Locate func(*manifest.Object, manifest.Path) manifest.Origin
 }
@@ -217,6 +219,13 @@ type Before struct {
 	*Target
 	Revision string // as messages call it
 	Pairs    []Pair // every object of both, those of the target first, in its order
+}
+
+// Touched is what a change does to a target, in short.
+type Touched struct {
+	Objects int               // that it adds, changes or removes
+	First   manifest.ID       // of them
+	Source  manifest.Position // the line of the first difference
 }
 
 // Pair is one object before a change and after it: Old is nil of one that it adds, New of one that it removes.

@@ -282,7 +282,7 @@ func (r *Round) End(ctx context.Context, plan Plan) (Result, []Failure) {
 	var result Result
 	complete := plan.complete()
 	for _, c := range r.checks {
-		if c.Scope == Repository && !complete {
+		if c.Scope == Repository && !complete && (c.Was == "" || touched(plan)) {
 			result.Omitted = append(result.Omitted, c.Name)
 		}
 	}
@@ -304,7 +304,7 @@ func (r *Round) End(ctx context.Context, plan Plan) (Result, []Failure) {
 	compared := slices.ContainsFunc(plan.Targets, func(t *Target) bool { return t.Before != nil })
 	made := map[string]bool{}
 	for _, c := range plan.Checks {
-		made[c.Name] = (c.Scope != Repository || complete) && (c.Scope != Update || compared)
+		made[c.Name] = (c.Scope != Repository || complete && (c.Was == "" || touched(plan))) && (c.Scope != Update || compared)
 	}
 	judged := func(check, target string) bool {
 		return made[check] && len(failures) == 0 && (complete || slices.ContainsFunc(plan.Targets, func(t *Target) bool { return t.Path == target }))
@@ -325,6 +325,11 @@ func (r *Round) End(ctx context.Context, plan Plan) (Result, []Failure) {
 	result.Exempted = exempted
 	result.Findings = append(fold(kept, merged, parts), of...)
 	return result, failures
+}
+
+// touched reports whether the targets of a plan are compared with what they were, and some differ.
+func touched(plan Plan) bool {
+	return slices.ContainsFunc(plan.Targets, func(t *Target) bool { return t.Touched != nil })
 }
 
 // unmade are the checks that were not made, sorted.

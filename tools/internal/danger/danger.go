@@ -21,7 +21,7 @@ import (
 
 // Checks lists the checks of this package.
 func Checks() []*check.Check {
-	return []*check.Check{dataLost, recreated, deliveryMoved, trafficMoved, privilegeGained, protectionLost, exposed, capacityCut, imageBackwards, imageSource, majorStep, canaryStep}
+	return []*check.Check{dataLost, recreated, deliveryMoved, trafficMoved, privilegeGained, protectionLost, exposed, capacityCut, imageBackwards, imageSource, majorStep, canaryStep, environmentsTogether}
 }
 
 // scene is a target before a change and after it.

@@ -58,11 +58,16 @@ func found(t *testing.T, target *check.Target, checks ...*check.Check) []string 
 	return lines
 }
 
+// ofTargets are the checks whose examples are manifests alone. Those of others are tried by the command's tests.
+func ofTargets() []*check.Check {
+	return slices.DeleteFunc(Checks(), func(c *check.Check) bool { return c.Scope != check.Update })
+}
+
 func TestExamples(t *testing.T) {
 	if err := check.Verify(Checks()); err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range Checks() {
+	for _, c := range ofTargets() {
 		t.Run(c.Name, func(t *testing.T) {
 			if found := found(t, change(t, c.Was, c.Bad), c); len(found) == 0 {
 				t.Error("nothing is found in the bad example")
@@ -78,7 +83,7 @@ func TestExamples(t *testing.T) {
 
 // TestNothingWithoutBefore holds that a target alone has no dangers.
 func TestNothingWithoutBefore(t *testing.T) {
-	for _, c := range Checks() {
+	for _, c := range ofTargets() {
 		target := change(t, c.Was, c.Bad)
 		target.Before = nil
 		if lines := found(t, target, Checks()...); len(lines) > 0 {
@@ -99,7 +104,7 @@ func expect(t *testing.T, got []string, want ...string) {
 
 // TestUnknown holds that nothing is said of what nobody here can read.
 func TestUnknown(t *testing.T) {
-	for _, c := range Checks() {
+	for _, c := range ofTargets() {
 		target := change(t, c.Was, c.Bad)
 		for _, p := range target.Before.Pairs {
 			if p.Old != nil && p.New != nil {
@@ -133,6 +138,47 @@ func TestMovedToAnotherTarget(t *testing.T) {
 			result, failures := check.Run(t.Context(), check.Plan{Checks: Checks(), Targets: []*check.Target{from, to}})
 			if len(failures) > 0 || len(result.Findings) != c.want {
 				t.Errorf("found %v, want %d findings: %v", result.Findings, c.want, failures)
+			}
+		})
+	}
+}
+
+func TestEnvironmentsTogether(t *testing.T) {
+	target := func(path, environment string, touched bool) *check.Target {
+		t := &check.Target{Path: path}
+		if environment != "" {
+			t.Environment = &check.Environment{Name: environment}
+		}
+		if touched {
+			t.Touched = &check.Touched{Objects: 3, First: manifest.ID{APIVersion: "v1", Kind: "ConfigMap", Name: "a"}, Source: manifest.Position{File: path + "/a.yaml", Line: 7}}
+		}
+		return t
+	}
+	for name, c := range map[string]struct {
+		targets []*check.Target
+		want    string
+	}{
+		"both":                {[]*check.Target{target("a", "staging", true), target("b", "eu-prod", true)}, `b/a.yaml:7 environments together: eu-prod changes in one step with staging: ConfigMap "a" and 2 more`},
+		"all":                 {[]*check.Target{target("a", "staging", true), target("b", "Production", true), target("c", "dev", true)}, `b/a.yaml:7 environments together: Production changes in one step with dev and staging: ConfigMap "a" and 2 more`},
+		"production alone":    {[]*check.Target{target("a", "staging", false), target("b", "prod", true)}, ""},
+		"the others alone":    {[]*check.Target{target("a", "staging", true), target("b", "prod", false), target("c", "dev", true)}, ""},
+		"without an order":    {[]*check.Target{target("a", "blue", true), target("b", "green", true)}, ""},
+		"before production":   {[]*check.Target{target("a", "staging", true), target("b", "prod-like", true)}, ""},
+		"without environment": {[]*check.Target{target("a", "", true), target("b", "prod", true)}, ""},
+		"parts of production": {[]*check.Target{target("a", "prod", true), target("b", "prod", true)}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var all []string
+			for _, target := range c.targets {
+				all = append(all, target.Path)
+			}
+			result, failures := check.Run(t.Context(), check.Plan{Checks: []*check.Check{environmentsTogether}, Targets: c.targets, All: all})
+			var got []string
+			for _, f := range result.Findings {
+				got = append(got, f.Source.String()+" "+f.Message)
+			}
+			if got := strings.Join(got, "; "); got != c.want || len(failures) > 0 {
+				t.Errorf("got %q, want %q: %v", got, c.want, failures)
 			}
 		})
 	}

@@ -664,4 +664,82 @@ spec:
         - destination: {host: web, subset: canary}
           weight: 20
 `
+
+	environmentsTogetherWas = `# file: kgate.yaml
+apiVersion: kgate/v1
+targets: [overlays/*]
+environments:
+  - {name: staging, targets: [overlays/staging]}
+  - {name: prod, targets: [overlays/prod]}
+---
+# file: overlays/staging/kustomization.yaml
+resources: [settings.yaml]
+---
+# file: overlays/staging/settings.yaml
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: settings, namespace: shop}
+data: {timeout: 5s}
+---
+# file: overlays/prod/kustomization.yaml
+resources: [settings.yaml]
+---
+# file: overlays/prod/settings.yaml
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: settings, namespace: shop}
+data: {timeout: 5s}
+`
+
+	environmentsTogetherBad = `# file: kgate.yaml
+apiVersion: kgate/v1
+targets: [overlays/*]
+environments:
+  - {name: staging, targets: [overlays/staging]}
+  - {name: prod, targets: [overlays/prod]}
+---
+# file: overlays/staging/kustomization.yaml
+resources: [settings.yaml]
+---
+# file: overlays/staging/settings.yaml
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: settings, namespace: shop}
+data: {timeout: 9s}
+---
+# file: overlays/prod/kustomization.yaml
+resources: [settings.yaml]
+---
+# file: overlays/prod/settings.yaml
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: settings, namespace: shop}
+data: {timeout: 9s}
+`
+
+	environmentsTogetherGood = `# file: kgate.yaml
+apiVersion: kgate/v1
+targets: [overlays/*]
+environments:
+  - {name: staging, targets: [overlays/staging]}
+  - {name: prod, targets: [overlays/prod]}
+---
+# file: overlays/staging/kustomization.yaml
+resources: [settings.yaml]
+---
+# file: overlays/staging/settings.yaml
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: settings, namespace: shop}
+data: {timeout: 9s}
+---
+# file: overlays/prod/kustomization.yaml
+resources: [settings.yaml]
+---
+# file: overlays/prod/settings.yaml
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: settings, namespace: shop}
+data: {timeout: 5s}
+`
 )

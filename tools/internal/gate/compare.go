@@ -286,6 +286,7 @@ func (c *comparing) beside(old, new *Target) {
 			then = old.Variants[i]
 		}
 		t.Before = &check.Before{Target: then, Revision: c.before.Name, Pairs: pairs(then.Objects, t.Objects)}
+		t.Touched = touched(t)
 	}
 }
 
@@ -308,6 +309,55 @@ func pairs(old, new []*manifest.Object) []check.Pair {
 		}
 	}
 	return all
+}
+
+// touched is what a change does to a target; nil where it renders what it rendered.
+func touched(t *check.Target) *check.Touched {
+	var all check.Touched
+	for _, p := range t.Before.Pairs {
+		if p.Old == p.New || p.Old != nil && p.New != nil && p.Old.Digest() == p.New.Digest() {
+			continue
+		}
+		if all.Objects++; all.Objects > 1 {
+			continue
+		}
+		if p.New == nil {
+			all.First, all.Source = p.Old.ID, t.Before.At(p.Old.Source)
+			continue
+		}
+		all.First, all.Source = p.New.ID, p.New.Source
+		if p.Old != nil {
+			all.Source = t.Origin(p.New, differs(p.Old.Value, p.New.Value, nil)).Position
+		}
+	}
+	if all.Objects == 0 {
+		return nil
+	}
+	return &all
+}
+
+// differs is the first field of new that is not what it is in old, or what held one that is gone.
+func differs(old, new any, path manifest.Path) manifest.Path {
+	switch now := new.(type) {
+	case map[string]any:
+		was, _ := old.(map[string]any)
+		for _, key := range slices.Sorted(maps.Keys(now)) {
+			if then, had := was[key]; !had || !reflect.DeepEqual(then, now[key]) {
+				return differs(then, now[key], append(slices.Clone(path), key))
+			}
+		}
+	case []any:
+		was, _ := old.([]any)
+		for i := range now {
+			if i >= len(was) {
+				return append(slices.Clone(path), i)
+			}
+			if !reflect.DeepEqual(was[i], now[i]) {
+				return differs(was[i], now[i], append(slices.Clone(path), i))
+			}
+		}
+	}
+	return path
 }
 
 // differ compares a target as both sides render it. after is new, or what stands for it where it is gone.

@@ -228,7 +228,7 @@ func whole(t *check.Target) outcome {
 func (g *Gate) reduced(ctx context.Context, t *check.Target, renderer *kustomization.Renderer) outcome {
 	o := whole(t)
 	o.reported.Objects, o.reported.Locate = nil, nil
-	o.target = &check.Target{Path: t.Path, Environment: t.Environment, Reading: t.Reading, Mentions: t.Mentions}
+	o.target = &check.Target{Path: t.Path, Environment: t.Environment, Reading: t.Reading, Mentions: t.Mentions, Touched: t.Touched}
 	if !g.acrossTargets() {
 		return o
 	}
