@@ -35,10 +35,9 @@ func rising(numbers []int) []int {
 
 // mostTokens is how many items both of two lists together may have for the shortest edit between them to be looked for. Its cost
 // grows with their product.
-const mostTokens = 4096
+const mostTokens = 2048
 
-// common matches equal items of two lists, in order, as many as possible; of long lists that have little in common, those that
-// each has once and what stands beside them.
+// common matches equal items of two lists, in order, as many as possible; of long lists, first those that each has once.
 func common(old, new []int) []match {
 	var matches []match
 	begin := 0
@@ -115,7 +114,7 @@ func middle(old, new []int, from int) []match {
 	return matches
 }
 
-// anchored matches items that each list has once, as far as they are in the same order, and equal items beside these.
+// anchored matches items that each list has once, as far as they are in the same order, and what there is between them.
 func anchored(old, new []int) []match {
 	once := func(list []int) map[int]int {
 		at := make(map[int]int, len(list))
@@ -136,32 +135,30 @@ func anchored(old, new []int) []match {
 			pairs, order = append(pairs, match{i, j}), append(order, i)
 		}
 	}
+	if len(pairs) == 0 {
+		return nil
+	}
 	var matches []match
-	last := match{-1, -1}
-	anchors := rising(order)
-	for k, at := range anchors {
-		anchor, end := pairs[at], match{len(old), len(new)}
-		if k+1 < len(anchors) {
-			end = pairs[anchors[k+1]]
-		}
-		begin := anchor
-		for begin.old-1 > last.old && begin.new-1 > last.new && old[begin.old-1] == new[begin.new-1] {
-			begin.old, begin.new = begin.old-1, begin.new-1
-		}
-		for ; begin.old < end.old && begin.new < end.new && old[begin.old] == new[begin.new]; begin.old, begin.new = begin.old+1, begin.new+1 {
-			matches = append(matches, begin)
-			last = begin
+	from := match{0, 0}
+	between := func(to match) {
+		for _, m := range common(old[from.old:to.old], new[from.new:to.new]) {
+			matches = append(matches, match{m.old + from.old, m.new + from.new})
 		}
 	}
+	for _, at := range rising(order) {
+		anchor := pairs[at]
+		between(anchor)
+		matches = append(matches, anchor)
+		from = match{anchor.old + 1, anchor.new + 1}
+	}
+	between(match{len(old), len(new)})
 	return matches
 }
 
-// largestGap is the number of pairs of items that are looked at one by one.
-const largestGap = 2500
-
-// ordered matches n items with m others, in order, so that the sum of their scores is the largest; 0 is no match.
-func ordered(n, m int, score func(i, j int) float64) []match {
-	if n <= 0 || m <= 0 || n*m > largestGap {
+// ordered matches n items with m others, in order, so that the sum of their scores is the largest; 0 is no match. Where there are
+// more than most pairs of them it matches none.
+func ordered(n, m, most int, score func(i, j int) float64) []match {
+	if n <= 0 || m <= 0 || n*m > most {
 		return nil
 	}
 	scores := make([][]float64, n)

@@ -185,6 +185,7 @@ type walker struct {
 	group, kind string
 	old, new    *manifest.Object
 	changes     []Change
+	looked      int // values that were looked at for what items have in common
 
 	// What SOPS encrypted, by path: the text that is written.
 	oldSealed, newSealed map[string]string

@@ -289,3 +289,30 @@ func BenchmarkOf(b *testing.B) {
 		}
 	}
 }
+
+// TestLargeLists holds that items without a name are compared in bounded time, however large they are.
+func TestLargeLists(t *testing.T) {
+	list := func(offset int) *manifest.Object {
+		var items []any
+		for i := range 50 {
+			item := map[string]any{}
+			for j := range 2000 {
+				item[fmt.Sprint("f", j)] = fmt.Sprint(i*j + offset)
+			}
+			items = append(items, item)
+		}
+		o, err := manifest.Encode(map[string]any{"apiVersion": "unknown.dev/v1", "kind": "Thing", "metadata": map[string]any{"name": "a"}, "items": items})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return o
+	}
+	old, new := list(0), list(1)
+	changes, err := comparer().Of(context.Background(), nil, old, new)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(changes) == 0 || len(changes) >= 50*2000 {
+		t.Errorf("%d changes: of 50 items with 2000 fields not all are compared with each other", len(changes))
+	}
+}

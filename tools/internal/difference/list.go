@@ -289,7 +289,7 @@ func (w *walker) between(a, b side, from, to match) []match {
 	if n == 1 && m == 1 && related(a.item(from.old+1).value, b.item(from.new+1).value) {
 		return []match{{from.old + 1, from.new + 1}}
 	}
-	matches := ordered(n, m, func(i, j int) float64 {
+	matches := ordered(n, m, largestGap, func(i, j int) float64 {
 		if score := w.likeness(a.item(from.old+1+i), b.item(from.new+1+j)); score >= alikeFrom {
 			return score
 		}
@@ -300,6 +300,13 @@ func (w *walker) between(a, b side, from, to match) []match {
 	}
 	return matches
 }
+
+// largestGap is the number of pairs of items that are looked at one by one.
+const largestGap = 2500
+
+// mostLooks is how many values of an object are looked at to find what two items have in common: of lists of large items that
+// nothing names, what is left is removed and added.
+const mostLooks = 500_000
 
 // related reports whether two items that stand alone between others are one that was changed: mappings with a field in common,
 // or of which one has none.
@@ -332,6 +339,9 @@ func (w *walker) likeness(a, b side) float64 {
 
 // shared counts the fields of two values, and those of them that are the same: one with another value is so to a quarter.
 func (w *walker) shared(a, b side) (same, all float64) {
+	if w.looked++; w.looked > mostLooks {
+		return 0, 1
+	}
 	if from, ok := a.value.(map[string]any); ok {
 		to, ok := b.value.(map[string]any)
 		if !ok {

@@ -84,7 +84,7 @@ func stretch(old, new []string, i, j int) []Line {
 		text, open := cut(line)
 		added[k] = Line{New: j + k + 1, Words: []Word{{Text: text}}, Open: open}
 	}
-	for _, m := range ordered(len(old), len(new), func(x, y int) float64 {
+	for _, m := range ordered(len(old), len(new), largestStretch, func(x, y int) float64 {
 		// A line that was indented is the same.
 		return likely(overlap(strings.TrimSpace(old[x]), strings.TrimSpace(new[y])))
 	}) {
@@ -92,6 +92,9 @@ func stretch(old, new []string, i, j int) []Line {
 	}
 	return append(removed, added...)
 }
+
+// largestStretch is the number of pairs of lines that are looked at one by one.
+const largestStretch = 40000
 
 // likely drops what two lines have in common by chance.
 func likely(score float64) float64 {

@@ -1,18 +1,18 @@
 package difference
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
 	"path"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
 
-	"go.yaml.in/yaml/v3"
 	"k8s.io/apimachinery/pkg/api/resource"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
 
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
@@ -176,22 +176,96 @@ func isJSON(text string, into *any) bool {
 
 // documents reads the documents of a YAML text; false where one is neither a mapping nor a list, or is none at all.
 func documents(text string) ([]any, bool) {
-	decoder := yaml.NewDecoder(bytes.NewReader([]byte(text)))
+	decoder := yaml.NewDecoder(strings.NewReader(text))
 	var all []any
+	left := mostNodes
 	for {
-		var document any
+		var document yaml.Node
 		err := decoder.Decode(&document)
 		if errors.Is(err, io.EOF) {
 			return all, len(all) > 0
 		}
-		if err != nil {
+		if err != nil || len(document.Content) != 1 {
 			return nil, false
 		}
-		switch document.(type) {
-		case map[string]any, []any:
-		default:
+		if root := document.Content[0]; root.Kind != yaml.MappingNode && root.Kind != yaml.SequenceNode {
 			return nil, false
 		}
-		all = append(all, document)
+		said, ok := says(document.Content[0], &left)
+		if !ok {
+			return nil, false
+		}
+		all = append(all, said)
 	}
+}
+
+// mostNodes is how many nodes of a YAML text are looked at, with those that aliases repeat.
+const mostNodes = 100_000
+
+// scalar is a value of YAML. A plain one may be a number, a boolean or null to one reader and a text to another one: it is no other
+// text then, and no quoted one.
+type scalar struct {
+	plain      bool
+	tag, value string
+}
+
+// sexagesimal is a number of YAML 1.1 that Go's parsers take for a text.
+var sexagesimal = regexp.MustCompile(`^[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?$`)
+
+// ambiguous reports a plain text that is something else by YAML 1.1.
+func ambiguous(node *yaml.Node) bool {
+	if node.Value == "" {
+		return false
+	}
+	const longest = len("false")
+	if c := node.Value[0] | 0x20; 'a' <= c && c <= 'z' && len(node.Value) > longest {
+		return false
+	}
+	return yaml.IsYaml1_1NonString(node) || sexagesimal.MatchString(node.Value)
+}
+
+// says is what a tree of YAML says to whoever reads it: whatever the order of its keys, its comments and how its texts are quoted.
+// False for one of which readers make different things.
+func says(node *yaml.Node, left *int) (any, bool) {
+	if *left--; *left < 0 {
+		return nil, false
+	}
+	switch node.Kind {
+	case yaml.AliasNode:
+		return says(node.Alias, left)
+	case yaml.ScalarNode:
+		s := scalar{value: node.Value}
+		if node.Style&yaml.TaggedStyle != 0 {
+			s.tag = node.Tag
+		}
+		quoted := yaml.SingleQuotedStyle | yaml.DoubleQuotedStyle | yaml.LiteralStyle | yaml.FoldedStyle
+		s.plain = node.Style&quoted == 0 && (node.ShortTag() != yaml.NodeTagString || ambiguous(node))
+		return s, true
+	case yaml.SequenceNode:
+		var items []any
+		for _, child := range node.Content {
+			item, ok := says(child, left)
+			if !ok {
+				return nil, false
+			}
+			items = append(items, item)
+		}
+		return items, true
+	case yaml.MappingNode:
+		fields := map[scalar]any{}
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			key, ok := says(node.Content[i], left)
+			name, isScalar := key.(scalar)
+			if _, twice := fields[name]; !ok || !isScalar || twice {
+				return nil, false
+			}
+			value, ok := says(node.Content[i+1], left)
+			if !ok {
+				return nil, false
+			}
+			fields[name] = value
+		}
+		return fields, true
+	}
+	return nil, false
 }
