@@ -30,6 +30,14 @@ func (c *Comparison) said() string {
 	return "from " + c.Before.Shown() + " to " + c.After.Shown()
 }
 
+// revision is what messages put behind the name of a file of the side before; "" where nothing is compared.
+func (c *Comparison) revision() string {
+	if c == nil {
+		return ""
+	}
+	return "@" + c.Before.Name
+}
+
 // tally is how many objects become what, in words.
 func (c *Comparison) tally() string {
 	return fmt.Sprintf("%d added, %d changed, %d removed", c.Count(change.Added), c.Count(change.Changed), c.Count(change.Removed))
@@ -237,12 +245,20 @@ func (t *text) whole(e change.Entry) error {
 	return nil
 }
 
+// hidesLines reports an entry whose lines nobody is to read: those of a Secret hold what it does.
+func hidesLines(e change.Entry) bool {
+	return slices.ContainsFunc(e.Places, func(p change.Place) bool {
+		id := p.ID()
+		return id.Kind == "Secret" && id.Group() == ""
+	})
+}
+
 // line is where a change was made, and what stood there.
 func (t *text) line(e change.Entry, l change.Line) string {
 	said := t.place(l.Source)
 	if l.Gone {
 		said = t.place(l.Source) + " " + t.Paint(terminal.Dim, "(before)")
-	} else if shown, _, _ := t.sources.shown(l.Source); shown != "" {
+	} else if shown, _, _ := t.sources.shown(l.Source); shown != "" && !hidesLines(e) {
 		said += "  " + t.Paint(terminal.Dim, strings.TrimSpace(shown))
 	}
 	if !l.Was.IsZero() && !l.Gone && (l.Was.File != l.Source.File || l.Was.Line != l.Source.Line) {

@@ -38,7 +38,11 @@ func (s *sources) fingerprints(findings []check.Finding) []string {
 }
 
 func (s *sources) fingerprint(f check.Finding) string {
-	parts := []string{f.Check, f.Source.File}
+	file := f.Source.File
+	if s.revision != "" {
+		file = strings.TrimSuffix(file, s.revision) // it is called by another name in another job
+	}
+	parts := []string{f.Check, file}
 	if f.Source.Line == 0 { // not merged with those of other targets
 		parts = append(parts, f.Target)
 	}

@@ -34,6 +34,7 @@ type jsonReport struct {
 	Exempted   []jsonExempted  `json:"exempted"`
 	Failures   []jsonFailure   `json:"failures"`
 	Omitted    []string        `json:"omitted"`
+	Comparison *jsonComparison `json:"comparison,omitempty"`
 }
 
 type jsonSummary struct {
@@ -125,7 +126,11 @@ type jsonFailure struct {
 // JSON writes the report for programs, as report.schema.json describes it. Every key is always there: a list without
 // items is empty, and what is not known is null or "".
 func JSON(w io.Writer, r Report, _ Options) error {
-	text, err := encode(r.json())
+	report, err := r.json()
+	if err != nil {
+		return err
+	}
+	text, err := encode(report)
 	if err != nil {
 		return err
 	}
@@ -143,7 +148,7 @@ func encode(value any) ([]byte, error) {
 	return text.Bytes(), err
 }
 
-func (r Report) json() jsonReport {
+func (r Report) json() (jsonReport, error) {
 	out := jsonReport{
 		Version: Version,
 		Kgate:   r.Version,
@@ -186,7 +191,9 @@ func (r Report) json() jsonReport {
 	for _, e := range r.Errors {
 		out.Failures = append(out.Failures, jsonFailure{e.Target, e.Message, position(e.Source)})
 	}
-	return out
+	var err error
+	out.Comparison, err = r.Comparison.json(r)
+	return out, err
 }
 
 func finding(f check.Finding, fingerprint string) jsonFinding {

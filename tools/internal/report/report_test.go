@@ -161,6 +161,8 @@ func TestFormats(t *testing.T) {
 		{"busy.github", busy(), "github", Options{}},
 		{"clean.github", clean, "github", Options{}},
 		{"clean.sarif", clean, "sarif", Options{}},
+		{"changed.json", changed(t), "json", Options{}},
+		{"changed.yaml", changed(t), "yaml", Options{}},
 	} {
 		t.Run(test.golden, func(t *testing.T) {
 			var got bytes.Buffer

@@ -3,6 +3,7 @@ package report
 import (
 	"crypto/sha256"
 	"fmt"
+	"io/fs"
 	"strings"
 	"unicode/utf8"
 
@@ -13,17 +14,31 @@ import (
 
 // sources quotes the files that positions name, each read once.
 type sources struct {
-	read  func(string) ([]byte, error)
-	files map[string][]string
-	long  map[manifest.Position][]rune // by file and line
-	gists map[manifest.Position]string // likewise
+	read func(string) ([]byte, error)
+	// revision is what names of files of the side before end in; "" for none.
+	revision string
+	files    map[string][]string
+	long     map[manifest.Position][]rune // by file and line
+	gists    map[manifest.Position]string // likewise
 }
 
 func (r Report) sources() *sources {
 	return &sources{
-		read: r.ReadFile, files: map[string][]string{},
+		read: r.ReadFile, revision: r.Comparison.revision(), files: map[string][]string{},
 		long: map[manifest.Position][]rune{}, gists: map[manifest.Position]string{},
 	}
+}
+
+// before reads the files of the side before, as its own report would.
+func (r Report) before() *sources {
+	s := r.sources()
+	s.read = func(file string) ([]byte, error) {
+		if r.ReadFile == nil {
+			return nil, fs.ErrNotExist
+		}
+		return r.ReadFile(file + r.Comparison.revision())
+	}
+	return s
 }
 
 // lines are the lines of a file; none where its text cannot be had. Then the place has to do.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -15,7 +16,11 @@ import (
 // YAML writes the JSON report as YAML: the same keys, sorted, with the same promise. Every text stands on one line between
 // double quotes, so that readers of YAML 1.1 and 1.2 agree about it, and none of its lines is one of the document.
 func YAML(w io.Writer, r Report, _ Options) error {
-	text, err := encode(r.json())
+	written, err := r.json()
+	if err != nil {
+		return err
+	}
+	text, err := encode(written)
 	if err != nil {
 		return err
 	}
@@ -41,7 +46,9 @@ func block(out *bytes.Buffer, value any, indent string) error {
 			if i > 0 {
 				out.WriteString(indent)
 			}
-			out.WriteString(key + ":") // keys are those of the report's schema: plain words
+			if err := name(out, key, indent); err != nil {
+				return err
+			}
 			if err := inner(out, value[key], indent, indent+"  "); err != nil {
 				return err
 			}
@@ -62,6 +69,35 @@ func block(out *bytes.Buffer, value any, indent string) error {
 			}
 		}
 	}
+	return nil
+}
+
+var (
+	// plain are keys that no reader of YAML takes for anything but a text.
+	plain = regexp.MustCompile(`^[a-z][a-zA-Z]+$`)
+	// other are those that readers of YAML 1.1 take for a truth or for nothing.
+	other = []string{"on", "off", "yes", "no", "true", "false", "null"}
+)
+
+// longestKey is how long a key may be that stands on the line of its value, of 1024 characters that YAML lets it have.
+const longestKey = 500
+
+// name writes a key. Those of objects are written by whoever wrote the manifests.
+func name(out *bytes.Buffer, key, indent string) error {
+	if plain.MatchString(key) && !slices.Contains(other, key) && len(key) < longestKey {
+		out.WriteString(key + ":")
+		return nil
+	}
+	text, err := encode(key)
+	if err != nil {
+		return err
+	}
+	quoted := strings.TrimSpace(string(text))
+	if len(quoted) < longestKey {
+		out.WriteString(quoted + ":")
+		return nil
+	}
+	out.WriteString("? " + quoted + "\n" + indent + ":")
 	return nil
 }
 

@@ -34,6 +34,7 @@ func same(t testing.TB, r Report) {
 func TestYAMLIsTheJSONReport(t *testing.T) {
 	same(t, busy())
 	same(t, Report{})
+	same(t, changed(t))
 	odd := busy()
 	odd.Findings[0].Message = "\x00\x1b\x7f\u0085\u009f\u2028\ufdd0\ufeff\ufffe\uffff\U0001f600\xff: - # 'é\""
 	odd.Findings[1].Message = "on"

@@ -1,0 +1,154 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"io/fs"
+	"strings"
+	"testing"
+
+	"github.com/kgate-dev/gitops/tools/internal/change"
+	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/difference"
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
+)
+
+// object is an object as YAML writes it.
+func object(t testing.TB, text string) *manifest.Object {
+	t.Helper()
+	o, err := manifest.Decode([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+// changed is a comparison in which everything happened that one can report.
+func changed(t testing.TB) Report {
+	was := object(t, `{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "app"}}`)
+	is := object(t, `{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "app"}, "spec": {}}`)
+	before := object(t, `{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a-1"}}`)
+	after := object(t, `{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a-2"}}`)
+	secret := object(t, `{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "hush-applied"}}, "data": {"key": "aHVzaC1kYXRh"}, "stringData": {"other": "hush-text"}}`)
+	gone := object(t, `{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "old"}, "stringData": {"on": "hush-gone", "`+strings.Repeat("k", 2000)+`": "hush"}}`)
+	dev, prod := change.Place{Target: "overlays/dev", Old: was, New: is}, change.Place{Target: "overlays/prod", Old: was, New: is}
+	line := func(file string, now, then int, in ...int) change.Line {
+		l := change.Line{Source: at(file, now), In: in}
+		if then > 0 {
+			l.Was = at(file, then)
+		}
+		return l
+	}
+	path := manifest.Path{"spec", "replicas"}
+	named := manifest.Path{"spec", "template", "spec", "containers", 0, "image"}
+	r := busy()
+	r.Comparison = &Comparison{
+		Set: change.Set{
+			Before: change.Side{Name: "main", Commit: "0123456789abcdef0123456789abcdef01234567"}, After: change.Side{Name: "the working tree"},
+			Targets: []change.Target{
+				{Path: "overlays/dev", Environment: "dev", Kind: change.Changed, Changed: 2, Added: 1}, {Path: "overlays/prod", Environment: "prod", Kind: change.Changed, Changed: 1, Removed: 1},
+				{Path: "overlays/staging", Kind: change.Equal}, {Path: "overlays/broken", Kind: change.Unknown}, {Path: "overlays/new", Kind: change.Added}, {Path: "overlays/old", Kind: change.Removed},
+			},
+			Entries: []change.Entry{
+				{Kind: change.Changed, Places: []change.Place{dev, prod}, Fields: []change.Field{
+					{Change: difference.Change{Path: path, OldPath: path, Old: int64(1), New: int64(2)}, In: []int{0, 1}, Lines: []change.Line{line("base/a.yaml", 7, 6, 0, 1)}},
+					{Change: difference.Change{Path: named, OldPath: named, Old: "app:1", New: "app:2"}, In: []int{1}, Lines: []change.Line{line("overlays/prod/kustomization.yaml", 3, 0, 1)}},
+					{Change: difference.Change{Path: manifest.Path{"spec", "ports", 1}, New: map[string]any{"on": int64(1), "1e3": []any{nil, 1.5, "x"}, "a b": map[string]any{}}}, In: []int{0, 1}},
+					{Change: difference.Change{Path: manifest.Path{"spec", "paused"}, OldPath: manifest.Path{"spec", "paused"}, Old: difference.Null{}, Removed: true, Default: false, Equal: difference.Default}, In: []int{0, 1}, Lines: []change.Line{{Source: at("base/a.yaml", 9), Was: at("base/a.yaml", 9), Gone: true, In: []int{0, 1}}}},
+					{Change: difference.Change{Path: manifest.Path{"spec", "list", 0}, OldPath: manifest.Path{"spec", "list", 2}, Moved: true}, In: []int{0, 1}},
+				}},
+				{Kind: change.Renamed, Places: []change.Place{{Target: "overlays/dev", Old: before, New: after}}, Fields: []change.Field{
+					{Change: difference.Change{Path: manifest.Path{"data", "text"}, OldPath: manifest.Path{"data", "text"}, Old: "a\nb\n", New: "a\nc ```\n</details>", Lines: difference.Lines("a\nb\n", "a\nc ```\n</details>")}, In: []int{0}, Lines: []change.Line{line("base/text", 2, 2, 0)}},
+				}},
+				{Kind: change.Added, Places: []change.Place{{Target: "overlays/dev", New: secret}}, Lines: []change.Line{line("base/secret.yaml", 1, 0, 0)}},
+				{Kind: change.Removed, Places: []change.Place{{Target: "overlays/prod", Old: gone}}, Lines: []change.Line{{Source: at("base/old.yaml", 1), Was: at("base/old.yaml", 1), Gone: true, In: []int{0}}}},
+			},
+			Images:   []change.Image{{Old: "app:1", New: "app:2", Places: []change.Place{prod}, Line: at("overlays/prod/kustomization.yaml", 3)}, {New: "side:1", Places: []change.Place{dev}}},
+			Restarts: []change.Restart{{Places: []change.Place{dev, prod}, Field: path, Of: after.ID, Line: at("base/text", 2), More: 2}},
+			Hidden:   []change.Hidden{{Reason: difference.Order, Count: 3}},
+		},
+		Standing: r.Findings[:2],
+		Mended:   []check.Finding{r.Findings[4]},
+	}
+	object := gone.ID
+	r.Findings = append(r.Findings, check.Finding{
+		Check: "danger/data-lost", Severity: check.Error, Message: "what it holds is deleted", Fix: "Keep it.", Source: at("base/old.yaml@main", 3),
+		Place: check.Place{Target: "overlays/prod", Object: &object, Path: manifest.Path{"stringData"}},
+	})
+	read := r.ReadFile
+	r.ReadFile = func(file string) ([]byte, error) {
+		switch file {
+		case "base/old.yaml@main":
+			return []byte("kind: Secret\nmetadata: {}\nstringData: {}\n"), nil
+		case "base/secret.yaml":
+			return []byte("stringData: {other: hush-text}\n"), nil
+		case "base/a.yaml@main":
+			return []byte("before:\n"), nil
+		case "overlays/prod/kustomization.yaml":
+			return []byte("resources:\n- ../../base\nimages: []\n"), nil
+		case "overlays/old/kustomization.yaml":
+			return nil, fs.ErrNotExist
+		}
+		return read(file)
+	}
+	return r
+}
+
+// No format says what a Secret holds.
+func TestSecretsOfAComparisonAreDigests(t *testing.T) {
+	for name, format := range Formats() {
+		var out bytes.Buffer
+		if err := format(&out, changed(t), Options{Verbose: true}); err != nil {
+			t.Fatal(err)
+		}
+		for _, hush := range []string{"hush", "aHVzaC1kYXRh"} {
+			if strings.Contains(out.String(), hush) {
+				t.Errorf("%s tells %s", name, hush)
+			}
+		}
+	}
+	var out bytes.Buffer
+	if err := JSON(&out, changed(t), Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(out.String(), `": "sha256:`); n != 5 {
+		t.Errorf("%d digests in\n%s", n, out.String())
+	}
+}
+
+// The fingerprint of a finding in a file of the side before is the same whatever that side is called.
+func TestFingerprintOfTheSideBefore(t *testing.T) {
+	print := func(name string) string {
+		r := changed(t)
+		r.Comparison.Before.Name = name
+		f := r.Findings[len(r.Findings)-1]
+		f.Source.File = "base/old.yaml@" + name
+		r.ReadFile = func(file string) ([]byte, error) { return []byte("a\nb\nc\n"), nil }
+		return r.sources().fingerprints([]check.Finding{f})[0]
+	}
+	if a, b := print("main"), print("0123456"); a != b {
+		t.Errorf("%s and %s", a, b)
+	}
+}
+
+// A finding that is mended has the fingerprint that the report of the side before gave it.
+func TestFingerprintOfWhatIsMended(t *testing.T) {
+	r := changed(t)
+	var out bytes.Buffer
+	if err := JSON(&out, r, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		Comparison struct {
+			Mended []struct{ Fingerprint string }
+		}
+	}
+	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	read := r.ReadFile
+	alone := Report{ReadFile: func(file string) ([]byte, error) { return read(file + "@main") }}
+	if want := alone.sources().fingerprints(r.Comparison.Mended)[0]; got.Comparison.Mended[0].Fingerprint != want {
+		t.Errorf("%+v, want %s", got, want)
+	}
+}
