@@ -86,17 +86,28 @@ func FuzzFormats(f *testing.F) {
 				t.Errorf("%s: another time it is another report, %v", name, err)
 			}
 			for _, finding := range r.Findings {
-				tells(t, name, out.Bytes(), finding.Message)
+				if name != "markdown" || len(odd)+len(file) < 100 { // which has no room for more and says so
+					tells(t, name, out.Bytes(), finding.Message)
+				}
 			}
 			for _, e := range r.Exempted {
+				if name == "markdown" && len(odd)+len(file) >= 100 {
+					continue
+				}
 				tells(t, name, out.Bytes(), e.Finding.Message)
 				tells(t, name, out.Bytes(), e.Exemption.Reason)
 			}
 			for _, n := range r.Notes {
+				if name == "markdown" && len(odd)+len(file) >= 100 {
+					continue
+				}
 				tells(t, name, out.Bytes(), n.Message)
 			}
 			quiet(t, name, out.String())
 			for _, e := range r.Errors {
+				if name == "markdown" && len(odd)+len(file) >= 100 {
+					continue
+				}
 				tells(t, name, out.Bytes(), e.Message)
 			}
 			switch name {
@@ -112,6 +123,8 @@ func FuzzFormats(f *testing.F) {
 				readJUnit(t, out.Bytes())
 			case "github":
 				runLog(t, out.String())
+			case "markdown":
+				inert(t, out.String())
 			case "html":
 				harmless(t, out.String())
 			}

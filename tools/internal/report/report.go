@@ -222,7 +222,7 @@ type Format func(io.Writer, Report, Options) error
 
 // Formats are the formats by the name that --output takes.
 func Formats() map[string]Format {
-	return map[string]Format{"text": Text, "json": JSON, "yaml": YAML, "sarif": SARIF, "junit": JUnit, "github": GitHub, "html": HTML}
+	return map[string]Format{"text": Text, "json": JSON, "yaml": YAML, "sarif": SARIF, "junit": JUnit, "github": GitHub, "markdown": Markdown, "html": HTML}
 }
 
 // Names are the names of the formats, sorted.

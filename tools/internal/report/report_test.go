@@ -161,6 +161,11 @@ func TestFormats(t *testing.T) {
 		{"busy.github", busy(), "github", Options{}},
 		{"clean.github", clean, "github", Options{}},
 		{"clean.sarif", clean, "sarif", Options{}},
+		{"busy.md", busy(), "markdown", Options{}},
+		{"busy-verbose.md", busy(), "markdown", Options{Verbose: true}},
+		{"clean.md", clean, "markdown", Options{}},
+		{"changed.md", changed(t), "markdown", Options{}},
+		{"changed.txt", changed(t), "text", Options{Verbose: true}},
 		{"changed.json", changed(t), "json", Options{}},
 		{"changed.yaml", changed(t), "yaml", Options{}},
 	} {
