@@ -214,9 +214,18 @@ func lookForLostData(s *scene) {
 		s.gone(severity, o, nil, "data lost: %s %s: %s, with %s", title(o), s.becomes(o), how, held.goes)
 	}
 	for _, p := range s.changed() {
+		s.unkept(p)
 		s.reclaims(p)
 		s.scaledDown(p)
 		s.volumes(p)
+	}
+}
+
+// unkept looks for what holds data and says no longer that it is to stay.
+func (s *scene) unkept(p check.Pair) {
+	path := fields("metadata", "annotations")
+	if held, holds := s.holds(p.Old); holds && held.goes != "" && kept(p.Old) && !kept(p.New) && known(p, path, path) {
+		s.as(check.Warning, p.New, path, "data at stake: %s is deleted from now on with its manifest: Prune=false, or prune: disabled → neither", title(p.New))
 	}
 }
 
