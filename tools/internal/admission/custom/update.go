@@ -274,7 +274,7 @@ func UpdateDefinition(old, value map[string]any) (faults []Fault, err error) {
 	was.Status.StoredVersions = stored(was, nil)
 	apiextensions.SetCRDCondition(was, apiextensions.CustomResourceDefinitionCondition{Type: apiextensions.Established, Status: apiextensions.ConditionTrue})
 	was.Generation, was.ResourceVersion, was.UID = 1, "1", "00000000-0000-0000-0000-000000000000"
-	was.DeletionTimestamp, was.DeletionGracePeriodSeconds, was.SelfLink = nil, nil, ""
+	was.DeletionTimestamp, was.DeletionGracePeriodSeconds = nil, nil
 	is.Status = *was.Status.DeepCopy()
 	is.Status.StoredVersions = stored(is, was.Status.StoredVersions)
 	is.Generation, is.ResourceVersion, is.UID = 1, "1", was.UID
