@@ -198,6 +198,12 @@ func TestOf(t *testing.T) {
 			inPod + "containers[1] > " + inPod + "containers[0]: moved (order)\n" + inPod + "containers[1].image > " + inPod + "containers[0].image: \"w\" -> \"z\"\n" + inPod + "containers[2]: none -> {\"name\":\"c\"}\n"},
 		{"list by two keys", pod("{containers: [{name: a, ports: [{containerPort: 53, protocol: UDP}, {containerPort: 53}]}]}"), pod("{containers: [{name: a, ports: [{containerPort: 53, name: dns}, {containerPort: 53, protocol: UDP}]}]}"),
 			inPod + "containers[0].ports[1] > " + inPod + "containers[0].ports[0]: moved (order)\n" + inPod + "containers[0].ports[0].name: none -> \"dns\"\n"},
+		{"a port with another number", pod("{containers: [{name: a, ports: [{containerPort: 80, name: http}, {containerPort: 81}, {containerPort: 90, name: m}]}]}"), pod("{containers: [{name: a, ports: [{containerPort: 8080, name: http}, {containerPort: 82}, {containerPort: 91, name: o}]}]}"),
+			inPod + "containers[0].ports[0].containerPort: 80 -> 8080\n" + inPod + "containers[0].ports[1]: {\"containerPort\":81} -> none\n" + inPod + "containers[0].ports[2]: {\"containerPort\":90,\"name\":\"m\"} -> none\n" +
+				inPod + "containers[0].ports[1]: none -> {\"containerPort\":82}\n" + inPod + "containers[0].ports[2]: none -> {\"containerPort\":91,\"name\":\"o\"}\n"},
+		{"two mounts of one volume", pod("{containers: [{name: a, volumeMounts: [{name: v, mountPath: /a}, {name: v, mountPath: /b}]}]}"), pod("{containers: [{name: a, volumeMounts: [{name: v, mountPath: /c}, {name: v, mountPath: /d}]}]}"),
+			inPod + "containers[0].volumeMounts[0]: {\"mountPath\":\"/a\",\"name\":\"v\"} -> none\n" + inPod + "containers[0].volumeMounts[1]: {\"mountPath\":\"/b\",\"name\":\"v\"} -> none\n" +
+				inPod + "containers[0].volumeMounts[0]: none -> {\"mountPath\":\"/c\",\"name\":\"v\"}\n" + inPod + "containers[0].volumeMounts[1]: none -> {\"mountPath\":\"/d\",\"name\":\"v\"}\n"},
 		{"init containers have an order", pod("{initContainers: [{name: a}, {name: b}]}"), pod("{initContainers: [{name: b}, {name: a}]}"), inPod + "initContainers[1] > " + inPod + "initContainers[0]: moved\n"},
 		{"variables have none", pod("{containers: [{name: a, env: [{name: A, value: a}, {name: B, value: b}]}]}"), pod("{containers: [{name: a, env: [{name: B, value: b}, {name: A, value: a}]}]}"),
 			inPod + "containers[0].env[1] > " + inPod + "containers[0].env[0]: moved (order)\n"},

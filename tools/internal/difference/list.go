@@ -44,8 +44,16 @@ func (w *walker) list(a, b side, t admission.Type) {
 			}
 		}
 	}
+	until := make([]int, len(to)) // by index of the new list, the old item that stays there or behind
+	for j, at := len(to)-1, len(from); j >= 0; j-- {
+		if i := partner[j]; i >= 0 && stays[i] {
+			at = i
+		}
+		until[j] = at
+	}
 	for j, i := range partner {
 		if i < 0 {
+			removed(until[j]) // what was there before what is
 			w.add(gone(nil), b.item(j), "")
 			continue
 		}
@@ -82,7 +90,7 @@ func (w *walker) matches(a, b side, t admission.Type, free bool) []match {
 	}
 	if keys := t.Keys(); len(keys) > 0 {
 		if matches, ok := named(keptFrom, keptTo, func(item any) (string, bool) { return keyOf(item, keys) }); ok {
-			return matches
+			return renumbered(keptFrom, keptTo, matches)
 		}
 	}
 	if t.Set() {
@@ -101,6 +109,33 @@ func (w *walker) matches(a, b side, t admission.Type, free bool) []match {
 		}
 	}
 	return w.alike(a, b, keptFrom, keptTo, free)
+}
+
+// renumbered adds, to items matched by their keys, those that have their name still: a port with another number is another one to
+// the server, and to a reader the same.
+func renumbered(from, to []any, matches []match) []match {
+	lone := func(items []any, left []int) map[string]int {
+		at := map[string]int{}
+		for _, i := range left {
+			name := manifest.TextAt(items[i], "name")
+			if _, twice := at[name]; twice {
+				at[name] = -1
+			} else {
+				at[name] = i
+			}
+		}
+		return at
+	}
+	old := lone(from, missing(len(from), matches, oldOf))
+	left := missing(len(to), matches, newOf)
+	new := lone(to, left)
+	for _, j := range left {
+		name := manifest.TextAt(to[j], "name")
+		if i, has := old[name]; has && name != "" && i >= 0 && new[name] == j {
+			matches = append(matches, match{i, j})
+		}
+	}
+	return matches
 }
 
 // nested are the fields inside of fields that tell the items of a list apart: of volumeClaimTemplates, and of what is like them.
