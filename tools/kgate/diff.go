@@ -43,6 +43,9 @@ func diffCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if flags.unjudged && cmd.Flags().Changed("checks") {
+				return errors.New("--checks and --no-checks do not go together: leave one out")
+			}
 			c, err := sidesOf(args)
 			if err != nil {
 				return err
@@ -53,6 +56,7 @@ func diffCommand() *cobra.Command {
 	}
 	flags.register(cmd)
 	cmd.Flags().StringArrayVar(&targets, "target", nil, "target to compare, as overlays/prod (repeatable; default: those of both sides)")
+	cmd.Flags().BoolVar(&flags.unjudged, "no-checks", false, "say what changes and check nothing; what the change does not touch is not rendered")
 	cmd.Flags().BoolVar(&flags.all, "all", false, "also show fields that differ in the text alone")
 	return cmd
 }
@@ -95,7 +99,7 @@ func compare(cmd *cobra.Command, c comparison, flags validateFlags, outputs []ou
 		progress := &progress{w: w.stderr}
 		defer progress.clear()
 		options := flags.options(outputs, progress)
-		options.All, options.Alone = flags.all, c.alone
+		options.All, options.Alone, options.Unjudged = flags.all, c.alone, flags.unjudged
 		for _, target := range c.targets {
 			at, err := after.Relative(target)
 			if err != nil {

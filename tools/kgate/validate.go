@@ -41,6 +41,7 @@ type validateFlags struct {
 	configFrom         string
 	against            string
 	all                bool
+	unjudged           bool
 	noObjectExemptions bool
 }
 

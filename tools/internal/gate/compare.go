@@ -26,6 +26,9 @@ import (
 // either, for the same reason.
 func Compare(ctx context.Context, before, after *repo.Side, options Options) (out report.Report, err error) {
 	c := &comparing{before: before, after: after}
+	if options.Unjudged {
+		options.Checks = nil
+	}
 	defer func() { err = errors.Join(err, c.close()) }()
 	if err := c.open(ctx, options); err != nil {
 		return out, err
@@ -39,6 +42,7 @@ type comparing struct {
 	engines       []*Engines
 	was, is       *Gate
 	paths         []string          // of either side, in order
+	equal         map[string]bool   // targets that the change does not touch, where nobody asks for their verdict
 	moved         map[string]string // by path after, the path before, of targets that are in another place
 	options       Options
 }
@@ -90,7 +94,23 @@ func (c *comparing) open(ctx context.Context, options Options) error {
 			c.paths = append(c.paths, without(g.paths, c.paths)...)
 		}
 	}
-	return c.follow(ctx)
+	if err := c.follow(ctx); err != nil || !options.Unjudged {
+		return err
+	}
+	return c.narrow(ctx)
+}
+
+// narrow leaves what the change does not touch out of what is rendered.
+func (c *comparing) narrow(ctx context.Context) error {
+	affected, _, err := FindAffected(ctx, c.before, c.after, c.options)
+	if err != nil {
+		return err
+	}
+	c.equal = map[string]bool{}
+	for _, path := range c.paths {
+		c.equal[path] = c.moved[path] == "" && !slices.ContainsFunc(affected, func(a Affected) bool { return a.Path == path })
+	}
+	return nil
 }
 
 // follow finds the targets that the change moves: what is in a new place renders mostly the objects of one that is gone.
@@ -210,6 +230,18 @@ func (c *comparing) run(ctx context.Context) (report.Report, error) {
 		return report.Report{}, fmt.Errorf("neither %s nor %s has any of the targets %s", c.before.Name, c.after.Name, strings.Join(c.options.Targets, ", "))
 	}
 	err := driver.each(ctx, c.paths, func(ctx context.Context, at int, path string) error {
+		if c.equal[path] {
+			differs[at] = change.Rendered{Path: path, Kind: change.Equal}
+			if e := driver.repository.Config.Environment(path); e != nil {
+				differs[at].Environment = e.Name
+			}
+			for _, r := range []*running{was, is} {
+				if r != nil {
+					r.outcomes[index(r.gate, path)] = outcome{path: path, target: &check.Target{Path: path}, reported: report.Target{Path: path}}
+				}
+			}
+			return nil
+		}
 		then := c.then(path)
 		old, new := c.render(ctx, c.was, then), c.render(ctx, c.is, path)
 		failures[at] = [2]error{old.err, new.err}
@@ -236,6 +268,7 @@ func (c *comparing) run(ctx context.Context) (report.Report, error) {
 			}
 		}
 		switch {
+		case gone && c.options.Unjudged:
 		case gone:
 			is.round.Judge(ctx, &after.Target)
 			c.is.engines.forget(&after.Target)
@@ -489,6 +522,9 @@ func (c *comparing) driver() *Gate {
 // conclude puts both sides' findings beside each other.
 func (c *comparing) conclude(ctx context.Context, was, is *running, differs []change.Rendered, failures [][2]error) (report.Report, error) {
 	with := &report.Comparison{Set: change.Of(change.Side{Name: c.before.Name, Commit: c.before.Commit}, change.Side{Name: c.after.Name, Commit: c.after.Commit}, differs, c.options.All)}
+	if c.options.Unjudged {
+		return c.unjudged(with, was, is), nil
+	}
 	var stood report.Report
 	if was != nil {
 		c.was.options.NoBaseline = true // what it lets pass stood there too
@@ -558,6 +594,29 @@ func (c *comparing) conclude(ctx context.Context, was, is *running, differs []ch
 		}
 	}
 	return out, nil
+}
+
+// unjudged is the report of what changes, and of nothing that is found.
+func (c *comparing) unjudged(with *report.Comparison, was, is *running) report.Report {
+	with.Unjudged = true
+	out := report.Report{Version: c.options.Version, Dir: c.after.Dir, Comparison: with, ReadFile: c.reading(c.after.ReadFile)}
+	if is != nil {
+		out.ReadFile = c.reading(c.is.renderer.ReadFile)
+	}
+	for _, r := range []*running{is, was} {
+		if r == nil {
+			continue
+		}
+		for _, o := range r.outcomes {
+			if o.err != nil {
+				out.Errors = append(out.Errors, Failures(o.path, o.err)...)
+			}
+		}
+	}
+	for _, t := range with.Targets {
+		out.Asked = append(out.Asked, t.Path)
+	}
+	return out
 }
 
 // stands says what is left out because both sides have it.

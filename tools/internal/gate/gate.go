@@ -36,6 +36,7 @@ type Options struct {
 	UnknownKinds         string // what becomes of objects of kinds that nobody defines, one of repo.UnknownKinds; "" is what kgate.yaml says
 
 	All                bool // a comparison tells what differs in the text alone, too
+	Unjudged           bool // it renders what the change touches, and judges nothing
 	Alone              bool // its report says what the change brings, and not what it changes
 	NoBaseline         bool // nothing passes for standing in kgate-baseline.yaml
 	Bare               bool // a repository in which there is nothing to choose has no targets, and is no error

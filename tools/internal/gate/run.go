@@ -54,6 +54,11 @@ func (g *Gate) begin(ctx context.Context) *running {
 func (r *running) judge(ctx context.Context, i int, t *Target) {
 	g := r.gate
 	g.options.Rendered(&t.Target)
+	if g.options.Unjudged {
+		r.outcomes[i] = outcome{path: t.Path, target: &check.Target{Path: t.Path}, reported: report.Target{Path: t.Path, Count: len(t.Objects)}}
+		g.engines.forget(&t.Target)
+		return
+	}
 	r.round.Judge(ctx, &t.Target)
 	t.Mentions = g.mentions(&t.Target)
 	if g.options.Whole {
@@ -76,10 +81,12 @@ func atWork() int { return runtime.GOMAXPROCS(0) + 1 }
 // the others from nothing. It ends with the context.
 func (g *Gate) each(ctx context.Context, paths []string, do func(ctx context.Context, i int, path string) error, failed func(i int, err error)) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		defer activity.Begin(ctx, "compiling the rules")()
-		return g.engines.Prepare(ctx)
-	})
+	if !g.options.Unjudged {
+		group.Go(func() error {
+			defer activity.Begin(ctx, "compiling the rules")()
+			return g.engines.Prepare(ctx)
+		})
+	}
 	var mu sync.Mutex
 	next, done := 0, 0
 	for range min(atWork(), len(paths)) {

@@ -22,6 +22,7 @@ type Comparison struct {
 	change.Set
 	Standing []check.Finding // what both sides have
 	Mended   []check.Finding // what the side before has alone
+	Unjudged bool            // nobody asked what is found
 	Alone    bool            // the report is to say what the change brings, and not what it changes
 }
 
@@ -129,7 +130,9 @@ func (t *text) change(r Report) {
 		t.changeField(label, said)
 		label = ""
 	}
-	t.changeField("found", c.verdict(len(r.Findings)))
+	if !c.Unjudged {
+		t.changeField("found", c.verdict(len(r.Findings)))
+	}
 	if said := c.hidden(); said != "" {
 		t.changeField("", terminal.Line(said))
 	}

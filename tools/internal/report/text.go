@@ -400,6 +400,10 @@ func (l *leniency) String() string {
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 func (t *text) summary(r Report) {
+	if r.Comparison != nil && r.Comparison.Unjudged && len(r.Errors) == 0 {
+		t.Line("%s", plural(len(r.Comparison.Targets), "target")+": nothing was checked, as asked")
+		return
+	}
 	errors, warnings := r.Count(check.Error), r.Count(check.Warning)
 	color := terminal.Green
 	switch {
