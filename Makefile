@@ -134,7 +134,7 @@ bench-service: ## load the service: against a bare handler, telemetry on and off
 	@.cache/bench-service memory -for 60s
 
 .PHONY: bench-kgate
-bench-kgate: build $(TOOLS)/.pipeline-$(GO_VERSION) ## time kgate against kustomize, kubeconform and conftest (ROUNDS=10)
+bench-kgate: build $(TOOLS)/.pipeline-$(GO_VERSION) ## time kgate against kustomize, kubeconform, conftest and dyff (ROUNDS=10)
 	@mkdir -p .cache && go build -o .cache/bench ./tools/bench && .cache/bench -rounds $(or $(ROUNDS),10)
 	@go test -run '^$$' -bench . -benchmem ./tools/...
 

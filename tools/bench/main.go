@@ -1,4 +1,5 @@
-// Command bench times a cold `kgate validate` against the same work done by kustomize, kubeconform and conftest.
+// Command bench times a cold `kgate validate` against the same work done by kustomize, kubeconform and conftest, and `kgate diff`
+// against a worktree, kustomize and dyff.
 //
 // Both sides render the same overlays, hold the objects to the same schemas and to the same object rules, in turns
 // within one run. Where the two differ, the pipeline has the easier task: it gets no overlay or repository rules,
@@ -55,7 +56,8 @@ func compare(ctx context.Context, args []string, stdout, stderr io.Writer) (err 
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	kgate := flags.String("kgate", "bin/kgate", "the kgate `binary`")
-	tools := flags.String("tools", ".cache/bin", "`directory` of kustomize, kubeconform and conftest")
+	tools := flags.String("tools", ".cache/bin", "`directory` of kustomize, kubeconform, conftest and dyff")
+	only := flags.String("only", "", "validate or diff: leave the other out")
 	rounds := flags.Int("rounds", 10, "how often each side runs")
 	if err := flags.Parse(args); err != nil {
 		return flag.ErrHelp
@@ -63,10 +65,11 @@ func compare(ctx context.Context, args []string, stdout, stderr io.Writer) (err 
 	if flags.NArg() > 0 || *rounds < 1 {
 		return errors.New("it takes no arguments, and at least one round")
 	}
-	c := &contest{rounds: *rounds}
+	c, d := &contest{rounds: *rounds}, &duel{rounds: *rounds}
 	for path, name := range map[*string]string{
 		&c.kgate: *kgate, &c.kustomize: filepath.Join(*tools, "kustomize"),
 		&c.kubeconform: filepath.Join(*tools, "kubeconform"), &c.conftest: filepath.Join(*tools, "conftest"),
+		&d.dyff: filepath.Join(*tools, "dyff"),
 	} {
 		if *path, err = filepath.Abs(name); err != nil {
 			return err
@@ -79,7 +82,26 @@ func compare(ctx context.Context, args []string, stdout, stderr io.Writer) (err 
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(c.dir)) }()
+	if *only != "diff" {
+		if err := c.run(ctx, stdout, stderr); err != nil {
+			return err
+		}
+	}
+	if *only == "validate" {
+		return nil
+	}
+	d.kgate, d.kustomize = c.kgate, c.kustomize
+	if err := d.prepare(ctx, c.dir); err != nil {
+		return fmt.Errorf("prepare: %w", err)
+	}
+	if err := d.run(ctx, stderr); err != nil {
+		return err
+	}
+	return d.report(stdout)
+}
 
+// run times kgate validate against the pipeline.
+func (c *contest) run(ctx context.Context, stdout, stderr io.Writer) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
