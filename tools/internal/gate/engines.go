@@ -40,7 +40,10 @@ func NewEngines(ctx context.Context, minors []string, policies ...string) (*Engi
 
 // newEngines are those that options and the repository ask for.
 func newEngines(ctx context.Context, repository *repo.Repo, options Options) (*Engines, error) {
-	library, err := loadPoliciesOf(ctx, repository, options.Policies)
+	library, err := policy.Load(ctx) // of no rule
+	if !options.Unjudged {
+		library, err = loadPoliciesOf(ctx, repository, options.Policies)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -198,6 +198,9 @@ func (g *Gate) survey(ctx context.Context) error {
 
 // choose makes the list of checks to run.
 func (g *Gate) choose() error {
+	if g.options.Unjudged {
+		return nil
+	}
 	if g.known == nil {
 		known, err := checksOf(g.repository, g.engines, g.facts, g.unknownKinds())
 		if err != nil {

@@ -4,12 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
+	"os"
 	"path"
+	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/format/index"
 )
 
 // Changed are the files and links at or below dir that differ between two commits, sorted. What is equal is not looked into.
@@ -72,6 +77,9 @@ func Changed(ctx context.Context, before, after *Tree, dir string) ([]string, er
 // ChangedIn are the files and links at or below dir that differ between the commit and files as they lie there, of a tree whose
 // top is the commit's, sorted. What passedOver tells is not looked at. Directories of the commit that are submodules are passed over.
 func (t *Tree) ChangedIn(ctx context.Context, files fs.FS, dir string, passedOver func(dir string) bool) ([]string, error) {
+	if t.stamps == nil {
+		t.stamps = t.repository.readStamps()
+	}
 	then := map[string]node{}
 	if err := fs.WalkDir(t, dir, func(name string, entry fs.DirEntry, err error) error {
 		switch {
@@ -157,11 +165,10 @@ func (t *Tree) same(files fs.FS, name string, entry fs.DirEntry, was node, known
 	if err != nil {
 		return false, nil //nolint:nilerr // it is gone since its directory was read
 	}
-	size, _, err := t.repository.size(was.hash)
-	if err != nil || size != info.Size() {
-		return false, err
+	if t.stamps.same(path.Join(t.below, name), was.hash, info) {
+		return true, nil
 	}
-	if size > MaxFileSize {
+	if info.Size() > MaxFileSize {
 		return false, nil
 	}
 	text, err := fs.ReadFile(files, name)
@@ -169,6 +176,52 @@ func (t *Tree) same(files fs.FS, name string, entry fs.DirEntry, was node, known
 		return false, nil //nolint:nilerr // what cannot be read now is another file than it was
 	}
 	return plumbing.ComputeHash(plumbing.BlobObject, text) == was.hash, nil
+}
+
+// stamps are what git's index says of files when it last looked at them: one whose size and time are those that it had then
+// need not be read.
+type stamps struct {
+	entries map[string]*index.Entry
+	written time.Time // what was written at that time or later may differ all the same
+}
+
+// readStamps reads the index. Without one that can be read, every file is.
+func (r *Repository) readStamps() *stamps {
+	const most = 64 << 20
+	at := filepath.Join(r.own, "index")
+	info, err := os.Stat(at)
+	if err != nil || !info.Mode().IsRegular() || info.Size() > most {
+		return nil
+	}
+	file, err := os.Open(at) //nolint:gosec // below .git, and regular
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = file.Close() }() // nothing was written
+	var decoded index.Index
+	if err := decode(file, &decoded); err != nil {
+		return nil
+	}
+	s := &stamps{entries: make(map[string]*index.Entry, len(decoded.Entries)), written: info.ModTime()}
+	for _, e := range decoded.Entries {
+		if e.Stage == index.Merged && !e.IntentToAdd {
+			s.entries[e.Name] = e
+		}
+	}
+	return s
+}
+
+func decode(from io.Reader, into *index.Index) (err error) {
+	defer survive(&err)
+	return index.NewDecoder(from).Decode(into)
+}
+
+func (s *stamps) same(name string, hash plumbing.Hash, info fs.FileInfo) bool {
+	if s == nil {
+		return false
+	}
+	e := s.entries[name]
+	return e != nil && e.Hash == hash && int64(e.Size) == info.Size() && e.ModifiedAt.Equal(info.ModTime()) && info.ModTime().Before(s.written)
 }
 
 // At is the tree of a directory of the commit; one without a file where there is none.
@@ -180,5 +233,5 @@ func (t *Tree) At(dir string) (*Tree, error) {
 	case err != nil:
 		return nil, err
 	}
-	return &Tree{Revision: t.Revision, Commit: t.Commit, repository: t.repository, root: at.hash, dirs: map[plumbing.Hash][]node{}}, nil
+	return &Tree{Revision: t.Revision, Commit: t.Commit, repository: t.repository, root: at.hash, below: path.Join(t.below, dir), dirs: map[plumbing.Hash][]node{}}, nil
 }

@@ -45,6 +45,7 @@ type Repository struct {
 	shallow bool
 	partial bool
 	other   string // the format, where it is one that is not read
+	own     string // the directory of HEAD and the index
 }
 
 // Open opens the repository whose .git, a directory or the file of a linked worktree or a submodule, lies in dir. further
@@ -61,7 +62,7 @@ func Open(dir string, further ...string) (*Repository, error) {
 	if info, err := os.Stat(filepath.Join(common, "objects")); err != nil || !info.IsDir() {
 		return nil, fmt.Errorf("%s holds no objects of git: %w", common, ErrNoRepository)
 	}
-	r := &Repository{}
+	r := &Repository{own: own}
 	_, err = os.Stat(filepath.Join(common, "shallow"))
 	r.shallow = err == nil
 	if text, err := pointerOf(filepath.Join(common, "config"), 64<<10); err == nil {

@@ -22,6 +22,8 @@ type Tree struct {
 
 	repository *Repository
 	root       plumbing.Hash
+	below      string  // the directory of the commit that root is, "" for its top
+	stamps     *stamps // of the index, once somebody compares with files
 
 	mu   sync.Mutex
 	dirs map[plumbing.Hash][]node
