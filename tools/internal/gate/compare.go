@@ -485,6 +485,15 @@ func (c *comparing) differ(ctx context.Context, path string, old, new, after *Ta
 	}); err != nil {
 		return out, err
 	}
+	if old != nil && new != nil {
+		renames := map[[2]*manifest.Object]bool{}
+		for _, r := range difference.Match(gone, added) {
+			renames[[2]*manifest.Object{r.Old, r.New}] = true
+		}
+		if err := match(change.Renamed, func(before, after *manifest.Object) bool { return renames[[2]*manifest.Object{before, after}] }); err != nil {
+			return out, err
+		}
+	}
 	for _, o := range added {
 		if err := add(change.Added, nil, o); err != nil {
 			return out, err
