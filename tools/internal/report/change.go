@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"fmt"
+	"path"
 	"reflect"
 	"slices"
 	"strings"
@@ -37,6 +38,47 @@ func (c *Comparison) revision() string {
 		return ""
 	}
 	return "@" + c.Before.Name
+}
+
+// standing is a finding as formats show it that know only files of the side after. One in a file of the side before, because
+// the change removes what it is about, is at the kustomization of its target, and says where that was.
+func (r Report) standing(f check.Finding) check.Finding {
+	place := func(p manifest.Position, target string) (manifest.Position, string) {
+		name, isBefore := strings.CutSuffix(p.File, r.Comparison.revision())
+		if r.Comparison == nil || !isBefore {
+			return p, ""
+		}
+		said := "; it was at " + manifest.Position{File: name, Line: p.Line}.String() + " of " + r.Comparison.Before.Name
+		files := []string{target}
+		for _, kustomization := range []string{"kustomization.yaml", "kustomization.yml", "Kustomization"} {
+			files = append(files, path.Join(target, kustomization))
+		}
+		for _, file := range append(files, name, "kgate.yaml") {
+			if r.ReadFile == nil {
+				break
+			}
+			if _, err := r.ReadFile(file); err == nil {
+				return manifest.Position{File: file}, said
+			}
+		}
+		return manifest.Position{File: name}, said
+	}
+	var said string
+	f.Source, said = place(f.Source, f.Target)
+	f.Message += said
+	f.With = slices.Clone(f.With)
+	for i := range f.With {
+		f.With[i].Source, _ = place(f.With[i].Source, f.Target)
+	}
+	f.Related = slices.Clone(f.Related)
+	for i := range f.Related {
+		f.Related[i], _ = place(f.Related[i], f.Target)
+	}
+	f.Follows = slices.Clone(f.Follows)
+	for i := range f.Follows {
+		f.Follows[i] = r.standing(f.Follows[i])
+	}
+	return f
 }
 
 // tally is how many objects become what, in words.

@@ -152,3 +152,34 @@ func TestFingerprintOfWhatIsMended(t *testing.T) {
 		t.Errorf("%+v, want %s", got, want)
 	}
 }
+
+// SARIF and workflow commands name files that there are: what is removed is told at the kustomization of its target.
+func TestWhatIsRemovedStandsAtItsTarget(t *testing.T) {
+	r := changed(t)
+	last := r.Findings[len(r.Findings)-1]
+	for target, want := range map[string]string{"overlays/prod": "overlays/prod/kustomization.yaml", "overlays/old": "kgate.yaml"} {
+		last.Target = target
+		if got := r.standing(last); got.Source != at(want, 0) || got.Message != "what it holds is deleted; it was at base/old.yaml:3 of main" {
+			t.Errorf("%+v", got)
+		}
+	}
+	if got := r.standing(r.Findings[0]); got.Source != r.Findings[0].Source || got.Message != r.Findings[0].Message {
+		t.Errorf("%+v", got)
+	}
+	var sarif, github bytes.Buffer
+	if err := SARIF(&sarif, r, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := GitHub(&github, r, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	validate(t, sarifStandard(t), sarif.Bytes())
+	for name, out := range map[string]string{"sarif": sarif.String(), "github": github.String()} {
+		if strings.Contains(out, "base/old.yaml@main") || strings.Contains(out, "base/old.yaml%40main") || !strings.Contains(out, "it was at base/old.yaml:3 of main") {
+			t.Errorf("%s:\n%s", name, out)
+		}
+	}
+	if !strings.Contains(github.String(), "::error file=overlays/prod/kustomization.yaml,title=danger/data-lost::") {
+		t.Errorf("%s", github.String())
+	}
+}

@@ -47,6 +47,7 @@ func GitHub(w io.Writer, r Report, _ Options) error {
 		return cmp.Compare(len(b.Also), len(a.Also)) // what shows in more places is worse
 	})
 	for _, f := range findings {
+		f = r.standing(f)
 		command := "error"
 		if f.Severity == check.Warning {
 			command = "warning"

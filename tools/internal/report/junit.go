@@ -243,7 +243,9 @@ func (c *junitCase) judge(findings []check.Finding, exempted []check.Exempted, s
 		}
 	}
 	if len(findings) > 0 {
-		c.File, c.Line = terminal.Line(findings[0].Source.File), findings[0].Source.Line
+		if c.File, c.Line = terminal.Line(findings[0].Source.File), findings[0].Source.Line; sources.revision != "" && strings.HasSuffix(findings[0].Source.File, sources.revision) {
+			c.File, c.Line = "", 0 // there is no such file any more
+		}
 	}
 	said := quoted(sources, func(out *text) {
 		for _, f := range findings {

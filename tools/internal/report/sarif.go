@@ -55,11 +55,11 @@ func SARIF(w io.Writer, r Report, _ Options) error {
 	fingerprints := s.sources.fingerprints(r.all())
 	at := 0
 	for _, f := range r.Findings {
-		s.result(f, fingerprints[at])
+		s.result(r.standing(f), fingerprints[at])
 		at += 1 + len(f.Follows)
 	}
 	for i, e := range r.Exempted {
-		s.result(e.Finding, fingerprints[at+i]).AddSuppression(s.suppression(e.Exemption))
+		s.result(r.standing(e.Finding), fingerprints[at+i]).AddSuppression(s.suppression(e.Exemption))
 	}
 	s.invocation(r)
 	var text bytes.Buffer
