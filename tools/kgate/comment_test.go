@@ -1,0 +1,143 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// The action that comments hands on what the run before wrote, to the pull request that the event names.
+func TestCommentAction(t *testing.T) {
+	var a struct {
+		Name, Description string
+		Branding          struct{ Icon, Color string }
+		Inputs            map[string]struct {
+			Description, Default string
+			Required             bool
+		}
+		Runs struct {
+			Using string
+			Steps []actionStep
+		}
+	}
+	decode(t, "comment/action.yml", &a)
+	if a.Runs.Using != "composite" || len(a.Runs.Steps) != 1 || strings.Contains(a.Runs.Steps[0].Run, "${{") || a.Runs.Steps[0].Shell != "bash" {
+		t.Fatalf("%+v", a)
+	}
+	script := a.Runs.Steps[0].Run
+	if shellcheck, err := exec.LookPath("shellcheck"); err == nil {
+		cmd := exec.Command(shellcheck, "--norc", "--format=gcc", "--shell=bash", "-")
+		cmd.Stdin = strings.NewReader(script)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%v\n%s", err, out)
+		}
+	}
+	if _, err := exec.LookPath("bash"); err != nil {
+		t.Skip("bash is not installed")
+	}
+	const sha = "0123456789012345678901234567890123456789"
+	report := "<!-- kgate diff -->\n### kgate diff: nothing found\n"
+	for _, test := range []struct {
+		name, text, head, pulls, comments string
+		code                              int
+		says                              string // what gh is asked for last
+	}{
+		{"a first comment", report, sha, "7 " + sha, "", 0, "POST repos/o/r/issues/7/comments"},
+		{"one that is kept up to date", report, sha, "7 " + sha, "42\n43", 0, "PATCH repos/o/r/issues/comments/42"},
+		{"another commit since", report, sha, "7 " + strings.Repeat("a", 40), "", 0, "pulls"},
+		{"no pull request", report, sha, "", "", 0, "pulls"},
+		{"of two branches the one", report, sha, "6 " + strings.Repeat("b", 40) + "\n8 " + sha, "", 0, "POST repos/o/r/issues/8/comments"},
+		{"no report", "hello\n", sha, "7 " + sha, "", exitUnable, ""},
+		{"a report that is too long", report + strings.Repeat("x", 65536), sha, "7 " + sha, "", exitUnable, ""},
+		{"no commit", report, "$(touch crafted)", "7 " + sha, "", exitUnable, ""},
+		{"no event", report, "", "7 " + sha, "", exitUnable, ""},
+	} {
+		dir, bin := t.TempDir(), t.TempDir()
+		write(t, dir, "kgate.md", test.text)
+		write(t, bin, "gh", `#!/bin/bash
+method=GET
+for a in "$@"; do
+  case $previous in --method) method=$a ;; esac
+  case $a in repos/*) what=$a ;; body=@*) cp "${a#body=@}" "$FAKE/body" ;; esac
+  previous=$a
+done
+echo "$method $what" >>"$FAKE/asked"
+case $what in */pulls) printf '%s\n' "$PULLS" ;; *per_page*) printf '%s' "$COMMENTS" ;; esac
+`)
+		if err := os.Chmod(filepath.Join(bin, "gh"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command("bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script)
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "PATH="+bin+string(filepath.ListSeparator)+os.Getenv("PATH"), "FAKE="+bin, "PULLS="+test.pulls, "COMMENTS="+test.comments,
+			"KGATE_FILE=kgate.md", "KGATE_SHA="+test.head, "KGATE_HEAD=someone:branch", "GITHUB_REPOSITORY=o/r", "GH_TOKEN=secret")
+		out, err := cmd.CombinedOutput()
+		code := 0
+		if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+			code = exit.ExitCode()
+		}
+		asked, _ := os.ReadFile(filepath.Join(bin, "asked"))
+		lines := strings.Split(strings.TrimSpace(string(asked)), "\n")
+		last := lines[len(lines)-1]
+		if code != test.code || test.says == "pulls" && !strings.HasSuffix(last, "/pulls") || test.says != "pulls" && last != test.says || strings.Contains(string(out), "secret") {
+			t.Errorf("%s: exit code %d, last asked for %q, want %d and %q in\n%s", test.name, code, last, test.code, test.says, out)
+		}
+		if strings.Contains(test.says, "comments") {
+			if body, err := os.ReadFile(filepath.Join(bin, "body")); err != nil || string(body) != test.text {
+				t.Errorf("%s: the comment is %q, %v", test.name, body, err)
+			}
+		}
+		if _, err := os.Lstat(filepath.Join(dir, "crafted")); err == nil {
+			t.Errorf("%s: something ran", test.name)
+		}
+	}
+}
+
+// The action compares a pull request with its base, where the checkout has it.
+func TestActionCompares(t *testing.T) {
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Skip("git is not installed")
+	}
+	r := newRunner(t)
+	git := func(args ...string) string {
+		t.Helper()
+		cmd := exec.Command("git", append([]string{"-c", "user.name=a", "-c", "user.email=a@example.com"}, args...)...)
+		cmd.Dir, cmd.Env = r.work, append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null")
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("git %v: %v\n%s", args, err, out)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	git("init", "-q", "-b", "main", ".")
+	git("add", "-A")
+	git("commit", "-qm", "base")
+	base := git("rev-parse", "HEAD")
+	write(t, r.work, "base/config.yaml", faulty)
+	git("commit", "-qam", "a fault")
+	expression := strings.TrimSuffix(strings.TrimPrefix(event, "${{ "), " }}")
+	summary := filepath.Join(r.temp, "summary")
+	for _, test := range []struct {
+		base string
+		code int
+		says string
+	}{
+		{base, exitFindings, "base/config.yaml:4"},
+		{"", exitClean, "has no base to compare with"},
+		{"--help", exitUnable, "names no commit"},
+		{strings.Repeat("0", 40), exitUnable, ""},
+	} {
+		write(t, r.temp, "summary", "")
+		code, outputs, text := r.step("compare", map[string]string{expression: test.base, "inputs.checks": "schema"}, "GITHUB_STEP_SUMMARY="+summary)
+		if code != test.code || !strings.Contains(text, test.says) {
+			t.Errorf("%q: exit code %d, want %d and %q in\n%s", test.base, code, test.code, test.says, text)
+		}
+		said, err := os.ReadFile(summary)
+		if written := strings.HasPrefix(string(said), "<!-- kgate diff -->\n"); err != nil || written != (test.code == exitFindings) || (outputs["markdown"] == filepath.Join(r.temp, "kgate.md")) != written {
+			t.Errorf("%q: the summary is %q, outputs %v, %v", test.base, said, outputs, err)
+		}
+	}
+}
