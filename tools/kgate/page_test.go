@@ -342,7 +342,7 @@ func pages(folder string) browsertest.Page {
 		Own: func(url string) bool {
 			return strings.HasPrefix(url, "file://"+folder+"/") && strings.HasSuffix(url, ".html")
 		},
-		Within: `(e.matches(".scroll") || !e.closest(".scroll")) && !e.matches(".hidden, caption, option")`,
+		Within: `!e.parentElement.closest(".scroll, .rows, .quote") && !e.matches(".hidden, caption, option")`,
 		Picture: `(e, style, paper) => {
 			if (style.opacity != 1) found.Poor.push("see-through " + e.getAttribute("class"));
 			if (e.matches("text")) {

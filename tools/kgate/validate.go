@@ -225,7 +225,7 @@ type writer struct {
 // write returns errFindings or errReported for what the report says.
 func (w *writer) write(ctx context.Context, out report.Report) error {
 	end := activity.Begin(ctx, "writing the report")
-	options := report.Options{Color: w.flags.color.on(w.stdout), Verbose: w.flags.verbose}
+	options := report.Options{Color: w.flags.color.on(w.stdout), Verbose: w.flags.verbose, Now: time.Now()}
 	if here, err := os.Getwd(); err == nil {
 		if options.From, err = filepath.EvalSymlinks(here); err != nil {
 			options.From = ""

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
@@ -30,22 +31,30 @@ var pageJS string
 
 // HTML writes the report as one page that needs nothing beside itself: no other file, no network, and no script for
 // anything but convenience.
-func HTML(w io.Writer, r Report, _ Options) error {
-	t, err := template.New("page").Funcs(template.FuncMap{
-		"css": func() template.CSS { return template.CSS(pageCSS) },
+func HTML(w io.Writer, r Report, o Options) error {
+	if r.Comparison != nil && !r.Comparison.Alone {
+		return writeReview(w, r, o)
+	}
+	return writePage(w, "page", newPage(r), pageCSS)
+}
+
+// writePage writes a page by the template of a name.
+func writePage(w io.Writer, name string, p any, css string) error {
+	t, err := template.New("pages").Funcs(template.FuncMap{
+		"css": func() template.CSS { return template.CSS(css) },
 		"js":  func() template.JS { return template.JS(pageJS) },
 		"csp": func() string {
-			return fmt.Sprintf("default-src 'none'; style-src %s; script-src %s; img-src data:; base-uri 'none'; form-action 'none'", digest(pageCSS), digest(pageJS))
+			return fmt.Sprintf("default-src 'none'; style-src %s; script-src %s; img-src data:; base-uri 'none'; form-action 'none'", digest(css), digest(pageJS))
 		},
 		"plural": plural, "join": strings.Join, "inc": func(n int) int { return n + 1 },
 		"breaks": func(s string) template.HTML { return template.HTML(breaks(s)) },
 		"code":   func(s string) template.HTML { return template.HTML(spans(s)) },
-	}).Parse(pageHTML)
+	}).Parse(pageHTML + reviewHTML)
 	if err != nil {
 		return err
 	}
 	var out bytes.Buffer
-	if err := t.ExecuteTemplate(&out, "page", newPage(r)); err != nil {
+	if err := t.ExecuteTemplate(&out, name, p); err != nil {
 		return err
 	}
 	_, err = w.Write(terminal.Markup(out.Bytes()))
@@ -84,6 +93,8 @@ type page struct {
 	Failures []pageFailure
 	Checks   []pageCheck
 	Files    []pageFile
+	First    []pageFirst
+	Further  int // findings that First does not have
 	Findings int
 	Exempted []pageExemption
 	Notes    []Note
@@ -197,6 +208,12 @@ type pageFile struct {
 	Findings []*pageFinding
 }
 
+// pageFirst is a line to edit, with what is found there.
+type pageFirst struct {
+	Severity, Place, Text string
+	Findings              []*pageFinding
+}
+
 type pageExemption struct {
 	Check, Reason, Owner, Place string
 	OnObject                    bool
@@ -271,6 +288,7 @@ func newPage(r Report) page {
 		p.Failures = append(p.Failures, pageFailure{where, f.Message, s.quote(f.Source), f.elsewhere()})
 	}
 	p.findings(r, s)
+	p.first(s)
 	p.exempted(r)
 	p.checks(r)
 	p.targets(r)
@@ -308,9 +326,15 @@ func (p *page) findings(r Report, s *sources) {
 		}
 		p.Checks[i].Findings = append(p.Checks[i].Findings, newPageFinding(f, p.Checks[i].Fix, s))
 	}
-	// Errors first. Within a severity the order of the report is that of the targets.
+	// Errors first, and of a change what only that can show. Then the order of the report is that of the targets.
+	change := func(c pageCheck) int {
+		if c.Scope == string(check.Update) {
+			return 0
+		}
+		return 1
+	}
 	slices.SortStableFunc(p.Checks, func(a, b pageCheck) int {
-		return strings.Compare(a.Severity, b.Severity) // error, warning
+		return cmp.Or(strings.Compare(a.Severity, b.Severity), change(a)-change(b)) // error, warning
 	})
 	files := map[string]int{}
 	number := 0
@@ -335,6 +359,36 @@ func (p *page) findings(r Report, s *sources) {
 	slices.SortFunc(p.Files, func(a, b pageFile) int { return strings.Compare(a.File, b.File) })
 	for _, f := range p.Files {
 		slices.SortStableFunc(f.Findings, func(a, b *pageFinding) int { return a.Source.Line - b.Source.Line })
+	}
+}
+
+// mostFirst is how many lines to edit the page begins with.
+const mostFirst = 12
+
+// first are the lines to edit of what is found, in the order of the findings, errors first.
+func (p *page) first(s *sources) {
+	at := map[string]int{}
+	for i := range p.Checks {
+		for j := range p.Checks[i].Findings {
+			f := &p.Checks[i].Findings[j]
+			line := f.Source.String()
+			if f.Source.IsZero() {
+				line = f.Place
+			}
+			k, known := at[line]
+			switch {
+			case known:
+			case len(p.First) == mostFirst:
+				p.Further++
+				continue
+			default:
+				k = len(p.First)
+				at[line] = k
+				text, _, _ := s.shown(f.Source)
+				p.First = append(p.First, pageFirst{Severity: f.Severity, Place: terminal.File(line), Text: strings.TrimSpace(text)})
+			}
+			p.First[k].Findings = append(p.First[k].Findings, f)
+		}
 	}
 }
 

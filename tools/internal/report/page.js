@@ -41,6 +41,28 @@
     svg.addEventListener("pointerleave", () => light(undefined));
   });
 
+  // Of the changes those with every word.
+  const find = document.getElementById("words");
+  if (find) {
+    const entries = all(".entry").map(e => ({ e, text: e.textContent.toLowerCase() }));
+    const links = new Map(all(".tree .filed").map(e => [e, e.querySelector("a").hash.slice(1)]));
+    const groups = all(".group");
+    const search = () => {
+      const words = find.elements.words.value.toLowerCase().split(/\s+/).filter(Boolean);
+      const hidden = new Set();
+      entries.forEach(({ e, text }) => {
+        e.hidden = !words.every(w => text.includes(w));
+        if (e.hidden) hidden.add(e.id);
+      });
+      links.forEach((id, link) => { link.hidden = hidden.has(id); });
+      groups.forEach(g => { g.hidden = !all(".entry", g).some(e => !e.hidden); });
+    };
+    find.hidden = false;
+    find.addEventListener("input", search);
+    find.addEventListener("submit", e => e.preventDefault());
+    search();
+  }
+
   const form = document.getElementById("filter");
   if (!form) return;
   const findings = all(".finding[data-severity]").map(e => ({ e, text: (e.textContent + " " + e.closest(".check").id).toLowerCase(), targets: e.dataset.targets.split("\n") }));

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
@@ -214,7 +215,8 @@ func (r Report) all() []check.Finding {
 type Options struct {
 	Color   bool
 	Verbose bool
-	From    string // where kgate was started, absolute: a person sees files from there; "" shows them as the repository has them
+	Now     time.Time // when the run was, for a page that says so; zero for one that does not
+	From    string    // where kgate was started, absolute: a person sees files from there; "" shows them as the repository has them
 }
 
 // Format writes a report.
