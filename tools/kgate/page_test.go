@@ -167,6 +167,11 @@ func TestPageInABrowser(t *testing.T) {
 		if n := shown(); n < 2 || n >= all {
 			t.Errorf("%d of %d findings are of one overlay", n, all)
 		}
+		of := shown()
+		browsertest.Eval[bool](t, b, `(() => { const f = document.getElementById("filter"); f.reset(); f.dispatchEvent(new Event("input")); document.querySelector(".only[data-target='overlays/staging']").click(); return true; })()`)
+		if n := shown(); n != of {
+			t.Errorf("the card of an overlay shows %d findings of its %d", n, of)
+		}
 	})
 
 	t.Run("a node lights up what it hangs together with", func(t *testing.T) {

@@ -37,7 +37,7 @@ func TestReviewInABrowser(t *testing.T) {
 	own := pages(folder)
 	own.Texts, own.Marks = 20, 0
 	b := browsertest.Start(t, own)
-	r := compared(t)
+	r := reviewed(t)
 	if len(r.Findings) < len(edits) || len(r.Comparison.Entries) < 5 {
 		t.Fatalf("%d findings, %d changes", len(r.Findings), len(r.Comparison.Entries))
 	}
@@ -228,8 +228,8 @@ func TestReviewInABrowser(t *testing.T) {
 	b.Quiet(t)
 }
 
-// compared is what kgate says of a change to this repository.
-func compared(t *testing.T) report.Report {
+// reviewed is what kgate says of a change to this repository.
+func reviewed(t *testing.T) report.Report {
 	t.Helper()
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Skip("no git")

@@ -178,6 +178,9 @@ func (g *Gate) unread(ctx context.Context, targets []*check.Target) func(target 
 func (g *Gate) conclude(ctx context.Context, round *check.Round, outcomes []outcome, read func(file string) ([]byte, error)) (report.Report, error) {
 	config, now := g.repository.Config, g.options.Now()
 	out := report.Report{Version: g.options.Version, Checks: g.checks, Asked: g.paths, FailOn: config.FailOn, Dir: g.repository.Dir, ReadFile: g.repository.Base.ReadFile(read)}
+	if g.options.Whole {
+		out.Branch, out.Commit = g.repository.Checkout()
+	}
 	plan := check.Plan{Checks: g.checks, All: g.all, Exemptions: config.Exemptions, Now: now, Latest: config.LatestExpiry(now), Severity: g.severity, External: config.External}
 	var exempting []repo.Annotation
 	for _, o := range outcomes {

@@ -83,6 +83,19 @@ func Sides(ctx context.Context, dir, base, head string, objects ...string) (befo
 	return before, after, err
 }
 
+// Checkout is the branch and the commit that the repository is checked out from; "" for what nobody knows.
+func (r *Repo) Checkout() (branch, commit string) {
+	if r.Git == "" {
+		return "", ""
+	}
+	git, err := revision.Open(r.Git)
+	if err != nil {
+		return "", ""
+	}
+	branch, commit, _ = git.Head() // a repository that has no commit yet has none to name
+	return branch, commit
+}
+
 // sideOf is the repository as a commit has it.
 func sideOf(found surroundings, tree *revision.Tree, name, top string) (*Side, error) {
 	side := &Side{Name: name, Commit: tree.Commit, Tree: tree}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -85,6 +86,7 @@ func breaks(s string) string { return strings.ReplaceAll(template.HTMLEscapeStri
 
 // page is what the template shows, in the order of the page.
 type page struct {
+	Facts    []fact
 	Verdict  verdict
 	Version  string
 	Counts   []count
@@ -102,6 +104,9 @@ type page struct {
 	Passed   []explained
 	Compared *compared
 }
+
+// fact is what a page is about: a value that it was given, with another that says it exactly.
+type fact struct{ Name, Value, Note string }
 
 // verdict is a word, a sentence, and the class that colours and draws it.
 type verdict struct{ Class, Word, Says string }
@@ -287,6 +292,12 @@ func newPage(r Report) page {
 		}
 		p.Failures = append(p.Failures, pageFailure{where, f.Message, s.quote(f.Source), f.elsewhere()})
 	}
+	if r.Commit != "" {
+		p.Facts = append(p.Facts, fact{"Repository", filepath.Base(r.Dir), ""}, fact{"Checked out", checkedOut(r), r.Commit})
+	}
+	if c := r.Comparison; c != nil && c.Alone {
+		p.Facts = append(p.Facts, fact{"Findings", "that came", c.said()})
+	}
 	p.findings(r, s)
 	p.first(s)
 	p.exempted(r)
@@ -295,6 +306,14 @@ func newPage(r Report) page {
 	p.Kinds = kinds(r.Targets)
 	p.Compared = compare(r.Targets)
 	return p
+}
+
+// checkedOut is what the files were checked out from, in words.
+func checkedOut(r Report) string {
+	if r.Branch == "" {
+		return "no branch"
+	}
+	return r.Branch
 }
 
 func counted(n int, noun, class string) count {

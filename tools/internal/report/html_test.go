@@ -424,6 +424,34 @@ func TestHTMLIsTheSameEveryTime(t *testing.T) {
 	}
 }
 
+func TestHTMLBeginsWithTheLinesToEdit(t *testing.T) {
+	r := many(t, 100)
+	r.Dir, r.Branch, r.Commit = "/srv/shop", "main", strings.Repeat("c", 40)
+	_, tree := rendered(t, r)
+	lists := elements(tree, "ol", "first")
+	if len(lists) != 1 {
+		t.Fatalf("there are %d lists", len(lists))
+	}
+	links := elements(lists[0], "a", "")
+	if lines := elements(lists[0], "span", "file"); len(lines) != 7 || len(links) != 100 {
+		t.Errorf("%d lines with %d findings of 100", len(lines), len(links))
+	}
+	if !strings.Contains(words(elements(tree, "header", "")[0]), "Repository shop Checked out main "+r.Commit) {
+		t.Error("the page does not name its commit")
+	}
+	if _, tree := rendered(t, many(t, 2)); len(elements(tree, "ol", "first")) > 0 {
+		t.Error("two findings need no list")
+	}
+	// More lines than the list has are counted.
+	for i := range r.Findings {
+		r.Findings[i].Source.Line = i + 1
+	}
+	_, tree = rendered(t, r)
+	if said := words(elements(tree, "ol", "first")[0]); !strings.Contains(said, fmt.Sprintf("%d findings at other lines: below.", 100-mostFirst)) {
+		t.Errorf("got %.200q", said)
+	}
+}
+
 func TestHTMLVerdicts(t *testing.T) {
 	warning := check.Finding{Check: "a/b", Severity: check.Warning}
 	wrong := check.Finding{Check: "a/b", Severity: check.Error}

@@ -82,6 +82,15 @@
     hideEmpty(".files > li", "[data-of]");
     form.querySelector("output").textContent = shown === findings.length ? "" : `${shown} of ${findings.length} shown`;
   };
+  all(".only").forEach(b => {
+    b.hidden = false;
+    b.addEventListener("click", () => {
+      form.elements.target.value = b.dataset.target;
+      filter();
+      document.getElementById("findings").scrollIntoView();
+      form.elements.target.focus({ preventScroll: true });
+    });
+  });
   form.hidden = false;
   form.addEventListener("input", filter);
   form.addEventListener("submit", e => e.preventDefault());

@@ -32,6 +32,10 @@ type Report struct {
 	Comparison *Comparison // with what; nil for a run of one side
 
 	Dir string // of the repository, absolute; "" for none
+
+	// Branch and Commit are what the files were checked out from, for a format that names them; "" for none.
+	Branch, Commit string
+
 	// ReadFile is the text of a file that a position names; nil when no text can be had.
 	ReadFile func(file string) ([]byte, error)
 }

@@ -24,7 +24,6 @@ var reviewCSS string
 // review is the page of a comparison: what a person decides on.
 type review struct {
 	page
-	Facts     []fact
 	Targets   []reviewTarget
 	Untouched int
 	Images    []reviewImage
@@ -40,8 +39,6 @@ type review struct {
 	Changes   int
 	Cut       int // entries whose lines are not on the page
 }
-
-type fact struct{ Name, Value, Note string }
 
 type reviewTarget struct {
 	Path, Environment, Kind string
@@ -231,6 +228,7 @@ func weigh(r Report) verdict {
 
 func (p *review) facts(r Report, o Options) {
 	c := r.Comparison
+	p.Facts = nil
 	if r.Dir != "" {
 		p.Facts = append(p.Facts, fact{Name: "Repository", Value: filepath.Base(r.Dir)})
 	}
@@ -238,6 +236,9 @@ func (p *review) facts(r Report, o Options) {
 		f := fact{Name: name, Value: s.Name, Note: s.Commit}
 		if s.Commit != "" && strings.HasPrefix(s.Commit, s.Name) {
 			f.Value = s.Shown()
+		}
+		if name == "After" && s.Commit == "" && r.Commit != "" {
+			f.Value, f.Note = f.Value+", on "+checkedOut(r), r.Commit
 		}
 		p.Facts = append(p.Facts, f)
 	}

@@ -99,6 +99,10 @@ func TestReviewSaysEverything(t *testing.T) {
 	if strings.Contains(text, "open sesame") {
 		t.Error("the page tells what a Secret holds")
 	}
+	r.Branch, r.Commit = "feature", strings.Repeat("f", 40)
+	if _, tree := rendered(t, r); !strings.Contains(whole(tree), "After the working tree, on feature "+r.Commit) {
+		t.Error("the page does not say what the working tree is of")
+	}
 	if strings.Contains(said, "Compared 2") {
 		t.Error("the page says a time that nobody gave it")
 	}
@@ -164,9 +168,10 @@ func TestReviewStaysSmall(t *testing.T) {
 	one := r.Comparison.Entries[1]
 	for i := range 6000 {
 		e := one
-		o := *one.Places[0].New
+		was := one.Places[0].New
+		o := &manifest.Object{ID: was.ID, Value: was.Value, Source: was.Source}
 		o.Name = fmt.Sprintf("config-%d", i)
-		e.Places = []change.Place{{Target: "overlays/prod", Old: &o, New: &o}}
+		e.Places = []change.Place{{Target: "overlays/prod", Old: o, New: o}}
 		r.Comparison.Entries = append(r.Comparison.Entries, e)
 	}
 	text, tree := rendered(t, r)

@@ -279,6 +279,25 @@ func (r *Repository) missing(name string) error {
 	return errors.New("the repository has no such revision: `git fetch origin` may bring it, as origin/<branch>")
 }
 
+// Head is the branch that is checked out, "" for a commit alone, and the commit.
+func (r *Repository) Head() (branch, commit string, err error) {
+	at, err := r.reference("HEAD")
+	if err != nil {
+		return "", "", fmt.Errorf("read HEAD: %w", err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	defer survive(&err)
+	head, err := r.stores[0].Reference(plumbing.HEAD)
+	if err != nil {
+		return "", "", fmt.Errorf("read HEAD: %w", err)
+	}
+	if head.Type() == plumbing.SymbolicReference {
+		branch = head.Target().Short()
+	}
+	return branch, at.String(), nil
+}
+
 func (r *Repository) reference(name string) (at plumbing.Hash, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -92,6 +92,33 @@ func tree(t testing.TB, dir, revision string) *Tree {
 	return tree
 }
 
+func TestHead(t *testing.T) {
+	dir := history(t)
+	for _, at := range []struct{ checkout, branch string }{{"main", "main"}, {"feature/one", "feature/one"}, {"HEAD~0", ""}} {
+		git(t, dir, "checkout", "-q", at.checkout)
+		if at.branch == "" {
+			git(t, dir, "checkout", "-q", "--detach")
+		}
+		r, err := Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		branch, commit, err := r.Head()
+		if want := strings.TrimSpace(git(t, dir, "rev-parse", "HEAD")); err != nil || branch != at.branch || commit != want {
+			t.Errorf("%s: got %q, %q, %v, want %q, %q", at.checkout, branch, commit, err, at.branch, want)
+		}
+	}
+	empty := t.TempDir()
+	git(t, empty, "init", "-q")
+	r, err := Open(empty)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if branch, commit, err := r.Head(); err == nil {
+		t.Errorf("a repository without a commit has %q, %q", branch, commit)
+	}
+}
+
 var revisions = []string{
 	"HEAD", "@", "main", "refs/heads/main", "heads/main", "light", "v1", "v1-again", "tags/v1", "feature/one", "HEAD~", "HEAD~1", "HEAD~2", "HEAD^",
 	"HEAD~1^2", "main~1^1~1", "HEAD^0", "v1^0", "main~0",
