@@ -33,6 +33,10 @@ type Applications struct {
 // they are examples, as a rule, and loose asks for them. Targets that cannot be rendered are in the error; the rest is looked
 // through all the same.
 func (g *Gate) Applications(ctx context.Context, loose bool) (Applications, error) {
+	return g.applications(ctx, g.renderer, loose)
+}
+
+func (g *Gate) applications(ctx context.Context, renderer *kustomization.Renderer, loose bool) (Applications, error) {
 	defer activity.Begin(ctx, "looking for Applications")()
 	var failed []error
 	var targets []*check.Target
@@ -43,20 +47,20 @@ func (g *Gate) Applications(ctx context.Context, loose bool) (Applications, erro
 				continue
 			}
 			seen[path] = true
-			if !g.renderer.Mentions(path, "argoproj.io") {
+			if !renderer.Mentions(path, "argoproj.io") {
 				continue
 			}
-			t, err := g.render(ctx, g.renderer, path)
+			t, err := g.plain(ctx, renderer, path)
 			if err != nil {
 				failed = append(failed, err)
 				continue
 			}
-			targets = append(targets, &t.Target)
+			targets = append(targets, t)
 		}
 	}
 	take(g.renderable())
 	for depth := 0; ; depth++ {
-		all, left, err := coverage.Applications(ctx, g.repository, g.renderer.Files(), targets)
+		all, left, err := coverage.Applications(ctx, g.repository, renderer.Files(), targets)
 		if err != nil {
 			return Applications{}, errors.Join(append(failed, err)...)
 		}

@@ -65,6 +65,7 @@ type Gate struct {
 	outside    *definitions // of the run
 	flux       *flux        // of the run
 	placing    *placing
+	editing    *editing // of the run
 	passed     *passed
 	engines    *Engines
 	known      []*check.Check // every check there is; nil to make them anew
@@ -114,7 +115,7 @@ func Open(ctx context.Context, repository *repo.Repo, options Options) (*Gate, e
 	}
 	g.renderer = Renderer(ctx, repository, options.Stdin, options.LoadRestrictionsNone)
 	g.outside, g.flux = g.newDefinitions(g.renderer, nil), g.newFlux(g.renderer, nil)
-	g.placing = g.newPlacing(g.renderer, nil)
+	g.placing, g.editing = g.newPlacing(g.renderer, nil), g.newEditing(g.renderer)
 	return g, nil
 }
 

@@ -22,6 +22,7 @@ type Target struct {
 	check.Target
 	Result *kustomization.Result
 
+	edited    bool             // an Application writes into its kustomization
 	places    []coverage.Place // where it is brought to, as far as it was put there
 	variables substitution.Variables
 	was       map[*manifest.Object]*manifest.Object // of objects of which something is filled in, as they were rendered
@@ -112,12 +113,21 @@ func (g *Gate) render(ctx context.Context, renderer *kustomization.Renderer, pat
 		return nil, err
 	}
 	defer activity.Begin(ctx, "rendering %s", path)()
-	result, err := renderer.Render(ctx, path)
+	edits, err := g.editing.of(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	var result *kustomization.Result
+	if edits != nil {
+		result, err = renderer.RenderEdited(ctx, path, edits)
+	} else {
+		result, err = renderer.Render(ctx, path)
+	}
 	if err != nil {
 		return nil, err
 	}
 	rendered := brought(result, provenance.New(result, g.sharing).Locate)
-	t := &Target{Result: result, was: map[*manifest.Object]*manifest.Object{}, Target: check.Target{
+	t := &Target{Result: result, edited: edits != nil, was: map[*manifest.Object]*manifest.Object{}, Target: check.Target{
 		Path: result.Path, Environment: g.repository.Config.Environment(result.Path), Objects: result.Objects,
 		Faults:      slices.Concat(result.Faults, result.Differences(g.repository.Config.Kustomize.Text)),
 		Effects:     result.Effects,
