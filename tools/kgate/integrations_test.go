@@ -740,6 +740,9 @@ func TestGitLabComponent(t *testing.T) {
 				t.Fatalf("%q is run", test.targets)
 			}
 			for _, report := range job.Artifacts.Paths {
+				if report == "kgate.md" {
+					continue // of a merge request that is compared
+				}
 				if err := os.Remove(filepath.Join(r.work, report)); (err == nil) != (test.code == exitFindings) {
 					t.Errorf("%q: %s: %v", test.targets, report, err)
 				}
@@ -809,6 +812,15 @@ func TestGitLabComponent(t *testing.T) {
 		if _, err := os.Lstat(mark); err == nil {
 			t.Fatalf("%s: something ran", test.env)
 		}
+	}
+	// What the merge request changes is compared where the clone has it.
+	r.work = filepath.Join(t.TempDir(), "whole")
+	git(t.TempDir(), "clone", "-q", "file://"+origin+".git", r.work)
+	if code, out := run("sh", append(project, "KGATE_COMPARE=true", "CI_MERGE_REQUEST_DIFF_BASE_SHA="+held)...); code != exitFindings || !strings.Contains(out, "from "+held[:12]) {
+		t.Errorf("exit code %d in\n%s", code, out)
+	}
+	if text, err := os.ReadFile(filepath.Join(r.work, "kgate.md")); err != nil || !strings.HasPrefix(string(text), "<!-- kgate diff -->\n") {
+		t.Errorf("%.80q, %v", text, err)
 	}
 }
 
