@@ -196,6 +196,9 @@ func newReview(r Report, o Options) (*review, error) {
 			of = restart.Of.Kind + " " + restart.Of.Name
 		}
 		line, _, _ := s.shown(restart.Line)
+		if restart.Of.Kind == "Secret" && restart.Of.Group() == "" {
+			line = "" // it holds what the Secret does
+		}
 		p.Restarts = append(p.Restarts, reviewRestart{names(restart.Places), place(restart.Line), strings.TrimSpace(line), restart.Field.String(), of, restart.More})
 	}
 	p.Mended = told(c.Mended)
@@ -434,7 +437,7 @@ func ofTarget(target string, id manifest.ID) string {
 
 func newReviewLine(e change.Entry, l change.Line, s *sources) reviewLine {
 	out := reviewLine{Place: place(l.Source), Gone: l.Gone}
-	if written, _, _ := s.shown(l.Source); written != "" {
+	if written, _, _ := s.shown(l.Source); written != "" && !hidesLines(e) {
 		out.Text = strings.TrimSpace(written)
 	}
 	if !l.Was.IsZero() && !l.Gone && (l.Was.File != l.Source.File || l.Was.Line != l.Source.Line) {

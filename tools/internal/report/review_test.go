@@ -96,6 +96,15 @@ func TestReviewSaysEverything(t *testing.T) {
 			t.Errorf("the page lacks %q", want)
 		}
 	}
+	told := r
+	told.ReadFile = func(string) ([]byte, error) { return []byte("password: open sesame\npassword: open sesame\n"), nil }
+	told.Findings, told.Comparison = nil, &Comparison{Set: r.Comparison.Set}
+	told.Comparison.Entries = r.Comparison.Entries[3:]
+	told.Comparison.Restarts = []change.Restart{{Places: r.Comparison.Entries[0].Places, Of: r.Comparison.Entries[3].Places[0].New.ID, Line: manifest.Position{File: "secret.env", Line: 1}}}
+	told.Comparison.Images = nil
+	if page, _ := rendered(t, told); strings.Contains(page, "open sesame") || !strings.Contains(page, "secret.env:1") {
+		t.Error("the page quotes the line that a Secret is from")
+	}
 	if strings.Contains(text, "open sesame") {
 		t.Error("the page tells what a Secret holds")
 	}
