@@ -75,8 +75,8 @@ type Unresolved struct {
 
 func (u *Unresolved) Error() string { return u.Reason }
 
-// ErrRefused is in the errors of ApplicationSets of which Argo CD makes no Application: those that there are stay as they are.
-var ErrRefused = errors.New("Argo CD makes no Application of it")
+// refused is how the reason begins where Argo CD itself makes nothing of a set: the Applications that there are stay as they are.
+const refused = "Argo CD makes no Application of it"
 
 // most is how many Applications, and sets of parameters, one ApplicationSet may make.
 const most = 5000
@@ -92,7 +92,7 @@ func Generate(ctx context.Context, set map[string]any, surroundings Surroundings
 		}
 	}
 	refuse := func(path manifest.Path, err error) ([]Application, []*Unresolved) {
-		return nil, append(left, &Unresolved{path, fmt.Sprintf("%s: %s", ErrRefused, err)})
+		return nil, append(left, &Unresolved{path, fmt.Sprintf("%s: %s", refused, err)})
 	}
 	template, _ := manifest.At(set, "spec", "template").(map[string]any)
 	for i, item := range manifest.ListAt(set, "spec", "generators") {
