@@ -150,7 +150,6 @@ const (
 	openBranch     = 40      // of a target that is open to begin with
 	mostStanding   = 500
 	titleNames     = 3
-	inlineChoices  = 14
 	shortestFolded = 2
 )
 
