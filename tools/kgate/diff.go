@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -35,7 +36,8 @@ func diffCommand() *cobra.Command {
 			"Revisions are read from git's objects: nothing is checked out, and nothing is written.\n\n" +
 			"Fields that the server keeps alike are no change: defaults, quantities, an order that means nothing, names that follow a\n" +
 			"generated object's content. They are counted, and shown with --all. Values of Secrets are shown as digests.\n\n" +
-			"Exit codes: 0 nothing found that the change brings and that fails a run, 1 findings, 2 a side could not be rendered.",
+			"Exit codes: 0 nothing found that the change brings and that fails a run, 1 findings, 2 HEAD could not be rendered. A target that\n" +
+			"BASE cannot render is told, and fails nothing: the fault is not the change's.",
 		Example: "  kgate diff\n  kgate diff origin/main\n  kgate diff v1.4.0 v1.5.0 --target overlays/prod\n  kgate diff --output markdown=comment.md",
 		Args:    cobra.MaximumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -76,12 +78,13 @@ func sidesOf(args []string) (c comparison, err error) {
 	return c, nil
 }
 
-// cutRange takes BASE...HEAD apart, and BASE..HEAD, as git writes them.
+// cutRange takes BASE...HEAD apart, and BASE..HEAD, as git writes them: a side that is left out is HEAD.
 func cutRange(text string) (base, head string, both bool) {
 	if base, head, both = strings.Cut(text, "..."); !both {
 		base, head, both = strings.Cut(text, "..")
 	}
-	return base, head, both && base != "" && head != ""
+	both = both && (base != "" || head != "")
+	return cmp.Or(base, "HEAD"), cmp.Or(head, "HEAD"), both
 }
 
 // compare reports a comparison.

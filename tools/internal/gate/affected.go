@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -23,7 +24,8 @@ type Affected struct {
 }
 
 // FindAffected are the targets of either side that a change touches, in order, and every file that it touches. Nothing is
-// rendered: a target is touched where it reads one of the files, or looked for one that is there now.
+// rendered: a target is touched where it reads one of the files, or looked for one that is there now. One that Flux builds may be
+// touched by whatever may fill in its variables.
 func FindAffected(ctx context.Context, before, after *repo.Side, options Options) ([]Affected, []string, error) {
 	changed, err := changedFiles(ctx, before, after)
 	if err != nil {
@@ -50,6 +52,7 @@ func FindAffected(ctx context.Context, before, after *repo.Side, options Options
 		sides[i] = g
 	}
 	ruling := ruling(after, changed)
+	filling := fillings(before, after, changed)
 	var all []Affected
 	var paths []string
 	for _, g := range []*Gate{sides[1], sides[0]} {
@@ -73,8 +76,9 @@ func FindAffected(ctx context.Context, before, after *repo.Side, options Options
 			if err != nil {
 				return nil, nil, err
 			}
+			flux := len(filling) > 0 && takersOf(ctx, g.repository)().Flux(target)
 			for _, file := range changed {
-				touching[file] = touching[file] || reads(file)
+				touching[file] = touching[file] || reads(file) || flux && slices.Contains(filling, file)
 			}
 		}
 		for _, file := range changed {
@@ -132,6 +136,18 @@ func ruling(after *repo.Side, changed []string) []string {
 		})
 	})
 }
+
+// fillings are the changed files that may fill in variables of what Flux builds: its own objects, ConfigMaps and Secrets.
+func fillings(before, after *repo.Side, changed []string) []string {
+	return slices.DeleteFunc(slices.Clone(changed), func(file string) bool {
+		return !repo.IsManifestFile(file) || !slices.ContainsFunc([]*repo.Side{before, after}, func(side *repo.Side) bool {
+			text, err := side.ReadFile(file)
+			return err == nil && filled.Match(text)
+		})
+	})
+}
+
+var filled = regexp.MustCompile(`toolkit\.fluxcd\.io/|kind"?: *"?(ConfigMap|Secret)\b`)
 
 // reads tells of a file whether a target is made of it, or looks for it.
 func (g *Gate) reads(ctx context.Context, target string) (func(file string) bool, error) {

@@ -1,12 +1,14 @@
 package gate
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -58,6 +60,13 @@ func (c *comparing) close() error {
 func (c *comparing) open(ctx context.Context, options Options) error {
 	options.Bare = true
 	c.options = options
+	for _, target := range options.Targets {
+		_, before := fs.Stat(c.before.FS, target)
+		_, after := fs.Stat(c.after.FS, target)
+		if before != nil && after != nil {
+			return fmt.Errorf("%s is in neither %s nor %s", target, c.before.Name, c.after.Name)
+		}
+	}
 	gate := func(side *repo.Side) (*Gate, error) {
 		own := options
 		own.Targets = nil
@@ -297,10 +306,57 @@ func (c *comparing) render(ctx context.Context, g *Gate, path string) (r attempt
 		return r
 	}
 	r.target, r.err = g.Render(ctx, path)
+	side := c.after
+	if g == c.was {
+		side = c.before
+	}
+	if r.err != nil && side.Tree != nil {
+		if submodule := submoduleOf(side, r.err); submodule != "" {
+			r.err = &submoduleError{r.err, submodule}
+		}
+	}
 	if r.err != nil && g == c.was {
 		r.err = fmt.Errorf("%s: %w", c.before.Name, r.err)
 	}
 	return r
+}
+
+// submoduleError says that a side cannot be rendered from git's objects: nobody knows what the change does.
+type submoduleError struct {
+	error
+	path string
+}
+
+func (e *submoduleError) Unwrap() error { return e.error }
+
+// failures says so of the side.
+func (e *submoduleError) failures(target string, side *repo.Side) []report.Failure {
+	all := Failures(target, e.error)
+	for i := range all {
+		all[i].Message = fmt.Sprintf("in %s %s is a submodule, whose files are in another repository's objects: compare there, or take a copy with `kgate vendor`; %s", side.Name, e.path, all[i].Message)
+		if at := all[i].Source; at.File != "" {
+			all[i].Source.File = at.File + "@" + side.Name
+		}
+	}
+	return all
+}
+
+// submoduleOf is the submodule that a render which failed wanted to read.
+func submoduleOf(side *repo.Side, err error) string {
+	var failed *kustomization.Error
+	if !errors.As(err, &failed) {
+		return ""
+	}
+	top, relErr := filepath.Rel(side.Git, side.Dir)
+	if relErr != nil {
+		return ""
+	}
+	for _, at := range side.Tree.Submodules() {
+		if within, err := filepath.Rel(top, filepath.FromSlash(at)); err == nil && filepath.IsLocal(within) && failed.DependsOn(filepath.ToSlash(within)) {
+			return at
+		}
+	}
+	return ""
 }
 
 // removed stands for a target that the side after has no more.
@@ -348,7 +404,7 @@ func pairs(old, new []*manifest.Object) []check.Pair {
 func touched(t *check.Target) *check.Touched {
 	var all check.Touched
 	for _, p := range t.Before.Pairs {
-		if p.Old == p.New || p.Old != nil && p.New != nil && p.Old.Digest() == p.New.Digest() {
+		if p.Old == p.New || p.Old != nil && p.New != nil && same(p.Old, p.New) {
 			continue
 		}
 		if all.Objects++; all.Objects > 1 {
@@ -435,22 +491,34 @@ func (c *comparing) differ(ctx context.Context, path string, old, new, after *Ta
 			return now, then
 		}
 	}
+	both := pairs(was, is)
+	// Another definition may have another default.
+	redefined := slices.ContainsFunc(both, func(p check.Pair) bool {
+		return p.New != nil && p.New.Kind == "CustomResourceDefinition" && (p.Old == nil || !same(p.Old, p.New)) || p.Old != nil && p.New == nil && p.Old.Kind == "CustomResourceDefinition"
+	})
 	add := func(kind change.Kind, before, after *manifest.Object) error {
 		o := change.Object{Kind: kind, Old: before, New: after, Locate: locate(before, after)}
 		if before != nil && after != nil {
-			if before == after || before.Digest() == after.Digest() {
+			if same(before, after) && !redefined {
 				return nil
 			}
 			var err error
 			if o.Changes, err = comparer.Of(ctx, isTarget, before, after); err != nil {
 				return err
 			}
+			// What is filled in alike may be written in another way, which counts where nobody fills it in.
+			if was, is := written(old, before), written(new, after); len(o.Changes) == 0 && (was != before || is != after) && !same(was, is) {
+				if o.Changes, err = comparer.Of(ctx, isTarget, was, is); err != nil {
+					return err
+				}
+				o.Locate = locate(was, is)
+			}
 		}
 		out.Objects = append(out.Objects, o)
 		return nil
 	}
 	var added, gone []*manifest.Object
-	for _, p := range pairs(was, is) {
+	for _, p := range both {
 		switch {
 		case p.Old == nil:
 			added = append(added, p.New)
@@ -505,6 +573,19 @@ func (c *comparing) differ(ctx context.Context, path string, old, new, after *Ta
 		}
 	}
 	return out, nil
+}
+
+// same reports whether two objects say the same, what nobody here can read included.
+func same(a, b *manifest.Object) bool {
+	return a == b || a.Digest() == b.Digest() && bytes.Equal(a.Written(), b.Written())
+}
+
+// written is an object of a target as it was rendered, before anything was filled in.
+func written(t *Target, o *manifest.Object) *manifest.Object {
+	if t == nil {
+		return o
+	}
+	return cmp.Or(t.was[o], o)
 }
 
 // lineOf is where a field is set: in a text of several lines, the first that differs.
@@ -590,6 +671,10 @@ func (c *comparing) conclude(ctx context.Context, was, is *running, differs []ch
 			continue
 		}
 		old := Failures(c.paths[at], failed[0])
+		if unread := (*submoduleError)(nil); errors.As(failed[0], &unread) {
+			out.Errors = append(out.Errors, unread.failures(c.paths[at], c.before)...)
+			continue
+		}
 		if failed[1] == nil || sameFailures(c.before.Name, old, Failures(c.paths[at], failed[1])) {
 			out.Errors = slices.DeleteFunc(out.Errors, func(f report.Failure) bool { return f.Target == c.paths[at] })
 			either := ""

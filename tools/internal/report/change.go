@@ -86,6 +86,20 @@ func (c *Comparison) tally() string {
 	return fmt.Sprintf("%d added, %d changed, %d removed", c.Count(change.Added), c.Count(change.Changed), c.Count(change.Removed))
 }
 
+// unknown is how many targets could not be compared.
+func (c *Comparison) unknown() int {
+	if c == nil {
+		return 0
+	}
+	n := 0
+	for _, t := range c.Targets {
+		if t.Kind == change.Unknown {
+			n++
+		}
+	}
+	return n
+}
+
 // touched says how many targets differ.
 func (c *Comparison) touched() string {
 	touched, unknown := 0, 0
@@ -249,7 +263,11 @@ func (t *text) sign(kind change.Kind) string {
 func (t *text) entries(c *Comparison, verbose bool) error {
 	for _, e := range c.Entries {
 		t.Line("")
-		t.Line("%s %s", t.sign(e.Kind), t.Paint(terminal.Bold, terminal.Line(placesSaid(e.Places))))
+		said := placesSaid(e.Places)
+		if namespace := e.Places[0].ID().Namespace; e.Kind != change.Changed && namespace != "" && !slices.ContainsFunc(e.Places, func(p change.Place) bool { return p.ID().Namespace != namespace }) {
+			said += " in namespace " + namespace // what comes and goes may do so in another one
+		}
+		t.Line("%s %s", t.sign(e.Kind), t.Paint(terminal.Bold, terminal.Line(said)))
 		if e.Kind == change.Renamed {
 			t.Line("    %s", terminal.Line("was "+e.Places[0].Old.ID.String()+": a cluster deletes that one and creates this"))
 		}

@@ -424,6 +424,8 @@ func (r Report) summary() string {
 	}
 	if len(r.Errors) > 0 {
 		summary += fmt.Sprintf(", %d not checked", len(r.Errors))
+	} else if n := r.Comparison.unknown(); n > 0 {
+		summary += fmt.Sprintf(", %d not compared", n)
 	}
 	return summary
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/format/index"
 )
 
-// Changed are the files and links at or below dir that differ between two commits, sorted. What is equal is not looked into.
+// Changed are the files, links and submodules at or below dir that differ between two commits, sorted. What is equal is not looked into.
 func Changed(ctx context.Context, before, after *Tree, dir string) ([]string, error) {
 	roots := [2]node{}
 	for i, t := range []*Tree{before, after} {
@@ -36,8 +36,11 @@ func Changed(ctx context.Context, before, after *Tree, dir string) ([]string, er
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if a.hash == b.hash && a.mode == b.mode {
+		if a.hash == b.hash && a.mode == b.mode && a.link == b.link {
 			return nil
+		}
+		if !a.link.IsZero() || !b.link.IsZero() {
+			changed = append(changed, name) // a submodule, of another commit
 		}
 		listed := [2]map[string]node{}
 		for i, n := range []node{a, b} {
@@ -52,7 +55,7 @@ func Changed(ctx context.Context, before, after *Tree, dir string) ([]string, er
 				}
 			}
 		}
-		if listed[0] == nil && listed[1] == nil || listed[0] == nil && a.name != "" || listed[1] == nil && b.name != "" {
+		if a.link.IsZero() && b.link.IsZero() && listed[0] == nil && listed[1] == nil || listed[0] == nil && a.name != "" || listed[1] == nil && b.name != "" {
 			changed = append(changed, name) // a file, on one side at least
 		}
 		names := maps.Clone(listed[0])

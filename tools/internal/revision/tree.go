@@ -45,6 +45,7 @@ type node struct {
 	name string
 	mode fs.FileMode
 	hash plumbing.Hash // zero for a submodule
+	link plumbing.Hash // of a submodule, its commit
 }
 
 var errLeadsOut = errors.New("a symbolic link leads out of the repository")
@@ -92,7 +93,7 @@ func parseTree(body []byte) ([]node, error) {
 		case "120000":
 			n.mode = fs.ModeSymlink | 0o777
 		case "160000":
-			n.mode, n.hash = fs.ModeDir|0o755, plumbing.ZeroHash
+			n.mode, n.hash, n.link = fs.ModeDir|0o755, plumbing.ZeroHash, n.hash
 		case "100755":
 			n.mode = 0o755
 		default:
@@ -334,6 +335,31 @@ func (d *directory) ReadDir(n int) ([]fs.DirEntry, error) {
 	out := d.entries[:n]
 	d.entries = d.entries[n:]
 	return out, nil
+}
+
+// Submodules are the paths of the submodules of the commit, sorted. What cannot be read has none.
+func (t *Tree) Submodules() []string {
+	var all []string
+	if _, err := t.Lstat(".gitmodules"); err != nil {
+		return nil
+	}
+	var walk func(dir string, hash plumbing.Hash)
+	walk = func(dir string, hash plumbing.Hash) {
+		nodes, err := t.list(hash)
+		if err != nil {
+			return
+		}
+		for _, n := range nodes {
+			switch {
+			case !n.link.IsZero():
+				all = append(all, path.Join(dir, n.name))
+			case n.mode.IsDir():
+				walk(path.Join(dir, n.name), n.hash)
+			}
+		}
+	}
+	walk("", t.root)
+	return all
 }
 
 // Submodule is the submodule that a path is, or lies in.
