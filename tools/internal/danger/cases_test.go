@@ -228,6 +228,17 @@ func TestPrivilegeGained(t *testing.T) {
 			`warning now.yaml spec.template.spec.containers[0].securityContext: privilege gained: container "c" of Deployment "w" has allowPrivilegeEscalation: false → not set`,
 			`warning now.yaml spec.template.spec.containers[0].securityContext: privilege gained: container "c" of Deployment "w" has readOnlyRootFilesystem: true → not set`,
 		}},
+		{"another name", privilegeGained, c("privileged: true, runAsUser: 0, runAsNonRoot: false"), strings.Replace(c("privileged: true, runAsUser: 0"), "name: c,", "name: d,", 1), nil},
+		{"another name and less", privilegeGained, c("readOnlyRootFilesystem: true, capabilities: {drop: [ALL]}"), strings.Replace(c("capabilities: {add: [NET_ADMIN], drop: [ALL]}"), "name: c,", "name: d,", 1), []string{
+			`warning now.yaml spec.template.spec.containers[0].securityContext.capabilities.add[0]: privilege gained: container "d" of Deployment "w" has the capability NET_ADMIN: not added → added`,
+			`warning now.yaml spec.template.spec.containers[0].securityContext: privilege gained: container "d" of Deployment "w" has readOnlyRootFilesystem: true → not set`,
+		}},
+		{"another in the place of one", privilegeGained, c("privileged: true"), w("containers: [{name: d, image: b, securityContext: {privileged: true, capabilities: {add: [SYS_ADMIN]}}}]"), nil},
+		{"another beside it", privilegeGained, c("privileged: true"), w("containers: [{name: c, image: a, securityContext: {privileged: true}}, {name: d, image: b, securityContext: {privileged: true}}]"), []string{`warning now.yaml spec.template.spec.containers[1].securityContext.privileged: privilege gained: container "d" of Deployment "w" has privileged: no such container → true`}},
+		{"a container that begins first", privilegeGained, c("runAsUser: 0"), w("initContainers: [{name: c, image: a, restartPolicy: Always, securityContext: {runAsUser: 0}}]"), nil},
+		{"names that change places", privilegeGained, w("containers: [{name: c, image: a}, {name: d, image: a, securityContext: {privileged: true}}]"), w("containers: [{name: e, image: a}, {name: f, image: a, securityContext: {privileged: true}}]"), nil},
+		{"a port of the node by another container", privilegeGained, w("containers: [{name: c, image: a, ports: [{hostPort: 80}]}, {name: d, image: b}]"), w("containers: [{name: c, image: a}, {name: d, image: b, ports: [{hostPort: 80}]}]"), nil},
+		{"one capability of all", privilegeGained, c("privileged: true"), c("capabilities: {add: [SYS_ADMIN]}"), nil},
 		{"capabilities", privilegeGained, c("capabilities: {drop: [ALL], add: [CHOWN]}"), c("capabilities: {add: [CAP_CHOWN, SYS_ADMIN]}"), []string{
 			`warning now.yaml spec.template.spec.containers[0].securityContext.capabilities.add[1]: privilege gained: container "c" of Deployment "w" has the capability SYS_ADMIN: not added → added`,
 			`warning now.yaml spec.template.spec.containers[0].securityContext.capabilities: privilege gained: container "c" of Deployment "w" keeps the capability ALL: dropped → not dropped`,

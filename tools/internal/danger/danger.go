@@ -270,19 +270,71 @@ func containerLists() []string {
 	return []string{"initContainers", "containers", "ephemeralContainers"}
 }
 
-// containers are those of both sides by their names. old is not there where the change adds a container.
+// containers are those of both sides. old is not there where the change adds a container.
 func containers(p check.Pair, visit func(old, new part, had bool)) {
+	all, _ := containerPairs(p)
+	for _, c := range all {
+		visit(c.old, c.new, c.had)
+	}
+}
+
+// containerPair is a container of the new side, with what it was.
+type containerPair struct {
+	old, new part
+	had      bool
+}
+
+// containerPairs are the containers of both sides by their names, and those of the old one that are gone. One that is of the
+// only image that is gone and comes again is the same by another name.
+func containerPairs(p check.Pair) (all []containerPair, gone []part) {
 	before, had := podPath(p.Old)
 	after, has := podPath(p.New)
 	if !had || !has {
-		return
+		return nil, nil
 	}
 	for _, list := range containerLists() {
-		for _, c := range parts(p.New, below(after, list)) {
-			old, was := counterpart(p.Old, below(before, list), c.name)
-			visit(old, c, was)
+		olds, news := parts(p.Old, below(before, list)), parts(p.New, below(after, list))
+		named := func(all []part, name string) int {
+			return slices.IndexFunc(all, func(c part) bool { return c.name == name })
 		}
+		left := slices.DeleteFunc(slices.Clone(olds), func(c part) bool { return named(news, c.name) >= 0 })
+		added := slices.DeleteFunc(slices.Clone(news), func(c part) bool { return named(olds, c.name) >= 0 })
+		for _, c := range news {
+			if i := named(olds, c.name); i >= 0 {
+				all = append(all, containerPair{olds[i], c, true})
+				continue
+			}
+			old, renamed := ofImage(p.Old, left, p.New, c)
+			if renamed {
+				_, renamed = ofImage(p.New, added, p.Old, old)
+			}
+			if all = append(all, containerPair{old, c, renamed}); renamed {
+				left = slices.DeleteFunc(left, func(l part) bool { return l.name == old.name })
+			}
+		}
+		gone = append(gone, left...)
 	}
+	return all, gone
+}
+
+// ofImage is the one container of a list that runs the image of another one, whatever its tag; false where there is none, or
+// more than one.
+func ofImage(o *manifest.Object, list []part, like *manifest.Object, c part) (found part, one bool) {
+	of := func(o *manifest.Object, c part) string {
+		i, _ := parseImage(manifest.TextAt(o.Value, below(c.path, "image")...))
+		return i.repository
+	}
+	want := of(like, c)
+	for _, l := range list {
+		if of(o, l) != want || want == "" {
+			continue
+		}
+		if one {
+			return part{}, false
+		}
+		found, one = l, true
+	}
+	return found, one
 }
 
 // workloads are the objects of one side that have pods.

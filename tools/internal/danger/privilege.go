@@ -29,7 +29,10 @@ var privilegeGained = &check.Check{
 func lookForPrivilege(s *scene) {
 	for _, p := range s.changed() {
 		s.podGains(p)
-		containers(p, func(old, new part, had bool) { s.containerGains(p, old, new, had) })
+		all, gone := containerPairs(p)
+		for _, c := range all {
+			s.containerGains(p, c, gone)
+		}
 		s.securityLevel(p)
 		s.roleGains(p)
 	}
@@ -99,22 +102,29 @@ func setting(o *manifest.Object, container manifest.Path, steps ...any) (any, ma
 	return nil, own
 }
 
-func (s *scene) containerGains(p check.Pair, old, new part, had bool) {
+// containerGains looks at a container. What one that is gone might do, the pod might do already: what comes in its place gains nothing.
+func (s *scene) containerGains(p check.Pair, c containerPair, gone []part) {
+	old, new, had := c.old, c.new, c.had
 	who := fmt.Sprintf("container %q of %s", new.name, title(p.New))
 	compare := func(worse func(old, new any) bool, steps ...any) {
 		is, at := setting(p.New, new.path, steps...)
-		var was any
-		from := manifest.Path(nil)
+		if p.New.Hides(at) {
+			return
+		}
+		before := "no such container"
+		from := gone
 		if had {
-			was, from = setting(p.Old, old.path, steps...)
+			was, _ := setting(p.Old, old.path, steps...)
+			before, from = shown(was), []part{old}
+		} else if !worse(nil, is) {
+			return
 		}
-		if worse(was, is) && !p.New.Hides(at) && (!had || !p.Old.Hides(from)) {
-			before := "no such container"
-			if had {
-				before = shown(was)
+		for _, c := range from {
+			if was, at := setting(p.Old, c.path, steps...); !worse(was, is) || p.Old.Hides(at) {
+				return
 			}
-			s.gains(p, at, who, fmt.Sprint(steps[0]), before, shown(is))
 		}
+		s.gains(p, at, who, fmt.Sprint(steps[0]), before, shown(is))
 	}
 	turned := func(to any) func(old, new any) bool {
 		return func(old, new any) bool { return new == to && old != to }
@@ -133,15 +143,22 @@ func (s *scene) containerGains(p check.Pair, old, new part, had bool) {
 			return had && (old == "RuntimeDefault" || old == "Localhost") && (new == nil || new == "Unconfined")
 		}, field, "type")
 	}
-	s.capabilityGains(p, old, new, had, who)
+	s.capabilityGains(p, c, gone, who)
+	// The ports of a node are those of the pod, whichever container listens.
 	var hostPorts []any
-	if had {
-		if !known(p, below(old.path, "ports"), below(new.path, "ports")) {
-			return
+	spec, _ := podPath(p.Old)
+	for _, list := range containerLists() {
+		for _, c := range parts(p.Old, below(spec, list)) {
+			if p.Old.Hides(below(c.path, "ports")) {
+				return
+			}
+			for _, port := range manifest.ListAt(p.Old.Value, below(c.path, "ports")...) {
+				hostPorts = append(hostPorts, manifest.At(port, "hostPort"))
+			}
 		}
-		for _, port := range manifest.ListAt(p.Old.Value, below(old.path, "ports")...) {
-			hostPorts = append(hostPorts, manifest.At(port, "hostPort"))
-		}
+	}
+	if p.New.Hides(below(new.path, "ports")) {
+		return
 	}
 	for i, port := range manifest.ListAt(p.New.Value, below(new.path, "ports")...) {
 		if number := manifest.At(port, "hostPort"); number != nil && number != int64(0) && !slices.Contains(hostPorts, number) {
@@ -150,7 +167,8 @@ func (s *scene) containerGains(p check.Pair, old, new part, had bool) {
 	}
 }
 
-func (s *scene) capabilityGains(p check.Pair, old, new part, had bool, who string) {
+func (s *scene) capabilityGains(p check.Pair, c containerPair, gone []part, who string) {
+	new := c.new
 	names := func(o *manifest.Object, container part, field string) []string {
 		var all []string
 		for _, entry := range manifest.ListAt(o.Value, below(container.path, "securityContext", "capabilities", field)...) {
@@ -158,12 +176,22 @@ func (s *scene) capabilityGains(p check.Pair, old, new part, had bool, who strin
 		}
 		return all
 	}
+	from := gone
+	if c.had {
+		from = []part{c.old}
+	}
 	var added, dropped []string
-	if had {
-		if !known(p, below(old.path, "securityContext"), below(new.path, "securityContext")) {
+	for _, was := range from {
+		if !known(p, below(was.path, "securityContext"), below(new.path, "securityContext")) {
 			return
 		}
-		added, dropped = names(p.Old, old, "add"), names(p.Old, old, "drop")
+		if manifest.At(p.Old.Value, below(was.path, "securityContext", "privileged")...) == true {
+			return // it had them all
+		}
+		added = append(added, names(p.Old, was, "add")...)
+	}
+	if c.had {
+		dropped = names(p.Old, c.old, "drop")
 	}
 	for i, name := range names(p.New, new, "add") {
 		if !slices.Contains(added, name) && !slices.Contains(added, "ALL") {
