@@ -5,13 +5,13 @@ import (
 	"context"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 	"github.com/kgate-dev/gitops/tools/internal/relation"
+	"github.com/kgate-dev/gitops/tools/internal/revision"
 )
 
 // application is one source of an Application that is a target of the run, or a part of one.
@@ -22,22 +22,7 @@ type application struct {
 	deploys *check.Target
 	whole   bool // the target, and not a part of it
 
-	repository string // its Origin
-}
-
-// scpForm is a URL of SSH without its scheme, git@host:path.
-var scpForm = regexp.MustCompile(`^[^/:]*@[^@]+$`)
-
-// Origin is a repository's URL as far as spellings of one repository agree: NormalizeGitURL of Argo CD, and without the slash
-// at the end that servers of git take as well.
-func Origin(url string) string {
-	url = strings.TrimRight(strings.ToLower(strings.TrimSpace(url)), "/")
-	if rest, ok := strings.CutPrefix(url, "ssh://"); ok {
-		url = rest
-	} else if scpForm.MatchString(url) {
-		url = strings.Replace(url, ":", "/", 1)
-	}
-	return strings.TrimSuffix(url, ".git")
+	repository string // its revision.Origin
 }
 
 func (a application) text(steps ...any) string { return manifest.TextAt(a.object.Value, steps...) }
@@ -90,7 +75,7 @@ func applications(targets []*check.Target) []application {
 				if text == "" {
 					continue
 				}
-				repository := Origin(manifest.TextAt(object.Value, below(place, "repoURL")...))
+				repository := revision.Origin(manifest.TextAt(object.Value, below(place, "repoURL")...))
 				dir := path.Clean(text)
 				for _, deployed := range targets {
 					if dir == deployed.Path || strings.HasPrefix(dir, deployed.Path+"/") {

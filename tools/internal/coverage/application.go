@@ -13,11 +13,11 @@ import (
 	k8syaml "sigs.k8s.io/yaml"
 
 	"github.com/kgate-dev/gitops/tools/internal/applicationset"
-	"github.com/kgate-dev/gitops/tools/internal/argocd"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
+	"github.com/kgate-dev/gitops/tools/internal/revision"
 )
 
 // Application is one of Argo CD's that stands in the repository, or that an ApplicationSet here makes.
@@ -154,7 +154,7 @@ func (f *finding) source(a Application, field manifest.Path) ApplicationSource {
 		s.Elsewhere = fmt.Sprintf("the path %s leads out of the repository", text("path"))
 		return s
 	default:
-		own := f.own[argocd.Origin(text("repoURL"))]
+		own := f.own[revision.Origin(text("repoURL"))]
 		if here, found = f.tree.real(dir); !found && !own || dir == "." && !own {
 			s.Elsewhere = fmt.Sprintf("it is of %s, which is not this repository, as far as the paths of Applications tell", text("repoURL"))
 			return s
@@ -224,14 +224,14 @@ func (f *finding) typeOf(s ApplicationSource) string {
 var fixed = regexp.MustCompile(`^([0-9a-f]{7,40}|refs/tags/.*|v?[0-9]+\.[0-9]+.*)$`)
 
 // isOwn says why a repository at a revision is not what is here.
-func (f *finding) isOwn(repository, revision string) error {
+func (f *finding) isOwn(repository, branch string) error {
 	switch {
-	case strings.Contains(repository+revision, "{{"):
+	case strings.Contains(repository+branch, "{{"):
 		return errors.New("its repository has a parameter that nobody filled in")
-	case !f.own[argocd.Origin(repository)]:
+	case !f.own[revision.Origin(repository)]:
 		return fmt.Errorf("%s is not this repository, as far as the paths of Applications tell", repository)
-	case fixed.MatchString(revision), strings.ContainsAny(revision, "*^~<>="):
-		return fmt.Errorf("it reads the revision %s, and not what is here", revision)
+	case fixed.MatchString(branch), strings.ContainsAny(branch, "*^~<>="):
+		return fmt.Errorf("it reads the revision %s, and not what is here", branch)
 	}
 	return nil
 }

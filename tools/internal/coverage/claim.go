@@ -8,8 +8,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/kgate-dev/gitops/tools/internal/argocd"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/revision"
 )
 
 // claim is a path that an object deploys, before anybody asked whether it is one of this repository.
@@ -248,7 +248,7 @@ func (t *tree) candidates(c claim, own map[string]bool) []candidate {
 	var all []candidate
 	for _, template := range templates {
 		if !parameter.MatchString(template.dir) {
-			if dir, ok := clean(template.dir); ok && (dir != "." || own[argocd.Origin(c.repository)] || t.ownSources()[c.source]) {
+			if dir, ok := clean(template.dir); ok && (dir != "." || own[revision.Origin(c.repository)] || t.ownSources()[c.source]) {
 				all = append(all, candidate{dir, template.namespace})
 			}
 			continue
@@ -309,7 +309,7 @@ func (t *tree) found(p pattern, own map[string]bool) []string {
 // ours reports whether a pattern is one of this repository: its first directory is there, or other claims tell from the
 // URL. Any repository has directories that fit a pattern which begins with a wildcard.
 func (t *tree) ours(glob, repository string, own map[string]bool) bool {
-	if own[argocd.Origin(repository)] {
+	if own[revision.Origin(repository)] {
 		return true
 	}
 	first, _, _ := strings.Cut(strings.TrimPrefix(glob, "./"), "/")
@@ -375,14 +375,14 @@ func (t *tree) ownRepositories(claims []claim) map[string]bool {
 	for _, c := range claims {
 		if dir, ok := clean(c.path); ok && c.repository != "" && dir != "." && !parameter.MatchString(c.path) {
 			if _, here := t.real(dir); here {
-				own[argocd.Origin(c.repository)] = true
+				own[revision.Origin(c.repository)] = true
 			}
 		}
 	}
 	for _, c := range claims {
 		for _, p := range c.found {
 			if p.repository != "" && t.ours(p.glob, p.repository, own) {
-				own[argocd.Origin(p.repository)] = true
+				own[revision.Origin(p.repository)] = true
 			}
 		}
 	}
