@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
@@ -19,8 +20,8 @@ var canaryStep = &check.Check{
 	Title: "A canary's share grows step by step",
 	Doc: "A canary finds a fault while it hurts few. One that goes from a tenth to everything has found nothing for those in between. " +
 		"Compared are the shares of one route: what one destination gains in one change. Without more, a step is at most half of all requests; with the annotation " +
-		"`" + ladderAnnotation + ": \"5,20,50,100\"` on the VirtualService or the route, it is at most the next of those shares. A share may shrink by as much as it likes, such as in a rollback to a " +
-		"destination that the annotation's last step served.",
+		"`" + ladderAnnotation + ": \"5,20,50,100\"` on the VirtualService or the route, it is at most the next of those shares. A canary's share may shrink by as much as it likes: what " +
+		"a rollback goes back to is the destination that is called stable or primary, else those beside one that is called canary, else the first of the route, or what has the most of one with the annotation.",
 	Fix:      "Take the next step, watch it, and then the one after it. Exempt a switch at once that is meant.",
 	Severity: check.Warning, Scope: check.Update, Origin: "kgate",
 	References: []string{"https://istio.io/latest/docs/tasks/traffic-management/traffic-shifting/"},
@@ -154,7 +155,7 @@ func lookForSteps(s *scene) {
 				stays := slices.ContainsFunc(before[i].shares, func(old share) bool {
 					return of(now.shares, old.to) > 0 || slices.ContainsFunc(now.shares, func(n share) bool { return n.to == old.to })
 				})
-				if limit := next(steps, was); is <= limit+0.5 || !stays || isStable(steps, before[i].shares, one.to) || !known(p, fields("spec"), one.path) {
+				if limit := next(steps, was); is <= limit+0.5 || !stays || isStable(before[i].shares, one.to) || steps != nil && hasMost(before[i].shares, one.to) || !known(p, fields("spec"), one.path) {
 					continue
 				}
 				how := fmt.Sprintf("a step of %.0f points", is-was)
@@ -167,7 +168,30 @@ func lookForSteps(s *scene) {
 	}
 }
 
-// isStable reports whether a destination has the most of a route already: what it gains is a rollback.
-func isStable(steps []float64, before []share, to string) bool {
-	return steps != nil && slices.ContainsFunc(before, func(one share) bool { return one.to == to && one.percent >= 50 })
+// isStable reports whether a destination is what the canaries of a route are for, by what it is called or else by its place:
+// what it gains is a rollback.
+func isStable(before []share, to string) bool {
+	called := func(names ...string) func(share) bool {
+		return func(one share) bool {
+			words := strings.FieldsFunc(strings.ToLower(one.to), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+			return slices.ContainsFunc(words, func(word string) bool { return slices.Contains(names, word) })
+		}
+	}
+	// A word that all have is of their host.
+	some := func(is func(share) bool) bool {
+		return slices.ContainsFunc(before, is) && slices.ContainsFunc(before, func(one share) bool { return !is(one) })
+	}
+	stable, canary := called("stable", "primary"), called("canary")
+	switch {
+	case some(stable):
+		return stable(share{to: to})
+	case some(canary):
+		return !canary(share{to: to})
+	}
+	return len(before) > 0 && before[0].to == to
+}
+
+// hasMost reports whether a destination has half of a route or more.
+func hasMost(before []share, to string) bool {
+	return slices.ContainsFunc(before, func(one share) bool { return one.to == to && one.percent >= 50 })
 }

@@ -426,6 +426,8 @@ func TestImages(t *testing.T) {
 		{"ghcr.io/shop/a:1.4.2", "ghcr.io/shop/b:1.4.2", ""},
 		{"ghcr.io/a:1.4.2", "ghcr.io/b:1.4.2", ""},
 		{"docker.io/library/a:1", "a:1", ""},
+		{"k8s.gcr.io/pause:3.8", "registry.k8s.io/pause:3.9", ""},
+		{"k8s.gcr.io/pause:3.8", "quay.io/pause:3.9", "danger/image-source"},
 		{"a:1", "A b", ""},
 	} {
 		t.Run(c.was+" to "+c.now, func(t *testing.T) {
@@ -466,6 +468,12 @@ func TestCanaryStep(t *testing.T) {
 		{"the one after", canaryStep, ladder(split("95", "5")), ladder(split("50", "50")), []string{`warning now.yaml spec.http[0].route[1].weight: canary step: VirtualService "a" sends a (canary) 5 % → 50 % of route 0: the next step is 20 % (5, 20, 50, 100)`}},
 		{"the last", canaryStep, ladder(split("50", "50")), ladder(split("0", "100")), nil},
 		{"back", canaryStep, ladder(split("50", "50")), ladder(split("100", "0")), nil},
+		{"rolled back", canaryStep, split("10", "90"), split("100", "0"), nil},
+		{"rolled back beside steps", canaryStep, ladder(split("20", "80")), ladder(split("100", "0")), nil},
+		{"rolled back by place", canaryStep, route("10", "90"), route("100", "0"), nil},
+		{"the canary first", canaryStep, strings.NewReplacer("stable", "canary", "canary", "stable").Replace(split("10", "90")), strings.NewReplacer("stable", "canary", "canary", "stable").Replace(split("100", "0")), []string{`warning now.yaml spec.http[0].route[0].weight: canary step: VirtualService "a" sends a (canary) 10 % → 100 % of route 0: a step of 90 points`}},
+		{"of a stable host", canaryStep, strings.ReplaceAll(split("90", "10"), "host: a", "host: stable"), strings.ReplaceAll(split("0", "100"), "host: a", "host: stable"), []string{`warning now.yaml spec.http[0].route[1].weight: canary step: VirtualService "a" sends stable (canary) 10 % → 100 % of route 0: a step of 90 points`}},
+		{"beside a canary", canaryStep, strings.ReplaceAll(split("10", "90"), "stable", "v1"), strings.ReplaceAll(split("100", "0"), "stable", "v1"), nil},
 		{"another name", canaryStep, one("v1"), one("v2"), nil},
 		{"weights of a route", canaryStep, route("9", "1"), route("1", "9"), []string{`warning now.yaml spec.rules[0].backendRefs[1].weight: canary step: HTTPRoute "a" sends b 10 % → 90 % of route 0: a step of 80 points`}},
 		{"weights of a route in other numbers", canaryStep, route("9", "1"), route("90", "10"), nil},

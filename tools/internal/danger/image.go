@@ -44,7 +44,7 @@ var imageSource = &check.Check{
 	Name:  "danger/image-source",
 	Title: "No image comes from elsewhere, or less exactly",
 	Doc: "Another registry, or another owner on it, is somebody else's build under the same name. A digest that is dropped leaves it to the registry which image a tag is, " +
-		"at each start of a pod. Compared are the images of containers by the container's name.",
+		"at each start of a pod. Compared are the images of containers by the container's name; k8s.gcr.io is registry.k8s.io by its old name.",
 	Fix:      "Keep the digest, and let a tool that updates images write both. Exempt a move to another registry, with who looked at it.",
 	Severity: check.Warning, Scope: check.Update, Origin: "kgate",
 	References: []string{"https://kubernetes.io/docs/concepts/containers/images/#image-names"},
@@ -143,6 +143,9 @@ func parseImage(text string) (image, bool) {
 		return image{}, false
 	}
 	i := image{text: text, repository: named.Name(), registry: reference.Domain(named)}
+	if i.registry == "k8s.gcr.io" { // what registry.k8s.io was called
+		i.registry = "registry.k8s.io"
+	}
 	if owner, _, nested := strings.Cut(reference.Path(named), "/"); nested {
 		i.owner = owner
 	}
