@@ -167,6 +167,12 @@ func TestDeliveryMoved(t *testing.T) {
 			`warning now.yaml spec: no person is waited for: Kustomization "a" syncs by itself: spec.suspend: true → not set`,
 		}},
 		{"in other words", deliveryMoved, application("destination: {name: in-cluster}"), application("destination: {server: 'https://kubernetes.default.svc'}"), nil},
+		{"in another spelling", deliveryMoved, application("source: {path: x, repoURL: 'https://example.com/a/b'}"), application("source: {path: ./x/, repoURL: 'https://Example.com/a/b.git'}"), nil},
+		{"by another way", deliveryMoved, application("source: {repoURL: 'https://example.com/a/b.git'}"), application("source: {repoURL: 'git@example.com:a/b.git'}"), nil},
+		{"another repository", deliveryMoved, application("source: {repoURL: 'https://example.com/a/b'}"), application("source: {repoURL: 'https://example.com/a/c'}"), []string{`warning now.yaml spec.source.repoURL: deploys something else: Application "a" has spec.source.repoURL: https://example.com/a/b → https://example.com/a/c`}},
+		{"another repository of charts", deliveryMoved, application("source: {chart: c, repoURL: 'https://example.com/A'}"), application("source: {chart: c, repoURL: 'https://example.com/a'}"), []string{`warning now.yaml spec.source.repoURL: deploys something else: Application "a" has spec.source.repoURL: https://example.com/A → https://example.com/a`}},
+		{"a repository of charts in another spelling", deliveryMoved, application("source: {chart: c, repoURL: 'https://example.com/a'}"), application("source: {chart: c, repoURL: 'https://example.com/a/'}"), nil},
+		{"a folder of Flux", deliveryMoved, flux("path: ./a"), flux("path: a/"), nil},
 		{"another revision", deliveryMoved, application("source: {targetRevision: a}"), application("source: {targetRevision: b}"), nil},
 	})
 }

@@ -2,11 +2,13 @@ package danger
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/revision"
 )
 
 var deliveryMoved = &check.Check{
@@ -84,8 +86,15 @@ func lookForDeliveries(s *scene) {
 // fieldMoved reports a field that has another value. What is set for the first time, or no longer, may say the same in other words,
 // as a server does for a name.
 func (s *scene) fieldMoved(p check.Pair, path manifest.Path, what string) {
+	s.spelt(p, path, what, func(text string) string { return text })
+}
+
+// spelt is the same of texts that say one thing in several spellings: as gives them one.
+func (s *scene) spelt(p check.Pair, path manifest.Path, what string, as func(string) string) {
 	old, new := manifest.At(p.Old.Value, path...), manifest.At(p.New.Value, path...)
-	if old != nil && new != nil && old != new {
+	was, isText := old.(string)
+	is, areTexts := new.(string)
+	if old != nil && new != nil && !equal(old, new) && !(isText && areTexts && as(was) == as(is)) {
 		s.as(check.Warning, p.New, path, "%s: %s has %s: %s → %s", what, title(p.New), path, shown(old), shown(new))
 	}
 }
@@ -95,9 +104,14 @@ func (s *scene) application(p check.Pair, spec manifest.Path) {
 		s.fieldMoved(p, below(spec, "destination", field), "deployed elsewhere, and what was deployed is left or pruned")
 	}
 	s.fieldMoved(p, below(spec, "project"), "in the hands of another project")
-	for _, field := range []string{"repoURL", "path", "chart"} {
-		s.fieldMoved(p, below(spec, "source", field), "deploys something else")
+	const what = "deploys something else"
+	s.fieldMoved(p, below(spec, "source", "chart"), what)
+	s.spelt(p, below(spec, "source", "path"), what, folder)
+	repository := repository
+	if manifest.At(p.New.Value, below(spec, "source", "chart")...) != nil {
+		repository = func(url string) string { return strings.TrimRight(url, "/") } // of charts, which a server tells by case
 	}
+	s.spelt(p, below(spec, "source", "repoURL"), what, repository)
 	path := below(spec, "syncPolicy", "automated")
 	old, new := automated(p.Old, path), automated(p.New, path)
 	switch {
@@ -114,6 +128,21 @@ func (s *scene) application(p check.Pair, spec manifest.Path) {
 	}
 }
 
+// repository is a repository of git, whichever way leads there.
+func repository(url string) string {
+	at := revision.Origin(url)
+	if _, rest, found := strings.Cut(at, "://"); found {
+		at = rest
+	}
+	if user, rest, found := strings.Cut(at, "@"); found && !strings.Contains(user, "/") {
+		at = rest
+	}
+	return at
+}
+
+// folder is a path in a repository: ./a is a.
+func folder(name string) string { return path.Clean("/" + name) }
+
 // automation is how an Application syncs.
 type automation struct{ on, prunes bool }
 
@@ -127,7 +156,8 @@ func (s *scene) flux(p check.Pair) {
 	for _, path := range []manifest.Path{fields("spec", "targetNamespace"), fields("spec", "kubeConfig", "secretRef", "name"), fields("spec", "storageNamespace"), fields("spec", "releaseName")} {
 		s.fieldMoved(p, path, "deployed elsewhere, and what was deployed is left or pruned")
 	}
-	for _, path := range []manifest.Path{fields("spec", "path"), fields("spec", "sourceRef", "name"), fields("spec", "chart", "spec", "chart")} {
+	s.spelt(p, fields("spec", "path"), "deploys something else", folder)
+	for _, path := range []manifest.Path{fields("spec", "sourceRef", "name"), fields("spec", "chart", "spec", "chart")} {
 		s.fieldMoved(p, path, "deploys something else")
 	}
 	on := func(o *manifest.Object, field string) bool { return manifest.At(o.Value, "spec", field) == true }
