@@ -215,17 +215,16 @@ func (w *walker) object(a, b side, t admission.Type) {
 		}
 		return cmp.Compare(rank(x), rank(y))
 	})
-	secret := isSecret(w.old) && isSecret(w.new)
+	secret := isSecret(w.old) || isSecret(w.new)
+	keys := hasKeys(w.old) && hasKeys(w.new)
 	for _, name := range names {
-		from := len(w.changes)
-		switch {
-		case secret && (name == "data" || name == "stringData"):
+		if keys && slices.Contains(keyed, name) {
 			continue
-		case secret && name == "metadata":
-			w.walk(a.field(name), b.field(name), t.Field(name))
-			w.hideApplied(from)
-		default:
-			w.walk(a.field(name), b.field(name), t.Field(name))
+		}
+		from := len(w.changes)
+		w.walk(a.field(name), b.field(name), t.Field(name))
+		if secret {
+			w.hide(from)
 		}
 		if name == "status" && !w.status {
 			for i := range w.changes[from:] {
@@ -233,7 +232,7 @@ func (w *walker) object(a, b side, t admission.Type) {
 			}
 		}
 	}
-	if secret {
+	if keys {
 		w.secret()
 	}
 }

@@ -40,7 +40,19 @@ func digestOf(text []byte, sealed bool) Secret {
 	return Secret{Digest: hex.EncodeToString(sum[:6]), Bytes: len(text), Sealed: sealed}
 }
 
-func isSecret(o *manifest.Object) bool { return o.APIVersion == "v1" && o.Kind == "Secret" }
+// isSecret reports a Secret, also one whose apiVersion is wrong or of somebody's own: what it holds is none the less secret.
+func isSecret(o *manifest.Object) bool { return o.Kind == "Secret" }
+
+// keyed are the fields of a Secret in which the server looks for its keys.
+var keyed = []string{"data", "stringData"}
+
+// hasKeys reports a Secret of which the server would read the keys.
+func hasKeys(o *manifest.Object) bool {
+	return o.APIVersion == "v1" && isSecret(o) && !slices.ContainsFunc(keyed, func(field string) bool {
+		_, ok := o.Value[field].(map[string]any)
+		return !ok && o.Value[field] != nil
+	})
+}
 
 // lastApplied is where kubectl writes an object down as it was applied.
 const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
@@ -91,7 +103,7 @@ type content struct {
 // contents are the keys of a Secret as the server has them: stringData is written over data.
 func contents(o *manifest.Object, sealed map[string]string) map[string]content {
 	all := map[string]content{}
-	for _, field := range []string{"data", "stringData"} {
+	for _, field := range keyed {
 		values, _ := o.Value[field].(map[string]any)
 		for key, value := range values {
 			c := content{path: manifest.Path{field, key}}
@@ -153,32 +165,65 @@ func (w *walker) secret() {
 	w.changes = slices.Insert(w.changes, at, found...)
 }
 
-// hideApplied keeps what kubectl wrote down of a Secret from the changes that follow from one on.
-func (w *walker) hideApplied(from int) {
+// hide keeps what nobody is to read of a Secret out of the changes that follow from one on.
+func (w *walker) hide(from int) {
 	for i := range w.changes[from:] {
 		c := &w.changes[from+i]
-		c.Old, c.New = masked(c.Old, c.Path), masked(c.New, c.Path)
-		if len(c.Path) > 2 && c.Path[2] == lastApplied {
+		old, new := c.Old, c.New
+		c.Old, c.New, c.Default = masked(c.Old, c.Path), masked(c.New, c.Path), masked(c.Default, c.Path)
+		if c.Lines != nil && (c.Old != old || c.New != new) { // two texts
 			c.Lines = nil
 		}
 	}
 }
 
-// masked is a value of the metadata of a Secret without what kubectl wrote down.
+// open are the fields of a Secret that are for anybody to read, as far as each holds what it should.
+var open = map[string]func(value any) bool{
+	"apiVersion": isText, "kind": isText, "type": isText,
+	"immutable": func(value any) bool { _, ok := value.(bool); return ok },
+}
+
+func isText(value any) bool { _, ok := value.(string); return ok }
+
+// masked is a value at a place in a Secret with digests for what nobody is to read. Of the metadata that is what kubectl wrote down.
+// A field that a Secret does not have may be a misspelt one: it is hidden like the others.
 func masked(value any, at manifest.Path) any {
-	switch v := value.(type) {
-	case string:
-		if len(at) == 3 && at[1] == "annotations" && at[2] == lastApplied {
-			return digestOf([]byte(v), false)
+	if len(at) == 1 {
+		if name, _ := at[0].(string); open[name] != nil && open[name](value) {
+			return value
 		}
+	}
+	switch v := value.(type) {
+	case nil, Null, Secret:
+		return value
 	case map[string]any:
 		fields := make(map[string]any, len(v))
 		for name, field := range v {
 			fields[name] = masked(field, step(at, name))
 		}
 		return fields
+	case []any:
+		items := make([]any, len(v))
+		for i, item := range v {
+			items[i] = masked(item, step(at, i))
+		}
+		return items
+	case string:
+		if !isOpen(at) {
+			return digestOf([]byte(v), false)
+		}
+	default:
+		if !isOpen(at) {
+			written, _ := json.Marshal(v) // decoded content always can be
+			return digestOf(written, false)
+		}
 	}
 	return value
+}
+
+// isOpen reports a place in the metadata of a Secret, but for what kubectl wrote down.
+func isOpen(at manifest.Path) bool {
+	return len(at) > 0 && at[0] == "metadata" && !(len(at) >= 3 && at[1] == "annotations" && at[2] == lastApplied)
 }
 
 // Shown is what an object says as a Change would: without what nobody is to read. It shares what it does not change.
@@ -192,9 +237,17 @@ func Shown(o *manifest.Object) (map[string]any, error) {
 	}
 	value, _ := veiled(o.Value, nil, sealed).(map[string]any)
 	if isSecret(o) {
-		value["metadata"] = masked(value["metadata"], manifest.Path{"metadata"})
+		keys := hasKeys(o)
+		for field := range value {
+			if !keys || !slices.Contains(keyed, field) {
+				value[field] = masked(value[field], manifest.Path{field})
+			}
+		}
+		if !keys {
+			return value, nil
+		}
 		all := contents(o, sealed)
-		for _, field := range []string{"data", "stringData"} {
+		for _, field := range keyed {
 			if _, ok := value[field].(map[string]any); !ok {
 				continue
 			}
