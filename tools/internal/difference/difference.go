@@ -440,8 +440,6 @@ func (w *walker) equality(a, b side, t admission.Type) Equality {
 		return Quantity
 	case t.Duration() && areDurations(a.value, b.value):
 		return Format
-	case areTexts && w.isFile(b.path) && sameContent(b.path, from, to):
-		return Format
 	}
 	return ""
 }
