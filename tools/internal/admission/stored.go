@@ -167,8 +167,11 @@ func (t Type) Set() bool {
 // quantity is how controller-gen begins the pattern of a resource.Quantity.
 const quantity = `^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|`
 
-// Quantity reports a field of a custom resource that its operator reads as a quantity.
+// Quantity reports a field that is a quantity, or one of a custom resource that its operator reads as one.
 func (t Type) Quantity() bool {
+	if name := t.ref.NamedType; name != nil && *name == "io.k8s.apimachinery.pkg.api.resource.Quantity" {
+		return true
+	}
 	of := t.structural
 	return of != nil && of.ValueValidation != nil && strings.HasPrefix(of.ValueValidation.Pattern, quantity)
 }

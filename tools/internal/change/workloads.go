@@ -46,10 +46,7 @@ func restarts(targets []Rendered) []Restart {
 				continue
 			}
 			var why *Restart
-			for _, c := range o.Changes {
-				if !c.Path.HasPrefix(at) && !c.OldPath.HasPrefix(at) || c.Equal != "" && c.Equal != difference.Suffix {
-					continue
-				}
+			for _, c := range causes(o, at) {
 				if why != nil {
 					why.More++
 					continue
@@ -78,6 +75,27 @@ func restarts(targets []Rendered) []Restart {
 		}
 	}
 	return all
+}
+
+// causes are the changes of a workload for which its pods are replaced, those first that mean something else to a reader.
+func causes(o Object, template manifest.Path) []difference.Change {
+	var all, same []difference.Change
+	for _, c := range o.Changes {
+		switch {
+		case !c.Path.HasPrefix(template) && !c.OldPath.HasPrefix(template):
+		case c.Equal == "" || c.Equal == difference.Suffix:
+			all = append(all, c)
+		case c.Equal == difference.Order && c.Kept, c.Equal == difference.Quantity && c.Kept && byText(o.New):
+			same = append(same, c)
+		}
+	}
+	return append(all, same...)
+}
+
+// byText reports a workload whose controller compares templates as they are written down, with the units of amounts. The others
+// compare amounts.
+func byText(o *manifest.Object) bool {
+	return o.Group() == "apps" && (o.Kind == "StatefulSet" || o.Kind == "DaemonSet")
 }
 
 // follow leads from the new name of a generated object to what differs in it.

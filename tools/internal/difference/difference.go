@@ -38,6 +38,9 @@ type Change struct {
 	Moved bool
 	// Equal says why the change is none to the server, or to who reads the object; "" for one that is.
 	Equal Equality
+	// Kept reports a change that is Equal of which the server keeps what is written all the same: an order, another name, or a unit.
+	// To who compares what it keeps the object is another one.
+	Kept bool
 }
 
 // Equality is why two values that are written in different ways are the same.
@@ -48,11 +51,9 @@ const (
 	Default  Equality = "default"  // the server fills it in, or leaves out what is empty
 	Quantity Equality = "quantity" // the same amount
 	Format   Equality = "format"   // the same value, written in another way
-	// Order is that of items of which the order means nothing. The server keeps it all the same: pods are replaced when it is that of
-	// something in their template.
-	Order  Equality = "order"
-	Suffix Equality = "suffix" // it follows the name of what a generator made
-	Status Equality = "status" // the server takes no status from who applies an object
+	Order    Equality = "order"    // that of items of which the order means nothing
+	Suffix   Equality = "suffix"   // it follows the name of what a generator made
+	Status   Equality = "status"   // the server takes no status from who applies an object
 )
 
 // Null is a null that is written.
@@ -260,6 +261,12 @@ func fieldsIn(a, b side) []string {
 // add records a change.
 func (w *walker) add(a, b side, equal Equality) {
 	c := Change{Path: b.path, Old: a.shown(), New: b.shown(), Equal: equal, Removed: !b.is}
+	switch equal {
+	case Order, Suffix:
+		c.Kept = true
+	case Quantity:
+		c.Kept = !a.known || !b.known || !same(a.stored, b.stored)
+	}
 	if a.is {
 		c.OldPath = a.path
 	}
@@ -315,7 +322,7 @@ func inWords(value any, standIns check.StandIns) any {
 func (w *walker) walk(a, b side, t admission.Type) {
 	switch {
 	case !a.is && !b.is:
-		w.filled(a, b)
+		w.filled(a, b, t)
 	case a.is && b.is:
 		w.both(a, b, t)
 	default:
@@ -327,7 +334,7 @@ func (w *walker) walk(a, b side, t admission.Type) {
 var twins = []string{"serviceAccount"}
 
 // filled compares what the server fills in for a field that neither object has.
-func (w *walker) filled(a, b side) {
+func (w *walker) filled(a, b side, t admission.Type) {
 	if !a.known || !b.known || same(a.stored, b.stored) && a.kept == b.kept {
 		return
 	}
@@ -337,7 +344,7 @@ func (w *walker) filled(a, b side) {
 	if _, ok := a.stored.(map[string]any); ok {
 		if _, ok := b.stored.(map[string]any); ok {
 			for _, name := range fieldNames(a.stored, b.stored) {
-				w.filled(a.field(name), b.field(name))
+				w.filled(a.field(name), b.field(name), t.Field(name))
 			}
 			return
 		}
@@ -345,8 +352,12 @@ func (w *walker) filled(a, b side) {
 	if !(a.kept && b.kept) && empty(a.stored) && empty(b.stored) {
 		return
 	}
+	equal := Equality("")
+	if a.kept && b.kept && t.Quantity() && areQuantities(a.stored, b.stored) {
+		equal = Quantity
+	}
 	at := len(w.changes)
-	w.add(side{value: a.stored, is: a.kept, path: a.path}, side{value: b.stored, is: b.kept, path: b.path}, "")
+	w.add(side{value: a.stored, is: a.kept, path: a.path}, side{value: b.stored, is: b.kept, path: b.path}, equal)
 	w.changes[at].Filled = true
 }
 
@@ -400,6 +411,8 @@ func (w *walker) one(a, b side, t admission.Type) {
 		w.add(a, b, "")
 	case has.kept && lacks.kept && same(has.stored, lacks.stored):
 		w.add(a, b, Default)
+	case has.kept && lacks.kept && t.Quantity() && areQuantities(has.stored, lacks.stored):
+		w.add(a, b, Quantity)
 	case !has.kept && !lacks.kept && t.Known() && empty(has.value):
 		w.add(a, b, Default)
 	default:

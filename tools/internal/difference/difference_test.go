@@ -70,7 +70,11 @@ func lines(changes []Change) string {
 			fmt.Fprintf(&b, " [%s]", value(c.Default))
 		}
 		if c.Equal != "" {
-			fmt.Fprintf(&b, " (%s)", c.Equal)
+			fmt.Fprintf(&b, " (%s", c.Equal)
+			if c.Kept && c.Equal == Quantity {
+				b.WriteString(", kept")
+			}
+			b.WriteString(")")
 		}
 		b.WriteString("\n")
 	}
@@ -180,7 +184,7 @@ func TestOf(t *testing.T) {
 			inPod + "containers[0].resources.limits.cpu: \"1000m\" -> 1 (quantity)\n" + inPod + "containers[0].resources.limits.memory: \"1Gi\" -> \"1024Mi\" (quantity)\n"},
 		{"another quantity", pod("{containers: [{name: a, resources: {limits: {cpu: 100m}}}]}"), pod("{containers: [{name: a, resources: {limits: {cpu: 1}}}]}"),
 			inPod + "containers[0].resources.limits.cpu: \"100m\" -> 1\n"},
-		{"custom quantity", widget("{size: 1Gi}"), widget("{size: 1024Mi}"), "spec.size: \"1Gi\" -> \"1024Mi\" (quantity)\n"},
+		{"custom quantity", widget("{size: 1Gi}"), widget("{size: 1024Mi}"), "spec.size: \"1Gi\" -> \"1024Mi\" (quantity, kept)\n"},
 		{"a text is no quantity", widget("{label: 1Gi}"), widget("{label: 1024Mi}"), "spec.label: \"1Gi\" -> \"1024Mi\"\n"},
 		{"a label is no quantity", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, labels: {a: 1Gi}}", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, labels: {a: 1024Mi}}",
 			"metadata.labels.a: \"1Gi\" -> \"1024Mi\"\n"},
@@ -188,6 +192,10 @@ func TestOf(t *testing.T) {
 		{"number", widget("{ratio: 1}"), widget("{ratio: 1.0}"), ""},
 		{"port by name or number", pod("{containers: [{name: a, livenessProbe: {httpGet: {port: 80}}}]}"), pod("{containers: [{name: a, livenessProbe: {httpGet: {port: '80'}}}]}"),
 			inPod + "containers[0].livenessProbe.httpGet.port: 80 -> \"80\"\n"},
+		{"amount in another unit, kept as it is written", pod("{containers: [{name: a, resources: {requests: {memory: 512Mi}}}]}"), pod("{containers: [{name: a, resources: {requests: {memory: '536870912'}}}]}"),
+			inPod + "containers[0].resources.requests.memory: \"512Mi\" -> \"536870912\" (quantity, kept)\n"},
+		{"amount that the server fills in", "{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {containers: [{name: a, resources: {limits: {memory: 512Mi}}}]}}", "{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {containers: [{name: a, resources: {limits: {memory: 536870912}}}]}}",
+			"spec.containers[0].resources.limits.memory: \"512Mi\" -> 536870912 (quantity, kept)\nspec.containers[0].resources.requests.memory: \"512Mi\" -> \"536870912\" [filled] (quantity, kept)\n"},
 		{"what reads JSON in a ConfigMap nobody knows", files(`{a.json: '{"a":1,"b":2}'}`), files(`{a.json: '{ "b": 2, "a": 1 }'}`), "data[\"a.json\"]: \"{\\\"a\\\":1,\\\"b\\\":2}\" -> \"{ \\\"b\\\": 2, \\\"a\\\": 1 }\"\n"},
 		{"what reads YAML in a ConfigMap nobody knows", files(`{a.yaml: "a: 1 # one"}`), files(`{a.yaml: "a: 1"}`), "data[\"a.yaml\"]: \"a: 1 # one\" -> \"a: 1\"\n"},
 

@@ -539,8 +539,11 @@ func rewritten(r *rand.Rand, value, stored any, t admission.Type) any {
 	return value
 }
 
-// sorted is a value with the lists of which the order is free in one order.
+// sorted is a value with the lists of which the order is free in one order, and quantities in one unit.
 func (w *walker) sorted(value any, at manifest.Path, t admission.Type) any {
+	if q, ok := quantityOf(value); ok && t.Quantity() {
+		return q.AsDec().String()
+	}
 	switch v := value.(type) {
 	case map[string]any:
 		fields := map[string]any{}
