@@ -275,6 +275,9 @@ func (c *comparing) run(ctx context.Context) (report.Report, error) {
 			if differs[at], err = c.differ(ctx, path, old.target, new.target, after); err != nil {
 				return err
 			}
+			if after != nil && after.Touched != nil {
+				after.Touched = touched(&after.Target, differs[at].Objects)
+			}
 		}
 		switch {
 		case gone && c.options.Unjudged:
@@ -375,7 +378,7 @@ func (c *comparing) beside(old, new *Target) {
 			then = old.Variants[i]
 		}
 		t.Before = &check.Before{Target: then, Revision: c.before.Name, Pairs: pairs(then.Objects, t.Objects)}
-		t.Touched = touched(t)
+		t.Touched = touched(t, nil)
 	}
 }
 
@@ -400,11 +403,28 @@ func pairs(old, new []*manifest.Object) []check.Pair {
 	return all
 }
 
-// touched is what a change does to a target; nil where it renders what it rendered.
-func touched(t *check.Target) *check.Touched {
+// touched is what a change does to a target; nil where it renders what it rendered. Of objects that were compared it is what the
+// server takes for a change, or replaces pods for.
+func touched(t *check.Target, compared []change.Object) *check.Touched {
+	field := map[*manifest.Object]manifest.Path{} // the first that changes, nil for none that is there
+	still := map[*manifest.Object]bool{}
+	for _, o := range compared {
+		if o.Old == nil || o.New == nil {
+			continue
+		}
+		still[o.New] = true
+		for _, d := range o.Changes {
+			if d.Equal != "" && d.Equal != difference.Order && d.Equal != difference.Suffix {
+				continue
+			}
+			if still[o.New] = false; field[o.New] == nil && !d.Removed {
+				field[o.New] = d.Path
+			}
+		}
+	}
 	var all check.Touched
 	for _, p := range t.Before.Pairs {
-		if p.Old == p.New || p.Old != nil && p.New != nil && same(p.Old, p.New) {
+		if p.Old == p.New || p.Old != nil && p.New != nil && (same(p.Old, p.New) || still[p.New]) {
 			continue
 		}
 		if all.Objects++; all.Objects > 1 {
@@ -416,7 +436,11 @@ func touched(t *check.Target) *check.Touched {
 		}
 		all.First, all.Source = p.New.ID, p.New.Source
 		if p.Old != nil {
-			all.Source = t.Origin(p.New, differs(p.Old.Value, p.New.Value, nil)).Position
+			at := field[p.New]
+			if at == nil {
+				at = differs(p.Old.Value, p.New.Value, nil)
+			}
+			all.Source = t.Origin(p.New, at).Position
 		}
 	}
 	if all.Objects == 0 {
