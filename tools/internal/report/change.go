@@ -308,20 +308,12 @@ func (t *text) whole(e change.Entry) error {
 	return nil
 }
 
-// hidesLines reports an entry whose lines nobody is to read: those of a Secret hold what it does.
-func hidesLines(e change.Entry) bool {
-	return slices.ContainsFunc(e.Places, func(p change.Place) bool {
-		id := p.ID()
-		return id.Kind == "Secret" && id.Group() == ""
-	})
-}
-
 // line is where a change was made, and what stood there.
 func (t *text) line(e change.Entry, l change.Line) string {
 	said := t.place(l.Source)
 	if l.Gone {
 		said = t.place(l.Source) + " " + t.Paint(terminal.Dim, "(before)")
-	} else if shown, _, _ := t.sources.shown(l.Source); shown != "" && !hidesLines(e) {
+	} else if shown, _, _ := t.sources.shown(l.Source); shown != "" {
 		said += "  " + t.Paint(terminal.Dim, strings.TrimSpace(shown))
 	}
 	if !l.Was.IsZero() && !l.Gone && (l.Was.File != l.Source.File || l.Was.Line != l.Source.Line) {

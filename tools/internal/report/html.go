@@ -470,7 +470,11 @@ func (s *sources) quote(p manifest.Position) []pageLine {
 			out = append(out, pageLine{n, string(characters[:begin]), string(characters[begin:end]), string(characters[end:]), true})
 			continue
 		}
-		beside, _, _ := s.shown(manifest.Position{File: p.File, Line: n})
+		at := manifest.Position{File: p.File, Line: n}
+		if s.withheld(at) {
+			continue
+		}
+		beside, _, _ := s.shown(at)
 		out = append(out, pageLine{Number: n, Before: beside})
 	}
 	if last := out[len(out)-1]; !last.Marked && strings.TrimSpace(last.Before) == "" {

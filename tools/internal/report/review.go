@@ -436,7 +436,7 @@ func ofTarget(target string, id manifest.ID) string {
 
 func newReviewLine(e change.Entry, l change.Line, s *sources) reviewLine {
 	out := reviewLine{Place: place(l.Source), Gone: l.Gone}
-	if written, _, _ := s.shown(l.Source); written != "" && !hidesLines(e) {
+	if written, _, _ := s.shown(l.Source); written != "" {
 		out.Text = strings.TrimSpace(written)
 	}
 	if !l.Was.IsZero() && !l.Gone && (l.Was.File != l.Source.File || l.Was.Line != l.Source.Line) {

@@ -250,7 +250,7 @@ func (s *sarifRun) location(p manifest.Position, otherwise string) *sarif.Locati
 	region := sarif.NewRegion().WithStartLine(max(p.Line, 1)).WithEndLine(max(p.Line, 1)).WithStartColumn(max(p.Column, 1)).
 		WithEndColumn(max(p.Column, p.EndColumn, 1))
 	place := sarif.NewPhysicalLocation().WithArtifactLocation(artifact(p.File)).WithRegion(region)
-	if characters, ok := s.sources.characters(p); ok {
+	if characters, ok := s.sources.characters(p); ok && !s.sources.withheld(p) {
 		begin, end := marked(characters, p)
 		region.WithStartColumn(begin + 1).WithEndColumn(end + 1)
 		if len(characters) <= longestSnippet {

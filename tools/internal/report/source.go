@@ -20,13 +20,19 @@ type sources struct {
 	files    map[string][]string
 	long     map[manifest.Position][]rune // by file and line
 	gists    map[manifest.Position]string // likewise
+	secret   map[manifest.Position]bool   // likewise: lines of which a report says that they are of a Secret
+	secrets  map[string]map[int]bool      // lines of files that are
+	failed   map[string][]int             // lines of files that something cannot be checked for
 }
 
 func (r Report) sources() *sources {
-	return &sources{
+	s := &sources{
 		read: r.ReadFile, revision: r.Comparison.revision(), files: map[string][]string{},
 		long: map[manifest.Position][]rune{}, gists: map[manifest.Position]string{},
+		secret: map[manifest.Position]bool{}, secrets: map[string]map[int]bool{}, failed: map[string][]int{},
 	}
+	s.withhold(r)
+	return s
 }
 
 // before reads the files of the side before, as its own report would.
@@ -110,10 +116,10 @@ const (
 )
 
 // shown is the line that a position names as a terminal shows it, a tab as one space, and the characters of it that the
-// position means. Of a long line it is the part that they are in.
+// position means. Of a long line it is the part that they are in; of one with what a Secret holds it is nothing.
 func (s *sources) shown(p manifest.Position) (line string, begin, end int) {
 	characters, ok := s.characters(p)
-	if !ok {
+	if !ok || s.withheld(p) {
 		return "", 0, 0
 	}
 	begin, end = marked(characters, p)
