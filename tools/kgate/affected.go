@@ -105,6 +105,13 @@ func writeAffected(w io.Writer, output string, verbose bool, all []gate.Affected
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(w, "%d targets are touched by %d changed files\n", len(all), changed)
+	targets, files := "targets are", "files"
+	if len(all) == 1 {
+		targets = "target is"
+	}
+	if changed == 1 {
+		files = "file"
+	}
+	_, err := fmt.Fprintf(w, "%d %s touched by %d changed %s\n", len(all), targets, changed, files)
 	return err
 }

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"path"
 	"reflect"
@@ -133,21 +134,26 @@ func (c *Comparison) hidden() string {
 	if len(c.Hidden) == 0 {
 		return ""
 	}
-	reasons := map[difference.Equality]string{
-		"default": "defaults that the server fills in", "quantity": "the same amount in another unit", "format": "the same value, written in another way",
-		"order": "an order that means nothing", "suffix": "names that follow a generated object's content", "status": "status, which the server does not take",
+	reasons := map[difference.Equality][2]string{ // of one field, and of several
+		"default": {"default that the server fills in", "defaults that the server fills in"}, "quantity": {"the same amount in another unit"},
+		"format": {"the same value, written in another way"}, "order": {"an order that means nothing"},
+		"suffix": {"name that follows a generated object's content", "names that follow a generated object's content"}, "status": {"status, which the server does not take"},
 	}
 	total := 0
 	var parts []string
 	for _, h := range c.Hidden {
 		total += h.Count
-		reason := reasons[h.Reason]
-		if reason == "" {
-			reason = string(h.Reason)
+		reason := cmp.Or(reasons[h.Reason][0], string(h.Reason))
+		if h.Count != 1 {
+			reason = cmp.Or(reasons[h.Reason][1], reason)
 		}
 		parts = append(parts, fmt.Sprintf("%d %s", h.Count, reason))
 	}
-	return fmt.Sprintf("%s in the text alone, which the server takes for the same: %s; --all shows them", plural(total, "field")+" differ", strings.Join(parts, ", "))
+	differing := plural(total, "field") + " differ"
+	if total == 1 {
+		differing += "s"
+	}
+	return fmt.Sprintf("%s in the text alone, which the server takes for the same: %s; --all shows them", differing, strings.Join(parts, ", "))
 }
 
 // change begins the report of a comparison: what there is to decide on.
