@@ -631,10 +631,11 @@ func compare(targets []Target) *compared {
 	var of []Target
 	var columns []comparison.Column
 	out := &compared{}
+	written := map[*manifest.Object]*manifest.Object{}
 	for _, t := range targets {
 		if t.Environment != "" {
 			of = append(of, t)
-			columns = append(columns, comparison.Column{Name: t.Environment, Objects: t.Objects})
+			columns = append(columns, comparison.Column{Name: t.Environment, Objects: withDigests(t.Objects, written)})
 			out.Columns = append(out.Columns, comparedColumn{t.Environment, t.Path})
 		}
 	}
@@ -654,6 +655,9 @@ func compare(targets []Target) *compared {
 			row.Objects = append(row.Objects, o.String())
 		}
 		for i, v := range d.Values {
+			if o := written[v.Object]; o != nil {
+				v.Object = o
+			}
 			row.Values = append(row.Values, comparedValue{columns[i].Name, v.Set, v.Text, setAt(of[i], v)})
 		}
 		last := &out.Topics[len(out.Topics)-1]

@@ -10,6 +10,7 @@ import (
 
 	"github.com/kgate-dev/gitops/tools/internal/change"
 	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/difference"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
@@ -45,6 +46,43 @@ func plainOfSecret(key string) bool {
 
 func plainOfGenerator(key string) bool {
 	return slices.Contains([]string{"name", "namespace", "behavior", "type", "options", "files", "envs", "env"}, key)
+}
+
+// withDigests are objects with digests for what is in the Secrets among them, and written is the objects of which those are copies.
+func withDigests(objects []*manifest.Object, written map[*manifest.Object]*manifest.Object) []*manifest.Object {
+	out := slices.Clone(objects)
+	for i, o := range objects {
+		if o.Kind != secretKind {
+			continue
+		}
+		digests := &manifest.Object{ID: o.ID}
+		if shown, err := difference.Shown(o); err == nil {
+			digests.Value, _ = texts(shown).(map[string]any)
+		}
+		out[i], written[digests] = digests, o
+	}
+	return out
+}
+
+// texts is a value with digests as the texts that they are.
+func texts(value any) any {
+	switch value := value.(type) {
+	case difference.Secret:
+		return value.String()
+	case map[string]any:
+		out := map[string]any{}
+		for key, below := range value {
+			out[key] = texts(below)
+		}
+		return out
+	case []any:
+		out := make([]any, len(value))
+		for i, below := range value {
+			out[i] = texts(below)
+		}
+		return out
+	}
+	return value
 }
 
 // withhold takes the lines that say what is in a Secret, wherever they are: in a manifest, a generator, a patch, an env file.

@@ -110,6 +110,27 @@ func TestSecretLines(t *testing.T) {
 	}
 }
 
+// TestSecretsCompared holds that the page compares what is in Secrets of environments by digests, and says where each is set.
+func TestSecretsCompared(t *testing.T) {
+	target := func(name string) Target {
+		secret := object(t, `{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "stringData": {"p": "HIDDEN `+name+`", "q": "HIDDEN\n`+name+`"}, "value": "HIDDEN `+name+`"}`)
+		return Target{Path: name, Environment: name, Objects: []*manifest.Object{secret}, Locate: func(o *manifest.Object, path manifest.Path) manifest.Origin {
+			if o != secret {
+				t.Errorf("%s is looked for in another object", path)
+			}
+			return manifest.Origin{}
+		}}
+	}
+	got := compare([]Target{target("dev"), target("prod")})
+	if got == nil || got.Fields != 3 {
+		t.Fatalf("compared is %+v, want three fields", got)
+	}
+	said := fmt.Sprintf("%+v", got)
+	if strings.Contains(said, "HIDDEN") || strings.Count(said, "sha256:") != 6 {
+		t.Errorf("compared is %s", said)
+	}
+}
+
 // everyFormat is a report in every format.
 func everyFormat(t *testing.T, r Report) map[string]string {
 	t.Helper()
