@@ -136,7 +136,7 @@ func (c *Comparison) hidden() string {
 	}
 	reasons := map[difference.Equality][2]string{ // of one field, and of several
 		"default": {"default that the server fills in", "defaults that the server fills in"}, "quantity": {"the same amount in another unit"},
-		"format": {"the same value, written in another way"}, "order": {"an order that means nothing"},
+		"format": {"the same value, written in another way"}, "order": {"an item at another place of a list whose order means nothing", "items at another place of lists whose order means nothing"},
 		"suffix": {"name that follows a generated object's content", "names that follow a generated object's content"}, "status": {"status, which the server does not take"},
 	}
 	total := 0
@@ -153,7 +153,7 @@ func (c *Comparison) hidden() string {
 	if total == 1 {
 		differing += "s"
 	}
-	return fmt.Sprintf("%s in the text alone, which the server takes for the same: %s; --all shows them", differing, strings.Join(parts, ", "))
+	return fmt.Sprintf("%s in the text and mean the same: %s; --all shows them", differing, strings.Join(parts, ", "))
 }
 
 // change begins the report of a comparison: what there is to decide on.
