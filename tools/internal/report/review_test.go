@@ -88,7 +88,7 @@ func TestReviewSaysEverything(t *testing.T) {
 	said := whole(tree)
 	for _, want := range []string{
 		"kgate diff v1.0.0", "1 error", "Repository shop", "main 0123456789abcdef0123456789abcdef01234567", "After the working tree", "1 added", "2 changed", "1 removed", "1 mended", "1 as before",
-		"1 target as before.", "3 fields differ in the text alone", "Deployment app overlays/dev overlays/prod", "base/deployment.yaml:2:3 replicas: 2 was base/deployment.yaml:3:3",
+		"1 target as before.", "3 fields differ in the text and mean the same", "Deployment app overlays/dev overlays/prod", "base/deployment.yaml:2:3 replicas: 2 was base/deployment.yaml:3:3",
 		"What speaks against it base/deployment.yaml:2 replicas: 2", "this is wrong pod/wrong claim.yaml@main:1", "7 lines as before", "11 − line 10 11 + line 100",
 		"claim.yaml:1:3 before", "was wrong before pod/old", "is wrong still pod/stays", "sha256:", "app:1. 0 → becomes app:1. 1",
 	} {
