@@ -290,6 +290,12 @@ func (p *progress) say(format string, args ...any) {
 	}
 }
 
-func (p *progress) judged(target string, n int) { p.say("checked %s (%d of %d)", target, n, p.total) }
+func (p *progress) judged(target string, n int) {
+	if p.total == 0 { // of a comparison nobody knows before it has begun
+		p.say("compared %s (%d)", target, n)
+		return
+	}
+	p.say("checked %s (%d of %d)", target, n, p.total)
+}
 
 func (p *progress) clear() { p.say("") }

@@ -231,10 +231,7 @@ func (c *comparing) run(ctx context.Context) (report.Report, error) {
 		}
 		return slices.Index(g.paths, path)
 	}
-	driver := c.is
-	if driver == nil {
-		driver = c.was
-	}
+	driver := c.driver()
 	if driver == nil {
 		return report.Report{}, fmt.Errorf("neither %s nor %s has any of the targets %s", c.before.Name, c.after.Name, strings.Join(c.options.Targets, ", "))
 	}
@@ -293,8 +290,13 @@ func (c *comparing) run(ctx context.Context) (report.Report, error) {
 		return nil
 	}, func(at int, err error) {
 		failures[at][1] = err
-		if i := index(c.is, c.paths[at]); i >= 0 {
-			is.failed(i, err)
+		for r, path := range map[*running]string{was: c.then(c.paths[at]), is: c.paths[at]} {
+			if r == nil {
+				continue
+			}
+			if i := index(r.gate, path); i >= 0 && r.outcomes[i].path == "" { // it was not judged
+				r.failed(i, err)
+			}
 		}
 	})
 	if err != nil {
@@ -637,7 +639,7 @@ func (c *comparing) driver() *Gate {
 func (c *comparing) conclude(ctx context.Context, was, is *running, differs []change.Rendered, failures [][2]error) (report.Report, error) {
 	with := &report.Comparison{Set: change.Of(change.Side{Name: c.before.Name, Commit: c.before.Commit}, change.Side{Name: c.after.Name, Commit: c.after.Commit}, differs, c.options.All)}
 	if c.options.Unjudged {
-		return c.unjudged(with, was, is), nil
+		return c.unjudged(with, was, is, failures), nil
 	}
 	var stood report.Report
 	if was != nil {
@@ -651,6 +653,7 @@ func (c *comparing) conclude(ctx context.Context, was, is *running, differs []ch
 		with.Mended = stood.Findings
 		return report.Report{
 			Version: c.options.Version, Dir: c.after.Dir, Checks: stood.Checks, ReadFile: c.reading(stood.ReadFile), Comparison: with,
+			Errors: stood.Errors,
 		}, nil
 	}
 	now := map[string]string{}
@@ -689,50 +692,61 @@ func (c *comparing) conclude(ctx context.Context, was, is *running, differs []ch
 		}
 	}
 	out.Notes = append(out.Notes, c.stands(with)...)
-	// What could not be rendered before is none of the change's.
+	for _, e := range stood.Errors {
+		if !slices.ContainsFunc(failures, func(failed [2]error) bool { return failed[0] != nil }) || e.Target == "" {
+			out.Notes = append(out.Notes, report.Note{About: "against", Message: fmt.Sprintf("not all of %s could be checked, so more may be told as brought than the change brings: %s", with.Before.Shown(), e)})
+		}
+	}
+	c.excuse(&out, failures)
+	return out, nil
+}
+
+// excuse takes out of a report what could not be rendered before either, for the same reason, and tells what could not be
+// rendered before: that is no fault of the change. What nobody can know from git's objects stays one.
+func (c *comparing) excuse(out *report.Report, failures [][2]error) {
 	for at, failed := range failures {
 		if failed[0] == nil {
 			continue
 		}
-		old := Failures(c.paths[at], failed[0])
+		path := c.paths[at]
+		old := Failures(path, failed[0])
 		if unread := (*submoduleError)(nil); errors.As(failed[0], &unread) {
-			out.Errors = append(out.Errors, unread.failures(c.paths[at], c.before)...)
+			out.Errors = append(out.Errors, unread.failures(path, c.before)...)
 			continue
 		}
-		if failed[1] == nil || sameFailures(c.before.Name, old, Failures(c.paths[at], failed[1])) {
-			out.Errors = slices.DeleteFunc(out.Errors, func(f report.Failure) bool { return f.Target == c.paths[at] })
-			either := ""
-			if failed[1] != nil {
-				either = " either"
+		either := ""
+		if failed[1] != nil {
+			if !sameFailures(c.before.Name, old, Failures(path, failed[1])) {
+				continue
 			}
-			for _, f := range old {
-				out.Notes = append(out.Notes, report.Note{About: "against", Message: fmt.Sprintf("%s could not be rendered in %s%s, so what changes of it is not known: %s",
-					f.Target, with.Before.Shown(), either, strings.TrimPrefix(f.Message, c.before.Name+": "))})
-			}
+			either = " either"
+			out.Errors = slices.DeleteFunc(out.Errors, func(f report.Failure) bool { return f.Target == path })
+		}
+		for _, f := range old {
+			out.Notes = append(out.Notes, report.Note{About: "against", Message: fmt.Sprintf("%s could not be rendered in %s%s, so what changes of it is not known: %s",
+				f.Target, out.Comparison.Before.Shown(), either, strings.TrimPrefix(f.Message, c.before.Name+": "))})
 		}
 	}
-	return out, nil
 }
 
 // unjudged is the report of what changes, and of nothing that is found.
-func (c *comparing) unjudged(with *report.Comparison, was, is *running) report.Report {
+func (c *comparing) unjudged(with *report.Comparison, was, is *running, failures [][2]error) report.Report {
 	with.Unjudged = true
-	out := report.Report{Version: c.options.Version, Dir: c.after.Dir, Comparison: with, ReadFile: c.reading(c.after.ReadFile)}
-	if is != nil {
-		out.ReadFile = c.reading(c.is.renderer.ReadFile)
-	}
-	for _, r := range []*running{is, was} {
-		if r == nil {
-			continue
-		}
-		for _, o := range r.outcomes {
-			if o.err != nil {
-				out.Errors = append(out.Errors, Failures(o.path, o.err)...)
-			}
-		}
-	}
+	out := report.Report{Version: c.options.Version, Dir: c.after.Dir, Comparison: with, ReadFile: c.reading(c.driver().renderer.ReadFile)}
 	for _, t := range with.Targets {
 		out.Asked = append(out.Asked, t.Path)
+	}
+	side := is
+	if side == nil {
+		side = was
+	}
+	for _, o := range side.outcomes {
+		if o.err != nil {
+			out.Errors = append(out.Errors, Failures(o.path, o.err)...)
+		}
+	}
+	if is != nil {
+		c.excuse(&out, failures)
 	}
 	return out
 }
