@@ -339,9 +339,6 @@ func (e *submoduleError) failures(target string, side *repo.Side) []report.Failu
 	all := Failures(target, e.error)
 	for i := range all {
 		all[i].Message = fmt.Sprintf("in %s %s is a submodule, whose files are in another repository's objects: compare there, or take a copy with `kgate vendor`; %s", side.Name, e.path, all[i].Message)
-		if at := all[i].Source; at.File != "" {
-			all[i].Source.File = at.File + "@" + side.Name
-		}
 	}
 	return all
 }
@@ -705,13 +702,23 @@ func (c *comparing) conclude(ctx context.Context, was, is *running, differs []ch
 // rendered before: that is no fault of the change. What nobody can know from git's objects stays one.
 func (c *comparing) excuse(out *report.Report, failures [][2]error) {
 	for at, failed := range failures {
+		path := c.paths[at]
+		var unread *submoduleError
+		if errors.As(failed[1], &unread) {
+			out.Errors = slices.DeleteFunc(out.Errors, func(f report.Failure) bool { return f.Target == path })
+			out.Errors = append(out.Errors, unread.failures(path, c.after)...)
+		}
 		if failed[0] == nil {
 			continue
 		}
-		path := c.paths[at]
 		old := Failures(path, failed[0])
-		if unread := (*submoduleError)(nil); errors.As(failed[0], &unread) {
-			out.Errors = append(out.Errors, unread.failures(path, c.before)...)
+		if errors.As(failed[0], &unread) {
+			for _, f := range unread.failures(path, c.before) {
+				if f.Source.File != "" {
+					f.Source.File += "@" + c.before.Name
+				}
+				out.Errors = append(out.Errors, f)
+			}
 			continue
 		}
 		either := ""
