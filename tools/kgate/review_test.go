@@ -305,7 +305,7 @@ func harmfulChange(r report.Report) report.Report {
 			{Kind: change.Added, Places: []change.Place{{Target: harm, New: object}}, Lines: []change.Line{line}},
 		},
 		Images:   []change.Image{{Old: harm, New: strings.Repeat("image", 60), Places: places, Line: position}},
-		Restarts: []change.Restart{{Places: places, Field: path, Of: manifest.ID{Kind: harm, Name: harm}, Line: position, More: 2}},
+		Restarts: []change.Restart{{Places: places, Field: path, Name: path.String(), Of: manifest.ID{Kind: harm, Name: harm}, Line: position, More: 2}},
 	}, Mended: out.Findings, Standing: out.Findings}
 	return out
 }

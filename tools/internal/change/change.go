@@ -112,6 +112,7 @@ type Image struct {
 type Restart struct {
 	Places []Place
 	Field  manifest.Path // the first that differs of the template, or the field of what the template names
+	Name   string        // Field as a reader knows it
 	Of     manifest.ID   // the object that has the field
 	Line   manifest.Position
 	More   int // fields that do so besides

@@ -51,11 +51,8 @@ func restarts(targets []Rendered) []Restart {
 					why.More++
 					continue
 				}
-				why = &Restart{Field: c.Path, Of: o.New.ID}
-				after, before := o.Locate(c)
-				if why.Line = after; after.IsZero() {
-					why.Line = before
-				}
+				why = &Restart{}
+				why.because(o, c)
 				if c.Equal == difference.Suffix {
 					why.follow(t, c)
 				}
@@ -108,12 +105,17 @@ func (r *Restart) follow(t Rendered, c difference.Change) {
 		if first < 0 {
 			continue
 		}
-		r.Field, r.Of = o.Changes[first].Path, o.New.ID
-		after, before := o.Locate(o.Changes[first])
-		if r.Line = after; after.IsZero() {
-			r.Line = before
-		}
+		r.because(o, o.Changes[first])
 		return
+	}
+}
+
+// because takes a change of an object for the reason.
+func (r *Restart) because(o Object, c difference.Change) {
+	r.Field, r.Name, r.Of = c.Path, c.Name(o.Old, o.New), o.New.ID
+	after, before := o.Locate(c)
+	if r.Line = after; after.IsZero() {
+		r.Line = before
 	}
 }
 

@@ -1,6 +1,7 @@
 package change
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/kgate-dev/gitops/tools/internal/difference"
@@ -35,7 +36,8 @@ func TestRestarts(t *testing.T) {
 		{"pods that a controller leaves alone", "ReplicaSet", []difference.Change{order, other}, "", 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			o, err := manifest.Encode(map[string]any{"apiVersion": "apps/v1", "kind": test.kind, "metadata": map[string]any{"name": "a"}})
+			o, err := manifest.Encode(map[string]any{"apiVersion": "apps/v1", "kind": test.kind, "metadata": map[string]any{"name": "a"},
+				"spec": map[string]any{"template": map[string]any{"spec": map[string]any{"containers": []any{map[string]any{"name": "app"}}}}}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -48,6 +50,8 @@ func TestRestarts(t *testing.T) {
 				t.Errorf("%d workloads restart", len(set.Restarts))
 			case test.field != "" && (set.Restarts[0].Field.String() != test.field || set.Restarts[0].More != test.more):
 				t.Errorf("for %s and %d more; want %s and %d more", set.Restarts[0].Field, set.Restarts[0].More, test.field, test.more)
+			case test.field != "" && !strings.HasPrefix(set.Restarts[0].Name, "spec.template.spec.containers[app]."):
+				t.Errorf("a reader knows no %s", set.Restarts[0].Name)
 			}
 		})
 	}

@@ -7,9 +7,13 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
-// Name is a path of a value as a reader knows it: items of lists are called by what tells them apart there, such as
-// spec.template.spec.containers[name=app].image, and by their index where nothing does.
-func Name(path manifest.Path, value any) string {
+// Name is a path in an object as a reader knows it: items of lists are called by what no other item there has, such as
+// spec.template.spec.containers[app].volumeMounts[mountPath=/data], and by their index where nothing tells them apart or nobody is to
+// read what does. Of no object it is the path as it is written.
+func Name(o *manifest.Object, path manifest.Path) string {
+	if o == nil {
+		return path.String()
+	}
 	var b strings.Builder
 	from := 0 // what is not written yet
 	for i, s := range path {
@@ -17,18 +21,24 @@ func Name(path manifest.Path, value any) string {
 		if !ok {
 			continue
 		}
-		list, _ := path[:i].Lookup(value)
-		items, _ := list.([]any)
-		field, name, ok := calledBy(items, index)
+		name, ok := calledBy(o, path[:i], index)
 		if !ok {
 			continue
 		}
 		write(&b, path[from:i])
-		b.WriteString("[" + field + "=" + name + "]")
+		b.WriteString("[" + name + "]")
 		from = i + 1
 	}
 	write(&b, path[from:])
 	return b.String()
+}
+
+// Name is the field as a reader knows it, who has both objects.
+func (c Change) Name(old, new *manifest.Object) string {
+	if c.Removed {
+		return Name(old, c.OldPath)
+	}
+	return Name(new, c.Path)
 }
 
 func write(b *strings.Builder, path manifest.Path) {
@@ -39,22 +49,36 @@ func write(b *strings.Builder, path manifest.Path) {
 	b.WriteString(text)
 }
 
-// calledBy is the field that tells an item of a list from the others, and what it holds.
-func calledBy(items []any, index int) (field, name string, ok bool) {
+// calledBy is what tells an item of a list from the others: its name, or another field with what that holds.
+func calledBy(o *manifest.Object, list manifest.Path, index int) (string, bool) {
+	found, _ := list.Lookup(o.Value)
+	items, _ := found.([]any)
 	if index < 0 || index >= len(items) {
-		return "", "", false
+		return "", false
 	}
 	for _, field := range manifest.Identifying {
-		if _, alone := named(items, nil, func(item any) (string, bool) { return keyOf(item, []string{field}) }); !alone {
+		value := manifest.At(items[index], field)
+		text, ok := scalarOf(value)
+		if !ok || value == "" {
 			continue
 		}
-		value := manifest.At(items[index], field)
-		if text, isText := value.(string); isText {
-			return field, text, true
+		at := append(step(list, index), field)
+		if o.Hides(at) || isSecret(o) && !isOpen(at) {
+			continue
 		}
-		return field, textOf(value), true
+		has := func(item any) bool { return same(manifest.At(item, field), value) }
+		if slices.ContainsFunc(items[:index], has) || slices.ContainsFunc(items[index+1:], has) {
+			continue
+		}
+		if plain, ok := value.(string); ok {
+			text = plain
+		}
+		if field == "name" {
+			return text, true
+		}
+		return field + "=" + text, true
 	}
-	return "", "", false
+	return "", false
 }
 
 // Descriptions parts the changes of a CustomResourceDefinition that say what fields are for, which change nothing to the server,

@@ -2,6 +2,7 @@ package difference
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
@@ -9,15 +10,17 @@ import (
 )
 
 func TestName(t *testing.T) {
-	o := object(t, pod("{containers: [{name: app, args: [x], ports: [{containerPort: 53}, {containerPort: 53, protocol: UDP}], volumeMounts: [{mountPath: /a, name: v}, {mountPath: /b, name: v}], env: [{name: A.B}]}], tolerations: [{key: a}, {operator: Exists}]}"))
+	o := object(t, pod("{containers: [{name: app, args: [x], ports: [{containerPort: 53}, {containerPort: 53, protocol: UDP}], volumeMounts: [{mountPath: /a, name: v}, {mountPath: /b, name: v}], env: [{name: A.B}]}], tolerations: [{key: a}, {operator: Exists}, {key: b, effect: NoSchedule}, {key: b}]}"))
 	for _, test := range []struct{ path, want string }{
-		{"spec.template.spec.containers[0].image", "spec.template.spec.containers[name=app].image"},
-		{"spec.template.spec.containers[0]", "spec.template.spec.containers[name=app]"},
-		{"spec.template.spec.containers[0].args[0]", "spec.template.spec.containers[name=app].args[0]"},
-		{"spec.template.spec.containers[0].ports[1].protocol", "spec.template.spec.containers[name=app].ports[1].protocol"},
-		{"spec.template.spec.containers[0].volumeMounts[1].name", "spec.template.spec.containers[name=app].volumeMounts[mountPath=/b].name"},
-		{"spec.template.spec.containers[0].env[0].value", "spec.template.spec.containers[name=app].env[name=A.B].value"},
-		{"spec.template.spec.tolerations[0].key", "spec.template.spec.tolerations[0].key"},
+		{"spec.template.spec.containers[0].image", "spec.template.spec.containers[app].image"},
+		{"spec.template.spec.containers[0]", "spec.template.spec.containers[app]"},
+		{"spec.template.spec.containers[0].args[0]", "spec.template.spec.containers[app].args[0]"},
+		{"spec.template.spec.containers[0].ports[1].protocol", "spec.template.spec.containers[app].ports[1].protocol"},
+		{"spec.template.spec.containers[0].volumeMounts[1].name", "spec.template.spec.containers[app].volumeMounts[mountPath=/b].name"},
+		{"spec.template.spec.containers[0].env[0].value", "spec.template.spec.containers[app].env[A.B].value"},
+		{"spec.template.spec.tolerations[0].key", "spec.template.spec.tolerations[key=a].key"},
+		{"spec.template.spec.tolerations[1].operator", "spec.template.spec.tolerations[1].operator"},
+		{"spec.template.spec.tolerations[3].key", "spec.template.spec.tolerations[3].key"},
 		{"spec.template.spec.containers[4].image", "spec.template.spec.containers[4].image"},
 		{`metadata.annotations["a/b"]`, `metadata.annotations["a/b"]`},
 		{"", ""},
@@ -26,9 +29,42 @@ func TestName(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := Name(path, o.Value); got != test.want {
+		if got := Name(o, path); got != test.want {
 			t.Errorf("%s: got %s, want %s", test.path, got, test.want)
 		}
+	}
+}
+
+// TestNameOfASecret holds that no name is what nobody is to read, or knows.
+func TestNameOfASecret(t *testing.T) {
+	o := object(t, "{apiVersion: v1, kind: Secret, metadata: {name: a, ownerReferences: [{name: b, uid: c}]}, stringdata: [{name: hunter2, value: x}]}")
+	if got, want := Name(o, manifest.Path{"stringdata", 0, "value"}), "stringdata[0].value"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got, want := Name(o, manifest.Path{"metadata", "ownerReferences", 0, "uid"}), "metadata.ownerReferences[b].uid"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	o = object(t, "{apiVersion: acme.dev/v1, kind: Widget, metadata: {name: a}, spec: {steps: [{name: xhost-1, with: x}]}}")
+	o.Unknown = []manifest.Path{{"spec", "steps", 0, "name"}}
+	if got, want := Name(o, manifest.Path{"spec", "steps", 0, "with"}), "spec.steps[0].with"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// TestNameOfWhatIsGone holds that a field that is removed is called as the object before calls it.
+func TestNameOfWhatIsGone(t *testing.T) {
+	old, new := object(t, pod("{containers: [{name: a, image: x}, {name: b, image: x, workingDir: /w}]}")), object(t, pod("{containers: [{name: b, image: x}]}"))
+	changes, err := comparer().Of(context.Background(), nil, old, new)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, c := range changes {
+		got = append(got, c.Name(old, new))
+	}
+	const containers = "spec.template.spec.containers"
+	if want := []string{containers + "[a]", containers + "[b].workingDir"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

@@ -182,7 +182,7 @@ func (t *text) change(r Report) {
 	}
 	label = "pods"
 	for _, restart := range c.Restarts {
-		said := placesSaid(restart.Places) + " restart: " + t.place(restart.Line) + "  " + terminal.Line(restart.Field.String())
+		said := placesSaid(restart.Places) + " restart: " + t.place(restart.Line) + "  " + terminal.Line(restart.Name)
 		if restart.Of.Kind != "" && restart.Of != restart.Places[0].ID() {
 			said += terminal.Line(" of " + restart.Of.Kind + " " + restart.Of.Name)
 		}
@@ -345,7 +345,7 @@ func targetsOf(e change.Entry, in []int) string {
 const widestValue = 60
 
 func (t *text) changed(e change.Entry, f change.Field) {
-	path := terminal.Line(pathOf(e, f))
+	path := terminal.Line(fieldName(e, f))
 	switch {
 	case f.Moved:
 		t.Line("  %s: moved from %s", path, terminal.Line(f.OldPath.String()))
@@ -379,42 +379,10 @@ func (t *text) changed(e change.Entry, f change.Field) {
 	}
 }
 
-// pathOf is a field as a reader knows it: an item of a list by what it is called, where it is.
-func pathOf(e change.Entry, f change.Field) string {
-	path, object := f.Path, e.Places[f.In[0]].New
-	if f.Removed {
-		path, object = f.OldPath, e.Places[f.In[0]].Old
-	}
-	if object == nil {
-		return path.String()
-	}
-	var said strings.Builder
-	value := any(object.Value)
-	begin := 0
-	for i, step := range path {
-		_, isItem := step.(int)
-		value = manifest.At(value, step)
-		if !isItem {
-			continue
-		}
-		name, ok := manifest.At(value, "name").(string)
-		if !ok || name == "" {
-			continue
-		}
-		if part := path[begin:i].String(); begin > 0 && part != "" && part[0] != '[' {
-			said.WriteString("." + part)
-		} else {
-			said.WriteString(part)
-		}
-		fmt.Fprintf(&said, "[%s]", name)
-		begin = i + 1
-	}
-	if part := path[begin:].String(); begin > 0 && part != "" && part[0] != '[' {
-		said.WriteString("." + part)
-	} else {
-		said.WriteString(part)
-	}
-	return said.String()
+// fieldName is a field as a reader knows it.
+func fieldName(e change.Entry, f change.Field) string {
+	at := e.Places[f.In[0]]
+	return f.Name(at.Old, at.New)
 }
 
 // lines prints a text by line, with what is far from any change left out and counted.

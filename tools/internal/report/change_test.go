@@ -64,7 +64,7 @@ func changed(t testing.TB) Report {
 				{Kind: change.Removed, Places: []change.Place{{Target: "overlays/prod", Old: gone}}, Lines: []change.Line{{Source: at("base/old.yaml", 1), Was: at("base/old.yaml", 1), Gone: true, In: []int{0}}}},
 			},
 			Images:   []change.Image{{Old: "app:1", New: "app:2", Places: []change.Place{prod}, Line: at("overlays/prod/kustomization.yaml", 3)}, {New: "side:1", Places: []change.Place{dev}}},
-			Restarts: []change.Restart{{Places: []change.Place{dev, prod}, Field: path, Of: after.ID, Line: at("base/text", 2), More: 2}},
+			Restarts: []change.Restart{{Places: []change.Place{dev, prod}, Field: path, Name: path.String(), Of: after.ID, Line: at("base/text", 2), More: 2}},
 			Hidden:   []change.Hidden{{Reason: difference.Order, Count: 3}},
 		},
 		Standing: r.Findings[:2],

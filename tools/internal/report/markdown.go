@@ -262,7 +262,7 @@ func (m *markdown) summary(c *Comparison, command string) {
 	}, "image")
 	list(len(c.Restarts), func(i int) string {
 		r := c.Restarts[i]
-		said := fmt.Sprintf("pods of %s restart: %s %s", asText(clipped(placesSaid(r.Places), 300)), asFile(r.Line), inCode(clipped(r.Field.String(), 300)))
+		said := fmt.Sprintf("pods of %s restart: %s %s", asText(clipped(placesSaid(r.Places), 300)), asFile(r.Line), inCode(clipped(r.Name, 300)))
 		if r.Of.Kind != "" && len(r.Places) > 0 && r.Of != r.Places[0].ID() {
 			said += " of " + asText(clipped(r.Of.Kind+" "+r.Of.Name, 300))
 		}
@@ -418,7 +418,7 @@ func (m *markdown) entry(e change.Entry) (string, error) {
 
 // fieldLines are a field as the lines of a diff: a heading with the lines that made it, and what it was and is.
 func fieldLines(e change.Entry, f change.Field) []string {
-	head := "@@ " + pathOf(e, f)
+	head := "@@ " + fieldName(e, f)
 	if f.Moved {
 		head += ": moved from " + f.OldPath.String()
 	}

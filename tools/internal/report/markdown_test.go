@@ -92,7 +92,7 @@ func TestMarkdownOfARepositoryIsText(t *testing.T) {
 		r.Comparison.Targets[0].Path = odd
 		r.Comparison.Mended[0].Message = odd
 		r.Comparison.Images[0].New = odd
-		r.Comparison.Restarts[0].Field = manifest.Path{odd}
+		r.Comparison.Restarts[0].Name = odd
 		e := &r.Comparison.Entries[0]
 		e.Places = append([]change.Place{{Target: odd, Old: e.Places[0].Old, New: object(t, fmt.Sprintf(`{"apiVersion": "v1", "kind": %q, "metadata": {"name": %q}}`, "Kind", strings.ToValidUTF8(strings.Map(func(r rune) rune {
 			if r < ' ' || r == '\u202e' {

@@ -198,7 +198,7 @@ func newReview(r Report, o Options) (*review, error) {
 		if restart.Of.Kind == "Secret" && restart.Of.Group() == "" {
 			line = "" // it holds what the Secret does
 		}
-		p.Restarts = append(p.Restarts, reviewRestart{names(restart.Places), place(restart.Line), strings.TrimSpace(line), restart.Field.String(), of, restart.More})
+		p.Restarts = append(p.Restarts, reviewRestart{names(restart.Places), place(restart.Line), strings.TrimSpace(line), restart.Name, of, restart.More})
 	}
 	p.Mended = told(c.Mended)
 	p.Standing = told(c.Standing[:min(len(c.Standing), mostStanding)])
@@ -470,7 +470,7 @@ func (b *budget) take(n int) bool {
 }
 
 func (out *reviewEntry) field(e change.Entry, f change.Field, s *sources, b *budget) {
-	field := reviewField{Path: pathOf(e, f)}
+	field := reviewField{Path: fieldName(e, f)}
 	if len(f.In) < len(e.Places) {
 		field.Targets = targetsIn(e, f.In)
 	}

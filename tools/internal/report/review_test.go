@@ -68,7 +68,7 @@ func reviewed(t testing.TB) Report {
 		Hidden: []change.Hidden{{Reason: difference.Default, Count: 3}},
 	}
 	set.Images = []change.Image{{Old: "app:1.0", New: "app:1.1", Places: set.Entries[0].Places, Line: at("base/deployment.yaml", 2)}}
-	set.Restarts = []change.Restart{{Places: set.Entries[0].Places, Field: manifest.Path{"spec", "template"}, Of: deployment.ID, Line: at("base/deployment.yaml", 2)}}
+	set.Restarts = []change.Restart{{Places: set.Entries[0].Places, Field: manifest.Path{"spec", "template"}, Name: "spec.template", Of: deployment.ID, Line: at("base/deployment.yaml", 2)}}
 	return Report{
 		Version: "v1.0.0", Dir: "/srv/shop", Asked: []string{"overlays/dev", "overlays/prod", "overlays/same"},
 		Targets:    []Target{{Path: "overlays/dev"}, {Path: "overlays/prod"}, {Path: "overlays/same"}},
@@ -248,7 +248,7 @@ func hostileReview() Report {
 				{Kind: change.Removed, Places: []change.Place{{Target: hostile, Old: other}}, Lines: []change.Line{line}},
 			},
 			Images:   []change.Image{{Old: hostile, New: hostile + "2", Places: places, Line: position}},
-			Restarts: []change.Restart{{Places: places, Field: path, Of: other.ID, Line: position, More: 2}},
+			Restarts: []change.Restart{{Places: places, Field: path, Name: path.String(), Of: other.ID, Line: position, More: 2}},
 			Hidden:   []change.Hidden{{Reason: hostile, Count: 2}},
 		},
 		Mended: r.Findings, Standing: r.Findings,

@@ -90,7 +90,7 @@ func TestSecretLines(t *testing.T) {
 	r := Report{Comparison: &Comparison{Set: change.Set{
 		Targets:  []change.Target{{Path: "t", Kind: change.Changed}},
 		Entries:  []change.Entry{entry(secret, "s.env"), entry(app, "s.env"), entry(app, "seen.yaml")},
-		Restarts: []change.Restart{{Places: []change.Place{{Target: "t", Old: app, New: app}}, Line: at("s.env", 1), Field: manifest.Path{"spec"}}},
+		Restarts: []change.Restart{{Places: []change.Place{{Target: "t", Old: app, New: app}}, Line: at("s.env", 1), Field: manifest.Path{"spec"}, Name: "spec"}},
 	}}}
 	r.ReadFile = func(file string) ([]byte, error) {
 		if file == "seen.yaml" {
