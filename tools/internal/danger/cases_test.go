@@ -424,6 +424,15 @@ func TestImages(t *testing.T) {
 		{"a:2025.12.1", "a:2026.1.0", ""},
 		{"a:412", "a:411", "danger/image-backwards"},
 		{"a:411", "a:412", ""},
+		{"a:17beta2", "a:17beta1", ""}, // what stands behind the numbers is not compared
+		{"a:17-alpine", "a:16-alpine", "danger/image-backwards"},
+		{"a:17rc1", "a:16.4", "danger/image-backwards"},
+		{"a:20260101", "a:20251201", "danger/image-backwards"},
+		{"a:2.20260101120000", "a:1.20260102120000", "danger/image-backwards"},
+		{"a:5.1a2b3c", "a:4.9f8e7d", ""}, // commits
+		{"a:5.a1b2c3", "a:4.f9e8d7", ""},
+		{"a:7654321", "a:1234567", ""},
+		{"a:765432a", "a:12345b7", ""},
 		{"a:1.0.0-rc1", "a:1.0.0", ""},
 		{"a:1.4.2" + digest, "a:1.4.3", "danger/image-source"},
 		{"a:1.4.2", "a:1.4.3" + digest, ""},

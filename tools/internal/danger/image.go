@@ -59,15 +59,24 @@ type version struct {
 	dotted  bool
 }
 
-var versionText = regexp.MustCompile(`^v?(\d{1,9}(?:\.\d{1,9}){0,3})(?:$|[-+_.~].*$|(?:alpha|beta|rc|b|a)\d*$)`)
+// A number without a dot may be where a commit begins: 1234567, 123456a or, after the number of a build, 5.1a2b3c. It is a version
+// where it is short or a date, and nothing follows that a commit has.
+var (
+	versionText = regexp.MustCompile(`^v?(\d{1,9}(?:\.\d{1,9}){1,3})(?:$|[-+_.~].*$|(?:alpha|beta|rc|b|a)\d*$)`)
+	numberText  = regexp.MustCompile(`^v?(\d{1,6}|20\d{6})(?:$|[-+_~].*$|\.\d+$|(?:alpha|beta|rc)\d*$)`)
+)
 
 // parseVersion reads the numbers of a version; false for what is none, such as a word or a commit.
 func parseVersion(text string) (version, bool) {
 	match := versionText.FindStringSubmatch(text)
+	dotted := match != nil
+	if !dotted {
+		match = numberText.FindStringSubmatch(text)
+	}
 	if match == nil {
 		return version{}, false
 	}
-	v := version{text: text, dotted: strings.Contains(match[1], ".")}
+	v := version{text: text, dotted: dotted}
 	for number := range strings.SplitSeq(match[1], ".") {
 		n, err := strconv.ParseInt(number, 10, 64)
 		if err != nil {
