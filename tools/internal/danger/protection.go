@@ -1,6 +1,7 @@
 package danger
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -324,27 +325,43 @@ func amount(value any) (n int, percent, ok bool) {
 
 // enforcer is a field that says whether what is wrong is refused.
 type enforcer struct {
+	of      string // the name of the entry of a list that it is for
 	path    manifest.Path
 	refuses string
 	unset   string
+}
+
+// value is what an object says there, or what holds where it says nothing.
+func (e enforcer) value(o *manifest.Object) string {
+	return cmp.Or(manifest.TextAt(o.Value, e.path...), e.unset)
 }
 
 func enforcers(o *manifest.Object) []enforcer {
 	var all []enforcer
 	switch group := o.Group(); {
 	case is(o, "admissionregistration.k8s.io", "ValidatingAdmissionPolicy"):
-		all = append(all, enforcer{fields("spec", "failurePolicy"), "Fail", "Fail"})
+		all = append(all, enforcer{"", fields("spec", "failurePolicy"), "Fail", "Fail"})
 	case is(o, "admissionregistration.k8s.io", "ValidatingWebhookConfiguration"):
 		for _, hook := range parts(o, fields("webhooks")) {
-			all = append(all, enforcer{below(hook.path, "failurePolicy"), "Fail", "Fail"})
+			all = append(all, enforcer{hook.name, below(hook.path, "failurePolicy"), "Fail", "Fail"})
 		}
 	case group == "kyverno.io" && (o.Kind == "ClusterPolicy" || o.Kind == "Policy"):
-		all = append(all, enforcer{fields("spec", "validationFailureAction"), "Enforce", "Audit"})
-		for i := range manifest.ListAt(o.Value, "spec", "rules") {
-			all = append(all, enforcer{below(fields("spec", "rules"), i, "validate", "failureAction"), "Enforce", ""})
+		whole := fields("spec", "validationFailureAction") // of rules that say nothing themselves
+		rules := parts(o, fields("spec", "rules"))
+		if len(rules) == 0 {
+			all = append(all, enforcer{"", whole, "Enforce", "Audit"})
+		}
+		for _, rule := range rules {
+			own := below(rule.path, "validate", "failureAction")
+			switch {
+			case manifest.At(o.Value, own...) != nil:
+				all = append(all, enforcer{rule.name, own, "Enforce", "Audit"})
+			case manifest.At(o.Value, below(rule.path, "validate")...) != nil:
+				all = append(all, enforcer{rule.name, whole, "Enforce", "Audit"})
+			}
 		}
 	case group == "constraints.gatekeeper.sh":
-		all = append(all, enforcer{fields("spec", "enforcementAction"), "deny", "deny"})
+		all = append(all, enforcer{"", fields("spec", "enforcementAction"), "deny", "deny"})
 	}
 	return all
 }
@@ -363,19 +380,16 @@ func (s *scene) enforcement(p check.Pair) {
 		}
 	}
 	olds := enforcers(p.Old)
-	for i, e := range enforcers(p.New) {
-		// Entries of a list are compared while it is as long as it was.
-		if i >= len(olds) || len(olds) != len(enforcers(p.New)) || !known(p, e.path, e.path) || !strings.EqualFold(olds[i].path.String(), e.path.String()) {
+	told := map[string]bool{} // several rules may rest on one field
+	for _, e := range enforcers(p.New) {
+		i := slices.IndexFunc(olds, func(was enforcer) bool { return was.of == e.of })
+		if i < 0 || told[e.path.String()] || !known(p, olds[i].path, e.path) {
 			continue
 		}
-		value := func(o *manifest.Object) string {
-			if v := manifest.TextAt(o.Value, e.path...); v != "" {
-				return v
-			}
-			return e.unset
-		}
-		if old, new := value(p.Old), value(p.New); strings.EqualFold(old, e.refuses) && !strings.EqualFold(new, e.refuses) {
-			s.at(p.New, e.path, "protection lost: %s refuses no longer: %s: %s → %s", title(p.New), e.path, old, shown(new))
+		old, new := olds[i].value(p.Old), e.value(p.New)
+		if strings.EqualFold(old, e.refuses) && !strings.EqualFold(new, e.refuses) {
+			told[e.path.String()] = true
+			s.at(p.New, e.path, "protection lost: %s refuses no longer: %s: %s → %s", title(p.New), e.path, old, new)
 		}
 	}
 }
