@@ -149,18 +149,21 @@ func lookForSteps(s *scene) {
 				}
 				return percent
 			}
+			// A destination that is new beside none of the old ones is another name, or another route.
+			if !slices.ContainsFunc(before[i].shares, func(old share) bool {
+				return slices.ContainsFunc(now.shares, func(n share) bool { return n.to == old.to })
+			}) {
+				continue
+			}
 			for _, one := range now.shares {
 				was, is := of(before[i].shares, one.to), of(now.shares, one.to)
-				// A destination that is new beside none of the old ones is another name, or another route.
-				stays := slices.ContainsFunc(before[i].shares, func(old share) bool {
-					return of(now.shares, old.to) > 0 || slices.ContainsFunc(now.shares, func(n share) bool { return n.to == old.to })
-				})
-				if limit := next(steps, was); is <= limit+0.5 || !stays || isStable(before[i].shares, one.to) || steps != nil && hasMost(before[i].shares, one.to) || !known(p, fields("spec"), one.path) {
+				limit := next(steps, was)
+				if is <= limit+0.5 || isStable(before[i].shares, one.to) || steps != nil && hasMost(before[i].shares, one.to) || !known(p, fields("spec"), one.path) {
 					continue
 				}
 				how := fmt.Sprintf("a step of %.0f points", is-was)
 				if steps != nil {
-					how = fmt.Sprintf("the next step is %.0f %% (%s)", next(steps, was), annotation(p.New, ladderAnnotation))
+					how = fmt.Sprintf("the next step is %.0f %% (%s)", limit, annotation(p.New, ladderAnnotation))
 				}
 				s.at(p.New, one.path, "canary step: %s sends %s %.0f %% → %.0f %% of route %s: %s", title(p.New), one.to, was, is, now.route, how)
 			}

@@ -1,7 +1,6 @@
 package danger
 
 import (
-	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -165,6 +164,6 @@ func (s *scene) flux(p check.Pair) {
 		s.as(check.Warning, p.New, fields("spec", "suspend"), "no person is waited for: %s syncs by itself: spec.suspend: true → %s", title(p.New), shown(manifest.At(p.New.Value, "spec", "suspend")))
 	}
 	if p.New.Kind == "Kustomization" && on(p.New, "prune") && !on(p.Old, "prune") {
-		s.as(check.Warning, p.New, fields("spec", "prune"), "no person is waited for: %s deletes by itself what the repository has no longer: spec.prune: %s → true", title(p.New), fmt.Sprint(on(p.Old, "prune")))
+		s.as(check.Warning, p.New, fields("spec", "prune"), "no person is waited for: %s deletes by itself what the repository has no longer: spec.prune: false → true", title(p.New))
 	}
 }

@@ -117,7 +117,7 @@ func stores() relation.Kinds[func(*manifest.Object) holding] {
 	goes := func(what string) func(*manifest.Object) holding {
 		return func(*manifest.Object) holding { return holding{goes: what} }
 	}
-	// kept is what stays unless a field of the object says that it goes.
+	// unlessSaid is of what stays unless a field of the object says that it goes.
 	unlessSaid := func(what string, path manifest.Path, value any) func(*manifest.Object) holding {
 		return func(o *manifest.Object) holding {
 			if manifest.At(o.Value, path...) == value {

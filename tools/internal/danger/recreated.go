@@ -2,6 +2,7 @@ package danger
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
@@ -53,7 +54,7 @@ func forced(p check.Pair) string {
 			return argoOptions + ": Force=true"
 		}
 	}
-	if annotation(p.New, fluxForce) == "enabled" || annotation(p.New, fluxForce) == "Enabled" {
+	if strings.EqualFold(annotation(p.New, fluxForce), "enabled") {
 		return fluxForce + ": enabled"
 	}
 	return ""

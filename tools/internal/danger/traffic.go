@@ -2,7 +2,6 @@ package danger
 
 import (
 	"maps"
-	"slices"
 
 	"k8s.io/apimachinery/pkg/labels"
 
@@ -63,7 +62,7 @@ func (s *scene) labelsOf(w *manifest.Object) (manifest.Path, bool) {
 	if !ok {
 		return nil, true
 	}
-	path := below(slices.Clone(spec[:len(spec)-1]), "metadata", "labels")
+	path := below(spec[:len(spec)-1], "metadata", "labels")
 	was := find(s.olds(), w)
 	return path, !w.Hides(path) && (was == nil || !was.Hides(path))
 }
