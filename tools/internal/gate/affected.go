@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/kgate-dev/gitops/tools/internal/activity"
 	"github.com/kgate-dev/gitops/tools/internal/change"
+	"github.com/kgate-dev/gitops/tools/internal/coverage"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
 	"github.com/kgate-dev/gitops/tools/internal/revision"
 )
@@ -27,21 +27,11 @@ type Affected struct {
 // rendered: a target is touched where it reads one of the files, or looked for one that is there now. One that Flux builds may be
 // touched by whatever may fill in its variables.
 func FindAffected(ctx context.Context, before, after *repo.Side, options Options) ([]Affected, []string, error) {
-	changed, err := changedFiles(ctx, before, after)
-	if err != nil {
-		return nil, nil, err
-	}
 	options.Bare = true
 	sides := [2]*Gate{}
 	for i, side := range []*repo.Side{before, after} {
-		own := options
-		own.Targets = nil
-		for _, target := range options.Targets {
-			if _, err := fs.Stat(side.FS, target); err == nil {
-				own.Targets = append(own.Targets, target)
-			}
-		}
-		if options.Targets != nil && own.Targets == nil {
+		own, some := options.at(side)
+		if !some {
 			continue
 		}
 		g := &Gate{repository: side.Repo, options: own}
@@ -51,16 +41,44 @@ func FindAffected(ctx context.Context, before, after *repo.Side, options Options
 		g.renderer = Renderer(ctx, side.Repo, strings.NewReader(""), own.LoadRestrictionsNone)
 		sides[i] = g
 	}
-	ruling := ruling(after, changed)
-	filling := fillings(before, after, changed)
-	var all []Affected
+	return affected(ctx, before, after, sides)
+}
+
+// at are the options for one side of a comparison, which has its own targets of those that are asked for; false where it has none
+// of them.
+func (o Options) at(side *repo.Side) (Options, bool) {
+	asked := o.Targets
+	o.Targets = nil
+	for _, target := range asked {
+		if _, err := fs.Stat(side.FS, target); err == nil {
+			o.Targets = append(o.Targets, target)
+		}
+	}
+	return o, asked == nil || o.Targets != nil
+}
+
+// pathsOf are the targets of either side, those of the side after first. A side that has none of those that are asked for is nil.
+func pathsOf(before, after *Gate) []string {
 	var paths []string
-	for _, g := range []*Gate{sides[1], sides[0]} {
+	for _, g := range []*Gate{after, before} {
 		if g != nil {
 			paths = append(paths, without(g.paths, paths)...)
 		}
 	}
-	for _, target := range paths {
+	return paths
+}
+
+// affected is FindAffected of the gates of both sides; one is nil where the side has none of the targets that are asked for.
+func affected(ctx context.Context, before, after *repo.Side, sides [2]*Gate) ([]Affected, []string, error) {
+	changed, err := changedFiles(ctx, before, after)
+	if err != nil {
+		return nil, nil, err
+	}
+	ruling := ruling(after, changed)
+	filling := fillings(before, after, changed)
+	takers := [2]func() *coverage.Takers{takersOf(ctx, before.Repo), takersOf(ctx, after.Repo)}
+	var all []Affected
+	for _, target := range pathsOf(sides[0], sides[1]) {
 		a := Affected{Path: target, Kind: change.Changed}
 		has := [2]bool{}
 		touching := map[string]bool{}
@@ -76,7 +94,7 @@ func FindAffected(ctx context.Context, before, after *repo.Side, options Options
 			if err != nil {
 				return nil, nil, err
 			}
-			flux := len(filling) > 0 && takersOf(ctx, g.repository)().Flux(target)
+			flux := len(filling) > 0 && takers[i]().Flux(target)
 			for _, file := range changed {
 				touching[file] = touching[file] || reads(file) || flux && slices.Contains(filling, file)
 			}
@@ -102,26 +120,22 @@ func FindAffected(ctx context.Context, before, after *repo.Side, options Options
 // changedFiles are the files that differ between two sides, as the repository names them.
 func changedFiles(ctx context.Context, before, after *repo.Side) ([]string, error) {
 	defer activity.Begin(ctx, "comparing the files of %s and %s", before.Name, after.Name)()
-	top, err := filepath.Rel(after.Git, after.Dir)
+	top, err := after.Top()
 	if err != nil {
 		return nil, err
-	}
-	top = filepath.ToSlash(top)
-	if after.Tree != nil {
-		changed, err := revision.Changed(ctx, before.Tree, after.Tree, top)
-		if err != nil || top == "." {
-			return changed, err
-		}
-		for i, name := range changed {
-			changed[i] = strings.TrimPrefix(name, top+"/")
-		}
-		return changed, nil
 	}
 	then, err := before.Tree.At(top)
 	if err != nil {
 		return nil, err
 	}
-	return then.ChangedIn(ctx, after.FS, ".", repo.PassedOver)
+	if after.Tree == nil {
+		return then.ChangedIn(ctx, after.FS, repo.PassedOver)
+	}
+	now, err := after.Tree.At(top)
+	if err != nil {
+		return nil, err
+	}
+	return revision.Changed(ctx, then, now)
 }
 
 // ruling are the changed files by which every target is judged.

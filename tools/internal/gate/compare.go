@@ -28,9 +28,6 @@ import (
 // either, for the same reason.
 func Compare(ctx context.Context, before, after *repo.Side, options Options) (out report.Report, err error) {
 	c := &comparing{before: before, after: after}
-	if options.Unjudged {
-		options.Checks = nil
-	}
 	defer func() { err = errors.Join(err, c.close()) }()
 	if err := c.open(ctx, options); err != nil {
 		return out, err
@@ -68,14 +65,8 @@ func (c *comparing) open(ctx context.Context, options Options) error {
 		}
 	}
 	gate := func(side *repo.Side) (*Gate, error) {
-		own := options
-		own.Targets = nil
-		for _, target := range options.Targets {
-			if _, err := fs.Stat(side.FS, target); err == nil {
-				own.Targets = append(own.Targets, target)
-			}
-		}
-		if options.Targets != nil && own.Targets == nil {
+		own, some := options.at(side)
+		if !some {
 			return nil, nil //nolint:nilnil // nothing of it is there
 		}
 		if own.Engines = c.shared(side); own.Engines == nil {
@@ -98,11 +89,7 @@ func (c *comparing) open(ctx context.Context, options Options) error {
 	if c.was, err = gate(c.before); err != nil {
 		return err
 	}
-	for _, g := range []*Gate{c.is, c.was} {
-		if g != nil {
-			c.paths = append(c.paths, without(g.paths, c.paths)...)
-		}
-	}
+	c.paths = pathsOf(c.was, c.is)
 	if err := c.follow(ctx); err != nil || !options.Unjudged {
 		return err
 	}
@@ -111,7 +98,7 @@ func (c *comparing) open(ctx context.Context, options Options) error {
 
 // narrow leaves what the change does not touch out of what is rendered.
 func (c *comparing) narrow(ctx context.Context) error {
-	affected, _, err := FindAffected(ctx, c.before, c.after, c.options)
+	affected, _, err := affected(ctx, c.before, c.after, [2]*Gate{c.was, c.is})
 	if err != nil {
 		return err
 	}
@@ -241,11 +228,6 @@ func (c *comparing) run(ctx context.Context) (report.Report, error) {
 			if e := driver.repository.Config.Environment(path); e != nil {
 				differs[at].Environment = e.Name
 			}
-			for _, r := range []*running{was, is} {
-				if r != nil {
-					r.outcomes[index(r.gate, path)] = outcome{path: path, target: &check.Target{Path: path}, reported: report.Target{Path: path}}
-				}
-			}
 			return nil
 		}
 		then := c.then(path)
@@ -349,12 +331,12 @@ func submoduleOf(side *repo.Side, err error) string {
 	if !errors.As(err, &failed) {
 		return ""
 	}
-	top, relErr := filepath.Rel(side.Git, side.Dir)
-	if relErr != nil {
+	top, topErr := side.Top()
+	if topErr != nil {
 		return ""
 	}
 	for _, at := range side.Tree.Submodules() {
-		if within, err := filepath.Rel(top, filepath.FromSlash(at)); err == nil && filepath.IsLocal(within) && failed.DependsOn(filepath.ToSlash(within)) {
+		if within, err := filepath.Rel(filepath.FromSlash(top), filepath.FromSlash(at)); err == nil && filepath.IsLocal(within) && failed.DependsOn(filepath.ToSlash(within)) {
 			return at
 		}
 	}

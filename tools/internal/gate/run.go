@@ -50,12 +50,11 @@ func (g *Gate) begin(ctx context.Context) *running {
 	return r
 }
 
-// judge judges the i-th target, and keeps of it what the report is to have.
+// judge judges the i-th target where the run judges, and keeps of it what the report is to have.
 func (r *running) judge(ctx context.Context, i int, t *Target) {
 	g := r.gate
 	g.options.Rendered(&t.Target)
 	if g.options.Unjudged {
-		r.outcomes[i] = outcome{path: t.Path, target: &check.Target{Path: t.Path}, reported: report.Target{Path: t.Path, Count: len(t.Objects)}}
 		g.engines.forget(&t.Target)
 		return
 	}

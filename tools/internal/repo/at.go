@@ -19,6 +19,12 @@ type Side struct {
 	Tree   *revision.Tree // nil for the working tree
 }
 
+// Top is the directory of the git repository that the side begins in.
+func (s *Side) Top() (string, error) {
+	within, err := filepath.Rel(s.Git, s.Dir)
+	return filepath.ToSlash(within), err
+}
+
 // WorkingTree is what messages call the files as they lie there.
 const WorkingTree = "the working tree"
 
@@ -47,13 +53,11 @@ func Sides(ctx context.Context, dir, base, head string, objects ...string) (befo
 			return nil, nil, err
 		}
 		after = &Side{Repo: r, Name: WorkingTree}
-		within, err := filepath.Rel(found.git, r.Dir)
-		if err != nil {
+		if top, err = after.Top(); err != nil {
 			return nil, nil, err
 		}
-		top = filepath.ToSlash(within)
 	} else {
-		tree, at, err := found.treeOf(ctx, head, objects)
+		tree, at, err := found.treeOf(ctx, git, head)
 		if err != nil {
 			return nil, nil, fmt.Errorf("read %s: %w", short(head), err)
 		}

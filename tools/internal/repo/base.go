@@ -40,7 +40,14 @@ func OpenAt(ctx context.Context, dir, name string, objects ...string) (*Repo, er
 		return nil, err
 	}
 	attempt := func(err error) error { return fmt.Errorf("--config-from %q: %w", name, err) }
-	tree, top, err := found.treeOf(ctx, name, objects)
+	if found.git == "" {
+		return nil, attempt(fmt.Errorf("%s lies in no git repository: run kgate in a clone, or leave the flag out", found.dir))
+	}
+	git, err := revision.Open(found.git, objects...)
+	if err != nil {
+		return nil, attempt(err)
+	}
+	tree, top, err := found.treeOf(ctx, git, name)
 	if err != nil {
 		return nil, attempt(err)
 	}
@@ -75,14 +82,7 @@ func OpenAt(ctx context.Context, dir, name string, objects ...string) (*Repo, er
 }
 
 // treeOf is the files of a revision of the repository around a directory, and where in them kgate takes it to begin.
-func (found surroundings) treeOf(ctx context.Context, name string, objects []string) (tree *revision.Tree, top string, err error) {
-	if found.git == "" {
-		return nil, "", fmt.Errorf("%s lies in no git repository: run kgate in a clone, or leave the flag out", found.dir)
-	}
-	git, err := revision.Open(found.git, objects...)
-	if err != nil {
-		return nil, "", err
-	}
+func (found surroundings) treeOf(ctx context.Context, git *revision.Repository, name string) (tree *revision.Tree, top string, err error) {
 	if tree, err = git.Tree(ctx, name); err != nil {
 		return nil, "", err
 	}

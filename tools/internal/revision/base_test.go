@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -34,10 +35,6 @@ func TestMergeBaseAsGit(t *testing.T) {
 	common := 0
 	for range 150 {
 		a, b := fmt.Sprintf("c%d", random.IntN(len(all))), fmt.Sprintf("c%d", random.IntN(len(all)))
-		want := git(t, dir, "rev-list", "-1", "--no-walk", "--ignore-missing", a) // as a check that the name is one
-		if want == "" {
-			t.Fatal("no commit")
-		}
 		bases := strings.Fields(gitOr(t, dir, "merge-base", "--all", a, b))
 		got, err := repository.MergeBase(t.Context(), a, b)
 		switch {
@@ -45,7 +42,7 @@ func TestMergeBaseAsGit(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), "no commit in common") {
 				t.Errorf("%s and %s: %s, %v, want none", a, b, got, err)
 			}
-		case err != nil || !strings.Contains(strings.Join(bases, " "), got):
+		case err != nil || !slices.Contains(bases, got):
 			t.Errorf("%s and %s: %s, %v, want one of %s", a, b, got, err, bases)
 		default:
 			common++

@@ -17,19 +17,8 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/format/index"
 )
 
-// Changed are the files, links and submodules at or below dir that differ between two commits, sorted. What is equal is not looked into.
-func Changed(ctx context.Context, before, after *Tree, dir string) ([]string, error) {
-	roots := [2]node{}
-	for i, t := range []*Tree{before, after} {
-		_, at, err := t.find(dir, false)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-		case err != nil:
-			return nil, fmt.Errorf("compare %s: %w", dir, err)
-		default:
-			roots[i] = at
-		}
-	}
+// Changed are the files, links and submodules that differ between two trees, sorted. What is equal is not looked into.
+func Changed(ctx context.Context, before, after *Tree) ([]string, error) {
 	var changed []string
 	var walk func(name string, a, b node) error
 	walk = func(name string, a, b node) error {
@@ -70,24 +59,21 @@ func Changed(ctx context.Context, before, after *Tree, dir string) ([]string, er
 		}
 		return nil
 	}
-	if err := walk(path.Clean(dir), roots[0], roots[1]); err != nil {
+	if err := walk(".", node{mode: fs.ModeDir, hash: before.root}, node{mode: fs.ModeDir, hash: after.root}); err != nil {
 		return nil, err
 	}
 	slices.Sort(changed)
 	return changed, nil
 }
 
-// ChangedIn are the files and links at or below dir that differ between the commit and files as they lie there, of a tree whose
-// top is the commit's, sorted. What passedOver tells is not looked at. Directories of the commit that are submodules are passed over.
-func (t *Tree) ChangedIn(ctx context.Context, files fs.FS, dir string, passedOver func(dir string) bool) ([]string, error) {
+// ChangedIn are the files and links that differ between the tree and files as they lie there, sorted. What passedOver tells is not looked at. Directories of the tree that are submodules are passed over.
+func (t *Tree) ChangedIn(ctx context.Context, files fs.FS, passedOver func(dir string) bool) ([]string, error) {
 	if t.stamps == nil {
 		t.stamps = t.repository.readStamps()
 	}
 	then := map[string]node{}
-	if err := fs.WalkDir(t, dir, func(name string, entry fs.DirEntry, err error) error {
+	if err := fs.WalkDir(t, ".", func(name string, entry fs.DirEntry, err error) error {
 		switch {
-		case errors.Is(err, fs.ErrNotExist) && name == dir:
-			return fs.SkipAll
 		case err != nil:
 			return err
 		case ctx.Err() != nil:
@@ -102,10 +88,10 @@ func (t *Tree) ChangedIn(ctx context.Context, files fs.FS, dir string, passedOve
 		then[name] = at
 		return nil
 	}); err != nil {
-		return nil, fmt.Errorf("compare %s: %w", dir, err)
+		return nil, fmt.Errorf("compare with %s: %w", t.Revision, err)
 	}
 	var changed []string
-	err := fs.WalkDir(files, dir, func(name string, entry fs.DirEntry, err error) error {
+	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			return nil // it is gone since its directory was read
@@ -114,7 +100,7 @@ func (t *Tree) ChangedIn(ctx context.Context, files fs.FS, dir string, passedOve
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case entry.IsDir():
-			if at, is := t.Submodule(name); name != dir && (is && at == name || passedOver(name)) {
+			if at, is := t.Submodule(name); name != "." && (is && at == name || passedOver(name)) {
 				return fs.SkipDir
 			}
 			return nil
@@ -128,10 +114,10 @@ func (t *Tree) ChangedIn(ctx context.Context, files fs.FS, dir string, passedOve
 		return nil
 	})
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("compare %s: %w", dir, err)
+		return nil, fmt.Errorf("compare with %s: %w", t.Revision, err)
 	}
 	for name := range then {
-		if !passedOverAbove(name, dir, passedOver) {
+		if !passedOverAbove(name, passedOver) {
 			changed = append(changed, name)
 		}
 	}
@@ -139,8 +125,8 @@ func (t *Tree) ChangedIn(ctx context.Context, files fs.FS, dir string, passedOve
 	return changed, nil
 }
 
-func passedOverAbove(name, dir string, passedOver func(string) bool) bool {
-	for at := path.Dir(name); at != dir && at != "."; at = path.Dir(at) {
+func passedOverAbove(name string, passedOver func(string) bool) bool {
+	for at := path.Dir(name); at != "."; at = path.Dir(at) {
 		if passedOver(at) {
 			return true
 		}

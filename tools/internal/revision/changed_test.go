@@ -29,7 +29,7 @@ func TestChangedAsGit(t *testing.T) {
 		return all
 	}
 	for _, pair := range [][2]string{{"v1", "main"}, {"main", "v1"}, {"main", "main"}, {"main~1", "feature/one"}} {
-		got, err := Changed(t.Context(), tree(pair[0]), tree(pair[1]), ".")
+		got, err := Changed(t.Context(), tree(pair[0]), tree(pair[1]))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -37,11 +37,22 @@ func TestChangedAsGit(t *testing.T) {
 			t.Errorf("%v: %v, git says %v", pair, got, want)
 		}
 	}
-	if got, err := Changed(t.Context(), tree("v1"), tree("main"), "deep/er"); err != nil || !slices.Equal(got, []string{"deep/er/file.txt"}) {
+	below := func(name, dir string) *Tree {
+		t.Helper()
+		at, err := tree(name).At(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return at
+	}
+	if got, err := Changed(t.Context(), below("v1", "deep/er"), below("main", "deep/er")); err != nil || !slices.Equal(got, []string{"file.txt"}) {
 		t.Errorf("below a directory: %v, %v", got, err)
 	}
-	if got, err := Changed(t.Context(), tree("v1"), tree("main"), "nowhere"); err != nil || len(got) > 0 {
+	if got, err := Changed(t.Context(), below("v1", "nowhere"), below("main", "nowhere")); err != nil || len(got) > 0 {
 		t.Errorf("below a directory that is not there: %v, %v", got, err)
+	}
+	if got, err := Changed(t.Context(), below("v1", "nowhere"), below("main", "deep/er")); err != nil || !slices.Equal(got, []string{"file.txt"}) {
+		t.Errorf("below a directory that one side has: %v, %v", got, err)
 	}
 
 	write(t, dir, "kgate.yaml", "four\n") // of the length that it had, in the same second
@@ -58,25 +69,19 @@ func TestChangedAsGit(t *testing.T) {
 		t.Fatal(err)
 	}
 	passedOver := func(dir string) bool { return dir == ".git" || dir == "node_modules" }
-	got, err := tree("main").ChangedIn(t.Context(), root.FS(), ".", passedOver)
+	got, err := tree("main").ChangedIn(t.Context(), root.FS(), passedOver)
 	if want := []string{"kgate.yaml", "link", "link/inside", "new/file", "run.sh"}; err != nil || !slices.Equal(got, want) {
 		t.Errorf("the working tree: %v, %v, want %v", got, err, want)
 	}
-	at, err := tree("main").At("deep")
-	if err != nil {
-		t.Fatal(err)
-	}
-	below, err := root.OpenRoot("deep")
+	deep, err := root.OpenRoot("deep")
 	if err != nil {
 		t.Fatal(err)
 	}
 	write(t, dir, "deep/er/file.txt", "another\n")
-	if got, err := at.ChangedIn(t.Context(), below.FS(), ".", passedOver); err != nil || !slices.Equal(got, []string{"er/file.txt"}) {
+	if got, err := below("main", "deep").ChangedIn(t.Context(), deep.FS(), passedOver); err != nil || !slices.Equal(got, []string{"er/file.txt"}) {
 		t.Errorf("of a directory: %v, %v", got, err)
 	}
-	if none, err := tree("main").At("nowhere"); err != nil {
-		t.Error(err)
-	} else if got, err := none.ChangedIn(t.Context(), below.FS(), ".", passedOver); err != nil || !slices.Equal(got, []string{"er/file.txt", "up"}) {
+	if got, err := below("main", "nowhere").ChangedIn(t.Context(), deep.FS(), passedOver); err != nil || !slices.Equal(got, []string{"er/file.txt", "up"}) {
 		t.Errorf("of a directory that was not there: %v, %v", got, err)
 	}
 }
