@@ -2,15 +2,13 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/kgate-dev/gitops/tools/internal/change"
 	"github.com/kgate-dev/gitops/tools/internal/gate"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
 	"github.com/kgate-dev/gitops/tools/internal/terminal"
@@ -36,13 +34,13 @@ func affectedCommand() *cobra.Command {
 			default:
 				return fmt.Errorf("--output %s: the formats are text, json, paths", output)
 			}
-			c, err := sidesOf(args)
+			base, head, err := sidesOf(args)
 			if err != nil {
 				return err
 			}
 			stdout := terminal.NewStream(cmd.OutOrStdout())
 			return limits.within(cmd.Context(), func(ctx context.Context) error {
-				before, after, err := repo.Sides(ctx, ".", c.base, c.head, filepath.SplitList(os.Getenv("GIT_ALTERNATE_OBJECT_DIRECTORIES"))...)
+				before, after, err := repo.Sides(ctx, ".", base, head, borrowed()...)
 				if err != nil {
 					return err
 				}
@@ -74,13 +72,10 @@ func writeAffected(w io.Writer, output string, verbose bool, all []gate.Affected
 		for _, a := range all {
 			list = append(list, target{a.Path, a.Environment, string(a.Kind), append([]string{}, a.Files...)})
 		}
-		encoder := json.NewEncoder(w)
-		encoder.SetIndent("", "  ")
-		encoder.SetEscapeHTML(false)
-		return encoder.Encode(map[string]any{"version": "v1", "targets": list})
+		return printJSON(w, map[string]any{"version": "v1", "targets": list})
 	case "paths":
 		for _, a := range all {
-			if a.Kind != "removed" {
+			if a.Kind != change.Removed {
 				if _, err := fmt.Fprintln(w, terminal.File(a.Path)); err != nil {
 					return err
 				}
@@ -98,20 +93,17 @@ func writeAffected(w io.Writer, output string, verbose bool, all []gate.Affected
 		if more := len(a.Files) - len(files); more > 0 {
 			said += fmt.Sprintf(" and %d more (--verbose names them)", more)
 		}
-		if a.Kind != "changed" {
+		if a.Kind != change.Changed {
 			said = strings.TrimSpace(string(a.Kind) + "  " + said)
 		}
 		if _, err := fmt.Fprintf(w, "%s  %s\n", terminal.File(a.Path), said); err != nil {
 			return err
 		}
 	}
-	targets, files := "targets are", "files"
+	are := "are"
 	if len(all) == 1 {
-		targets = "target is"
+		are = "is"
 	}
-	if changed == 1 {
-		files = "file"
-	}
-	_, err := fmt.Fprintf(w, "%d %s touched by %d changed %s\n", len(all), targets, changed, files)
+	_, err := fmt.Fprintf(w, "%s %s touched by %s\n", plural(len(all), "target"), are, plural(changed, "changed file"))
 	return err
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -124,10 +123,7 @@ func listApplications(ctx context.Context, loose bool, output string, stdout, st
 		list.Unresolved = append(list.Unresolved, listedUnresolved{u.Object.Kind, u.Object.Name, u.Object.Namespace, u.Position.File, u.Position.Line, u.Reason})
 	}
 	if output == "json" {
-		encoder := json.NewEncoder(stdout)
-		encoder.SetIndent("", "  ")
-		encoder.SetEscapeHTML(false)
-		err = encoder.Encode(list)
+		err = printJSON(stdout, list)
 	} else {
 		err = printApplications(stdout, list)
 	}

@@ -78,13 +78,10 @@ func listDefinitions(ctx context.Context, filters, given []string, output string
 		})
 	})
 	if output == "json" {
-		encoder := json.NewEncoder(stdout)
-		encoder.SetIndent("", "  ")
-		encoder.SetEscapeHTML(false)
 		if all == nil {
 			all = []gate.Defined{}
 		}
-		err = encoder.Encode(all)
+		err = printJSON(stdout, all)
 	} else {
 		table := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
 		for _, d := range all {

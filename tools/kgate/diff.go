@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -20,11 +18,13 @@ type comparison struct {
 	base, head string   // revisions; "" for what kgate.yaml or a habit names, and for the working tree
 	targets    []string // as a person names them; none is all
 	alone      bool     // the report says what the change brings, and not what it changes
+	all        bool     // what differs in the text alone is told, too
+	unjudged   bool     // nothing is checked
 }
 
 func diffCommand() *cobra.Command {
 	var flags validateFlags
-	var targets []string
+	var asked comparison
 	cmd := &cobra.Command{
 		Use:   "diff [BASE [HEAD]]",
 		Short: "Say what a change does to what targets render, and what a cluster says to the update",
@@ -45,37 +45,35 @@ func diffCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if flags.unjudged && cmd.Flags().Changed("checks") {
+			if asked.unjudged && cmd.Flags().Changed("checks") {
 				return errors.New("--checks and --no-checks do not go together: leave one out")
 			}
-			c, err := sidesOf(args)
-			if err != nil {
+			if asked.base, asked.head, err = sidesOf(args); err != nil {
 				return err
 			}
-			c.targets = targets
-			return compare(cmd, c, flags, outputs)
+			return compare(cmd, asked, flags, outputs)
 		},
 	}
 	flags.register(cmd)
-	cmd.Flags().StringArrayVar(&targets, "target", nil, "target to compare, as overlays/prod (repeatable; default: those of both sides)")
-	cmd.Flags().BoolVar(&flags.unjudged, "no-checks", false, "say what changes and check nothing; what the change does not touch is not rendered")
-	cmd.Flags().BoolVar(&flags.all, "all", false, "also show fields that differ in the text alone")
+	cmd.Flags().StringArrayVar(&asked.targets, "target", nil, "target to compare, as overlays/prod (repeatable; default: those of both sides)")
+	cmd.Flags().BoolVar(&asked.unjudged, "no-checks", false, "say what changes and check nothing; what the change does not touch is not rendered")
+	cmd.Flags().BoolVar(&asked.all, "all", false, "also show fields that differ in the text alone")
 	return cmd
 }
 
 // sidesOf reads [BASE [HEAD]].
-func sidesOf(args []string) (c comparison, err error) {
-	for i, at := range []*string{&c.base, &c.head} {
+func sidesOf(args []string) (base, head string, err error) {
+	for i, at := range []*string{&base, &head} {
 		if i < len(args) {
 			if *at = args[i]; *at == "" {
-				return c, errors.New("a revision is empty: name a branch, a tag or a commit, or leave it out")
+				return "", "", errors.New("a revision is empty: name a branch, a tag or a commit, or leave it out")
 			}
 		}
 	}
-	if base, head, both := cutRange(c.base); both && c.head == "" {
-		c.base, c.head = base, head
+	if from, to, both := cutRange(base); both && head == "" {
+		return from, to, nil
 	}
-	return c, nil
+	return base, head, nil
 }
 
 // cutRange takes BASE...HEAD apart, and BASE..HEAD, as git writes them: a side that is left out is HEAD.
@@ -91,8 +89,7 @@ func cutRange(text string) (base, head string, both bool) {
 func compare(cmd *cobra.Command, c comparison, flags validateFlags, outputs []output) error {
 	w := &writer{outputs: outputs, flags: flags, stdout: terminal.NewStream(cmd.OutOrStdout()), stderr: terminal.NewStream(cmd.ErrOrStderr())}
 	return flags.bounds.within(cmd.Context(), func(ctx context.Context) error {
-		objects := filepath.SplitList(os.Getenv("GIT_ALTERNATE_OBJECT_DIRECTORIES"))
-		before, after, err := repo.Sides(ctx, ".", c.base, c.head, objects...)
+		before, after, err := repo.Sides(ctx, ".", c.base, c.head, borrowed()...)
 		if err != nil {
 			return err
 		}
@@ -102,7 +99,7 @@ func compare(cmd *cobra.Command, c comparison, flags validateFlags, outputs []ou
 		progress := &progress{w: w.stderr}
 		defer progress.clear()
 		options := flags.options(outputs, progress)
-		options.All, options.Alone, options.Unjudged = flags.all, c.alone, flags.unjudged
+		options.All, options.Alone, options.Unjudged = c.all, c.alone, c.unjudged
 		for _, target := range c.targets {
 			at, err := after.Relative(target)
 			if err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -24,6 +25,14 @@ type output struct {
 	file   string // "" is standard output
 	write  report.Format
 	within string // the checkout whose links are nobody's to follow; see confine
+}
+
+// printJSON prints what --output json lists.
+func printJSON(w io.Writer, list any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(list)
 }
 
 // parseOutputs reads --output: `text`, `sarif=out.sarif`. Two reports never go to one place.

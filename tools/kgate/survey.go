@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -81,10 +80,7 @@ func surveyOf(ctx context.Context, dir string) (surveyed, error) {
 
 func writeSurveys(all []surveyed, output string, stdout io.Writer) error {
 	if output == "json" {
-		encoder := json.NewEncoder(stdout)
-		encoder.SetIndent("", "  ")
-		encoder.SetEscapeHTML(false)
-		return encoder.Encode(all)
+		return printJSON(stdout, all)
 	}
 	if output == "markdown" {
 		if _, err := fmt.Fprintln(stdout, "| repository | roots | rendered | custom objects | of kinds in the catalogue | defined there | unknown | roots without an error |\n|---|---|---|---|---|---|---|---|"); err != nil {

@@ -40,8 +40,6 @@ type validateFlags struct {
 
 	configFrom         string
 	against            string
-	all                bool
-	unjudged           bool
 	noObjectExemptions bool
 }
 
@@ -178,9 +176,7 @@ func validate(cmd *cobra.Command, args []string, flags validateFlags) error {
 		}
 	}()
 	return flags.bounds.within(ctx, func(ctx context.Context) error {
-		// As for git: a pipeline can fetch the base beside a checkout whose .git it does not trust.
-		objects := filepath.SplitList(os.Getenv("GIT_ALTERNATE_OBJECT_DIRECTORIES"))
-		repository, targets, err := gate.Locate(ctx, args, flags.configFrom, objects...)
+		repository, targets, err := gate.Locate(ctx, args, flags.configFrom, borrowed()...)
 		if err != nil {
 			return err
 		}
@@ -214,6 +210,10 @@ func (f validateFlags) options(outputs []output, progress *progress) gate.Option
 		Whole: slices.ContainsFunc(outputs, func(o output) bool { return o.format == "html" }), // it draws them
 	}
 }
+
+// borrowed are further folders of git's objects, as git takes them: a pipeline can fetch the base beside a checkout whose .git it
+// does not trust.
+func borrowed() []string { return filepath.SplitList(os.Getenv("GIT_ALTERNATE_OBJECT_DIRECTORIES")) }
 
 // writer writes the reports of a run.
 type writer struct {
