@@ -9,7 +9,6 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/example"
 	"github.com/kgate-dev/gitops/tools/internal/gate"
-	"github.com/kgate-dev/gitops/tools/internal/manifest"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
 )
 
@@ -34,11 +33,8 @@ func TestExamples(t *testing.T) {
 				t.Fatal("a built-in check has an example that it refuses, and the same put right")
 			}
 			judged := func(text string) []check.Finding {
-				if c.Scope == check.Repository && c.Was != "" {
-					return of(c.Name, compared(t, c.Was, text))
-				}
-				if c.Scope == check.Update {
-					return of(c.Name, changed(t, engines, c.Was, text))
+				if c.Was != "" {
+					return of(c.Name, compared(t, engines, c.Was, text))
 				}
 				return of(c.Name, judged(t, engines, text))
 			}
@@ -64,70 +60,24 @@ func of(name string, findings []check.Finding) []check.Finding {
 	return slices.DeleteFunc(slices.Clone(findings), func(f check.Finding) bool { return f.Check != name })
 }
 
-// changed is what is found in each target of an example beside what it was in another one.
-func changed(t *testing.T, engines *gate.Engines, was, now string) []check.Finding {
-	t.Helper()
-	open := func(text string) (*gate.Gate, []string) {
-		repository, err := example.Open(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		g, err := gate.Open(t.Context(), repository.Repo, gate.Options{Engines: engines, Now: time.Now, Targets: repository.Paths})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return g, repository.Paths
-	}
-	old, _ := open(was)
-	g, paths := open(now)
-	var findings []check.Finding
-	for _, path := range paths {
-		target, err := g.Render(t.Context(), path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		before, err := old.Render(t.Context(), path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		target.Before = &check.Before{Target: &before.Target, Revision: "main"}
-		is := func(a, b *manifest.Object) bool {
-			return a.Group() == b.Group() && a.Kind == b.Kind && a.Namespace == b.Namespace && a.Name == b.Name
-		}
-		left := slices.Clone(before.Objects)
-		for _, o := range target.Objects {
-			pair := check.Pair{New: o}
-			if i := slices.IndexFunc(left, func(other *manifest.Object) bool { return is(o, other) }); i >= 0 {
-				pair.Old = left[i]
-				left = slices.Delete(left, i, i+1)
-			}
-			target.Before.Pairs = append(target.Before.Pairs, pair)
-		}
-		for _, o := range left {
-			target.Before.Pairs = append(target.Before.Pairs, check.Pair{Old: o})
-		}
-		all, failures := g.Judge(t.Context(), target)
-		if len(failures) > 0 {
-			t.Fatal(failures)
-		}
-		findings = append(findings, all...)
-	}
-	return findings
-}
-
 // compared is what a comparison of two examples finds.
-func compared(t *testing.T, was, now string) []check.Finding {
+func compared(t *testing.T, engines *gate.Engines, was, now string) []check.Finding {
 	t.Helper()
-	side := func(name, text string) *repo.Side {
+	side := func(name, text string) (*repo.Side, []string) {
 		repository, err := example.Open(text)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return &repo.Side{Repo: repository.Repo, Name: name}
+		return &repo.Side{Repo: repository.Repo, Name: name}, repository.Paths
 	}
-	out, err := gate.Compare(t.Context(), side("main", was), side("a branch", now), gate.Options{Now: time.Now})
+	before, _ := side("main", was)
+	after, paths := side("a branch", now)
+	out, err := gate.Compare(t.Context(), before, after, gate.Options{Engines: engines, Now: time.Now, Targets: paths})
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, e := range out.Errors {
+		t.Errorf("%s is not compared: %s", e.Target, e.Message)
 	}
 	return out.Findings
 }

@@ -280,9 +280,9 @@ func (r *Round) settled(findings []Finding, plan Plan) []Finding {
 // plan are those that were judged, in their order.
 func (r *Round) End(ctx context.Context, plan Plan) (Result, []Failure) {
 	var result Result
-	complete := plan.complete()
+	complete, touched := plan.complete(), touched(plan)
 	for _, c := range r.checks {
-		if c.Scope == Repository && !complete && (c.Was == "" || touched(plan)) {
+		if c.Scope == Repository && !complete && (c.Was == "" || touched) {
 			result.Omitted = append(result.Omitted, c.Name)
 		}
 	}
@@ -304,7 +304,7 @@ func (r *Round) End(ctx context.Context, plan Plan) (Result, []Failure) {
 	compared := slices.ContainsFunc(plan.Targets, func(t *Target) bool { return t.Before != nil })
 	made := map[string]bool{}
 	for _, c := range plan.Checks {
-		made[c.Name] = (c.Scope != Repository || complete && (c.Was == "" || touched(plan))) && (c.Scope != Update || compared)
+		made[c.Name] = (c.Scope != Repository || complete && (c.Was == "" || touched)) && (c.Scope != Update || compared)
 	}
 	judged := func(check, target string) bool {
 		return made[check] && len(failures) == 0 && (complete || slices.ContainsFunc(plan.Targets, func(t *Target) bool { return t.Path == target }))

@@ -69,7 +69,7 @@ func (c *comparing) open(ctx context.Context, options Options) error {
 		if !some {
 			return nil, nil //nolint:nilnil // nothing of it is there
 		}
-		if own.Engines = c.shared(side); own.Engines == nil {
+		if own.Engines = cmp.Or(options.Engines, c.shared(side)); own.Engines == nil {
 			engines, err := newEngines(ctx, side.Repo, own)
 			if err != nil {
 				return nil, err
