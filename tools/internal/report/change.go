@@ -183,8 +183,8 @@ func (t *text) change(r Report) {
 	label = "pods"
 	for _, restart := range c.Restarts {
 		said := placesSaid(restart.Places) + " restart: " + t.place(restart.Line) + "  " + terminal.Line(restart.Name)
-		if restart.Of.Kind != "" && restart.Of != restart.Places[0].ID() {
-			said += terminal.Line(" of " + restart.Of.Kind + " " + restart.Of.Name)
+		if of := restartedBy(restart); of != "" {
+			said += terminal.Line(" of " + of)
 		}
 		if restart.More > 0 {
 			said += fmt.Sprintf(", and %d more", restart.More)
@@ -207,6 +207,14 @@ func (t *text) changeField(label, value string) {
 	t.Line("  %s %s", t.Paint(terminal.Dim, fmt.Sprintf("%-5s", label)), value)
 }
 
+// restartedBy is the object whose field makes pods restart, where that is not their workload; "" where it is.
+func restartedBy(r change.Restart) string {
+	if r.Of.Kind == "" || r.Of == r.Places[0].ID() {
+		return ""
+	}
+	return r.Of.Kind + " " + r.Of.Name
+}
+
 // imageSaid is an image before and after, what both have said once.
 func imageSaid(i change.Image) string {
 	switch {
@@ -218,26 +226,35 @@ func imageSaid(i change.Image) string {
 	return i.Old + " → " + i.New
 }
 
-// placesSaid are objects with the targets that have them.
-func placesSaid(all []change.Place) string {
-	type named struct {
-		name    string
-		targets []string
-	}
-	var list []*named
-	for _, p := range all {
+// namedObject is an object with the targets that have it.
+type namedObject struct {
+	Name    string
+	Targets []string
+}
+
+// names are objects, each once, with the targets that have them.
+func names(places []change.Place) []namedObject {
+	var all []namedObject
+	known := map[string]int{}
+	for _, p := range places {
 		id := p.ID()
 		name := id.Kind + " " + id.Name
-		i := slices.IndexFunc(list, func(n *named) bool { return n.name == name })
-		if i < 0 {
-			i = len(list)
-			list = append(list, &named{name: name})
+		i, ok := known[name]
+		if !ok {
+			i = len(all)
+			known[name], all = i, append(all, namedObject{Name: name})
 		}
-		if !slices.Contains(list[i].targets, p.Target) {
-			list[i].targets = append(list[i].targets, p.Target)
+		if !slices.Contains(all[i].Targets, p.Target) {
+			all[i].Targets = append(all[i].Targets, p.Target)
 		}
 	}
-	same := !slices.ContainsFunc(list, func(n *named) bool { return !slices.Equal(n.targets, list[0].targets) })
+	return all
+}
+
+// placesSaid are objects with the targets that have them.
+func placesSaid(places []change.Place) string {
+	list := names(places)
+	same := !slices.ContainsFunc(list, func(n namedObject) bool { return !slices.Equal(n.Targets, list[0].Targets) })
 	const most = 4
 	var parts []string
 	for i, n := range list {
@@ -245,15 +262,15 @@ func placesSaid(all []change.Place) string {
 			parts = append(parts, fmt.Sprintf("%d more", len(list)-most))
 			break
 		}
-		part := n.name
+		part := n.Name
 		if !same {
-			part += " (" + strings.Join(n.targets, ", ") + ")"
+			part += " (" + strings.Join(n.Targets, ", ") + ")"
 		}
 		parts = append(parts, part)
 	}
 	said := strings.Join(parts, ", ")
 	if same && len(list) > 0 {
-		said += " (" + strings.Join(list[0].targets, ", ") + ")"
+		said += " (" + strings.Join(list[0].Targets, ", ") + ")"
 	}
 	return said
 }
@@ -298,20 +315,22 @@ func (t *text) entries(c *Comparison, verbose bool) error {
 	return nil
 }
 
-// whole prints an object that is added or removed.
+// whole prints an object that is added or removed, as it is in each of its targets.
 func (t *text) whole(e change.Entry) error {
-	object, sign, color := e.Places[0].New, "+", terminal.Green
-	if object == nil {
-		object, sign, color = e.Places[0].Old, "-", terminal.Red
+	sign, color := "+", terminal.Green
+	if e.Kind == change.Removed {
+		sign, color = "-", terminal.Red
 	}
-	shown, err := difference.Shown(object)
-	if err != nil {
-		return err
+	contents, err := contentsOf(e)
+	for _, c := range contents {
+		if len(contents) > 1 {
+			t.Line("  %s", terminal.Line("in "+targetsOf(e, c.in)+":"))
+		}
+		for _, line := range yamlLines(c.shown) {
+			t.Line("    %s", t.Paint(color, terminal.Line(sign+" "+line)))
+		}
 	}
-	for _, line := range yamlLines(shown) {
-		t.Line("    %s", t.Paint(color, terminal.Line(sign+" "+line)))
-	}
-	return nil
+	return err
 }
 
 // line is where a change was made, and what stood there.
@@ -322,7 +341,7 @@ func (t *text) line(e change.Entry, l change.Line) string {
 	} else if shown, _, _ := t.sources.shown(l.Source); shown != "" {
 		said += "  " + t.Paint(terminal.Dim, strings.TrimSpace(shown))
 	}
-	if !l.Was.IsZero() && !l.Gone && (l.Was.File != l.Source.File || l.Was.Line != l.Source.Line) {
+	if wasElsewhere(l) {
 		said += t.Paint(terminal.Dim, "  was "+t.place(l.Was))
 	}
 	if len(l.In) < len(e.Places) {
@@ -331,14 +350,21 @@ func (t *text) line(e change.Entry, l change.Line) string {
 	return said
 }
 
-func targetsOf(e change.Entry, in []int) string {
+// wasElsewhere reports a line that stood at another place before.
+func wasElsewhere(l change.Line) bool {
+	return !l.Gone && !l.Was.IsZero() && (l.Was.File != l.Source.File || l.Was.Line != l.Source.Line)
+}
+
+func targetsOf(e change.Entry, in []int) string { return strings.Join(targetsIn(e, in), ", ") }
+
+func targetsIn(e change.Entry, in []int) []string {
 	var targets []string
 	for _, at := range in {
 		if target := e.Places[at].Target; !slices.Contains(targets, target) {
 			targets = append(targets, target)
 		}
 	}
-	return strings.Join(targets, ", ")
+	return targets
 }
 
 // widestValue is how long a value may be that stands on one line with another one.
@@ -354,12 +380,6 @@ func (t *text) changed(e change.Entry, f change.Field) {
 		t.lines(f.Change.Lines)
 	default:
 		old, new := yamlLines(f.Old), yamlLines(f.New)
-		if f.OldPath == nil {
-			old = nil
-		}
-		if f.Removed {
-			new = nil
-		}
 		switch {
 		case len(old) == 1 && len(new) == 1 && utf8.RuneCountInString(old[0]) <= widestValue && utf8.RuneCountInString(new[0]) <= widestValue:
 			t.Line("  %s: %s → %s", path, t.Paint(terminal.Red, terminal.Line(old[0])), t.Paint(terminal.Green, terminal.Line(new[0])))
@@ -385,37 +405,48 @@ func fieldName(e change.Entry, f change.Field) string {
 	return f.Name(at.Old, at.New)
 }
 
-// lines prints a text by line, with what is far from any change left out and counted.
+// lines prints a text by line.
 func (t *text) lines(lines []difference.Line) {
-	folded := 0
-	flush := func() {
-		if folded > 0 {
-			t.Line("    %s", t.Paint(terminal.Dim, fmt.Sprintf("… %s as before", plural(folded, "line"))))
+	colors := map[string]string{"+": terminal.Green, "-": terminal.Red, folded: terminal.Dim}
+	eachLine(lines, func(sign, said string) {
+		line := terminal.Line(sign + " " + said)
+		if color := colors[sign]; color != "" {
+			line = t.Paint(color, line)
 		}
-		folded = 0
+		t.Line("    %s", line)
+	})
+}
+
+// folded is the sign of lines that are left out.
+const folded = "…"
+
+// eachLine gives a text by line, each with its sign, and what is far from any change counted.
+func eachLine(lines []difference.Line, give func(sign, said string)) {
+	count := 0
+	flush := func() {
+		if count > 0 {
+			give(folded, plural(count, "line")+" as before")
+		}
+		count = 0
 	}
 	for _, l := range lines {
 		if l.Folded {
-			folded++
+			count++
 			continue
 		}
 		flush()
-		sign, color := " ", ""
+		sign := " "
 		switch {
 		case l.Old == 0:
-			sign, color = "+", terminal.Green
+			sign = "+"
 		case l.New == 0:
-			sign, color = "-", terminal.Red
+			sign = "-"
 		}
 		said := l.Text()
 		if l.Open {
 			said += " (no end of line)"
 		}
-		said = terminal.Line(sign + " " + said)
-		if color != "" {
-			said = t.Paint(color, said)
-		}
-		t.Line("    %s", said)
+		give(sign, said)
 	}
 	flush()
 }

@@ -200,3 +200,25 @@ func TestHiddenSaid(t *testing.T) {
 		}
 	}
 }
+
+// What is added as one thing here and another there is shown as both.
+func TestContentsByTarget(t *testing.T) {
+	in := func(target, says string) change.Place {
+		return change.Place{Target: target, New: object(t, `{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"key": "`+says+`"}}`)}
+	}
+	r := Report{Comparison: &Comparison{Set: change.Set{
+		Targets: []change.Target{{Path: "dev", Kind: change.Changed, Added: 1}, {Path: "prod", Kind: change.Changed, Added: 1}, {Path: "test", Kind: change.Changed, Added: 1}},
+		Entries: []change.Entry{{Kind: change.Added, Places: []change.Place{in("dev", "walnut"), in("prod", "acorn"), in("test", "walnut")}, Lines: []change.Line{{Source: at("a.yaml", 1), In: []int{0, 1, 2}}}}},
+	}}}
+	for _, name := range []string{"text", "json", "markdown", "html"} {
+		var out bytes.Buffer
+		if err := Formats()[name](&out, r, Options{Verbose: true}); err != nil {
+			t.Fatal(err)
+		}
+		for _, says := range []string{"walnut", "acorn"} {
+			if n := strings.Count(out.String(), says); n != 1 {
+				t.Errorf("%s says %s %d times:\n%s", name, says, n, out.String())
+			}
+		}
+	}
+}

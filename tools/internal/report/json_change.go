@@ -1,6 +1,7 @@
 package report
 
 import (
+	"reflect"
 	"slices"
 
 	"github.com/kgate-dev/gitops/tools/internal/change"
@@ -209,23 +210,21 @@ type content struct {
 // contentsOf are the contents of an entry, what several of its objects hold once.
 func contentsOf(e change.Entry) ([]content, error) {
 	var all []content
-	var digests []manifest.Digest
 	for at, p := range e.Places {
 		object := p.New
 		if object == nil {
 			object = p.Old
 		}
-		same := slices.Index(digests, object.Digest())
-		if same >= 0 {
-			all[same].in = append(all[same].in, at)
-			continue
-		}
 		shown, err := difference.Shown(object)
 		if err != nil {
 			return nil, err
 		}
-		digests = append(digests, object.Digest())
-		all = append(all, content{in: []int{at}, shown: shown})
+		same := slices.IndexFunc(all, func(c content) bool { return reflect.DeepEqual(c.shown, shown) })
+		if same < 0 {
+			same = len(all)
+			all = append(all, content{shown: shown})
+		}
+		all[same].in = append(all[same].in, at)
 	}
 	return all, nil
 }

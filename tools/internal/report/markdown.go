@@ -263,8 +263,8 @@ func (m *markdown) summary(c *Comparison, command string) {
 	list(len(c.Restarts), func(i int) string {
 		r := c.Restarts[i]
 		said := fmt.Sprintf("pods of %s restart: %s %s", asText(clipped(placesSaid(r.Places), 300)), asFile(r.Line), inCode(clipped(r.Name, 300)))
-		if r.Of.Kind != "" && len(r.Places) > 0 && r.Of != r.Places[0].ID() {
-			said += " of " + asText(clipped(r.Of.Kind+" "+r.Of.Name, 300))
+		if of := restartedBy(r); of != "" {
+			said += " of " + asText(clipped(of, 300))
 		}
 		if r.More > 0 {
 			said += fmt.Sprintf(", and %d more", r.More)
@@ -443,48 +443,23 @@ func fieldLines(e change.Entry, f change.Field) []string {
 	if f.Change.Lines != nil {
 		return append(lines, textLines(f.Change.Lines)...)
 	}
-	if f.OldPath != nil {
-		for _, line := range yamlLines(f.Old) {
-			lines = append(lines, "- "+line)
-		}
+	for _, line := range yamlLines(f.Old) {
+		lines = append(lines, "- "+line)
 	}
-	if !f.Removed {
-		for _, line := range yamlLines(f.New) {
-			lines = append(lines, "+ "+line)
-		}
+	for _, line := range yamlLines(f.New) {
+		lines = append(lines, "+ "+line)
 	}
 	return lines
 }
 
-// textLines are a text by line, with what is far from any change left out and counted.
+// textLines are a text by line.
 func textLines(all []difference.Line) (lines []string) {
-	folded := 0
-	flush := func() {
-		if folded > 0 {
-			lines = append(lines, fmt.Sprintf("  … %s as before", plural(folded, "line")))
+	eachLine(all, func(sign, said string) {
+		if sign == folded {
+			sign = "  " + sign // no line of the diff
 		}
-		folded = 0
-	}
-	for _, l := range all {
-		if l.Folded {
-			folded++
-			continue
-		}
-		flush()
-		sign := "  "
-		switch {
-		case l.Old == 0:
-			sign = "+ "
-		case l.New == 0:
-			sign = "- "
-		}
-		line := sign + l.Text()
-		if l.Open {
-			line += " (no end of line)"
-		}
-		lines = append(lines, line)
-	}
-	flush()
+		lines = append(lines, sign+" "+said)
+	})
 	return lines
 }
 
@@ -494,7 +469,7 @@ func lineSaid(e change.Entry, l change.Line) string {
 	switch {
 	case l.Gone:
 		said += " (before)"
-	case !l.Was.IsZero() && (l.Was.File != l.Source.File || l.Was.Line != l.Source.Line):
+	case wasElsewhere(l):
 		said += ", was " + place(l.Was)
 	}
 	if len(l.In) < len(e.Places) {

@@ -50,21 +50,15 @@ type reviewTarget struct {
 
 type reviewImage struct {
 	Old, New []difference.Word
-	In       []reviewName
+	In       []namedObject
 	Place    string
 }
 
 type reviewRestart struct {
-	In             []reviewName
+	In             []namedObject
 	Place, Written string
 	Field, Of      string
 	More           int
-}
-
-// reviewName is an object with the targets that have it.
-type reviewName struct {
-	Name    string
-	Targets []string
 }
 
 type reviewFinding struct{ Severity, Message, Place, Check string }
@@ -97,7 +91,7 @@ type reviewEntry struct {
 	ID, Kind, Sign, Class string
 	Title                 string
 	More                  int // objects that the title does not name
-	Names                 []reviewName
+	Names                 []namedObject
 	Was                   string // what a renamed object was called
 	Findings              []reviewMark
 	Lines                 []reviewLine
@@ -190,15 +184,11 @@ func newReview(r Report, o Options) (*review, error) {
 		p.Images = append(p.Images, reviewImage{Old: was, New: is, In: names(i.Places), Place: place(i.Line)})
 	}
 	for _, restart := range c.Restarts {
-		of := ""
-		if restart.Of.Kind != "" && restart.Of != restart.Places[0].ID() {
-			of = restart.Of.Kind + " " + restart.Of.Name
-		}
 		line, _, _ := s.shown(restart.Line)
 		if restart.Of.Kind == "Secret" && restart.Of.Group() == "" {
 			line = "" // it holds what the Secret does
 		}
-		p.Restarts = append(p.Restarts, reviewRestart{names(restart.Places), place(restart.Line), strings.TrimSpace(line), restart.Name, of, restart.More})
+		p.Restarts = append(p.Restarts, reviewRestart{names(restart.Places), place(restart.Line), strings.TrimSpace(line), restart.Name, restartedBy(restart), restart.More})
 	}
 	p.Mended = told(c.Mended)
 	p.Standing = told(c.Standing[:min(len(c.Standing), mostStanding)])
@@ -249,25 +239,6 @@ func (p *review) facts(r Report, o Options) {
 	if !o.Now.IsZero() {
 		p.Facts = append(p.Facts, fact{Name: "Compared", Value: o.Now.UTC().Format("2006-01-02 15:04 UTC")})
 	}
-}
-
-// names are objects, each once, with the targets that have them.
-func names(places []change.Place) []reviewName {
-	var all []reviewName
-	known := map[string]int{}
-	for _, p := range places {
-		id := p.ID()
-		name := id.Kind + " " + id.Name
-		i, ok := known[name]
-		if !ok {
-			i = len(all)
-			known[name], all = i, append(all, reviewName{Name: name})
-		}
-		if !slices.Contains(all[i].Targets, p.Target) {
-			all[i].Targets = append(all[i].Targets, p.Target)
-		}
-	}
-	return all
 }
 
 func told(findings []check.Finding) []reviewFinding {
@@ -439,23 +410,13 @@ func newReviewLine(e change.Entry, l change.Line, s *sources) reviewLine {
 	if written, _, _ := s.shown(l.Source); written != "" {
 		out.Text = strings.TrimSpace(written)
 	}
-	if !l.Was.IsZero() && !l.Gone && (l.Was.File != l.Source.File || l.Was.Line != l.Source.Line) {
+	if wasElsewhere(l) {
 		out.Was = place(l.Was)
 	}
 	if len(l.In) < len(e.Places) {
 		out.Targets = targetsIn(e, l.In)
 	}
 	return out
-}
-
-func targetsIn(e change.Entry, in []int) []string {
-	var targets []string
-	for _, at := range in {
-		if target := e.Places[at].Target; !slices.Contains(targets, target) {
-			targets = append(targets, target)
-		}
-	}
-	return targets
 }
 
 // budget is what of lines still fits on the page.
@@ -484,14 +445,7 @@ func (out *reviewEntry) field(e change.Entry, f change.Field, s *sources, b *bud
 	case f.Change.Lines != nil:
 		lines, field.Numbered = f.Change.Lines, true
 	default:
-		old, new := yamlLines(f.Old), yamlLines(f.New)
-		if f.OldPath == nil {
-			old = nil
-		}
-		if f.Removed {
-			new = nil
-		}
-		lines = valueLines(old, new)
+		lines = valueLines(yamlLines(f.Old), yamlLines(f.New))
 	}
 	if !b.take(cost(lines)) {
 		out.Cut += len(lines)
@@ -539,37 +493,20 @@ func (out *reviewEntry) whole(e change.Entry, b *budget) error {
 	if e.Kind != change.Added && e.Kind != change.Removed {
 		return nil
 	}
-	known := map[string]int{}
-	for _, at := range e.Places {
-		object := at.New
-		if object == nil {
-			object = at.Old
-		}
-		shown, err := difference.Shown(object)
-		if err != nil {
-			return err
-		}
-		text := strings.Join(yamlLines(shown), "\n") + "\n"
-		if i, ok := known[text]; ok {
-			if i >= 0 && !slices.Contains(out.Wholes[i].Targets, at.Target) {
-				out.Wholes[i].Targets = append(out.Wholes[i].Targets, at.Target)
-			}
-			continue
-		}
-		was, is := "", text
+	contents, err := contentsOf(e)
+	for _, c := range contents {
+		was, is := "", strings.Join(yamlLines(c.shown), "\n")+"\n"
 		if e.Kind == change.Removed {
-			was, is = text, ""
+			was, is = is, was
 		}
 		lines := difference.Lines(was, is)
 		if !b.take(cost(lines)) {
-			known[text] = -1
 			out.Cut += len(lines)
 			continue
 		}
-		known[text] = len(out.Wholes)
-		out.Wholes = append(out.Wholes, reviewWhole{Targets: []string{at.Target}, Rows: rows(lines)})
+		out.Wholes = append(out.Wholes, reviewWhole{Targets: targetsIn(e, c.in), Rows: rows(lines)})
 	}
-	return nil
+	return err
 }
 
 // rows lays lines out so that they can be read in one column, in their order, and in two, where what was and what is stand
