@@ -1,12 +1,9 @@
 package golden
 
 import (
-	"bufio"
-	"bytes"
-	"fmt"
+	"errors"
 	"io"
 
-	"github.com/klauspost/compress/zstd"
 	"k8s.io/apimachinery/pkg/util/json"
 
 	"github.com/kgate-dev/gitops/tools/internal/admission/admissiontest/mutate"
@@ -45,66 +42,43 @@ type changedLine struct {
 
 // WriteChanges writes changes, compressed.
 func WriteChanges(w io.Writer, all []Changed) error {
-	encoder, err := zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedBestCompression), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(8<<20))
-	if err != nil {
-		return err
-	}
-	put := func(l changedLine) error {
-		text, err := json.Marshal(l)
-		if err == nil {
-			_, err = encoder.Write(append(text, '\n'))
-		}
-		return err
-	}
-	for _, c := range all {
-		if err := put(changedLine{Object: c.Object}); err != nil {
-			return err
-		}
-		for _, change := range c.Changes {
-			if err := put(changedLine{Change: &change}); err != nil {
-				return err
+	return writeLines(w, func(yield func(changedLine) bool) {
+		for _, c := range all {
+			if !yield(changedLine{Object: c.Object}) {
+				return
+			}
+			for _, change := range c.Changes {
+				if !yield(changedLine{Change: &change}) {
+					return
+				}
 			}
 		}
-	}
-	return encoder.Close()
+	})
 }
 
 // ReadChanges reads what WriteChanges wrote.
 func ReadChanges(compressed []byte) ([]Changed, error) {
-	decoder, err := zstd.NewReader(bytes.NewReader(compressed), zstd.WithDecoderConcurrency(1))
-	if err != nil {
-		return nil, err
-	}
-	defer decoder.Close()
 	var all []Changed
-	lines := bufio.NewScanner(decoder)
-	lines.Buffer(nil, 16<<20)
-	for n := 1; lines.Scan(); n++ {
-		var l changedLine
-		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
-			return nil, fmt.Errorf("line %d: %w", n, err)
-		}
+	err := readLines(compressed, func(l changedLine) error {
 		switch {
 		case l.Object != nil:
-			if err := json.ConvertMapNumbers(l.Object, 0); err != nil {
-				return nil, fmt.Errorf("line %d: %w", n, err)
-			}
 			all = append(all, Changed{Object: l.Object})
+			return json.ConvertMapNumbers(l.Object, 0)
 		case l.Change == nil || len(all) == 0:
-			return nil, fmt.Errorf("line %d: neither an object nor a change of one", n)
-		default:
-			for _, list := range [][]mutate.Mutation{l.Was, l.By} {
-				for i := range list {
-					if err := typed(&list[i]); err != nil {
-						return nil, fmt.Errorf("line %d: %w", n, err)
-					}
+			return errors.New("neither an object nor a change of one")
+		}
+		for _, list := range [][]mutate.Mutation{l.Was, l.By} {
+			for i := range list {
+				if err := typed(&list[i]); err != nil {
+					return err
 				}
 			}
-			c := &all[len(all)-1]
-			c.Changes = append(c.Changes, *l.Change)
 		}
-	}
-	return all, lines.Err()
+		c := &all[len(all)-1]
+		c.Changes = append(c.Changes, *l.Change)
+		return nil
+	})
+	return all, err
 }
 
 // typed gives a mutation that was read the types that it was written with.

@@ -4,8 +4,10 @@ package golden
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"path"
 	"strings"
 
@@ -50,62 +52,76 @@ type line struct {
 
 // Write writes bases, compressed.
 func Write(w io.Writer, bases []Base) error {
+	return writeLines(w, func(yield func(line) bool) {
+		for _, b := range bases {
+			if !yield(line{Object: b.Object, Refused: b.Refused, Warned: b.Warnings}) {
+				return
+			}
+			for _, v := range b.Verdicts {
+				if !yield(line{Verdict: &v}) {
+					return
+				}
+			}
+		}
+	})
+}
+
+// Read reads what Write wrote.
+func Read(compressed []byte) ([]Base, error) {
+	var bases []Base
+	err := readLines(compressed, func(l line) error {
+		switch {
+		case l.Object != nil:
+			bases = append(bases, Base{Object: l.Object, Refused: l.Refused, Warnings: l.Warned})
+			return json.ConvertMapNumbers(l.Object, 0)
+		case l.Verdict == nil || len(bases) == 0:
+			return errors.New("neither an object nor a verdict on one")
+		}
+		b := &bases[len(bases)-1]
+		b.Verdicts = append(b.Verdicts, *l.Verdict)
+		return typePath(l.Path)
+	})
+	return bases, err
+}
+
+// writeLines writes values, each as a line of JSON, compressed.
+func writeLines[T any](w io.Writer, lines iter.Seq[T]) error {
 	encoder, err := zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedBestCompression), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(8<<20))
 	if err != nil {
 		return err
 	}
-	put := func(l line) error {
+	for l := range lines {
 		text, err := json.Marshal(l)
-		if err == nil {
-			_, err = encoder.Write(append(text, '\n'))
-		}
-		return err
-	}
-	for _, b := range bases {
-		if err := put(line{Object: b.Object, Refused: b.Refused, Warned: b.Warnings}); err != nil {
+		if err != nil {
 			return err
 		}
-		for _, v := range b.Verdicts {
-			if err := put(line{Verdict: &v}); err != nil {
-				return err
-			}
+		if _, err := encoder.Write(append(text, '\n')); err != nil {
+			return err
 		}
 	}
 	return encoder.Close()
 }
 
-// Read reads what Write wrote.
-func Read(compressed []byte) ([]Base, error) {
+// readLines gives what writeLines wrote, one after the other.
+func readLines[T any](compressed []byte, take func(T) error) error {
 	decoder, err := zstd.NewReader(bytes.NewReader(compressed), zstd.WithDecoderConcurrency(1))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer decoder.Close()
-	var bases []Base
 	lines := bufio.NewScanner(decoder)
 	lines.Buffer(nil, 16<<20)
 	for n := 1; lines.Scan(); n++ {
-		var l line
-		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
-			return nil, fmt.Errorf("line %d: %w", n, err)
+		var l T
+		err := json.Unmarshal(lines.Bytes(), &l)
+		if err == nil {
+			err = take(l)
 		}
-		switch {
-		case l.Object != nil:
-			if err := json.ConvertMapNumbers(l.Object, 0); err != nil {
-				return nil, fmt.Errorf("line %d: %w", n, err)
-			}
-			bases = append(bases, Base{Object: l.Object, Refused: l.Refused, Warnings: l.Warned})
-		case l.Verdict == nil || len(bases) == 0:
-			return nil, fmt.Errorf("line %d: neither an object nor a verdict on one", n)
-		default:
-			if err := typePath(l.Path); err != nil {
-				return nil, fmt.Errorf("line %d: %w", n, err)
-			}
-			b := &bases[len(bases)-1]
-			b.Verdicts = append(b.Verdicts, *l.Verdict)
+		if err != nil {
+			return fmt.Errorf("line %d: %w", n, err)
 		}
 	}
-	return bases, lines.Err()
+	return lines.Err()
 }
 
 // typePath makes indexes of the numbers that JSON gives.
