@@ -20,7 +20,7 @@ func (s *Server) Create(ctx context.Context, kind schema.GroupVersionKind, value
 	if strategy == nil {
 		return nil, fmt.Errorf("%s is not a kind of Kubernetes", kind)
 	}
-	defer recovered(kind, &err)
+	defer recovered("create", kind, &err)
 	c, refused, err := begin(ctx, strategy, kind, value)
 	if err == nil && refused != nil {
 		err = fmt.Errorf("create %s: %s", kind.Kind, refused.Message)
@@ -39,7 +39,7 @@ func (s *Server) Complete(ctx context.Context, kind schema.GroupVersionKind, obj
 	if strategy == nil {
 		return fmt.Errorf("%s is not a kind of Kubernetes", kind)
 	}
-	defer recovered(kind, &err)
+	defer recovered("create", kind, &err)
 	c, refused, err := prepare(ctx, strategy, kind, object)
 	if err == nil && refused != nil {
 		err = fmt.Errorf("create %s: %s", kind.Kind, refused.Message)
@@ -51,9 +51,9 @@ func (s *Server) Complete(ctx context.Context, kind schema.GroupVersionKind, obj
 	return nil
 }
 
-func recovered(kind schema.GroupVersionKind, err *error) {
+func recovered(doing string, kind schema.GroupVersionKind, err *error) {
 	if r := recover(); r != nil {
-		*err = fmt.Errorf("create %s: the API server's own code panics: %v", kind.Kind, r)
+		*err = fmt.Errorf("%s %s: the API server's own code panics: %v", doing, kind.Kind, r)
 	}
 }
 

@@ -20,7 +20,7 @@ func (s *Server) Stored(ctx context.Context, kind schema.GroupVersionKind, value
 	if strategy == nil {
 		return nil, false, fmt.Errorf("%s is not a kind of Kubernetes", kind)
 	}
-	defer recovered(kind, &err)
+	defer recovered("store", kind, &err)
 	decoded, err := legacyscheme.Scheme.New(kind)
 	if err != nil {
 		return nil, false, err

@@ -47,11 +47,7 @@ func (s *Server) Update(ctx context.Context, types Types, c Change) (u Updated, 
 	if !ok || c.OldKind.GroupKind() != c.NewKind.GroupKind() {
 		return Updated{}, fmt.Errorf("update %s to %s: not one kind of Kubernetes", c.OldKind, c.NewKind)
 	}
-	defer func() {
-		if r := recover(); r != nil {
-			u, err = Updated{}, fmt.Errorf("update %s: the API server's own code panics: %v", c.NewKind.Kind, r)
-		}
-	}()
+	defer recovered("update", c.NewKind, &err)
 	given(&c)
 	live, err := s.live(ctx, types, c.OldKind, c.Old)
 	if err != nil || live == nil {

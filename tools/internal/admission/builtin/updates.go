@@ -61,10 +61,15 @@ func plain[P runtime.Object](prepare func(object, old P), validate func(object, 
 	return updating(prepared, func(_ context.Context, object, old P) field.ErrorList { return validate(object, old) })
 }
 
+// counting is updating what counts generations of its content, and is prepared in no other way.
+func counting[P runtime.Object](content func(P) any, validate func(object, old P) field.ErrorList) update {
+	return plain(func(object, old P) { count(object, old, content(object), content(old)) }, validate)
+}
+
 // updates are of the kinds whose create strategy is ours, and call what the server's own strategies call:
 // PrepareForUpdate and ValidateUpdate in k8s.io/kubernetes/pkg/registry/GROUP/RESOURCE/strategy.go.
 func updates() map[schema.GroupKind]update {
-	all := map[schema.GroupKind]update{
+	return map[schema.GroupKind]update{
 		{Group: "apps", Kind: "ReplicaSet"}: plain(func(o, old *apps.ReplicaSet) {
 			o.Status = old.Status
 			pod.DropDisabledTemplateFields(&o.Spec.Template, &old.Spec.Template)
@@ -162,35 +167,28 @@ func updates() map[schema.GroupKind]update {
 		{Group: "resource.k8s.io", Kind: "ResourceClaimTemplate"}: plain(nil, func(o, old *resource.ResourceClaimTemplate) field.ErrorList {
 			return append(resourcevalidation.ValidateResourceClaimTemplate(o), resourcevalidation.ValidateResourceClaimTemplateUpdate(o, old)...)
 		}),
-		{Group: "resource.k8s.io", Kind: "ResourceSlice"}: plain(func(o, old *resource.ResourceSlice) {
-			count(o, old, o.Spec, old.Spec)
-		}, resourcevalidation.ValidateResourceSliceUpdate),
+		{Group: "resource.k8s.io", Kind: "ResourceSlice"}: counting(func(o *resource.ResourceSlice) any { return o.Spec },
+			resourcevalidation.ValidateResourceSliceUpdate),
 
 		{Group: "apiregistration.k8s.io", Kind: "APIService"}: updating(func(_ context.Context, o, old *apiregistration.APIService) {
 			o.Status = old.Status
 		}, apiregistrationvalidation.ValidateAPIServiceUpdate),
 
-		{Group: "admissionregistration.k8s.io", Kind: "MutatingAdmissionPolicy"}: plain(func(o, old *admissionregistration.MutatingAdmissionPolicy) {
-			count(o, old, o.Spec, old.Spec)
-		}, admissionregistrationvalidation.ValidateMutatingAdmissionPolicyUpdate),
-		{Group: "admissionregistration.k8s.io", Kind: "MutatingAdmissionPolicyBinding"}: plain(func(o, old *admissionregistration.MutatingAdmissionPolicyBinding) {
-			count(o, old, o.Spec, old.Spec)
-		}, admissionregistrationvalidation.ValidateMutatingAdmissionPolicyBindingUpdate),
-		{Group: "admissionregistration.k8s.io", Kind: "MutatingWebhookConfiguration"}: plain(func(o, old *admissionregistration.MutatingWebhookConfiguration) {
-			count(o, old, o.Webhooks, old.Webhooks)
-		}, admissionregistrationvalidation.ValidateMutatingWebhookConfigurationUpdate),
+		{Group: "admissionregistration.k8s.io", Kind: "MutatingAdmissionPolicy"}: counting(func(o *admissionregistration.MutatingAdmissionPolicy) any { return o.Spec },
+			admissionregistrationvalidation.ValidateMutatingAdmissionPolicyUpdate),
+		{Group: "admissionregistration.k8s.io", Kind: "MutatingAdmissionPolicyBinding"}: counting(func(o *admissionregistration.MutatingAdmissionPolicyBinding) any { return o.Spec },
+			admissionregistrationvalidation.ValidateMutatingAdmissionPolicyBindingUpdate),
+		{Group: "admissionregistration.k8s.io", Kind: "MutatingWebhookConfiguration"}: counting(func(o *admissionregistration.MutatingWebhookConfiguration) any { return o.Webhooks },
+			admissionregistrationvalidation.ValidateMutatingWebhookConfigurationUpdate),
 		{Group: "admissionregistration.k8s.io", Kind: "ValidatingAdmissionPolicy"}: plain(func(o, old *admissionregistration.ValidatingAdmissionPolicy) {
 			o.Status = old.Status
 			count(o, old, o.Spec, old.Spec)
 		}, admissionregistrationvalidation.ValidateValidatingAdmissionPolicyUpdate),
-		{Group: "admissionregistration.k8s.io", Kind: "ValidatingAdmissionPolicyBinding"}: plain(func(o, old *admissionregistration.ValidatingAdmissionPolicyBinding) {
-			count(o, old, o.Spec, old.Spec)
-		}, admissionregistrationvalidation.ValidateValidatingAdmissionPolicyBindingUpdate),
-		{Group: "admissionregistration.k8s.io", Kind: "ValidatingWebhookConfiguration"}: plain(func(o, old *admissionregistration.ValidatingWebhookConfiguration) {
-			count(o, old, o.Webhooks, old.Webhooks)
-		}, admissionregistrationvalidation.ValidateValidatingWebhookConfigurationUpdate),
+		{Group: "admissionregistration.k8s.io", Kind: "ValidatingAdmissionPolicyBinding"}: counting(func(o *admissionregistration.ValidatingAdmissionPolicyBinding) any { return o.Spec },
+			admissionregistrationvalidation.ValidateValidatingAdmissionPolicyBindingUpdate),
+		{Group: "admissionregistration.k8s.io", Kind: "ValidatingWebhookConfiguration"}: counting(func(o *admissionregistration.ValidatingWebhookConfiguration) any { return o.Webhooks },
+			admissionregistrationvalidation.ValidateValidatingWebhookConfigurationUpdate),
 	}
-	return all
 }
 
 // count gives an object whose content differs the next generation.
