@@ -1,7 +1,6 @@
 package admission
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -35,8 +34,13 @@ func objects(t *testing.T, documents string) []*manifest.Object {
 // findings runs every admission check over a target of these documents: check, object, path and message of each.
 func findings(t *testing.T, documents string) []string {
 	t.Helper()
-	target := &check.Target{Path: "t", Objects: objects(t, documents)}
-	result, failures := check.Run(context.Background(), check.Plan{Checks: Checks(New(definition.New())), Targets: []*check.Target{target}})
+	return found(t, Checks(New(definition.New())), &check.Target{Path: "t", Objects: objects(t, documents)})
+}
+
+// found is what checks find in a target, in their order.
+func found(t *testing.T, checks []*check.Check, target *check.Target) []string {
+	t.Helper()
+	result, failures := check.Run(t.Context(), check.Plan{Checks: checks, Targets: []*check.Target{target}})
 	if len(failures) > 0 {
 		t.Fatal(failures)
 	}

@@ -1,7 +1,6 @@
 package admission
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -114,14 +113,7 @@ func placed(t *testing.T, documents string) []string {
 
 func judged(t *testing.T, server *Server, target *check.Target) []string {
 	t.Helper()
-	result, failures := check.Run(context.Background(), check.Plan{Checks: Checks(server), Targets: []*check.Target{target}})
-	if len(failures) > 0 {
-		t.Fatal(failures)
-	}
-	var out []string
-	for _, f := range result.Findings {
-		out = append(out, fmt.Sprintf("%s %s %s: %s", strings.TrimPrefix(f.Check, "admission/"), f.Object.Name, f.Path, f.Message))
-	}
+	out := found(t, Checks(server), target)
 	slices.Sort(out)
 	return out
 }

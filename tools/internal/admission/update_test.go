@@ -2,7 +2,6 @@ package admission
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -38,16 +37,7 @@ func compared(t *testing.T, was, is string) *check.Target {
 // changeFindings runs the checks of a change over a target: check, object, path and message of each.
 func changeFindings(t *testing.T, target *check.Target) []string {
 	t.Helper()
-	checks := slices.DeleteFunc(Checks(New(definition.New())), func(c *check.Check) bool { return c.Scope != check.Update })
-	result, failures := check.Run(context.Background(), check.Plan{Checks: checks, Targets: []*check.Target{target}})
-	if len(failures) > 0 {
-		t.Fatal(failures)
-	}
-	var out []string
-	for _, f := range result.Findings {
-		out = append(out, fmt.Sprintf("%s %s %s: %s", strings.TrimPrefix(f.Check, "admission/"), f.Object.Name, f.Path, f.Message))
-	}
-	return out
+	return found(t, slices.DeleteFunc(Checks(New(definition.New())), func(c *check.Check) bool { return c.Scope != check.Update }), target)
 }
 
 const (
