@@ -44,20 +44,17 @@ type Application struct {
 	Value map[string]any // as the API server gets it
 	set   any
 	from  manifest.Path // of the generator
-	kinds []string      // of the generator, whose templates count before that of the set
+	kind  string        // of the generator, whose template counts before that of the set
 }
 
 // Field is the path in the ApplicationSet of what makes a field of the Application: of a template, or of the patch.
 func (a Application) Field(path manifest.Path) manifest.Path {
 	for length := len(path); length > 0; length-- {
 		part := path[:length]
-		for _, kind := range a.kinds {
-			if at := slices.Concat(a.from, manifest.Path{kind, "template"}, part); manifest.At(a.set, at...) != nil {
+		for _, template := range []manifest.Path{slices.Concat(a.from, manifest.Path{a.kind, "template"}), {"spec", "template"}} {
+			if at := slices.Concat(template, part); manifest.At(a.set, at...) != nil {
 				return at
 			}
-		}
-		if at := slices.Concat(manifest.Path{"spec", "template"}, part); manifest.At(a.set, at...) != nil {
-			return at
 		}
 		if length == len(path) && manifest.TextAt(a.set, "spec", "templatePatch") != "" {
 			return manifest.Path{"spec", "templatePatch"}
@@ -119,7 +116,7 @@ func Generate(ctx context.Context, set map[string]any, surroundings Surroundings
 						return refuse(manifest.Path{"spec", "templatePatch"}, err)
 					}
 				}
-				made = append(made, Application{Value: value, set: set, from: at, kinds: result.kinds})
+				made = append(made, Application{Value: value, set: set, from: at, kind: result.kind})
 			}
 		}
 	}
@@ -148,7 +145,7 @@ type generating struct {
 type result struct {
 	params   []map[string]any
 	template map[string]any
-	kinds    []string
+	kind     string
 }
 
 // application fills in a template.

@@ -81,7 +81,7 @@ func (g *generating) transform(generator any, at manifest.Path, template, before
 			params = slices.DeleteFunc(slices.Clone(params), func(p map[string]any) bool { return !chosen.matches(flatten(p)) })
 		}
 		own, _ := options["template"].(map[string]any)
-		results = append(results, result{params, filled(own, template), []string{kind}})
+		results = append(results, result{params, filled(own, template), kind})
 	}
 	return results, nil
 }

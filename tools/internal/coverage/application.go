@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	k8syaml "sigs.k8s.io/yaml"
 
@@ -50,8 +51,8 @@ type Unresolved struct {
 	Reason   string
 }
 
-// Applications are those of the objects of targets, and of files that these do not read, but for those that `unread` names. What ApplicationSets make of what only the
-// outside knows is in the second value.
+// Applications are those of the objects of targets, and of files that these do not read and `unread` does not name. The second
+// value is what nobody here can tell: what ApplicationSets make of what only the outside knows.
 func Applications(ctx context.Context, r *repo.Repo, files *kustomization.Files, targets []*check.Target) ([]Application, []Unresolved, error) {
 	t := newTree(r)
 	t.files = files
@@ -59,7 +60,8 @@ func Applications(ctx context.Context, r *repo.Repo, files *kustomization.Files,
 		return nil, nil, fmt.Errorf("look for Applications: %w", err)
 	}
 	t.deployments(targets, read(targets).files)
-	f := &finding{tree: t, ctx: ctx, own: t.ownRepositories(t.claims), repository: r}
+	f := &finding{tree: t, own: t.ownRepositories(t.claims)}
+	listed := sync.OnceValues(func() ([]string, error) { return t.listFiles(ctx) })
 	var err error
 	if f.clusters, err = Clusters(r); err != nil {
 		return nil, nil, err
@@ -74,7 +76,7 @@ func Applications(ctx context.Context, r *repo.Repo, files *kustomization.Files,
 			continue
 		}
 		made, unresolved := applicationset.Generate(ctx, one.object.Value, applicationset.Surroundings{
-			Own: f.isOwn, Files: f.files, Clusters: f.clusters, Read: t.files.ReadFile,
+			Own: f.isOwn, Files: listed, Clusters: f.clusters, Read: t.files.ReadFile,
 		})
 		for _, u := range unresolved {
 			f.unresolved = append(f.unresolved, Unresolved{one.object, one.target, one.locate(u.Path), u.Reason})
@@ -96,11 +98,8 @@ func Applications(ctx context.Context, r *repo.Repo, files *kustomization.Files,
 // finding is a search for Applications.
 type finding struct {
 	tree       *tree
-	ctx        context.Context
-	repository *repo.Repo
-	own        map[string]bool
+	own        map[string]bool // URLs of this repository
 	clusters   []applicationset.Cluster
-	listed     []string // the files of the repository, once somebody asks
 	all        []Application
 	unresolved []Unresolved
 }
@@ -138,34 +137,27 @@ func (f *finding) source(a Application, field manifest.Path) ApplicationSource {
 	s.Locate = func(below manifest.Path) manifest.Position { return a.Locate(slices.Concat(field, below)) }
 	text := func(name string) string { return manifest.TextAt(value, name) }
 	dir, isPath := clean(text("path"))
-	switch here, found := "", false; {
+	here, found := f.tree.real(dir)
+	own := f.own[revision.Origin(text("repoURL"))]
+	switch {
 	case text("chart") != "":
 		s.Type, s.Elsewhere = "helm", fmt.Sprintf("it is the chart %s of a repository of charts", text("chart"))
-		return s
-	case text("path") == "" && text("ref") != "":
-		return s // others take files from it
+	case text("path") == "" && text("ref") != "": // others take files from it
 	case text("path") == "":
 		s.Elsewhere = "it has no path"
-		return s
 	case strings.Contains(text("path")+text("repoURL"), "{{"):
 		s.Elsewhere = "it has a parameter that nobody filled in"
-		return s
 	case !isPath:
 		s.Elsewhere = fmt.Sprintf("the path %s leads out of the repository", text("path"))
-		return s
+	case !own && (!found || dir == "."):
+		s.Elsewhere = fmt.Sprintf("it is of %s, which is not this repository, as far as the paths of Applications tell", text("repoURL"))
+	case !found:
+		s.Elsewhere = fmt.Sprintf("there is no directory %s in this repository", dir)
 	default:
-		own := f.own[revision.Origin(text("repoURL"))]
-		if here, found = f.tree.real(dir); !found && !own || dir == "." && !own {
-			s.Elsewhere = fmt.Sprintf("it is of %s, which is not this repository, as far as the paths of Applications tell", text("repoURL"))
-			return s
-		} else if !found {
-			s.Elsewhere = fmt.Sprintf("there is no directory %s in this repository", dir)
-			return s
-		}
 		s.Dir = here
+		f.override(a, &s)
+		s.Type = f.typeOf(s)
 	}
-	f.override(a, &s)
-	s.Type = f.typeOf(s)
 	return s
 }
 
@@ -236,27 +228,25 @@ func (f *finding) isOwn(repository, branch string) error {
 	return nil
 }
 
-// files lists the files of the repository.
-func (f *finding) files() ([]string, error) {
-	if f.listed != nil {
-		return f.listed, nil
-	}
+// listFiles lists the files of the repository, sorted.
+func (t *tree) listFiles(ctx context.Context) ([]string, error) {
 	const most = 500_000
-	err := repo.Walk(f.ctx, f.tree.fs, ".", func(p string, entry fs.DirEntry, err error) error {
+	var files []string
+	err := repo.Walk(ctx, t.fs, ".", func(p string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
 		case entry.IsDir() && (strings.EqualFold(entry.Name(), ".git") || entry.Name() == "node_modules"):
 			return fs.SkipDir
 		case !entry.IsDir():
-			if f.listed = append(f.listed, p); len(f.listed) > most {
+			if files = append(files, p); len(files) > most {
 				return fmt.Errorf("the repository has more than %d files", most)
 			}
 		}
 		return nil
 	})
-	slices.Sort(f.listed)
-	return f.listed, err
+	slices.Sort(files)
+	return files, err
 }
 
 // Clusters are those that a file of the repository says Argo CD knows, as kgate.yaml names it; nil where it names none.

@@ -175,12 +175,31 @@ func (w *editing) field(name string, kind yaml.Kind) *yaml.Node {
 	return nil
 }
 
-func (w *editing) set(name string, value *yaml.Node) {
-	for i := 0; i+1 < len(w.node.Content); i += 2 {
-		if w.node.Content[i].Value == name {
-			w.node.Content[i+1] = value
-			return
+// list is the list that the kustomization has of a field, a new one where it has none.
+func (w *editing) list(field string) *yaml.Node {
+	list := w.field(field, yaml.SequenceNode)
+	if list == nil {
+		list = w.value([]any{}, field)
+		w.set(field, list)
+	}
+	return list
+}
+
+// find is the index of the value of a key; -1 where the mapping has no such key.
+func find(mapping *yaml.Node, key string) int {
+	found := -1
+	for i := 0; i+1 < len(mapping.Content); i += 2 {
+		if mapping.Content[i].Value == key {
+			found = i + 1
 		}
+	}
+	return found
+}
+
+func (w *editing) set(name string, value *yaml.Node) {
+	if at := find(w.node, name); at >= 0 {
+		w.node.Content[at] = value
+		return
 	}
 	key := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: name, Line: value.Line, Column: 1}
 	w.node.Content = append(w.node.Content, key, value)
@@ -197,7 +216,7 @@ func (w *editing) items(field string, given map[string]*yaml.Node) {
 			}
 		}
 	}
-	list := &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq", Line: w.line("", field), Column: 1}
+	list := w.value([]any{}, field)
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		list.Content = append(list.Content, all[name])
 	}
@@ -225,7 +244,7 @@ func (w *editing) images() error {
 			name, newName = newName, ""
 		}
 		image := map[string]any{"name": name}
-		has := manifest.Lookup(w.existing("images", name))
+		has := w.existing("images", name)
 		for field, text := range map[string]string{"newName": newName, "newTag": tag, "digest": digest} {
 			if text == preserved {
 				text = manifest.Text(has, field)
@@ -289,19 +308,13 @@ func (w *editing) replicas() error {
 func (w *editing) pairs(into *yaml.Node, what, field string, pairs map[string]string, force bool) error {
 	for _, key := range slices.Sorted(maps.Keys(pairs)) {
 		value := w.text(pairs[key], field, key)
-		at := -1
-		for i := 0; i+1 < len(into.Content); i += 2 {
-			if into.Content[i].Value == key {
-				at = i
-			}
-		}
-		switch {
+		switch at := find(into, key); {
 		case at < 0:
 			into.Content = append(into.Content, w.text(key, field, key), value)
 		case !force:
 			return fail(w.edits.At(field, key), "the %s %s is in the kustomization already, so that Argo CD builds nothing: leave it out, or set the field that forces it", what, key)
 		default:
-			into.Content[at+1] = value
+			into.Content[at] = value
 		}
 	}
 	return nil
@@ -333,11 +346,7 @@ func (w *editing) labels() error {
 	if len(pairs) == 0 {
 		return nil
 	}
-	list := w.field("labels", yaml.SequenceNode)
-	if list == nil {
-		list = &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq", Line: w.line("", "labels"), Column: 1}
-		w.set("labels", list)
-	}
+	list := w.list("labels")
 	if e.LabelsWithoutSelector {
 		for _, item := range list.Content {
 			is := func(field string) bool { return manifest.Text(item, field) == "true" }
@@ -375,11 +384,7 @@ func (w *editing) patches() error {
 	if len(w.edits.Patches) == 0 {
 		return nil
 	}
-	list := w.field("patches", yaml.SequenceNode)
-	if list == nil {
-		list = &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq", Line: w.line("", "patches"), Column: 1}
-		w.set("patches", list)
-	}
+	list := w.list("patches")
 	for i, patch := range w.edits.Patches {
 		list.Content = append(list.Content, w.value(patch, "patches", i))
 	}
@@ -391,19 +396,15 @@ func (w *editing) components(files *Files, dir string) error {
 	if w.edits.MissingComponents {
 		// Argo CD looks for the first that is there, and takes no other.
 		there := slices.IndexFunc(given, func(name string) bool { return files.Kustomization(path.Join(dir, name)) != "" })
-		given = given[max(there, 0):min(max(there, 0)+1, len(given))]
 		if there < 0 {
-			given = nil
+			return nil
 		}
+		given = given[there : there+1]
 	}
 	if len(given) == 0 {
 		return nil
 	}
-	list := w.field("components", yaml.SequenceNode)
-	if list == nil {
-		list = &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq", Line: w.line("", "components"), Column: 1}
-		w.set("components", list)
-	}
+	list := w.list("components")
 	for _, name := range given {
 		index := slices.Index(w.edits.Components, name)
 		if strings.ContainsAny(name, `*?[\`) {
