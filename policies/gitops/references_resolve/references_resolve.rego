@@ -60,7 +60,6 @@ _key_path(obj, ref, key) := array.concat(beside, ["items", item, "key"]) if {
 	is_string(key)
 } else := ref.path
 
-# Flux, a var or others write such a name before the API server, which would refuse it, sees it.
 # What is there in its place. The hash itself differs from overlay to overlay.
 _instead(obj, ref) := sprintf("rendered as %s-<hash>%s", [ref.name, _advice(obj)]) if {
 	some other in obj_lib.of_kind[""][ref.kind]

@@ -120,8 +120,8 @@ else := set()
 #   Every Application of the repository with each of its sources: {target, object, value, project,
 #   repository, origin, path, written_path, chart, ref, revision, fault}, where target and object are indexes,
 #   value is the Application, repository and path are null where they are no text, origin is the repository
-#   however it is spelt, written_path is the path as it is spelt, revision is as of own_revisions, and fault leads to the source from the input.
-#   For rules whose input is the repository.
+#   however it is spelt, written_path is the path as it is spelt, revision is as of own_revisions, and
+#   fault leads to the source from the input. For rules whose input is the repository.
 applications := [application |
 	some i, target in input.targets
 	some j, obj in target.objects

@@ -15,6 +15,7 @@ import data.policies.lib.collector
 import data.policies.lib.object as obj_lib
 import data.policies.lib.pods
 import data.policies.lib.selector
+import data.policies.lib.spelling
 import data.policies.lib.workload
 
 # METADATA
@@ -237,11 +238,7 @@ _is_near(listed, number) if _digits(listed.port) == _digits(number)
 _is_near(listed, number) if {
 	not listed.endPort
 	min([listed.port, number]) > 99
-	count(_shortened(listed.port) & _shortened(number)) > 0
-}
-
-_shortened(number) := {text} | {concat("", [substring(text, 0, i), substring(text, i + 1, -1)]) | some i in numbers.range(0, count(text) - 1)} if {
-	text := sprintf("%v", [number])
+	spelling.is_near(sprintf("%v", [listed.port]), sprintf("%v", [number]))
 }
 
 _digits(number) := sort(regex.split("", sprintf("%v", [number])))

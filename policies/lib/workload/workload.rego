@@ -56,11 +56,18 @@ labels(obj) := object.union(obj_lib.labels(_template(obj)), _added(obj))
 #   The sets of labels that the pods of a workload may carry, labels(obj) first: a Rollout gives those of a
 #   track some more.
 label_sets(obj) := array.concat([labels(obj)], [object.union(labels(obj), added) |
-	obj_lib.is_kind(obj, "argoproj.io", "Rollout")
-	some [strategy, field] in [["canary", "canaryMetadata"], ["canary", "stableMetadata"], ["blueGreen", "activeMetadata"], ["blueGreen", "previewMetadata"]]
-	added := obj_lib.at(obj, ["spec", "strategy", strategy, field, "labels"], null)
+	some metadata in tracks(obj)
+	added := metadata.labels
 	is_object(added)
 ])
+
+# METADATA
+# description: the labels and annotations that a Rollout gives the pods of each track beside those of the template
+tracks(obj) := [metadata |
+	obj_lib.is_kind(obj, "argoproj.io", "Rollout")
+	some [strategy, field] in [["canary", "canaryMetadata"], ["canary", "stableMetadata"], ["blueGreen", "activeMetadata"], ["blueGreen", "previewMetadata"]]
+	metadata := obj_lib.at(obj, ["spec", "strategy", strategy, field], {})
+]
 
 # What its controller adds, Kubernetes' own or another.
 _added(obj) := {key: strings.replace_n({"{name}": obj_lib.name(obj)}, text) | some key, text in added} if {

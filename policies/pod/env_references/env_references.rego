@@ -17,6 +17,7 @@ package policies.pod.env_references
 
 import data.policies.lib.entry
 import data.policies.lib.object as obj_lib
+import data.policies.lib.spelling
 import data.policies.lib.workload
 
 deny contains {"msg": msg, "path": array.concat(["objects", i], use.path), "with": with_fields} if {
@@ -73,16 +74,14 @@ _is_near(name, known) if {
 	regex.match(`[A-Z_]`, name)
 }
 
-# One letter more, less, another, or two that have changed places. Of short names many are that near.
+# Of short names many are that near.
 _is_near(name, known) if {
 	count(name) > 4
 	count(known) > 4
-	count(_shortened(name) & _shortened(known)) > 0
+	spelling.is_near(name, known)
 }
 
 _plain(name) := upper(regex.replace(name, `[-._]`, ""))
-
-_shortened(name) := {name} | {concat("", [substring(name, 0, i), substring(name, i + 1, -1)]) | some i in numbers.range(0, count(name) - 1)}
 
 _is_below(name, names) if {
 	name in names

@@ -35,10 +35,8 @@ _have := {"annotations": workload.annotations(input), "labels": workload.labels(
 
 # A Rollout gives those of a track some more.
 _is_given(kind, key) if {
-	obj_lib.is_kind(input, "argoproj.io", "Rollout")
-	some strategy in ["blueGreen", "canary"]
-	some field in ["activeMetadata", "canaryMetadata", "previewMetadata", "stableMetadata"]
-	key in object.keys(obj_lib.at(input, ["spec", "strategy", strategy, field, kind], {}))
+	some metadata in workload.tracks(input)
+	key in object.keys(metadata[kind])
 }
 
 _fields := array.concat(

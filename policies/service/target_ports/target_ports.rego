@@ -45,6 +45,7 @@ _target(port) := target if {
 	target != ""
 }
 
+# What the pods have instead.
 _opened(obj) := {array.concat(container.path, ["ports", i, "name"]) |
 	some container in workload.containers(obj)
 	container.kind in {"container", "sidecar"}
