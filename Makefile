@@ -146,8 +146,8 @@ conformance: ## let a real kube-apiserver judge what kgate and kubeconform judge
 	@.cache/conformance -seed $(or $(SEED),1) -mutants $(or $(MUTANTS),60) $(if $(RECORD),-record) $(ARGS)
 
 .PHONY: argocd-conformance
-argocd-conformance: ## record what Argo CD's own code makes of the ApplicationSets that `test` compares with (Go 1.27, which Argo CD wants)
-	@mkdir -p .cache && go -C tools/conformance/argocd build -o $(CURDIR)/.cache/argocd-conformance .
+argocd-conformance: ## record what Argo CD's own code makes of the ApplicationSets that `test` compares with (by hand: it fetches Go 1.27, which Argo CD wants)
+	@mkdir -p .cache && GOTOOLCHAIN=auto go -C tools/conformance/argocd build -o $(CURDIR)/.cache/argocd-conformance .
 	@.cache/argocd-conformance tools/internal/applicationset/testdata/*.txtar && git diff --stat -- tools/internal/applicationset/testdata
 
 .PHONY: clean

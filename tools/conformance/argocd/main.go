@@ -1,6 +1,9 @@
 // Command argocd says what Argo CD's own code makes of the ApplicationSets of a corpus: its generators, its templates and its
 // patches, with git's own `ls-files` for the patterns of files. What it makes is written into the corpus, where a test of kgate
 // compares.
+//
+// It is a module of its own that nothing else builds: Argo CD v3.6.1 wants Go 1.27, and the rest of this repository an older one.
+// What is in the corpus is told by its last run, which somebody starts by hand: make argocd-conformance.
 package main
 
 import (
