@@ -66,12 +66,13 @@ func Changed(ctx context.Context, before, after *Tree) ([]string, error) {
 	return changed, nil
 }
 
-// ChangedIn are the files and links that differ between the tree and files as they lie there, sorted. What passedOver tells is not looked at. Directories of the tree that are submodules are passed over.
+// ChangedIn are the files and links that differ between the tree and files as they lie there, sorted. Directories that the tree has
+// not and passedOver tells are not looked at. Directories of the tree that are submodules are passed over.
 func (t *Tree) ChangedIn(ctx context.Context, files fs.FS, passedOver func(dir string) bool) ([]string, error) {
 	if t.stamps == nil {
 		t.stamps = t.repository.readStamps()
 	}
-	then := map[string]node{}
+	then, dirs := map[string]node{}, map[string]bool{}
 	if err := fs.WalkDir(t, ".", func(name string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
@@ -79,6 +80,7 @@ func (t *Tree) ChangedIn(ctx context.Context, files fs.FS, passedOver func(dir s
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case entry.IsDir():
+			dirs[name] = true
 			return nil
 		}
 		_, at, err := t.find(name, false)
@@ -100,7 +102,7 @@ func (t *Tree) ChangedIn(ctx context.Context, files fs.FS, passedOver func(dir s
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case entry.IsDir():
-			if at, is := t.Submodule(name); name != "." && (is && at == name || passedOver(name)) {
+			if at, is := t.Submodule(name); name != "." && (is && at == name || !dirs[name] && passedOver(name)) {
 				return fs.SkipDir
 			}
 			return nil
@@ -117,21 +119,10 @@ func (t *Tree) ChangedIn(ctx context.Context, files fs.FS, passedOver func(dir s
 		return nil, fmt.Errorf("compare with %s: %w", t.Revision, err)
 	}
 	for name := range then {
-		if !passedOverAbove(name, passedOver) {
-			changed = append(changed, name)
-		}
+		changed = append(changed, name)
 	}
 	slices.Sort(changed)
 	return changed, nil
-}
-
-func passedOverAbove(name string, passedOver func(string) bool) bool {
-	for at := path.Dir(name); at != "."; at = path.Dir(at) {
-		if passedOver(at) {
-			return true
-		}
-	}
-	return false
 }
 
 // same reports whether a file is what the commit has of it.

@@ -55,6 +55,15 @@ func TestChangedAsGit(t *testing.T) {
 		t.Errorf("below a directory that one side has: %v, %v", got, err)
 	}
 
+	write(t, dir, ".copies/a.yaml", "one\n")
+	write(t, dir, ".copies/b.yaml", "one\n")
+	git(t, dir, "add", ".copies")
+	git(t, dir, "commit", "-qm", "what no walk looks into, and a kustomization may read")
+	write(t, dir, ".copies/a.yaml", "two\n")
+	if err := os.Remove(filepath.Join(dir, ".copies", "b.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, ".others/a.yaml", "not looked at\n")
 	write(t, dir, "kgate.yaml", "four\n") // of the length that it had, in the same second
 	write(t, dir, "new/file", "new\n")
 	write(t, dir, "node_modules/a", "not looked at\n")
@@ -68,9 +77,9 @@ func TestChangedAsGit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	passedOver := func(dir string) bool { return dir == ".git" || dir == "node_modules" }
+	passedOver := func(dir string) bool { return strings.HasPrefix(dir, ".") || dir == "node_modules" }
 	got, err := tree("main").ChangedIn(t.Context(), root.FS(), passedOver)
-	if want := []string{"kgate.yaml", "link", "link/inside", "new/file", "run.sh"}; err != nil || !slices.Equal(got, want) {
+	if want := []string{".copies/a.yaml", ".copies/b.yaml", "kgate.yaml", "link", "link/inside", "new/file", "run.sh"}; err != nil || !slices.Equal(got, want) {
 		t.Errorf("the working tree: %v, %v, want %v", got, err, want)
 	}
 	deep, err := root.OpenRoot("deep")
