@@ -37,45 +37,13 @@ var edits = []edit{
 func TestPageInABrowser(t *testing.T) {
 	folder := t.TempDir()
 	b := browsertest.Start(t, pages(folder))
-	root, err := filepath.Abs(filepath.Join("..", ".."))
-	if err != nil {
-		t.Fatal(err)
-	}
-	copied := t.TempDir()
-	for _, part := range []string{"base", "overlays", "argocd"} {
-		if err := os.CopyFS(filepath.Join(copied, part), os.DirFS(filepath.Join(root, part))); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, e := range append([]edit{{"kgate.yaml", "", ""}}, edits...) {
-		text, err := os.ReadFile(filepath.Join(root, e.file))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !strings.Contains(string(text), e.from) {
-			t.Fatalf("%s does not say %q any more: break something else", e.file, e.from)
-		}
-		if err := os.WriteFile(filepath.Join(copied, e.file), []byte(strings.Replace(string(text), e.from, e.to, 1)), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	root, copied := ownTree(t)
+	editTree(t, copied, edits)
 	clean, broken := reported(t, root), reported(t, copied)
 	if len(clean.Findings) > 0 || len(broken.Findings) < len(edits) {
 		t.Fatalf("%d findings in the repository, %d in the broken copy", len(clean.Findings), len(broken.Findings))
 	}
-	urls := map[string]string{}
-	for name, r := range map[string]report.Report{"clean": clean, "broken": broken, "hostile": harmful(clean)} {
-		file := filepath.Join(folder, name+".html")
-		urls[name] = (&url.URL{Scheme: "file", Path: file}).String()
-		var out bytes.Buffer
-		if err := report.HTML(&out, r, report.Options{}); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, out.Bytes(), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		browsertest.Keep(t, name+".html", out.Bytes())
-	}
+	urls := writePages(t, folder, report.Options{}, map[string]report.Report{"clean": clean, "broken": broken, "hostile": harmful(clean)})
 
 	for _, name := range []string{"clean", "broken", "hostile"} {
 		for _, scheme := range []string{"light", "dark"} {
@@ -284,6 +252,66 @@ func TestPageInABrowser(t *testing.T) {
 	})
 
 	b.Quiet(t)
+}
+
+// ownTree is this repository, and a copy of what kgate judges of it.
+func ownTree(t *testing.T) (root, copied string) {
+	t.Helper()
+	root, err := filepath.Abs(filepath.Join("..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied = t.TempDir()
+	for _, part := range []string{"base", "overlays", "argocd"} {
+		if err := os.CopyFS(filepath.Join(copied, part), os.DirFS(filepath.Join(root, part))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	config, err := os.ReadFile(filepath.Join(root, "kgate.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(copied, "kgate.yaml"), config, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return root, copied
+}
+
+// editTree makes edits in a tree, each of which must find what it changes.
+func editTree(t *testing.T, dir string, edits []edit) {
+	t.Helper()
+	for _, e := range edits {
+		file := filepath.Join(dir, e.file)
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(text), e.from) {
+			t.Fatalf("%s does not say %q any more: change something else", e.file, e.from)
+		}
+		if err := os.WriteFile(file, []byte(strings.Replace(string(text), e.from, e.to, 1)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// writePages writes reports as pages into a folder, and returns where a browser finds each.
+func writePages(t *testing.T, folder string, options report.Options, reports map[string]report.Report) map[string]string {
+	t.Helper()
+	urls := map[string]string{}
+	for name, r := range reports {
+		var out bytes.Buffer
+		if err := report.HTML(&out, r, options); err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(folder, name+".html")
+		urls[name] = (&url.URL{Scheme: "file", Path: file}).String()
+		if err := os.WriteFile(file, out.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		browsertest.Keep(t, name+".html", out.Bytes())
+	}
+	return urls
 }
 
 // reported is what kgate says of a repository.

@@ -3,10 +3,8 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"net/url"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -41,19 +39,7 @@ func TestReviewInABrowser(t *testing.T) {
 	if len(r.Findings) < len(edits) || len(r.Comparison.Entries) < 5 {
 		t.Fatalf("%d findings, %d changes", len(r.Findings), len(r.Comparison.Entries))
 	}
-	urls := map[string]string{}
-	for name, r := range map[string]report.Report{"review": r, "review-hostile": harmfulChange(r)} {
-		var out bytes.Buffer
-		if err := report.HTML(&out, r, report.Options{Now: time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)}); err != nil {
-			t.Fatal(err)
-		}
-		file := filepath.Join(folder, name+".html")
-		urls[name] = (&url.URL{Scheme: "file", Path: file}).String()
-		if err := os.WriteFile(file, out.Bytes(), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		browsertest.Keep(t, name+".html", out.Bytes())
-	}
+	urls := writePages(t, folder, report.Options{Now: time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)}, map[string]report.Report{"review": r, "review-hostile": harmfulChange(r)})
 	for _, name := range []string{"review", "review-hostile"} {
 		for _, scheme := range []string{"light", "dark"} {
 			for _, width := range []int64{360, 768, 1280} {
@@ -234,23 +220,7 @@ func reviewed(t *testing.T) report.Report {
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Skip("no git")
 	}
-	root, err := filepath.Abs(filepath.Join("..", ".."))
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	for _, part := range []string{"base", "overlays", "argocd"} {
-		if err := os.CopyFS(filepath.Join(dir, part), os.DirFS(filepath.Join(root, part))); err != nil {
-			t.Fatal(err)
-		}
-	}
-	config, err := os.ReadFile(filepath.Join(root, "kgate.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "kgate.yaml"), config, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	_, dir := ownTree(t)
 	for _, args := range [][]string{{"init", "-q", "-b", "main"}, {"add", "."}, {"-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "-qm", "before"}} {
 		cmd := exec.CommandContext(t.Context(), "git", args...)
 		cmd.Dir, cmd.Env = dir, append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull)
@@ -258,19 +228,7 @@ func reviewed(t *testing.T) report.Report {
 			t.Fatalf("git %v: %v: %s", args, err, out)
 		}
 	}
-	for _, e := range reviewEdits {
-		file := filepath.Join(dir, e.file)
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !strings.Contains(string(text), e.from) {
-			t.Fatalf("%s does not say %q any more: change something else", e.file, e.from)
-		}
-		if err := os.WriteFile(file, []byte(strings.Replace(string(text), e.from, e.to, 1)), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	editTree(t, dir, reviewEdits)
 	t.Chdir(dir)
 	before, after, err := repo.Sides(t.Context(), ".", "", "")
 	if err != nil {
