@@ -21,6 +21,7 @@ type Result struct {
 	Mended   []Mended  // entries of the baseline that hold more than there is
 	Standing []Finding // those that were found before the change already
 	Settled  []Mended  // those that the change mends
+	Silenced []Finding // those that the change has an exemption or the baseline let pass
 	Omitted  []string  // checks of repository scope that a partial run could not make
 }
 
@@ -317,6 +318,13 @@ func (r *Round) End(ctx context.Context, plan Plan) (Result, []Failure) {
 		kept, result.Standing = left.part(kept)
 		of, stood = left.part(of)
 		result.Standing, _ = merge(append(result.Standing, stood...))
+		// What is let pass is there still: nobody has mended it.
+		silenced := slices.Clone(result.Passed)
+		for _, x := range exempted {
+			silenced = append(silenced, x.Finding)
+		}
+		_, silenced = left.part(silenced)
+		result.Silenced, _ = merge(silenced)
 		result.Settled = left.mended(plan.Standing, func(check, target string) bool {
 			return made[check] && len(failures) == 0 && !slices.Contains(plan.Failed, target)
 		})

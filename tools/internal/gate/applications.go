@@ -94,14 +94,17 @@ func (g *Gate) applications(ctx context.Context, renderer *kustomization.Rendere
 // changes in them.
 func (g *Gate) PrintApplication(ctx context.Context, name string) ([]byte, error) {
 	found, err := g.Applications(ctx, true)
-	if slices.ContainsFunc(found.All, func(a coverage.Application) bool { return a.Target != nil && a.Object.Name == name }) {
+	isCalled := func(a coverage.Application) bool {
+		return a.Object.Name == name || a.Object.Namespace+"/"+a.Object.Name == name
+	}
+	if slices.ContainsFunc(found.All, func(a coverage.Application) bool { return a.Target != nil && isCalled(a) }) {
 		found.All = slices.DeleteFunc(found.All, func(a coverage.Application) bool { return a.Target == nil })
 	}
 	var called []coverage.Application
 	var names []string
 	for _, a := range found.All {
 		names = append(names, a.Object.Name)
-		if a.Object.Name == name || a.Object.Namespace+"/"+a.Object.Name == name {
+		if isCalled(a) {
 			called = append(called, a)
 		}
 	}

@@ -622,7 +622,6 @@ func (c *comparing) conclude(ctx context.Context, was, is *running, differs []ch
 	}
 	var stood report.Report
 	if was != nil {
-		c.was.options.NoBaseline = true // what it lets pass stood there too
 		var err error
 		if stood, err = c.was.conclude(ctx, was.round, was.outcomes, c.was.renderer.ReadFile); err != nil {
 			return stood, err
@@ -640,7 +639,7 @@ func (c *comparing) conclude(ctx context.Context, was, is *running, differs []ch
 		now[was] = is
 	}
 	c.is.standing = []check.Recorded{}
-	for _, e := range check.Record(stood.Findings) {
+	for _, e := range check.Record(slices.Concat(stood.Findings, stood.Passed)) { // what its baseline lets pass stood there too
 		for i, target := range e.Targets {
 			e.Targets[i] = cmp.Or(now[target], target)
 		}
@@ -670,7 +669,7 @@ func (c *comparing) conclude(ctx context.Context, was, is *running, differs []ch
 			with.Mended = append(with.Mended, f)
 		}
 	}
-	out.Notes = append(out.Notes, c.stands(with)...)
+	out.Notes = append(append(out.Notes, c.stands(with)...), c.silenced(with, stood.Passed)...)
 	for _, e := range stood.Errors {
 		if !slices.ContainsFunc(failures, func(failed [2]error) bool { return failed[0] != nil }) || e.Target == "" {
 			out.Notes = append(out.Notes, report.Note{About: "against", Message: fmt.Sprintf("not all of %s could be checked, so more may be told as brought than the change brings: %s", with.Before.Shown(), e)})
@@ -738,6 +737,30 @@ func (c *comparing) unjudged(with *report.Comparison, was, is *running, failures
 		c.excuse(&out, failures)
 	}
 	return out
+}
+
+// silenced says what the side before found and the change has an exemption or the baseline let pass: it is there still. passed is
+// what the baseline let pass before.
+func (c *comparing) silenced(with *report.Comparison, passed []check.Finding) []report.Note {
+	before := map[check.Fingerprint]bool{}
+	for _, e := range check.Record(passed) {
+		before[e.Fingerprint] = true
+	}
+	var names []string
+	for _, e := range check.Record(c.is.stood.Silenced) {
+		if name := e.Fingerprint.String(); !before[e.Fingerprint] && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	if names == nil {
+		return nil
+	}
+	said := fmt.Sprintf("what %s found is there still and let pass from now on, by exemptions or the baseline: ", with.Before.Shown())
+	const most = 5
+	if more := len(names) - most; more > 0 {
+		names = append(names[:most], fmt.Sprintf("%d more", more))
+	}
+	return []report.Note{{About: "against", Message: said + strings.Join(names, ", ")}}
 }
 
 // stands says what is left out because both sides have it.

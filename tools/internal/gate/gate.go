@@ -73,7 +73,7 @@ type Gate struct {
 	renderer   *kustomization.Renderer
 	sharing    *provenance.Sharing
 	standing   []check.Recorded // what was found before the change that is judged; nil where none is
-	stood      check.Result     // of the run: Standing and Settled
+	stood      check.Result     // of the run: Standing, Settled and Silenced
 }
 
 // Open puts a gate together. It must be closed.
@@ -104,6 +104,9 @@ func Open(ctx context.Context, repository *repo.Repo, options Options) (*Gate, e
 		if g.engines, err = newEngines(ctx, repository, options); err != nil {
 			return nil, err
 		}
+	}
+	if _, err := coverage.Clusters(repository); err != nil {
+		return nil, errors.Join(err, g.Close())
 	}
 	files, err := repository.DefinitionFiles(options.CRDs)
 	if err != nil {

@@ -173,10 +173,18 @@ func (g *Gate) unread(ctx context.Context, targets []*check.Target) func(target 
 	}
 }
 
+// made are the checks that the run makes: those of a change are made where it is compared.
+func (g *Gate) made() []*check.Check {
+	if g.standing != nil {
+		return g.checks
+	}
+	return slices.DeleteFunc(slices.Clone(g.checks), func(c *check.Check) bool { return c.Scope == check.Update })
+}
+
 // conclude makes the report of a round whose targets are judged.
 func (g *Gate) conclude(ctx context.Context, round *check.Round, outcomes []outcome, read func(file string) ([]byte, error)) (report.Report, error) {
 	config, now := g.repository.Config, g.options.Now()
-	out := report.Report{Version: g.options.Version, Checks: g.checks, Asked: g.paths, FailOn: config.FailOn, Dir: g.repository.Dir, ReadFile: g.repository.Base.ReadFile(read)}
+	out := report.Report{Version: g.options.Version, Checks: g.made(), Asked: g.paths, FailOn: config.FailOn, Dir: g.repository.Dir, ReadFile: g.repository.Base.ReadFile(read)}
 	if g.options.Whole {
 		out.Branch, out.Commit = g.repository.Checkout()
 	}
@@ -225,7 +233,7 @@ func (g *Gate) conclude(ctx context.Context, round *check.Round, outcomes []outc
 	}
 	plan.Standing = g.standing
 	result, failed := round.End(ctx, plan)
-	g.stood = check.Result{Standing: result.Standing, Settled: result.Settled}
+	g.stood = check.Result{Standing: result.Standing, Settled: result.Settled, Silenced: result.Silenced}
 	if ctx.Err() != nil {
 		return out, ctx.Err()
 	}
