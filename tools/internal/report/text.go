@@ -48,9 +48,7 @@ func Text(w io.Writer, r Report, options Options) error {
 		out.Line("")
 	}
 	for _, e := range r.exemptions() {
-		if r.Comparison == nil || r.Comparison.Alone || options.Verbose { // who reads of a change is not told again who lets what pass
-			out.exemption(e, options.Verbose)
-		}
+		out.exemption(e, options.Verbose)
 	}
 	for _, n := range r.notes() {
 		out.Line("%s: %s", out.Paint(terminal.Bold, "note"), terminal.Line(out.said(n.String())))
