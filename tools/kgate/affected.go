@@ -44,11 +44,11 @@ func affectedCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				all, changed, err := gate.FindAffected(ctx, before, after, gate.Options{LoadRestrictionsNone: restrictor.none})
+				all, err := gate.FindAffected(ctx, before, after, gate.Options{LoadRestrictionsNone: restrictor.none})
 				if err != nil {
 					return err
 				}
-				return writeAffected(stdout, output, verbose, all, len(changed))
+				return writeAffected(stdout, output, verbose, all)
 			})
 		},
 	}
@@ -59,7 +59,7 @@ func affectedCommand() *cobra.Command {
 	return cmd
 }
 
-func writeAffected(w io.Writer, output string, verbose bool, all []gate.Affected, changed int) error {
+func writeAffected(w io.Writer, output string, verbose bool, all []gate.Affected) error {
 	switch output {
 	case "json":
 		type target struct {
@@ -100,10 +100,16 @@ func writeAffected(w io.Writer, output string, verbose bool, all []gate.Affected
 			return err
 		}
 	}
+	files := map[string]bool{} // a file that no target reads touches nothing, and is not counted
+	for _, a := range all {
+		for _, file := range a.Files {
+			files[file] = true
+		}
+	}
 	are := "are"
 	if len(all) == 1 {
 		are = "is"
 	}
-	_, err := fmt.Fprintf(w, "%s %s touched by %s\n", plural(len(all), "target"), are, plural(changed, "changed file"))
+	_, err := fmt.Fprintf(w, "%s %s touched by %s\n", plural(len(all), "target"), are, plural(len(files), "changed file"))
 	return err
 }

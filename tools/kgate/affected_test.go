@@ -19,7 +19,13 @@ func TestAffectedCounted(t *testing.T) {
 		{1, 2, "1 target is touched by 2 changed files\n"},
 	} {
 		var out strings.Builder
-		if err := writeAffected(&out, "text", false, make([]gate.Affected, test.targets), test.files); err != nil {
+		all := make([]gate.Affected, test.targets)
+		for i := range all {
+			for n := range test.files {
+				all[i].Files = append(all[i].Files, strings.Repeat("a", n+1)) // each touches all
+			}
+		}
+		if err := writeAffected(&out, "text", false, all); err != nil {
 			t.Fatal(err)
 		}
 		if got := out.String(); !strings.HasSuffix(got, test.want) {

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io/fs"
@@ -23,10 +24,9 @@ type Affected struct {
 	Files             []string    // that it reads and the change touches, those that every target is judged by among them
 }
 
-// FindAffected are the targets of either side that a change touches, in order, and every file that it touches. Nothing is
-// rendered: a target is touched where it reads one of the files, or looked for one that is there now. One that Flux builds may be
-// touched by whatever may fill in its variables.
-func FindAffected(ctx context.Context, before, after *repo.Side, options Options) ([]Affected, []string, error) {
+// FindAffected are the targets of either side that a change touches, in order. Nothing is rendered: a target is touched where it reads one of the files, or looked for one that is there now. One that Flux builds may be
+// touched by whatever may fill in its variables, and one that Argo CD does by what an Application writes into it.
+func FindAffected(ctx context.Context, before, after *repo.Side, options Options) ([]Affected, error) {
 	options.Bare = true
 	sides := [2]*Gate{}
 	for i, side := range []*repo.Side{before, after} {
@@ -36,7 +36,7 @@ func FindAffected(ctx context.Context, before, after *repo.Side, options Options
 		}
 		g := &Gate{repository: side.Repo, options: own}
 		if err := g.survey(ctx); err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", side.Name, err)
+			return nil, fmt.Errorf("%s: %w", side.Name, err)
 		}
 		g.renderer = Renderer(ctx, side.Repo, strings.NewReader(""), own.LoadRestrictionsNone)
 		sides[i] = g
@@ -69,16 +69,18 @@ func pathsOf(before, after *Gate) []string {
 }
 
 // affected is FindAffected of the gates of both sides; one is nil where the side has none of the targets that are asked for.
-func affected(ctx context.Context, before, after *repo.Side, sides [2]*Gate) ([]Affected, []string, error) {
+func affected(ctx context.Context, before, after *repo.Side, sides [2]*Gate) ([]Affected, error) {
 	changed, err := changedFiles(ctx, before, after)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	ruling := ruling(after, changed)
 	filling := fillings(before, after, changed)
+	paths := pathsOf(sides[0], sides[1])
+	writing := writings(before, after, changed, paths)
 	takers := [2]func() *coverage.Takers{takersOf(ctx, before.Repo), takersOf(ctx, after.Repo)}
 	var all []Affected
-	for _, target := range pathsOf(sides[0], sides[1]) {
+	for _, target := range paths {
 		a := Affected{Path: target, Kind: change.Changed}
 		has := [2]bool{}
 		touching := map[string]bool{}
@@ -92,7 +94,7 @@ func affected(ctx context.Context, before, after *repo.Side, sides [2]*Gate) ([]
 			}
 			reads, err := g.reads(ctx, target)
 			if err != nil {
-				return nil, nil, err
+				return nil, err
 			}
 			flux := len(filling) > 0 && takers[i]().Flux(target)
 			for _, file := range changed {
@@ -100,7 +102,7 @@ func affected(ctx context.Context, before, after *repo.Side, sides [2]*Gate) ([]
 			}
 		}
 		for _, file := range changed {
-			if touching[file] || slices.Contains(ruling, file) {
+			if touching[file] || slices.Contains(ruling, file) || slices.Contains(writing[file], target) {
 				a.Files = append(a.Files, file)
 			}
 		}
@@ -114,7 +116,7 @@ func affected(ctx context.Context, before, after *repo.Side, sides [2]*Gate) ([]
 		}
 		all = append(all, a)
 	}
-	return all, changed, nil
+	return all, nil
 }
 
 // changedFiles are the files that differ between two sides, as the repository names them.
@@ -150,6 +152,40 @@ func ruling(after *repo.Side, changed []string) []string {
 		})
 	})
 }
+
+// writings are the changed files that may say what Applications write into kustomizations, with the targets that they may mean:
+// those that the file names, or all where it names none, as a patch does.
+func writings(before, after *repo.Side, changed, targets []string) map[string][]string {
+	all := map[string][]string{}
+	for _, file := range changed {
+		if base := path.Base(file); strings.HasPrefix(base, ".argocd-source") {
+			all[file] = []string{path.Dir(file)}
+			continue
+		}
+		var text []byte
+		for _, side := range []*repo.Side{before, after} {
+			one, err := side.ReadFile(file)
+			if err == nil && repo.IsManifestFile(file) && writes.Match(one) {
+				text = append(text, one...)
+			}
+		}
+		if text == nil {
+			continue
+		}
+		for _, target := range targets {
+			if bytes.Contains(text, []byte(target)) {
+				all[file] = append(all[file], target)
+			}
+		}
+		if all[file] == nil {
+			all[file] = targets
+		}
+	}
+	return all
+}
+
+// writes finds the field of an Application's source that Argo CD writes into a kustomization, in an object and in a JSON patch.
+var writes = regexp.MustCompile(`(?m)\bkustomize"?:\s*(\{|$)|/kustomize\b`)
 
 // fillings are the changed files that may fill in variables of what Flux builds: its own objects, ConfigMaps and Secrets.
 func fillings(before, after *repo.Side, changed []string) []string {

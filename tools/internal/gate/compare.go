@@ -98,7 +98,7 @@ func (c *comparing) open(ctx context.Context, options Options) error {
 
 // narrow leaves what the change does not touch out of what is rendered.
 func (c *comparing) narrow(ctx context.Context) error {
-	affected, _, err := affected(ctx, c.before, c.after, [2]*Gate{c.was, c.is})
+	affected, err := affected(ctx, c.before, c.after, [2]*Gate{c.was, c.is})
 	if err != nil {
 		return err
 	}

@@ -66,8 +66,8 @@ func Changed(ctx context.Context, before, after *Tree) ([]string, error) {
 	return changed, nil
 }
 
-// ChangedIn are the files and links that differ between the tree and files as they lie there, sorted. Directories that the tree has
-// not and passedOver tells are not looked at. Directories of the tree that are submodules are passed over.
+// ChangedIn are the files and links that differ between the tree and files as they lie there, sorted. A directory that the tree has
+// not and passedOver tells is not looked into, and stands for what is in it. Submodules are passed over.
 func (t *Tree) ChangedIn(ctx context.Context, files fs.FS, passedOver func(dir string) bool) ([]string, error) {
 	if t.stamps == nil {
 		t.stamps = t.repository.readStamps()
@@ -102,7 +102,13 @@ func (t *Tree) ChangedIn(ctx context.Context, files fs.FS, passedOver func(dir s
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case entry.IsDir():
-			if at, is := t.Submodule(name); name != "." && (is && at == name || !dirs[name] && passedOver(name)) {
+			at, is := t.Submodule(name)
+			switch {
+			case name == ".":
+			case is && at == name, name == ".git":
+				return fs.SkipDir
+			case !dirs[name] && passedOver(name):
+				changed = append(changed, name) // all that is in it is new
 				return fs.SkipDir
 			}
 			return nil

@@ -63,7 +63,7 @@ func TestChangedAsGit(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, ".copies", "b.yaml")); err != nil {
 		t.Fatal(err)
 	}
-	write(t, dir, ".others/a.yaml", "not looked at\n")
+	write(t, dir, ".others/a.yaml", "not looked into\n")
 	write(t, dir, "kgate.yaml", "four\n") // of the length that it had, in the same second
 	write(t, dir, "new/file", "new\n")
 	write(t, dir, "node_modules/a", "not looked at\n")
@@ -79,7 +79,7 @@ func TestChangedAsGit(t *testing.T) {
 	}
 	passedOver := func(dir string) bool { return strings.HasPrefix(dir, ".") || dir == "node_modules" }
 	got, err := tree("main").ChangedIn(t.Context(), root.FS(), passedOver)
-	if want := []string{".copies/a.yaml", ".copies/b.yaml", "kgate.yaml", "link", "link/inside", "new/file", "run.sh"}; err != nil || !slices.Equal(got, want) {
+	if want := []string{".copies/a.yaml", ".copies/b.yaml", ".others", "kgate.yaml", "link", "link/inside", "new/file", "node_modules", "run.sh"}; err != nil || !slices.Equal(got, want) {
 		t.Errorf("the working tree: %v, %v, want %v", got, err, want)
 	}
 	deep, err := root.OpenRoot("deep")
