@@ -38,6 +38,7 @@ type Config struct {
 	NoTargets          []string // directories that Targets does not mean, as globs, without their leading !
 	Unread             []Unread
 	Environments       []Environment
+	Promoting          Promoting
 	External           []check.External
 	Profile            Profile
 	Severities         []Severity // the last one that fits counts
@@ -85,10 +86,11 @@ type Version struct {
 
 // Environment is a set of targets and what they are held to.
 type Environment struct {
-	Name     string
-	Targets  []string // globs
-	Sampling *check.Bounds
-	Source   manifest.Position
+	Name      string
+	Targets   []string // globs
+	Sampling  *check.Bounds
+	Promotion *Promotion // nil where kgate.yaml says nothing of it
+	Source    manifest.Position
 }
 
 // Environment finds what the configuration says of a target; nil when it says nothing.
@@ -307,7 +309,9 @@ func (d *decoder) config(root *yaml.Node) Config {
 				}
 				c.Environments = append(c.Environments, e)
 			})
+			d.promotions(c.Environments)
 		},
+		"promotion": func(n *yaml.Node) { c.Promoting = d.promoting(n) },
 		"external": func(n *yaml.Node) {
 			d.list(n, "external", func(n *yaml.Node) { c.External = append(c.External, d.external(n)) })
 		},
@@ -421,6 +425,7 @@ func (d *decoder) environment(node *yaml.Node) Environment {
 			}
 			e.Sampling = bounds
 		},
+		"promotion": func(n *yaml.Node) { e.Promotion = d.promotion(n) },
 	})
 	return e
 }

@@ -96,9 +96,31 @@ func Keys() []Key {
 					{Name: "min", Required: true, Doc: "The least share.", Value: Value{Number: &Range{0, 1}}},
 					{Name: "max", Required: true, Doc: "The largest share, at least `min`.", Value: Value{Number: &Range{0, 1}}},
 				}}},
+				{Name: "promotion", Doc: "How a version gets into it, for `kgate status`.", Value: Value{Mapping: []Key{
+					{Name: "from", Doc: "The environment that versions come from; without the key, they come from outside. Several may have the same."},
+					{Name: "soak", Value: Value{Pattern: soak.String()}, Doc: "How long a version runs there before it is taken, in days, hours and minutes: `24h`, `2d`."},
+					{Name: "ladder", Doc: "The canary's shares of traffic in percent, one step after the other.", Value: Value{List: &Value{Whole: &Range{1, 99}}, NotEmpty: true}},
+					{Name: "freezes", Doc: "When nothing is promoted.", Value: Value{List: &Value{Mapping: []Key{
+						{Name: "from", Required: true, Doc: "The first day, in UTC, or a time as `2027-03-31T17:00:00Z`."},
+						{Name: "to", Required: true, Doc: "The last day, or the time at which it ends."},
+						{Name: "reason", Required: true, Doc: "Why nothing is promoted."},
+					}}}},
+				}}},
 			}}},
-			Doc:     "What is one cluster or one stage, and what rules hold its targets to. What a target of another environment renders is not there.",
-			Example: "environments:\n  - name: prod\n    targets: [overlays/prod, overlays/prod/*]\n    sampling: {min: 0.01, max: 0.2}\n",
+			Doc: "What is one cluster or one stage, and what rules hold its targets to. What a target of another environment renders is not there.",
+			Example: "environments:\n  - name: prod\n    targets: [overlays/prod, overlays/prod/*]\n    sampling: {min: 0.01, max: 0.2}\n" +
+				"    promotion:\n      from: staging\n      soak: 24h\n      ladder: [10, 25, 50]\n      freezes:\n        - from: 2027-12-20\n" +
+				"          to: 2028-01-02\n          reason: Nobody is there to look\n  - name: staging\n    targets: [overlays/staging]\n",
+		},
+		{
+			Name: "promotion", Value: Value{Mapping: []Key{
+				{Name: "versions", Doc: "The file, from the top, with the versions that the registry has, one a line; `{service}` in it is the name of the service."},
+				{Name: "ledger", Doc: "The URL of the release ledger, which knows what was deployed, when, and how it ended.", Value: Value{Format: "uri"}},
+				{Name: "compare", Doc: "The URL of what lies between two versions, with `{from}`, `{to}`, and `{service}` for the name of the service."},
+			}},
+			Doc: "What is known of versions besides what the environments say.",
+			Example: "promotion:\n  versions: versions/{service}.txt\n  ledger: https://ledger.example.com\n" +
+				"  compare: https://github.com/example/{service}/compare/v{from}...v{to}\n",
 		},
 		{
 			Name: "external", Value: Value{List: &Value{Mapping: []Key{

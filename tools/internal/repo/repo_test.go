@@ -90,7 +90,7 @@ func TestParseConfigRefuses(t *testing.T) {
 		{"  - name: prod\n    targets", "  - targets", `kgate.yaml:5: an environment needs the key "name"`},
 		{"    targets: [overlays/prod, overlays/prod/*]\n", "", `kgate.yaml:5: an environment needs the key "targets"`},
 		{"external:\n  - kind: Service", "  - {name: prod, targets: [x]}\nexternal:\n  - kind: Service", `kgate.yaml:8: the environment "prod" is there already, in line 5`},
-		{"sampling:", "samples:", `kgate.yaml:7: an environment has no key "samples"; it has name, sampling, targets`},
+		{"sampling:", "samples:", `kgate.yaml:7: an environment has no key "samples"; it has name, promotion, sampling, targets`},
 		{"max: 0.2", "maximum: 0.2", `kgate.yaml:7: sampling has no key "maximum"; it has max, min`},
 		{"max: 0.2", "max: much", "kgate.yaml:7: max must be a number"},
 		{"max: 0.2", "max: 1.5", "kgate.yaml:7: sampling bounds are ratios"},
