@@ -48,7 +48,7 @@ var layers = map[string][]layer{
 			"tools/internal/policy", "tools/internal/provenance", "tools/internal/repo",
 			"tools/internal/schema", "tools/internal/telemetry", "policies",
 		}},
-		{"what needs several stages", []string{"tools/internal/coverage", "tools/internal/difference", "tools/internal/example"}},
+		{"what needs several stages", []string{"tools/internal/coverage", "tools/internal/difference", "tools/internal/example", "tools/internal/promotion"}},
 		{"what a change comes to", []string{"tools/internal/change"}},
 		{"what is written", []string{"tools/internal/report"}},
 		{"the whole run", []string{"tools/internal/gate"}},

@@ -1,0 +1,38 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+
+	"github.com/kgate-dev/gitops/tools/internal/activity"
+	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/promotion"
+)
+
+// Promotion renders the targets of the gate that are of an environment, and says what runs where. Targets that cannot be
+// rendered are in the error; the table is of the rest.
+func (g *Gate) Promotion(ctx context.Context) (promotion.Table, error) {
+	defer activity.Begin(ctx, "putting services and environments together")()
+	paths := slices.DeleteFunc(slices.Clone(g.paths), func(path string) bool { return g.repository.Config.Environment(path) == nil })
+	var mu sync.Mutex
+	targets := make([]*check.Target, len(paths))
+	var failed []error
+	err := g.each(ctx, paths, func(ctx context.Context, i int, path string) error {
+		t, err := g.Render(ctx, path)
+		if err == nil {
+			targets[i] = &t.Target
+		}
+		return err
+	}, func(_ int, err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		failed = append(failed, err)
+	})
+	if err != nil {
+		return promotion.Table{}, err
+	}
+	targets = slices.DeleteFunc(targets, func(t *check.Target) bool { return t == nil })
+	return promotion.Of(targets, g.repository.Config, g.renderer.Files().Documents), errors.Join(failed...)
+}
