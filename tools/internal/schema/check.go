@@ -88,6 +88,23 @@ func Checks(v *Validator, kinds *definition.Kinds, removal func(apiVersion, kind
 			Run:        j.versions,
 		},
 		{
+			Name:  "schema/gated-field",
+			Title: "No field or value that a targeted Kubernetes version has switched off",
+			Doc: "A new field of Kubernetes stands behind a feature gate, which is off at first. The API server of such a release knows the " +
+				"field and drops it without a word, so that what it was to set keeps its default: a sidecar among the init containers never " +
+				"lets the pod begin, and user namespaces are not there. A value that is new it refuses. This is asked of every version in " +
+				"`kubernetesVersions`, with the gates as the release has them by default.",
+			Fix: "Leave the field out until every cluster has it, or raise `kubernetesVersions` to what the clusters run; where the gate is on " +
+				"in all of them, exempt the field.",
+			Severity:   check.Warning,
+			Scope:      check.Object,
+			Origin:     "schema",
+			References: []string{"https://kubernetes.io/docs/reference/command-line-tools-reference/feature-gates/"},
+			Bad:        gatedFieldBad,
+			Good:       gatedFieldGood,
+			Run:        j.gated,
+		},
+		{
 			Name:  "schema/definition-strict",
 			Title: "No stub of a definition takes what kgate's own of the kind refuses",
 			Doc: "What the repository or `crds` defines of a kind judges its objects, and kgate's catalogue does not, for a cluster may " +

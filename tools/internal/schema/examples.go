@@ -46,6 +46,24 @@ spec:
   secretStoreRef: {kind: ClusterSecretStore, name: platform}
   dataFrom: [{extract: {key: go-otlp-app}}]
 `
+	gatedFieldBad = `apiVersion: v1
+kind: Pod
+metadata: {name: go-otlp-app}
+spec:
+  containers:
+    - name: app
+      image: ghcr.io/kgate-dev/go-otlp-app:1.0.0
+      lifecycle: {stopSignal: SIGINT} # alpha: no release has it on
+`
+	gatedFieldGood = `apiVersion: v1
+kind: Pod
+metadata: {name: go-otlp-app}
+spec:
+  containers:
+    - name: app
+      image: ghcr.io/kgate-dev/go-otlp-app:1.0.0 # its Dockerfile says STOPSIGNAL SIGINT
+      lifecycle: {preStop: {sleep: {seconds: 5}}}
+`
 	definitionStrictBad = `apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
 metadata: {name: sealedsecrets.bitnami.com}
