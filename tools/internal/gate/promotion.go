@@ -3,12 +3,14 @@ package gate
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"slices"
 	"sync"
 
 	"github.com/kgate-dev/gitops/tools/internal/activity"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/promotion"
+	"github.com/kgate-dev/gitops/tools/internal/revision"
 )
 
 // Promotion renders the targets of the gate that are of an environment, and says what runs where. Targets that cannot be
@@ -35,4 +37,25 @@ func (g *Gate) Promotion(ctx context.Context) (promotion.Table, error) {
 	}
 	targets = slices.DeleteFunc(targets, func(t *check.Target) bool { return t == nil })
 	return promotion.Of(targets, g.repository.Config, g.renderer.Files().Documents), errors.Join(failed...)
+}
+
+// History is what tells since when files of the repository say what they say; nil where it lies in no git repository.
+// borrowed are folders of git's objects besides those of the repository.
+func (g *Gate) History(ctx context.Context, borrowed ...string) (*promotion.History, error) {
+	if g.repository.Git == "" {
+		return nil, nil //nolint:nilnil // nobody knows the past
+	}
+	top, err := filepath.Rel(g.repository.Git, g.repository.Dir)
+	if err != nil {
+		return nil, err
+	}
+	git, err := revision.Open(g.repository.Git, borrowed...)
+	if err != nil {
+		return nil, err
+	}
+	log, err := git.Log(ctx, "HEAD")
+	if err != nil {
+		return nil, err
+	}
+	return promotion.NewHistory(log, filepath.ToSlash(top)), nil
 }
