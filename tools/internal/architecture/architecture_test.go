@@ -31,10 +31,10 @@ type layer struct {
 var layers = map[string][]layer{
 	"kgate": {
 		{"what a process needs, and nothing of Kubernetes", []string{
-			"tools/internal/activity", "tools/internal/archive", "tools/internal/chart", "tools/internal/confinement", "tools/internal/crash", "tools/internal/relation",
+			"tools/internal/activity", "tools/internal/archive", "tools/internal/changeset", "tools/internal/chart", "tools/internal/confinement", "tools/internal/crash", "tools/internal/relation",
 			"tools/internal/revision", "tools/internal/spelling", "tools/internal/terminal", "tools/internal/watch",
 		}},
-		{"what an object is", []string{"tools/internal/cache", "tools/internal/manifest"}},
+		{"what an object is, and what a repository is called", []string{"tools/internal/cache", "tools/internal/manifest", "tools/internal/renaming"}},
 		{"what was fetched from elsewhere", []string{"tools/internal/vendored"}},
 		{"what the API server holds against an object", []string{"tools/internal/admission/fault"}},
 		{"the API server's own code", []string{

@@ -13,7 +13,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kgate-dev/gitops/tools/internal/changeset"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/revision"
 	"github.com/kgate-dev/gitops/tools/internal/vendored"
 )
 
@@ -63,6 +65,46 @@ func open(top string, found surroundings) (*Repo, error) {
 		return nil, fmt.Errorf("open repository: %w", err)
 	}
 	return &Repo{Dir: top, FS: root.FS(), Git: found.git, Ignored: found.ignored}, nil
+}
+
+// Changed is the repository as a set of files would make it, before they are written.
+func (r *Repo) Changed(set *changeset.Set) (*Repo, error) {
+	files, err := set.Over(r.FS)
+	if err != nil {
+		return nil, err
+	}
+	changed := *r
+	changed.FS = files
+	changed.Config, err = LoadConfig(files)
+	return &changed, err
+}
+
+// Tracked are the files of the repository that git knows, and of these the ones that are not as the last commit has them.
+func (r *Repo) Tracked(ctx context.Context) (files, dirty []string, err error) {
+	if r.Git == "" {
+		return nil, nil, fmt.Errorf("%s lies in no git repository: `git init`, `git add` and `git commit` it first, so that what is done here can be undone", r.Dir)
+	}
+	git, err := revision.Open(r.Git)
+	if err != nil {
+		return nil, nil, err
+	}
+	within, err := filepath.Rel(r.Git, r.Dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	if files, err = git.Tracked(); err != nil {
+		return nil, nil, err
+	}
+	files = revision.Below(files, filepath.ToSlash(within))
+	head, err := git.Tree(ctx, "HEAD")
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the last commit: %w", err)
+	}
+	if head, err = head.At(filepath.ToSlash(within)); err != nil {
+		return nil, nil, err
+	}
+	dirty, err = head.Dirty(ctx, r.FS, files)
+	return files, dirty, err
 }
 
 // Resolve makes a path absolute and free of symbolic links.
