@@ -15,6 +15,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/kgate-dev/gitops/internal/browsertest"
+	"github.com/kgate-dev/gitops/tools/internal/argocd"
 	"github.com/kgate-dev/gitops/tools/internal/change"
 	"github.com/kgate-dev/gitops/tools/internal/difference"
 	"github.com/kgate-dev/gitops/tools/internal/gate"
@@ -265,5 +266,9 @@ func harmfulChange(r report.Report) report.Report {
 		Images:   []change.Image{{Old: harm, New: strings.Repeat("image", 60), Places: places, Line: position}},
 		Restarts: []change.Restart{{Places: places, Field: path, Name: path.String(), Of: manifest.ID{Kind: harm, Name: harm}, Line: position, More: 2}},
 	}, Mended: out.Findings, Standing: out.Findings}
+	out.Comparison.Syncs = []argocd.Sync{{
+		Application: id, Fate: argocd.Synced, Source: position, Targets: []string{harm}, Holds: []string{harm}, Notes: []string{harm}, Windows: []argocd.Window{{Schedule: harm, Duration: harm, TimeZone: harm}},
+		Steps: []argocd.Step{{Phase: harm, Action: argocd.Action(harm), Object: id, Reason: strings.Repeat(harm, 3), Weighs: true, Source: position}},
+	}}
 	return out
 }

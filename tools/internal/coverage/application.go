@@ -215,6 +215,11 @@ func (f *finding) typeOf(s ApplicationSource) string {
 // fixed is a revision that is beyond doubt not that of a branch: a commit, or a release.
 var fixed = regexp.MustCompile(`^([0-9a-f]{7,40}|refs/tags/.*|v?[0-9]+\.[0-9]+.*)$`)
 
+// IsFixed reports a revision that files of a branch do not change, whatever is committed: a commit, a release or a range of releases.
+func IsFixed(revision string) bool {
+	return fixed.MatchString(revision) || strings.ContainsAny(revision, "*^~<>=")
+}
+
 // isOwn says why a repository at a revision is not what is here.
 func (f *finding) isOwn(repository, branch string) error {
 	switch {
@@ -222,7 +227,7 @@ func (f *finding) isOwn(repository, branch string) error {
 		return errors.New("its repository has a parameter that nobody filled in")
 	case !f.own[revision.Origin(repository)]:
 		return fmt.Errorf("%s is not this repository, as far as the paths of Applications tell", repository)
-	case fixed.MatchString(branch), strings.ContainsAny(branch, "*^~<>="):
+	case IsFixed(branch):
 		return fmt.Errorf("it reads the revision %s, and not what is here", branch)
 	}
 	return nil

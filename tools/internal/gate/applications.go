@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/kgate-dev/gitops/tools/internal/activity"
+	"github.com/kgate-dev/gitops/tools/internal/argocd"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/coverage"
 	"github.com/kgate-dev/gitops/tools/internal/kustomization"
@@ -25,7 +26,8 @@ const deepestApplications = 8
 type Applications struct {
 	All        []coverage.Application // by namespace and name
 	Unresolved []coverage.Unresolved
-	LeftOut    int // of files that no target reads
+	LeftOut    int                         // of files that no target reads
+	Projects   map[string]*manifest.Object // AppProjects that targets render, by name
 }
 
 // Applications are Argo CD's: those that the targets of the repository render, that ApplicationSets make, and that others of them
@@ -64,7 +66,7 @@ func (g *Gate) applications(ctx context.Context, renderer *kustomization.Rendere
 		if err != nil {
 			return Applications{}, errors.Join(append(failed, err)...)
 		}
-		found, count := Applications{All: all, Unresolved: left}, len(all)
+		found, count := Applications{All: all, Unresolved: left, Projects: argocd.Projects(targets)}, len(all)
 		rendered := slices.ContainsFunc(all, func(a coverage.Application) bool { return a.Target != nil })
 		if rendered && !loose && g.repository.Config.Targets != nil {
 			found.All = slices.DeleteFunc(found.All, func(a coverage.Application) bool { return a.Target == nil })

@@ -44,6 +44,7 @@ type comparing struct {
 	equal         map[string]bool   // targets that the change does not touch, where nobody asks for their verdict
 	moved         map[string]string // by path after, the path before, of targets that are in another place
 	options       Options
+	delivered     []delivered // by path, for what is synced
 }
 
 func (c *comparing) close() error {
@@ -212,6 +213,7 @@ func (c *comparing) run(ctx context.Context) (report.Report, error) {
 	was, is := sides[0], sides[1]
 	differs := make([]change.Rendered, len(c.paths))
 	failures := make([][2]error, len(c.paths)) // of both sides
+	c.delivered = make([]delivered, len(c.paths))
 	index := func(g *Gate, path string) int {
 		if g == nil {
 			return -1
@@ -254,6 +256,7 @@ func (c *comparing) run(ctx context.Context) (report.Report, error) {
 			if differs[at], err = c.differ(ctx, path, old.target, new.target, after); err != nil {
 				return err
 			}
+			c.delivered[at] = c.deliveredOf(old.target, new.target, differs[at])
 			if after != nil && after.Touched != nil {
 				after.Touched = touched(&after.Target, differs[at].Objects)
 			}
@@ -618,7 +621,9 @@ func (c *comparing) driver() *Gate {
 func (c *comparing) conclude(ctx context.Context, was, is *running, differs []change.Rendered, failures [][2]error) (report.Report, error) {
 	with := &report.Comparison{Set: change.Of(change.Side{Name: c.before.Name, Commit: c.before.Commit}, change.Side{Name: c.after.Name, Commit: c.after.Commit}, differs, c.options.All)}
 	if c.options.Unjudged {
-		return c.unjudged(with, was, is, failures), nil
+		var err error
+		with.Syncs, err = c.syncs(ctx, differs, func(string, manifest.ID) bool { return false })
+		return c.unjudged(with, was, is, failures), err
 	}
 	var stood report.Report
 	if was != nil {
@@ -629,6 +634,10 @@ func (c *comparing) conclude(ctx context.Context, was, is *running, differs []ch
 	}
 	if is == nil {
 		with.Mended = stood.Findings
+		var err error
+		if with.Syncs, err = c.syncs(ctx, differs, refusals(stood)); err != nil {
+			return stood, err
+		}
 		return report.Report{
 			Version: c.options.Version, Dir: c.after.Dir, Checks: stood.Checks, ReadFile: c.reading(stood.ReadFile), Comparison: with,
 			Errors: stood.Errors,
@@ -668,6 +677,9 @@ func (c *comparing) conclude(ctx context.Context, was, is *running, differs []ch
 		}) {
 			with.Mended = append(with.Mended, f)
 		}
+	}
+	if with.Syncs, err = c.syncs(ctx, differs, refusals(out)); err != nil {
+		return out, err
 	}
 	out.Notes = append(append(out.Notes, c.stands(with)...), c.silenced(with, stood.Passed)...)
 	for _, e := range stood.Errors {

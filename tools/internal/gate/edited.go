@@ -118,6 +118,18 @@ func sameEdits(a, b *kustomization.Edits) bool {
 	return reflect.DeepEqual(left, right)
 }
 
+// why says which of some targets is not built as their Application does, as notes do; "" for none.
+func (e *editing) why(targets []string) string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, target := range targets {
+		if said := e.said[target]; said != "" {
+			return said
+		}
+	}
+	return ""
+}
+
 // notes say which targets are judged otherwise than they are built.
 func (e *editing) notes() []report.Note {
 	e.mu.Lock()

@@ -8,10 +8,12 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"sigs.k8s.io/yaml"
 
+	"github.com/kgate-dev/gitops/tools/internal/argocd"
 	"github.com/kgate-dev/gitops/tools/internal/change"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/difference"
@@ -25,6 +27,7 @@ type Comparison struct {
 	Standing []check.Finding // what both sides have
 	Mended   []check.Finding // what the side before has alone
 	Unjudged bool            // nobody asked what is found
+	Syncs    []argocd.Sync   // what Argo CD does with the change, by Application
 	Alone    bool            // the report is to say what the change brings, and not what it changes
 }
 
@@ -157,7 +160,7 @@ func (c *Comparison) hidden() string {
 }
 
 // change begins the report of a comparison: what there is to decide on.
-func (t *text) change(r Report) {
+func (t *text) change(r Report, now time.Time, verbose bool) {
 	c := r.Comparison
 	t.Line("%s", t.Paint(terminal.Bold, terminal.Line(c.said())))
 	t.Line("  %s", terminal.Line(c.touched()+": "+c.tally()))
@@ -192,6 +195,7 @@ func (t *text) change(r Report) {
 		t.changeField(label, said)
 		label = ""
 	}
+	t.syncs(c, now, verbose)
 	if !c.Unjudged {
 		t.changeField("found", c.verdict(len(r.Findings)))
 	}

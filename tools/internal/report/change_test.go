@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kgate-dev/gitops/tools/internal/argocd"
 	"github.com/kgate-dev/gitops/tools/internal/change"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/difference"
@@ -69,6 +70,20 @@ func changed(t testing.TB) Report {
 		},
 		Standing: r.Findings[:2],
 		Mended:   []check.Finding{r.Findings[4]},
+		Syncs: []argocd.Sync{
+			{
+				Application: manifest.ID{APIVersion: "argoproj.io/v1alpha1", Kind: "Application", Namespace: "argocd", Name: "prod"}, Fate: argocd.Synced, Source: at("apps/prod.yaml", 1),
+				Targets: []string{"overlays/prod"}, Windows: []argocd.Window{{Allows: true, Schedule: "0 22 * * *", Duration: "1h", TimeZone: "Europe/London"}},
+				Steps: []argocd.Step{
+					{Phase: "PreSync", Action: argocd.RunHook, Object: manifest.ID{APIVersion: "batch/v1", Kind: "Job", Name: "migrate"}, Reason: "runs with every sync, HookSucceeded", Source: at("base/job.yaml", 1)},
+					{Phase: "Sync", Wave: -1, Action: argocd.Prune, Object: gone.ID, Reason: "if whoever syncs asks for pruning", Weighs: true, Source: at("base/old.yaml@main", 1)},
+					{Phase: "Sync", Wave: 2, Action: argocd.Apply, Object: after.ID},
+				},
+				Notes: []string{"it has sources besides"},
+			},
+			{Application: manifest.ID{Kind: "Application", Name: "dev"}, Fate: argocd.Added, Automated: true, Prunes: true, SelfHeals: true},
+			{Application: manifest.ID{Kind: "Application", Name: "old"}, Fate: argocd.Removed, Holds: []string{"what it deployed goes with it when it is deleted"}},
+		},
 	}
 	object := gone.ID
 	r.Findings = append(r.Findings, check.Finding{

@@ -18,6 +18,7 @@ type jsonComparison struct {
 	Entries  []jsonEntry        `json:"entries"`
 	Images   []jsonImage        `json:"images"`
 	Restarts []jsonRestart      `json:"restarts"`
+	Syncs    []jsonSync         `json:"syncs"`
 	Hidden   []jsonHidden       `json:"hidden"`
 	Standing int                `json:"standing"`
 	Mended   []jsonFinding      `json:"mended"`
@@ -124,7 +125,7 @@ func (c *Comparison) json(r Report) (*jsonComparison, error) {
 	out := &jsonComparison{
 		Before: jsonSide{c.Before.Name, c.Before.Commit}, After: jsonSide{c.After.Name, c.After.Commit},
 		Summary: jsonTally{c.Count(change.Added), c.Count(change.Changed), c.Count(change.Removed)},
-		Targets: []jsonTargetChange{}, Entries: []jsonEntry{}, Images: []jsonImage{}, Restarts: []jsonRestart{}, Hidden: []jsonHidden{},
+		Targets: []jsonTargetChange{}, Entries: []jsonEntry{}, Images: []jsonImage{}, Restarts: []jsonRestart{}, Syncs: syncsJSON(c.Syncs), Hidden: []jsonHidden{},
 		Standing: len(c.Standing), Mended: []jsonFinding{},
 	}
 	for _, t := range c.Targets {

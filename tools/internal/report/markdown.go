@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/kgate-dev/gitops/tools/internal/change"
@@ -20,15 +21,16 @@ const (
 	// longestComment is how many bytes a report in Markdown has at most. A comment on GitHub has 65,536 characters.
 	longestComment = 60_000
 	// How many of them a part takes at most, so that every part is seen.
-	roomForFailures = 8_000
-	roomForFindings = 24_000
-	roomForList     = 2_500 // targets, images and restarts, each
+	roomForFailures = 6_000
+	roomForFindings = 20_000
+	roomForList     = 2_500 // targets, images, restarts and syncs, each
+	roomForSteps    = 2_500 // of syncs
 	roomForMended   = 3_000
 	roomForNotes    = 5_000
 	// roomForNames is what is kept for the names of what is left out.
 	roomForNames = 4_000
 	// longestEntry is how many bytes of what changes one entry takes.
-	longestEntry = 12_000
+	longestEntry = 8_000
 	// longestCell is how many characters of a message are shown.
 	longestCell = 700
 )
@@ -38,7 +40,7 @@ const (
 // at most 60,000 bytes: what does not fit is counted and named, with the command that shows it. Nothing that comes from the
 // repository is more than text: no tag, link, reference or mention.
 func Markdown(w io.Writer, r Report, options Options) error {
-	m := &markdown{verbose: options.Verbose}
+	m := &markdown{verbose: options.Verbose, now: options.Now}
 	m.report(r)
 	if m.err != nil {
 		return m.err
@@ -53,6 +55,7 @@ func Markdown(w io.Writer, r Report, options Options) error {
 type markdown struct {
 	strings.Builder
 	verbose bool
+	now     time.Time
 	err     error
 }
 
@@ -82,6 +85,7 @@ func (m *markdown) report(r Report) {
 		m.overview(r, command)
 	} else {
 		m.summary(c, command)
+		m.syncs(c, m.now, command)
 		m.mended(c, command)
 	}
 	m.notes(r)

@@ -93,6 +93,9 @@ func TestMarkdownOfARepositoryIsText(t *testing.T) {
 		r.Comparison.Mended[0].Message = odd
 		r.Comparison.Images[0].New = odd
 		r.Comparison.Restarts[0].Name = odd
+		s := &r.Comparison.Syncs[0]
+		s.Application.Name, s.Targets, s.Holds, s.Windows[0].Schedule = odd, []string{odd}, []string{odd}, odd
+		s.Steps[1].Object.Kind, s.Steps[1].Object.Name, s.Steps[1].Phase, s.Steps[1].Reason = odd, odd, odd, odd
 		e := &r.Comparison.Entries[0]
 		e.Places = append([]change.Place{{Target: odd, Old: e.Places[0].Old, New: object(t, fmt.Sprintf(`{"apiVersion": "v1", "kind": %q, "metadata": {"name": %q}}`, "Kind", strings.ToValidUTF8(strings.Map(func(r rune) rune {
 			if r < ' ' || r == '\u202e' {
@@ -123,6 +126,9 @@ func TestMarkdownFitsAComment(t *testing.T) {
 		r.Comparison.Targets = append(r.Comparison.Targets, change.Target{Path: fmt.Sprint("overlays/", i), Kind: change.Added})
 		r.Errors = append(r.Errors, Failure{Target: fmt.Sprint("overlays/", i), Message: fmt.Sprint("broken ", i)})
 		r.Notes = append(r.Notes, Note{Message: fmt.Sprint("note ", i)})
+		s := r.Comparison.Syncs[0]
+		s.Application.Name = fmt.Sprint("app-", i)
+		r.Comparison.Syncs = append(r.Comparison.Syncs, s)
 	}
 	big := first
 	for i := range 3000 {
@@ -146,7 +152,7 @@ func TestMarkdownFitsAComment(t *testing.T) {
 	if rows := strings.Count(out, "\n| **error** |") + strings.Count(out, "\n| warning |"); rows+left != len(r.Findings) || errors != left-1 {
 		t.Errorf("%d findings are shown, %d counted of which %d are errors, of %d", rows, left, errors, len(r.Findings))
 	}
-	for _, want := range []string{`\d+ changes have no room here: <code>kgate diff main</code>`, `- … and \d+ more`, `# … \d+ more lines`, `\d+ more targets: <code>kgate diff main</code> lists all`, `\d+ more findings: <code>kgate diff main</code> lists them`, `\d+ more places could not be checked`, `\d+ more notes`} {
+	for _, want := range []string{`\d+ changes have no room here: <code>kgate diff main</code>`, `- … and \d+ more`, `# … \d+ more lines`, `\d+ more targets: <code>kgate diff main</code> lists all`, `\d+ more findings: <code>kgate diff main</code> lists them`, `\d+ more places could not be checked`, `\d+ more notes`, `\d+ more Applications: <code>kgate diff main</code> lists all`, `\d+ more steps: <code>kgate diff main -v</code> lists them`} {
 		if !regexp.MustCompile(want).MatchString(out) {
 			t.Errorf("it does not say %s", want)
 		}

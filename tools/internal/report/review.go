@@ -28,6 +28,7 @@ type review struct {
 	Untouched int
 	Images    []reviewImage
 	Restarts  []reviewRestart
+	Syncs     []reviewSync
 	Hidden    string
 	Verdict   verdict
 	Mended    []reviewFinding
@@ -190,6 +191,7 @@ func newReview(r Report, o Options) (*review, error) {
 		}
 		p.Restarts = append(p.Restarts, reviewRestart{names(restart.Places), place(restart.Line), strings.TrimSpace(line), restart.Name, restartedBy(restart), restart.More})
 	}
+	p.Syncs = reviewSyncs(c, o.Now)
 	p.Mended = told(c.Mended)
 	p.Standing = told(c.Standing[:min(len(c.Standing), mostStanding)])
 	p.Unlisted = len(c.Standing) - len(p.Standing)

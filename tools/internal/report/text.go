@@ -22,7 +22,7 @@ func Text(w io.Writer, r Report, options Options) error {
 	out := newText(w, r.sources(), options.Color)
 	out.dir, out.from = r.Dir, options.From
 	if r.Comparison != nil && !r.Comparison.Alone {
-		out.change(r)
+		out.change(r, options.Now, options.Verbose)
 	} else {
 		for _, t := range r.overview() {
 			out.target(t)

@@ -1,0 +1,396 @@
+package gate
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/kgate-dev/gitops/tools/internal/activity"
+	"github.com/kgate-dev/gitops/tools/internal/argocd"
+	"github.com/kgate-dev/gitops/tools/internal/change"
+	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/coverage"
+	"github.com/kgate-dev/gitops/tools/internal/difference"
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/report"
+)
+
+// delivered is what a sync looks at of a target.
+type delivered struct {
+	objects []argocd.Object
+	place   string // the namespace that its objects were put in, where it is brought to several
+	known   bool   // both sides were rendered
+	changed bool
+	parts   []string // directories whose objects either side of the target has as they are rendered alone
+}
+
+// deliveredOf keeps of a target that was compared what a sync of it rests on: what changes, and of the rest the outlines.
+func (c *comparing) deliveredOf(old, new *Target, compared change.Rendered) delivered {
+	d := delivered{known: true}
+	for _, t := range []*Target{old, new} {
+		if t != nil {
+			d.parts = append(d.parts, t.Reading.Unchanged...)
+		}
+	}
+	if new != nil && len(new.places) > 1 {
+		d.place = new.Namespace
+	}
+	changed := map[*manifest.Object]bool{}
+	note := func(o argocd.Object) {
+		o.Changed, d.changed = true, true
+		if o.New != nil {
+			o.Source = o.New.Source
+		} else if o.Source = o.Old.Source; o.Source.File != "" {
+			o.Source.File += "@" + c.before.Name
+		}
+		d.objects = append(d.objects, o)
+	}
+	for _, o := range compared.Objects {
+		var fields []argocd.Field
+		for _, f := range o.Changes {
+			if f.Equal == "" || f.Equal == difference.Suffix {
+				field := argocd.Field{Old: f.OldPath, New: f.Path}
+				if f.Removed {
+					field.New = nil
+				}
+				fields = append(fields, field)
+			}
+		}
+		apart := o.Old != nil && o.New != nil && (o.Old.Kind != o.New.Kind || o.Old.Group() != o.New.Group() || o.Old.Namespace != o.New.Namespace || o.Old.Name != o.New.Name)
+		switch {
+		case o.Kind == change.Changed && len(fields) == 0 && !apart:
+			continue
+		case apart: // a cluster knows two objects
+			note(argocd.Object{New: o.New})
+			note(argocd.Object{Old: o.Old, Succeeded: o.Kind == change.Changed})
+		default:
+			note(argocd.Object{Old: o.Old, New: o.New, Fields: fields})
+		}
+		changed[o.Old], changed[o.New] = true, true
+	}
+	if new == nil {
+		return d
+	}
+	for _, o := range new.Objects {
+		if !changed[o] {
+			same := argocd.Outline(o)
+			d.objects = append(d.objects, argocd.Object{Old: same, New: same, Source: o.Source})
+		}
+	}
+	return d
+}
+
+// syncs are what Argo CD does with the change, by Application. refused are the objects whose update the server refuses, as
+// findings say.
+func (c *comparing) syncs(ctx context.Context, differs []change.Rendered, refused func(target string, id manifest.ID) bool) ([]argocd.Sync, error) {
+	if c.options.Alone || !slices.ContainsFunc(differs, func(t change.Rendered) bool { return t.Kind != change.Equal && len(t.Objects) > 0 }) {
+		return nil, nil
+	}
+	defer activity.Begin(ctx, "looking for what Argo CD syncs")()
+	sides, projects := [2][]coverage.Application{}, map[string]*manifest.Object{}
+	for i, g := range []*Gate{c.was, c.is} {
+		if g == nil {
+			continue
+		}
+		// What cannot be rendered says so where it is compared.
+		found, _ := g.Applications(ctx, false)
+		if g == c.is {
+			projects = found.Projects
+		}
+		for _, a := range found.All {
+			if !slices.ContainsFunc(sides[i], func(b coverage.Application) bool { return sameApplication(a, b) }) {
+				sides[i] = append(sides[i], a)
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+	}
+	with := func(list []coverage.Application, a coverage.Application) *coverage.Application {
+		if i := slices.IndexFunc(list, func(b coverage.Application) bool { return sameApplication(a, b) }); i >= 0 {
+			return &list[i]
+		}
+		return nil
+	}
+	var all []argocd.Sync
+	var failed error
+	add := func(old, new *coverage.Application) {
+		d, ok, err := c.deployedBy(ctx, old, new, sides[0], refused)
+		if err != nil {
+			failed = err
+		}
+		if !ok || err != nil {
+			return
+		}
+		if new != nil {
+			project := manifest.TextAt(new.Object.Value, "spec", "project")
+			if project == "" {
+				project = "default"
+			}
+			d.Project = projects[project]
+		}
+		if s, does := d.Plan(); does {
+			all = append(all, s)
+		}
+	}
+	// One that no target renders any more, and whose file is still there, is gone as well.
+	sides[1] = slices.DeleteFunc(sides[1], func(a coverage.Application) bool {
+		was := with(sides[0], a)
+		return a.Target == nil && was != nil && was.Target != nil
+	})
+	for i := range sides[1] {
+		add(with(sides[0], sides[1][i]), &sides[1][i])
+	}
+	for i := range sides[0] {
+		if with(sides[1], sides[0][i]) == nil {
+			add(&sides[0][i], nil)
+		}
+	}
+	return all, failed
+}
+
+// of finds the target that renders a directory that an Application deploys, as itself or as a part.
+func (c *comparing) of(dir string, then bool) (at int, found bool) {
+	for i, path := range c.paths {
+		if then && c.then(path) == dir || !then && path == dir {
+			return i, true
+		}
+	}
+	for i := range c.paths {
+		if slices.Contains(c.delivered[i].parts, dir) {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+// part are the objects of a target that a directory has which the target reads, or all of the target's own.
+func (c *comparing) part(ctx context.Context, at int, dir string) ([]argocd.Object, error) {
+	all := c.delivered[at].objects
+	if path := c.paths[at]; dir == path || dir == c.then(path) {
+		return all, nil
+	}
+	type name struct{ group, kind, name string }
+	sides := [2]map[name][]string{{}, {}} // the namespaces
+	for i, g := range []*Gate{c.was, c.is} {
+		if g == nil {
+			continue
+		}
+		result, err := g.renderer.Render(ctx, dir)
+		if err != nil {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			continue // the side does not have it
+		}
+		for _, o := range result.Objects {
+			is := name{o.Group(), o.Kind, o.Name}
+			sides[i][is] = append(sides[i][is], o.Namespace)
+		}
+	}
+	has := func(side map[name][]string, o *manifest.Object) bool {
+		return o != nil && slices.ContainsFunc(side[name{o.Group(), o.Kind, o.Name}], func(namespace string) bool { return namespace == "" || namespace == o.Namespace })
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(o argocd.Object) bool { return !has(sides[0], o.Old) && !has(sides[1], o.New) }), nil
+}
+
+func sameApplication(a, b coverage.Application) bool {
+	return a.Object.Name == b.Object.Name && a.Object.Namespace == b.Object.Namespace
+}
+
+// dirs are the directories of this repository that an Application deploys and kgate renders, and whether it deploys something else
+// besides.
+func dirs(a *coverage.Application) (here []string, elsewhere bool) {
+	if a == nil {
+		return nil, false
+	}
+	for _, s := range a.Sources {
+		switch {
+		case s.Dir != "" && (s.Type == "kustomize" || s.Type == "directory"):
+			here = append(here, s.Dir)
+		case manifest.TextAt(s.Value, "ref") != "" && manifest.TextAt(s.Value, "path") == "" && manifest.TextAt(s.Value, "chart") == "":
+		default:
+			elsewhere = true
+		}
+	}
+	return here, elsewhere
+}
+
+// deployedBy puts together what an Application deploys on both sides; false where that does not change.
+func (c *comparing) deployedBy(ctx context.Context, old, new *coverage.Application, before []coverage.Application, refused func(string, manifest.ID) bool) (d argocd.Deployed, touched bool, err error) {
+	if old != nil {
+		d.Old, d.Source = old.Object, old.Locate(nil)
+		if d.Source.File != "" {
+			d.Source.File += "@" + c.before.Name
+		}
+	}
+	if new == nil {
+		was, elsewhere := dirs(old)
+		for _, dir := range was {
+			at, found := c.of(dir, true)
+			if !found || !c.delivered[at].known {
+				elsewhere = true
+				continue
+			}
+			objects, err := c.part(ctx, at, dir)
+			if err != nil {
+				return d, false, err
+			}
+			d.Targets = append(d.Targets, c.paths[at])
+			d.Objects = append(d.Objects, objects...)
+		}
+		if elsewhere {
+			d.Objects = nil // nobody here knows how many there are
+		}
+		return d, true, nil
+	}
+	d.New, d.Source = new.Object, new.Locate(nil)
+	now, elsewhere := dirs(new)
+	was, _ := dirs(old)
+	moved := false
+	for i, dir := range now {
+		at, found := c.of(dir, false)
+		if !found {
+			elsewhere = true
+			continue
+		}
+		if !c.delivered[at].known {
+			if !c.equal[c.paths[at]] {
+				return d, false, nil // what is not compared is told
+			}
+			continue
+		}
+		moved = moved || old != nil && (len(was) != len(now) || was[i] != c.then(dir))
+		if !slices.Contains(d.Targets, c.paths[at]) {
+			d.Targets = append(d.Targets, c.paths[at])
+		}
+		if !c.delivered[at].changed && old != nil && len(now) == 1 && !moved {
+			return d, false, nil
+		}
+		objects, err := c.part(ctx, at, dir)
+		if err != nil {
+			return d, false, err
+		}
+		for _, o := range objects {
+			touched = touched || o.Changed
+			o.Refused = o.Old != nil && o.New != nil && o.Changed && refused(c.paths[at], o.New.ID)
+			d.Objects = append(d.Objects, c.placed(o, c.delivered[at].place, new))
+		}
+	}
+	moved = moved || old != nil && len(was) != len(now)
+	switch {
+	case len(d.Targets) == 0:
+		return d, false, nil
+	case moved:
+		d.Objects = nil
+		d.Holds = append(d.Holds, fmt.Sprintf("it deploys %s instead of %s: what was deployed and is not there any more is pruned, or stays", strings.Join(now, ", "), strings.Join(was, ", ")))
+		return d, true, nil
+	case old == nil:
+		c.begins(&d, new, now, before)
+		touched = true
+	}
+	d.Holds = append(d.Holds, held(old, new)...)
+	if len(d.Holds) > 0 {
+		d.Objects = nil
+	}
+	if elsewhere {
+		d.Notes = append(d.Notes, "it has sources besides that kgate does not render, with steps of their own")
+	}
+	if why := c.is.editing.why(now); why != "" {
+		d.Notes = append(d.Notes, why)
+	}
+	return d, touched, nil
+}
+
+// begins is for an Application that is new: nothing of it is in the cluster, unless another one deployed the same there.
+func (c *comparing) begins(d *argocd.Deployed, new *coverage.Application, now []string, before []coverage.Application) {
+	destination := func(o *manifest.Object) any { return manifest.At(o.Value, "spec", "destination") }
+	for i := range before {
+		if was, _ := dirs(&before[i]); reflect.DeepEqual(destination(before[i].Object), destination(new.Object)) && slices.Equal(was, now) {
+			d.Notes = append(d.Notes, fmt.Sprintf("Application %s deployed the same to the same cluster", before[i].Object.Name))
+			return
+		}
+	}
+	for i := range d.Objects {
+		d.Objects[i].Old, d.Objects[i].Changed, d.Objects[i].Refused = nil, true, false
+	}
+	d.Objects = slices.DeleteFunc(d.Objects, func(o argocd.Object) bool { return o.New == nil })
+}
+
+// placed is an object in the namespace of one of the Applications that bring it to several.
+func (c *comparing) placed(o argocd.Object, in string, by *coverage.Application) argocd.Object {
+	to := manifest.TextAt(by.Object.Value, "spec", "destination", "namespace")
+	move := func(object *manifest.Object) *manifest.Object {
+		if object == nil || in == "" || object.Namespace != in || to == "" {
+			return object
+		}
+		moved := object.Again()
+		moved.Namespace = to
+		return moved
+	}
+	o.Old, o.New = move(o.Old), move(o.New)
+	return o
+}
+
+// held says why a change of this repository's files does not reach an Application, or another one does.
+func held(old, new *coverage.Application) []string {
+	var all []string
+	revision := func(a *coverage.Application, i int) string {
+		if a == nil || i >= len(a.Sources) || a.Sources[i].Dir == "" {
+			return ""
+		}
+		return manifest.TextAt(a.Sources[i].Value, "targetRevision")
+	}
+	for i := range new.Sources {
+		is, was := revision(new, i), revision(old, i)
+		switch {
+		case old != nil && was != is && new.Sources[i].Dir != "" && (coverage.IsFixed(is) || coverage.IsFixed(was)):
+			all = append(all, fmt.Sprintf("targetRevision %s → %s: it gets what that revision has", shownRevision(was), shownRevision(is)))
+		case coverage.IsFixed(is):
+			all = append(all, fmt.Sprintf("it stays at targetRevision %s: the change to the files does not reach it", is))
+		}
+	}
+	if manifest.At(new.Object.Value, "spec", "sourceHydrator") != nil {
+		all = append(all, "what it syncs is written by the source hydrator first, to "+path.Join(
+			manifest.TextAt(new.Object.Value, "spec", "sourceHydrator", "syncSource", "targetBranch"), manifest.TextAt(new.Object.Value, "spec", "sourceHydrator", "syncSource", "path")))
+	}
+	return all
+}
+
+func shownRevision(name string) string {
+	if name == "" {
+		return "HEAD"
+	}
+	return name
+}
+
+// refusals tells of objects of targets whether a finding says that the API server, or an operator's webhook, refuses their update.
+func refusals(out report.Report) func(target string, id manifest.ID) bool {
+	type object struct {
+		target string
+		id     manifest.ID
+	}
+	all := map[object]bool{}
+	note := func(f check.Finding) {
+		if strings.HasPrefix(f.Check, "admission/update") && f.Severity == check.Error {
+			for _, p := range f.Places() {
+				if p.Object != nil {
+					all[object{p.Target, *p.Object}] = true
+				}
+			}
+		}
+	}
+	for _, f := range slices.Concat(out.Findings, out.Passed) {
+		note(f)
+		for _, follows := range f.Follows {
+			note(follows)
+		}
+	}
+	for _, e := range out.Exempted {
+		note(e.Finding)
+	}
+	return func(target string, id manifest.ID) bool { return all[object{target, id}] }
+}
