@@ -45,7 +45,8 @@ type Place struct {
 	Sampling    []Rate
 	Objects     []*manifest.Object // what makes up the service, workloads and what hangs on them
 
-	target func(*manifest.Object) *check.Target
+	target   func(*manifest.Object) *check.Target
+	declared func(manifest.Position) bool // it is in an environment object
 }
 
 // Exists reports whether the service is in the environment.
@@ -60,8 +61,13 @@ func (p Place) Locate(object *manifest.Object, path manifest.Path) manifest.Orig
 	return p.target(object).Origin(object, path)
 }
 
-// Target is the path of the target that renders an object of the place.
-func (p Place) Target(object *manifest.Object) string { return p.target(object).Path }
+// Target is the path of the target that renders an object of the place; "" where it is of none.
+func (p Place) Target(object *manifest.Object) string {
+	if p.target == nil || p.target(object) == nil {
+		return ""
+	}
+	return p.target(object).Path
+}
 
 // Track is the workloads of a service that run one version.
 type Track struct {
@@ -132,6 +138,22 @@ type builder struct {
 	stages    []*stage // by environment
 	documents func(file string) ([]manifest.Document, error)
 	readersOf map[string][]string // environments, by file
+}
+
+// declared reports a place in an object that is local to the configuration, as one that says what makes an environment this one:
+// replacements read it, and no cluster gets it.
+func (b *builder) declared(at manifest.Position) bool {
+	const localConfig = "config.kubernetes.io/local-config"
+	documents, err := b.documents(at.File)
+	if err != nil {
+		return false
+	}
+	for i, d := range documents {
+		if at.Line >= d.Line && (i+1 == len(documents) || at.Line < documents[i+1].Line) {
+			return manifest.Lookup(d.Node, "metadata", "annotations", localConfig) != nil
+		}
+	}
+	return false
 }
 
 // readers are the environments whose targets read a file.
@@ -289,7 +311,7 @@ func (b *builder) ambiguous() []string {
 
 // place puts the workloads of one name in an environment together.
 func (b *builder) place(in *stage, name string) Place {
-	p := Place{target: func(o *manifest.Object) *check.Target { return in.targets[o] }}
+	p := Place{target: func(o *manifest.Object) *check.Target { return in.targets[o] }, declared: b.declared}
 	for _, w := range in.workloads {
 		if w.name != name {
 			continue
