@@ -3,15 +3,15 @@
 # title: An autoscaler's bounds are in order
 # description: |
 #   A minimum above the maximum is refused by the API server in the middle of a sync. A minimum of 0
-#   asks for a feature gate that is off by default, and nothing brings a service back from no pods
-#   at all when its metrics come from its pods.
+#   is taken with a metric of an object or from outside alone (and before 1.37 by default not at all):
+#   nothing brings a service back from no pods when its metrics come from its pods.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/horizontal-pod-autoscaler-v2/
 # custom:
 #   severity: error
 #   states: fact
 #   scope: object
-#   fix: Set 1 ≤ minReplicas ≤ maxReplicas.
+#   fix: Set 1 ≤ minReplicas ≤ maxReplicas; 0 asks for a metric of the type External or Object.
 package policies.autoscaling.bounds
 
 import data.policies.lib.object as obj_lib
@@ -28,6 +28,7 @@ deny contains {"msg": msg, "path": ["spec", "minReplicas"]} if {
 	input.kind == "HorizontalPodAutoscaler"
 	scaling.is_autoscaler(input)
 	not _is_count(_minimum)
+	not _may_rest
 	msg := sprintf("%s has no minimum of one or more: minReplicas is %v", [obj_lib.title(input), _minimum])
 }
 
@@ -38,6 +39,13 @@ deny contains {"msg": msg, "path": ["spec", "minReplicas"], "with": {["spec", "m
 	_is_count(_maximum)
 	_minimum > _maximum
 	msg := sprintf("%s can have no number of pods: minReplicas %v is above maxReplicas %v", [obj_lib.title(input), _minimum, _maximum])
+}
+
+# The API server's own condition for none: validateMetrics of pkg/apis/autoscaling/validation.
+_may_rest if {
+	_minimum == 0
+	some metric in input.spec.metrics
+	metric.type in {"External", "Object"}
 }
 
 _minimum := obj_lib.at(input, ["spec", "minReplicas"], 1)

@@ -19,7 +19,7 @@ type rendered struct {
 	told     func(a, b string) (apart, told bool) // as of Plan.Apart
 }
 
-// pattern is objects that a target has made, by what their names have in common.
+// pattern is what a target has made: an object, or some by what their names have in common.
 type pattern struct {
 	Reference
 	target string
@@ -58,9 +58,8 @@ func (r *rendered) add(t *Target) {
 			}
 		}
 		for _, made := range t.Makes {
-			if strings.Contains(made.Name+made.Namespace, "*") {
-				r.patterns = append(r.patterns, pattern{made, t.Path})
-			} else {
+			r.patterns = append(r.patterns, pattern{made, t.Path}) // what is made of its own objects a target has as well
+			if !strings.Contains(made.Name+made.Namespace, "*") {
 				r.note(made, t.Path)
 			}
 		}

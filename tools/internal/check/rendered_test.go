@@ -45,6 +45,8 @@ func TestMissing(t *testing.T) {
 		"the same environment":            {Reference{"Secret", "a", "s"}, target("prod/app", "prod", "Pod a/p"), []*Target{target("prod/platform", "prod", "Secret a/s")}, false},
 		"an overlay of the same":          {Reference{"Secret", "a", "s"}, target("prod", "", "Pod a/p", "Namespace a"), []*Target{target("dev", "", "Pod a/p", "Namespace a", "Secret a/s")}, true},
 		"made by an object":               {Reference{"Namespace", "", "a"}, target("app", "", "Pod a/p"), []*Target{{Path: "argocd", Makes: []Reference{{"Namespace", "", "a"}}}}, false},
+		"made by an object of its own":    {Reference{"Deployment", "a", "web"}, making(target("app", "", "HelmRelease a/web"), Reference{"Deployment", "a", "web"}), nil, false},
+		"another one of its own":          {Reference{"Deployment", "a", "web"}, making(target("app", "", "HelmRelease a/web"), Reference{"Deployment", "b", "web"}), nil, true},
 		"made by many objects":            {Reference{"Namespace", "", "w-dev"}, target("app", "", "Pod a/p"), []*Target{{Path: "argocd", Makes: []Reference{{"Namespace", "", "w-*"}}}}, false},
 		"not made by many":                {Reference{"Namespace", "", "v-dev"}, target("app", "", "Pod a/p"), []*Target{{Path: "argocd", Makes: []Reference{{"Namespace", "", "w-*"}}}}, true},
 		"pods":                            {Reference{PodsKind, "a", `{"app":"web"}`}, target("app", "", "Service a/s"), []*Target{{Path: "infra", Pods: []Pods{{"a", map[string]string{"app": "web", "track": "b"}}}}}, false},
@@ -224,4 +226,9 @@ func TestVariants(t *testing.T) {
 			}
 		})
 	}
+}
+
+func making(t *Target, made ...Reference) *Target {
+	t.Makes = append(t.Makes, made...)
+	return t
 }

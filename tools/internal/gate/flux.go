@@ -26,9 +26,10 @@ type flux struct {
 	renderer *kustomization.Renderer
 
 	builds   cache.Cache[struct{}, map[string][]build] // by directory; under noDirectory what nobody here deploys
-	rendered cache.Cache[string, *check.Target]        // as Kustomize renders them
-	telling  cache.Cache[struct{}, []string]           // targets that are looked through
-	kept     func(path string) *Target                 // what a watch has rendered; nil for nothing
+	found    cache.Cache[struct{}, []coverage.Deployer]
+	rendered cache.Cache[string, *check.Target] // as Kustomize renders them
+	telling  cache.Cache[struct{}, []string]    // targets that are looked through
+	kept     func(path string) *Target          // what a watch has rendered; nil for nothing
 
 	mu     sync.Mutex
 	looked map[string]*rendered // what was looked into, for a watch
@@ -149,18 +150,25 @@ func agreed(builds []build, name string) substitution.Value {
 	return first
 }
 
+// deployers are what deploys directories of the repository, as Kustomize renders it.
+func (f *flux) deployers(ctx context.Context) ([]coverage.Deployer, error) {
+	return f.found.Get(struct{}{}, func() ([]coverage.Deployer, error) {
+		var telling []*check.Target
+		for _, path := range f.targets(ctx) {
+			if !f.renderer.Mentions(path, coverage.FluxGroup) {
+				continue
+			}
+			if t := f.render(ctx, path); t != nil {
+				telling = append(telling, t)
+			}
+		}
+		return coverage.Deployers(ctx, f.gate.repository, f.renderer.Files(), telling)
+	})
+}
+
 // find looks for what deploys directories of the repository.
 func (f *flux) find(ctx context.Context) (map[string][]build, error) {
-	var telling []*check.Target
-	for _, path := range f.targets(ctx) {
-		if !f.renderer.Mentions(path, coverage.FluxGroup) {
-			continue
-		}
-		if t := f.render(ctx, path); t != nil {
-			telling = append(telling, t)
-		}
-	}
-	deployers, err := coverage.Deployers(ctx, f.gate.repository, f.renderer.Files(), telling)
+	deployers, err := f.deployers(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -118,7 +118,7 @@ func Open(ctx context.Context, repository *repo.Repo, options Options) (*Gate, e
 	}
 	g.renderer = Renderer(ctx, repository, options.Stdin, options.LoadRestrictionsNone)
 	g.outside, g.flux = g.newDefinitions(g.renderer, nil), g.newFlux(g.renderer, nil)
-	g.placing, g.editing = g.newPlacing(g.renderer, nil), g.newEditing(g.renderer)
+	g.placing, g.editing = g.newPlacing(g.renderer, nil), g.newEditing(g.renderer, g.flux)
 	return g, nil
 }
 

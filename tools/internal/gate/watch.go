@@ -399,7 +399,7 @@ func (l *lasting) refresh(ctx context.Context, batch watch.Batch, changed []stri
 // run renders what is not kept and judges everything. What has not changed costs a look into a cache.
 func (l *lasting) run(ctx context.Context) (report.Report, error) {
 	renderer := Renderer(ctx, l.repository, strings.NewReader(""), l.options.LoadRestrictionsNone)
-	l.editing = l.newEditing(renderer)
+	l.editing = l.newEditing(renderer, l.newFlux(renderer, nil))
 	for path, r := range l.kept {
 		// What an Application writes into a kustomization stands elsewhere, and nothing tells when it changes.
 		if edits, err := l.editing.of(ctx, path); err != nil || edits != nil || r.target != nil && r.target.edited {

@@ -17,12 +17,13 @@ import (
 )
 
 // Edits are what a deployer writes into the kustomization of a target before it builds it, as `kustomize edit` does. Argo CD
-// does so with what `kustomize` of a source says: util/kustomize/kustomize.go of its v3.6.1.
+// does so with what `kustomize` of a source says: util/kustomize/kustomize.go of its v3.6.1. Flux does with fields of its Kustomization.
 type Edits struct {
 	NamePrefix, NameSuffix, Namespace string
 
-	Images   []string // as `kustomize edit set image` takes them: NAME=NEWNAME:TAG@DIGEST
-	Replicas []Replicas
+	Images       []string // as `kustomize edit set image` takes them: NAME=NEWNAME:TAG@DIGEST
+	ImageEntries []any    // as entries of `images`, each merged into one of its name
+	Replicas     []Replicas
 
 	Labels                 map[string]string
 	ForceLabels            bool // they go before those that are there
@@ -227,10 +228,14 @@ func (w *editing) items(field string, given map[string]*yaml.Node) {
 const preserved = "*"
 
 func (w *editing) images() error {
-	if len(w.edits.Images) == 0 {
+	if len(w.edits.Images)+len(w.edits.ImageEntries) == 0 {
 		return nil
 	}
 	given := map[string]*yaml.Node{}
+	for i, entry := range w.edits.ImageEntries {
+		name := manifest.TextAt(entry, "name")
+		given[name] = w.value(w.merged(entry, w.existing("images", name)), "images", i)
+	}
 	for i, arg := range w.edits.Images {
 		name, value, renames := strings.Cut(arg, "=")
 		if !renames {
@@ -257,6 +262,25 @@ func (w *editing) images() error {
 	}
 	w.items("images", given)
 	return nil
+}
+
+// merged is an entry of `images` with what the one that is there has beside it. A tag and a digest are one: either takes the
+// place of both.
+func (w *editing) merged(entry any, has *yaml.Node) map[string]any {
+	merged := map[string]any{"name": manifest.TextAt(entry, "name")}
+	take := func(field, text string) {
+		if text != "" {
+			merged[field] = text
+		}
+	}
+	take("newName", cmp.Or(manifest.TextAt(entry, "newName"), manifest.Text(has, "newName")))
+	tag, digest := manifest.TextAt(entry, "newTag"), manifest.TextAt(entry, "digest")
+	if tag+digest == "" {
+		tag, digest = manifest.Text(has, "newTag"), manifest.Text(has, "digest")
+	}
+	take("newTag", tag)
+	take("digest", digest)
+	return merged
 }
 
 // existing is the last item of a list that has a name; nil where there is none.
@@ -420,5 +444,5 @@ func (w *editing) components(files *Files, dir string) error {
 // Empty reports edits that change nothing.
 func (e *Edits) Empty() bool {
 	return e == nil || cmp.Or(e.NamePrefix, e.NameSuffix, e.Namespace) == "" &&
-		len(e.Images)+len(e.Replicas)+len(e.Labels)+len(e.Annotations)+len(e.Patches)+len(e.Components) == 0
+		len(e.Images)+len(e.ImageEntries)+len(e.Replicas)+len(e.Labels)+len(e.Annotations)+len(e.Patches)+len(e.Components) == 0
 }

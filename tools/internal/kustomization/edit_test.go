@@ -47,6 +47,11 @@ func TestEdits(t *testing.T) {
 			plain + "images: [{name: side, newName: mine, newTag: '7'}, {name: a, newTag: b}]\n", Edits{Images: []string{"side=*:8"}},
 			plain + "images: [{name: a, newTag: b}, {name: side, newName: mine, newTag: '8'}]\n",
 		},
+		"an entry of images": {
+			plain + "images: [{name: side, newName: mine, newTag: '7'}, {name: a, digest: 'sha256:abc'}]\n",
+			Edits{ImageEntries: []any{map[string]any{"name": "side", "newName": "yours"}, map[string]any{"name": "a", "newTag": "2"}, map[string]any{"name": "web", "digest": "sha256:abc"}}},
+			plain + "images: [{name: a, newTag: '2'}, {name: side, newName: yours, newTag: '7'}, {name: web, digest: 'sha256:abc'}]\n",
+		},
 		"a star for nothing": {plain, Edits{Images: []string{"side=*:8"}}, plain + "images: [{name: side, newTag: '8'}]\n"},
 		"a digest":           {plain, Edits{Images: []string{"side@sha256:abc"}}, plain + "images: [{name: side, digest: 'sha256:abc'}]\n"},
 		"replicas":           {plain + "replicas: [{name: web, count: 1}]\n", Edits{Replicas: []Replicas{{"web", 5}}}, plain + "replicas: [{name: web, count: 5}]\n"},
