@@ -1,6 +1,7 @@
 package kustomization
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -208,10 +209,31 @@ func absent(parts []part, field, wants string) error {
 		path := fieldPath(p.field)
 		if at, instead, lacks := p.of.lacks(path); lacks {
 			id := p.of.current()
-			return fail(at, "the %s %s has no %s, which the replacement at %s %s%s", id.Kind, id.Name, path, p.at, wants, instead)
+			return fail(at, "the %s %s has no %s, which the replacement at %s %s%s", id.Kind, id.Name, path, p.at, wants, cmp.Or(tagless(p.of, path), instead))
 		}
 	}
 	return nil
+}
+
+// tagless is the way out where a replacement asks an image for its tag that has a digest alone.
+func tagless(t *Trace, path manifest.Path) string {
+	if t.current().Kind != types.KustomizationKind || len(path) != 3 || path[0] != "images" || path[2] != "newTag" || t.live == nil {
+		return ""
+	}
+	images := manifest.Lookup(t.live.YNode(), "images")
+	pick := selector.FindStringSubmatch(fmt.Sprint(path[1]))
+	if images == nil || pick == nil {
+		return ""
+	}
+	for _, image := range images.Content {
+		if manifest.Text(image, pick[1]) != pick[2] || manifest.Text(image, "digest") == "" {
+			continue
+		}
+		name := cmp.Or(manifest.Text(image, "newName"), manifest.Text(image, "name"))
+		return fmt.Sprintf(": a digest alone tells no version; `kustomize edit set image %s=%s:TAG@%s` writes both",
+			manifest.Text(image, "name"), name, manifest.Text(image, "digest"))
+	}
+	return ""
 }
 
 // written are the documents that say what an object has: its own, then those of strategic merge patches. JSON patches say

@@ -275,11 +275,19 @@ func (e *engine) replace(o operation, document *manifest.Document, entry *yaml.N
 	o.watches = func(*accumulation) []*resource.Resource { return reached }
 	o.judge = func(_ *accumulation, effects []effect) {
 		e.pickedBeside(document, entry, r, effects)
+		table := e.casesOf(document, entry)
 		switch {
 		case !none(effects):
 			e.effective(noEffect, at)
+			if table != nil {
+				e.applied(noEffect, table)
+			}
 		case len(effects) > 0:
-			e.idle(at, newFault(noEffect, at, "the replacement changes nothing: %s has the value already", called(effects)))
+			of := at
+			if table != nil {
+				of = table.first
+			}
+			e.idle(of, newFault(noEffect, at, "the replacement changes nothing: %s has the value already", called(effects)))
 		}
 	}
 	o.transformer = transformerFunc(func(m resmap.ResMap) error {

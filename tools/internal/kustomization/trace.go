@@ -115,6 +115,7 @@ type tracer struct {
 	judging *Layer // whose entries are applied
 	works   map[check.Entry]bool
 	added   []added
+	cases   map[manifest.Position]*cases // of each replacement that was looked at
 }
 
 // part is a field of an object that a replacement takes or writes to.
@@ -381,6 +382,16 @@ func (t *tracer) replacement(document *manifest.Document, entry *yaml.Node, repl
 		if err != nil {
 			return nil, fail(source, "the replacement's target: %s", err)
 		}
+		table := t.casesOf(document, entry)
+		if len(reached) == 0 && table != nil && t.does(replacementTarget, table.first) {
+			whole = false
+			continue
+		}
+		if len(reached) == 0 && table != nil {
+			missed(table.first, table.first, "the replacement changes nothing, nor do the other %d cases of %s: none is for what an object here has",
+				table.number-1, describe(table.target))
+			continue
+		}
 		if len(reached) == 0 {
 			at := culprit(document, entry, manifest.Path{"targets", i, "select"}, *target.Select, func(s *types.Selector) bool {
 				other := *target
@@ -392,6 +403,9 @@ func (t *tracer) replacement(document *manifest.Document, entry *yaml.Node, repl
 			continue
 		}
 		t.effective(replacementTarget, source)
+		if table != nil {
+			t.applied(replacementTarget, table)
+		}
 		for n, reject := range target.Reject {
 			others := *target
 			others.Reject = slices.Delete(slices.Clone(target.Reject), n, n+1)
