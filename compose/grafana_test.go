@@ -152,7 +152,7 @@ type dashboard struct {
 func readDashboard(t *testing.T) dashboard {
 	t.Helper()
 	var d dashboard
-	decoder := json.NewDecoder(bytes.NewReader([]byte(read(t, "base/app/monitoring/dashboards/go-otlp-app.json"))))
+	decoder := json.NewDecoder(bytes.NewReader([]byte(read(t, "base/services/go-otlp-app/dashboards/go-otlp-app.json"))))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&d); err != nil {
 		t.Fatal(err)
@@ -239,7 +239,7 @@ func TestDashboardIsProvisioned(t *testing.T) {
 	}
 	path := file.Providers[0].Options.Path
 	for target, want := range map[string]string{
-		path:                                    "base/app/monitoring/dashboards",
+		path:                                    "base/services/go-otlp-app/dashboards",
 		"/etc/grafana/provisioning/dashboards":  provisioning + "dashboards",
 		"/etc/grafana/provisioning/datasources": provisioning + "datasources",
 	} {

@@ -19,7 +19,7 @@ import (
 
 var update = flag.Bool("update", false, "write prometheus/rules.yaml anew")
 
-const rulesHead = "# Made from base/app/monitoring/prometheus-rule.yaml by `go test ./compose -update`.\n"
+const rulesHead = "# Made from base/services/go-otlp-app/alerts.yaml by `go test ./compose -update`.\n"
 
 // alerts returns the spec of the PrometheusRule, which is a rule file, comments included.
 func alerts(t *testing.T) []byte {
@@ -28,7 +28,7 @@ func alerts(t *testing.T) []byte {
 		Kind string
 		Spec yaml.Node
 	}
-	if err := yaml.Unmarshal([]byte(read(t, "base/app/monitoring/prometheus-rule.yaml")), &object); err != nil {
+	if err := yaml.Unmarshal([]byte(read(t, "base/services/go-otlp-app/alerts.yaml")), &object); err != nil {
 		t.Fatal(err)
 	}
 	if object.Kind != "PrometheusRule" {
@@ -83,7 +83,7 @@ func TestRulesOfTheStack(t *testing.T) {
 		}
 	}
 	if got := read(t, "compose/prometheus/rules.yaml"); got != want {
-		t.Error("prometheus/rules.yaml is not what base/app/monitoring/prometheus-rule.yaml says: run go test ./compose -update")
+		t.Error("prometheus/rules.yaml is not what base/services/go-otlp-app/alerts.yaml says: run go test ./compose -update")
 	}
 }
 

@@ -20,6 +20,8 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 	"go.yaml.in/yaml/v3"
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
 
 	"github.com/kgate-dev/gitops/service/internal/postgrestest"
 )
@@ -147,6 +149,25 @@ func manifest(t *testing.T, name string, into any) {
 	}
 }
 
+// rendered reads an object of the service as an environment renders it.
+func rendered(t *testing.T, kind, name string, into any) {
+	t.Helper()
+	objects, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), "../overlays/dev/go-otlp-app")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, object := range objects.Resources() {
+		if object.GetKind() != kind || object.GetName() != name {
+			continue
+		}
+		if err := yaml.Unmarshal([]byte(object.MustYaml()), into); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	t.Fatalf("no %s %s is rendered", kind, name)
+}
+
 func expressionsOfRules(t *testing.T) (all []named) {
 	var rules struct {
 		Spec struct {
@@ -158,7 +179,7 @@ func expressionsOfRules(t *testing.T) (all []named) {
 			}
 		}
 	}
-	manifest(t, "base/app/monitoring/prometheus-rule.yaml", &rules)
+	manifest(t, "base/services/go-otlp-app/alerts.yaml", &rules)
 	for _, group := range rules.Spec.Groups {
 		for _, rule := range group.Rules {
 			all = append(all, named{"alert " + rule.Alert, rule.Expr, fmt.Sprint(rule.Annotations)})
@@ -168,7 +189,7 @@ func expressionsOfRules(t *testing.T) (all []named) {
 }
 
 func expressionsOfDashboard(t *testing.T) (all []named) {
-	content, err := os.ReadFile("../base/app/monitoring/dashboards/go-otlp-app.json")
+	content, err := os.ReadFile("../base/services/go-otlp-app/dashboards/go-otlp-app.json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,7 +256,7 @@ func expressionsOfAdapter(t *testing.T) (all []named) {
 			}
 		}
 	}
-	manifest(t, "base/app/autoscaling/horizontal-pod-autoscaler.yaml", &autoscaler)
+	manifest(t, "base/components/autoscaling/horizontal-pod-autoscaler.yaml", &autoscaler)
 	asked := 0
 	for _, metric := range autoscaler.Spec.Metrics {
 		if metric.Type != "Pods" {
@@ -352,7 +373,7 @@ func TestScrapedLabels(t *testing.T) {
 			}
 		}
 	}
-	manifest(t, "base/app/monitoring/pod-monitor.yaml", &monitor)
+	rendered(t, "PodMonitor", scraped["job"], &monitor)
 	if got := monitor.Spec.Selector.MatchLabels[monitor.Spec.JobLabel]; got != scraped["job"] {
 		t.Errorf("the job of the pods is %q, want %q", got, scraped["job"])
 	}

@@ -13,7 +13,7 @@ import (
 
 // change is a line of one overlay, as somebody promotes a version.
 const (
-	changedFile = "overlays/prod/app/kustomization.yaml"
+	changedFile = "overlays/prod/go-otlp-app/kustomization.yaml"
 	changedFrom = "newTag: 1.0.0"
 	changedTo   = "newTag: 1.0.1"
 )

@@ -398,7 +398,7 @@ func (m mutation) touches(f check.Finding, result *kustomization.Result) bool {
 func TestMutations(t *testing.T) {
 	tree := realTree(t)
 	var roots []string
-	for _, layer := range []string{"app", "platform"} {
+	for _, layer := range []string{"go-otlp-app", "platform"} {
 		for _, env := range []string{"dev", "staging", "prod"} {
 			roots = append(roots, "overlays/"+env+"/"+layer)
 		}
@@ -445,7 +445,7 @@ func class(name string, data []byte) string {
 		return "replacement source"
 	case bytes.Contains(data, []byte("kind: Application")):
 		return "argocd"
-	case strings.HasPrefix(name, "overlays/") || strings.Contains(name, "each-track") || bytes.Contains(data, []byte("name: any")):
+	case strings.HasPrefix(name, "overlays/") || bytes.Contains(data, []byte("name: any")):
 		return "patch"
 	}
 	return "resource"

@@ -26,11 +26,11 @@ type edit struct{ file, from, to string }
 
 // edits break the repository in ways that people break one.
 var edits = []edit{
-	{"base/app/workload/each-track/deployment.yaml", "readOnlyRootFilesystem: true", "readOnlyRootFilesystem: false"},
-	{"base/app/workload/service-headless.yaml", "  selector:\n    app.kubernetes.io/name: go-otlp-app\n", "  selector:\n    app.kubernetes.io/name: go-otlp-ap\n"},
-	{"overlays/prod/app/environment.yaml", "max: 10", "max: 40"},
-	{"overlays/staging/app/environment.yaml", `ratio: "0.5"`, `ratio: "0.9"`},
-	{"overlays/dev/app/kustomization.yaml", "newTag: 1.1.0", "newTag: latest"},
+	{"base/components/workload/deployment.yaml", "readOnlyRootFilesystem: true", "readOnlyRootFilesystem: false"},
+	{"base/components/workload/service-headless.yaml", "targetPort: http\n", "targetPort: htp\n"},
+	{"overlays/prod/go-otlp-app/environment.yaml", "max: 10", "max: 40"},
+	{"overlays/staging/go-otlp-app/environment.yaml", `ratio: "0.5"`, `ratio: "0.9"`},
+	{"overlays/dev/go-otlp-app/kustomization.yaml", "newTag: 1.1.0", "newTag: latest"},
 }
 
 // The page of the real repository, of a broken copy of it, and of names that mean harm, in a real browser.

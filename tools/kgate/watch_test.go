@@ -702,8 +702,8 @@ func TestWatchProgram(t *testing.T) {
 // begins afresh; a process of its own needs longer.
 func BenchmarkWatch(b *testing.B) {
 	for _, edit := range []struct{ name, file, old, format string }{
-		{"base", "base/app/workload/each-track/deployment.yaml", "terminationGracePeriodSeconds: 45", "terminationGracePeriodSeconds: 4%d"},
-		{"overlay", "overlays/prod/app/environment.yaml", "max: 10", "max: 1%d"},
+		{"base", "base/components/workload/deployment.yaml", "terminationGracePeriodSeconds: 45", "terminationGracePeriodSeconds: 4%d"},
+		{"overlay", "overlays/prod/go-otlp-app/environment.yaml", "max: 10", "max: 1%d"},
 	} {
 		b.Run(edit.name, func(b *testing.B) {
 			dir := manifests(b)

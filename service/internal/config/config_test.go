@@ -231,7 +231,7 @@ func TestSettingsAreNamedOnce(t *testing.T) {
 // FuzzParse holds that nothing panics, that a configuration or faults come back, that every fault is on one line and
 // says where, and that what is accepted is within its bounds.
 func FuzzParse(f *testing.F) {
-	shipped, err := os.ReadFile("../../../base/app/workload/config/app.yaml")
+	shipped, err := os.ReadFile("../../../base/services/go-otlp-app/config/app.yaml")
 	if err != nil {
 		f.Fatal(err)
 	}

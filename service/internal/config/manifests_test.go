@@ -1,7 +1,6 @@
 package config
 
 import (
-	"os"
 	"reflect"
 	"regexp"
 	"strings"
@@ -9,6 +8,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
 )
 
 type deployment struct {
@@ -81,19 +82,33 @@ func environment(t *testing.T, d deployment) map[string]string {
 	return env
 }
 
-// The manifests and the service cannot drift: what the Deployment sets, the service reads, and it starts with it.
-func TestManifests(t *testing.T) {
-	content, err := os.ReadFile("../../../base/app/workload/each-track/deployment.yaml")
+// rendered is a Deployment of an overlay.
+func rendered(t *testing.T, overlay, name string) deployment {
+	t.Helper()
+	objects, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), overlay)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var d deployment
-	if err := yaml.Unmarshal(content, &d); err != nil {
-		t.Fatal(err)
+	for _, object := range objects.Resources() {
+		if object.GetKind() != "Deployment" || object.GetName() != name {
+			continue
+		}
+		var d deployment
+		if err := yaml.Unmarshal([]byte(object.MustYaml()), &d); err != nil {
+			t.Fatal(err)
+		}
+		return d
 	}
+	t.Fatalf("%s renders no Deployment %s", overlay, name)
+	return deployment{}
+}
+
+// The manifests and the service cannot drift: what the Deployment sets, the service reads, and it starts with it.
+func TestManifests(t *testing.T) {
+	d := rendered(t, "../../../overlays/dev/go-otlp-app", "go-otlp-app")
 	env := environment(t, d)
 
-	known := map[string]bool{"OTEL_RESOURCE_ATTRIBUTES": true, "OTEL_EXPORTER_OTLP_ENDPOINT": true}
+	known := map[string]bool{"OTEL_RESOURCE_ATTRIBUTES": true, "OTEL_EXPORTER_OTLP_ENDPOINT": true, "OTEL_TRACES_SAMPLER": true}
 	for _, s := range newLoader().settings {
 		for _, name := range s.variables() {
 			known[name] = true
@@ -107,25 +122,25 @@ func TestManifests(t *testing.T) {
 		}
 	}
 	// Systems 4 and 7 of the specification.
-	for _, name := range strings.Fields(`APP_NAME APP_VERSION APP_ENV OTLP_ENDPOINT OTLP_INSECURE OTLP_SAMPLE_RATE OTLP_COMPRESSION
-		POD_NAME POD_NAMESPACE POD_IP NODE_NAME MAX_CONCURRENCY REQUEST_TIMEOUT DATABASE_URL DATABASE_MAX_CONNS API_TOKENS`) {
+	for _, name := range strings.Fields(`OTEL_SERVICE_NAME APP_VERSION APP_ENV OTEL_EXPORTER_OTLP_ENDPOINT OTEL_EXPORTER_OTLP_COMPRESSION
+		OTEL_TRACES_SAMPLER OTEL_TRACES_SAMPLER_ARG POD_NAME POD_NAMESPACE POD_IP NODE_NAME MAX_CONCURRENCY REQUEST_TIMEOUT DATABASE_URL DATABASE_MAX_CONNS API_TOKENS`) {
 		if _, set := env[name]; !set || !known[name] {
 			t.Errorf("%s: set by the Deployment: %v, read by the service: %v", name, set, known[name])
 		}
 	}
 
-	c, err := Load("../../../base/app/workload/config/app.yaml", environ)
+	c, err := Load("../../../base/services/go-otlp-app/config/app.yaml", environ)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := Default()
-	want.App = App{Name: "go-otlp-app", Version: "unset", Environment: "unset"}
+	want.App = App{Name: "go-otlp-app", Version: "1.0.0", Environment: "dev"}
 	want.Pod = Pod{Name: "go-otlp-app-7d9c", Namespace: "go-otlp-app", IP: "10.1.2.3", Node: "node-1"}
 	want.OTLP.Endpoint = "otel-collector.observability:4317"
 	want.OTLP.Insecure = true
-	want.OTLP.SampleRate = 0
+	want.OTLP.SampleRate = 1
 	want.OTLP.ResourceAttributes = map[string]string{
-		"service.version": "unset", "deployment.environment.name": "unset", "k8s.namespace.name": "go-otlp-app",
+		"service.version": "1.0.0", "deployment.environment.name": "dev", "k8s.namespace.name": "go-otlp-app",
 		"k8s.pod.name": "go-otlp-app-7d9c", "k8s.pod.ip": "10.1.2.3", "k8s.node.name": "node-1",
 	}
 	want.Database.URL = NewSecret(env["DATABASE_URL"])
