@@ -143,9 +143,6 @@ func settle(ctx context.Context, repository *repo.Repo, set *changeset.Set, dry 
 		if _, err := fmt.Fprintln(stdout, "nothing is written: the repository would have what is found above"); err != nil {
 			return err
 		}
-		if len(worse.Errors) > 0 {
-			return errReported
-		}
 		return errFindings
 	}
 	if dry {

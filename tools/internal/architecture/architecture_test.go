@@ -35,6 +35,7 @@ var layers = map[string][]layer{
 			"tools/internal/revision", "tools/internal/spelling", "tools/internal/terminal", "tools/internal/watch",
 		}},
 		{"what an object is, and what a repository is called", []string{"tools/internal/cache", "tools/internal/manifest", "tools/internal/renaming"}},
+		{"what is made after what there is", []string{"tools/internal/twin"}},
 		{"what was fetched from elsewhere", []string{"tools/internal/vendored"}},
 		{"what the API server holds against an object", []string{"tools/internal/admission/fault"}},
 		{"the API server's own code", []string{

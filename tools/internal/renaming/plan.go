@@ -31,6 +31,9 @@ func Upstream() []string {
 // upstreamMark is the file by which a copy of kgate's own repository is known.
 const upstreamMark = "tools/kgate/main.go"
 
+// IsCopy reports whether files are those of a copy of kgate's own repository.
+func IsCopy(listed []string) bool { return slices.Contains(listed, upstreamMark) }
+
 // Change is a file that a renaming changes.
 type Change struct {
 	Path  string
@@ -83,7 +86,7 @@ func Make(files fs.FS, listed []string, renamed []Name) (Plan, error) {
 	if len(renamed) == 0 {
 		return plan, errors.New("nothing to rename")
 	}
-	m := &making{files: files, all: compile(forms(renamed)), copy: slices.Contains(listed, upstreamMark)}
+	m := &making{files: files, all: compile(forms(renamed)), copy: IsCopy(listed)}
 	for _, n := range renamed {
 		if n.Kind == Module {
 			m.module = append(m.module, n)

@@ -19,6 +19,7 @@ const (
 	Repository   Kind = "repository" // the URL that it is cloned from
 	Organisation Kind = "organisation"
 	Word         Kind = "word"
+	Environment  Kind = "environment"
 )
 
 // Name is what something is called, and what it is to be called.
@@ -51,7 +52,7 @@ func (n Name) Check() error {
 	for _, text := range []string{n.Old, n.New} {
 		fits, is := true, ""
 		switch n.Kind {
-		case Service:
+		case Service, Environment:
 			fits, is = Label(text), "a DNS label that begins with a letter, as payments-api"
 		case Image:
 			fits, is = image.MatchString(text), "a registry and a repository without tag and digest, as registry.example.com:5000/team/app"

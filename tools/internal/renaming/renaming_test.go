@@ -96,6 +96,23 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+func TestEnvironment(t *testing.T) {
+	name := Name{Environment, "dev", "qa"}
+	for text, want := range map[string]string{
+		"- overlays/dev/*":                 "- overlays/qa/*",
+		"../dev, dev-app, 'dev'":           "../qa, qa-app, 'qa'",
+		"dev.yaml":                         "qa.yaml",
+		"kgate.dev/exempt, dev.example":    "kgate.dev/exempt, dev.example",
+		"> /dev/null, path: /dev":          "> /dev/null, path: /dev",
+		"develop, devs, my_dev":            "develop, devs, my_dev",
+		"image: ghcr.io/acme/dev/shop:1.0": "image: ghcr.io/acme/dev/shop:1.0",
+	} {
+		if got := Replace(text, name); got != want || Names(text, name) != (want != text) {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
+
 // copyOfKgate is a copy of kgate's own repository, in small.
 func copyOfKgate() fstest.MapFS {
 	files := fstest.MapFS{}

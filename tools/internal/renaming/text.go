@@ -107,7 +107,7 @@ func (n names) replace(text string, only func(form) bool, met func(form)) (strin
 			if !fits {
 				continue
 			}
-			if f.Kind == Service && foreign(text, start) {
+			if (f.Kind == Service || f.Kind == Environment) && foreign(text, start) {
 				c.foreign++
 				at = end
 				break
@@ -154,6 +154,9 @@ func (f form) stands(text string, start int) (to string, end int, ok bool) {
 	end = start + len(f.from)
 	switch f.manner {
 	case plain:
+		if f.Kind == Environment && apart(text, start, end) {
+			return "", end, false
+		}
 		if strings.Contains(f.Old, "-") && start > 0 && text[start-1] == '_' {
 			return f.to, end, !goesOn(text, end, "") || text[end] == '_'
 		}
@@ -184,6 +187,27 @@ func (f form) stands(text string, start int) (to string, end int, ok bool) {
 	}
 	return "", end, false
 }
+
+// apart reports whether what reads as an environment's name is part of something else: of a host, as in kgate.dev, or a directory
+// of the system's, as /dev/null. The end of a file's name is none of a host.
+func apart(text string, start, end int) bool {
+	if start > 0 && text[start-1] == '.' && (start == 1 || text[start-2] != '.') {
+		return true
+	}
+	if rest := text[end:]; goesOn(text, end, ".") && !slices.ContainsFunc([]string{".yaml", ".yml", ".json", ".env"}, func(e string) bool { return strings.HasPrefix(rest, e) }) {
+		return true
+	}
+	return start > 0 && text[start-1] == '/' && (start == 1 || strings.IndexByte(" \t\"'=:,[{(", text[start-2]) >= 0)
+}
+
+// Replace writes a text with the other names.
+func Replace(text string, renamed ...Name) string {
+	replaced, _ := compile(forms(renamed)).replace(text, nil, nil)
+	return replaced
+}
+
+// Names reports whether a text has one of the names.
+func Names(text string, names ...Name) bool { return Replace(text, names...) != text }
 
 // foreign reports whether a name stands in the path of a reference to a host, as podinfo in ghcr.io/stefanprodan/podinfo:
 // what is called so there is another's.

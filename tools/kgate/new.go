@@ -1,0 +1,329 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/kgate-dev/gitops/tools/internal/changeset"
+	"github.com/kgate-dev/gitops/tools/internal/renaming"
+	"github.com/kgate-dev/gitops/tools/internal/repo"
+	"github.com/kgate-dev/gitops/tools/internal/spelling"
+	"github.com/kgate-dev/gitops/tools/internal/terminal"
+	"github.com/kgate-dev/gitops/tools/internal/twin"
+)
+
+// serviceGroup is the API group of the object that says what a service is called and where it listens.
+const serviceGroup = "kgate"
+
+type newFlags struct {
+	like         string
+	dry          bool
+	image        string
+	port         int
+	metricsPort  int
+	environments []string
+	bounds       bounds
+}
+
+func newCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "new",
+		Short: "Make another service, environment or region, wired and judged before it is written",
+		Args:  noArguments,
+		Long: "Make another service, environment or region after one that the repository has: its folders with kustomizations, and an entry\n" +
+			"beside each of its entries: in kustomizations, in AppProjects and windows, in kgate.yaml. The layout is the one that is there.\n\n" +
+			"The result is judged before anything is written: where it would have findings that there are not today, they are printed, and\n" +
+			"nothing is written. All files are written, or none. Review them with `git diff`; `git add` them.\n\n" +
+			"Exit codes: 0 done, 1 refused for what the result would have, 2 could not.",
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newServiceCommand(), newEnvironmentCommand(), newRegionCommand())
+	return cmd
+}
+
+func (f *newFlags) register(cmd *cobra.Command, like string) {
+	cmd.Flags().StringVar(&f.like, "like", "", like)
+	cmd.Flags().BoolVar(&f.dry, "dry-run", false, "name the files, judge them, and write nothing")
+	_ = cmd.RegisterFlagCompletionFunc("like", cobra.NoFileCompletions) // the flag exists
+	boundsFlags(cmd, &f.bounds)
+}
+
+func newServiceCommand() *cobra.Command {
+	var flags newFlags
+	cmd := &cobra.Command{
+		Use:   "service NAME --image REPOSITORY:TAG",
+		Short: "Make another service",
+		Long: "Make a service after another one: a folder beside each of its folders, with its name and namespace, the image, and an entry\n" +
+			"wherever that service has one. What is special about it, such as probes, resources and configuration, is what the other one has,\n" +
+			"to be edited.",
+		Example:     "  kgate new service payments --image ghcr.io/shop/payments:1.0.0 --port 8080 --environments dev,staging\n  kgate new service payments --image ghcr.io/shop/payments:1.0.0 --like go-otlp-app --dry-run",
+		Args:        cobra.ExactArgs(1),
+		Annotations: map[string]string{writesHere: "."},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if flags.image == "" {
+				return errors.New("--image: say what the service runs, as ghcr.io/shop/payments:1.0.0")
+			}
+			return makeNew(cmd, renaming.Service, args[0], flags, false)
+		},
+	}
+	flags.register(cmd, "service to take after (default: the smallest that a service object names)")
+	f := cmd.Flags()
+	f.StringVar(&flags.image, "image", "", "image with its tag, as ghcr.io/shop/payments:1.0.0, or with tag and digest")
+	f.IntVar(&flags.port, "port", 0, "port of requests, spec.ports.http of the service object (default: that of the other one)")
+	f.IntVar(&flags.metricsPort, "metrics-port", 0, "port of metrics, spec.ports.metrics of the service object (default: that of the other one)")
+	f.StringSliceVar(&flags.environments, "environments", nil, "environments of kgate.yaml that get it (default: all that have the other one)")
+	return cmd
+}
+
+func newEnvironmentCommand() *cobra.Command {
+	var flags newFlags
+	cmd := &cobra.Command{
+		Use:   "environment NAME --like ENVIRONMENT",
+		Short: "Make another environment",
+		Long: "Make an environment after another one: its folders, its entry in kgate.yaml with bounds and with what it is promoted from, and\n" +
+			"an entry wherever the other one has one. Versions and sizes are those of the other one, to be edited.",
+		Example:     "  kgate new environment qa --like staging",
+		Args:        cobra.ExactArgs(1),
+		Annotations: map[string]string{writesHere: "."},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return makeNew(cmd, renaming.Environment, args[0], flags, false)
+		},
+	}
+	flags.register(cmd, "environment to take after")
+	return cmd
+}
+
+func newRegionCommand() *cobra.Command {
+	var flags newFlags
+	cmd := &cobra.Command{
+		Use:   "region NAME --like ENVIRONMENT",
+		Short: "Make another region of an environment",
+		Long: "Make an environment whose folders build on those of another one: a version that is promoted there, and whatever else changes,\n" +
+			"comes with it; what is to differ is patched in the region. It has a cluster and an entry in kgate.yaml of its own, and an entry\n" +
+			"wherever the other one has one. Where a region shall be promoted alone, make an environment.",
+		Example:     "  kgate new region prod-eu --like prod",
+		Args:        cobra.ExactArgs(1),
+		Annotations: map[string]string{writesHere: "."},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return makeNew(cmd, renaming.Environment, args[0], flags, true)
+		},
+	}
+	flags.register(cmd, "environment to build on")
+	return cmd
+}
+
+// makeNew makes what one of the commands is asked for.
+func makeNew(cmd *cobra.Command, kind renaming.Kind, name string, flags newFlags, thin bool) error {
+	return flags.bounds.within(cmd.Context(), func(ctx context.Context) error {
+		repository, err := repo.Open(".")
+		if err != nil {
+			return err
+		}
+		listed, _, err := repository.Tracked(ctx)
+		if err != nil {
+			return err
+		}
+		files := twin.Files{FS: repository.FS, Listed: listed, Root: repo.IsKustomizationFile, Wired: []string{repo.ConfigFile}, Skip: upstreamOf(listed)}
+		wish := twin.Wish{Like: renaming.Name{Kind: kind, Old: flags.like, New: name}, Thin: thin}
+		if !renaming.Label(name) {
+			return fmt.Errorf("%q is no name of one: it is a DNS label that begins with a letter, as payments-api", name)
+		}
+		if kind == renaming.Environment {
+			err = knownEnvironment(repository.Config, "--like", flags.like)
+			if err == nil && slices.ContainsFunc(repository.Config.Environments, func(e repo.Environment) bool { return e.Name == name }) {
+				err = fmt.Errorf("%s has an environment %s already: choose another name", repo.ConfigFile, name)
+			}
+		} else {
+			wish.Like.Old, wish.Without, err = likeService(repository, files, name, flags)
+		}
+		if err != nil {
+			return err
+		}
+		made, err := twin.Make(files, wish)
+		if err != nil {
+			return err
+		}
+		if err := furnish(made, files, flags); err != nil {
+			return err
+		}
+		stdout := terminal.NewStream(cmd.OutOrStdout())
+		if err := settle(ctx, repository, &made.Set, flags.dry, stdout); err != nil {
+			return err
+		}
+		return tellMade(stdout, made, wish, flags.dry)
+	})
+}
+
+// upstreamOf tells the files of kgate itself in a copy of its repository.
+func upstreamOf(listed []string) func(string) bool {
+	if !renaming.IsCopy(listed) {
+		return nil
+	}
+	return func(name string) bool {
+		top, _, _ := strings.Cut(name, "/")
+		return slices.Contains(renaming.Upstream(), top)
+	}
+}
+
+// knownEnvironment refuses one that kgate.yaml does not name.
+func knownEnvironment(config repo.Config, flag, name string) error {
+	var names []string
+	for _, e := range config.Environments {
+		names = append(names, e.Name)
+	}
+	switch {
+	case len(names) == 0:
+		return fmt.Errorf("%s names no environments: `kgate init` proposes some, and `kgate config-schema` says how they are written", repo.ConfigFile)
+	case name == "":
+		return fmt.Errorf("%s: name an environment of %s: %s", flag, repo.ConfigFile, strings.Join(names, ", "))
+	case !slices.Contains(names, name):
+		return fmt.Errorf("%s %s: %s names no such environment, but %s%s", flag, name, repo.ConfigFile, strings.Join(names, ", "), spelling.Meant(name, names))
+	}
+	return nil
+}
+
+// likeService is the service to take after, and the environments that are left out.
+func likeService(repository *repo.Repo, files twin.Files, name string, flags newFlags) (like string, without []string, err error) {
+	services, err := servicesOf(files)
+	if err != nil {
+		return "", nil, err
+	}
+	if slices.Contains(services, name) {
+		return "", nil, fmt.Errorf("there is a service %s already: choose another name", name)
+	}
+	like = flags.like
+	switch {
+	case like == "" && len(services) == 0:
+		return "", nil, fmt.Errorf("--like: name the service to take after: no object %s/… Service here names one", serviceGroup)
+	case like == "":
+		like = services[0]
+	case len(services) > 0 && !slices.Contains(services, like):
+		return "", nil, fmt.Errorf("--like %s: there is no such service, but %s%s", like, strings.Join(services, ", "), spelling.Meant(like, services))
+	}
+	for _, environment := range flags.environments {
+		if err := knownEnvironment(repository.Config, "--environments", environment); err != nil {
+			return "", nil, err
+		}
+	}
+	for _, e := range repository.Config.Environments {
+		if len(flags.environments) > 0 && !slices.Contains(flags.environments, e.Name) {
+			without = append(without, e.Name)
+		}
+	}
+	return like, without, nil
+}
+
+// servicesOf are the services that objects name, the one with the least text first.
+func servicesOf(files twin.Files) ([]string, error) {
+	sizes := map[string]int{}
+	var names []string
+	for _, name := range files.Listed {
+		extension := path.Ext(name)
+		if extension != ".yaml" && extension != ".yml" || files.Skip != nil && files.Skip(name) {
+			continue
+		}
+		file, err := changeset.Read(files.FS, name)
+		if err != nil || !bytes.Contains(file.Text, []byte("kind: Service")) || !bytes.Contains(file.Text, []byte("apiVersion: "+serviceGroup+"/")) {
+			continue // it is a link, gone, or says nothing of a service
+		}
+		var object struct {
+			APIVersion string `yaml:"apiVersion"`
+			Kind       string
+			Metadata   struct{ Name string }
+		}
+		if err := yaml.Unmarshal(file.Text, &object); err != nil {
+			return nil, fmt.Errorf("read %s: %w", name, err)
+		}
+		if object.Kind == "Service" && strings.HasPrefix(object.APIVersion, serviceGroup+"/") && object.Metadata.Name != "" {
+			names = append(names, object.Metadata.Name)
+		}
+	}
+	for _, service := range names {
+		for _, name := range files.Listed {
+			if !slices.Contains(strings.Split(path.Dir(name), "/"), service) {
+				continue
+			}
+			if file, err := changeset.Read(files.FS, name); err == nil {
+				sizes[service] += len(file.Text)
+			}
+		}
+	}
+	slices.SortFunc(names, func(a, b string) int {
+		if sizes[a] != sizes[b] {
+			return sizes[a] - sizes[b]
+		}
+		return strings.Compare(a, b)
+	})
+	return slices.Compact(names), nil
+}
+
+// furnish gives what is made what the flags say of it.
+func furnish(made *twin.Made, files twin.Files, flags newFlags) error {
+	if flags.image != "" {
+		image, err := twin.ParseImage(flags.image)
+		if err != nil {
+			return fmt.Errorf("--image: %w", err)
+		}
+		if err := made.SetImage(files, image); err != nil {
+			return fmt.Errorf("--image %s: %w", flags.image, err)
+		}
+	}
+	for _, p := range []struct {
+		flag, name string
+		port       int
+	}{{"port", "http", flags.port}, {"metrics-port", "metrics", flags.metricsPort}} {
+		switch {
+		case p.port == 0:
+		case p.port < 0 || p.port > 65535:
+			return fmt.Errorf("--%s %d: a port is 1 to 65535", p.flag, p.port)
+		default:
+			if err := made.SetPort(serviceGroup, p.name, p.port); err != nil {
+				return fmt.Errorf("--%s %d: %w", p.flag, p.port, err)
+			}
+		}
+	}
+	return nil
+}
+
+func tellMade(w *terminal.Stream, made *twin.Made, wish twin.Wish, dry bool) error {
+	would := ""
+	if dry {
+		would = "would be "
+	}
+	var lines []string
+	for _, name := range made.Set.Written() {
+		from, copied := made.Copied[name]
+		switch {
+		case !copied:
+			lines = append(lines, fmt.Sprintf("%s  %sgiven an entry", terminal.File(name), would))
+		case from == "":
+			lines = append(lines, fmt.Sprintf("%s  %swritten, on top of %s", terminal.File(name), would, wish.Like.Old))
+		default:
+			lines = append(lines, fmt.Sprintf("%s  %swritten, after %s", terminal.File(name), would, terminal.File(from)))
+		}
+	}
+	lines = append(lines, fmt.Sprintf("%s %swritten, %s %sgiven entries; the result validates as the repository does today",
+		plural(len(made.Copied), "file"), would, plural(len(made.Wired), "file"), would))
+	if len(made.Mentions) > 0 {
+		lines = append(lines, fmt.Sprintf("%s is named elsewhere too, and nothing is added there: %s", wish.Like.Old, terminal.Line(strings.Join(made.Mentions, ", "))))
+	}
+	if !dry {
+		next := "next: look at `git diff`, and at what was taken over: versions, sizes, who owns it; `git add` the files"
+		if wish.Like.Kind == renaming.Service {
+			next = "next: edit what is special about it (probes, resources, configuration, alerts), and provide what kgate.yaml now names as external; `git add` the files"
+		} else if slices.Contains(made.Wired, repo.ConfigFile) {
+			next += "; register its cluster where the one of " + wish.Like.Old + " is"
+		}
+		lines = append(lines, next)
+	}
+	_, err := fmt.Fprintln(w, strings.Join(lines, "\n"))
+	return err
+}
