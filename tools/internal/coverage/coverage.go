@@ -42,7 +42,7 @@ func Checks(r *repo.Repo) []*check.Check {
 		}
 		checks[i] = &checked
 	}
-	return append(append(checks, configured(r)...), forgotten(r))
+	return append(append(checks, configured(r)...), forgotten(r), refreshed(r))
 }
 
 // fault is something that a survey found.
