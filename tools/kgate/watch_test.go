@@ -383,10 +383,39 @@ func TestWatchFillsInWhatChanged(t *testing.T) {
 		value string
 		found int
 	}{{"many", 1}, {"4", 0}, {"several", 1}} {
-		r, _ = w.edit("clusters/home/cluster.env", "REPLICAS="+c.value+"\n")
-		if len(r.Findings) != c.found || len(r.Errors) > 0 {
-			t.Errorf("%s: got %v, %v", c.value, r.Findings, r.Errors)
+		r, note := w.edit("clusters/home/cluster.env", "REPLICAS="+c.value+"\n")
+		if len(r.Findings) != c.found || len(r.Errors) > 0 || !strings.Contains(note, " 2 of 2 targets rendered") {
+			t.Errorf("%s: got %v, %v: %s", c.value, r.Findings, r.Errors, note)
 		}
+	}
+	// What gives the same values leaves the target as it is, and what moves them does not: a finding names their line.
+	r, note := w.edit("clusters/home/cluster.env", "REPLICAS=several\nOTHER=1\n")
+	if len(r.Findings) != 1 || !strings.Contains(note, " 2 of 2 targets rendered") {
+		t.Errorf("another value: got %v: %s", r.Findings, note)
+	}
+	settings := small["base/config.yaml"]
+	r, note = w.edit("apps/other/config.yaml", settings)
+	if len(r.Findings) != 1 || !strings.Contains(note, " 0 of 2 targets rendered") {
+		t.Errorf("a manifest beside: got %v: %s", r.Findings, note)
+	}
+	r, note = w.edit("clusters/home/cluster.env", "OTHER=1\nREPLICAS=several\n")
+	if len(r.Findings) != 1 || r.Findings[0].Source.String() != "clusters/home/cluster.env:2" || !strings.Contains(note, " 2 of 2 targets rendered") {
+		t.Errorf("the same values in other lines: got %v at %s: %s", r.Findings, r.Findings[0].Source, note)
+	}
+}
+
+// In a tree with texts that could be variables, a file of one target has that one rendered.
+func TestWatchRendersOneOfTheRealTree(t *testing.T) {
+	dir := manifests(t)
+	w := begin(t, dir, validateFlags{checks: []string{"schema", "kustomize"}})
+	w.next()
+	const name = "overlays/prod/app/environment.yaml"
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, note := w.edit(name, string(text)+"# end\n"); !strings.Contains(note, " 1 of 4 targets rendered") {
+		t.Errorf("a file of one target: %s", note)
 	}
 }
 

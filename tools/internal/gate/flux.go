@@ -3,7 +3,9 @@ package gate
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
@@ -57,9 +59,9 @@ func (f *flux) fill(ctx context.Context, t *Target) error {
 	if err != nil {
 		return err
 	}
-	builds, deployed := all[t.Path]
-	if !deployed {
-		builds = all[noDirectory]
+	builds := of(all, t.Path)
+	if f.kept != nil {
+		t.filling = fingerprint(builds)
 	}
 	if err := f.leave(t, builds); err != nil {
 		return err
@@ -86,6 +88,50 @@ func (f *flux) fill(ctx context.Context, t *Target) error {
 		}
 	}
 	return nil
+}
+
+// of are the builds of a directory.
+func of(all map[string][]build, dir string) []build {
+	if builds, deployed := all[dir]; deployed {
+		return builds
+	}
+	return all[noDirectory]
+}
+
+// filling tells what the variables of a target come to now; "" where that cannot be told.
+func (f *flux) filling(ctx context.Context, path string) string {
+	all, err := f.builds.Get(struct{}{}, func() (map[string][]build, error) { return f.find(ctx) })
+	if err != nil {
+		return ""
+	}
+	return fingerprint(of(all, path))
+}
+
+// locate finds the lines of all values now: files change as long as a watch keeps what they gave.
+func (b *build) locate() {
+	for name, value := range b.variables.Values {
+		if value.Source != nil {
+			at := value.Source()
+			value.Source = func() manifest.Position { return at }
+			b.variables.Values[name] = value
+		}
+	}
+}
+
+// fingerprint is the same for builds that make the same of a target, of which a finding names the same lines.
+func fingerprint(builds []build) string {
+	sum := sha256.New()
+	for _, b := range builds {
+		fmt.Fprintf(sum, "%q %t %t %t %t %t\n", b.by, b.plain, b.undecrypted, b.variables.Open, b.variables.Always, b.variables.Maybe)
+		for _, name := range slices.Sorted(maps.Keys(b.variables.Values)) {
+			value, at := b.variables.Values[name], manifest.Position{}
+			if value.Source != nil {
+				at = value.Source()
+			}
+			fmt.Fprintf(sum, "%q %q %t %+v\n", name, value.Text, value.Unknown, at)
+		}
+	}
+	return hex.EncodeToString(sum.Sum(nil))
 }
 
 // anyText is a pattern of what a text may be.
@@ -187,6 +233,9 @@ func (f *flux) find(ctx context.Context) (map[string][]build, error) {
 			if made, err = f.build(ctx, d, patched); err != nil {
 				return nil, err
 			}
+		}
+		if f.kept != nil {
+			made.locate()
 		}
 		made.undecrypted = undecrypted(d, decrypting)
 		builds[d.Dir] = append(builds[d.Dir], made)

@@ -25,6 +25,7 @@ type Target struct {
 	edited    bool             // an Application writes into its kustomization
 	places    []coverage.Place // where it is brought to, as far as it was put there
 	variables substitution.Variables
+	filling   string                                // of a watch: what tells the variables apart that were asked for; "" for none
 	was       map[*manifest.Object]*manifest.Object // of objects of which something is filled in, as they were rendered
 }
 

@@ -219,13 +219,14 @@ func (l *lasting) touched(ctx context.Context, batch watch.Batch, changed []stri
 	}
 	touched := l.redefined || batch.All || l.stale != nil || slices.Contains(changed, repo.ConfigFile) || slices.Contains(changed, repo.BaselineFile) || l.rulesChanged(batch) || l.rootsChanged(changed) || l.unreadChanged(ctx, changed)
 	for name, r := range l.kept {
-		// What fills a target in may stand in any manifest, or in a file that a manifest is generated from.
-		filled := r.target != nil && r.target.StandIns != nil && slices.ContainsFunc(changed, func(name string) bool { return l.isUnread(name) || l.fills(name) })
-		if batch.All || filled || slices.ContainsFunc(changed, r.dependsOn) {
+		if batch.All || slices.ContainsFunc(changed, r.dependsOn) {
 			l.redefined = l.redefined || r.defines()
 			delete(l.kept, name)
 			touched = true
 		}
+		// What fills a target in may stand in any manifest, or in a file that a manifest is generated from; the run looks whether
+		// it has become another.
+		touched = touched || r.filled() && slices.ContainsFunc(changed, func(name string) bool { return l.isUnread(name) || l.fills(name) })
 	}
 	return touched
 }
@@ -254,6 +255,9 @@ func (l *lasting) fills(name string) bool {
 	}
 	return false
 }
+
+// filled reports whether variables were looked up for the target.
+func (r *rendered) filled() bool { return r.target != nil && r.target.filling != "" }
 
 // defines reports whether the target renders definitions.
 func (r *rendered) defines() bool {
@@ -406,7 +410,6 @@ func (l *lasting) run(ctx context.Context) (report.Report, error) {
 			delete(l.kept, path)
 		}
 	}
-	l.again = slices.DeleteFunc(slices.Clone(l.paths), func(path string) bool { return l.kept[path] != nil })
 	kept := func(path string) *Target {
 		if r := l.kept[path]; r != nil {
 			return r.target
@@ -415,6 +418,13 @@ func (l *lasting) run(ctx context.Context) (report.Report, error) {
 	}
 	l.outside, l.placing = l.newDefinitions(renderer, kept), l.newPlacing(renderer, kept)
 	l.flux = l.newFlux(renderer, kept)
+	for path, r := range l.kept {
+		if r.filled() && l.flux.filling(ctx, path) != r.target.filling {
+			l.redefined = l.redefined || r.defines()
+			delete(l.kept, path)
+		}
+	}
+	l.again = slices.DeleteFunc(slices.Clone(l.paths), func(path string) bool { return l.kept[path] != nil })
 	fresh := make([]*rendered, len(l.again))
 	if err := l.each(ctx, l.again, func(ctx context.Context, i int, path string) error {
 		target, err := l.render(ctx, renderer, path)
