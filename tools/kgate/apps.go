@@ -128,7 +128,7 @@ func listApplications(ctx context.Context, loose bool, output string, stdout, st
 		err = printApplications(stdout, list)
 	}
 	if failed != nil {
-		tell(stderr, failed)
+		tell(stderr, errors.Join(failed, err))
 		return errReported
 	}
 	return err

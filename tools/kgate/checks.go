@@ -25,8 +25,18 @@ func checksCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "checks",
 		Short: "List every check",
-		Long: "List every check with its severity, its origin and what it looks at. As markdown, the list is a page of\n" +
-			"all that explain says; docs/rules holds the same of the built-in checks, a page a group.",
+		Long: "List every check, a line each:\n\n" +
+			"  SEVERITY    what a finding is where kgate.yaml says nothing else: error or warning\n" +
+			"  STATES      fact: a cluster or a tool refuses, ignores or breaks at what is found; convention: a team agrees on it,\n" +
+			"              which is an error under `profile: strict`, a warning under standard, and not checked under facts\n" +
+			"  ORIGIN      whose verdict it is: the API server's (admission), istiod's (istio), Kustomize's, that of a schema, of a rule in\n" +
+			"              Rego (policy), or kgate's own\n" +
+			"  SCOPE       what it is shown at once: an object, an overlay (all that a target renders), an update (a target and\n" +
+			"              what it was), the repository, or the run\n" +
+			"  EXEMPT      may be: an exemption lets its findings pass; kgate.yaml: only one of that file, and no annotation;\n" +
+			"              locked: none does\n" +
+			"  WHAT HOLDS  what is so where there is no finding\n\n" +
+			"As markdown, the list is a page of all that explain says; docs/rules holds the same of the built-in checks, a page a group.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			write, ok := catalog.Formats()[output]

@@ -23,6 +23,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/gate"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
+	schemas "github.com/kgate-dev/gitops/tools/internal/schema"
 	"github.com/kgate-dev/gitops/tools/internal/spelling"
 	"github.com/kgate-dev/gitops/tools/internal/terminal"
 )
@@ -111,9 +112,12 @@ func listDefinitions(ctx context.Context, filters, given []string, output string
 			meant = cmp.Or(meant, spelling.Meant(filter, names))
 		}
 		err = fmt.Errorf("nothing defines %s: `kgate crds add FILE` takes its definition into the repository%s", strings.Join(filters, ", "), meant)
+		if own := schemas.Own(filters[0]); len(filters) == 1 && len(own) > 0 {
+			err = fmt.Errorf("%s is Kubernetes' own (%s), which kgate knows without a definition: `kgate crds` lists custom kinds", filters[0], strings.Join(own, ", "))
+		}
 	}
 	if failed != nil {
-		tell(stderr, failed)
+		tell(stderr, errors.Join(failed, err))
 		return errReported
 	}
 	return err

@@ -55,6 +55,7 @@ func diffCommand() *cobra.Command {
 		},
 	}
 	flags.register(cmd)
+	cmd.Flags().Lookup("verbose").Usage = "also print objects that are added and removed, long values whole, and every finding that an exemption lets pass"
 	cmd.Flags().StringArrayVar(&asked.targets, "target", nil, "target to compare, as overlays/prod (repeatable; default: those of both sides)")
 	cmd.Flags().BoolVar(&asked.unjudged, "no-checks", false, "say what changes and check nothing; what the change does not touch is not rendered")
 	cmd.Flags().BoolVar(&asked.all, "all", false, "also show fields that differ in the text alone")

@@ -58,7 +58,10 @@ func parseOutputs(flags []string) ([]output, error) {
 		if toFile {
 			// Told now, not when everything is checked and the report is lost.
 			if info, err := os.Stat(filepath.Dir(file)); err != nil {
-				return nil, fmt.Errorf("--output %s: %w: make the folder first", flag, err)
+				if failed := (*fs.PathError)(nil); errors.As(err, &failed) {
+					err = failed.Err
+				}
+				return nil, fmt.Errorf("--output %s: the folder %s: %w: make it first", flag, filepath.Dir(file), err)
 			} else if !info.IsDir() {
 				return nil, fmt.Errorf("--output %s: %s is no folder", flag, filepath.Dir(file))
 			}

@@ -96,11 +96,13 @@ func policyTestCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "test [DIR...]",
 		Short: "Run the tests of rules",
-		Long: "Run the _test.rego files beside the rules of directories, of those that kgate.yaml names under `policies`, or else beside the built-in rules. Rules and tests are compiled\n" +
-			"strictly, as `kgate validate` would take them, and may use what is in the built-in lib.\n\n" +
+		Long: "Run the _test.rego files beside the rules of directories, of those that kgate.yaml names under `policies`, or else\n" +
+			"beside the built-in rules. Rules and tests are compiled strictly, as `kgate validate` would take them, and may use what\n" +
+			"is in the built-in lib.\n\n" +
 			"A failing test is printed with the expression that was not true and the values in it. A rule without a test, a test\n" +
 			"that is switched off by the name todo_test_…, and a rule that finds nothing in its bad example or a fault in its\n" +
-			"good one fail as well.\n\n" +
+			"good one fail as well. A test without a verdict is one that could not be decided, because an expression of it fails:\n" +
+			"two values of one rule, or a builtin's error.\n\n" +
 			"Exit codes: 0 all tests pass, 1 some do not or cover too little, 2 no verdict: no test, or one that does not compile.",
 		Example: "  kgate policy test\n  kgate policy test rules --coverage 95\n  kgate policy test rules --run 'labelled_test\\.test_denies'",
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {

@@ -28,7 +28,10 @@ func renderCommand() *cobra.Command {
 		Example: "  kgate render overlays/prod\n  kgate render overlays/prod/go-otlp-app | kubectl diff -f -\n  kgate render --app prod-app",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if application == "" {
-				return cobra.ExactArgs(1)(cmd, args)
+				if len(args) != 1 {
+					return errors.New("render takes one target, as `kgate render overlays/prod`, or --app NAME: without arguments, `kgate validate` says what targets there are")
+				}
+				return nil
 			}
 			return noArguments(cmd, args)
 		},

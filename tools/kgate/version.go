@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kgate-dev/gitops/tools/internal/admission"
+	"github.com/kgate-dev/gitops/tools/internal/admission/custom"
 	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/schema"
 )
@@ -41,6 +42,10 @@ func versionCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			catalogue, err := custom.Embedded()
+			if err != nil {
+				return err
+			}
 			table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 			line := func(format string, args ...any) { _, _ = fmt.Fprintf(table, format+"\n", args...) } // Flush returns the error
 			line("kgate\t%s\t%s %s/%s", versionName(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
@@ -58,8 +63,14 @@ func versionCommand() *cobra.Command {
 			line("admission\tKubernetes\t%s, the release whose code judges", strings.TrimPrefix(admission.Version(), "v"))
 			line("schemas\tKubernetes\t%s", strings.Join(schema.Versions(), ", "))
 			for _, source := range sources {
-				line("schemas\t%s\t%s", source.Module, source.Version)
+				what := ""
+				if source.Module != "k8s.io/kubernetes" {
+					what = ", schemas beside its definitions"
+				}
+				line("schemas\t%s\t%s%s", source.Module, source.Version, what)
 			}
+			operators, kinds := catalogue.Modules(), catalogue.Kinds()
+			line("definitions\tcustom kinds\t%d of %d operators: `kgate crds` lists them", kinds, len(operators))
 			return table.Flush()
 		},
 	}

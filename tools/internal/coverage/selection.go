@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -81,7 +82,11 @@ func Select(ctx context.Context, r *repo.Repo) (repo.Selection, string, error) {
 		}
 		return repo.Selection{}, "", t.nothing()
 	}
-	return selection, says(unused, deployed, telling) + t.besides(seen, r.Config.Unread), nil
+	why := repo.ConfigFile + " names no targets"
+	if _, err := fs.Lstat(r.FS, repo.ConfigFile); r.Base == nil && errors.Is(err, fs.ErrNotExist) {
+		why = "there is no " + repo.ConfigFile
+	}
+	return selection, why + ", so kgate chose " + says(unused, deployed, telling) + t.besides(seen, r.Config.Unread), nil
 }
 
 // ErrNothing is the error of a repository in which there is nothing to choose.
@@ -149,7 +154,7 @@ func says(unused, deployed, telling int) string {
 	if n == 1 {
 		targets = "target"
 	}
-	return fmt.Sprintf("%s names no targets, so kgate chose %d %s: %s", repo.ConfigFile, n, targets, strings.Join(parts, ", "))
+	return fmt.Sprintf("%d %s: %s", n, targets, strings.Join(parts, ", "))
 }
 
 // nothing is the error of a repository in which there is nothing to choose, with a way out.

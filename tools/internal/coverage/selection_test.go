@@ -25,43 +25,43 @@ func TestSelect(t *testing.T) {
 	}{
 		"overlays of a base": {
 			"base/kustomization.yaml: resources: [a.yaml]\nbase/a.yaml: OBJECT\noverlays/prod/kustomization.yaml: resources: [../../base]\noverlays/dev/kustomization.yaml: resources: [../../base]",
-			"overlays/dev overlays/prod", "kgate.yaml names no targets, so kgate chose 2 targets: 2 that no other kustomization uses",
+			"overlays/dev overlays/prod", "there is no kgate.yaml, so kgate chose 2 targets: 2 that no other kustomization uses",
 		},
 		"components are none": {
 			"parts/tls/kustomization.yaml: kind: Component\napp/kustomization.yaml: components: [../parts/tls]", "app",
-			"kgate.yaml names no targets, so kgate chose 1 target: 1 that no other kustomization uses",
+			"there is no kgate.yaml, so kgate chose 1 target: 1 that no other kustomization uses",
 		},
 		"a base that is deployed itself": {
 			"base/kustomization.yaml: resources: [a.yaml]\nprod/kustomization.yaml: resources: [../base]\nargocd/a.yaml: APPLICATION base",
-			"prod argocd base", "kgate.yaml names no targets, so kgate chose 3 targets: 1 that no other kustomization uses, 1 that Argo CD or Flux deploys, 1 with objects of Argo CD or Flux",
+			"prod argocd base", "there is no kgate.yaml, so kgate chose 3 targets: 1 that no other kustomization uses, 1 that Argo CD or Flux deploys, 1 with objects of Argo CD or Flux",
 		},
 		"manifests that Flux deploys, with a root below": {
 			"clusters/home/flux.yaml: FLUX apps\napps/web/a.yaml: OBJECT\napps/db/kustomization.yaml: resources: [a.yaml]\napps/db/a.yaml: OBJECT\nother/a.yaml: OBJECT",
-			"apps apps/db clusters/home", "kgate.yaml names no targets, so kgate chose 3 targets: 1 that no other kustomization uses, 1 that Argo CD or Flux deploys, 1 with objects of Argo CD or Flux",
+			"apps apps/db clusters/home", "there is no kgate.yaml, so kgate chose 3 targets: 1 that no other kustomization uses, 1 that Argo CD or Flux deploys, 1 with objects of Argo CD or Flux",
 		},
 		"the top, of a source with other paths here": {
 			"a.yaml: OBJECT\nclusters/home/flux.yaml: FLUX apps\nclusters/home/top.yaml: FLUX \napps/kustomization.yaml: resources: [a.yaml]\napps/a.yaml: OBJECT",
-			". apps", "kgate.yaml names no targets, so kgate chose 2 targets: 1 that no other kustomization uses, 1 that Argo CD or Flux deploys",
+			". apps", "there is no kgate.yaml, so kgate chose 2 targets: 1 that no other kustomization uses, 1 that Argo CD or Flux deploys",
 		},
 		"the top of a source with nothing here": {
 			"a.yaml: OBJECT\nclusters/home/top.yaml: FLUX \nclusters/home/flux.yaml: FLUX elsewhere",
-			"clusters/home", "kgate.yaml names no targets, so kgate chose 1 target: 1 with objects of Argo CD or Flux; a manifest is in none of them: a.yaml",
+			"clusters/home", "there is no kgate.yaml, so kgate chose 1 target: 1 with objects of Argo CD or Flux; a manifest is in none of them: a.yaml",
 		},
 		"the top of a repository of which another path is here": {
 			"a.yaml: OBJECT\nargocd/a.yaml: APPLICATION deploy\nargocd/b.yaml: APPLICATION .\ndeploy/a.yaml: OBJECT",
-			". argocd deploy", "kgate.yaml names no targets, so kgate chose 3 targets: 2 that Argo CD or Flux deploys, 1 with objects of Argo CD or Flux",
+			". argocd deploy", "there is no kgate.yaml, so kgate chose 3 targets: 2 that Argo CD or Flux deploys, 1 with objects of Argo CD or Flux",
 		},
 		"an application in a root": {
 			"apps/kustomization.yaml: resources: [a.yaml]\napps/a.yaml: APPLICATION deploy\ndeploy/a.yaml: OBJECT", "apps deploy",
-			"kgate.yaml names no targets, so kgate chose 2 targets: 1 that no other kustomization uses, 1 that Argo CD or Flux deploys",
+			"there is no kgate.yaml, so kgate chose 2 targets: 1 that no other kustomization uses, 1 that Argo CD or Flux deploys",
 		},
 		"another repository, and charts": {
 			"argocd/a.yaml: APPLICATION charts/web\nargocd/b.yaml: APPLICATION nowhere\ncharts/web/Chart.yaml: name: web\ncharts/web/templates/a.yaml: OBJECT", "argocd",
-			"kgate.yaml names no targets, so kgate chose 1 target: 1 with objects of Argo CD or Flux",
+			"there is no kgate.yaml, so kgate chose 1 target: 1 with objects of Argo CD or Flux",
 		},
 		"left out": {
 			"kgate.yaml: {apiVersion: kgate/v1, unread: [{path: examples/**, reason: shown, owner: docs}]}\nexamples/a/kustomization.yaml: resources: []\napp/kustomization.yaml: resources: []", "app",
-			"kgate.yaml names no targets, so kgate chose 1 target: 1 that no other kustomization uses",
+			"there is no kgate.yaml, so kgate chose 1 target: 1 that no other kustomization uses",
 		},
 		"named":           {"kgate.yaml: {apiVersion: kgate/v1, targets: [a]}\na/kustomization.yaml: resources: []\nb/kustomization.yaml: resources: []", "a", ""},
 		"manifests alone": {"k8s/a.yaml: OBJECT", "", "name directories or files on the command line, or in a kgate.yaml with the lines `apiVersion: kgate/v1` and `targets: [DIRECTORY, …]`; there are manifests in k8s"},

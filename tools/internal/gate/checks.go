@@ -65,10 +65,10 @@ func Rules(dirs ...string) ([]policy.Source, error) {
 	for _, dir := range dirs {
 		info, err := os.Stat(dir)
 		if err != nil {
-			return nil, err
+			return nil, unreadable(dir, err)
 		}
 		if !info.IsDir() {
-			return nil, fmt.Errorf("open %s: not a directory", dir)
+			return nil, fmt.Errorf("%s: not a directory", dir)
 		}
 		sources = append(sources, policy.Source{Name: dir, FS: os.DirFS(dir)})
 	}

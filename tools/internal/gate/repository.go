@@ -2,7 +2,9 @@ package gate
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -31,7 +33,7 @@ func Locate(ctx context.Context, args []string, revision string, objects ...stri
 		target := kustomization.Stdin
 		if arg != kustomization.Stdin {
 			if _, err := os.Stat(arg); err != nil {
-				return nil, nil, fmt.Errorf("%w%s", err, spelling.Meant(arg, near(ctx, repository, arg)))
+				return nil, nil, fmt.Errorf("%w%s", unreadable(arg, err), spelling.Meant(arg, near(ctx, repository, arg)))
 			}
 			target, err = repository.Relative(arg)
 			if err != nil && targets == nil && !within(repository.Dir, arg) {
@@ -48,6 +50,14 @@ func Locate(ctx context.Context, args []string, revision string, objects ...stri
 		}
 	}
 	return repository, targets, nil
+}
+
+// unreadable is what keeps a path from being looked at, without the name of a system call.
+func unreadable(name string, err error) error {
+	if failed := (*fs.PathError)(nil); errors.As(err, &failed) {
+		err = failed.Err
+	}
+	return fmt.Errorf("%s: %w", name, err)
 }
 
 // near are the paths that somebody may have meant by one that is not there: what lies beside the first part of it that is

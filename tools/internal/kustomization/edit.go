@@ -73,9 +73,10 @@ func (r *Renderer) RenderEdited(ctx context.Context, target string, edits *Edits
 // editing is the tree of a kustomization that is being edited. Nodes that are added have lines behind those of any file, each
 // of which stands for a place of the edits.
 type editing struct {
-	edits *Edits
-	node  *yaml.Node
-	at    []manifest.Position // of the lines from firstEdited on
+	edits   *Edits
+	written manifest.Document
+	node    *yaml.Node
+	at      []manifest.Position // of the lines from firstEdited on
 }
 
 // firstEdited is the first line of what is in no file: a file has at most one line for each byte.
@@ -83,9 +84,12 @@ const firstEdited = manifest.MaxFileSize + 2
 
 // apply edits a kustomization: the document with the places of what is added, and its text.
 func (e *Edits) apply(files *Files, dir string, written manifest.Document) (manifest.Document, []byte, error) {
-	w := &editing{edits: e, node: manifest.Plain(written.Node)}
+	w := &editing{edits: e, written: written, node: manifest.Plain(written.Node)}
 	if w.node.Kind != yaml.MappingNode {
 		return written, nil, fail(written.Position(nil, written.Node), "a kustomization is a mapping")
+	}
+	if err := w.check(); err != nil {
+		return written, nil, err
 	}
 	for field, text := range map[string]string{"namePrefix": e.NamePrefix, "nameSuffix": e.NameSuffix, "namespace": e.Namespace} {
 		if text != "" {
@@ -112,6 +116,30 @@ func (e *Edits) apply(files *Files, dir string, written manifest.Document) (mani
 		return w.at[line-firstEdited], true
 	})
 	return edited, text.Bytes(), nil
+}
+
+// check refuses a field that is to be edited and is of another type: Kustomize cannot read it, and an edit would hide that.
+func (w *editing) check() error {
+	e := w.edits
+	for _, f := range []struct {
+		name   string
+		kind   yaml.Kind
+		edited bool
+	}{
+		{"namePrefix", yaml.ScalarNode, e.NamePrefix != ""}, {"nameSuffix", yaml.ScalarNode, e.NameSuffix != ""}, {"namespace", yaml.ScalarNode, e.Namespace != ""},
+		{"images", yaml.SequenceNode, len(e.Images) > 0}, {"replicas", yaml.SequenceNode, len(e.Replicas) > 0},
+		{"labels", yaml.SequenceNode, len(e.Labels) > 0}, {"commonLabels", yaml.MappingNode, len(e.Labels) > 0},
+		{"commonAnnotations", yaml.MappingNode, len(e.Annotations) > 0},
+		{"patches", yaml.SequenceNode, len(e.Patches) > 0}, {"components", yaml.SequenceNode, len(e.Components) > 0},
+	} {
+		found := manifest.Lookup(w.node, f.name)
+		if !f.edited || found == nil || found.Kind == f.kind || found.Tag == "!!null" {
+			continue
+		}
+		is := map[yaml.Kind]string{yaml.ScalarNode: "a text", yaml.SequenceNode: "a list", yaml.MappingNode: "a mapping"}[f.kind]
+		return fail(w.written.Position(nil, found), "%s must be %s: Kustomize cannot read it, and what an Application writes there would hide that", f.name, is)
+	}
+	return nil
 }
 
 // unanchored copies a tree of manifest.Plain without the names of what was an alias, for an encoder.

@@ -123,6 +123,32 @@ func TestEditsRefused(t *testing.T) {
 	}
 }
 
+// TestEditsOfMistypedFields holds that an edit hides no field that Kustomize cannot read.
+func TestEditsOfMistypedFields(t *testing.T) {
+	for name, c := range map[string]struct {
+		field string
+		edits Edits
+		want  string
+	}{
+		"a prefix":    {"namePrefix: [a]", Edits{NamePrefix: "b-"}, "namePrefix must be a text"},
+		"images":      {"images: {name: app}", Edits{Images: []string{"app:1"}}, "images must be a list"},
+		"replicas":    {"replicas: 3", Edits{Replicas: []Replicas{{"app", 2}}}, "replicas must be a list"},
+		"labels":      {"labels: {a: b}", Edits{Labels: map[string]string{"a": "b"}}, "labels must be a list"},
+		"annotations": {"commonAnnotations: [a]", Edits{Annotations: map[string]string{"a": "b"}}, "commonAnnotations must be a mapping"},
+		"patches":     {"patches: a.yaml", Edits{Patches: []any{map[string]any{"path": "a"}}}, "patches must be a list"},
+		"components":  {"components: ../part", Edits{Components: []string{"../part"}}, "components must be a list"},
+		"of nothing":  {"images:", Edits{Images: []string{"nobody:1"}}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.edits.At = at
+			_, err := New(edited("resources: [../base]\n"+c.field+"\n"), strings.NewReader("")).RenderEdited(context.Background(), "overlay", &c.edits)
+			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), "overlay/kustomization.yaml:2: "+c.want)) {
+				t.Errorf("it says %v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
 // TestEditsWithoutEffect has what edits do nothing with, at their lines.
 func TestEditsWithoutEffect(t *testing.T) {
 	edits := &Edits{

@@ -130,5 +130,8 @@ func trunk(ctx context.Context, git *revision.Repository, config Config) (string
 			return name, nil
 		}
 	}
+	if _, err := git.Tree(ctx, "HEAD"); errors.Is(err, revision.ErrNoCommit) {
+		return "", fmt.Errorf("there is nothing to compare with: %w", err)
+	}
 	return "", fmt.Errorf("the repository has no branch %s: name the revision to compare with, as `kgate diff HEAD~1`, or in kgate.yaml, as `compareWith: origin/trunk`", Trunks()[0])
 }

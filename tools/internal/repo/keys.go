@@ -75,7 +75,7 @@ func Keys() []Key {
 		{
 			Name: "loadRestrictionsNone", Value: globs,
 			Doc: "Globs of targets that are built with Kustomize's `LoadRestrictionsNone`, as Flux always does: their kustomizations may read files " +
-				"beside and above them, and still nothing outside of the repository.",
+				"beside and above them, and still nothing outside of the repository. A glob that nothing fits is a finding.",
 			Example: "loadRestrictionsNone: [clusters/*]\n",
 		},
 		{

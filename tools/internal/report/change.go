@@ -307,7 +307,7 @@ func (t *text) entries(c *Comparison, verbose bool) error {
 			}
 		}
 		for i, f := range e.Fields {
-			t.changed(e, f)
+			t.changed(e, f, verbose)
 			if i+1 < len(e.Fields) && reflect.DeepEqual(f.Lines, e.Fields[i+1].Lines) && f.Change.Lines == nil {
 				continue // one line made both
 			}
@@ -374,31 +374,32 @@ func targetsIn(e change.Entry, in []int) []string {
 // widestValue is how long a value may be that stands on one line with another one.
 const widestValue = 60
 
-func (t *text) changed(e change.Entry, f change.Field) {
+// Of a field no more is shown, unless somebody asks for all of it.
+const (
+	mostLines      = 200
+	mostCharacters = 1000 // of a line
+)
+
+func (t *text) changed(e change.Entry, f change.Field, verbose bool) {
 	path := terminal.Line(fieldName(e, f))
 	switch {
 	case f.Moved:
 		t.Line("  %s: moved from %s", path, terminal.Line(f.OldPath.String()))
 	case f.Change.Lines != nil:
 		t.Line("  %s:", path)
-		t.lines(f.Change.Lines)
+		var lines []signed
+		eachLine(f.Change.Lines, func(sign, said string) { lines = append(lines, signed{sign, said}) })
+		t.lines(lines, verbose)
 	default:
 		old, new := yamlLines(f.Old), yamlLines(f.New)
 		switch {
 		case len(old) == 1 && len(new) == 1 && utf8.RuneCountInString(old[0]) <= widestValue && utf8.RuneCountInString(new[0]) <= widestValue:
 			t.Line("  %s: %s → %s", path, t.Paint(terminal.Red, terminal.Line(old[0])), t.Paint(terminal.Green, terminal.Line(new[0])))
-		case len(old) == 0 && len(new) == 1:
-			t.Line("  %s: %s", path, t.Paint(terminal.Green, terminal.Line("+ "+new[0])))
-		case len(new) == 0 && len(old) == 1:
-			t.Line("  %s: %s", path, t.Paint(terminal.Red, terminal.Line("- "+old[0])))
+		case len(old)+len(new) == 1:
+			t.Line("  %s: %s", path, t.signed(append(signedLines("-", old), signedLines("+", new)...)[0], verbose))
 		default:
 			t.Line("  %s:", path)
-			for _, line := range old {
-				t.Line("    %s", t.Paint(terminal.Red, terminal.Line("- "+line)))
-			}
-			for _, line := range new {
-				t.Line("    %s", t.Paint(terminal.Green, terminal.Line("+ "+line)))
-			}
+			t.lines(append(signedLines("-", old), signedLines("+", new)...), verbose)
 		}
 	}
 }
@@ -409,16 +410,41 @@ func fieldName(e change.Entry, f change.Field) string {
 	return f.Name(at.Old, at.New)
 }
 
-// lines prints a text by line.
-func (t *text) lines(lines []difference.Line) {
+// signed is a line of a value, with what became of it.
+type signed struct{ sign, text string }
+
+func signedLines(sign string, lines []string) []signed {
+	all := make([]signed, len(lines))
+	for i, line := range lines {
+		all[i] = signed{sign, line}
+	}
+	return all
+}
+
+// lines prints those of a value, and counts those that are beyond what somebody reads.
+func (t *text) lines(lines []signed, verbose bool) {
+	shown := lines
+	if !verbose {
+		shown = lines[:min(len(lines), mostLines)]
+	}
+	for _, line := range shown {
+		t.Line("    %s", t.signed(line, verbose))
+	}
+	if left := len(lines) - len(shown); left > 0 {
+		t.Line("    %s", t.Paint(terminal.Dim, terminal.Line(folded+" "+more(left, "line")+": --verbose shows them")))
+	}
+}
+
+func (t *text) signed(line signed, verbose bool) string {
+	said := line.sign + " " + line.text
+	if left := utf8.RuneCountInString(line.text) - mostCharacters; left > 0 && !verbose {
+		said = fmt.Sprintf("%s %s… %s: --verbose shows them", line.sign, string([]rune(line.text)[:mostCharacters]), more(left, "character"))
+	}
 	colors := map[string]string{"+": terminal.Green, "-": terminal.Red, folded: terminal.Dim}
-	eachLine(lines, func(sign, said string) {
-		line := terminal.Line(sign + " " + said)
-		if color := colors[sign]; color != "" {
-			line = t.Paint(color, line)
-		}
-		t.Line("    %s", line)
-	})
+	if color := colors[line.sign]; color != "" {
+		return t.Paint(color, terminal.Line(said))
+	}
+	return terminal.Line(said)
 }
 
 // folded is the sign of lines that are left out.

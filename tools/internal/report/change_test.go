@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io/fs"
 	"strings"
 	"testing"
@@ -234,6 +235,52 @@ func TestContentsByTarget(t *testing.T) {
 			if n := strings.Count(out.String(), says); n != 1 {
 				t.Errorf("%s says %s %d times:\n%s", name, says, n, out.String())
 			}
+		}
+	}
+}
+
+// TestLongValuesAreBounded holds that a value fills no terminal unasked, and that what is left out is counted.
+func TestLongValuesAreBounded(t *testing.T) {
+	long := strings.Repeat("x", mostCharacters+12)
+	var old, new strings.Builder
+	for i := range 300 {
+		fmt.Fprintf(&old, "%d\n", i)
+		fmt.Fprintf(&new, "n%d\n", i)
+	}
+	path := func(key string) manifest.Path { return manifest.Path{"data", key} }
+	changes := []difference.Change{
+		{Path: path("added"), New: long},
+		{Path: path("line"), OldPath: path("line"), Old: long, New: "short"},
+		{Path: path("text"), OldPath: path("text"), Old: old.String(), New: new.String(), Lines: difference.Lines(old.String(), new.String())},
+	}
+	r := changed(t)
+	entry := &r.Comparison.Entries[0]
+	entry.Fields = nil
+	for _, c := range changes {
+		entry.Fields = append(entry.Fields, change.Field{Change: c, In: []int{0}})
+	}
+	var short, whole bytes.Buffer
+	if err := Text(&short, r, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := Text(&whole, r, Options{Verbose: true}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"data.added: + " + long[:mostCharacters] + "… 12 more characters: --verbose shows them\n",
+		"- " + long[:mostCharacters] + "… 12 more characters: --verbose shows them\n",
+		"… 400 more lines: --verbose shows them\n",
+	} {
+		if !strings.Contains(short.String(), want) {
+			t.Errorf("it has no %q:\n%s", want, &short)
+		}
+	}
+	if strings.Contains(short.String(), long) || strings.Contains(whole.String(), "--verbose shows them") {
+		t.Error("what is shown unasked is whole, or what was asked for is not")
+	}
+	for _, want := range []string{"data.added: + " + long + "\n", "- " + long + "\n", "+ n299\n", "- 299\n"} {
+		if !strings.Contains(whole.String(), want) {
+			t.Errorf("all of it has no %.40q", want)
 		}
 	}
 }

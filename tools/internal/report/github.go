@@ -79,13 +79,14 @@ func GitHub(w io.Writer, r Report, _ Options) error {
 	for _, e := range r.exemptions() {
 		out.annotate("notice", "exempted: "+e.Check, e.Source, e.String(), "", place(e.Source)+": "+e.String())
 	}
-	out.group("more than GitHub shows as annotations", out.rest)
+	out.group(len(out.rest), "more than GitHub shows as annotations", out.rest)
 	var exempted []string
-	for _, e := range r.Exempted {
-		exempted = append(exempted, fmt.Sprintf("exempted  %s: %s, until %s: %s", said(e.Finding), e.Exemption.Owner,
-			e.Exemption.Expires.Format(time.DateOnly), e.Exemption.Reason))
+	for _, e := range r.exemptions() {
+		for _, f := range e.findings {
+			exempted = append(exempted, fmt.Sprintf("exempted  %s: %s, until %s: %s", saidIn(f), e.Owner, e.Expires.Format(time.DateOnly), e.Reason))
+		}
 	}
-	out.group("exempted", exempted)
+	out.group(len(r.Exempted), "exempted", exempted)
 	if len(out.rest) > 0 {
 		out.command("notice", nil, fmt.Sprintf("kgate found more than GitHub shows here: %d more in the log of this step. All: %s", len(out.rest), r.summary()))
 	}
@@ -100,6 +101,15 @@ func said(f check.Finding) string {
 		where = terminal.File(f.Target)
 	}
 	return fmt.Sprintf("%s: %s (%s)", where, f.Message, f.Check)
+}
+
+// saidIn is a finding in one line, with the targets that it shows in where these are several.
+func saidIn(f check.Finding) string {
+	targets := f.Targets()
+	if len(targets) < 2 {
+		return said(f)
+	}
+	return said(f) + ", in " + strings.Join(targets, ", ")
 }
 
 // workflow writes to the log of a step, of which every line may be a command.
@@ -165,11 +175,11 @@ func (w *workflow) line(text string) {
 	_, _ = terminal.NewGuard(w, false).Write([]byte(terminal.Line(text) + "\n"))
 }
 
-func (w *workflow) group(title string, lines []string) {
+func (w *workflow) group(count int, title string, lines []string) {
 	if len(lines) == 0 {
 		return
 	}
-	w.command("group", nil, fmt.Sprintf("%d %s", len(lines), title))
+	w.command("group", nil, fmt.Sprintf("%d %s", count, title))
 	for _, line := range lines {
 		w.line(line)
 	}

@@ -303,10 +303,10 @@ func (m *markdown) notes(r Report) {
 		if r.Comparison == nil || r.Comparison.Alone || m.verbose {
 			all = append(all, place(e.Source)+": "+e.String())
 		}
-	}
-	if m.verbose {
-		for _, e := range r.Exempted {
-			all = append(all, "exempted: "+said(e.Finding))
+		if m.verbose {
+			for _, f := range e.findings {
+				all = append(all, "exempted: "+saidIn(f))
+			}
 		}
 	}
 	if len(all) == 0 {

@@ -266,9 +266,14 @@ func (r *Repository) lookup(name string) (plumbing.Hash, error) {
 	return plumbing.ZeroHash, r.missing(name)
 }
 
+// ErrNoCommit is the error of a branch that is checked out and has no commit yet, as after `git init`.
+var ErrNoCommit = errors.New("the branch that is checked out has no commit yet: `git commit` makes one")
+
 // missing says that there is no such revision, and how to get it.
 func (r *Repository) missing(name string) error {
-	switch {
+	switch _, err := r.reference("HEAD"); {
+	case errors.Is(err, plumbing.ErrReferenceNotFound) && (name == "HEAD" || name == "@"):
+		return ErrNoCommit
 	case r.shallow && (whole.MatchString(name) || beginning.MatchString(name)):
 		return fmt.Errorf("this clone is shallow and has no such commit: check out with `fetch-depth: 0`, or `git fetch --depth=1 origin %s`", name)
 	case r.shallow:

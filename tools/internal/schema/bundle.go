@@ -201,6 +201,23 @@ func Sources() ([]Source, error) {
 	return sources, nil
 }
 
+// Own returns the apiVersions of Kubernetes itself that have a kind, or are of a group, whatever the case of the name. Of
+// custom ones it returns none.
+func Own(name string) []string {
+	b, err := embedded()
+	if err != nil {
+		return nil // New reports it
+	}
+	var versions []string
+	for line := range b.find(" ") {
+		group := groupOf(line.apiVersion)
+		if (strings.EqualFold(line.kind, name) || strings.EqualFold(group, name)) && !slices.Contains(versions, line.apiVersion) && !b.customGroup(group) {
+			versions = append(versions, line.apiVersion)
+		}
+	}
+	return versions
+}
+
 // Versions returns the minor versions in the bundle ("1.37"), oldest first.
 func Versions() []string {
 	b, err := embedded()

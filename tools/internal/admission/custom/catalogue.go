@@ -228,6 +228,9 @@ func (d *Definitions) Modules() []string {
 	return slices.Compact(all)
 }
 
+// Kinds is how many kinds the catalogue has.
+func (d *Definitions) Kinds() int { return len(d.catalogue.inGroup("")) }
+
 // Pinned returns definitions in which of an operator that release names, such as sigs.k8s.io/gateway-api, only that release
 // counts, such as v1.7.0/standard.
 func (d *Definitions) Pinned(release func(module string) string) *Definitions {
