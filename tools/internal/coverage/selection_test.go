@@ -61,7 +61,7 @@ func TestSelect(t *testing.T) {
 		},
 		"left out": {
 			"kgate.yaml: {apiVersion: kgate/v1, unread: [{path: examples/**, reason: shown, owner: docs}]}\nexamples/a/kustomization.yaml: resources: []\napp/kustomization.yaml: resources: []", "app",
-			"there is no kgate.yaml, so kgate chose 1 target: 1 that no other kustomization uses",
+			"kgate.yaml names no targets, so kgate chose 1 target: 1 that no other kustomization uses",
 		},
 		"named":           {"kgate.yaml: {apiVersion: kgate/v1, targets: [a]}\na/kustomization.yaml: resources: []\nb/kustomization.yaml: resources: []", "a", ""},
 		"manifests alone": {"k8s/a.yaml: OBJECT", "", "name directories or files on the command line, or in a kgate.yaml with the lines `apiVersion: kgate/v1` and `targets: [DIRECTORY, …]`; there are manifests in k8s"},
