@@ -98,13 +98,13 @@ func showStatus(ctx context.Context, services []string, flags statusFlags, stdou
 			return unknownService(table, name)
 		}
 	}
-	history, err := g.History(ctx, borrowed()...)
-	if err != nil {
-		return err
-	}
+	history, untold := g.History(ctx, borrowed()...) // without its past the present is told all the same
 	status, err := promotion.StatusOf(ctx, table, services, history)
 	if err != nil {
 		return err
+	}
+	if untold != nil {
+		status.Past = untold.Error()
 	}
 	options := report.StatusOptions{Color: flags.color.on(stdout), Drift: flags.drift, Shared: flags.shared, Now: time.Now()}
 	switch flags.output {

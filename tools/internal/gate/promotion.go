@@ -9,6 +9,7 @@ import (
 
 	"github.com/kgate-dev/gitops/tools/internal/activity"
 	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/promotion"
 	"github.com/kgate-dev/gitops/tools/internal/revision"
 )
@@ -58,4 +59,35 @@ func (g *Gate) History(ctx context.Context, borrowed ...string) (*promotion.Hist
 		return nil, err
 	}
 	return promotion.NewHistory(log, filepath.ToSlash(top)), nil
+}
+
+// runs is what runs where, for a report that has the whole of its targets; nil for another, and where environments have no
+// service. What git does not tell is in it.
+func (g *Gate) runs(ctx context.Context, outcomes []outcome, renderer *kustomization.Renderer) (*promotion.Status, error) {
+	if !g.options.Whole {
+		return nil, nil //nolint:nilnil // nobody shows it
+	}
+	var targets []*check.Target
+	for _, o := range outcomes {
+		if o.target != nil && o.target.Environment != nil {
+			targets = append(targets, o.target)
+		}
+	}
+	table := promotion.Of(targets, g.repository.Config, renderer.Files().Documents)
+	if len(table.Services) == 0 {
+		return nil, nil //nolint:nilnil // there is nothing to show
+	}
+	history, failed := g.History(ctx)
+	status, err := promotion.StatusOf(ctx, table, nil, history)
+	if err != nil && history != nil && ctx.Err() == nil {
+		failed = err // the objects of git cannot be read: the page is no worse for it
+		status, err = promotion.StatusOf(ctx, table, nil, nil)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if failed != nil {
+		status.Past = failed.Error()
+	}
+	return &status, nil
 }

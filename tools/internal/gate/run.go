@@ -33,7 +33,11 @@ func (g *Gate) Run(ctx context.Context) (report.Report, error) {
 	if err != nil {
 		return report.Report{}, err
 	}
-	return g.conclude(ctx, r.round, r.outcomes, g.renderer.ReadFile)
+	out, err := g.conclude(ctx, r.round, r.outcomes, g.renderer.ReadFile)
+	if err == nil {
+		out.Status, err = g.runs(ctx, r.outcomes, g.renderer)
+	}
+	return out, err
 }
 
 // running is a run whose targets are being judged.

@@ -475,6 +475,9 @@ func (l *lasting) run(ctx context.Context) (report.Report, error) {
 	}
 	group.Wait()
 	out, err := l.conclude(ctx, round, outcomes, renderer.ReadFile)
+	if err == nil {
+		out.Status, err = l.runs(ctx, outcomes, renderer)
+	}
 	l.engines.sweep()
 	l.redefined = false
 	return out, err

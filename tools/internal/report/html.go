@@ -18,6 +18,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/comparison"
 	"github.com/kgate-dev/gitops/tools/internal/graph"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/promotion"
 	"github.com/kgate-dev/gitops/tools/internal/terminal"
 )
 
@@ -103,6 +104,7 @@ type page struct {
 	Omitted  []explained
 	Passed   []explained
 	Compared *compared
+	Runs     *runs
 }
 
 // fact is what a page is about: a value that it was given, with another that says it exactly.
@@ -305,7 +307,70 @@ func newPage(r Report) page {
 	p.targets(r)
 	p.Kinds = kinds(r.Targets)
 	p.Compared = compare(r.Targets)
+	p.Runs = runsOf(r.Status)
 	return p
+}
+
+// runs is what runs where. It tells no days: the page is the same at any time.
+type runs struct {
+	Columns []string
+	Rows    []runsRow
+	Notes   []string
+}
+
+type runsRow struct {
+	Service string
+	Span    int // rows of the service, in the first of them
+	Cells   []runsCell
+}
+
+type runsCell struct{ Column, Text, Place string }
+
+func runsOf(s *promotion.Status) *runs {
+	if s == nil || len(s.Rows) == 0 {
+		return nil
+	}
+	out := &runs{}
+	var o StatusOptions
+	rows := [][]string{statusHead()}
+	for _, r := range s.Rows {
+		rows = append(rows, append([]string{r.Service}, o.cells(r)...))
+	}
+	rows = narrowed(rows)
+	for _, title := range rows[0][1:] {
+		out.Columns = append(out.Columns, title[:1]+strings.ToLower(title[1:]))
+	}
+	for i, row := range rows[1:] {
+		one := runsRow{Service: row[0]}
+		if i == 0 || s.Rows[i-1].Service != row[0] {
+			for _, r := range s.Rows {
+				if r.Service == row[0] {
+					one.Span++
+				}
+			}
+		}
+		for j, text := range row[1:] {
+			cell := runsCell{Column: out.Columns[j], Text: text}
+			switch cell.Column {
+			case "Version":
+				cell.Place = scalarPlace(s.Rows[i].Place.Stable.Image.Said.Version())
+			case "Canary":
+				cell.Place = scalarPlace(s.Rows[i].Place.Canary.Image.Said.Version())
+			}
+			one.Cells = append(one.Cells, cell)
+		}
+		out.Rows = append(out.Rows, one)
+		out.Notes = append(out.Notes, o.sentences(s.Rows[i])...)
+	}
+	out.Notes = append(out.Notes, o.statusNotes(*s)...)
+	return out
+}
+
+func scalarPlace(s promotion.Scalar) string {
+	if s.IsZero() {
+		return ""
+	}
+	return s.Position.String()
 }
 
 // checkedOut is what the files were checked out from, in words.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/promotion"
 )
 
 // Report is a finished run.
@@ -28,6 +29,8 @@ type Report struct {
 	FailOn   check.Severity  // the least that fails the run, as kgate.yaml says; "" for an error
 	Omitted  []string        // checks that need a run over every target
 	Notes    []Note          // what the verdict has to be read with
+
+	Status *promotion.Status // what runs where, for a format that shows it; nil for none
 
 	Comparison *Comparison // with what; nil for a run of one side
 

@@ -27,9 +27,17 @@ func StatusSchema() []byte { return statusSchema }
 // StatusOptions say what is written of a status.
 type StatusOptions struct {
 	Color  bool
-	Drift  bool // each field that drifts, and not their number alone
-	Shared bool // each workload that is not promoted, and not their number alone
-	Now    time.Time
+	Drift  bool      // each field that drifts, and not their number alone
+	Shared bool      // each workload that is not promoted, and not their number alone
+	Now    time.Time // that days are counted to; zero counts none, for a page that has no flags either
+}
+
+// hint is a flag that says more.
+func (o StatusOptions) hint(flag string) string {
+	if o.Now.IsZero() {
+		return ""
+	}
+	return ": " + flag
 }
 
 // statusJSON is the status as programs read it.
@@ -341,7 +349,7 @@ func (o StatusOptions) behindText(b promotion.Behind) string {
 		return "never in " + b.From
 	case b.State == promotion.Unclear:
 		return "not " + b.From + "'s"
-	case b.At.IsZero():
+	case b.At.IsZero(), o.Now.IsZero():
 		return plural(len(b.Between), "version")
 	}
 	return plural(len(b.Between), "version") + ", " + strconv.Itoa(days(b.At, o.Now)) + "d"
@@ -375,7 +383,7 @@ func (o StatusOptions) sentences(r promotion.Row) []string {
 		out = append(out, "the canary of "+name+" runs what is not committed: "+r.Place.Canary.Image.Said.Version().String())
 	}
 	if !o.Drift && len(r.Drift) > 0 {
-		return append(out, fmt.Sprintf("%s differs from %s in %s besides: --drift names them", name, r.Behind.From, plural(len(r.Drift), "field")))
+		return append(out, fmt.Sprintf("%s differs from %s in %s besides%s", name, r.Behind.From, plural(len(r.Drift), "field"), o.hint("--drift names them")))
 	}
 	for _, d := range r.Drift {
 		out = append(out, name+" differs from "+r.Behind.From+" in "+driftOf(r, d))
@@ -429,7 +437,7 @@ func (o StatusOptions) statusNotes(s promotion.Status) []string {
 		}
 		return out
 	}
-	return append(out, plural(len(s.Shared), "workload")+" with one version for all environments: --shared names them")
+	return append(out, plural(len(s.Shared), "workload")+" with one version for all environments"+o.hint("--shared names them"))
 }
 
 // widest is how many columns a status has at most, but for names that are long by themselves.

@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -89,6 +90,32 @@ DaemonSet agent of prod is the same wherever it runs, as files say that every en
 	}
 	if strings.ContainsAny(out.String(), "\x1b\u202e") {
 		t.Errorf("what a repository holds moves the cursor: %q", out.String())
+	}
+}
+
+func TestStatusOnThePage(t *testing.T) {
+	s := statusExample("shop", "1.0.0")
+	second := s.Rows[0]
+	second.Environment = "prod-us"
+	s.Rows = append(s.Rows, second)
+	page, tree := rendered(t, Report{Status: &s})
+	if got, want := all(elements(elements(tree, "table", "compare")[0], "tr", "")), []string{
+		"Service Environment Version Since Canary Replicas Sampling Behind",
+		"shop Environment prod Version 1.0.0 (shared) prod/kustomization.yaml:5 Since 2026-01-03 Canary 1.1.0 (shared) 12.5% prod/kustomization.yaml:8 Replicas 3-10 Sampling 0.005 Behind 2 versions",
+		"Environment prod-us Version 1.0.0 (shared) prod/kustomization.yaml:5 Since 2026-01-03 Canary 1.1.0 (shared) 12.5% prod/kustomization.yaml:8 Replicas 3-10 Sampling 0.005 Behind 2 versions",
+	}; !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	for _, said := range []string{"shop in prod is behind staging: 1.1.0 since 2026-01-03", "differs from staging in 1 field besides", "the history here ends"} {
+		if !strings.Contains(words(tree), said) {
+			t.Errorf("%q is not on the page", said)
+		}
+	}
+	if strings.Contains(string(page), "--drift") {
+		t.Error("a page has no flags")
+	}
+	if _, tree := rendered(t, Report{}); strings.Contains(words(tree), "What runs where") {
+		t.Error("nothing runs, and the page has a section for it")
 	}
 }
 
