@@ -419,6 +419,9 @@ func driftOf(r promotion.Row, d promotion.Drift) string {
 // statusNotes say what is not in the table.
 func (o StatusOptions) statusNotes(s promotion.Status) []string {
 	var out []string
+	if len(s.Rows) == 0 {
+		out = append(out, "there is no service: no workload that targets of environments render has a tag or a digest which a file of one environment's own says")
+	}
 	for i, r := range s.Rows {
 		if r.Behind.From == "" && i > 0 && s.Rows[i-1].Service == r.Service && !slices.ContainsFunc(s.Environments, func(e promotion.Environment) bool { return e.Promotion.From != "" }) {
 			out = append(out, "kgate.yaml does not say where versions come from: `promotion: {from: NAME}` of an environment says how far behind it is")
@@ -446,6 +449,12 @@ const widest = 100
 // StatusText writes a status for people: a table, and below it what it has no room for.
 func StatusText(w io.Writer, s promotion.Status, o StatusOptions) error {
 	page := terminal.NewPage(w, o.Color)
+	if len(s.Rows) == 0 {
+		for _, sentence := range o.statusNotes(s) {
+			page.Line("%s", terminal.Line(sentence))
+		}
+		return page.Flush()
+	}
 	rows := [][]string{statusHead()}
 	for _, r := range s.Rows {
 		row := append([]string{r.Service}, o.cells(r)...)
@@ -548,11 +557,14 @@ func narrowed(rows [][]string) [][]string {
 // StatusMarkdown writes a status for a comment or the summary of a job.
 func StatusMarkdown(w io.Writer, s promotion.Status, o StatusOptions) error {
 	var b strings.Builder
-	rows := [][]string{statusHead()}
+	var rows [][]string
 	for _, r := range s.Rows {
 		rows = append(rows, append([]string{r.Service}, o.cells(r)...))
 	}
-	for i, row := range narrowed(rows) {
+	if len(rows) > 0 {
+		rows = narrowed(slices.Concat([][]string{statusHead()}, rows))
+	}
+	for i, row := range rows {
 		cells := make([]string, len(row))
 		for j, cell := range row {
 			if cells[j] = asText(cell); i == 0 {
@@ -569,7 +581,7 @@ func StatusMarkdown(w io.Writer, s promotion.Status, o StatusOptions) error {
 		below = append(below, o.sentences(r)...)
 	}
 	for i, sentence := range append(below, o.statusNotes(s)...) {
-		if i == 0 {
+		if i == 0 && len(rows) > 0 {
 			b.WriteString("\n")
 		}
 		fmt.Fprintf(&b, "- %s\n", asText(sentence))

@@ -84,6 +84,15 @@ DaemonSet agent of prod is the same wherever it runs, as files say that every en
 	if got := out.String(); !strings.HasPrefix(got, "| Service | Environment | Version | Since | Canary | Replicas | Sampling | Behind |\n| --- |") || !strings.Contains(got, "| a&#124;b | prod |") {
 		t.Errorf("got\n%s", got)
 	}
+	for name, write := range map[string]func() error{
+		"text":     func() error { return StatusText(&out, promotion.Status{}, StatusOptions{Now: now}) },
+		"markdown": func() error { return StatusMarkdown(&out, promotion.Status{}, StatusOptions{Now: now}) },
+	} {
+		out.Reset()
+		if err := write(); err != nil || !strings.Contains(out.String(), "there is no service") || strings.Contains(out.String(), "SERVICE") || strings.Contains(out.String(), "|") {
+			t.Errorf("%s of nothing: %v\n%s", name, err, out.String())
+		}
+	}
 	out.Reset()
 	if err := StatusText(&out, statusExample("s\x1b[31m", "1\u202e0"), StatusOptions{Now: now}); err != nil {
 		t.Fatal(err)
