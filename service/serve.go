@@ -65,6 +65,7 @@ func serve(ctx context.Context, c *config.Config, stdout io.Writer) (err error) 
 	}
 	api, err := web.New(web.Options{
 		Ledger: counted{store, t}, Tokens: tokens,
+		RetentionDays:  c.Ledger.RetentionDays,
 		MaxConcurrency: c.Server.MaxConcurrency, RequestTimeout: c.Server.RequestTimeout,
 		Logger: t.Logger, TracerProvider: t.TracerProvider, MeterProvider: t.MeterProvider, Propagator: t.Propagator,
 	})
@@ -78,7 +79,7 @@ func serve(ctx context.Context, c *config.Config, stdout io.Writer) (err error) 
 	defer group.Wait()
 	defer stop()
 	group.Go(func() { keepMigrated(beside, store, t.Logger) })
-	group.Go(func() { forgetKeys(beside, store, t.Logger) })
+	group.Go(func() { tidy(beside, store, c.Ledger, t.Logger) })
 
 	public, err := listen(c.Server.Port, api, c, t.Logger)
 	if err != nil {
@@ -129,8 +130,8 @@ func migrate(ctx context.Context, c *config.Config, stdout io.Writer) error {
 func openStore(ctx context.Context, c *config.Config, t *telemetry.Telemetry) (*postgres.Store, error) {
 	return postgres.Open(ctx, postgres.Options{
 		URL: c.Database.URL.Reveal(), MaxConns: int32(c.Database.MaxConns), IdleConns: int32(c.Database.MaxIdleConns),
-		ConnLifetime: c.Database.ConnMaxLifetime,
-		Tracer:       otelpgx.NewTracer(otelpgx.WithTracerProvider(t.TracerProvider), otelpgx.WithMeterProvider(t.MeterProvider)),
+		ConnLifetime: c.Database.ConnMaxLifetime, Production: c.Ledger.Production,
+		Tracer: otelpgx.NewTracer(otelpgx.WithTracerProvider(t.TracerProvider), otelpgx.WithMeterProvider(t.MeterProvider)),
 	})
 }
 
@@ -150,12 +151,29 @@ func keepMigrated(ctx context.Context, store *postgres.Store, log *slog.Logger) 
 	}
 }
 
-func forgetKeys(ctx context.Context, store *postgres.Store, log *slog.Logger) {
-	for pause(ctx, time.Hour) {
-		if n, err := store.ForgetKeys(ctx, time.Now().Add(-keysKept)); err != nil {
-			log.Warn("idempotency keys were not tidied", "error", err)
-		} else if n > 0 {
-			log.Info("idempotency keys forgotten", "count", n)
+// tidy does what time brings with it, every minute or hour. Replicas do it side by side: what one has done, the others
+// find done.
+func tidy(ctx context.Context, store *postgres.Store, c config.Ledger, log *slog.Logger) {
+	report := func(what string, n int64, err error) {
+		switch {
+		case ctx.Err() != nil:
+		case err != nil:
+			log.Warn("not done: "+what, "error", err)
+		case n > 0:
+			log.Info(what, "count", n)
+		}
+	}
+	for minute := 1; pause(ctx, time.Minute); minute++ {
+		n, err := store.TimeOut(ctx, time.Now().Add(-c.StartTimeout))
+		report("releases given up that nobody has told the end of", n, err)
+		if minute%60 != 1 {
+			continue
+		}
+		n, err = store.ForgetKeys(ctx, time.Now().Add(-keysKept))
+		report("idempotency keys forgotten", n, err)
+		if c.RetentionDays > 0 {
+			n, err = store.Forget(ctx, time.Now().AddDate(0, 0, -c.RetentionDays))
+			report("releases forgotten that are older than ledger.retention_days", n, err)
 		}
 	}
 }
@@ -217,6 +235,22 @@ func (s *server) end() error { return s.Close() }
 type counted struct {
 	release.Ledger
 	telemetry *telemetry.Telemetry
+}
+
+func (c counted) Move(ctx context.Context, id string, m release.Move) (release.Release, bool, error) {
+	r, repeated, err := c.Ledger.Move(ctx, id, m)
+	if err == nil && !repeated {
+		c.telemetry.ReleaseRecorded(ctx, r.Environment, string(r.Outcome))
+	}
+	return r, repeated, err
+}
+
+func (c counted) Remove(ctx context.Context, p release.Place, at time.Time, actor string) ([]release.Release, error) {
+	removed, err := c.Ledger.Remove(ctx, p, at, actor)
+	for _, r := range removed {
+		c.telemetry.ReleaseRecorded(ctx, r.Environment, string(r.Outcome))
+	}
+	return removed, err
 }
 
 func (c counted) Record(ctx context.Context, d release.Draft, key string) (release.Release, bool, error) {

@@ -57,7 +57,7 @@ func serve(getenv func(string) string) error {
 		id := newID()
 		now := time.Now().UTC().Truncate(time.Microsecond)
 		_, err := pool.Exec(r.Context(), insertRelease, id, d.Service, d.Environment, d.Track, d.Version, d.Revision, d.Actor,
-			d.Outcome, d.CommittedAt, d.StartedAt, d.FinishedAt, d.FinishedAt, now)
+			d.Outcome, d.CommittedAt, d.StartedAt, d.FinishedAt, d.FinishedAt, now, nil, nil, nil)
 		w.Header().Set("Location", "/v1/releases/"+id)
 		answer(w, http.StatusCreated, release.Release{ID: id, Draft: d, SucceededAt: d.FinishedAt, RecordedAt: now}, err)
 	})

@@ -16,6 +16,7 @@ type Config struct {
 	Pod      Pod
 	Server   Server
 	API      API
+	Ledger   Ledger
 	OTLP     OTLP
 	Database Database
 	Log      Log
@@ -49,6 +50,13 @@ type Server struct {
 // API is who may write.
 type API struct {
 	Tokens []Secret // any of them; none means that nobody may write
+}
+
+// Ledger is how releases are taken.
+type Ledger struct {
+	Production    []string      // environments, by name or glob, whose deployments the measures measure
+	StartTimeout  time.Duration // after which a release that nobody has told the end of is given up
+	RetentionDays int           // after which a release is deleted, unless it runs; 0 for never
 }
 
 // OTLP is where telemetry goes, and how.
@@ -102,6 +110,7 @@ func Default() Config {
 			DrainTimeout:   30 * time.Second,
 			MaxConcurrency: 100,
 		},
+		Ledger: Ledger{Production: []string{"prod"}, StartTimeout: 24 * time.Hour},
 		OTLP: OTLP{
 			Endpoint:    "localhost:4317",
 			Compression: "gzip",

@@ -75,6 +75,10 @@ func (l *loader) table() []*setting {
 		{key: "api.tokens_file", env: "API_TOKENS_FILE", want: "the path of a file with one token a line",
 			set: func(v string) bool { l.tokensFile = v; return true }},
 
+		globs(&c.Ledger.Production, "ledger.production", "PRODUCTION_ENVIRONMENTS"),
+		duration(&c.Ledger.StartTimeout, "ledger.start_timeout", "", time.Minute, 90*24*time.Hour),
+		count(&c.Ledger.RetentionDays, "ledger.retention_days", "RETENTION_DAYS", 0, 36_500),
+
 		boolean(&c.OTLP.Disabled, "otlp.disabled", "").standard("OTEL_SDK_DISABLED").only(),
 		endpoint(&c.OTLP.Endpoint, "otlp.endpoint", "OTLP_ENDPOINT"),
 		boolean(&c.OTLP.Insecure, "otlp.insecure", "OTLP_INSECURE").standard("OTEL_EXPORTER_OTLP_INSECURE"),
@@ -125,6 +129,24 @@ func address(to *string, key, env string) *setting {
 			return false
 		}
 		*to = v
+		return true
+	}}
+}
+
+// globForm is a name of an environment in which * stands for any characters and ? for one.
+var globForm = regexp.MustCompile(`^[a-z0-9*?]([a-z0-9*?-]{0,61}[a-z0-9*?])?$`)
+
+func globs(to *[]string, key, env string) *setting {
+	return &setting{key: key, env: env, want: "names of environments with commas between, * and ? allowed, such as prod,prod-*", set: func(v string) bool {
+		var all []string
+		for glob := range strings.SplitSeq(v, ",") {
+			glob = strings.TrimSpace(glob)
+			if !globForm.MatchString(glob) {
+				return false
+			}
+			all = append(all, glob)
+		}
+		*to = all
 		return true
 	}}
 }

@@ -4,6 +4,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"path"
 	"strconv"
 	"time"
 
@@ -26,8 +27,8 @@ type Options struct {
 	// 10 s. Half of it bounds the wait for a lock.
 	StatementTimeout time.Duration
 
-	// Production is the environment whose deployments Measures measures. Default "prod".
-	Production string
+	// Production is the environments whose deployments Measures measures, by name or glob (prod-*). Default "prod".
+	Production []string
 
 	Tracer pgx.QueryTracer // none by default
 	// Configure may change the pool's configuration after everything above is in it.
@@ -39,7 +40,7 @@ type Options struct {
 // Store is a release.Ledger in PostgreSQL, safe for concurrent use.
 type Store struct {
 	pool       *pgxpool.Pool
-	production string
+	production []string
 	now        func() time.Time
 }
 
@@ -69,6 +70,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	for name, value := range map[string]string{
 		"application_name":                    "go-otlp-app",
 		"timezone":                            "UTC",
+		"default_transaction_isolation":       "read committed", // who has waited for a lock sees what was done under it
 		"statement_timeout":                   milliseconds(timeout),
 		"lock_timeout":                        milliseconds(timeout / 2),
 		"idle_in_transaction_session_timeout": milliseconds(timeout),
@@ -82,13 +84,21 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 			return nil, fmt.Errorf("open the ledger: %w", err)
 		}
 	}
+	if len(o.Production) == 0 {
+		o.Production = []string{"prod"}
+	}
+	for _, glob := range o.Production {
+		if _, err := path.Match(glob, ""); err != nil || glob == "" {
+			return nil, fmt.Errorf("open the ledger: %q is no name of an environment, nor a glob", glob)
+		}
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("open the ledger: %w", err)
 	}
 	return &Store{
 		pool:       pool,
-		production: orElse(o.Production, "prod"),
+		production: o.Production,
 		now:        clock(o.Now),
 	}, nil
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,16 +20,21 @@ type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
-const selectReleases = `SELECT id, service, environment, track, version, revision, actor, outcome,
-	committed_at, started_at, succeeded_at, finished_at, recorded_at FROM releases `
+const selectReleases = selectFrom + "releases "
+
+const selectFrom = `SELECT id, service, environment, track, version, revision, actor, outcome,
+	committed_at, started_at, succeeded_at, finished_at, recorded_at,
+	coalesce(artifact, ''), coalesce(team, ''), failed_at, kind, coalesce(continues::text, ''), coalesce(rolled_back_by::text, '') FROM `
 
 func scanRelease(row pgx.CollectableRow) (r release.Release, err error) {
 	err = row.Scan(&r.ID, &r.Service, &r.Environment, &r.Track, &r.Version, &r.Revision, &r.Actor, &r.Outcome,
-		&r.CommittedAt, &r.StartedAt, &r.SucceededAt, &r.FinishedAt, &r.RecordedAt)
+		&r.CommittedAt, &r.StartedAt, &r.SucceededAt, &r.FinishedAt, &r.RecordedAt,
+		&r.Artifact, &r.Team, &r.FailedAt, &r.Kind, &r.Continues, &r.RolledBackBy)
 	// pgx gives times in the zone of this process.
 	r.Draft = r.Normal()
-	if r.SucceededAt != nil {
-		*r.SucceededAt = r.SucceededAt.UTC()
+	r.SucceededAt, r.FailedAt = utc(r.SucceededAt), utc(r.FailedAt)
+	if r.FailedAt == nil && r.Outcome == release.Failed {
+		r.FailedAt = r.FinishedAt // written by a build that knew no failed_at
 	}
 	r.RecordedAt = r.RecordedAt.UTC()
 	return r, err
@@ -97,6 +104,9 @@ func (s *Store) Releases(ctx context.Context, f release.Filter) (release.Page, e
 	if f.Track != "" {
 		where("track = ?", f.Track)
 	}
+	if f.Kind != "" {
+		where("kind = ?", f.Kind)
+	}
 	if !f.From.IsZero() {
 		where("started_at >= ?", f.From)
 	}
@@ -138,26 +148,28 @@ func (s *Store) Releases(ctx context.Context, f release.Filter) (release.Page, e
 	return release.Page{Releases: found, Next: next}, nil
 }
 
-// The recursion steps from place to place along an index and reads one entry of each. DISTINCT ON would read
-// the whole history, at every request.
+// The recursion steps from place to place along an index and reads one entry of each, but for those that were rolled
+// back. DISTINCT ON would read the whole history, at every request. Nothing runs where what came last was removed.
 const selectRunning = `WITH RECURSIVE place AS (
-	(SELECT service, environment, track FROM releases WHERE outcome = 'succeeded'
+	(SELECT service, environment, track FROM releases WHERE kind = 'deployment' AND succeeded_at IS NOT NULL
 		ORDER BY service, environment, track LIMIT 1)
 	UNION ALL
 	SELECT following.* FROM place CROSS JOIN LATERAL (
 		SELECT r.service, r.environment, r.track FROM releases r
-		WHERE r.outcome = 'succeeded'
+		WHERE r.kind = 'deployment' AND r.succeeded_at IS NOT NULL
 			AND (r.service, r.environment, r.track) > (place.service, place.environment, place.track)
 		ORDER BY r.service, r.environment, r.track LIMIT 1
 	) following
 )
-SELECT latest.* FROM place CROSS JOIN LATERAL (
-	SELECT r.service, r.environment, r.track, r.version, r.revision, r.succeeded_at, r.id FROM releases r
-	WHERE r.outcome = 'succeeded'
-		AND r.service = place.service AND r.environment = place.environment AND r.track = place.track
-	ORDER BY r.succeeded_at DESC, r.id DESC LIMIT 1
-) latest
-ORDER BY latest.service, latest.environment, latest.track`
+SELECT service, environment, track, version, revision, succeeded_at, id FROM (
+	SELECT latest.* FROM place CROSS JOIN LATERAL (
+		SELECT r.service, r.environment, r.track, r.version, r.revision, r.succeeded_at, r.id, r.outcome FROM releases r
+		WHERE r.kind = 'deployment' AND r.succeeded_at IS NOT NULL AND r.outcome IN ('succeeded', 'removed')
+			AND r.service = place.service AND r.environment = place.environment AND r.track = place.track
+		ORDER BY r.succeeded_at DESC, r.id DESC LIMIT 1
+	) latest
+) last WHERE outcome = 'succeeded'
+ORDER BY service, environment, track`
 
 // Environments implements release.Ledger.
 func (s *Store) Environments(ctx context.Context) (running []release.Running, err error) {
@@ -176,21 +188,55 @@ func (s *Store) Environments(ctx context.Context) (running []release.Running, er
 	return running, err
 }
 
-// Measures implements release.Ledger, over the deployments to Options.Production.
-func (s *Store) Measures(ctx context.Context, window time.Duration, now time.Time) (release.Measures, error) {
+// selectDeployments reads what the measures of a window are made of: the deployments that ended in it, the other
+// releases of their deliveries, what restored those that failed, and the first success of each change. Every one of them is
+// a step along an index. Of the window's end nothing is left out: what restores a failure lies behind it.
+const selectDeployments = `WITH ended AS (
+	SELECT id, service, environment, change, coalesce(continues, id) AS delivery FROM releases
+	WHERE outcome <> 'started' AND kind = 'deployment' AND environment = ANY($1)
+		AND coalesce(succeeded_at, finished_at) >= $2 AND coalesce(succeeded_at, finished_at) < $3
+		AND ($4 = '' OR service = $4) AND ($5 = '' OR team = $5)
+), own AS (
+	SELECT id FROM ended
+	UNION SELECT delivery FROM ended
+	UNION SELECT r.id FROM ended JOIN releases r ON r.continues = ended.delivery
+), members AS MATERIALIZED (
+	SELECT r.* FROM own CROSS JOIN LATERAL (SELECT * FROM releases WHERE id = own.id OFFSET 0) r
+), others AS (
+	SELECT restored.id FROM members r CROSS JOIN LATERAL (
+		SELECT n.id FROM releases n
+		WHERE n.service = r.service AND n.environment = r.environment AND n.track = r.track AND n.kind = 'deployment'
+			AND n.succeeded_at >= coalesce(r.failed_at, r.finished_at) AND n.outcome IN ('succeeded', 'removed')
+		ORDER BY n.succeeded_at LIMIT 1
+	) restored WHERE r.succeeded_at IS NULL AND (r.failed_at IS NOT NULL OR r.outcome = 'failed')
+	UNION
+	SELECT earliest.id FROM (SELECT DISTINCT service, environment, change FROM ended) c CROSS JOIN LATERAL (
+		SELECT r.id FROM releases r
+		WHERE r.environment = c.environment AND r.service = c.service AND r.change = c.change
+			AND r.kind = 'deployment' AND r.succeeded_at IS NOT NULL
+		ORDER BY r.succeeded_at LIMIT 1
+	) earliest
+	EXCEPT SELECT id FROM own
+)
+` + selectFrom + `(SELECT * FROM members UNION ALL
+	SELECT r.* FROM others CROSS JOIN LATERAL (SELECT * FROM releases WHERE id = others.id OFFSET 0) r) found`
+
+// Measures implements release.Ledger, over the deployments to Options.Production where no environment is asked for.
+func (s *Store) Measures(ctx context.Context, scope release.Scope, window time.Duration, now time.Time) (release.Measures, error) {
 	if err := release.ValidateWindow(window); err != nil {
+		return release.Measures{}, err
+	}
+	if err := scope.Validate(); err != nil {
 		return release.Measures{}, err
 	}
 	from := now.Add(-window)
 	var found []release.Release
-	err := try(ctx, "read deployments", func(ctx context.Context) error {
-		// What restores a failure of the window lies behind it, and so in the window too. Before it lie the first
-		// successes of what was deployed once more.
-		const inWindow = `outcome <> 'started' AND environment = $1
-			AND coalesce(succeeded_at, finished_at) >= $2 AND coalesce(succeeded_at, finished_at) < $3`
-		rows, err := s.pool.Query(ctx, selectReleases+`WHERE `+inWindow+` UNION ALL `+
-			selectReleases+`WHERE environment = $1 AND succeeded_at < $2
-				AND (service, revision) IN (SELECT service, revision FROM releases WHERE `+inWindow+`)`, s.production, from, now)
+	var environments []string
+	err := try(ctx, "read deployments", func(ctx context.Context) (err error) {
+		if environments, err = s.environments(ctx, scope); err != nil {
+			return err
+		}
+		rows, err := s.pool.Query(ctx, selectDeployments, environments, from, now, scope.Service, scope.Team)
 		if err != nil {
 			return err
 		}
@@ -200,5 +246,44 @@ func (s *Store) Measures(ctx context.Context, window time.Duration, now time.Tim
 	if err != nil {
 		return release.Measures{}, err
 	}
-	return release.Measure(found, from, now), nil
+	m := release.Measure(found, from, now)
+	m.Environments = environments
+	return m, nil
+}
+
+// The recursion steps from one environment to the next along an index.
+const selectEnvironments = `WITH RECURSIVE e AS (
+	(SELECT environment FROM releases ORDER BY environment LIMIT 1)
+	UNION ALL
+	SELECT (SELECT r.environment FROM releases r WHERE r.environment > e.environment ORDER BY r.environment LIMIT 1)
+	FROM e WHERE e.environment IS NOT NULL
+) SELECT environment FROM e WHERE environment IS NOT NULL`
+
+// environments are those that scope means, in order: the one that it names, or those that are production.
+func (s *Store) environments(ctx context.Context, scope release.Scope) ([]string, error) {
+	if scope.Environment != "" {
+		return []string{scope.Environment}, nil
+	}
+	if !slices.ContainsFunc(s.production, isPattern) {
+		return slices.Sorted(slices.Values(s.production)), nil
+	}
+	rows, err := s.pool.Query(ctx, selectEnvironments)
+	if err != nil {
+		return nil, err
+	}
+	known, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(known, func(environment string) bool { return !matches(s.production, environment) }), nil
+}
+
+func isPattern(s string) bool { return strings.ContainsAny(s, "*?[") }
+
+// matches reports whether one of the globs means environment. What is no glob, Open has refused.
+func matches(globs []string, environment string) bool {
+	return slices.ContainsFunc(globs, func(glob string) bool {
+		ok, err := path.Match(glob, environment)
+		return err == nil && ok
+	})
 }

@@ -72,6 +72,9 @@ func (f Filter) digest() []byte {
 	h := sha256.New()
 	fmt.Fprintf(h, "%q %q %q %q %q %d %d", f.Service, f.Environment, f.Version, f.Outcome, f.Track,
 		f.From.UnixMicro(), f.To.UnixMicro())
+	if f.Kind != "" { // apart, so that cursors from before there were kinds go on
+		fmt.Fprintf(h, " %q", f.Kind)
+	}
 	return h.Sum(nil)[:4]
 }
 

@@ -3,6 +3,7 @@ package release
 import (
 	"math"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -11,9 +12,13 @@ import (
 // has a fifth since 2024, the deployment rework rate (deployments that are unplanned and answer an incident), for
 // which a ledger of releases lacks the incidents.
 //
-// A deployment is a release that has ended: succeeded, failed or rolled back. It counts at the moment when it
-// succeeded, or, if it never did, when it ended. Both tracks count: a canary is in front of users.
+// A deployment is a change of what runs in a place that has ended, well or badly: it succeeded, failed or was rolled back. A
+// configuration sync is none. Releases of one change on both tracks, a canary and its promotion, are one deployment:
+// a delivery. It counts at the moment when it first succeeded, or, if it never did, when it ended: a canary is in
+// front of users. It has failed if one of its releases failed, recovered or not, or was rolled back, said or found out.
 type Measures struct {
+	// Environments are those that were looked at, in order.
+	Environments []string
 	// Window is the length of time that was looked at, Deployments the deployments in it.
 	Window      time.Duration
 	Deployments int
@@ -23,18 +28,19 @@ type Measures struct {
 	DeploymentFrequency float64
 
 	// LeadTime is, over the changes that were first deployed in the window and whose time of commit is known, from
-	// that commit to the first success, rolled back afterwards or not. A change is a revision of a service in an
-	// environment: promoting a canary, or going back to an old version, delivers nothing that was not there before.
-	// DORA, as change lead time: the time that a change takes from committed to version control to deployed in
-	// production. The ledger knows the last commit of a deployment alone, so that with batches of commits the oldest
-	// waited longer than this says.
+	// that commit to the first success, rolled back afterwards or not. A change is an artifact, or a version and
+	// revision, of a service in an environment: promoting a canary, or going back to an old version, delivers nothing
+	// that was not there before. DORA, as change lead time: the time that a change takes from committed to version
+	// control to deployed in production. The ledger knows the last commit of a deployment alone, so that with batches
+	// of commits the oldest waited longer than this says.
 	LeadTime Quantiles
 
 	// TimeToRestore is, over the deployments that failed, from the failure until service and track had a good
 	// version again; those that have none yet are left out. DORA, as failed deployment recovery time: how long
-	// it takes to recover from a deployment that fails and requires immediate intervention. For a deployment that was
-	// rolled back it runs from its success, when users first met it (from its start, if it never succeeded), to the
-	// end of the rollback; for a failed one from its end to the next success in the same place.
+	// it takes to recover from a deployment that fails and requires immediate intervention. For a release that recovered
+	// it runs from its failure to its success; for one that was rolled back from its success, when users first met it
+	// (from its start, if it never succeeded), to the end of the rollback; for a failed one from its end to the next success
+	// in the same place. Of a delivery on both tracks it runs from the first of these failures to the last recovery.
 	TimeToRestore Quantiles
 
 	// ChangeFailureRate is failed and rolled back deployments over all, 0 to 1, nil without any. DORA, as change fail
@@ -73,29 +79,27 @@ func Measure(releases []Release, from, to time.Time) Measures {
 	dayOf := func(at time.Time) int { return int(midnight(at).Sub(m.Days[0].Day) / (24 * time.Hour)) }
 	lead := make([][]time.Duration, len(m.Days))
 	restore := make([][]time.Duration, len(m.Days))
-
 	successes := successesByPlace(releases)
 	failures := 0
-	for _, r := range releases {
-		at := r.deployedAt()
-		if at == nil || at.Before(from) || !at.Before(to) {
+	for _, d := range deliveries(releases, successes) {
+		if d.at.Before(from) || !d.at.Before(to) {
 			continue
 		}
 		m.Deployments++
-		i := dayOf(*at)
+		i := dayOf(d.at)
 		m.Days[i].Deployments++
-		if r.Outcome != Succeeded {
+		if d.failed {
 			failures++
 			m.Days[i].Failures++
-			if t, ok := r.restoredIn(successes[placeOf(r)]); ok {
-				restore[i] = append(restore[i], t)
+			if !d.unrestored {
+				restore[i] = append(restore[i], max(0, d.until.Sub(d.since)))
 			}
 		}
 	}
-	for _, d := range deliveries(releases) {
-		if d.committed != nil && !d.first.Before(from) && d.first.Before(to) {
-			i := dayOf(d.first)
-			lead[i] = append(lead[i], max(0, d.first.Sub(*d.committed)))
+	for _, f := range firstSuccesses(releases) {
+		if f.committed != nil && !f.at.Before(from) && f.at.Before(to) {
+			i := dayOf(f.at)
+			lead[i] = append(lead[i], max(0, f.at.Sub(*f.committed)))
 		}
 	}
 	for i := range m.Days {
@@ -113,81 +117,130 @@ func Measure(releases []Release, from, to time.Time) Measures {
 	return m
 }
 
-// change is what lead time is about.
-type change struct{ service, environment, revision string }
-
-// delivery is how a change reached its environment: its first success, and when it was committed, nil if none of
-// its releases says so.
+// delivery is the releases that brought one change to an environment, on one track or on both.
 type delivery struct {
-	first     time.Time
+	at                time.Time // when it counts as a deployment
+	succeeded, failed bool
+	since, until      time.Time // of its failure, where it failed
+	unrestored        bool
+}
+
+// deliveries are those that have ended.
+func deliveries(releases []Release, successes map[Place][]time.Time) map[string]*delivery {
+	all := make(map[string]*delivery)
+	for i, r := range releases {
+		at := r.deployedAt()
+		if at == nil {
+			continue
+		}
+		id := r.Delivery()
+		if id == "" {
+			id = strconv.Itoa(i) // not recorded yet: a delivery by itself
+		}
+		d := all[id]
+		if d == nil {
+			d = &delivery{at: *at, succeeded: r.SucceededAt != nil}
+			all[id] = d
+		}
+		// The first success, or else the first end.
+		if succeeded := r.SucceededAt != nil; succeeded && !d.succeeded || succeeded == d.succeeded && at.Before(d.at) {
+			d.at, d.succeeded = *at, succeeded
+		}
+		since, until, failed := r.failure(successes[placeOf(r)])
+		if !failed {
+			continue
+		}
+		if !d.failed || since.Before(d.since) {
+			d.since = since
+		}
+		d.failed = true
+		if until == nil {
+			d.unrestored = true
+		} else if until.After(d.until) {
+			d.until = *until
+		}
+	}
+	return all
+}
+
+// firstSuccess is when a change reached its environment, and when it was committed, nil if none of its releases
+// says so.
+type firstSuccess struct {
+	at        time.Time
 	committed *time.Time
 }
 
-func deliveries(releases []Release) map[change]delivery {
-	m := make(map[change]delivery)
+func firstSuccesses(releases []Release) map[[3]string]firstSuccess {
+	m := make(map[[3]string]firstSuccess)
 	for _, r := range releases {
-		if r.SucceededAt == nil {
+		if r.SucceededAt == nil || r.Kind == Configuration {
 			continue
 		}
-		c := change{r.Service, r.Environment, r.Revision}
-		d, known := m[c]
-		if !known || r.SucceededAt.Before(d.first) {
-			d.first = *r.SucceededAt
+		c := [3]string{r.Service, r.Environment, r.Change()}
+		f, known := m[c]
+		if !known || r.SucceededAt.Before(f.at) {
+			f.at = *r.SucceededAt
 		}
-		if r.CommittedAt != nil && (d.committed == nil || r.CommittedAt.Before(*d.committed)) {
-			d.committed = r.CommittedAt
+		if r.CommittedAt != nil && (f.committed == nil || r.CommittedAt.Before(*f.committed)) {
+			f.committed = r.CommittedAt
 		}
-		m[c] = d
+		m[c] = f
 	}
 	return m
 }
 
-// place is where one release replaces another.
-type place struct {
-	service, environment string
-	track                Track
-}
-
-func placeOf(r Release) place { return place{r.Service, r.Environment, r.Track} }
+func placeOf(r Release) Place { return Place{r.Service, r.Environment, r.Track} }
 
 // deployedAt is the moment at which r counts as a deployment, nil while it is none.
 func (r Release) deployedAt() *time.Time {
 	switch {
-	case !r.Outcome.Ended():
+	case r.Kind == Configuration:
 		return nil
 	case r.SucceededAt != nil:
 		return r.SucceededAt
+	case r.Outcome == Failed || r.Outcome == RolledBack:
+		return r.FinishedAt
 	}
-	return r.FinishedAt
+	return r.FailedAt // of what was removed afterwards
 }
 
-// restoredIn is how long it took to recover from r, given the successes of its place in order of time.
-func (r Release) restoredIn(successes []time.Time) (time.Duration, bool) {
-	if r.FinishedAt == nil {
-		return 0, false
+// failure is from when until when r was a failure, given the successes of its place in order of time; until is nil
+// while it is one.
+func (r Release) failure(successes []time.Time) (since time.Time, until *time.Time, failed bool) {
+	first := r.FailedAt
+	if first == nil && r.Outcome == Failed {
+		first = r.FinishedAt
 	}
-	if r.Outcome == RolledBack {
-		since := r.SucceededAt
-		if since == nil {
-			since = r.StartedAt
+	switch {
+	case r.Outcome == RolledBack:
+		if first == nil {
+			first = r.SucceededAt
 		}
-		if since == nil {
-			return 0, false
+		if first == nil {
+			first = r.StartedAt
 		}
-		return max(0, r.FinishedAt.Sub(*since)), true
+		until = r.FinishedAt
+	case first == nil:
+		return since, nil, false
+	case r.SucceededAt != nil:
+		until = r.SucceededAt
+	default:
+		i, _ := slices.BinarySearchFunc(successes, *first, time.Time.Compare)
+		if i < len(successes) {
+			until = &successes[i]
+		}
 	}
-	i, _ := slices.BinarySearchFunc(successes, *r.FinishedAt, time.Time.Compare)
-	if i == len(successes) {
-		return 0, false
+	if first == nil {
+		return since, nil, true
 	}
-	return successes[i].Sub(*r.FinishedAt), true
+	return *first, until, true
 }
 
 // successesByPlace leaves out what was rolled back: it did not restore anything.
-func successesByPlace(releases []Release) map[place][]time.Time {
-	m := make(map[place][]time.Time)
+func successesByPlace(releases []Release) map[Place][]time.Time {
+	m := make(map[Place][]time.Time)
 	for _, r := range releases {
-		if r.Outcome == Succeeded && r.SucceededAt != nil {
+		if (r.Outcome == Succeeded || r.Outcome == Removed) && r.SucceededAt != nil && r.Kind != Configuration {
 			m[placeOf(r)] = append(m[placeOf(r)], *r.SucceededAt)
 		}
 	}

@@ -46,6 +46,19 @@ func TestMeasure(t *testing.T) {
 	uncommitted := say("api", time.Hour, time.Minute, Succeeded)
 	uncommitted.CommittedAt = nil
 	overlong := rolledBack("api", 3*time.Hour, 20*time.Minute)
+	configured := say("api", time.Hour, time.Minute, Succeeded)
+	configured.Kind = Configuration
+	wobbled := say("api", time.Hour, 10*time.Minute, Succeeded)
+	wobbled.FailedAt = ago(time.Hour - 7*time.Minute)
+	gone := say("api", time.Hour, 30*time.Minute, Removed)
+	gone.SucceededAt = ago(50 * time.Minute)
+	begun := say("api", 3*time.Hour, time.Minute, Succeeded)
+	begun.ID, begun.Track = "canary", Canary
+	promoted := say("api", 2*time.Hour, time.Minute, Succeeded)
+	promoted.Continues, promoted.Revision, promoted.Artifact = "canary", "0123456", "x/api:1"
+	begun.Artifact = promoted.Artifact
+	regretted := promoted
+	regretted.Outcome, regretted.FinishedAt = RolledBack, ago(time.Hour)
 	for _, tt := range []struct {
 		name          string
 		releases      []Release
@@ -72,6 +85,13 @@ func TestMeasure(t *testing.T) {
 			[]time.Duration{61 * time.Minute}, []time.Duration{20 * time.Minute}},
 		{"rolled back from success", []Release{rolledBack("api", time.Hour, 10*time.Minute)}, 1, 1, []time.Duration{61 * time.Minute}, []time.Duration{10 * time.Minute}},
 		{"rolled back from the start", []Release{say("api", time.Hour, 5*time.Minute, RolledBack)}, 1, 1, nil, []time.Duration{5 * time.Minute}},
+		{"a configuration sync is no deployment", []Release{configured}, 0, -1, nil, nil},
+		{"recovered", []Release{wobbled}, 1, 1, []time.Duration{70 * time.Minute}, []time.Duration{3 * time.Minute}},
+		{"removed later", []Release{gone}, 1, 0, []time.Duration{70 * time.Minute}, nil},
+		{"removed before it came to anything", []Release{say("api", time.Hour, time.Minute, Removed)}, 0, -1, nil, nil},
+		{"nobody said how it ended", []Release{say("api", time.Hour, time.Minute, TimedOut)}, 0, -1, nil, nil},
+		{"a promotion is one delivery", []Release{begun, promoted}, 1, 0, []time.Duration{61 * time.Minute}, nil},
+		{"whose rollback is its failure", []Release{regretted, begun}, 1, 1, []time.Duration{61 * time.Minute}, []time.Duration{59 * time.Minute}},
 		{"edges", []Release{say("a", 7*day, 0, Succeeded), say("b", 7*day+time.Microsecond, 0, Succeeded), say("c", 0, 0, Succeeded)}, 1, 0, []time.Duration{time.Hour}, nil},
 		{"restored after the window", []Release{say("api", time.Hour, 0, Failed), say("api", -time.Hour, 0, Succeeded)}, 1, 1, nil, []time.Duration{2 * time.Hour}},
 	} {
@@ -140,7 +160,7 @@ func TestMeasureProperties(t *testing.T) {
 			if random.IntN(5) == 0 {
 				releases = append(releases, rolledBack(service, before, ran))
 			} else {
-				releases = append(releases, say(service, before, ran, Outcomes()[random.IntN(4)]))
+				releases = append(releases, say(service, before, ran, Outcomes()[random.IntN(len(Outcomes()))]))
 			}
 		}
 		from := noon.Add(-time.Duration(random.Int64N(int64(10*day))) - 1)

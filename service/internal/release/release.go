@@ -14,37 +14,59 @@ type Outcome string
 // The outcomes. A release is started before it is anything else, unless it is first heard of at its end.
 const (
 	Started    Outcome = "started"
-	Succeeded  Outcome = "succeeded"
+	TimedOut   Outcome = "timed_out" // nobody said how it ended; the ledger alone says so
 	Failed     Outcome = "failed"
+	Succeeded  Outcome = "succeeded" // also after it had failed: it has recovered
 	RolledBack Outcome = "rolled_back"
+	Removed    Outcome = "removed" // what it brought is gone from its place, and nothing came instead
 )
 
 // Outcomes returns every outcome in the order in which a release may pass through them.
-func Outcomes() []Outcome { return []Outcome{Started, Succeeded, Failed, RolledBack} }
+func Outcomes() []Outcome {
+	return []Outcome{Started, TimedOut, Failed, Succeeded, RolledBack, Removed}
+}
 
 // Known reports whether o is one of the outcomes.
-func (o Outcome) Known() bool {
-	switch o {
-	case Started, Succeeded, Failed, RolledBack:
-		return true
-	}
-	return false
-}
+func (o Outcome) Known() bool { return o.rank() >= 0 }
 
 // Ended reports whether the deployment is over, well or badly.
 func (o Outcome) Ended() bool { return o.Known() && o != Started }
 
-// CanBecome reports whether a release of outcome o may later be recorded with outcome next: what has started can end
-// in any way, what has succeeded can be rolled back, and what has failed or is rolled back stays so.
-func (o Outcome) CanBecome(next Outcome) bool {
+// rank is how far along the way an outcome is. Of the last two, neither follows the other.
+func (o Outcome) rank() int {
 	switch o {
 	case Started:
-		return next.Ended()
+		return 0
+	case TimedOut:
+		return 1
+	case Failed:
+		return 2
 	case Succeeded:
-		return next == RolledBack
+		return 3
+	case RolledBack, Removed:
+		return 4
 	}
-	return false
+	return -1
 }
+
+// CanBecome reports whether a release of outcome o may later be recorded with outcome next: what has started can end
+// in any way, what has failed can recover, what has failed or succeeded can be rolled back or removed, and what is rolled
+// back or removed stays so.
+func (o Outcome) CanBecome(next Outcome) bool {
+	return o.Known() && next.rank() > o.rank() && (next != TimedOut || o == Started)
+}
+
+// Kind says whether a release changed what runs in its place.
+type Kind string
+
+// The kinds. The ledger finds them out; nobody says them.
+const (
+	Deployment    Kind = "deployment"
+	Configuration Kind = "configuration" // it brought what ran there already
+)
+
+// Known reports whether k is one of the kinds.
+func (k Kind) Known() bool { return k == Deployment || k == Configuration }
 
 // Track is the half of a service that a release goes to.
 type Track string
@@ -65,13 +87,18 @@ type Draft struct {
 	Environment string  `json:"environment"`
 	Track       Track   `json:"track"`
 	Version     string  `json:"version"`
-	Revision    string  `json:"revision"` // commit, in hexadecimal
+	Revision    string  `json:"revision"` // commit, in hexadecimal; or the version of a chart, or a digest
 	Actor       string  `json:"actor"`
 	Outcome     Outcome `json:"outcome"`
 
 	CommittedAt *time.Time `json:"committed_at,omitempty"` // when the revision was committed: lead time begins here
 	StartedAt   *time.Time `json:"started_at,omitempty"`
 	FinishedAt  *time.Time `json:"finished_at,omitempty"` // when the outcome came about; none while started
+
+	// Artifact is what runs, such as an image with tag and digest, where the revision is not that of what runs but of
+	// what configures it. Two releases deliver the same if their artifact is the same; without one, version and revision.
+	Artifact string `json:"artifact,omitempty"`
+	Team     string `json:"team,omitempty"` // whose service it is
 }
 
 // Normal returns d as it is stored and compared: times in UTC and whole microseconds, which is what PostgreSQL
@@ -100,7 +127,33 @@ type Release struct {
 	Draft
 	// SucceededAt is when the release was deployed. A later rollback moves FinishedAt and leaves this.
 	SucceededAt *time.Time `json:"succeeded_at,omitempty"`
-	RecordedAt  time.Time  `json:"recorded_at"` // first heard of
+	// FailedAt is when it failed, also where it has recovered since.
+	FailedAt   *time.Time `json:"failed_at,omitempty"`
+	RecordedAt time.Time  `json:"recorded_at"` // first heard of
+
+	Kind Kind `json:"kind"`
+	// Continues is the release whose delivery this one goes on with: the same artifact on the other track, as when a
+	// canary becomes the stable version. "" for one that is a delivery by itself.
+	Continues string `json:"continues,omitempty"`
+	// RolledBackBy is the release that took this one back, by bringing again what ran before it. "" where it is not
+	// rolled back, or somebody said that it is.
+	RolledBackBy string `json:"rolled_back_by,omitempty"`
+}
+
+// Change is what r delivers: releases of one change to one environment are one delivery.
+func (r Release) Change() string {
+	if r.Artifact != "" {
+		return r.Artifact
+	}
+	return r.Version + "@" + r.Revision
+}
+
+// Delivery is the release with which the delivery of r began, r itself for most.
+func (r Release) Delivery() string {
+	if r.Continues != "" {
+		return r.Continues
+	}
+	return r.ID
 }
 
 // Page sizes of Ledger.Releases.
@@ -120,6 +173,7 @@ type Filter struct {
 	Version     string
 	Outcome     Outcome
 	Track       Track
+	Kind        Kind
 	From, To    time.Time
 	Cursor      string
 	Limit       int
@@ -131,7 +185,22 @@ type Page struct {
 	Next     string
 }
 
-// Running is the release that runs in one place: the last that succeeded there and is not rolled back.
+// Place is where one release replaces another.
+type Place struct {
+	Service     string
+	Environment string
+	Track       Track
+}
+
+// Scope says whose releases are measured; an empty field wants all. Without an environment, production is.
+type Scope struct {
+	Service     string
+	Environment string
+	Team        string
+}
+
+// Running is the release that runs in one place: the last deployment that succeeded there and is not rolled back.
+// Nothing runs where that was removed.
 type Running struct {
 	Service     string    `json:"service"`
 	Environment string    `json:"environment"`
@@ -155,10 +224,15 @@ var (
 
 // Ledger is what the web layer needs of the storage.
 type Ledger interface {
-	// Record writes d, or moves the release that d names to d's outcome. Facts that are recorded already change
-	// nothing: repeated is then true and r is the release as it is now. A key, if not "", makes a repeat with the
-	// same body return the first answer, and with another body ErrConflict.
+	// Record writes d, or moves the release that d names to d's outcome. Facts that are recorded already, or that what
+	// is recorded implies, change nothing: repeated is then true and r is the release as it is now. A key, if not "",
+	// makes a repeat with the same body return the first answer, and with another body ErrConflict.
 	Record(ctx context.Context, d Draft, key string) (r Release, repeated bool, err error)
+	// Move is Record for the release that id names, or ErrNotFound.
+	Move(ctx context.Context, id string, m Move) (r Release, repeated bool, err error)
+	// Remove says that what ran in a place then is gone, and returns the releases that it changed: what ran, and what
+	// had begun and not ended. A place where something newer runs is left alone.
+	Remove(ctx context.Context, p Place, at time.Time, actor string) ([]Release, error)
 	// Release returns one release or ErrNotFound, also for an id that no release can have.
 	Release(ctx context.Context, id string) (Release, error)
 	// Releases returns one page. A walk over the cursors gives every release that was there when it began exactly
@@ -167,7 +241,7 @@ type Ledger interface {
 	// Environments returns what runs where, by service, environment and track.
 	Environments(ctx context.Context) ([]Running, error)
 	// Measures returns the DORA measures of the window that ends now.
-	Measures(ctx context.Context, window time.Duration, now time.Time) (Measures, error)
+	Measures(ctx context.Context, s Scope, window time.Duration, now time.Time) (Measures, error)
 	// Ping reports whether the ledger can serve: reachable, and of the schema that it needs.
 	Ping(ctx context.Context) error
 }

@@ -2,6 +2,7 @@ package release
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,12 +23,15 @@ func good() Draft {
 }
 
 func TestCanBecome(t *testing.T) {
-	allowed := map[[2]Outcome]bool{
-		{Started, Succeeded}: true, {Started, Failed}: true, {Started, RolledBack}: true, {Succeeded, RolledBack}: true,
+	follow := map[Outcome][]Outcome{
+		Started:   {TimedOut, Failed, Succeeded, RolledBack, Removed},
+		TimedOut:  {Failed, Succeeded, RolledBack, Removed},
+		Failed:    {Succeeded, RolledBack, Removed},
+		Succeeded: {RolledBack, Removed},
 	}
 	for _, from := range append(Outcomes(), "", "lost") {
 		for _, to := range append(Outcomes(), "", "lost") {
-			if got := from.CanBecome(to); got != allowed[[2]Outcome{from, to}] {
+			if got := from.CanBecome(to); got != slices.Contains(follow[from], to) {
 				t.Errorf("%q can become %q: %t", from, to, got)
 			}
 		}
@@ -56,6 +60,14 @@ func TestDraftValidate(t *testing.T) {
 		},
 			"service environment version revision actor"},
 		{"short revision", func(d *Draft) { d.Revision = "012345" }, "revision"},
+		{"branch", func(d *Draft) { d.Revision = "main" }, "revision"},
+		{"chart", func(d *Draft) { d.Revision = "6.3.5-rc.1+build" }, ""},
+		{"digest", func(d *Draft) { d.Revision = "sha256:" + strings.Repeat("0", 64) }, ""},
+		{"removed", func(d *Draft) { d.Outcome = Removed }, ""},
+		{"what the ledger alone says", func(d *Draft) { d.Outcome = TimedOut }, "outcome"},
+		{"artifact and team", func(d *Draft) { d.Artifact, d.Team = "ghcr.io/x/api:1@sha256:0", "pay" }, ""},
+		{"no artifact, no team", func(d *Draft) { d.Artifact, d.Team = "a b", "Pay!" }, "artifact team"},
+		{"long artifact", func(d *Draft) { d.Artifact = strings.Repeat("a", 513) }, "artifact"},
 		{"NUL", func(d *Draft) { d.Actor = "a\x00" }, "actor"},
 		{"not UTF-8", func(d *Draft) { d.Actor = "a\xff" }, "actor"},
 		{"space around", func(d *Draft) { d.Actor = " ann" }, "actor"},

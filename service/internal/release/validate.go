@@ -52,6 +52,8 @@ const (
 	maxName    = 63  // a DNS label, which names of services and environments become
 	maxVersion = 128 // an OCI tag
 	maxActor   = 256
+	maxCommit  = 128 // as long as a version, which a chart's is
+	maxBrought = 512
 	maxKey     = 255
 )
 
@@ -64,7 +66,7 @@ var earliest = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 var (
 	namePattern     = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
 	versionPattern  = regexp.MustCompile(`^[A-Za-z0-9][-A-Za-z0-9._+:@/]*$`)
-	revisionPattern = regexp.MustCompile(`^[0-9a-f]{7,64}$`)
+	revisionPattern = regexp.MustCompile(`^([0-9a-f]{7,64}|v?[0-9]+[.][0-9][-0-9A-Za-z.+]*|sha(1:[0-9a-f]{40}|256:[0-9a-f]{64}))$`)
 	keyPattern      = regexp.MustCompile(`^[!-~]+$`)
 )
 
@@ -75,11 +77,15 @@ func (d Draft) Validate(now time.Time) error {
 	f.name("environment", d.Environment)
 	f.track(d.Track)
 	f.version(d.Version)
-	if !revisionPattern.MatchString(d.Revision) {
-		f.add("revision", "must be a commit: 7 to 64 lower-case hexadecimal digits")
+	if len(d.Revision) > maxCommit || !revisionPattern.MatchString(d.Revision) {
+		f.add("revision", "must be a commit, 7 to 64 lower-case hexadecimal digits; or the version of a chart, such as 1.2.3; or a digest")
 	}
 	f.actor(d.Actor)
-	f.outcome(d.Outcome)
+	f.said(d.Outcome)
+	f.artifact(d.Artifact)
+	if d.Team != "" {
+		f.name("team", d.Team)
+	}
 
 	f.moment("committed_at", d.CommittedAt, now)
 	if d.StartedAt == nil {
@@ -104,6 +110,30 @@ func (d Draft) Validate(now time.Time) error {
 	return f.err()
 }
 
+// Validate returns nil or an *Invalid with every fault of m as news of r.
+func (m Move) Validate(r Release, now time.Time) error {
+	d := r.Draft
+	d.Outcome, d.FinishedAt, d.Artifact, d.Team = m.Outcome, m.FinishedAt, m.Artifact, m.Team
+	if m.CommittedAt != nil {
+		d.CommittedAt = m.CommittedAt
+	}
+	if m.Actor != "" {
+		d.Actor = m.Actor
+	}
+	return d.Validate(now)
+}
+
+// Validate returns nil or an *Invalid with every fault of s.
+func (s Scope) Validate() error {
+	var f faults
+	for _, n := range []struct{ field, name string }{{"environment", s.Environment}, {"service", s.Service}, {"team", s.Team}} {
+		if n.name != "" {
+			f.name(n.field, n.name)
+		}
+	}
+	return f.err()
+}
+
 // Validate returns nil or an *Invalid with every fault of f, a cursor that belongs to another filter among them.
 func (f Filter) Validate() error {
 	var faults faults
@@ -121,6 +151,9 @@ func (f Filter) Validate() error {
 	}
 	if f.Track != "" {
 		faults.track(f.Track)
+	}
+	if f.Kind != "" && !f.Kind.Known() {
+		faults.add("kind", "must be deployment or configuration")
 	}
 	faults.bound("from", f.From)
 	faults.bound("to", f.To)
@@ -193,7 +226,23 @@ func (f *faults) track(t Track) {
 
 func (f *faults) outcome(o Outcome) {
 	if !o.Known() {
-		f.add("outcome", "must be started, succeeded, failed or rolled_back")
+		f.add("outcome", "must be started, succeeded, failed, rolled_back, removed or timed_out")
+	}
+}
+
+// said is outcome for what a client may say.
+func (f *faults) said(o Outcome) {
+	if !o.Known() || o == TimedOut {
+		f.add("outcome", "must be started, succeeded, failed, rolled_back or removed")
+	}
+}
+
+func (f *faults) artifact(s string) {
+	switch {
+	case !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsGraphic(r) || unicode.IsSpace(r) }):
+		f.add("artifact", "must be the name of what runs, such as an image with tag and digest, without spaces")
+	case utf8.RuneCountInString(s) > maxBrought:
+		f.add("artifact", "must be at most %d characters", maxBrought)
 	}
 }
 

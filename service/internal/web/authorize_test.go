@@ -10,7 +10,10 @@ import (
 func TestWritesNeedAToken(t *testing.T) {
 	with := newAPI(t, Options{Tokens: []string{"the-old-one", goodToken}})
 	without := newAPI(t, Options{})
-	for _, path := range []string{"/v1/releases", "/v1/webhooks/argocd"} {
+	// An empty body is a faulty release, and an event that tells nothing.
+	for path, accepted := range map[string]int{
+		"/v1/releases": 422, "/v1/webhooks/argocd": 200, "/v1/webhooks/flux": 200, "/v1/webhooks/github": 200, "/v1/webhooks/cdevents": 200,
+	} {
 		for _, c := range []struct {
 			name   string
 			api    *API
@@ -27,9 +30,9 @@ func TestWritesNeedAToken(t *testing.T) {
 			{"other scheme", with, []string{"Basic " + goodToken}, 401},
 			{"no scheme", with, []string{goodToken}, 401},
 			{"two headers", with, []string{"Bearer " + goodToken, "Bearer wrong"}, 401},
-			{"good", with, []string{"Bearer " + goodToken}, 422},
-			{"good, other case", with, []string{"bearer " + goodToken}, 422},
-			{"good, the old one", with, []string{"Bearer the-old-one"}, 422},
+			{"good", with, []string{"Bearer " + goodToken}, accepted},
+			{"good, other case", with, []string{"bearer " + goodToken}, accepted},
+			{"good, the old one", with, []string{"Bearer the-old-one"}, accepted},
 		} {
 			t.Run(path+" "+c.name, func(t *testing.T) {
 				r := post(path, `{}`)
@@ -38,6 +41,9 @@ func TestWritesNeedAToken(t *testing.T) {
 					r.Header.Add("Authorization", v)
 				}
 				w := send(t, c.api, r)
+				if c.status == http.StatusOK && w.Code == http.StatusOK {
+					return
+				}
 				readProblem(t, w, c.status)
 				if got := w.Header().Get("WWW-Authenticate"); strings.HasPrefix(got, "Bearer ") != (c.status == 401) {
 					t.Errorf("got WWW-Authenticate %q", got)

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,29 +23,38 @@ const maxDepth = 16
 // decodeBody reads the whole body of r, at most limit bytes, into v, which points to a struct.
 // Errors are *problem, ready to be answered.
 func decodeBody(w http.ResponseWriter, r *http.Request, limit int64, v any) error {
+	data, err := readBody(w, r, limit)
+	if err != nil {
+		return err
+	}
+	return decode(data, v)
+}
+
+// readBody reads the whole body of r, at most limit bytes, where it is JSON in UTF-8, or of a further media type.
+func readBody(w http.ResponseWriter, r *http.Request, limit int64, further ...string) ([]byte, error) {
 	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || media != "application/json" {
-		return newProblem(http.StatusUnsupportedMediaType, "the body must be application/json").
+	if err != nil || media != "application/json" && !slices.Contains(further, media) {
+		return nil, newProblem(http.StatusUnsupportedMediaType, "the body must be application/json").
 			with("Accept", "application/json")
 	}
 	if charset, ok := params["charset"]; ok && !strings.EqualFold(charset, "utf-8") {
-		return newProblem(http.StatusUnsupportedMediaType, "the body must be UTF-8, which JSON is without a charset too")
+		return nil, newProblem(http.StatusUnsupportedMediaType, "the body must be UTF-8, which JSON is without a charset too")
 	}
 	if e := r.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
-		return newProblem(http.StatusUnsupportedMediaType, "a compressed body is not read: send it without Content-Encoding").
+		return nil, newProblem(http.StatusUnsupportedMediaType, "a compressed body is not read: send it without Content-Encoding").
 			with("Accept-Encoding", "identity")
 	}
 	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	if err != nil {
 		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-			return newProblem(http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is larger than %d bytes", limit))
+			return nil, newProblem(http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is larger than %d bytes", limit))
 		}
 		if t, ok := errors.AsType[net.Error](err); ok && t.Timeout() {
-			return newProblem(http.StatusRequestTimeout, "the body did not arrive in time")
+			return nil, newProblem(http.StatusRequestTimeout, "the body did not arrive in time")
 		}
-		return newProblem(http.StatusBadRequest, "the body did not arrive whole")
+		return nil, newProblem(http.StatusBadRequest, "the body did not arrive whole")
 	}
-	return decode(data, v)
+	return data, nil
 }
 
 // decode reads one JSON value into v, a pointer to a struct, more strictly than encoding/json does: names match

@@ -81,8 +81,48 @@ func TestRecordAndRead(t *testing.T) {
 	if got := read[release.Release](t, send(t, a, post("/v1/releases", rolledBack)), http.StatusCreated); got.ID != first.ID || got.Outcome != release.RolledBack {
 		t.Errorf("got %+v", got)
 	}
-	failed := strings.Replace(rolledBack, `"rolled_back"`, `"failed"`, 1)
-	readProblem(t, send(t, a, post("/v1/releases", failed)), http.StatusConflict)
+	removed := strings.Replace(rolledBack, `"rolled_back"`, `"removed"`, 1)
+	readProblem(t, send(t, a, post("/v1/releases", removed)), http.StatusConflict)
+}
+
+func patch(target, body string) *http.Request {
+	r := post(target, body)
+	r.Method = http.MethodPatch
+	return r
+}
+
+func TestMoveByID(t *testing.T) {
+	a := newLedgerAPI(t, postgrestest.URL(t))
+	started := strings.Replace(strings.Replace(body("1.0.0", 10), `"succeeded"`, `"started"`, 1), `,"finished_at":"2026-11-10T10:05:00Z"`, "", 1)
+	id := read[release.Release](t, send(t, a, post("/v1/releases", started)), http.StatusCreated).ID
+	for i, c := range []struct {
+		body    string
+		outcome release.Outcome
+	}{
+		{`{"outcome":"failed","finished_at":"2026-11-10T10:03:00Z"}`, release.Failed},
+		{`{"outcome":"succeeded","finished_at":"2026-11-10T10:05:00Z","actor":"Zoë"}`, release.Succeeded},
+		{`{"outcome":"succeeded"}`, release.Succeeded},
+		{`{"outcome":"started"}`, release.Succeeded},
+		{`{"outcome":"removed"}`, release.Removed},
+	} {
+		w := send(t, a, patch("/v1/releases/"+id, c.body))
+		got := read[release.Release](t, w, http.StatusOK)
+		if got.ID != id || got.Outcome != c.outcome || (w.Header().Get(replayed) == "true") != (i == 2 || i == 3) {
+			t.Errorf("%s: got %+v, replayed %q", c.body, got, w.Header().Get(replayed))
+		}
+	}
+	if running := read[runningList](t, get(t, a, "/v1/environments"), http.StatusOK).Running; len(running) != 0 {
+		t.Errorf("what is removed runs: %+v", running)
+	}
+	readProblem(t, send(t, a, patch("/v1/releases/"+id, `{"outcome":"rolled_back"}`)), http.StatusConflict)
+	readProblem(t, send(t, a, patch("/v1/releases/00000000-0000-7000-8000-000000000000", `{"outcome":"removed"}`)), http.StatusNotFound)
+	p := readProblem(t, send(t, a, patch("/v1/releases/"+id, `{"outcome":"timed_out","team":"Pay!"}`)), http.StatusUnprocessableEntity)
+	if !slices.Equal(places(p), []string{"#/outcome", "#/team"}) {
+		t.Errorf("got faults at %v", places(p))
+	}
+	r := patch("/v1/releases/"+id, `{"outcome":"removed"}`)
+	r.Header.Del("Authorization")
+	readProblem(t, send(t, a, r), http.StatusUnauthorized)
 }
 
 func TestEveryFaultIsNamed(t *testing.T) {
@@ -95,7 +135,8 @@ func TestEveryFaultIsNamed(t *testing.T) {
 	}
 	for query, want := range map[string]string{
 		"limit=0": "limit", "limit=201": "limit", "limit=x": "limit", "limit=": "limit", "outcome=done": "outcome", "track=red": "track",
-		"service=A": "service", "from=yesterday": "from", "cursor=x": "cursor", "enviroment=prod": "enviroment",
+		"kind=other": "kind",
+		"service=A":  "service", "from=yesterday": "from", "cursor=x": "cursor", "enviroment=prod": "enviroment",
 		"track=stable&track=canary":                         "track",
 		"from=2026-11-02T00:00:00Z&to=2026-11-01T00:00:00Z": "to",
 		"version=%ff": "version",
@@ -161,6 +202,14 @@ func TestEnvironmentsAndMeasures(t *testing.T) {
 	running := read[runningList](t, get(t, a, "/v1/environments"), http.StatusOK).Running
 	if len(running) != 1 || running[0].Version != "1.1.0" || running[0].Environment != "prod" {
 		t.Errorf("got %+v", running)
+	}
+	for query, want := range map[string]int{"environment=prod": 2, "environment=dev": 0, "service=shop": 2, "service=cart": 0, "team=pay": 0} {
+		if m := read[measures](t, get(t, a, "/v1/dora?"+query), http.StatusOK); m.Deployments != want {
+			t.Errorf("%s: %d deployments, want %d", query, m.Deployments, want)
+		}
+	}
+	if p := readProblem(t, get(t, a, "/v1/dora?team=Pay!"), http.StatusUnprocessableEntity); !slices.Equal(places(p), []string{"team"}) {
+		t.Errorf("got faults at %v", places(p))
 	}
 	m := read[measures](t, get(t, a, "/v1/dora?window=20d"), http.StatusOK)
 	if m.Deployments != 2 || m.LeadTime.Median == nil || *m.LeadTime.Median != 7500 || m.DeploymentFrequency != 0.1 {

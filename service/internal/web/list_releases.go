@@ -18,7 +18,7 @@ type releasePage struct {
 
 // listReleases answers one page of the releases that the query selects.
 func (a *API) listReleases(w http.ResponseWriter, r *http.Request) error {
-	q, err := queryOf(r, "service", "environment", "version", "outcome", "track", "from", "to", "cursor", "limit")
+	q, err := queryOf(r, "service", "environment", "version", "outcome", "track", "kind", "from", "to", "cursor", "limit")
 	if err != nil {
 		return err
 	}
@@ -47,6 +47,7 @@ func filterOf(q url.Values) (release.Filter, error) {
 		Version:     q.Get("version"),
 		Outcome:     release.Outcome(q.Get("outcome")),
 		Track:       release.Track(q.Get("track")),
+		Kind:        release.Kind(q.Get("kind")),
 		Cursor:      q.Get("cursor"),
 	}
 	var faults []fault

@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,6 +15,9 @@ const defaultWindow = "30d"
 // measures is release.Measures in JSON. Times are seconds; what cannot be known is null.
 type measures struct {
 	Window              string    `json:"window"`
+	Environments        []string  `json:"environments"` // that were looked at
+	Service             string    `json:"service,omitempty"`
+	Team                string    `json:"team,omitempty"`
 	Deployments         int       `json:"deployments"`
 	DeploymentFrequency float64   `json:"deployments_per_day"`
 	LeadTime            quantiles `json:"lead_time"`
@@ -34,9 +38,10 @@ type day struct {
 	Failures    int    `json:"failures"`
 }
 
-// measure answers the four DORA measures of the window that ends now. package release defines each.
+// measure answers the four DORA measures of the window that ends now, over production or what is asked for. Package release
+// defines each.
 func (a *API) measure(w http.ResponseWriter, r *http.Request) error {
-	q, err := queryOf(r, "window")
+	q, err := queryOf(r, "window", "environment", "service", "team")
 	if err != nil {
 		return err
 	}
@@ -51,12 +56,19 @@ func (a *API) measure(w http.ResponseWriter, r *http.Request) error {
 	if err := release.ValidateWindow(window); err != nil {
 		return err
 	}
-	m, err := a.ledger.Measures(r.Context(), window, a.now())
+	scope := release.Scope{Environment: q.Get("environment"), Service: q.Get("service"), Team: q.Get("team")}
+	if err := scope.Validate(); err != nil {
+		return err
+	}
+	m, err := a.ledger.Measures(r.Context(), scope, window, a.now())
 	if err != nil {
 		return err
 	}
 	out := measures{
 		Window:              text,
+		Environments:        slices.Concat([]string{}, m.Environments),
+		Service:             scope.Service,
+		Team:                scope.Team,
 		Deployments:         m.Deployments,
 		DeploymentFrequency: m.DeploymentFrequency,
 		LeadTime:            quantilesOf(m.LeadTime),

@@ -60,6 +60,8 @@ type page struct {
 	Table        []dayView
 	Releases     []releaseView
 	More         bool
+	Production   string // the environments that the measures are of
+	Kept         int    // days that releases are kept, 0 for ever
 }
 
 type windowLink struct {
@@ -132,7 +134,7 @@ func (a *API) showPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	latest, err := a.ledger.Releases(r.Context(), release.Filter{Limit: pageReleases})
+	latest, err := a.ledger.Releases(r.Context(), release.Filter{Kind: release.Deployment, Limit: pageReleases})
 	if err != nil {
 		return err
 	}
@@ -140,10 +142,11 @@ func (a *API) showPage(w http.ResponseWriter, r *http.Request) error {
 		p.First = &firstSteps{Command: firstCommand(r.Host, now), NoTokens: len(a.keys) == 0}
 		return writePage(w, http.StatusOK, "page", p)
 	}
-	m, err := a.ledger.Measures(r.Context(), window, now)
+	m, err := a.ledger.Measures(r.Context(), release.Scope{}, window, now)
 	if err != nil {
 		return err
 	}
+	p.Production, p.Kept = strings.Join(m.Environments, ", "), a.retention
 	p.table(running, now)
 	p.More = latest.Next != ""
 	for _, l := range latest.Releases {
@@ -207,7 +210,7 @@ func (p *page) table(running []release.Running, now time.Time) {
 		}
 		c := &p.Services[i].Cells[j]
 		c.Running = append(c.Running, runningView{
-			ID: r.ReleaseID, Version: r.Version, Revision: short(r.Revision), Canary: r.Track == release.Canary, Since: momentOf(r.Since, now),
+			ID: r.ReleaseID, Version: shortVersion(r.Version), Revision: short(r.Revision), Canary: r.Track == release.Canary, Since: momentOf(r.Since, now),
 		})
 		slices.SortStableFunc(c.Running, func(a, b runningView) int { return cmp.Compare(btoi(a.Canary), btoi(b.Canary)) })
 	}
@@ -239,8 +242,11 @@ func stage(environment string) int {
 
 func viewOf(r release.Release, now time.Time) releaseView {
 	v := releaseView{
-		ID: r.ID, Service: r.Service, Environment: r.Environment, Version: r.Version, Revision: short(r.Revision), Actor: r.Actor,
+		ID: r.ID, Service: r.Service, Environment: r.Environment, Version: shortVersion(r.Version), Revision: short(r.Revision), Actor: r.Actor,
 		Canary: r.Track == release.Canary, Outcome: string(r.Outcome), Word: strings.ReplaceAll(string(r.Outcome), "_", " "),
+	}
+	if r.Outcome == release.Succeeded && r.FailedAt != nil {
+		v.Word = "recovered"
 	}
 	if r.StartedAt == nil {
 		return v
@@ -274,6 +280,14 @@ func summary(running []release.Running, last string) string {
 
 // short is a revision as git shortens it.
 func short(revision string) string { return revision[:min(8, len(revision))] }
+
+// shortVersion is a version, but for a digest, which no column has room for.
+func shortVersion(version string) string {
+	if digest, ok := strings.CutPrefix(version, "sha256:"); ok {
+		return "sha256:" + digest[:min(12, len(digest))] + "…"
+	}
+	return version
+}
 
 func plural(n int, noun string) string {
 	if n == 1 {

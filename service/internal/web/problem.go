@@ -110,7 +110,7 @@ func faultOf(r *http.Request, f release.Fault) fault {
 	switch {
 	case f.Field == idempotencyKey:
 		return fault{Header: f.Field, Detail: f.Message}
-	case r.Method == http.MethodPost:
+	case r.Method == http.MethodPost || r.Method == http.MethodPatch:
 		return fault{Pointer: "#/" + f.Field, Detail: f.Message}
 	default:
 		return fault{Parameter: f.Field, Detail: f.Message}

@@ -1,12 +1,10 @@
 package web
 
 import (
-	"errors"
-	"fmt"
 	"net/http"
 	"path"
+	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -16,187 +14,246 @@ import (
 // notification is what the notification template of Argo CD sends about one sync of one Application. The comments
 // name the fields of the Application that it is filled from.
 type notification struct {
-	App         string     `json:"app"`          // metadata.name
-	Environment string     `json:"environment"`  // spec.destination.name: clusters are registered by environment
-	Phase       string     `json:"phase"`        // status.operationState.phase
-	Health      string     `json:"health"`       // status.health.status
-	Revision    string     `json:"revision"`     // status.operationState.syncResult.revision
-	Actor       string     `json:"actor"`        // status.operationState.operation.initiatedBy.username; "" when automated
-	CommittedAt *time.Time `json:"committed_at"` // repo.GetCommitMetadata of the revision
-	StartedAt   *time.Time `json:"started_at"`   // status.operationState.startedAt
-	FinishedAt  *time.Time `json:"finished_at"`  // status.operationState.finishedAt, null while it runs
+	App         string            `json:"app"`         // metadata.name
+	Labels      applicationLabels `json:"labels"`      // metadata.labels
+	Environment string            `json:"environment"` // spec.destination.name: clusters are registered by environment
+	Server      string            `json:"server"`      // spec.destination.server
+	Namespace   string            `json:"namespace"`   // spec.destination.namespace
+	Phase       string            `json:"phase"`       // status.operationState.phase; Deleted where the Application is
+	Health      string            `json:"health"`      // status.health.status
+	HealthSince *time.Time        `json:"health_since"`
+	Revision    string            `json:"revision"`     // status.operationState.syncResult.revision
+	Revisions   []string          `json:"revisions"`    // the same of an Application of several sources
+	Actor       string            `json:"actor"`        // status.operationState.operation.initiatedBy.username; "" when automated
+	CommittedAt *time.Time        `json:"committed_at"` // repo.GetCommitMetadata of the revision
+	StartedAt   *time.Time        `json:"started_at"`   // status.operationState.startedAt
+	FinishedAt  *time.Time        `json:"finished_at"`  // status.operationState.finishedAt, null while it runs
 
-	// Deployments are those of status.operationState.syncResult.resources: what the sync applied. What runs
+	// Deployments are the workloads of status.operationState.syncResult.resources: what the sync applied. What runs
 	// (status.summary.images) still holds the old version during a rollout, and says nothing of tracks.
-	Deployments []deployment `json:"deployments"`
+	Deployments []workload `json:"deployments"`
+	Removed     []workload `json:"removed"` // those that it pruned
 }
 
-type deployment struct {
-	Name   string   `json:"name"`
-	Images []string `json:"images"`
+type applicationLabels struct {
+	Environment string `json:"environment"`
+	Name        string `json:"name"` // app.kubernetes.io/name
+	Team        string `json:"team"`
 }
 
-// releaseList is the releases that a notification told of.
-type releaseList struct {
-	Releases []release.Release `json:"releases"`
+type workload struct {
+	Kind      string   `json:"kind"` // Deployment, StatefulSet, DaemonSet or Rollout; "" for a Deployment
+	Namespace string   `json:"namespace"`
+	Name      string   `json:"name"`
+	Images    []string `json:"images"`
 }
 
-// maxDeployments of one notification. Each costs a transaction.
-const maxDeployments = 20
+func (w workload) String() string {
+	if w.Kind == "" {
+		return w.Name
+	}
+	return w.Kind + "/" + w.Name
+}
 
-// receiveArgoCD records what a sync brought: one release for each Deployment. Argo CD delivers a notification at
-// least once; the start of the sync, which is part of a release's identity, makes every delivery mean the same
+// receiveArgoCD records what a sync brought and took away: one release for each workload. Argo CD delivers a notification
+// at least once; the start of the sync, which is part of a release's identity, makes every delivery mean the same
 // release. A delivery that fails half way is completed by the next.
 func (a *API) receiveArgoCD(w http.ResponseWriter, r *http.Request) error {
 	if err := a.keys.authorize(r); err != nil {
 		return err
 	}
 	var n notification
-	if err := decodeBody(w, r, a.maxBody, &n); err != nil {
+	if err := readEvent(w, r, &n); err != nil {
 		return err
 	}
-	drafts, faults := n.drafts(a.now())
-	if len(faults) > 0 {
-		return invalid(faults...)
-	}
-	out := releaseList{Releases: []release.Release{}}
-	for _, d := range drafts {
-		recorded, _, err := a.ledger.Record(r.Context(), d, "")
-		if err != nil {
-			return err
-		}
-		out.Releases = append(out.Releases, recorded)
-	}
-	return answer(w, http.StatusOK, out)
+	return a.take(w, r, n.news())
 }
 
-// drafts are the releases that n tells of. Without a Deployment there are none: a sync that changes only a quota
-// is no release.
-func (n notification) drafts(now time.Time) ([]release.Draft, []fault) {
-	var faults []fault
-	if n.App == "" {
-		faults = append(faults, fault{Pointer: "#/app", Detail: "is required"})
+// news are the releases that n tells of. Without a workload there are none: a sync that changes only a quota is no
+// release.
+func (n notification) news() (all news) {
+	about := firstOf(n.App, "the Application")
+	outcome, why := n.outcome()
+	if why != "" {
+		all.skip(about, why)
+		return all
 	}
-	outcome, f := n.outcome()
-	if f != nil {
-		faults = append(faults, *f)
-	}
-	if len(n.Deployments) > maxDeployments {
-		return nil, append(faults, fault{Pointer: "#/deployments", Detail: fmt.Sprintf("must be at most %d", maxDeployments)})
-	}
-	actor := n.Actor
-	if actor == "" {
-		actor = "argocd/" + n.App
-	}
-	var drafts []release.Draft
-	seen := map[string]bool{}
-	for i, dep := range n.Deployments {
-		at := "#/deployments/" + strconv.Itoa(i)
-		if seen[dep.Name] {
-			faults = append(faults, fault{Pointer: at + "/name", Detail: "occurs more than once"})
+	actor := firstOf(n.Actor, "argocd/"+n.App)
+	seen := map[release.Place]workload{}
+	for _, w := range n.Deployments {
+		if n.Phase == "Deleted" {
+			break
+		}
+		p, ok := n.place(w)
+		if !ok {
+			all.skip(w.String(), "neither the cluster, a label environment of the Application nor a namespace says which environment it is in")
 			continue
 		}
-		seen[dep.Name] = true
-		service, track := serviceOf(dep.Name)
-		version, ok := versionOf(service, dep.Images)
-		if !ok {
-			faults = append(faults, fault{Pointer: at + "/images", Detail: "must hold one image that is named like the service, or one image alone, with a tag"})
+		if other, known := seen[p]; known {
+			all.skip(w.String(), "is in the same place as "+other.String()+": "+p.Service+" in "+p.Environment)
+			continue
+		}
+		seen[p] = w
+		image := ownImage(w.Name, p.Service, w.Images)
+		if image == "" {
+			all.skip(w.String(), "has no image")
 			continue
 		}
 		d := release.Draft{
-			Service: service, Environment: n.Environment, Track: track,
-			Version: version, Revision: n.Revision, Actor: actor, Outcome: outcome,
-			CommittedAt: n.CommittedAt, StartedAt: n.StartedAt,
+			Service: p.Service, Environment: p.Environment, Track: p.Track,
+			Version: versionOf(image), Revision: n.revision(), Actor: actor, Outcome: outcome,
+			CommittedAt: n.CommittedAt, StartedAt: n.StartedAt, Artifact: image, Team: teamOf(n.Labels.Team),
 		}
 		if outcome.Ended() {
-			d.FinishedAt = n.FinishedAt
+			d.FinishedAt = n.ended()
 		}
-		d = d.Normal()
-		faults = append(faults, draftFaults(d.Validate(now), at, faults)...)
-		drafts = append(drafts, d)
+		all.told = append(all.told, told{about: w.String(), draft: d})
 	}
-	return drafts, faults
+	for _, w := range n.Removed {
+		p, ok := n.place(w)
+		switch {
+		case !ok:
+			all.skip(w.String(), "neither the cluster, a label environment of the Application nor a namespace says which environment it was in")
+		case n.FinishedAt == nil:
+			all.skip(w.String(), "finished_at is required where something was removed")
+		default:
+			all.removed = append(all.removed, removal{about: w.String(), place: p, at: *n.FinishedAt, actor: actor})
+		}
+	}
+	return all
 }
 
 // outcome of a sync: it has succeeded when what it applied is healthy as well, and is under way until then.
-func (n notification) outcome() (release.Outcome, *fault) {
+func (n notification) outcome() (release.Outcome, string) {
 	switch n.Phase {
 	case "Running", "Terminating":
-		return release.Started, nil
+		return release.Started, ""
 	case "Failed", "Error":
-		return release.Failed, nil
+		return release.Failed, ""
+	case "Deleted":
+		return release.Removed, ""
 	case "Succeeded":
 	default:
-		return "", &fault{Pointer: "#/phase", Detail: "must be Running, Terminating, Succeeded, Failed or Error"}
+		return "", "phase must be Running, Terminating, Succeeded, Failed, Error or Deleted"
 	}
 	switch n.Health {
 	case "Healthy":
-		return release.Succeeded, nil
+		return release.Succeeded, ""
 	case "Degraded":
-		return release.Failed, nil
+		return release.Failed, ""
 	case "Progressing", "Suspended", "Missing", "Unknown":
-		return release.Started, nil
+		return release.Started, ""
 	default:
-		return "", &fault{Pointer: "#/health", Detail: "must be Healthy, Progressing, Degraded, Suspended, Missing or Unknown"}
+		return "", "health must be Healthy, Progressing, Degraded, Suspended, Missing or Unknown"
 	}
 }
 
-// serviceOf splits the name of a Deployment as the manifests build it: the service, and -canary for that track.
-func serviceOf(name string) (string, release.Track) {
+// ended is when the outcome came about: with the sync, or with the health that came after it.
+func (n notification) ended() *time.Time {
+	if n.Phase == "Succeeded" && n.FinishedAt != nil && n.HealthSince != nil && n.HealthSince.After(*n.FinishedAt) {
+		return n.HealthSince
+	}
+	return n.FinishedAt
+}
+
+var commitForm = regexp.MustCompile(`^[0-9a-f]{40}([0-9a-f]{24})?$`)
+
+// revision is that of the one source, or of the first source in git, or else of the first.
+func (n notification) revision() string {
+	if n.Revision != "" || len(n.Revisions) == 0 {
+		return n.Revision
+	}
+	if i := slices.IndexFunc(n.Revisions, commitForm.MatchString); i >= 0 {
+		return n.Revisions[i]
+	}
+	return n.Revisions[0]
+}
+
+// place is where a workload is. The environment is the name of the cluster, unless that is none, as for a cluster that is
+// known by its address or is the one that Argo CD runs in; then the Application's label says it, or the namespace.
+func (n notification) place(w workload) (p release.Place, ok bool) {
+	namespace := firstOf(w.Namespace, n.Namespace)
+	name, track := trackOf(w.Name)
+	p = release.Place{Service: name, Track: track}
+	if !telling(name) {
+		p.Service = nameOf(name)
+		for _, other := range []string{n.Labels.Name, namespace} {
+			if telling(other) {
+				p.Service = other
+				break
+			}
+		}
+	}
+	for _, e := range []string{n.Environment, n.Labels.Environment, nameOf(n.Labels.Environment), namespace} {
+		if nameForm.MatchString(e) && e != "in-cluster" && e != "default" {
+			p.Environment = e
+			break
+		}
+	}
+	return p, p.Environment != "" && p.Service != ""
+}
+
+// telling reports whether a name tells one service from others.
+func telling(name string) bool {
+	switch name {
+	case "app", "application", "default", "deployment", "main", "server", "workload":
+		return false
+	}
+	return nameForm.MatchString(name)
+}
+
+func teamOf(label string) string { return nameOf(label) }
+
+// trackOf splits the name of a workload as the manifests build it: the service, and -canary for that track.
+func trackOf(name string) (string, release.Track) {
 	if service, ok := strings.CutSuffix(name, "-canary"); ok {
 		return service, release.Canary
 	}
 	return name, release.Stable
 }
 
-// versionOf is the tag of the service's own image among those of its pod.
-func versionOf(service string, images []string) (string, bool) {
-	var own []string
-	for _, image := range images {
-		if repository, _ := splitImage(image); path.Base(repository) == service {
-			own = append(own, image)
+// sidecars are images that stand beside a service and are not it.
+var sidecars = regexp.MustCompile(`(^|[-/])(proxyv2|envoy|linkerd|cloud-sql-proxy|cloudsql-proxy|oauth2-proxy|kube-rbac-proxy|vault|vault-k8s|` +
+	`fluent-bit|fluentd|fluentbit|filebeat|promtail|vector|alloy|opentelemetry-collector|otelcol|otel-collector|opentelemetry-collector-contrib|` +
+	`daprd|consul-dataplane|pgbouncer|statsd-exporter|jaeger-agent|datadog-agent|agent)$`)
+
+// ownImage is the image of a workload that is its service's own: the one that is named like it; or that is named nearly
+// like it; or that is no usual sidecar; or the first, as kubectl takes the first container for the one that is meant.
+func ownImage(workload, service string, images []string) string {
+	name := func(image string) string {
+		repository, _, _ := splitImage(image)
+		return path.Base(repository)
+	}
+	akin := func(a, b string) bool {
+		return strings.HasPrefix(a, b+"-") || strings.HasSuffix(a, "-"+b)
+	}
+	stem, _ := trackOf(workload)
+	for _, fits := range []func(image string) bool{
+		func(image string) bool { return name(image) == service || name(image) == stem },
+		func(image string) bool { return akin(name(image), service) || akin(service, name(image)) },
+		func(image string) bool { return !sidecars.MatchString(name(image)) },
+	} {
+		if i := slices.IndexFunc(images, fits); i >= 0 {
+			return images[i]
 		}
 	}
-	if len(own) == 0 {
-		own = images
+	if len(images) == 0 {
+		return ""
 	}
-	if len(own) != 1 {
-		return "", false
-	}
-	_, tag := splitImage(own[0])
-	return tag, tag != ""
+	return images[0]
 }
 
-// splitImage is repository and tag of an image reference; a digest is left out, a port is no tag.
-func splitImage(image string) (repository, tag string) {
-	image, _, _ = strings.Cut(image, "@")
+// versionOf is the tag of an image, or its digest where it has no tag. With neither, Kubernetes takes latest.
+func versionOf(image string) string {
+	_, tag, digest := splitImage(image)
+	return firstOf(tag, digest, "latest")
+}
+
+// splitImage is repository, tag and digest of an image reference; a port is no tag.
+func splitImage(image string) (repository, tag, digest string) {
+	image, digest, _ = strings.Cut(image, "@")
 	if i := strings.LastIndexByte(image, ':'); i > strings.LastIndexByte(image, '/') {
-		return image[:i], image[i+1:]
+		return image[:i], image[i+1:], digest
 	}
-	return image, ""
-}
-
-// draftFaults are the faults of err, which Draft.Validate returned, at the fields that the client sent. What
-// several Deployments share is named once.
-func draftFaults(err error, at string, known []fault) []fault {
-	e, ok := errors.AsType[*release.Invalid](err)
-	if !ok {
-		return nil
-	}
-	var faults []fault
-	for _, f := range e.Faults {
-		out := fault{Pointer: "#/" + f.Field, Detail: f.Message}
-		switch f.Field {
-		case "service", "track":
-			out.Pointer = at + "/name"
-		case "version":
-			out.Pointer = at + "/images"
-		case "outcome":
-			continue // named already, at phase or health
-		}
-		if !slices.Contains(known, out) {
-			faults = append(faults, out)
-		}
-	}
-	return faults
+	return image, "", digest
 }

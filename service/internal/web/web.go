@@ -28,6 +28,8 @@ const (
 	DefaultMaxConcurrency = 100
 	DefaultRequestTimeout = 30 * time.Second
 	DefaultMaxBody        = 64 << 10
+	// maxEvent is for what others send by their own measure: a sync of an Application with hundreds of workloads.
+	maxEvent = 1 << 20
 )
 
 // Options is what an API is made of. Ledger is required; everything else has a default.
@@ -39,8 +41,10 @@ type Options struct {
 	MaxConcurrency int
 	// RequestTimeout is the time that a request may take, down to its query.
 	RequestTimeout time.Duration
-	// MaxBody is the size of the largest body that is read, in bytes.
+	// MaxBody is the size of the largest body that is read, in bytes. Events may be larger.
 	MaxBody int64
+	// RetentionDays is what the page says of how long releases are kept; 0 for ever.
+	RetentionDays int
 	// Now is the clock; default time.Now.
 	Now func() time.Time
 
@@ -53,17 +57,19 @@ type Options struct {
 
 // API is the handler of the service's port.
 type API struct {
-	ledger   release.Ledger
-	keys     keyring
-	maxBody  int64
-	timeout  time.Duration
-	now      func() time.Time
-	log      *slog.Logger
-	slots    chan struct{}
-	draining atomic.Bool
-	mux      *http.ServeMux
-	patterns []string // of the routes, in their order
-	chain    http.Handler
+	ledger    release.Ledger
+	keys      keyring
+	secrets   [][]byte // the same tokens, by which GitHub signs
+	maxBody   int64
+	retention int
+	timeout   time.Duration
+	now       func() time.Time
+	log       *slog.Logger
+	slots     chan struct{}
+	draining  atomic.Bool
+	mux       *http.ServeMux
+	patterns  []string // of the routes, in their order
+	chain     http.Handler
 }
 
 // New makes an API.
@@ -104,14 +110,18 @@ func New(o Options) (*API, error) {
 		o.Propagator = otel.GetTextMapPropagator()
 	}
 	a := &API{
-		ledger:  o.Ledger,
-		keys:    newKeyring(o.Tokens),
-		maxBody: o.MaxBody,
-		timeout: o.RequestTimeout,
-		now:     o.Now,
-		log:     o.Logger,
-		slots:   make(chan struct{}, o.MaxConcurrency),
-		mux:     http.NewServeMux(),
+		ledger:    o.Ledger,
+		keys:      newKeyring(o.Tokens),
+		maxBody:   o.MaxBody,
+		retention: o.RetentionDays,
+		timeout:   o.RequestTimeout,
+		now:       o.Now,
+		log:       o.Logger,
+		slots:     make(chan struct{}, o.MaxConcurrency),
+		mux:       http.NewServeMux(),
+	}
+	for _, t := range o.Tokens {
+		a.secrets = append(a.secrets, []byte(t))
 	}
 	a.routes()
 	count, err := countActive(o.MeterProvider.Meter(scope))
@@ -137,9 +147,13 @@ func (a *API) routes() {
 	a.handle("POST /v1/releases", a.recordRelease)
 	a.handle("GET /v1/releases", a.listReleases)
 	a.handle("GET /v1/releases/{id}", a.getRelease)
+	a.handle("PATCH /v1/releases/{id}", a.moveRelease)
 	a.handle("GET /v1/environments", a.listEnvironments)
 	a.handle("GET /v1/dora", a.measure)
 	a.handle("POST /v1/webhooks/argocd", a.receiveArgoCD)
+	a.handle("POST /v1/webhooks/flux", a.receiveFlux)
+	a.handle("POST /v1/webhooks/github", a.receiveGitHub)
+	a.handle("POST /v1/webhooks/cdevents", a.receiveCDEvents)
 	a.handle("GET "+pathHealth, a.healthy)
 	a.handle("GET "+pathReady, a.ready)
 	a.handle("GET /openapi.json", a.describe)

@@ -121,7 +121,7 @@ func TestWhatIsNotThereIsAProblem(t *testing.T) {
 		{"POST", "/", 405, "GET, HEAD"},
 		{"GET", "/v1/releases/", 404, ""},
 		{"DELETE", "/v1/releases", 405, "GET, HEAD, POST"},
-		{"PUT", "/v1/releases/x", 405, "GET, HEAD"},
+		{"PUT", "/v1/releases/x", 405, "GET, HEAD, PATCH"},
 		{"GET", "/v1/webhooks/argocd", 405, "POST"},
 		{"POST", "/healthz", 405, "GET, HEAD"},
 		{"BREW", "/v1/dora", 405, "GET, HEAD"},

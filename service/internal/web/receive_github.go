@@ -1,0 +1,132 @@
+package web
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/kgate-dev/gitops/service/internal/release"
+)
+
+// githubEvent is what GitHub sends of a deployment_status,
+// https://docs.github.com/en/webhooks/webhook-events-and-payloads#deployment_status
+type githubEvent struct {
+	Deployment *struct {
+		SHA         string     `json:"sha"`
+		Ref         string     `json:"ref"`
+		Environment string     `json:"environment"`
+		CreatedAt   *time.Time `json:"created_at"`
+		Creator     githubUser `json:"creator"`
+		Payload     any        `json:"payload"` // an object, or text: whatever the client gave
+	} `json:"deployment"`
+	DeploymentStatus *struct {
+		State     string     `json:"state"`
+		CreatedAt *time.Time `json:"created_at"`
+	} `json:"deployment_status"`
+	Repository struct {
+		Name string `json:"name"`
+	} `json:"repository"`
+}
+
+type githubUser struct {
+	Login string `json:"login"`
+}
+
+// receiveGitHub records deployments of GitHub. Its webhooks cannot send a token; they sign with one instead.
+func (a *API) receiveGitHub(w http.ResponseWriter, r *http.Request) error {
+	signature := r.Header.Get("X-Hub-Signature-256")
+	if signature == "" || len(a.secrets) == 0 {
+		if err := a.keys.authorize(r); err != nil {
+			return err
+		}
+	}
+	data, err := readBody(w, r, maxEvent)
+	if err != nil {
+		return err
+	}
+	if signature != "" && !a.signed(data, signature) {
+		return newProblem(http.StatusUnauthorized, "the signature is by no token that may write").
+			with("WWW-Authenticate", `Bearer realm="releases", error="invalid_token"`)
+	}
+	switch r.Header.Get("X-GitHub-Event") {
+	case "deployment_status", "deployment", "":
+	default:
+		return a.take(w, r, news{}) // ping, and what was subscribed to besides
+	}
+	var e githubEvent
+	if err := decodeEvent(data, &e); err != nil {
+		return err
+	}
+	return a.take(w, r, e.news())
+}
+
+// signed reports whether the signature of data was made with one of the tokens. Every token is tried, whichever made it.
+func (a *API) signed(data []byte, signature string) bool {
+	want, err := hex.DecodeString(strings.TrimPrefix(signature, "sha256="))
+	if err != nil {
+		return false
+	}
+	match := false
+	for _, secret := range a.secrets {
+		mac := hmac.New(sha256.New, secret)
+		mac.Write(data)
+		match = hmac.Equal(mac.Sum(nil), want) || match
+	}
+	return match
+}
+
+func (e githubEvent) news() (all news) {
+	if e.Deployment == nil {
+		all.skip("event", "has no deployment")
+		return all
+	}
+	d := release.Draft{
+		Service:     nameOf(firstOf(e.payload("service"), e.Repository.Name)),
+		Environment: nameOf(e.Deployment.Environment),
+		Track:       release.Track(e.payload("track")),
+		Version:     firstOf(e.payload("version"), refVersion(e.Deployment.Ref, e.Deployment.SHA)),
+		Revision:    e.Deployment.SHA,
+		Actor:       firstOf(e.Deployment.Creator.Login, "github"),
+		StartedAt:   e.Deployment.CreatedAt,
+		Outcome:     release.Started,
+		Team:        nameOf(e.payload("team")),
+	}
+	if e.DeploymentStatus != nil {
+		switch e.DeploymentStatus.State {
+		case "success":
+			d.Outcome = release.Succeeded
+		case "failure", "error":
+			d.Outcome = release.Failed
+		case "pending", "queued", "in_progress", "waiting":
+		default:
+			return all // inactive: another deployment took its place, which tells of itself
+		}
+		if d.Outcome.Ended() {
+			d.FinishedAt = e.DeploymentStatus.CreatedAt
+		}
+	}
+	all.told = append(all.told, told{about: "deployment of " + e.Repository.Name + " to " + e.Deployment.Environment, draft: d})
+	return all
+}
+
+// payload is a text of the deployment's payload, in which a client may say what GitHub has no field for.
+func (e githubEvent) payload(key string) string {
+	fields, _ := e.Deployment.Payload.(map[string]any)
+	text, _ := fields[key].(string)
+	return text
+}
+
+var notInVersion = regexp.MustCompile(`[^-A-Za-z0-9._+:@/]+`)
+
+// refVersion is the ref that was deployed where it is a tag, or else the commit: a branch is no version.
+func refVersion(ref, sha string) string {
+	ref = strings.TrimPrefix(strings.TrimPrefix(ref, "refs/tags/"), "refs/heads/")
+	if versionLike.MatchString(ref) {
+		return notInVersion.ReplaceAllString(ref, "-")
+	}
+	return sha[:min(len(sha), 12)]
+}
