@@ -438,7 +438,7 @@ func TestExemplars(t *testing.T) {
 	}
 	for _, series := range []string{
 		`http_server_request_duration_seconds_bucket\{[^}]*http_route="/v1/releases"[^}]*\}`,
-		`db_client_operation_duration_seconds_bucket\{[^}]*pgx_operation_type="query"[^}]*\}`,
+		`db_client_operation_duration_seconds_bucket\{[^}]*pgx_operation_type="batch"[^}]*\}`,
 		`releases_recorded_total\{[^}]*\}`,
 	} {
 		if !regexp.MustCompile(`(?m)^` + series + ` \S+ # \{[^}]*trace_id="` + trace + `"`).Match(text) {
