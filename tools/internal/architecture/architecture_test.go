@@ -31,12 +31,12 @@ type layer struct {
 var layers = map[string][]layer{
 	"kgate": {
 		{"what a process needs, and nothing of Kubernetes", []string{
-			"tools/internal/activity", "tools/internal/archive", "tools/internal/changeset", "tools/internal/chart", "tools/internal/confinement", "tools/internal/crash", "tools/internal/relation",
-			"tools/internal/revision", "tools/internal/spelling", "tools/internal/terminal", "tools/internal/watch",
+			"tools/internal/activity", "tools/internal/archive", "tools/internal/changeset", "tools/internal/chart", "tools/internal/commit", "tools/internal/confinement", "tools/internal/crash",
+			"tools/internal/ledger", "tools/internal/relation", "tools/internal/revision", "tools/internal/spelling", "tools/internal/terminal", "tools/internal/watch",
 		}},
 		{"what an object is, and what a repository is called", []string{"tools/internal/cache", "tools/internal/manifest", "tools/internal/renaming"}},
 		{"what is made after what there is", []string{"tools/internal/twin"}},
-		{"what was fetched from elsewhere", []string{"tools/internal/vendored"}},
+		{"what was fetched from elsewhere, and what is edited", []string{"tools/internal/amendment", "tools/internal/vendored"}},
 		{"what the API server holds against an object", []string{"tools/internal/admission/fault"}},
 		{"the API server's own code", []string{
 			"tools/internal/admission/builtin", "tools/internal/admission/custom", "tools/internal/admission/typed",
@@ -96,8 +96,8 @@ var homes = map[string]struct {
 	"github.com/elastic/go-seccomp-bpf":          {[]string{"tools/internal/confinement"}, "one package says what confines a process"},
 	"github.com/jackc/pgx/":                      {[]string{"service/internal/postgres", "service/internal/localpostgres", "service/bench"}, "SQL is the store's"},
 	"go.opentelemetry.io/otel/sdk":               {[]string{"service/internal/telemetry"}, "the others use the API, and know no exporter"},
-	"os/exec":                                    {[]string{"internal/browsertest", "service/bench", "service/internal/localpostgres", "tools/bench", "tools/internal/admission/typed/generate", "tools/internal/fetch"}, "SECURITY.md promises that kgate starts no program, but for git in kgate vendor"},
-	"net/http":                                   {[]string{"service", "tools/internal/confinement", "tools/internal/fetch"}, "SECURITY.md promises that kgate opens no socket, but for kgate vendor"},
+	"os/exec":                                    {[]string{"internal/browsertest", "service/bench", "service/internal/localpostgres", "tools/bench", "tools/internal/admission/typed/generate", "tools/internal/commit", "tools/internal/fetch"}, "SECURITY.md promises that kgate starts no program, but for git in kgate vendor and in promote --commit"},
+	"net/http":                                   {[]string{"service", "tools/internal/confinement", "tools/internal/fetch", "tools/internal/ledger"}, "SECURITY.md promises that kgate opens no socket, but for kgate vendor and the release ledger"},
 	"net":                                        {[]string{"service", "tools/internal/fetch"}, "SECURITY.md promises that kgate opens no socket, but for kgate vendor"},
 	"github.com/chromedp/":                       {[]string{"internal/browsertest"}, "a browser is for tests"},
 	"github.com/rogpeppe/go-internal":            {nil, "testscript is for tests"},
