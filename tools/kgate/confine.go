@@ -20,7 +20,7 @@ func confine(ctx context.Context) context.Context {
 	return context.WithValue(ctx, confined{}, &confinement.Confinement{})
 }
 
-// enterConfinement takes from the process what no command needs but `kgate vendor`: programs, sockets, and writing
+// enterConfinement takes from the process what few commands need: programs, sockets, and writing
 // elsewhere than where reports go.
 func enterConfinement(cmd *cobra.Command) error {
 	state, ok := cmd.Context().Value(confined{}).(*confinement.Confinement)
@@ -46,6 +46,9 @@ func enterConfinement(cmd *cobra.Command) error {
 				writable = append(writable, filepath.Dir(o.file), o.file)
 			}
 		}
+	}
+	if flag := cmd.Flags().Lookup("pr-body"); flag != nil && flag.Changed {
+		writable = append(writable, filepath.Dir(flag.Value.String()), flag.Value.String())
 	}
 	if where, writes := cmd.Annotations[writesHere]; writes {
 		if where == "" {

@@ -52,8 +52,26 @@ func vendorCommand() *cobra.Command {
 
 // reaches reports whether a command line is one that runs programs and opens sockets: nothing confines it.
 func reaches(cmd *cobra.Command) bool {
-	check, err := cmd.Flags().GetBool("check")
-	return cmd.Name() == "vendor" && cmd.HasParent() && !cmd.Parent().HasParent() && err == nil && !check
+	if !cmd.HasParent() || cmd.Parent().HasParent() {
+		return false
+	}
+	is := func(flag string) bool {
+		f := cmd.Flags().Lookup(flag)
+		return f != nil && f.Changed && f.Value.String() != "false"
+	}
+	switch cmd.Name() {
+	case "vendor":
+		return !is("check")
+	case "promote", "rollback":
+		return is("commit") || is("branch") || is("ledger") || cmd.Name() == "promote" && !is("check") && asksLedger()
+	}
+	return false
+}
+
+// asksLedger reports whether kgate.yaml names a release ledger. One that cannot be read is told of by who reads it next.
+func asksLedger() bool {
+	repository, err := repo.Open(".")
+	return err == nil && repository.Config.Promoting.Ledger != ""
 }
 
 func vendor(cmd *cobra.Command, args []string, flags vendorFlags) error {

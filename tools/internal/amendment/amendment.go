@@ -1,5 +1,4 @@
-// Package amendment changes single values of YAML files and keeps every other byte of them, and writes the files together or not
-// at all.
+// Package amendment changes single values of YAML files and keeps every other byte of them.
 package amendment
 
 import (
@@ -19,6 +18,12 @@ import (
 type Edit interface {
 	// apply says which bytes change, and changes the tree as the file is to read then.
 	apply(s *source) ([]splice, error)
+}
+
+// File is a file and what it is to hold.
+type File struct {
+	Name     string // with slashes, from the top of the repository
+	Old, New []byte
 }
 
 // Apply makes edits of a file. Each stands where it does in text, whatever the others move. An error names the line, and is a

@@ -1,9 +1,6 @@
 package amendment
 
 import (
-	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -209,91 +206,5 @@ func FuzzScalar(f *testing.F) {
 				}
 			})
 		}
-	})
-}
-
-func TestWrite(t *testing.T) {
-	put := func(t *testing.T) (string, []File) {
-		t.Helper()
-		dir := t.TempDir()
-		files := []File{{"a.yaml", []byte("a"), []byte("A")}, {"b/b.yaml", []byte("b"), []byte("B")}}
-		if err := os.Mkdir(filepath.Join(dir, "b"), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		for _, f := range files {
-			if err := os.WriteFile(filepath.Join(dir, f.Name), f.Old, 0o640); err != nil {
-				t.Fatal(err)
-			}
-		}
-		return dir, files
-	}
-	holds := func(t *testing.T, dir string, want ...string) {
-		t.Helper()
-		for i, name := range []string{"a.yaml", "b/b.yaml"} {
-			text, err := os.ReadFile(filepath.Join(dir, name))
-			if err != nil || string(text) != want[i] {
-				t.Errorf("%s holds %q, %v; want %q", name, text, err, want[i])
-			}
-		}
-		for _, in := range []string{".", "b"} {
-			entries, err := os.ReadDir(filepath.Join(dir, in))
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, e := range entries {
-				if strings.HasPrefix(e.Name(), ".") {
-					t.Errorf("%s is left", e.Name())
-				}
-			}
-		}
-	}
-	t.Run("together", func(t *testing.T) {
-		dir, files := put(t)
-		if err := Write(dir, files); err != nil {
-			t.Fatal(err)
-		}
-		holds(t, dir, "A", "B")
-		if info, err := os.Stat(filepath.Join(dir, "a.yaml")); err != nil || info.Mode().Perm() != 0o640 {
-			t.Errorf("%v, %v", info, err)
-		}
-	})
-	t.Run("changed meanwhile", func(t *testing.T) {
-		dir, files := put(t)
-		files[1].Old = []byte("c")
-		if err := Write(dir, files); err == nil || !strings.Contains(err.Error(), "write b/b.yaml: somebody changed it meanwhile: run again; nothing was written") {
-			t.Fatal(err)
-		}
-		holds(t, dir, "a", "b")
-	})
-	t.Run("a link", func(t *testing.T) {
-		dir, files := put(t)
-		if err := os.Symlink("b", filepath.Join(dir, "l")); err != nil {
-			t.Skip(err)
-		}
-		files[1].Name = "l/b.yaml"
-		if err := Write(dir, files); err == nil || !strings.Contains(err.Error(), "l is a symbolic link") {
-			t.Fatal(err)
-		}
-		holds(t, dir, "a", "b")
-	})
-	t.Run("restored", func(t *testing.T) {
-		dir, files := put(t)
-		root, err := os.OpenRoot(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		w := &writer{root: root}
-		for _, f := range files {
-			if err := w.stage(f); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if err := w.place(0); err != nil {
-			t.Fatal(err)
-		}
-		if err := errors.Join(w.restore(1), w.clear(), root.Close()); err != nil {
-			t.Fatal(err)
-		}
-		holds(t, dir, "a", "b")
 	})
 }

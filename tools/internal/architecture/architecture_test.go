@@ -50,7 +50,7 @@ var layers = map[string][]layer{
 			"tools/internal/schema", "tools/internal/telemetry", "policies",
 		}},
 		{"what needs several stages", []string{"tools/internal/coverage", "tools/internal/difference", "tools/internal/example", "tools/internal/promotion"}},
-		{"what a change comes to", []string{"tools/internal/change"}},
+		{"what a change comes to, and what it is held to", []string{"tools/internal/change", "tools/internal/transition"}},
 		{"what is written", []string{"tools/internal/report"}},
 		{"the whole run", []string{"tools/internal/gate"}},
 		{"what is made of runs", []string{"tools/internal/proposal"}},

@@ -1,0 +1,307 @@
+package transition
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/Masterminds/semver/v3"
+
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/promotion"
+	"github.com/kgate-dev/gitops/tools/internal/revision"
+)
+
+// holdPromotion holds a version that comes to an environment to the rules.
+func (p *Planner) holdPromotion(ctx context.Context, m *Move, to promotion.Environment, upstream promotion.Place) error {
+	at := m.Changes[0].Source
+	if m.Canary && underWay(m.before) {
+		p.refuse(m, Canary, m.lines.Canary.Image.Said.Version().Position, fmt.Sprintf("a canary of %s is under way in %s: end it with --finish or --abort first", shown(m.before.Canary.Image.Reference), m.Environment))
+	}
+	if from := to.Promotion.From; from != "" && m.From != from {
+		p.refuse(m, Skipped, to.Promotion.Source, fmt.Sprintf("%s gets its versions from %s, and not from %s", m.Environment, from, m.From))
+	}
+	if m.From != "" {
+		is := upstream.Stable.Image
+		switch {
+		case !upstream.Exists():
+			p.refuse(m, Source, at, fmt.Sprintf("%s has no %s, so %s does not run there", m.From, m.Service, shown(m.New)))
+		case !same(is.Reference, m.New):
+			p.refuse(m, Source, is.Said.Version().Position, fmt.Sprintf("%s runs %s, and not %s", m.From, shown(is.Reference), shown(m.New)))
+		default:
+			if err := p.holdSoak(ctx, m, to, is); err != nil {
+				return err
+			}
+			if err := p.holdOneChange(ctx, m, is); err != nil {
+				return err
+			}
+		}
+	}
+	p.holdBackwards(m, m.before.Stable.Image.Reference)
+	p.holdFreeze(m, to)
+	p.holdVersions(m)
+	return nil
+}
+
+// holdBackwards refuses an older version than one that runs, as far as both are versions that can be compared.
+func (p *Planner) holdBackwards(m *Move, runs promotion.Reference) {
+	if older, known := p.older(m.Service, m.New, runs); known && older {
+		p.refuse(m, Backwards, m.Changes[0].Source, fmt.Sprintf("%s is older than %s, which runs in %s: `kgate rollback %s --env %s` goes back", shown(m.New), shown(runs), m.Environment, m.Service, m.Environment))
+	}
+}
+
+// older reports whether a version is older than another: by semantic versioning, or else by where the list of versions has them.
+func (p *Planner) older(service string, a, b promotion.Reference) (older, known bool) {
+	first, second := parse(a.Tag), parse(b.Tag)
+	if first != nil && second != nil {
+		return first.LessThan(second), true
+	}
+	list, err := p.list(service)
+	if err != nil {
+		return false, false
+	}
+	i, j := slices.Index(list, a.Tag), slices.Index(list, b.Tag)
+	if i < 0 || j < 0 {
+		return false, false
+	}
+	return i < j, true
+}
+
+// parse reads a tag as a semantic version; nil for one that is none, such as a commit or a number of a build.
+func parse(tag string) *semver.Version {
+	if !strings.Contains(tag, ".") {
+		return nil
+	}
+	v, err := semver.NewVersion(tag)
+	if err != nil {
+		return nil
+	}
+	return v
+}
+
+func (p *Planner) holdFreeze(m *Move, to promotion.Environment) {
+	for _, f := range to.Promotion.Freezes {
+		if f.Holds(p.Now) {
+			p.refuse(m, Freeze, f.Source, fmt.Sprintf("%s is frozen until %s: %s", m.Environment, f.To.UTC().Format("2006-01-02 15:04 MST"), f.Reason))
+		}
+	}
+}
+
+// list is the versions that the file of a service has, the oldest first as a registry lists them; nil where kgate.yaml names none.
+func (p *Planner) list(service string) ([]string, error) {
+	name := p.Config.Promoting.VersionsOf(service)
+	if name == "" {
+		return nil, nil
+	}
+	text, err := p.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	var all []string
+	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
+		line, _, _ := strings.Cut(lines.Text(), "#")
+		if line = strings.TrimSpace(line); line != "" {
+			all = append(all, line)
+		}
+	}
+	return all, nil
+}
+
+func (p *Planner) holdVersions(m *Move) {
+	name := p.Config.Promoting.VersionsOf(m.Service)
+	list, err := p.list(m.Service)
+	switch {
+	case name == "":
+	case errors.Is(err, fs.ErrNotExist):
+		p.refuse(m, Versions, p.Config.Promoting.Versions.Source, fmt.Sprintf("there is no %s, which lists the versions of %s: write it, one version a line", name, m.Service))
+	case err != nil:
+		p.refuse(m, Versions, p.Config.Promoting.Versions.Source, err.Error())
+	case !slices.ContainsFunc(list, func(v string) bool {
+		return v == m.New.Tag && v != "" || v == m.New.Identity() || v == m.New.Digest && v != ""
+	}):
+		p.refuse(m, Versions, manifest.Position{File: name}, fmt.Sprintf("%s is not among the %d versions of %s that it lists", shown(m.New), len(list), m.Service))
+	}
+}
+
+// holdSoak asks since when a version runs where it comes from.
+func (p *Planner) holdSoak(ctx context.Context, m *Move, to promotion.Environment, is promotion.Image) error {
+	at := is.Said.Version().Position
+	asked := fmt.Sprintf("%s asks for %s (%s)", m.Environment, duration(to.Promotion.Soak), to.Promotion.Source)
+	if p.Ledger != nil {
+		release, known, err := p.Ledger.Last(ctx, m.Service, m.From, cmp.Or(is.Tag, is.Digest))
+		switch {
+		case err != nil && !slices.Contains(p.Allow, Soak):
+			return fmt.Errorf("%w; --allow soak goes on without it", err)
+		case err != nil:
+			p.refuse(m, Soak, at, err.Error())
+		case !known:
+			p.refuse(m, Soak, at, fmt.Sprintf("the release ledger knows no release of %s %s to %s", m.Service, shown(m.New), m.From))
+		case !release.Succeeded():
+			m.Since, m.SinceBy = release.At, "the release ledger"
+			p.refuse(m, Soak, at, fmt.Sprintf("the release ledger says that the release of %s to %s is %s since %s", shown(m.New), m.From, strings.ReplaceAll(release.Outcome, "_", " "), moment(release.At)))
+		default:
+			m.Since, m.SinceBy = release.At, "the release ledger"
+			p.holdTime(m, to, at, asked)
+		}
+		return nil
+	}
+	if p.Past == nil {
+		if to.Promotion.Soak > 0 {
+			p.refuse(m, Soak, at, "this is no git repository, so nobody knows since when the version is there; "+asked)
+		}
+		return nil
+	}
+	trail, err := p.Past.Versions(ctx, is)
+	since, known := trail.Since()
+	switch {
+	case to.Promotion.Soak == 0 && (err != nil || !known):
+	case err != nil:
+		p.refuse(m, Soak, at, fmt.Sprintf("nobody knows since when %s has %s: %s; %s", m.From, shown(m.New), err, asked))
+	case trail.Uncommitted:
+		p.refuse(m, Soak, at, fmt.Sprintf("%s has %s in no commit yet; %s", m.From, shown(m.New), asked))
+	case !known && trail.End == revision.Shallow:
+		p.refuse(m, Soak, at, fmt.Sprintf("this clone is shallow, so nobody knows since when %s has %s: check out with `fetch-depth: 0`; %s", m.From, shown(m.New), asked))
+	case !known:
+		p.refuse(m, Soak, at, fmt.Sprintf("nobody knows since when %s has %s; %s", m.From, shown(m.New), asked))
+	default:
+		m.Since, m.SinceBy = since.Merged.When, since.Merged.Hash
+		p.holdTime(m, to, at, asked)
+	}
+	return nil
+}
+
+func (p *Planner) holdTime(m *Move, to promotion.Environment, at manifest.Position, asked string) {
+	if since := p.Now.Sub(m.Since); since < to.Promotion.Soak {
+		by := m.SinceBy
+		if len(by) == 40 {
+			by = by[:12]
+		}
+		p.refuse(m, Soak, at, fmt.Sprintf("%s runs in %s for %s, since %s (%s); %s", shown(m.New), m.From, duration(max(since, 0)), moment(m.Since), by, asked))
+	}
+}
+
+func moment(at time.Time) string { return at.UTC().Format("2006-01-02 15:04 MST") }
+
+// duration is a length of time as kgate.yaml writes it, to the minute.
+func duration(d time.Duration) string {
+	minutes := int(d / time.Minute)
+	days, hours := minutes/(24*60), minutes/60%24
+	var text string
+	if days > 0 {
+		text = fmt.Sprintf("%dd", days)
+	}
+	if hours > 0 {
+		text += fmt.Sprintf("%dh", hours)
+	}
+	if minutes %= 60; minutes > 0 || text == "" {
+		text += fmt.Sprintf("%dm", minutes)
+	}
+	return text
+}
+
+// holdOneChange refuses a version that the change itself brings to the environment before.
+func (p *Planner) holdOneChange(ctx context.Context, m *Move, is promotion.Image) error {
+	if p.Past == nil {
+		return nil
+	}
+	if p.base == "" {
+		base, err := p.Past.Base(ctx)
+		if err != nil {
+			return fmt.Errorf("what the change begins at: %w; `compareWith` in kgate.yaml names the branch that it is for", err)
+		}
+		p.base = base
+	}
+	scalar := is.Said.Version()
+	was, ok, err := p.Past.Was(ctx, p.base, scalar)
+	if err != nil {
+		return err
+	}
+	if !ok || was != scalar.Text {
+		said := "nothing"
+		if ok {
+			said = was
+		}
+		p.refuse(m, OneChange, scalar.Position, fmt.Sprintf("the same change brings %s to %s, which had %s: merge that first", shown(m.New), m.From, said))
+	}
+	return nil
+}
+
+// holdLadder holds the share that a canary gets to the ladder.
+func (p *Planner) holdLadder(m *Move, to promotion.Environment) {
+	ladder := to.Promotion.Ladder
+	if len(ladder) == 0 || m.WeightIs <= m.WeightWas {
+		return
+	}
+	next, more := nextStep(ladder, m.WeightWas)
+	at := p.weightSource(m)
+	steps := strings.Trim(strings.Join(strings.Fields(fmt.Sprint(ladder)), ", "), "[]")
+	switch {
+	case !more:
+		p.refuse(m, Ladder, at, fmt.Sprintf("%s %% is beyond the ladder of %s, %s: --finish makes the canary's version the stable one", number(m.WeightIs), m.Environment, steps))
+	case m.WeightIs > float64(next):
+		p.refuse(m, Ladder, at, fmt.Sprintf("from %s %% the next step of the ladder of %s, %s, is %d %%, and not %s %%", number(m.WeightWas), m.Environment, steps, next, number(m.WeightIs)))
+	case !slices.Contains(ladder, int(m.WeightIs)):
+		p.refuse(m, Ladder, at, fmt.Sprintf("%s %% is no step of the ladder of %s, %s", number(m.WeightIs), m.Environment, steps))
+	}
+}
+
+// holdLast holds a canary that becomes stable to having been on the last step.
+func (p *Planner) holdLast(m *Move, to promotion.Environment) {
+	if ladder := to.Promotion.Ladder; len(ladder) > 0 && m.WeightWas < float64(ladder[len(ladder)-1]) {
+		p.refuse(m, Ladder, p.weightSource(m), fmt.Sprintf("the canary of %s has %s %%, and the ladder of %s goes up to %d %%", shown(m.before.Canary.Image.Reference), number(m.WeightWas), m.Environment, ladder[len(ladder)-1]))
+	}
+}
+
+func (p *Planner) weightSource(m *Move) manifest.Position {
+	if len(m.lines.Weights) > 0 {
+		return m.lines.Weights[0].Canary.Scalar.Position
+	}
+	return manifest.Position{}
+}
+
+// files holds the files that are edited to the rules.
+func (p *Planner) files(ctx context.Context, m *Move) error {
+	readers := map[string][]string{}
+	note := func(s promotion.Scalar) {
+		readers[s.Position.String()] = s.Environments
+	}
+	for _, t := range []promotion.Track{m.before.Stable, m.before.Canary} {
+		for _, image := range append([]promotion.Image{t.Image}, t.Others...) {
+			for _, s := range []promotion.Scalar{image.Said.Name, image.Said.Tag, image.Said.Digest} {
+				note(s)
+			}
+		}
+	}
+	for _, w := range m.before.Weights {
+		note(w.Canary.Scalar)
+		for _, s := range w.Stable {
+			note(s.Scalar)
+		}
+	}
+	seen := map[string]bool{}
+	for _, c := range m.Changes {
+		others := slices.DeleteFunc(slices.Clone(readers[c.Source.String()]), func(e string) bool { return e == m.Environment })
+		if len(others) > 0 {
+			p.refuse(m, Shared, c.Source, fmt.Sprintf("%s is read by %s too, which would change with %s: write it in a file of %s", c.Field, strings.Join(others, ", "), m.Environment, m.Environment))
+		}
+		if p.Past == nil || seen[c.Source.File] {
+			continue
+		}
+		seen[c.Source.File] = true
+		dirty, err := p.Past.Dirty(ctx, c.Source.File)
+		if err != nil {
+			return err
+		}
+		if dirty {
+			p.refuse(m, Dirty, manifest.Position{File: c.Source.File}, "the file has changes that no commit has: commit them, or take them back")
+		}
+	}
+	return nil
+}

@@ -1,0 +1,213 @@
+// Package transition is how versions get from one environment to the next, step by step: which scalars a promotion, a step of a
+// canary or a rollback changes, and which rules hold it.
+package transition
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/kgate-dev/gitops/tools/internal/amendment"
+	"github.com/kgate-dev/gitops/tools/internal/ledger"
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/promotion"
+	"github.com/kgate-dev/gitops/tools/internal/repo"
+)
+
+// Action is what is done with a service in an environment.
+type Action string
+
+// The actions.
+const (
+	Promote  Action = "promote"  // another version comes, to the canary where there is one
+	Shift    Action = "shift"    // the canary gets another share of traffic
+	Finish   Action = "finish"   // the canary's version becomes the stable one
+	Abort    Action = "abort"    // the canary goes back to the stable version
+	Rollback Action = "rollback" // an earlier version comes back
+)
+
+// Rule is one that a step is held to, and that --allow lets pass.
+type Rule string
+
+// The rules.
+const (
+	Backwards Rule = "backwards"
+	Canary    Rule = "canary"
+	Dirty     Rule = "dirty"
+	Findings  Rule = "findings"
+	Freeze    Rule = "freeze"
+	Ladder    Rule = "ladder"
+	OneChange Rule = "one-change"
+	Shared    Rule = "shared"
+	Skipped   Rule = "skipped"
+	Soak      Rule = "soak"
+	Source    Rule = "source"
+	Versions  Rule = "versions"
+)
+
+// Described is a rule and what it asks.
+type Described struct {
+	Rule Rule
+	Doc  string
+}
+
+// Rules are all of them, by name.
+func Rules() []Described {
+	return []Described{
+		{Backwards, "the version is not older than what runs; `kgate rollback` goes back"},
+		{Canary, "where there is a canary, a version comes to it first, and only when none is under way"},
+		{Dirty, "the files that are edited have no uncommitted change"},
+		{Findings, "the change brings no finding that fails a run"},
+		{Freeze, "no freeze of the environment holds now"},
+		{Ladder, "the canary's share of traffic goes up one step of the ladder at a time, and is on the last before it becomes stable"},
+		{OneChange, "the environment that the version comes from has it already where the branch is for: one change does not edit both"},
+		{Shared, "the line says the version of no other environment"},
+		{Skipped, "the version comes from the environment that kgate.yaml names"},
+		{Soak, "it runs there for as long as kgate.yaml says, and the release ledger says that it succeeded"},
+		{Source, "it is what runs there"},
+		{Versions, "the list of versions that kgate.yaml names has it"},
+	}
+}
+
+// Refusal is why a step is not made.
+type Refusal struct {
+	Rule    Rule
+	Source  manifest.Position // the line that it is about; zero for none
+	Message string
+	Allowed bool // somebody lets it pass
+}
+
+// Change is one scalar that says something else.
+type Change struct {
+	Source   manifest.Position
+	Field    string
+	Old, New string // "" for one that is not there
+
+	edit amendment.Edit
+}
+
+// Move is a step of one service in one environment.
+type Move struct {
+	Service, Environment string
+	Action               Action
+	From                 string // the environment that the version comes from; "" for none
+
+	Canary     bool // the version is the canary's
+	Old, New   promotion.Reference
+	Weighted   bool // there is a share of traffic to speak of
+	WeightWas  float64
+	WeightIs   float64
+	Since      time.Time // when the version came to From; zero where nobody knows
+	SinceBy    string    // the commit, or the release ledger
+	Changes    []Change
+	Refusals   []Refusal
+	before     promotion.Place
+	lines      promotion.Place // that says where its values stand now
+	wantStable promotion.Reference
+	wantCanary promotion.Reference
+}
+
+// Refused are the refusals that nobody lets pass.
+func (m Move) Refused() []Refusal {
+	return slices.DeleteFunc(slices.Clone(m.Refusals), func(r Refusal) bool { return r.Allowed })
+}
+
+// Past is what git knows of the working tree and of the branch that is checked out.
+type Past interface {
+	// Versions are what the lines of an image said.
+	Versions(ctx context.Context, image promotion.Image) (promotion.Trail, error)
+	// Was is what a scalar said in a commit; false where it was not there.
+	Was(ctx context.Context, revision string, s promotion.Scalar) (string, bool, error)
+	// Base is the commit that the change of the working tree begins at: where its branch leaves the one that it is for.
+	Base(ctx context.Context) (string, error)
+	// Dirty reports a file that is not as HEAD has it.
+	Dirty(ctx context.Context, file string) (bool, error)
+}
+
+// Planner knows what a plan needs to know.
+type Planner struct {
+	Table    promotion.Table
+	Config   repo.Config
+	Past     Past                              // nil outside of git
+	Ledger   *ledger.Client                    // nil for none
+	ReadFile func(name string) ([]byte, error) // of the repository
+	Now      time.Time
+	Allow    []Rule
+
+	base string // the commit of Past.Base, once it is known
+}
+
+// refuse notes that a rule does not hold.
+func (p *Planner) refuse(m *Move, rule Rule, at manifest.Position, message string) {
+	m.Refusals = append(m.Refusals, Refusal{rule, at, message, slices.Contains(p.Allow, rule)})
+}
+
+// Texts are the files as the moves leave them, by name.
+func (p *Planner) Texts(moves []Move) ([]amendment.File, error) {
+	edits := map[string][]amendment.Edit{}
+	var names []string
+	seen := map[manifest.Position]string{}
+	for _, m := range moves {
+		for _, c := range m.Changes {
+			if is, twice := seen[c.Source]; twice {
+				if is != c.New {
+					return nil, &manifest.SyntaxError{Position: c.Source, Message: "two services have their version in this line: promote one of them, or write a line for each"}
+				}
+				continue
+			}
+			seen[c.Source] = c.New
+			if !slices.Contains(names, c.Source.File) {
+				names = append(names, c.Source.File)
+			}
+			if c.edit != nil {
+				edits[c.Source.File] = append(edits[c.Source.File], c.edit)
+			}
+		}
+	}
+	slices.Sort(names)
+	var files []amendment.File
+	for _, name := range names {
+		old, err := p.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		text, err := amendment.Apply(name, old, edits[name]...)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, amendment.File{Name: name, Old: old, New: text})
+	}
+	return files, nil
+}
+
+// Shown is a version as messages call it.
+func Shown(r promotion.Reference) string { return shown(r) }
+
+// Arrived reports why a table of what the moves lead to is not what they want; nil where it is.
+func Arrived(table promotion.Table, moves []Move) error {
+	var errs []error
+	for _, m := range moves {
+		if len(m.Changes) == 0 {
+			continue
+		}
+		s, _ := table.Service(m.Service)
+		place, ok := s.Place(m.Environment)
+		fail := func(what, is, want string) {
+			errs = append(errs, &manifest.SyntaxError{Position: m.Changes[0].Source, Message: fmt.Sprintf(
+				"the edit does not do what it is for: %s of %s in %s would be %s, and not %s; another line says it too", what, m.Service, m.Environment, cmp.Or(is, "nothing"), want)})
+		}
+		if !ok || !same(place.Stable.Image.Reference, m.wantStable) {
+			fail("the stable version", shown(place.Stable.Image.Reference), shown(m.wantStable))
+		}
+		if hasCanary(m.before) && !same(place.Canary.Image.Reference, m.wantCanary) {
+			fail("the canary", shown(place.Canary.Image.Reference), shown(m.wantCanary))
+		}
+		if share, _ := percent(place); m.Weighted && share != m.WeightIs {
+			fail("the canary's share", number(share), number(m.WeightIs))
+		}
+	}
+	return errors.Join(errs...)
+}
