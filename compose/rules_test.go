@@ -127,7 +127,7 @@ func TestMetricOfIdlePods(t *testing.T) {
 	const series = "http_server_request_duration_seconds_count"
 	query := strings.NewReplacer("<<.Series>>", series, "<<.LabelMatchers>>", `namespace="go-otlp-app",pod=~"app-1|app-2"`, "<<.GroupBy>>", "pod").Replace(config.Rules[0].MetricsQuery)
 	sample := func(pod, route, values string) map[string]any {
-		return map[string]any{"series": fmt.Sprintf("%s{namespace=%q,pod=%q,job=%q,http_route=%q}", series, "go-otlp-app", pod, "go-otlp-app", route), "values": values}
+		return map[string]any{"series": fmt.Sprintf("%s{namespace=%q,pod=%q,job=%q,component=%q,http_route=%q}", series, "go-otlp-app", pod, "go-otlp-app", "service", route), "values": values}
 	}
 	unit, err := yaml.Marshal(map[string]any{
 		"rule_files": []string{},

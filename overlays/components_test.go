@@ -175,3 +175,26 @@ func TestVersion(t *testing.T) {
 		t.Errorf("a digest alone: %v", err)
 	}
 }
+
+// A region is a folder of a few lines on a common prod.
+func TestRegions(t *testing.T) {
+	r := manifests(t)
+	common := r.build(t, prod)
+	for region, most := range map[string]string{"prod-eu": "12", "prod-us": "6"} {
+		text := "resources:\n- ../../prod/go-otlp-app\npatches:\n- target: {kind: HorizontalPodAutoscaler}\n  patch: |\n    - {op: replace, path: /spec/maxReplicas, value: " + most + "}\n"
+		root := "overlays/" + region + "/go-otlp-app"
+		if err := r.WriteFile("/"+root+"/kustomization.yaml", []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		objects := r.build(t, root)
+		if got := rendered(t, objects, "HorizontalPodAutoscaler", "go-otlp-app", "spec.maxReplicas"); got != most {
+			t.Errorf("%s scales to %s, want %s", region, got, most)
+		}
+		if objects.Size() != common.Size() {
+			t.Errorf("%s has %d objects, prod %d", region, objects.Size(), common.Size())
+		}
+		if got := rendered(t, objects, "Deployment", "go-otlp-app", "spec.template.metadata.labels.version"); got == "" || got == "unset" {
+			t.Errorf("%s runs version %q", region, got)
+		}
+	}
+}

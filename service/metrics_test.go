@@ -32,6 +32,7 @@ var scraped = map[string]string{
 	"namespace": "go-otlp-app",        // the pod's, by the operator
 	"pod":       "go-otlp-app-7d9c-1", // the pod's, by the operator
 	"instance":  "10.1.2.3:9090",      // the address
+	"component": "service",            // a relabeling of the PodMonitor
 	"track":     "stable",             // podTargetLabels
 	"version":   "1.2.3",              // podTargetLabels
 }

@@ -398,7 +398,7 @@ func (m mutation) touches(f check.Finding, result *kustomization.Result) bool {
 func TestMutations(t *testing.T) {
 	tree := realTree(t)
 	var roots []string
-	for _, layer := range []string{"go-otlp-app", "platform"} {
+	for _, layer := range []string{"go-otlp-app", "platform", "podinfo"} {
 		for _, env := range []string{"dev", "staging", "prod"} {
 			roots = append(roots, "overlays/"+env+"/"+layer)
 		}

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"testing"
+)
+
+// A service takes each component or leaves it: without any one, the repository is as clean as with it.
+func TestComponentsLeft(t *testing.T) {
+	for _, left := range []struct{ component, also string }{
+		{"network", ""},
+		{"autoscaling", `  - ../../components/autoscaling/resources\n`},
+		{"limits", ""},
+		{"mesh", `  - path: metrics-port.yaml\n    target:\n.*\n.*\n`},
+		{"monitoring", ""},
+	} {
+		t.Run(left.component, func(t *testing.T) {
+			_, copied := ownTree(t)
+			file := filepath.Join(copied, "base/services/podinfo/kustomization.yaml")
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, pattern := range []string{`  - ../../components/` + left.component + `\n`, left.also} {
+				without := regexp.MustCompile("(?m)"+pattern).ReplaceAll(text, nil)
+				if pattern != "" && len(without) == len(text) {
+					t.Fatalf("the service has no %s", pattern)
+				}
+				text = without
+			}
+			if err := os.WriteFile(file, text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if left.component == "mesh" {
+				if err := os.Remove(filepath.Join(copied, "base/services/podinfo/metrics-port.yaml")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, f := range reported(t, copied).Findings {
+				t.Errorf("%s %s: %s", f.Check, f.Source, f.Message)
+			}
+		})
+	}
+}
