@@ -128,3 +128,44 @@ func TestPingSaysWhatIsMissing(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A ledger of the first schema keeps its history: a failure has its time, and what is told next is compared with what ran,
+// although nobody had named artifacts.
+func TestHistoryOfTheFirstSchema(t *testing.T) {
+	s := open(t, Options{URL: postgrestest.URL(t)})
+	first, err := migrationFiles.ReadFile("migrations/0001_releases.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.migrate(t.Context(), fstest.MapFS{"migrations/0001_releases.sql": {Data: first}}); err != nil {
+		t.Fatal(err)
+	}
+	ran, failed := draft("api", 3*time.Hour), with(draft("api", 2*time.Hour), release.Failed, time.Minute)
+	for _, d := range []release.Draft{ran, failed} {
+		succeeded := d.FinishedAt
+		if d.Outcome == release.Failed {
+			succeeded = nil
+		}
+		if _, err := s.pool.Exec(t.Context(), `INSERT INTO releases VALUES (gen_random_uuid(), $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $9)`,
+			d.Service, d.Environment, d.Track, d.Version, d.Revision, d.Actor, d.Outcome, d.CommittedAt, d.StartedAt, succeeded, d.FinishedAt); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	all := walk(t, s, release.Filter{}, nil)
+	if len(all) != 2 || all[0].FailedAt == nil || !all[0].FailedAt.Equal(*failed.FinishedAt) || all[1].Kind != release.Deployment || all[1].Artifact != "" {
+		t.Errorf("got %+v", all)
+	}
+	next := draft("api", time.Hour)
+	next.Revision, next.Artifact = "fedcba9", "x/api:"+next.Version
+	if r := recorded(t, s, next); r.Kind != release.Deployment { // after the failure
+		t.Errorf("got %s", text(r))
+	}
+	again := draft("api", 30*time.Minute)
+	again.Revision = "abcdef0" // by somebody who names no artifact
+	if r := recorded(t, s, again); r.Kind != release.Configuration {
+		t.Errorf("got %s", text(r))
+	}
+}

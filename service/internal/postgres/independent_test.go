@@ -1,0 +1,205 @@
+package postgres
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kgate-dev/gitops/service/internal/release"
+)
+
+// attempt is a release as this file works it out: from the facts alone, all at once, by the definitions and with none of
+// the code that it is compared with.
+type attempt struct {
+	track, version            string
+	start                     int
+	failed, succeeded, undone int // the minutes that were said, -1 for none
+	configuration             bool
+	takenBack                 int // the minute, -1 for never
+}
+
+// workedOut are the releases of the facts, with what follows.
+func workedOut(facts []fact) []*attempt {
+	byName := map[string]*attempt{}
+	var all []*attempt
+	for _, f := range facts {
+		name := fmt.Sprint(f.what, f.minute)
+		a := byName[name]
+		if a == nil {
+			track, version, _ := strings.Cut(f.what, " ")
+			a = &attempt{track: track, version: version, start: f.minute, failed: -1, succeeded: -1, undone: -1, takenBack: -1}
+			byName[name] = a
+			all = append(all, a)
+		}
+		switch f.outcome {
+		case release.Failed:
+			a.failed = f.end
+		case release.Succeeded:
+			a.succeeded = f.end
+		case release.RolledBack:
+			a.undone = f.end
+		}
+	}
+	slices.SortFunc(all, func(a, b *attempt) int { return a.start - b.start })
+	for _, track := range []string{"stable", "canary"} {
+		var last *attempt
+		for _, a := range all {
+			if a.track != track {
+				continue
+			}
+			ran := last != nil && last.succeeded >= 0 && last.succeeded <= a.start && (last.undone < 0 || last.undone > a.start)
+			if a.configuration = ran && last.version == a.version; !a.configuration {
+				last = a
+			}
+		}
+	}
+	var successes []*attempt
+	for _, a := range all {
+		if a.succeeded >= 0 && !a.configuration {
+			successes = append(successes, a)
+		}
+	}
+	slices.SortFunc(successes, func(a, b *attempt) int { return a.succeeded - b.succeeded })
+	for _, r := range successes {
+		gone := func(a *attempt) bool {
+			return a.undone >= 0 && a.undone <= r.succeeded || a.takenBack >= 0 && a.takenBack < r.succeeded
+		}
+		var ran *attempt
+		for _, a := range successes {
+			if a.track == r.track && a.succeeded < r.succeeded && !gone(a) {
+				ran = a
+			}
+		}
+		if ran == nil || ran.version == r.version || ran.undone >= 0 {
+			continue
+		}
+		var stable *attempt
+		back := false
+		for _, a := range successes {
+			if a.succeeded >= ran.succeeded {
+				break
+			}
+			if a.track == "stable" {
+				stable = a
+			}
+			back = back || a.track == r.track && a.version == r.version && a.undone < 0 && !gone(a)
+		}
+		if back || r.track == "canary" && stable != nil && stable.version == r.version {
+			ran.takenBack = r.succeeded
+		}
+	}
+	return all
+}
+
+// measuresInSQL are the measures over production in plain SQL: all deployments, grouped, and no window of rows.
+const measuresInSQL = `WITH d AS (
+	SELECT r.*, coalesce(continues, id) AS delivery,
+		CASE WHEN succeeded_at IS NOT NULL THEN succeeded_at WHEN outcome IN ('failed', 'rolled_back') THEN finished_at ELSE failed_at END AS at,
+		outcome = 'rolled_back' OR failed_at IS NOT NULL AS bad,
+		CASE WHEN failed_at IS NOT NULL THEN failed_at WHEN outcome = 'rolled_back' THEN coalesce(succeeded_at, started_at) END AS since,
+		CASE WHEN outcome = 'rolled_back' THEN finished_at WHEN succeeded_at IS NOT NULL THEN succeeded_at
+			ELSE (SELECT min(n.succeeded_at) FROM releases n WHERE n.kind = 'deployment' AND n.outcome IN ('succeeded', 'removed')
+				AND n.service = r.service AND n.environment = r.environment AND n.track = r.track AND n.succeeded_at >= r.failed_at)
+		END AS until
+	FROM releases r WHERE environment = 'prod' AND kind = 'deployment'
+), g AS (
+	SELECT coalesce(min(at) FILTER (WHERE succeeded_at IS NOT NULL), min(at)) AS at, bool_or(bad) AS bad,
+		CASE WHEN bool_or(bad) AND bool_and(NOT bad OR until IS NOT NULL)
+			THEN max(until) FILTER (WHERE bad) - min(since) FILTER (WHERE bad) END AS restore
+	FROM d WHERE at IS NOT NULL GROUP BY delivery
+), l AS (
+	SELECT min(succeeded_at) AS at, min(succeeded_at) - min(committed_at) AS lead
+	FROM d WHERE succeeded_at IS NOT NULL GROUP BY service, change
+)
+SELECT (SELECT count(*) FROM g WHERE at >= $1 AND at < $2),
+	(SELECT count(*) FROM g WHERE at >= $1 AND at < $2 AND bad),
+	(SELECT array[count(restore)::text, (percentile_disc(0.5) WITHIN GROUP (ORDER BY restore))::text, (percentile_disc(0.9) WITHIN GROUP (ORDER BY restore))::text]
+		FROM g WHERE at >= $1 AND at < $2),
+	(SELECT array[count(lead)::text, (percentile_disc(0.5) WITHIN GROUP (ORDER BY lead))::text, (percentile_disc(0.9) WITHIN GROUP (ORDER BY lead))::text]
+		FROM l WHERE at >= $1 AND at < $2)`
+
+// TestIndependently tells random histories in random order and compares what the ledger makes of them with what is worked
+// out here: kinds and rollbacks in one pass over the facts, the measures in plain SQL, over windows that cut the history.
+func TestIndependently(t *testing.T) {
+	random := rand.New(rand.NewPCG(21, 22))
+	kinds, takenBack, compared := 0, 0, 0
+	for range 8 {
+		ta := newTale(t)
+		facts := history(random)
+		told := slices.Clone(facts)
+		random.Shuffle(len(told), func(i, j int) { told[i], told[j] = told[j], told[i] })
+		for _, f := range told {
+			ta.tell(fmt.Sprint(f.what, " of ", f.minute), f.what, f.minute, f.outcome, f.end)
+		}
+		for _, a := range workedOut(facts) {
+			r, err := ta.s.Release(t.Context(), ta.ids[fmt.Sprint(a.track, " ", a.version, " of ", a.start)])
+			if err != nil {
+				t.Fatal(err)
+			}
+			back := -1
+			if r.RolledBackBy != "" {
+				back = int(r.FinishedAt.Sub(ta.began).Minutes())
+				takenBack++
+			}
+			if r.Kind == release.Configuration {
+				kinds++
+			}
+			if (r.Kind == release.Configuration) != a.configuration || back != a.takenBack {
+				t.Errorf("%s %s of %d is %s, taken back at %d; worked out: %+v", a.track, a.version, a.start, r.Kind, back, *a)
+			}
+		}
+		for range 12 {
+			now := ta.began.Add(time.Duration(random.IntN(400)) * time.Minute)
+			if random.IntN(2) == 0 {
+				now = now.Add(24 * time.Hour) // the window begins amid the history, else it ends there
+			}
+			m, err := ta.s.Measures(t.Context(), release.Scope{}, 24*time.Hour, now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var deployments, failures int
+			var restore, lead []*string
+			if err := ta.s.pool.QueryRow(t.Context(), measuresInSQL, now.Add(-24*time.Hour), now).Scan(&deployments, &failures, &restore, &lead); err != nil {
+				t.Fatal(err)
+			}
+			failed := 0
+			for _, d := range m.Days {
+				failed += d.Failures
+			}
+			got := fmt.Sprint(m.Deployments, failed, said(m.TimeToRestore), said(m.LeadTime))
+			if want := fmt.Sprint(deployments, failures, read(restore), read(lead)); got != want {
+				t.Errorf("until %s: measured %s, in SQL %s", now.Sub(ta.began), got, want)
+			}
+			compared += deployments
+		}
+	}
+	if kinds < 5 || takenBack < 20 || compared < 200 {
+		t.Errorf("the histories hold %d configuration syncs, %d rollbacks and %d deployments: too little is compared", kinds, takenBack, compared)
+	}
+}
+
+func said(q release.Quantiles) string {
+	if q.Samples == 0 {
+		return "0"
+	}
+	return fmt.Sprint(q.Samples, " ", *q.Median, " ", *q.P90)
+}
+
+// read is said for intervals as PostgreSQL writes them.
+func read(all []*string) string {
+	if *all[0] == "0" {
+		return "0"
+	}
+	text := *all[0]
+	for _, s := range all[1:] {
+		at, err := time.Parse(time.TimeOnly, *s)
+		if err != nil {
+			return *s
+		}
+		text = fmt.Sprint(text, " ", at.Sub(at.Truncate(24*time.Hour)))
+	}
+	return text
+}
