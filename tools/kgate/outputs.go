@@ -108,7 +108,7 @@ func (u until) Write(text []byte) (int, error) {
 // there is replaced, a link too, and never written through; only a pipe or a device that the user names is written into.
 func (o output) toFile(ctx context.Context, r report.Report, options report.Options) error {
 	var text bytes.Buffer
-	if err := o.write(until{ctx, &text}, r, report.Options{Verbose: options.Verbose, Now: options.Now}); err != nil {
+	if err := o.write(until{ctx, &text}, r, report.Options{Verbose: options.Verbose, Now: options.Now, SourceURL: options.SourceURL}); err != nil {
 		return err
 	}
 	dir, err := o.dir()

@@ -41,6 +41,7 @@ type validateFlags struct {
 	configFrom         string
 	against            string
 	noObjectExemptions bool
+	sourceURL          string
 }
 
 func validateCommand() *cobra.Command {
@@ -84,6 +85,7 @@ func (v *validateFlags) register(cmd *cobra.Command) {
 	f.StringSliceVar(&v.versions, "kubernetes-version", nil, "Kubernetes version to check against, as 1.37 (repeatable; default: kgate.yaml's, else the newest)")
 	f.StringSliceVar(&v.checks, "checks", nil, "checks or groups to run; a leading ! leaves out (repeatable)")
 	f.StringVar(&v.failOn, "fail-on", "", "least severity that fails the run: error or warning (default: kgate.yaml's, else error)")
+	f.StringVar(&v.sourceURL, "source-url", "", "address of a line on a forge, for links in html and markdown, as https://github.com/OWNER/NAME/blob/{commit}/{file}#L{line}")
 	colorFlags(cmd, &v.color)
 	f.BoolVarP(&v.verbose, "verbose", "v", false, "also print every finding that an exemption lets pass")
 	f.BoolVar(&v.noObjectExemptions, "no-object-exemptions", false, "let the annotation "+check.ExemptionAnnotation+" exempt nothing")
@@ -122,6 +124,11 @@ func (v *validateFlags) check(cmd *cobra.Command) ([]output, error) {
 	}
 	if err := v.color.check(); err != nil {
 		return nil, err
+	}
+	if cmd.Flags().Changed("source-url") {
+		if err := report.VerifySourceURL(v.sourceURL); err != nil {
+			return nil, fmt.Errorf("--source-url: %w", err)
+		}
 	}
 	if cmd.Flags().Changed("fail-on") && v.failOn != string(check.Error) && v.failOn != string(check.Warning) {
 		return nil, fmt.Errorf("--fail-on %s: it is error or warning", v.failOn)
@@ -225,7 +232,7 @@ type writer struct {
 // write returns errFindings or errReported for what the report says.
 func (w *writer) write(ctx context.Context, out report.Report) error {
 	end := activity.Begin(ctx, "writing the report")
-	options := report.Options{Color: w.flags.color.on(w.stdout), Verbose: w.flags.verbose, Now: time.Now()}
+	options := report.Options{Color: w.flags.color.on(w.stdout), Verbose: w.flags.verbose, Now: time.Now(), SourceURL: w.flags.sourceURL}
 	if here, err := os.Getwd(); err == nil {
 		if options.From, err = filepath.EvalSymlinks(here); err != nil {
 			options.From = ""

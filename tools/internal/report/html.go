@@ -37,17 +37,18 @@ func HTML(w io.Writer, r Report, o Options) error {
 	if r.Comparison != nil && !r.Comparison.Alone {
 		return writeReview(w, r, o)
 	}
-	return writePage(w, "page", newPage(r), pageCSS)
+	return writePage(w, "page", newPage(r), pageCSS, r.linking(o.SourceURL))
 }
 
 // writePage writes a page by the template of a name.
-func writePage(w io.Writer, name string, p any, css string) error {
+func writePage(w io.Writer, name string, p any, css string, links *linking) error {
 	t, err := template.New("pages").Funcs(template.FuncMap{
 		"css": func() template.CSS { return template.CSS(css) },
 		"js":  func() template.JS { return template.JS(pageJS) },
 		"csp": func() string {
 			return fmt.Sprintf("default-src 'none'; style-src %s; script-src %s; img-src data:; base-uri 'none'; form-action 'none'", digest(css), digest(pageJS))
 		},
+		"at": links.html, "before": links.before, "source": links.source,
 		"plural": plural, "join": strings.Join, "inc": func(n int) int { return n + 1 },
 		"breaks": func(s string) template.HTML { return template.HTML(breaks(s)) },
 		"code":   func(s string) template.HTML { return template.HTML(spans(s)) },

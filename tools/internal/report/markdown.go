@@ -40,7 +40,7 @@ const (
 // at most 60,000 bytes: what does not fit is counted and named, with the command that shows it. Nothing that comes from the
 // repository is more than text: no tag, link, reference or mention.
 func Markdown(w io.Writer, r Report, options Options) error {
-	m := &markdown{verbose: options.Verbose, now: options.Now}
+	m := &markdown{verbose: options.Verbose, now: options.Now, links: r.linking(options.SourceURL)}
 	m.report(r)
 	if m.err != nil {
 		return m.err
@@ -56,6 +56,7 @@ type markdown struct {
 	strings.Builder
 	verbose bool
 	now     time.Time
+	links   *linking
 	err     error
 }
 
@@ -122,7 +123,7 @@ func (m *markdown) obstacles(r Report, command string) {
 	m.line("| could not be checked | where |\n|---|---|")
 	m.rows(len(all), roomForFailures, func(i int) string {
 		o := all[i]
-		where := asFile(o.Source)
+		where := m.links.markdown(o.Source)
 		if o.Source.IsZero() {
 			where = inCode(o.Target)
 		}
@@ -146,7 +147,7 @@ func (m *markdown) findings(r Report, command string) {
 	m.line("| | found | where |\n|---|---|---|")
 	m.rows(len(all), roomForFindings, func(i int) string {
 		f := all[i]
-		where := asFile(f.Source)
+		where := m.links.markdown(f.Source)
 		if f.Source.IsZero() {
 			where = inCode(f.Target)
 		}

@@ -223,7 +223,9 @@ type Options struct {
 	Color   bool
 	Verbose bool
 	Now     time.Time // when the run was, for a page that says so; zero for one that does not
-	From    string    // where kgate was started, absolute: a person sees files from there; "" shows them as the repository has them
+	// SourceURL is the address of a line on a forge, with {file}, {line} and {commit} to be filled in; "" for a report without links.
+	SourceURL string
+	From      string // where kgate was started, absolute: a person sees files from there; "" shows them as the repository has them
 }
 
 // Format writes a report.

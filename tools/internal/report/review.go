@@ -62,7 +62,10 @@ type reviewRestart struct {
 	More           int
 }
 
-type reviewFinding struct{ Severity, Message, Place, Check string }
+type reviewFinding struct {
+	Severity, Message, Place, Check string
+	Before                          bool // the place is one of the side before
+}
 
 // reviewGroup are the changes that show in the same targets.
 type reviewGroup struct {
@@ -154,7 +157,7 @@ func writeReview(w io.Writer, r Report, o Options) error {
 	if err != nil {
 		return err
 	}
-	return writePage(w, "review", p, pageCSS+reviewCSS+p.rules())
+	return writePage(w, "review", p, pageCSS+reviewCSS+p.rules(), r.linking(o.SourceURL))
 }
 
 // rules are the styles by which a filter works: what is chosen hides everything else.
@@ -192,8 +195,8 @@ func newReview(r Report, o Options) (*review, error) {
 		p.Restarts = append(p.Restarts, reviewRestart{names(restart.Places), place(restart.Line), strings.TrimSpace(line), restart.Name, restartedBy(restart), restart.More})
 	}
 	p.Syncs = reviewSyncs(c, o.Now)
-	p.Mended = told(c.Mended)
-	p.Standing = told(c.Standing[:min(len(c.Standing), mostStanding)])
+	p.Mended = told(c.Mended, true)
+	p.Standing = told(c.Standing[:min(len(c.Standing), mostStanding)], false)
 	p.Unlisted = len(c.Standing) - len(p.Standing)
 	if err := p.entries(c, s); err != nil {
 		return nil, err
@@ -243,14 +246,14 @@ func (p *review) facts(r Report, o Options) {
 	}
 }
 
-func told(findings []check.Finding) []reviewFinding {
+func told(findings []check.Finding, before bool) []reviewFinding {
 	var all []reviewFinding
 	for _, f := range findings {
 		where := place(f.Source)
 		if f.Source.IsZero() {
 			where = f.Target
 		}
-		all = append(all, reviewFinding{string(f.Severity), strings.TrimSpace(f.Message), where, f.Check})
+		all = append(all, reviewFinding{string(f.Severity), strings.TrimSpace(f.Message), where, f.Check, before})
 	}
 	return all
 }
