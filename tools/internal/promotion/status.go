@@ -64,7 +64,7 @@ const (
 	Same    State = "same"
 	Late    State = "behind"
 	Unseen  State = "unseen"  // what runs here never ran there
-	Unclear State = "unknown" // the past does not reach that far
+	Unclear State = "unknown" // the past does not reach that far, or its file was elsewhere then
 )
 
 // Drift is a field that is not the same in an environment and in the one that its versions come from, and is neither what is

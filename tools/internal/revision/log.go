@@ -64,6 +64,7 @@ const (
 	Enough    End = "enough"    // nobody asked for more
 	Shallow   End = "shallow"   // the clone ends there
 	Bound     End = "bound"     // kgate goes back no further
+	Moved     End = "moved"     // the file was made in place of others, of which none is plainly the same
 )
 
 // Log is the history up to a revision.
@@ -201,6 +202,7 @@ func (l *Log) Trail(ctx context.Context, file string, value func(text []byte) (s
 	if !now.said {
 		return found, nil // nobody asks since when it says nothing
 	}
+	maybe := false // it was elsewhere before
 	for range maxCommits {
 		if err := ctx.Err(); err != nil {
 			return Trail{}, err
@@ -219,6 +221,17 @@ func (l *Log) Trail(ctx context.Context, file string, value func(text []byte) (s
 			if before, err = t.at(next); err != nil {
 				return Trail{}, err
 			}
+			if before.blob.IsZero() && !now.blob.IsZero() {
+				moved, err := t.movedFrom(ctx, here, next, now)
+				if err != nil {
+					return Trail{}, err
+				}
+				if moved.to != "" {
+					t.file, before = moved.to, now // what it said there
+					before.blob = moved.blob
+				}
+				maybe = maybe || moved.unclear
+			}
 			end = ""
 		}
 		if !before.same(now) {
@@ -234,13 +247,87 @@ func (l *Log) Trail(ctx context.Context, file string, value func(text []byte) (s
 			}
 		}
 		if end == Beginning {
-			found.End = Beginning
+			if found.End = Beginning; maybe {
+				found.End = Moved
+			}
 			return found, nil
 		}
 		here, now = next, before
 	}
 	found.End = Bound
 	return found, nil
+}
+
+// move is where a file was before a commit.
+type move struct {
+	to      string // "" where it is not known, or was nowhere
+	blob    plumbing.Hash
+	unclear bool // others of its name were taken away
+}
+
+// movedFrom finds the file in whose place a commit made this one: of those of the same name that it takes away and that say the
+// same, the one whose path is most alike.
+func (t *trail) movedFrom(ctx context.Context, here, before entryOfLog, now saying) (move, error) {
+	trees := [2]*Tree{}
+	for i, c := range []entryOfLog{before, here} {
+		trees[i] = newTree(t.repository, c.Hash, plumbing.NewHash(c.Hash), c.tree)
+	}
+	changed, err := Changed(ctx, trees[0], trees[1])
+	if err != nil {
+		return move{}, err
+	}
+	var m move
+	closest, several := -1, false
+	for _, name := range changed {
+		if path.Base(name) != path.Base(t.file) {
+			continue
+		}
+		blob, err := t.blob(before, name)
+		if err != nil {
+			return move{}, err
+		}
+		left, err := t.blob(here, name)
+		if err != nil {
+			return move{}, err
+		}
+		if blob.IsZero() || !left.IsZero() {
+			continue
+		}
+		text, err := t.repository.object(blob, plumbing.BlobObject)
+		if err != nil {
+			return move{}, err
+		}
+		m.unclear = true
+		if value, said := t.value(text); said == now.said && value == now.text {
+			switch near := likeness(name, t.file); {
+			case near > closest:
+				closest, several = near, false
+				m.to, m.blob = name, blob
+			case near == closest:
+				several = true
+			}
+		}
+	}
+	if several { // either may be the one
+		return move{unclear: true}, nil
+	}
+	m.unclear = m.unclear && m.to == ""
+	return m, nil
+}
+
+// likeness is how many parts two paths have in common, from the beginning and from the end.
+func likeness(a, b string) int {
+	parts, others := strings.Split(a, "/"), strings.Split(b, "/")
+	least := min(len(parts), len(others))
+	n := 0
+	for n < least && parts[n] == others[n] {
+		n++
+	}
+	last := 0
+	for last < least-n && parts[len(parts)-1-last] == others[len(others)-1-last] {
+		last++
+	}
+	return n + last
 }
 
 // writer is the commit of a branch that wrote what a merge brought: the merge itself where it is of no branch.

@@ -103,6 +103,45 @@ func TestTrail(t *testing.T) {
 	}
 }
 
+// TestTrailOfAMove holds that a file is followed to where it was before, where that is plain.
+func TestTrailOfAMove(t *testing.T) {
+	dir := t.TempDir()
+	git(t, dir, "init", "-q", "-b", "main")
+	commit := func(subject string) {
+		git(t, dir, "add", "-A")
+		git(t, dir, "commit", "-qm", subject)
+	}
+	for _, environment := range []string{"dev", "prod"} {
+		write(t, dir, "overlays/"+environment+"/app/file", "version: 1\n# of "+environment+"\n")
+	}
+	write(t, dir, "a/one/file", "version: 1\n")
+	write(t, dir, "a/two/file", "version: 1\n")
+	write(t, dir, "a/three/file", "version: 3\n")
+	commit("one")
+	write(t, dir, "overlays/prod/app/file", "version: 2\n# of prod\n")
+	write(t, dir, "overlays/dev/app/file", "version: 2\n# of dev\n")
+	commit("two")
+	for _, environment := range []string{"dev", "prod"} {
+		git(t, dir, "mv", "overlays/"+environment+"/app", "overlays/"+environment+"/shop")
+	}
+	git(t, dir, "rm", "-qr", "a")
+	write(t, dir, "b/four/file", "version: 1\n")
+	write(t, dir, "b/five/file", "version: 4\n")
+	write(t, dir, "b/six/other", "version: 1\n")
+	commit("moved")
+	for file, want := range map[string]string{
+		"overlays/prod/shop/file": "2 true, 2 since two, 1 since one: beginning",
+		"overlays/dev/shop/file":  "2 true, 2 since two, 1 since one: beginning",
+		"b/four/file":             "1 true, 1 since moved: moved", // of a/one or of a/two
+		"b/five/file":             "4 true, 4 since moved: moved",
+		"b/six/other":             "1 true, 1 since moved: beginning",
+	} {
+		if got := told(t, dir, file, nil); got != want {
+			t.Errorf("%s: %s, want %s", file, got, want)
+		}
+	}
+}
+
 // TestTrailOfAMergeThatDecides holds that a merge which says what neither side does is the commit that says it.
 func TestTrailOfAMergeThatDecides(t *testing.T) {
 	dir := t.TempDir()
