@@ -83,7 +83,8 @@ func (b *builder) replicas(in *stage, o *manifest.Object) (Replicas, bool) {
 	return r, true
 }
 
-// objects are the workloads of a place, what is labelled as the service, and what acts on the workloads or is needed by them.
+// objects are the workloads of a place, what is labelled as the service, what acts on the workloads or is needed by them, and all
+// of a namespace in which nobody else has workloads.
 func (b *builder) objects(in *stage, p *Place) []*manifest.Object {
 	workloads := slices.Concat(p.Stable.Workloads, p.Canary.Workloads)
 	is := map[manifest.ID]bool{}
@@ -101,11 +102,13 @@ func (b *builder) objects(in *stage, p *Place) []*manifest.Object {
 			hangs[from] = true
 		}
 	}
+	namespace := workloads[0].Namespace
+	alone := namespace != "" && !slices.ContainsFunc(in.workloads, func(w *workload) bool { return w.object.Namespace == namespace && !is[w.object.ID] })
 	name := serviceName(p.Stable.Workloads[0], nil)
 	var all []*manifest.Object
 	for _, o := range in.objects {
-		labelled := name != "" && o.Namespace == workloads[0].Namespace && manifest.TextAt(o.Value, "metadata", "labels", nameLabel) == name
-		if is[o.ID] || labelled || hangs[o.ID] && o.Kind != "Namespace" && !in.isOthers(o, is) {
+		labelled := name != "" && o.Namespace == namespace && manifest.TextAt(o.Value, "metadata", "labels", nameLabel) == name
+		if is[o.ID] || labelled || alone && (o.Namespace == namespace || o.Kind == "Namespace" && o.Name == namespace) || hangs[o.ID] && o.Kind != "Namespace" && !in.isOthers(o, is) {
 			all = append(all, o)
 		}
 	}
