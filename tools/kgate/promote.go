@@ -198,8 +198,8 @@ func (f *promoteFlags) read(cmd *cobra.Command) error {
 	if steps > 1 {
 		return errors.New("--weight, --next, --finish and --abort do not go together: each is a step by itself")
 	}
-	if steps > 0 && (changed("version") || changed("from")) {
-		return errors.New("--version and --from are of the version that comes to the canary: a step of a canary that is there takes neither")
+	if steps > 0 && changed("version") {
+		return errors.New("--version is of a version that comes to the canary: a step of a canary that is there takes none")
 	}
 	if f.request.Weight = f.weight; f.next {
 		f.request.Weight = transition.Next

@@ -140,6 +140,17 @@ func refusal(one transition.Refusal) string {
 
 // The document of --output json, of which docs/promotion.schema.json tells.
 type (
+	promotionJSON struct {
+		Version  string          `json:"version"`
+		Refused  bool            `json:"refused"`
+		DryRun   bool            `json:"dryRun"`
+		Moves    []moveJSON      `json:"moves"`
+		Refusals []refusalJSON   `json:"refusals"`
+		Written  []string        `json:"written"`
+		Commit   string          `json:"commit,omitempty"`
+		Branch   string          `json:"branch,omitempty"`
+		Report   json.RawMessage `json:"report,omitempty"`
+	}
 	moveJSON struct {
 		Service     string        `json:"service"`
 		Environment string        `json:"environment"`
@@ -182,17 +193,7 @@ func refusalsJSON(all []transition.Refusal) []refusalJSON {
 }
 
 func (r *rehearsed) json(w io.Writer, flags promoteFlags) error {
-	document := struct {
-		Version  string          `json:"version"`
-		Refused  bool            `json:"refused"`
-		DryRun   bool            `json:"dryRun"`
-		Moves    []moveJSON      `json:"moves"`
-		Refusals []refusalJSON   `json:"refusals"`
-		Written  []string        `json:"written"`
-		Commit   string          `json:"commit,omitempty"`
-		Branch   string          `json:"branch,omitempty"`
-		Report   json.RawMessage `json:"report,omitempty"`
-	}{Version: "v1", Refused: r.refused() > 0, DryRun: flags.dry, Moves: []moveJSON{}, Refusals: refusalsJSON(r.refusals), Written: append([]string{}, r.written...), Commit: r.commit, Branch: r.branch}
+	document := promotionJSON{Version: "v1", Refused: r.refused() > 0, DryRun: flags.dry, Moves: []moveJSON{}, Refusals: refusalsJSON(r.refusals), Written: append([]string{}, r.written...), Commit: r.commit, Branch: r.branch}
 	for _, m := range r.moves {
 		one := moveJSON{
 			Service: m.Service, Environment: m.Environment, Action: string(m.Action), Track: "stable", From: m.From,

@@ -161,9 +161,23 @@ func (s *source) find(at manifest.Position, old string) (place, error) {
 	case 1:
 		return found[0], nil
 	case 0:
+		if s.inText(at.Line) {
+			return place{}, s.fail(at.Line, "the value stands in a text of the file, as in a patch that is written into a kustomization: write the patch in a file of its own, and run again")
+		}
 		return place{}, s.fail(at.Line, "no value %s stands here any more", old)
 	}
 	return place{}, s.fail(at.Line, "%d values %s stand in this line: write each in a line of its own", len(found), old)
+}
+
+// inText reports whether a line is one of a text of several lines.
+func (s *source) inText(line int) bool {
+	within := false
+	for _, d := range s.documents {
+		s.walk(place{value: d.Node}, func(p place) {
+			within = within || p.value.Kind == yaml.ScalarNode && line > p.value.Line && line <= p.value.Line+strings.Count(p.value.Value, "\n")
+		})
+	}
+	return within
 }
 
 func said(node *yaml.Node) string {

@@ -48,6 +48,7 @@ func TestScalar(t *testing.T) {
 		"two in a line":              {"[1.1.0, 1.1.0]\n", at(1, 0), "1.1.0", "1.2.0", "", "f.yaml:1: 2 values 1.1.0 stand in this line"},
 		"a block":                    {"tag: |-\n  1.1.0\n", at(1, 1), "1.1.0", "1.2.0", "", "f.yaml:1: the value is written over several lines"},
 		"over lines":                 {"tag: \"1.1\\\n  .0\"\n", at(1, 1), "1.1.0", "1.2.0", "", "f.yaml:1: the value is written over several lines"},
+		"in a text":                  {"patch: |\n  image: 1.1.0\nb: 1\n", at(2, 10), "1.1.0", "1.2.0", "", "f.yaml:2: the value stands in a text of the file"},
 		"a line in a value":          {"tag: a\n", at(1, 1), "a", "a\nb", "", "more than one line"},
 	}
 	for name, test := range tests {

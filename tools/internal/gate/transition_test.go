@@ -5,12 +5,15 @@ import (
 	"io/fs"
 	"maps"
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
 
 	"github.com/kgate-dev/gitops/tools/internal/gate"
+	"github.com/kgate-dev/gitops/tools/internal/ledger"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
 	"github.com/kgate-dev/gitops/tools/internal/transition"
 )
@@ -287,5 +290,52 @@ func TestAnySequence(t *testing.T) {
 	}
 	if r.FS.(fstest.MapFS)["base/prod/objects.yaml"] == nil || !strings.Contains(texts(r), "# the rest\r\n") {
 		t.Error("comments and line ends are gone")
+	}
+}
+
+// TestLedger holds the soak to what the release ledger says, over HTTP.
+func TestLedger(t *testing.T) {
+	outcome, at := "succeeded", "2026-11-28T10:30:00Z"
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		q := r.URL.Query()
+		if q.Get("service") != "cart" || q.Get("environment") != "dev" || q.Get("version") != "1.2.0" {
+			t.Errorf("it is asked %s", r.URL)
+		}
+		_, _ = fmt.Fprintf(w, `{"releases": [{"service": "cart", "environment": "dev", "version": "1.2.0", "outcome": %q, "finished_at": %q, "recorded_at": %q}]}`, outcome, at, at)
+	}))
+	defer server.Close()
+	r := promotable(t)
+	step(t, r, transition.Request{Action: transition.Promote, Services: []string{"cart"}, To: "dev", Version: "1.2.0"})
+	var err error
+	if r.Config, err = repo.ParseConfig("kgate.yaml", []byte(strings.Replace(promoted, "from: dev, ", "from: dev, soak: 1h, ", 1))); err != nil {
+		t.Fatal(err)
+	}
+	plan := func() ([]transition.Refusal, error) {
+		planner := planner(t, r)
+		planner.Ledger = &ledger.Client{URL: server.URL}
+		moves, err := planner.Plan(t.Context(), transition.Request{Action: transition.Promote, Services: []string{"cart"}, To: "prod"})
+		if err != nil {
+			return nil, err
+		}
+		return moves[0].Refusals, nil
+	}
+	for _, test := range []struct{ outcome, at, said string }{
+		{"succeeded", "2026-11-28T10:30:00Z", ""},
+		{"succeeded", "2026-11-28T11:30:00Z", "1.2.0 runs in dev for 30m, since 2026-11-28 11:30 UTC (the release ledger); prod asks for 1h"},
+		{"rolled_back", "2026-11-28T09:00:00Z", "the release ledger says that the release of 1.2.0 to dev is rolled back since 2026-11-28 09:00 UTC"},
+		{"started", "2026-11-28T09:00:00Z", "is started since"},
+	} {
+		outcome, at = test.outcome, test.at
+		refusals, err := plan()
+		switch {
+		case err != nil:
+			t.Error(err)
+		case test.said == "" && len(refusals) > 0, test.said != "" && (len(refusals) != 1 || refusals[0].Rule != transition.Soak || !strings.Contains(refusals[0].Message, test.said)):
+			t.Errorf("%+v: %+v", test, refusals)
+		}
+	}
+	server.Close()
+	if _, err := plan(); err == nil || !strings.Contains(err.Error(), "ask the release ledger "+server.URL) || !strings.Contains(err.Error(), "--allow soak goes on without it") {
+		t.Errorf("a ledger that is gone: %v", err)
 	}
 }
