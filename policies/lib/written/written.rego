@@ -75,6 +75,21 @@ input_objects contains {"kind": "Secret", "namespace": obj_lib.at(to, ["namespac
 	to := obj_lib.at(obj, ["spec", "writeConnectionSecretToRef"], null)
 }
 
+# What takes the place of the Secret. https://external-secrets.io/v1.3.2/guides/targeting-custom-resources/
+input_objects contains {"kind": kind, "namespace": obj_lib.namespace(obj), "name": obj_lib.at(obj, ["spec", "target", "name"], obj_lib.name(obj))} if {
+	some obj in obj_lib.of_kind["external-secrets.io"].ExternalSecret
+	kind := obj_lib.at(obj, ["spec", "target", "manifest", "kind"], null)
+	is_string(kind)
+}
+
+# The users of a database. https://postgres-operator.readthedocs.io/en/latest/user/#manifest-roles
+input_objects contains {"kind": "Secret", "namespace": obj_lib.namespace(obj), "name": name} if {
+	some obj in obj_lib.of_kind["acid.zalan.do"].postgresql
+	some user, _ in obj_lib.at(obj, ["spec", "users"], {})
+	is_string(user)
+	name := sprintf("%s.%s.credentials.postgresql.acid.zalan.do", [replace(user, "_", "-"), obj_lib.name(obj)])
+}
+
 # cert-manager makes the Certificates of an Ingress that asks for them.
 # https://cert-manager.io/docs/usage/ingress/
 input_objects contains {"kind": "Secret", "namespace": obj_lib.namespace(obj), "name": tls.value} if {

@@ -26,8 +26,8 @@ func pods(objects []*manifest.Object) []check.Pods {
 	return all
 }
 
-// made are what the controllers of Argo CD and Flux make for objects of a target before they bring what these deploy: the
-// namespaces that they are told to create. So are the hosts of the mesh and their subsets, which several rules of Istio name.
+// made are what controllers make of objects of a target, such as the Secret of a Certificate, and the namespaces that Argo CD and Flux
+// are told to create. So are the hosts of the mesh and their subsets, which several rules of Istio name.
 func made(objects []*manifest.Object) []check.Reference {
 	var all []check.Reference
 	namespace := func(name string) {
@@ -37,6 +37,9 @@ func made(objects []*manifest.Object) []check.Reference {
 	}
 	for _, o := range objects {
 		all = append(all, released(o)...)
+		for _, w := range graph.WrittenOf(o) {
+			all = append(all, check.Reference(w))
+		}
 		switch group := o.Group(); {
 		case group == "argoproj.io" && o.Kind == "Application" && createsNamespace(o.Value, "spec"):
 			namespace(manifest.TextAt(o.Value, "spec", "destination", "namespace"))

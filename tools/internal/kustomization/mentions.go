@@ -87,10 +87,12 @@ func (r *Renderer) resourceFiles(target string) []string {
 
 func entriesOf(files *Files, dir string) entries {
 	var found entries
-	text, err := files.ReadFile(files.Kustomization(dir))
+	kustomization := files.Kustomization(dir)
+	text, err := files.ReadFile(kustomization)
 	if err != nil {
 		return found
 	}
+	found.files = append(found.files, kustomization)          // of which generators are, and patches
 	var names struct{ Resources, Bases, Components []string } // whatever their letter case
 	if k8syaml.Unmarshal(text, &names) != nil {
 		return found
