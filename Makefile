@@ -40,6 +40,10 @@ test: collector ## run every Go test, with the race detector where there is a C 
 	@race=-race; command -v $$(go env CC) >/dev/null || { race=; echo "no C compiler: the tests run WITHOUT the race detector"; }; \
 	set -e; for module in $(MODULES); do echo "go test $$race ./... ($$module)"; go -C $$module test $$race -timeout 40m ./...; done
 
+.PHONY: renamed
+renamed: build ## give a copy of the last commit other names, and run there what reads the tree (ALL=1: every test, with another Go module)
+	@.ci/renamed
+
 .PHONY: mutations
 mutations: ## edit every line of the manifests in every way known, one at a time: does a finding name it? (five minutes)
 	@go test ./tools/kgate -run TestMutations -mutations 0 -timeout 2h -v

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -164,7 +163,7 @@ func (f renameFlags) wanted(ctx context.Context, repository *repo.Repo) ([]renam
 				var err error
 				switch r.kind {
 				case renaming.Module:
-					n.Old, err = moduleOf(repository)
+					n.Old, err = renaming.OwnModule(repository.FS)
 				case renaming.Repository:
 					n.Old, err = originOf(ctx, repository)
 				default:
@@ -184,19 +183,6 @@ func (f renameFlags) wanted(ctx context.Context, repository *repo.Repo) ([]renam
 		return nil, errors.New("say what to rename: see `kgate rename --help`")
 	}
 	return names, nil
-}
-
-// moduleOf is the Go module of the repository.
-func moduleOf(repository *repo.Repo) (string, error) {
-	text, err := repository.ReadFile("go.mod")
-	if err != nil {
-		return "", fmt.Errorf("there is no Go module at the top: %w", err)
-	}
-	found := regexp.MustCompile(`(?m)^module\s+"?([^\s"]+)`).FindSubmatch(text)
-	if found == nil {
-		return "", errors.New("go.mod: it names no module")
-	}
-	return string(found[1]), nil
 }
 
 // originOf is the URL by which Applications take what is here.

@@ -2,6 +2,7 @@ package renaming
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"go/format"
@@ -20,8 +21,8 @@ import (
 )
 
 // Upstream are the files and folders of kgate itself, in a repository that is a copy of kgate's own. They stay what they are:
-// their examples are about nobody's service, and what they name is where kgate comes from. Only the Go module is renamed in them,
-// without which nothing would compile.
+// their examples are about nobody's service, and what they name is where kgate comes from. In their Go files alone the module is
+// renamed in imports, without which nothing would compile, and a path of what moves, which tests of the repository read.
 func Upstream() []string {
 	return []string{
 		".pre-commit-hooks.yaml", "CHANGELOG.md", "LICENSE", "NOTICE", "action.yml", "comment", "docs", "internal", "policies", "templates", "tools",
@@ -86,7 +87,14 @@ func Make(files fs.FS, listed []string, renamed []Name) (Plan, error) {
 	if len(renamed) == 0 {
 		return plan, errors.New("nothing to rename")
 	}
-	m := &making{files: files, all: compile(forms(renamed)), copy: IsCopy(listed)}
+	wanted := renamed
+	if !slices.ContainsFunc(renamed, func(n Name) bool { return n.Kind == Module }) {
+		// The organisation in the module's path stays as long as the module does.
+		if own := ownModule(files); own != "" {
+			wanted = append(slices.Clone(renamed), Name{Module, own, own})
+		}
+	}
+	m := &making{files: files, all: compile(forms(wanted)), copy: IsCopy(listed)}
 	for _, n := range renamed {
 		if n.Kind == Module {
 			m.module = append(m.module, n)
@@ -97,6 +105,7 @@ func Make(files fs.FS, listed []string, renamed []Name) (Plan, error) {
 	}
 	met := map[string]bool{}
 	names := slices.Compact(slices.Sorted(slices.Values(listed)))
+	m.moves = m.movesOf(names)
 	for _, name := range names {
 		if err := m.file(&plan, name, met); err != nil {
 			return plan, err
@@ -115,12 +124,96 @@ func Make(files fs.FS, listed []string, renamed []Name) (Plan, error) {
 	return plan, nil
 }
 
+// ownModule is the Go module at the top of a tree; "" for none.
+func ownModule(files fs.FS) string {
+	text, err := fs.ReadFile(files, "go.mod")
+	if err != nil {
+		return ""
+	}
+	found := moduleLine.FindSubmatch(text)
+	if found == nil {
+		return ""
+	}
+	return string(found[1])
+}
+
+var moduleLine = regexp.MustCompile(`(?m)^module\s+"?([^\s"]+)`)
+
+// OwnModule is the Go module at the top of a tree.
+func OwnModule(files fs.FS) (string, error) {
+	if own := ownModule(files); own != "" {
+		return own, nil
+	}
+	return "", errors.New("there is no go.mod at the top that names a module")
+}
+
 type making struct {
 	files  fs.FS
 	all    names
 	module []Name
 	taken  []*regexp.Regexp
-	copy   bool // the repository is one of kgate's own
+	copy   bool   // the repository is one of kgate's own
+	moves  []move // the longest path first
+}
+
+// move is a path that becomes another one, with all that is below.
+type move struct{ from, to string }
+
+// movesOf are the moves of files, each up to the last part of its path that gets another name.
+func (m *making) movesOf(listed []string) []move {
+	found := map[string]string{}
+	for _, name := range listed {
+		to := m.moved(name)
+		if to == name {
+			continue
+		}
+		from, into := strings.Split(name, "/"), strings.Split(to, "/")
+		last := len(from)
+		for last > 0 && from[last-1] == into[last-1] {
+			last--
+		}
+		found[path.Join(from[:last]...)] = path.Join(into[:last]...)
+	}
+	var all []move
+	for from, to := range found {
+		all = append(all, move{from, to})
+	}
+	slices.SortFunc(all, func(a, b move) int { return cmp.Or(len(b.from)-len(a.from), strings.Compare(a.from, b.from)) })
+	return all
+}
+
+// moved is where a file is afterwards.
+func (m *making) moved(name string) string {
+	if m.upstream(name) {
+		return name
+	}
+	parts := strings.Split(name, "/")
+	for i := range parts {
+		parts[i], _ = m.all.replace(parts[i], func(f form) bool { return f.manner == plain }, nil)
+	}
+	return path.Join(parts...)
+}
+
+// follow writes a text with the paths of what moves.
+func (m *making) follow(text string) (string, int) {
+	n := 0
+	for _, move := range m.moves {
+		for at := 0; ; {
+			found := strings.Index(text[at:], move.from)
+			if found < 0 {
+				break
+			}
+			start, end := at+found, at+found+len(move.from)
+			at = end
+			if start > 0 && (letter(text[start-1]) || strings.IndexByte("-.", text[start-1]) >= 0) || goesOn(text, end, "-.") {
+				continue
+			}
+			text = text[:start] + move.to + text[end:]
+			at = start + len(move.to)
+			n++
+		}
+	}
+	return text, n
 }
 
 // upstream reports whether a file is kgate's own.
@@ -137,14 +230,7 @@ func (m *making) file(plan *Plan, name string, met map[string]bool) error {
 		return err
 	}
 	upstream := m.upstream(name)
-	to := name
-	if !upstream {
-		parts := strings.Split(name, "/")
-		for i := range parts {
-			parts[i], _ = m.all.replace(parts[i], func(f form) bool { return f.manner == plain }, nil)
-		}
-		to = path.Join(parts...)
-	}
+	to := m.moved(name)
 	if !info.Mode().IsRegular() {
 		if to != name {
 			plan.Skipped = append(plan.Skipped, name)
@@ -231,24 +317,28 @@ func (m *making) goFile(name, text string, upstream bool, meet func(form)) (stri
 			}
 		}
 	}
-	if !upstream {
-		var s scanner.Scanner
-		scanned := token.NewFileSet()
-		s.Init(scanned.AddFile(name, -1, len(text)), []byte(text), nil, scanner.ScanComments)
-		for {
-			pos, kind, literal := s.Scan()
-			if kind == token.EOF {
-				break
-			}
-			at := scanned.Position(pos).Offset
-			if kind != token.STRING && kind != token.COMMENT || imports[at] || !strings.HasPrefix(text[at:], literal) {
-				continue
-			}
-			renamed, n := m.all.replace(literal, nil, meet)
-			c.renamed, c.foreign = c.renamed+n.renamed, c.foreign+n.foreign
-			if n.renamed > 0 {
-				edits[at] = edit{len(literal), renamed}
-			}
+	var s scanner.Scanner
+	scanned := token.NewFileSet()
+	s.Init(scanned.AddFile(name, -1, len(text)), []byte(text), nil, scanner.ScanComments)
+	for {
+		pos, kind, literal := s.Scan()
+		if kind == token.EOF {
+			break
+		}
+		at := scanned.Position(pos).Offset
+		if kind != token.STRING && kind != token.COMMENT || imports[at] || !strings.HasPrefix(text[at:], literal) {
+			continue
+		}
+		var renamed string
+		var n counts
+		if upstream {
+			renamed, n.renamed = m.follow(literal)
+		} else {
+			renamed, n = m.all.replace(literal, nil, meet)
+		}
+		c.renamed, c.foreign = c.renamed+n.renamed, c.foreign+n.foreign
+		if n.renamed > 0 {
+			edits[at] = edit{len(literal), renamed}
 		}
 	}
 	if len(edits) == 0 {

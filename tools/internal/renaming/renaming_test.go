@@ -118,7 +118,7 @@ func copyOfKgate() fstest.MapFS {
 	files := fstest.MapFS{}
 	for name, text := range map[string]string{
 		"go.mod":                          "module github.com/kgate-dev/gitops\n",
-		"tools/kgate/main.go":             "package main\n\nimport \"github.com/kgate-dev/gitops/tools/internal/gate\"\n\n// go-otlp-app of https://github.com/kgate-dev/gitops\nvar _ = gate.Run\n",
+		"tools/kgate/main.go":             "package main\n\nimport \"github.com/kgate-dev/gitops/tools/internal/gate\"\n\n// go-otlp-app of https://github.com/kgate-dev/gitops\nvar _ = gate.Run(\"../../base/greeter/x\", \"base/podinfos\", \"podinfo\")\n",
 		"tools/schemas/go.mod":            "module github.com/kgate-dev/gitops/tools/schemas\n\nreplace github.com/kgate-dev/gitops => ../..\n",
 		"policies/pod/bad.yaml":           "name: go-otlp-app\n",
 		"service/main.go":                 "package main\n\nimport (\n\t\"fmt\"\n\n\t\"github.com/kgate-dev/gitops/service/z\"\n\t\"github.com/other/x\"\n)\n\nvar names = map[string]string{\n\t\"go-otlp-app\": \"a\",           // one\n\t\"b\":           `go-otlp-app`, // two\n}\n\nfunc podinfo() { fmt.Println(x.A, z.A, names) } // podinfo stays an identifier\n",
@@ -148,7 +148,7 @@ func TestMake(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"go.mod":                          "module github.com/shop/platform\n",
-		"tools/kgate/main.go":             "package main\n\nimport \"github.com/shop/platform/tools/internal/gate\"\n\n// go-otlp-app of https://github.com/kgate-dev/gitops\nvar _ = gate.Run\n",
+		"tools/kgate/main.go":             "package main\n\nimport \"github.com/shop/platform/tools/internal/gate\"\n\n// go-otlp-app of https://github.com/kgate-dev/gitops\nvar _ = gate.Run(\"../../base/greeter/x\", \"base/podinfos\", \"podinfo\")\n",
 		"tools/schemas/go.mod":            "module github.com/shop/platform/tools/schemas\n\nreplace github.com/shop/platform => ../..\n",
 		"service/main.go":                 "package main\n\nimport (\n\t\"fmt\"\n\n\t\"github.com/other/x\"\n\t\"github.com/shop/platform/service/z\"\n)\n\nvar names = map[string]string{\n\t\"pay\": \"a\",   // one\n\t\"b\":   `pay`, // two\n}\n\nfunc podinfo() { fmt.Println(x.A, z.A, names) } // greeter stays an identifier\n",
 		"base/greeter/kustomization.yaml": "resources: [greeter.yaml]\n",
@@ -164,7 +164,7 @@ func TestMake(t *testing.T) {
 	if got, want := plan.Set.Removed(), []string{"base/podinfo/kustomization.yaml", "base/podinfo/podinfo.yaml"}; !slices.Equal(got, want) {
 		t.Errorf("removed: %v, want %v", got, want)
 	}
-	wantLeft := []Left{{"base/podinfo/podinfo.yaml", 1, false}, {"policies/pod/bad.yaml", 1, true}, {"tools/kgate/main.go", 1, true}}
+	wantLeft := []Left{{"base/podinfo/podinfo.yaml", 1, false}, {"policies/pod/bad.yaml", 1, true}, {"tools/kgate/main.go", 2, true}}
 	if !slices.Equal(plan.Left, wantLeft) {
 		t.Errorf("left: %v, want %v", plan.Left, wantLeft)
 	}
@@ -173,6 +173,20 @@ func TestMake(t *testing.T) {
 	}
 	if plan.Names() != 9 || len(plan.Moved()) != 2 {
 		t.Errorf("%d names, %d moved: %v", plan.Names(), len(plan.Moved()), plan.Changes)
+	}
+}
+
+// TestModuleStays holds that an organisation is no name of a module that keeps its own.
+func TestModuleStays(t *testing.T) {
+	files := copyOfKgate()
+	files["README.md"] = &fstest.MapFile{Data: []byte("@kgate-dev/team, go install github.com/kgate-dev/gitops/tools/kgate, https://github.com/kgate-dev/gitops\n")}
+	plan, err := Make(files, listed(files), []Name{{Organisation, "kgate-dev", "shop"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "@shop/team, go install github.com/kgate-dev/gitops/tools/kgate, https://github.com/shop/gitops\n"
+	if got, _ := plan.Set.Text("README.md"); string(got) != want || len(plan.Changes) != 1 {
+		t.Errorf("%q, want %q; %v", got, want, plan.Changes)
 	}
 }
 

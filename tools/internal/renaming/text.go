@@ -112,6 +112,10 @@ func (n names) replace(text string, only func(form) bool, met func(form)) (strin
 				at = end
 				break
 			}
+			if to == text[start:end] {
+				at = end // it keeps its name, and so do names in it
+				break
+			}
 			b.WriteString(text[from:start])
 			b.WriteString(to)
 			from, at = end, end
