@@ -122,7 +122,7 @@ func (e *entering) named(item *yaml.Node) bool {
 		switch {
 		case out(of):
 			return false
-		case key == "object" && of.Kind == yaml.MappingNode:
+		case (key == "object" || key == "source") && of.Kind == yaml.MappingNode: // of an exemption, of a replacement
 			is = is || e.named(of)
 		case key != "from":
 			is = is || value(of)

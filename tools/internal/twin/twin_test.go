@@ -27,7 +27,7 @@ func repository() Files {
 		"overlays/staging/cluster.yaml":                "cluster: staging\n",
 		"overlays/prod/kustomization.yaml":             "resources:\n- shop",
 		"overlays/prod/shop/kustomization.yaml":        "resources:\n- ../../../base/shop\nimages:\n- name: app\n  newTag: 1.0.0\n",
-		"argocd/kustomization.yaml":                    "resources:\n- application-staging-shop.yaml\n- application-prod-shop.yaml\n- project.yaml\npatches:\n- target: {labelSelector: environment in (staging)}\n",
+		"argocd/kustomization.yaml":                    "replacements:\n- source: {name: staging-shop}\n  targets: [{select: {name: staging-shop}}]\nresources:\n- application-staging-shop.yaml\n- application-prod-shop.yaml\n- project.yaml\npatches:\n- target: {labelSelector: environment in (staging)}\n",
 		"argocd/application-staging-shop.yaml":         "metadata: {name: staging-shop}\n",
 		"argocd/application-prod-shop.yaml":            "metadata: {name: prod-shop}\n",
 		"argocd/project.yaml":                          "spec:\n  destinations: [{name: staging, namespace: shop}, {name: prod, namespace: \"shop\"}] # both\n  windows:\n  - applications:\n    - staging-*\n    clusters: [staging]\n",
@@ -63,6 +63,11 @@ func TestEnvironment(t *testing.T) {
 	want := `== argocd/application-qa-shop.yaml
 metadata: {name: qa-shop}
 == argocd/kustomization.yaml
+replacements:
+- source: {name: staging-shop}
+  targets: [{select: {name: staging-shop}}]
+- source: {name: qa-shop}
+  targets: [{select: {name: qa-shop}}]
 resources:
 - application-staging-shop.yaml
 - application-qa-shop.yaml
@@ -123,7 +128,7 @@ patches: []
 	if got := written(t, made); got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
 	}
-	if want := []string{"argocd/kustomization.yaml:6", "kgate.yaml:7"}; !slices.Equal(made.Mentions, want) {
+	if want := []string{"argocd/kustomization.yaml:9", "kgate.yaml:7"}; !slices.Equal(made.Mentions, want) {
 		t.Errorf("further mentions: %v, want %v", made.Mentions, want)
 	}
 	if made.Copied["overlays/qa/cluster.yaml"] != "overlays/staging/cluster.yaml" || len(made.Copied) != 5 || len(made.Wired) != 3 {
@@ -174,6 +179,11 @@ func TestService(t *testing.T) {
 	want := `== argocd/application-staging-till.yaml
 metadata: {name: staging-till}
 == argocd/kustomization.yaml
+replacements:
+- source: {name: staging-shop}
+  targets: [{select: {name: staging-shop}}]
+- source: {name: staging-till}
+  targets: [{select: {name: staging-till}}]
 resources:
 - application-staging-shop.yaml
 - application-staging-till.yaml
