@@ -20,6 +20,9 @@ STATIC := CGO_ENABLED=0 GOFLAGS="$(shell go env GOFLAGS) -trimpath -buildvcs=fal
 # The least part of the rules' lines that their tests must reach, in percent.
 REGO_COVERAGE := 99
 
+# Tests of which the race detector, which makes them many times slower, sees a part: `test` runs them again whole.
+SAMPLED := TestScript|TestUpdates|TestVerdicts
+
 # What a change must pass, the quick first. The jobs of .github/workflows/ci.yaml are the same.
 CI_TARGETS := lint policy validate schemas-check test fuzz-unguided
 
@@ -36,9 +39,11 @@ validate: build ## render and check every overlay and the Argo CD tree (ARGS: fu
 	@bin/kgate validate $(ARGS)
 
 .PHONY: test
-test: collector ## run every Go test, with the race detector where there is a C compiler
+test: collector ## run every Go test, with the race detector where there is a C compiler; what that samples, once more whole
 	@race=-race; command -v $$(go env CC) >/dev/null || { race=; echo "no C compiler: the tests run WITHOUT the race detector"; }; \
-	set -e; for module in $(MODULES); do echo "go test $$race ./... ($$module)"; go -C $$module test $$race -timeout 40m ./...; done
+	set -e; for module in $(MODULES); do echo "go test $$race ./... ($$module)"; go -C $$module test $$race -timeout 40m ./...; done; \
+	if [ -n "$$race" ]; then echo "go test: all of $(SAMPLED)"; \
+	$(STATIC) go test -timeout 40m -run '^($(SAMPLED))$$' ./tools/kgate ./tools/internal/admission; fi
 
 .PHONY: renamed
 renamed: build ## give a copy of the last commit other names, and run there what reads the tree (ALL=1: every test, with another Go module)

@@ -15,9 +15,13 @@ import (
 // FuzzValidate drives hostile trees through validate. A fuzzing worker is confined as the real binary is; what it reads
 // may end in any of the three exit codes, starts nothing, writes nothing, and gives no line to the repository.
 func FuzzValidate(f *testing.F) {
+	every := 9
+	if underRace {
+		every = 36 // `make fuzz-unguided` begins with all of them
+	}
 	for _, inputs := range hostileKinds() {
 		for i, input := range inputs {
-			if i%9 == 0 && input.make == nil { // every kind, and not so many that a run begins late
+			if i%every == 0 && input.make == nil { // every kind, and not so many that a run begins late
 				f.Add([]byte(input.files))
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -18,10 +19,28 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"kgate": main})
 }
 
+// raced are the pages that the race detector sees: every command that works on several targets at once, and every engine. Its
+// programs take ten times as long; `make test` runs all pages without it.
+func raced() []string {
+	var files []string
+	for _, page := range []string{
+		"apps", "baseline_locked", "config_from_flux", "diff_applications", "flux_edits", "helm", "init", "outputs", "second_faults", "survey",
+		"together", "validate_findings", "vendor", "watch",
+	} {
+		files = append(files, filepath.Join("testdata", "script", page+".txtar"))
+	}
+	return files
+}
+
 // TestScript runs the command line on small repositories, one page of testdata/script a behaviour.
 func TestScript(t *testing.T) {
+	dir, files := "testdata/script", []string(nil)
+	if underRace {
+		dir, files = "", raced()
+	}
 	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
+		Dir:                 dir,
+		Files:               files,
 		RequireUniqueNames:  true,
 		RequireExplicitExec: true,
 		UpdateScripts:       *update,

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -158,5 +161,48 @@ func TestDocumentedTargets(t *testing.T) {
 	}
 	if found < 20 {
 		t.Errorf("only %d commands were found", found)
+	}
+}
+
+// TestSampledTestsRunWhole holds the tests that the Makefile runs again without the race detector to those of which it sees a part.
+func TestSampledTestsRunWhole(t *testing.T) {
+	makefile, err := os.ReadFile(filepath.Join(top, "Makefile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := regexp.MustCompile(`(?m)^SAMPLED := (.*)$`).FindSubmatch(makefile)
+	if line == nil {
+		t.Fatal("the Makefile says no SAMPLED")
+	}
+	var sampled []string
+	for _, sources := range []struct{ dir, asks string }{{".", "underRace"}, {"../internal/admission", "part"}} {
+		files, err := filepath.Glob(filepath.Join(sources.dir, "*_test.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, declared := range parsed.Decls {
+				function, ok := declared.(*ast.FuncDecl)
+				if !ok || !strings.HasPrefix(function.Name.Name, "Test") {
+					continue
+				}
+				ast.Inspect(function, func(node ast.Node) bool {
+					if name, ok := node.(*ast.Ident); ok && name.Name == sources.asks && !slices.Contains(sampled, function.Name.Name) {
+						sampled = append(sampled, function.Name.Name)
+					}
+					return true
+				})
+			}
+		}
+	}
+	named := strings.Split(string(line[1]), "|")
+	slices.Sort(named)
+	slices.Sort(sampled)
+	if len(sampled) == 0 || !slices.Equal(named, sampled) {
+		t.Errorf("the Makefile runs %q whole; sampled are %q", named, sampled)
 	}
 }

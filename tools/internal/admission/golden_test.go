@@ -67,7 +67,10 @@ func TestVerdicts(t *testing.T) {
 				} else if (base.Refused == "") != (len(v) == 0) {
 					t.Errorf("%s: the server says %q, kgate %v", id, base.Refused, v)
 				}
-				for _, verdict := range base.Verdicts {
+				for i, verdict := range base.Verdicts {
+					if i%part != 0 {
+						continue
+					}
 					changed, err := verdict.Apply(base.Object)
 					if err != nil {
 						t.Errorf("%s: %v", id, err)
@@ -111,7 +114,7 @@ func TestVerdicts(t *testing.T) {
 	}
 	close(work)
 	wait.Wait()
-	if mutants.Load() < 5000 || refused.Load() == 0 || refused.Load() == mutants.Load() {
+	if mutants.Load() < 5000/part || refused.Load() == 0 || refused.Load() == mutants.Load() {
 		t.Errorf("only %d mutants, %d of them refused: there should be thousands of both kinds", mutants.Load(), refused.Load())
 	}
 	t.Logf("%d objects, %d mutants, %d of them refused; %d differ for a known reason", len(bases), mutants.Load(), refused.Load(), different.Load())
