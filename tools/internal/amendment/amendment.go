@@ -161,23 +161,9 @@ func (s *source) find(at manifest.Position, old string) (place, error) {
 	case 1:
 		return found[0], nil
 	case 0:
-		if s.inText(at.Line) {
-			return place{}, s.fail(at.Line, "the value stands in a text of the file, as in a patch that is written into a kustomization: write the patch in a file of its own, and run again")
-		}
 		return place{}, s.fail(at.Line, "no value %s stands here any more", old)
 	}
 	return place{}, s.fail(at.Line, "%d values %s stand in this line: write each in a line of its own", len(found), old)
-}
-
-// inText reports whether a line is one of a text of several lines.
-func (s *source) inText(line int) bool {
-	within := false
-	for _, d := range s.documents {
-		s.walk(place{value: d.Node}, func(p place) {
-			within = within || p.value.Kind == yaml.ScalarNode && line > p.value.Line && line <= p.value.Line+strings.Count(p.value.Value, "\n")
-		})
-	}
-	return within
 }
 
 func said(node *yaml.Node) string {
@@ -258,6 +244,10 @@ type Scalar struct {
 }
 
 func (e Scalar) apply(s *source) ([]splice, error) {
+	if p, ok := s.block(e.At); ok {
+		one, err := s.within(p, e)
+		return []splice{one}, err
+	}
 	p, err := s.find(e.At, e.Old)
 	if err != nil {
 		return nil, err
@@ -271,6 +261,67 @@ func (e Scalar) apply(s *source) ([]splice, error) {
 	one, err := s.replace(p, e.New)
 	p.value.Value = e.New
 	return []splice{one}, err
+}
+
+// block is the text of several lines, such as a patch in a kustomization, that a line belongs to.
+func (s *source) block(at manifest.Position) (found place, ok bool) {
+	for _, d := range s.documents {
+		s.walk(place{value: d.Node}, func(p place) {
+			if p.value.Kind != yaml.ScalarNode || p.value.Style&(yaml.LiteralStyle|yaml.FoldedStyle) == 0 {
+				return
+			}
+			if last := p.value.Line + strings.Count(strings.TrimRight(p.value.Value, "\n"), "\n") + 1; p.value.Line < at.Line && at.Line <= last {
+				found, ok = p, true
+			}
+		})
+	}
+	return found, ok
+}
+
+// within is the splice that makes one line of such a text say something else. The text is YAML or JSON to whoever reads it, and
+// nothing but text here: the old value has to stand in the line once, as a word of its own.
+func (s *source) within(p place, e Scalar) (splice, error) {
+	if err := s.shared(p); err != nil {
+		return splice{}, err
+	}
+	line := e.At.Line
+	if p.value.Style&yaml.FoldedStyle != 0 {
+		return splice{}, s.fail(line, "%s stands in a text that is folded (>): write it with |, and run again", e.Old)
+	}
+	lines := strings.Split(p.value.Value, "\n")
+	begin, index := s.lines[line-1], line-p.value.Line-1
+	raw := s.text[begin:]
+	if end := bytes.IndexByte(raw, '\n'); end >= 0 {
+		raw = raw[:end]
+	}
+	var at []int
+	for from := 0; e.Old != ""; {
+		next := bytes.Index(raw[from:], []byte(e.Old))
+		if next < 0 {
+			break
+		}
+		next += from
+		from = next + len(e.Old)
+		if (next == 0 || !partOfWord(raw[next-1])) && (from == len(raw) || !partOfWord(raw[from])) {
+			at = append(at, next)
+		}
+	}
+	if len(at) != 1 || strings.Count(lines[index], e.Old) != 1 {
+		return splice{}, s.fail(line, "%s does not stand once in this line of a text: write it there once, in a line of its own, and run again", e.Old)
+	}
+	from, to := at[0], at[0]+len(e.Old)
+	inQuotes := from > 0 && to < len(raw) && raw[from-1] == raw[to] && (raw[to] == '"' || raw[to] == '\'')
+	if !inQuotes && !plain(e.New) || inQuotes && strings.ContainsAny(e.New, "\"'\\\r\n") {
+		return splice{}, s.fail(line, "%q needs quotes here: write the value in quotes, and run again", e.New)
+	}
+	lines[index] = strings.Replace(lines[index], e.Old, e.New, 1)
+	p.value.Value = strings.Join(lines, "\n")
+	return splice{begin + from, begin + to, e.New}, nil
+}
+
+// partOfWord reports whether a byte belongs to the word beside it, as in a longer version or reference.
+func partOfWord(b byte) bool {
+	return b >= '0' && b <= '9' || b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || strings.IndexByte("-_./:@+", b) >= 0 || b >= utf8.RuneSelf
 }
 
 // replace is the splice that makes a value say something else.
