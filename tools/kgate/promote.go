@@ -262,14 +262,14 @@ func move(cmd *cobra.Command, flags promoteFlags) error {
 		return err
 	}
 	progress.clear()
-	// Writing is not bounded: what has begun ends.
-	if r.refused() == 0 && len(r.files) > 0 && !flags.dry {
-		if err := r.write(cmd.Context(), flags); err != nil {
+	// Writing is not bounded: what has begun ends. A description that nobody can write is found out while nothing is committed yet.
+	if r.refused() == 0 || flags.dry {
+		if err := r.body(cmd.Context(), flags.body, time.Now()); err != nil {
 			return err
 		}
 	}
-	if flags.body != "" && (r.refused() == 0 || flags.dry) {
-		if err := r.body(cmd.Context(), flags.body, time.Now()); err != nil {
+	if r.refused() == 0 && len(r.files) > 0 && !flags.dry {
+		if err := r.write(cmd.Context(), flags); err != nil {
 			return err
 		}
 	}
@@ -284,6 +284,9 @@ func move(cmd *cobra.Command, flags promoteFlags) error {
 	}
 	return nil
 }
+
+// imageBackwards is the danger of an older version; there is no other way to go back.
+const imageBackwards = "danger/image-backwards"
 
 // rehearse finds out what the steps change, what stands against them, and what they lead to.
 func rehearse(ctx context.Context, flags promoteFlags, progress *progress) (r *rehearsed, err error) {
@@ -316,7 +319,11 @@ func rehearse(ctx context.Context, flags promoteFlags, progress *progress) (r *r
 	}
 	r.report = &out
 	least := out.FailOn
+	older := flags.request.Action == transition.Rollback || flags.request.Action == transition.Abort || slices.Contains(planner.Allow, transition.Backwards)
 	for _, finding := range out.Findings {
+		if older && finding.Check == imageBackwards {
+			continue // to go back is what was asked for
+		}
 		if finding.Severity == check.Error || least == check.Warning {
 			r.refusals = append(r.refusals, transition.Refusal{
 				Rule: transition.Findings, Source: finding.Source, Message: fmt.Sprintf("%s (%s)", finding.Message, finding.Check), Allowed: slices.Contains(planner.Allow, transition.Findings),

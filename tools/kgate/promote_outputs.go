@@ -254,6 +254,9 @@ func message(moves []transition.Move) string {
 
 // body writes the description of a pull request.
 func (r *rehearsed) body(ctx context.Context, file string, now time.Time) error {
+	if file == "" {
+		return nil
+	}
 	var rendered bytes.Buffer
 	if r.report != nil {
 		if err := report.Markdown(&rendered, *r.report, report.Options{Now: now}); err != nil {

@@ -167,7 +167,7 @@ func texts(r *repo.Repo) string {
 
 // TestPromoteThenAbort holds a canary that comes and goes to leaving the bytes that were there, through every step of the ladder.
 func TestPromoteThenAbort(t *testing.T) {
-	for _, version := range []string{"1.2.0", "1.10", "12e4", "1.2.0@sha256:bbbb"} {
+	for _, version := range []string{"1.2.0", "1.10", "12e4", "1.2.0@sha256:" + strings.Repeat("b", 64)} {
 		for steps := range 3 {
 			r := promotable(t)
 			before := texts(r)
@@ -191,7 +191,7 @@ func TestPromoteThenAbort(t *testing.T) {
 func TestPromotionsAlone(t *testing.T) {
 	r := promotable(t)
 	before := texts(r)
-	moves, _ := step(t, r, transition.Request{Action: transition.Promote, Services: []string{"cart"}, To: "dev", Version: "1.2.0@sha256:bbbb"})
+	moves, _ := step(t, r, transition.Request{Action: transition.Promote, Services: []string{"cart"}, To: "dev", Version: "1.2.0@sha256:" + strings.Repeat("b", 64)})
 	if len(moves) != 1 || moves[0].Canary || len(moves[0].Changes) != 2 {
 		t.Fatalf("moves %+v", moves)
 	}

@@ -129,7 +129,7 @@ func (p *Planner) goesBack(ctx context.Context, service string, was, is promotio
 	if older, known := p.older(service, is.Reference, was.Reference); known && !older {
 		return false, nil
 	}
-	past, err := p.versions(ctx, is)
+	past, _, err := p.versions(ctx, is)
 	if err != nil {
 		return false, err
 	}

@@ -66,9 +66,32 @@ func (p *Planner) Plan(ctx context.Context, r Request) ([]Move, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
+		p.holdBeside(&m, services)
 		moves = append(moves, m)
 	}
 	return moves, nil
+}
+
+// holdBeside refuses a line that says the version of another service too, which nobody named.
+func (p *Planner) holdBeside(m *Move, named []string) {
+	for _, s := range p.Table.Services {
+		place, ok := s.Place(m.Environment)
+		if !ok || s.Name == m.Service || slices.Contains(named, s.Name) {
+			continue
+		}
+		said := map[manifest.Position]bool{}
+		for _, t := range []promotion.Track{place.Stable, place.Canary} {
+			for _, image := range append([]promotion.Image{t.Image}, t.Others...) {
+				said[image.Said.Tag.Position], said[image.Said.Digest.Position] = true, true
+			}
+		}
+		for _, c := range m.Changes {
+			if c.Source.Line > 0 && said[c.Source] {
+				p.refuse(m, Shared, c.Source, fmt.Sprintf("%s says the version of %s too, which would change with it: name both, or give each a line of its own", c.Field, s.Name))
+				break
+			}
+		}
+	}
 }
 
 func (p *Planner) noEnvironment(flag, name string) error {
@@ -153,10 +176,28 @@ func readVersion(text string) (promotion.Reference, error) {
 	if strings.HasPrefix(text, "sha256:") || strings.HasPrefix(text, "sha512:") {
 		tag, digest = "", text
 	}
-	if tag == "" && digest == "" || strings.ContainsAny(tag, "/: \t\n") || digest != "" && !strings.Contains(digest, ":") {
+	if tag == "" && digest == "" || tag != "" && !validTag(tag) || strings.Contains(text, "@") && tag == "" || digest != "" && !validDigest(digest) {
 		return promotion.Reference{}, fmt.Errorf("%q is no version: write a tag, a digest or both, as 1.2.0, sha256:… or 1.2.0@sha256:…", text)
 	}
 	return promotion.Reference{Tag: tag, Digest: digest}, nil
+}
+
+// validTag holds a tag to the distribution specification of OCI: no registry has another one.
+func validTag(tag string) bool {
+	for i, b := range []byte(tag) {
+		word := b >= '0' && b <= '9' || b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b == '_'
+		if !word && (i == 0 || b != '.' && b != '-') {
+			return false
+		}
+	}
+	return len(tag) <= 128
+}
+
+// validDigest holds a digest to the algorithms that registries have, and to their length.
+func validDigest(digest string) bool {
+	algorithm, sum, _ := strings.Cut(digest, ":")
+	length := map[string]int{"sha256": 64, "sha512": 128}[algorithm]
+	return length > 0 && len(sum) == length && strings.Trim(sum, "0123456789abcdef") == ""
 }
 
 func (p *Planner) promote(ctx context.Context, m *Move, r Request, s promotion.Service, to promotion.Environment, from string) error {
@@ -382,9 +423,13 @@ func (p *Planner) rollback(ctx context.Context, m *Move, r Request) error {
 			shown(m.before.Canary.Image.Reference), m.Environment, m.Service, m.Environment))
 	}
 	is := m.before.Stable.Image
-	past, err := p.versions(ctx, is)
+	past, end, err := p.versions(ctx, is)
 	if err != nil {
 		return err
+	}
+	more := ""
+	if end == revision.Shallow {
+		more = "; this clone is shallow, and knows no more: `git fetch --unshallow`, or check out with `fetch-depth: 0`"
 	}
 	var target promotion.Reference
 	if r.Version != "" {
@@ -393,7 +438,7 @@ func (p *Planner) rollback(ctx context.Context, m *Move, r Request) error {
 		}
 		i := slices.IndexFunc(past, func(v promotion.Reference) bool { return same(v, target) })
 		if i < 0 {
-			return &manifest.SyntaxError{Position: is.Said.Version().Position, Message: fmt.Sprintf("%s never ran %s: its history has %s; `kgate promote` brings another one", m.Environment, shown(target), listed(past))}
+			return &manifest.SyntaxError{Position: is.Said.Version().Position, Message: fmt.Sprintf("%s never ran %s: its history has %s; `kgate promote` brings another one%s", m.Environment, shown(target), listed(past), more)}
 		}
 		if target.Digest == "" {
 			target = past[i]
@@ -401,7 +446,7 @@ func (p *Planner) rollback(ctx context.Context, m *Move, r Request) error {
 	} else {
 		i := slices.IndexFunc(past, func(v promotion.Reference) bool { return !same(v, is.Reference) })
 		if i < 0 {
-			return &manifest.SyntaxError{Position: is.Said.Version().Position, Message: fmt.Sprintf("the history of this line has no version before %s", shown(is.Reference))}
+			return &manifest.SyntaxError{Position: is.Said.Version().Position, Message: fmt.Sprintf("the history of this line has no version before %s%s", shown(is.Reference), more)}
 		}
 		target = past[i]
 	}
@@ -443,13 +488,13 @@ func listed(versions []promotion.Reference) string {
 }
 
 // versions are those that an image had on the branch, the newest first.
-func (p *Planner) versions(ctx context.Context, image promotion.Image) ([]promotion.Reference, error) {
+func (p *Planner) versions(ctx context.Context, image promotion.Image) ([]promotion.Reference, revision.End, error) {
 	if image.Said.Version().IsZero() {
-		return nil, nowhere(image.Object, "the version", "give it a tag in `images` of its kustomization")
+		return nil, "", nowhere(image.Object, "the version", "give it a tag in `images` of its kustomization")
 	}
 	trail, err := p.Past.Versions(ctx, image)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	var all []promotion.Reference
 	for _, c := range trail.Changes {
@@ -457,7 +502,7 @@ func (p *Planner) versions(ctx context.Context, image promotion.Image) ([]promot
 			all = append(all, identified(c.Value))
 		}
 	}
-	return all, nil
+	return all, trail.End, nil
 }
 
 // identified reads what Reference.Identity writes.

@@ -64,7 +64,7 @@ func Rules() []Described {
 		{Freeze, "no freeze of the environment holds now"},
 		{Ladder, "the canary's share of traffic goes up one step of the ladder at a time, and is on the last before it becomes stable"},
 		{OneChange, "the environment that the version comes from has it already where the branch is for: one change does not edit both"},
-		{Shared, "the line says the version of no other environment"},
+		{Shared, "the line says the version of no other environment, and of no service that is not named"},
 		{Skipped, "the version comes from the environment that kgate.yaml names"},
 		{Soak, "it runs there for as long as kgate.yaml says, and the release ledger says that it succeeded"},
 		{Source, "it is what runs there"},
