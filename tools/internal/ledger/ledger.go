@@ -31,9 +31,9 @@ type Client struct {
 	HTTP *http.Client // nil for one with timeouts
 }
 
-// Release is the last release of a version in an environment.
+// Release is the last deployment of a version in an environment.
 type Release struct {
-	Outcome string    // started, succeeded, failed or rolled_back
+	Outcome string    // started, succeeded, failed, rolled_back, removed or timed_out
 	At      time.Time // when it succeeded, or when it came to its outcome
 }
 
@@ -54,7 +54,7 @@ type answer struct {
 	} `json:"releases"`
 }
 
-// Last is the last release of a version of a service to the stable track of an environment; false where the ledger knows none.
+// Last is the last deployment of a version of a service to the stable track of an environment; false where the ledger knows none.
 func (c Client) Last(ctx context.Context, service, environment, version string) (Release, bool, error) {
 	fail := func(err error) (Release, bool, error) {
 		return Release{}, false, fmt.Errorf("ask the release ledger %s: %w", c.URL, err)
@@ -67,7 +67,8 @@ func (c Client) Last(ctx context.Context, service, environment, version string) 
 		return fail(fmt.Errorf("%s is set and would be readable on the way: name a URL of https", TokenVariable))
 	}
 	at = at.JoinPath("v1", "releases")
-	at.RawQuery = url.Values{"service": {service}, "environment": {environment}, "version": {version}, "track": {"stable"}, "limit": {"1"}}.Encode()
+	// Not of a sync that changed the configuration alone: one that failed says nothing of the version.
+	at.RawQuery = url.Values{"service": {service}, "environment": {environment}, "version": {version}, "track": {"stable"}, "kind": {"deployment"}, "limit": {"1"}}.Encode()
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("it takes longer than %s", timeout))
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil)

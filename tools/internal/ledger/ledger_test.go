@@ -24,7 +24,7 @@ func TestLast(t *testing.T) {
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		q := r.URL.Query()
-		if r.URL.Path != "/base/v1/releases" || q.Get("service") != "app" || q.Get("environment") != "staging" || q.Get("track") != "stable" || r.Header.Get("Authorization") != "Bearer secret" {
+		if r.URL.Path != "/base/v1/releases" || q.Get("service") != "app" || q.Get("environment") != "staging" || q.Get("track") != "stable" || q.Get("kind") != "deployment" || r.Header.Get("Authorization") != "Bearer secret" {
 			http.Error(w, "no", http.StatusBadRequest)
 			return
 		}
