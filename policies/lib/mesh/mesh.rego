@@ -12,6 +12,7 @@ package policies.lib.mesh
 import data.policies.lib.entry
 import data.policies.lib.object as obj_lib
 import data.policies.lib.registry
+import data.policies.lib.spelling
 
 # METADATA
 # description: whether an object is a VirtualService
@@ -105,6 +106,15 @@ _definers[host][name] contains obj_lib.namespace(obj) if {
 	some subset in subsets(obj)
 	name := subset.value.name
 }
+
+# METADATA
+# description: the paths from `input` of the names that a host's subsets have and that are nearly a wanted one
+near_subsets(host, wanted) := [array.concat(["objects", i], array.concat(subset.path, ["name"])) |
+	some i, obj in input_destination_rules
+	host in _hosts(obj)
+	some subset in subsets(obj)
+	spelling.is_near(subset.value.name, wanted)
+]
 
 # One that nobody here knows is still the host of its subsets: others render its Service.
 _hosts(obj) := found if {

@@ -126,6 +126,19 @@ rules(policy, direction) := [{"peers": obj_lib.at(rule, [side], []), "ports": ob
 ]
 
 # METADATA
+# description: the policies over the pods of a group that have rules for a direction and do not name it among their policyTypes, where rules count alone
+unnamed(group, direction) := [input_policies[position] | some position in _unnamed[[group.index, direction]]]
+
+_unnamed := _unnamed_groups
+
+_unnamed_groups[[group.index, direction]] contains position if {
+	some position, policy in input_policies
+	some direction in ({"Ingress", "Egress"} - policy.directions)
+	count(rules(policy, direction)) > 0
+	some group in pods.selected(_pod_selector(policy.obj), [policy.namespace])
+}
+
+# METADATA
 # description: whether the other end may be among the peers of a rule
 may_be_peer(rule, _, _) if rule.peers == []
 

@@ -20,7 +20,7 @@ import data.policies.lib.object as obj_lib
 import data.policies.lib.registry
 import data.policies.lib.workload
 
-deny contains {"msg": msg, "path": path, "missing": missing} if {
+deny contains {"msg": msg, "path": path, "with": mesh.near_subsets(host, subset), "missing": missing} if {
 	some i, obj in mesh.input_virtual_services
 	some destination in mesh.destinations(obj)
 	subset := obj_lib.at(destination.value, ["subset"], "")

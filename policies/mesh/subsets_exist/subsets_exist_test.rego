@@ -38,8 +38,14 @@ test_message if {
 	_deny({"route": [{"destination": {"host": "web", "subset": "canary"}}]}) == {{
 		"path": ["objects", 2, "spec", "http", 0, "route", 0, "destination", "subset"],
 		"msg": `VirtualService "web" routes to subset "canary" of web.shop.svc.cluster.local, which no DestinationRule defines`,
+		"with": [],
 		"missing": {"kind": "subset", "namespace": "", "name": "canary of web.shop.svc.cluster.local"},
 	}}
+}
+
+test_the_subset_that_is_nearly_it if {
+	faults := _deny({"route": [{"destination": {"host": "web", "subset": "stabel"}}]})
+	{fault["with"] | some fault in faults} == {[["objects", 1, "spec", "subsets", 0, "name"]]}
 }
 
 # Whoever deploys an object without a namespace says where it is.

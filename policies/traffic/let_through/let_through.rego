@@ -111,11 +111,20 @@ _end(other) := other.group.title if {
 	other.namespace != null
 } else := "anywhere"
 
-# Where a selector of one of these policies selects nobody, or a port of theirs is none, that is the mistake.
-_found(group, direction, other, port) := array.concat(_idle(group, direction, port), array.concat(_closed(group, direction), [{
+# Where rules that would let it through do not count, a selector of one of these policies selects nobody, or a port of
+# theirs is none, that is the mistake.
+_found(group, direction, other, port) := array.concat(array.concat(_unnamed(group, direction, other, port), _idle(group, direction, port)), array.concat(_closed(group, direction), [{
 	"place": network.place(network.fencing(group, direction), direction, other, port),
 	"missing": {"kind": "policies", "namespace": group.namespace, "name": json.marshal({direction: port.number, "with": _end(other)})},
 }]))[0]
+
+_unnamed(group, direction, other, port) := [{"place": {"index": policy.index, "path": ["spec", "policyTypes"]}, "missing": missing} |
+	some policy in network.unnamed(group, direction)
+	some rule in network.rules(policy, direction)
+	network.may_be_peer(rule, policy, other)
+	network.may_be_port(rule, port)
+	missing := {"kind": "policies", "namespace": group.namespace, "name": json.marshal([policy.index, direction])}
+]
 
 _idle(group, direction, port) := array.concat(
 	[{"place": {"index": idle.index, "path": idle.blame}, "missing": idle.missing} |

@@ -56,6 +56,14 @@ test_denies_what_has_no_rule if {
 	}
 }
 
+# Its rules would let it through, if it were one for that direction.
+test_rules_of_a_direction_that_no_policy_type_names if {
+	idle := _policy("cache", object.union(_right_into.spec, {"policyTypes": ["Egress"], "egress": [{}]}))
+	other := _policy("cache", object.union(_of("cache"), {"policyTypes": ["Egress"], "egress": [{}], "ingress": [{"ports": [{"port": 1}]}]}))
+	_faults(_all([_deny, _dns, _right_out, idle])) == {[_ingress_msg, ["objects", 6, "spec", "policyTypes"]]}
+	_faults(_all([_deny, _dns, _right_out, other])) == {[_ingress_msg, ["objects", 3, "spec", "policyTypes", 0]]}
+}
+
 test_denies_a_missing_rule_to_the_dns if {
 	_faults(_all([_deny, _right_out, _right_into])) == {[_dns_msg, ["objects", 4, "spec", "egress"]]}
 }

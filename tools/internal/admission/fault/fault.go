@@ -34,6 +34,16 @@ func Warning(content any, said string) Fault {
 			}
 		}
 	}
+	// "ResourceQuota requests.cpu (50) should be less than limits.cpu (20)": at the limit.
+	if sentence, ok := strings.CutPrefix(said, "ResourceQuota requests."); ok {
+		if _, after, ok := strings.Cut(sentence, " should be less than "); ok {
+			name, _, _ := strings.Cut(after, " ")
+			path := manifest.Path{"spec", "hard", name}
+			if _, there := path.Lookup(content); there {
+				return Fault{Path: path, Message: said}
+			}
+		}
+	}
 	return Fault{Message: said}
 }
 

@@ -126,3 +126,21 @@ func TestTyping(t *testing.T) {
 		}
 	}
 }
+
+func TestWarning(t *testing.T) {
+	content := map[string]any{"spec": map[string]any{
+		"hard": map[string]any{"requests.cpu": "50", "limits.cpu": "20"}, "ports": []any{map[string]any{"port": int64(1)}}, "externalIPs": []any{},
+	}}
+	for said, want := range map[string]Fault{
+		"spec.ports[0]: duplicate": {Path: Path(content, "spec.ports[0]"), Message: "duplicate"},
+		"spec.externalIPs is old":  {Path: Path(content, "spec.externalIPs"), Message: "spec.externalIPs is old"},
+		"ResourceQuota requests.cpu (50) should be less than limits.cpu (20)":       {Path: Path(content, "spec.hard[limits.cpu]"), Message: "ResourceQuota requests.cpu (50) should be less than limits.cpu (20)"},
+		"ResourceQuota requests.memory (5) should be less than limits.memory (2Gi)": {Message: "ResourceQuota requests.memory (5) should be less than limits.memory (2Gi)"},
+		"a sentence: of no field": {Message: "a sentence: of no field"},
+	} {
+		got := Warning(content, said)
+		if got.Message != want.Message || got.Path.String() != want.Path.String() {
+			t.Errorf("%s: got %s %q, want %s %q", said, got.Path, got.Message, want.Path, want.Message)
+		}
+	}
+}
