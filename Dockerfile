@@ -1,24 +1,28 @@
 # The service's image: one static binary, certificates and time zones, and nothing that could run anything else.
 #   docker build --build-arg VERSION=1.2.0 --build-arg REVISION=$(git rev-parse HEAD) --build-arg BUILD_TIME=$(git log -1 --format=%cI) .
-# The same arguments give the same binary. Where registries are mirrored, the base images and GOPROXY are arguments too.
+# The same arguments give the same binary, for any platform on any machine: the compiler runs on the machine's own and
+# nothing of the target's runs. Where registries are mirrored, the base images and GOPROXY are arguments too.
 ARG BUILD_IMAGE=golang:1.26-bookworm
 ARG RUNTIME_IMAGE=scratch
 
-FROM ${BUILD_IMAGE} AS build
+FROM --platform=${BUILDPLATFORM} ${BUILD_IMAGE} AS build
 WORKDIR /src
 ENV CGO_ENABLED=0 GOTOOLCHAIN=local GOFLAGS=-buildvcs=false
-# Modules before source: they change less often.
-COPY go.mod go.sum ./
 ARG GOPROXY
-RUN --mount=type=cache,target=/go/pkg/mod,sharing=locked \
-    GOMODCACHE=/go/pkg/mod go mod download && GOMODCACHE=/go/pkg/mod go mod verify
+# The modules of the service's own packages, checked against go.sum: a seventh of what kgate, of the same go.mod, needs.
+# Before the version and the platform, which change more often.
+COPY go.mod go.sum ./
 COPY service/ service/
+RUN --mount=type=cache,target=/go/pkg/mod,sharing=locked \
+    GOMODCACHE=/go/pkg/mod go list -deps ./service >/dev/null
+ARG TARGETOS
+ARG TARGETARCH
 ARG VERSION=development
 ARG REVISION=unknown
 ARG BUILD_TIME=unknown
 # service/default.pgo, where it is, is the profile that the build follows.
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
-    GOMODCACHE=/go/pkg/mod go build -trimpath -pgo=auto \
+    GOMODCACHE=/go/pkg/mod GOOS=${TARGETOS} GOARCH=${TARGETARCH} go build -trimpath -pgo=auto \
       -ldflags "-s -w -buildid= -X main.version=${VERSION} -X main.commit=${REVISION} -X main.buildTime=${BUILD_TIME}" \
       -o /out/app/app ./service \
  && mkdir -p /out/app/configs /out/etc/ssl/certs /out/usr/share \
@@ -32,6 +36,10 @@ ARG BUILD_TIME=unknown
 LABEL org.opencontainers.image.title="go-otlp-app" \
       org.opencontainers.image.description="A release ledger: what runs where, since when, and how well the team delivers" \
       org.opencontainers.image.source="https://github.com/kgate-dev/gitops" \
+      org.opencontainers.image.url="https://github.com/kgate-dev/gitops" \
+      org.opencontainers.image.documentation="https://github.com/kgate-dev/gitops#readme" \
+      org.opencontainers.image.vendor="kgate" \
+      org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.created="${BUILD_TIME}"

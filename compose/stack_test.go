@@ -87,6 +87,8 @@ var environment = []string{
 
 var versioned = regexp.MustCompile(`:v?[0-9]+\.[0-9]+[0-9a-z.-]*(@sha256:[0-9a-f]{64})?$`)
 
+var grafanaMajor = regexp.MustCompile(`:v?([0-9]+)\.`)
+
 // broken lists the promises that a stack does not keep.
 func broken(p *types.Project) []string {
 	var faults []string
@@ -193,6 +195,14 @@ func broken(p *types.Project) []string {
 			fault("%s: has no health check", name)
 		}
 	}
+	// From 13 on the image downloads the plugins of its data sources when it starts.
+	grafana := p.Services["grafana"]
+	if major := grafanaMajor.FindStringSubmatch(grafana.Image); major != nil && len(major[1]) == 2 && major[1] > "12" {
+		fault("grafana: %s cannot start without the internet", grafana.Image)
+	}
+	if value := grafana.Environment["GF_PLUGINS_PREINSTALL_DISABLED"]; value == nil || *value != "true" {
+		fault("grafana: downloads plugins when it starts")
+	}
 	slices.Sort(faults)
 	return faults
 }
@@ -211,7 +221,9 @@ func TestStack(t *testing.T) {
 func TestStackPromises(t *testing.T) {
 	text, environ := read(t, "compose.yaml"), secrets(t)
 	for _, c := range []struct{ from, to, want string }{
-		{"grafana/grafana:13.2.0", "grafana/grafana:latest", "grafana: image grafana/grafana:latest is not pinned"},
+		{"grafana/grafana:12.3.0", "grafana/grafana:latest", "grafana: image grafana/grafana:latest is not pinned"},
+		{"grafana/grafana:12.3.0", "grafana/grafana:13.0.0", "grafana: grafana/grafana:13.0.0 cannot start"},
+		{"GF_PLUGINS_PREINSTALL_DISABLED: \"true\"", "GF_PLUGINS_PREINSTALL_DISABLED: \"false\"", "grafana: downloads plugins"},
 		{"prom/prometheus:v3.14.0", "prom/prometheus", "prometheus: image prom/prometheus is not pinned"},
 		{"127.0.0.1:3000:3000", "3000:3000", `grafana: port 3000 is open on ""`},
 		{"      - 127.0.0.1:8888:8888\n", "", "otel-collector: publishes"},

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"debug/elf"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,9 +21,11 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -44,21 +47,23 @@ func TestImage(t *testing.T) {
 	}
 	d := findDocker(t)
 	base := d.baseImage()
+	proxy := serveModules(t)
 	arguments := []string{
-		"BUILD_IMAGE=" + base, "GOPROXY=" + serveModules(t),
+		"BUILD_IMAGE=" + base, "GOPROXY=" + proxy.URL,
 		"VERSION=" + imageVersion, "REVISION=" + imageRevision, "BUILD_TIME=" + imageBuildTime,
 	}
-	build := []string{"build", "--progress=plain", "--tag", imageTag}
+	build := []string{"build", "--progress=plain"}
 	for _, argument := range arguments {
 		build = append(build, "--build-arg", argument)
 	}
 	if _, err := d.try("network", "inspect", "bridge"); err != nil {
 		build = append(build, "--network", "host")
 	}
-	d.run(append(build, repository(t))...)
+	d.run(slices.Concat(build, []string{"--tag", imageTag, repository(t)})...)
 	t.Cleanup(func() { _, _ = d.try("image", "rm", "--force", imageTag) })
 
 	files := d.files(imageTag)
+	t.Run("fetches what the service needs", func(t *testing.T) { fetchesItsOwn(t, proxy) })
 	t.Run("holds one program and its data", func(t *testing.T) { holdsOneProgram(t, files) })
 	t.Run("is configured as specified", func(t *testing.T) { isConfigured(t, d) })
 	t.Run("is reproducible", func(t *testing.T) { isReproducible(t, d, files["app/app"]) })
@@ -78,6 +83,7 @@ func TestImage(t *testing.T) {
 		}
 	})
 	t.Run("runs without a right", func(t *testing.T) { runsWithoutRights(t, d) })
+	t.Run("is built for another architecture", func(t *testing.T) { isBuiltFor(t, d, build) })
 }
 
 func holdsOneProgram(t *testing.T, files map[string][]byte) {
@@ -93,6 +99,53 @@ func holdsOneProgram(t *testing.T, files map[string][]byte) {
 		t.Errorf("the image has %d bytes, want less than %d", size, imageMaxSize)
 	}
 	t.Logf("%.1f MB", float64(size)/1e6)
+}
+
+// fetchesItsOwn compares the modules that the build downloaded with those of the service's packages: go.mod is kgate's
+// too, which needs several times as many.
+func fetchesItsOwn(t *testing.T, proxy *moduleProxy) {
+	cmd := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}}{{end}}{{end}}", "./service")
+	cmd.Dir = repository(t)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	needed := map[string]bool{}
+	for _, name := range strings.Fields(string(out)) {
+		needed[strings.ToLower(name)] = true
+	}
+	fetched := proxy.downloads()
+	if len(fetched) == 0 {
+		t.Log("nothing: the daemon's cache has the modules of an earlier build")
+	}
+	for _, name := range fetched {
+		if !needed[name] {
+			t.Errorf("the build downloads %s, of which the service has no package", name)
+		}
+	}
+	t.Logf("%d of %d modules downloaded", len(fetched), len(needed))
+}
+
+// isBuiltFor builds the image for an architecture that is not this machine's and that nothing here could run.
+func isBuiltFor(t *testing.T, d *docker, build []string) {
+	architecture, machine := "arm64", elf.EM_AARCH64
+	if runtime.GOARCH == architecture {
+		architecture, machine = "amd64", elf.EM_X86_64
+	}
+	tag := imageTag + "-" + architecture
+	d.run(slices.Concat(build, []string{"--tag", tag, "--platform", "linux/" + architecture, repository(t)})...)
+	t.Cleanup(func() { _, _ = d.try("image", "rm", "--force", tag) })
+	if got := strings.TrimSpace(d.run("image", "inspect", "--format", "{{.Os}}/{{.Architecture}}", tag)); got != "linux/"+architecture {
+		t.Errorf("the image says it is for %s", got)
+	}
+	program, err := elf.NewFile(bytes.NewReader(d.files(tag)["app/app"]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if program.Machine != machine {
+		t.Errorf("its program is for %s, want %s", program.Machine, machine)
+	}
 }
 
 func isConfigured(t *testing.T, d *docker) {
@@ -137,7 +190,8 @@ func isConfigured(t *testing.T, d *docker) {
 	}
 	for name, want := range map[string]string{
 		"title": "go-otlp-app", "version": imageVersion, "revision": imageRevision, "created": imageBuildTime,
-		"source": "https://github.com/kgate-dev/gitops", "description": "",
+		"source": "https://github.com/kgate-dev/gitops", "url": "https://github.com/kgate-dev/gitops", "documentation": "",
+		"vendor": "", "licenses": "Apache-2.0", "description": "",
 	} {
 		if got, ok := c.Labels["org.opencontainers.image."+name]; !ok || got == "" || want != "" && got != want {
 			t.Errorf("label %s is %q, want %q", name, got, want)
@@ -559,13 +613,38 @@ func addFile(w *tar.Writer, name, from string) error {
 	return err
 }
 
-// serveModules serves this machine's module cache to the build and returns the GOPROXY for it, which falls back to
-// the usual one, also where the build cannot reach this machine.
-func serveModules(t *testing.T) string {
+// moduleProxy serves this machine's module cache, and remembers what was downloaded from it.
+type moduleProxy struct {
+	URL string
+
+	mu    sync.Mutex
+	names map[string]bool
+}
+
+// serveModules starts a proxy of the modules here; what it lacks comes from where this machine has its modules from.
+func serveModules(t *testing.T) *moduleProxy {
 	t.Helper()
-	s := httptest.NewServer(http.FileServer(http.Dir(filepath.Join(goEnv(t, "GOMODCACHE"), "cache", "download"))))
+	p := &moduleProxy{names: map[string]bool{}}
+	cache := http.FileServer(http.Dir(filepath.Join(goEnv(t, "GOMODCACHE"), "cache", "download")))
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if name, version, ok := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/@v/"); ok && strings.HasSuffix(version, ".zip") {
+			p.mu.Lock()
+			// The protocol writes A as !a.
+			p.names[strings.ReplaceAll(name, "!", "")] = true
+			p.mu.Unlock()
+		}
+		cache.ServeHTTP(w, r)
+	}))
 	t.Cleanup(s.Close)
-	return s.URL + "|" + goEnv(t, "GOPROXY")
+	p.URL = s.URL + "|" + goEnv(t, "GOPROXY")
+	return p
+}
+
+// downloads are the paths, in small letters, of the modules whose source was asked for.
+func (p *moduleProxy) downloads() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Sorted(maps.Keys(p.names))
 }
 
 func goEnv(t *testing.T, name string) string {
