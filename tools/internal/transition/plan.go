@@ -61,7 +61,10 @@ func (p *Planner) Plan(ctx context.Context, r Request) ([]Move, error) {
 		}
 	}
 	var moves []Move
-	for _, name := range services {
+	for i, name := range services {
+		if slices.Contains(services[:i], name) {
+			continue // named twice
+		}
 		m, err := p.move(ctx, r, to, from, name)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
