@@ -215,7 +215,7 @@ func originOf(ctx context.Context, repository *repo.Repo) (_ string, err error) 
 	case 1:
 		return all[0], nil
 	}
-	return "", fmt.Errorf("Applications name this repository as %s: say which, as OLD=NEW", strings.Join(all, ", "))
+	return "", fmt.Errorf("the Applications name this repository as %s: say which, as OLD=NEW", strings.Join(all, ", "))
 }
 
 func tellRenamed(w io.Writer, plan renaming.Plan, names []renaming.Name, dry bool) error {

@@ -39,13 +39,11 @@ type Made struct {
 // Files are those of a repository.
 type Files struct {
 	FS     fs.FS
-	Listed []string                  // the paths of all that may be read and copied, sorted
-	Root   func(name string) bool    // whether a file, by its name without directories, is a kustomization
-	Wired  []string                  // further files that have entries, beside those below kustomizations
-	Skip   func(name string) bool    // files that are none of the manifests
-	cache  map[string]bool           // directories at or below a kustomization
-	dirs   map[string]bool           // directories with a kustomization
-	text   map[string]changeset.File // what was read
+	Listed []string               // the paths of all that may be read and copied, sorted
+	Root   func(name string) bool // whether a file, by its name without directories, is a kustomization
+	Wired  []string               // further files that have entries, beside those below kustomizations
+	Skip   func(name string) bool // files that are none of the manifests
+	dirs   map[string]bool        // directories with a kustomization
 }
 
 // Make works a wish out.
