@@ -113,6 +113,8 @@ near_subsets(host, wanted) := [array.concat(["objects", i], array.concat(subset.
 	some i, obj in input_destination_rules
 	host in _hosts(obj)
 	some subset in subsets(obj)
+	is_string(subset.value.name)
+	is_string(wanted)
 	spelling.is_near(subset.value.name, wanted)
 ]
 
