@@ -409,7 +409,7 @@ func TestWatchRendersOneOfTheRealTree(t *testing.T) {
 	dir := manifests(t)
 	w := begin(t, dir, validateFlags{checks: []string{"schema", "kustomize"}})
 	w.next()
-	const name = "overlays/prod/app/environment.yaml"
+	const name = "overlays/prod/go-otlp-app/environment.yaml"
 	text, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
