@@ -47,9 +47,11 @@ func (f faults) err() error {
 	return &Invalid{Faults: f}
 }
 
+// MaxName is the length of a DNS label, which names of services and environments become.
+const MaxName = 63
+
 // Bounds of a Draft. The constraints of the database say the same.
 const (
-	maxName    = 63  // a DNS label, which names of services and environments become
 	maxVersion = 128 // an OCI tag
 	maxActor   = 256
 	maxCommit  = 128 // as long as a version, which a chart's is
@@ -187,12 +189,15 @@ func ValidateWindow(window time.Duration) error {
 	return f.err()
 }
 
+// ValidName reports whether a service, an environment or a team can be called s.
+func ValidName(s string) bool { return len(s) <= MaxName && namePattern.MatchString(s) }
+
 func (f *faults) name(field, s string) {
 	switch {
 	case s == "":
 		f.add(field, "is required")
-	case len(s) > maxName || !namePattern.MatchString(s):
-		f.add(field, "must be at most %d lower-case letters, digits and hyphens, with a letter or digit at both ends", maxName)
+	case !ValidName(s):
+		f.add(field, "must be at most %d lower-case letters, digits and hyphens, with a letter or digit at both ends", MaxName)
 	}
 }
 

@@ -151,10 +151,8 @@ var notInName = regexp.MustCompile(`[^a-z0-9]+`)
 // nameOf makes a name of the ledger from one of another system, "" where nothing is left of it.
 func nameOf(s string) string {
 	s = strings.Trim(notInName.ReplaceAllString(strings.ToLower(s), "-"), "-")
-	return strings.Trim(s[:min(len(s), 63)], "-")
+	return strings.Trim(s[:min(len(s), release.MaxName)], "-")
 }
-
-var nameForm = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
 
 // firstOf is the first that is not empty.
 func firstOf(all ...string) string {

@@ -102,7 +102,7 @@ func (n notification) news() (all news) {
 		d := release.Draft{
 			Service: p.Service, Environment: p.Environment, Track: p.Track,
 			Version: versionOf(image), Revision: n.revision(), Actor: actor, Outcome: outcome,
-			CommittedAt: n.CommittedAt, StartedAt: n.StartedAt, Artifact: image, Team: teamOf(n.Labels.Team),
+			CommittedAt: n.CommittedAt, StartedAt: n.StartedAt, Artifact: image, Team: nameOf(n.Labels.Team),
 		}
 		if outcome.Ended() {
 			d.FinishedAt = n.ended()
@@ -185,7 +185,7 @@ func (n notification) place(w workload) (p release.Place, ok bool) {
 		}
 	}
 	for _, e := range []string{n.Environment, n.Labels.Environment, nameOf(n.Labels.Environment), namespace} {
-		if nameForm.MatchString(e) && e != "in-cluster" && e != "default" {
+		if release.ValidName(e) && e != "in-cluster" && e != "default" {
 			p.Environment = e
 			break
 		}
@@ -199,10 +199,8 @@ func telling(name string) bool {
 	case "app", "application", "default", "deployment", "main", "server", "workload":
 		return false
 	}
-	return nameForm.MatchString(name)
+	return release.ValidName(name)
 }
-
-func teamOf(label string) string { return nameOf(label) }
 
 // trackOf splits the name of a workload as the manifests build it: the service, and -canary for that track.
 func trackOf(name string) (string, release.Track) {
