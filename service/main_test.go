@@ -177,6 +177,11 @@ func TestServe(t *testing.T) {
 	if status, body := s.ask(http.MethodPost, s.api+"/v1/releases", draft("1.0.0", "succeeded")); status != http.StatusOK {
 		t.Errorf("record again: %d %s", status, body)
 	}
+	// That it had failed before is heard of late, and counted as that.
+	failed := strings.Replace(draft("1.0.0", "failed"), "10:05", "10:03", 1)
+	if status, body := s.ask(http.MethodPost, s.api+"/v1/releases", failed); status != http.StatusCreated || !strings.Contains(body, `"outcome":"succeeded"`) {
+		t.Errorf("record late: %d %s", status, body)
+	}
 	if status, body := s.ask(http.MethodGet, s.api+"/v1/environments", ""); status != http.StatusOK || !strings.Contains(body, `"1.0.0"`) {
 		t.Errorf("environments: %d %s", status, body)
 	}
@@ -186,7 +191,7 @@ func TestServe(t *testing.T) {
 
 	_, metrics := s.ask(http.MethodGet, s.metrics+"/metrics", "")
 	for _, want := range []string{
-		`releases_recorded_total{`, `environment="prod"`, `outcome="succeeded"`, "http_server_request_duration_seconds_count{", "go_goroutine_count",
+		`releases_recorded_total{`, `environment="prod"`, `outcome="succeeded"`, `outcome="failed"`, "http_server_request_duration_seconds_count{", "go_goroutine_count",
 	} {
 		if !strings.Contains(metrics, want) {
 			t.Errorf("/metrics lacks %s", want)
@@ -194,7 +199,7 @@ func TestServe(t *testing.T) {
 	}
 	for line := range strings.Lines(metrics) {
 		if strings.HasPrefix(line, "releases_recorded_total{") && !strings.HasSuffix(line, " 1\n") {
-			t.Errorf("a repeated delivery was counted: %s", line)
+			t.Errorf("an outcome was counted twice: %s", line)
 		}
 	}
 	if status, _ := s.ask(http.MethodGet, s.metrics+"/debug/pprof/", ""); status != http.StatusNotFound {

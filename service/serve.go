@@ -231,7 +231,8 @@ func listen(port int, handler http.Handler, c *config.Config, log *slog.Logger) 
 // end closes what Shutdown has not.
 func (s *server) end() error { return s.Close() }
 
-// counted is a ledger that counts what it records. A repeated delivery is not counted again.
+// counted is a ledger that counts the outcomes that it records, a late one as what it is and not as what came after it. A
+// repeated delivery is not counted again.
 type counted struct {
 	release.Ledger
 	telemetry *telemetry.Telemetry
@@ -240,7 +241,7 @@ type counted struct {
 func (c counted) Move(ctx context.Context, id string, m release.Move) (release.Release, bool, error) {
 	r, repeated, err := c.Ledger.Move(ctx, id, m)
 	if err == nil && !repeated {
-		c.telemetry.ReleaseRecorded(ctx, r.Environment, string(r.Outcome))
+		c.telemetry.ReleaseRecorded(ctx, r.Environment, string(m.Outcome))
 	}
 	return r, repeated, err
 }
@@ -256,7 +257,7 @@ func (c counted) Remove(ctx context.Context, p release.Place, at time.Time, acto
 func (c counted) Record(ctx context.Context, d release.Draft, key string) (release.Release, bool, error) {
 	r, repeated, err := c.Ledger.Record(ctx, d, key)
 	if err == nil && !repeated {
-		c.telemetry.ReleaseRecorded(ctx, r.Environment, string(r.Outcome))
+		c.telemetry.ReleaseRecorded(ctx, r.Environment, string(d.Outcome))
 	}
 	return r, repeated, err
 }
