@@ -81,9 +81,6 @@ func (n notification) news() (all news) {
 	actor := firstOf(n.Actor, "argocd/"+n.App)
 	seen := map[release.Place]workload{}
 	for _, w := range n.Deployments {
-		if n.Phase == "Deleted" {
-			break
-		}
 		p, ok := n.place(w)
 		if !ok {
 			all.skip(w.String(), "neither the cluster, a label environment of the Application nor a namespace says which environment it is in")
@@ -114,6 +111,8 @@ func (n notification) news() (all news) {
 		switch {
 		case !ok:
 			all.skip(w.String(), "neither the cluster, a label environment of the Application nor a namespace says which environment it was in")
+		case n.FinishedAt == nil && outcome == release.Started:
+			// When the sync has ended, it tells of this again, and when it was.
 		case n.FinishedAt == nil:
 			all.skip(w.String(), "finished_at is required where something was removed")
 		default:

@@ -80,6 +80,7 @@ func TestNotificationSkips(t *testing.T) {
 		{`"environment":"prod"`, `"environment":""`, 0, []string{"shop", "which environment", "shop-canary", "which environment"}},
 		{`"2026-11-10T09:00:00Z"`, `"2026-11-10T11:00:00Z"`, 2, nil}, // a commit by a clock that is ahead
 		{`"actor":""`, `"actor":"","newer":{"field":1}`, 2, nil},
+		{`"Succeeded"`, `"Deleted"`, 2, nil}, // and they are gone
 	} {
 		t.Run(c.new, func(t *testing.T) {
 			a := newLedgerAPI(t, postgrestest.URL(t))
@@ -121,15 +122,30 @@ func TestNotificationOfDegradedThenHealthy(t *testing.T) {
 func TestNotificationPrunes(t *testing.T) {
 	a := newLedgerAPI(t, postgrestest.URL(t))
 	read[received](t, send(t, a, post("/v1/webhooks/argocd", synced)), http.StatusOK)
+	// While the sync runs, when something went is not known, and nothing is missing: it is told at the end.
+	pruned := strings.Replace(synced, `"deployments"`, `"removed":[{"kind":"Deployment","name":"other"}],"deployments"`, 1)
+	running := strings.NewReplacer(`"Succeeded"`, `"Running"`, `"2026-11-10T10:02:00Z"`, "null").Replace(pruned)
+	ended := strings.Replace(pruned, `"2026-11-10T10:02:00Z"`, "null", 1)
+	for body, want := range map[string]string{running: "", ended: "Deployment/other finished_at is required where something was removed"} {
+		skipped := ""
+		for _, s := range read[received](t, send(t, a, post("/v1/webhooks/argocd", body)), http.StatusOK).Skipped {
+			if strings.HasPrefix(s.What, "Deployment/") {
+				skipped += s.What + " " + s.Detail
+			}
+		}
+		if skipped != want {
+			t.Errorf("skipped %q, want %q", skipped, want)
+		}
+	}
 	deleted := `{"app":"prod-app","environment":"prod","phase":"Deleted","finished_at":"2026-11-10T12:00:00Z","removed":[{"kind":"Deployment","name":"shop-canary"},{"kind":"Deployment","name":"never"}]}`
 	for _, want := range []int{1, 0} {
 		if got := read[received](t, send(t, a, post("/v1/webhooks/argocd", deleted)), http.StatusOK); len(got.Releases) != want || len(got.Skipped) != 0 {
 			t.Errorf("got %+v, want %d", got, want)
 		}
 	}
-	running := read[runningList](t, get(t, a, "/v1/environments"), http.StatusOK).Running
-	if len(running) != 1 || running[0].Track != release.Stable {
-		t.Errorf("got %+v", running)
+	left := read[runningList](t, get(t, a, "/v1/environments"), http.StatusOK).Running
+	if len(left) != 1 || left[0].Track != release.Stable {
+		t.Errorf("got %+v", left)
 	}
 }
 
