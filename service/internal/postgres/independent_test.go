@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -18,7 +19,13 @@ type attempt struct {
 	start                     int
 	failed, succeeded, undone int // the minutes that were said, -1 for none
 	configuration             bool
-	takenBack                 int // the minute, -1 for never
+	delivery                  *attempt // with which its delivery began
+	takenBack                 int      // the minute, -1 for never
+}
+
+// over reports whether a was said to have ended without running on, by a minute.
+func (a *attempt) over(minute int) bool {
+	return a.undone >= 0 && a.undone <= minute || a.undone < 0 && a.succeeded < 0 && a.failed >= 0 && a.failed <= minute
 }
 
 // workedOut are the releases of the facts, with what follows.
@@ -43,17 +50,18 @@ func workedOut(facts []fact) []*attempt {
 			a.undone = f.end
 		}
 	}
-	slices.SortFunc(all, func(a, b *attempt) int { return a.start - b.start })
-	for _, track := range []string{"stable", "canary"} {
-		var last *attempt
-		for _, a := range all {
-			if a.track != track {
-				continue
-			}
-			ran := last != nil && last.succeeded >= 0 && last.succeeded <= a.start && (last.undone < 0 || last.undone > a.start)
-			if a.configuration = ran && last.version == a.version; !a.configuration {
-				last = a
-			}
+	slices.SortFunc(all, func(a, b *attempt) int { return cmp.Or(a.start-b.start, strings.Compare(a.track, b.track)) })
+	latest := map[string]*attempt{} // deployment of each track
+	for _, a := range all {
+		a.delivery = a
+		last, beside := latest[a.track], latest[map[string]string{"stable": "canary", "canary": "stable"}[a.track]]
+		ran := last != nil && last.succeeded >= 0 && last.succeeded <= a.start && !last.over(a.start)
+		if a.configuration = ran && last.version == a.version; a.configuration {
+			continue
+		}
+		latest[a.track] = a
+		if beside != nil && beside.version == a.version && (beside.start == a.start || !beside.over(a.start)) {
+			a.delivery = beside.delivery
 		}
 	}
 	var successes []*attempt
@@ -122,20 +130,18 @@ SELECT (SELECT count(*) FROM g WHERE at >= $1 AND at < $2),
 		FROM l WHERE at >= $1 AND at < $2)`
 
 // TestIndependently tells random histories in random order and compares what the ledger makes of them with what is worked
-// out here: kinds and rollbacks in one pass over the facts, the measures in plain SQL, over windows that cut the history.
+// out here: kinds, deliveries and rollbacks in one pass over the facts, the measures in plain SQL, over windows that cut the
+// history, many of them at the very moment of something.
 func TestIndependently(t *testing.T) {
 	random := rand.New(rand.NewPCG(21, 22))
-	kinds, takenBack, compared := 0, 0, 0
+	kinds, continued, takenBack, compared := 0, 0, 0, 0
 	for range 8 {
 		ta := newTale(t)
 		facts := history(random)
-		told := slices.Clone(facts)
-		random.Shuffle(len(told), func(i, j int) { told[i], told[j] = told[j], told[i] })
-		for _, f := range told {
-			ta.tell(fmt.Sprint(f.what, " of ", f.minute), f.what, f.minute, f.outcome, f.end)
-		}
+		ta.tellAll(shuffled(random, facts))
+		id := func(a *attempt) string { return ta.ids[fmt.Sprint(a.track, " ", a.version, " of ", a.start)] }
 		for _, a := range workedOut(facts) {
-			r, err := ta.s.Release(t.Context(), ta.ids[fmt.Sprint(a.track, " ", a.version, " of ", a.start)])
+			r, err := ta.s.Release(t.Context(), id(a))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -147,12 +153,16 @@ func TestIndependently(t *testing.T) {
 			if r.Kind == release.Configuration {
 				kinds++
 			}
-			if (r.Kind == release.Configuration) != a.configuration || back != a.takenBack {
-				t.Errorf("%s %s of %d is %s, taken back at %d; worked out: %+v", a.track, a.version, a.start, r.Kind, back, *a)
+			if r.Continues != "" {
+				continued++
+			}
+			if (r.Kind == release.Configuration) != a.configuration || r.Delivery() != id(a.delivery) || back != a.takenBack {
+				t.Errorf("%s %s of %d is %s, goes on with %q, taken back at %d; worked out: %+v", a.track, a.version, a.start, r.Kind, r.Continues, back, *a)
 			}
 		}
 		for range 12 {
-			now := ta.began.Add(time.Duration(random.IntN(400)) * time.Minute)
+			f := facts[random.IntN(len(facts))]
+			now := *ta.at(max(f.minute, f.end) + random.IntN(2))
 			if random.IntN(2) == 0 {
 				now = now.Add(24 * time.Hour) // the window begins amid the history, else it ends there
 			}
@@ -176,8 +186,8 @@ func TestIndependently(t *testing.T) {
 			compared += deployments
 		}
 	}
-	if kinds < 5 || takenBack < 20 || compared < 200 {
-		t.Errorf("the histories hold %d configuration syncs, %d rollbacks and %d deployments: too little is compared", kinds, takenBack, compared)
+	if kinds < 5 || continued < 20 || takenBack < 20 || compared < 200 {
+		t.Errorf("the histories hold %d configuration syncs, %d promotions, %d rollbacks and %d deployments: too little is compared", kinds, continued, takenBack, compared)
 	}
 }
 

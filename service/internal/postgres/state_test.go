@@ -300,10 +300,10 @@ type fact struct {
 }
 
 // history invents what befell a service: on both tracks, with the same versions again, failures that recover, and
-// rollbacks that somebody says.
+// rollbacks that somebody says. All of it in steps of five minutes, so that much happens at once.
 func history(random *rand.Rand) (facts []fact) {
 	succeeded := map[string]bool{} // no two at once in one place, of which neither would be the earlier
-	for minute := 0; minute < 400; minute += 5 + random.IntN(20) {
+	for minute := 0; minute < 400; minute += 5 * (1 + random.IntN(5)) {
 		tracks := []string{"stable"}
 		switch random.IntN(4) {
 		case 0:
@@ -316,26 +316,40 @@ func history(random *rand.Rand) (facts []fact) {
 			facts = append(facts, fact{what, minute, 0, release.Started})
 			success := func(after int) fact {
 				for succeeded[fmt.Sprint(track, minute+after)] {
-					after++
+					after += 5
 				}
 				succeeded[fmt.Sprint(track, minute+after)] = true
 				return fact{what, minute, minute + after, release.Succeeded}
 			}
 			switch random.IntN(8) {
 			case 0:
-				facts = append(facts, fact{what, minute, minute + 2, release.Failed})
+				facts = append(facts, fact{what, minute, minute + 5, release.Failed})
 			case 1:
-				facts = append(facts, fact{what, minute, minute + 2, release.Failed}, success(4))
+				facts = append(facts, fact{what, minute, minute + 5, release.Failed}, success(5*(1+random.IntN(2))))
 			case 2:
-				done := success(2)
-				facts = append(facts, done, fact{what, minute, done.end + 1 + random.IntN(9), release.RolledBack})
+				done := success(5)
+				facts = append(facts, done, fact{what, minute, done.end + 5*(1+random.IntN(6)), release.RolledBack})
 			case 3:
 			default:
-				facts = append(facts, success(1+random.IntN(12)))
+				facts = append(facts, success(5*(1+random.IntN(3))))
 			}
 		}
 	}
 	return facts
+}
+
+func shuffled(random *rand.Rand, facts []fact) []fact {
+	told := slices.Clone(facts)
+	random.Shuffle(len(told), func(i, j int) { told[i], told[j] = told[j], told[i] })
+	return told
+}
+
+// tellAll calls each release by what it is and when it began.
+func (ta *tale) tellAll(facts []fact) {
+	ta.t.Helper()
+	for _, f := range facts {
+		ta.tell(fmt.Sprint(f.what, " of ", f.minute), f.what, f.minute, f.outcome, f.end)
+	}
 }
 
 // TestOrderOfNewsDoesNotMatter tells histories in the order in which they happened and in others, some of it twice: state
@@ -347,14 +361,12 @@ func TestOrderOfNewsDoesNotMatter(t *testing.T) {
 		var want []string
 		for try := range 3 {
 			ta := newTale(t)
-			told := slices.Clone(facts)
+			told := facts
 			if try > 0 {
-				random.Shuffle(len(told), func(i, j int) { told[i], told[j] = told[j], told[i] })
+				told = shuffled(random, facts)
 				told = append(told, told[:len(told)/4]...)
 			}
-			for _, f := range told {
-				ta.tell(fmt.Sprint(f.what, " of ", f.minute), f.what, f.minute, f.outcome, f.end)
-			}
+			ta.tellAll(told)
 			var got []string
 			for name := range ta.ids {
 				got = append(got, name+": "+ta.state(name))
