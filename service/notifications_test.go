@@ -335,6 +335,13 @@ func (c *cluster) sync(minute int, workloads ...string) {
 	c.end(minute+1, "Succeeded")
 }
 
+// release is a sync after which everything is healthy.
+func (c *cluster) release(minute int, workloads ...string) {
+	c.t.Helper()
+	c.sync(minute, workloads...)
+	c.health(minute+3, "Healthy")
+}
+
 // retry is Argo CD's own, within one operation.
 func (c *cluster) retry(minute int) {
 	c.t.Helper()
@@ -496,33 +503,25 @@ func TestHistories(t *testing.T) {
 			}
 		}, "prod shop stable 1.0 since 3", "1 deployed, 1 delivered, 0.00 failed"},
 		{"one of two changes", func(c *cluster) {
-			c.sync(0, "shop:1.0", "cart:1.0")
-			c.health(3, "Healthy")
-			c.sync(10, "shop:1.1", "cart:1.0")
-			c.health(13, "Healthy")
+			c.release(0, "shop:1.0", "cart:1.0")
+			c.release(10, "shop:1.1", "cart:1.0")
 		}, "prod cart stable 1.0 since 3, prod shop stable 1.1 since 13", "3 deployed, 3 delivered, 0.00 failed"},
 		{"rollback by git", func(c *cluster) {
 			first(c)
-			c.sync(10, "shop:1.1")
-			c.health(13, "Healthy")
-			c.sync(30, "shop:1.0")
-			c.health(33, "Healthy")
+			c.release(10, "shop:1.1")
+			c.release(30, "shop:1.0")
 		}, "prod shop stable 1.0 since 33", "3 deployed, 2 delivered, 0.33 failed, 1 restored in 1200 s"},
 		{"canary to stable, and its end", func(c *cluster) {
 			first(c)
-			c.sync(10, "shop:1.0", "shop-canary:1.1")
-			c.health(13, "Healthy")
-			c.sync(30, "shop:1.1", "shop-canary:1.1")
-			c.health(33, "Healthy")
+			c.release(10, "shop:1.0", "shop-canary:1.1")
+			c.release(30, "shop:1.1", "shop-canary:1.1")
 			c.sync(50, "shop:1.1", "-shop-canary")
 			c.look(53)
 		}, "prod shop stable 1.1 since 33", "2 deployed, 2 delivered, 0.00 failed"},
 		{"a canary that goes back", func(c *cluster) {
 			first(c)
-			c.sync(10, "shop:1.0", "shop-canary:1.1")
-			c.health(13, "Healthy")
-			c.sync(20, "shop:1.0", "shop-canary:1.0")
-			c.health(23, "Healthy")
+			c.release(10, "shop:1.0", "shop-canary:1.1")
+			c.release(20, "shop:1.0", "shop-canary:1.0")
 		}, "prod shop canary 1.0 since 23, prod shop stable 1.0 since 3", "2 deployed, 2 delivered, 0.50 failed, 1 restored in 600 s"},
 		{"pruned", func(c *cluster) {
 			first(c)

@@ -47,6 +47,12 @@ func (ta *tale) tell(name, what string, minute int, outcome release.Outcome, end
 	ta.ids[name] = recorded(ta.t, ta.s, ta.draft(what, minute, outcome, end)).ID
 }
 
+// ran tells of a release that succeeded, five minutes after it began, as most do.
+func (ta *tale) ran(name, what string, minute int) {
+	ta.t.Helper()
+	ta.tell(name, what, minute, release.Succeeded, minute+5)
+}
+
 // state is a release in short: what it is, how it ended when, and which others it has to do with.
 func (ta *tale) state(name string) string {
 	ta.t.Helper()
@@ -119,11 +125,11 @@ func (ta *tale) hold(what, got, want string) {
 
 func TestConfigurationSyncs(t *testing.T) {
 	ta := newTale(t)
-	ta.tell("a", "stable 1.0", 0, release.Succeeded, 5)
+	ta.ran("a", "stable 1.0", 0)
 	ta.tell("b", "stable 1.0", 10, release.Started, 0)
 	ta.tell("b", "stable 1.0", 10, release.Succeeded, 11)
 	ta.tell("c", "stable 1.0", 20, release.Failed, 25)
-	ta.tell("d", "stable 1.1", 30, release.Succeeded, 35)
+	ta.ran("d", "stable 1.1", 30)
 	ta.hold("the same again", ta.state("b"), "configuration succeeded at 11")
 	ta.hold("the same badly", ta.state("c"), "configuration failed at 25 failed at 25")
 	ta.hold("another", ta.state("d"), "deployment succeeded at 35")
@@ -132,7 +138,7 @@ func TestConfigurationSyncs(t *testing.T) {
 	// What has not come to run is no configuration when it is tried again, nor is a return from it.
 	ta.tell("e", "stable 1.2", 40, release.Failed, 45)
 	ta.tell("f", "stable 1.2", 50, release.Failed, 55)
-	ta.tell("g", "stable 1.1", 60, release.Succeeded, 65)
+	ta.ran("g", "stable 1.1", 60)
 	ta.hold("tried again", ta.state("f"), "deployment failed at 55 failed at 55")
 	ta.hold("returned", ta.state("g"), "deployment succeeded at 65")
 	ta.hold("measured", ta.measured(), "5 deployed, 2 failed, 2 delivered, 2 restored within 20m0s")
@@ -140,10 +146,10 @@ func TestConfigurationSyncs(t *testing.T) {
 
 func TestWobble(t *testing.T) {
 	ta := newTale(t)
-	ta.tell("a", "stable 1.0", 0, release.Succeeded, 5)
+	ta.ran("a", "stable 1.0", 0)
 	ta.tell("b", "stable 1.1", 10, release.Failed, 12)
 	ta.hold("running", ta.running(), "stable 1.0 since 5")
-	ta.tell("b", "stable 1.1", 10, release.Succeeded, 15)
+	ta.ran("b", "stable 1.1", 10)
 	ta.hold("recovered", ta.state("b"), "deployment succeeded at 15 failed at 12")
 	ta.hold("running", ta.running(), "stable 1.1 since 15")
 	ta.hold("measured", ta.measured(), "2 deployed, 1 failed, 2 delivered, 1 restored within 3m0s")
@@ -151,18 +157,18 @@ func TestWobble(t *testing.T) {
 
 func TestRollbackByGit(t *testing.T) {
 	ta := newTale(t)
-	ta.tell("a", "stable 1.0", 0, release.Succeeded, 5)
-	ta.tell("b", "stable 1.1", 10, release.Succeeded, 15)
-	ta.tell("c", "stable 1.0", 40, release.Succeeded, 45)
+	ta.ran("a", "stable 1.0", 0)
+	ta.ran("b", "stable 1.1", 10)
+	ta.ran("c", "stable 1.0", 40)
 	ta.hold("taken back", ta.state("b"), "deployment rolled_back at 45 by c")
 	ta.hold("returned to", ta.state("c"), "deployment succeeded at 45")
 	ta.hold("running", ta.running(), "stable 1.0 since 45")
 	ta.hold("measured", ta.measured(), "3 deployed, 1 failed, 2 delivered, 1 restored within 30m0s")
 	// Forward again is no rollback.
-	ta.tell("d", "stable 1.1", 60, release.Succeeded, 65)
+	ta.ran("d", "stable 1.1", 60)
 	ta.hold("forward again", ta.state("c"), "deployment succeeded at 45")
 	// And what lies between is found when it is told late: it was that which was taken back.
-	ta.tell("late", "stable 1.2", 20, release.Succeeded, 25)
+	ta.ran("late", "stable 1.2", 20)
 	ta.hold("not taken back", ta.state("b"), "deployment succeeded at 15")
 	ta.hold("taken back instead", ta.state("late"), "deployment rolled_back at 45 by c")
 	ta.hold("a return now", ta.state("c"), "deployment rolled_back at 65 by d")
@@ -170,19 +176,19 @@ func TestRollbackByGit(t *testing.T) {
 
 func TestCanaryToStable(t *testing.T) {
 	ta := newTale(t)
-	ta.tell("a", "stable 1.0", 0, release.Succeeded, 5)
-	ta.tell("b", "canary 1.1", 10, release.Succeeded, 15)
+	ta.ran("a", "stable 1.0", 0)
+	ta.ran("b", "canary 1.1", 10)
 	ta.hold("running", ta.running(), "canary 1.1 since 15, stable 1.0 since 5")
-	ta.tell("c", "stable 1.1", 40, release.Succeeded, 45)
+	ta.ran("c", "stable 1.1", 40)
 	ta.hold("promoted", ta.state("c"), "deployment succeeded at 45 continues b")
 	ta.hold("measured", ta.measured(), "2 deployed, 0 failed, 2 delivered, 0 restored")
-	ta.tell("d", "canary 1.2", 50, release.Succeeded, 55)
-	ta.tell("e", "canary 1.1", 60, release.Succeeded, 65)
+	ta.ran("d", "canary 1.2", 50)
+	ta.ran("e", "canary 1.1", 60)
 	ta.hold("ended badly", ta.state("d"), "deployment rolled_back at 65 by e")
 	ta.hold("back at stable's", ta.state("e"), "deployment succeeded at 65 continues b")
 	ta.hold("measured", ta.measured(), "3 deployed, 1 failed, 3 delivered, 1 restored within 10m0s")
 	// The whole delivery, on both tracks, is one failure.
-	ta.tell("f", "stable 1.0", 70, release.Succeeded, 75)
+	ta.ran("f", "stable 1.0", 70)
 	ta.tell("g", "canary 1.0", 70, release.Succeeded, 80)
 	ta.hold("taken back", ta.state("c"), "deployment rolled_back at 75 continues b by f")
 	ta.hold("one sync to both tracks", ta.state("f")+", "+ta.state("g"), "deployment succeeded at 75 continues g, deployment succeeded at 80")
@@ -200,8 +206,8 @@ func TestRemove(t *testing.T) {
 		}
 		return removed
 	}
-	ta.tell("a", "stable 1.0", 0, release.Succeeded, 5)
-	ta.tell("b", "canary 1.1", 10, release.Succeeded, 15)
+	ta.ran("a", "stable 1.0", 0)
+	ta.ran("b", "canary 1.1", 10)
 	ta.tell("c", "canary 1.2", 20, release.Started, 0)
 	if got := remove(12); len(got) != 0 {
 		t.Errorf("removed what came later: %v", got)
@@ -216,7 +222,7 @@ func TestRemove(t *testing.T) {
 	if got := remove(30); len(got) != 0 {
 		t.Errorf("removed again: %v", got)
 	}
-	ta.tell("d", "canary 1.1", 40, release.Succeeded, 45)
+	ta.ran("d", "canary 1.1", 40)
 	ta.hold("back", ta.running(), "canary 1.1 since 45, stable 1.0 since 5")
 	ta.hold("after nothing", ta.state("d"), "deployment succeeded at 45")
 }
@@ -240,10 +246,10 @@ func TestTimeOut(t *testing.T) {
 
 func TestForget(t *testing.T) {
 	ta := newTale(t)
-	ta.tell("old", "stable 1.0", 0, release.Succeeded, 5)
-	ta.tell("runs", "stable 1.1", 10, release.Succeeded, 15)
-	ta.tell("configured", "stable 1.1", 20, release.Succeeded, 25)
-	ta.tell("gone", "canary 1.2", 30, release.Succeeded, 35)
+	ta.ran("old", "stable 1.0", 0)
+	ta.ran("runs", "stable 1.1", 10)
+	ta.ran("configured", "stable 1.1", 20)
+	ta.ran("gone", "canary 1.2", 30)
 	ta.tell("gone", "canary 1.2", 30, release.Removed, 40)
 	if n, err := ta.s.Forget(t.Context(), *ta.at(10)); n != 0 || err != nil {
 		t.Errorf("forgot %d of which nothing newer is old, %v", n, err)
@@ -255,7 +261,7 @@ func TestForget(t *testing.T) {
 	if n := count(t, ta.s, "SELECT count(*) FROM release_transitions"); n != 1 {
 		t.Errorf("%d transitions are left", n)
 	}
-	ta.tell("again", "stable 1.1", 110, release.Succeeded, 115)
+	ta.ran("again", "stable 1.1", 110)
 	ta.hold("compared with what runs", ta.state("again"), "configuration succeeded at 115")
 }
 
