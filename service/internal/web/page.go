@@ -278,8 +278,13 @@ func summary(running []release.Running, last string) string {
 	return plural(len(services), "service") + " in " + plural(len(environments), "environment") + ". The last release began " + last + "."
 }
 
-// short is a revision as git shortens it.
-func short(revision string) string { return revision[:min(8, len(revision))] }
+// short is a revision: a commit as git shortens it, that of a chart whole.
+func short(revision string) string {
+	if strings.Trim(revision, "0123456789abcdef") != "" {
+		return shortVersion(revision)
+	}
+	return revision[:min(8, len(revision))]
+}
 
 // shortVersion is a version, but for a digest, which no column has room for.
 func shortVersion(version string) string {

@@ -346,6 +346,17 @@ func TestTableIsBounded(t *testing.T) {
 	}
 }
 
+func TestRevisionsAreShort(t *testing.T) {
+	for revision, want := range map[string]string{
+		"0123456789abcdef0123456789abcdef01234567": "01234567", "abcdef0": "abcdef0", "": "",
+		"1.10.3-rc.1": "1.10.3-rc.1", "sha256:" + strings.Repeat("0", 64): "sha256:000000000000…",
+	} {
+		if got := short(revision); got != want {
+			t.Errorf("%s: got %q, want %q", revision, got, want)
+		}
+	}
+}
+
 func TestWordsForTimes(t *testing.T) {
 	const day = 24 * time.Hour
 	for d, want := range map[time.Duration]string{
