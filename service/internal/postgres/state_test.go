@@ -329,12 +329,12 @@ func history(random *rand.Rand) (facts []fact) {
 			}
 			switch random.IntN(8) {
 			case 0:
-				facts = append(facts, fact{what, minute, minute + 5, release.Failed})
+				facts = append(facts, fact{what, minute, minute + 5*random.IntN(3), release.Failed})
 			case 1:
 				facts = append(facts, fact{what, minute, minute + 5, release.Failed}, success(5*(1+random.IntN(2))))
 			case 2:
 				done := success(5)
-				facts = append(facts, done, fact{what, minute, done.end + 5*(1+random.IntN(6)), release.RolledBack})
+				facts = append(facts, done, fact{what, minute, done.end + 5*random.IntN(5), release.RolledBack})
 			case 3:
 			default:
 				facts = append(facts, success(5*(1+random.IntN(3))))
