@@ -38,9 +38,10 @@ type Measures struct {
 	// TimeToRestore is, over the deployments that failed, from the failure until service and track had a good
 	// version again; those that have none yet are left out. DORA, as failed deployment recovery time: how long
 	// it takes to recover from a deployment that fails and requires immediate intervention. For a release that recovered
-	// it runs from its failure to its success; for one that was rolled back from its success, when users first met it
-	// (from its start, if it never succeeded), to the end of the rollback; for a failed one from its end to the next success
-	// in the same place. Of a delivery on both tracks it runs from the first of these failures to the last recovery.
+	// it runs from its failure to its success; for one that was rolled back from its failure, if it had one, or else from
+	// its success, when users first met it (from its start, if it never succeeded), to the end of the rollback; for a failed
+	// one from its end to the next success in the same place. Of a delivery on both tracks it runs from the first of these
+	// failures to the last recovery.
 	TimeToRestore Quantiles
 
 	// ChangeFailureRate is failed and rolled back deployments over all, 0 to 1, nil without any. DORA, as change fail
