@@ -127,7 +127,7 @@ func (w *editing) check() error {
 		edited bool
 	}{
 		{"namePrefix", yaml.ScalarNode, e.NamePrefix != ""}, {"nameSuffix", yaml.ScalarNode, e.NameSuffix != ""}, {"namespace", yaml.ScalarNode, e.Namespace != ""},
-		{"images", yaml.SequenceNode, len(e.Images) > 0}, {"replicas", yaml.SequenceNode, len(e.Replicas) > 0},
+		{"images", yaml.SequenceNode, len(e.Images)+len(e.ImageEntries) > 0}, {"replicas", yaml.SequenceNode, len(e.Replicas) > 0},
 		{"labels", yaml.SequenceNode, len(e.Labels) > 0}, {"commonLabels", yaml.MappingNode, len(e.Labels) > 0},
 		{"commonAnnotations", yaml.MappingNode, len(e.Annotations) > 0},
 		{"patches", yaml.SequenceNode, len(e.Patches) > 0}, {"components", yaml.SequenceNode, len(e.Components) > 0},
@@ -137,7 +137,7 @@ func (w *editing) check() error {
 			continue
 		}
 		is := map[yaml.Kind]string{yaml.ScalarNode: "a text", yaml.SequenceNode: "a list", yaml.MappingNode: "a mapping"}[f.kind]
-		return fail(w.written.Position(nil, found), "%s must be %s: Kustomize cannot read it, and what an Application writes there would hide that", f.name, is)
+		return fail(w.written.Position(nil, found), "%s must be %s: Kustomize cannot read it, and what its deployer writes there would hide that", f.name, is)
 	}
 	return nil
 }

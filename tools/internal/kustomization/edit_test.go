@@ -132,6 +132,7 @@ func TestEditsOfMistypedFields(t *testing.T) {
 	}{
 		"a prefix":    {"namePrefix: [a]", Edits{NamePrefix: "b-"}, "namePrefix must be a text"},
 		"images":      {"images: {name: app}", Edits{Images: []string{"app:1"}}, "images must be a list"},
+		"entries":     {"images: {name: app}", Edits{ImageEntries: []any{map[string]any{"name": "app", "newTag": "1"}}}, "images must be a list"},
 		"replicas":    {"replicas: 3", Edits{Replicas: []Replicas{{"app", 2}}}, "replicas must be a list"},
 		"labels":      {"labels: {a: b}", Edits{Labels: map[string]string{"a": "b"}}, "labels must be a list"},
 		"annotations": {"commonAnnotations: [a]", Edits{Annotations: map[string]string{"a": "b"}}, "commonAnnotations must be a mapping"},
