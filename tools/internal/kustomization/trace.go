@@ -388,8 +388,8 @@ func (t *tracer) replacement(document *manifest.Document, entry *yaml.Node, repl
 			continue
 		}
 		if len(reached) == 0 && table != nil {
-			missed(table.first, table.first, "the replacement changes nothing, nor do the other %d cases of %s: none is for what an object here has",
-				table.number-1, describe(table.target))
+			missed(table.first, table.first, "the replacement changes nothing, nor does another of the %d cases of %s: none is for what an object here has",
+				table.number, describe(table.target))
 			continue
 		}
 		if len(reached) == 0 {
