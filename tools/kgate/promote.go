@@ -122,7 +122,7 @@ func ruleList() string {
 
 func (f *promoteFlags) register(cmd *cobra.Command) {
 	s := cmd.Flags()
-	s.StringSliceVar(&f.allow, "allow", nil, "rules to let pass, as soak (repeatable)")
+	s.StringSliceVar(&f.allow, "allow", nil, "rules to let pass, as findings (repeatable)")
 	s.BoolVar(&f.dry, "dry-run", false, "say what would change, as kgate diff does, and write nothing")
 	s.BoolVar(&f.commit, "commit", false, "commit what is written, and nothing else")
 	s.StringVar(&f.branch, "branch", "", "make that branch of HEAD, and commit there")
