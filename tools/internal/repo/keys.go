@@ -96,7 +96,7 @@ func Keys() []Key {
 					{Name: "min", Required: true, Doc: "The least share.", Value: Value{Number: &Range{0, 1}}},
 					{Name: "max", Required: true, Doc: "The largest share, at least `min`.", Value: Value{Number: &Range{0, 1}}},
 				}}},
-				{Name: "promotion", Doc: "How a version gets into it, for `kgate status`.", Value: Value{Mapping: []Key{
+				{Name: "promotion", Doc: "How a version gets into it, for `kgate status` and `kgate promote`.", Value: Value{Mapping: []Key{
 					{Name: "from", Doc: "The environment that versions come from; without the key, they come from outside. Several may have the same."},
 					{Name: "soak", Value: Value{Pattern: soak.String()}, Doc: "How long a version runs there before it is taken, in days, hours and minutes: `24h`, `2d`."},
 					{Name: "ladder", Doc: "The canary's shares of traffic in percent, one step after the other.", Value: Value{List: &Value{Whole: &Range{1, 99}}, NotEmpty: true}},
