@@ -222,3 +222,22 @@ func TestWindows(t *testing.T) {
 		})
 	}
 }
+
+// TestWindowsOfAnything holds whom a * is for, where an Application does not say its namespace or its cluster.
+func TestWindowsOfAnything(t *testing.T) {
+	for _, test := range []struct {
+		destination, of string
+		want            int
+	}{
+		{"{name: prod}", "namespaces: ['*']", 1},
+		{"{name: prod}", "namespaces: ['?*']", 0},
+		{"{name: prod}", "clusters: ['*']", 1},
+		{"{namespace: shop}", "clusters: ['*']", 0},
+	} {
+		app := made(t, strings.Replace(applicationText(""), "{name: prod, namespace: shop}", test.destination, 1))
+		project := made(t, "apiVersion: argoproj.io/v1alpha1\nkind: AppProject\nmetadata: {name: shop}\nspec: {syncWindows: [{kind: deny, schedule: '0 0 * * *', duration: 1h, "+test.of+"}]}")
+		if got := windowsOf(project, app); len(got) != test.want {
+			t.Errorf("of %s, %s are for it: %v", test.destination, test.of, got)
+		}
+	}
+}

@@ -27,18 +27,20 @@ func windowsOf(project, application *manifest.Object) []Window {
 	text := func(field string) string {
 		return manifest.TextAt(application.Value, "spec", "destination", field)
 	}
+	// A cluster is called by its name or its address. A namespace that is not said is the empty one, which a * fits.
+	clusters := slices.DeleteFunc([]string{text("name"), text("server")}, func(name string) bool { return name == "" })
 	var all []Window
 	for _, w := range manifest.ListAt(project.Value, "spec", "syncWindows") {
 		among := func(field string, names ...string) (set, fits bool) {
 			list := manifest.ListAt(w, field)
 			return len(list) > 0, slices.ContainsFunc(list, func(item any) bool {
 				pattern, _ := item.(string)
-				return slices.ContainsFunc(names, func(name string) bool { return name != "" && matches(pattern, name) })
+				return slices.ContainsFunc(names, func(name string) bool { return matches(pattern, name) })
 			})
 		}
 		every := manifest.At(w, "andOperator") == true
 		set, fits := false, every
-		for field, names := range map[string][]string{"applications": {application.Name}, "clusters": {text("name"), text("server")}, "namespaces": {text("namespace")}} {
+		for field, names := range map[string][]string{"applications": {application.Name}, "clusters": clusters, "namespaces": {text("namespace")}} {
 			has, is := among(field, names...)
 			switch {
 			case !has:
