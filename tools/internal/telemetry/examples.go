@@ -106,75 +106,45 @@ data:
           sum(<<.Series>>{pod="<<index .LabelValuesByName "pod">>"})
             by (<<range .GroupBySlice>><<.>>,<<end>> job)
 `
-	servesBad = `apiVersion: apiregistration.k8s.io/v1
-kind: APIService
-metadata: {name: v1beta1.custom.metrics.k8s.io}
-spec:
-  group: custom.metrics.k8s.io
-  version: v1beta1
-  groupPriorityMinimum: 100
-  versionPriority: 100
-  service: {name: prometheus-adapter, namespace: monitoring}
----
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: prometheus-adapter, namespace: monitoring}
-data:
-  config.yaml: |
-    rules:
-      - seriesQuery: http_requests_total{namespace!=""}
-        resources: {overrides: {namespace: {resource: namespace}, pod: {resource: pod}}}
-        name: {matches: ^(.*)_total$, as: "${1}_per_second"}
-        metricsQuery: sum(rate(<<.Series>>{<<.LabelMatchers>>}[1m])) by (<<.GroupBy>>)
----
-apiVersion: autoscaling/v2
-kind: HorizontalPodAutoscaler
-metadata: {name: go-otlp-app, namespace: shop}
-spec:
-  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: go-otlp-app}
-  minReplicas: 2
-  maxReplicas: 10
-  metrics:
-    - type: Pods
-      pods:
-        metric: {name: http_requests_total} # the name of the series
-        target: {type: AverageValue, averageValue: "10"}
-`
-	servesGood = `apiVersion: apiregistration.k8s.io/v1
-kind: APIService
-metadata: {name: v1beta1.custom.metrics.k8s.io}
-spec:
-  group: custom.metrics.k8s.io
-  version: v1beta1
-  groupPriorityMinimum: 100
-  versionPriority: 100
-  service: {name: prometheus-adapter, namespace: monitoring}
----
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: prometheus-adapter, namespace: monitoring}
-data:
-  config.yaml: |
-    rules:
-      - seriesQuery: http_requests_total{namespace!=""}
-        resources: {overrides: {namespace: {resource: namespace}, pod: {resource: pod}}}
-        name: {matches: ^(.*)_total$, as: "${1}_per_second"}
-        metricsQuery: sum(rate(<<.Series>>{<<.LabelMatchers>>}[1m])) by (<<.GroupBy>>)
----
-apiVersion: autoscaling/v2
-kind: HorizontalPodAutoscaler
-metadata: {name: go-otlp-app, namespace: shop}
-spec:
-  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: go-otlp-app}
-  minReplicas: 2
-  maxReplicas: 10
-  metrics:
-    - type: Pods
-      pods:
-        metric: {name: http_requests_per_second}
-        target: {type: AverageValue, averageValue: "10"}
-`
 )
+
+// servesExample is an autoscaler that asks for a metric, and the adapter that serves another one than the series.
+func servesExample(metric string) string {
+	return `apiVersion: apiregistration.k8s.io/v1
+kind: APIService
+metadata: {name: v1beta1.custom.metrics.k8s.io}
+spec:
+  group: custom.metrics.k8s.io
+  version: v1beta1
+  groupPriorityMinimum: 100
+  versionPriority: 100
+  service: {name: prometheus-adapter, namespace: monitoring}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: prometheus-adapter, namespace: monitoring}
+data:
+  config.yaml: |
+    rules:
+      - seriesQuery: http_requests_total{namespace!=""}
+        resources: {overrides: {namespace: {resource: namespace}, pod: {resource: pod}}}
+        name: {matches: ^(.*)_total$, as: "${1}_per_second"}
+        metricsQuery: sum(rate(<<.Series>>{<<.LabelMatchers>>}[1m])) by (<<.GroupBy>>)
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: go-otlp-app, namespace: shop}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: go-otlp-app}
+  minReplicas: 2
+  maxReplicas: 10
+  metrics:
+    - type: Pods
+      pods:
+        metric: ` + metric + `
+        target: {type: AverageValue, averageValue: "10"}
+`
+}
 
 const (
 	collectorBad = `apiVersion: opentelemetry.io/v1beta1

@@ -29,7 +29,8 @@ func adapterServes() *check.Check {
 			"https://github.com/kubernetes-sigs/prometheus-adapter/blob/v0.12.0/pkg/naming/metric_namer.go",
 			"https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#support-for-metrics-apis",
 		},
-		Bad: servesBad, Good: servesGood,
+		Bad:  servesExample("{name: http_requests_total} # the name of the series"),
+		Good: servesExample("{name: http_requests_per_second}"),
 		Run: func(ctx context.Context, pass *check.Pass) error {
 			for _, target := range pass.Targets {
 				adapters := adaptersOf(target)
