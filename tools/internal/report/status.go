@@ -152,13 +152,6 @@ type statusShared struct {
 	Environments []string    `json:"environments"`
 }
 
-func positionOf(at manifest.Position) *manifest.Position {
-	if at.IsZero() {
-		return nil
-	}
-	return &at
-}
-
 func commitOf(c revision.Commit) *statusCommit {
 	return &statusCommit{c.Hash, c.When.Format(time.RFC3339), c.Author, c.Subject}
 }
@@ -182,7 +175,7 @@ func sinceOf(s promotion.Since) statusSince {
 func trackOf(t promotion.Track, since promotion.Since) statusTrack {
 	out := statusTrack{
 		Container: t.Image.Container, Image: t.Image.Text, Name: t.Image.Name, Tag: t.Image.Tag, Digest: t.Image.Digest, Own: t.Own(),
-		Position: positionOf(t.Image.Said.Version().Position), Since: sinceOf(since), Workloads: []manifest.ID{},
+		Position: position(t.Image.Said.Version().Position), Since: sinceOf(since), Workloads: []manifest.ID{},
 	}
 	for _, o := range t.Workloads {
 		out.Workloads = append(out.Workloads, o.ID)
@@ -205,17 +198,17 @@ func placeOf(r promotion.Row) statusPlace {
 		p.Canary = &canary
 	}
 	if len(r.Weights) > 0 {
-		p.Weight = &statusWeight{r.Weights[0].Percent, positionOf(r.Weights[0].Canary.Scalar.Position), sinceOf(r.WeightSince)}
+		p.Weight = &statusWeight{r.Weights[0].Percent, position(r.Weights[0].Canary.Scalar.Position), sinceOf(r.WeightSince)}
 	}
 	for _, n := range r.Replicas {
-		one := statusReplicas{Workload: n.Workload, Canary: n.Canary, Min: n.Min.Text, Max: n.Max.Text, Position: positionOf(n.Min.Scalar.Position)}
+		one := statusReplicas{Workload: n.Workload, Canary: n.Canary, Min: n.Min.Text, Max: n.Max.Text, Position: position(n.Min.Scalar.Position)}
 		if n.By != (manifest.ID{}) {
 			one.Autoscaler = &n.By
 		}
 		p.Replicas = append(p.Replicas, one)
 	}
 	for _, rate := range r.Sampling {
-		p.Sampling = append(p.Sampling, statusRate{rate.Ratio, positionOf(rate.Value.Scalar.Position)})
+		p.Sampling = append(p.Sampling, statusRate{rate.Ratio, position(rate.Value.Scalar.Position)})
 	}
 	if r.Behind.From != "" {
 		b := &statusBehind{From: r.Behind.From, State: string(r.Behind.State), Versions: []statusVersion{}}
@@ -233,7 +226,7 @@ func placeOf(r promotion.Row) statusPlace {
 		p.Behind = b
 	}
 	for _, d := range r.Drift {
-		side := func(s promotion.Side) statusSide { return statusSide{s.Set, s.Text, positionOf(s.At)} }
+		side := func(s promotion.Side) statusSide { return statusSide{s.Set, s.Text, position(s.At)} }
 		p.Drift = append(p.Drift, statusDrift{string(d.Topic), d.Field, d.Objects, side(d.There), side(d.Here)})
 	}
 	return p
