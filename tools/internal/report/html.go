@@ -49,7 +49,7 @@ func writePage(w io.Writer, name string, p any, css string, links *linking) erro
 			return fmt.Sprintf("default-src 'none'; style-src %s; script-src %s; img-src data:; base-uri 'none'; form-action 'none'", digest(css), digest(pageJS))
 		},
 		"at": links.html, "before": links.before, "source": links.source,
-		"plural": plural, "join": strings.Join, "inc": func(n int) int { return n + 1 },
+		"plural": plural, "steps": stepsSaid, "join": strings.Join, "inc": func(n int) int { return n + 1 },
 		"breaks": func(s string) template.HTML { return template.HTML(breaks(s)) },
 		"code":   func(s string) template.HTML { return template.HTML(spans(s)) },
 	}).Parse(pageHTML + reviewHTML)

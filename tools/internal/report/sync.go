@@ -71,6 +71,14 @@ func stepSaid(step argocd.Step) string {
 	return said
 }
 
+// stepsSaid says how many steps are listed.
+func stepsSaid(n int) string {
+	if n == 1 {
+		return "1 step"
+	}
+	return plural(n, "step") + " in their order"
+}
+
 // syncRemarks are what a reader is told of a sync besides, what keeps it from happening first. All are those that a reader may ask
 // for.
 func syncRemarks(s argocd.Sync, now time.Time, all bool) []string {
@@ -184,7 +192,7 @@ func (m *markdown) syncs(c *Comparison, now time.Time, command string) {
 	if len(rows) == 0 {
 		return
 	}
-	m.fold(plural(len(rows), "step") + " in their order")
+	m.fold(stepsSaid(len(rows)))
 	m.rows(len(rows), roomForSteps, func(i int) string {
 		said := "  - " + asText(clipped(rows[i].said, 300))
 		if i == 0 || rows[i].title != rows[i-1].title {
