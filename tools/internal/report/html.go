@@ -371,7 +371,7 @@ func scalarPlace(s promotion.Scalar) string {
 	if s.IsZero() {
 		return ""
 	}
-	return s.Position.String()
+	return terminal.File(s.Position.String())
 }
 
 // checkedOut is what the files were checked out from, in words.

@@ -123,6 +123,14 @@ func TestStatusOnThePage(t *testing.T) {
 	if strings.Contains(string(page), "--drift") {
 		t.Error("a page has no flags")
 	}
+	var linked bytes.Buffer
+	r := Report{Status: &s, Commit: "c1", ReadFile: func(string) ([]byte, error) { return nil, nil }}
+	if err := HTML(&linked, r, Options{SourceURL: "https://forge.example/{commit}/{file}#L{line}"}); err != nil {
+		t.Fatal(err)
+	}
+	if want := `<a href="https://forge.example/c1/prod/kustomization.yaml#L8" rel="noreferrer">prod/kustomization.yaml:8</a>`; !strings.Contains(linked.String(), want) {
+		t.Errorf("the page does not lead to the line of a version: no %s", want)
+	}
 	if _, tree := rendered(t, Report{}); strings.Contains(words(tree), "What runs where") {
 		t.Error("nothing runs, and the page has a section for it")
 	}
