@@ -59,7 +59,7 @@ deny contains {"msg": msg, "path": ["spec", "literalSubject"], "with": {["spec",
 	_is_certificate
 	_is_set(["literalSubject"])
 	some field in ["commonName", "subject"]
-	_is_set([field])
+	_says(field)
 	msg := sprintf("literalSubject of %s stands beside %s, and says the same: cert-manager takes one of them", [obj_lib.title(input), field])
 }
 
@@ -71,6 +71,13 @@ deny contains {"msg": msg, "path": ["spec", "issuerRef", "kind"]} if {
 	not kind in {"", "Issuer", "ClusterIssuer"}
 	not obj_lib.is_filled_in(kind)
 	msg := sprintf("issuerRef.kind of %s is %s, and cert-manager.io has Issuer and ClusterIssuer alone: of another group, name it in issuerRef.group", [obj_lib.title(input), kind])
+}
+
+_says("commonName") if _is_set(["commonName"])
+
+_says("subject") if {
+	some part, _ in _at(["subject"])
+	_is_set(["subject", part])
 }
 
 _algorithm := algorithm if {
@@ -235,11 +242,14 @@ _listed([]) := "nothing that answers the challenge"
 
 _listed(fields) := concat(" and ", fields) if count(fields) > 0
 
+# An empty class is one; an empty name is none.
+_ungiven := {"ingressClassName": [null], "class": [null], "name": [null, ""]}
+
 deny contains {"msg": msg, "path": array.concat(solver.path, ["http01", "ingress"])} if {
 	_is_issuer
 	some solver in _solvers
 	ingress := obj_lib.at(solver.value, ["http01", "ingress"], null)
-	given := [field | some field in ["ingressClassName", "class", "name"]; obj_lib.at(ingress, [field], null) != null]
+	given := [field | some field in ["ingressClassName", "class", "name"]; not obj_lib.at(ingress, [field], null) in _ungiven[field]]
 	count(given) > 1
 	msg := sprintf("http01.ingress of a solver of %s has %s: cert-manager takes one", [obj_lib.title(input), concat(" and ", given)])
 }
