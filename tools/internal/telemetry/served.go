@@ -55,16 +55,24 @@ type serving struct {
 // adaptersOf are the adapters behind the APIServices of a target, by their group. One whose configuration is not known, or that
 // is not alone, is left out: it may serve anything.
 func adaptersOf(target *check.Target) map[string]serving {
+	lists := map[string]string{"custom.metrics.k8s.io": "rules", "external.metrics.k8s.io": "externalRules"}
+	type server struct{ group, namespace, service string }
+	var servers []server
+	for _, object := range target.Applied() {
+		text := func(steps ...any) string { return manifest.TextAt(object.Value, steps...) }
+		if group := text("spec", "group"); object.Group() == "apiregistration.k8s.io" && object.Kind == "APIService" && lists[group] != "" {
+			servers = append(servers, server{group, text("spec", "service", "namespace"), text("spec", "service", "name")})
+		}
+	}
 	found := map[string]serving{}
-	for _, service := range target.Applied() {
-		group := manifest.TextAt(service.Value, "spec", "group")
-		list := map[string]string{"custom.metrics.k8s.io": "rules", "external.metrics.k8s.io": "externalRules"}[group]
-		if service.Group() != "apiregistration.k8s.io" || service.Kind != "APIService" || list == "" {
+	for _, s := range servers {
+		// Of two servers in a namespace, the configuration is one's.
+		if slices.ContainsFunc(servers, func(other server) bool { return other.namespace == s.namespace && other.service != s.service }) {
 			continue
 		}
-		if configured, config, only := configuredIn(target, manifest.TextAt(service.Value, "spec", "service", "namespace")); only {
-			configured.rules = manifest.ListAt(config, list)
-			found[group] = configured
+		if configured, config, only := configuredIn(target, s.namespace); only {
+			configured.rules = manifest.ListAt(config, lists[s.group])
+			found[s.group] = configured
 		}
 	}
 	return found

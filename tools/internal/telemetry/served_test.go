@@ -32,6 +32,7 @@ func TestAdapterServes(t *testing.T) {
 		{"another API", []string{custom, configured("a", named), autoscaler("external", "http_requests_total")}, nil},
 		{"from outside", []string{external, configured("a", "rules: []\nexternalRules: [{seriesQuery: depth}]"), autoscaler("external", "depth")}, nil},
 		{"nothing from outside", []string{external, configured("a", named), autoscaler("external", "depth")}, []string{at + `external.metric.name: HorizontalPodAutoscaler "web" takes depth, which no rule of the adapter in ConfigMap "a" serves: they serve none by its name`}},
+		{"another server beside", []string{custom, strings.Replace(external, "{namespace:", "{name: agent, namespace:", 1), configured("a", named), autoscaler("external", "depth"), autoscaler("pods", "b")}, nil},
 		{"no API", []string{configured("a", named), autoscaler("pods", "b")}, nil},
 		{"no configuration", []string{custom, autoscaler("pods", "b")}, nil},
 		{"a configuration in another namespace", []string{custom, strings.ReplaceAll(configured("a", named), "monitoring", "shop"), autoscaler("pods", "b")}, nil},
