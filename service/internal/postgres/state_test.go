@@ -193,6 +193,10 @@ func TestCanaryToStable(t *testing.T) {
 	ta.hold("taken back", ta.state("c"), "deployment rolled_back at 75 continues b by f")
 	ta.hold("one sync to both tracks", ta.state("f")+", "+ta.state("g"), "deployment succeeded at 75 continues g, deployment succeeded at 80")
 	ta.hold("measured", ta.measured(), "4 deployed, 2 failed, 3 delivered, 2 restored within 30m0s")
+	// Also where one half of a sync fails at once.
+	ta.tell("h", "canary 1.3", 100, release.Failed, 100)
+	ta.ran("i", "stable 1.3", 100)
+	ta.hold("the other half", ta.state("i"), "deployment succeeded at 105 continues h")
 }
 
 func TestRemove(t *testing.T) {
