@@ -84,7 +84,7 @@ func TestMeasure(t *testing.T) {
 		{"nor one that was rolled back", []Release{say("api", 4*time.Hour, 0, Failed), overlong}, 2, 1,
 			[]time.Duration{61 * time.Minute}, []time.Duration{20 * time.Minute}},
 		{"rolled back from success", []Release{rolledBack("api", time.Hour, 10*time.Minute)}, 1, 1, []time.Duration{61 * time.Minute}, []time.Duration{10 * time.Minute}},
-		{"restored at once", []Release{say("api", 2*time.Hour, time.Hour, Failed), say("api", time.Hour, 0, Succeeded), say("api", 30*time.Minute, 0, Succeeded)}, 3, 1,
+		{"restored at once", []Release{say("api", 2*time.Hour, time.Hour, Failed), say("api", time.Hour, 0, Succeeded), say("api", 30*time.Minute, 0, Succeeded)}, 3, 1.0 / 3,
 			[]time.Duration{time.Hour, time.Hour}, []time.Duration{0}},
 		{"rolled back from the start", []Release{say("api", time.Hour, 5*time.Minute, RolledBack)}, 1, 1, nil, []time.Duration{5 * time.Minute}},
 		{"a configuration sync is no deployment", []Release{configured}, 0, -1, nil, nil},
