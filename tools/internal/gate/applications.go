@@ -22,6 +22,10 @@ import (
 // deepestApplications is how often what an Application deploys is looked through for further ones.
 const deepestApplications = 8
 
+// argoSign is in every file that may have an Application, an ApplicationSet or an AppProject. The group alone is also in the
+// annotations of what Argo CD deploys, argocd.argoproj.io/sync-wave and the like, which are no reason to render anything.
+const argoSign = "argoproj.io/v1"
+
 // Applications are those of Argo CD that a repository has.
 type Applications struct {
 	All        []coverage.Application // by namespace and name
@@ -49,7 +53,7 @@ func (g *Gate) applications(ctx context.Context, renderer *kustomization.Rendere
 				continue
 			}
 			seen[path] = true
-			if !renderer.Mentions(path, "argoproj.io") {
+			if !renderer.Mentions(path, argoSign) {
 				continue
 			}
 			t, err := g.plain(ctx, renderer, path)

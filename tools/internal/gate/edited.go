@@ -55,7 +55,7 @@ func (e *editing) mayEdit() bool {
 		return true
 	}
 	return slices.ContainsFunc(e.gate.renderable(), func(target string) bool {
-		if e.renderer.Mentions(target, "argoproj.io", "kustomize") || e.fluxMayEdit(target) {
+		if e.renderer.Mentions(target, argoSign, "kustomize") || e.fluxMayEdit(target) {
 			return true
 		}
 		files, err := fs.Glob(e.gate.repository.FS, path.Join(target, ".argocd-source*.yaml"))
@@ -65,7 +65,7 @@ func (e *editing) mayEdit() bool {
 
 // mayDeploy reports whether a target may have Applications.
 func (g *Gate) mayDeploy(renderer *kustomization.Renderer) bool {
-	return slices.ContainsFunc(g.renderable(), func(target string) bool { return renderer.Mentions(target, "argoproj.io") })
+	return slices.ContainsFunc(g.renderable(), func(target string) bool { return renderer.Mentions(target, argoSign) })
 }
 
 // fluxMayEdit reports whether a target may have a Kustomization of Flux that writes into kustomizations.

@@ -40,7 +40,7 @@ func (p *placing) deployers(ctx context.Context) (*coverage.Deliveries, error) {
 	return p.found.Get(struct{}{}, func() (*coverage.Deliveries, error) {
 		var telling []*check.Target
 		for _, path := range p.gate.renderable() {
-			if !p.mentions(path, "argoproj.io", "destination") && !p.mentions(path, "toolkit.fluxcd.io", "sourceRef") {
+			if !p.mentions(path, argoSign, "destination") && !p.mentions(path, "toolkit.fluxcd.io", "sourceRef") {
 				continue
 			}
 			t := (*Target)(nil)
@@ -68,7 +68,7 @@ func (p *placing) mentions(path string, words ...string) bool {
 func (p *placing) mayOverride(ctx context.Context) (bool, error) {
 	return p.overrides.Get(struct{}{}, func() (bool, error) {
 		asks := p.gate.repository.Config.Targets == nil || slices.ContainsFunc(p.gate.renderable(), func(path string) bool {
-			return p.mentions(path, "toolkit.fluxcd.io", "targetNamespace") || p.mentions(path, "argoproj.io", "kustomize")
+			return p.mentions(path, "toolkit.fluxcd.io", "targetNamespace") || p.mentions(path, argoSign, "kustomize")
 		})
 		if !asks {
 			return false, nil
