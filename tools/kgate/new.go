@@ -127,31 +127,8 @@ func makeNew(cmd *cobra.Command, kind renaming.Kind, name string, flags newFlags
 		if err != nil {
 			return err
 		}
-		listed, _, err := repository.Tracked(ctx)
+		made, wish, err := planNew(ctx, repository, kind, name, flags, thin)
 		if err != nil {
-			return err
-		}
-		files := twin.Files{FS: repository.FS, Listed: listed, Root: repo.IsKustomizationFile, Wired: []string{repo.ConfigFile}, Skip: upstreamOf(listed)}
-		wish := twin.Wish{Like: renaming.Name{Kind: kind, Old: flags.like, New: name}, Thin: thin}
-		if !renaming.Label(name) {
-			return fmt.Errorf("%q is no name of one: it is a DNS label that begins with a letter, as payments-api", name)
-		}
-		if kind == renaming.Environment {
-			err = knownEnvironment(repository.Config, "--like", flags.like)
-			if err == nil && slices.ContainsFunc(repository.Config.Environments, func(e repo.Environment) bool { return e.Name == name }) {
-				err = fmt.Errorf("%s has an environment %s already: choose another name", repo.ConfigFile, name)
-			}
-		} else {
-			wish.Like.Old, wish.Without, err = likeService(repository, files, name, flags)
-		}
-		if err != nil {
-			return err
-		}
-		made, err := twin.Make(files, wish)
-		if err != nil {
-			return err
-		}
-		if err := furnish(made, files, flags); err != nil {
 			return err
 		}
 		stdout := terminal.NewStream(cmd.OutOrStdout())
@@ -160,6 +137,35 @@ func makeNew(cmd *cobra.Command, kind renaming.Kind, name string, flags newFlags
 		}
 		return tellMade(stdout, made, wish, flags.dry)
 	})
+}
+
+// planNew works out what is to be written, and judges nothing.
+func planNew(ctx context.Context, repository *repo.Repo, kind renaming.Kind, name string, flags newFlags, thin bool) (*twin.Made, twin.Wish, error) {
+	wish := twin.Wish{Like: renaming.Name{Kind: kind, Old: flags.like, New: name}, Thin: thin}
+	listed, _, err := repository.Tracked(ctx)
+	if err != nil {
+		return nil, wish, err
+	}
+	files := twin.Files{FS: repository.FS, Listed: listed, Root: repo.IsKustomizationFile, Wired: []string{repo.ConfigFile}, Skip: upstreamOf(listed)}
+	if !renaming.Label(name) {
+		return nil, wish, fmt.Errorf("%q is no name of one: it is a DNS label that begins with a letter, as payments-api", name)
+	}
+	if kind == renaming.Environment {
+		err = knownEnvironment(repository.Config, "--like", flags.like)
+		if err == nil && slices.ContainsFunc(repository.Config.Environments, func(e repo.Environment) bool { return e.Name == name }) {
+			err = fmt.Errorf("%s has an environment %s already: choose another name", repo.ConfigFile, name)
+		}
+	} else {
+		wish.Like.Old, wish.Without, err = likeService(repository, files, name, flags)
+	}
+	if err != nil {
+		return nil, wish, err
+	}
+	made, err := twin.Make(files, wish)
+	if err != nil {
+		return nil, wish, err
+	}
+	return made, wish, furnish(made, files, flags)
 }
 
 // upstreamOf tells the files of kgate itself in a copy of its repository.

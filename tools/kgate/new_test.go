@@ -1,0 +1,92 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/api/types"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+
+	"github.com/kgate-dev/gitops/tools/internal/renaming"
+	"github.com/kgate-dev/gitops/tools/internal/repo"
+)
+
+// TestNewOfThisRepository makes an environment, a region of it and a service of a copy of this repository, one upon the other.
+// Kustomize itself has to build the same of each as kgate, and the whole has to validate without a finding.
+func TestNewOfThisRepository(t *testing.T) {
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Skip("git is not installed")
+	}
+	_, copied := ownTree(t)
+	t.Chdir(copied)
+	git := func(args ...string) {
+		t.Helper()
+		cmd := exec.Command("git", args...)
+		cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1", "GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@example.com")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("git %v: %v\n%s", args, err, out)
+		}
+	}
+	kgate := func(args ...string) string {
+		t.Helper()
+		var out, told bytes.Buffer
+		if code := run(t.Context(), args, strings.NewReader(""), &out, &told); code != exitClean {
+			t.Fatalf("kgate %s: exit code %d\n%s%s", strings.Join(args, " "), code, &out, &told)
+		}
+		return out.String()
+	}
+	git("init", "-q", "-b", "main")
+	git("add", "-A")
+	git("commit", "-qm", "base")
+	for _, test := range []struct {
+		kind    renaming.Kind
+		name    string
+		flags   newFlags
+		thin    bool
+		targets []string
+	}{
+		{kind: renaming.Environment, name: "another", flags: newFlags{like: "staging"}, targets: []string{"overlays/another"}},
+		{kind: renaming.Environment, name: "another-eu", flags: newFlags{like: "another"}, thin: true, targets: []string{"overlays/another-eu"}},
+		{kind: renaming.Service, name: "payments", flags: newFlags{like: "podinfo", image: "registry.example.com:5000/team/payments:1.2.3"},
+			targets: []string{"overlays/prod/payments", "overlays/another/payments"}},
+	} {
+		repository, err := repo.Open(".")
+		if err != nil {
+			t.Fatal(err)
+		}
+		made, _, err := planNew(t.Context(), repository, test.kind, test.name, test.flags, test.thin)
+		if err != nil {
+			t.Fatalf("new %s: %v", test.name, err)
+		}
+		if err := made.Set.Apply(copied); err != nil {
+			t.Fatal(err)
+		}
+		git("add", "-A")
+		for _, target := range test.targets {
+			// As the kustomize program builds it.
+			options := &krusty.Options{Reorder: krusty.ReorderOptionUnspecified, LoadRestrictions: types.LoadRestrictionsRootOnly, PluginConfig: types.DisabledPluginConfig()}
+			built, err := krusty.MakeKustomizer(options).Run(filesys.MakeFsOnDisk(), filepath.Join(copied, target))
+			if err != nil {
+				t.Fatalf("new %s: %v", test.name, err)
+			}
+			want, err := built.AsYaml()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := kgate("render", target); got != string(want) {
+				t.Errorf("new %s: kgate and Kustomize render %s in different ways", test.name, target)
+			}
+			if !bytes.Contains(want, []byte("kind: Deployment")) {
+				t.Errorf("new %s: %s renders no Deployment", test.name, target)
+			}
+		}
+	}
+	if out := kgate("validate"); !strings.Contains(out, ": 0 errors, 0 warnings, ") {
+		t.Errorf("validate:\n%s", out)
+	}
+}
