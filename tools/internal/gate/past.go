@@ -30,7 +30,7 @@ func (g *Gate) Past(ctx context.Context, begins string, borrowed ...string) (tra
 	if err != nil {
 		return nil, err
 	}
-	top, err := (&repo.Side{Repo: g.repository}).Top()
+	top, err := g.repository.Top()
 	if err != nil {
 		return nil, err
 	}

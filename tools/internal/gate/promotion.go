@@ -3,7 +3,6 @@ package gate
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"slices"
 	"sync"
 
@@ -46,7 +45,7 @@ func (g *Gate) History(ctx context.Context, borrowed ...string) (*promotion.Hist
 	if g.repository.Git == "" {
 		return nil, nil //nolint:nilnil // nobody knows the past
 	}
-	top, err := filepath.Rel(g.repository.Git, g.repository.Dir)
+	top, err := g.repository.Top()
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +57,7 @@ func (g *Gate) History(ctx context.Context, borrowed ...string) (*promotion.Hist
 	if err != nil {
 		return nil, err
 	}
-	return promotion.NewHistory(log, filepath.ToSlash(top)), nil
+	return promotion.NewHistory(log, top), nil
 }
 
 // runs is what runs where, for a report that has the whole of its targets; nil for another, and where environments have no

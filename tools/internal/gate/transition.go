@@ -35,12 +35,11 @@ func Rehearse(ctx context.Context, repository *repo.Repo, moves []transition.Mov
 	for _, f := range files {
 		set.Write(f.Name, changeset.File{Text: f.New})
 	}
-	after := *repository
-	var err error
-	if after.FS, err = set.Over(repository.FS); err != nil {
+	after, err := repository.Changed(&set)
+	if err != nil {
 		return report.Report{}, err
 	}
-	table, err := TableOf(ctx, &after)
+	table, err := TableOf(ctx, after)
 	if err != nil {
 		return report.Report{}, fmt.Errorf("render what it leads to: %w", err)
 	}
@@ -48,5 +47,5 @@ func Rehearse(ctx context.Context, repository *repo.Repo, moves []transition.Mov
 		return report.Report{}, err
 	}
 	before := &repo.Side{Repo: repository, Name: repo.WorkingTree}
-	return Compare(ctx, before, &repo.Side{Repo: &after, Name: "the result"}, options)
+	return Compare(ctx, before, &repo.Side{Repo: after, Name: "the result"}, options)
 }

@@ -19,12 +19,6 @@ type Side struct {
 	Tree   *revision.Tree // nil for the working tree
 }
 
-// Top is the directory of the git repository that the side begins in.
-func (s *Side) Top() (string, error) {
-	within, err := filepath.Rel(s.Git, s.Dir)
-	return filepath.ToSlash(within), err
-}
-
 // WorkingTree is what messages call the files as they lie there.
 const WorkingTree = "the working tree"
 

@@ -79,6 +79,12 @@ func (r *Repo) Changed(set *changeset.Set) (*Repo, error) {
 	return &changed, err
 }
 
+// Top is the directory of its git repository that it begins in.
+func (r *Repo) Top() (string, error) {
+	within, err := filepath.Rel(r.Git, r.Dir)
+	return filepath.ToSlash(within), err
+}
+
 // Tracked are the files of the repository that git knows, and of these the ones that are not as the last commit has them.
 func (r *Repo) Tracked(ctx context.Context) (files, dirty []string, err error) {
 	if r.Git == "" {
@@ -88,19 +94,19 @@ func (r *Repo) Tracked(ctx context.Context) (files, dirty []string, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	within, err := filepath.Rel(r.Git, r.Dir)
+	top, err := r.Top()
 	if err != nil {
 		return nil, nil, err
 	}
 	if files, err = git.Tracked(); err != nil {
 		return nil, nil, err
 	}
-	files = revision.Below(files, filepath.ToSlash(within))
+	files = revision.Below(files, top)
 	head, err := git.Tree(ctx, "HEAD")
 	if err != nil {
 		return nil, nil, fmt.Errorf("read the last commit: %w", err)
 	}
-	if head, err = head.At(filepath.ToSlash(within)); err != nil {
+	if head, err = head.At(top); err != nil {
 		return nil, nil, err
 	}
 	dirty, err = head.Dirty(ctx, r.FS, files)
