@@ -304,10 +304,16 @@ func (r *rehearsed) description(rendered string) string {
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", cell(m.Service), cell(m.Environment), cell(said(m)), cell(since), link)
 	}
+	var refusals []transition.Refusal
 	for _, m := range r.moves {
-		for _, one := range m.Refusals {
-			fmt.Fprintf(&b, "\n- allowed by hand: %s [%s]", cell(one.Message), one.Rule)
+		refusals = append(refusals, m.Refusals...)
+	}
+	for _, one := range append(refusals, r.refusals...) {
+		word := "refused" // of a dry run
+		if one.Allowed {
+			word = "allowed by hand"
 		}
+		fmt.Fprintf(&b, "\n- %s: %s [%s]", word, cell(one.Message), one.Rule)
 	}
 	b.WriteString("\nTo take it back:\n\n```console\n")
 	for _, m := range r.moves {
