@@ -112,6 +112,15 @@ func rollbackCommand() *cobra.Command {
 	return cmd
 }
 
+// ruleNames are what --allow takes.
+func ruleNames() []string {
+	var names []string
+	for _, r := range transition.Rules() {
+		names = append(names, string(r.Rule))
+	}
+	return names
+}
+
 func ruleList() string {
 	var b strings.Builder
 	for _, r := range transition.Rules() {
@@ -130,11 +139,7 @@ func (f *promoteFlags) register(cmd *cobra.Command) {
 	s.StringVarP(&f.output, "output", "o", "text", "format, text or json")
 	colorFlags(cmd, &f.color)
 	boundsFlags(cmd, &f.bounds)
-	var rules []string
-	for _, r := range transition.Rules() {
-		rules = append(rules, string(r.Rule))
-	}
-	_ = cmd.RegisterFlagCompletionFunc("allow", cobra.FixedCompletions(rules, cobra.ShellCompDirectiveNoFileComp)) // fails only for a flag that does not exist
+	_ = cmd.RegisterFlagCompletionFunc("allow", cobra.FixedCompletions(ruleNames(), cobra.ShellCompDirectiveNoFileComp)) // fails only for a flag that does not exist
 }
 
 // read refuses flags that say nothing, or two things.
@@ -146,10 +151,7 @@ func (f *promoteFlags) read(cmd *cobra.Command) error {
 	if err := f.color.check(); err != nil {
 		return err
 	}
-	var rules []string
-	for _, r := range transition.Rules() {
-		rules = append(rules, string(r.Rule))
-	}
+	rules := ruleNames()
 	for _, name := range f.allow {
 		if !slices.Contains(rules, name) {
 			return fmt.Errorf("--allow %s: there is no such rule; there are %s%s", name, strings.Join(rules, ", "), spelling.Meant(name, rules))

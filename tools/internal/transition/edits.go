@@ -134,7 +134,7 @@ func (p *Planner) weightChanges(place promotion.Place, percent int) ([]Change, e
 			}
 			total += number
 			others++
-			if p.own(v.Scalar) && v.Scalar.Position != w.Canary.Scalar.Position {
+			if p.Table.Own(v.Scalar) && v.Scalar.Position != w.Canary.Scalar.Position {
 				stable = append(stable, v)
 			}
 		}
@@ -157,11 +157,6 @@ func (p *Planner) weightChanges(place promotion.Place, percent int) ([]Change, e
 		}
 	}
 	return changes, nil
-}
-
-// own reports a scalar that not every environment reads.
-func (p *Planner) own(s promotion.Scalar) bool {
-	return !s.IsZero() && (len(p.Table.Environments) < 2 || len(s.Environments) < len(p.Table.Environments))
 }
 
 // percent is the canary's share of traffic, of several routes the largest.

@@ -28,9 +28,6 @@ type Request struct {
 // Next asks for the next step of the ladder.
 const Next = -1
 
-// ErrNothing says that nothing is to be done.
-var ErrNothing = errors.New("nothing to do")
-
 // Plan says what a request changes, and which rules it breaks. A service that is there already has no changes.
 func (p *Planner) Plan(ctx context.Context, r Request) ([]Move, error) {
 	to, ok := p.Table.Environment(r.To)
@@ -421,10 +418,6 @@ func (p *Planner) rollback(ctx context.Context, m *Move, r Request) error {
 	if p.Past == nil {
 		return errors.New("this is no git repository: a rollback goes back to what its history says")
 	}
-	if underWay(m.before) {
-		p.refuse(m, Canary, m.lines.Canary.Image.Said.Version().Position, fmt.Sprintf("a canary of %s is under way in %s: `kgate promote %s --to %s --abort` ends it, and leaves the stable version as it is",
-			shown(m.before.Canary.Image.Reference), m.Environment, m.Service, m.Environment))
-	}
 	is := m.before.Stable.Image
 	past, end, err := p.versions(ctx, is)
 	if err != nil {
@@ -456,6 +449,10 @@ func (p *Planner) rollback(ctx context.Context, m *Move, r Request) error {
 	m.Old, m.New = is.Reference, target
 	if same(target, is.Reference) {
 		return nil
+	}
+	if underWay(m.before) {
+		p.refuse(m, Canary, m.lines.Canary.Image.Said.Version().Position, fmt.Sprintf("a canary of %s is under way in %s: `kgate promote %s --to %s --abort` ends it, and leaves the stable version as it is",
+			shown(m.before.Canary.Image.Reference), m.Environment, m.Service, m.Environment))
 	}
 	if m.Changes, err = trackChanges(m.before.Stable, target); err != nil {
 		return err

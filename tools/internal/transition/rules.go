@@ -1,8 +1,6 @@
 package transition
 
 import (
-	"bufio"
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -105,8 +103,8 @@ func (p *Planner) list(service string) ([]string, error) {
 		return nil, err
 	}
 	var all []string
-	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
-		line, _, _ := strings.Cut(lines.Text(), "#")
+	for line := range strings.Lines(string(text)) {
+		line, _, _ = strings.Cut(line, "#")
 		if line = strings.TrimSpace(line); line != "" {
 			all = append(all, line)
 		}
