@@ -54,13 +54,16 @@ func (a application) cluster() string {
 	return cmp.Or(name, server)
 }
 
+// deploys reports an Application, or what makes some.
+func deploys(o *manifest.Object) bool { return is(o, "Application") || is(o, "ApplicationSet") }
+
 // applications are those whose paths are targets of the run, or parts of one. Where they are of several repositories, nobody
 // knows which of these the targets are of.
 func applications(targets []*check.Target) []application {
 	var found []application
 	for _, target := range targets {
-		for _, object := range target.Applied() {
-			if !is(object, "Application") {
+		for _, object := range target.WithGenerated() {
+			if !is(object, "Application") || !object.Applied() {
 				continue
 			}
 			places := []manifest.Path{{"spec", "source"}}
@@ -108,7 +111,7 @@ var applySize = &check.Check{
 	Scope:      check.Repository,
 	Origin:     "kgate",
 	References: []string{"https://argo-cd.readthedocs.io/en/stable/user-guide/sync-options/#server-side-apply", source("gitops-engine/pkg/sync/sync_context.go")},
-	Sees:       func(o *manifest.Object) bool { return is(o, "Application") || len(o.JSON) > annotationLimit/2 },
+	Sees:       func(o *manifest.Object) bool { return deploys(o) || len(o.JSON) > annotationLimit/2 },
 	Bad:        applySizeExample("[Prune=false]"),
 	Good:       applySizeExample("[ServerSideApply=true]"),
 	Run:        runApplySize,
@@ -160,7 +163,7 @@ var objectOwner = &check.Check{
 	Scope:      check.Repository,
 	Origin:     "kgate",
 	References: []string{"https://argo-cd.readthedocs.io/en/stable/user-guide/sync-options/#fail-the-sync-if-a-shared-resource-is-found", source("controller/sync.go")},
-	Sees:       func(o *manifest.Object) bool { return is(o, "Application") || !o.Applied() },
+	Sees:       func(o *manifest.Object) bool { return deploys(o) || !o.Applied() },
 	Bad:        objectOwnerExample("one"),
 	Good:       objectOwnerExample("two"),
 	Run:        runObjectOwner,

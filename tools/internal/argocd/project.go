@@ -282,12 +282,13 @@ var windowApplications = &check.Check{
 func members(targets []*check.Target) (found map[string][]*manifest.Object, open map[string]bool) {
 	found, open = map[string][]*manifest.Object{}, map[string]bool{}
 	for _, target := range targets {
-		for _, object := range target.Applied() {
+		for _, object := range target.WithGenerated() {
 			switch {
+			case !object.Applied():
 			case is(object, "Application"):
 				project := projectOf(object.Value, "spec")
 				found[project] = append(found[project], object)
-			case is(object, "ApplicationSet"):
+			case is(object, "ApplicationSet") && slices.Contains(target.Untold, object):
 				project := projectOf(object.Value, "spec", "template", "spec")
 				if isTemplated(project) || manifest.TextAt(object.Value, "spec", "templatePatch") != "" || overridden(manifest.ListAt(object.Value, "spec", "generators")) {
 					project = ""

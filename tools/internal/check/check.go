@@ -196,6 +196,11 @@ type Target struct {
 	// Definitions are the CustomResourceDefinitions that stand outside of the target. nil is none.
 	Definitions Definitions
 
+	// Generated are the Applications that ApplicationSets among the objects make, where that can be told. Checks of the repository
+	// are given them. Untold are the ApplicationSets of which nobody here can tell all that they make.
+	Generated []Generated
+	Untold    []*manifest.Object
+
 	// Deployers are who brings the target to a cluster, found when somebody asks; none, or nil, where nobody here knows.
 	Deployers func(context.Context) ([]Deployer, error)
 
@@ -205,6 +210,35 @@ type Target struct {
 
 	// Locate finds the line to edit for a field of one of the objects. nil means the object's own source.
 	Locate func(*manifest.Object, manifest.Path) manifest.Origin
+}
+
+// Generated is an object that a controller makes of one of a target's.
+type Generated struct {
+	Object *manifest.Object
+	Of     *manifest.Object                        // what makes it
+	Field  func(field manifest.Path) manifest.Path // the field of Of that makes one of Object
+}
+
+// WithGenerated are the objects of a target, and behind them those that are generated.
+func (t *Target) WithGenerated() []*manifest.Object {
+	if len(t.Generated) == 0 {
+		return t.Objects
+	}
+	all := slices.Clone(t.Objects)
+	for _, g := range t.Generated {
+		all = append(all, g.Object)
+	}
+	return all
+}
+
+// written is the field to edit for one of an object: of a generated one, the field of what makes it.
+func (t *Target) written(object *manifest.Object, path manifest.Path) (*manifest.Object, manifest.Path) {
+	for _, g := range t.Generated {
+		if g.Object == object {
+			return g.Of, g.Field(path)
+		}
+	}
+	return object, path
 }
 
 // Deployer is who brings a target to a cluster, as messages call it.
@@ -462,6 +496,7 @@ func (p *Pass) report(target *Target, object *manifest.Object, path manifest.Pat
 			return nil
 		}
 	}
+	object, path = target.written(object, path)
 	message, said := p.sayable(target, object, path, message)
 	if !said {
 		return nil
@@ -474,7 +509,8 @@ func (p *Pass) report(target *Target, object *manifest.Object, path manifest.Pat
 		f.content = digest(held)
 	}
 	for _, w := range with {
-		f.weigh(Part{w.Target.StandIns.identity(w.Object.ID), w.Path, w.Target.Origin(w.Object, w.Path).Position})
+		object, path := w.Target.written(w.Object, w.Path)
+		f.weigh(Part{w.Target.StandIns.identity(object.ID), path, w.Target.Origin(object, path).Position})
 	}
 	return p.add(f)
 }
@@ -511,6 +547,7 @@ func (p *Pass) ReportLine(target *Target, object *manifest.Object, path manifest
 	if f == nil {
 		return
 	}
+	object, path = target.written(object, path)
 	at := append(slices.Clone(path), manifest.Line(line))
 	if origin := target.Origin(object, at); !origin.IsZero() {
 		f.Source, f.Related = origin.Position, origin.Overrode

@@ -28,6 +28,7 @@ type Application struct {
 	Target  *check.Target                               // that renders it, or its ApplicationSet; nil where no target does
 	File    string                                      // that it is written in, where no target renders it
 	Locate  func(field manifest.Path) manifest.Position // of the fields of Object, or of what makes them
+	Of      func(field manifest.Path) manifest.Path     // the field of Set that makes one of Object; nil where there is no set
 	Sources []ApplicationSource                         // as Argo CD takes them
 }
 
@@ -88,7 +89,7 @@ func Applications(ctx context.Context, r *repo.Repo, files *kustomization.Files,
 			}
 			f.add(Application{
 				Object: object, Set: one.object, Target: one.target, File: one.file,
-				Locate: func(field manifest.Path) manifest.Position { return one.locate(a.Field(field)) },
+				Locate: func(field manifest.Path) manifest.Position { return one.locate(a.Field(field)) }, Of: a.Field,
 			})
 		}
 	}

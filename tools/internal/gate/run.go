@@ -236,6 +236,9 @@ func (g *Gate) conclude(ctx context.Context, round *check.Round, outcomes []outc
 		out.Errors = append(out.Errors, Failures(f.Target, f.Err)...)
 	}
 	plan.Standing = g.standing
+	if err := g.generate(ctx, plan.Targets); err != nil {
+		return out, err
+	}
 	result, failed := round.End(ctx, plan)
 	g.stood = check.Result{Standing: result.Standing, Settled: result.Settled, Silenced: result.Silenced}
 	if ctx.Err() != nil {

@@ -279,7 +279,7 @@ func (g *Gate) acrossTargets() bool {
 
 // sees reports whether a check of the repository looks at the fields of an object.
 func (g *Gate) sees(object *manifest.Object) bool {
-	return slices.ContainsFunc(g.checks, func(c *check.Check) bool {
+	return isSet(object) || slices.ContainsFunc(g.checks, func(c *check.Check) bool {
 		return c.Scope == check.Repository && (c.Sees == nil || c.Sees(object))
 	})
 }

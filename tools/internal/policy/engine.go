@@ -39,7 +39,7 @@ func (f Facts) holds(targets []*check.Target) []string {
 	}
 	var held []string
 	for _, target := range targets {
-		for _, object := range target.Objects {
+		for _, object := range target.WithGenerated() {
 			spec := manifest.At(object.Value, "spec")
 			switch {
 			case object.Group() != "argoproj.io":
@@ -454,7 +454,7 @@ func (e *engine) run(ctx context.Context, rule *Rule, pass *check.Pass) error {
 			if !ok {
 				return check.Field{}, false
 			}
-			return field(pass.Targets[i], pass.Targets[i].Objects, path[2:])
+			return field(pass.Targets[i], pass.Targets[i].WithGenerated(), path[2:])
 		})
 	}
 	return nil
@@ -683,7 +683,7 @@ func (e *engine) overlay(target *check.Target, seen []*manifest.Object) ([][2]*a
 func (e *engine) repository(targets []*check.Target) (ast.Value, error) {
 	terms := make([]*ast.Term, len(targets))
 	for i, target := range targets {
-		overlay, err := e.overlay(target, target.Objects)
+		overlay, err := e.overlay(target, target.WithGenerated())
 		if err != nil {
 			return nil, err
 		}

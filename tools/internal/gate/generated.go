@@ -1,0 +1,82 @@
+package gate
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/kgate-dev/gitops/tools/internal/activity"
+	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/coverage"
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
+)
+
+const syncWave = "argocd.argoproj.io/sync-wave"
+
+// isSet reports an ApplicationSet.
+func isSet(o *manifest.Object) bool { return o.Kind == "ApplicationSet" && o.Group() == "argoproj.io" }
+
+// generate gives targets the Applications that their ApplicationSets make, for the checks of the repository.
+func (g *Gate) generate(ctx context.Context, targets []*check.Target) error {
+	if !g.acrossTargets() || !slices.ContainsFunc(targets, func(t *check.Target) bool { return slices.ContainsFunc(t.Objects, isSet) }) {
+		return nil
+	}
+	defer activity.Begin(ctx, "looking for what ApplicationSets make")()
+	all, left, err := coverage.Applications(ctx, g.repository, g.renderer.Files(), targets)
+	if err != nil {
+		return err
+	}
+	for _, t := range targets {
+		t.Generated, t.Untold = nil, nil
+		for _, a := range all {
+			if a.Set == nil || a.Target != t {
+				continue
+			}
+			one, err := waved(a)
+			if err != nil {
+				return err
+			}
+			t.Generated = append(t.Generated, one)
+		}
+		for _, u := range left {
+			if u.Target == t {
+				t.Untold = append(t.Untold, u.Object)
+			}
+		}
+	}
+	return nil
+}
+
+// waved is an Application that comes when its ApplicationSet does: nobody syncs it in a wave of its own.
+func waved(a coverage.Application) (check.Generated, error) {
+	one := check.Generated{Object: a.Object, Of: a.Set, Field: a.Of}
+	wave := manifest.Path{"metadata", "annotations", syncWave}
+	of, own := manifest.At(a.Set.Value, wave...), manifest.At(a.Object.Value, wave...)
+	if of == own {
+		return one, nil
+	}
+	value := maps.Clone(a.Object.Value)
+	metadata, _ := value["metadata"].(map[string]any)
+	metadata = maps.Clone(metadata)
+	annotations, _ := metadata["annotations"].(map[string]any)
+	annotations = maps.Clone(annotations)
+	if annotations == nil {
+		annotations = map[string]any{}
+	}
+	delete(annotations, syncWave)
+	if of != nil {
+		annotations[syncWave] = of
+	}
+	metadata["annotations"], value["metadata"] = annotations, metadata
+	var err error
+	if one.Object, err = manifest.Encode(value); err != nil {
+		return one, err
+	}
+	one.Field = func(field manifest.Path) manifest.Path {
+		if slices.Equal(field, wave) {
+			return wave
+		}
+		return a.Of(field)
+	}
+	return one, nil
+}
