@@ -16,9 +16,10 @@ package policies.gitops.part_has_application
 
 import data.policies.lib.argo
 
-deny contains {"msg": msg, "path": _place} if {
+deny contains {"msg": msg, "path": _place(part)} if {
 	some part in _parts
 	not _synced[part]
+	not _is_misspelt(part)
 	msg := sprintf("%s has no Application", [part])
 }
 
@@ -46,9 +47,30 @@ _synced[part] := found if {
 	count(found) > 0
 }
 
-# What is missing has no place: the Application that brings the others is where to look, or else
-# any Application, or else any object.
-_place := places[0] if {
+# What is missing has no place: the Application of the same part elsewhere is where to look, or that which brings the others,
+# or else any Application, or else any object.
+_place(part) := places[0] if {
+	alike := [array.concat(application.fault, ["path"]) |
+		some application in argo.applications
+		is_string(application.path)
+		_last(application.path) == _last(part)
+		regex.match(`^overlays/[^/]+/[^/]+$`, application.path)
+	]
+	places := array.concat(alike, _others)
+}
+
+# An Application of the same overlay takes a path that is not here, which gitops/application-paths says.
+_is_misspelt(part) if {
+	some application in argo.applications
+	is_string(application.path)
+	not argo.is_root(application.path)
+	regex.match(`^overlays/[^/]+/[^/]+$`, application.path)
+	split(application.path, "/")[1] == split(part, "/")[1]
+}
+
+_last(path) := array.reverse(split(path, "/"))[0]
+
+_others := places if {
 	brought := [application.fault |
 		some application in argo.applications
 		application.path == input.targets[application.target].path

@@ -31,6 +31,19 @@ test_place_of_what_is_missing if {
 	count(_deny([])) == 2
 }
 
+# Where another environment has it, the path of that one is what to look at: of an ApplicationSet, the template's.
+test_place_of_what_is_elsewhere if {
+	elsewhere := _application("overlays/prod/platform")
+	{fault.path | some fault in _deny([_application("argocd"), _application("overlays/dev/app"), elsewhere])} == {["targets", 1, "objects", 2, "spec", "source", "path"]}
+	other := _application("catalogue/platform")
+	{fault.path | some fault in _deny([_application("argocd"), _application("overlays/dev/app"), other])} == {["targets", 1, "objects", 0, "spec", "source"]}
+}
+
+test_misspelt if {
+	_deny([_application("argocd"), _application("overlays/dev/app"), _application("overlays/dev/platfrom")]) == set()
+	count(_deny([_application("argocd"), _application("overlays/dev/app"), _application("overlays/prod/platfrom")])) == 1
+}
+
 test_two if {
 	_deny([_application("argocd"), _application("overlays/dev/app"), _application("./overlays/dev/app"), _application("overlays/dev/platform")]) == {{
 		"path": ["targets", 1, "objects", 2, "spec", "source", "path"],

@@ -17,10 +17,26 @@ package policies.gitops.respect_ignored_differences
 import data.policies.lib.argo
 import data.policies.lib.object as obj_lib
 
-deny contains {"msg": msg, "path": ["spec", "syncPolicy", "syncOptions"]} if {
+deny contains {"msg": msg, "path": array.concat(_spec, ["syncPolicy", "syncOptions"])} if {
+	not obj_lib.at(input, array.concat(_spec, ["ignoreDifferences"]), []) == []
+	not "RespectIgnoreDifferences=true" in obj_lib.at(input, array.concat(_spec, ["syncPolicy", "syncOptions"]), [])
+	not _is_patched
+	msg := sprintf("%s ignores differences without RespectIgnoreDifferences=true, so a sync overwrites them", [obj_lib.title(input)])
+}
+
+_spec := ["spec"] if {
 	input.kind == "Application"
 	argo.is_application(input)
-	not obj_lib.at(input, ["spec", "ignoreDifferences"], []) == []
-	not "RespectIgnoreDifferences=true" in obj_lib.at(input, ["spec", "syncPolicy", "syncOptions"], [])
-	msg := sprintf("%s ignores differences without RespectIgnoreDifferences=true, so a sync overwrites them", [obj_lib.title(input)])
+}
+
+_spec := ["spec", "template", "spec"] if {
+	input.kind == "ApplicationSet"
+	obj_lib.is_kind(input, "argoproj.io", "ApplicationSet")
+}
+
+# What a patch of the template writes, parameters may tell.
+_is_patched if {
+	patch := obj_lib.at(input, ["spec", "templatePatch"], "")
+	is_string(patch)
+	contains(patch, "syncOptions")
 }

@@ -36,3 +36,20 @@ test_message if {
 		"msg": `Application "web" ignores differences without RespectIgnoreDifferences=true, so a sync overwrites them`,
 	}}
 }
+
+test_of_a_set if {
+	_deny("ApplicationSet", {"template": {"spec": {"ignoreDifferences": _ignored}}}) == {{
+		"path": ["spec", "template", "spec", "syncPolicy", "syncOptions"],
+		"msg": `ApplicationSet "web" ignores differences without RespectIgnoreDifferences=true, so a sync overwrites them`,
+	}}
+	_deny("ApplicationSet", {"template": {"spec": {"ignoreDifferences": _ignored, "syncPolicy": {"syncOptions": ["RespectIgnoreDifferences=true"]}}}}) == set()
+	_deny("ApplicationSet", {"ignoreDifferences": _ignored}) == set()
+	_deny("ApplicationSet", "text") == set()
+}
+
+test_of_a_set_with_a_patch if {
+	set := {"template": {"spec": {"ignoreDifferences": _ignored}}}
+	_deny("ApplicationSet", object.union(set, {"templatePatch": "spec: {syncPolicy: {syncOptions: [RespectIgnoreDifferences=true]}}"})) == set()
+	count(_deny("ApplicationSet", object.union(set, {"templatePatch": "spec: {syncPolicy: {automated: {}}}"}))) == 1
+	count(_deny("ApplicationSet", object.union(set, {"templatePatch": 7}))) == 1
+}

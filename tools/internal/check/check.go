@@ -496,6 +496,7 @@ func (p *Pass) report(target *Target, object *manifest.Object, path manifest.Pat
 			return nil
 		}
 	}
+	made := object
 	object, path = target.written(object, path)
 	message, said := p.sayable(target, object, path, message)
 	if !said {
@@ -504,6 +505,9 @@ func (p *Pass) report(target *Target, object *manifest.Object, path manifest.Pat
 	id := target.StandIns.identity(object.ID)
 	origin := target.Origin(object, path)
 	f := Finding{Place: Place{Target: target.Path, Object: &id, Path: path}, Message: message, Source: origin.Position, Related: origin.Overrode}
+	if made != object {
+		f.Fact = fmt.Sprintf("%s of %s", path, object.ID) // one line, whatever many are made of it
+	}
 	if p.Check.Locked {
 		held, _ := path.Lookup(object.Value)
 		f.content = digest(held)
