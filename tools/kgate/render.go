@@ -25,7 +25,7 @@ func renderCommand() *cobra.Command {
 			"With --app it is what Argo CD takes from this repository for an Application, as kgate apps lists them: all its sources, with\n" +
 			"the images, patches and whatever else the Application writes into their kustomizations. What Argo CD adds when it applies\n" +
 			"is not added: the tracking label or annotation, and the namespace of the destination.",
-		Example: "  kgate render overlays/prod\n  kgate render overlays/prod/go-otlp-app | kubectl diff -f -\n  kgate render --app prod-app",
+		Example: "  kgate render overlays/prod\n  kgate render overlays/prod/go-otlp-app | kubectl diff -f -\n  kgate render --app prod-podinfo",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if application == "" {
 				if len(args) != 1 {

@@ -253,7 +253,7 @@ var windowApplications = &check.Check{
 	Title: "Every sync window is for Applications that there are",
 	Doc: "A window holds the Applications of its project that it lists by their names, or by the clusters or namespaces that they deploy to. One that " +
 		"lists what no Application has holds nobody back: what was to be synced by a person in working hours is synced at any time. It happens when " +
-		"an Application is renamed. Nothing is said where the repository has no Application of the project, or an ApplicationSet that may make one.",
+		"an Application is renamed. Nothing is said where the repository has no Application of the project, or an ApplicationSet that may make one which nobody here can tell.",
 	Fix:        "Write what the Application has, or take it out of the window.",
 	Severity:   check.Error,
 	Scope:      check.Repository,
@@ -288,7 +288,7 @@ func members(targets []*check.Target) (found map[string][]*manifest.Object, open
 			case is(object, "Application"):
 				project := projectOf(object.Value, "spec")
 				found[project] = append(found[project], object)
-			case is(object, "ApplicationSet") && slices.Contains(target.Untold, object):
+			case is(object, "ApplicationSet") && !slices.Contains(target.Told, object):
 				project := projectOf(object.Value, "spec", "template", "spec")
 				if isTemplated(project) || manifest.TextAt(object.Value, "spec", "templatePatch") != "" || overridden(manifest.ListAt(object.Value, "spec", "generators")) {
 					project = ""

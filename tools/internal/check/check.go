@@ -197,9 +197,9 @@ type Target struct {
 	Definitions Definitions
 
 	// Generated are the Applications that ApplicationSets among the objects make, where that can be told. Checks of the repository
-	// are given them. Untold are the ApplicationSets of which nobody here can tell all that they make.
+	// are given them. Told are the ApplicationSets of which these are all that they make.
 	Generated []Generated
-	Untold    []*manifest.Object
+	Told      []*manifest.Object
 
 	// Deployers are who brings the target to a cluster, found when somebody asks; none, or nil, where nobody here knows.
 	Deployers func(context.Context) ([]Deployer, error)

@@ -27,7 +27,7 @@ func (g *Gate) generate(ctx context.Context, targets []*check.Target) error {
 		return err
 	}
 	for _, t := range targets {
-		t.Generated, t.Untold = nil, nil
+		t.Generated, t.Told = nil, nil
 		for _, a := range all {
 			if a.Set == nil || a.Target != t {
 				continue
@@ -38,9 +38,9 @@ func (g *Gate) generate(ctx context.Context, targets []*check.Target) error {
 			}
 			t.Generated = append(t.Generated, one)
 		}
-		for _, u := range left {
-			if u.Target == t {
-				t.Untold = append(t.Untold, u.Object)
+		for _, o := range t.Objects {
+			if isSet(o) && !slices.ContainsFunc(left, func(u coverage.Unresolved) bool { return u.Object == o }) {
+				t.Told = append(t.Told, o)
 			}
 		}
 	}
