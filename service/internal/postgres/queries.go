@@ -98,6 +98,9 @@ func (s *Store) Releases(ctx context.Context, f release.Filter) (release.Page, e
 	if f.Version != "" {
 		where("version = ?", f.Version)
 	}
+	if f.Actor != "" {
+		where("actor = ?", f.Actor)
+	}
 	if f.Outcome != "" {
 		where("outcome = ?", f.Outcome)
 	}

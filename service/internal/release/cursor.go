@@ -75,6 +75,9 @@ func (f Filter) digest() []byte {
 	if f.Kind != "" { // apart, so that cursors from before there were kinds go on
 		fmt.Fprintf(h, " %q", f.Kind)
 	}
+	if f.Actor != "" {
+		fmt.Fprintf(h, " actor %q", f.Actor)
+	}
 	return h.Sum(nil)[:4]
 }
 

@@ -171,6 +171,7 @@ type Filter struct {
 	Service     string
 	Environment string
 	Version     string
+	Actor       string
 	Outcome     Outcome
 	Track       Track
 	Kind        Kind
@@ -240,6 +241,16 @@ type Ledger interface {
 	Releases(ctx context.Context, f Filter) (Page, error)
 	// Environments returns what runs where, by service, environment and track.
 	Environments(ctx context.Context) ([]Running, error)
+	// RunningAt returns what runs, or what ran at a time, by service, environment and track.
+	RunningAt(ctx context.Context, f RunningFilter) ([]Running, error)
+	// Lags returns the steps whose two environments run different changes, in the order of steps.
+	Lags(ctx context.Context, steps []Step) ([]Lag, error)
+	// Before returns the release that ran in the place of r when r began, or ErrNotFound.
+	Before(ctx context.Context, r Release) (Release, error)
+	// History returns what was said of a release, in the order in which it was heard.
+	History(ctx context.Context, id string) ([]Transition, error)
+	// Names returns what there is to choose from in a search.
+	Names(ctx context.Context) (Names, error)
 	// Measures returns the DORA measures of the window that ends now.
 	Measures(ctx context.Context, s Scope, window time.Duration, now time.Time) (Measures, error)
 	// Ping reports whether the ledger can serve: reachable, and of the schema that it needs.

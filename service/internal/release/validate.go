@@ -148,6 +148,9 @@ func (f Filter) Validate() error {
 	if f.Version != "" {
 		faults.version(f.Version)
 	}
+	if f.Actor != "" {
+		faults.actor(f.Actor)
+	}
 	if f.Outcome != "" {
 		faults.outcome(f.Outcome)
 	}
