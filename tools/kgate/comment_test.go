@@ -131,13 +131,16 @@ func TestActionCompares(t *testing.T) {
 		{strings.Repeat("0", 40), exitUnable, ""},
 	} {
 		write(t, r.temp, "summary", "")
-		code, outputs, text := r.step("compare", map[string]string{expression: test.base, "inputs.checks": "schema"}, "GITHUB_STEP_SUMMARY="+summary)
+		code, outputs, text := r.step("compare", map[string]string{expression: test.base, "inputs.checks": "schema"}, "GITHUB_STEP_SUMMARY="+summary, "GITHUB_SERVER_URL=https://forge.example", "GITHUB_REPOSITORY=o/r")
 		if code != test.code || !strings.Contains(text, test.says) {
 			t.Errorf("%q: exit code %d, want %d and %q in\n%s", test.base, code, test.code, test.says, text)
 		}
 		said, err := os.ReadFile(summary)
 		if written := strings.HasPrefix(string(said), "<!-- kgate diff -->\n"); err != nil || written != (test.code == exitFindings) || (outputs["markdown"] == filepath.Join(r.temp, "kgate.md")) != written {
 			t.Errorf("%q: the summary is %q, outputs %v, %v", test.base, said, outputs, err)
+		}
+		if link := `<a href="https://forge.example/o/r/blob/` + git("rev-parse", "HEAD") + `/base/config.yaml#L4">`; test.code == exitFindings && !strings.Contains(string(said), link) {
+			t.Errorf("no link %s in\n%s", link, said)
 		}
 	}
 }

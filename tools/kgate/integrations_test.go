@@ -816,7 +816,7 @@ func TestGitLabComponent(t *testing.T) {
 	// What the merge request changes is compared where the clone has it.
 	r.work = filepath.Join(t.TempDir(), "whole")
 	git(t.TempDir(), "clone", "-q", "file://"+origin+".git", r.work)
-	if code, out := run("sh", append(project, "KGATE_COMPARE=true", "CI_MERGE_REQUEST_DIFF_BASE_SHA="+held)...); code != exitFindings || !strings.Contains(out, "from "+held[:12]) {
+	if code, out := run("sh", append(project, "KGATE_COMPARE=true", "CI_PROJECT_URL=https://forge.example/o/r", "CI_MERGE_REQUEST_DIFF_BASE_SHA="+held)...); code != exitFindings || !strings.Contains(out, "from "+held[:12]) {
 		t.Errorf("exit code %d in\n%s", code, out)
 	}
 	if text, err := os.ReadFile(filepath.Join(r.work, "kgate.md")); err != nil || !strings.HasPrefix(string(text), "<!-- kgate diff -->\n") {

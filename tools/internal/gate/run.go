@@ -189,9 +189,12 @@ func (g *Gate) made() []*check.Check {
 func (g *Gate) conclude(ctx context.Context, round *check.Round, outcomes []outcome, read func(file string) ([]byte, error)) (report.Report, error) {
 	config, now := g.repository.Config, g.options.Now()
 	out := report.Report{Version: g.options.Version, Checks: g.made(), Asked: g.paths, FailOn: config.FailOn, Dir: g.repository.Dir, ReadFile: g.repository.Base.ReadFile(read)}
-	if g.options.Whole {
-		out.Branch, out.Commit = g.repository.Checkout()
+	if g.repository.Git != "" {
+		if top, err := g.repository.Top(); err == nil && top != "." {
+			out.Top = top
+		}
 	}
+	out.Branch, out.Commit = g.repository.Checkout()
 	plan := check.Plan{Checks: g.checks, All: g.all, Exemptions: config.Exemptions, Now: now, Latest: config.LatestExpiry(now), Severity: g.severity, External: config.External}
 	var exempting []repo.Annotation
 	for _, o := range outcomes {

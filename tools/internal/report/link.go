@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/url"
+	"path"
 	"regexp"
 	"strings"
 
@@ -48,7 +49,7 @@ func (l *linking) to(file string, line int) string {
 		return ""
 	}
 	var steps []string
-	for step := range strings.SplitSeq(file, "/") {
+	for step := range strings.SplitSeq(path.Join(l.report.Top, file), "/") {
 		steps = append(steps, url.PathEscape(step))
 	}
 	return strings.NewReplacer("{file}", strings.Join(steps, "/"), "{line}", fmt.Sprint(line), "{commit}", commit).Replace(l.template)

@@ -32,10 +32,15 @@ func TestLinks(t *testing.T) {
 		{"that needs none", "https://forge.example/{file}", "", nil, "base/a.yaml:3", "https://forge.example/base/a.yaml"},
 		{"no line", forge, "c1", nil, "overlays/prod", ""},
 		{"no such file", forge, "c1", nil, "gone.yaml:3", ""},
+		{"in a folder of git's repository", forge, "c1", &Comparison{Set: change.Set{Before: change.Side{Name: "main"}, After: change.Side{Commit: "c2"}}}, "base/a.yaml:3", "https://forge.example/shop/blob/c2/deploy/x/base/a.yaml#L3"},
 		{"what cannot be seen in a name", forge, "c1", nil, `a\x1b.yaml:3`, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got := string(Report{Commit: test.commit, Comparison: test.with, ReadFile: read}.linking(test.template).html(test.place))
+			top := ""
+			if strings.Contains(test.name, "folder") {
+				top = "deploy/x"
+			}
+			got := string(Report{Commit: test.commit, Comparison: test.with, ReadFile: read, Top: top}.linking(test.template).html(test.place))
 			_, rest, linked := strings.Cut(got, `href="`)
 			to, _, _ := strings.Cut(rest, `"`)
 			if linked != (test.want != "") || strings.ReplaceAll(to, "&#39;", "%27") != test.want {

@@ -35,6 +35,7 @@ type Report struct {
 	Comparison *Comparison // with what; nil for a run of one side
 
 	Dir string // of the repository, absolute; "" for none
+	Top string // the directory of the repository in git's, with slashes; "" for git's own, and for none
 
 	// Branch and Commit are what the files were checked out from, for a format that names them; "" for none.
 	Branch, Commit string
