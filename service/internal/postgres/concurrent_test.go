@@ -128,7 +128,7 @@ func TestOneKeyForManyBodiesAtOnce(t *testing.T) {
 		switch _, repeated, err := s.Record(t.Context(), d, "key"); {
 		case err == nil && !repeated:
 			won.Add(1)
-		case errors.Is(err, release.ErrConflict):
+		case errors.Is(err, release.ErrKeyReused):
 			refused.Add(1)
 		default:
 			t.Errorf("repeated %t, %v", repeated, err)

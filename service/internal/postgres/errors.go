@@ -73,7 +73,7 @@ func passing(err error) bool {
 // describe names the attempt and says in terms of package release what kind of error it is.
 func describe(what string, err error) error {
 	switch {
-	case errors.Is(err, release.ErrConflict), errors.Is(err, release.ErrNotFound), errors.Is(err, context.Canceled):
+	case errors.Is(err, release.ErrConflict), errors.Is(err, release.ErrKeyReused), errors.Is(err, release.ErrNotFound), errors.Is(err, context.Canceled):
 		return fmt.Errorf("%s: %w", what, err)
 	case unavailable(err):
 		return fmt.Errorf("%s: %w: %w", what, release.ErrUnavailable, err)

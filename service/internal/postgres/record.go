@@ -138,7 +138,7 @@ func recordOnce(ctx context.Context, tx pgx.Tx, d release.Draft, key string, now
 	err = tx.QueryRow(ctx, "SELECT digest, answer FROM idempotency_keys WHERE key = $1", key).Scan(&earlier, &answer)
 	switch {
 	case err == nil && !bytes.Equal(earlier, digest[:]):
-		return r, false, fmt.Errorf("%w: the idempotency key was used for another release", release.ErrConflict)
+		return r, false, release.ErrKeyReused
 	case err == nil:
 		return r, true, json.Unmarshal(answer, &r)
 	case !errors.Is(err, pgx.ErrNoRows):
@@ -317,7 +317,7 @@ func saidBefore(ctx context.Context, tx pgx.Tx, r release.Release, m *release.Mo
 }
 
 func contradiction(r release.Release, m release.Move, field string) error {
-	return fmt.Errorf("%w: release %s is recorded as %s with another %s", release.ErrConflict, r.ID, m.Outcome, field)
+	return release.NewConflict("release %s is recorded as %s with another %s", r.ID, m.Outcome, field)
 }
 
 // contradicts reports two times that are known and differ.

@@ -311,8 +311,8 @@ func TestIdempotencyKeyGivesTheFirstAnswer(t *testing.T) {
 		t.Fatal(repeated, err)
 	}
 	equal(t, again, first)
-	if _, _, err := s.Record(t.Context(), draft("web", time.Hour), "key-1"); !errors.Is(err, release.ErrConflict) {
-		t.Errorf("another body: %v, want ErrConflict", err)
+	if _, _, err := s.Record(t.Context(), draft("web", time.Hour), "key-1"); !errors.Is(err, release.ErrKeyReused) {
+		t.Errorf("another body: %v, want ErrKeyReused", err)
 	}
 	if n := count(t, s, "SELECT count(*) FROM releases"); n != 1 {
 		t.Errorf("%d releases, want 1", n)

@@ -31,7 +31,7 @@ func (m Move) Normal() Move {
 // does not matter in which order news arrives. The error is ErrConflict, with what contradicts what.
 func (r Release) Moved(m Move) (Release, error) {
 	conflict := func(format string, args ...any) (Release, error) {
-		return r, fmt.Errorf("%w: release %s %s", ErrConflict, r.ID, fmt.Sprintf(format, args...))
+		return r, NewConflict("release %s %s", r.ID, fmt.Sprintf(format, args...))
 	}
 	switch {
 	case m.CommittedAt != nil && r.CommittedAt != nil && !m.CommittedAt.Equal(*r.CommittedAt):

@@ -5,6 +5,7 @@ package release
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -216,18 +217,38 @@ type Running struct {
 var (
 	// ErrNotFound: there is no such release.
 	ErrNotFound = errors.New("not found")
-	// ErrConflict: what is recorded already contradicts what is said now. The text around it says how, and may be
-	// shown to the client.
+	// ErrConflict: what is recorded already contradicts what is said now. ConflictDetail says how.
 	ErrConflict = errors.New("conflict")
+	// ErrKeyReused: an idempotency key comes with another body than before.
+	ErrKeyReused = errors.New("the idempotency key was used for another release")
 	// ErrUnavailable: the ledger cannot answer now, and the same request may succeed later.
 	ErrUnavailable = errors.New("unavailable")
 )
+
+// conflict is an ErrConflict whose text may be shown to the client.
+type conflict struct{ detail string }
+
+func (c *conflict) Error() string        { return "conflict: " + c.detail }
+func (c *conflict) Is(target error) bool { return target == ErrConflict }
+
+// NewConflict returns an ErrConflict. The detail may be shown to the client.
+func NewConflict(format string, args ...any) error {
+	return &conflict{detail: fmt.Sprintf(format, args...)}
+}
+
+// ConflictDetail is what a client may be told of an ErrConflict, whatever is around it.
+func ConflictDetail(err error) string {
+	if c, ok := errors.AsType[*conflict](err); ok {
+		return c.detail
+	}
+	return "what is recorded contradicts the request"
+}
 
 // Ledger is what the web layer needs of the storage.
 type Ledger interface {
 	// Record writes d, or moves the release that d names to d's outcome. Facts that are recorded already, or that what
 	// is recorded implies, change nothing: repeated is then true and r is the release as it is now. A key, if not "",
-	// makes a repeat with the same body return the first answer, and with another body ErrConflict.
+	// makes a repeat with the same body return the first answer, and with another body ErrKeyReused.
 	Record(ctx context.Context, d Draft, key string) (r Release, repeated bool, err error)
 	// Move is Record for the release that id names, or ErrNotFound.
 	Move(ctx context.Context, id string, m Move) (r Release, repeated bool, err error)

@@ -68,6 +68,14 @@ func TestDraftValidate(t *testing.T) {
 		{"artifact and team", func(d *Draft) { d.Artifact, d.Team = "ghcr.io/x/api:1@sha256:0", "pay" }, ""},
 		{"no artifact, no team", func(d *Draft) { d.Artifact, d.Team = "a b", "Pay!" }, "artifact team"},
 		{"long artifact", func(d *Draft) { d.Artifact = strings.Repeat("a", 513) }, "artifact"},
+		{"escape", func(d *Draft) { d.Actor = "a\x1b[31m" }, "actor"},
+		{"turned around", func(d *Draft) { d.Actor = "ann\u202egnp" }, "actor"},
+		{"marked right to left", func(d *Draft) { d.Actor = "\u200fann" }, "actor"},
+		{"isolated", func(d *Draft) { d.Actor = "\u2066ann\u2069" }, "actor"},
+		{"line separator", func(d *Draft) { d.Actor = "ann\u2028bo" }, "actor"},
+		{"nothing to see", func(d *Draft) { d.Actor = "\u200d\u200c" }, "actor"},
+		{"soft hyphen", func(d *Draft) { d.Actor = "an\u00adn" }, "actor"},
+		{"private use", func(d *Draft) { d.Actor = "ann\ue000" }, "actor"},
 		{"NUL", func(d *Draft) { d.Actor = "a\x00" }, "actor"},
 		{"not UTF-8", func(d *Draft) { d.Actor = "a\xff" }, "actor"},
 		{"space around", func(d *Draft) { d.Actor = " ann" }, "actor"},
@@ -252,4 +260,17 @@ func FuzzCursor(f *testing.F) {
 			t.Fatalf("%+v came back as %+v, %v", want, got, err)
 		}
 	})
+}
+
+// What people are called, and what machines are.
+func TestActorsAreNames(t *testing.T) {
+	for _, name := range []string{
+		"ana", "Zoë O’Brien", "D'Arcy O'Neil", "Nguyễn Thị Minh Khai", "ana@example.com", "山田\u3000太郎", "علی\u200cرضا",
+		"Jean-Luc (SRE), on call", "José\u00a0María", "क्\u200dष", "dependabot[bot]", "system:serviceaccount:argocd:ci", "Łukasz Żółć 🚀",
+	} {
+		var f faults
+		if f.actor(name); len(f) > 0 {
+			t.Errorf("%q: %v", name, f)
+		}
+	}
 }

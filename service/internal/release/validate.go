@@ -217,13 +217,22 @@ func (f *faults) actor(s string) {
 	switch {
 	case s == "":
 		f.add("actor", "is required")
-	case !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }):
-		f.add("actor", "must be printable text")
+	case !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return !inName(r) }):
+		f.add("actor", "must be text without control characters, and without those that turn its direction")
+	case !strings.ContainsFunc(s, unicode.IsPrint):
+		f.add("actor", "must have something to see")
 	case utf8.RuneCountInString(s) > maxActor:
 		f.add("actor", "must be at most %d characters", maxActor)
 	case strings.TrimSpace(s) != s:
 		f.add("actor", "must not begin or end with a space")
 	}
+}
+
+// inName reports whether people's names may have r: whatever is printed, spaces of every width, and the joiners without which
+// some scripts cannot be written. What is not seen, or changes the direction of what follows it, may not be.
+func inName(r rune) bool {
+	const nonJoiner, joiner = '\u200c', '\u200d'
+	return unicode.IsGraphic(r) || r == nonJoiner || r == joiner
 }
 
 func (f *faults) track(t Track) {

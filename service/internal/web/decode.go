@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -76,13 +77,13 @@ func decode(data []byte, v any) error {
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			err = errors.New("it ends too early")
 		}
-		return newProblem(http.StatusBadRequest, "the body is not one JSON value: "+err.Error())
+		return newProblem(http.StatusBadRequest, "the body is not one JSON value: "+sayUnreadable(err))
 	}
 	if len(d.faults) > 0 {
 		return invalid(d.faults...)
 	}
 	if err := json.Unmarshal(data, v); err != nil {
-		return newProblem(http.StatusBadRequest, "the body cannot be read: "+err.Error())
+		return newProblem(http.StatusBadRequest, "the body cannot be read: "+sayUnreadable(err))
 	}
 	return nil
 }
@@ -95,6 +96,39 @@ type decoder struct {
 
 func (d *decoder) fault(pointer, format string, args ...any) {
 	d.faults = append(d.faults, fault{Pointer: "#" + pointer, Detail: fmt.Sprintf(format, args...)})
+}
+
+// sayUnreadable says what is wrong with JSON in the terms of who sent it, and not in those of Go.
+func sayUnreadable(err error) string {
+	if e, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return strings.TrimPrefix(e.Error(), "json: ") + " at byte " + strconv.FormatInt(e.Offset, 10)
+	}
+	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		at := "the whole"
+		if e.Field != "" {
+			at = e.Field
+		}
+		return at + " must not be a JSON " + e.Value
+	}
+	if e, ok := errors.AsType[*time.ParseError](err); ok {
+		return fmt.Sprintf("%q is no time of RFC 3339", strings.Trim(e.Value, `"`))
+	}
+	if strings.HasPrefix(err.Error(), "Time.") {
+		return "a time must be a JSON string"
+	}
+	return strings.TrimPrefix(err.Error(), "json: ")
+}
+
+// timeForm is the form of RFC 3339, section 5.6, with the letters T and Z as capitals, as it allows to ask.
+var timeForm = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?(Z|[-+]([01][0-9]|2[0-3]):[0-5][0-9])$`)
+
+// parseTime reads a time of RFC 3339 and nothing that time.Parse takes besides, such as a comma before the fraction, an hour
+// of one digit or an offset of 24 hours. A leap second is none.
+func parseTime(s string) (time.Time, error) {
+	if !timeForm.MatchString(s) {
+		return time.Time{}, fmt.Errorf("%q is no time of RFC 3339", s)
+	}
+	return time.Parse(time.RFC3339, s)
 }
 
 var timeType = reflect.TypeFor[time.Time]()
@@ -149,7 +183,7 @@ func (d *decoder) value(pointer string, t reflect.Type, depth int) error {
 			d.fault(pointer, "has a character that is not valid Unicode")
 		}
 		if want == "a time of RFC 3339" {
-			if _, err := time.Parse(time.RFC3339, token); err == nil {
+			if _, err := parseTime(token); err == nil {
 				return nil
 			}
 		} else if want == "" || want == "a string" {

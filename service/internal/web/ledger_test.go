@@ -260,7 +260,9 @@ func TestKeyIsForOneBody(t *testing.T) {
 	read[release.Release](t, send(t, a, r), http.StatusCreated)
 	r = post("/v1/releases", body("1.1.0", 10))
 	r.Header.Set(idempotencyKey, "one-key")
-	readProblem(t, send(t, a, r), http.StatusConflict)
+	if p := readProblem(t, send(t, a, r), http.StatusUnprocessableEntity); p.Code != codeIdempotencyKeyReused {
+		t.Errorf("got code %q", p.Code)
+	}
 }
 
 func TestReadiness(t *testing.T) {

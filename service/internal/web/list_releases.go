@@ -55,7 +55,7 @@ func filterOf(q url.Values) (release.Filter, error) {
 		if !q.Has(name) {
 			continue
 		}
-		t, err := time.Parse(time.RFC3339, q.Get(name))
+		t, err := parseTime(q.Get(name))
 		if err != nil {
 			faults = append(faults, fault{Parameter: name, Detail: "must be a time of RFC 3339; a + in it is written %2B"})
 			continue

@@ -5,20 +5,67 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
+
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/kgate-dev/gitops/service/internal/release"
 )
 
-// problem is an error as a client sees it: a problem document of RFC 9457.
-// Its type is about:blank, so the title is the status text; what a client acts on is the status and Errors.
+// problem is an error as a client sees it: a problem document of RFC 9457. What a client acts on is Code, which stays, and
+// Errors; Type is where the code is described.
 type problem struct {
-	Type   string  `json:"type"`
-	Title  string  `json:"title"`
-	Status int     `json:"status"`
-	Detail string  `json:"detail,omitempty"`
-	Errors []fault `json:"errors,omitempty"`
+	Type    string  `json:"type"`
+	Title   string  `json:"title"`
+	Status  int     `json:"status"`
+	Code    string  `json:"code"`
+	Detail  string  `json:"detail,omitempty"`
+	Errors  []fault `json:"errors,omitempty"`
+	TraceID string  `json:"trace_id,omitempty"` // under which the log has the request
 
 	header http.Header
+}
+
+// problemTypes is where docs/problems.md describes each code.
+const problemTypes = "https://github.com/kgate-dev/gitops/blob/main/docs/problems.md#"
+
+// problemKind is a type of problem.
+type problemKind struct {
+	code   string
+	status int
+	title  string
+}
+
+// The codes that are told apart where a status alone does not.
+const (
+	codeIdempotencyKeyReused = "idempotency_key_reused"
+	codeDatabaseUnavailable  = "database_unavailable"
+	codeShuttingDown         = "shutting_down"
+	codeOverloaded           = "overloaded"
+)
+
+// problemKinds are the types of problems. Of one status, the first is what a problem is that says no code.
+func problemKinds() []problemKind {
+	return []problemKind{
+		{"malformed_request", http.StatusBadRequest, "The request cannot be read"},
+		{"token_required", http.StatusUnauthorized, "The request needs a token"},
+		{"forbidden", http.StatusForbidden, "The token may not do this"},
+		{"not_found", http.StatusNotFound, "There is nothing like that"},
+		{"method_not_allowed", http.StatusMethodNotAllowed, "The path has no such method"},
+		{"body_timeout", http.StatusRequestTimeout, "The body did not arrive in time"},
+		{"conflict", http.StatusConflict, "What is recorded contradicts the request"},
+		{"body_too_large", http.StatusRequestEntityTooLarge, "The body is too large"},
+		{"unsupported_media_type", http.StatusUnsupportedMediaType, "The body is of a kind that is not read here"},
+		{"invalid_request", http.StatusUnprocessableEntity, "The request has faults"},
+		{codeIdempotencyKeyReused, http.StatusUnprocessableEntity, "The idempotency key belongs to another request"},
+		{"client_closed_request", statusClientClosedRequest, "The client has gone"},
+		{"internal_error", http.StatusInternalServerError, "The service failed"},
+		{"unavailable", http.StatusServiceUnavailable, "The service cannot answer now"},
+		{codeDatabaseUnavailable, http.StatusServiceUnavailable, "The database cannot answer now"},
+		{codeOverloaded, http.StatusServiceUnavailable, "The service is at its limit"},
+		{codeShuttingDown, http.StatusServiceUnavailable, "The service is shutting down"},
+		{"request_timeout", http.StatusGatewayTimeout, "The request took too long"},
+	}
 }
 
 // fault is one thing wrong with a request. One of Pointer (into the body, RFC 6901 as a URI fragment),
@@ -30,12 +77,24 @@ type fault struct {
 	Detail    string `json:"detail"`
 }
 
+// newProblem is a problem of the first type that has the status.
 func newProblem(status int, detail string) *problem {
-	title := http.StatusText(status)
-	if status == statusClientClosedRequest {
-		title = "Client Closed Request"
+	return problemOfKind(func(k problemKind) bool { return k.status == status }, detail)
+}
+
+// codedProblem is a problem of the type that has the code.
+func codedProblem(code, detail string) *problem {
+	return problemOfKind(func(k problemKind) bool { return k.code == code }, detail)
+}
+
+func problemOfKind(wanted func(problemKind) bool, detail string) *problem {
+	all := problemKinds()
+	i := slices.IndexFunc(all, wanted)
+	if i < 0 {
+		i = slices.IndexFunc(all, func(k problemKind) bool { return k.status == http.StatusInternalServerError })
 	}
-	return &problem{Type: "about:blank", Title: title, Status: status, Detail: detail, header: http.Header{}}
+	k := all[i]
+	return &problem{Type: problemTypes + k.code, Title: k.title, Status: k.status, Code: k.code, Detail: detail, header: http.Header{}}
 }
 
 // invalid is the problem of a request that can be read but not accepted.
@@ -52,6 +111,14 @@ func (p *problem) with(name, value string) *problem {
 }
 
 func (p *problem) Error() string { return p.Title + ": " + p.Detail }
+
+// traced adds the trace of r, by which the log and the traces are searched.
+func (p *problem) traced(r *http.Request) *problem {
+	if span := trace.SpanContextFromContext(r.Context()); span.HasTraceID() {
+		p.TraceID = span.TraceID().String()
+	}
+	return p
+}
 
 func (p *problem) write(w http.ResponseWriter) {
 	h := w.Header()
@@ -92,14 +159,16 @@ func problemOf(r *http.Request, err error) *problem {
 	switch {
 	case errors.Is(err, release.ErrNotFound):
 		return newProblem(http.StatusNotFound, "there is no such release")
+	case errors.Is(err, release.ErrKeyReused):
+		return codedProblem(codeIdempotencyKeyReused, "the idempotency key was used for another body")
 	case errors.Is(err, release.ErrConflict):
-		return newProblem(http.StatusConflict, err.Error())
+		return newProblem(http.StatusConflict, release.ConflictDetail(err))
 	case errors.Is(context.Cause(ctx), errDeadline):
 		return newProblem(http.StatusGatewayTimeout, "the request took longer than it may").with("Retry-After", retryAfter)
 	case errors.Is(ctx.Err(), context.Canceled):
 		return newProblem(statusClientClosedRequest, "the client closed the connection")
 	case errors.Is(err, release.ErrUnavailable):
-		return newProblem(http.StatusServiceUnavailable, "the database cannot be reached").with("Retry-After", retryAfter)
+		return codedProblem(codeDatabaseUnavailable, "the database cannot be reached").with("Retry-After", retryAfter)
 	default:
 		return newProblem(http.StatusInternalServerError, "the service failed; the log says why under the trace of this request")
 	}

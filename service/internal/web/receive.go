@@ -63,7 +63,7 @@ func readEvent(w http.ResponseWriter, r *http.Request, v any, further ...string)
 
 func decodeEvent(data []byte, v any) error {
 	if err := json.Unmarshal(data, v); err != nil {
-		return newProblem(http.StatusBadRequest, "the body is no event that is known here: "+err.Error())
+		return newProblem(http.StatusBadRequest, "the body is no event that is known here: "+sayUnreadable(err))
 	}
 	return nil
 }
@@ -80,7 +80,7 @@ func (a *API) take(w http.ResponseWriter, r *http.Request, n news) error {
 			return nil
 		}
 		if errors.Is(err, release.ErrConflict) || errors.Is(err, release.ErrNotFound) {
-			out.Skipped = append(out.Skipped, skip{What: about, Detail: err.Error()})
+			out.Skipped = append(out.Skipped, skip{What: about, Detail: problemOf(r, err).Detail})
 			return nil
 		}
 		return err

@@ -21,7 +21,7 @@ func (a *API) shed(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 		default:
 			a.fail(w, r, fmt.Errorf("%w: %w", errShed,
-				newProblem(http.StatusServiceUnavailable, "the service is at its limit of concurrent requests").with("Retry-After", retryAfter)))
+				codedProblem(codeOverloaded, "the service is at its limit of concurrent requests").with("Retry-After", retryAfter)))
 		}
 	})
 }

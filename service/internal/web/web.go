@@ -183,6 +183,7 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 
 // tell answers p to whoever asked: to a person as a page, to a program as a document.
 func (a *API) tell(w http.ResponseWriter, r *http.Request, p *problem) {
+	p = p.traced(r)
 	if r.Pattern == patternPage {
 		if err := writeTrouble(w, p); err == nil {
 			return

@@ -82,7 +82,7 @@ func readProblem(t *testing.T, w *httptest.ResponseRecorder, status int) problem
 	if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil {
 		t.Fatal(err)
 	}
-	if p.Status != status || p.Type != "about:blank" || p.Title == "" || p.Detail == "" {
+	if p.Status != status || p.Type != problemTypes+p.Code || p.Code == "" || p.Title == "" || p.Detail == "" {
 		t.Errorf("incomplete problem %+v", p)
 	}
 	return p
