@@ -398,7 +398,8 @@ func TestTelemetryOfARequest(t *testing.T) {
 		if span.StartTimeUnixNano < server.StartTimeUnixNano || span.EndTimeUnixNano > server.EndTimeUnixNano {
 			t.Errorf("%s is not within the server's span", span.Name)
 		}
-		if got := attributes(span.Attributes); span.Kind == traces.Span_SPAN_KIND_CLIENT && got["db.system.name"] == "postgresql" && strings.Contains(strings.ToLower(got["db.query.text"]), "insert into") {
+		if got := attributes(span.Attributes); span.Kind == traces.Span_SPAN_KIND_CLIENT && got["db.system.name"] == "postgresql" && got["db.collection.name"] == "releases" &&
+			got["db.query.summary"] == span.Name && strings.Contains(span.Name, "INSERT releases") && strings.Contains(got["db.query.text"], "INSERT INTO releases") {
 			queries++
 		}
 	}

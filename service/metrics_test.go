@@ -342,7 +342,7 @@ func TestManifestsNameMetricsThatExist(t *testing.T) {
 	}
 
 	for _, c := range []struct{ expr, uses, want string }{
-		{`sum(db_client_connection_count)`, "", "no series is like"},
+		{`sum(pgxpool_acquired_connections)`, "", "no series is like"},
 		{`releases_recorded_total{result="failed"}`, "", "no series is like"},
 		{`releases_recorded_total{outcome="exploded"}`, "", "no series is like"},
 		{`releases_recorded_total{result!="failed"}`, "", "has a label result"},
@@ -439,7 +439,7 @@ func TestExemplars(t *testing.T) {
 	}
 	for _, series := range []string{
 		`http_server_request_duration_seconds_bucket\{[^}]*http_route="/v1/releases"[^}]*\}`,
-		`db_client_operation_duration_seconds_bucket\{[^}]*pgx_operation_type="batch"[^}]*\}`,
+		`db_client_operation_duration_seconds_bucket\{[^}]*db_query_summary="BATCH INSERT releases INSERT release_transitions; SELECT releases"[^}]*\}`,
 		`releases_recorded_total\{[^}]*\}`,
 	} {
 		if !regexp.MustCompile(`(?m)^` + series + ` \S+ # \{[^}]*trace_id="` + trace + `"`).Match(text) {

@@ -14,9 +14,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/exaring/otelpgx"
-
 	"github.com/kgate-dev/gitops/service/internal/config"
+	"github.com/kgate-dev/gitops/service/internal/pgxtelemetry"
 	"github.com/kgate-dev/gitops/service/internal/postgres"
 	"github.com/kgate-dev/gitops/service/internal/release"
 	"github.com/kgate-dev/gitops/service/internal/telemetry"
@@ -51,14 +50,20 @@ func serve(ctx context.Context, c *config.Config, stdout io.Writer) (err error) 
 		}
 	}()
 
-	store, err := openStore(ctx, c, t)
+	tracer, err := pgxtelemetry.New(t.TracerProvider, t.MeterProvider, c.Database.URL.Reveal())
+	if err != nil {
+		return err
+	}
+	store, err := openStore(ctx, c, tracer)
 	if err != nil {
 		return err
 	}
 	defer store.Close()
-	if err := otelpgx.RecordStats(store.Pool(), otelpgx.WithStatsMeterProvider(t.MeterProvider)); err != nil {
-		return fmt.Errorf("measure the pool: %w", err)
+	pool, err := tracer.Observe(store.Pool())
+	if err != nil {
+		return err
 	}
+	defer func() { _ = pool.Unregister() }()
 	tokens := make([]string, len(c.API.Tokens))
 	for i, token := range c.API.Tokens {
 		tokens[i] = token.Reveal()
@@ -119,7 +124,11 @@ func migrate(ctx context.Context, c *config.Config, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	store, err := openStore(ctx, c, t)
+	tracer, err := pgxtelemetry.New(t.TracerProvider, t.MeterProvider, c.Database.URL.Reveal())
+	if err != nil {
+		return err
+	}
+	store, err := openStore(ctx, c, tracer)
 	if err != nil {
 		return err
 	}
@@ -127,11 +136,11 @@ func migrate(ctx context.Context, c *config.Config, stdout io.Writer) error {
 	return store.Migrate(ctx)
 }
 
-func openStore(ctx context.Context, c *config.Config, t *telemetry.Telemetry) (*postgres.Store, error) {
+func openStore(ctx context.Context, c *config.Config, tracer *pgxtelemetry.Tracer) (*postgres.Store, error) {
 	return postgres.Open(ctx, postgres.Options{
 		URL: c.Database.URL.Reveal(), MaxConns: int32(c.Database.MaxConns), IdleConns: int32(c.Database.MaxIdleConns),
 		ConnLifetime: c.Database.ConnMaxLifetime, Production: c.Ledger.Production,
-		Tracer: otelpgx.NewTracer(otelpgx.WithTracerProvider(t.TracerProvider), otelpgx.WithMeterProvider(t.MeterProvider)),
+		Tracer: tracer,
 	})
 }
 

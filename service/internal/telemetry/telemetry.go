@@ -180,6 +180,9 @@ func (t *Telemetry) measure(more ...sdkmetric.Option) error {
 	if err := goruntime.Start(goruntime.WithMeterProvider(meters)); err != nil {
 		return fmt.Errorf("measure the Go runtime: %w", err)
 	}
+	if err := measureProcess(meters.Meter(scope)); err != nil {
+		return err
+	}
 	return t.instruments()
 }
 

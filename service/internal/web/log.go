@@ -38,7 +38,7 @@ func requestLevel(r *http.Request, status int) slog.Level {
 
 // route is the path of the pattern that r matched, "" where it matched none.
 func route(r *http.Request) string {
-	_, path, _ := strings.Cut(r.Pattern, " ")
+	_, path, _ := strings.Cut(asRoute(r.Pattern), " ")
 	return path
 }
 

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -137,7 +138,7 @@ func New(o Options) (*API, error) {
 		otelhttp.WithTracerProvider(o.TracerProvider),
 		otelhttp.WithMeterProvider(o.MeterProvider),
 		otelhttp.WithPropagators(o.Propagator))
-	a.chain = trace(count(a.logRequests(secure(giveTimeToAnswer(a.recoverPanics(a.shed(a.limitTime(http.HandlerFunc(a.dispatch)))))))))
+	a.chain = trace(a.asRegistered(count(a.logRequests(secure(giveTimeToAnswer(a.recoverPanics(a.shed(a.limitTime(http.HandlerFunc(a.dispatch))))))))))
 	return a, nil
 }
 
@@ -196,11 +197,32 @@ func (a *API) tell(w http.ResponseWriter, r *http.Request, p *problem) {
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// Looked up here already, so that span, metrics and log of a request that never gets to its handler name the
 	// route too.
-	_, r.Pattern = a.mux.Handler(r)
+	_, pattern := a.mux.Handler(r)
+	r.Pattern = asRoute(pattern)
 	if a.draining.Load() {
 		w.Header().Set("Connection", "close")
 	}
 	a.chain.ServeHTTP(w, r)
+}
+
+// asRoute is a pattern as telemetry names it: {$} is how the mux writes that a path ends there, and no part of the path.
+func asRoute(pattern string) string { return strings.TrimSuffix(pattern, "{$}") }
+
+// asRegistered gives the handlers below the pattern that telemetry above has by another name.
+func (a *API) asRegistered(next http.Handler) http.Handler {
+	registered := map[string]string{}
+	for _, pattern := range a.patterns {
+		if route := asRoute(pattern); route != pattern {
+			registered[route] = pattern
+		}
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if pattern, other := registered[r.Pattern]; other {
+			r = r.WithContext(r.Context()) // telemetry reads its own when the answer is written
+			r.Pattern = pattern
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // dispatch is the mux, except that it says no with a problem.

@@ -173,7 +173,7 @@ func TestSpansAreNamedByRoute(t *testing.T) {
 	a := newAPI(t, Options{TracerProvider: tracing, MaxConcurrency: 1})
 	a.handle("GET /test/{secret}/boom", func(http.ResponseWriter, *http.Request) error { panic("boom") })
 
-	for _, target := range []string{"/healthz", "/test/hunter2/boom", "/nothing"} {
+	for _, target := range []string{"/healthz", "/test/hunter2/boom", "/nothing", "/?window=x"} {
 		a.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, target, http.NoBody))
 	}
 	// A request that is shed never gets to its handler, and is named all the same.
@@ -184,11 +184,14 @@ func TestSpansAreNamedByRoute(t *testing.T) {
 	for _, s := range spans.Ended() {
 		names = append(names, s.Name())
 	}
-	if got, want := strings.Join(names, "|"), "GET /healthz|GET /test/{secret}/boom|GET|GET /v1/environments"; got != want {
+	if got, want := strings.Join(names, "|"), "GET /healthz|GET /test/{secret}/boom|GET|GET /|GET /v1/environments"; got != want {
 		t.Fatalf("got %s, want %s", got, want)
 	}
 	if got := attributeOf(spans.Ended()[1].Attributes(), "http.route"); got != "/test/{secret}/boom" {
 		t.Errorf("got http.route %q", got)
+	}
+	if got := attributeOf(spans.Ended()[3].Attributes(), "http.route"); got != "/" {
+		t.Errorf("the page's http.route is %q", got)
 	}
 	if len(spans.Ended()[1].Events()) == 0 || spans.Ended()[1].Status().Code.String() != "Error" {
 		t.Errorf("the panic is not in its span: %v", spans.Ended()[1].Status())
