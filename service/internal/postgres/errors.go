@@ -75,41 +75,64 @@ func describe(what string, err error) error {
 	switch {
 	case errors.Is(err, release.ErrConflict), errors.Is(err, release.ErrKeyReused), errors.Is(err, release.ErrNotFound), errors.Is(err, context.Canceled):
 		return fmt.Errorf("%s: %w", what, err)
-	case unavailable(err):
-		return fmt.Errorf("%s: %w: %w", what, release.ErrUnavailable, err)
+	case errors.Is(err, release.ErrUnavailable):
+		return fmt.Errorf("%s: %w", what, err) // said already
+	}
+	if cause := causeOf(err); cause != "" {
+		return fmt.Errorf("%s: %w", what, &release.Unavailable{Cause: cause, Err: err})
 	}
 	return fmt.Errorf("%s: %w", what, err)
 }
 
-func unavailable(err error) bool {
-	if errors.Is(err, release.ErrUnavailable) {
-		return false // said already
-	}
-	if passing(err) || errors.Is(err, context.DeadlineExceeded) {
-		return true
-	}
-	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
-		return true
-	}
+// causeOf tells why err may pass, "" where it will not.
+// https://www.postgresql.org/docs/current/errcodes-appendix.html
+func causeOf(err error) release.Cause {
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch pgErr.Code {
-		case "57014", // query_canceled: the statement timeout
-			"57P03", // cannot_connect_now
-			"57P05", // idle_session_timeout
-			"25P03", // idle_in_transaction_session_timeout
-			"25006", // read_only_sql_transaction: a primary that is one no more
-			"55P03", // lock_not_available: the lock timeout
-			"42P01": // undefined_table: nobody has migrated yet
-			return true
+		case "40001", // serialization_failure
+			"40P01": // deadlock_detected
+			return release.Contended
+		case "57014": // query_canceled: the statement timeout
+			return release.Timeout
+		case "55P03": // lock_not_available: the lock timeout
+			return release.LockTimeout
+		case "25006": // read_only_sql_transaction: a primary that is one no more, or an administrator's will
+			return release.ReadOnly
+		case "53100": // disk_full
+			return release.StorageFull
+		case "53300": // too_many_connections
+			return release.TooManyConnections
+		case "57P01", // admin_shutdown
+			"57P02", // crash_shutdown
+			"57P03": // cannot_connect_now
+			return release.Starting
+		case "42P01": // undefined_table: nobody has migrated yet
+			return release.Unmigrated
+		case "57P05", // idle_session_timeout
+			"25P03": // idle_in_transaction_session_timeout
+			return release.Failing
 		}
 		switch pgErr.Code[:min(2, len(pgErr.Code))] {
-		case "08", // connection exception
-			"53", // insufficient resources
+		case "08": // connection exception
+			return release.Unreachable
+		case "53", // insufficient resources
 			"58": // system error
-			return true
+			return release.Failing
 		}
+		return ""
 	}
-	return false
+	_, connecting := errors.AsType[*pgconn.ConnectError](err)
+	switch {
+	case errors.Is(err, errAgain):
+		return release.Contended
+	case connecting:
+		return release.Unreachable
+	case errors.Is(err, context.DeadlineExceeded):
+		return release.Timeout // that of the caller, spent in waiting for a connection perhaps
+	case broken(err):
+		return release.Unreachable
+	}
+	return ""
 }
 
 // broken reports an error of the connection, not of what was asked over it.

@@ -13,9 +13,6 @@ import (
 	"strconv"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
-
-	"github.com/kgate-dev/gitops/service/internal/release"
 )
 
 //go:embed migrations/*.sql
@@ -126,27 +123,4 @@ func apply(ctx context.Context, tx pgx.Tx, all []migration) error {
 		}
 	}
 	return nil
-}
-
-// Ping returns nil when the database answers and has at least the schema of this build, else release.ErrUnavailable.
-func (s *Store) Ping(ctx context.Context) error {
-	all, err := migrations(migrationFiles)
-	if err != nil {
-		return err
-	}
-	want := all[len(all)-1].version
-	return try(ctx, "ping", func(ctx context.Context) error {
-		var have int
-		err := s.pool.QueryRow(ctx, "SELECT coalesce(max(version), 0) FROM schema_migrations").Scan(&have)
-		if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && pgErr.Code == "42P01" {
-			err = nil // no table of migrations: version 0
-		}
-		if err != nil {
-			return err
-		}
-		if have < want {
-			return fmt.Errorf("%w: the schema is at version %d of %d", release.ErrUnavailable, have, want)
-		}
-		return nil
-	})
 }

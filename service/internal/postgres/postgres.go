@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -42,6 +43,7 @@ type Store struct {
 	pool       *pgxpool.Pool
 	production []string
 	now        func() time.Time
+	full       atomic.Bool // the last write that was to grow the ledger found no space left
 }
 
 var _ release.Ledger = (*Store)(nil)

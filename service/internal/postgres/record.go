@@ -53,7 +53,7 @@ func (s *Store) Record(ctx context.Context, d release.Draft, key string) (releas
 			return err
 		})
 	})
-	if err != nil {
+	if s.written(err) != nil {
 		return release.Release{}, false, err
 	}
 	return r, repeated, nil
@@ -78,7 +78,7 @@ func (s *Store) Move(ctx context.Context, id string, m release.Move) (r release.
 			return err
 		})
 	})
-	return r, repeated, err
+	return r, repeated, s.written(err)
 }
 
 // Remove implements release.Ledger.
@@ -122,7 +122,7 @@ func (s *Store) Remove(ctx context.Context, p release.Place, at time.Time, actor
 			return nil
 		})
 	})
-	return removed, err
+	return removed, s.written(err)
 }
 
 // recordOnce is record under a key. The key goes in last, with the answer. Whoever finds that another has put it in

@@ -221,7 +221,8 @@ var (
 	ErrConflict = errors.New("conflict")
 	// ErrKeyReused: an idempotency key comes with another body than before.
 	ErrKeyReused = errors.New("the idempotency key was used for another release")
-	// ErrUnavailable: the ledger cannot answer now, and the same request may succeed later.
+	// ErrUnavailable: the ledger cannot answer now, and the same request may succeed later. A *Unavailable, which is
+	// found with errors.As, says why.
 	ErrUnavailable = errors.New("unavailable")
 )
 
@@ -242,6 +243,47 @@ func ConflictDetail(err error) string {
 		return c.detail
 	}
 	return "what is recorded contradicts the request"
+}
+
+// Cause is why a ledger is unavailable.
+type Cause string
+
+// Causes. They are stable: the log names them.
+const (
+	Unreachable        Cause = "unreachable"          // nothing answers, or the connection broke
+	Starting           Cause = "starting"             // it is starting up, shutting down or recovering
+	ReadOnly           Cause = "read_only"            // it answers and takes no writes
+	StorageFull        Cause = "storage_full"         // there is no space left to write to
+	TooManyConnections Cause = "too_many_connections" // it answers others
+	LockTimeout        Cause = "lock_timeout"         // somebody else holds what is needed
+	Timeout            Cause = "timeout"              // it took longer than it may
+	Unmigrated         Cause = "unmigrated"           // it has not the schema of this build yet
+	Contended          Cause = "contended"            // others won every race for the same release
+	Failing            Cause = "failing"              // something else that may pass
+)
+
+// Unavailable is an ErrUnavailable with its cause.
+type Unavailable struct {
+	Cause Cause
+	Err   error
+}
+
+func (u *Unavailable) Error() string {
+	return ErrUnavailable.Error() + " (" + string(u.Cause) + "): " + u.Err.Error()
+}
+
+// Unwrap makes errors.Is find ErrUnavailable and what was wrong.
+func (u *Unavailable) Unwrap() []error { return []error{ErrUnavailable, u.Err} }
+
+// CauseOf is the cause of an ErrUnavailable, Failing where none was said, and "" for another error.
+func CauseOf(err error) Cause {
+	if u, ok := errors.AsType[*Unavailable](err); ok {
+		return u.Cause
+	}
+	if errors.Is(err, ErrUnavailable) {
+		return Failing
+	}
+	return ""
 }
 
 // Ledger is what the web layer needs of the storage.
@@ -274,6 +316,6 @@ type Ledger interface {
 	Names(ctx context.Context) (Names, error)
 	// Measures returns the DORA measures of the window that ends now.
 	Measures(ctx context.Context, s Scope, window time.Duration, now time.Time) (Measures, error)
-	// Ping reports whether the ledger can serve: reachable, and of the schema that it needs.
+	// Ping reports whether the ledger can serve: reachable, of the schema that it needs, and able to take writes.
 	Ping(ctx context.Context) error
 }

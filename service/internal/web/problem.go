@@ -168,10 +168,35 @@ func problemOf(r *http.Request, err error) *problem {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return newProblem(statusClientClosedRequest, "the client closed the connection")
 	case errors.Is(err, release.ErrUnavailable):
-		return codedProblem(codeDatabaseUnavailable, "the database cannot be reached").with("Retry-After", retryAfter)
+		return codedProblem(codeDatabaseUnavailable, sayUnavailable(release.CauseOf(err))).with("Retry-After", retryAfter)
 	default:
 		return newProblem(http.StatusInternalServerError, "the service failed; the log says why under the trace of this request")
 	}
+}
+
+// sayUnavailable tells a client why the ledger cannot answer now. What was tried on the database stays in the log.
+func sayUnavailable(cause release.Cause) string {
+	switch cause {
+	case release.Unreachable:
+		return "the database cannot be reached"
+	case release.Starting:
+		return "the database is starting or shutting down"
+	case release.ReadOnly:
+		return "the database is read-only: nothing can be recorded"
+	case release.StorageFull:
+		return "the database has no space left: nothing can be recorded"
+	case release.TooManyConnections:
+		return "the database has no connection to spare"
+	case release.LockTimeout:
+		return "something else holds a lock in the database that this request waited for in vain; nothing was changed"
+	case release.Timeout:
+		return "the database did not answer in time"
+	case release.Unmigrated:
+		return "the database has not the schema of this version of the service yet"
+	case release.Contended:
+		return "other requests changed the same release at the same time, again and again; nothing was changed"
+	}
+	return "the database fails in a way that may pass"
 }
 
 // faultOf says where in r the field of f is: the fields of a write are in its body, those of a search in its query.

@@ -66,6 +66,7 @@ type API struct {
 	timeout   time.Duration
 	now       func() time.Time
 	log       *slog.Logger
+	outages   *outages
 	slots     chan struct{}
 	draining  atomic.Bool
 	mux       *http.ServeMux
@@ -118,6 +119,7 @@ func New(o Options) (*API, error) {
 		timeout:   o.RequestTimeout,
 		now:       o.Now,
 		log:       o.Logger,
+		outages:   newOutages(o.Logger, o.Now),
 		slots:     make(chan struct{}, o.MaxConcurrency),
 		mux:       http.NewServeMux(),
 	}
@@ -175,8 +177,13 @@ func (a *API) handle(pattern string, h handler) {
 // fail answers err, and logs it where it is the service's own fault.
 func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	p := problemOf(r, err)
-	if p.Status >= http.StatusInternalServerError && !errors.Is(err, errShed) {
+	if p.Status >= http.StatusInternalServerError && !errors.Is(err, errShed) && !errors.Is(err, errDraining) {
 		trace.SpanFromContext(r.Context()).RecordError(err)
+		if p.Status == http.StatusServiceUnavailable && release.CauseOf(err) != "" {
+			a.outages.failed(r.Context(), err)
+			a.tell(w, r, p)
+			return
+		}
 		a.log.ErrorContext(r.Context(), "request failed", slog.Int("status", p.Status), slog.Any("error", err))
 	}
 	a.tell(w, r, p)
