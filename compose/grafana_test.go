@@ -142,17 +142,24 @@ type dashboard struct {
 	Templating                    struct {
 		List []struct {
 			Name, Label, Type, Query string
-			Hide                     int
+			DataSource               struct{ Type, UID string }
+			Hide, Refresh, Sort      int
 		}
 	}
 	Links  []json.RawMessage
 	Panels []panel
 }
 
-func readDashboard(t *testing.T) dashboard {
+// The dashboards: what is special of the service, which the stack has too, and what every service has in a cluster.
+const (
+	ownDashboard    = "base/services/go-otlp-app/dashboards/go-otlp-app.json"
+	commonDashboard = "base/platform/dashboards/service.json"
+)
+
+func readDashboard(t *testing.T, file string) dashboard {
 	t.Helper()
 	var d dashboard
-	decoder := json.NewDecoder(bytes.NewReader([]byte(read(t, "base/services/go-otlp-app/dashboards/go-otlp-app.json"))))
+	decoder := json.NewDecoder(bytes.NewReader([]byte(read(t, file))))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&d); err != nil {
 		t.Fatal(err)
@@ -171,6 +178,11 @@ func faultsOf(d dashboard, kinds map[string]bool) []string {
 			if !kinds[v.Query] {
 				fault("variable %s: there is no data source of type %q", v.Name, v.Query)
 			}
+		}
+	}
+	for _, v := range d.Templating.List {
+		if v.Type == "query" && variables[v.DataSource.UID] != v.DataSource.Type {
+			fault("variable %s: %s is no variable of type %s", v.Name, v.DataSource.UID, v.DataSource.Type)
 		}
 	}
 	ids, taken := map[int]bool{}, map[[2]int]string{}
@@ -259,18 +271,27 @@ func TestDashboard(t *testing.T) {
 	for _, s := range dataSources(t) {
 		kinds[s.Type] = true
 	}
-	for _, fault := range faultsOf(readDashboard(t), kinds) {
-		t.Error(fault)
-	}
-	exemplars, logs := false, false
-	for _, p := range readDashboard(t).Panels {
-		for _, target := range p.Targets {
-			exemplars = exemplars || target.Exemplar
-			logs = logs || target.DataSource.Type == "loki" && p.Type == "logs"
+	uids := map[string]bool{}
+	for _, file := range []string{ownDashboard, commonDashboard} {
+		d := readDashboard(t, file)
+		for _, fault := range faultsOf(d, kinds) {
+			t.Errorf("%s: %s", file, fault)
 		}
-	}
-	if !exemplars || !logs {
-		t.Errorf("exemplars %v, logs %v: a trace can be reached from both", exemplars, logs)
+		if uids[d.UID] || d.UID == "" {
+			t.Errorf("%s: uid %q is not its own", file, d.UID)
+		}
+		uids[d.UID] = true
+		exemplars, logs := false, false
+		for _, p := range d.Panels {
+			for _, target := range p.Targets {
+				exemplars = exemplars || target.Exemplar
+				logs = logs || target.DataSource.Type == "loki" && p.Type == "logs"
+			}
+		}
+		// A sidecar's metrics have no exemplars.
+		if !logs || !exemplars && file == ownDashboard {
+			t.Errorf("%s: exemplars %v, logs %v: a trace can be reached from both", file, exemplars, logs)
+		}
 	}
 
 	for want, change := range map[string]func(*dashboard){
@@ -280,10 +301,10 @@ func TestDashboard(t *testing.T) {
 		"beyond the edge":        func(d *dashboard) { d.Panels[0].GridPos.W = 25 },
 		"no data source of type": func(d *dashboard) { d.Templating.List[0].Query = "influxdb" },
 		"lacks title or":         func(d *dashboard) { d.Panels[0].Description = "" },
-		"Requests\"":             func(d *dashboard) { d.Panels[1].GridPos.X = 0 },
+		"Requests by route\"":    func(d *dashboard) { d.Panels[1].GridPos.X = 0 },
 		"shows nothing":          func(d *dashboard) { d.Panels[2].Targets = nil },
 	} {
-		d := readDashboard(t)
+		d := readDashboard(t, ownDashboard)
 		change(&d)
 		if got := strings.Join(faultsOf(d, kinds), "\n"); !strings.Contains(got, want) {
 			t.Errorf("got %q, want %q", got, want)
