@@ -72,6 +72,7 @@ type Deployed struct {
 	Source   manifest.Position
 	Targets  []string
 	Objects  []Object
+	Heir     string   // of one that is gone, the Application that deploys the same to the same place instead; "" for none
 	Holds    []string // what else keeps the change from it
 	Notes    []string
 }
@@ -174,7 +175,12 @@ func (d Deployed) removal() Sync {
 			kept++
 		}
 	}
+	if d.Heir != "" && cascade != "" {
+		s.Notes = append(s.Notes, fmt.Sprintf("Application %s deploys the same to the same cluster: it makes anew what goes", d.Heir))
+	}
 	switch {
+	case cascade == "" && d.Heir != "":
+		s.Holds = append(s.Holds, fmt.Sprintf("it has no finalizer, so what it deployed stays in the cluster when it is deleted, and is Application %s's", d.Heir))
 	case cascade == "":
 		s.Holds = append(s.Holds, "it has no finalizer, so what it deployed stays in the cluster when it is deleted, and is nobody's")
 	case count == 0:

@@ -175,6 +175,12 @@ func TestRemovedApplication(t *testing.T) {
 		if !does || s.Fate != Removed || len(s.Holds) != 1 || !strings.Contains(s.Holds[0], test.want) {
 			t.Errorf("of finalizer %q: %+v, want %q", test.finalizer, s.Holds, test.want)
 		}
+		d.Heir = "next"
+		s, _ = d.Plan()
+		told := strings.Contains(strings.Join(append(s.Holds, s.Notes...), "\n"), "Application next")
+		if !told || strings.Contains(s.Holds[0], "nobody's") {
+			t.Errorf("of finalizer %q with an heir: %+v, %+v", test.finalizer, s.Holds, s.Notes)
+		}
 	}
 }
 

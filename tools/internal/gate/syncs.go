@@ -131,6 +131,8 @@ func (c *comparing) syncs(ctx context.Context, differs []change.Rendered, refuse
 				project = "default"
 			}
 			d.Project = projects[project]
+		} else if heir := twin(old, sides[1]); heir != nil {
+			d.Heir = heir.Object.Name
 		}
 		if s, does := d.Plan(); does {
 			all = append(all, s)
@@ -289,7 +291,7 @@ func (c *comparing) deployedBy(ctx context.Context, old, new *coverage.Applicati
 		d.Holds = append(d.Holds, fmt.Sprintf("it deploys %s instead of %s: what was deployed and is not there any more is pruned, or stays", strings.Join(now, ", "), strings.Join(was, ", ")))
 		return d, true, nil
 	case old == nil:
-		c.begins(&d, new, now, before)
+		c.begins(&d, new, before)
 		touched = true
 	}
 	d.Holds = append(d.Holds, held(old, new)...)
@@ -305,14 +307,27 @@ func (c *comparing) deployedBy(ctx context.Context, old, new *coverage.Applicati
 	return d, touched, nil
 }
 
-// begins is for an Application that is new: nothing of it is in the cluster, unless another one deployed the same there.
-func (c *comparing) begins(d *argocd.Deployed, new *coverage.Application, now []string, before []coverage.Application) {
+// twin is the one of others that deploys the same directories to the same place as an Application; nil for none.
+func twin(a *coverage.Application, others []coverage.Application) *coverage.Application {
 	destination := func(o *manifest.Object) any { return manifest.At(o.Value, "spec", "destination") }
-	for i := range before {
-		if was, _ := dirs(&before[i]); reflect.DeepEqual(destination(before[i].Object), destination(new.Object)) && slices.Equal(was, now) {
-			d.Notes = append(d.Notes, fmt.Sprintf("Application %s deployed the same to the same cluster", before[i].Object.Name))
-			return
+	here, elsewhere := dirs(a)
+	if len(here) == 0 || elsewhere {
+		return nil
+	}
+	for i := range others {
+		there, elsewhere := dirs(&others[i])
+		if !elsewhere && reflect.DeepEqual(destination(others[i].Object), destination(a.Object)) && slices.Equal(there, here) {
+			return &others[i]
 		}
+	}
+	return nil
+}
+
+// begins is for an Application that is new: nothing of it is in the cluster, unless another one deployed the same there.
+func (c *comparing) begins(d *argocd.Deployed, new *coverage.Application, before []coverage.Application) {
+	if was := twin(new, before); was != nil {
+		d.Notes = append(d.Notes, fmt.Sprintf("Application %s deployed the same to the same cluster", was.Object.Name))
+		return
 	}
 	for i := range d.Objects {
 		d.Objects[i].Old, d.Objects[i].Changed, d.Objects[i].Refused = nil, true, false
