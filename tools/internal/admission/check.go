@@ -140,7 +140,8 @@ func Checks(s *Server) []*check.Check {
 				"can apply. An object is seen as it is created: with defaults, in the version that the rule asks for, oldObject null. " +
 				"request.userInfo is a user kgate in the group system:authenticated, for who syncs is not known, and authorizer allows " +
 				"him nothing; pods come from the account of their controller. A namespace that is not rendered has no label but " +
-				"kubernetes.io/metadata.name. A parameter that is not rendered does not exist, and parameterNotFoundAction decides. " +
+				"kubernetes.io/metadata.name. Where a parameter is not rendered, parameterNotFoundAction decides, " +
+				"unless another target of the same cluster renders it or kgate.yaml declares it (`external`): then nothing is said for want of it. " +
 				"What cannot be evaluated is denied unless the failurePolicy is Ignore. A binding that warns only is for " +
 				"admission/policy-warning; one that audits only refuses nothing. What mutating policies, webhooks and most admission " +
 				"plugins change is not seen, nor are the labels that controllers add to their pods.",
@@ -156,7 +157,7 @@ func Checks(s *Server) []*check.Check {
 			},
 			Bad:  validatingPolicyBad,
 			Good: validatingPolicyGood,
-			Run:  (&policies{s, func(v policyVerdict) []string { return v.Denied }}).run,
+			Run:  (&policies{server: s, of: func(v policyVerdict) []string { return v.Denied }, denies: true}).run,
 		},
 		{
 			Name:  "admission/policy-warning",
@@ -172,7 +173,7 @@ func Checks(s *Server) []*check.Check {
 			References: []string{"https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/#validation-actions"},
 			Bad:        policyWarningBad,
 			Good:       policyWarningGood,
-			Run:        (&policies{s, func(v policyVerdict) []string { return v.Warned }}).run,
+			Run:        (&policies{server: s, of: func(v policyVerdict) []string { return v.Warned }}).run,
 		},
 		{
 			Name:  "admission/update",

@@ -29,6 +29,7 @@ import (
 type policies struct {
 	server *Server
 	of     func(policyVerdict) []string
+	denies bool // they are what a policy denies, for want of a parameter too
 }
 
 func (p *policies) run(ctx context.Context, pass *check.Pass) error {
@@ -44,6 +45,11 @@ func (p *policies) run(ctx context.Context, pass *check.Pass) error {
 		for _, v := range verdicts {
 			for _, message := range p.of(v) {
 				pass.Report(target, v.object, v.path, message)
+			}
+			if p.denies {
+				for _, a := range v.Absent {
+					pass.ReportAbsent(check.Field{Target: target, Object: v.object, Path: v.path}, a.Message, check.Reference{Kind: a.Kind, Namespace: a.Namespace, Name: a.Name})
+				}
 			}
 		}
 	}
@@ -123,10 +129,18 @@ func (c *contents) judge(ctx context.Context) ([]policyVerdict, error) {
 				messages[i] = prefix + messages[i]
 			}
 		}
+		for i := range verdict.Absent {
+			verdict.Absent[i].Message = prefix + verdict.Absent[i].Message
+		}
 		// Where several definitions have the kind, what becomes of the object by each is evaluated.
 		if n := len(verdicts); n > 0 && verdicts[n-1].object == object && slices.Equal(verdicts[n-1].path, path) {
 			last := &verdicts[n-1]
 			last.Denied, last.Warned = union(last.Denied, verdict.Denied), union(last.Warned, verdict.Warned)
+			for _, a := range verdict.Absent {
+				if !slices.Contains(last.Absent, a) {
+					last.Absent = append(last.Absent, a)
+				}
+			}
 			return nil
 		}
 		verdicts = append(verdicts, policyVerdict{object, path, verdict})

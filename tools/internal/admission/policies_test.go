@@ -154,6 +154,48 @@ func TestRefusedPolicy(t *testing.T) {
 	}
 }
 
+// TestParametersElsewhere: what another target of the cluster renders, or kgate.yaml declares, is not said to be missing.
+func TestParametersElsewhere(t *testing.T) {
+	policy := func(paramRef string) string {
+		return strings.Replace(strings.Replace(bound("bounded", "deployments", `validations: [{expression: "object.spec.replicas <= int(params.data.most)"}]`),
+			"spec:\n", "spec:\n  paramKind: {apiVersion: v1, kind: ConfigMap}\n", 1), "validationActions", "paramRef: {"+paramRef+", parameterNotFoundAction: Deny}, validationActions", 1) + deployment
+	}
+	const bounds = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: bounds, namespace: shop}\ndata: {most: \"3\"}"
+	for name, c := range map[string]struct {
+		paramRef, other string
+		external        []check.External
+		found           bool
+	}{
+		"nowhere":                       {paramRef: "name: bounds", found: true},
+		"by name":                       {paramRef: "name: bounds", other: bounds},
+		"of another name":               {paramRef: "name: limits", other: bounds, found: true},
+		"in another namespace":          {paramRef: "name: bounds, namespace: policies", other: bounds, found: true},
+		"by selector":                   {paramRef: "selector: {matchLabels: {a: b}}", other: bounds},
+		"by selector, and of none":      {paramRef: "selector: {matchLabels: {a: b}}", found: true},
+		"declared":                      {paramRef: "name: bounds", external: []check.External{{Kind: "ConfigMap", Namespace: "shop", Name: "bounds"}}},
+		"declared, and selected":        {paramRef: "selector: {}", external: []check.External{{Kind: "ConfigMap", Namespace: "shop", Name: "bounds"}}},
+		"declared for another kind too": {paramRef: "name: bounds", external: []check.External{{Kind: "Secret", Namespace: "shop", Name: "bounds"}}, found: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			checks, err := check.Select(Checks(New(definition.New())), []string{"admission/validating-policy"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			targets := []*check.Target{{Path: "t", Objects: objects(t, policy(c.paramRef))}}
+			if c.other != "" {
+				targets = append(targets, &check.Target{Path: "other", Objects: objects(t, c.other)})
+			}
+			result, failures := check.Run(t.Context(), check.Plan{Checks: checks, Targets: targets, External: c.external})
+			if len(failures) > 0 {
+				t.Fatal(failures)
+			}
+			if found := len(result.Findings) > 0; found != c.found {
+				t.Errorf("got %v", result.Findings)
+			}
+		})
+	}
+}
+
 // FuzzPolicy: whatever the expression, a policy that the server takes can be evaluated, and gives the same twice.
 func FuzzPolicy(f *testing.F) {
 	for _, seed := range []string{

@@ -64,6 +64,12 @@ func (c *changes) policies(ctx context.Context, pass *check.Pass) error {
 						pass.Report(target, pair.New, nil, message)
 					}
 				}
+				for _, a := range verdict.Absent {
+					if !told[a.Message] && !slices.Contains(before.Absent, a) {
+						told[a.Message] = true
+						pass.ReportAbsent(check.Field{Target: target, Object: pair.New}, a.Message, check.Reference{Kind: a.Kind, Namespace: a.Namespace, Name: a.Name})
+					}
+				}
 				for _, message := range verdict.Warned {
 					if !told[message] && !slices.Contains(before.Warned, message) {
 						told[message] = true

@@ -314,13 +314,14 @@ type External struct {
 // IsPattern reports whether the name or the namespace is a glob, for objects of which each has a name of its own.
 func (e External) IsPattern() bool { return strings.ContainsAny(e.Name+e.Namespace, `*?[`) }
 
-// Provides reports whether an object that is missing is declared. Of a reference that says no namespace any will do.
+// Provides reports whether an object that is missing is declared. Of a reference that says no namespace any will do, and of AnyName any
+// object of the kind.
 func (e External) Provides(missing Reference) bool {
 	fits := func(pattern, name string) bool {
 		ok, err := path.Match(pattern, name)
 		return err == nil && ok
 	}
-	return e.Kind == missing.Kind && fits(e.Name, missing.Name) && (missing.Namespace == "" || fits(e.Namespace, missing.Namespace))
+	return e.Kind == missing.Kind && (missing.Name == AnyName || fits(e.Name, missing.Name)) && (missing.Namespace == "" || fits(e.Namespace, missing.Namespace))
 }
 
 // Fault is something wrong with how a target is put together, found before any object was looked at.
@@ -363,12 +364,14 @@ type Finding struct {
 	Fact     string              // what it states, as a check writes it: findings of a check that state the same of a target are one mistake; "" for none
 	Follows  []Finding           // what follows from it and is mended with it, as listed; nothing has any below itself
 
-	mend    *Mend      // what was plainly meant; nil where nobody knows
-	rests   []identity // the findings that it follows from
-	whole   bool       // as of ReportWhole
-	removed *Reference // the object that the change removes from the target, of a finding of it as a whole
-	scalar  bool       // of one value, which misses something
-	entry   Entry      // what does nothing, of a finding that says so
+	mend  *Mend      // what was plainly meant; nil where nobody knows
+	rests []identity // the findings that it follows from
+	whole bool       // as of ReportWhole
+	// undeclared is as of ReportAbsent.
+	undeclared bool
+	removed    *Reference // the object that the change removes from the target, of a finding of it as a whole
+	scalar     bool       // of one value, which misses something
+	entry      Entry      // what does nothing, of a finding that says so
 	// brought is which of the namespaces that its target is brought to it was found in.
 	brought int
 	shared  string // as of Fault
@@ -387,6 +390,8 @@ type Pods struct {
 
 // What a Reference may name besides objects.
 const (
+	// AnyName is the name of any object of a kind.
+	AnyName = "*"
 	// PodsKind is any pod with some labels: the name is a JSON object of them, or a LabelSelector.
 	PodsKind = "pods"
 	// PoliciesKind is any object that says what pods of a namespace may send or get; the name is for what it is missed.
@@ -528,6 +533,13 @@ func (p *Pass) ReportMissing(at Field, message string, missing Reference, with .
 		default:
 			f.scalar = held
 		}
+	}
+}
+
+// ReportAbsent is ReportMissing by a check that does not look at what kgate.yaml declares.
+func (p *Pass) ReportAbsent(at Field, message string, missing Reference, with ...Field) {
+	if f := p.report(at.Target, at.Object, at.Path, message, with...); f != nil {
+		f.Missing, f.undeclared = &missing, true
 	}
 }
 

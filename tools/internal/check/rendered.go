@@ -30,7 +30,7 @@ func (p pattern) fits(r Reference) bool {
 	if kind == PoliciesKind {
 		kind = PodsKind // what makes pods that nobody here knows may fence them, too
 	}
-	return p.Kind == kind && (p.Name == "*" || like(p.Name, r.Name)) && (p.Namespace == r.Namespace || r.Namespace == "" || like(p.Namespace, r.Namespace))
+	return p.Kind == kind && (p.Name == "*" || r.Name == AnyName || like(p.Name, r.Name)) && (p.Namespace == r.Namespace || r.Namespace == "" || like(p.Namespace, r.Namespace))
 }
 
 func like(pattern, text string) bool {
@@ -114,6 +114,16 @@ func (r *rendered) resolve(findings []Finding, unread func(target string, missin
 // elsewhere reports whether another target that may be for the same cluster has an object.
 func (r *rendered) elsewhere(target string, is Reference) bool {
 	beside := func(other string) bool { return other != target && !r.areApart(target, other) }
+	if is.Name == AnyName {
+		for other, objects := range r.objects {
+			for object := range objects {
+				if object.Kind == is.Kind && (is.Namespace == "" || object.Namespace == "" || object.Namespace == is.Namespace) && beside(other) {
+					return true
+				}
+			}
+		}
+		return false
+	}
 	if is.Namespace == "" {
 		// In which namespace it would have to be is not known, or there is none for its kind.
 		for other := range r.named[is] {

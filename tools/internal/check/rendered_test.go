@@ -71,6 +71,8 @@ func TestMissing(t *testing.T) {
 		"the namespace alone is the same": {Reference{"Secret", "a", "s"}, target("app", "", "Pod a/p", "Namespace a"), []*Target{target("infra", "", "Namespace a", "Secret a/s")}, false},
 		"most is the same":                {Reference{"Secret", "", "s"}, target("prod", "", "Pod p", "Service p", "Job j"), []*Target{target("dev", "", "Pod p", "Service p", "Secret s")}, true},
 		"little is the same":              {Reference{"Secret", "", "s"}, target("one", "", "Pod p", "Service p", "Job j"), []*Target{target("two", "", "Pod p", "Deployment d", "Secret s")}, false},
+		"any of a kind":                   {Reference{"Secret", "a", AnyName}, target("app", "", "Pod a/p"), []*Target{target("infra", "", "Secret a/s")}, false},
+		"any of a kind, of another":       {Reference{"Secret", "a", AnyName}, target("app", "", "Pod a/p"), []*Target{target("infra", "", "Secret b/s", "ConfigMap a/s")}, true},
 		"beside another overlay": {Reference{"Secret", "a", "s"}, target("prod", "", "Pod a/p"),
 			[]*Target{target("dev", "", "Pod a/p", "Secret a/s"), target("infra", "", "Secret a/s")}, false},
 	} {

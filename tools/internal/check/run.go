@@ -352,9 +352,9 @@ func unmade(made map[string]bool) []string {
 	return names
 }
 
-// provided reports a finding of what is missing and an external pattern declares.
+// provided reports a finding of what is missing and declared: by a pattern, or where the check did not look at names either.
 func (p Plan) provided(f Finding) bool {
-	return f.Missing != nil && slices.ContainsFunc(p.External, func(e External) bool { return e.IsPattern() && e.Provides(*f.Missing) })
+	return f.Missing != nil && slices.ContainsFunc(p.External, func(e External) bool { return (e.IsPattern() || f.undeclared) && e.Provides(*f.Missing) })
 }
 
 // weigh gives findings the severity that they have here.

@@ -28,7 +28,7 @@ type Mentions struct {
 	beside                   bool            // others of its directory are read: it is left out, and not another target's
 }
 
-// Has reports whether the file may hold an object.
+// Has reports whether the file may hold an object, or, of any name, one of its kind.
 func (m Mentions) Has(is check.Reference) bool {
 	switch is.Kind {
 	case check.PodsKind:
@@ -55,7 +55,7 @@ func (m Mentions) Has(is check.Reference) bool {
 		}
 		return false
 	}
-	return m.kinds[is.Kind] && m.names[is.Name] || is.Kind == "Namespace" && m.namespaces[is.Name]
+	return m.kinds[is.Kind] && (is.Name == check.AnyName || m.names[is.Name]) || is.Kind == "Namespace" && m.namespaces[is.Name]
 }
 
 // Mentioned are the files of the repository that no target of a run reads, with what they may hold.

@@ -51,7 +51,18 @@ type Request struct {
 type Verdict struct {
 	Denied []string
 	Warned []string
+	Absent []Absent
 }
+
+// Absent is what a policy denies because no object is there that could be its parameter. Whether a cluster has one that is not
+// among those of Cluster, nobody knows here.
+type Absent struct {
+	Message               string
+	Kind, Namespace, Name string // of the parameter; Name is * where a selector asks for any
+}
+
+// noParams is how the server ends a refusal for want of a parameter.
+const noParams = "no params found for policy binding with `Deny` parameterNotFoundAction"
 
 // Evaluator holds policies with their bindings, compiled. It is for one goroutine at a time.
 type Evaluator struct {
@@ -154,7 +165,16 @@ func (e *Evaluator) Evaluate(ctx context.Context, r Request) (verdict Verdict, e
 			return Verdict{}, fmt.Errorf("evaluate ValidatingAdmissionPolicy %s: %w", policy, err)
 		}
 		// The cause is the message without the name of the object before it. It tells of one refusal only.
-		verdict.Denied = append(verdict.Denied, status.ErrStatus.Details.Causes[0].Message)
+		message := status.ErrStatus.Details.Causes[0].Message
+		if ref := binding.Spec.ParamRef; ref != nil && strings.HasSuffix(message, noParams) {
+			absent := Absent{Message: message, Kind: hook.Policy.Spec.ParamKind.Kind, Name: cmp.Or(ref.Name, "*")}
+			if hook.ParamScope.Name() == meta.RESTScopeNameNamespace {
+				absent.Namespace = cmp.Or(ref.Namespace, namespace)
+			}
+			verdict.Absent = append(verdict.Absent, absent)
+			continue
+		}
+		verdict.Denied = append(verdict.Denied, message)
 		for _, message := range record.refusals(slices.Contains(binding.Spec.ValidationActions, admissionregistration.Deny)) {
 			verdict.Denied = append(verdict.Denied, fmt.Sprintf("ValidatingAdmissionPolicy '%s' with binding '%s' denied request: %s", policy, binding.Name, message))
 		}
