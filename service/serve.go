@@ -172,8 +172,14 @@ func tidy(ctx context.Context, store *postgres.Store, c config.Ledger, log *slog
 			log.Info(what, "count", n)
 		}
 	}
-	for minute := 1; pause(ctx, time.Minute); minute++ {
-		n, err := store.TimeOut(ctx, time.Now().Add(-c.StartTimeout))
+	// Soon after the start, since without days that are measured already every measure reads releases.
+	for minute, wait := 0, 5*time.Second; pause(ctx, wait); minute, wait = minute+1, time.Minute {
+		n, err := store.CloseDays(ctx, time.Now())
+		if n < 10 {
+			n = 0 // every midnight brings some
+		}
+		report("days measured", n, err)
+		n, err = store.TimeOut(ctx, time.Now().Add(-c.StartTimeout))
 		report("releases given up that nobody has told the end of", n, err)
 		if minute%60 != 1 {
 			continue

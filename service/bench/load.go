@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -31,6 +33,16 @@ func (m *maker) body() []byte {
 		`"revision":"0123456789abcdef0123456789abcdef01234567","actor":"ann@example.org","outcome":"succeeded",`+
 		`"committed_at":%q,"started_at":%q,"finished_at":%q}`, n%10, n,
 		at.Add(-time.Hour).Format(time.RFC3339), at.Format(time.RFC3339), at.Add(2*time.Minute).Format(time.RFC3339))
+}
+
+// today is a release that begins and ends now, of a service and version that the ledger has not heard of: its place moves on.
+func (m *maker) today() []byte {
+	n := m.made.Add(1)
+	at := time.Now().UTC()
+	return fmt.Appendf(nil, `{"service":"service-%02d","environment":"prod","track":"stable","version":"8.%d.0",`+
+		`"revision":"0123456789abcdef0123456789abcdef01234567","actor":"ann@example.org","outcome":"succeeded",`+
+		`"committed_at":%q,"started_at":%q,"finished_at":%q}`, 1+n%40, n,
+		at.Add(-time.Hour).Format(time.RFC3339), at.Add(-time.Second).Format(time.RFC3339Nano), at.Format(time.RFC3339Nano))
 }
 
 // notification is what Argo CD sends of a sync, for a new release and then once more: deliveries repeat.
@@ -134,6 +146,26 @@ func loop(ctx context.Context, client *fasthttp.HostClient, what string, m *make
 	}
 	group.Wait()
 	return took, errors.Join(all, ctx.Err())
+}
+
+// post records one release.
+func post(ctx context.Context, p *program, body []byte) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+p.api+"/v1/releases", bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Authorization", "Bearer "+token)
+	request.Header.Set("Content-Type", "application/json")
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode != http.StatusCreated {
+		err = fmt.Errorf("%s: %d %s", record, response.StatusCode, text)
+	}
+	return err
 }
 
 // everyday is the mix of a day, in forty requests: pages and dashboards read what runs and what was released, pipelines

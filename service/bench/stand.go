@@ -185,6 +185,11 @@ func (s *stand) start(ctx context.Context, name, path string, environ ...string)
 	if err != nil {
 		return nil, fmt.Errorf("fill the database of %s: %w", name, err)
 	}
+	return s.startOn(ctx, name, path, url, environ...)
+}
+
+// startOn is start on a database that is there.
+func (s *stand) startOn(ctx context.Context, name, path, url string, environ ...string) (*program, error) {
 	ports, err := freePorts()
 	if err != nil {
 		return nil, err
@@ -277,12 +282,15 @@ func (p *program) resident() (float64, error) {
 	return pages * float64(os.Getpagesize()), err
 }
 
+// client keeps a connection for each of those who ask at once.
+var client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
+
 func get(ctx context.Context, url string) (int, []byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return 0, nil, err
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := client.Do(request)
 	if err != nil {
 		return 0, nil, err
 	}

@@ -124,9 +124,9 @@ const measuresInSQL = `WITH d AS (
 )
 SELECT (SELECT count(*) FROM g WHERE at >= $1 AND at < $2),
 	(SELECT count(*) FROM g WHERE at >= $1 AND at < $2 AND bad),
-	(SELECT array[count(restore)::text, (percentile_disc(0.5) WITHIN GROUP (ORDER BY restore))::text, (percentile_disc(0.9) WITHIN GROUP (ORDER BY restore))::text]
+	(SELECT array[count(restore)::text, extract(epoch FROM percentile_disc(0.5) WITHIN GROUP (ORDER BY restore))::text, extract(epoch FROM percentile_disc(0.9) WITHIN GROUP (ORDER BY restore))::text]
 		FROM g WHERE at >= $1 AND at < $2),
-	(SELECT array[count(lead)::text, (percentile_disc(0.5) WITHIN GROUP (ORDER BY lead))::text, (percentile_disc(0.9) WITHIN GROUP (ORDER BY lead))::text]
+	(SELECT array[count(lead)::text, extract(epoch FROM percentile_disc(0.5) WITHIN GROUP (ORDER BY lead))::text, extract(epoch FROM percentile_disc(0.9) WITHIN GROUP (ORDER BY lead))::text]
 		FROM l WHERE at >= $1 AND at < $2)`
 
 // TestIndependently tells random histories in random order and compares what the ledger makes of them with what is worked
@@ -166,28 +166,91 @@ func TestIndependently(t *testing.T) {
 			if random.IntN(2) == 0 {
 				now = now.Add(24 * time.Hour) // the window begins amid the history, else it ends there
 			}
-			m, err := ta.s.Measures(t.Context(), release.Scope{}, 24*time.Hour, now)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var deployments, failures int
-			var restore, lead []*string
-			if err := ta.s.pool.QueryRow(t.Context(), measuresInSQL, now.Add(-24*time.Hour), now).Scan(&deployments, &failures, &restore, &lead); err != nil {
-				t.Fatal(err)
-			}
-			failed := 0
-			for _, d := range m.Days {
-				failed += d.Failures
-			}
-			got := fmt.Sprint(m.Deployments, failed, said(m.TimeToRestore), said(m.LeadTime))
-			if want := fmt.Sprint(deployments, failures, read(restore), read(lead)); got != want {
-				t.Errorf("until %s: measured %s, in SQL %s", now.Sub(ta.began), got, want)
-			}
-			compared += deployments
+			compared += ta.compare(24*time.Hour, now)
 		}
 	}
 	if kinds < 5 || continued < 20 || takenBack < 20 || compared < 200 {
 		t.Errorf("the histories hold %d configuration syncs, %d promotions, %d rollbacks and %d deployments: too little is compared", kinds, continued, takenBack, compared)
+	}
+}
+
+// compare holds the measures of a window to those in SQL, and returns how many deployments were in it.
+func (ta *tale) compare(window time.Duration, now time.Time) int {
+	ta.t.Helper()
+	m, err := ta.s.Measures(ta.t.Context(), release.Scope{}, window, now)
+	if err != nil {
+		ta.t.Fatal(err)
+	}
+	var deployments, failures int
+	var restore, lead []*string
+	if err := ta.s.pool.QueryRow(ta.t.Context(), measuresInSQL, now.Add(-window), now).Scan(&deployments, &failures, &restore, &lead); err != nil {
+		ta.t.Fatal(err)
+	}
+	failed := 0
+	for _, d := range m.Days {
+		failed += d.Failures
+	}
+	got := fmt.Sprint(m.Deployments, " ", failed, "; ", said(m.TimeToRestore), "; ", said(m.LeadTime))
+	if want := fmt.Sprint(deployments, " ", failures, "; ", read(restore), "; ", read(lead)); got != want {
+		ta.t.Errorf("the %s until %s: measured %s, in SQL %s", window, now.Sub(ta.began), got, want)
+	}
+	return deployments
+}
+
+// TestMeasuredDaysFollow measures days again and again while histories of two weeks come in, late and in any order, while what
+// runs is removed and while old releases are forgotten: what is asked of measured days is what plain SQL says of the releases.
+func TestMeasuredDaysFollow(t *testing.T) {
+	random := rand.New(rand.NewPCG(31, 32))
+	compared, closed := 0, int64(0)
+	for range 4 {
+		ta := newTale(t)
+		ta.began = noon.Add(-15 * 24 * time.Hour)
+		facts := history(random)
+		for i := range facts {
+			facts[i].minute *= 47
+			if facts[i].end > 0 {
+				facts[i].end *= 47
+			}
+		}
+		remeasure := func() {
+			n, err := ta.s.CloseDays(t.Context(), noon)
+			if err != nil {
+				t.Fatal(err)
+			}
+			closed += n
+		}
+		look := func() {
+			compared += ta.compare(20*24*time.Hour, noon)
+			f := facts[random.IntN(len(facts))]
+			compared += ta.compare(time.Duration(1+random.IntN(5))*24*time.Hour, *ta.at(max(f.minute, f.end) + random.IntN(2)))
+		}
+		for _, f := range shuffled(random, facts) {
+			ta.tellAll([]fact{f})
+			if random.IntN(3) == 0 {
+				remeasure()
+			}
+			if random.IntN(3) == 0 {
+				look()
+			}
+		}
+		remeasure()
+		look()
+		for _, track := range []release.Track{release.Stable, release.Canary} {
+			if _, err := ta.s.Remove(t.Context(), release.Place{Service: "api", Environment: "prod", Track: track}, noon.Add(-time.Hour), "ann"); err != nil {
+				t.Fatal(err)
+			}
+			look()
+		}
+		remeasure()
+		if _, err := ta.s.Forget(t.Context(), ta.began.Add(7*24*time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		look()
+		remeasure()
+		look()
+	}
+	if compared < 500 || closed < 100 {
+		t.Errorf("%d days were measured and %d deployments compared: too little", closed, compared)
 	}
 }
 
@@ -198,18 +261,18 @@ func said(q release.Quantiles) string {
 	return fmt.Sprint(q.Samples, " ", *q.Median, " ", *q.P90)
 }
 
-// read is said for intervals as PostgreSQL writes them.
+// read is said for seconds as PostgreSQL writes them.
 func read(all []*string) string {
 	if *all[0] == "0" {
 		return "0"
 	}
 	text := *all[0]
 	for _, s := range all[1:] {
-		at, err := time.Parse(time.TimeOnly, *s)
+		d, err := time.ParseDuration(*s + "s")
 		if err != nil {
 			return *s
 		}
-		text = fmt.Sprint(text, " ", at.Sub(at.Truncate(24*time.Hour)))
+		text = fmt.Sprint(text, " ", d)
 	}
 	return text
 }

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -189,69 +188,6 @@ func (s *Store) Environments(ctx context.Context) (running []release.Running, er
 		return err
 	})
 	return running, err
-}
-
-// selectDeployments reads what the measures of a window are made of: the deployments that ended in it, the other
-// releases of their deliveries, what restored those that failed, and the first success of each change. Every one of them is
-// a step along an index. Of the window's end nothing is left out: what restores a failure lies behind it.
-const selectDeployments = `WITH ended AS (
-	SELECT id, service, environment, change, coalesce(continues, id) AS delivery FROM releases
-	WHERE outcome <> 'started' AND kind = 'deployment' AND environment = ANY($1)
-		AND coalesce(succeeded_at, finished_at) >= $2 AND coalesce(succeeded_at, finished_at) < $3
-		AND ($4 = '' OR service = $4) AND ($5 = '' OR team = $5)
-), own AS (
-	SELECT id FROM ended
-	UNION SELECT delivery FROM ended
-	UNION SELECT r.id FROM ended JOIN releases r ON r.continues = ended.delivery
-), members AS MATERIALIZED (
-	SELECT r.* FROM own CROSS JOIN LATERAL (SELECT * FROM releases WHERE id = own.id OFFSET 0) r
-), others AS (
-	SELECT restored.id FROM members r CROSS JOIN LATERAL (
-		SELECT n.id FROM releases n
-		WHERE n.service = r.service AND n.environment = r.environment AND n.track = r.track AND n.kind = 'deployment'
-			AND n.succeeded_at >= coalesce(r.failed_at, r.finished_at) AND n.outcome IN ('succeeded', 'removed')
-		ORDER BY n.succeeded_at LIMIT 1
-	) restored WHERE r.succeeded_at IS NULL AND (r.failed_at IS NOT NULL OR r.outcome = 'failed')
-	UNION
-	SELECT earliest.id FROM (SELECT DISTINCT service, environment, change FROM ended) c CROSS JOIN LATERAL (
-		SELECT r.id FROM releases r
-		WHERE r.environment = c.environment AND r.service = c.service AND r.change = c.change
-			AND r.kind = 'deployment' AND r.succeeded_at IS NOT NULL
-		ORDER BY r.succeeded_at LIMIT 1
-	) earliest
-	EXCEPT SELECT id FROM own
-)
-` + selectFrom + `(SELECT * FROM members UNION ALL
-	SELECT r.* FROM others CROSS JOIN LATERAL (SELECT * FROM releases WHERE id = others.id OFFSET 0) r) found`
-
-// Measures implements release.Ledger, over the deployments to Options.Production where no environment is asked for.
-func (s *Store) Measures(ctx context.Context, scope release.Scope, window time.Duration, now time.Time) (release.Measures, error) {
-	if err := release.ValidateWindow(window); err != nil {
-		return release.Measures{}, err
-	}
-	if err := scope.Validate(); err != nil {
-		return release.Measures{}, err
-	}
-	from := now.Add(-window)
-	var found []release.Release
-	var environments []string
-	err := try(ctx, "read deployments", func(ctx context.Context) (err error) {
-		if environments, err = s.environments(ctx, scope); err != nil {
-			return err
-		}
-		rows, err := s.pool.Query(ctx, selectDeployments, environments, from, now, scope.Service, scope.Team)
-		if err != nil {
-			return err
-		}
-		found, err = pgx.CollectRows(rows, scanRelease)
-		return err
-	})
-	if err != nil {
-		return release.Measures{}, err
-	}
-	m := release.Measure(found, from, now)
-	m.Environments = environments
-	return m, nil
 }
 
 // The recursion steps from one environment to the next along an index.

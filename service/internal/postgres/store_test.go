@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/kgate-dev/gitops/service/internal/postgrestest"
@@ -524,50 +523,4 @@ func TestConstraints(t *testing.T) {
 		t.Fatal(err)
 	}
 	equal(t, got, r)
-}
-
-// TestPlans holds the queries of every request to their indexes: on a long history none reads a table through.
-func TestPlans(t *testing.T) {
-	s := migrated(t)
-	ctx := t.Context()
-	// Nothing follows for these, and to find that out for each takes longer than all else here.
-	if _, err := s.pool.Exec(ctx, `ALTER TABLE releases DISABLE TRIGGER releases_settle_inserted`); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.pool.Exec(ctx, `INSERT INTO releases
-		SELECT gen_random_uuid(), 'svc-' || i % 5, CASE WHEN i % 2 = 0 THEN 'dev' ELSE 'prod' END, 'stable', '1.' || i, 'abcdef0', 'ann', 'succeeded',
-			NULL, at, at, at, at FROM generate_series(1, 20000) i, LATERAL (SELECT '2020-01-01Z'::timestamptz + i * interval '1 h' AS at) x`); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.pool.Exec(ctx, "ANALYZE releases"); err != nil {
-		t.Fatal(err)
-	}
-	for name, sql := range map[string]string{
-		"running":      selectRunning,
-		"newest":       selectReleases + "ORDER BY started_at DESC, id DESC LIMIT 51",
-		"next page":    selectReleases + "WHERE (started_at, id) < ('2021-01-01', '0190a5a0-0000-7000-8000-000000000000') ORDER BY started_at DESC, id DESC LIMIT 51",
-		"of service":   selectReleases + "WHERE service = 'svc-1' ORDER BY started_at DESC, id DESC LIMIT 51",
-		"environments": selectEnvironments,
-		"measures":     strings.NewReplacer("ANY($1)", "ANY(ARRAY['prod'])", "$2", "'2022-03-01'", "$3", "'2022-04-01'", "$4", "''", "$5", "''").Replace(selectDeployments),
-		"under way":    "SELECT DISTINCT service, environment FROM releases WHERE outcome = 'started' AND started_at < '2022-04-01'",
-		"deployments":  selectReleases + "WHERE outcome <> 'started' AND environment = 'prod' AND coalesce(succeeded_at, finished_at) >= '2022-03-01' AND coalesce(succeeded_at, finished_at) < '2022-04-01'",
-	} {
-		rows, err := s.pool.Query(ctx, "EXPLAIN "+sql)
-		if err != nil {
-			t.Fatal(name, err)
-		}
-		plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
-		if err != nil {
-			t.Fatal(name, err)
-		}
-		if slices.ContainsFunc(plan, func(l string) bool {
-			return strings.Contains(l, "Seq Scan on releases") || strings.Contains(l, "Sort Key: started_at")
-		}) {
-			t.Errorf("%s reads the whole table or sorts the history:\n%s", name, strings.Join(plan, "\n"))
-		}
-	}
-	running, err := s.Environments(ctx)
-	if err != nil || len(running) != 10 {
-		t.Errorf("%d places, want 10, %v", len(running), err)
-	}
 }

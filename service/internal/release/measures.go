@@ -69,53 +69,73 @@ type DayCount struct {
 	LeadTime, TimeToRestore Quantiles
 }
 
-// Measure computes the measures of [from, to). Recoveries are looked for in all releases given, also in those
-// before from and from to on, and so is an earlier deployment of the same change; the order of releases does not
-// matter. An empty window gives the zero Measures.
-func Measure(releases []Release, from, to time.Time) Measures {
+// Tally is what a day comes to, as far as it is within the window.
+type Tally struct {
+	Deployments, Failures int
+	Leads, Restores       []time.Duration // each in order
+}
+
+// Sum computes the measures of [from, to) from the tallies of the days in UTC that it touches, the first first. An empty window
+// gives the zero Measures.
+func Sum(tallies []Tally, from, to time.Time) Measures {
 	if !from.Before(to) {
 		return Measures{}
 	}
 	m := Measures{Window: to.Sub(from), Days: days(from, to)}
-	dayOf := func(at time.Time) int { return int(midnight(at).Sub(m.Days[0].Day) / (24 * time.Hour)) }
-	lead := make([][]time.Duration, len(m.Days))
-	restore := make([][]time.Duration, len(m.Days))
-	successes := successesByPlace(releases)
+	leads, restores := make([][]time.Duration, len(tallies)), make([][]time.Duration, len(tallies))
 	failures := 0
-	for _, d := range deliveries(releases, successes) {
-		if d.at.Before(from) || !d.at.Before(to) {
-			continue
-		}
-		m.Deployments++
-		i := dayOf(d.at)
-		m.Days[i].Deployments++
-		if d.failed {
-			failures++
-			m.Days[i].Failures++
-			if !d.unrestored {
-				restore[i] = append(restore[i], max(0, d.until.Sub(d.since)))
-			}
-		}
+	for i, t := range tallies {
+		m.Deployments += t.Deployments
+		failures += t.Failures
+		leads[i], restores[i] = t.Leads, t.Restores
+		d := &m.Days[i]
+		d.Deployments, d.Failures = t.Deployments, t.Failures
+		d.LeadTime, d.TimeToRestore = quantiles(leads[i:i+1]), quantiles(restores[i:i+1])
 	}
-	for _, f := range firstSuccesses(releases) {
-		if f.committed != nil && !f.at.Before(from) && f.at.Before(to) {
-			i := dayOf(f.at)
-			lead[i] = append(lead[i], max(0, f.at.Sub(*f.committed)))
-		}
-	}
-	for i := range m.Days {
-		m.Days[i].LeadTime = quantiles(lead[i])
-		m.Days[i].TimeToRestore = quantiles(restore[i])
-	}
-
 	m.DeploymentFrequency = float64(m.Deployments) / (m.Window.Hours() / 24)
-	m.LeadTime = quantiles(slices.Concat(lead...))
-	m.TimeToRestore = quantiles(slices.Concat(restore...))
+	m.LeadTime, m.TimeToRestore = quantiles(leads), quantiles(restores)
 	if m.Deployments > 0 {
 		rate := float64(failures) / float64(m.Deployments)
 		m.ChangeFailureRate = &rate
 	}
 	return m
+}
+
+// Measure computes the measures of [from, to) from releases at hand; a ledger comes to the same. Recoveries are looked for in all
+// releases given, also in those before from and from to on, and so is an earlier deployment of the same change; the order of
+// releases does not matter. An empty window gives the zero Measures.
+func Measure(releases []Release, from, to time.Time) Measures {
+	if !from.Before(to) {
+		return Measures{}
+	}
+	all := days(from, to)
+	tallies := make([]Tally, len(all))
+	of := func(at time.Time) *Tally { return &tallies[int(midnight(at).Sub(all[0].Day)/(24*time.Hour))] }
+	successes := successesByPlace(releases)
+	for _, d := range deliveries(releases, successes) {
+		if d.at.Before(from) || !d.at.Before(to) {
+			continue
+		}
+		t := of(d.at)
+		t.Deployments++
+		if d.failed {
+			t.Failures++
+			if !d.unrestored {
+				t.Restores = append(t.Restores, max(0, d.until.Sub(d.since)))
+			}
+		}
+	}
+	for _, f := range firstSuccesses(releases) {
+		if f.committed != nil && !f.at.Before(from) && f.at.Before(to) {
+			t := of(f.at)
+			t.Leads = append(t.Leads, max(0, f.at.Sub(*f.committed)))
+		}
+	}
+	for _, t := range tallies {
+		slices.Sort(t.Leads)
+		slices.Sort(t.Restores)
+	}
+	return Sum(tallies, from, to)
 }
 
 // delivery is the releases that brought one change to an environment, on one track or on both.
@@ -264,14 +284,38 @@ func days(from, to time.Time) []DayCount {
 	return all
 }
 
-func quantiles(samples []time.Duration) Quantiles {
-	if len(samples) == 0 {
+// quantiles are those of all the sets together, each of which is in order. They are found by halving the range in which they lie,
+// so that of a year of many samples none is moved.
+func quantiles(sets [][]time.Duration) Quantiles {
+	n := 0
+	low, high := time.Duration(math.MaxInt64), time.Duration(math.MinInt64)
+	for _, set := range sets {
+		if len(set) > 0 {
+			n += len(set)
+			low, high = min(low, set[0]), max(high, set[len(set)-1])
+		}
+	}
+	if n == 0 {
 		return Quantiles{}
 	}
-	slices.Sort(samples)
-	rank := func(q float64) *time.Duration {
-		v := samples[int(math.Ceil(q*float64(len(samples))))-1]
-		return &v
+	// The least value that as many samples as rank keep under, or reach. It is one of them.
+	at := func(q float64) *time.Duration {
+		rank := int(math.Ceil(q * float64(n)))
+		low, high := low, high
+		for low < high {
+			middle := low + (high-low)/2
+			under := 0
+			for _, set := range sets {
+				i, _ := slices.BinarySearch(set, middle+1)
+				under += i
+			}
+			if under >= rank {
+				high = middle
+			} else {
+				low = middle + 1
+			}
+		}
+		return &low
 	}
-	return Quantiles{Median: rank(0.5), P90: rank(0.9), Samples: len(samples)}
+	return Quantiles{Median: at(0.5), P90: at(0.9), Samples: n}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 )
@@ -109,10 +110,10 @@ func TestMeasure(t *testing.T) {
 			if rate != tt.rate {
 				t.Errorf("change failure rate %g, want %g", rate, tt.rate)
 			}
-			if want := quantiles(tt.lead); !reflect.DeepEqual(m.LeadTime, want) {
+			if want := quantilesOf(tt.lead); !reflect.DeepEqual(m.LeadTime, want) {
 				t.Errorf("lead time %+v, want %+v", m.LeadTime, want)
 			}
-			if want := quantiles(tt.restore); !reflect.DeepEqual(m.TimeToRestore, want) {
+			if want := quantilesOf(tt.restore); !reflect.DeepEqual(m.TimeToRestore, want) {
 				t.Errorf("time to restore %+v, want %+v", m.TimeToRestore, want)
 			}
 		})
@@ -123,7 +124,7 @@ func TestMeasureCountsEveryDay(t *testing.T) {
 	m := Measure([]Release{
 		say("api", time.Hour, 0, Succeeded), say("api", 2*time.Hour, 0, Failed), say("api", day+13*time.Hour, 0, Succeeded),
 	}, noon.Add(-2*day), noon)
-	hour := quantiles([]time.Duration{time.Hour})
+	hour := quantilesOf([]time.Duration{time.Hour})
 	want := []DayCount{
 		{Day: time.Date(2026, 10, 31, 0, 0, 0, 0, time.UTC), Deployments: 1, LeadTime: hour},
 		{Day: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)},
@@ -142,10 +143,10 @@ func TestQuantilesAreTimesThatOccurred(t *testing.T) {
 	for i := range 10 {
 		samples = append(samples, time.Duration(10-i))
 	}
-	if q := quantiles(samples); *q.Median != 5 || *q.P90 != 9 || q.Samples != 10 {
+	if q := quantilesOf(samples); *q.Median != 5 || *q.P90 != 9 || q.Samples != 10 {
 		t.Errorf("of 1 to 10: %d, %d, %d", *q.Median, *q.P90, q.Samples)
 	}
-	if q := quantiles([]time.Duration{7}); *q.Median != 7 || *q.P90 != 7 {
+	if q := quantilesOf([]time.Duration{7}); *q.Median != 7 || *q.P90 != 7 {
 		t.Errorf("of one: %d, %d", *q.Median, *q.P90)
 	}
 }
@@ -186,6 +187,38 @@ func TestMeasureProperties(t *testing.T) {
 		random.Shuffle(len(releases), func(i, j int) { releases[i], releases[j] = releases[j], releases[i] })
 		if again := Measure(releases, from, noon); !reflect.DeepEqual(again, m) {
 			t.Fatalf("in another order %+v, before %+v", again, m)
+		}
+	}
+}
+
+// quantilesOf are those of one set, in any order.
+func quantilesOf(samples []time.Duration) Quantiles {
+	samples = slices.Clone(samples)
+	slices.Sort(samples)
+	return quantiles([][]time.Duration{samples})
+}
+
+// However the samples are spread over sets, their quantiles are those of the one set that they are.
+func TestQuantilesOfManySets(t *testing.T) {
+	random := rand.New(rand.NewPCG(5, 6))
+	for range 300 {
+		sets := make([][]time.Duration, 1+random.IntN(6))
+		var all []time.Duration
+		for range random.IntN(40) {
+			v, i := time.Duration(random.Int64N(1+random.Int64N(1e15))), random.IntN(len(sets))
+			all, sets[i] = append(all, v), append(sets[i], v)
+		}
+		for _, set := range sets {
+			slices.Sort(set)
+		}
+		got := quantiles(sets)
+		slices.Sort(all)
+		want := Quantiles{Samples: len(all)}
+		if n := len(all); n > 0 {
+			want.Median, want.P90 = &all[(n+1)/2-1], &all[(9*n+9)/10-1]
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Fatalf("of %v: got %+v", sets, got)
 		}
 	}
 }
