@@ -268,12 +268,14 @@ type Pair struct{ Old, New *manifest.Object }
 // Definitions finds CustomResourceDefinitions of a kind that a target does not render itself. It is asked for kinds that the
 // target has objects of, and reads no more than these take.
 type Definitions interface {
-	// Elsewhere are those that other targets of the repository render, but for targets of another environment.
+	// Elsewhere are those that other targets of the repository render, but for targets of another environment or cluster.
 	Elsewhere(ctx context.Context, target *Target, group, kind string) ([]*manifest.Object, error)
 	// Given are those that kgate.yaml and the command line name.
 	Given(group, kind string) ([]*manifest.Object, error)
-	// Foreign are those that targets of another environment render.
+	// Foreign are those that targets of another environment render, which may be of the same cluster.
 	Foreign(ctx context.Context, target *Target, group, kind string) ([]*manifest.Object, error)
+	// Apart are those that targets of another cluster render: they define nothing for the target.
+	Apart(ctx context.Context, target *Target, group, kind string) ([]*manifest.Object, error)
 	// Release is the release of an operator, named by its Go module, that kgate.yaml says the cluster runs; "" for none.
 	Release(module string) string
 }

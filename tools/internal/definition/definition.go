@@ -241,6 +241,18 @@ func (k *Known) Key(ctx context.Context, object *manifest.Object) (string, error
 	return found.Key, err
 }
 
+// Apart is where a target of another cluster has a definition of a kind; zero for nowhere.
+func (k *Known) Apart(ctx context.Context, kind schema.GroupKind) (manifest.Position, error) {
+	if k.target == nil || k.target.Definitions == nil {
+		return manifest.Position{}, nil
+	}
+	objects, err := k.target.Definitions.Apart(ctx, k.target, kind.Group, kind.Kind)
+	if err != nil || len(objects) == 0 {
+		return manifest.Position{}, err
+	}
+	return objects[0].Source, nil
+}
+
 // Obsolete is where the target has a definition of a kind in an old version that no API server reads any more; zero for nowhere.
 func (k *Known) Obsolete(kind schema.GroupKind) manifest.Position {
 	if k.target == nil {

@@ -30,29 +30,46 @@ type definitions struct {
 	rendered cache.Cache[string, *Target] // by path, of those that may have a definition that somebody asked for
 	kept     func(path string) *Target    // what a watch has rendered; nil for nothing
 	asked    atomic.Bool                  // whether a target has asked
+
+	mu   sync.Mutex
+	told map[[2]string]distance // what targets were told, by their paths and those of others
 }
 
 // newDefinitions are those of a run.
 func (g *Gate) newDefinitions(renderer *kustomization.Renderer, kept func(path string) *Target) *definitions {
-	return &definitions{gate: g, renderer: renderer, given: g.given, kept: kept}
+	return &definitions{gate: g, renderer: renderer, given: g.given, kept: kept, told: map[[2]string]distance{}}
 }
 
-// Elsewhere are definitions that other targets render. Those that no file of a target mentions are not looked for: what is
-// rendered twice, for its definitions and to be judged, is what may have one.
+// Elsewhere are definitions that other targets of the same cluster render. Those that no file of a target mentions are not looked
+// for: what is rendered twice, for its definitions and to be judged, is what may have one.
 func (d *definitions) Elsewhere(ctx context.Context, target *check.Target, group, kind string) ([]*manifest.Object, error) {
-	return d.of(ctx, target, group, kind, false)
+	return d.of(ctx, target, group, kind, sameCluster)
 }
 
-// Foreign are definitions that targets of another environment render.
+// Foreign are definitions that targets of another environment render, where nothing says that its cluster is another one.
 func (d *definitions) Foreign(ctx context.Context, target *check.Target, group, kind string) ([]*manifest.Object, error) {
-	return d.of(ctx, target, group, kind, true)
+	return d.of(ctx, target, group, kind, otherEnvironment)
 }
 
-func (d *definitions) of(ctx context.Context, target *check.Target, group, kind string, foreign bool) ([]*manifest.Object, error) {
+// Apart are definitions that targets of other clusters render.
+func (d *definitions) Apart(ctx context.Context, target *check.Target, group, kind string) ([]*manifest.Object, error) {
+	return d.of(ctx, target, group, kind, otherCluster)
+}
+
+// distance is how far from a target another one is.
+type distance int
+
+const (
+	sameCluster      distance = iota // in the same cluster, or nobody says otherwise
+	otherEnvironment                 // in another environment, of the same cluster for all that is known
+	otherCluster                     // in another cluster
+)
+
+func (d *definitions) of(ctx context.Context, target *check.Target, group, kind string, away distance) ([]*manifest.Object, error) {
 	d.asked.Store(true)
-	var found []*manifest.Object
+	var all []*manifest.Object
 	for _, other := range d.gate.renderable() {
-		if other == target.Path || d.foreign(target, other) != foreign || !d.renderer.Mentions(other, definition.Kind.Kind, group, kind) {
+		if other == target.Path || !d.renderer.Mentions(other, definition.Kind.Kind, group, kind) {
 			continue
 		}
 		t, err := d.rendered.Get(other, func() (*Target, error) { return d.render(ctx, other) })
@@ -62,13 +79,27 @@ func (d *definitions) of(ctx context.Context, target *check.Target, group, kind 
 		if err != nil {
 			continue // where it is judged itself, that says why
 		}
+		var found []*manifest.Object
 		for _, object := range t.Objects {
 			if definition.Defines(object) == (schema.GroupKind{Group: group, Kind: kind}) {
 				found = append(found, object)
 			}
 		}
+		if found == nil {
+			continue // who deploys what is not asked for nothing
+		}
+		is, err := d.distance(ctx, target.Path, other)
+		if err != nil {
+			return nil, err
+		}
+		d.mu.Lock()
+		d.told[[2]string{target.Path, other}] = is
+		d.mu.Unlock()
+		if is == away {
+			all = append(all, found...)
+		}
 	}
-	return found, nil
+	return all, nil
 }
 
 // render keeps of a target its definitions.
@@ -97,10 +128,34 @@ func (d *definitions) reads(file string) bool {
 	return slices.ContainsFunc(d.gate.renderable(), func(path string) bool { return d.renderer.Searched(path, definition.Kind.Kind, file) })
 }
 
-// foreign reports whether kgate.yaml says of two targets that they are of different environments.
-func (d *definitions) foreign(target *check.Target, other string) bool {
-	environment := d.gate.repository.Config.Environment(other)
-	return target.Environment != nil && environment != nil && target.Environment.Name != environment.Name
+// distance is how far another target is, as what deploys both and kgate.yaml tell.
+func (d *definitions) distance(ctx context.Context, target, other string) (distance, error) {
+	deployers, err := d.gate.placing.deployers(ctx)
+	if err != nil {
+		return sameCluster, err
+	}
+	if is, told := deployers.Apart(target, other); is && told {
+		return otherCluster, nil
+	}
+	config := d.gate.repository.Config
+	if of, with := config.Environment(target), config.Environment(other); of != nil && with != nil && of.Name != with.Name {
+		return otherEnvironment, nil
+	}
+	return sameCluster, nil
+}
+
+// follow takes over what the definitions of the run before told, and reports whether that holds no longer. What is known of a
+// target that a watch keeps rests on it.
+func (d *definitions) follow(ctx context.Context, before *definitions) (changed bool, err error) {
+	d.asked.Store(before.asked.Load())
+	for pair, was := range before.told {
+		is, err := d.distance(ctx, pair[0], pair[1])
+		if err != nil {
+			return false, err
+		}
+		d.told[pair], changed = is, changed || is != was
+	}
+	return changed, nil
 }
 
 // Given are definitions that kgate.yaml and --crds name.

@@ -416,6 +416,7 @@ func (l *lasting) run(ctx context.Context) (report.Report, error) {
 		}
 		return nil
 	}
+	defined := l.outside
 	l.outside, l.placing = l.newDefinitions(renderer, kept), l.newPlacing(renderer, kept)
 	l.flux = l.newFlux(renderer, kept)
 	for path, r := range l.kept {
@@ -445,6 +446,9 @@ func (l *lasting) run(ctx context.Context) (report.Report, error) {
 		l.redefined = l.redefined || r.defines()
 	}
 	maps.DeleteFunc(l.kept, func(path string, _ *rendered) bool { return !slices.Contains(l.paths, path) })
+	if moved, err := l.outside.follow(ctx, defined); err != nil || moved {
+		l.redefined = true // where it cannot be told now, nothing is kept
+	}
 	round := check.Begin(l.checks)
 	round.Forget = l.engines.forget
 	outcomes := make([]outcome, len(l.paths))

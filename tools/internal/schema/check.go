@@ -42,7 +42,7 @@ func Checks(v *Validator, kinds *definition.Kinds, removal func(apiVersion, kind
 			Doc: "A kind that the targeted version does not serve is refused by the API server at the first sync. A kind that kgate " +
 				"has no definition of cannot be checked, and is reported instead of being passed over. A custom kind is defined by a " +
 				"CustomResourceDefinition, and the first of these that has one counts: the target itself; another target of the " +
-				"repository; `crds` in kgate.yaml; kgate's catalogue, of the release that `releases` in kgate.yaml names, else of the " +
+				"repository, unless what deploys both says that it is for another cluster; `crds` in kgate.yaml; kgate's catalogue, of the release that `releases` in kgate.yaml names, else of the " +
 				"newest that serves the version. `kgate crds` lists what is known, and from where.",
 			Fix:        "Use an apiVersion that every targeted version serves, or correct the kind; of a custom kind, give kgate the definition under `crds` in kgate.yaml, or say with `unknownKinds` there what becomes of such objects.",
 			Severity:   check.Error,
@@ -228,7 +228,11 @@ func (j *judge) validate(ctx context.Context, target *check.Target, object *mani
 			return j.validator.violationsOf(faults), err
 		})
 	}
-	return []Violation{j.unknownKind(object, kind, found, known)}, nil
+	elsewhere, err := known.Apart(ctx, kind.GroupKind())
+	if err != nil {
+		return nil, err
+	}
+	return []Violation{j.unknownKind(object, kind, found, known, elsewhere)}, nil
 }
 
 func (j *judge) definitions(ctx context.Context, target *check.Target, kind schema.GroupVersionKind) (definition.Found, *definition.Known, error) {
@@ -240,8 +244,9 @@ func (j *judge) definitions(ctx context.Context, target *check.Target, kind sche
 	return found, known, err
 }
 
-// unknownKind says that nothing defines a custom kind in the version of an object, and how to come by what does.
-func (j *judge) unknownKind(object *manifest.Object, kind schema.GroupVersionKind, found definition.Found, known *definition.Known) Violation {
+// unknownKind says that nothing defines a custom kind in the version of an object, and how to come by what does. Elsewhere is
+// where another cluster has its definition from.
+func (j *judge) unknownKind(object *manifest.Object, kind schema.GroupVersionKind, found definition.Found, known *definition.Known, elsewhere manifest.Position) Violation {
 	unknown := Violation{Path: manifest.Path{"kind"}, Missing: true, Unknown: true, Versions: j.validator.minors}
 	serving := found.Serving(kind.GroupKind())
 	if len(serving) > 0 {
@@ -272,7 +277,12 @@ func (j *judge) unknownKind(object *manifest.Object, kind schema.GroupVersionKin
 	if now := custom.Renamed(kind.Group); now != "" {
 		unknown.Message += fmt.Sprintf(": the group %s was renamed to %s", kind.Group, now)
 	}
-	unknown.Message += ": name a file that holds its CustomResourceDefinition in `crds` of kgate.yaml, as `kgate crds add` does"
+	if elsewhere.IsZero() {
+		unknown.Message += ": "
+	} else {
+		unknown.Message += fmt.Sprintf(": %s defines it for another cluster: deploy it to this one, or, where something else does, ", elsewhere)
+	}
+	unknown.Message += "name a file that holds its CustomResourceDefinition in `crds` of kgate.yaml, as `kgate crds add` does"
 	return unknown
 }
 
