@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/kgate-dev/gitops/service/internal/config"
 )
@@ -53,9 +54,12 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		_, _ = fmt.Fprintln(stdout, describeBuild())
 		return 0
 	}
+	if name == "token" {
+		return makeToken(args, time.Now(), stdout, stderr)
+	}
 	chosen, ok := commands[name]
 	if !ok {
-		say("there is no command %q; there are healthcheck, migrate, serve and version", strings.Join(slices.Concat([]string{name}, args), " "))
+		say("there is no command %q; there are healthcheck, migrate, serve, token and version", strings.Join(slices.Concat([]string{name}, args), " "))
 		return 2
 	}
 	flags := flag.NewFlagSet("app "+name, flag.ContinueOnError)

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kgate-dev/gitops/service/internal/access"
 	"github.com/kgate-dev/gitops/service/internal/config"
 	"github.com/kgate-dev/gitops/service/internal/pgxtelemetry"
 	"github.com/kgate-dev/gitops/service/internal/postgres"
@@ -28,6 +29,8 @@ const (
 	linger = 4 * time.Second
 	// keysKept is how long a repeat of a request is known for one.
 	keysKept = 7 * 24 * time.Hour
+	// accessEvery is how long a token that is taken out of the access file may still be accepted.
+	accessEvery = 5 * time.Second
 )
 
 // serve runs the service until ctx ends, and then ends it in order: not ready, requests finished, pool closed,
@@ -68,8 +71,15 @@ func serve(ctx context.Context, c *config.Config, stdout io.Writer) (err error) 
 	for i, token := range c.API.Tokens {
 		tokens[i] = token.Reveal()
 	}
+	keeper, err := access.New(access.Options{File: c.API.AccessFile, Tokens: tokens})
+	if err != nil {
+		return err
+	}
+	if len(tokens) > 0 {
+		t.Logger.Info("tokens of API_TOKENS or api.tokens_file may do everything and have no names; api.access_file gives each a name, a scope and an end", "count", len(tokens))
+	}
 	api, err := web.New(web.Options{
-		Ledger: counted{store, t}, Tokens: tokens,
+		Ledger: counted{store, t}, Access: keeper, ReadsNeedToken: c.API.ReadsNeedToken, TrustedProxies: c.Server.TrustedProxies,
 		RetentionDays:  c.Ledger.RetentionDays,
 		MaxConcurrency: c.Server.MaxConcurrency, RequestTimeout: c.Server.RequestTimeout,
 		Logger: t.Logger, TracerProvider: t.TracerProvider, MeterProvider: t.MeterProvider, Propagator: t.Propagator,
@@ -85,6 +95,7 @@ func serve(ctx context.Context, c *config.Config, stdout io.Writer) (err error) 
 	defer stop()
 	group.Go(func() { keepMigrated(beside, store, t.Logger) })
 	group.Go(func() { tidy(beside, store, c.Ledger, t.Logger) })
+	group.Go(func() { keepAccess(beside, keeper, t.Logger) })
 
 	public, err := listen(c.Server.Port, api, c, t.Logger)
 	if err != nil {
@@ -189,6 +200,19 @@ func tidy(ctx context.Context, store *postgres.Store, c config.Ledger, log *slog
 		if c.RetentionDays > 0 {
 			n, err = store.Forget(ctx, time.Now().AddDate(0, 0, -c.RetentionDays))
 			report("releases forgotten that are older than ledger.retention_days", n, err)
+		}
+	}
+}
+
+// keepAccess takes what changes in the access file. It looks at the content: a mounted Secret changes by links, which
+// not every watch sees.
+func keepAccess(ctx context.Context, keeper *access.Keeper, log *slog.Logger) {
+	for pause(ctx, accessEvery) {
+		switch changed, err := keeper.Reload(); {
+		case err != nil:
+			log.Error("the access file is not taken; what it said before holds on", "error", err)
+		case changed:
+			log.Info("the access file has changed and is taken")
 		}
 	}
 }

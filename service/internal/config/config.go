@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -45,11 +46,17 @@ type Server struct {
 	DrainTimeout   time.Duration // from SIGTERM until requests in flight are cut
 	MaxConcurrency int           // requests at once; more are shed
 	Profiling      bool          // pprof on MetricsPort
+	// TrustedProxies are believed about whom they forward for, in X-Forwarded-For.
+	TrustedProxies []netip.Prefix
 }
 
-// API is who may write.
+// API is who may do what.
 type API struct {
-	Tokens []Secret // any of them; none means that nobody may write
+	Tokens []Secret // any of them may do everything
+	// AccessFile names tokens and issuers with what each may do, "" for none. Package access reads it, and again whenever
+	// it changes.
+	AccessFile     string
+	ReadsNeedToken bool // what is read needs a token too, but for health
 }
 
 // Ledger is how releases are taken.

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -109,7 +110,7 @@ database:
 		"OTEL_BSP_MAX_QUEUE_SIZE=9", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=x", "OTEL_SDK_DISABLED=1"), "\n")
 	want := `app.yaml:2: app.name: "Not A Name" is not allowed, want up to 63 of a-z, 0-9 and -, such as go-otlp-app
 app.yaml:4: server.port: "70000" is not allowed, want a whole number from 1 to 65535
-app.yaml:5: unknown key "server.prot", want one of: server.drain_timeout, server.idle_timeout, server.max_concurrency, server.metrics_port, server.port, server.profiling, server.read_timeout, server.request_timeout, server.write_timeout
+app.yaml:5: unknown key "server.prot", want one of: server.drain_timeout, server.idle_timeout, server.max_concurrency, server.metrics_port, server.port, server.profiling, server.read_timeout, server.request_timeout, server.trusted_proxies, server.write_timeout
 app.yaml:6: server.read_timeout: "30" is not allowed, want a duration with its unit from 1s to 1h0m0s, such as 1m30s
 app.yaml:8: otlp.sample_rate: "1.5" is not allowed, want a number from 0 to 1
 app.yaml:11: otlp.endpoint: "http://c:4317" is not allowed, want host:port without a scheme, such as otel-collector:4317
@@ -149,6 +150,8 @@ func TestOneFault(t *testing.T) {
 		{"tokens in the file", "api: {tokens: abc}", []string{db}, "app.yaml:1: api.tokens: is not read from the file, set API_TOKENS"},
 		{"short token", "", []string{db, "API_TOKENS=0123456789abcdef,hunter2"}, "API_TOKENS, token 2: api.tokens: a token of 7 characters, want at least 16"},
 		{"token with a blank", "", []string{db, "API_TOKENS=0123456789 abcdef"}, "API_TOKENS, token 1: api.tokens: a token with characters that a header cannot carry, want letters, digits and -._~+/="},
+		{"proxies", "server: {trusted_proxies: '10.0.0.0/8,proxy'}", []string{db}, `app.yaml:1: server.trusted_proxies: "10.0.0.0/8,proxy" is not allowed, want addresses and networks with commas between, such as 10.0.0.0/8,192.0.2.7`},
+		{"reads", "", []string{db, "API_READS_NEED_TOKEN=yes"}, `API_READS_NEED_TOKEN: api.reads_need_token: "yes" is not allowed, want true or false`},
 		{"token file absent", "", []string{db, "API_TOKENS_FILE=/nowhere"}, `API_TOKENS_FILE: api.tokens_file: "/nowhere" cannot be read: no such file or directory`},
 		{"production", "ledger: {production: 'prod,Live'}", []string{db}, `app.yaml:1: ledger.production: "prod,Live" is not allowed, want names of environments with commas between, * and ? allowed, such as prod,prod-*`},
 		{"production of nothing", "", []string{db, "PRODUCTION_ENVIRONMENTS=prod,"}, `PRODUCTION_ENVIRONMENTS: ledger.production: "prod," is not allowed, want names of environments with commas between, * and ? allowed, such as prod,prod-*`},
@@ -198,6 +201,13 @@ func TestTokens(t *testing.T) {
 	}
 	if got := faults(t, "api: {tokens_file: "+file+"}", "DATABASE_URL="+goodURL); len(got) != 1 || !strings.Contains(got[0], "holds no token") {
 		t.Errorf("got %q", got)
+	}
+}
+
+func TestTrustedProxies(t *testing.T) {
+	c := load(t, "server: {trusted_proxies: '10.1.2.3/8, 192.0.2.7,fd00::/8,::ffff:192.0.2.8'}", "API_READS_NEED_TOKEN=true", "API_ACCESS_FILE=/access.yaml")
+	if got := fmt.Sprint(c.Server.TrustedProxies); got != "[10.0.0.0/8 192.0.2.7/32 fd00::/8 192.0.2.8/32]" || !c.API.ReadsNeedToken || c.API.AccessFile != "/access.yaml" {
+		t.Errorf("got %s, %+v", got, c.API)
 	}
 }
 

@@ -69,11 +69,15 @@ func (l *loader) table() []*setting {
 		duration(&c.Server.DrainTimeout, "server.drain_timeout", "", time.Second, time.Hour),
 		count(&c.Server.MaxConcurrency, "server.max_concurrency", "MAX_CONCURRENCY", 1, 100_000),
 		boolean(&c.Server.Profiling, "server.profiling", "PROFILING"),
+		networks(&c.Server.TrustedProxies, "server.trusted_proxies", "TRUSTED_PROXIES"),
 
 		{key: "api.tokens", noFile: true, env: "API_TOKENS", secret: true, want: tokensWant,
 			set: func(v string) bool { l.tokens = v; return true }},
 		{key: "api.tokens_file", env: "API_TOKENS_FILE", want: "the path of a file with one token a line",
 			set: func(v string) bool { l.tokensFile = v; return true }},
+		{key: "api.access_file", env: "API_ACCESS_FILE", want: "the path of a YAML file that names tokens and issuers, docs/access.md",
+			set: func(v string) bool { c.API.AccessFile = v; return true }},
+		boolean(&c.API.ReadsNeedToken, "api.reads_need_token", "API_READS_NEED_TOKEN"),
 
 		globs(&c.Ledger.Production, "ledger.production", "PRODUCTION_ENVIRONMENTS"),
 		duration(&c.Ledger.StartTimeout, "ledger.start_timeout", "", time.Minute, 90*24*time.Hour),
@@ -145,6 +149,27 @@ func globs(to *[]string, key, env string) *setting {
 				return false
 			}
 			all = append(all, glob)
+		}
+		*to = all
+		return true
+	}}
+}
+
+func networks(to *[]netip.Prefix, key, env string) *setting {
+	return &setting{key: key, env: env, want: "addresses and networks with commas between, such as 10.0.0.0/8,192.0.2.7", set: func(v string) bool {
+		var all []netip.Prefix
+		for text := range strings.SplitSeq(v, ",") {
+			text = strings.TrimSpace(text)
+			if a, err := netip.ParseAddr(text); err == nil && a.Zone() == "" {
+				a = a.Unmap()
+				all = append(all, netip.PrefixFrom(a, a.BitLen()))
+				continue
+			}
+			p, err := netip.ParsePrefix(text)
+			if err != nil || p.Addr().Is4In6() {
+				return false
+			}
+			all = append(all, p.Masked())
 		}
 		*to = all
 		return true

@@ -23,12 +23,13 @@ const selectReleases = selectFrom + "releases "
 
 const selectFrom = `SELECT id, service, environment, track, version, revision, actor, outcome,
 	committed_at, started_at, succeeded_at, finished_at, recorded_at,
-	coalesce(artifact, ''), coalesce(team, ''), failed_at, kind, coalesce(continues::text, ''), coalesce(rolled_back_by::text, '') FROM `
+	coalesce(artifact, ''), coalesce(team, ''), failed_at, kind, coalesce(continues::text, ''), coalesce(rolled_back_by::text, ''),
+	coalesce(recorded_via, '') FROM `
 
 func scanRelease(row pgx.CollectableRow) (r release.Release, err error) {
 	err = row.Scan(&r.ID, &r.Service, &r.Environment, &r.Track, &r.Version, &r.Revision, &r.Actor, &r.Outcome,
 		&r.CommittedAt, &r.StartedAt, &r.SucceededAt, &r.FinishedAt, &r.RecordedAt,
-		&r.Artifact, &r.Team, &r.FailedAt, &r.Kind, &r.Continues, &r.RolledBackBy)
+		&r.Artifact, &r.Team, &r.FailedAt, &r.Kind, &r.Continues, &r.RolledBackBy, &r.RecordedVia)
 	// pgx gives times in the zone of this process.
 	r.Draft = r.Normal()
 	r.SucceededAt, r.FailedAt = utc(r.SucceededAt), utc(r.FailedAt)

@@ -169,12 +169,12 @@ func record(ctx context.Context, tx pgx.Tx, d release.Draft, now time.Time) (rel
 
 const insertRelease = `WITH r AS (
 		INSERT INTO releases (id, service, environment, track, version, revision, actor, outcome,
-			committed_at, started_at, succeeded_at, finished_at, recorded_at, artifact, team, failed_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+			committed_at, started_at, succeeded_at, finished_at, recorded_at, artifact, team, failed_at, recorded_via)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 		ON CONFLICT ON CONSTRAINT releases_said_once DO NOTHING
-		RETURNING id, outcome, actor, committed_at, finished_at, recorded_at
+		RETURNING id, outcome, actor, committed_at, finished_at, recorded_at, recorded_via
 	)
-	INSERT INTO release_transitions (release_id, outcome, actor, committed_at, finished_at, recorded_at)
+	INSERT INTO release_transitions (release_id, outcome, actor, committed_at, finished_at, recorded_at, recorded_via)
 	SELECT * FROM r`
 
 // insert writes d unless what it names is recorded already. fresh tells whether it was not; only then is r what is
@@ -192,7 +192,7 @@ func insert(ctx context.Context, to interface {
 	var b pgx.Batch
 	b.Queue(insertRelease,
 		r.ID, d.Service, d.Environment, d.Track, d.Version, d.Revision, d.Actor, d.Outcome,
-		d.CommittedAt, d.StartedAt, r.SucceededAt, d.FinishedAt, now, optional(d.Artifact), optional(d.Team), r.FailedAt)
+		d.CommittedAt, d.StartedAt, r.SucceededAt, d.FinishedAt, now, optional(d.Artifact), optional(d.Team), r.FailedAt, optional(release.Via(ctx)))
 	// What follows is worked out when the statement has ended, and so is read by another.
 	b.Queue(selectReleases+"WHERE id = $1", r.ID)
 	results := to.SendBatch(ctx, &b)
@@ -279,8 +279,8 @@ func tell(ctx context.Context, tx pgx.Tx, r release.Release, m release.Move, now
 		return r, false, err
 	}
 	if !said {
-		if _, err := tx.Exec(ctx, `INSERT INTO release_transitions (release_id, outcome, actor, committed_at, finished_at, recorded_at)
-			VALUES ($1, $2, $3, $4, $5, $6)`, r.ID, m.Outcome, m.Actor, m.CommittedAt, m.FinishedAt, now); err != nil {
+		if _, err := tx.Exec(ctx, `INSERT INTO release_transitions (release_id, outcome, actor, committed_at, finished_at, recorded_at, recorded_via)
+			VALUES ($1, $2, $3, $4, $5, $6, $7)`, r.ID, m.Outcome, m.Actor, m.CommittedAt, m.FinishedAt, now, optional(release.Via(ctx))); err != nil {
 			return r, false, err
 		}
 	}

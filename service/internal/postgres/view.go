@@ -154,13 +154,13 @@ func (s *Store) History(ctx context.Context, id string) (history []release.Trans
 		return nil, fmt.Errorf("read the history of a release: %w", release.ErrNotFound)
 	}
 	err = try(ctx, "read the history of a release", func(ctx context.Context) error {
-		rows, err := s.pool.Query(ctx, `SELECT outcome, actor, committed_at, finished_at, recorded_at FROM release_transitions
+		rows, err := s.pool.Query(ctx, `SELECT outcome, actor, committed_at, finished_at, recorded_at, coalesce(recorded_via, '') FROM release_transitions
 			WHERE release_id = $1 ORDER BY recorded_at, finished_at NULLS FIRST, outcome`, id)
 		if err != nil {
 			return err
 		}
 		history, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (t release.Transition, err error) {
-			err = row.Scan(&t.Outcome, &t.Actor, &t.CommittedAt, &t.FinishedAt, &t.RecordedAt)
+			err = row.Scan(&t.Outcome, &t.Actor, &t.CommittedAt, &t.FinishedAt, &t.RecordedAt, &t.RecordedVia)
 			t.CommittedAt, t.FinishedAt, t.RecordedAt = utc(t.CommittedAt), utc(t.FinishedAt), t.RecordedAt.UTC()
 			return t, err
 		})

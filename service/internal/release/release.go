@@ -131,6 +131,9 @@ type Release struct {
 	// FailedAt is when it failed, also where it has recovered since.
 	FailedAt   *time.Time `json:"failed_at,omitempty"`
 	RecordedAt time.Time  `json:"recorded_at"` // first heard of
+	// RecordedVia is through whom it was first heard of: "token:" and the name of a token, or the name of an issuer, ":" and
+	// the subject. "" for what was recorded before the ledger kept it. Actor is who is said to have released.
+	RecordedVia string `json:"recorded_via,omitempty"`
 
 	Kind Kind `json:"kind"`
 	// Continues is the release whose delivery this one goes on with: the same artifact on the other track, as when a
@@ -225,6 +228,19 @@ var (
 	// found with errors.As, says why.
 	ErrUnavailable = errors.New("unavailable")
 )
+
+type viaKey struct{}
+
+// WithVia returns ctx for what is recorded through somebody.
+func WithVia(ctx context.Context, via string) context.Context {
+	return context.WithValue(ctx, viaKey{}, via)
+}
+
+// Via is through whom something is recorded, "" where nobody says it.
+func Via(ctx context.Context) string {
+	via, _ := ctx.Value(viaKey{}).(string)
+	return via
+}
 
 // conflict is an ErrConflict whose text may be shown to the client.
 type conflict struct{ detail string }

@@ -64,6 +64,7 @@ type Transition struct {
 	CommittedAt *time.Time
 	FinishedAt  *time.Time // when the outcome came about; nil for Started
 	RecordedAt  time.Time
+	RecordedVia string // as in Release, also "" for what the ledger said itself
 }
 
 // MaxNames is how many of each Ledger.Names returns.

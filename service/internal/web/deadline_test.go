@@ -15,7 +15,7 @@ import (
 // one of reading cancel it, nor the one of writing cut the answer.
 func TestAllOfTheTimeMayBeUsed(t *testing.T) {
 	const short = 50 * time.Millisecond
-	a := newAPI(t, Options{RequestTimeout: 4 * short})
+	a := newAPI(t, Options{RequestTimeout: 4 * short, Tokens: []string{goodToken}})
 	a.handle("GET /test/slow", func(_ http.ResponseWriter, r *http.Request) error {
 		<-r.Context().Done()
 		return r.Context().Err()
@@ -38,7 +38,7 @@ func TestAllOfTheTimeMayBeUsed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.Header.Set("Content-Type", "application/json")
+		r.Header = post("/", "").Header
 		answer, err := s.Client().Do(r)
 		if err != nil {
 			t.Errorf("%s: %v", method, err)

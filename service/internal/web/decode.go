@@ -45,6 +45,11 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64, further ...st
 		return nil, newProblem(http.StatusUnsupportedMediaType, "a compressed body is not read: send it without Content-Encoding").
 			with("Accept-Encoding", "identity")
 	}
+	return readAll(w, r, limit)
+}
+
+// readAll reads the whole body of r, at most limit bytes.
+func readAll(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	if err != nil {
 		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {

@@ -23,11 +23,11 @@ func TestRequestLog(t *testing.T) {
 		t.Errorf("a secret is in the log: %s", log.String())
 	}
 	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
-	if len(lines) != 1 {
-		t.Fatalf("got %d lines, want one, none for the probe:\n%s", len(lines), log.String())
+	if len(lines) != 2 || !strings.Contains(lines[0], `"credential refused","client.address":"192.0.2.1","route":"/v1/releases","reason":"unknown"`) {
+		t.Fatalf("got %d lines, want one of the token and one of the request, none for the probe:\n%s", len(lines), log.String())
 	}
 	var line map[string]any
-	if err := json.Unmarshal([]byte(lines[0]), &line); err != nil {
+	if err := json.Unmarshal([]byte(lines[1]), &line); err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]any{"method": "POST", "route": "/v1/releases", "status": 401.0, "level": "INFO"} {

@@ -139,7 +139,7 @@ func (a *API) showPage(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if len(latest.Releases) == 0 {
-		p.First = &firstSteps{Command: firstCommand(r.Host, now), NoTokens: len(a.keys) == 0}
+		p.First = &firstSteps{Command: firstCommand(r.Host, now), NoTokens: a.access.Empty()}
 		return writePage(w, http.StatusOK, "page", p)
 	}
 	m, err := a.ledger.Measures(r.Context(), release.Scope{}, window, now)

@@ -323,7 +323,7 @@ func TestTroubleIsAPage(t *testing.T) {
 	draw(t, a, "/", http.StatusServiceUnavailable).says(t, "limit of concurrent requests")
 	w := httptest.NewRecorder()
 	a.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/", http.NoBody))
-	readProblem(t, w, http.StatusServiceUnavailable)
+	readProblem(t, w, http.StatusMethodNotAllowed)
 }
 
 func TestTableIsBounded(t *testing.T) {

@@ -38,6 +38,15 @@ type problemKind struct {
 
 // The codes that are told apart where a status alone does not.
 const (
+	codeTokenRequired        = "token_required"
+	codeTokenInvalid         = "token_invalid"
+	codeTokenExpired         = "token_expired"
+	codeNoTokens             = "no_tokens"
+	codePermissionMissing    = "permission_missing"
+	codeOutOfScope           = "out_of_scope"
+	codeClaimsNotGranted     = "claims_not_granted"
+	codeTooManyFailures      = "too_many_failures"
+	codeIssuerUnavailable    = "issuer_unavailable"
 	codeIdempotencyKeyReused = "idempotency_key_reused"
 	codeDatabaseUnavailable  = "database_unavailable"
 	codeShuttingDown         = "shutting_down"
@@ -48,8 +57,13 @@ const (
 func problemKinds() []problemKind {
 	return []problemKind{
 		{"malformed_request", http.StatusBadRequest, "The request cannot be read"},
-		{"token_required", http.StatusUnauthorized, "The request needs a token"},
-		{"forbidden", http.StatusForbidden, "The token may not do this"},
+		{codeTokenRequired, http.StatusUnauthorized, "The request needs a token"},
+		{codeTokenInvalid, http.StatusUnauthorized, "The token is not accepted"},
+		{codeTokenExpired, http.StatusUnauthorized, "The token has expired"},
+		{codeNoTokens, http.StatusForbidden, "The service knows no token"},
+		{codePermissionMissing, http.StatusForbidden, "The token has not the permission"},
+		{codeOutOfScope, http.StatusForbidden, "The token is for other services or environments"},
+		{codeClaimsNotGranted, http.StatusForbidden, "Nothing is granted to the claims of the token"},
 		{"not_found", http.StatusNotFound, "There is nothing like that"},
 		{"method_not_allowed", http.StatusMethodNotAllowed, "The path has no such method"},
 		{"body_timeout", http.StatusRequestTimeout, "The body did not arrive in time"},
@@ -58,10 +72,12 @@ func problemKinds() []problemKind {
 		{"unsupported_media_type", http.StatusUnsupportedMediaType, "The body is of a kind that is not read here"},
 		{"invalid_request", http.StatusUnprocessableEntity, "The request has faults"},
 		{codeIdempotencyKeyReused, http.StatusUnprocessableEntity, "The idempotency key belongs to another request"},
+		{codeTooManyFailures, http.StatusTooManyRequests, "Too many tokens were not accepted"},
 		{"client_closed_request", statusClientClosedRequest, "The client has gone"},
 		{"internal_error", http.StatusInternalServerError, "The service failed"},
 		{"unavailable", http.StatusServiceUnavailable, "The service cannot answer now"},
 		{codeDatabaseUnavailable, http.StatusServiceUnavailable, "The database cannot answer now"},
+		{codeIssuerUnavailable, http.StatusServiceUnavailable, "The issuer of the token cannot be asked"},
 		{codeOverloaded, http.StatusServiceUnavailable, "The service is at its limit"},
 		{codeShuttingDown, http.StatusServiceUnavailable, "The service is shutting down"},
 		{"request_timeout", http.StatusGatewayTimeout, "The request took too long"},

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kgate-dev/gitops/service/internal/access"
 	"github.com/kgate-dev/gitops/service/internal/release"
 )
 
@@ -83,11 +84,19 @@ func (a *API) take(w http.ResponseWriter, r *http.Request, n news) error {
 			out.Skipped = append(out.Skipped, skip{What: about, Detail: problemOf(r, err).Detail})
 			return nil
 		}
+		if p, ok := errors.AsType[*problem](err); ok && p.Code == codeOutOfScope {
+			out.Skipped = append(out.Skipped, skip{What: about, Detail: p.Detail})
+			return nil
+		}
 		return err
 	}
 	for _, t := range n.told {
 		d := believable(t.draft.Normal())
-		recorded, err := a.record(r, d, t.again)
+		err := within(r.Context(), access.Ingest, d.Service, d.Environment)
+		var recorded release.Release
+		if err == nil {
+			recorded, err = a.record(r, d, t.again)
+		}
 		if err != nil {
 			if err := leave(t.about, err); err != nil {
 				return err
@@ -97,7 +106,11 @@ func (a *API) take(w http.ResponseWriter, r *http.Request, n news) error {
 		out.Releases = append(out.Releases, recorded)
 	}
 	for _, m := range n.removed {
-		removed, err := a.ledger.Remove(r.Context(), m.place, m.at, m.actor)
+		err := within(r.Context(), access.Ingest, m.place.Service, m.place.Environment)
+		var removed []release.Release
+		if err == nil {
+			removed, err = a.ledger.Remove(r.Context(), m.place, m.at, m.actor)
+		}
 		if err != nil {
 			if err := leave(m.about, err); err != nil {
 				return err

@@ -89,21 +89,23 @@ const githubStatus = `{"action":"created","deployment":{"id":1,"sha":"` + commit
 	"created_at":"2026-11-10T10:00:00Z","creator":{"login":"ada"},"payload":{}},
 	"deployment_status":{"state":"in_progress","created_at":"2026-11-10T10:03:00Z"},"repository":{"name":"shop"}}`
 
+// signed is a request of GitHub, which signs and sends no token.
+func signed(body, secret string) *http.Request {
+	r := post("/v1/webhooks/github", body)
+	r.Header.Del("Authorization")
+	r.Header.Set("X-GitHub-Event", "deployment_status")
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write([]byte(body))
+	r.Header.Set("X-Hub-Signature-256", "sha256="+hex.EncodeToString(mac.Sum(nil)))
+	return r
+}
+
 func TestGitHubEvents(t *testing.T) {
 	a := newLedgerAPI(t, postgrestest.URL(t))
-	sign := func(body, secret string) *http.Request {
-		r := post("/v1/webhooks/github", body)
-		r.Header.Del("Authorization")
-		r.Header.Set("X-GitHub-Event", "deployment_status")
-		mac := hmac.New(sha256.New, []byte(secret))
-		mac.Write([]byte(body))
-		r.Header.Set("X-Hub-Signature-256", "sha256="+hex.EncodeToString(mac.Sum(nil)))
-		return r
-	}
 	tell := func(state, minute string) received {
 		t.Helper()
 		body := strings.NewReplacer("in_progress", state, "10:03", minute).Replace(githubStatus)
-		return read[received](t, send(t, a, sign(body, goodToken)), http.StatusOK)
+		return read[received](t, send(t, a, signed(body, goodToken)), http.StatusOK)
 	}
 	begun := only(t, tell("in_progress", "10:03"))
 	if begun.Service != "shop" || begun.Environment != "production-eu" || begun.Version != "v1.2.0" || begun.Revision != commit ||
@@ -125,18 +127,18 @@ func TestGitHubEvents(t *testing.T) {
 	if r := only(t, read[received](t, send(t, a, post("/v1/webhooks/github", branch)), http.StatusOK)); r.Version != commit[:12] {
 		t.Errorf("the version of a branch is %q", r.Version)
 	}
-	for name, r := range map[string]*http.Request{"another secret": sign(githubStatus, "a-token-of-somebody"), "no hex": sign(githubStatus, goodToken)} {
+	for name, r := range map[string]*http.Request{"another secret": signed(githubStatus, "a-token-of-somebody"), "no hex": signed(githubStatus, goodToken)} {
 		if name == "no hex" {
 			r.Header.Set("X-Hub-Signature-256", "sha256=xyz")
 		}
 		readProblem(t, send(t, a, r), http.StatusUnauthorized)
 	}
-	ping := sign(`{"zen":"x"}`, goodToken)
+	ping := signed(`{"zen":"x"}`, goodToken)
 	ping.Header.Set("X-GitHub-Event", "ping")
 	if got := read[received](t, send(t, a, ping), http.StatusOK); len(got.Releases)+len(got.Skipped) != 0 {
 		t.Errorf("ping is %+v", got)
 	}
-	readProblem(t, send(t, newAPI(t, Options{}), sign(githubStatus, "")), http.StatusForbidden)
+	readProblem(t, send(t, newAPI(t, Options{}), signed(githubStatus, "")), http.StatusForbidden)
 }
 
 func TestCDEvents(t *testing.T) {

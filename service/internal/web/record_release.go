@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 
+	"github.com/kgate-dev/gitops/service/internal/access"
 	"github.com/kgate-dev/gitops/service/internal/release"
 )
 
@@ -15,9 +16,6 @@ const (
 // recordRelease records one release. The answer is 201 for something new, and again for the repeat of a request
 // with the same Idempotency-Key, which gets the first answer; it is 200 for facts that were known without a key.
 func (a *API) recordRelease(w http.ResponseWriter, r *http.Request) error {
-	if err := a.keys.authorize(r); err != nil {
-		return err
-	}
 	keys := r.Header.Values(idempotencyKey)
 	if len(keys) > 1 || len(keys) == 1 && keys[0] == "" {
 		return invalid(fault{Header: idempotencyKey, Detail: "must occur once and not be empty"})
@@ -32,6 +30,9 @@ func (a *API) recordRelease(w http.ResponseWriter, r *http.Request) error {
 	}
 	d = d.Normal()
 	if err := d.Validate(a.now()); err != nil {
+		return err
+	}
+	if err := within(r.Context(), access.Write, d.Service, d.Environment); err != nil {
 		return err
 	}
 	recorded, repeated, err := a.ledger.Record(r.Context(), d, key)

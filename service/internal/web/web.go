@@ -5,8 +5,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -18,6 +20,7 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/kgate-dev/gitops/service/internal/access"
 	"github.com/kgate-dev/gitops/service/internal/release"
 )
 
@@ -36,8 +39,13 @@ const (
 // Options is what an API is made of. Ledger is required; everything else has a default.
 type Options struct {
 	Ledger release.Ledger
-	// Tokens may write. None: nothing can be written. An empty token is an error, not an open door.
+	// Access says who may do what. None: it is made of Tokens, which may do everything.
+	Access *access.Keeper
 	Tokens []string
+	// ReadsNeedToken: also what is read needs a token, but for health.
+	ReadsNeedToken bool
+	// TrustedProxies are believed about whom they forward for.
+	TrustedProxies []netip.Prefix
 	// MaxConcurrency requests are served at once; the next is told to come back. Health is exempt.
 	MaxConcurrency int
 	// RequestTimeout is the time that a request may take, down to its query.
@@ -58,20 +66,24 @@ type Options struct {
 
 // API is the handler of the service's port.
 type API struct {
-	ledger    release.Ledger
-	keys      keyring
-	secrets   [][]byte // the same tokens, by which GitHub signs
-	maxBody   int64
-	retention int
-	timeout   time.Duration
-	now       func() time.Time
-	log       *slog.Logger
-	outages   *outages
-	slots     chan struct{}
-	draining  atomic.Bool
-	mux       *http.ServeMux
-	patterns  []string // of the routes, in their order
-	chain     http.Handler
+	ledger         release.Ledger
+	access         *access.Keeper
+	failures       *access.Failures
+	readsNeedToken bool
+	trustedProxies []netip.Prefix
+	maxBody        int64
+	retention      int
+	timeout        time.Duration
+	now            func() time.Time
+	log            *slog.Logger
+	outages        *outages
+	slots          chan struct{}
+	bodies         chan struct{} // that are on their way
+	unsigned       chan struct{} // the same of whoever is not known yet
+	draining       atomic.Bool
+	mux            *http.ServeMux
+	patterns       []string // of the routes, in their order
+	chain          http.Handler
 }
 
 // New makes an API.
@@ -79,10 +91,12 @@ func New(o Options) (*API, error) {
 	if o.Ledger == nil {
 		return nil, errors.New("make the API: no ledger")
 	}
-	for _, t := range o.Tokens {
-		if t == "" {
-			return nil, errors.New("make the API: an empty token would let everyone write")
+	if o.Access == nil {
+		k, err := access.New(access.Options{Tokens: o.Tokens, Now: o.Now})
+		if err != nil {
+			return nil, fmt.Errorf("make the API: %w", err)
 		}
+		o.Access = k
 	}
 	if o.MaxConcurrency < 0 || o.RequestTimeout < 0 || o.MaxBody < 0 {
 		return nil, errors.New("make the API: a limit is negative")
@@ -112,19 +126,21 @@ func New(o Options) (*API, error) {
 		o.Propagator = otel.GetTextMapPropagator()
 	}
 	a := &API{
-		ledger:    o.Ledger,
-		keys:      newKeyring(o.Tokens),
-		maxBody:   o.MaxBody,
-		retention: o.RetentionDays,
-		timeout:   o.RequestTimeout,
-		now:       o.Now,
-		log:       o.Logger,
-		outages:   newOutages(o.Logger, o.Now),
-		slots:     make(chan struct{}, o.MaxConcurrency),
-		mux:       http.NewServeMux(),
-	}
-	for _, t := range o.Tokens {
-		a.secrets = append(a.secrets, []byte(t))
+		ledger:         o.Ledger,
+		access:         o.Access,
+		failures:       access.NewFailures(),
+		readsNeedToken: o.ReadsNeedToken,
+		trustedProxies: o.TrustedProxies,
+		maxBody:        o.MaxBody,
+		retention:      o.RetentionDays,
+		timeout:        o.RequestTimeout,
+		now:            o.Now,
+		log:            o.Logger,
+		outages:        newOutages(o.Logger, o.Now),
+		slots:          make(chan struct{}, o.MaxConcurrency),
+		bodies:         make(chan struct{}, bodiesASlot*o.MaxConcurrency),
+		unsigned:       make(chan struct{}, maxUnsigned),
+		mux:            http.NewServeMux(),
 	}
 	a.routes()
 	count, err := countActive(o.MeterProvider.Meter(scope))
@@ -140,9 +156,14 @@ func New(o Options) (*API, error) {
 		otelhttp.WithTracerProvider(o.TracerProvider),
 		otelhttp.WithMeterProvider(o.MeterProvider),
 		otelhttp.WithPropagators(o.Propagator))
-	a.chain = trace(a.asRegistered(count(a.logRequests(secure(giveTimeToAnswer(a.recoverPanics(a.shed(a.limitTime(http.HandlerFunc(a.dispatch))))))))))
+	a.chain = trace(a.asRegistered(count(a.logRequests(secure(giveTimeToAnswer(a.recoverPanics(http.HandlerFunc(a.dispatch))))))))
 	return a, nil
 }
+
+const (
+	pathWebhooks  = "/v1/webhooks/"
+	patternGitHub = "POST " + pathWebhooks + "github"
+)
 
 // routes is the list of all that the API serves.
 func (a *API) routes() {
@@ -153,10 +174,10 @@ func (a *API) routes() {
 	a.handle("PATCH /v1/releases/{id}", a.moveRelease)
 	a.handle("GET /v1/environments", a.listEnvironments)
 	a.handle("GET /v1/dora", a.measure)
-	a.handle("POST /v1/webhooks/argocd", a.receiveArgoCD)
-	a.handle("POST /v1/webhooks/flux", a.receiveFlux)
-	a.handle("POST /v1/webhooks/github", a.receiveGitHub)
-	a.handle("POST /v1/webhooks/cdevents", a.receiveCDEvents)
+	a.handle("POST "+pathWebhooks+"argocd", a.receiveArgoCD)
+	a.handle("POST "+pathWebhooks+"flux", a.receiveFlux)
+	a.handle(patternGitHub, a.receiveGitHub)
+	a.handle("POST "+pathWebhooks+"cdevents", a.receiveCDEvents)
 	a.handle("GET "+pathHealth, a.healthy)
 	a.handle("GET "+pathReady, a.ready)
 	a.handle("GET /openapi.json", a.describe)
@@ -167,11 +188,11 @@ type handler func(w http.ResponseWriter, r *http.Request) error
 
 func (a *API) handle(pattern string, h handler) {
 	a.patterns = append(a.patterns, pattern)
-	a.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+	a.mux.Handle(pattern, a.admit(pattern, a.shed(a.limitTime(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := h(w, r); err != nil {
 			a.fail(w, r, err)
 		}
-	})
+	})))))
 }
 
 // fail answers err, and logs it where it is the service's own fault.
