@@ -141,9 +141,9 @@ func Checks(s *Server) []*check.Check {
 				"request.userInfo is a user kgate in the group system:authenticated, for who syncs is not known, and authorizer allows " +
 				"him nothing; pods come from the account of their controller. A namespace that is not rendered has no label but " +
 				"kubernetes.io/metadata.name. Where a parameter is not rendered, parameterNotFoundAction decides, " +
-				"unless another target of the same cluster renders it or kgate.yaml declares it (`external`): then nothing is said for want of it. " +
+				"unless another target of the same cluster renders it or kgate.yaml declares it (`external`): then nothing is said for want of it. What MutatingAdmissionPolicies of the target make of an object is what is judged (admission/mutating-policy). " +
 				"What cannot be evaluated is denied unless the failurePolicy is Ignore. A binding that warns only is for " +
-				"admission/policy-warning; one that audits only refuses nothing. What mutating policies, webhooks and most admission " +
+				"admission/policy-warning; one that audits only refuses nothing. What webhooks and most admission " +
 				"plugins change is not seen, nor are the labels that controllers add to their pods.",
 			Fix:      "Change the object to what the policy asks for, or correct the policy or its binding.",
 			Severity: check.Error,
@@ -174,6 +174,30 @@ func Checks(s *Server) []*check.Check {
 			Bad:        policyWarningBad,
 			Good:       policyWarningGood,
 			Run:        (&policies{server: s, of: func(v policyVerdict) []string { return v.Warned }}).run,
+		},
+		{
+			Name:  "admission/mutating-policy",
+			Title: "The API server takes what MutatingAdmissionPolicies of the target make of its objects",
+			Doc: "MutatingAdmissionPolicies that are rendered and bound change the objects that are rendered beside them, and the pods that " +
+				"the controllers of its workloads create, by the server's own code: apply configurations and JSON patches, again where " +
+				"reinvocationPolicy says so, after the defaults of LimitRanges. All other checks of this group judge the object that comes of it, so that what a policy " +
+				"mends is no fault of its author. What a policy cannot be evaluated on is refused, unless its failurePolicy is Ignore; and what is " +
+				"wrong in a field that a policy sets is said here, at its expression. A server promises no order of policies: here it is that " +
+				"of their names. User, authorizer, namespaces and parameters are as in admission/validating-policy. CustomResourceDefinitions " +
+				"and the claims that a StatefulSet makes are left as they are, and so is what webhooks change.",
+			Fix:      "Correct the expression, let the policy match less, or change the object to what it expects.",
+			Severity: check.Error,
+			Central:  true,
+			Scope:    check.Overlay,
+			Origin:   "admission",
+			Yields:   []string{"admission/accepted"},
+			References: []string{
+				"https://kubernetes.io/docs/reference/access-authn-authz/mutating-admission-policy/",
+				"https://kubernetes.io/docs/reference/using-api/cel/",
+			},
+			Bad:  mutatingPolicyBad,
+			Good: mutatingPolicyGood,
+			Run:  (&mutations{s}).run,
 		},
 		{
 			Name:  "admission/update",
@@ -247,7 +271,7 @@ func (j *judge) run(ctx context.Context, pass *check.Pass) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			violations, err := j.server.verdict(ctx, target, object)
+			violations, _, err := j.server.remade(ctx, target, object)
 			if err != nil {
 				failed = append(failed, fmt.Errorf("%s: %w", object.ID, err))
 			}
@@ -275,7 +299,7 @@ func (j *judge) warn(ctx context.Context, pass *check.Pass) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			v, err := j.server.verdict(ctx, target, object)
+			v, _, err := j.server.remade(ctx, target, object)
 			if err != nil {
 				continue // admission/accepted says that it cannot be judged
 			}

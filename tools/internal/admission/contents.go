@@ -15,8 +15,8 @@ import (
 	"k8s.io/kubernetes/pkg/apis/batch"
 	"k8s.io/kubernetes/pkg/apis/core"
 	corev1conversion "k8s.io/kubernetes/pkg/apis/core/v1"
-	"k8s.io/kubernetes/plugin/pkg/admission/limitranger"
 
+	"github.com/kgate-dev/gitops/tools/internal/admission/admissionpolicy"
 	"github.com/kgate-dev/gitops/tools/internal/cache"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/definition"
@@ -32,6 +32,11 @@ type workload struct {
 
 	scaler *manifest.Object // the autoscaler that says how many, if there is one
 	number manifest.Path    // of the field that says it; nil for a pod alone and a DaemonSet's
+
+	author *core.Pod              // the pod without what policies have changed; nil where they change nothing
+	steps  []admissionpolicy.Step // what they have
+	denied []string               // why they refuse it
+	absent []admissionpolicy.Absent
 }
 
 // counted is the field that says how many pods there are.
@@ -69,7 +74,8 @@ type contents struct {
 	written     map[any]*manifest.Object            // of a LimitRange or a ResourceQuota
 	values      map[*manifest.Object]runtime.Object // of the kinds that are decoded, in the internal version
 
-	judged cache.Cache[struct{}, []policyVerdict] // what the rendered policies say
+	judged   cache.Cache[struct{}, []policyVerdict] // what the rendered policies say
+	mutating mutating                               // what the rendered policies make of its objects
 }
 
 // definitions are what defines a kind for the target.
@@ -100,15 +106,18 @@ func namespaceOf(o *manifest.Object) string {
 
 func kindOf(o *manifest.Object) schema.GroupVersionKind { return definition.KindOf(o) }
 
-func (s *Server) contents(target *check.Target) (*contents, error) {
-	return s.targets.Get(target, func() (*contents, error) { return s.decode(target), nil })
+func (s *Server) contents(ctx context.Context, target *check.Target) (*contents, error) {
+	return s.targets.Get(target, func() (*contents, error) { return s.decode(ctx, target) })
 }
 
-func (s *Server) decode(target *check.Target) *contents {
+func (s *Server) decode(ctx context.Context, target *check.Target) (*contents, error) {
 	d := &contents{
 		target: target, server: s, applied: target.Applied(),
 		workloads: map[string][]workload{}, limitRanges: map[string][]*corev1.LimitRange{}, quotas: map[string][]*corev1.ResourceQuota{},
 		claims: map[string][]claim{}, written: map[any]*manifest.Object{}, values: map[*manifest.Object]runtime.Object{},
+	}
+	if err := d.mutate(ctx); err != nil {
+		return nil, err
 	}
 	type scaler struct {
 		object *manifest.Object
@@ -120,7 +129,7 @@ func (s *Server) decode(target *check.Target) *contents {
 		if !s.decodes(kind) {
 			continue
 		}
-		value, err := s.builtin().Decode(kind, object.JSON)
+		value, err := s.builtin().Decode(kind, d.after(object).JSON)
 		if err != nil {
 			continue
 		}
@@ -159,8 +168,9 @@ func (s *Server) decode(target *check.Target) *contents {
 			if s, ok := scaled[namespace+"/"+w.object.Kind+"/"+w.object.Name]; ok {
 				w.scaler, w.count = s.object, s.most
 			}
-			for _, r := range d.limitRanges[namespace] {
-				_ = limitranger.PodMutateLimitFunc(r, w.pod) // it returns an error and never has one
+			d.limited(namespace)(w.pod)
+			if err := d.mutatePod(ctx, w); err != nil {
+				return nil, err
 			}
 			if set, ok := d.values[w.object].(*apps.StatefulSet); ok {
 				for n := range set.Spec.VolumeClaimTemplates {
@@ -169,7 +179,7 @@ func (s *Server) decode(target *check.Target) *contents {
 			}
 		}
 	}
-	return d
+	return d, nil
 }
 
 func claimOf(set *apps.StatefulSet, n int, w *workload) claim {

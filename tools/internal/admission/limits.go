@@ -24,7 +24,7 @@ type namespaces struct{ server *Server }
 // defaults that it gives a pod when it is created.
 func (n *namespaces) limitRanges(ctx context.Context, pass *check.Pass) error {
 	for _, target := range pass.Targets {
-		c, err := n.server.contents(target)
+		c, err := n.server.contents(ctx, target)
 		if err != nil {
 			return err
 		}
@@ -32,9 +32,19 @@ func (n *namespaces) limitRanges(ctx context.Context, pass *check.Pass) error {
 			for _, r := range ranges {
 				with := check.Field{Target: target, Object: c.written[r], Path: manifest.Path{"spec", "limits"}}
 				for _, w := range c.workloads[namespace] {
-					if err := limitranger.PodValidateLimitFunc(r, w.pod); err != nil {
-						pass.Report(target, w.object, w.spec, fmt.Sprintf("LimitRange %s: %s", r.Name, sentence(err)), with)
+					if c.mutating.refusesPods(w) {
+						continue
 					}
+					err := limitranger.PodValidateLimitFunc(r, w.pod)
+					if err == nil {
+						continue
+					}
+					message := fmt.Sprintf("LimitRange %s: %s", r.Name, sentence(err))
+					if w.author != nil && limitranger.PodValidateLimitFunc(r, w.author) == nil {
+						c.blame(pass, w, message, with)
+						continue
+					}
+					pass.Report(target, w.object, w.spec, message, with)
 				}
 				for _, claim := range c.claims[namespace] {
 					if err := limitranger.PersistentVolumeClaimValidateLimitFunc(r, claim.claim); err != nil {
@@ -51,7 +61,7 @@ func (n *namespaces) limitRanges(ctx context.Context, pass *check.Pass) error {
 // often as they run at most, and every other object.
 func (n *namespaces) quotas(ctx context.Context, pass *check.Pass) error {
 	for _, target := range pass.Targets {
-		c, err := n.server.contents(target)
+		c, err := n.server.contents(ctx, target)
 		if err != nil {
 			return err
 		}
@@ -79,6 +89,9 @@ func (c *contents) fitPods(pass *check.Pass, q *corev1.ResourceQuota, workloads 
 	hard := apiserverquota.ResourceNames(q.Spec.Hard)
 	used := corev1.ResourceList{}
 	for _, w := range workloads {
+		if c.mutating.refusesPods(w) {
+			continue
+		}
 		pod, err := w.external()
 		if err != nil {
 			return err
@@ -100,7 +113,7 @@ func (c *contents) fitPods(pass *check.Pass, q *corev1.ResourceQuota, workloads 
 		total := apiserverquota.Add(used, requested)
 		if fits, exceeded := apiserverquota.LessThanOrEqual(apiserverquota.Mask(total, apiserverquota.ResourceNames(requested)), q.Spec.Hard); !fits {
 			pass.Report(c.target, w.object, w.spec, fmt.Sprintf("exceeded quota: %s, requested: %s for %d pods, used by others: %s, limited: %s", q.Name,
-				list(apiserverquota.Mask(requested, exceeded)), w.count, list(apiserverquota.Mask(apiserverquota.Add(times(requested, 0), used), exceeded)), list(apiserverquota.Mask(q.Spec.Hard, exceeded))), append(w.counted(c.target), c.hard(q, exceeded...)...)...)
+				list(apiserverquota.Mask(requested, exceeded)), w.count, list(apiserverquota.Mask(apiserverquota.Add(times(requested, 0), used), exceeded)), list(apiserverquota.Mask(q.Spec.Hard, exceeded))), slices.Concat(w.counted(c.target), c.hard(q, exceeded...), c.changing(w))...)
 		}
 		used = total
 	}

@@ -67,11 +67,14 @@ func (l *levels) below(ctx context.Context, pass *check.Pass, asked func(*manife
 			if err != nil {
 				return err
 			}
-			d, err := l.server.contents(target)
+			d, err := l.server.contents(ctx, target)
 			if err != nil {
 				return err
 			}
 			for _, w := range d.workloads[namespace.Name] {
+				if d.mutating.refusesPods(w) {
+					continue
+				}
 				pod, err := w.external()
 				if err != nil {
 					return err
@@ -81,9 +84,22 @@ func (l *levels) below(ctx context.Context, pass *check.Pass, asked func(*manife
 					if result.Allowed {
 						continue
 					}
-					if h.said != "" {
-						pass.Report(target, w.object, w.spec, fmt.Sprintf("%s %q of namespace %s: %s", h.said, h.String(), namespace.Name, result.ForbiddenDetail()))
+					if h.said == "" {
+						break
 					}
+					message := fmt.Sprintf("%s %q of namespace %s: %s", h.said, h.String(), namespace.Name, result.ForbiddenDetail())
+					was := w
+					was.pod = w.author
+					if w.author != nil {
+						if pod, err = was.external(); err != nil {
+							return err
+						}
+						if policy.AggregateCheckResults(evaluator.EvaluatePod(h.LevelVersion, &pod.ObjectMeta, &pod.Spec)).Allowed {
+							d.blame(pass, w, message)
+							break
+						}
+					}
+					pass.Report(target, w.object, w.spec, message)
 					break
 				}
 			}

@@ -17,9 +17,9 @@ import (
 	"k8s.io/kubernetes/pkg/apis/core"
 	"k8s.io/utils/ptr"
 
+	"github.com/kgate-dev/gitops/tools/internal/admission/admissionpolicy"
 	"github.com/kgate-dev/gitops/tools/internal/admission/builtin"
 	"github.com/kgate-dev/gitops/tools/internal/admission/custom"
-	"github.com/kgate-dev/gitops/tools/internal/admission/validatingpolicy"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/definition"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
@@ -34,7 +34,7 @@ type policies struct {
 
 func (p *policies) run(ctx context.Context, pass *check.Pass) error {
 	for _, target := range pass.Targets {
-		c, err := p.server.contents(target)
+		c, err := p.server.contents(ctx, target)
 		if err != nil {
 			return err
 		}
@@ -60,7 +60,7 @@ func (p *policies) run(ctx context.Context, pass *check.Pass) error {
 type policyVerdict struct {
 	object *manifest.Object
 	path   manifest.Path
-	validatingpolicy.Verdict
+	admissionpolicy.Verdict
 }
 
 // rules are the policies and bindings that a target renders, and those of them that the server refuses.
@@ -96,7 +96,7 @@ func add[T runtime.Object](ctx context.Context, c *contents, r *rules, object *m
 	}
 	if len(violations) > 0 {
 		message := "the API server refuses it, so that nothing is held to it: " + violations[0].Message
-		r.refused = append(r.refused, policyVerdict{object, nil, validatingpolicy.Verdict{Denied: []string{message}}})
+		r.refused = append(r.refused, policyVerdict{object, nil, admissionpolicy.Verdict{Denied: []string{message}}})
 		return nil
 	}
 	internal, err := c.server.builtin().Create(ctx, kindOf(object), object.Value)
@@ -119,7 +119,7 @@ func (c *contents) judge(ctx context.Context) ([]policyVerdict, error) {
 	if evaluator.Empty() {
 		return verdicts, nil
 	}
-	evaluate := func(object *manifest.Object, path manifest.Path, prefix string, r validatingpolicy.Request) error {
+	evaluate := func(object *manifest.Object, path manifest.Path, prefix string, r admissionpolicy.Request) error {
 		verdict, err := evaluator.Evaluate(ctx, r)
 		if err != nil {
 			return fmt.Errorf("%s: %w", object.ID, err)
@@ -150,6 +150,9 @@ func (c *contents) judge(ctx context.Context) ([]policyVerdict, error) {
 		if _, pod := c.values[object].(*core.Pod); pod {
 			continue // it is among the workloads
 		}
+		if c.mutating.refuses(object) {
+			continue
+		}
 		requests, err := c.requests(ctx, object)
 		for _, request := range requests {
 			err = errors.Join(err, evaluate(object, nil, "", request))
@@ -160,6 +163,9 @@ func (c *contents) judge(ctx context.Context) ([]policyVerdict, error) {
 	}
 	for _, workloads := range c.workloads {
 		for _, w := range workloads {
+			if c.mutating.refusesPods(w) {
+				continue
+			}
 			request, err := c.podRequest(ctx, w)
 			if err != nil {
 				continue // the server refuses it before it asks a policy
@@ -177,8 +183,8 @@ func (c *contents) judge(ctx context.Context) ([]policyVerdict, error) {
 }
 
 // evaluator evaluates the policies that a target renders.
-func (c *contents) evaluator(ctx context.Context, r rules) *validatingpolicy.Evaluator {
-	return validatingpolicy.New(r.policies, r.bindings, &rendered{contents: c, ctx: ctx, namespaces: map[string]*corev1.Namespace{}})
+func (c *contents) evaluator(ctx context.Context, r rules) *admissionpolicy.Evaluator {
+	return admissionpolicy.New(r.policies, r.bindings, &rendered{contents: c, ctx: ctx, namespaces: map[string]*corev1.Namespace{}})
 }
 
 // applicant is the user that objects are applied by, of whom nothing is known but that he was let in.
@@ -196,7 +202,7 @@ func union(a, b []string) []string {
 // requests are what the server has before it when the object is applied, one for each definition that makes something
 // else of it. There is none for an object that the server refuses before it asks a policy, and of a kind that nobody
 // knows: other checks report both.
-func (c *contents) requests(ctx context.Context, object *manifest.Object) ([]validatingpolicy.Request, error) {
+func (c *contents) requests(ctx context.Context, object *manifest.Object) ([]admissionpolicy.Request, error) {
 	resource, namespaced, err := c.resource(ctx, object)
 	if err != nil || resource.Empty() {
 		return nil, err
@@ -205,9 +211,9 @@ func (c *contents) requests(ctx context.Context, object *manifest.Object) ([]val
 	if err != nil {
 		return nil, nil
 	}
-	var requests []validatingpolicy.Request
+	var requests []admissionpolicy.Request
 	for _, made := range created {
-		r := validatingpolicy.Request{Kind: kindOf(object), Resource: resource, User: applicant(), Object: made.object, Interfaces: made.interfaces}
+		r := admissionpolicy.Request{Kind: kindOf(object), Resource: resource, User: applicant(), Object: made.object, Interfaces: made.interfaces}
 		if namespaced {
 			r.Namespace = namespaceOf(object)
 		}
@@ -230,6 +236,7 @@ func (c *contents) create(ctx context.Context, object *manifest.Object) ([]creat
 		}
 		return []created{{made, interfaces}}, nil
 	}
+	object = c.after(object)
 	kind := kindOf(object)
 	switch {
 	case kind.GroupKind() == definition.Kind:
@@ -252,8 +259,19 @@ func (c *contents) create(ctx context.Context, object *manifest.Object) ([]creat
 }
 
 // podRequest is what the server has before it when a pod is applied, or when the controller of a workload creates one.
-func (c *contents) podRequest(ctx context.Context, w workload) (validatingpolicy.Request, error) {
+func (c *contents) podRequest(ctx context.Context, w workload) (admissionpolicy.Request, error) {
 	kind := corev1.SchemeGroupVersion.WithKind("Pod")
+	pod, by := w.controlled()
+	if err := c.server.builtin().Complete(ctx, kind, pod); err != nil {
+		return admissionpolicy.Request{}, fmt.Errorf("%s: %w", w.object.ID, err)
+	}
+	return admissionpolicy.Request{
+		Kind: kind, Resource: c.server.builtin().Resource(kind), Namespace: pod.Namespace, Object: pod, Interfaces: c.server.interfaces(), User: by,
+	}, nil
+}
+
+// controlled is a pod as it is created, and who does that.
+func (w workload) controlled() (*core.Pod, user.Info) {
 	pod := w.pod.DeepCopy()
 	by := applicant()
 	if w.object.Kind != "Pod" {
@@ -270,15 +288,15 @@ func (c *contents) podRequest(ctx context.Context, w workload) (validatingpolicy
 			pod.Name = pod.GenerateName + "00000" // the server's five characters are random
 		}
 	}
+	accountable(pod)
+	return pod, by
+}
+
+// accountable gives a pod its account, as an admission plugin does that is on by default.
+func accountable(pod *core.Pod) {
 	if pod.Spec.ServiceAccountName == "" {
-		pod.Spec.ServiceAccountName = "default" // by an admission plugin that is on by default
+		pod.Spec.ServiceAccountName = "default"
 	}
-	if err := c.server.builtin().Complete(ctx, kind, pod); err != nil {
-		return validatingpolicy.Request{}, fmt.Errorf("%s: %w", w.object.ID, err)
-	}
-	return validatingpolicy.Request{
-		Kind: kind, Resource: c.server.builtin().Resource(kind), Namespace: pod.Namespace, Object: pod, Interfaces: c.server.interfaces(), User: by,
-	}, nil
 }
 
 // controllerOf is the account that creates the pods of a workload, and the object that owns them.

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/kgate-dev/gitops/tools/internal/admission/admissionpolicy"
 	"github.com/kgate-dev/gitops/tools/internal/admission/builtin"
 	"github.com/kgate-dev/gitops/tools/internal/admission/custom"
-	"github.com/kgate-dev/gitops/tools/internal/admission/validatingpolicy"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/definition"
 )
@@ -24,7 +24,7 @@ func (c *changes) policies(ctx context.Context, pass *check.Pass) error {
 		if len(pairs) == 0 {
 			continue
 		}
-		here, err := c.server.contents(target)
+		here, err := c.server.contents(ctx, target)
 		if err != nil {
 			return err
 		}
@@ -83,13 +83,13 @@ func (c *changes) policies(ctx context.Context, pass *check.Pass) error {
 }
 
 // changed are what the server has before it when an object takes the place of another, as requests are for one that is created.
-func (c *contents) changed(ctx context.Context, pair check.Pair) ([]validatingpolicy.Request, error) {
+func (c *contents) changed(ctx context.Context, pair check.Pair) ([]admissionpolicy.Request, error) {
 	resource, namespaced, err := c.resource(ctx, pair.New)
 	if err != nil || resource.Empty() {
 		return nil, err
 	}
 	from, to := kindOf(pair.Old), kindOf(pair.New)
-	r := validatingpolicy.Request{Kind: to, Resource: resource, User: applicant(), Interfaces: c.server.interfaces()}
+	r := admissionpolicy.Request{Kind: to, Resource: resource, User: applicant(), Interfaces: c.server.interfaces()}
 	if namespaced {
 		r.Namespace = namespaceOf(pair.New)
 	}
@@ -104,7 +104,7 @@ func (c *contents) changed(ctx context.Context, pair check.Pair) ([]validatingpo
 			return nil, nil
 		}
 		r.Old, r.Object, r.Interfaces = was, is, custom.DefinitionInterfaces()
-		return []validatingpolicy.Request{r}, nil
+		return []admissionpolicy.Request{r}, nil
 	case c.server.builtin().Knows(to):
 		if served, err := c.server.types.Knows(from); err != nil || !served {
 			return nil, err
@@ -117,14 +117,14 @@ func (c *contents) changed(ctx context.Context, pair check.Pair) ([]validatingpo
 			return nil, err
 		}
 		r.Old, r.Object = u.Old, u.New
-		return []validatingpolicy.Request{r}, nil
+		return []admissionpolicy.Request{r}, nil
 	}
 	definitions, err := c.definitions(ctx, to)
 	if err != nil {
 		return nil, err
 	}
 	all, err := definitions.Changes(ctx, pair.Old.Value, pair.New.Value)
-	var requests []validatingpolicy.Request
+	var requests []admissionpolicy.Request
 	for _, change := range all {
 		one := r
 		one.Old, one.Object, one.Interfaces = change.Old, change.New, change.Interfaces

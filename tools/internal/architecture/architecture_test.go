@@ -39,8 +39,8 @@ var layers = map[string][]layer{
 		{"what was fetched from elsewhere, and what is edited", []string{"tools/internal/amendment", "tools/internal/vendored"}},
 		{"what the API server holds against an object", []string{"tools/internal/admission/fault"}},
 		{"the API server's own code", []string{
-			"tools/internal/admission/builtin", "tools/internal/admission/custom", "tools/internal/admission/typed",
-			"tools/internal/admission/validatingpolicy",
+			"tools/internal/admission/admissionpolicy", "tools/internal/admission/builtin", "tools/internal/admission/custom",
+			"tools/internal/admission/typed",
 		}},
 		{"what a check is", []string{"tools/internal/check", "tools/internal/comparison", "tools/internal/graph"}},
 		{"what is rendered, and what defines its kinds", []string{"tools/internal/applicationset", "tools/internal/kustomization", "tools/internal/definition", "tools/internal/substitution"}},

@@ -129,26 +129,30 @@ const uid = "00000000-0000-0000-0000-000000000000"
 
 // begin brings an object that is applied to where the server validates it.
 func begin(ctx context.Context, strategy rest.RESTCreateStrategy, kind schema.GroupVersionKind, value map[string]any) (creation, *fault.Fault, error) {
-	decoded, err := legacyscheme.Scheme.New(kind)
-	if err != nil {
-		return creation{}, nil, err
-	}
-	// What is applied is not decoded as what is created: the field manager converts it from what the typing gives.
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(value, decoded); err != nil {
-		refused := decodingFault(value, err)
-		return creation{}, &refused, nil
-	}
-	legacyscheme.Scheme.Default(decoded)
-	object, err := legacyscheme.Scheme.UnsafeConvertToVersion(decoded, schema.GroupVersion{Group: kind.Group, Version: runtime.APIVersionInternal})
-	if err != nil {
-		return creation{}, &fault.Fault{Message: err.Error()}, nil
-	}
-	if refused := Unappliable(value); refused != nil {
-		return creation{}, refused, nil
+	decoded, object, refused, err := receive(kind, value)
+	if err != nil || refused != nil {
+		return creation{}, refused, err
 	}
 	c, refused, err := prepare(ctx, strategy, kind, object)
 	c.deprecated = deprecated(kind, decoded)
 	return c, refused, err
+}
+
+// receive decodes an object that is applied, and gives it its defaults: in the version of the kind, and in the internal one.
+func receive(kind schema.GroupVersionKind, value map[string]any) (decoded, object runtime.Object, refused *fault.Fault, err error) {
+	if decoded, err = legacyscheme.Scheme.New(kind); err != nil {
+		return nil, nil, nil, err
+	}
+	// What is applied is not decoded as what is created: the field manager converts it from what the typing gives.
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(value, decoded); err != nil {
+		refused := decodingFault(value, err)
+		return nil, nil, &refused, nil
+	}
+	legacyscheme.Scheme.Default(decoded)
+	if object, err = legacyscheme.Scheme.UnsafeConvertToVersion(decoded, schema.GroupVersion{Group: kind.Group, Version: runtime.APIVersionInternal}); err != nil {
+		return nil, nil, &fault.Fault{Message: err.Error()}, nil
+	}
+	return decoded, object, Unappliable(value), nil
 }
 
 // prepare does what the server does to a defaulted object before it validates it.

@@ -6,6 +6,7 @@ import (
 	"regexp"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/admission"
@@ -30,6 +31,41 @@ func (s *Server) Create(ctx context.Context, kind schema.GroupVersionKind, value
 	}
 	strategy.Canonicalize(c.object)
 	return c.object, nil
+}
+
+// Receive returns an object as the server hands it to mutating admission when it is applied: with defaults, in its namespace, in the
+// internal version. An error means that the server refuses it before it comes that far; Validate says why.
+func (s *Server) Receive(kind schema.GroupVersionKind, value map[string]any) (object runtime.Object, err error) {
+	strategy := s.strategies[kind.GroupKind()]
+	if strategy == nil {
+		return nil, fmt.Errorf("%s is not a kind of Kubernetes", kind)
+	}
+	defer recovered("receive", kind, &err)
+	_, object, refused, err := receive(kind, runtime.DeepCopyJSON(value))
+	if err == nil && refused != nil {
+		err = fmt.Errorf("receive %s: %s", kind.Kind, refused.Message)
+	}
+	if err != nil {
+		return nil, err
+	}
+	accessor, err := meta.Accessor(object)
+	if err == nil && strategy.NamespaceScoped() && accessor.GetNamespace() == "" {
+		accessor.SetNamespace(metav1.NamespaceDefault)
+	}
+	return object, err
+}
+
+// Write is an object of the internal version as a manifest of the kind has it.
+func (s *Server) Write(kind schema.GroupVersionKind, object runtime.Object) (value map[string]any, err error) {
+	defer recovered("write", kind, &err)
+	versioned, err := legacyscheme.Scheme.ConvertToVersion(object, kind.GroupVersion())
+	if err != nil {
+		return nil, fmt.Errorf("convert %s: %w", kind.Kind, err)
+	}
+	if value, err = runtime.DefaultUnstructuredConverter.ToUnstructured(versioned); err != nil {
+		return nil, fmt.Errorf("encode %s: %w", kind.Kind, err)
+	}
+	return value, nil
 }
 
 // Complete is Create for an object that a controller makes, which is defaulted and in the internal version. It changes

@@ -27,6 +27,10 @@ type Types interface {
 type Change struct {
 	OldKind, NewKind schema.GroupVersionKind // of one group and kind; versions may differ
 	Old, New         map[string]any
+	// MutateOld and MutateNew are mutating admission, where the cluster has some: of the old object when it is created, and of the new
+	// one when it takes the old one's place. They return what takes the object's place, or why it is refused.
+	MutateOld func(object runtime.Object) (runtime.Object, error)
+	MutateNew func(object, live runtime.Object) (runtime.Object, error)
 }
 
 // Updated is what becomes of an object that is there when it is applied again.
@@ -49,7 +53,7 @@ func (s *Server) Update(ctx context.Context, types Types, c Change) (u Updated, 
 	}
 	defer recovered("update", c.NewKind, &err)
 	given(&c)
-	live, err := s.live(ctx, types, c.OldKind, c.Old)
+	live, err := s.live(ctx, types, c.OldKind, c.Old, c.MutateOld)
 	if err != nil || live == nil {
 		return Updated{}, err
 	}
@@ -63,6 +67,11 @@ func (s *Server) Update(ctx context.Context, types Types, c Change) (u Updated, 
 	object, err := manager.Apply(live.DeepCopyObject(), &unstructured.Unstructured{Object: runtime.DeepCopyJSON(c.New)}, applier, true)
 	if err != nil {
 		return Updated{Faults: []fault.Fault{decodingFault(c.New, err)}, Born: true}, nil
+	}
+	if c.MutateNew != nil {
+		if object, err = c.MutateNew(object, live); err != nil {
+			return Updated{Faults: []fault.Fault{{Message: err.Error()}}, Born: true}, nil
+		}
 	}
 	accessor, err := meta.Accessor(object)
 	if err != nil {
@@ -130,7 +139,8 @@ const applier = "kgate"
 
 // live is what a cluster has of an object: applied by a manager that owns the fields that it has, then created. It is nil for
 // one that the server does not create.
-func (s *Server) live(ctx context.Context, types Types, kind schema.GroupVersionKind, value map[string]any) (runtime.Object, error) {
+func (s *Server) live(ctx context.Context, types Types, kind schema.GroupVersionKind, value map[string]any,
+	mutate func(runtime.Object) (runtime.Object, error)) (runtime.Object, error) {
 	strategy := s.strategies[kind.GroupKind()]
 	if Unappliable(value) != nil {
 		return nil, nil
@@ -146,6 +156,11 @@ func (s *Server) live(ctx context.Context, types Types, kind schema.GroupVersion
 	object, err := manager.Apply(empty, &unstructured.Unstructured{Object: runtime.DeepCopyJSON(value)}, applier, true)
 	if err != nil {
 		return nil, nil
+	}
+	if mutate != nil {
+		if object, err = mutate(object); err != nil {
+			return nil, nil // nobody could create it
+		}
 	}
 	accessor, err := meta.Accessor(object)
 	if err != nil {
@@ -191,6 +206,9 @@ func fieldManager(types Types, strategy any, kind schema.GroupVersionKind) (*man
 	}
 	return manager, nil
 }
+
+// TypeConverter types objects of Kubernetes' kinds.
+func TypeConverter(types Types) managedfields.TypeConverter { return converter{types} }
 
 // converter types objects with the embedded types.
 type converter struct{ Types }

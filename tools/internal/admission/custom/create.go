@@ -7,10 +7,13 @@ import (
 	"slices"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured/unstructuredscheme"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/managedfields"
 	"k8s.io/apiserver/pkg/admission"
 )
 
@@ -72,6 +75,53 @@ func (d *Definitions) Create(value map[string]any) (all []Creation, err error) {
 	}
 	return all, nil
 }
+
+// Reception is an object as the server hands it to mutating admission, with what that asks about it.
+type Reception struct {
+	Object     *unstructured.Unstructured
+	Interfaces admission.ObjectInterfaces
+	Types      managedfields.TypeConverter
+}
+
+// Receive returns an object as the server hands it to mutating admission when it is applied, by the first definition that serves
+// its kind: with the defaults of the schema, in its namespace. An error means that the server refuses it before it comes that far.
+func (d *Definitions) Receive(value map[string]any) (r Reception, err error) {
+	gvk := kindOf(value)
+	defer func() {
+		if p := recover(); p != nil {
+			r, err = Reception{}, fmt.Errorf("receive %s: the API server's code panics: %v", gvk, p)
+		}
+	}()
+	serving := d.serving(gvk)
+	if len(serving) == 0 {
+		return Reception{}, fmt.Errorf("receive %s: %w", gvk, ErrUnknown)
+	}
+	k, err := serving[0].version(gvk)
+	if err != nil {
+		return Reception{}, fmt.Errorf("read the definition of %s: %w", gvk, err)
+	}
+	object := &unstructured.Unstructured{Object: runtime.DeepCopyJSON(value)}
+	if faults := k.typing.faults(object.Object); len(faults) > 0 {
+		return Reception{}, fmt.Errorf("receive %s: %s", gvk, faults[0].Message)
+	}
+	defaulting.Default(object.Object, k.structural)
+	if k.namespaced && object.GetNamespace() == "" {
+		object.SetNamespace(metav1.NamespaceDefault)
+	}
+	asked, err := serving[0].interfaces()
+	if err != nil {
+		return Reception{}, fmt.Errorf("read the definition of %s: %w", gvk, err)
+	}
+	return Reception{object, defaulted{asked, k}, typeConverter{k}}, nil
+}
+
+// defaulted are what admission asks, with the defaults of a schema for what it changes.
+type defaulted struct {
+	admission.ObjectInterfaces
+	kind *kind
+}
+
+func (d defaulted) GetObjectDefaulter() runtime.ObjectDefaulter { return d.kind }
 
 // CreateDefinition is Create for a CustomResourceDefinition.
 func CreateDefinition(value map[string]any) (*unstructured.Unstructured, error) {

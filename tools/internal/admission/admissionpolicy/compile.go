@@ -1,4 +1,4 @@
-package validatingpolicy
+package admissionpolicy
 
 import (
 	admissionregistration "k8s.io/api/admissionregistration/v1"

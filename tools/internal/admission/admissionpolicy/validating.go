@@ -1,6 +1,6 @@
-// Package validatingpolicy evaluates ValidatingAdmissionPolicies with the code that the API server does it with, on
-// objects that are not in a cluster.
-package validatingpolicy
+// Package admissionpolicy evaluates ValidatingAdmissionPolicies and MutatingAdmissionPolicies with the code that the API server does
+// it with, on objects that are not in a cluster.
+package admissionpolicy
 
 import (
 	"cmp"
@@ -41,7 +41,7 @@ type Request struct {
 	Kind       schema.GroupVersionKind
 	Resource   schema.GroupVersionResource
 	Namespace  string         // empty for what is in none
-	Object     runtime.Object // as package builtin or custom creates or updates it
+	Object     runtime.Object // as package builtin or custom creates or updates it, or receives it before policies have changed it
 	Old        runtime.Object // what is updated; nil for an object that is created
 	Interfaces admission.ObjectInterfaces
 	User       user.Info
@@ -85,17 +85,7 @@ func New(policies []*admissionregistration.ValidatingAdmissionPolicy, bindings [
 			continue
 		}
 		hook := validating.PolicyHook{Policy: policy, Evaluator: compile(policy)}
-		if kind := policy.Spec.ParamKind; kind != nil {
-			gvk := schema.FromAPIVersionAndKind(kind.APIVersion, kind.Kind)
-			if objects, namespaced, known := cluster.Params(gvk); known {
-				hook.ParamInformer, hook.ParamScope = newParams(gvk, objects), meta.RESTScopeRoot
-				if namespaced {
-					hook.ParamScope = meta.RESTScopeNamespace
-				}
-			} else {
-				hook.ConfigurationError = fmt.Errorf("failed to find resource referenced by paramKind: '%v'", gvk)
-			}
-		}
+		hook.ParamInformer, hook.ParamScope, hook.ConfigurationError = parameters(policy.Spec.ParamKind, cluster)
 		for _, b := range bound {
 			one := hook
 			one.Bindings = []*admissionregistration.ValidatingAdmissionPolicyBinding{b}
@@ -130,9 +120,49 @@ func (e *Evaluator) Evaluate(ctx context.Context, r Request) (verdict Verdict, e
 			verdict, err = Verdict{}, fmt.Errorf("evaluate ValidatingAdmissionPolicy %s: the API server's code panics: %v\n%s", at, p, debug.Stack())
 		}
 	}()
-	accessor, err := meta.Accessor(r.Object)
+	attributes, namespace, err := r.attributes()
 	if err != nil {
 		return Verdict{}, err
+	}
+	var warned warnings
+	ctx = warning.WithWarningRecorder(ctx, &warned)
+	for _, hook := range e.hooks {
+		policy, binding := hook.Policy.Name, hook.Bindings[0]
+		at = policy
+		record := &recorder{Validator: hook.Evaluator}
+		hook.Evaluator = record
+		err := e.dispatcher.Dispatch(ctx, attributes, r.Interfaces, []validating.PolicyHook{hook})
+		if err == nil {
+			continue
+		}
+		var status *apierrors.StatusError
+		if !errors.As(err, &status) || status.ErrStatus.Details == nil || len(status.ErrStatus.Details.Causes) == 0 {
+			return Verdict{}, fmt.Errorf("evaluate ValidatingAdmissionPolicy %s: %w", policy, err)
+		}
+		// The cause is the message without the name of the object before it. It tells of one refusal only.
+		message := status.ErrStatus.Details.Causes[0].Message
+		if ref := binding.Spec.ParamRef; ref != nil && strings.HasSuffix(message, noParams) {
+			verdict.Absent = append(verdict.Absent, absentOf(message, hook.Policy.Spec.ParamKind, ref, hook.ParamScope, namespace))
+			continue
+		}
+		verdict.Denied = append(verdict.Denied, message)
+		for _, message := range record.refusals(slices.Contains(binding.Spec.ValidationActions, admissionregistration.Deny)) {
+			verdict.Denied = append(verdict.Denied, fmt.Sprintf("ValidatingAdmissionPolicy '%s' with binding '%s' denied request: %s", policy, binding.Name, message))
+		}
+	}
+	verdict.Warned = warned
+	for _, messages := range []*[]string{&verdict.Denied, &verdict.Warned} {
+		slices.Sort(*messages)
+		*messages = slices.Compact(*messages)
+	}
+	return verdict, nil
+}
+
+// attributes are what plugins are given of a request, and its namespace.
+func (r Request) attributes() (admission.Attributes, string, error) {
+	accessor, err := meta.Accessor(r.Object)
+	if err != nil {
+		return nil, "", err
 	}
 	namespace := r.Namespace
 	if r.Resource.Group == "" && r.Resource.Resource == "namespaces" {
@@ -148,43 +178,7 @@ func (e *Evaluator) Evaluate(ctx context.Context, r Request) (verdict Verdict, e
 			TypeMeta: metav1.TypeMeta{APIVersion: "meta.k8s.io/v1", Kind: "UpdateOptions"}, FieldManager: "kgate", FieldValidation: metav1.FieldValidationStrict,
 		}
 	}
-	var warned warnings
-	ctx = warning.WithWarningRecorder(ctx, &warned)
-	for _, hook := range e.hooks {
-		policy, binding := hook.Policy.Name, hook.Bindings[0]
-		at = policy
-		record := &recorder{Validator: hook.Evaluator}
-		hook.Evaluator = record
-		attributes := admission.NewAttributesRecord(r.Object, r.Old, r.Kind, namespace, accessor.GetName(), r.Resource, "", operation, options, false, r.User)
-		err := e.dispatcher.Dispatch(ctx, attributes, r.Interfaces, []validating.PolicyHook{hook})
-		if err == nil {
-			continue
-		}
-		var status *apierrors.StatusError
-		if !errors.As(err, &status) || status.ErrStatus.Details == nil || len(status.ErrStatus.Details.Causes) == 0 {
-			return Verdict{}, fmt.Errorf("evaluate ValidatingAdmissionPolicy %s: %w", policy, err)
-		}
-		// The cause is the message without the name of the object before it. It tells of one refusal only.
-		message := status.ErrStatus.Details.Causes[0].Message
-		if ref := binding.Spec.ParamRef; ref != nil && strings.HasSuffix(message, noParams) {
-			absent := Absent{Message: message, Kind: hook.Policy.Spec.ParamKind.Kind, Name: cmp.Or(ref.Name, "*")}
-			if hook.ParamScope.Name() == meta.RESTScopeNameNamespace {
-				absent.Namespace = cmp.Or(ref.Namespace, namespace)
-			}
-			verdict.Absent = append(verdict.Absent, absent)
-			continue
-		}
-		verdict.Denied = append(verdict.Denied, message)
-		for _, message := range record.refusals(slices.Contains(binding.Spec.ValidationActions, admissionregistration.Deny)) {
-			verdict.Denied = append(verdict.Denied, fmt.Sprintf("ValidatingAdmissionPolicy '%s' with binding '%s' denied request: %s", policy, binding.Name, message))
-		}
-	}
-	verdict.Warned = warned
-	for _, messages := range []*[]string{&verdict.Denied, &verdict.Warned} {
-		slices.Sort(*messages)
-		*messages = slices.Compact(*messages)
-	}
-	return verdict, nil
+	return admission.NewAttributesRecord(r.Object, r.Old, r.Kind, namespace, accessor.GetName(), r.Resource, "", operation, options, false, r.User), namespace, nil
 }
 
 // recorder keeps what a policy says beside the first thing, which is all that the server passes on.

@@ -1,0 +1,476 @@
+package admission
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	admissionregistration "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/managedfields"
+	"k8s.io/kubernetes/pkg/apis/core"
+	corev1conversion "k8s.io/kubernetes/pkg/apis/core/v1"
+	"k8s.io/kubernetes/plugin/pkg/admission/limitranger"
+
+	"github.com/kgate-dev/gitops/tools/internal/admission/admissionpolicy"
+	"github.com/kgate-dev/gitops/tools/internal/admission/builtin"
+	"github.com/kgate-dev/gitops/tools/internal/admission/fault"
+	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/definition"
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
+)
+
+// mutations are the check of what MutatingAdmissionPolicies make of objects.
+type mutations struct{ server *Server }
+
+// mutated is what the MutatingAdmissionPolicies of a target make of an object.
+type mutated struct {
+	object *manifest.Object // what is validated in its place; nil where they leave it as it is, or refuse it
+	steps  []admissionpolicy.Step
+	denied []string
+	absent []admissionpolicy.Absent
+}
+
+// mutating are the MutatingAdmissionPolicies that a target renders, and what they make of its objects.
+type mutating struct {
+	mutator *admissionpolicy.Mutator    // nil where none is bound
+	written map[string]*manifest.Object // policies by name
+	refused []policyVerdict
+	made    map[*manifest.Object]*mutated // of those that are changed or refused
+}
+
+// mutates reports whether a target renders a MutatingAdmissionPolicy: of all others there is nothing to find out.
+func mutates(target *check.Target) bool {
+	return target != nil && slices.ContainsFunc(target.Objects, func(o *manifest.Object) bool {
+		return o.Kind == "MutatingAdmissionPolicy" && o.Group() == admissionregistration.GroupName && o.Applied()
+	})
+}
+
+// mutate passes everything that a target renders by the MutatingAdmissionPolicies that it renders and binds. In which order they
+// are applied does not matter: everything is applied again with the next sync.
+func (c *contents) mutate(ctx context.Context) error {
+	if !mutates(c.target) {
+		return nil
+	}
+	var r rules
+	var policies []*admissionregistration.MutatingAdmissionPolicy
+	var bindings []*admissionregistration.MutatingAdmissionPolicyBinding
+	c.mutating.written, c.mutating.made = map[string]*manifest.Object{}, map[*manifest.Object]*mutated{}
+	for _, object := range c.applied {
+		if object.Group() != admissionregistration.GroupName {
+			continue
+		}
+		var err error
+		switch object.Kind {
+		case "MutatingAdmissionPolicy":
+			c.mutating.written[object.Name] = object
+			err = add(ctx, c, &r, object, &policies, &admissionregistration.MutatingAdmissionPolicy{})
+		case "MutatingAdmissionPolicyBinding":
+			err = add(ctx, c, &r, object, &bindings, &admissionregistration.MutatingAdmissionPolicyBinding{})
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", object.ID, err)
+		}
+	}
+	c.mutating.refused = r.refused
+	mutator := admissionpolicy.NewMutator(policies, bindings, &rendered{contents: c, ctx: ctx, namespaces: map[string]*corev1.Namespace{}})
+	if mutator.Empty() {
+		return nil
+	}
+	c.mutating.mutator = mutator
+	for _, object := range c.applied {
+		if kindOf(object) != corev1.SchemeGroupVersion.WithKind("LimitRange") {
+			continue
+		}
+		if limits, ok := c.limits(object); ok {
+			c.limitRanges[object.Namespace] = append(c.limitRanges[object.Namespace], limits)
+		}
+	}
+	defer clear(c.limitRanges) // they are decoded as policies leave them
+	for _, object := range c.applied {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		made, err := c.mutateObject(ctx, object)
+		if err != nil {
+			return fmt.Errorf("%s: %w", object.ID, err)
+		}
+		if made.object != nil || len(made.denied)+len(made.absent) > 0 {
+			c.mutating.made[object] = made
+		}
+	}
+	return nil
+}
+
+// limits is a LimitRange of the target, decoded.
+func (c *contents) limits(object *manifest.Object) (*corev1.LimitRange, bool) {
+	value, err := c.server.builtin().Decode(kindOf(object), object.JSON)
+	if err != nil {
+		return nil, false
+	}
+	in, ok := value.(*core.LimitRange)
+	out := &corev1.LimitRange{}
+	return out, ok && corev1conversion.Convert_core_LimitRange_To_v1_LimitRange(in, out, nil) == nil
+}
+
+// limited gives a pod what a LimitRange gives it.
+func (c *contents) limited(namespace string) func(runtime.Object) {
+	return func(object runtime.Object) {
+		pod, ok := object.(*core.Pod)
+		for _, r := range c.limitRanges[namespace] {
+			if ok {
+				_ = limitranger.PodMutateLimitFunc(r, pod) // it returns an error and never has one
+			}
+		}
+	}
+}
+
+// mutateObject is what policies make of an object when it is created. One that the server refuses before it asks a policy they
+// leave as it is, and definitions too.
+func (c *contents) mutateObject(ctx context.Context, object *manifest.Object) (*mutated, error) {
+	kind := kindOf(object)
+	if kind.GroupKind() == definition.Kind {
+		return &mutated{}, nil
+	}
+	resource, namespaced, err := c.resource(ctx, object)
+	if err != nil || resource.Empty() {
+		return &mutated{}, err
+	}
+	r := admissionpolicy.Request{Kind: kind, Resource: resource, User: applicant()}
+	if namespaced {
+		r.Namespace = namespaceOf(object)
+	}
+	again := c.limited(object.Namespace)
+	types := c.server.converters
+	own := c.server.builtin().Knows(kind)
+	if own {
+		if served, err := c.server.types.Knows(kind); err != nil || !served {
+			return &mutated{}, err
+		}
+		if faults, err := c.server.types.Check(kind, object.Value); err != nil || len(faults) > 0 {
+			return &mutated{}, err
+		}
+		if r.Object, err = c.server.builtin().Receive(kind, object.Value); err != nil {
+			return &mutated{}, nil
+		}
+		r.Interfaces = c.server.interfaces()
+		again(r.Object)
+		if pod, ok := r.Object.(*core.Pod); ok {
+			accountable(pod)
+		}
+	} else {
+		definitions, err := c.definitions(ctx, kind)
+		if err != nil {
+			return nil, err
+		}
+		received, err := definitions.Receive(object.Value)
+		if err != nil {
+			return &mutated{}, nil
+		}
+		r.Object, r.Interfaces = received.Object, received.Interfaces
+		types = func(schema.GroupVersionKind) managedfields.TypeConverter { return received.Types }
+	}
+	mutation, err := c.mutating.mutator.Mutate(ctx, r, types, again)
+	if err != nil {
+		return nil, err
+	}
+	made := &mutated{steps: mutation.Steps, denied: mutation.Denied, absent: mutation.Absent}
+	if mutation.Object == nil {
+		return made, nil
+	}
+	var value map[string]any
+	if own {
+		if value, err = c.server.builtin().Write(kind, mutation.Object); err != nil {
+			return nil, err
+		}
+	} else if value, err = runtime.DefaultUnstructuredConverter.ToUnstructured(mutation.Object); err != nil {
+		return nil, err
+	}
+	if object.Value["status"] == nil {
+		delete(value, "status")
+	}
+	if metadata, ok := value["metadata"].(map[string]any); ok && metadata["creationTimestamp"] == nil {
+		delete(metadata, "creationTimestamp")
+	}
+	made.object, err = object.With(func(is map[string]any) {
+		clear(is)
+		maps.Copy(is, value)
+	})
+	return made, err
+}
+
+// converters are the types of Kubernetes' kinds; of others there is none.
+func (s *Server) converters(kind schema.GroupVersionKind) managedfields.TypeConverter {
+	if known, err := s.types.Knows(kind); err != nil || !known {
+		return nil
+	}
+	return builtin.TypeConverter(s.types)
+}
+
+// refuses reports whether a policy refuses an object, so that no other is asked about it.
+func (m *mutating) refuses(object *manifest.Object) bool {
+	made := m.made[object]
+	return made != nil && len(made.denied)+len(made.absent) > 0
+}
+
+// refusesPods reports whether a policy refuses a workload or its pods, so that there are none.
+func (m *mutating) refusesPods(w workload) bool {
+	return len(w.denied)+len(w.absent) > 0 || m.refuses(w.object)
+}
+
+// after is an object as policies leave it.
+func (c *contents) after(object *manifest.Object) *manifest.Object {
+	if made := c.mutating.made[object]; made != nil && made.object != nil {
+		return made.object
+	}
+	return object
+}
+
+// mutatePod passes the pod of a workload by the policies, as its controller creates it.
+func (c *contents) mutatePod(ctx context.Context, w *workload) error {
+	if c.mutating.mutator == nil {
+		return nil
+	}
+	if made := c.mutating.made[w.object]; made != nil && made.object != nil {
+		w.steps = made.steps
+		if value, err := c.server.builtin().Decode(kindOf(w.object), w.object.JSON); err == nil {
+			if as, ok := workloadOf(w.object, value); ok {
+				w.author = as.pod
+				c.limited(w.object.Namespace)(w.author)
+			}
+		}
+	}
+	if w.object.Kind == "Pod" {
+		return nil
+	}
+	pod, by := w.controlled()
+	kind := corev1.SchemeGroupVersion.WithKind("Pod")
+	mutation, err := c.mutating.mutator.Mutate(ctx, admissionpolicy.Request{
+		Kind: kind, Resource: c.server.builtin().Resource(kind), Namespace: pod.Namespace, Object: pod, Interfaces: c.server.interfaces(), User: by,
+	}, c.server.converters, c.limited(w.object.Namespace))
+	if err != nil {
+		return fmt.Errorf("%s: %w", w.object.ID, err)
+	}
+	w.denied, w.absent = mutation.Denied, mutation.Absent
+	made, ok := mutation.Object.(*core.Pod)
+	if !ok {
+		return nil
+	}
+	if w.author == nil {
+		w.author = w.pod
+	}
+	w.steps = slices.Concat(w.steps, mutation.Steps)
+	w.pod = w.pod.DeepCopy()
+	w.pod.Labels, w.pod.Annotations, w.pod.Spec = made.Labels, made.Annotations, made.Spec
+	return nil
+}
+
+// culprit is the expression of the last step that changed a field, or of the last one of all.
+func (c *contents) culprit(steps []admissionpolicy.Step, path manifest.Path) check.Field {
+	at := steps[len(steps)-1]
+	for _, step := range slices.Backward(steps) {
+		was, had := path.Lookup(step.Before)
+		is, has := path.Lookup(step.After)
+		if had != has || !reflect.DeepEqual(was, is) {
+			at = step
+			break
+		}
+	}
+	field := check.Field{Target: c.target, Object: c.mutating.written[at.Policy], Path: manifest.Path{"spec", "mutations", at.Index}}
+	for _, patch := range []string{"applyConfiguration", "jsonPatch"} {
+		expression := append(slices.Clone(field.Path), patch, "expression")
+		if _, ok := expression.Lookup(field.Object.Value); ok {
+			field.Path = expression
+		}
+	}
+	return field
+}
+
+// blame reports what is wrong with the pods of a workload because policies changed them.
+func (c *contents) blame(pass *check.Pass, w workload, message string, with ...check.Field) {
+	at := c.culprit(w.steps, nil)
+	pass.Report(c.target, at.Object, at.Path, fmt.Sprintf("what it makes of the pods of the %s: %s", w.object.ID, message), append(with, check.Field{Target: c.target, Object: w.object, Path: w.spec})...)
+}
+
+// changing is the expression that changed the pods of a workload last, if any did.
+func (c *contents) changing(w workload) []check.Field {
+	if len(w.steps) == 0 {
+		return nil
+	}
+	return []check.Field{c.culprit(w.steps, nil)}
+}
+
+// authored is the field that an author wrote for one of what policies made of the object; false where they changed it.
+func (m *mutated) authored(path manifest.Path) (manifest.Path, bool) {
+	var was, is any = m.steps[0].Before, m.object.Value
+	var at manifest.Path
+	for _, step := range path {
+		switch step := step.(type) {
+		case string:
+			before, _ := was.(map[string]any)
+			after, _ := is.(map[string]any)
+			was, is = before[step], after[step]
+			at = append(at, step)
+		case int:
+			before, _ := was.([]any)
+			after, _ := is.([]any)
+			if step >= len(after) {
+				return nil, false
+			}
+			i := slices.IndexFunc(before, func(item any) bool { return alike(item, after[step]) })
+			if step < len(before) && alike(before[step], after[step]) {
+				i = step
+			}
+			if i < 0 {
+				return nil, false
+			}
+			was, is = before[i], after[step]
+			at = append(at, i)
+		default:
+			return nil, false
+		}
+	}
+	return at, reflect.DeepEqual(was, is)
+}
+
+// alike reports whether two items of lists are the same one, of which something may have been changed.
+func alike(a, b any) bool {
+	was, ok := a.(map[string]any)
+	is, also := b.(map[string]any)
+	if ok && also && was["name"] != nil {
+		return was["name"] == is["name"]
+	}
+	return reflect.DeepEqual(a, b)
+}
+
+// remade is what the server says of an object of a target as policies leave it: of the author's fields in verdict, with their
+// places, and of what policies changed in theirs. Where they leave it as it is, all is the author's.
+func (s *Server) remade(ctx context.Context, target *check.Target, object *manifest.Object) (of verdict, theirs []blamed, err error) {
+	of, err = s.verdict(ctx, target, object)
+	if err != nil || !mutates(target) {
+		return of, nil, err
+	}
+	c, err := s.contents(ctx, target)
+	if err != nil {
+		return of, nil, err
+	}
+	made := c.mutating.made[object]
+	if made == nil || made.object == nil {
+		return of, nil, nil
+	}
+	after := verdict{known: true}
+	if kind := kindOf(object); s.builtin().Knows(kind) {
+		after.faults, after.warnings, err = s.builtin().Validate(ctx, kind, made.object.Value)
+	} else {
+		known, of := s.kinds.Of(target)
+		if of != nil {
+			return verdict{}, nil, of
+		}
+		after, err = s.judgeCustom(ctx, kind, made.object, known)
+	}
+	if err != nil {
+		return of, nil, fmt.Errorf("ask Kubernetes %s: %w", Version(), err)
+	}
+	own := verdict{known: of.known}
+	for _, f := range after.faults {
+		if len(after.faults) > 1 && len(f.Path) == 0 && emptied(f) {
+			continue // it follows from the others
+		}
+		if path, ok := made.authored(f.Path); ok {
+			f.Path = path
+			own.faults = append(own.faults, f)
+		} else if slices.ContainsFunc(of.faults, func(was fault.Fault) bool { return was.Message == f.Message && slices.Equal(was.Path, f.Path) }) {
+			own.faults = append(own.faults, f)
+		} else {
+			theirs = append(theirs, blamed{f, c.culprit(made.steps, f.Path), check.Error})
+		}
+	}
+	for _, w := range after.warnings {
+		if path, ok := made.authored(w.Path); ok {
+			w.Path = path
+			own.warnings = append(own.warnings, w)
+		} else {
+			theirs = append(theirs, blamed{w, c.culprit(made.steps, w.Path), check.Warning})
+		}
+	}
+	return own, theirs, nil
+}
+
+// blamed is what the server says of a field that a policy changed, and the expression that did.
+type blamed struct {
+	fault.Fault
+	at       check.Field
+	severity check.Severity
+}
+
+// run reports what policies refuse, and what they make of objects and the server refuses.
+func (m *mutations) run(ctx context.Context, pass *check.Pass) error {
+	for _, target := range pass.Targets {
+		if !mutates(target) {
+			continue
+		}
+		c, err := m.server.contents(ctx, target)
+		if err != nil {
+			return err
+		}
+		for _, r := range c.mutating.refused {
+			for _, message := range r.Denied {
+				pass.Report(target, r.object, r.path, message)
+			}
+		}
+		for _, object := range c.applied {
+			made := c.mutating.made[object]
+			if made == nil {
+				continue
+			}
+			c.tell(pass, object, nil, "", made.denied, made.absent)
+			_, theirs, err := m.server.remade(ctx, target, object)
+			if err != nil {
+				return err
+			}
+			for _, b := range theirs {
+				verb := "refuses"
+				if b.severity == check.Warning {
+					verb = "warns of"
+				}
+				what := ""
+				if len(b.Path) > 0 {
+					what = b.Path.String() + ": "
+				}
+				pass.ReportAs(b.severity, target, b.at.Object, b.at.Path, fmt.Sprintf("the API server %s what it makes of the %s: %s%s%s", verb, object.ID, what, b.Message, b.Note))
+			}
+		}
+		for _, workloads := range c.workloads {
+			for _, w := range workloads {
+				c.tell(pass, w.object, w.spec, "its pods: ", w.denied, w.absent)
+			}
+		}
+	}
+	return ctx.Err()
+}
+
+// tell reports what policies refuse of an object.
+func (c *contents) tell(pass *check.Pass, object *manifest.Object, path manifest.Path, prefix string, denied []string, absent []admissionpolicy.Absent) {
+	for _, message := range denied {
+		pass.Report(c.target, object, path, prefix+"the API server refuses it: "+strings.TrimSpace(message), c.named(message)...)
+	}
+	for _, a := range absent {
+		pass.ReportAbsent(check.Field{Target: c.target, Object: object, Path: path}, prefix+"the API server refuses it: "+a.Message, check.Reference{Kind: a.Kind, Namespace: a.Namespace, Name: a.Name})
+	}
+}
+
+// named are the policies that a message of the server names.
+func (c *contents) named(message string) []check.Field {
+	var fields []check.Field
+	for _, name := range slices.Sorted(maps.Keys(c.mutating.written)) {
+		if strings.Contains(message, "policy '"+name+"'") || strings.Contains(message, fmt.Sprintf("policy %q", name)) {
+			fields = append(fields, check.Field{Target: c.target, Object: c.mutating.written[name], Path: manifest.Path{"spec", "mutations"}})
+		}
+	}
+	return fields
+}

@@ -1,0 +1,203 @@
+package admission
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/definition"
+)
+
+// mutation is a MutatingAdmissionPolicy with its binding; rest is what its spec has besides.
+func mutation(name, resources, rest string) string {
+	return `apiVersion: admissionregistration.k8s.io/v1
+kind: MutatingAdmissionPolicy
+metadata: {name: ` + name + `}
+spec:
+  reinvocationPolicy: IfNeeded
+  matchConstraints: {resourceRules: [{apiGroups: ["*"], apiVersions: ["*"], operations: [CREATE, UPDATE], resources: [` + resources + `]}]}
+  ` + rest + `
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: MutatingAdmissionPolicyBinding
+metadata: {name: ` + name + `}
+spec: {policyName: ` + name + `}
+---
+`
+}
+
+// once is mutation that is not invoked again. Another one is, because it has changed the object itself.
+func once(name, resources, rest string) string {
+	return strings.Replace(mutation(name, resources, rest), "IfNeeded", "Never", 1)
+}
+
+func applying(expression string) string {
+	return `mutations: [{patchType: ApplyConfiguration, applyConfiguration: {expression: "` + expression + `"}}]`
+}
+
+func patching(expression string) string {
+	return `mutations: [{patchType: JSONPatch, jsonPatch: {expression: "` + expression + `"}}]`
+}
+
+func TestMutations(t *testing.T) {
+	const restricted = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: {pod-security.kubernetes.io/enforce: restricted}}\n---\n"
+	secured := func(at, of string) string {
+		of += ".containers.securityContext"
+		return patching("[JSONPatch{op: 'add', path: '" + at + "/containers/0/securityContext', value: " + of + "{runAsNonRoot: true, allowPrivilegeEscalation: false, " +
+			"capabilities: " + of + ".capabilities{drop: ['ALL']}, seccompProfile: " + of + ".seccompProfile{type: 'RuntimeDefault'}}}]")
+	}
+	for _, test := range []struct {
+		name, documents string
+		want            []string
+	}{
+		{
+			name: "what a policy sets is there for the policies that validate",
+			documents: mutation("team", "deployments", applying("Object{metadata: Object.metadata{labels: Object.metadata.labels{team: 'shop'}}}")) +
+				bound("team", "deployments", `validations: [{expression: "object.metadata.labels.team == 'shop'"}]`) + deployment,
+		},
+		{
+			name: "and what it does not set is not",
+			documents: mutation("team", "services", applying("Object{metadata: Object.metadata{labels: Object.metadata.labels{team: 'shop'}}}")) +
+				bound("team", "deployments", `validations: [{expression: "has(object.metadata.labels)", message: no team}]`) + deployment,
+			want: []string{"validating-policy web : ValidatingAdmissionPolicy 'team' with binding 'team' denied request: no team"},
+		},
+		{
+			name:      "a policy mends what its author left out",
+			documents: mutation("ports", "services", patching("[JSONPatch{op: 'add', path: '/spec/ports', value: [Object.spec.ports{port: 80}]}]")) + strings.TrimSuffix(service("web", "{selector: {app: web}}"), "\n---\n"),
+		},
+		{
+			name:      "without it that is the author's fault",
+			documents: mutation("ports", "deployments", patching("[JSONPatch{op: 'add', path: '/metadata/labels', value: {'a': 'b'}}]")) + strings.TrimSuffix(service("web", "{selector: {app: web}}"), "\n---\n"),
+			want:      []string{"accepted web spec.ports: spec.ports is missing"},
+		},
+		{
+			name:      "what a policy breaks stands at its expression",
+			documents: once("fewer", "deployments", applying("Object{spec: Object.spec{replicas: object.spec.replicas - 5}}")) + deployment,
+			want:      []string{"mutating-policy fewer spec.mutations[0].applyConfiguration.expression: the API server refuses what it makes of the Deployment shop/web: spec.replicas: Invalid value: -2: must be greater than or equal to 0"},
+		},
+		{
+			name: "what the author breaks stays his, behind what a policy puts before it",
+			documents: once("first", "deployments", patching("[JSONPatch{op: 'add', path: '/spec/template/spec/containers/0', value: Object.spec.template.spec.containers{name: 'sidecar', image: 'sidecar:1'}}]")) +
+				strings.Replace(deployment, `image: "web:1"`, `image: "web:1", imagePullPolicy: Sometimes`, 1),
+			want: []string{`accepted web spec.template.spec.containers[0].imagePullPolicy: Unsupported value: "Sometimes": supported values: "Always", "IfNotPresent", "Never"`},
+		},
+		{
+			name: "a policy is invoked again after another has changed the object",
+			documents: mutation("a", "deployments", `matchConditions: [{name: marked, expression: "has(object.metadata.annotations) && object.metadata.annotations.mark == 'yes'"}]`+"\n  "+
+				applying("Object{spec: Object.spec{replicas: 7}}")) +
+				mutation("b", "deployments", applying("Object{metadata: Object.metadata{annotations: Object.metadata.annotations{mark: 'yes'}}}")) +
+				bound("seen", "deployments", `validations: [{expression: "object.spec.replicas == 3", messageExpression: "string(object.spec.replicas) + ' replicas'"}]`) + deployment,
+			// It did not match the first time, so that it is not among those that are invoked again.
+			want: nil,
+		},
+		{
+			name: "a policy that was invoked is invoked again after another has changed the object",
+			documents: mutation("a", "deployments", applying("Object{metadata: Object.metadata{labels: Object.metadata.labels{replicas: string(object.spec.replicas)}}}")) +
+				mutation("b", "deployments", applying("Object{spec: Object.spec{replicas: 7}}")) +
+				bound("seen", "deployments", `validations: [{expression: "object.metadata.labels.replicas == '7'", messageExpression: "object.metadata.labels.replicas + ' replicas'"}]`) + deployment,
+		},
+		{
+			name: "what must not be invoked again is not",
+			documents: once("a", "deployments", applying("Object{metadata: Object.metadata{labels: Object.metadata.labels{replicas: string(object.spec.replicas)}}}")) +
+				mutation("b", "deployments", applying("Object{spec: Object.spec{replicas: 7}}")) +
+				bound("seen", "deployments", `validations: [{expression: "object.metadata.labels.replicas == '7'", messageExpression: "object.metadata.labels.replicas + ' replicas'"}]`) + deployment,
+			want: []string{"validating-policy web : ValidatingAdmissionPolicy 'seen' with binding 'seen' denied request: 3 replicas"},
+		},
+		{
+			name:      "the pods that a controller makes",
+			documents: restricted + mutation("secured", "pods", secured("/spec", "Object.spec")) + deployment,
+		},
+		{
+			name:      "the template of a workload",
+			documents: restricted + mutation("secured", "deployments", secured("/spec/template/spec", "Object.spec.template.spec")) + deployment,
+		},
+		{
+			name: "pods that only a policy puts below their level",
+			documents: strings.Replace(restricted, "restricted", "baseline", 1) + mutation("host", "pods", applying("Object{spec: Object.spec{hostNetwork: true}}")) +
+				deployment,
+			want: []string{`pod-security host spec.mutations[0].applyConfiguration.expression: what it makes of the pods of the Deployment shop/web: violates PodSecurity "baseline:latest" of namespace shop: host namespaces (hostNetwork=true)`},
+		},
+		{
+			name: "pods after the defaults of a LimitRange, and its maximum",
+			documents: "apiVersion: v1\nkind: LimitRange\nmetadata: {name: bounds, namespace: shop}\nspec: {limits: [{type: Container, default: {cpu: 500m}, max: {cpu: 1}}]}\n---\n" +
+				mutation("double", "pods", patching("[JSONPatch{op: 'replace', path: '/spec/containers/0/resources/limits/cpu', value: '2'}]")) + deployment,
+			want: []string{"limit-range double spec.mutations[0].jsonPatch.expression: what it makes of the pods of the Deployment shop/web: LimitRange bounds: maximum cpu usage per Container is 1, but limit is 2"},
+		},
+		{
+			name: "what a quota counts of a pod is what policies make of it",
+			documents: quota("limits.cpu: 4") +
+				mutation("limited", "pods", patching("[JSONPatch{op: 'add', path: '/spec/containers/0/resources/limits', value: {'cpu': '1'}}]")) + strings.Replace(deployment, "replicas: 3", "replicas: 5", 1),
+			want: []string{"resource-quota web spec.template.spec: exceeded quota: share, requested: limits.cpu=5 for 5 pods, used by others: limits.cpu=0, limited: limits.cpu=4"},
+		},
+		{
+			name:      "what cannot be evaluated is refused",
+			documents: mutation("broken", "deployments", applying("Object{metadata: Object.metadata{labels: Object.metadata.labels{team: object.metadata.labels.missing}}}")) + deployment,
+			want:      []string{"mutating-policy web : the API server refuses it: policy 'broken' with binding 'broken' denied request: expression 'Object{metadata: Object.metadata{labels: Object.metadata.labels{team: object.metadata.labels.missing}}}' resulted in error: no such key: labels"},
+		},
+		{
+			name: "unless the policy says that it may fail",
+			documents: mutation("broken", "deployments", "failurePolicy: Ignore\n  "+applying("Object{metadata: Object.metadata{labels: Object.metadata.labels{team: object.metadata.labels.missing}}}")) +
+				deployment,
+		},
+		{
+			name:      "a list that must not be set in part",
+			documents: mutation("atomic", "deployments", applying("Object{spec: Object.spec{template: Object.spec.template{spec: Object.spec.template.spec{containers: [Object.spec.template.spec.containers{name: 'web', args: ['a']}]}}}}")) + deployment,
+			want:      []string{"mutating-policy web : the API server refuses it: policy 'atomic' with binding 'atomic' denied request: error applying patch: invalid ApplyConfiguration: may not mutate atomic arrays, maps or structs: .spec.template.spec.containers[0].args"},
+		},
+		{
+			name: "a custom resource, with its defaults",
+			documents: mutation("subset", "destinationrules", applying("Object{spec: Object.spec{host: 'web.shop.svc.cluster.local'}}")) +
+				bound("full", "destinationrules", `validations: [{expression: "object.spec.host == 'web.shop.svc.cluster.local'"}]`) +
+				"apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: web, namespace: shop}\nspec: {host: web}",
+		},
+		{
+			name: "what a policy breaks of a custom resource",
+			documents: once("subset", "destinationrules", patching("[JSONPatch{op: 'remove', path: '/spec/host'}]")) +
+				"apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: web, namespace: shop}\nspec: {host: web}",
+			want: []string{"mutating-policy subset spec.mutations[0].jsonPatch.expression: the API server refuses what it makes of the DestinationRule shop/web: spec.host: Required value (so says kgate's definition, of istio.io/api@v1.32.0)"},
+		},
+		{
+			name:      "a policy that nothing binds",
+			documents: strings.Split(mutation("fewer", "deployments", applying("Object{spec: Object.spec{replicas: -1}}")), "\n---\n")[0] + "\n---\n" + deployment,
+		},
+		{
+			name: "with a parameter",
+			documents: strings.Replace(strings.Replace(mutation("scaled", "deployments", applying("Object{spec: Object.spec{replicas: int(params.data.replicas)}}")),
+				"spec:\n", "spec:\n  paramKind: {apiVersion: v1, kind: ConfigMap}\n", 1), "policyName: scaled", "policyName: scaled, paramRef: {name: scale, parameterNotFoundAction: Deny}", 1) +
+				"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: scale, namespace: shop}\ndata: {replicas: \"-4\"}\n---\n" + deployment,
+			want: []string{"mutating-policy scaled spec.mutations[0].applyConfiguration.expression: the API server refuses what it makes of the Deployment shop/web: spec.replicas: Invalid value: -4: must be greater than or equal to 0"},
+		},
+		{
+			name: "without its parameter",
+			documents: strings.Replace(strings.Replace(mutation("scaled", "deployments", applying("Object{spec: Object.spec{replicas: int(params.data.replicas)}}")),
+				"spec:\n", "spec:\n  paramKind: {apiVersion: v1, kind: ConfigMap}\n", 1), "policyName: scaled", "policyName: scaled, paramRef: {name: scale, parameterNotFoundAction: Deny}", 1) + deployment,
+			want: []string{"mutating-policy web : the API server refuses it: policy 'scaled' with binding 'scaled' denied request: failed to configure binding: no params found for policy binding with `Deny` parameterNotFoundAction"},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := findings(t, test.documents); !slices.Equal(got, test.want) {
+				t.Errorf("got\n  %s\nwant\n  %s", strings.Join(got, "\n  "), strings.Join(test.want, "\n  "))
+			}
+		})
+	}
+}
+
+// TestMutationLeavesObjects: what policies make of objects is theirs, and the objects stay as they were written.
+func TestMutationLeavesObjects(t *testing.T) {
+	target := &check.Target{Path: "t", Objects: objects(t, mutation("team", `"*"`, applying("Object{metadata: Object.metadata{labels: Object.metadata.labels{team: 'shop'}}}"))+deployment)}
+	before := make([]string, len(target.Objects))
+	for i, object := range target.Objects {
+		before[i] = string(object.JSON)
+	}
+	found(t, Checks(New(definition.New())), target)
+	for i, object := range target.Objects {
+		again, err := object.With(func(map[string]any) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(again.JSON) != before[i] {
+			t.Errorf("%s became %s", before[i], again.JSON)
+		}
+	}
+}
