@@ -30,6 +30,7 @@ type newFlags struct {
 	port         int
 	metricsPort  int
 	environments []string
+	with         []string
 	bounds       bounds
 }
 
@@ -63,8 +64,13 @@ func newServiceCommand() *cobra.Command {
 		Short: "Make another service",
 		Long: "Make a service after another one: a folder beside each of its folders, with its name and namespace, the image, and an entry\n" +
 			"wherever that service has one. What is special about it, such as probes, resources and configuration, is what the other one has,\n" +
-			"to be edited.",
-		Example:     "  kgate new service payments --image ghcr.io/shop/payments:1.0.0 --port 8080 --environments dev,staging\n  kgate new service payments --image ghcr.io/shop/payments:1.0.0 --like go-otlp-app --dry-run",
+			"to be edited.\n\n" +
+			"--with names components that it shall take beside those that the other one takes, which stay. Each comes as another service of\n" +
+			"the repository has it: entries and patches of kustomizations, values of local objects, and what kgate.yaml says of its objects.\n" +
+			"A canary gets no requests until there is a version to try.",
+		Example: "  kgate new service payments --image ghcr.io/shop/payments:1.0.0 --port 8080 --environments dev,staging\n" +
+			"  kgate new service payments --image ghcr.io/shop/payments:1.0.0 --with canary,database\n" +
+			"  kgate new service payments --image ghcr.io/shop/payments:1.0.0 --like go-otlp-app --dry-run",
 		Args:        cobra.ExactArgs(1),
 		Annotations: map[string]string{writesHere: "."},
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -79,6 +85,7 @@ func newServiceCommand() *cobra.Command {
 	f.StringVar(&flags.image, "image", "", "image with its tag, as ghcr.io/shop/payments:1.0.0, or with tag and digest")
 	f.IntVar(&flags.port, "port", 0, "port of requests, spec.ports.http of the service object (default: that of the other one)")
 	f.IntVar(&flags.metricsPort, "metrics-port", 0, "port of metrics, spec.ports.metrics of the service object (default: that of the other one)")
+	f.StringSliceVar(&flags.with, "with", nil, "components that it takes as well, by the names of their folders, as canary,database")
 	f.StringSliceVar(&flags.environments, "environments", nil, "environments of kgate.yaml that get it (default: all that have the other one)")
 	return cmd
 }
@@ -165,7 +172,44 @@ func planNew(ctx context.Context, repository *repo.Repo, kind renaming.Kind, nam
 	if err != nil {
 		return nil, wish, err
 	}
+	if err := takeComponents(made, files, wish.Like, flags.with); err != nil {
+		return nil, wish, err
+	}
 	return made, wish, furnish(made, files, flags)
+}
+
+// takeComponents gives a new service the components that --with names, each as the first service that takes it has it.
+func takeComponents(made *twin.Made, files twin.Files, like renaming.Name, with []string) error {
+	if len(with) == 0 {
+		return nil
+	}
+	services, err := servicesOf(files)
+	if err != nil {
+		return err
+	}
+	components, err := twin.Components(files, services)
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, c := range components {
+		names = append(names, c.Name)
+	}
+	for _, name := range with {
+		i := slices.IndexFunc(components, func(c twin.Component) bool { return c.Name == name })
+		switch {
+		case len(components) == 0:
+			return fmt.Errorf("--with %s: no service takes a Kustomize Component", name)
+		case i < 0:
+			return fmt.Errorf("--with %s: no service takes such a component, but %s%s", name, strings.Join(names, ", "), spelling.Meant(name, names))
+		case slices.Contains(components[i].Takes, like.Old):
+			continue // the new service has it already
+		}
+		if err := made.Take(files, components[i], renaming.Name{Kind: renaming.Service, Old: components[i].Takes[0], New: like.New}); err != nil {
+			return fmt.Errorf("--with %s: %w", name, err)
+		}
+	}
+	return nil
 }
 
 // upstreamOf tells the files of kgate itself in a copy of its repository.
@@ -280,6 +324,10 @@ func furnish(made *twin.Made, files twin.Files, flags newFlags) error {
 		}
 		if err := made.SetImage(files, image); err != nil {
 			return fmt.Errorf("--image %s: %w", flags.image, err)
+		}
+		// Of one version there is nothing to try.
+		if err := made.SetLocal(serviceGroup, "Environment", "0", "spec", "canary", "weight"); err != nil {
+			return err
 		}
 	}
 	for _, p := range []struct {

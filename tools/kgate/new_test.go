@@ -54,6 +54,10 @@ func TestNewOfThisRepository(t *testing.T) {
 		{kind: renaming.Environment, name: "another-eu", flags: newFlags{like: "another"}, thin: true, targets: []string{"overlays/another-eu"}},
 		{kind: renaming.Service, name: "payments", flags: newFlags{like: "podinfo", image: "registry.example.com:5000/team/payments:1.2.3"},
 			targets: []string{"overlays/prod/payments", "overlays/another/payments"}},
+		{kind: renaming.Service, name: "accounts", flags: newFlags{like: "podinfo", image: "registry.example.com:5000/team/accounts:1.2.3", with: []string{"canary", "database", "mesh"}},
+			targets: []string{"overlays/dev/accounts", "overlays/prod/accounts", "overlays/another/accounts"}},
+		{kind: renaming.Service, name: "orders", flags: newFlags{like: "go-otlp-app", image: "registry.example.com:5000/team/orders:1.2.3", with: []string{"canary"}},
+			targets: []string{"overlays/prod/orders"}},
 	} {
 		repository, err := repo.Open(".")
 		if err != nil {

@@ -29,8 +29,13 @@ type insertion struct {
 // mentions are the lines of further values that name the one that is taken after, such as selectors: nobody can tell from them
 // whether they mean the new one too.
 func entries(file, text string, like renaming.Name, left func(string) bool) (_ string, n int, mentions []int, _ error) {
+	return entriesOf(file, text, like, left, func(*yaml.Node) bool { return true })
+}
+
+// entriesOf are entries of which only some are wanted.
+func entriesOf(file, text string, like renaming.Name, left func(string) bool, only func(*yaml.Node) bool) (_ string, n int, mentions []int, _ error) {
 	e := newEntering(text)
-	e.like, e.left = like, left
+	e.like, e.left, e.only = like, left, only
 	decoder := yaml.NewDecoder(bytes.NewReader([]byte(text)))
 	for {
 		var document yaml.Node
@@ -62,6 +67,7 @@ type entering struct {
 	lines []int // where each begins
 	like  renaming.Name
 	left  func(string) bool
+	only  func(*yaml.Node) bool
 	found []insertion
 
 	mentions []int
@@ -88,7 +94,7 @@ func (e *entering) node(n *yaml.Node) error {
 		if n.Kind == yaml.MappingNode && i%2 == 0 {
 			continue
 		}
-		if n.Kind == yaml.SequenceNode && e.named(child) {
+		if n.Kind == yaml.SequenceNode && e.named(child) && e.only(child) {
 			if err := e.twin(n, child); err != nil {
 				return err
 			}

@@ -34,6 +34,8 @@ type Made struct {
 	// Mentions are the places, as file:line of before, of further values that name the one that is taken after: a selector, or what
 	// stands for itself. Whether they mean the new one too, somebody has to say.
 	Mentions []string
+
+	others []string // `images` entries that name an image of a component, by file and name
 }
 
 // Files are those of a repository.

@@ -34,7 +34,7 @@ func ParseImage(reference string) (Image, error) {
 	return i, nil
 }
 
-// SetImage has every `images` entry of the copied kustomizations name an image.
+// SetImage has every `images` entry of the copied kustomizations name an image, but for those of components that have their own.
 func (m *Made) SetImage(files Files, image Image) error {
 	set := 0
 	for _, name := range m.Set.Written() {
@@ -58,6 +58,9 @@ func (m *Made) SetImage(files Files, image Image) error {
 				var called string
 				if n := at(item, "name"); n != nil {
 					called = n.Value
+				}
+				if slices.Contains(m.others, name+"\n"+called) {
+					continue
 				}
 				lines := []string{"name: " + scalar(called), "newName: " + scalar(image.Name), "newTag: " + scalar(image.Tag)}
 				if image.Digest != "" {
@@ -107,6 +110,35 @@ func (m *Made) SetPort(group, name string, port int) error {
 	}
 	if set == 0 {
 		return fmt.Errorf("no object %s/… Service of what is copied has a port %s under spec.ports: leave the port out, or --like a service that has one", group, name)
+	}
+	return nil
+}
+
+// SetLocal has the copied objects of a group and kind, which are local to overlays, say a value where they say one.
+func (m *Made) SetLocal(group, kind string, value string, keys ...string) error {
+	for _, file := range m.Set.Written() {
+		if m.Copied[file] == "" || !isManifest(file) {
+			continue
+		}
+		if _, err := m.edit(file, func(e *entering, document *yaml.Node) ([]change, error) {
+			if text(at(document, "kind")) != kind || !strings.HasPrefix(text(at(document, "apiVersion")), group+"/") {
+				return nil, nil
+			}
+			of := document
+			for _, key := range keys {
+				of = at(of, key)
+			}
+			if of == nil || of.Kind != yaml.ScalarNode || of.Value == value || of.Style != 0 {
+				return nil, nil
+			}
+			begin, err := e.offset(of)
+			if err != nil {
+				return nil, err
+			}
+			return []change{{begin, begin + len(of.Value), value}}, nil
+		}); err != nil {
+			return err
+		}
 	}
 	return nil
 }
