@@ -123,7 +123,7 @@ func TestManifests(t *testing.T) {
 	}
 	// Systems 4 and 7 of the specification.
 	for _, name := range strings.Fields(`OTEL_SERVICE_NAME APP_VERSION APP_ENV OTEL_EXPORTER_OTLP_ENDPOINT OTEL_EXPORTER_OTLP_COMPRESSION
-		OTEL_TRACES_SAMPLER OTEL_TRACES_SAMPLER_ARG POD_NAME POD_NAMESPACE POD_IP NODE_NAME MAX_CONCURRENCY REQUEST_TIMEOUT DATABASE_URL DATABASE_MAX_CONNS API_TOKENS`) {
+		OTEL_TRACES_SAMPLER OTEL_TRACES_SAMPLER_ARG POD_NAME POD_NAMESPACE POD_IP NODE_NAME MAX_CONCURRENCY REQUEST_TIMEOUT DATABASE_URL DATABASE_MAX_CONNS API_TOKENS API_ACCESS_FILE`) {
 		if _, set := env[name]; !set || !known[name] {
 			t.Errorf("%s: set by the Deployment: %v, read by the service: %v", name, set, known[name])
 		}
@@ -144,6 +144,7 @@ func TestManifests(t *testing.T) {
 		"k8s.pod.name": "go-otlp-app-7d9c", "k8s.pod.ip": "10.1.2.3", "k8s.node.name": "node-1",
 	}
 	want.Database.URL = NewSecret(env["DATABASE_URL"])
+	want.API.AccessFile = "/app/access/access.yaml"
 	for _, token := range strings.Split(env["API_TOKENS"], ",") {
 		want.API.Tokens = append(want.API.Tokens, NewSecret(token))
 	}
