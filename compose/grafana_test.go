@@ -150,9 +150,10 @@ type dashboard struct {
 	Panels []panel
 }
 
-// The dashboards: what is special of the service, which the stack has too, and what every service has in a cluster.
+// The dashboards: what is special of the service and what its ledger tells, which the stack has too, and what every service has in a cluster.
 const (
 	ownDashboard    = "base/services/go-otlp-app/dashboards/go-otlp-app.json"
+	ledgerDashboard = "base/services/go-otlp-app/dashboards/releases.json"
 	commonDashboard = "base/platform/dashboards/service.json"
 )
 
@@ -272,7 +273,7 @@ func TestDashboard(t *testing.T) {
 		kinds[s.Type] = true
 	}
 	uids := map[string]bool{}
-	for _, file := range []string{ownDashboard, commonDashboard} {
+	for _, file := range []string{ownDashboard, ledgerDashboard, commonDashboard} {
 		d := readDashboard(t, file)
 		for _, fault := range faultsOf(d, kinds) {
 			t.Errorf("%s: %s", file, fault)
@@ -288,8 +289,8 @@ func TestDashboard(t *testing.T) {
 				logs = logs || target.DataSource.Type == "loki" && p.Type == "logs"
 			}
 		}
-		// A sidecar's metrics have no exemplars.
-		if !logs || !exemplars && file == ownDashboard {
+		// A sidecar's metrics have no exemplars, and the ledger's content is of no request.
+		if file != ledgerDashboard && !logs || !exemplars && file == ownDashboard {
 			t.Errorf("%s: exemplars %v, logs %v: a trace can be reached from both", file, exemplars, logs)
 		}
 	}

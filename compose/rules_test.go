@@ -181,6 +181,52 @@ func TestMetricOfIdlePods(t *testing.T) {
 	}
 }
 
+// Alerts fire where they are to, with texts that can be filled in, and not where they are not to.
+func TestAlerts(t *testing.T) {
+	promtool, err := exec.LookPath("promtool")
+	if err != nil {
+		missing(t, "promtool is not installed: it comes with Debian's package prometheus")
+	}
+	run := func(t *testing.T, file string) (string, error) {
+		out, err := exec.CommandContext(t.Context(), promtool, "test", "rules", file).CombinedOutput()
+		return string(out), err
+	}
+	if out, err := run(t, "prometheus/alerts_test.yaml"); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+	var tests struct {
+		Tests []struct {
+			Alerts []struct {
+				Name string `yaml:"alertname"`
+				Want []any  `yaml:"exp_alerts"`
+			} `yaml:"alert_rule_test"`
+		}
+	}
+	if err := yaml.Unmarshal([]byte(read(t, "compose/prometheus/alerts_test.yaml")), &tests); err != nil {
+		t.Fatal(err)
+	}
+	fires, silent := map[string]bool{}, map[string]bool{}
+	for _, test := range tests.Tests {
+		for _, alert := range test.Alerts {
+			fires[alert.Name] = fires[alert.Name] || len(alert.Want) > 0
+			silent[alert.Name] = silent[alert.Name] || len(alert.Want) == 0
+		}
+	}
+	var rules struct {
+		Groups []struct{ Rules []struct{ Alert string } }
+	}
+	if err := yaml.Unmarshal(alerts(t), &rules); err != nil || len(rules.Groups) == 0 {
+		t.Fatalf("%v: %d groups", err, len(rules.Groups))
+	}
+	for _, group := range rules.Groups {
+		for _, rule := range group.Rules {
+			if !fires[rule.Alert] || !silent[rule.Alert] {
+				t.Errorf("%s: tested that it fires: %v; that it does not: %v", rule.Alert, fires[rule.Alert], silent[rule.Alert])
+			}
+		}
+	}
+}
+
 // missing says what the machine lacks: a reason to skip for a person, and a fault in CI.
 func missing(t *testing.T, what string) {
 	t.Helper()

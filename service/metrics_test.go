@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 	"text/template"
+	"time"
 
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
@@ -113,7 +114,8 @@ func (n named) faults(series []labels.Labels) []string {
 			}
 			for _, m := range node.LabelMatchers {
 				// {no_such_label!="x"} matches every series.
-				if found > 0 && !names[m.Name] {
+				// {no_such_label=""} means just those that have none.
+				if found > 0 && !names[m.Name] && !(m.Type == labels.MatchEqual && m.Value == "") {
 					fault("no series of %s has a label %s", node, m.Name)
 				}
 			}
@@ -190,7 +192,18 @@ func expressionsOfRules(t *testing.T) (all []named) {
 }
 
 func expressionsOfDashboard(t *testing.T) (all []named) {
-	content, err := os.ReadFile("../base/services/go-otlp-app/dashboards/go-otlp-app.json")
+	files, err := filepath.Glob("../base/services/go-otlp-app/dashboards/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		all = append(all, expressionsOfBoard(t, file)...)
+	}
+	return all
+}
+
+func expressionsOfBoard(t *testing.T, file string) (all []named) {
+	content, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -310,7 +323,7 @@ func TestManifestsNameMetricsThatExist(t *testing.T) {
 	database := postgrestest.Start(t)
 	url := database.URL(t)
 	database.Kill(t)
-	s := start(t, url)
+	s := start(t, url, "LEDGER_METRICS_INTERVAL=100ms")
 	// Without a database, for answers of 5xx.
 	s.until("alive", func() bool { status, _ := s.ask(http.MethodGet, s.api+"/healthz", ""); return status == http.StatusOK })
 	if status, body := s.ask(http.MethodGet, s.api+"/v1/environments", ""); status != http.StatusServiceUnavailable {
@@ -326,6 +339,7 @@ func TestManifestsNameMetricsThatExist(t *testing.T) {
 	if status, body := s.ask(http.MethodGet, s.api+"/v1/environments", ""); status != http.StatusOK {
 		t.Fatalf("got %d %s", status, body)
 	}
+	s.fillLedger()
 	series := s.scrape()
 
 	for source, expressions := range map[string][]named{
@@ -454,11 +468,12 @@ func TestExemplars(t *testing.T) {
 // Whoever makes the traces, the autoscaler and the alerts read /metrics: without it, one would no longer scale down and
 // the other would report that no pod is there.
 func TestMetricsWithTheSDKDisabled(t *testing.T) {
-	s := start(t, postgrestest.URL(t), "OTEL_SDK_DISABLED=true")
+	s := start(t, postgrestest.URL(t), "OTEL_SDK_DISABLED=true", "LEDGER_METRICS_INTERVAL=100ms")
 	s.until("ready", s.ready)
 	if status, body := s.ask(http.MethodPost, s.api+"/v1/releases", draft("1.0.0", "failed")); status != http.StatusCreated {
 		t.Fatalf("got %d %s", status, body)
 	}
+	s.fillLedger()
 	series := s.scrape()
 	for _, expression := range append(expressionsOfAdapter(t), expressionsOfRules(t)...) {
 		for _, fault := range expression.faults(series) {
@@ -468,6 +483,27 @@ func TestMetricsWithTheSDKDisabled(t *testing.T) {
 	if code := s.end(); code != 0 {
 		t.Errorf("exit %d", code)
 	}
+}
+
+// fillLedger records what every metric of the ledger tells of, one that failed and one that waits among it, and returns when it is told.
+func (s *service) fillLedger() {
+	s.t.Helper()
+	began := time.Now().Add(-10 * time.Hour)
+	for i, r := range []struct{ environment, version, outcome string }{
+		{"dev", "1", "succeeded"}, {"prod", "1", "succeeded"}, {"prod", "2", "failed"}, {"prod", "3", "succeeded"}, {"dev", "3", "succeeded"}, {"dev", "4", "succeeded"},
+	} {
+		at := began.Add(time.Duration(i) * time.Hour)
+		body := fmt.Sprintf(`{"service": "till", "environment": %q, "version": %q, "revision": "0123456789abcdef0123456789abcdef0123456%s", "actor": "ann", "track": "stable",
+			"outcome": %q, "committed_at": %q, "started_at": %q, "finished_at": %q}`, r.environment, r.version, r.version, r.outcome,
+			at.Add(-time.Hour).UTC().Format(time.RFC3339), at.UTC().Format(time.RFC3339), at.Add(time.Minute).UTC().Format(time.RFC3339))
+		if status, answer := s.ask(http.MethodPost, s.api+"/v1/releases", body); status != http.StatusCreated {
+			s.t.Fatalf("got %d %s", status, answer)
+		}
+	}
+	s.until("telling of the ledger", func() bool {
+		_, text := s.ask(http.MethodGet, s.metrics+"/metrics", "")
+		return strings.Contains(text, "\nrelease_behind_duration_seconds{") && strings.Contains(text, `dora_time_to_restore_seconds{quantile="0.5",release_service="till"}`)
+	})
 }
 
 // traced sends a request of a trace that is sampled, and returns the id of the caller's span.

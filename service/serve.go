@@ -16,6 +16,7 @@ import (
 
 	"github.com/kgate-dev/gitops/service/internal/access"
 	"github.com/kgate-dev/gitops/service/internal/config"
+	"github.com/kgate-dev/gitops/service/internal/ledgertelemetry"
 	"github.com/kgate-dev/gitops/service/internal/pgxtelemetry"
 	"github.com/kgate-dev/gitops/service/internal/postgres"
 	"github.com/kgate-dev/gitops/service/internal/release"
@@ -79,10 +80,20 @@ func serve(ctx context.Context, c *config.Config, stdout io.Writer) (err error) 
 		t.Logger.Info("tokens of API_TOKENS or api.tokens_file may do everything and have no names; api.access_file gives each a name, a scope and an end", "count", len(tokens))
 	}
 	api, err := web.New(web.Options{
-		Ledger: counted{store, t}, Access: keeper, ReadsNeedToken: c.API.ReadsNeedToken, TrustedProxies: c.Server.TrustedProxies,
+		Ledger: counted{ledgertelemetry.Traced(store, t.TracerProvider), t}, Access: keeper, ReadsNeedToken: c.API.ReadsNeedToken, TrustedProxies: c.Server.TrustedProxies,
 		RetentionDays:  c.Ledger.RetentionDays,
 		MaxConcurrency: c.Server.MaxConcurrency, RequestTimeout: c.Server.RequestTimeout,
 		Logger: t.Logger, TracerProvider: t.TracerProvider, MeterProvider: t.MeterProvider, Propagator: t.Propagator,
+	})
+	if err != nil {
+		return err
+	}
+
+	metrics, err := ledgertelemetry.New(ledgertelemetry.Options{
+		Ledger: store, Production: c.Ledger.Production, Interval: c.Ledger.MetricsInterval, Meter: t.MeterProvider, Logger: t.Logger,
+		Steps: func(running []release.Running) []release.Step {
+			return release.Steps(running, release.DefaultPromotion())
+		},
 	})
 	if err != nil {
 		return err
@@ -93,7 +104,10 @@ func serve(ctx context.Context, c *config.Config, stdout io.Writer) (err error) 
 	var group sync.WaitGroup
 	defer group.Wait()
 	defer stop()
-	group.Go(func() { keepMigrated(beside, store, t.Logger) })
+	group.Go(func() {
+		keepMigrated(beside, store, t.Logger)
+		metrics.Run(beside)
+	})
 	group.Go(func() { tidy(beside, store, c.Ledger, t.Logger) })
 	group.Go(func() { keepAccess(beside, keeper, t.Logger) })
 

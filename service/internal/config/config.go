@@ -64,6 +64,8 @@ type Ledger struct {
 	Production    []string      // environments, by name or glob, whose deployments the measures measure
 	StartTimeout  time.Duration // after which a release that nobody has told the end of is given up
 	RetentionDays int           // after which a release is deleted, unless it runs; 0 for never
+	// MetricsInterval is how often what runs is read for metrics, and, every fifth time, the measures.
+	MetricsInterval time.Duration
 }
 
 // OTLP is where telemetry goes, and how.
@@ -117,7 +119,7 @@ func Default() Config {
 			DrainTimeout:   30 * time.Second,
 			MaxConcurrency: 100,
 		},
-		Ledger: Ledger{Production: []string{"prod"}, StartTimeout: 24 * time.Hour},
+		Ledger: Ledger{Production: []string{"prod"}, StartTimeout: 24 * time.Hour, MetricsInterval: time.Minute},
 		OTLP: OTLP{
 			Endpoint:    "localhost:4317",
 			Compression: "gzip",

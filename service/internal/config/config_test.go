@@ -78,6 +78,7 @@ func TestWhoWins(t *testing.T) {
 		{"standard timeout in milliseconds", []string{"OTEL_EXPORTER_OTLP_TIMEOUT=1500"}, func(c *Config) any { return c.OTLP.Timeout }, 1500 * time.Millisecond},
 		{"standard switch", []string{"OTEL_SDK_DISABLED=TRUE"}, func(c *Config) any { return c.OTLP.Disabled }, true},
 		{"production by globs", []string{"PRODUCTION_ENVIRONMENTS=prod, prod-*,live-?"}, func(c *Config) any { return c.Ledger.Production }, []string{"prod", "prod-*", "live-?"}},
+		{"metrics of the ledger", []string{"LEDGER_METRICS_INTERVAL=5m"}, func(c *Config) any { return c.Ledger.MetricsInterval }, 5 * time.Minute},
 		{"releases are kept for ever", nil, func(c *Config) any { return c.Ledger.RetentionDays }, 0},
 		{"unknown variables", []string{"GO_OTLP_APP_PORT=tcp://10.0.0.1:80"}, func(c *Config) any { return c.Server.Port }, 8080},
 		{"attributes decoded", []string{"OTEL_RESOURCE_ATTRIBUTES=a=x%2Cy, b = z"}, func(c *Config) any { return c.OTLP.ResourceAttributes }, map[string]string{"a": "x,y", "b": "z"}},

@@ -82,6 +82,7 @@ func (l *loader) table() []*setting {
 		globs(&c.Ledger.Production, "ledger.production", "PRODUCTION_ENVIRONMENTS"),
 		duration(&c.Ledger.StartTimeout, "ledger.start_timeout", "", time.Minute, 90*24*time.Hour),
 		count(&c.Ledger.RetentionDays, "ledger.retention_days", "RETENTION_DAYS", 0, 36_500),
+		duration(&c.Ledger.MetricsInterval, "ledger.metrics_interval", "LEDGER_METRICS_INTERVAL", 100*time.Millisecond, time.Hour),
 
 		boolean(&c.OTLP.Disabled, "otlp.disabled", "").standard("OTEL_SDK_DISABLED").only(),
 		endpoint(&c.OTLP.Endpoint, "otlp.endpoint", "OTLP_ENDPOINT"),

@@ -25,9 +25,12 @@ func (a *API) logRequests(next http.Handler) http.Handler {
 	})
 }
 
-// requestLevel keeps probes, which come every few seconds, out of the log while they find nothing.
+// requestLevel keeps probes, which come every few seconds, out of the log: that the ledger is unavailable is said once, for
+// requests and probes alike.
 func requestLevel(r *http.Request, status int) slog.Level {
 	switch {
+	case exempt(r) && status == http.StatusServiceUnavailable:
+		return slog.LevelDebug
 	case status >= http.StatusInternalServerError || status == 0:
 		return slog.LevelWarn
 	case exempt(r):
