@@ -66,7 +66,8 @@ func New(o Options) (*Keeper, error) {
 }
 
 // Reload reads the file again and reports whether it holds something else than before. Of what is not valid nothing is
-// taken: what held before holds on, and the error says so once for each content.
+// taken: what held before holds on, and the error says so once for each content, or, where a file that it refers to cannot be
+// read, every time.
 func (k *Keeper) Reload() (changed bool, err error) {
 	if k.file == "" {
 		return false, nil

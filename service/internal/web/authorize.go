@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/kgate-dev/gitops/service/internal/access"
 	"github.com/kgate-dev/gitops/service/internal/release"
@@ -155,8 +156,11 @@ func challenge(r *http.Request, need access.Permission, p *problem, why string) 
 func (a *API) refused(r *http.Request, need access.Permission, err error) error {
 	d, ok := errors.AsType[*access.Denied](err)
 	if !ok {
-		a.log.WarnContext(r.Context(), "credential cannot be judged", slog.Any("error", err))
 		if errors.Is(err, access.ErrIssuerUnavailable) {
+			// Not by request: anybody can make a token that only the issuer could refuse.
+			a.issuerTrouble.Do(func() {
+				a.log.ErrorContext(r.Context(), "tokens of an issuer cannot be judged", slog.Any("error", err))
+			})
 			return codedProblem(codeIssuerUnavailable, "the issuer of the token cannot be asked for its keys").with("Retry-After", issuerRetryAfter)
 		}
 		return err
@@ -178,8 +182,12 @@ func (a *API) refused(r *http.Request, need access.Permission, err error) error 
 	}
 }
 
-// issuerRetryAfter is in seconds: an issuer is not asked more often than that.
-const issuerRetryAfter = "10"
+const (
+	// issuerRetryAfter is in seconds: an issuer is not asked more often than that.
+	issuerRetryAfter = "10"
+	// issuerTroubleEvery is how often the log says that an issuer cannot be asked.
+	issuerTroubleEvery = 10 * time.Second
+)
 
 // signed returns ctx with whoever signed the body of r, for a request that admit let in without a token.
 func (a *API) signed(r *http.Request, data []byte) (context.Context, error) {

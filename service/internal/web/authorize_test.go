@@ -381,7 +381,8 @@ func TestSlowBodiesHoldNoSlot(t *testing.T) {
 func TestIssuerThatCannotBeAsked(t *testing.T) {
 	gone := httptest.NewServer(http.NotFoundHandler())
 	gone.Close()
-	a := newAPI(t, Options{Now: clock, Access: keeper(t, `{"issuers":[{"name":"ci","issuer":"`+gone.URL+`","audience":"ledger","grants":[
+	var log bytes.Buffer
+	a := newAPI(t, Options{Now: clock, Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelError})), Access: keeper(t, `{"issuers":[{"name":"ci","issuer":"`+gone.URL+`","audience":"ledger","grants":[
 		{"claims":{"sub":"repo:*"},"allow":["ingest"],"environments":["*"],"services":["*"]}]}]}`)})
 	encode := base64.RawURLEncoding.EncodeToString
 	token := encode([]byte(`{"alg":"RS256","kid":"k"}`)) + "." + encode([]byte(`{"iss":"`+gone.URL+`","aud":"ledger","sub":"repo:x"}`)) + "." + encode([]byte("signature"))
@@ -392,5 +393,8 @@ func TestIssuerThatCannotBeAsked(t *testing.T) {
 		if p := readProblem(t, w, http.StatusServiceUnavailable); p.Code != codeIssuerUnavailable || w.Header().Get("Retry-After") == "" {
 			t.Fatalf("got %+v", p)
 		}
+	}
+	if got := strings.Count(log.String(), "\n"); got < 1 || got > 2 {
+		t.Errorf("%d errors are logged for one outage:\n%s", got, &log)
 	}
 }

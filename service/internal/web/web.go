@@ -19,6 +19,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
+	"golang.org/x/time/rate"
 
 	"github.com/kgate-dev/gitops/service/internal/access"
 	"github.com/kgate-dev/gitops/service/internal/release"
@@ -80,6 +81,7 @@ type API struct {
 	slots          chan struct{}
 	bodies         chan struct{} // that are on their way
 	unsigned       chan struct{} // the same of whoever is not known yet
+	issuerTrouble  rate.Sometimes
 	draining       atomic.Bool
 	mux            *http.ServeMux
 	patterns       []string // of the routes, in their order
@@ -140,6 +142,7 @@ func New(o Options) (*API, error) {
 		slots:          make(chan struct{}, o.MaxConcurrency),
 		bodies:         make(chan struct{}, bodiesASlot*o.MaxConcurrency),
 		unsigned:       make(chan struct{}, maxUnsigned),
+		issuerTrouble:  rate.Sometimes{First: 1, Interval: issuerTroubleEvery},
 		mux:            http.NewServeMux(),
 	}
 	a.routes()
@@ -198,7 +201,7 @@ func (a *API) handle(pattern string, h handler) {
 // fail answers err, and logs it where it is the service's own fault.
 func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	p := problemOf(r, err)
-	if p.Status >= http.StatusInternalServerError && !errors.Is(err, errShed) && !errors.Is(err, errDraining) {
+	if p.Status >= http.StatusInternalServerError && p.Code != codeOverloaded && p.Code != codeIssuerUnavailable && !errors.Is(err, errDraining) {
 		trace.SpanFromContext(r.Context()).RecordError(err)
 		if p.Status == http.StatusServiceUnavailable && release.CauseOf(err) != "" {
 			a.outages.failed(r.Context(), err)
