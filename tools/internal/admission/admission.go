@@ -13,6 +13,7 @@ import (
 	"k8s.io/apiserver/pkg/admission"
 
 	"github.com/kgate-dev/gitops/tools/internal/activity"
+	"github.com/kgate-dev/gitops/tools/internal/admission/admissionpolicy"
 	"github.com/kgate-dev/gitops/tools/internal/admission/builtin"
 	"github.com/kgate-dev/gitops/tools/internal/admission/custom"
 	"github.com/kgate-dev/gitops/tools/internal/admission/fault"
@@ -39,7 +40,8 @@ type Server struct {
 // verdict is what the server says of an object: why it refuses it, or what it warns of.
 type verdict struct {
 	faults, warnings []fault.Fault
-	known            bool // the server can be asked about the kind
+	known            bool                   // the server can be asked about the kind
+	steps            []admissionpolicy.Step // what policies change when an object takes the place of another
 }
 
 // subject is what a verdict depends on: what defines an object's kind, and its JSON.

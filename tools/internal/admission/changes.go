@@ -91,11 +91,12 @@ func (c *changes) run(ctx context.Context, pass *check.Pass) error {
 }
 
 func (c *changes) refused(ctx context.Context, pass *check.Pass, target *check.Target, pair check.Pair) error {
-	faults, _, err := c.server.Update(ctx, target, pair.Old, pair.New)
+	changed, err := c.server.changed(ctx, target, pair.Old, pair.New)
+	faults := changed.faults
 	if err != nil || len(faults) == 0 {
 		return err
 	}
-	alone, err := c.server.Verdict(ctx, target, pair.New)
+	alone, err := c.server.told(ctx, target, pair.New)
 	if err != nil {
 		return err
 	}
@@ -117,6 +118,18 @@ func (c *changes) refused(ctx context.Context, pass *check.Pass, target *check.T
 			continue
 		}
 		for _, path := range c.culprits(ctx, target, pair, f) {
+			at, theirs, err := c.server.theirs(ctx, target, changed.steps, path)
+			if err != nil {
+				return err
+			}
+			if theirs {
+				if text := path.String(); !seen[text] {
+					seen[text] = true
+					pass.Report(target, at.Object, at.Path, fmt.Sprintf("the API server refuses the update that it makes of the %s: %s: %s%s", pair.New.ID, text, said(f), f.Note),
+						check.Field{Target: target, Object: pair.New, Path: path})
+				}
+				continue
+			}
 			// Two of the server's rules may forbid the same.
 			if text := path.String(); !seen[text] && !pair.Old.Hides(path) {
 				seen[text] = true

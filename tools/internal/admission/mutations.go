@@ -2,6 +2,7 @@ package admission
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -399,6 +400,126 @@ func (s *Server) remade(ctx context.Context, target *check.Target, object *manif
 		}
 	}
 	return own, theirs, nil
+}
+
+// told is all that is said of an object alone, for which it is refused.
+func (s *Server) told(ctx context.Context, target *check.Target, object *manifest.Object) ([]fault.Fault, error) {
+	own, theirs, err := s.remade(ctx, target, object)
+	if err != nil || !mutates(target) {
+		return own.faults, err
+	}
+	faults := slices.Clone(own.faults)
+	for _, b := range theirs {
+		faults = append(faults, b.Fault)
+	}
+	c, err := s.contents(ctx, target)
+	if made := c.mutating.made[object]; err == nil && made != nil {
+		for _, message := range made.denied {
+			faults = append(faults, fault.Fault{Message: strings.TrimSpace(message)})
+		}
+	}
+	return faults, err
+}
+
+// change is what package builtin is given of an object that takes the place of another, and where it keeps what policies change of
+// it then: those of the target, and of the old object those that the target had.
+func (s *Server) change(ctx context.Context, target *check.Target, old, new *manifest.Object) (builtin.Change, *[]admissionpolicy.Step, error) {
+	change := builtin.Change{OldKind: kindOf(old), NewKind: kindOf(new), Old: old.Value, New: new.Value}
+	steps := &[]admissionpolicy.Step{}
+	if target == nil {
+		return change, steps, nil
+	}
+	by := target
+	if old == new && target.Before != nil {
+		by = target.Before.Target // without the change, the same is applied again
+	}
+	if target.Before != nil {
+		mutate, err := s.mutation(ctx, target.Before.Target, old, nil)
+		if err != nil {
+			return change, nil, err
+		}
+		if mutate != nil {
+			change.MutateOld = func(object runtime.Object) (runtime.Object, error) { return mutate(object, nil) }
+		}
+	}
+	var err error
+	change.MutateNew, err = s.mutation(ctx, by, new, steps)
+	return change, steps, err
+}
+
+// mutation is what the policies of a target make of an object that is created, or takes the place of one that is there; nil where it
+// renders none.
+func (s *Server) mutation(ctx context.Context, target *check.Target, object *manifest.Object, steps *[]admissionpolicy.Step) (func(object, live runtime.Object) (runtime.Object, error), error) {
+	if !mutates(target) {
+		return nil, nil
+	}
+	c, err := s.contents(ctx, target)
+	if err != nil || c.mutating.mutator == nil {
+		return nil, err
+	}
+	resource, namespaced, err := c.resource(ctx, object)
+	if err != nil {
+		return nil, err
+	}
+	request := admissionpolicy.Request{Kind: kindOf(object), Resource: resource, User: applicant(), Interfaces: s.interfaces()}
+	if namespaced {
+		request.Namespace = namespaceOf(object)
+	}
+	return func(object, live runtime.Object) (runtime.Object, error) {
+		r := request
+		r.Object, r.Old = object, live
+		mutation, err := c.mutating.mutator.Mutate(ctx, r, s.converters, nil)
+		switch {
+		case err != nil:
+			return nil, err
+		case len(mutation.Denied) > 0:
+			return nil, errors.New(strings.TrimSpace(mutation.Denied[0]))
+		case mutation.Object == nil:
+			return object, nil
+		}
+		if steps != nil {
+			*steps = mutation.Steps
+		}
+		return mutation.Object, nil
+	}, nil
+}
+
+// isRemade reports whether policies change one of two objects, of which one takes the place of the other.
+func (s *Server) isRemade(ctx context.Context, before *check.Target, old *manifest.Object, target *check.Target, new *manifest.Object) (bool, error) {
+	for _, side := range []struct {
+		target *check.Target
+		object *manifest.Object
+	}{{before, old}, {target, new}} {
+		if !mutates(side.target) {
+			continue
+		}
+		c, err := s.contents(ctx, side.target)
+		if err != nil {
+			return false, err
+		}
+		if c.mutating.made[side.object] != nil {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// theirs is the expression for which an object has the field that it has when it takes the place of another; false where policies
+// leave the field as it is.
+func (s *Server) theirs(ctx context.Context, target *check.Target, steps []admissionpolicy.Step, path manifest.Path) (check.Field, bool, error) {
+	if len(steps) == 0 {
+		return check.Field{}, false, nil
+	}
+	was, had := path.Lookup(steps[0].Before)
+	is, has := path.Lookup(steps[len(steps)-1].After)
+	if had == has && reflect.DeepEqual(was, is) {
+		return check.Field{}, false, nil
+	}
+	c, err := s.contents(ctx, target)
+	if err != nil {
+		return check.Field{}, false, err
+	}
+	return c.culprit(steps, path), true, nil
 }
 
 // blamed is what the server says of a field that a policy changed, and the expression that did.

@@ -201,3 +201,50 @@ func TestMutationLeavesObjects(t *testing.T) {
 		}
 	}
 }
+
+// TestUpdateOfWhatPoliciesChange: the old object is as the policies before made it, the new one as those after do.
+func TestUpdateOfWhatPoliciesChange(t *testing.T) {
+	labelled := func(value string) string {
+		return once("labelled", "deployments", applying("Object{spec: Object.spec{template: Object.spec.template{metadata: Object.spec.template.metadata{labels: Object.spec.template.metadata.labels{version: '"+value+"'}}}}}"))
+	}
+	protected := bound("kept", "deployments", `validations: [{expression: "oldObject == null || object.metadata.labels.team == oldObject.metadata.labels.team", message: the team stays}]`)
+	protected = strings.Replace(protected, "operations: [CREATE]", "operations: [UPDATE]", 1)
+	team := func(name string) string {
+		return once("team", "deployments", applying("Object{metadata: Object.metadata{labels: Object.metadata.labels{team: '"+name+"'}}}"))
+	}
+	job := func(parallelism string) string {
+		return "apiVersion: batch/v1\nkind: Job\nmetadata: {name: once, namespace: shop}\nspec: {parallelism: " + parallelism + ", template: {spec: {restartPolicy: Never, containers: [{name: a, image: \"a:1\"}]}}}"
+	}
+	image := func(tag string) string {
+		return once("image", "jobs", patching("[JSONPatch{op: 'replace', path: '/spec/template/spec/containers/0/image', value: 'registry/a:"+tag+"'}]"))
+	}
+	for name, c := range map[string]struct {
+		was, is string
+		want    []string
+	}{
+		"what policies set both times": {was: team("shop") + protected + deployment, is: team("shop") + protected + strings.Replace(deployment, "replicas: 3", "replicas: 4", 1)},
+		"what a policy sets otherwise now": {was: team("shop") + protected + deployment, is: team("store") + protected + strings.Replace(deployment, "replicas: 3", "replicas: 4", 1),
+			want: []string{"update-policy web : ValidatingAdmissionPolicy 'kept' with binding 'kept' denied request: the team stays"}},
+		"a label of a template that may change": {was: labelled("1") + deployment, is: labelled("2") + strings.Replace(deployment, "replicas: 3", "replicas: 4", 1)},
+		"a template that must not change, which a policy changes": {was: image("1") + job("1"), is: image("2") + job("2"),
+			want: []string{"update image spec.mutations[0].jsonPatch.expression: the API server refuses the update that it makes of the Job shop/once: spec.template: field is immutable"}},
+		"a template that a policy sets as before":                    {was: image("1") + job("1"), is: image("1") + job("2")},
+		"a template that its author changes and a policy puts right": {was: image("1") + job("1"), is: image("1") + strings.Replace(job("2"), `"a:1"`, `"a:2"`, 1)},
+		"a template that a policy put right once":                    {was: image("1") + job("1"), is: job("1") + "\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: shop}"},
+		"a policy that refuses updates": {was: deployment, is: once("stop", "deployments", `matchConditions: [{name: updates, expression: "request.operation == 'UPDATE'"}]`+"\n  "+
+			applying("Object{spec: Object.spec{replicas: int(object.metadata.labels.missing)}}")) + strings.Replace(deployment, "replicas: 3", "replicas: 4", 1),
+			want: []string{"update web spec.replicas: replicas cannot change from 3 to 4: the API server refuses the update: policy 'stop' with binding 'stop' denied request: expression 'Object{spec: Object.spec{replicas: int(object.metadata.labels.missing)}}' resulted in error: no such key: labels; give it another name, or have it made anew (argocd.argoproj.io/sync-options: Force=true,Replace=true): its pods are gone meanwhile"}},
+		"a custom resource that a policy changes": {
+			was: once("host", "destinationrules", applying("Object{metadata: Object.metadata{labels: Object.metadata.labels{team: 'shop'}}}")) + "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: web, namespace: shop}\nspec: {host: web}",
+			is: once("host", "destinationrules", applying("Object{metadata: Object.metadata{labels: Object.metadata.labels{team: 'shop'}}}")) +
+				strings.NewReplacer("[CREATE]", "[UPDATE]").Replace(bound("team", "destinationrules", `validations: [{expression: "object.metadata.labels.team == 'shop'"}]`)) +
+				"apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: web, namespace: shop}\nspec: {host: web2}",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := changeFindings(t, compared(t, c.was, c.is)); !slices.Equal(got, c.want) {
+				t.Errorf("got\n  %s\nwant\n  %s", strings.Join(got, "\n  "), strings.Join(c.want, "\n  "))
+			}
+		})
+	}
+}

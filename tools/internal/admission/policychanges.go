@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/kgate-dev/gitops/tools/internal/admission/admissionpolicy"
-	"github.com/kgate-dev/gitops/tools/internal/admission/builtin"
 	"github.com/kgate-dev/gitops/tools/internal/admission/custom"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/definition"
@@ -112,12 +111,21 @@ func (c *contents) changed(ctx context.Context, pair check.Pair) ([]admissionpol
 		if served, err := c.server.types.Knows(to); err != nil || !served {
 			return nil, err
 		}
-		u, err := c.server.builtin().Update(ctx, c.server.types, builtin.Change{OldKind: from, NewKind: to, Old: pair.Old.Value, New: pair.New.Value})
+		change, _, err := c.server.change(ctx, c.target, pair.Old, pair.New)
+		if err != nil {
+			return nil, err
+		}
+		u, err := c.server.builtin().Update(ctx, c.server.types, change)
 		if err != nil || u.New == nil {
 			return nil, err
 		}
 		r.Old, r.Object = u.Old, u.New
 		return []admissionpolicy.Request{r}, nil
+	}
+	if c.target.Before != nil {
+		if remade, err := c.server.isRemade(ctx, c.target.Before.Target, pair.Old, c.target, pair.New); err != nil || remade {
+			return nil, err
+		}
 	}
 	definitions, err := c.definitions(ctx, to)
 	if err != nil {

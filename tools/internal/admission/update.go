@@ -3,6 +3,7 @@ package admission
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -26,18 +27,26 @@ type revision struct {
 // said where the cluster cannot have the old one, or where a webhook converts it, and known is false for a kind that the server
 // cannot be asked about. What is refused of any object that says the same as the new one is among the faults: Judge says it too.
 func (s *Server) Update(ctx context.Context, target *check.Target, old, new *manifest.Object) (faults []fault.Fault, known bool, err error) {
+	v, err := s.changed(ctx, target, old, new)
+	return v.faults, v.known, err
+}
+
+// changed is Update, with what policies have changed of the new object.
+func (s *Server) changed(ctx context.Context, target *check.Target, old, new *manifest.Object) (verdict, error) {
+	if mutates(target) || target != nil && target.Before != nil && mutates(target.Before.Target) {
+		return s.update(ctx, target, old, new) // it depends on more than the texts of both
+	}
 	key := ""
 	if kind := kindOf(new); kind.GroupKind() == definition.Kind || !s.builtin().Knows(kind) {
 		kinds, err := s.kinds.Of(target)
 		if err != nil {
-			return nil, false, err
+			return verdict{}, err
 		}
 		if key, err = kinds.Key(ctx, new); err != nil {
-			return nil, false, err
+			return verdict{}, err
 		}
 	}
-	v, err := s.updates.Get(revision{key, old.Digest(), new.Digest()}, func() (verdict, error) { return s.update(ctx, target, old, new) })
-	return v.faults, v.known, err
+	return s.updates.Get(revision{key, old.Digest(), new.Digest()}, func() (verdict, error) { return s.update(ctx, target, old, new) })
 }
 
 func (s *Server) update(ctx context.Context, target *check.Target, old, new *manifest.Object) (v verdict, err error) {
@@ -55,8 +64,8 @@ func (s *Server) update(ctx context.Context, target *check.Target, old, new *man
 	if target != nil && target.Before != nil {
 		before = target.Before.Target
 	}
-	was, err := s.verdict(ctx, before, old)
-	if err != nil || !was.known || len(was.faults) > 0 {
+	was, theirs, err := s.remade(ctx, before, old)
+	if err != nil || !was.known || len(was.faults) > 0 || slices.ContainsFunc(theirs, func(b blamed) bool { return b.severity == check.Error }) {
 		return verdict{known: was.known}, err
 	}
 	v.known = true
@@ -91,6 +100,9 @@ func (s *Server) update(ctx context.Context, target *check.Target, old, new *man
 		if err != nil || !found.Knows(to) {
 			return verdict{}, err
 		}
+		if remade, err := s.isRemade(ctx, before, old, target, new); err != nil || remade {
+			return verdict{}, err
+		}
 		v.faults, err = found.Update(ctx, old.Value, new.Value)
 		return v, err
 	}
@@ -102,10 +114,14 @@ func (s *Server) update(ctx context.Context, target *check.Target, old, new *man
 	if v.faults, err = s.types.Check(to, new.Value); err != nil || len(v.faults) > 0 {
 		return v, err
 	}
-	u, err := server.Update(ctx, s.types, builtin.Change{OldKind: from, NewKind: to, Old: old.Value, New: new.Value})
+	change, steps, err := s.change(ctx, target, old, new)
+	if err != nil {
+		return v, err
+	}
+	u, err := server.Update(ctx, s.types, change)
 	if err != nil || !u.Born {
 		return verdict{known: u.Born}, err
 	}
-	v.faults = u.Faults
+	v.faults, v.steps = u.Faults, *steps
 	return v, nil
 }
