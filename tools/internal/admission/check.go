@@ -121,7 +121,7 @@ func Checks(s *Server) []*check.Check {
 				"template. Services, claims, ConfigMaps and all other objects that are rendered count as the server counts them, with " +
 				"the ConfigMap kube-root-ca.crt and the ServiceAccount default, which every namespace has. What controllers make " +
 				"besides is not seen; pods that a rollout adds for a moment and sidecars that are injected are held to the quota by " +
-				"capacity/quota-holds.",
+				"capacity/quota-holds. Where a change is judged, what is there comes first: the finding is at what the change adds or makes larger.",
 			Fix:        "Set the requests and limits that the quota counts, ask for less, or raise the quota.",
 			Severity:   check.Error,
 			Central:    true,
@@ -208,7 +208,8 @@ func Checks(s *Server) []*check.Check {
 				"applied by the manager that applied the old one, so that fields that it leaves out are taken away, defaults come back, and " +
 				"addresses and ports that the cluster gave stay. Custom resources are held to their definition as the server does on an " +
 				"update: what was so before is forgiven, and rules see oldSelf; a definition may not take away the version that objects " +
-				"are stored in. A claim is taken to be bound, to a volume of the size that it asks for. Nothing is said of an object that " +
+				"are stored in. A claim is taken to be bound, to a volume of the size that it asks for. What MutatingAdmissionPolicies of the target change is changed in " +
+				"both; of a custom resource that one changes nothing is said. Nothing is said of an object that " +
 				"is deleted and made anew (Force=true, a hook, Flux's force), nor of what another manager has changed in the cluster. Quotas " +
 				"and Pod Security are asked of the new state as a whole by the checks of their names.",
 			Fix:        "Leave the field as it was, or take the way out that the message names.",

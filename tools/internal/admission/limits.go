@@ -67,7 +67,7 @@ func (n *namespaces) quotas(ctx context.Context, pass *check.Pass) error {
 		}
 		for namespace, quotas := range c.quotas {
 			for _, q := range quotas {
-				if err := c.fitPods(pass, q, c.workloads[namespace]); err != nil {
+				if err := c.fitPods(ctx, pass, q, namespace); err != nil {
 					return err
 				}
 			}
@@ -75,7 +75,7 @@ func (n *namespaces) quotas(ctx context.Context, pass *check.Pass) error {
 			if err != nil {
 				return err
 			}
-			if err := c.fit(pass, namespace, quotas, objects); err != nil {
+			if err := c.fit(ctx, pass, namespace, quotas, objects); err != nil {
 				return err
 			}
 		}
@@ -84,9 +84,21 @@ func (n *namespaces) quotas(ctx context.Context, pass *check.Pass) error {
 }
 
 // fitPods holds pods to a quota: one that does not say what the quota counts is refused, and they have to fit together.
-func (c *contents) fitPods(pass *check.Pass, q *corev1.ResourceQuota, workloads []workload) error {
+func (c *contents) fitPods(ctx context.Context, pass *check.Pass, q *corev1.ResourceQuota, namespace string) error {
 	evaluator := core.NewPodEvaluator(nil, clock.RealClock{})
 	hard := apiserverquota.ResourceNames(q.Spec.Hard)
+	usage := func(w workload) (corev1.ResourceList, error) {
+		pod, err := w.external()
+		if err != nil {
+			return nil, err
+		}
+		one, err := evaluator.Usage(pod)
+		return times(apiserverquota.Mask(one, hard), w.count), err
+	}
+	workloads, err := c.arriving(ctx, namespace, usage)
+	if err != nil {
+		return fmt.Errorf("ResourceQuota %s: %w", q.Name, err)
+	}
 	used := corev1.ResourceList{}
 	for _, w := range workloads {
 		if c.mutating.refusesPods(w) {
@@ -118,6 +130,44 @@ func (c *contents) fitPods(pass *check.Pass, q *corev1.ResourceQuota, workloads 
 		used = total
 	}
 	return nil
+}
+
+// arriving are the workloads of a namespace in the order in which a cluster comes to have their pods. Where a change is judged, those
+// that it does not make ask for more have theirs, whatever stands before them now; then come those that do, and those that it adds.
+func (c *contents) arriving(ctx context.Context, namespace string, usage func(workload) (corev1.ResourceList, error)) ([]workload, error) {
+	if c.target.Before == nil {
+		return c.workloads[namespace], nil
+	}
+	before, err := c.server.contents(ctx, c.target.Before.Target)
+	if err != nil {
+		return nil, err
+	}
+	was, now := map[*manifest.Object]workload{}, c.now()
+	for _, w := range before.workloads[namespace] {
+		was[now[w.object]] = w
+	}
+	var there, grown, added []workload
+	for _, w := range c.workloads[namespace] {
+		old, ok := was[w.object]
+		if !ok {
+			added = append(added, w)
+			continue
+		}
+		less, err := usage(old)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", w.object.ID, err)
+		}
+		more, err := usage(w)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", w.object.ID, err)
+		}
+		if fits, _ := apiserverquota.LessThanOrEqual(more, less); fits {
+			there = append(there, w)
+		} else {
+			grown = append(grown, w)
+		}
+	}
+	return slices.Concat(there, grown, added), nil
 }
 
 // hard are the fields in which a quota says how much there may be of resources, or the one that holds them all.

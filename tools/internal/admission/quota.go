@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -85,7 +87,7 @@ func (c *contents) counted(ctx context.Context, namespace string) ([]counted, er
 }
 
 // fit passes objects by the quotas of their namespace, one after the other, as if they were created in that order.
-func (c *contents) fit(pass *check.Pass, namespace string, quotas []*corev1.ResourceQuota, objects []counted) error {
+func (c *contents) fit(ctx context.Context, pass *check.Pass, namespace string, quotas []*corev1.ResourceQuota, objects []counted) error {
 	state := make([]corev1.ResourceQuota, 0, len(quotas))
 	for _, q := range quotas {
 		q = q.DeepCopy()
@@ -99,14 +101,21 @@ func (c *contents) fit(pass *check.Pass, namespace string, quotas []*corev1.Reso
 	if err != nil {
 		return err
 	}
-	for _, o := range objects {
+	charges, err := c.charges(ctx, namespace, objects)
+	if err != nil {
+		return err
+	}
+	for _, o := range charges {
 		evaluator := registry.Get(o.resource.GroupResource())
 		if evaluator == nil {
 			evaluator = generic.NewObjectCountEvaluator(o.resource.GroupResource(), nil, "")
 			registry.Add(evaluator)
 		}
-		attributes := admission.NewAttributesRecord(o.value, nil, schema.GroupVersionKind{}, cmp.Or(namespace, metav1.NamespaceDefault), "", o.resource, "", admission.Create,
-			&metav1.CreateOptions{}, false, nil)
+		operation, options := admission.Create, runtime.Object(&metav1.CreateOptions{})
+		if o.old != nil {
+			operation, options = admission.Update, &metav1.UpdateOptions{}
+		}
+		attributes := admission.NewAttributesRecord(o.value, o.old, schema.GroupVersionKind{}, cmp.Or(namespace, metav1.NamespaceDefault), "", o.resource, "", operation, options, false, nil)
 		for range o.count {
 			after, err := resourcequota.CheckRequest(state, attributes, evaluator, nil)
 			if err == nil {
@@ -131,6 +140,85 @@ func (c *contents) fit(pass *check.Pass, namespace string, quotas []*corev1.Reso
 		}
 	}
 	return nil
+}
+
+// charge is what a quota counts at once: an object that is created, or one that takes the place of another.
+type charge struct {
+	counted
+	old runtime.Object // nil of one that is created
+}
+
+// charges are objects in the order in which a quota comes to count them. Where a change is judged, the cluster has the old ones
+// first, whatever stands before them now, and of what the change edits the server counts how much more it is.
+func (c *contents) charges(ctx context.Context, namespace string, objects []counted) ([]charge, error) {
+	var there, edited, added []charge
+	stood, err := c.stood(ctx, namespace)
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range objects {
+		if o.object == nil {
+			there = append(there, charge{counted: o})
+			continue
+		}
+		i := slices.IndexFunc(stood, func(was counted) bool {
+			return was.object == o.object && was.resource == o.resource && slices.Equal(was.path, o.path)
+		})
+		if i < 0 {
+			added = append(added, charge{counted: o})
+			continue
+		}
+		was, more := stood[i], o
+		was.count, more.count = min(was.count, o.count), max(o.count-was.count, 0)
+		there = append(there, charge{counted: was})
+		if was.value != o.value {
+			old := was.value.DeepCopyObject()
+			accessor, err := meta.Accessor(old)
+			if err != nil {
+				return nil, err
+			}
+			accessor.SetResourceVersion("1") // of an object without one the server does not know that it is there
+			o.count = was.count
+			edited = append(edited, charge{counted: o, old: old})
+		}
+		if more.count > 0 {
+			edited = append(edited, charge{counted: more})
+		}
+	}
+	return slices.Concat(there, edited, added), nil
+}
+
+// stood are the objects of a namespace that a quota counted before the change, each with the object that takes its place.
+func (c *contents) stood(ctx context.Context, namespace string) ([]counted, error) {
+	if c.target.Before == nil {
+		return nil, nil
+	}
+	before, err := c.server.contents(ctx, c.target.Before.Target)
+	if err != nil {
+		return nil, err
+	}
+	all, err := before.counted(ctx, namespace)
+	if err != nil {
+		return nil, err
+	}
+	now := c.now()
+	for i := range all {
+		if all[i].object != nil {
+			all[i].object = now[all[i].object]
+		}
+	}
+	return slices.DeleteFunc(all, func(o counted) bool { return o.object == nil }), nil
+}
+
+// now are the objects that take the place of those before the change.
+func (c *contents) now() map[*manifest.Object]*manifest.Object {
+	now := map[*manifest.Object]*manifest.Object{}
+	for _, pair := range c.target.Before.Pairs {
+		if pair.Old != nil && pair.New != nil {
+			now[pair.Old] = pair.New
+		}
+	}
+	return now
 }
 
 // evaluators are the server's, without those of pods and of device claims: these ask a cluster.

@@ -249,3 +249,48 @@ func TestUpdateOfMetadata(t *testing.T) {
 		}
 	}
 }
+
+// TestQuotaOfChange: the server counts what is there first, and of what a change edits how much more it is.
+func TestQuotaOfChange(t *testing.T) {
+	const load, port = "{type: LoadBalancer, ports: [{port: 80}]}", "{ports: [{port: 80}]}"
+	named := func(name, replicas string) string {
+		return strings.NewReplacer("name: web, n", "name: "+name+", n", "replicas: 3", "replicas: "+replicas, `image: "web:1"`, `image: "web:1", resources: {limits: {cpu: 1}}`).Replace(deployment) + "\n---\n"
+	}
+	services, pods := quota("services.loadbalancers: 1, services: 2"), quota("limits.cpu: 4")
+	for name, c := range map[string]struct {
+		was, is string
+		want    []string
+	}{
+		"one that is added before those that are there": {was: services + service("b", port) + service("c", port), is: services + service("a", port) + service("b", port) + service("c", port),
+			want: []string{"resource-quota a : exceeded quota: share, requested: services=1, used: services=2, limited: services=2"}},
+		"one that takes the place of another": {was: services + service("b", port) + service("c", port), is: services + service("a", port) + service("c", port)},
+		"one that is made dearer": {was: services + service("a", port) + service("b", load), is: services + service("a", load) + service("b", load),
+			want: []string{"resource-quota a : exceeded quota: share, requested: services.loadbalancers=1, used: services.loadbalancers=1, limited: services.loadbalancers=1"}},
+		"one that is edited and no dearer":  {was: services + service("a", port) + service("b", load), is: services + service("a", port) + service("b", strings.Replace(load, "80", "81", 1))},
+		"a quota that is full already":      {was: services + service("a", port) + service("b", port), is: services + service("a", strings.Replace(port, "80", "81", 1)) + service("b", port)},
+		"a workload that is added in front": {was: pods + named("b", "3"), is: pods + named("a", "2") + named("b", "3"), want: []string{"resource-quota a spec.template.spec: exceeded quota: share, requested: limits.cpu=2 for 2 pods, used by others: limits.cpu=3, limited: limits.cpu=4"}},
+		"a workload that grows": {was: pods + named("a", "1") + named("b", "3"), is: pods + named("a", "2") + named("b", "3"),
+			want: []string{"resource-quota a spec.template.spec: exceeded quota: share, requested: limits.cpu=2 for 2 pods, used by others: limits.cpu=3, limited: limits.cpu=4"}},
+		"a workload that shrinks": {was: pods + named("a", "2") + named("b", "2"), is: pods + named("a", "1") + named("b", "2")},
+		"claims of a StatefulSet that is scaled": {
+			was:  quota("persistentvolumeclaims: 3") + claims("1") + "\n---\n" + strings.ReplaceAll(volume, "name: data", "name: one"),
+			is:   quota("persistentvolumeclaims: 3") + claims("3") + "\n---\n" + strings.ReplaceAll(volume, "name: data", "name: one"),
+			want: []string{"resource-quota web spec.volumeClaimTemplates[0].spec: exceeded quota: share, requested: persistentvolumeclaims=1, used: persistentvolumeclaims=3, limited: persistentvolumeclaims=3"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			checks, err := check.Select(Checks(New(definition.New())), []string{"admission/resource-quota"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := found(t, checks, compared(t, c.was, c.is)); !slices.Equal(got, c.want) {
+				t.Errorf("got\n  %s\nwant\n  %s", strings.Join(got, "\n  "), strings.Join(c.want, "\n  "))
+			}
+		})
+	}
+}
+
+// claims is a StatefulSet whose pods have a claim each.
+func claims(replicas string) string {
+	return strings.NewReplacer("Deployment", "StatefulSet", "  replicas: 3", "  replicas: "+replicas+"\n  serviceName: web\n  volumeClaimTemplates: [{metadata: {name: data}, spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 10Gi}}}}]").Replace(deployment)
+}
