@@ -67,7 +67,7 @@ func Changed(ctx context.Context, before, after *Tree) ([]string, error) {
 }
 
 // ChangedIn are the files and links that differ between the tree and files as they lie there, sorted. A directory that the tree has
-// not and passedOver tells is not looked into, and stands for what is in it. Submodules are passed over.
+// not and passedOver tells is not looked into, and stands for what is in it. Submodules are passed over, and what git ignores.
 func (t *Tree) ChangedIn(ctx context.Context, files fs.FS, passedOver func(dir string) bool) ([]string, error) {
 	if t.stamps == nil {
 		t.stamps = t.repository.readStamps()
@@ -92,6 +92,7 @@ func (t *Tree) ChangedIn(ctx context.Context, files fs.FS, passedOver func(dir s
 	}); err != nil {
 		return nil, fmt.Errorf("compare with %s: %w", t.Revision, err)
 	}
+	ignored := t.ignored()
 	var changed []string
 	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
 		switch {
@@ -107,6 +108,8 @@ func (t *Tree) ChangedIn(ctx context.Context, files fs.FS, passedOver func(dir s
 			case name == ".":
 			case is && at == name, name == ".git":
 				return fs.SkipDir
+			case !dirs[name] && ignored.has(path.Join(t.below, name), true):
+				return fs.SkipDir
 			case !dirs[name] && passedOver(name):
 				changed = append(changed, name) // all that is in it is new
 				return fs.SkipDir
@@ -114,6 +117,9 @@ func (t *Tree) ChangedIn(ctx context.Context, files fs.FS, passedOver func(dir s
 			return nil
 		}
 		was, known := then[name]
+		if !known && ignored.has(path.Join(t.below, name), false) {
+			return nil
+		}
 		delete(then, name)
 		if same, err := t.same(files, name, entry, was, known); err != nil || same {
 			return err
@@ -190,12 +196,15 @@ func (r *Repository) readStamps() *stamps {
 	}
 	s := &stamps{entries: make(map[string]*index.Entry, len(decoded.Entries)), written: info.ModTime()}
 	for _, e := range decoded.Entries {
-		if e.Stage == index.Merged && !e.IntentToAdd {
+		if e.Stage == merged && !e.IntentToAdd {
 			s.entries[e.Name] = e
 		}
 	}
 	return s
 }
+
+// merged is the stage of an entry without a conflict, as the index has it; go-git's index.Merged is another number.
+const merged index.Stage = 0
 
 func decode(from io.Reader, into *index.Index) (err error) {
 	defer survive(&err)

@@ -94,3 +94,51 @@ func TestChangedAsGit(t *testing.T) {
 		t.Errorf("of a directory that was not there: %v, %v", got, err)
 	}
 }
+
+// TestChangedAsGitIgnores leaves out what git ignores, as git says of the working tree.
+func TestChangedAsGitIgnores(t *testing.T) {
+	dir := history(t)
+	write(t, dir, "kept.log", "git knows it\n")
+	git(t, dir, "add", "-f", "kept.log")
+	git(t, dir, "commit", "-qm", "a file that patterns fit")
+	write(t, dir, ".gitignore", "*.log\n/dist/\n!seen.log\nbuild\n# comment\ndeep/**/cache\n")
+	write(t, dir, "deep/.gitignore", "*.tmp\n!keep.tmp\n/only\n")
+	write(t, dir, ".git/info/exclude", "*.mine\n")
+	for _, name := range []string{
+		"a.log", "seen.log", "kept.log", "dist/seen.log", "deep/dist/a", "build/a", "deep/build/forced", "deep/build/left", "deep/a.tmp", "deep/keep.tmp",
+		"deep/only", "deep/er/only", "deep/er/cache/a", "a.tmp", "a.mine", "deep/a.mine", "plain",
+	} {
+		write(t, dir, name, "new\n")
+	}
+	git(t, dir, "add", "-f", "deep/build/forced")
+	repository, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree, err := repository.Tree(t.Context(), "HEAD")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, below := range []string{".", "deep"} {
+		at, err := tree.At(below)
+		if err != nil {
+			t.Fatal(err)
+		}
+		root, err := os.OpenRoot(filepath.Join(dir, below))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := at.ChangedIn(t.Context(), root.FS(), func(string) bool { return false })
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := strings.Fields(git(t, filepath.Join(dir, below), "diff", "--name-only", "--relative", "HEAD") + "\n" + git(t, filepath.Join(dir, below), "ls-files", "--others", "--exclude-standard"))
+		slices.Sort(want)
+		if !slices.Equal(got, slices.Compact(want)) {
+			t.Errorf("in %s: %v, git says %v", below, got, want)
+		}
+		if len(want) < 3 {
+			t.Errorf("in %s git sees %v: the test shows nothing", below, want)
+		}
+	}
+}

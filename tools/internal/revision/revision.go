@@ -46,6 +46,8 @@ type Repository struct {
 	partial bool
 	other   string // the format, where it is one that is not read
 	own     string // the directory of HEAD and the index
+	common  string // the directory that linked working trees share
+	dir     string // the working tree
 }
 
 // Open opens the repository whose .git, a directory or the file of a linked worktree or a submodule, lies in dir. further
@@ -62,7 +64,7 @@ func Open(dir string, further ...string) (*Repository, error) {
 	if info, err := os.Stat(filepath.Join(common, "objects")); err != nil || !info.IsDir() {
 		return nil, fmt.Errorf("%s holds no objects of git: %w", common, ErrNoRepository)
 	}
-	r := &Repository{own: own}
+	r := &Repository{own: own, common: common, dir: dir}
 	_, err = os.Stat(filepath.Join(common, "shallow"))
 	r.shallow = err == nil
 	if text, err := pointerOf(filepath.Join(common, "config"), 64<<10); err == nil {
