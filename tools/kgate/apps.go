@@ -21,6 +21,7 @@ import (
 func appsCommand() *cobra.Command {
 	var output string
 	var loose bool
+	var restrictor loadRestrictor
 	var limits bounds
 	cmd := &cobra.Command{
 		Use:   "apps",
@@ -38,11 +39,14 @@ func appsCommand() *cobra.Command {
 				return fmt.Errorf("--output %s: the formats are text, json", output)
 			}
 			stdout, stderr := terminal.NewStream(cmd.OutOrStdout()), terminal.NewStream(cmd.ErrOrStderr())
-			return limits.within(cmd.Context(), func(ctx context.Context) error { return listApplications(ctx, loose, output, stdout, stderr) })
+			return limits.within(cmd.Context(), func(ctx context.Context) error {
+				return listApplications(ctx, gate.Options{Bare: true, LoadRestrictionsNone: restrictor.none}, loose, output, stdout, stderr)
+			})
 		},
 	}
 	cmd.Flags().BoolVar(&loose, "all", false, "list Applications of files that no target reads, too")
 	cmd.Flags().StringVarP(&output, "output", "o", "text", "format, text or json")
+	restrictor.flag(cmd)
 	boundsFlags(cmd, &limits)
 	return cmd
 }
@@ -101,12 +105,12 @@ type listedUnresolved struct {
 	Reason    string `json:"reason"`
 }
 
-func listApplications(ctx context.Context, loose bool, output string, stdout, stderr io.Writer) (err error) {
+func listApplications(ctx context.Context, options gate.Options, loose bool, output string, stdout, stderr io.Writer) (err error) {
 	repository, _, err := gate.Locate(ctx, nil, "")
 	if err != nil {
 		return err
 	}
-	g, err := gate.Open(ctx, repository, gate.Options{Bare: true})
+	g, err := gate.Open(ctx, repository, options)
 	if err != nil {
 		return err
 	}

@@ -15,11 +15,12 @@ import (
 )
 
 type baselineFlags struct {
-	force   bool
-	dry     bool
-	prune   bool
-	expires string
-	bounds  bounds
+	force      bool
+	dry        bool
+	prune      bool
+	expires    string
+	restrictor loadRestrictor
+	bounds     bounds
 }
 
 func baselineCommand() *cobra.Command {
@@ -42,6 +43,7 @@ func baselineCommand() *cobra.Command {
 	f.BoolVar(&flags.dry, "dry-run", false, "print it, and write nothing")
 	f.BoolVar(&flags.prune, "prune", false, "take out what is mended, and add nothing")
 	expiresFlag(cmd, &flags.expires)
+	flags.restrictor.flag(cmd)
 	boundsFlags(cmd, &flags.bounds)
 	return cmd
 }
@@ -78,7 +80,7 @@ func recordBaseline(cmd *cobra.Command, flags baselineFlags) error {
 	}
 	var out report.Report
 	if err := flags.bounds.within(cmd.Context(), func(ctx context.Context) (err error) {
-		g, err := gate.Open(ctx, repository, gate.Options{Version: versionName(), NoBaseline: !flags.prune})
+		g, err := gate.Open(ctx, repository, gate.Options{Version: versionName(), NoBaseline: !flags.prune, LoadRestrictionsNone: flags.restrictor.none})
 		if err != nil {
 			return err
 		}

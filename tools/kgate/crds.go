@@ -35,6 +35,7 @@ func crdsFlag(cmd *cobra.Command, paths *[]string) {
 func crdsCommand() *cobra.Command {
 	var output string
 	var given []string
+	var restrictor loadRestrictor
 	var limits bounds
 	cmd := &cobra.Command{
 		Use:   "crds [GROUP|KIND|GROUP/KIND...]",
@@ -48,22 +49,25 @@ func crdsCommand() *cobra.Command {
 				return fmt.Errorf("--output %s: the formats are text, json", output)
 			}
 			stdout, stderr := terminal.NewStream(cmd.OutOrStdout()), terminal.NewStream(cmd.ErrOrStderr())
-			return limits.within(cmd.Context(), func(ctx context.Context) error { return listDefinitions(ctx, args, given, output, stdout, stderr) })
+			return limits.within(cmd.Context(), func(ctx context.Context) error {
+				return listDefinitions(ctx, args, gate.Options{CRDs: given, Bare: true, LoadRestrictionsNone: restrictor.none}, output, stdout, stderr)
+			})
 		},
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "text", "format, text or json")
 	crdsFlag(cmd, &given)
+	restrictor.flag(cmd)
 	boundsFlags(cmd, &limits)
 	cmd.AddCommand(crdsAddCommand())
 	return cmd
 }
 
-func listDefinitions(ctx context.Context, filters, given []string, output string, stdout, stderr io.Writer) (err error) {
+func listDefinitions(ctx context.Context, filters []string, options gate.Options, output string, stdout, stderr io.Writer) (err error) {
 	repository, _, err := gate.Locate(ctx, nil, "")
 	if err != nil {
 		return err
 	}
-	g, err := gate.Open(ctx, repository, gate.Options{CRDs: given, Bare: true})
+	g, err := gate.Open(ctx, repository, options)
 	if err != nil {
 		return err
 	}

@@ -21,6 +21,7 @@ import (
 
 type vendorFlags struct {
 	check, update bool
+	restrictor    loadRestrictor
 	bounds        bounds
 }
 
@@ -46,6 +47,7 @@ func vendorCommand() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&flags.check, "check", false, "fetch and write nothing, and fail where there is something to fetch, to restore or to remove")
 	cmd.Flags().BoolVar(&flags.update, "update", false, "take what branches, tags and ranges of versions lead to now")
+	flags.restrictor.flag(cmd)
 	boundsFlags(cmd, &flags.bounds)
 	return cmd
 }
@@ -87,7 +89,7 @@ func vendor(cmd *cobra.Command, args []string, flags vendorFlags) error {
 		if err != nil {
 			return err
 		}
-		job, err := vendoring(ctx, repository, targets)
+		job, err := vendoring(ctx, repository, targets, flags.restrictor.none)
 		if err != nil {
 			return err
 		}
@@ -130,10 +132,10 @@ func vendor(cmd *cobra.Command, args []string, flags vendorFlags) error {
 	})
 }
 
-// vendoring is the job for targets of a repository; all of them for none.
-func vendoring(ctx context.Context, repository *repo.Repo, targets []string) (fetch.Job, error) {
+// vendoring is the job for targets of a repository; all of them for none. Unrestricted lifts their load restrictions.
+func vendoring(ctx context.Context, repository *repo.Repo, targets []string, unrestricted bool) (fetch.Job, error) {
 	job := fetch.Job{
-		Dir: repository.Dir, Directory: repository.Config.Vendor, LoadRestrictionsNone: gate.LoadRestrictionsNone(ctx, repository),
+		Dir: repository.Dir, Directory: repository.Config.Vendor, LoadRestrictionsNone: gate.LoadRestrictionsNone(ctx, repository, unrestricted),
 	}
 	if job.Directory == "" {
 		job.Directory = vendored.DefaultDirectory

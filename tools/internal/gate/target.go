@@ -54,20 +54,21 @@ func (t *Target) locate(rendered func(*manifest.Object, manifest.Path) manifest.
 func Renderer(ctx context.Context, repository *repo.Repo, stdin io.Reader, unrestricted bool) *kustomization.Renderer {
 	renderer := kustomization.New(repository.FS, stdin)
 	takers := takersOf(ctx, repository)
-	renderer.LoadRestrictionsNone = func(target string) bool { return unrestricted || restrictsNothing(repository, takers, target) }
+	renderer.LoadRestrictionsNone = restrictsNothing(repository, takers, unrestricted)
 	renderer.Directory = func(dir string) kustomization.Directory { return takers().Directory(dir) }
 	return renderer
 }
 
 // LoadRestrictionsNone reports which targets are built so that kustomizations may read files of the whole repository: those that
-// kgate.yaml names, and those that Flux builds.
-func LoadRestrictionsNone(ctx context.Context, repository *repo.Repo) func(target string) bool {
-	takers := takersOf(ctx, repository)
-	return func(target string) bool { return restrictsNothing(repository, takers, target) }
+// kgate.yaml names, and those that Flux builds; unrestricted are all.
+func LoadRestrictionsNone(ctx context.Context, repository *repo.Repo, unrestricted bool) func(target string) bool {
+	return restrictsNothing(repository, takersOf(ctx, repository), unrestricted)
 }
 
-func restrictsNothing(repository *repo.Repo, takers func() *coverage.Takers, target string) bool {
-	return repository.Config.LoadRestrictionsNone(target) || takers().Flux(target)
+func restrictsNothing(repository *repo.Repo, takers func() *coverage.Takers, unrestricted bool) func(target string) bool {
+	return func(target string) bool {
+		return unrestricted || repository.Config.LoadRestrictionsNone(target) || takers().Flux(target)
+	}
 }
 
 // takersOf reads who deploys what once somebody asks. Where that cannot be read nobody deploys anything, and checks of the
