@@ -22,6 +22,7 @@ type Installation struct {
 
 // places is where programs are looked for.
 type places struct {
+	chosen     string // the folder of initdb and postgres that the caller wants, and no other
 	path       string // like the variable PATH
 	debian     string // pattern of initdb in Debian's layout, which keeps it off PATH
 	repository string // the Maven repository that the programs are fetched from
@@ -35,7 +36,10 @@ const repository = "https://repo1.maven.org/maven2"
 // fetched is the oldest major version that the service is run on.
 const fetched = embeddedpostgres.V16
 
-// Find returns the machine's own installation: the one on PATH, else the newest in /usr/lib/postgresql. Without one,
+// Variable names the folder of initdb and postgres to use in place of those that the machine has: so the tests run on another version.
+const Variable = "LOCALPOSTGRES_BIN"
+
+// Find returns the installation in the folder that Variable names, or else the machine's own: the one on PATH, else the newest in /usr/lib/postgresql. Without one,
 // it fetches a build from Maven Central, which is kept in the user's cache folder. Close it.
 func Find() (*Installation, error) {
 	cache, err := os.UserCacheDir()
@@ -44,7 +48,8 @@ func Find() (*Installation, error) {
 		cache = os.TempDir()
 	}
 	return find(places{
-		path: os.Getenv("PATH"), debian: "/usr/lib/postgresql/*/bin/initdb",
+		chosen: os.Getenv(Variable),
+		path:   os.Getenv("PATH"), debian: "/usr/lib/postgresql/*/bin/initdb",
 		repository: repository, cache: filepath.Join(cache, "embedded-postgres"),
 	})
 }
@@ -53,6 +58,16 @@ func find(p places) (*Installation, error) {
 	who, err := unprivileged()
 	if err != nil {
 		return nil, err
+	}
+	if p.chosen != "" {
+		bin, err := filepath.Abs(p.chosen)
+		if err == nil && !(executable(filepath.Join(bin, "initdb")) && executable(filepath.Join(bin, "postgres"))) {
+			err = errors.New("initdb and postgres are not both there")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s=%s: %w", Variable, p.chosen, err)
+		}
+		return &Installation{bin: bin, account: who}, nil
 	}
 	if bin := p.local(); bin != "" {
 		return &Installation{bin: bin, account: who}, nil

@@ -205,3 +205,24 @@ func archive(t *testing.T, bin string) []byte {
 	}
 	return jar.Bytes()
 }
+
+// Whoever names a folder gets the programs of that folder, and never others in their place.
+func TestChosen(t *testing.T) {
+	bin := own(t)
+	linked := t.TempDir()
+	for _, program := range []string{"initdb", "postgres"} {
+		if err := os.Symlink(filepath.Join(bin, program), filepath.Join(linked, program)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	i, err := find(places{chosen: linked, path: os.Getenv("PATH")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if i.bin != linked || i.unpacked != "" {
+		t.Errorf("got %+v", i)
+	}
+	if _, err := find(places{chosen: t.TempDir(), path: os.Getenv("PATH")}); err == nil || !strings.Contains(err.Error(), Variable+"=") {
+		t.Errorf("an empty folder: %v", err)
+	}
+}
