@@ -72,7 +72,7 @@ func serve(ctx context.Context, c *config.Config, stdout io.Writer) (err error) 
 	for i, token := range c.API.Tokens {
 		tokens[i] = token.Reveal()
 	}
-	keeper, err := access.New(access.Options{File: c.API.AccessFile, Tokens: tokens})
+	keeper, err := access.New(access.Options{File: c.API.AccessFile, Tokens: tokens, Instrument: t.Transport})
 	if err != nil {
 		return err
 	}

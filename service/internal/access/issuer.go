@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -30,10 +31,13 @@ type issuer struct {
 	config oidc.Config
 }
 
-func newIssuer(e issuerEntry, now func() time.Time) (*issuer, error) {
+func newIssuer(e issuerEntry, now func() time.Time, instrument func(http.RoundTripper) http.RoundTripper) (*issuer, error) {
 	client, err := clientOf(e.CAFile)
 	if err != nil {
 		return nil, err
+	}
+	if instrument != nil {
+		client.Transport = instrument(client.Transport)
 	}
 	i := &issuer{
 		entry: e,

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/http"
 	"os"
 	"reflect"
 	"slices"
@@ -29,6 +30,8 @@ type Options struct {
 	Tokens []string
 	// Now is the clock; default time.Now.
 	Now func() time.Time
+	// Instrument measures the requests to issuers; nil for not.
+	Instrument func(http.RoundTripper) http.RoundTripper
 }
 
 // Keeper knows who may do what. It is safe for concurrent use.
@@ -38,13 +41,15 @@ type Keeper struct {
 	now     func() time.Time
 	current atomic.Pointer[policy]
 
+	instrument func(http.RoundTripper) http.RoundTripper
+
 	mu   sync.Mutex // of Reload
 	seen []byte     // content that was read last, nil for none
 }
 
 // New makes a Keeper. Where the file is not valid, the error is an *Invalid.
 func New(o Options) (*Keeper, error) {
-	k := &Keeper{file: o.File, now: o.Now}
+	k := &Keeper{file: o.File, now: o.Now, instrument: o.Instrument}
 	if k.now == nil {
 		k.now = time.Now
 	}
@@ -100,7 +105,7 @@ func (k *Keeper) Reload() (changed bool, err error) {
 			p.issuers = append(p.issuers, before[i])
 			continue
 		}
-		made, err := newIssuer(e, k.now)
+		made, err := newIssuer(e, k.now, k.instrument)
 		if err != nil {
 			k.seen = nil // what it refers to may be mended
 			return false, fmt.Errorf("access file %s: issuer %s: %w", k.file, e.Name, err)
