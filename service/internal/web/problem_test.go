@@ -26,7 +26,7 @@ func TestEveryProblemIsDescribed(t *testing.T) {
 	for _, k := range problemKinds() {
 		want = append(want, fmt.Sprintf("| <a id=%q></a>`%s` | %d | ", k.code, k.code, k.status))
 	}
-	got := regexp.MustCompile("(?m)^\\| <a id=.*?\\| [0-9]+ \\| ").FindAllString(string(page), -1)
+	got := regexp.MustCompile(`(?m)^\| <a id=.*?\| [0-9]+ \| `).FindAllString(string(page), -1)
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("docs/problems.md has\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
