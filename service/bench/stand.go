@@ -116,7 +116,7 @@ func (s *stand) fill(ctx context.Context) (string, error) {
 		return "", err
 	}
 	// Nothing follows for these, and to find that out for each takes longer than the load.
-	if _, err := store.Pool().Exec(ctx, "ALTER TABLE releases DISABLE TRIGGER releases_settle_inserted"); err != nil {
+	if _, err := store.Pool().Exec(ctx, "ALTER TABLE releases DISABLE TRIGGER USER"); err != nil {
 		return "", err
 	}
 	if _, err := store.Pool().Exec(ctx, `INSERT INTO releases
@@ -125,7 +125,7 @@ func (s *stand) fill(ctx context.Context) (string, error) {
 		FROM generate_series(1, $1::int) i, LATERAL (SELECT now() - ($1::int - i) * interval '20 min' AS at) x`, history); err != nil {
 		return "", err
 	}
-	if _, err := store.Pool().Exec(ctx, "ALTER TABLE releases ENABLE TRIGGER releases_settle_inserted"); err != nil {
+	if _, err := store.Pool().Exec(ctx, "ALTER TABLE releases ENABLE TRIGGER USER"); err != nil {
 		return "", err
 	}
 	for _, table := range []string{"releases", "release_transitions"} {
@@ -134,7 +134,7 @@ func (s *stand) fill(ctx context.Context) (string, error) {
 		}
 	}
 	if s.selectRunning == "" {
-		if found, err := store.Environments(ctx); err != nil || len(found) != places {
+		if found, err := store.RunningAt(ctx, release.RunningFilter{Limit: 101}); err != nil || len(found) != places {
 			return "", fmt.Errorf("%d places, %w", len(found), err)
 		}
 		s.selectRunning = heard.last

@@ -36,7 +36,7 @@ func serve(getenv func(string) string) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(http.ResponseWriter, *http.Request) {})
 	mux.HandleFunc("GET /v1/environments", func(w http.ResponseWriter, r *http.Request) {
-		rows, err := pool.Query(r.Context(), selectRunning)
+		rows, err := pool.Query(r.Context(), selectRunning, "", "", "", "", "", time.Now(), 101)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
@@ -57,7 +57,7 @@ func serve(getenv func(string) string) error {
 		id := newID()
 		now := time.Now().UTC().Truncate(time.Microsecond)
 		_, err := pool.Exec(r.Context(), insertRelease, id, d.Service, d.Environment, d.Track, d.Version, d.Revision, d.Actor,
-			d.Outcome, d.CommittedAt, d.StartedAt, d.FinishedAt, d.FinishedAt, now, nil, nil, nil)
+			d.Outcome, d.CommittedAt, d.StartedAt, d.FinishedAt, d.FinishedAt, now, nil, nil, nil, nil)
 		w.Header().Set("Location", "/v1/releases/"+id)
 		answer(w, http.StatusCreated, release.Release{ID: id, Draft: d, SucceededAt: d.FinishedAt, RecordedAt: now}, err)
 	})

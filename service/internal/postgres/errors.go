@@ -49,6 +49,17 @@ func try(ctx context.Context, what string, op func(context.Context) error) error
 	}
 }
 
+// read is try for what only reads, which waits while others read on all connections that are not kept for writes.
+func (s *Store) read(ctx context.Context, what string, op func(context.Context) error) error {
+	select {
+	case s.reads <- struct{}{}:
+		defer func() { <-s.reads }()
+		return try(ctx, what, op)
+	case <-ctx.Done():
+		return describe(what, context.Cause(ctx))
+	}
+}
+
 // passing reports whether the same op may well succeed at once.
 func passing(err error) bool {
 	if errors.Is(err, errAgain) {

@@ -131,7 +131,7 @@ func (s *Store) Measures(ctx context.Context, scope release.Scope, window time.D
 	}
 	var environments []string
 	var tallies []release.Tally
-	err := try(ctx, "measure deployments", func(ctx context.Context) (err error) {
+	err := s.read(ctx, "measure deployments", func(ctx context.Context) (err error) {
 		if environments, err = s.environments(ctx, scope); err != nil {
 			return err
 		}
@@ -249,6 +249,10 @@ func (s *Store) CloseDays(ctx context.Context, now time.Time) (n int64, err erro
 				err := tx.QueryRow(ctx, "SELECT pg_try_advisory_xact_lock(hashtext($1), ($2 AT TIME ZONE 'UTC')::date - '2000-01-01'::date)",
 					o.Environment, o.Began).Scan(&closed)
 				if err != nil || !closed {
+					return err
+				}
+				// Whatever is known of the tables, such as nothing after an upgrade, one day is no reason to read all.
+				if _, err := tx.Exec(ctx, "SET LOCAL enable_seqscan = off"); err != nil {
 					return err
 				}
 				_, err = tx.Exec(ctx, closeDay, o.Environment, o.Began)

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -142,7 +143,7 @@ func TestPlans(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		for _, st := range heard.taken() {
-			if strings.HasPrefix(st.sql, "begin") || st.sql == "commit" || st.sql == "rollback" {
+			if strings.HasPrefix(st.sql, "begin") || st.sql == "commit" || st.sql == "rollback" || strings.HasPrefix(st.sql, "SET ") {
 				continue
 			}
 			rows, err := s.pool.Query(ctx, "EXPLAIN "+st.sql, st.args...)
@@ -153,15 +154,23 @@ func TestPlans(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: %v\n%s", name, err, st.sql)
 			}
-			if slices.ContainsFunc(plan, func(l string) bool {
-				return strings.Contains(l, "Seq Scan on releases") || strings.Contains(l, "Seq Scan on release_transitions") ||
-					strings.Contains(l, "Seq Scan on measured_days") || strings.Contains(l, "Sort Key: releases.started_at")
-			}) {
+			if slices.ContainsFunc(plan, readsAll) {
 				t.Errorf("%s reads a whole table or sorts the history:\n%s\n%s", name, st.sql, strings.Join(plan, "\n"))
 			}
 		}
 		heard.taken()
 	}
+}
+
+var sorted = regexp.MustCompile(`Sort +\(cost=\S+ rows=(\d+)`)
+
+// readsAll reports a line of a plan that reads a table through, or sorts more than what a page and its candidates are.
+func readsAll(line string) bool {
+	if m := sorted.FindStringSubmatch(line); m != nil && len(m[1]) > 4 {
+		return true
+	}
+	return strings.Contains(line, "Seq Scan on releases") || strings.Contains(line, "Seq Scan on release_transitions") ||
+		strings.Contains(line, "Seq Scan on measured_days")
 }
 
 // filters are searches of every kind, each also for what is not there.

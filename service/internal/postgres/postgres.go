@@ -41,6 +41,7 @@ type Options struct {
 // Store is a release.Ledger in PostgreSQL, safe for concurrent use.
 type Store struct {
 	pool       *pgxpool.Pool
+	reads      chan struct{} // as many as may read at once
 	production []string
 	now        func() time.Time
 	full       atomic.Bool // the last write that was to grow the ledger found no space left
@@ -100,7 +101,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, fmt.Errorf("open the ledger: %w", err)
 	}
 	return &Store{
-		pool:       pool,
+		pool: pool,
+		// A fifth of the connections is kept for writes.
+		reads:      make(chan struct{}, max(1, cfg.MaxConns-max(1, cfg.MaxConns/5))),
 		production: o.Production,
 		now:        clock(o.Now),
 	}, nil

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -58,97 +57,11 @@ func (s *Store) Release(ctx context.Context, id string) (r release.Release, err 
 	if !release.ValidID(id) {
 		return r, fmt.Errorf("read a release: %w", release.ErrNotFound)
 	}
-	err = try(ctx, "read a release", func(ctx context.Context) (err error) {
+	err = s.read(ctx, "read a release", func(ctx context.Context) (err error) {
 		r, err = one(ctx, s.pool, "WHERE id = $1", id)
 		return err
 	})
 	return r, err
-}
-
-// Releases implements release.Ledger. Pages are in order of (started_at, id), which never change, and a cursor is such
-// a pair: what is recorded meanwhile shifts nothing.
-func (s *Store) Releases(ctx context.Context, f release.Filter) (release.Page, error) {
-	if err := f.Validate(); err != nil {
-		return release.Page{}, err
-	}
-	after, err := f.Position()
-	if err != nil {
-		return release.Page{}, err
-	}
-	limit := orElse(f.Limit, release.DefaultLimit)
-
-	// Only what is asked for is in the statement, so that each kind of search has a plan of its own.
-	var (
-		conditions []string
-		args       []any
-	)
-	where := func(condition string, values ...any) {
-		for _, v := range values {
-			args = append(args, v)
-			condition = strings.Replace(condition, "?", "$"+strconv.Itoa(len(args)), 1)
-		}
-		conditions = append(conditions, condition)
-	}
-	if f.Service != "" {
-		where("service = ?", f.Service)
-	}
-	if f.Environment != "" {
-		where("environment = ?", f.Environment)
-	}
-	if f.Version != "" {
-		where("version = ?", f.Version)
-	}
-	if f.Actor != "" {
-		where("actor = ?", f.Actor)
-	}
-	if f.Outcome != "" {
-		where("outcome = ?", f.Outcome)
-	}
-	if f.Track != "" {
-		where("track = ?", f.Track)
-	}
-	if f.Kind != "" {
-		where("kind = ?", f.Kind)
-	}
-	if !f.From.IsZero() {
-		where("started_at >= ?", f.From)
-	}
-	if !f.To.IsZero() {
-		where("started_at < ?", f.To)
-	}
-	if after != nil {
-		where("(started_at, id) < (?, ?)", after.StartedAt, after.ID)
-	}
-	sql := selectReleases
-	if len(conditions) > 0 {
-		sql += "WHERE " + strings.Join(conditions, " AND ")
-	}
-	// One more than the page holds tells whether there is another page.
-	args = append(args, limit+1)
-	sql += " ORDER BY started_at DESC, id DESC LIMIT $" + strconv.Itoa(len(args))
-
-	var found []release.Release
-	err = try(ctx, "list releases", func(ctx context.Context) error {
-		rows, err := s.pool.Query(ctx, sql, args...)
-		if err != nil {
-			return err
-		}
-		found, err = pgx.CollectRows(rows, scanRelease)
-		return err
-	})
-	if err != nil {
-		return release.Page{}, err
-	}
-	if len(found) <= limit {
-		return release.Page{Releases: found}, nil
-	}
-	found = found[:limit]
-	last := found[limit-1]
-	next, err := f.CursorAt(release.Position{StartedAt: *last.StartedAt, ID: last.ID})
-	if err != nil {
-		return release.Page{}, fmt.Errorf("list releases: %w", err)
-	}
-	return release.Page{Releases: found, Next: next}, nil
 }
 
 // The recursion steps from place to place along an index and reads one entry of each, but for those that were rolled
@@ -176,7 +89,7 @@ ORDER BY service, environment, track`
 
 // Environments implements release.Ledger.
 func (s *Store) Environments(ctx context.Context) (running []release.Running, err error) {
-	err = try(ctx, "read what runs", func(ctx context.Context) error {
+	err = s.read(ctx, "read what runs", func(ctx context.Context) error {
 		rows, err := s.pool.Query(ctx, selectRunning)
 		if err != nil {
 			return err

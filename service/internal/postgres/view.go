@@ -51,7 +51,7 @@ func (s *Store) RunningAt(ctx context.Context, f release.RunningFilter) (running
 	if f.Service != "" {
 		of = "r.service = $1"
 	}
-	err = try(ctx, "read what runs", func(ctx context.Context) error {
+	err = s.read(ctx, "read what runs", func(ctx context.Context) error {
 		rows, err := s.pool.Query(ctx, fmt.Sprintf(selectRunningAt, of), f.Service, f.Environment,
 			f.After.Service, f.After.Environment, f.After.Track, at, orElse(f.Limit, release.MaxRunning))
 		if err != nil {
@@ -117,7 +117,7 @@ func (s *Store) Lags(ctx context.Context, steps []release.Step) (lags []release.
 	for i, p := range steps {
 		services[i], environments[i], upstreams[i] = p.Service, p.Environment, p.Upstream
 	}
-	err = try(ctx, "compare what runs", func(ctx context.Context) error {
+	err = s.read(ctx, "compare what runs", func(ctx context.Context) error {
 		rows, err := s.pool.Query(ctx, selectLags, services, environments, upstreams)
 		if err != nil {
 			return err
@@ -141,7 +141,7 @@ const whereBefore = `WHERE service = $1 AND environment = $2 AND track = $3 AND 
 
 // Before implements release.Ledger.
 func (s *Store) Before(ctx context.Context, r release.Release) (before release.Release, err error) {
-	err = try(ctx, "read the release before", func(ctx context.Context) (err error) {
+	err = s.read(ctx, "read the release before", func(ctx context.Context) (err error) {
 		before, err = one(ctx, s.pool, whereBefore, r.Service, r.Environment, r.Track, r.StartedAt, r.ID)
 		return err
 	})
@@ -153,7 +153,7 @@ func (s *Store) History(ctx context.Context, id string) (history []release.Trans
 	if !release.ValidID(id) {
 		return nil, fmt.Errorf("read the history of a release: %w", release.ErrNotFound)
 	}
-	err = try(ctx, "read the history of a release", func(ctx context.Context) error {
+	err = s.read(ctx, "read the history of a release", func(ctx context.Context) error {
 		rows, err := s.pool.Query(ctx, `SELECT outcome, actor, committed_at, finished_at, recorded_at, coalesce(recorded_via, '') FROM release_transitions
 			WHERE release_id = $1 ORDER BY recorded_at, finished_at NULLS FIRST, outcome`, id)
 		if err != nil {
@@ -180,7 +180,7 @@ func selectDistinct(column string) string {
 
 // Names implements release.Ledger.
 func (s *Store) Names(ctx context.Context) (names release.Names, err error) {
-	err = try(ctx, "read names", func(ctx context.Context) error {
+	err = s.read(ctx, "read names", func(ctx context.Context) error {
 		var b pgx.Batch
 		for _, column := range []string{"service", "environment", "actor"} {
 			b.Queue(selectDistinct(column), release.MaxNames)

@@ -66,6 +66,28 @@ func (f Filter) Position() (*Position, error) {
 	return &Position{StartedAt: at, ID: formatUUID([16]byte(b[13:]))}, nil
 }
 
+// Cursor is p as the place after which the next page of what runs begins.
+func (p Place) Cursor() string {
+	return base64.RawURLEncoding.EncodeToString([]byte(p.Service + "/" + p.Environment + "/" + string(p.Track)))
+}
+
+// PlaceAt reads a Cursor. Its error says what is wrong with it.
+func PlaceAt(cursor string) (Place, error) {
+	text, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
+	parts := strings.Split(string(text), "/")
+	if err != nil || len(parts) != 3 {
+		return Place{}, errCursor
+	}
+	p := Place{Service: parts[0], Environment: parts[1], Track: Track(parts[2])}
+	var f faults
+	f.name("service", p.Service)
+	f.name("environment", p.Environment)
+	if f.err() != nil || !p.Track.Known() || p.Cursor() != cursor {
+		return Place{}, errCursor
+	}
+	return p, nil
+}
+
 // digest tells one search from another; the page size may change on the way. It is no protection and needs none: a
 // cursor holds nothing that its page did not show.
 func (f Filter) digest() []byte {

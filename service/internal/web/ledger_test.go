@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -153,7 +154,7 @@ func TestEveryFaultIsNamed(t *testing.T) {
 		}
 	}
 	readProblem(t, get(t, a, "/v1/releases?a=%zz"), http.StatusBadRequest)
-	readProblem(t, get(t, a, "/v1/environments?service=shop"), http.StatusUnprocessableEntity)
+	readProblem(t, get(t, a, "/v1/environments?team=shop"), http.StatusUnprocessableEntity)
 	for _, key := range []string{"", "a b", "é", strings.Repeat("k", 256)} {
 		r := post("/v1/releases", body("1.0.0", 10))
 		r.Header.Set(idempotencyKey, key)
@@ -291,5 +292,37 @@ func TestReadiness(t *testing.T) {
 	readProblem(t, get(t, a, pathReady), http.StatusServiceUnavailable)
 	if w := get(t, a, "/v1/environments"); w.Code != http.StatusOK {
 		t.Errorf("requests are refused while draining: %d", w.Code)
+	}
+}
+
+func TestPagesOfWhatRuns(t *testing.T) {
+	a := newLedgerAPI(t, postgrestest.URL(t))
+	for _, service := range []string{"a", "b", "c", "d", "e"} {
+		read[release.Release](t, send(t, a, post("/v1/releases", strings.Replace(body("1.0.0", 10), `"shop"`, strconv.Quote(service), 1))), http.StatusCreated)
+	}
+	var services []string
+	pages := 0
+	for target := "/v1/environments?environment=prod&limit=2"; target != ""; pages++ {
+		w := get(t, a, target)
+		page := read[runningList](t, w, http.StatusOK)
+		for _, r := range page.Running {
+			services = append(services, r.Service)
+		}
+		link, more := strings.CutPrefix(w.Header().Get("Link"), "<")
+		if more != (page.Next != "") {
+			t.Fatalf("next %q, Link %q", page.Next, link)
+		}
+		target, _, _ = strings.Cut(link, ">")
+	}
+	if got := strings.Join(services, ""); got != "abcde" || pages != 3 {
+		t.Errorf("got %s on %d pages", got, pages)
+	}
+	if one := read[runningList](t, get(t, a, "/v1/environments?service=c"), http.StatusOK); len(one.Running) != 1 || one.Next != "" {
+		t.Errorf("got %+v", one)
+	}
+	for query, place := range map[string]string{"limit=0": "limit", "limit=201": "limit", "cursor=x": "cursor", "cursor=YS9iL2M": "cursor", "service=No": "service"} {
+		if p := readProblem(t, get(t, a, "/v1/environments?"+query), http.StatusUnprocessableEntity); !slices.Equal(places(p), []string{place}) {
+			t.Errorf("%s: got faults at %v", query, places(p))
+		}
 	}
 }

@@ -2,26 +2,62 @@ package web
 
 import (
 	"net/http"
+	"strconv"
 
 	"github.com/kgate-dev/gitops/service/internal/release"
 )
 
-// runningList is what runs where, by service, environment and track.
+// Page sizes of what runs.
+const (
+	defaultPlaces = 100
+	maxPlaces     = 200
+)
+
+// runningList is one page of what runs where, by service, environment and track.
 type runningList struct {
 	Running []release.Running `json:"running"`
+	Next    string            `json:"next,omitempty"`
 }
 
-// listEnvironments answers what runs where.
+// listEnvironments answers one page of what runs where.
 func (a *API) listEnvironments(w http.ResponseWriter, r *http.Request) error {
-	if _, err := queryOf(r); err != nil {
-		return err
-	}
-	running, err := a.ledger.Environments(r.Context())
+	q, err := queryOf(r, "service", "environment", "cursor", "limit")
 	if err != nil {
 		return err
 	}
-	if running == nil {
-		running = []release.Running{}
+	f := release.RunningFilter{Service: q.Get("service"), Environment: q.Get("environment")}
+	limit := defaultPlaces
+	var faults []fault
+	if q.Has("limit") {
+		if limit, err = strconv.Atoi(q.Get("limit")); err != nil || limit < 1 || limit > maxPlaces {
+			faults = append(faults, fault{Parameter: "limit", Detail: "must be between 1 and " + strconv.Itoa(maxPlaces)})
+			limit = defaultPlaces
+		}
 	}
-	return answer(w, http.StatusOK, runningList{Running: running})
+	if q.Has("cursor") {
+		if f.After, err = release.PlaceAt(q.Get("cursor")); err != nil {
+			faults = append(faults, fault{Parameter: "cursor", Detail: err.Error()})
+		}
+	}
+	f.Limit = limit + 1 // one more tells whether there is another page
+	faults = append(faults, faultsOf(f.Validate())...)
+	if len(faults) > 0 {
+		return invalid(faults...)
+	}
+	running, err := a.ledger.RunningAt(r.Context(), f)
+	if err != nil {
+		return err
+	}
+	page := runningList{Running: running}
+	if len(running) > limit {
+		page.Running = running[:limit]
+		last := running[limit-1]
+		page.Next = release.Place{Service: last.Service, Environment: last.Environment, Track: last.Track}.Cursor()
+		q.Set("cursor", page.Next)
+		w.Header().Set("Link", "</v1/environments?"+q.Encode()+`>; rel="next"`)
+	}
+	if page.Running == nil {
+		page.Running = []release.Running{}
+	}
+	return answer(w, http.StatusOK, page)
 }

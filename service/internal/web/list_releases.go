@@ -70,13 +70,19 @@ func filterOf(q url.Values) (release.Filter, error) {
 			f.Limit = n
 		}
 	}
-	if e, ok := errors.AsType[*release.Invalid](f.Validate()); ok {
-		for _, fl := range e.Faults {
-			faults = append(faults, fault{Parameter: fl.Field, Detail: fl.Message})
-		}
-	}
+	faults = append(faults, faultsOf(f.Validate())...)
 	if len(faults) > 0 {
 		return f, invalid(faults...)
 	}
 	return f, nil
+}
+
+// faultsOf are the parameters that err finds fault with.
+func faultsOf(err error) (faults []fault) {
+	if e, ok := errors.AsType[*release.Invalid](err); ok {
+		for _, fl := range e.Faults {
+			faults = append(faults, fault{Parameter: fl.Field, Detail: fl.Message})
+		}
+	}
+	return faults
 }

@@ -60,12 +60,21 @@ func (a *API) measure(w http.ResponseWriter, r *http.Request) error {
 	if err := scope.Validate(); err != nil {
 		return err
 	}
-	m, err := a.ledger.Measures(r.Context(), scope, window, a.now())
+	m, err := a.ledger.measured(r.Context(), scope, window, a.now())
 	if err != nil {
 		return err
 	}
+	body, err := m.encode()
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, body)
+	return nil
+}
+
+func measuresOf(scope release.Scope, m release.Measures) measures {
 	out := measures{
-		Window:              text,
+		Window:              strconv.Itoa(int(m.Window/(24*time.Hour))) + "d",
 		Environments:        slices.Concat([]string{}, m.Environments),
 		Service:             scope.Service,
 		Team:                scope.Team,
@@ -79,7 +88,7 @@ func (a *API) measure(w http.ResponseWriter, r *http.Request) error {
 	for i, d := range m.Days {
 		out.Days[i] = day{Date: d.Day.Format(time.DateOnly), Deployments: d.Deployments, Failures: d.Failures}
 	}
-	return answer(w, http.StatusOK, out)
+	return out
 }
 
 func quantilesOf(q release.Quantiles) quantiles {

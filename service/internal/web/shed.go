@@ -15,14 +15,21 @@ func (a *API) shed(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		select {
-		case a.slots <- struct{}{}:
-			defer func() { <-a.slots }()
-			next.ServeHTTP(w, r)
-		default:
-			a.fail(w, r, fmt.Errorf("%w: %w", errShed,
-				codedProblem(codeOverloaded, "the service is at its limit of concurrent requests").with("Retry-After", retryAfter)))
+		slots := []chan struct{}{a.slots}
+		if r.Method == http.MethodGet || r.Method == http.MethodHead {
+			slots = []chan struct{}{a.reads, a.slots}
 		}
+		for _, slot := range slots {
+			select {
+			case slot <- struct{}{}:
+				defer func() { <-slot }()
+			default:
+				a.fail(w, r, fmt.Errorf("%w: %w", errShed,
+					codedProblem(codeOverloaded, "the service is at its limit of concurrent requests").with("Retry-After", retryAfter)))
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
 	})
 }
 

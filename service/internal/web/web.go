@@ -47,7 +47,7 @@ type Options struct {
 	ReadsNeedToken bool
 	// TrustedProxies are believed about whom they forward for.
 	TrustedProxies []netip.Prefix
-	// MaxConcurrency requests are served at once; the next is told to come back. Health is exempt.
+	// MaxConcurrency requests are served at once; the next is told to come back. Health is exempt. A fifth is kept for writes.
 	MaxConcurrency int
 	// RequestTimeout is the time that a request may take, down to its query.
 	RequestTimeout time.Duration
@@ -67,7 +67,7 @@ type Options struct {
 
 // API is the handler of the service's port.
 type API struct {
-	ledger         release.Ledger
+	ledger         *sharing
 	access         *access.Keeper
 	failures       *access.Failures
 	readsNeedToken bool
@@ -79,6 +79,7 @@ type API struct {
 	log            *slog.Logger
 	outages        *outages
 	slots          chan struct{}
+	reads          chan struct{} // of the slots, those that reads may take
 	bodies         chan struct{} // that are on their way
 	unsigned       chan struct{} // the same of whoever is not known yet
 	issuerTrouble  rate.Sometimes
@@ -128,7 +129,7 @@ func New(o Options) (*API, error) {
 		o.Propagator = otel.GetTextMapPropagator()
 	}
 	a := &API{
-		ledger:         o.Ledger,
+		ledger:         share(o.Ledger, o.RequestTimeout),
 		access:         o.Access,
 		failures:       access.NewFailures(),
 		readsNeedToken: o.ReadsNeedToken,
@@ -140,6 +141,7 @@ func New(o Options) (*API, error) {
 		log:            o.Logger,
 		outages:        newOutages(o.Logger, o.Now),
 		slots:          make(chan struct{}, o.MaxConcurrency),
+		reads:          make(chan struct{}, max(1, o.MaxConcurrency-o.MaxConcurrency/5)),
 		bodies:         make(chan struct{}, bodiesASlot*o.MaxConcurrency),
 		unsigned:       make(chan struct{}, maxUnsigned),
 		issuerTrouble:  rate.Sometimes{First: 1, Interval: issuerTroubleEvery},
@@ -293,17 +295,27 @@ func (a *API) Drain() { a.draining.Store(true) }
 
 // answer writes v as JSON.
 func answer(w http.ResponseWriter, status int, v any) error {
-	// Encode ends the line itself, without a copy.
-	var body bytes.Buffer
-	if err := json.NewEncoder(&body).Encode(v); err != nil {
+	body, err := encode(v)
+	if err != nil {
 		return err
 	}
+	writeJSON(w, status, body)
+	return nil
+}
+
+func encode(v any) ([]byte, error) {
+	// Encode ends the line itself, without a copy.
+	var body bytes.Buffer
+	err := json.NewEncoder(&body).Encode(v)
+	return body.Bytes(), err
+}
+
+func writeJSON(w http.ResponseWriter, status int, body []byte) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	// Without a length, what is longer than a buffer goes out in chunks.
-	h.Set("Content-Length", strconv.Itoa(body.Len()))
+	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	// A client that has gone is no error of the service.
-	_, _ = w.Write(body.Bytes())
-	return nil
+	_, _ = w.Write(body)
 }

@@ -1,0 +1,109 @@
+package web
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/kgate-dev/gitops/service/internal/release"
+)
+
+// question is what measures are asked for. Those who ask within a second of each other's clock mean the same.
+type question struct {
+	scope  release.Scope
+	window time.Duration
+	second int64
+}
+
+// measured is an answer that several have got. Nobody changes it.
+type measured struct {
+	release.Measures
+	encode func() ([]byte, error) // once, for all
+}
+
+// flight is one reading of the measures, for all who asked before it began: what was recorded before they asked is in it.
+type flight struct {
+	now    time.Time // the latest of theirs
+	asking int
+	done   chan struct{}
+	answer *measured
+	err    error
+}
+
+// sharing is a ledger whose measures are read once for many, and no more of them at a time than leave the processors to
+// others: a wall of dashboards is not to keep a release from being recorded.
+type sharing struct {
+	release.Ledger
+	timeout time.Duration
+	slots   chan struct{}
+
+	mu      sync.Mutex
+	waiting map[question]*flight // that have not begun
+}
+
+func share(ledger release.Ledger, timeout time.Duration) *sharing {
+	return &sharing{
+		Ledger: ledger, timeout: timeout,
+		slots:   make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
+		waiting: map[question]*flight{},
+	}
+}
+
+// Measures implements release.Ledger.
+func (s *sharing) Measures(ctx context.Context, scope release.Scope, window time.Duration, now time.Time) (release.Measures, error) {
+	m, err := s.measured(ctx, scope, window, now)
+	if err != nil {
+		return release.Measures{}, err
+	}
+	return m.Measures, nil
+}
+
+// measured is Measures with what the answer is encoded to.
+func (s *sharing) measured(ctx context.Context, scope release.Scope, window time.Duration, now time.Time) (*measured, error) {
+	q := question{scope, window, now.Unix()}
+	s.mu.Lock()
+	f := s.waiting[q]
+	if f == nil {
+		f = &flight{done: make(chan struct{})}
+		s.waiting[q] = f
+		go s.fly(context.WithoutCancel(ctx), q, f)
+	}
+	if now.After(f.now) {
+		f.now = now
+	}
+	f.asking++
+	s.mu.Unlock()
+	select {
+	case <-f.done:
+		return f.answer, f.err
+	case <-ctx.Done():
+		s.mu.Lock()
+		f.asking--
+		s.mu.Unlock()
+		return nil, context.Cause(ctx)
+	}
+}
+
+// fly reads the measures when it is its turn. It does not end with the request that it began with, which may not be the only one.
+func (s *sharing) fly(ctx context.Context, q question, f *flight) {
+	s.slots <- struct{}{}
+	defer func() { <-s.slots }()
+	defer close(f.done)
+	s.mu.Lock()
+	delete(s.waiting, q)
+	now, asking := f.now, f.asking
+	s.mu.Unlock()
+	if asking == 0 {
+		f.err = context.Canceled
+		return
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, s.timeout, errDeadline)
+	defer cancel()
+	m, err := s.Ledger.Measures(ctx, q.scope, q.window, now)
+	if err != nil {
+		f.err = err
+		return
+	}
+	f.answer = &measured{m, sync.OnceValues(func() ([]byte, error) { return encode(measuresOf(q.scope, m)) })}
+}

@@ -1,0 +1,101 @@
+package web
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/kgate-dev/gitops/service/internal/release"
+)
+
+// slowMeasures takes a second for each reading and counts them.
+type slowMeasures struct {
+	release.Ledger
+	mu     sync.Mutex
+	began  []time.Time // by the clock
+	ending []time.Time // of the windows
+}
+
+func (l *slowMeasures) Measures(ctx context.Context, _ release.Scope, window time.Duration, now time.Time) (release.Measures, error) {
+	l.mu.Lock()
+	l.began, l.ending = append(l.began, time.Now()), append(l.ending, now)
+	l.mu.Unlock()
+	select {
+	case <-ctx.Done():
+		return release.Measures{}, ctx.Err()
+	case <-time.After(time.Second):
+		return release.Measures{Window: window}, nil
+	}
+}
+
+// Nobody gets measures whose reading began before the question: what was recorded until then is in them.
+func TestMeasuresAreReadOnceForMany(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ledger := &slowMeasures{}
+		s := share(ledger, time.Minute)
+		s.slots = make(chan struct{}, 1)
+		now := time.Now()
+		var group sync.WaitGroup
+		ask := func(n int, window time.Duration) {
+			for i := range n {
+				group.Go(func() {
+					asked := time.Now()
+					m, err := s.Measures(t.Context(), release.Scope{}, window, now.Add(time.Duration(i)))
+					if err != nil || m.Window != window {
+						t.Errorf("got %+v, %v", m, err)
+					}
+					if took := time.Since(asked); took < time.Second {
+						t.Errorf("answered after %s, by a reading that had begun", took)
+					}
+				})
+			}
+		}
+		ask(1, 24*time.Hour)
+		synctest.Wait()
+		time.Sleep(500 * time.Millisecond) // of the clock of the test
+		ask(50, 24*time.Hour)
+		ask(1, 48*time.Hour)
+		group.Wait()
+		if len(ledger.began) != 3 {
+			t.Fatalf("%d readings, want 3: one, one for fifty, and one of another window", len(ledger.began))
+		}
+		for _, end := range ledger.ending[1:] {
+			if end.After(now.Add(49)) || end.Before(now) {
+				t.Errorf("a window ends at %s", end)
+			}
+		}
+	})
+}
+
+// Who goes away takes nobody along, and what nobody waits for is not read.
+func TestWhoGoesAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ledger := &slowMeasures{}
+		s := share(ledger, time.Minute)
+		s.slots = make(chan struct{}, 1)
+		now := time.Now()
+		gone, leave := context.WithCancel(t.Context())
+		var group sync.WaitGroup
+		ask := func(ctx context.Context, window time.Duration, fails bool) {
+			group.Go(func() {
+				if _, err := s.Measures(ctx, release.Scope{}, window, now); (err != nil) != fails {
+					t.Errorf("%s: got %v", window, err)
+				}
+			})
+			synctest.Wait()
+		}
+		ask(gone, 24*time.Hour, true)
+		ask(gone, 48*time.Hour, true)
+		ask(t.Context(), 48*time.Hour, false)
+		ask(gone, 72*time.Hour, true)
+		leave()
+		group.Wait()
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		if len(ledger.began) != 2 {
+			t.Errorf("%d readings, want that which had begun and that which somebody waits for", len(ledger.began))
+		}
+	})
+}
