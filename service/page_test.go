@@ -27,12 +27,16 @@ func TestPageInABrowser(t *testing.T) {
 	b := browsertest.Start(t, browsertest.Page{
 		Own: func(url string) bool {
 			rest, own := strings.CutPrefix(url, s.api+"/")
-			return own && (rest == "" || strings.HasPrefix(rest, "?window="))
+			return own && !strings.HasPrefix(rest, "v1/")
 		},
 		// The status of an answer is no fault of the page: the test of trouble asks for one.
 		Ignore: []log.EntrySource{log.EntrySourceNetwork},
 		Within: `!e.closest(".scroll, pre, svg")`,
 		Picture: `(e, style, paper) => {
+			if (e.matches(".plot text")) {
+				found.Texts++;
+				hold(style.fill, paper, 4.5, "tick " + e.textContent);
+			}
 			if (!e.matches(".plot .good, .plot .bad, .sign path, .sign circle")) return;
 			found.Marks++;
 			hold(style.fill == "none" || style.fill.startsWith("rgba") ? style.stroke : style.fill, paper, 3, "mark " + e.getAttribute("class"));
@@ -51,7 +55,9 @@ func TestPageInABrowser(t *testing.T) {
 		b.Readable(t)
 		b.Shoot(t, "empty-390")
 	})
-	recorded := seed(t, s, time.Now())
+	now := time.Now()
+	recorded := seed(t, s, now)
+	long := recordLongNames(t, s, now)
 
 	t.Run("content without JavaScript", func(t *testing.T) {
 		b.Scripts(t, false)
@@ -74,20 +80,28 @@ func TestPageInABrowser(t *testing.T) {
 		}
 	})
 
+	pages := map[string]string{
+		"overview": "/", "releases": "/releases", "search": "/releases?service=search&outcome=failed", "choices": "/releases?actor=a",
+		"release": "/releases/" + long, "service": "/services/checkout", "environment": "/environments/prod", "then": "/running?at=" + now.AddDate(0, 0, -8).UTC().Format("2006-01-02T15:04"),
+	}
 	for _, scheme := range []string{"light", "dark"} {
-		for _, width := range []int64{320, 390, 768, 1280} {
+		for _, width := range []int64{320, 390, 768, 1024, 1600} {
 			t.Run(fmt.Sprintf("%s at %d", scheme, width), func(t *testing.T) {
-				b.Visit(t, s.api+"/", width, scheme)
-				b.Fits(t, width)
-				b.Readable(t)
-				if broken := browsertest.Eval[[]string](t, b, `[...document.querySelectorAll(".where tbody th, .releases tbody th, .env, .label")].filter(e => {
-					const text = document.createRange();
-					text.selectNodeContents(e);
-					return text.getClientRects().length > 1;
-				}).map(e => e.textContent)`); len(broken) > 0 {
-					t.Errorf("names are broken over lines: %v", broken)
+				for name, path := range pages {
+					// The others are made of the same: a phone in both schemes, a screen in one.
+					if name != "overview" && width != 390 && (width != 1600 || scheme == "dark") {
+						continue
+					}
+					b.Visit(t, s.api+path, width, scheme)
+					b.Fits(t, width)
+					b.Readable(t)
+					if broken := browsertest.Eval[[]string](t, b, `[...document.querySelectorAll(".where tbody th, .releases tbody th, .env, .label")].filter(e => {
+						return e.textContent.length < 30 && (e.querySelector("a") ?? e).getClientRects().length > 1;
+					}).map(e => e.textContent)`); len(broken) > 0 {
+						t.Errorf("%s: names are broken over lines: %v", name, broken)
+					}
+					b.Shoot(t, fmt.Sprintf("%s-%s-%d", name, scheme, width))
 				}
-				b.Shoot(t, fmt.Sprintf("%s-%d", scheme, width))
 			})
 		}
 	}
@@ -144,6 +158,69 @@ func TestPageInABrowser(t *testing.T) {
 		}
 	})
 
+	t.Run("search by keyboard, without a script", func(t *testing.T) {
+		b.Scripts(t, false)
+		defer b.Scripts(t, true)
+		b.Visit(t, s.api+"/releases", 390, "light")
+		// In the order in which they are read.
+		b.Do(t, chromedp.Focus(`[name=service]`), chromedp.KeyEvent("check"), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent("prod"),
+			chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent("mei"), chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible(`.chip`))
+		at := browsertest.Eval[string](t, b, `location.search`)
+		text := b.Text(t)
+		if !strings.Contains(text, "Person mei-lin") || !strings.Contains(text, "2.9.1") || strings.Contains(text, "2.9.0") {
+			t.Errorf("%s found:\n%s", at, text)
+		}
+		if _, csv := s.ask(http.MethodGet, s.api+browsertest.Eval[string](t, b, `document.querySelector(".pager a[href*=csv]").getAttribute("href")`), ""); strings.Count(csv, "\r\n") != 2 || !strings.Contains(csv, ",checkout,prod,stable,2.9.1,") {
+			t.Errorf("the CSV of the search is\n%s", csv)
+		}
+	})
+
+	t.Run("refreshing keeps the place", func(t *testing.T) {
+		b.Visit(t, s.api+"/", 1280, "light")
+		b.Do(t, chromedp.Click(`#lead-definition summary`), chromedp.Focus(`#where a[title="5.3.0"]`))
+		browsertest.Eval[float64](t, b, `(scrollTo({top: document.querySelector("#delivery").offsetTop - 50, behavior: "instant"}), scrollY)`)
+		top := `document.querySelector("#delivery").getBoundingClientRect().top`
+		before := browsertest.Eval[float64](t, b, top)
+		// Rows that are new push down what is read.
+		for _, service := range []string{"aaa", "bbb", "ccc"} {
+			text := fmt.Sprintf(`{"service":%q,"environment":"prod","version":"9.9.9","revision":"0123abc","actor":"ann","outcome":"succeeded","started_at":%q,"finished_at":%q}`,
+				service, now.Format(time.RFC3339), now.Format(time.RFC3339))
+			if status, body := s.ask(http.MethodPost, s.api+"/v1/releases", text); status != http.StatusCreated {
+				t.Fatal(status, body)
+			}
+		}
+		browsertest.Eval[bool](t, b, `document.dispatchEvent(new Event("visibilitychange"))`)
+		b.Do(t, chromedp.WaitReady(`#where a[href="/services/ccc"]`))
+		if after := browsertest.Eval[float64](t, b, top); after-before > 1 || before-after > 1 {
+			t.Errorf("the measures were at %.1f, and are at %.1f", before, after)
+		}
+		if focused := browsertest.Eval[string](t, b, `document.activeElement.title`); focused != "5.3.0" {
+			t.Errorf("the focus went to %q", focused)
+		}
+		if !browsertest.Eval[bool](t, b, `document.querySelector("#lead-definition").open`) {
+			t.Error("what was open is closed")
+		}
+		b.Do(t, chromedp.Click(`#live-switch`))
+		if says := browsertest.Eval[string](t, b, `document.querySelector("#live").textContent`); !strings.Contains(says, "Paused") || !strings.Contains(says, "Go on") {
+			t.Errorf("paused, the page says %q", says)
+		}
+	})
+
+	t.Run("what is typed stays", func(t *testing.T) {
+		b.Visit(t, s.api+"/releases", 1280, "light")
+		b.Do(t, chromedp.Focus(`[name=actor]`), chromedp.KeyEvent("Zo"))
+		text := fmt.Sprintf(`{"service":"ddd","environment":"prod","version":"9.9.9","revision":"0123abc","actor":"ann","outcome":"succeeded","started_at":%q,"finished_at":%q}`,
+			now.Format(time.RFC3339), now.Format(time.RFC3339))
+		if status, body := s.ask(http.MethodPost, s.api+"/v1/releases", text); status != http.StatusCreated {
+			t.Fatal(status, body)
+		}
+		browsertest.Eval[bool](t, b, `document.dispatchEvent(new Event("visibilitychange"))`)
+		b.Do(t, chromedp.WaitReady(`#found a[href="/services/ddd"]`), chromedp.KeyEvent("ë"))
+		if typed := browsertest.Eval[string](t, b, `document.activeElement.name + " " + document.activeElement.value`); typed != "actor Zoë" {
+			t.Errorf("the field has %q", typed)
+		}
+	})
+
 	t.Run("print", func(t *testing.T) {
 		b.Visit(t, s.api+"/", 794, "dark") // A4 in CSS pixels
 		b.Emulate(t, "print", "dark")
@@ -174,6 +251,22 @@ func TestPageInABrowser(t *testing.T) {
 	if code := s.end(); code != 0 {
 		t.Errorf("exit %d", code)
 	}
+}
+
+// recordLongNames records a release whose names are as long and as strange as names may be, and returns its id.
+func recordLongNames(t *testing.T, s *service, now time.Time) string {
+	t.Helper()
+	name := strings.Repeat("very-long-name-of-a-service-", 3)[:63]
+	text := fmt.Sprintf(`{"service":%q,"environment":"dev","version":%q,"revision":%q,"actor":%q,"artifact":%q,"team":"payments","outcome":"succeeded",
+		"committed_at":%q,"started_at":%q,"finished_at":%q}`, name, "1.0.0-"+strings.Repeat("feature.", 15), strings.Repeat("0123456789abcdef", 4)[:40],
+		strings.Repeat("مُحَمَّد 🦊 ", 20)+"Ångström", "registry.example/"+strings.Repeat("team/", 60)+name+"@sha256:"+strings.Repeat("0", 64),
+		now.Add(-5*time.Hour).Format(time.RFC3339), now.Add(-4*time.Hour).Format(time.RFC3339), now.Add(-4*time.Hour+90*time.Second).Format(time.RFC3339))
+	status, body := s.ask(http.MethodPost, s.api+"/v1/releases", text)
+	var recorded struct{ ID string }
+	if err := json.Unmarshal([]byte(body), &recorded); err != nil || status != http.StatusCreated {
+		t.Fatalf("record %s: %d %s %v", text, status, body, err)
+	}
+	return recorded.ID
 }
 
 // seed records releases of five services over three months, as a small team would, and returns how many.

@@ -82,6 +82,8 @@ func serve(ctx context.Context, c *config.Config, stdout io.Writer) (err error) 
 	api, err := web.New(web.Options{
 		Ledger: counted{ledgertelemetry.Traced(store, t.TracerProvider), t}, Access: keeper, ReadsNeedToken: c.API.ReadsNeedToken, TrustedProxies: c.Server.TrustedProxies,
 		RetentionDays:  c.Ledger.RetentionDays,
+		Promotion:      c.Ledger.Promotion,
+		Links:          c.Links,
 		MaxConcurrency: c.Server.MaxConcurrency, RequestTimeout: c.Server.RequestTimeout,
 		Logger: t.Logger, TracerProvider: t.TracerProvider, MeterProvider: t.MeterProvider, Propagator: t.Propagator,
 	})

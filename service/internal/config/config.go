@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/kgate-dev/gitops/service/internal/link"
 )
 
 // Config is the whole configuration, parsed once and passed down. It can be printed: secrets do not show.
@@ -18,6 +20,7 @@ type Config struct {
 	Server   Server
 	API      API
 	Ledger   Ledger
+	Links    link.Templates // where the page leads to from a release
 	OTLP     OTLP
 	Database Database
 	Log      Log
@@ -66,6 +69,8 @@ type Ledger struct {
 	RetentionDays int           // after which a release is deleted, unless it runs; 0 for never
 	// MetricsInterval is how often what runs is read for metrics, and, every fifth time, the measures.
 	MetricsInterval time.Duration
+	// Promotion is environments, by name or glob, in the order in which versions go through them.
+	Promotion []string
 }
 
 // OTLP is where telemetry goes, and how.
@@ -119,7 +124,10 @@ func Default() Config {
 			DrainTimeout:   30 * time.Second,
 			MaxConcurrency: 100,
 		},
-		Ledger: Ledger{Production: []string{"prod"}, StartTimeout: 24 * time.Hour, MetricsInterval: time.Minute},
+		Ledger: Ledger{
+			Production: []string{"prod"}, StartTimeout: 24 * time.Hour, MetricsInterval: time.Minute,
+			Promotion: []string{"dev*", "test*", "qa*", "staging*", "uat*", "preprod*", "prod*"},
+		},
 		OTLP: OTLP{
 			Endpoint:    "localhost:4317",
 			Compression: "gzip",

@@ -77,6 +77,11 @@ func TestWhoWins(t *testing.T) {
 		{"own rate", []string{"OTEL_TRACES_SAMPLER_ARG=0.25", "OTLP_SAMPLE_RATE=0"}, func(c *Config) any { return c.OTLP.SampleRate }, 0.0},
 		{"standard timeout in milliseconds", []string{"OTEL_EXPORTER_OTLP_TIMEOUT=1500"}, func(c *Config) any { return c.OTLP.Timeout }, 1500 * time.Millisecond},
 		{"standard switch", []string{"OTEL_SDK_DISABLED=TRUE"}, func(c *Config) any { return c.OTLP.Disabled }, true},
+		{"promotion", []string{"PROMOTION_ENVIRONMENTS=int,acc-*,prod-*"}, func(c *Config) any { return c.Ledger.Promotion }, []string{"int", "acc-*", "prod-*"}},
+		{"a link", []string{"LINK_COMMIT=https://git.example/{service}/commit/{revision}"}, func(c *Config) any {
+			l, _ := c.Links.Commit.Expand(map[string]string{"service": "shop", "revision": "0123abc"})
+			return l
+		}, "https://git.example/shop/commit/0123abc"},
 		{"production by globs", []string{"PRODUCTION_ENVIRONMENTS=prod, prod-*,live-?"}, func(c *Config) any { return c.Ledger.Production }, []string{"prod", "prod-*", "live-?"}},
 		{"metrics of the ledger", []string{"LEDGER_METRICS_INTERVAL=5m"}, func(c *Config) any { return c.Ledger.MetricsInterval }, 5 * time.Minute},
 		{"releases are kept for ever", nil, func(c *Config) any { return c.Ledger.RetentionDays }, 0},
@@ -157,6 +162,8 @@ func TestOneFault(t *testing.T) {
 		{"production", "ledger: {production: 'prod,Live'}", []string{db}, `app.yaml:1: ledger.production: "prod,Live" is not allowed, want names of environments with commas between, * and ? allowed, such as prod,prod-*`},
 		{"production of nothing", "", []string{db, "PRODUCTION_ENVIRONMENTS=prod,"}, `PRODUCTION_ENVIRONMENTS: ledger.production: "prod," is not allowed, want names of environments with commas between, * and ? allowed, such as prod,prod-*`},
 		{"given up at once", "ledger: {start_timeout: 1s}", []string{db}, `app.yaml:1: ledger.start_timeout: "1s" is not allowed, want a duration with its unit from 1m0s to 2160h0m0s, such as 1m30s`},
+		{"a link with an unknown placeholder", "links: {log: 'https://logs.example/{pod}'}", []string{db}, `app.yaml:1: links.log: "https://logs.example/{pod}" is not allowed, want an https or http URL with any of {service}, {environment}, {track}, {version}, {revision}, {artifact}, {team}, {id}, {before}, {from}, {to} after its host`},
+		{"a link that is a script", "", []string{db, "LINK_TRACE=javascript:alert(1)"}, `LINK_TRACE: links.trace: "javascript:alert(1)" is not allowed, want an https or http URL with any of {service}, {environment}, {track}, {version}, {revision}, {artifact}, {team}, {id}, {before}, {from}, {to} after its host`},
 		{"kept for less than nothing", "", []string{db, "RETENTION_DAYS=-1"}, `RETENTION_DAYS: ledger.retention_days: "-1" is not allowed, want a whole number from 0 to 36500`},
 		{"sampler", "", []string{db, "OTEL_TRACES_SAMPLER=always_on"}, `OTEL_TRACES_SAMPLER: "always_on" is not supported, want parentbased_traceidratio: the rate is otlp.sample_rate`},
 		{"standard endpoint", "", []string{db, "OTEL_EXPORTER_OTLP_ENDPOINT=http://u:hunter2@c:4317"}, `OTEL_EXPORTER_OTLP_ENDPOINT: otlp.endpoint: "[redacted]@c:4317" is not allowed, want http://host:port, https://host:port or host:port`},

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/kgate-dev/gitops/service/internal/link"
 )
 
 // setting is one value: where it can be written, what is allowed there, and how it is taken.
@@ -83,6 +85,13 @@ func (l *loader) table() []*setting {
 		duration(&c.Ledger.StartTimeout, "ledger.start_timeout", "", time.Minute, 90*24*time.Hour),
 		count(&c.Ledger.RetentionDays, "ledger.retention_days", "RETENTION_DAYS", 0, 36_500),
 		duration(&c.Ledger.MetricsInterval, "ledger.metrics_interval", "LEDGER_METRICS_INTERVAL", 100*time.Millisecond, time.Hour),
+		globs(&c.Ledger.Promotion, "ledger.promotion", "PROMOTION_ENVIRONMENTS"),
+
+		template(&c.Links.Commit, "links.commit", "LINK_COMMIT"),
+		template(&c.Links.Compare, "links.compare", "LINK_COMPARE"),
+		template(&c.Links.Application, "links.application", "LINK_APPLICATION"),
+		template(&c.Links.Trace, "links.trace", "LINK_TRACE"),
+		template(&c.Links.Log, "links.log", "LINK_LOG"),
 
 		boolean(&c.OTLP.Disabled, "otlp.disabled", "").standard("OTEL_SDK_DISABLED").only(),
 		endpoint(&c.OTLP.Endpoint, "otlp.endpoint", "OTLP_ENDPOINT"),
@@ -174,6 +183,16 @@ func networks(to *[]netip.Prefix, key, env string) *setting {
 		}
 		*to = all
 		return true
+	}}
+}
+
+func template(to *link.Template, key, env string) *setting {
+	return &setting{key: key, env: env, want: "an https or http URL with any of {" + strings.Join(link.Placeholders(), "}, {") + "} after its host", set: func(v string) bool {
+		parsed, err := link.Parse(v)
+		if err == nil {
+			*to = parsed
+		}
+		return err == nil
 	}}
 }
 

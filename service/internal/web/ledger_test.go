@@ -36,7 +36,7 @@ func newLedgerAPI(t *testing.T, url string) *API {
 	if err := store.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	return newAPI(t, Options{Ledger: store, Tokens: []string{goodToken}, Now: clock})
+	return newAPI(t, Options{Ledger: store, Tokens: []string{goodToken}, Promotion: []string{"dev*", "staging*", "prod*"}, Now: clock})
 }
 
 func read[T any](t *testing.T, w *httptest.ResponseRecorder, status int) T {

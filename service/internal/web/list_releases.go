@@ -18,7 +18,7 @@ type releasePage struct {
 
 // listReleases answers one page of the releases that the query selects.
 func (a *API) listReleases(w http.ResponseWriter, r *http.Request) error {
-	q, err := queryOf(r, "service", "environment", "version", "outcome", "track", "kind", "from", "to", "cursor", "limit")
+	q, err := queryOf(r, "service", "environment", "version", "actor", "outcome", "track", "kind", "from", "to", "cursor", "limit")
 	if err != nil {
 		return err
 	}
@@ -45,6 +45,7 @@ func filterOf(q url.Values) (release.Filter, error) {
 		Service:     q.Get("service"),
 		Environment: q.Get("environment"),
 		Version:     q.Get("version"),
+		Actor:       q.Get("actor"),
 		Outcome:     release.Outcome(q.Get("outcome")),
 		Track:       release.Track(q.Get("track")),
 		Kind:        release.Kind(q.Get("kind")),

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 )
 
 var errShed = errors.New("too many requests at once")
@@ -33,5 +34,8 @@ func (a *API) shed(next http.Handler) http.Handler {
 	})
 }
 
-// exempt reports whether r is a probe: a busy process is not a broken one.
-func exempt(r *http.Request) bool { return r.URL.Path == pathHealth || r.URL.Path == pathReady }
+// exempt reports whether r is a probe, since a busy process is not a broken one; or asks for a file of the page, which costs
+// nothing and lets trouble be read.
+func exempt(r *http.Request) bool {
+	return r.URL.Path == pathHealth || r.URL.Path == pathReady || strings.HasPrefix(r.URL.Path, pathAssets)
+}

@@ -22,6 +22,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/kgate-dev/gitops/service/internal/access"
+	"github.com/kgate-dev/gitops/service/internal/link"
 	"github.com/kgate-dev/gitops/service/internal/release"
 )
 
@@ -55,6 +56,11 @@ type Options struct {
 	MaxBody int64
 	// RetentionDays is what the page says of how long releases are kept; 0 for ever.
 	RetentionDays int
+	// Promotion is environments, by name or glob, in the order in which versions go through them: by it the page says what is
+	// behind. None: it says nothing of it.
+	Promotion []string
+	// Links is where the page leads to from a release.
+	Links link.Templates
 	// Now is the clock; default time.Now.
 	Now func() time.Time
 
@@ -74,6 +80,9 @@ type API struct {
 	trustedProxies []netip.Prefix
 	maxBody        int64
 	retention      int
+	promotion      []string
+	links          link.Templates
+	pages          map[string]bool // the patterns that people ask for
 	timeout        time.Duration
 	now            func() time.Time
 	log            *slog.Logger
@@ -136,6 +145,9 @@ func New(o Options) (*API, error) {
 		trustedProxies: o.TrustedProxies,
 		maxBody:        o.MaxBody,
 		retention:      o.RetentionDays,
+		promotion:      o.Promotion,
+		links:          o.Links,
+		pages:          map[string]bool{},
 		timeout:        o.RequestTimeout,
 		now:            o.Now,
 		log:            o.Logger,
@@ -172,12 +184,22 @@ const (
 
 // routes is the list of all that the API serves.
 func (a *API) routes() {
-	a.handle(patternPage, a.showPage)
+	a.handlePage(patternPage, a.showPage)
+	a.handlePage("GET "+pathReleases, a.showReleases)
+	a.handlePage("GET /releases/{id}", a.showRelease)
+	a.handlePage("GET /services/{service}", a.showService)
+	a.handlePage("GET /environments/{environment}", a.showEnvironment)
+	a.handlePage("GET /running", a.showRunning)
+	a.handle("GET "+pathAssets+"{name}", a.getAsset)
+	a.handle("GET /badges/running/{service}/{environment}", a.getRunningBadge)
+	a.handle("GET /badges/measures/{measure}", a.getMeasureBadge)
 	a.handle("POST /v1/releases", a.recordRelease)
 	a.handle("GET /v1/releases", a.listReleases)
+	a.handle("GET "+pathReleasesCSV, a.writeReleasesCSV)
 	a.handle("GET /v1/releases/{id}", a.getRelease)
 	a.handle("PATCH /v1/releases/{id}", a.moveRelease)
 	a.handle("GET /v1/environments", a.listEnvironments)
+	a.handle("GET /v1/environments.csv", a.writeRunningCSV)
 	a.handle("GET /v1/dora", a.measure)
 	a.handle("POST "+pathWebhooks+"argocd", a.receiveArgoCD)
 	a.handle("POST "+pathWebhooks+"flux", a.receiveFlux)
@@ -218,8 +240,8 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 // tell answers p to whoever asked: to a person as a page, to a program as a document.
 func (a *API) tell(w http.ResponseWriter, r *http.Request, p *problem) {
 	p = p.traced(r)
-	if r.Pattern == patternPage {
-		if err := writeTrouble(w, p); err == nil {
+	if a.pages[r.Pattern] || r.Pattern == "" && wantsPage(r) {
+		if err := a.writeTrouble(w, p); err == nil {
 			return
 		}
 	}
