@@ -158,6 +158,11 @@ func TestMutations(t *testing.T) {
 			want: []string{"mutating-policy subset spec.mutations[0].jsonPatch.expression: the API server refuses what it makes of the DestinationRule shop/web: spec.host: Required value (so says kgate's definition, of istio.io/api@v1.32.0)"},
 		},
 		{
+			name:      "copies that double the object",
+			documents: once("doubled", "deployments", patching("[0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25].map(i, JSONPatch{op: 'copy', from: '/spec/template', path: '/spec/template/x' + string(i)})")) + deployment,
+			want:      []string{"mutating-policy web : the API server refuses it: policy 'doubled' with binding 'doubled' denied request: JSON Patch: Unable to complete the copy, the accumulated size increase of copy is 6094403, exceeding the limit 3145728"},
+		},
+		{
 			name:      "a policy that nothing binds",
 			documents: strings.Split(mutation("fewer", "deployments", applying("Object{spec: Object.spec{replicas: -1}}")), "\n---\n")[0] + "\n---\n" + deployment,
 		},

@@ -10,7 +10,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
+	jsonpatch "gopkg.in/evanphx/json-patch.v4"
 	admissionregistration "k8s.io/api/admissionregistration/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -54,12 +56,19 @@ type Mutator struct {
 	steps      []Step                // of the request that is dispatched
 }
 
+// mostCopied is how many bytes the copy operations of a JSON patch may add, as the API server is started: JSONPatchMaxCopyBytes in
+// k8s.io/apiserver/pkg/server/config.go.
+const mostCopied = 3 << 20
+
 // Types finds the types of kinds, as server-side apply has them; nil for a kind that nobody knows.
 type Types func(kind schema.GroupVersionKind) managedfields.TypeConverter
 
 // NewMutator compiles the policies that a binding binds. A server invokes policies in no order that it promises; here it is that of
 // their names.
 func NewMutator(policies []*admissionregistration.MutatingAdmissionPolicy, bindings []*admissionregistration.MutatingAdmissionPolicyBinding, cluster Cluster) *Mutator {
+	// Thirty copies of an object into itself would make it a thousand million times as large. Where nobody has set a bound of this
+	// process, it is the server's.
+	atomic.CompareAndSwapInt64(&jsonpatch.AccumulatedCopySizeLimit, 0, mostCopied)
 	m := &Mutator{}
 	m.dispatcher = mutating.NewDispatcher(stranger{}, matching.NewMatcher(namespaces{cluster}, nil), converters{m})
 	for _, policy := range policies {
