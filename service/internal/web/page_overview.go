@@ -37,8 +37,6 @@ type page struct {
 	Unshown      string // what of the table was left out
 	Delivery     delivery
 	Releases     []releaseView
-	More         bool
-	Linked       bool // each cell of the table leads to its release
 }
 
 // firstSteps says how to record something.
@@ -100,7 +98,7 @@ func (a *API) showPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	p := page{frame: a.frame("Release ledger", "overview"), Linked: true}
+	p := page{frame: a.frame("Release ledger", "overview")}
 	now := a.now()
 	latest, err := a.ledger.Releases(r.Context(), release.Filter{Kind: release.Deployment, Limit: pageReleases})
 	if err != nil {
@@ -131,7 +129,6 @@ func (a *API) showPage(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p.Production = strings.Join(p.Delivery.Environments, ", ")
-	p.More = latest.Next != ""
 	for _, l := range latest.Releases {
 		p.Releases = append(p.Releases, viewOf(l, now))
 	}
@@ -271,17 +268,18 @@ func (a *API) underWay(r *http.Request, now time.Time) (n board, err error) {
 func (a *API) lastFailed(r *http.Request, running []release.Running, now time.Time) (n board, err error) {
 	var all []release.Release
 	for _, o := range []release.Outcome{release.Failed, release.RolledBack} {
-		found, err := a.ledger.Releases(r.Context(), release.Filter{Outcome: o, Limit: pageBoard})
+		found, err := a.ledger.Releases(r.Context(), release.Filter{Outcome: o, Limit: pageBoard + 1})
 		if err != nil {
 			return n, err
-		}
-		if found.Next != "" {
-			n.More = "/releases?kind=all&outcome=failed"
 		}
 		all = append(all, found.Releases...)
 	}
 	ended := func(l release.Release) time.Time { return *cmp.Or(l.FailedAt, l.FinishedAt, l.StartedAt) }
 	slices.SortStableFunc(all, func(a, b release.Release) int { return ended(b).Compare(ended(a)) })
+	// A search is of one outcome: that of the first which is left out.
+	if len(all) > pageBoard {
+		n.More = "/releases?kind=all&outcome=" + string(all[pageBoard].Outcome)
+	}
 	for _, l := range all[:min(len(all), pageBoard)] {
 		item := itemOf(l, "nothing better has come since", ended(l), now)
 		item.Open = true

@@ -468,3 +468,20 @@ func TestAnOutlierFlattensNothing(t *testing.T) {
 		t.Errorf("the scale is not said: %q %q %v", p.Top, p.Description, p.Lines)
 	}
 }
+
+// Where reads need a token, a person is asked for it on every page, and what the page is drawn with needs none.
+func TestPagesThatNeedAToken(t *testing.T) {
+	a := newAPI(t, Options{Tokens: []string{goodToken}, ReadsNeedToken: true}) // its ledger panics
+	for _, target := range []string{"/", "/releases", "/releases/x", "/services/shop", "/environments/prod", "/running"} {
+		draw(t, a, target, http.StatusUnauthorized)
+		if w := get(t, a, target); !strings.HasPrefix(w.Header().Get("WWW-Authenticate"), "Basic ") {
+			t.Errorf("%s: a browser is challenged by %q", target, w.Header().Get("WWW-Authenticate"))
+		}
+	}
+	for _, target := range []string{"/badges/running/shop/prod.svg", "/badges/measures/lead-time", pathReleasesCSV, "/v1/environments.csv"} {
+		readProblem(t, get(t, a, target), http.StatusUnauthorized)
+	}
+	if w := get(t, a, pageStyle.Path()); w.Code != http.StatusOK {
+		t.Errorf("the style is refused: %d", w.Code)
+	}
+}
