@@ -306,51 +306,6 @@ func itemOf(l release.Release, says string, at, now time.Time) boardItem {
 	}
 }
 
-// steps are the promotions that what runs could take: to each environment from the nearest before it in which the
-// service runs, of the same region where there is one.
-func (a *API) steps(running []release.Running) (steps []release.Step) {
-	rank := map[string]int{}
-	of := map[string][]string{}
-	for _, r := range running {
-		if r.Track != release.Stable {
-			continue
-		}
-		if _, known := rank[r.Environment]; !known {
-			rank[r.Environment] = slices.IndexFunc(a.promotion, func(glob string) bool {
-				ok, err := path.Match(glob, r.Environment)
-				return err == nil && ok
-			})
-		}
-		of[r.Service] = append(of[r.Service], r.Environment)
-	}
-	for _, r := range running {
-		here := rank[r.Environment]
-		if r.Track != release.Stable || here < 0 {
-			continue
-		}
-		upstream := ""
-		for _, e := range of[r.Service] {
-			switch {
-			case rank[e] < 0 || rank[e] >= here:
-			case upstream == "" || rank[e] > rank[upstream]:
-				upstream = e
-			case rank[e] == rank[upstream] && region(e) == region(r.Environment) && region(upstream) != region(r.Environment):
-				upstream = e
-			}
-		}
-		if upstream != "" {
-			steps = append(steps, release.Step{Service: r.Service, Environment: r.Environment, Upstream: upstream})
-		}
-	}
-	return steps
-}
-
-// region is what follows the first hyphen: eu of prod-eu.
-func region(environment string) string {
-	_, after, _ := strings.Cut(environment, "-")
-	return after
-}
-
 func byStage(a, b string) int { return cmp.Or(cmp.Compare(stage(a), stage(b)), strings.Compare(a, b)) }
 
 func btoi(b bool) int {

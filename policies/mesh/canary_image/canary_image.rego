@@ -1,18 +1,17 @@
 # METADATA
 # scope: package
-# title: A canary is another version of the same image
+# title: A canary is a version of the image that it is compared with
 # description: |
-#   A share of the requests is sent to a canary to compare it with what runs. Where both tracks run
-#   pods that are alike to the last field, a version is compared with itself and every release looks
-#   well; where the image is of another repository, something else is compared.
+#   A share of the requests is sent to a canary to compare it with what runs. Where its image is of
+#   another repository, something else is compared: a name was misspelt, or a registry moved halfway.
 # related_resources:
 #   - ref: https://istio.io/latest/docs/concepts/traffic-management/#routing-versions
 # custom:
 #   severity: warning
 #   states: convention
 #   scope: overlay
-#   fix: Give the canary the version that is to be tried, out of the same repository, or a weight of 0.
-package policies.mesh.canary_version
+#   fix: Take both images out of one repository, or give the canary a weight of 0.
+package policies.mesh.canary_image
 
 import data.policies.lib.labels
 import data.policies.lib.mesh
@@ -20,20 +19,6 @@ import data.policies.lib.object as obj_lib
 import data.policies.lib.registry
 import data.policies.lib.selector
 import data.policies.lib.workload
-
-deny contains {"msg": msg, "path": _image_path(two, 0), "with": {_image_path(one, 0), pair.weight}} if {
-	some pair in _pairs
-	[one, two] := pair.tracks
-	workload.spec(input.objects[one]) == workload.spec(input.objects[two])
-	msg := sprintf("%s and %s run the same %v, and %s sends the one %v and the other %v of 100 requests", [
-		obj_lib.title(input.objects[one]),
-		obj_lib.title(input.objects[two]),
-		workload.spec(input.objects[two]).containers[0].image,
-		pair.title,
-		pair.shares[0],
-		pair.shares[1],
-	])
-}
 
 deny contains {"msg": msg, "path": _image_path(two, j), "with": {_image_path(one, i)}} if {
 	some pair in _pairs
@@ -55,8 +40,8 @@ deny contains {"msg": msg, "path": _image_path(two, j), "with": {_image_path(one
 
 # Two tracks of a split that both get requests, by the indexes of the only workload that serves each. The lighter one is
 # the canary.
-_pairs contains {"tracks": tracks, "shares": shares, "title": obj_lib.title(obj), "weight": weight} if {
-	some i, obj in mesh.input_virtual_services
+_pairs contains {"tracks": tracks, "title": obj_lib.title(obj)} if {
+	some obj in mesh.input_virtual_services
 	some split in mesh.splits(obj)
 	count(split.destinations) == 2
 	some a, first in split.destinations
@@ -69,7 +54,6 @@ _pairs contains {"tracks": tracks, "shares": shares, "title": obj_lib.title(obj)
 	host == registry.mesh_name(second.value.destination.host, obj_lib.namespace(obj))
 	tracks := [_only(host, first.value.destination.subset), _only(host, second.value.destination.subset)]
 	tracks[0] != tracks[1]
-	weight := array.concat(["objects", i], array.concat(second.path, ["weight"]))
 }
 
 # The heavier first, and of two that are alike that which is written first.
