@@ -94,7 +94,7 @@ func serve(ctx context.Context, c *config.Config, stdout io.Writer) (err error) 
 	metrics, err := ledgertelemetry.New(ledgertelemetry.Options{
 		Ledger: store, Production: c.Ledger.Production, Interval: c.Ledger.MetricsInterval, Meter: t.MeterProvider, Logger: t.Logger,
 		Steps: func(running []release.Running) []release.Step {
-			return release.Steps(running, release.DefaultPromotion())
+			return release.Steps(running, c.Ledger.Promotion)
 		},
 	})
 	if err != nil {

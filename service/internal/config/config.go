@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/kgate-dev/gitops/service/internal/link"
+	"github.com/kgate-dev/gitops/service/internal/release"
 )
 
 // Config is the whole configuration, parsed once and passed down. It can be printed: secrets do not show.
@@ -126,7 +127,7 @@ func Default() Config {
 		},
 		Ledger: Ledger{
 			Production: []string{"prod"}, StartTimeout: 24 * time.Hour, MetricsInterval: time.Minute,
-			Promotion: []string{"dev*", "test*", "qa*", "staging*", "uat*", "preprod*", "prod*"},
+			Promotion: release.DefaultPromotion(),
 		},
 		OTLP: OTLP{
 			Endpoint:    "localhost:4317",

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"net/http"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -112,7 +111,7 @@ func (a *API) showPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	lags, err := a.ledger.Lags(r.Context(), a.steps(running))
+	lags, err := a.ledger.Lags(r.Context(), release.Steps(running, a.promotion))
 	if err != nil {
 		return err
 	}

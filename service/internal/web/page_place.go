@@ -68,7 +68,7 @@ func (a *API) showPlace(w http.ResponseWriter, r *http.Request, name string, ofS
 	if err != nil {
 		return err
 	}
-	steps := a.steps(running)
+	steps := release.Steps(running, a.promotion)
 	if !ofService {
 		elsewhere := func(e string) bool { return e != name }
 		steps = slices.DeleteFunc(steps, func(p release.Step) bool { return elsewhere(p.Environment) })

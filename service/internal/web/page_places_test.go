@@ -383,7 +383,6 @@ func TestAssets(t *testing.T) {
 }
 
 func TestUpstreamOfAnEnvironment(t *testing.T) {
-	a := newAPI(t, Options{Promotion: []string{"dev*", "staging*", "prod*"}})
 	var running []release.Running
 	for _, environment := range []string{"dev", "staging-eu", "staging-us", "prod-eu", "prod-us", "prod-asia", "preview-7"} {
 		running = append(running, release.Running{Service: "shop", Environment: environment, Track: release.Stable})
@@ -391,14 +390,14 @@ func TestUpstreamOfAnEnvironment(t *testing.T) {
 	running = append(running, release.Running{Service: "cart", Environment: "prod-eu", Track: release.Stable}, release.Running{Service: "cart", Environment: "dev", Track: release.Stable},
 		release.Running{Service: "cart", Environment: "staging-eu", Track: release.Canary})
 	var got []string
-	for _, p := range a.steps(running) {
+	for _, p := range release.Steps(running, []string{"dev*", "staging*", "prod*"}) {
 		got = append(got, p.Service+" "+p.Upstream+">"+p.Environment)
 	}
 	want := []string{"shop dev>staging-eu", "shop dev>staging-us", "shop staging-eu>prod-eu", "shop staging-us>prod-us", "shop staging-eu>prod-asia", "cart dev>prod-eu"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	if steps := newAPI(t, Options{}).steps(running); steps != nil {
+	if steps := release.Steps(running, nil); steps != nil {
 		t.Errorf("without an order: %v", steps)
 	}
 }

@@ -58,10 +58,11 @@ var layers = map[string][]layer{
 	},
 	"the service": {
 		{"what the service is about, and how it is configured", []string{
-			"service/internal/config", "service/internal/localpostgres", "service/internal/release",
+			"service/internal/link", "service/internal/localpostgres", "service/internal/pgxtelemetry", "service/internal/release",
 		}},
+		{"who may do what, how it is configured, and what is filled in", []string{"service/internal/access", "service/internal/config", "service/internal/seed"}},
 		{"the way in and out", []string{
-			"service/internal/postgres", "service/internal/telemetry", "service/internal/web",
+			"service/internal/ledgertelemetry", "service/internal/postgres", "service/internal/telemetry", "service/internal/web",
 		}},
 		{"commands", []string{"service", "service/bench", "service/bench/bare"}},
 	},
@@ -94,7 +95,7 @@ var homes = map[string]struct {
 	"github.com/spf13/":                          {[]string{"tools/kgate"}, "flags are the command's"},
 	"github.com/landlock-lsm/":                   {[]string{"tools/internal/confinement"}, "one package says what confines a process"},
 	"github.com/elastic/go-seccomp-bpf":          {[]string{"tools/internal/confinement"}, "one package says what confines a process"},
-	"github.com/jackc/pgx/":                      {[]string{"service/internal/postgres", "service/internal/localpostgres", "service/bench"}, "SQL is the store's"},
+	"github.com/jackc/pgx/":                      {[]string{"service/internal/pgxtelemetry", "service/internal/postgres", "service/internal/localpostgres", "service/internal/seed", "service/bench"}, "SQL is the store's, and of what tells of it or fills it"},
 	"go.opentelemetry.io/otel/sdk":               {[]string{"service/internal/telemetry"}, "the others use the API, and know no exporter"},
 	"os/exec":                                    {[]string{"internal/browsertest", "service/bench", "service/internal/localpostgres", "tools/bench", "tools/internal/admission/typed/generate", "tools/internal/commit", "tools/internal/fetch"}, "SECURITY.md promises that kgate starts no program, but for git in kgate vendor and in promote --commit"},
 	"net/http":                                   {[]string{"service", "tools/internal/confinement", "tools/internal/fetch", "tools/internal/ledger"}, "SECURITY.md promises that kgate opens no socket, but for kgate vendor and the release ledger"},
