@@ -179,7 +179,7 @@ func problemOf(r *http.Request, err error) *problem {
 		return codedProblem(codeIdempotencyKeyReused, "the idempotency key was used for another body")
 	case errors.Is(err, release.ErrConflict):
 		return newProblem(http.StatusConflict, release.ConflictDetail(err))
-	case errors.Is(context.Cause(ctx), errDeadline):
+	case errors.Is(context.Cause(ctx), errDeadline), errors.Is(err, errDeadline):
 		return newProblem(http.StatusGatewayTimeout, "the request took longer than it may").with("Retry-After", retryAfter)
 	case errors.Is(ctx.Err(), context.Canceled):
 		return newProblem(statusClientClosedRequest, "the client closed the connection")

@@ -2,6 +2,8 @@ package web
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"runtime"
 	"sync"
 	"time"
@@ -102,7 +104,9 @@ func (s *sharing) fly(ctx context.Context, q question, f *flight) {
 	defer cancel()
 	m, err := s.Ledger.Measures(ctx, q.scope, q.window, now)
 	if err != nil {
-		f.err = err
+		if f.err = err; errors.Is(context.Cause(ctx), errDeadline) {
+			f.err = fmt.Errorf("%w: %w", errDeadline, err) // whose requests end at the same time, or a little later
+		}
 		return
 	}
 	f.answer = &measured{m, sync.OnceValues(func() ([]byte, error) { return encode(measuresOf(q.scope, m)) })}

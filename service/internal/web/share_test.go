@@ -2,6 +2,8 @@ package web
 
 import (
 	"context"
+	"net/http"
+	"net/http/httptest"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -96,6 +98,18 @@ func TestWhoGoesAway(t *testing.T) {
 		synctest.Wait()
 		if len(ledger.began) != 2 {
 			t.Errorf("%d readings, want that which had begun and that which somebody waits for", len(ledger.began))
+		}
+	})
+}
+
+// The reading's time is that of the request which it began with: whichever of the two ends first, the client is told the same.
+func TestMeasuresThatTakeTooLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := share(&slowMeasures{}, 500*time.Millisecond)
+		_, err := s.Measures(t.Context(), release.Scope{}, 24*time.Hour, time.Now())
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v1/dora", nil)
+		if p := problemOf(r, err); p.Status != http.StatusGatewayTimeout {
+			t.Errorf("%v is told as %d", err, p.Status)
 		}
 	})
 }
