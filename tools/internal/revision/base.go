@@ -2,10 +2,12 @@ package revision
 
 import (
 	"bytes"
+	"cmp"
 	"container/heap"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -43,10 +45,48 @@ const (
 	stale // below a common one that was found
 )
 
-// parting walks both histories at once, the newest commit first, and stops when all that is left lies below what was found.
-// This is git's own way (commit-reach.c, paint_down_to_common). cut says that the history of the clone ends somewhere.
+// parting is the commit where the histories of two part. cut says that the history of the clone ends somewhere.
 func (r *Repository) parting(ctx context.Context, tips [2]plumbing.Hash) (found plumbing.Hash, cut bool, err error) {
-	from := map[plumbing.Hash]sides{}
+	from, common, cut, err := r.paint(ctx, tips[0], tips[1:])
+	if err != nil {
+		return found, cut, err
+	}
+	common = slices.DeleteFunc(common, func(c commit) bool { return from[c.hash]&stale != 0 })
+	// The walk ends before it has told of all of them whether they lie below another one, where a commit is older than its parent.
+	common, err = r.topmost(ctx, common)
+	if err != nil || len(common) == 0 {
+		return found, cut, err
+	}
+	slices.SortStableFunc(common, func(a, b commit) int { return cmp.Compare(b.when, a.when) })
+	return common[0].hash, cut, nil
+}
+
+// topmost are the commits that are in the history of none of the others (commit-reach.c, remove_redundant).
+func (r *Repository) topmost(ctx context.Context, all []commit) ([]commit, error) {
+	if len(all) < 2 {
+		return all, nil
+	}
+	var top []commit
+	for i, c := range all {
+		var others []plumbing.Hash
+		for _, other := range slices.Delete(slices.Clone(all), i, i+1) {
+			others = append(others, other.hash)
+		}
+		from, _, _, err := r.paint(ctx, c.hash, others)
+		if err != nil {
+			return nil, err
+		}
+		if from[c.hash]&right == 0 {
+			top = append(top, c)
+		}
+	}
+	return top, nil
+}
+
+// paint walks the histories of a commit and of others at once, the newest commit first, and stops when all that is left lies below
+// what both have. This is git's own way (commit-reach.c, paint_down_to_common). Of what they have in common, some may be below another.
+func (r *Repository) paint(ctx context.Context, tip plumbing.Hash, others []plumbing.Hash) (from map[plumbing.Hash]sides, common []commit, cut bool, err error) {
+	from = map[plumbing.Hash]sides{}
 	var queue commits
 	reach := func(at plumbing.Hash, by sides) error {
 		if from[at]|by == from[at] {
@@ -72,15 +112,15 @@ func (r *Repository) parting(ctx context.Context, tips [2]plumbing.Hash) (found 
 		heap.Push(&queue, c)
 		return nil
 	}
-	for i, tip := range tips {
-		if err := reach(tip, left<<i); err != nil {
-			return found, cut, err
+	err = reach(tip, left)
+	for _, other := range others {
+		if err == nil {
+			err = reach(other, right)
 		}
 	}
-	var common []commit
-	for !queue.settled(from) {
-		if err := ctx.Err(); err != nil {
-			return found, cut, err
+	for err == nil && !queue.settled(from) {
+		if err = ctx.Err(); err != nil {
+			break
 		}
 		c, _ := heap.Pop(&queue).(commit)
 		by := from[c.hash]
@@ -89,17 +129,12 @@ func (r *Repository) parting(ctx context.Context, tips [2]plumbing.Hash) (found 
 			by |= stale
 		}
 		for _, parent := range c.parents {
-			if err := reach(parent, by); err != nil {
-				return found, cut, err
+			if err = reach(parent, by); err != nil {
+				break
 			}
 		}
 	}
-	for _, c := range common {
-		if from[c.hash]&stale == 0 {
-			return c.hash, cut, nil
-		}
-	}
-	return found, cut, nil
+	return from, common, cut, err
 }
 
 // commit is one as a walk through the history needs it.
