@@ -18,6 +18,7 @@ package policies.database.accepted
 import data.policies.lib.entry
 import data.policies.lib.object as obj_lib
 import data.policies.lib.quantity
+import data.policies.lib.spelling
 
 # Its webhook lets through what is marked so.
 _is_cluster if {
@@ -181,7 +182,7 @@ deny contains {"msg": msg, "path": array.concat(variable.path, ["name"])} if {
 	msg := sprintf("env of %s sets %s, which the operator keeps for itself", [obj_lib.title(input), name])
 }
 
-deny contains {"msg": msg, "path": ["spec", "resources", "requests", resource], "with": {["spec", "resources", "limits", resource]}} if {
+deny contains {"msg": msg, "path": ["spec", "resources", "requests", resource], "with": ({["spec", "resources", "limits", resource]} | _misspelt(resource))} if {
 	_is_cluster
 	some resource in ["cpu", "memory", "ephemeral-storage"]
 	request := _at(["spec", "resources", "requests", resource])
@@ -189,6 +190,13 @@ deny contains {"msg": msg, "path": ["spec", "resources", "requests", resource], 
 	quantity.value(limit) > 0
 	quantity.value(request) > quantity.value(limit)
 	msg := sprintf("%s asks for %v of %s, above its limit of %v", [obj_lib.title(input), request, resource, limit])
+}
+
+# A key that is nearly the resource is one that nobody reads.
+_misspelt(resource) := {["spec", "resources", "requests", key] |
+	some key, _ in input.spec.resources.requests
+	key != resource
+	spelling.is_near(key, resource)
 }
 
 deny contains {"msg": msg, "path": ["spec", "postgresql", "parameters", "shared_buffers"], "with": {["spec", "resources", "requests", "memory"]}} if {

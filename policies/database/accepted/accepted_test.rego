@@ -82,3 +82,8 @@ test_validation_that_is_disabled if {
 	_faults(object.union(cluster, {"metadata": {"annotations": {"cnpg.io/validation": "disabled"}}})) == set()
 	count(_faults(object.union(cluster, {"metadata": {"annotations": {"cnpg.io/validation": "enabled"}}}))) == 1
 }
+
+test_a_misspelt_request_is_named_beside if {
+	faults := _faults(_cluster({"resources": {"requests": {"memory": "2Gi", "memoryx": "1Gi", "cpu": "1"}, "limits": {"memory": "1Gi"}}}))
+	{fault["with"] | some fault in faults} == {{["spec", "resources", "limits", "memory"], ["spec", "resources", "requests", "memoryx"]}}
+}

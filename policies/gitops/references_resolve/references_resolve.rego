@@ -22,7 +22,7 @@ import data.policies.lib.reference
 import data.policies.lib.written
 import data.relations
 
-deny contains {"msg": msg, "path": array.concat(["objects", i], ref.path), "with": _similar(ref), "missing": missing} if {
+deny contains {"msg": msg, "path": array.concat(["objects", i], _field(input.objects[i], ref)), "with": _similar(ref), "missing": missing} if {
 	some i, refs in reference.input_references
 	some ref in refs
 	not _exists(ref)
@@ -51,6 +51,16 @@ deny contains {"msg": msg, "path": array.concat(["objects", i], _key_path(input.
 	obj := input.objects[i]
 	msg := sprintf("%s reads key %v of %s %q, which has %s", [obj_lib.title(obj), json.marshal(key), ref.kind, ref.name, _listing(keys)])
 }
+
+# Where one of the name is in another namespace, and the wrong one is written beside the name, that is the field to edit.
+_field(obj, ref) := namespace if {
+	namespace := array.concat(array.slice(ref.path, 0, count(ref.path) - 1), ["namespace"])
+	object.get(obj, namespace, null) == ref.namespace
+	ref.namespace != obj_lib.namespace(obj)
+	some other in input.objects
+	other.kind == ref.kind
+	obj_lib.name(other) == ref.name
+} else := ref.path
 
 # The key stands beside the name, or in one of the items that stand there.
 _key_path(obj, ref, key) := array.concat(beside, ["items", item, "key"]) if {

@@ -275,3 +275,15 @@ test_what_is_declared_in_a_namespace_is_there_alone if {
 	_deny(nowhere) == set()
 	count(references_resolve.deny) == 1 with input as {"objects": [reading], "external": [{"kind": "Secret", "namespace": "", "name": "declared"}]}
 }
+
+# One of the name is in another namespace: that is what is written wrong.
+test_a_namespace_beside_the_name if {
+	subject := {"kind": "ServiceAccount", "name": "runner", "namespace": "shpo"}
+	binding := _named("rbac.authorization.k8s.io/v1", "RoleBinding", "b", {"roleRef": {"kind": "Role", "name": "reader"}, "subjects": [subject]})
+	at := ["objects", count(_around), "subjects", 0]
+	{fault.path | some fault in _deny(binding)} == {array.concat(at, ["namespace"])}
+	other := object.union(binding, {"subjects": [object.union(subject, {"name": "nobody"})]})
+	{fault.path | some fault in _deny(other)} == {array.concat(at, ["name"])}
+	own := object.union(binding, {"subjects": [object.union(subject, {"name": "nobody", "namespace": "shop"})]})
+	{fault.path | some fault in _deny(own)} == {array.concat(at, ["name"])}
+}
