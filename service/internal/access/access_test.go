@@ -140,6 +140,17 @@ func TestReload(t *testing.T) {
 	step("tokens: [{name: on", false, false, true)
 	step("tokens: []", true, false, false)
 	step(entry, true, false, true)
+	step("\n", true, false, false)
+	step("\n", false, false, false)
+	if err := os.Truncate(name, 0); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []bool{true, false} {
+		if changed, err := k.Reload(); changed != want || err != nil {
+			t.Errorf("an empty file: got %t, %v, want %t", changed, err, want)
+		}
+	}
+	step(entry, true, false, true)
 	step("", true, false, false) // who takes the file away takes back what it gave
 	step(entry, true, false, true)
 	if _, err := New(Options{File: filepath.Join(t.TempDir(), "absent")}); err != nil {

@@ -93,7 +93,7 @@ func (k *Keeper) Reload() (changed bool, err error) {
 	if k.seen != nil && bytes.Equal(content, k.seen) {
 		return false, nil
 	}
-	k.seen = slices.Concat([]byte{}, content)
+	k.seen = content // of an empty file, empty and not nil
 	f, p, err := parse(k.file, content)
 	if err != nil {
 		return false, err
