@@ -2,7 +2,6 @@ package web
 
 import (
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -75,7 +74,7 @@ func (a *API) measure(w http.ResponseWriter, r *http.Request) error {
 func measuresOf(scope release.Scope, m release.Measures) measures {
 	out := measures{
 		Window:              strconv.Itoa(int(m.Window/(24*time.Hour))) + "d",
-		Environments:        slices.Concat([]string{}, m.Environments),
+		Environments:        append([]string{}, m.Environments...), // of none, [] and not null
 		Service:             scope.Service,
 		Team:                scope.Team,
 		Deployments:         m.Deployments,

@@ -23,11 +23,7 @@ func (a *API) recoverPanics(next http.Handler) http.Handler {
 			if v == http.ErrAbortHandler {
 				panic(v)
 			}
-			err, ok := v.(error)
-			if !ok {
-				err = fmt.Errorf("%v", v)
-			}
-			err = fmt.Errorf("panic: %w", err)
+			err := panicked(v)
 			span := trace.SpanFromContext(r.Context())
 			span.RecordError(err, trace.WithStackTrace(true))
 			span.SetStatus(codes.Error, "panic")
@@ -40,4 +36,12 @@ func (a *API) recoverPanics(next http.Handler) http.Handler {
 		}()
 		next.ServeHTTP(sw, r)
 	})
+}
+
+// panicked is the error that a panic with v comes to.
+func panicked(v any) error {
+	if err, ok := v.(error); ok {
+		return fmt.Errorf("panic: %w", err)
+	}
+	return fmt.Errorf("panic: %v", v)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -92,6 +93,12 @@ func (s *sharing) fly(ctx context.Context, q question, f *flight) {
 	s.slots <- struct{}{}
 	defer func() { <-s.slots }()
 	defer close(f.done)
+	defer func() {
+		// No request's recovery is above this goroutine: it would end the service.
+		if v := recover(); v != nil {
+			f.err = fmt.Errorf("read the measures: %w\n%s", panicked(v), debug.Stack())
+		}
+	}()
 	s.mu.Lock()
 	delete(s.waiting, q)
 	now, asking := f.now, f.asking

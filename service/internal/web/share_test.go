@@ -1,9 +1,12 @@
 package web
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -112,4 +115,37 @@ func TestMeasuresThatTakeTooLong(t *testing.T) {
 			t.Errorf("%v is told as %d", err, p.Status)
 		}
 	})
+}
+
+// brokenMeasures panics at the first reading.
+type brokenMeasures struct {
+	release.Ledger
+	readings int
+}
+
+func (l *brokenMeasures) Measures(_ context.Context, _ release.Scope, window time.Duration, _ time.Time) (release.Measures, error) {
+	if l.readings++; l.readings == 1 {
+		panic("secret-1")
+	}
+	return release.Measures{Window: window}, nil
+}
+
+// A reading that panics is an error of those who wait for it, as a handler's panic is one of its request, and the next is read.
+func TestMeasuresThatPanic(t *testing.T) {
+	var log bytes.Buffer
+	a := newAPI(t, Options{Ledger: &brokenMeasures{}, Logger: slog.New(slog.NewJSONHandler(&log, nil))})
+	a.ledger.slots = make(chan struct{}, 1)
+	w := get(t, a, "/v1/dora")
+	readProblem(t, w, http.StatusInternalServerError)
+	if strings.Contains(w.Body.String(), "secret") {
+		t.Errorf("the answer tells too much: %s", w.Body)
+	}
+	for _, want := range []string{"secret-1", "share_test.go"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log lacks %q:\n%s", want, log.String())
+		}
+	}
+	if w := get(t, a, "/v1/dora"); w.Code != http.StatusOK {
+		t.Errorf("the next reading: got %d: %s", w.Code, w.Body)
+	}
 }
