@@ -45,7 +45,7 @@ func (a *API) getRunningBadge(w http.ResponseWriter, r *http.Request) error {
 		}
 		says, colour = run.Version, badgeGood
 	}
-	return writeBadge(w, f.Service+" in "+f.Environment, says, colour)
+	return a.writeBadge(w, f.Service+" in "+f.Environment, says, colour)
 }
 
 // getMeasureBadge answers one of the measures as a picture.
@@ -87,11 +87,11 @@ func (a *API) getMeasureBadge(w http.ResponseWriter, r *http.Request) error {
 	case measure == "time-to-restore" && m.TimeToRestore.Samples > 0:
 		says, colour = spell(*m.TimeToRestore.Median), badgeGood
 	}
-	return writeBadge(w, label, says, colour)
+	return a.writeBadge(w, label, says, colour)
 }
 
 // writeBadge answers a picture of a label and what it says. It has no script and no style, and asks for nothing.
-func writeBadge(w http.ResponseWriter, label, says, colour string) error {
+func (a *API) writeBadge(w http.ResponseWriter, label, says, colour string) error {
 	label, says = cut(label), cut(says)
 	// Verdana's digits at 11 px are 7 wide; textLength holds other fonts to that.
 	width := func(s string) int { return 7*utf8.RuneCountInString(s) + 12 }
@@ -111,7 +111,12 @@ func writeBadge(w http.ResponseWriter, label, says, colour string) error {
 	h := w.Header()
 	h.Set("Content-Type", "image/svg+xml")
 	h.Set("Content-Length", strconv.Itoa(b.Len()))
-	h.Set("Cache-Control", "public, max-age=60")
+	// A cache that several share may keep what is public, also of a request with a token, and answers whoever asks.
+	caches := "public"
+	if a.readsNeedToken {
+		caches = "private"
+	}
+	h.Set("Cache-Control", caches+", max-age=60")
 	// Pages of other origins are what badges are for.
 	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
 	_, _ = w.Write(b.Bytes())

@@ -357,7 +357,7 @@ func TestBadges(t *testing.T) {
 	}
 	readProblem(t, get(t, a, "/badges/measures/lead-time?window=0d"), http.StatusUnprocessableEntity)
 	w := httptest.NewRecorder()
-	if err := writeBadge(w, strings.Repeat("🦊", 100), `<script>"&'`, badgePlain); err != nil {
+	if err := a.writeBadge(w, strings.Repeat("🦊", 100), `<script>"&'`, badgePlain); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(w.Body.String(), "&lt;script&gt;") || strings.Count(w.Body.String(), "🦊") != 3*(mostBadgeText-1) {
@@ -482,5 +482,10 @@ func TestPagesThatNeedAToken(t *testing.T) {
 	}
 	if w := get(t, a, pageStyle.Path()); w.Code != http.StatusOK {
 		t.Errorf("the style is refused: %d", w.Code)
+	}
+	// What needs a token, no cache may answer to those who have none.
+	w := httptest.NewRecorder()
+	if err := a.writeBadge(w, "shop in prod", "1.1.0", badgeGood); err != nil || w.Header().Get("Cache-Control") != "private, max-age=60" {
+		t.Errorf("a badge may be kept as %q, %v", w.Header().Get("Cache-Control"), err)
 	}
 }
