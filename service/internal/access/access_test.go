@@ -186,7 +186,8 @@ func TestFileFaults(t *testing.T) {
 		{"no audience", "issuers: [{name: a, issuer: 'https://x', grants: [{claims: {sub: b}, allow: [read]}]}]", "line 1: issuer a: audience is required: without one, tokens that were made for others would be accepted"},
 		{"no claims", "issuers: [{name: a, issuer: 'https://x', audience: l, grants: [{claims: {sub: '*'}, allow: [read]}]}]", "line 1: issuer a: grant 1: want claims: without, every token that the issuer signs would be accepted"},
 		{"everybody's workflows", "issuers: [{name: a, issuer: '" + githubActions + "', audience: l, grants: [{claims: {ref: refs/heads/main, repository: '*'}, allow: [read]}]}]",
-			"line 1: issuer a: grant 1: want one of the claims repository, repository_id, repository_owner, repository_owner_id, sub, job_workflow_ref, workflow_ref, enterprise, enterprise_id: without, everybody's workflows would be accepted"},
+			"line 1: issuer a: grant 1: want one of the claims repository, sub, workflow_ref as far as the owner's / without * and ?, or one of repository_id, repository_owner, " +
+				"repository_owner_id, enterprise, enterprise_id whole: without, everybody's workflows would be accepted"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, _, err := parse("f", []byte(c.content))
@@ -198,6 +199,54 @@ func TestFileFaults(t *testing.T) {
 				t.Error("a secret shows")
 			}
 		})
+	}
+}
+
+// A glob that bounds something need not bound whose workflow it is.
+func TestGrantsToWorkflowsAreOfOneOwner(t *testing.T) {
+	for claims, want := range map[string]bool{
+		"repository: shop/cart":                                   true,
+		"repository: 'shop/*'":                                    true,
+		"repository: '*/cart'":                                    false,
+		"repository: 'sho?/cart'":                                 false,
+		"repository: 'shop*'":                                     false,
+		"sub: 'repo:shop/cart:ref:refs/heads/main'":               true,
+		"sub: 'repo:shop/*'":                                      true,
+		"sub: 'repo:*'":                                           false,
+		"sub: 'repo:*:environment:prod'":                          false,
+		"workflow_ref: 'shop/cart/.github/workflows/*'":           true,
+		"job_workflow_ref: shop/cart/.github/workflows/a.yaml@v1": false,
+		"job_workflow_ref: shop/cart/.github/workflows/a.yaml@v1, repository_owner: shop": true,
+		"repository_owner: shop":     true,
+		"repository_owner: 'sh*'":    false,
+		"repository_owner_id: '42'":  true,
+		"repository_owner_id: '4?'":  false,
+		"enterprise: shop":           true,
+		"ref: refs/heads/main":       false,
+		"repository: '/cart'":        false,
+		"repository: ''":             false,
+		"repository_owner_id: '4*2'": false,
+	} {
+		_, _, err := parse("f", []byte("issuers: [{name: a, issuer: '"+githubActions+"', audience: l, grants: [{claims: {"+claims+"}, allow: [read]}]}]"))
+		if (err == nil) != want {
+			t.Errorf("%s: got %v", claims, err)
+		}
+	}
+	for claims, want := range map[string]bool{
+		"project_path: shop/cart":                             true,
+		"project_path: '*/cart'":                              false,
+		"namespace_path: shop":                                true,
+		"namespace_path: 'shop/*'":                            true,
+		"namespace_path: 'shop*'":                             false,
+		"sub: 'project_path:shop/*:ref_type:branch:ref:main'": true,
+		"sub: 'project_path:*'":                               false,
+		"project_id: '22'":                                    true,
+		"ref: main, ref_protected: 'true'":                    false,
+	} {
+		_, _, err := parse("f", []byte("issuers: [{name: a, issuer: '"+gitlab+"', audience: l, grants: [{claims: {"+claims+"}, allow: [read]}]}]"))
+		if (err == nil) != want {
+			t.Errorf("%s: got %v", claims, err)
+		}
 	}
 }
 

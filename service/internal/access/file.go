@@ -170,9 +170,9 @@ func parse(name string, content []byte) (file, *policy, error) {
 			sayGrant := func(format string, args ...any) { say("grant %d: %s", j+1, fmt.Sprintf(format, args...)) }
 			if !slices.ContainsFunc(slices.Collect(maps.Values(g.Claims)), func(v Glob) bool { return !v.unbounded() }) {
 				sayGrant("want claims: without, every token that the issuer signs would be accepted")
-			} else if e.Issuer == githubActions && !slices.ContainsFunc(ofRepository(), func(claim string) bool { v, ok := g.Claims[claim]; return ok && !v.unbounded() }) {
-				// Everybody with an account there gets tokens of this issuer, for any audience.
-				sayGrant("want one of the claims %s: without, everybody's workflows would be accepted", strings.Join(ofRepository(), ", "))
+			} else if public, known := publicIssuers()[e.Issuer]; known && !public.ofOneOwner(g.Claims) {
+				sayGrant("want one of the claims %s as far as the owner's / without * and ?, or one of %s whole: without, everybody's workflows would be accepted",
+					strings.Join(public.owned, ", "), strings.Join(public.owners, ", "))
 			}
 			checkGrant(g.Allow, g.Environments, g.Services, sayGrant)
 		}
@@ -183,11 +183,45 @@ func parse(name string, content []byte) (file, *policy, error) {
 	return f, p, nil
 }
 
-const githubActions = "https://token.actions.githubusercontent.com"
+// publicIssuer is one that signs for everybody with an account there, for any audience.
+type publicIssuer struct {
+	owned  []string // claims in which the owner of the workflow stands before a slash
+	owners []string // claims that are of one owner whole
+}
 
-// ofRepository are the claims of GitHub Actions that say whose workflow it is.
-func ofRepository() []string {
-	return []string{"repository", "repository_id", "repository_owner", "repository_owner_id", "sub", "job_workflow_ref", "workflow_ref", "enterprise", "enterprise_id"}
+const (
+	githubActions = "https://token.actions.githubusercontent.com"
+	gitlab        = "https://gitlab.com"
+)
+
+// publicIssuers are those that are known, with what their tokens say of whose workflow it is. GitHub's job_workflow_ref does not: it
+// names a reusable workflow, which everybody may run.
+//
+// https://docs.github.com/en/actions/reference/security/oidc, https://docs.gitlab.com/ci/secrets/id_token_authentication/
+func publicIssuers() map[string]publicIssuer {
+	return map[string]publicIssuer{
+		githubActions: {
+			owned:  []string{"repository", "sub", "workflow_ref"},
+			owners: []string{"repository_id", "repository_owner", "repository_owner_id", "enterprise", "enterprise_id"},
+		},
+		gitlab: {
+			owned:  []string{"project_path", "namespace_path", "sub"},
+			owners: []string{"project_id", "namespace_id", "namespace_path"},
+		},
+	}
+}
+
+// ofOneOwner reports whether the claims of a grant are those of workflows of one owner.
+func (p publicIssuer) ofOneOwner(claims map[string]Glob) bool {
+	fixed := func(claim string) string {
+		v := string(claims[claim])
+		if i := strings.IndexAny(v, "*?"); i >= 0 {
+			return v[:i]
+		}
+		return v
+	}
+	return slices.ContainsFunc(p.owned, func(claim string) bool { return strings.IndexByte(fixed(claim), '/') > 0 }) ||
+		slices.ContainsFunc(p.owners, func(claim string) bool { v := string(claims[claim]); return v != "" && fixed(claim) == v })
 }
 
 // readable are the errors of package yaml, a line each, without the values that stood there: one may be a secret.
