@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/kgate-dev/gitops/service/internal/release"
 )
 
 // BenchmarkRecord records new releases, as many at once as there are processors, without and with a key.
@@ -53,7 +55,7 @@ func BenchmarkEnvironments(b *testing.B) {
 			b.ResetTimer()
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {
-					if running, err := s.Environments(b.Context()); err != nil || len(running) != 20 {
+					if running, err := s.RunningAt(b.Context(), release.RunningFilter{}); err != nil || len(running) != 20 {
 						b.Errorf("%d places, %v", len(running), err)
 						return
 					}

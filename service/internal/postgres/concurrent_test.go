@@ -292,7 +292,7 @@ func TestStatementTimeoutIsUnavailable(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := s.Environments(ctx); !errors.Is(err, context.Canceled) || errors.Is(err, release.ErrUnavailable) {
+	if _, err := s.RunningAt(ctx, release.RunningFilter{}); !errors.Is(err, context.Canceled) || errors.Is(err, release.ErrUnavailable) {
 		t.Errorf("cancelled: %v", err)
 	}
 }
@@ -314,7 +314,7 @@ func TestCutConnectionsAreNotNoticed(t *testing.T) {
 			WHERE datname = current_database() AND pid <> pg_backend_pid()`); n == 0 {
 			t.Fatal("there was nothing to cut")
 		}
-		if _, err := s.Environments(t.Context()); err != nil {
+		if _, err := s.RunningAt(t.Context(), release.RunningFilter{}); err != nil {
 			t.Errorf("read: %v", err)
 		}
 		if _, _, err := s.Record(t.Context(), draft("api", time.Duration(i+1)*time.Hour), ""); err != nil {

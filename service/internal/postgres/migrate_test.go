@@ -118,7 +118,7 @@ func TestPingSaysWhatIsMissing(t *testing.T) {
 	if !errors.Is(err, release.ErrUnavailable) || !strings.Contains(err.Error(), "version 0 of") {
 		t.Errorf("not migrated: %v", err)
 	}
-	if _, err := s.Environments(t.Context()); !errors.Is(err, release.ErrUnavailable) {
+	if _, err := s.RunningAt(t.Context(), release.RunningFilter{}); !errors.Is(err, release.ErrUnavailable) {
 		t.Errorf("query of a database that is not migrated: %v", err)
 	}
 	if err := s.Migrate(t.Context()); err != nil {

@@ -86,8 +86,8 @@ func TestPlans(t *testing.T) {
 	some := page.Releases[0]
 
 	requests := map[string]func() error{
-		"environments": func() error { _, err := s.Environments(ctx); return err },
-		"running then": func() error { _, err := s.RunningAt(ctx, release.RunningFilter{At: noon.Add(-time.Hour)}); return err },
+		"running everywhere": func() error { _, err := s.RunningAt(ctx, release.RunningFilter{}); return err },
+		"running then":       func() error { _, err := s.RunningAt(ctx, release.RunningFilter{At: noon.Add(-time.Hour)}); return err },
 		"running": func() error {
 			_, err := s.RunningAt(ctx, release.RunningFilter{Service: "service-01", Environment: "prod"})
 			return err

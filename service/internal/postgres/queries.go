@@ -64,46 +64,6 @@ func (s *Store) Release(ctx context.Context, id string) (r release.Release, err 
 	return r, err
 }
 
-// The recursion steps from place to place along an index and reads one entry of each, but for those that were rolled
-// back. DISTINCT ON would read the whole history, at every request. Nothing runs where what came last was removed.
-const selectRunning = `WITH RECURSIVE place AS (
-	(SELECT service, environment, track FROM releases WHERE kind = 'deployment' AND succeeded_at IS NOT NULL
-		ORDER BY service, environment, track LIMIT 1)
-	UNION ALL
-	SELECT following.* FROM place CROSS JOIN LATERAL (
-		SELECT r.service, r.environment, r.track FROM releases r
-		WHERE r.kind = 'deployment' AND r.succeeded_at IS NOT NULL
-			AND (r.service, r.environment, r.track) > (place.service, place.environment, place.track)
-		ORDER BY r.service, r.environment, r.track LIMIT 1
-	) following
-)
-SELECT service, environment, track, version, revision, succeeded_at, id FROM (
-	SELECT latest.* FROM place CROSS JOIN LATERAL (
-		SELECT r.service, r.environment, r.track, r.version, r.revision, r.succeeded_at, r.id, r.outcome FROM releases r
-		WHERE r.kind = 'deployment' AND r.succeeded_at IS NOT NULL AND r.outcome IN ('succeeded', 'removed')
-			AND r.service = place.service AND r.environment = place.environment AND r.track = place.track
-		ORDER BY r.succeeded_at DESC, r.id DESC LIMIT 1
-	) latest
-) last WHERE outcome = 'succeeded'
-ORDER BY service, environment, track`
-
-// Environments implements release.Ledger.
-func (s *Store) Environments(ctx context.Context) (running []release.Running, err error) {
-	err = s.read(ctx, "read what runs", func(ctx context.Context) error {
-		rows, err := s.pool.Query(ctx, selectRunning)
-		if err != nil {
-			return err
-		}
-		running, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (r release.Running, err error) {
-			err = row.Scan(&r.Service, &r.Environment, &r.Track, &r.Version, &r.Revision, &r.Since, &r.ReleaseID)
-			r.Since = r.Since.UTC()
-			return r, err
-		})
-		return err
-	})
-	return running, err
-}
-
 // The recursion steps from one environment to the next along an index.
 const selectEnvironments = `WITH RECURSIVE e AS (
 	(SELECT environment FROM releases ORDER BY environment LIMIT 1)

@@ -87,7 +87,7 @@ func (ta *tale) state(name string) string {
 // running is what runs where.
 func (ta *tale) running() string {
 	ta.t.Helper()
-	all, err := ta.s.Environments(ta.t.Context())
+	all, err := ta.s.RunningAt(ta.t.Context(), release.RunningFilter{})
 	if err != nil {
 		ta.t.Fatal(err)
 	}

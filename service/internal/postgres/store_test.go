@@ -403,9 +403,9 @@ func walk(t testing.TB, s *Store, f release.Filter, between func()) []release.Re
 	}
 }
 
-func TestEnvironments(t *testing.T) {
+func TestRunning(t *testing.T) {
 	s := migrated(t)
-	if running, err := s.Environments(t.Context()); err != nil || len(running) != 0 {
+	if running, err := s.RunningAt(t.Context(), release.RunningFilter{}); err != nil || len(running) != 0 {
 		t.Fatalf("empty ledger: %v, %v", running, err)
 	}
 	at := func(service, environment string, track release.Track, version string, ago time.Duration, o release.Outcome) release.Draft {
@@ -428,7 +428,7 @@ func TestEnvironments(t *testing.T) {
 		recorded(t, s, d)
 	}
 	show := func() string {
-		running, err := s.Environments(t.Context())
+		running, err := s.RunningAt(t.Context(), release.RunningFilter{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -91,7 +91,7 @@ func TestReadOnlyDatabase(t *testing.T) {
 			eventually(t, s, release.ReadOnly)
 			_, _, err := s.Record(t.Context(), draft("api", time.Hour), "")
 			hold(t, "write", err, release.ReadOnly)
-			_, err = s.Environments(t.Context())
+			_, err = s.RunningAt(t.Context(), release.RunningFilter{})
 			hold(t, "read", err, "")
 			execute(t, url, c.off...)
 			eventually(t, s, "")
@@ -107,7 +107,7 @@ func TestCausesOfUnavailability(t *testing.T) {
 	url := server.URL(t)
 	s := open(t, Options{URL: url, MaxConns: 4, StatementTimeout: 400 * time.Millisecond})
 	hold(t, "ping before migrating", s.Ping(t.Context()), release.Unmigrated)
-	_, err := s.Environments(t.Context())
+	_, err := s.RunningAt(t.Context(), release.RunningFilter{})
 	hold(t, "read before migrating", err, release.Unmigrated)
 	if err := s.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
@@ -147,7 +147,7 @@ func TestCausesOfUnavailability(t *testing.T) {
 		defer held.Release()
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 		defer cancel()
-		_, err = narrow.Environments(ctx)
+		_, err = narrow.RunningAt(ctx, release.RunningFilter{})
 		hold(t, "read", err, release.Timeout)
 	})
 	t.Run("too many connections", func(t *testing.T) {
@@ -158,7 +158,7 @@ func TestCausesOfUnavailability(t *testing.T) {
 	t.Run("stopped", func(t *testing.T) {
 		server.Kill(t)
 		hold(t, "ping", s.Ping(t.Context()), release.Unreachable)
-		_, err := s.Environments(t.Context())
+		_, err := s.RunningAt(t.Context(), release.RunningFilter{})
 		hold(t, "read", err, release.Unreachable)
 		server.Restart(t)
 		eventually(t, s, "")
@@ -214,7 +214,7 @@ func TestFullDisk(t *testing.T) {
 	}
 	hold(t, "write", failed, release.StorageFull)
 	hold(t, "ping", s.Ping(t.Context()), release.StorageFull)
-	_, err = s.Environments(t.Context())
+	_, err = s.RunningAt(t.Context(), release.RunningFilter{})
 	hold(t, "read", err, "")
 	if err := os.Remove(filler.Name()); err != nil {
 		t.Fatal(err)

@@ -11,8 +11,9 @@ import (
 	"github.com/kgate-dev/gitops/service/internal/release"
 )
 
-// The recursion steps from place to place along an index, as in selectRunning, and stops when it has what is asked for. In each it
-// reads the last success before $6, but for those that were rolled back by then. $5 is the place after which it begins.
+// The recursion steps from place to place along an index, begins after the place of $3, $4 and $5 and stops when it has what is asked
+// for. In each it reads the last success before $6, but for those that were rolled back by then: DISTINCT ON would read the whole
+// history. Nothing runs where what came last was removed.
 const selectRunningAt = `WITH RECURSIVE place AS (
 	(SELECT r.service, r.environment, r.track FROM releases r WHERE r.kind = 'deployment' AND r.succeeded_at IS NOT NULL
 		AND %[1]s AND (r.service, r.environment, r.track) > ($3::text, $4::text, $5::text)

@@ -40,7 +40,7 @@ func TestRunningAtIsWhatRanThen(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		running, err := s.Environments(t.Context())
+		running, err := s.RunningAt(t.Context(), release.RunningFilter{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -318,8 +318,6 @@ type Ledger interface {
 	// Releases returns one page. A walk over the cursors gives every release that was there when it began exactly
 	// once, whatever is recorded meanwhile.
 	Releases(ctx context.Context, f Filter) (Page, error)
-	// Environments returns what runs where, by service, environment and track.
-	Environments(ctx context.Context) ([]Running, error)
 	// RunningAt returns what runs, or what ran at a time, by service, environment and track.
 	RunningAt(ctx context.Context, f RunningFilter) ([]Running, error)
 	// Lags returns the steps whose two environments run different changes, in the order of steps.
