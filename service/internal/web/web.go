@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/propagation"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/time/rate"
 
@@ -173,7 +174,7 @@ func New(o Options) (*API, error) {
 		otelhttp.WithTracerProvider(o.TracerProvider),
 		otelhttp.WithMeterProvider(o.MeterProvider),
 		otelhttp.WithPropagators(o.Propagator))
-	a.chain = trace(a.asRegistered(count(a.logRequests(secure(giveTimeToAnswer(a.recoverPanics(http.HandlerFunc(a.dispatch))))))))
+	a.chain = trace(a.nameClient(a.asRegistered(count(a.logRequests(secure(giveTimeToAnswer(a.recoverPanics(http.HandlerFunc(a.dispatch)))))))))
 	return a, nil
 }
 
@@ -275,6 +276,17 @@ func (a *API) asRegistered(next http.Handler) http.Handler {
 		if pattern, other := registered[r.Pattern]; other {
 			r = r.WithContext(r.Context()) // telemetry reads its own when the answer is written
 			r.Pattern = pattern
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// nameClient says whose the span is, as far as it can be believed. otelhttp takes the first of X-Forwarded-For, which everybody may
+// make up.
+func (a *API) nameClient(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if span := trace.SpanFromContext(r.Context()); span.IsRecording() {
+			span.SetAttributes(semconv.ClientAddress(access.ClientOf(r, a.trustedProxies).String()))
 		}
 		next.ServeHTTP(w, r)
 	})

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +18,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 
 	"github.com/kgate-dev/gitops/service/internal/release"
 )
@@ -195,6 +198,32 @@ func TestSpansAreNamedByRoute(t *testing.T) {
 	}
 	if len(spans.Ended()[1].Events()) == 0 || spans.Ended()[1].Status().Code.String() != "Error" {
 		t.Errorf("the panic is not in its span: %v", spans.Ended()[1].Status())
+	}
+}
+
+// Whose a request is, nobody tells who is not trusted.
+func TestSpansNameTheClient(t *testing.T) {
+	for _, c := range []struct {
+		trusted []netip.Prefix
+		want    string
+	}{
+		{nil, "192.0.2.1"}, // as httptest has it
+		{[]netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}, "198.51.100.7"},
+	} {
+		spans := tracetest.NewSpanRecorder()
+		a := newAPI(t, Options{TracerProvider: sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans)), TrustedProxies: c.trusted})
+		r := httptest.NewRequest(http.MethodGet, "/healthz", http.NoBody)
+		r.Header.Set("X-Forwarded-For", "203.0.113.1, 198.51.100.7")
+		a.ServeHTTP(httptest.NewRecorder(), r)
+		var said []string
+		for _, kv := range spans.Ended()[0].Attributes() {
+			if kv.Key == semconv.ClientAddressKey {
+				said = append(said, kv.Value.String())
+			}
+		}
+		if !slices.Equal(said, []string{c.want}) {
+			t.Errorf("trusting %v: the client is %q, want %s", c.trusted, said, c.want)
+		}
 	}
 }
 
