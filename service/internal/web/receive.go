@@ -166,13 +166,3 @@ func nameOf(s string) string {
 	s = strings.Trim(notInName.ReplaceAllString(strings.ToLower(s), "-"), "-")
 	return strings.Trim(s[:min(len(s), release.MaxName)], "-")
 }
-
-// firstOf is the first that is not empty.
-func firstOf(all ...string) string {
-	for _, s := range all {
-		if s != "" {
-			return s
-		}
-	}
-	return ""
-}

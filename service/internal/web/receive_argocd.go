@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"net/http"
 	"path"
 	"regexp"
@@ -69,13 +70,13 @@ func (a *API) receiveArgoCD(w http.ResponseWriter, r *http.Request) error {
 // news are the releases that n tells of. Without a workload there are none: a sync that changes only a quota is no
 // release.
 func (n notification) news() (all news) {
-	about := firstOf(n.App, "the Application")
+	about := cmp.Or(n.App, "the Application")
 	outcome, why := n.outcome()
 	if why != "" {
 		all.skip(about, why)
 		return all
 	}
-	actor := firstOf(n.Actor, "argocd/"+n.App)
+	actor := cmp.Or(n.Actor, "argocd/"+n.App)
 	seen := map[release.Place]workload{}
 	for _, w := range n.Deployments {
 		p, ok := n.place(w)
@@ -168,7 +169,7 @@ func (n notification) revision() string {
 // place is where a workload is. The environment is the name of the cluster, unless that is none, as for a cluster that is
 // known by its address or is the one that Argo CD runs in; then the Application's label says it, or the namespace.
 func (n notification) place(w workload) (p release.Place, ok bool) {
-	namespace := firstOf(w.Namespace, n.Namespace)
+	namespace := cmp.Or(w.Namespace, n.Namespace)
 	name, track := trackOf(w.Name)
 	p = release.Place{Service: name, Track: track}
 	if !telling(name) {
@@ -240,7 +241,7 @@ func ownImage(workload, service string, images []string) string {
 // versionOf is the tag of an image, or its digest where it has no tag. With neither, Kubernetes takes latest.
 func versionOf(image string) string {
 	_, tag, digest := splitImage(image)
-	return firstOf(tag, digest, "latest")
+	return cmp.Or(tag, digest, "latest")
 }
 
 // splitImage is repository, tag and digest of an image reference; a port is no tag.

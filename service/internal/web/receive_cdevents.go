@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -51,7 +52,7 @@ func (a *API) receiveCDEvents(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (e cdEvent) news() (all news) {
-	about := firstOf(e.Subject.ID, "service")
+	about := cmp.Or(e.Subject.ID, "service")
 	predicate, known := strings.CutPrefix(e.Context.Type, "dev.cdevents.service.")
 	if !known {
 		return all
@@ -67,7 +68,7 @@ func (e cdEvent) news() (all news) {
 		all.skip(about, "context.timestamp is required")
 		return all
 	}
-	actor := firstOf(e.Context.Source, "cdevents")
+	actor := cmp.Or(e.Context.Source, "cdevents")
 	switch predicate {
 	case "removed":
 		all.removed = append(all.removed, removal{about: about, place: p, at: *e.Context.Timestamp, actor: actor})
@@ -104,6 +105,6 @@ func splitPackageURL(s string) (version, revision string, ok bool) {
 	if q, err := url.ParseQuery(query); err == nil {
 		version = q.Get("tag")
 	}
-	version, revision = firstOf(version, revision), firstOf(revision, version)
+	version, revision = cmp.Or(version, revision), cmp.Or(revision, version)
 	return version, revision, version != ""
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"net/http"
 	"regexp"
 	"strings"
@@ -59,8 +60,8 @@ func (e fluxEvent) news() (all news) {
 		return all
 	}
 	service, track := trackOf(o.Name)
-	p := release.Place{Service: nameOf(firstOf(e.meta("service"), service)), Track: track,
-		Environment: nameOf(firstOf(e.meta("environment"), e.meta("env"), e.meta("cluster")))}
+	p := release.Place{Service: nameOf(cmp.Or(e.meta("service"), service)), Track: track,
+		Environment: nameOf(cmp.Or(e.meta("environment"), e.meta("env"), e.meta("cluster")))}
 	if p.Environment == "" && o.Namespace != "flux-system" && o.Namespace != "default" {
 		p.Environment = nameOf(o.Namespace)
 	}
@@ -78,12 +79,12 @@ func (e fluxEvent) news() (all news) {
 		return all
 	}
 	name, revision := splitFluxRevision(e.meta("revision"))
-	version := firstOf(e.meta("version"), e.meta("app-version"))
+	version := cmp.Or(e.meta("version"), e.meta("app-version"))
 	d := release.Draft{
 		Service: p.Service, Environment: p.Environment, Track: p.Track, Revision: revision, Actor: actor, Outcome: outcome,
 		StartedAt: e.Timestamp, FinishedAt: e.Timestamp, Team: nameOf(e.meta("team")),
 		// What is named like this is what runs; the revision is that of what configures it.
-		Artifact: firstOf(e.meta("image"), version),
+		Artifact: cmp.Or(e.meta("image"), version),
 	}
 	switch {
 	case version != "":

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"net/http"
 	"regexp"
 	"strings"
@@ -64,12 +65,12 @@ func (e githubEvent) news() (all news) {
 		return all
 	}
 	d := release.Draft{
-		Service:     nameOf(firstOf(e.payload("service"), e.Repository.Name)),
+		Service:     nameOf(cmp.Or(e.payload("service"), e.Repository.Name)),
 		Environment: nameOf(e.Deployment.Environment),
 		Track:       release.Track(e.payload("track")),
-		Version:     firstOf(e.payload("version"), refVersion(e.Deployment.Ref, e.Deployment.SHA)),
+		Version:     cmp.Or(e.payload("version"), refVersion(e.Deployment.Ref, e.Deployment.SHA)),
 		Revision:    e.Deployment.SHA,
-		Actor:       firstOf(e.Deployment.Creator.Login, "github"),
+		Actor:       cmp.Or(e.Deployment.Creator.Login, "github"),
 		StartedAt:   e.Deployment.CreatedAt,
 		Outcome:     release.Started,
 		Team:        nameOf(e.payload("team")),
