@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"path"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -257,7 +256,7 @@ func (r *Reader) measure(ctx context.Context, running []release.Running, next *r
 	next.measures = []measured{{m: m}}
 	var names []string
 	for _, p := range running {
-		if r.isProduction(p.Environment) && !slices.Contains(names, p.Service) {
+		if release.IndexEnvironment(r.o.Production, p.Environment) >= 0 && !slices.Contains(names, p.Service) {
 			names = append(names, p.Service)
 		}
 	}
@@ -272,13 +271,6 @@ func (r *Reader) measure(ctx context.Context, running []release.Running, next *r
 		next.measures = append(next.measures, measured{[]attribute.KeyValue{serviceKey.String(name)}, m})
 	}
 	return nil
-}
-
-func (r *Reader) isProduction(environment string) bool {
-	return slices.ContainsFunc(r.o.Production, func(glob string) bool {
-		ok, err := path.Match(glob, environment)
-		return err == nil && ok
-	})
 }
 
 // sayTruncated logs once that something is left out, and once that it is no more.

@@ -228,7 +228,6 @@ func (s *Store) CloseDays(ctx context.Context, now time.Time) (n int64, err erro
 	}
 	var all []open
 	err = try(ctx, "find open days", func(ctx context.Context) error {
-		// Environments one after the other along an index, as in selectEnvironments.
 		rows, err := s.pool.Query(ctx, selectOpenDays, today.Add(-2*release.MaxWindow-24*time.Hour), today.Add(-24*time.Hour))
 		if err != nil {
 			return err
@@ -269,13 +268,7 @@ func (s *Store) CloseDays(ctx context.Context, now time.Time) (n int64, err erro
 	return n, nil
 }
 
-const selectOpenDays = `WITH RECURSIVE e AS (
-	(SELECT environment FROM releases ORDER BY environment LIMIT 1)
-	UNION ALL
-	SELECT (SELECT r.environment FROM releases r WHERE r.environment > e.environment ORDER BY r.environment LIMIT 1)
-	FROM e WHERE e.environment IS NOT NULL
-)
-SELECT e.environment, d.at FROM e
+var selectOpenDays = `SELECT e.environment, d.at FROM (` + selectDistinct("environment") + `) e(environment)
 	CROSS JOIN LATERAL (SELECT started_at FROM releases r WHERE r.environment = e.environment ORDER BY r.environment, r.started_at LIMIT 1) began
 	CROSS JOIN LATERAL generate_series(greatest($1::timestamptz, date_trunc('day', began.started_at, 'UTC')), $2::timestamptz, interval '1 day') d(at)
 WHERE NOT EXISTS (SELECT FROM measured_days m

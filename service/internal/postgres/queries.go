@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
@@ -64,23 +63,15 @@ func (s *Store) Release(ctx context.Context, id string) (r release.Release, err 
 	return r, err
 }
 
-// The recursion steps from one environment to the next along an index.
-const selectEnvironments = `WITH RECURSIVE e AS (
-	(SELECT environment FROM releases ORDER BY environment LIMIT 1)
-	UNION ALL
-	SELECT (SELECT r.environment FROM releases r WHERE r.environment > e.environment ORDER BY r.environment LIMIT 1)
-	FROM e WHERE e.environment IS NOT NULL
-) SELECT environment FROM e WHERE environment IS NOT NULL`
-
 // environments are those that scope means, in order: the one that it names, or those that are production.
 func (s *Store) environments(ctx context.Context, scope release.Scope) ([]string, error) {
 	if scope.Environment != "" {
 		return []string{scope.Environment}, nil
 	}
 	if !slices.ContainsFunc(s.production, isPattern) {
-		return slices.Sorted(slices.Values(s.production)), nil
+		return slices.Compact(slices.Sorted(slices.Values(s.production))), nil
 	}
-	rows, err := s.pool.Query(ctx, selectEnvironments)
+	rows, err := s.pool.Query(ctx, selectDistinct("environment"))
 	if err != nil {
 		return nil, err
 	}
@@ -88,15 +79,7 @@ func (s *Store) environments(ctx context.Context, scope release.Scope) ([]string
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(known, func(environment string) bool { return !matches(s.production, environment) }), nil
+	return slices.DeleteFunc(known, func(environment string) bool { return release.IndexEnvironment(s.production, environment) < 0 }), nil
 }
 
 func isPattern(s string) bool { return strings.ContainsAny(s, "*?[") }
-
-// matches reports whether one of the globs means environment. What is no glob, Open has refused.
-func matches(globs []string, environment string) bool {
-	return slices.ContainsFunc(globs, func(glob string) bool {
-		ok, err := path.Match(glob, environment)
-		return err == nil && ok
-	})
-}

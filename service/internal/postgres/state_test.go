@@ -297,6 +297,10 @@ func TestProductionIsConfigured(t *testing.T) {
 			t.Errorf("%+v: %d deployments in %q, %v", c.scope, m.Deployments, got, err)
 		}
 	}
+	twice := open(t, Options{URL: url, Production: []string{"live", "live"}})
+	if m, err := twice.Measures(t.Context(), release.Scope{}, 24*time.Hour, noon); err != nil || len(m.Environments) != 1 || m.Deployments != 1 {
+		t.Errorf("named twice: %d deployments in %q, %v", m.Deployments, m.Environments, err)
+	}
 	if _, err := Open(t.Context(), Options{URL: url, Production: []string{"prod-["}}); err == nil {
 		t.Error("a broken glob is taken")
 	}

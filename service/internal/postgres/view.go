@@ -176,7 +176,7 @@ func selectDistinct(column string) string {
 		(SELECT ` + column + ` AS name FROM releases ORDER BY ` + column + ` LIMIT 1)
 		UNION ALL
 		SELECT (SELECT r.` + column + ` FROM releases r WHERE r.` + column + ` > n.name ORDER BY r.` + column + ` LIMIT 1) FROM n WHERE n.name IS NOT NULL
-	) SELECT name FROM n WHERE name IS NOT NULL LIMIT $1`
+	) SELECT name FROM n WHERE name IS NOT NULL`
 }
 
 // Names implements release.Ledger.
@@ -184,7 +184,7 @@ func (s *Store) Names(ctx context.Context) (names release.Names, err error) {
 	err = s.read(ctx, "read names", func(ctx context.Context) error {
 		var b pgx.Batch
 		for _, column := range []string{"service", "environment", "actor"} {
-			b.Queue(selectDistinct(column), release.MaxNames)
+			b.Queue(selectDistinct(column)+" LIMIT $1", release.MaxNames)
 		}
 		results := s.pool.SendBatch(ctx, &b)
 		for _, to := range []*[]string{&names.Services, &names.Environments, &names.Actors} {

@@ -285,9 +285,10 @@ func TestViewPlans(t *testing.T) {
 		"of a person":  selectReleases + "WHERE actor = 'person 7' ORDER BY started_at DESC, id DESC LIMIT 51",
 		"failed":       selectReleases + "WHERE outcome = 'failed' ORDER BY started_at DESC, id DESC LIMIT 6",
 		"rolled back":  selectReleases + "WHERE outcome = 'rolled_back' ORDER BY started_at DESC, id DESC LIMIT 6",
-		"services":     strings.Replace(selectDistinct("service"), "$1", "500", 1),
-		"environments": strings.Replace(selectDistinct("environment"), "$1", "500", 1),
-		"actors":       strings.Replace(selectDistinct("actor"), "$1", "500", 1),
+		"services":     selectDistinct("service") + " LIMIT 500",
+		"environments": selectDistinct("environment") + " LIMIT 500",
+		"open days":    strings.NewReplacer("$1", "'2021-01-01'", "$2", "'2021-06-01'").Replace(selectOpenDays),
+		"actors":       selectDistinct("actor") + " LIMIT 500",
 	} {
 		rows, err := s.pool.Query(ctx, "EXPLAIN "+sql)
 		if err != nil {
