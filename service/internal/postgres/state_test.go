@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/kgate-dev/gitops/service/internal/release"
 )
 
@@ -267,6 +269,31 @@ func TestForget(t *testing.T) {
 	}
 	ta.ran("again", "stable 1.1", 110)
 	ta.hold("compared with what runs", ta.state("again"), "configuration succeeded at 115")
+}
+
+// A ledger that is told only after years how long to keep what, forgets more than one transaction may: here each release on a day
+// of its own.
+func TestForgetMuch(t *testing.T) {
+	s := migrated(t)
+	const n = 2*forgetAtOnce + 500
+	if err := pgx.BeginFunc(t.Context(), s.pool, func(tx pgx.Tx) error {
+		// Nothing follows from one of these for another.
+		if _, err := tx.Exec(t.Context(), "SET LOCAL session_replication_role = replica"); err != nil {
+			return err
+		}
+		_, err := tx.Exec(t.Context(), `INSERT INTO releases (id, service, environment, track, version, revision, actor, outcome, started_at, succeeded_at, finished_at, recorded_at)
+			SELECT gen_random_uuid(), 'api', 'prod', 'stable', i::text, '0123abc', 'ana', 'succeeded', at, at, at, at
+			FROM generate_series(1, $1::int) i, LATERAL (SELECT $2::timestamptz - i * interval '1 day' AS at) began`, n, noon)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if forgot, err := s.Forget(t.Context(), noon); forgot != n-1 || err != nil {
+		t.Errorf("forgot %d, want all of %d but the one that runs, %v", forgot, n, err)
+	}
+	if running, err := s.RunningAt(t.Context(), release.RunningFilter{}); err != nil || len(running) != 1 || running[0].Version != "1" {
+		t.Errorf("%v runs, %v", running, err)
+	}
 }
 
 func TestProductionIsConfigured(t *testing.T) {

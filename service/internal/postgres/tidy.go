@@ -58,8 +58,9 @@ func (s *Store) TimeOut(ctx context.Context, then time.Time) (n int64, err error
 	return n, nil
 }
 
-// forgetAtOnce bounds what one transaction deletes.
-const forgetAtOnce = 5_000
+// forgetAtOnce bounds what one transaction deletes, and so the locks that it holds: one for each day of an environment that is opened,
+// of the 64 for each connection that PostgreSQL has room for by default.
+const forgetAtOnce = 1_000
 
 // Forget deletes the releases that began before then, with what was said of them, and returns how many. What runs stays
 // however old it is, and so does, of each place, the last deployment before then: what follows it is compared with it.
