@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -333,5 +335,24 @@ func TestMigrateThenServe(t *testing.T) {
 	s.until("ready", s.ready)
 	if code := s.end(); code != 0 {
 		t.Errorf("exit %d", code)
+	}
+}
+
+// What is tried every few seconds says why it fails once a minute, and at once when that changes.
+func TestRepeatedErrorsAreALineAMinute(t *testing.T) {
+	var said repeats
+	var lines []string
+	for second := range 140 {
+		err := errors.New("connection refused")
+		if second >= 70 && second < 75 {
+			err = errors.New("the password is wrong")
+		}
+		if said.worthALine(err, time.Unix(int64(second), 0)) {
+			lines = append(lines, fmt.Sprint(second, " ", err))
+		}
+	}
+	want := []string{"0 connection refused", "60 connection refused", "70 the password is wrong", "75 connection refused", "135 connection refused"}
+	if !slices.Equal(lines, want) {
+		t.Errorf("got %q, want %q", lines, want)
 	}
 }

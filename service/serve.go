@@ -174,12 +174,15 @@ func openStore(ctx context.Context, c *config.Config, tracer *pgxtelemetry.Trace
 // keepMigrated migrates as soon as there is a database. Until then the service is alive and not ready.
 func keepMigrated(ctx context.Context, store *postgres.Store, log *slog.Logger) {
 	wait := 250 * time.Millisecond
+	var said repeats
 	for {
 		err := store.Migrate(ctx)
 		if err == nil || ctx.Err() != nil {
 			return
 		}
-		log.Warn("the database is not there yet", "error", err, "retry_in", wait.String())
+		if said.worthALine(err, time.Now()) {
+			log.Warn("the database is not migrated yet", "error", err, "retry_in", wait.String())
+		}
 		if !pause(ctx, wait) {
 			return
 		}
@@ -223,14 +226,34 @@ func tidy(ctx context.Context, store *postgres.Store, c config.Ledger, log *slog
 // keepAccess takes what changes in the access file. It looks at the content: a mounted Secret changes by links, which
 // not every watch sees.
 func keepAccess(ctx context.Context, keeper *access.Keeper, log *slog.Logger) {
+	var said repeats
 	for pause(ctx, accessEvery) {
 		switch changed, err := keeper.Reload(); {
+		case err != nil && !said.worthALine(err, time.Now()):
 		case err != nil:
 			log.Error("the access file is not taken; what it said before holds on", "error", err)
 		case changed:
 			log.Info("the access file has changed and is taken")
 		}
 	}
+}
+
+// repeatedEvery is how often an error that stays the same is said again.
+const repeatedEvery = time.Minute
+
+// repeats tells which errors of what is tried again and again are worth a line of the log.
+type repeats struct {
+	last string
+	said time.Time
+}
+
+// worthALine reports whether err is another one than the last, or was said a while ago.
+func (r *repeats) worthALine(err error, now time.Time) bool {
+	if err.Error() == r.last && now.Sub(r.said) < repeatedEvery {
+		return false
+	}
+	r.last, r.said = err.Error(), now
+	return true
 }
 
 // pause waits, and reports whether it was allowed to until the end.
