@@ -359,6 +359,57 @@ func TestWatchFindsWhatIsNotRead(t *testing.T) {
 	}
 }
 
+// What ApplicationSets make is what the directories and files of now tell.
+func TestWatchMakesApplicationsAnew(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range small {
+		write(t, dir, name, text)
+	}
+	write(t, dir, "kgate.yaml", "apiVersion: kgate/v1\ntargets: [argocd, overlays/*]\n")
+	write(t, dir, "apps/dev.json", `{"name": "dev", "project": "shop"}`)
+	write(t, dir, "argocd/sets.yaml", `apiVersion: argoproj.io/v1alpha1
+kind: ApplicationSet
+metadata: {name: sets, namespace: argocd}
+spec:
+  goTemplate: true
+  generators: [{git: {repoURL: https://git.example.com/shop, revision: HEAD, files: [{path: apps/*.json}]}}]
+  template:
+    metadata: {name: '{{ .name }}'}
+    spec:
+      project: '{{ .project }}'
+      source: {repoURL: https://git.example.com/shop, path: 'overlays/{{ .name }}', targetRevision: HEAD}
+      destination: {name: in-cluster, namespace: '{{ .name }}'}
+---
+apiVersion: argoproj.io/v1alpha1
+kind: AppProject
+metadata: {name: shop, namespace: argocd}
+spec:
+  sourceRepos: ['https://git.example.com/shop']
+  destinations: [{name: in-cluster, namespace: dev}]
+  namespaceResourceWhitelist: [{group: '', kind: ConfigMap}]
+`)
+	t.Chdir(dir)
+	w := begin(t, dir, validateFlags{checks: []string{"gitops/project-allows"}})
+	step := func(name string, r report.Report, want ...string) {
+		t.Helper()
+		var got []string
+		for _, f := range r.Findings {
+			got = append(got, f.Message)
+		}
+		if !slices.Equal(got, want) || len(r.Errors) > 0 {
+			t.Errorf("%s: got %q, %v; want %q", name, got, r.Errors, want)
+		}
+	}
+	r, _ := w.next()
+	step("first", r)
+	r, _ = w.edit("apps/dev.json", `{"name": "dev", "project": "other"}`)
+	step("a file says otherwise", r, `Application "dev" belongs to AppProject "other", which is not in this repository`)
+	r, _ = w.edit("apps/dev.json", `{"name": "dev", "project": "shop"}`)
+	step("and back", r)
+	r, _ = w.edit("apps/prod.json", `{"name": "prod", "project": "shop"}`)
+	step("a file is new", r, `AppProject "shop" does not allow Application "prod" to deploy to namespace "prod" of cluster "in-cluster"`)
+}
+
 // What Flux fills in may come from a file that is no manifest.
 func TestWatchFillsInWhatChanged(t *testing.T) {
 	dir := t.TempDir()

@@ -628,7 +628,7 @@ func (c *comparing) conclude(ctx context.Context, was, is *running, differs []ch
 	var stood report.Report
 	if was != nil {
 		var err error
-		if stood, err = c.was.conclude(ctx, was.round, was.outcomes, c.was.renderer.ReadFile); err != nil {
+		if stood, err = c.was.conclude(ctx, was.round, was.outcomes, c.was.renderer); err != nil {
 			return stood, err
 		}
 	}
@@ -654,7 +654,7 @@ func (c *comparing) conclude(ctx context.Context, was, is *running, differs []ch
 		}
 		c.is.standing = append(c.is.standing, e)
 	}
-	out, err := c.is.conclude(ctx, is.round, is.outcomes, c.is.renderer.ReadFile)
+	out, err := c.is.conclude(ctx, is.round, is.outcomes, c.is.renderer)
 	if err != nil {
 		return out, err
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/activity"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/coverage"
+	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
@@ -16,20 +17,23 @@ const syncWave = "argocd.argoproj.io/sync-wave"
 // isSet reports an ApplicationSet.
 func isSet(o *manifest.Object) bool { return o.Kind == "ApplicationSet" && o.Group() == "argoproj.io" }
 
+// hasSet reports a target with an ApplicationSet.
+func hasSet(t *check.Target) bool { return slices.ContainsFunc(t.Objects, isSet) }
+
 // generate gives targets the Applications that their ApplicationSets make, for the checks of the repository.
-func (g *Gate) generate(ctx context.Context, targets []*check.Target) error {
-	if !g.acrossTargets() || !slices.ContainsFunc(targets, func(t *check.Target) bool { return slices.ContainsFunc(t.Objects, isSet) }) {
+func (g *Gate) generate(ctx context.Context, files *kustomization.Files, targets []*check.Target) error {
+	if !g.acrossTargets() || !slices.ContainsFunc(targets, hasSet) {
 		return nil
 	}
 	defer activity.Begin(ctx, "looking for what ApplicationSets make")()
-	all, left, err := coverage.Applications(ctx, g.repository, g.renderer.Files(), targets)
+	all, left, err := coverage.Applications(ctx, g.repository, files, targets)
 	if err != nil {
 		return err
 	}
 	for _, t := range targets {
 		t.Generated, t.Told = nil, nil
 		for _, a := range all {
-			if a.Set == nil || a.Target != t {
+			if a.Set == nil || a.Target != t || !a.Set.Applied() {
 				continue
 			}
 			one, err := waved(a)

@@ -13,6 +13,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/coverage"
 	"github.com/kgate-dev/gitops/tools/internal/crash"
+	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
 	"github.com/kgate-dev/gitops/tools/internal/report"
 )
@@ -33,7 +34,7 @@ func (g *Gate) Run(ctx context.Context) (report.Report, error) {
 	if err != nil {
 		return report.Report{}, err
 	}
-	out, err := g.conclude(ctx, r.round, r.outcomes, g.renderer.ReadFile)
+	out, err := g.conclude(ctx, r.round, r.outcomes, g.renderer)
 	if err == nil {
 		out.Status, err = g.runs(ctx, r.outcomes, g.renderer)
 	}
@@ -185,8 +186,9 @@ func (g *Gate) made() []*check.Check {
 	return slices.DeleteFunc(slices.Clone(g.checks), func(c *check.Check) bool { return c.Scope == check.Update })
 }
 
-// conclude makes the report of a round whose targets are judged.
-func (g *Gate) conclude(ctx context.Context, round *check.Round, outcomes []outcome, read func(file string) ([]byte, error)) (report.Report, error) {
+// conclude makes the report of a round whose targets are judged, of what the renderer reads.
+func (g *Gate) conclude(ctx context.Context, round *check.Round, outcomes []outcome, renderer *kustomization.Renderer) (report.Report, error) {
+	read := renderer.ReadFile
 	config, now := g.repository.Config, g.options.Now()
 	out := report.Report{Version: g.options.Version, Checks: g.made(), Asked: g.paths, FailOn: config.FailOn, Dir: g.repository.Dir, ReadFile: g.repository.Base.ReadFile(read)}
 	if g.repository.Git != "" {
@@ -239,7 +241,7 @@ func (g *Gate) conclude(ctx context.Context, round *check.Round, outcomes []outc
 		out.Errors = append(out.Errors, Failures(f.Target, f.Err)...)
 	}
 	plan.Standing = g.standing
-	if err := g.generate(ctx, plan.Targets); err != nil {
+	if err := g.generate(ctx, renderer.Files(), plan.Targets); err != nil {
 		return out, err
 	}
 	result, failed := round.End(ctx, plan)

@@ -224,6 +224,8 @@ func (l *lasting) touched(ctx context.Context, batch watch.Batch, changed []stri
 			delete(l.kept, name)
 			touched = true
 		}
+		// ApplicationSets make Applications of any directory and file.
+		touched = touched || r.generates() && slices.ContainsFunc(changed, l.isUnread)
 		// What fills a target in may stand in any manifest, or in a file that a manifest is generated from; the run looks whether
 		// it has become another.
 		touched = touched || r.filled() && slices.ContainsFunc(changed, func(name string) bool { return l.isUnread(name) || l.fills(name) })
@@ -258,6 +260,9 @@ func (l *lasting) fills(name string) bool {
 
 // filled reports whether variables were looked up for the target.
 func (r *rendered) filled() bool { return r.target != nil && r.target.filling != "" }
+
+// generates reports whether the target renders ApplicationSets.
+func (r *rendered) generates() bool { return r.target != nil && hasSet(&r.target.Target) }
 
 // defines reports whether the target renders definitions.
 func (r *rendered) defines() bool {
@@ -478,7 +483,7 @@ func (l *lasting) run(ctx context.Context) (report.Report, error) {
 		group.Go(func() { round.Judge(ctx, &r.placed.Target) })
 	}
 	group.Wait()
-	out, err := l.conclude(ctx, round, outcomes, renderer.ReadFile)
+	out, err := l.conclude(ctx, round, outcomes, renderer)
 	if err == nil {
 		out.Status, err = l.runs(ctx, outcomes, renderer)
 	}
