@@ -22,8 +22,16 @@ import data.policies.lib.object as obj_lib
 
 deny contains {"msg": msg, "path": array.concat(application.fault, ["path"])} if {
 	some application in array.concat(argo.applications, argo.templates)
+	not _is_of_template(application)
 	not _good(application)
 	msg := sprintf("%s takes path %v, where this repository has nothing to deploy", [application.title, json.marshal(application.path)])
+}
+
+# What the template of a set writes out is said of the set, once.
+_is_of_template(application) if {
+	some template in argo.templates
+	template.target == application.target
+	template.object == application.of
 }
 
 _good(application) if argo.is_root(application.path)

@@ -57,6 +57,7 @@ deny contains {"msg": msg, "path": ["targets", i, "objects", j, "kind"]} if {
 	deploying := _deploying[i]
 	some j, obj in target.objects
 	is_object(obj)
+	not argo.generated[[i, j]]
 	not i in _half_known
 	_allowing(deploying, obj) == []
 	msg := sprintf("%s of group %v is of a kind that AppProject %s does not allow", [obj_lib.title(obj), json.marshal(_group(obj)), _titles(deploying)])
@@ -67,6 +68,7 @@ deny contains {"msg": msg, "path": ["targets", i, "objects", j, "metadata", "nam
 	deploying := _deploying[i]
 	some j, obj in target.objects
 	is_object(obj)
+	not argo.generated[[i, j]]
 	allowing := _allowing(deploying, obj)
 	allowing != []
 	not i in _half_known

@@ -26,6 +26,15 @@ _faults(project, application, objects) := faults if {
 	]}
 }
 
+# The set is what the target's Application brings, and the controller makes the rest.
+test_generated if {
+	made := _object("argoproj.io/v1alpha1", "Application", {"name": "made", "namespace": "other"})
+	targets := [{"path": "argocd", "objects": [_project(_spec), _application]}, {"path": "overlays/dev", "objects": [made]}]
+	count(project_allows.deny) == 2 with input as {"targets": targets}
+	generated := [targets[0], object.union(targets[1], {"generated": [{"object": 0, "of": 0}]})]
+	{fault.msg | some fault in project_allows.deny} == {`Application "made" belongs to AppProject null, which is not in this repository`} with input as {"targets": generated}
+}
+
 test_skipped_project if {
 	skipped := object.union(_project(_spec), {"metadata": {"annotations": {"argocd.argoproj.io/hook": "Skip"}}})
 	{fault.msg | some fault in _faults(skipped, _application, [])} == {`Application "web" belongs to AppProject "web", which is not in this repository`}

@@ -117,9 +117,20 @@ else := set()
 
 # METADATA
 # description: |
-#   Every Application of the repository with each of its sources: {target, object, value, project,
+#   The objects that ApplicationSets make, by [target, object]: the index of the set. They are in the cluster, and what
+#   deploys the target brings the set alone. For rules whose input is the repository.
+generated := _generated
+
+_generated[[i, made.object]] := made.of if {
+	some i, target in input.targets
+	some made in target.generated
+}
+
+# METADATA
+# description: |
+#   Every Application of the repository with each of its sources: {target, object, of, value, project,
 #   repository, origin, path, written_path, chart, ref, revision, fault}, where target and object are indexes,
-#   value is the Application, repository and path are null where they are no text, origin is the repository
+#   of is that of the ApplicationSet that makes it, null for none, value is the Application, repository and path are null where they are no text, origin is the repository
 #   however it is spelt, written_path is the path as it is spelt, revision is as of own_revisions, and
 #   fault leads to the source from the input. For rules whose input is the repository.
 applications := [application |
@@ -130,6 +141,7 @@ applications := [application |
 	application := {
 		"target": i,
 		"object": j,
+		"of": object.get(generated, [[i, j]], null),
 		"value": obj,
 		"title": obj_lib.title(obj),
 		"project": obj_lib.at(obj, ["spec", "project"], null),
@@ -147,7 +159,7 @@ applications := [application |
 # METADATA
 # description: |
 #   Every source of the template of an ApplicationSet whose repository and path are written out: title,
-#   repository, origin, path, written_path, ref, chart, revision and fault as of applications. Parameters of generators, and
+#   target, object, repository, origin, path, written_path, ref, chart, revision and fault as of applications. Parameters of generators, and
 #   templates and patches that may change a source, leave nothing established.
 templates := [template |
 	some i, target in input.targets
@@ -158,6 +170,8 @@ templates := [template |
 	some source in sources(object.get(obj.spec, "template", {}))
 	_is_written_out(source.value)
 	template := {
+		"target": i,
+		"object": j,
 		"title": obj_lib.title(obj),
 		"repository": source.value.repoURL,
 		"origin": _origin(source.value),

@@ -691,7 +691,8 @@ func (e *engine) repository(targets []*check.Target) (ast.Value, error) {
 		terms[i] = ast.ObjectTerm(
 			ast.Item(ast.StringTerm("path"), meta.Get(ast.StringTerm("path"))),
 			ast.Item(ast.StringTerm("environment"), meta.Get(ast.StringTerm("environment"))),
-			overlay[1])
+			overlay[1],
+			ast.Item(ast.StringTerm("generated"), generated(target)))
 	}
 	texts := func(all []string) *ast.Term {
 		terms := make([]*ast.Term, len(all))
@@ -706,6 +707,17 @@ func (e *engine) repository(targets []*check.Target) (ast.Value, error) {
 		ast.Item(ast.StringTerm("directories"), texts(e.facts.holds(targets))),
 		ast.Item(ast.StringTerm("external"), e.external()),
 	), nil
+}
+
+// generated says of the objects that are made of others which these are, by their indexes.
+func generated(target *check.Target) *ast.Term {
+	terms := make([]*ast.Term, len(target.Generated))
+	for i, g := range target.Generated {
+		terms[i] = ast.ObjectTerm(
+			ast.Item(ast.StringTerm("object"), ast.IntNumberTerm(len(target.Objects)+i)),
+			ast.Item(ast.StringTerm("of"), ast.IntNumberTerm(slices.Index(target.Objects, g.Of))))
+	}
+	return ast.ArrayTerm(terms...)
 }
 
 func (e *engine) external() *ast.Term {
