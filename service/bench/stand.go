@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/prometheus/procfs"
 
 	"github.com/kgate-dev/gitops/service/internal/localpostgres"
 	"github.com/kgate-dev/gitops/service/internal/postgres"
@@ -261,25 +262,23 @@ func (p *program) stop() error {
 
 // cpu is the processor time that the program has used, in seconds, to a hundredth.
 func (p *program) cpu() (float64, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
-	if err != nil {
-		return 0, err
-	}
-	// The name, in parentheses, may hold blanks. Fields 14 and 15, utime and stime, of proc_pid_stat(5).
-	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
-	user, err1 := strconv.ParseFloat(fields[11], 64)
-	system, err2 := strconv.ParseFloat(fields[12], 64)
-	return (user + system) / 100, errors.Join(err1, err2)
+	stat, err := p.stat()
+	return stat.CPUTime(), err
 }
 
 // resident is the program's resident memory in bytes.
 func (p *program) resident() (float64, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", p.cmd.Process.Pid))
+	stat, err := p.stat()
+	return float64(stat.ResidentMemory()), err
+}
+
+// stat is known on Linux alone.
+func (p *program) stat() (procfs.ProcStat, error) {
+	process, err := procfs.NewProc(p.cmd.Process.Pid)
 	if err != nil {
-		return 0, err
+		return procfs.ProcStat{}, err
 	}
-	pages, err := strconv.ParseFloat(strings.Fields(string(text))[1], 64)
-	return pages * float64(os.Getpagesize()), err
+	return process.Stat()
 }
 
 // client keeps a connection for each of those who ask at once.

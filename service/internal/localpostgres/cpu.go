@@ -3,11 +3,9 @@ package localpostgres
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
+
+	"github.com/prometheus/procfs"
 )
 
 // clockTick is the unit of times in proc_pid_stat(5), on every architecture that Go knows.
@@ -22,33 +20,20 @@ func (s *Server) CPU() (time.Duration, error) {
 	if p == nil {
 		return 0, errors.New("read the processor time of PostgreSQL: it is down")
 	}
-	files, err := filepath.Glob("/proc/[0-9]*/stat")
-	if err != nil || len(files) == 0 {
-		return 0, errors.New("read the processor time of PostgreSQL: there is no /proc")
+	processes, err := procfs.AllProcs()
+	if err != nil {
+		return 0, fmt.Errorf("read the processor time of PostgreSQL: %w", err)
 	}
-	own := strconv.Itoa(p.cmd.Process.Pid)
-	var ticks int64
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			continue // it has ended meanwhile
-		}
-		// The name, in parentheses, may hold blanks. What follows begins with field 3.
-		fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
-		parent := fields[1]
-		var counted []string
+	own := p.cmd.Process.Pid
+	var ticks int
+	for _, process := range processes {
+		stat, err := process.Stat()
 		switch {
-		case filepath.Base(filepath.Dir(file)) == own:
-			counted = fields[11:15] // utime, stime, cutime, cstime
-		case parent == own:
-			counted = fields[11:13]
-		}
-		for _, f := range counted {
-			n, err := strconv.ParseInt(f, 10, 64)
-			if err != nil {
-				return 0, fmt.Errorf("read the processor time of PostgreSQL: %w", err)
-			}
-			ticks += n
+		case err != nil: // it has ended meanwhile
+		case stat.PID == own:
+			ticks += int(stat.UTime) + int(stat.STime) + stat.CUTime + stat.CSTime
+		case stat.PPID == own:
+			ticks += int(stat.UTime) + int(stat.STime)
 		}
 	}
 	return time.Duration(ticks) * clockTick, nil

@@ -226,3 +226,61 @@ func TestChosen(t *testing.T) {
 		t.Errorf("an empty folder: %v", err)
 	}
 }
+
+// What a connection does is done by a process of its own, which counts while it is there and when it has ended.
+func TestCPU(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("there is no /proc")
+	}
+	i, err := find(places{chosen: own(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := i.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := s.Stop(); err != nil {
+			t.Error(err)
+		}
+		if cpu, err := s.CPU(); err == nil {
+			t.Errorf("a server that is down has used %s", cpu)
+		}
+	}()
+	used := func() int64 {
+		t.Helper()
+		cpu, err := s.CPU()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return int64(cpu)
+	}
+	url, err := s.CreateDatabase()
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := used()
+	if _, err := conn.Exec(t.Context(), "SELECT count(*) FROM generate_series(1, 2000000)"); err != nil {
+		t.Error(err)
+	}
+	connected := used()
+	if err := conn.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	// For a moment it may be of neither: its own process is read before that which waits for it.
+	ended := used()
+	for range 1000 {
+		if ended >= connected {
+			break
+		}
+		ended = used()
+	}
+	if connected <= before || ended < connected {
+		t.Errorf("%d before a statement, %d after it, %d after its connection", before, connected, ended)
+	}
+}
