@@ -107,6 +107,15 @@ _complete(labels, host, _) := trim_suffix(host, ".") if {
 _is_short([_, _, "svc"])
 
 # METADATA
+# description: a Service that kgate.yaml declares without its ports, which it may have or not
+hides_ports(name) if {
+	some declared in input.external
+	declared.kind == "Service"
+	count([port | some port in object.get(declared, "ports", [])]) == 0
+	_full_name(declared.name, declared.namespace) == name
+}
+
+# METADATA
 # description: the port numbers of a name, over Services and ServiceEntries; undefined for an unknown one
 ports(name) := {port | some service in services[name]; some port in service.ports} if services[name]
 

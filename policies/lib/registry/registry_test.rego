@@ -42,6 +42,20 @@ test_ports_of_the_unknown[name] if {
 	not registry.ports(name) with input as _overlay
 }
 
+test_hides_ports[name] if {
+	some name, want in {"a.shop.svc.cluster.local": true, "b.shop.svc.cluster.local": true, "c.shop.svc.cluster.local": false, "d.shop.svc.cluster.local": false}
+	want == _hides_ports(name)
+}
+
+_hides_ports(name) if {
+	registry.hides_ports(name) with input as {"objects": [], "external": [
+		{"kind": "Service", "namespace": "shop", "name": "a"},
+		{"kind": "Service", "namespace": "shop", "name": "b", "ports": []},
+		{"kind": "Service", "namespace": "shop", "name": "c", "ports": [80]},
+		{"kind": "Secret", "namespace": "shop", "name": "d"},
+	]}
+} else := false
+
 test_known[host] if {
 	some host, want in {
 		"web.shop.svc.cluster.local": {"web.shop.svc.cluster.local"},

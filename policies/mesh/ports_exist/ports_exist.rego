@@ -28,6 +28,7 @@ deny contains {"msg": msg, "path": path} if {
 	some name in registry.known(host)
 	known := registry.ports(name)
 	not use.number in known
+	not registry.hides_ports(name)
 	path := array.concat(["objects", i], use.path)
 	msg := sprintf("%s uses port %v of %s, which has %s", [obj_lib.title(obj), json.marshal(use.number), registry.title(name), _listing(known)])
 }

@@ -48,6 +48,15 @@ test_unknown_hosts_and_other_objects_are_left_alone if {
 	_deny({"apiVersion": "v1", "kind": "ConfigMap"}) == set()
 }
 
+# Of a Service that kgate.yaml declares without ports, nobody here knows them.
+test_ports_that_are_not_declared[sprintf("%v", [ports])] if {
+	some ports, want in {[]: 0, [80]: 1}
+	external := [{"kind": "Service", "namespace": "shop", "name": "other", "provider": "a chart", "ports": ports}]
+	obj := _service({"host": "other", "port": {"number": 8080}})
+	faults := ports_exist.deny with input as {"objects": array.concat(_around, [obj]), "external": external}
+	count(faults) == want
+}
+
 test_message if {
 	_deny(_service({"host": "web", "port": {"number": 8080}})) == {{
 		"path": ["objects", 2, "spec", "http", 0, "route", 0, "destination", "port", "number"],

@@ -135,6 +135,7 @@ else := sprintf(": no Service %s is rendered or declared external", [registry.ti
 else := sprintf(", and %s has only ports %v", [registry.title(_name(use, obj)), concat(", ", [sprintf("%v", [port]) | some port in _ports(use, obj)])]) if {
 	wanted := _target(use).port
 	not wanted in _ports(use, obj)
+	not registry.hides_ports(_name(use, obj))
 }
 
 # Where the host is right, the port is wrong; some write it in a field of its own.

@@ -203,6 +203,14 @@ test_outputs_of_fluent_bit if {
 	}
 }
 
+# Of a Service that kgate.yaml declares without ports, nobody here knows them.
+test_ports_that_are_not_declared[sprintf("%v", [ports])] if {
+	some ports, want in {[]: set(), [4318]: {", and gateway.other.svc.cluster.local has only ports 4318"}}
+	external := [{"kind": "Service", "namespace": "other", "name": "gateway", "provider": "a chart", "ports": ports}]
+	faults := endpoints_resolve.deny with input as {"objects": [_pod("OTLP_ENDPOINT", "gateway.other:4317")], "external": external}
+	{substring(fault.msg, indexof(fault.msg, ", and"), -1) | some fault in faults} == want
+}
+
 test_message if {
 	_deny(_pod("OTLP_ENDPOINT", "otel-collector.observability:4319")) == {{
 		"path": ["objects", 2, "spec", "containers", 0, "env", 0, "value"],

@@ -54,16 +54,23 @@ func Make(ctx context.Context, repository *repo.Repo, options gate.Options) (p P
 		if d.separate && len(d.environments) == 0 {
 			continue
 		}
-		p.Text = d.text()
-		config, err := repo.ParseConfig(repo.ConfigFile, []byte(p.Text))
-		if err != nil {
-			return p, fmt.Errorf("the proposed %s is none: %w", repo.ConfigFile, err)
-		}
-		if p.After, err = run(ctx, &bare, config, options); err != nil {
-			return p, err
-		}
-		if !worse(p.After, p.Before) {
-			return p, nil
+		// What is declared lets rules speak of what else is not there: of namespaces, once one is known.
+		for d.absent = missing(p.Before); ; {
+			p.Text = d.text()
+			config, err := repo.ParseConfig(repo.ConfigFile, []byte(p.Text))
+			if err != nil {
+				return p, fmt.Errorf("the proposed %s is none: %w", repo.ConfigFile, err)
+			}
+			if p.After, err = run(ctx, &bare, config, options); err != nil {
+				return p, err
+			}
+			if !worse(p.After, p.Before) {
+				return p, nil
+			}
+			known := len(d.absent)
+			if d.absent = missing(p.Before, p.After); len(d.absent) == known {
+				break
+			}
 		}
 	}
 	return p, fmt.Errorf("no %s was found that gives a verdict as good as without one: write it by hand", repo.ConfigFile)
@@ -187,10 +194,14 @@ type absent struct {
 	unsure bool     // something of nearly the same name is rendered
 }
 
-// missing are the objects that findings say are nowhere, in order. What rules have a word of their own for is no kind of object.
-func missing(r report.Report) []absent {
+// missing are the objects that findings of reports say are nowhere, in order. What rules have a word of their own for is no kind of object.
+func missing(reports ...report.Report) []absent {
+	var findings []check.Finding
+	for _, r := range reports {
+		findings = append(findings, r.Findings...)
+	}
 	found := map[check.Reference]*absent{}
-	for _, f := range r.Findings {
+	for _, f := range findings {
 		if f.Missing == nil || f.Missing.Name == "" || f.Missing.Kind == strings.ToLower(f.Missing.Kind) || strings.ContainsAny(f.Missing.Name+f.Missing.Namespace, "*?[]${}") {
 			continue
 		}
@@ -221,6 +232,7 @@ type draft struct {
 	environments []environment
 	separate     bool // environments hold, and are no comment
 	unrestricted []string
+	absent       []absent
 	report       report.Report
 }
 
@@ -322,9 +334,8 @@ const mostUses = 3
 
 func (d draft) external(line func(string, ...any)) {
 	line("")
-	referred := missing(d.report)
 	line("# What manifests refer to and no target renders, with who provides it. A reference to anything else is a finding.")
-	if !slices.ContainsFunc(referred, func(a absent) bool { return !a.unsure }) {
+	if !slices.ContainsFunc(d.absent, func(a absent) bool { return !a.unsure }) {
 		line("# external:")
 		line("#   - kind: Secret")
 		line("#     namespace: shop")
@@ -333,7 +344,7 @@ func (d draft) external(line func(string, ...any)) {
 	} else {
 		line("external:")
 	}
-	for _, a := range referred {
+	for _, a := range d.absent {
 		mark := "  "
 		if a.unsure {
 			line("  # Nearly the name of something that is rendered: a misspelling?")

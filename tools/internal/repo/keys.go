@@ -128,7 +128,7 @@ func Keys() []Key {
 				{Name: "namespace", Doc: "Its namespace, or a glob; without the key, that of an object that is in none."},
 				{Name: "name", Required: true, Doc: "Its name, or a glob for names of which each object has one, as `*-tls`. A Service is named in full."},
 				{Name: "provider", Required: true, Doc: "Who makes it."},
-				{Name: "ports", Doc: "Of a Service, the ports that it has.", Value: Value{List: &Value{Whole: &Range{1, 65535}}}},
+				{Name: "ports", Doc: "Of a Service, the ports that it has; without the key, any may be right.", Value: Value{List: &Value{Whole: &Range{1, 65535}}}},
 			}}},
 			Doc: "Objects that manifests refer to and the repository does not render. A reference to anything else is a finding.",
 			Example: "external:\n  - kind: Service\n    namespace: monitoring\n    name: prometheus-operated\n    ports: [9090]\n" +
