@@ -42,13 +42,13 @@ func (a *API) writeReleasesCSV(w http.ResponseWriter, r *http.Request) error {
 	}
 	f.Limit = release.MaxLimit
 	table := newTable(w, "releases.csv", "id", "service", "environment", "track", "version", "revision", "artifact", "team", "kind", "outcome", "actor",
-		"committed_at", "started_at", "succeeded_at", "failed_at", "finished_at", "recorded_at", "continues", "rolled_back_by")
+		"committed_at", "started_at", "succeeded_at", "failed_at", "finished_at", "recorded_at", "continues", "rolled_back_by", "recorded_via")
 	return table.stream(func() (more bool, err error) {
 		page, err := a.ledger.Releases(r.Context(), f)
 		for _, l := range page.Releases {
 			table.row(l.ID, l.Service, l.Environment, string(l.Track), l.Version, l.Revision, l.Artifact, l.Team, string(l.Kind), string(l.Outcome), l.Actor,
 				rfc3339(l.CommittedAt), rfc3339(l.StartedAt), rfc3339(l.SucceededAt), rfc3339(l.FailedAt), rfc3339(l.FinishedAt), rfc3339(&l.RecordedAt),
-				l.Continues, l.RolledBackBy)
+				l.Continues, l.RolledBackBy, l.RecordedVia)
 		}
 		f.Cursor = page.Next
 		return page.Next != "", err

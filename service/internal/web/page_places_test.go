@@ -247,6 +247,9 @@ func TestWhatRanThen(t *testing.T) {
 	}
 	draw(t, a, "/running?at=2026-11-09T12:00", http.StatusOK).says(t, "25 h before")
 	draw(t, a, "/running?at=noon", http.StatusUnprocessableEntity).says(t, "must be a time in UTC")
+	if w := get(t, a, "/running?at=2026-11-09T12:00:00.25Z"); !strings.Contains(w.Body.String(), `"/v1/environments.csv?at=2026-11-09T12%3A00%3A00.25Z"`) {
+		t.Error("the CSV is of another time")
+	}
 	draw(t, a, "/running?service=A", http.StatusUnprocessableEntity).says(t, "lower-case letters")
 }
 
@@ -284,6 +287,10 @@ func TestCSV(t *testing.T) {
 	}
 	if found := rows("/v1/environments.csv?at=2026-11-09T12:00"); len(found) != 3 || strings.Join(found[1][:4], " ") != "shop prod stable 1.0.0" {
 		t.Errorf("what ran: %v", found)
+	}
+	read[release.Release](t, send(t, a, post("/v1/releases", strings.Replace(body("9.9.9", 19), "shop", "posted", 1))), http.StatusCreated)
+	if found := rows("/v1/releases.csv?service=posted"); len(found) != 2 || len(found[1]) != len(found[0]) || found[0][19] != "recorded_via" || found[1][19] != "token:unnamed" {
+		t.Errorf("through whom it was recorded: %v", found)
 	}
 	readProblem(t, get(t, a, "/v1/releases.csv?limit=3"), http.StatusUnprocessableEntity)
 	readProblem(t, get(t, a, "/v1/environments.csv?at=noon"), http.StatusUnprocessableEntity)

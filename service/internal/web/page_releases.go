@@ -202,7 +202,7 @@ func searchOf(q url.Values) (release.Filter, error) {
 			own.Del(name)
 			continue
 		}
-		own.Set(name, t.Format(time.RFC3339))
+		own.Set(name, rfc3339(&t))
 	}
 	switch q.Get("kind") {
 	case "":

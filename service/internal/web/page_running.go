@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/kgate-dev/gitops/service/internal/release"
 )
@@ -89,7 +88,7 @@ func queryOfRunning(f release.RunningFilter) url.Values {
 		}
 	}
 	if !f.At.IsZero() {
-		q.Set("at", f.At.UTC().Format(time.RFC3339))
+		q.Set("at", rfc3339(&f.At))
 	}
 	return q
 }
