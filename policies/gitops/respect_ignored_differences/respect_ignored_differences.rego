@@ -19,9 +19,18 @@ import data.policies.lib.object as obj_lib
 
 deny contains {"msg": msg, "path": array.concat(_spec, ["syncPolicy", "syncOptions"])} if {
 	not obj_lib.at(input, array.concat(_spec, ["ignoreDifferences"]), []) == []
-	not "RespectIgnoreDifferences=true" in obj_lib.at(input, array.concat(_spec, ["syncPolicy", "syncOptions"]), [])
+	not _respects(obj_lib.at(input, array.concat(_spec, ["syncPolicy", "syncOptions"]), []))
 	not _is_patched
 	msg := sprintf("%s ignores differences without RespectIgnoreDifferences=true, so a sync overwrites them", [obj_lib.title(input)])
+}
+
+_respects(options) if "RespectIgnoreDifferences=true" in options
+
+# What a parameter of a set says.
+_respects(options) if {
+	input.kind == "ApplicationSet"
+	some option in options
+	contains(option, "{{")
 }
 
 _spec := ["spec"] if {
@@ -34,9 +43,15 @@ _spec := ["spec", "template", "spec"] if {
 	obj_lib.is_kind(input, "argoproj.io", "ApplicationSet")
 }
 
-# What a patch of the template writes, parameters may tell.
+# What a patch of the template writes, parameters may tell, and generators have templates of their own.
 _is_patched if {
 	patch := obj_lib.at(input, ["spec", "templatePatch"], "")
 	is_string(patch)
 	contains(patch, "syncOptions")
+}
+
+_is_patched if {
+	input.kind == "ApplicationSet"
+	walk(obj_lib.at(input, ["spec", "generators"], []), [path, _])
+	array.slice(path, count(path) - 4, count(path)) == ["template", "spec", "syncPolicy", "syncOptions"]
 }

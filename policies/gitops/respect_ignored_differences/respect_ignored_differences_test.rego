@@ -53,3 +53,19 @@ test_of_a_set_with_a_patch if {
 	count(_deny("ApplicationSet", object.union(set, {"templatePatch": "spec: {syncPolicy: {automated: {}}}"}))) == 1
 	count(_deny("ApplicationSet", object.union(set, {"templatePatch": 7}))) == 1
 }
+
+_of(template) := {
+	"generators": [{"matrix": {"generators": [{"list": {"elements": [{"name": "a"}], "template": template}}]}}],
+	"template": {"spec": {"ignoreDifferences": _ignored}},
+}
+
+test_of_a_set_whose_generator_has_a_template if {
+	_deny("ApplicationSet", _of({"spec": {"syncPolicy": {"syncOptions": ["RespectIgnoreDifferences=true"]}}})) == set()
+	count(_deny("ApplicationSet", _of({"spec": {"syncPolicy": {"automated": {}}}}))) == 1
+}
+
+test_of_a_set_with_a_parameter[option] if {
+	some option in ["{{ .option }}", "RespectIgnoreDifferences={{ .respect }}"]
+	_deny("ApplicationSet", {"template": {"spec": {"ignoreDifferences": _ignored, "syncPolicy": {"syncOptions": ["ServerSideApply=true", option]}}}}) == set()
+	count(_deny("Application", {"ignoreDifferences": _ignored, "syncPolicy": {"syncOptions": [option]}})) == 1
+}
