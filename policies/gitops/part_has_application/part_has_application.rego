@@ -59,13 +59,22 @@ _place(part) := places[0] if {
 	places := array.concat(alike, _others)
 }
 
-# An Application of the same overlay takes a path that is not here, which gitops/application-paths says.
+# As many Applications of the same overlay take paths that are not here, which gitops/application-paths says.
 _is_misspelt(part) if {
-	some application in argo.applications
-	is_string(application.path)
-	not argo.is_root(application.path)
-	regex.match(`^overlays/[^/]+/[^/]+$`, application.path)
-	split(application.path, "/")[1] == split(part, "/")[1]
+	[_, overlay, _] := split(part, "/")
+	lost := {application.path |
+		some application in argo.applications
+		is_string(application.path)
+		regex.match(`^overlays/[^/]+/[^/]+$`, application.path)
+		split(application.path, "/")[1] == overlay
+		argo.is_lost(application)
+	}
+	missing := {other |
+		some other in _parts
+		not _synced[other]
+		split(other, "/")[1] == overlay
+	}
+	count(missing) <= count(lost)
 }
 
 _last(path) := array.reverse(split(path, "/"))[0]

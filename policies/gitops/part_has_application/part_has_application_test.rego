@@ -44,6 +44,26 @@ test_misspelt if {
 	count(_deny([_application("argocd"), _application("overlays/dev/app"), _application("overlays/prod/platfrom")])) == 1
 }
 
+# A chart of the overlay, or what another repository calls alike, stands for no part that is missing.
+test_not_misspelt if {
+	chart := _application("overlays/dev/chart")
+	here := _application("overlays/dev/app")
+	count(part_has_application.deny) == 1 with input as {
+		"roots": _roots,
+		"directories": ["overlays/dev/chart"],
+		"targets": [{"path": "argocd", "objects": [here, chart]}],
+	}
+	there := object.union(_application("overlays/dev/platfrom"), {"spec": {"source": {"repoURL": "https://there"}}})
+	ours := object.union(here, {"spec": {"source": {"repoURL": "https://here"}}})
+	count(_deny([ours, there])) == 1
+	_deny([ours, object.union(there, {"spec": {"source": {"repoURL": "https://here"}}})]) == set()
+}
+
+# One misspelt path is one part, and where more are missing all are said.
+test_more_than_are_misspelt if {
+	{fault.msg | some fault in _deny([_application("overlays/dev/platfrom")])} == {"overlays/dev/app has no Application", "overlays/dev/platform has no Application"}
+}
+
 test_two if {
 	_deny([_application("argocd"), _application("overlays/dev/app"), _application("./overlays/dev/app"), _application("overlays/dev/platform")]) == {{
 		"path": ["targets", 1, "objects", 2, "spec", "source", "path"],

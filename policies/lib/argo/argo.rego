@@ -256,3 +256,53 @@ _roots := {root | some root in input.roots} | {target.path | some target in inpu
 # METADATA
 # description: whether a directory of the repository has a kustomization or is a target
 is_root(path) if path in _roots
+
+# METADATA
+# description: |
+#   Whether one of applications or templates takes a path where this repository has nothing to deploy: one of another repository or
+#   revision may have it, and so does a chart.
+is_lost(application) if not _leads(application)
+
+_leads(application) if is_root(application.path)
+
+# A Helm chart, manifests, Jsonnet, what a plugin reads.
+_leads(application) if application.written_path in input.directories
+
+# What other sources of the Application take their values from.
+_leads(application) if {
+	is_string(application.ref)
+	application.ref != ""
+	application.written_path == null
+}
+
+_leads(application) if {
+	is_string(application.repository)
+	_elsewhere(application)
+}
+
+# With no Application that takes from here, a path that begins with a directory of this repository tells it from another.
+_elsewhere(application) if {
+	count(own_repositories) > 0
+	not application.origin in own_repositories
+}
+
+_elsewhere(application) if {
+	count(own_repositories) == 0
+	not begins_here(application.path)
+}
+
+# What another branch or tag has is not here to see.
+_elsewhere(application) if not application.revision in (own_revisions | {"HEAD"})
+
+_elsewhere(application) if is_string(application.chart)
+
+# What a parameter leads to may be what this repository has, and tell it from another one.
+_elsewhere(application) if {
+	count(own_repositories) == 0
+	application in templates
+	some target in input.targets
+	some obj in target.objects
+	obj_lib.is_kind(obj, "argoproj.io", "ApplicationSet")
+	some source in sources(object.get(obj.spec, "template", {}))
+	contains(source.value.path, "{{")
+}
