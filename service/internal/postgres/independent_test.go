@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -174,7 +175,8 @@ func TestIndependently(t *testing.T) {
 	}
 }
 
-// compare holds the measures of a window to those in SQL, and returns how many deployments were in it.
+// compare holds the measures of a window to those in SQL, and each of its days to what release.Measure makes of the releases, and
+// returns how many deployments were in it.
 func (ta *tale) compare(window time.Duration, now time.Time) int {
 	ta.t.Helper()
 	m, err := ta.s.Measures(ta.t.Context(), release.Scope{}, window, now)
@@ -193,6 +195,22 @@ func (ta *tale) compare(window time.Duration, now time.Time) int {
 	got := fmt.Sprint(m.Deployments, " ", failed, "; ", said(m.TimeToRestore), "; ", said(m.LeadTime))
 	if want := fmt.Sprint(deployments, " ", failures, "; ", read(restore), "; ", read(lead)); got != want {
 		ta.t.Errorf("the %s until %s: measured %s, in SQL %s", window, now.Sub(ta.began), got, want)
+	}
+	var all []release.Release
+	for f := (release.Filter{Environment: "prod", Limit: release.MaxLimit}); ; {
+		page, err := ta.s.Releases(ta.t.Context(), f)
+		if err != nil {
+			ta.t.Fatal(err)
+		}
+		all = append(all, page.Releases...)
+		if f.Cursor = page.Next; f.Cursor == "" {
+			break
+		}
+	}
+	want := release.Measure(all, now.Add(-window), now)
+	want.Environments = []string{"prod"}
+	if !reflect.DeepEqual(m, want) {
+		ta.t.Errorf("the %s until %s:\nmeasured %+v\nat hand  %+v", window, now.Sub(ta.began), m, want)
 	}
 	return deployments
 }

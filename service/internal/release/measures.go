@@ -101,7 +101,7 @@ func Sum(tallies []Tally, from, to time.Time) Measures {
 	return m
 }
 
-// Measure computes the measures of [from, to) from releases at hand; a ledger comes to the same. Recoveries are looked for in all
+// Measure computes the measures of [from, to) from releases at hand: what a ledger measures is held to it. Recoveries are looked for in all
 // releases given, also in those before from and from to on, and so is an earlier deployment of the same change; the order of
 // releases does not matter. An empty window gives the zero Measures.
 func Measure(releases []Release, from, to time.Time) Measures {
