@@ -180,6 +180,9 @@ func broken(p *types.Project) []string {
 		if most.NanoCPUs != 2 || most.MemoryBytes != 1<<30 || least.NanoCPUs != 0.5 || least.MemoryBytes != 512<<20 {
 			fault("app: resources are %v to %v", least, most)
 		}
+		if value := app.Environment["GOMEMLIMIT"]; value == nil || *value != "1GiB" {
+			fault("app: GOMEMLIMIT is not the limit of memory")
+		}
 	} else {
 		fault("app: resources are not limited and reserved")
 	}
@@ -235,6 +238,7 @@ func TestStackPromises(t *testing.T) {
 		{"    read_only: true\n    cap_drop: [ALL]\n    # The health", "    cap_drop: [ALL]\n    # The health", "app: read_only is false"},
 		{"    cap_drop: [ALL]\n    # The health", "    # The health", "app: cap_drop is []"},
 		{`cpus: "2", memory: 1G`, `cpus: "2", memory: 2G`, "app: resources are"},
+		{"GOMEMLIMIT: 1GiB", "GOMEMLIMIT: 2GiB", "app: GOMEMLIMIT is not"},
 		{"compose/collector/config.yaml:/etc", "compose/collector.yaml:/etc", "otel-collector: mounts what is not there"},
 		{"/etc/otelcol/config.yaml:ro", "/etc/otelcol/config.yaml", "otel-collector: may write to"},
 		{"postgres:/var/lib/postgresql/data", "postgres:/data", "postgres: its data is in no named volume"},

@@ -33,7 +33,8 @@ type deployment struct {
 							FieldRef struct {
 								FieldPath string `yaml:"fieldPath"`
 							} `yaml:"fieldRef"`
-							SecretKeyRef struct{ Name, Key string } `yaml:"secretKeyRef"`
+							SecretKeyRef     struct{ Name, Key string } `yaml:"secretKeyRef"`
+							ResourceFieldRef struct{ Resource string }  `yaml:"resourceFieldRef"`
 						} `yaml:"valueFrom"`
 					}
 				}
@@ -64,6 +65,8 @@ func environment(t *testing.T, d deployment) map[string]string {
 				t.Errorf("%s: no field %s", e.Name, e.ValueFrom.FieldRef.FieldPath)
 			}
 			env[e.Name] = v
+		case e.ValueFrom.ResourceFieldRef.Resource == "limits.memory":
+			env[e.Name] = "1073741824" // in bytes, as the kubelet has it
 		case e.ValueFrom.SecretKeyRef.Name != "":
 			secrets := map[string]string{
 				// What CloudNativePG puts into it.
@@ -108,7 +111,8 @@ func TestManifests(t *testing.T) {
 	d := rendered(t, "../../../overlays/dev/go-otlp-app", "go-otlp-app")
 	env := environment(t, d)
 
-	known := map[string]bool{"OTEL_RESOURCE_ATTRIBUTES": true, "OTEL_EXPORTER_OTLP_ENDPOINT": true, "OTEL_TRACES_SAMPLER": true}
+	known := map[string]bool{"OTEL_RESOURCE_ATTRIBUTES": true, "OTEL_EXPORTER_OTLP_ENDPOINT": true, "OTEL_TRACES_SAMPLER": true,
+		"GOMEMLIMIT": true} // that of the runtime
 	for _, s := range newLoader().settings {
 		for _, name := range s.variables() {
 			known[name] = true
@@ -123,7 +127,8 @@ func TestManifests(t *testing.T) {
 	}
 	// Systems 4 and 7 of the specification.
 	for _, name := range strings.Fields(`OTEL_SERVICE_NAME APP_VERSION APP_ENV OTEL_EXPORTER_OTLP_ENDPOINT OTEL_EXPORTER_OTLP_COMPRESSION
-		OTEL_TRACES_SAMPLER OTEL_TRACES_SAMPLER_ARG POD_NAME POD_NAMESPACE POD_IP NODE_NAME MAX_CONCURRENCY REQUEST_TIMEOUT DATABASE_URL DATABASE_MAX_CONNS API_TOKENS API_ACCESS_FILE`) {
+		OTEL_TRACES_SAMPLER OTEL_TRACES_SAMPLER_ARG POD_NAME POD_NAMESPACE POD_IP NODE_NAME MAX_CONCURRENCY REQUEST_TIMEOUT DATABASE_URL DATABASE_MAX_CONNS API_TOKENS API_ACCESS_FILE
+		GOMEMLIMIT`) {
 		if _, set := env[name]; !set || !known[name] {
 			t.Errorf("%s: set by the Deployment: %v, read by the service: %v", name, set, known[name])
 		}
