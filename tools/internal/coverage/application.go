@@ -105,9 +105,11 @@ type finding struct {
 	unresolved []Unresolved
 }
 
-// add notes an Application, once.
+// add notes an Application, once. Where each environment has an Argo CD of its own, one base makes several of a name.
 func (f *finding) add(a Application) {
-	if slices.ContainsFunc(f.all, func(b Application) bool { return b.Object.ID == a.Object.ID && b.Locate(nil) == a.Locate(nil) }) {
+	if slices.ContainsFunc(f.all, func(b Application) bool {
+		return b.Object.ID == a.Object.ID && b.Object.Digest() == a.Object.Digest() && b.Locate(nil) == a.Locate(nil)
+	}) {
 		return
 	}
 	for _, field := range sourceFields(a.Object.Value) {
