@@ -338,7 +338,7 @@ func TestClientOf(t *testing.T) {
 
 func TestNewTokens(t *testing.T) {
 	a, b := NewToken(), NewToken()
-	if a == b || !secretForm.MatchString(a) || len(a) != len("ledger_")+43 {
+	if a == b || !ValidToken(a) || len(a) != len("ledger_")+43 {
 		t.Errorf("got %q and %q", a, b)
 	}
 }

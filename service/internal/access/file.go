@@ -75,16 +75,19 @@ type token struct {
 }
 
 var (
-	nameForm = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
-	globForm = regexp.MustCompile(`^[-a-z0-9*?]{1,63}$`)
-	sumForm  = regexp.MustCompile(`^[0-9a-f]{64}$`)
-	yamlLine = regexp.MustCompile(`^(yaml: )?(line [0-9]+: )?`)
-	// What an Authorization header can carry, https://datatracker.ietf.org/doc/html/rfc6750#section-2.1
-	secretForm = regexp.MustCompile(`^[A-Za-z0-9._~+/-]+=*$`)
+	nameForm  = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+	globForm  = regexp.MustCompile(`^[-a-z0-9*?]{1,63}$`)
+	sumForm   = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	yamlLine  = regexp.MustCompile(`^(yaml: )?(line [0-9]+: )?`)
+	tokenForm = regexp.MustCompile(`^[A-Za-z0-9._~+/-]+=*$`)
 )
 
-// leastSecret is 96 bits where it is base64 of random bytes.
-const leastSecret = 16
+// LeastToken is how many characters a token has at least: 96 bits where they are base64 of random bytes, out of reach of guessing over
+// a network.
+const LeastToken = 16
+
+// ValidToken reports whether an Authorization header can carry s, https://datatracker.ietf.org/doc/html/rfc6750#section-2.1.
+func ValidToken(s string) bool { return tokenForm.MatchString(s) }
 
 // unnamed is what the tokens of the variable API_TOKENS are recorded as.
 const unnamed = "unnamed"
@@ -121,8 +124,8 @@ func parse(name string, content []byte) (file, *policy, error) {
 		switch {
 		case (e.SHA256 == "") == (e.Secret == ""):
 			say("want sha256, or secret in its place")
-		case e.Secret != "" && (len(e.Secret) < leastSecret || !secretForm.MatchString(e.Secret)):
-			say("want a secret of at least %d letters, digits or -._~+/=", leastSecret)
+		case e.Secret != "" && (len(e.Secret) < LeastToken || !ValidToken(e.Secret)):
+			say("want a secret of at least %d letters, digits or -._~+/=", LeastToken)
 		case e.Secret != "":
 			t.secret = []byte(e.Secret)
 			t.sum = sha256.Sum256(t.secret)

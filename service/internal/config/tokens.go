@@ -2,17 +2,12 @@ package config
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
+
+	"github.com/kgate-dev/gitops/service/internal/access"
 )
 
-// leastToken is 16 characters: 96 bits where they are base64 of random bytes, out of reach of guessing over a network.
-const leastToken = 16
-
 const tokensWant = "tokens of at least 16 letters, digits or -._~+/=, separated by commas"
-
-// tokenForm is what an Authorization header can carry, https://datatracker.ietf.org/doc/html/rfc6750#section-2.1
-var tokenForm = regexp.MustCompile(`^[A-Za-z0-9._~+/-]+=*$`)
 
 // readTokens takes those of the variable and those of the file together: in a rotation the new one may be in the
 // one and the old one still in the other. Tokens are named by their position, never shown.
@@ -20,9 +15,9 @@ func (l *loader) readTokens() {
 	seen := map[string]bool{}
 	add := func(where, key, token string) {
 		switch {
-		case len(token) < leastToken:
-			l.fault(where, key, "a token of %d characters, want at least %d", len(token), leastToken)
-		case !tokenForm.MatchString(token):
+		case len(token) < access.LeastToken:
+			l.fault(where, key, "a token of %d characters, want at least %d", len(token), access.LeastToken)
+		case !access.ValidToken(token):
 			l.fault(where, key, "a token with characters that a header cannot carry, want letters, digits and -._~+/=")
 		case !seen[token]:
 			seen[token] = true

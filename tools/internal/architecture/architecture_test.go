@@ -57,10 +57,11 @@ var layers = map[string][]layer{
 		{"commands", []string{"tools/bench", "tools/internal/admission/typed/generate", "tools/kgate"}},
 	},
 	"the service": {
-		{"what the service is about, and how it is configured", []string{
-			"service/internal/link", "service/internal/localpostgres", "service/internal/pgxtelemetry", "service/internal/release",
+		{"what the service is about, and who may do what", []string{
+			"service/internal/access", "service/internal/link", "service/internal/localpostgres", "service/internal/pgxtelemetry",
+			"service/internal/release",
 		}},
-		{"who may do what, how it is configured, and what is filled in", []string{"service/internal/access", "service/internal/config", "service/internal/seed"}},
+		{"how it is configured, and what is filled in", []string{"service/internal/config", "service/internal/seed"}},
 		{"the way in and out", []string{
 			"service/internal/ledgertelemetry", "service/internal/postgres", "service/internal/telemetry", "service/internal/web",
 		}},
