@@ -183,11 +183,17 @@ func (t *text) finding(f check.Finding) {
 	t.field("fix", terminal.Continued(t.said(f.Fix), "       | "))
 	t.field("why", "kgate explain "+terminal.Line(f.Check))
 	var then []string
-	for _, follower := range f.Follows {
+	for _, follower := range f.Follows[:min(len(f.Follows), mostFollowers)] {
 		then = append(then, t.follower(follower))
+	}
+	if more := len(f.Follows) - len(then); more > 0 {
+		then = append(then, fmt.Sprintf("and %d more: `--output json` lists them", more))
 	}
 	t.fields("then", then)
 }
+
+// mostFollowers is how many findings a person reads of one cause. One line of an ApplicationSet may have thousands.
+const mostFollowers = 20
 
 // follower is a finding in the one line that it has below the one that it follows from.
 func (t *text) follower(f check.Finding) string {
