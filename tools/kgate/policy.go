@@ -58,7 +58,8 @@ in METADATA, as texts custom.bad and custom.good.
 
 The scope is object (input is one object), overlay (input.objects are those of a target that a sync applies: a hook that
 Argo CD skips is not among them) or repository (input.targets, with all objects, and behind them the Applications that their
-ApplicationSets make, as far as that can be told: generated of a target has {"object", "of"}, the indexes of one and of its set).
+ApplicationSets make, as far as that can be told: generated of a target has {"object", "of"}, the indexes of one and of its set, and
+untold the indexes of sets that may make more).
 A rule of scope repository may say in custom.sees into which API groups it looks, as "argoproj.io": of every other object its
 input has the apiVersion, kind, namespace and name, and a run takes less memory.
 A deny's path leads to the field: for an overlay it begins with objects and an index, for the repository with targets and

@@ -20,6 +20,7 @@ deny contains {"msg": msg, "path": _place(part)} if {
 	some part in _parts
 	not _synced[part]
 	not _is_misspelt(part)
+	not _may_have(part)
 	msg := sprintf("%s has no Application", [part])
 }
 
@@ -75,6 +76,15 @@ _is_misspelt(part) if {
 		split(other, "/")[1] == overlay
 	}
 	count(missing) <= count(lost)
+}
+
+# What an ApplicationSet makes of what only the cluster knows may be the Application of the part.
+_may_have(part) if {
+	some target in input.targets
+	some i in target.untold
+	some source in argo.sources(object.get(target.objects[i].spec, "template", {}))
+	startswith(part, split(source.value.path, "{{")[0])
+	endswith(part, array.reverse(split(source.value.path, "}}"))[0])
 }
 
 _last(path) := array.reverse(split(path, "/"))[0]

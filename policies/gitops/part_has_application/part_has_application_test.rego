@@ -64,6 +64,28 @@ test_more_than_are_misspelt if {
 	{fault.msg | some fault in _deny([_application("overlays/dev/platfrom")])} == {"overlays/dev/app has no Application", "overlays/dev/platform has no Application"}
 }
 
+_with_set(path, untold) := [{
+	"path": "argocd",
+	"objects": [
+		_application("overlays/dev/app"),
+		{"apiVersion": "argoproj.io/v1alpha1", "kind": "ApplicationSet", "spec": {"template": {"spec": {"source": {"path": path}}}}},
+	],
+	"untold": untold,
+}]
+
+# Of a set whose clusters nobody here knows, whatever its path may become.
+test_may_be_made[path] if {
+	some path, missing in {
+		"{{path}}": 0,
+		"overlays/{{name}}/platform": 0,
+		"overlays/dev/platform": 0,
+		"overlays/{{name}}/app": 1,
+		"overlays/prod/{{part}}": 1,
+	}
+	count(part_has_application.deny) == missing with input as {"roots": _roots, "targets": _with_set(path, [1])}
+	count(part_has_application.deny) == 1 with input as {"roots": _roots, "targets": _with_set(path, [])}
+}
+
 test_two if {
 	_deny([_application("argocd"), _application("overlays/dev/app"), _application("./overlays/dev/app"), _application("overlays/dev/platform")]) == {{
 		"path": ["targets", 1, "objects", 2, "spec", "source", "path"],

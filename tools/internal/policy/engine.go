@@ -692,7 +692,8 @@ func (e *engine) repository(targets []*check.Target) (ast.Value, error) {
 			ast.Item(ast.StringTerm("path"), meta.Get(ast.StringTerm("path"))),
 			ast.Item(ast.StringTerm("environment"), meta.Get(ast.StringTerm("environment"))),
 			overlay[1],
-			ast.Item(ast.StringTerm("generated"), generated(target)))
+			ast.Item(ast.StringTerm("generated"), generated(target)),
+			ast.Item(ast.StringTerm("untold"), untold(target)))
 	}
 	texts := func(all []string) *ast.Term {
 		terms := make([]*ast.Term, len(all))
@@ -716,6 +717,17 @@ func generated(target *check.Target) *ast.Term {
 		terms[i] = ast.ObjectTerm(
 			ast.Item(ast.StringTerm("object"), ast.IntNumberTerm(len(target.Objects)+i)),
 			ast.Item(ast.StringTerm("of"), ast.IntNumberTerm(slices.Index(target.Objects, g.Of))))
+	}
+	return ast.ArrayTerm(terms...)
+}
+
+// untold are the indexes of the ApplicationSets that may make more than can be told.
+func untold(target *check.Target) *ast.Term {
+	var terms []*ast.Term
+	for i, object := range target.Objects {
+		if object.Kind == "ApplicationSet" && object.Group() == "argoproj.io" && !slices.Contains(target.Told, object) {
+			terms = append(terms, ast.IntNumberTerm(i))
+		}
 	}
 	return ast.ArrayTerm(terms...)
 }
