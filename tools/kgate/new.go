@@ -80,7 +80,7 @@ func newServiceCommand() *cobra.Command {
 			return makeNew(cmd, renaming.Service, args[0], flags, false)
 		},
 	}
-	flags.register(cmd, "service to take after (default: the smallest that a service object names)")
+	flags.register(cmd, "service to take after (default: of those in most of the environments, the smallest that a service object names)")
 	f := cmd.Flags()
 	f.StringVar(&flags.image, "image", "", "image with its tag, as ghcr.io/shop/payments:1.0.0, or with tag and digest")
 	f.IntVar(&flags.port, "port", 0, "port of requests, spec.ports.http of the service object (default: that of the other one)")
@@ -255,6 +255,11 @@ func likeService(repository *repo.Repo, files twin.Files, name string, flags new
 		return "", nil, fmt.Errorf("--like: name the service to take after: no object %s/… Service here names one", serviceGroup)
 	case like == "":
 		like = services[0]
+		for _, other := range services[1:] {
+			if len(placesOf(repository.Config, files, other, flags.environments)) > len(placesOf(repository.Config, files, like, flags.environments)) {
+				like = other
+			}
+		}
 	case len(services) > 0 && !slices.Contains(services, like):
 		return "", nil, fmt.Errorf("--like %s: there is no such service, but %s%s", like, strings.Join(services, ", "), spelling.Meant(like, services))
 	}
@@ -263,12 +268,35 @@ func likeService(repository *repo.Repo, files twin.Files, name string, flags new
 			return "", nil, err
 		}
 	}
+	if all := placesOf(repository.Config, files, like, nil); len(all) > 0 {
+		for _, environment := range flags.environments {
+			if !slices.Contains(all, environment) {
+				return "", nil, fmt.Errorf("--environments %s: the service %s is in %s alone: name another one with --like", environment, like, strings.Join(all, ", "))
+			}
+		}
+	}
 	for _, e := range repository.Config.Environments {
 		if len(flags.environments) > 0 && !slices.Contains(flags.environments, e.Name) {
 			without = append(without, e.Name)
 		}
 	}
 	return like, without, nil
+}
+
+// placesOf are the environments of those wanted, of all where none is named, in which a service has a folder.
+func placesOf(config repo.Config, files twin.Files, service string, wanted []string) (places []string) {
+	for _, e := range config.Environments {
+		if len(wanted) > 0 && !slices.Contains(wanted, e.Name) {
+			continue
+		}
+		if slices.ContainsFunc(files.Listed, func(name string) bool {
+			folders := strings.Split(path.Dir(name), "/")
+			return slices.Contains(folders, service) && slices.Contains(folders, e.Name)
+		}) {
+			places = append(places, e.Name)
+		}
+	}
+	return places
 }
 
 // servicesOf are the services that objects name, the one with the least text first.
