@@ -204,6 +204,21 @@ func TestPageInABrowser(t *testing.T) {
 		if says := browsertest.Eval[string](t, b, `document.querySelector("#live").textContent`); !strings.Contains(says, "Paused") || !strings.Contains(says, "Go on") {
 			t.Errorf("paused, the page says %q", says)
 		}
+		// Gone on with and paused again before the answer is there.
+		browsertest.Eval[bool](t, b, `(() => {
+			const send = XMLHttpRequest.prototype.send, button = document.querySelector("#live-switch");
+			XMLHttpRequest.prototype.send = function () {
+				this.addEventListener("loadend", () => setTimeout(() => document.body.id = "answered"));
+				send.call(this);
+			};
+			button.click();
+			button.click();
+			return true;
+		})()`)
+		b.Do(t, chromedp.WaitReady(`#answered`))
+		if says := browsertest.Eval[string](t, b, `document.querySelector("#live").textContent`); !strings.Contains(says, "Paused") || !strings.Contains(says, "Go on") {
+			t.Errorf("paused while it asks, the page says %q", says)
+		}
 	})
 
 	t.Run("what is typed stays", func(t *testing.T) {

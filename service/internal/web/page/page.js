@@ -91,10 +91,13 @@
 		if (!document.hidden) {
 			asking = true;
 			try {
-				draw(await ask());
-				say("Live");
+				const fresh = await ask();
+				if (!paused) { // it may have been since
+					draw(fresh);
+					say("Live");
+				}
 			} catch {
-				say("Could not be refreshed; trying again");
+				if (!paused) say("Could not be refreshed; trying again");
 			}
 			asking = false;
 		}
