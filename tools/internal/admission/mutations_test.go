@@ -158,6 +158,13 @@ func TestMutations(t *testing.T) {
 			want: []string{"mutating-policy subset spec.mutations[0].jsonPatch.expression: the API server refuses what it makes of the DestinationRule shop/web: spec.host: Required value (so says kgate's definition, of istio.io/api@v1.32.0)"},
 		},
 		{
+			name: "mutations that double a text",
+			documents: once("doubled", "deployments", "mutations: ["+
+				strings.Repeat("{patchType: ApplyConfiguration, applyConfiguration: {expression: \"Object{metadata: Object.metadata{annotations: {'x': 'x' + "+
+					"object.metadata.?annotations['x'].orValue('x') + object.metadata.?annotations['x'].orValue('x')}}}\"}}, ", 40)+"]") + deployment,
+			want: []string{"mutating-policy web : the API server refuses it: policy 'doubled' with binding 'doubled' denied request: the object would have more than 3 MB, which no API server keeps"},
+		},
+		{
 			name:      "copies that double the object",
 			documents: once("doubled", "deployments", patching("[0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25].map(i, JSONPatch{op: 'copy', from: '/spec/template', path: '/spec/template/x' + string(i)})")) + deployment,
 			want:      []string{"mutating-policy web : the API server refuses it: policy 'doubled' with binding 'doubled' denied request: JSON Patch: Unable to complete the copy, the accumulated size increase of copy is 6094403, exceeding the limit 3145728"},

@@ -238,10 +238,34 @@ func (p *recordingPatcher) Patch(ctx context.Context, r patch.Request, budget in
 	if step.After, err = runtime.DefaultUnstructuredConverter.ToUnstructured(object); err != nil {
 		return nil, err
 	}
+	if size(step.After) > mostMutated {
+		return nil, fmt.Errorf("the object would have more than %d MB, which no API server keeps", mostMutated>>20)
+	}
 	if !reflect.DeepEqual(step.Before, step.After) {
 		p.mutator.steps = append(p.mutator.steps, step)
 	}
 	return object, nil
+}
+
+// mostMutated is how many bytes of text an object may have after a mutation: the largest request that the API server reads,
+// MaxRequestBodyBytes in k8s.io/apiserver/pkg/server/config.go. etcd keeps half of it.
+const mostMutated = 3 << 20
+
+// size is how many bytes the texts of a value have. Mutations that double one of them would fill any memory.
+func size(value any) (n int) {
+	switch value := value.(type) {
+	case string:
+		return len(value)
+	case map[string]any:
+		for key, item := range value {
+			n += len(key) + size(item)
+		}
+	case []any:
+		for _, item := range value {
+			n += 1 + size(item)
+		}
+	}
+	return n
 }
 
 // converters are the type converters of the request that is dispatched.
