@@ -2,8 +2,11 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -36,6 +39,38 @@ func TestMadeTokenIsTaken(t *testing.T) {
 		who, err := k.Identify(t.Context(), token)
 		if err != nil || who.Via != "token:"+args[1] {
 			t.Errorf("%q: got %+v, %v", args, who, err)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "access.yaml")
+	for want, args := range map[string][]string{"": {"-file", file}, "exists: leave out -file": {"-file", file}, "no such file": {"-file", filepath.Join(file+".d", "a")}} {
+		var stdout, stderr bytes.Buffer
+		if want != "" { // a map has no order
+			if err := os.WriteFile(file, []byte("kept"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		} else if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Fatal(err)
+		}
+		code := run(t.Context(), slices.Concat([]string{"token", "-name", "argocd", "-allow", "read"}, args), nil, &stdout, &stderr)
+		if ok := want == ""; ok != (code == 0) || ok != (stdout.Len() > 0) || !strings.Contains(stderr.String(), want) {
+			t.Errorf("%q: got %d, %q, %q", args, code, &stdout, &stderr)
+		}
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want != "" {
+			if string(content) != "kept" {
+				t.Errorf("%q: the file is now %q", args, content)
+			}
+			continue
+		}
+		k, err := access.New(access.Options{File: file})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if who, err := k.Identify(t.Context(), strings.TrimSpace(stdout.String())); err != nil || who.Via != "token:argocd" {
+			t.Errorf("got %+v, %v", who, err)
 		}
 	}
 	for want, args := range map[string][]string{

@@ -109,7 +109,7 @@ func TestGitLabComment(t *testing.T) {
 	begin := func() *gitlab {
 		return &gitlab{t: t, reports: map[string]string{"/projects/5/jobs/70/artifacts/kgate.md": report}, lists: map[string][]map[string]any{
 			"/projects/5/merge_requests":             {{"iid": 3, "sha": "a1"}},
-			"/projects/5/merge_requests/3/pipelines": {{"id": 20, "sha": "b2", "project_id": 5}, {"id": 21, "sha": "b3", "project_id": 5}, {"id": 22, "sha": "a1", "project_id": 5}},
+			"/projects/5/merge_requests/3/pipelines": {{"id": 20, "sha": "b2", "project_id": 5}, {"id": 21, "sha": "b3", "project_id": 5}, {"id": 22, "sha": "of a merged result", "project_id": 5}},
 			"/projects/5/pipelines/22/jobs":          {{"id": 69, "name": "lint"}, {"id": 68, "name": "test"}, {"id": 70, "name": "kgate"}},
 			"/projects/5/merge_requests/3/notes":     {},
 		}}

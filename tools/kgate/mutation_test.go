@@ -536,8 +536,13 @@ func (b *bench) run(t *testing.T, roots []string, most int) {
 	if found.all() < max(most, 30) {
 		t.Errorf("only %d of %d edits cause a finding", found.all(), made)
 	}
-	if share := float64(found[exactly]+found[related]) / float64(max(found.all(), 1)); share < 0.98 {
-		t.Errorf("%.1f %% of the findings name the line of the edit; at least 98 %% must", 100*share)
+	// Of the few that the race detector sees, one alone is 2 %: `make test` holds the whole to the higher bound after them.
+	least := 98.0
+	if underRace {
+		least = 90
+	}
+	if share := 100 * float64(found[exactly]+found[related]) / float64(max(found.all(), 1)); share < least {
+		t.Errorf("%.1f %% of the findings name the line of the edit; at least %.0f %% must", share, least)
 	}
 	if found[elsewhere] > 0 {
 		t.Errorf("%d edits have no finding in the object that they are in", found[elsewhere])

@@ -305,7 +305,11 @@ func (j *judge) warn(ctx context.Context, pass *check.Pass) error {
 				continue // admission/accepted says that it cannot be judged
 			}
 			for _, w := range v.warnings {
-				pass.Report(target, object, w.Path, "the API server warns: "+w.Message)
+				message, with := "the API server warns: "+w.Message, []check.Field(nil)
+				if len(w.With) > 0 {
+					with = []check.Field{{Target: target, Object: object, Path: w.With}}
+				}
+				pass.Report(target, object, w.Path, message, with...)
 			}
 		}
 	}

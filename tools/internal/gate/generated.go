@@ -2,6 +2,7 @@ package gate
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/coverage"
 	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/report"
 )
 
 const syncWave = "argocd.argoproj.io/sync-wave"
@@ -20,15 +22,21 @@ func isSet(o *manifest.Object) bool { return o.Kind == "ApplicationSet" && o.Gro
 // hasSet reports a target with an ApplicationSet.
 func hasSet(t *check.Target) bool { return slices.ContainsFunc(t.Objects, isSet) }
 
-// generate gives targets the Applications that their ApplicationSets make, for the checks of the repository.
-func (g *Gate) generate(ctx context.Context, files *kustomization.Files, targets []*check.Target) error {
+// generate gives targets the Applications that their ApplicationSets make, for the checks of the repository. Notes say of which
+// nobody here can tell all: nothing is said that rests on these.
+func (g *Gate) generate(ctx context.Context, files *kustomization.Files, targets []*check.Target) (notes []report.Note, err error) {
 	if !g.acrossTargets() || !slices.ContainsFunc(targets, hasSet) {
-		return nil
+		return nil, nil
 	}
 	defer activity.Begin(ctx, "looking for what ApplicationSets make")()
 	all, left, err := coverage.Applications(ctx, g.repository, files, targets)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	for _, u := range left {
+		if u.Target != nil {
+			notes = append(notes, report.Note{About: "applications", Source: u.Position, Message: fmt.Sprintf("which Applications %s makes is not all told here: %s", u.Object.ID, u.Reason)})
+		}
 	}
 	for _, t := range targets {
 		t.Generated, t.Told = nil, nil
@@ -38,7 +46,7 @@ func (g *Gate) generate(ctx context.Context, files *kustomization.Files, targets
 			}
 			one, err := waved(a)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			t.Generated = append(t.Generated, one)
 		}
@@ -48,7 +56,7 @@ func (g *Gate) generate(ctx context.Context, files *kustomization.Files, targets
 			}
 		}
 	}
-	return nil
+	return notes, nil
 }
 
 // waved is an Application that comes when its ApplicationSet does: nobody syncs it in a wave of its own.

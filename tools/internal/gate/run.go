@@ -241,9 +241,11 @@ func (g *Gate) conclude(ctx context.Context, round *check.Round, outcomes []outc
 		out.Errors = append(out.Errors, Failures(f.Target, f.Err)...)
 	}
 	plan.Standing = g.standing
-	if err := g.generate(ctx, renderer.Files(), plan.Targets); err != nil {
+	untold, err := g.generate(ctx, renderer.Files(), plan.Targets)
+	if err != nil {
 		return out, err
 	}
+	out.Notes = append(out.Notes, untold...)
 	result, failed := round.End(ctx, plan)
 	g.stood = check.Result{Standing: result.Standing, Settled: result.Settled, Silenced: result.Silenced}
 	if ctx.Err() != nil {

@@ -11,6 +11,7 @@ import (
 // Fault is one thing that the API server holds against an object.
 type Fault struct {
 	Path    manifest.Path // as deep as the server says; empty for the whole object
+	With    manifest.Path // the field that it does not fit, of a sentence that names two; empty for none
 	Message string        // the server's own, without the path
 	Detail  string        // the message without the kind of error and the value, where it has both
 	Note    string        // to follow the message: whose it is, where not every definition of the kind says it
@@ -36,11 +37,12 @@ func Warning(content any, said string) Fault {
 	}
 	// "ResourceQuota requests.cpu (50) should be less than limits.cpu (20)": at the limit.
 	if sentence, ok := strings.CutPrefix(said, "ResourceQuota requests."); ok {
-		if _, after, ok := strings.Cut(sentence, " should be less than "); ok {
-			name, _, _ := strings.Cut(after, " ")
-			path := manifest.Path{"spec", "hard", name}
+		if before, after, ok := strings.Cut(sentence, " should be less than "); ok {
+			request, _, _ := strings.Cut(before, " ")
+			limit, _, _ := strings.Cut(after, " ")
+			path := manifest.Path{"spec", "hard", limit}
 			if _, there := path.Lookup(content); there {
-				return Fault{Path: path, Message: said}
+				return Fault{Path: path, With: manifest.Path{"spec", "hard", "requests." + request}, Message: said}
 			}
 		}
 	}

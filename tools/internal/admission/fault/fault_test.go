@@ -134,13 +134,13 @@ func TestWarning(t *testing.T) {
 	for said, want := range map[string]Fault{
 		"spec.ports[0]: duplicate": {Path: Path(content, "spec.ports[0]"), Message: "duplicate"},
 		"spec.externalIPs is old":  {Path: Path(content, "spec.externalIPs"), Message: "spec.externalIPs is old"},
-		"ResourceQuota requests.cpu (50) should be less than limits.cpu (20)":       {Path: Path(content, "spec.hard[limits.cpu]"), Message: "ResourceQuota requests.cpu (50) should be less than limits.cpu (20)"},
+		"ResourceQuota requests.cpu (50) should be less than limits.cpu (20)":       {Path: Path(content, "spec.hard[limits.cpu]"), With: Path(content, "spec.hard[requests.cpu]"), Message: "ResourceQuota requests.cpu (50) should be less than limits.cpu (20)"},
 		"ResourceQuota requests.memory (5) should be less than limits.memory (2Gi)": {Message: "ResourceQuota requests.memory (5) should be less than limits.memory (2Gi)"},
 		"a sentence: of no field": {Message: "a sentence: of no field"},
 	} {
 		got := Warning(content, said)
-		if got.Message != want.Message || got.Path.String() != want.Path.String() {
-			t.Errorf("%s: got %s %q, want %s %q", said, got.Path, got.Message, want.Path, want.Message)
+		if got.Message != want.Message || got.Path.String() != want.Path.String() || got.With.String() != want.With.String() {
+			t.Errorf("%s: got %s %s %q, want %s %s %q", said, got.Path, got.With, got.Message, want.Path, want.With, want.Message)
 		}
 	}
 }
