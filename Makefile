@@ -24,7 +24,7 @@ REGO_COVERAGE := 99
 SAMPLED := TestMutations|TestMutationsOfEveryKind|TestScript|TestUpdates|TestVerdicts
 
 # What a change must pass, the quick first. The jobs of .github/workflows/ci.yaml are the same.
-CI_TARGETS := lint policy validate schemas-check test fuzz-unguided
+CI_TARGETS := lint policy validate schemas-check renamed test fuzz-unguided
 
 .PHONY: help
 help: ## list the targets
@@ -45,8 +45,16 @@ test: collector ## run every Go test, with the race detector where there is a C 
 	if [ -n "$$race" ]; then echo "go test: all of $(SAMPLED)"; \
 	$(STATIC) go test -timeout 40m -run '^($(SAMPLED))$$' ./tools/kgate ./tools/internal/admission; fi
 
+# The tests that read names in the tree, and not only files of it.
+.PHONY: test-names
+test-names:
+	@$(STATIC) go test -vet=off ./overlays ./compose ./service/internal/config
+	@$(STATIC) go test -vet=off -run 'Manifests|Scraped|Exemplars|ArgoCD' ./service
+	@$(STATIC) go test -vet=off -run 'PromotionOfTree' ./tools/internal/gate
+	@$(STATIC) go test -vet=off -run 'READMERecipes|Codeowners' ./tools/kgate
+
 .PHONY: renamed
-renamed: build ## give a copy of the last commit other names, and run there what reads the tree (ALL=1: every test, with another Go module)
+renamed: build collector ## give a copy of the last commit other names, and run there what reads the tree (ALL=1: every test, with another Go module)
 	@.ci/renamed
 
 .PHONY: mutations

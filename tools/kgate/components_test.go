@@ -18,7 +18,8 @@ func TestComponentsLeft(t *testing.T) {
 	} {
 		t.Run(left.component, func(t *testing.T) {
 			_, copied := ownTree(t)
-			file := filepath.Join(copied, "base/services/podinfo/kustomization.yaml")
+			plain, _ := ownServices(t, copied)
+			file := filepath.Join(copied, "base/services", plain, "kustomization.yaml")
 			text, err := os.ReadFile(file)
 			if err != nil {
 				t.Fatal(err)
@@ -34,7 +35,7 @@ func TestComponentsLeft(t *testing.T) {
 				t.Fatal(err)
 			}
 			if left.component == "mesh" {
-				if err := os.Remove(filepath.Join(copied, "base/services/podinfo/metrics-port.yaml")); err != nil {
+				if err := os.Remove(filepath.Join(copied, "base/services", plain, "metrics-port.yaml")); err != nil {
 					t.Fatal(err)
 				}
 			}

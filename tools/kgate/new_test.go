@@ -23,6 +23,7 @@ func TestNewOfThisRepository(t *testing.T) {
 		t.Skip("git is not installed")
 	}
 	_, copied := ownTree(t)
+	plain, stateful := ownServices(t, copied)
 	t.Chdir(copied)
 	git := func(args ...string) {
 		t.Helper()
@@ -52,11 +53,11 @@ func TestNewOfThisRepository(t *testing.T) {
 	}{
 		{kind: renaming.Environment, name: "another", flags: newFlags{like: "staging"}, targets: []string{"overlays/another"}},
 		{kind: renaming.Environment, name: "another-eu", flags: newFlags{like: "another"}, thin: true, targets: []string{"overlays/another-eu"}},
-		{kind: renaming.Service, name: "payments", flags: newFlags{like: "podinfo", image: "registry.example.com:5000/team/payments:1.2.3"},
+		{kind: renaming.Service, name: "payments", flags: newFlags{like: plain, image: "registry.example.com:5000/team/payments:1.2.3"},
 			targets: []string{"overlays/prod/payments", "overlays/another/payments"}},
-		{kind: renaming.Service, name: "accounts", flags: newFlags{like: "podinfo", image: "registry.example.com:5000/team/accounts:1.2.3", with: []string{"canary", "database", "mesh"}},
+		{kind: renaming.Service, name: "accounts", flags: newFlags{like: plain, image: "registry.example.com:5000/team/accounts:1.2.3", with: []string{"canary", "database", "mesh"}},
 			targets: []string{"overlays/dev/accounts", "overlays/prod/accounts", "overlays/another/accounts"}},
-		{kind: renaming.Service, name: "orders", flags: newFlags{like: "go-otlp-app", image: "registry.example.com:5000/team/orders:1.2.3", with: []string{"canary"}},
+		{kind: renaming.Service, name: "orders", flags: newFlags{like: stateful, image: "registry.example.com:5000/team/orders:1.2.3", with: []string{"canary"}},
 			targets: []string{"overlays/prod/orders"}},
 	} {
 		repository, err := repo.Open(".")
@@ -93,4 +94,29 @@ func TestNewOfThisRepository(t *testing.T) {
 	if out := kgate("validate"); !strings.Contains(out, ": 0 errors, 0 warnings, ") {
 		t.Errorf("validate:\n%s", out)
 	}
+}
+
+// ownServices are the names of two services of this repository, or of a renamed copy of it: one without a database, and one with.
+func ownServices(t *testing.T, tree string) (plain, stateful string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(tree, "base/services/*/kustomization.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := filepath.Base(filepath.Dir(file))
+		if bytes.Contains(text, []byte("- ../../components/database\n")) {
+			stateful = name
+		} else {
+			plain = name
+		}
+	}
+	if plain == "" || stateful == "" {
+		t.Fatalf("no service here is without a database, or none has one: %q, %q", plain, stateful)
+	}
+	return plain, stateful
 }
