@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/tools/txtar"
 )
 
 // The action that comments hands on what the run before wrote, to the pull request that the event names.
@@ -141,6 +143,79 @@ func TestActionCompares(t *testing.T) {
 		}
 		if link := `<a href="https://forge.example/o/r/blob/` + git("rev-parse", "HEAD") + `/base/config.yaml#L4">`; test.code == exitFindings && !strings.Contains(string(said), link) {
 			t.Errorf("no link %s in\n%s", link, said)
+		}
+	}
+}
+
+// The action holds what a pull request does to versions to the rules of its base, and says it below what it compares.
+func TestActionHoldsPromotions(t *testing.T) {
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Skip("git is not installed")
+	}
+	r := newRunner(t)
+	r.work = t.TempDir()
+	page, err := txtar.ParseFile("testdata/script/promote.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range page.Files {
+		if name, ok := strings.CutPrefix(f.Name, "repo/"); ok {
+			write(t, r.work, name, string(f.Data))
+		}
+	}
+	git := func(args ...string) string {
+		t.Helper()
+		cmd := exec.Command("git", append([]string{"-c", "user.name=a", "-c", "user.email=a@example.com"}, args...)...)
+		cmd.Dir, cmd.Env = r.work, append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null")
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("git %v: %v\n%s", args, err, out)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	git("init", "-q", "-b", "main", ".")
+	git("add", "-A")
+	git("commit", "-qm", "base")
+	base := git("rev-parse", "HEAD")
+	const overlay = "overlays/prod/kustomization.yaml"
+	text, err := os.ReadFile(filepath.Join(r.work, overlay))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, r.work, overlay, strings.Replace(string(text), "newTag: 1.1.0", "newTag: 1.2.0", 1))
+	git("commit", "-qam", "all at once")
+	expression := strings.TrimSuffix(strings.TrimPrefix(event, "${{ "), " }}")
+	summary, markdown := filepath.Join(r.temp, "summary"), filepath.Join(r.temp, "kgate.md")
+	for _, test := range []struct {
+		base, allow string
+		code        int
+		says        string
+		summary     string // how it begins
+	}{
+		{base, "", exitFindings, "\n::error file=" + overlay + ",line=", "<!-- kgate promote -->\n### kgate promote: 1 step, 2 refused\n"},
+		{base, "canary,source", exitClean, "\n::notice file=" + overlay + ",line=", "<!-- kgate promote -->\n### kgate promote: 1 step, nothing refused\n"},
+		{base, "--output", exitUnable, "there is no such rule", ""},
+		{"", "", exitClean, "has no base to compare with", ""},
+		{"--help", "", exitUnable, "names no commit", ""},
+		{strings.Repeat("0", 40), "", exitUnable, "", ""},
+	} {
+		write(t, r.temp, "summary", "")
+		write(t, r.temp, "kgate.md", "<!-- kgate diff -->\n")
+		values := map[string]string{expression: test.base, "inputs.allow": test.allow, "steps.compare.outputs.markdown": markdown}
+		code, _, text := r.step("promotions", values, "GITHUB_STEP_SUMMARY="+summary)
+		if code != test.code || !strings.Contains(text, test.says) {
+			t.Errorf("%+v: exit code %d, want %d and %q in\n%s", test, code, test.code, test.says, text)
+		}
+		said, err := os.ReadFile(summary)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(string(said), test.summary) || (len(said) > 0) != (test.summary != "") {
+			t.Errorf("%+v: the summary is %q", test, said)
+		}
+		comment, err := os.ReadFile(markdown)
+		if want := "<!-- kgate diff -->\n" + string(said); err != nil || string(comment) != want {
+			t.Errorf("%+v: the comment is %q, want %q, %v", test, comment, want, err)
 		}
 	}
 }

@@ -822,6 +822,13 @@ func TestGitLabComponent(t *testing.T) {
 	if text, err := os.ReadFile(filepath.Join(r.work, "kgate.md")); err != nil || !strings.HasPrefix(string(text), "<!-- kgate diff -->\n") {
 		t.Errorf("%.80q, %v", text, err)
 	}
+	// What it does to versions is said below that.
+	if code, out := run("sh", append(project, "KGATE_COMPARE=true", "KGATE_PROMOTIONS=true", "KGATE_ALLOW=soak", "CI_PROJECT_URL=https://forge.example/o/r", "CI_MERGE_REQUEST_DIFF_BASE_SHA="+held)...); code != exitFindings || !strings.Contains(out, "0 steps since "+held) {
+		t.Errorf("exit code %d in\n%s", code, out)
+	}
+	if text, err := os.ReadFile(filepath.Join(r.work, "kgate.md")); err != nil || !strings.HasPrefix(string(text), "<!-- kgate diff -->\n") || !strings.Contains(string(text), "\n<!-- kgate promote -->\n") {
+		t.Errorf("%.80q, %v", text, err)
+	}
 }
 
 // rawScript is the script of the component's job before its inputs are filled in.

@@ -33,7 +33,7 @@ type promoteFlags struct {
 	allow                       []string
 	dry, commit                 bool
 	branch, body, check, ledger string
-	output                      string
+	outputs                     []string
 	color                       color
 	bounds                      bounds
 }
@@ -61,13 +61,14 @@ func promoteCommand() *cobra.Command {
 		Annotations: map[string]string{writesHere: "."},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			flags.request.Services = args
-			if err := flags.read(cmd); err != nil {
+			outputs, err := flags.read(cmd)
+			if err != nil {
 				return err
 			}
 			if cmd.Flags().Changed("check") {
-				return checkPromotion(cmd, flags)
+				return checkPromotion(cmd, flags, outputs)
 			}
-			return move(cmd, flags)
+			return move(cmd, flags, outputs)
 		},
 	}
 	f := cmd.Flags()
@@ -81,7 +82,7 @@ func promoteCommand() *cobra.Command {
 	f.BoolVar(&flags.abort, "abort", false, "give the canary the stable version again")
 	f.StringVar(&flags.check, "check", "", "git revision; write nothing, and hold what changed since to the rules")
 	f.StringVar(&flags.ledger, "ledger", "", "URL of the release ledger that is asked about the soak (default: the one that kgate.yaml names)")
-	flags.register(cmd)
+	flags.register(cmd, "format, text or json, and of --check markdown and github as well")
 	return cmd
 }
 
@@ -100,15 +101,16 @@ func rollbackCommand() *cobra.Command {
 		Annotations: map[string]string{writesHere: "."},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			flags.request.Services = args
-			if err := flags.read(cmd); err != nil {
+			outputs, err := flags.read(cmd)
+			if err != nil {
 				return err
 			}
-			return move(cmd, flags)
+			return move(cmd, flags, outputs)
 		},
 	}
 	cmd.Flags().StringVar(&flags.request.To, "env", "", "environment in which the version is taken back")
 	cmd.Flags().StringVar(&flags.request.Version, "to", "", "version to go back to (default: the one before)")
-	flags.register(cmd)
+	flags.register(cmd, "format, text or json")
 	return cmd
 }
 
@@ -129,25 +131,45 @@ func ruleList() string {
 	return b.String()
 }
 
-func (f *promoteFlags) register(cmd *cobra.Command) {
+func (f *promoteFlags) register(cmd *cobra.Command, formats string) {
 	s := cmd.Flags()
 	s.StringSliceVar(&f.allow, "allow", nil, "rules to let pass, as findings (repeatable)")
 	s.BoolVar(&f.dry, "dry-run", false, "say what would change, as kgate diff does, and write nothing")
 	s.BoolVar(&f.commit, "commit", false, "commit what is written, and nothing else")
 	s.StringVar(&f.branch, "branch", "", "make that branch of HEAD, and commit there")
 	s.StringVar(&f.body, "pr-body", "", "write the description of a pull request to that file")
-	s.StringVarP(&f.output, "output", "o", "text", "format, text or json")
+	s.StringArrayVarP(&f.outputs, "output", "o", []string{"text"}, formats+"; FORMAT=FILE writes a file, never through a link of the repository (repeatable)")
 	colorFlags(cmd, &f.color)
 	boundsFlags(cmd, &f.bounds)
 	_ = cmd.RegisterFlagCompletionFunc("allow", cobra.FixedCompletions(ruleNames(), cobra.ShellCompDirectiveNoFileComp)) // fails only for a flag that does not exist
 }
 
-// read refuses flags that say nothing, or two things.
-func (f *promoteFlags) read(cmd *cobra.Command) error {
-	changed := cmd.Flags().Changed
-	if f.output != "text" && f.output != "json" {
-		return fmt.Errorf("--output %s: the formats are text, json", f.output)
+// read refuses flags that say nothing, or two things, and says where what is told goes.
+func (f *promoteFlags) read(cmd *cobra.Command) ([]output, error) {
+	formats := []string{"text", "json"}
+	if f.check != "" {
+		formats = append(formats, "markdown", "github")
 	}
+	for _, text := range f.outputs {
+		format, _, _ := strings.Cut(text, "=")
+		switch {
+		case slices.Contains(formats, format):
+		case format == "markdown" || format == "github":
+			return nil, fmt.Errorf("--output %s goes with `kgate promote --check BASE`; of a step, --pr-body FILE writes Markdown, and --output %s", format, strings.Join(formats, " or "))
+		default:
+			return nil, fmt.Errorf("--output %s: the formats are %s", text, strings.Join(formats, ", "))
+		}
+	}
+	outputs, err := parseOutputs(f.outputs)
+	if err != nil {
+		return nil, err
+	}
+	return outputs, f.consistent(cmd)
+}
+
+// consistent refuses flags that do not go together.
+func (f *promoteFlags) consistent(cmd *cobra.Command) error {
+	changed := cmd.Flags().Changed
 	if err := f.color.check(); err != nil {
 		return err
 	}
@@ -252,7 +274,7 @@ func (f *promoteFlags) options(progress *progress) gate.Options {
 }
 
 // move makes the steps that are asked for.
-func move(cmd *cobra.Command, flags promoteFlags) error {
+func move(cmd *cobra.Command, flags promoteFlags, outputs []output) error {
 	stdout, stderr := terminal.NewStream(cmd.OutOrStdout()), terminal.NewStream(cmd.ErrOrStderr())
 	progress := &progress{w: stderr}
 	defer progress.clear()
@@ -264,6 +286,9 @@ func move(cmd *cobra.Command, flags promoteFlags) error {
 		return err
 	}
 	progress.clear()
+	if err := keepWithin(outputs, r.repository.Dir); err != nil {
+		return err
+	}
 	// Writing is not bounded: what has begun ends. A description that nobody can write is found out while nothing is committed yet.
 	if r.refused() == 0 || flags.dry {
 		if err := r.body(cmd.Context(), flags.body, time.Now()); err != nil {
@@ -275,7 +300,7 @@ func move(cmd *cobra.Command, flags promoteFlags) error {
 			return err
 		}
 	}
-	if err := r.print(stdout, flags); err != nil {
+	if err := r.print(cmd.Context(), stdout, flags, outputs); err != nil {
 		return err
 	}
 	if r.report != nil && len(r.report.Errors) > 0 {
@@ -409,12 +434,15 @@ func (r *rehearsed) apply(back bool) error {
 }
 
 // checkPromotion holds a change that is there to the rules.
-func checkPromotion(cmd *cobra.Command, flags promoteFlags) error {
+func checkPromotion(cmd *cobra.Command, flags promoteFlags, outputs []output) error {
 	stdout := terminal.NewStream(cmd.OutOrStdout())
 	r := &rehearsed{}
 	if err := flags.bounds.within(cmd.Context(), func(ctx context.Context) (err error) {
 		before, after, err := repo.Sides(ctx, ".", flags.check, "", borrowed()...)
 		if err != nil {
+			return err
+		}
+		if err := keepWithin(outputs, after.Dir); err != nil {
 			return err
 		}
 		was, err := gate.TableOf(ctx, before.Repo)
@@ -443,7 +471,7 @@ func checkPromotion(cmd *cobra.Command, flags promoteFlags) error {
 	}); err != nil {
 		return err
 	}
-	if err := r.print(stdout, flags); err != nil {
+	if err := r.print(cmd.Context(), stdout, flags, outputs); err != nil {
 		return err
 	}
 	if r.refused() > 0 {

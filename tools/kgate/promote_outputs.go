@@ -16,33 +16,6 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/transition"
 )
 
-// said says in a line what a move does: the track, the version, the share.
-func said(m transition.Move) string {
-	var parts []string
-	old, now := transition.Shown(m.Old), transition.Shown(m.New)
-	switch m.Action {
-	case transition.Shift:
-		parts = append(parts, "canary "+now)
-	case transition.Abort:
-		parts = append(parts, "canary "+old+" → "+now+", aborted")
-	default:
-		track := ""
-		if m.Canary {
-			track = "canary "
-		}
-		parts = append(parts, track+old+" → "+now)
-	}
-	if m.Action == transition.Rollback {
-		parts = append(parts, "rolled back")
-	}
-	if m.Weighted && m.WeightIs != m.WeightWas {
-		parts = append(parts, fmt.Sprintf("%s %% → %s %%", percentText(m.WeightWas), percentText(m.WeightIs)))
-	} else if m.Weighted && m.Canary && m.Action != transition.Abort {
-		parts = append(parts, fmt.Sprintf("at %s %%", percentText(m.WeightIs)))
-	}
-	return strings.Join(parts, ", ")
-}
-
 func percentText(share float64) string { return strconv.FormatFloat(share, 'f', -1, 64) }
 
 // place is a position as an editor follows it.
@@ -54,11 +27,30 @@ func place(at manifest.Position) string {
 	return terminal.File(text)
 }
 
-// print tells what was done, or why nothing was.
-func (r *rehearsed) print(w *terminal.Stream, flags promoteFlags) error {
-	if flags.output == "json" {
-		return r.json(w, flags)
+// print tells what was done, or why nothing was, in each format that is asked for.
+func (r *rehearsed) print(ctx context.Context, w *terminal.Stream, flags promoteFlags, outputs []output) error {
+	for i, o := range outputs {
+		outputs[i].write = func(w io.Writer, _ report.Report, _ report.Options) error {
+			switch o.format {
+			case "json":
+				return r.json(w, flags)
+			case "markdown":
+				return report.StepsMarkdown(w, r.steps(flags))
+			case "github":
+				return report.StepsGitHub(w, r.steps(flags))
+			}
+			return r.text(w, flags)
+		}
 	}
+	return writeReports(ctx, outputs, report.Report{}, w, report.Options{})
+}
+
+// steps are those of a check.
+func (r *rehearsed) steps(flags promoteFlags) report.Steps {
+	return report.Steps{Since: flags.check, Moves: r.moves, Refused: r.refused()}
+}
+
+func (r *rehearsed) text(w io.Writer, flags promoteFlags) error {
 	var b strings.Builder
 	checking := flags.check != ""
 	for _, m := range r.moves {
@@ -74,9 +66,9 @@ func (r *rehearsed) print(w *terminal.Stream, flags promoteFlags) error {
 			fmt.Fprintf(&b, "%s  %s  %s\n", terminal.Line(m.Service), terminal.Line(where), terminal.Line(nothing))
 			continue
 		}
-		fmt.Fprintf(&b, "%s  %s  %s\n", terminal.Line(m.Service), terminal.Line(m.Environment), terminal.Line(said(m)))
+		fmt.Fprintf(&b, "%s  %s  %s\n", terminal.Line(m.Service), terminal.Line(m.Environment), terminal.Line(m.String()))
 		for _, c := range m.Changes {
-			fmt.Fprintf(&b, "  %s: %s: %s\n", place(c.Source), terminal.Line(c.Field), terminal.Line(changed(c)))
+			fmt.Fprintf(&b, "  %s: %s: %s\n", place(c.Source), terminal.Line(c.Field), terminal.Line(c.String()))
 		}
 		for _, one := range m.Refusals {
 			b.WriteString(refusal(one))
@@ -114,16 +106,6 @@ func (r *rehearsed) print(w *terminal.Stream, flags promoteFlags) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
-}
-
-func changed(c transition.Change) string {
-	switch {
-	case c.Old == "":
-		return "+ " + c.New
-	case c.New == "":
-		return c.Old + " goes"
-	}
-	return c.Old + " → " + c.New
 }
 
 func refusal(one transition.Refusal) string {
@@ -229,7 +211,7 @@ func title(moves []transition.Move) string {
 	var parts []string
 	for _, m := range moves {
 		if len(m.Changes) > 0 {
-			parts = append(parts, fmt.Sprintf("%s in %s: %s", m.Service, m.Environment, said(m)))
+			parts = append(parts, fmt.Sprintf("%s in %s: %s", m.Service, m.Environment, m))
 		}
 	}
 	const enough = 3
@@ -302,7 +284,7 @@ func (r *rehearsed) description(rendered string) string {
 		if to := r.repository.Config.Promoting.CompareLink(m.Service, m.Old.Version(), m.New.Version()); to != "" && m.Action != transition.Shift {
 			link = fmt.Sprintf("[%s...%s](%s)", cell(m.Old.Version()), cell(m.New.Version()), to)
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", cell(m.Service), cell(m.Environment), cell(said(m)), cell(since), link)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", cell(m.Service), cell(m.Environment), cell(m.String()), cell(since), link)
 	}
 	var refusals []transition.Refusal
 	for _, m := range r.moves {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/kgate-dev/gitops/tools/internal/amendment"
@@ -108,6 +109,44 @@ type Move struct {
 	lines      promotion.Place // that says where its values stand now
 	wantStable promotion.Reference
 	wantCanary promotion.Reference
+}
+
+// String says in a line what the move does: the track, the version, the share.
+func (m Move) String() string {
+	var parts []string
+	old, now := shown(m.Old), shown(m.New)
+	switch m.Action {
+	case Shift:
+		parts = append(parts, "canary "+now)
+	case Abort:
+		parts = append(parts, "canary "+old+" → "+now+", aborted")
+	default:
+		track := ""
+		if m.Canary {
+			track = "canary "
+		}
+		parts = append(parts, track+old+" → "+now)
+	}
+	if m.Action == Rollback {
+		parts = append(parts, "rolled back")
+	}
+	if m.Weighted && m.WeightIs != m.WeightWas {
+		parts = append(parts, fmt.Sprintf("%s %% → %s %%", number(m.WeightWas), number(m.WeightIs)))
+	} else if m.Weighted && m.Canary && m.Action != Abort {
+		parts = append(parts, fmt.Sprintf("at %s %%", number(m.WeightIs)))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// String says what the scalar said and says.
+func (c Change) String() string {
+	switch {
+	case c.Old == "":
+		return "+ " + c.New
+	case c.New == "":
+		return c.Old + " goes"
+	}
+	return c.Old + " → " + c.New
 }
 
 // Refused are the refusals that nobody lets pass.
