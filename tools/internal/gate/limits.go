@@ -76,10 +76,18 @@ func (l Limits) Within(ctx context.Context, work func(context.Context) error) er
 // soon as that much is live, the collector works without a pause.
 const (
 	relaxedPercent = 200
-	usualPercent   = 100
 	thriftyPercent = 50
-	relaxedHeap    = 40 << 20 // live; a little less than this repository takes, whose run stays so below 250 MB
+	relaxedHeap    = 150 << 20 // live and garbage together, with which a run of this repository stays below 250 MB
 )
+
+// garbage is how much there may be beside so many live bytes, in percent of these: what fills relaxedHeap, in steps of ten.
+func garbage(live uint64) int {
+	if live == 0 {
+		return relaxedPercent
+	}
+	room := max(relaxedHeap, live) - live
+	return int(min(max(room*10/live*10, thriftyPercent), relaxedPercent))
+}
 
 // RelaxCollector sets the collector of garbage for a process that is there for one run.
 func RelaxCollector() { debug.SetGCPercent(relaxedPercent) }
@@ -99,12 +107,9 @@ func watchMemory(ctx context.Context, limit int64, full func()) {
 		}
 		metrics.Read(samples)
 		live, filled := samples[0].Value.Uint64(), samples[1].Value.Uint64()
-		wanted := relaxedPercent
-		switch {
-		case limit > 0 && live > uint64(limit)/4:
+		wanted := garbage(live)
+		if limit > 0 && live > uint64(limit)/4 {
 			wanted = thriftyPercent // what is full of garbage is not full
-		case live > relaxedHeap:
-			wanted = usualPercent
 		}
 		if wanted != percent {
 			percent = wanted

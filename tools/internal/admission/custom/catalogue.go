@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"weak"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -131,7 +132,26 @@ func (c *catalogue) parse(line string) (*definition, error) {
 		version, deprecated := strings.CutSuffix(version, "!")
 		of.served[version], of.deprecated[version] = true, deprecated
 	}
-	return newDefinition(of, func() (*apiextensionsv1.CustomResourceDefinition, error) { return c.read(key) }), nil
+	return newDefinition(of, remembered(func() (*apiextensionsv1.CustomResourceDefinition, error) { return c.read(key) })), nil
+}
+
+// remembered reads once for all who need the same at a time. A definition is larger than what is compiled of it, and few ask
+// for it afterwards: who does reads it again.
+func remembered[T any](read func() (*T, error)) func() (*T, error) {
+	var mu sync.Mutex
+	var last weak.Pointer[T]
+	return func() (*T, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if value := last.Value(); value != nil {
+			return value, nil
+		}
+		value, err := read()
+		if err == nil {
+			last = weak.Make(value)
+		}
+		return value, err
+	}
 }
 
 func (c *catalogue) read(key archive.Key) (*apiextensionsv1.CustomResourceDefinition, error) {

@@ -54,7 +54,7 @@ type definition struct {
 }
 
 func newDefinition(of identity, read func() (*apiextensionsv1.CustomResourceDefinition, error)) *definition {
-	return &definition{identity: of, read: sync.OnceValues(read), versions: map[string]func() (*kind, error){}}
+	return &definition{identity: of, read: read, versions: map[string]func() (*kind, error){}}
 }
 
 func (d *definition) title() string { return "kgate's definition, of " + d.source }
