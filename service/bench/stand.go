@@ -126,10 +126,13 @@ func (s *stand) fill(ctx context.Context) (string, error) {
 		FROM generate_series(1, $1::int) i, LATERAL (SELECT now() - ($1::int - i) * interval '20 min' AS at) x`, history); err != nil {
 		return "", err
 	}
+	if _, err := store.Pool().Exec(ctx, "INSERT INTO release_facets SELECT DISTINCT service, environment, track, kind, outcome FROM releases"); err != nil {
+		return "", err
+	}
 	if _, err := store.Pool().Exec(ctx, "ALTER TABLE releases ENABLE TRIGGER USER"); err != nil {
 		return "", err
 	}
-	for _, table := range []string{"releases", "release_transitions"} {
+	for _, table := range []string{"releases", "release_transitions", "release_facets"} {
 		if _, err := store.Pool().Exec(ctx, "VACUUM ANALYZE "+table); err != nil {
 			return "", err
 		}

@@ -179,7 +179,7 @@ func TestIndependently(t *testing.T) {
 // returns how many deployments were in it.
 func (ta *tale) compare(window time.Duration, now time.Time) int {
 	ta.t.Helper()
-	m, err := ta.s.Measures(ta.t.Context(), release.Scope{}, window, now)
+	m, before, err := ta.s.MeasuresAndBefore(ta.t.Context(), release.Scope{}, window, now)
 	if err != nil {
 		ta.t.Fatal(err)
 	}
@@ -207,68 +207,94 @@ func (ta *tale) compare(window time.Duration, now time.Time) int {
 			break
 		}
 	}
-	want := release.Measure(all, now.Add(-window), now)
-	want.Environments = []string{"prod"}
-	if !reflect.DeepEqual(m, want) {
-		ta.t.Errorf("the %s until %s:\nmeasured %+v\nat hand  %+v", window, now.Sub(ta.began), m, want)
+	alone, err := ta.s.Measures(ta.t.Context(), release.Scope{}, window, now)
+	if err != nil {
+		ta.t.Fatal(err)
+	}
+	for _, c := range []struct {
+		end time.Time
+		got release.Measures
+	}{{now, m}, {now, alone}, {now.Add(-window), before}} {
+		want := release.Measure(all, c.end.Add(-window), c.end)
+		want.Environments = []string{"prod"}
+		if !reflect.DeepEqual(c.got, want) {
+			ta.t.Errorf("the %s until %s:\nmeasured %+v\nat hand  %+v", window, c.end.Sub(ta.began), c.got, want)
+		}
 	}
 	return deployments
 }
 
 // TestMeasuredDaysFollow measures days again and again while histories of two weeks come in, late and in any order, while what
-// runs is removed and while old releases are forgotten: what is asked of measured days is what plain SQL says of the releases.
+// runs is removed and while old releases are forgotten: what is asked of measured days is what plain SQL says of the releases. So it
+// is with the hours of today, and histories of one.
 func TestMeasuredDaysFollow(t *testing.T) {
-	random := rand.New(rand.NewPCG(31, 32))
-	compared, closed := 0, int64(0)
-	for range 4 {
-		ta := newTale(t)
-		ta.began = noon.Add(-15 * 24 * time.Hour)
-		facts := history(random)
-		for i := range facts {
-			facts[i].minute *= 47
-			if facts[i].end > 0 {
-				facts[i].end *= 47
-			}
-		}
-		remeasure := func() {
-			n, err := ta.s.CloseDays(t.Context(), noon)
-			if err != nil {
-				t.Fatal(err)
-			}
-			closed += n
-		}
-		look := func() {
-			compared += ta.compare(20*24*time.Hour, noon)
-			f := facts[random.IntN(len(facts))]
-			compared += ta.compare(time.Duration(1+random.IntN(5))*24*time.Hour, *ta.at(max(f.minute, f.end) + random.IntN(2)))
-		}
-		for _, f := range shuffled(random, facts) {
-			ta.tellAll([]fact{f})
-			if random.IntN(3) == 0 {
+	for _, c := range []struct {
+		name    string
+		began   time.Time
+		stretch int // of a history of 400 minutes
+		forget  time.Duration
+	}{
+		{"days", noon.Add(-15 * 24 * time.Hour), 47, 7 * 24 * time.Hour},
+		{"hours", noon.Add(-10 * time.Hour), 1, 3 * time.Hour},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			random := rand.New(rand.NewPCG(31, 32))
+			compared, closed, hours := 0, int64(0), 0
+			for range 4 {
+				ta := newTale(t)
+				ta.began = c.began
+				facts := history(random)
+				for i := range facts {
+					facts[i].minute *= c.stretch
+					if facts[i].end > 0 {
+						facts[i].end *= c.stretch
+					}
+				}
+				remeasure := func() {
+					n, err := ta.s.CloseDays(t.Context(), noon.Add(-time.Duration(random.IntN(6))*time.Hour))
+					if err != nil {
+						t.Fatal(err)
+					}
+					closed += n
+					hours += count(t, ta.s, "SELECT count(*) FROM measured_hours WHERE service = '' AND deployments > 0")
+				}
+				look := func() {
+					compared += ta.compare(20*24*time.Hour, noon)
+					f := facts[random.IntN(len(facts))]
+					compared += ta.compare(time.Duration(1+random.IntN(5))*24*time.Hour, *ta.at(max(f.minute, f.end) + random.IntN(2)))
+				}
+				for _, f := range shuffled(random, facts) {
+					ta.tellAll([]fact{f})
+					if random.IntN(3) == 0 {
+						remeasure()
+					}
+					if random.IntN(3) == 0 {
+						look()
+					}
+				}
 				remeasure()
-			}
-			if random.IntN(3) == 0 {
+				look()
+				for _, track := range []release.Track{release.Stable, release.Canary} {
+					if _, err := ta.s.Remove(t.Context(), release.Place{Service: "api", Environment: "prod", Track: track}, noon.Add(-time.Hour), "ann"); err != nil {
+						t.Fatal(err)
+					}
+					look()
+				}
+				remeasure()
+				if _, err := ta.s.Forget(t.Context(), ta.began.Add(c.forget)); err != nil {
+					t.Fatal(err)
+				}
+				look()
+				remeasure()
 				look()
 			}
-		}
-		remeasure()
-		look()
-		for _, track := range []release.Track{release.Stable, release.Canary} {
-			if _, err := ta.s.Remove(t.Context(), release.Place{Service: "api", Environment: "prod", Track: track}, noon.Add(-time.Hour), "ann"); err != nil {
-				t.Fatal(err)
+			if c.name == "hours" {
+				closed = int64(hours)
 			}
-			look()
-		}
-		remeasure()
-		if _, err := ta.s.Forget(t.Context(), ta.began.Add(7*24*time.Hour)); err != nil {
-			t.Fatal(err)
-		}
-		look()
-		remeasure()
-		look()
-	}
-	if compared < 500 || closed < 100 {
-		t.Errorf("%d days were measured and %d deployments compared: too little", closed, compared)
+			if compared < 500 || closed < 100 {
+				t.Errorf("%d days or hours were measured and %d deployments compared: too little", closed, compared)
+			}
+		})
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/kgate-dev/gitops/service/internal/release"
 )
@@ -78,19 +79,33 @@ const measuredColumns = `count(*) FILTER (WHERE NOT lead) AS deployments, count(
 	coalesce(string_agg(int8send((extract(epoch FROM took) * 1000000)::bigint), '' ORDER BY took, at) FILTER (WHERE lead), '') AS leads,
 	coalesce(string_agg(int8send((extract(epoch FROM at) * 1000000)::bigint), '' ORDER BY took, at) FILTER (WHERE lead), '') AS leads_of`
 
-// selectMeasured reads the days that a window touches: those that are measured already, and what the others come to. It is one
-// statement, so that what it finds measured and what it finds open are of one moment. Of the two days at the edges alone it is
-// asked when each thing was.
+// selectMeasured reads the days that a span of time touches: those that are measured already, of the others the hours that are, and
+// what the rest comes to. It is one statement, so that what it finds measured and what it finds open are of one moment. Of the days in
+// which a window begins or ends alone it is asked when each thing was.
 const selectMeasured = `WITH touched AS (
 	SELECT e.environment, d.at AS began, d.at + interval '1 day' AS ended
 	FROM unnest($1::text[]) e(environment) CROSS JOIN unnest($2::timestamptz[]) d(at)
-), open AS MATERIALIZED (
+), open_day AS MATERIALIZED (
 	SELECT t.* FROM touched t WHERE NOT EXISTS (SELECT FROM measured_days m
 		WHERE m.environment = t.environment AND m.day = (t.began AT TIME ZONE 'UTC')::date AND m.service = '' AND m.team = '')
+), open AS MATERIALIZED (
+	SELECT environment, began, ended FROM (
+		SELECT environment, lag(after) OVER (PARTITION BY environment, day ORDER BY before, after) AS began, before AS ended FROM (
+			SELECT d.environment, d.began AS day, m.hour AS before, m.hour + interval '1 hour' AS after
+			FROM open_day d CROSS JOIN LATERAL (SELECT m.hour FROM measured_hours m
+				WHERE m.environment = d.environment AND m.service = '' AND m.team = '' AND m.hour >= d.began AND m.hour < d.ended OFFSET 0) m
+			UNION ALL SELECT environment, began, began, began FROM open_day
+			UNION ALL SELECT environment, began, ended, ended FROM open_day
+		) edge
+	) gap WHERE began < ended
 ), ` + measureOpen + `, found AS (
 	SELECT m.day, m.deployments, m.failures, m.deployed_at, m.restores, m.restores_of, m.leads, m.leads_of
-	FROM measured_days m WHERE m.environment = ANY($1) AND %s
-		AND m.day >= ($3::date[])[1] AND m.day <= ($3::date[])[2]
+	FROM measured_days m WHERE m.environment = ANY($1) AND %[1]s
+		AND m.day >= $6::date AND m.day <= $7::date
+	UNION ALL
+	SELECT (d.began AT TIME ZONE 'UTC')::date, m.deployments, m.failures, m.deployed_at, m.restores, m.restores_of, m.leads, m.leads_of
+	FROM open_day d CROSS JOIN LATERAL (SELECT * FROM measured_hours m
+		WHERE m.environment = d.environment AND %[1]s AND m.hour >= d.began AND m.hour < d.ended OFFSET 0) m
 	UNION ALL
 	SELECT (began AT TIME ZONE 'UTC')::date, ` + measuredColumns + ` FROM events
 	WHERE ($4 = '' OR service = $4) AND ($5 = '' OR team = $5)
@@ -102,7 +117,7 @@ SELECT day, deployments, failures,
 	CASE WHEN day = ANY($3::date[]) THEN leads_of END
 FROM found`
 
-// measuredOf is which rows of measured_days a scope means, each kind along an index of its own.
+// measuredOf is which rows of measured_days and measured_hours a scope means, each kind along an index of its own.
 func measuredOf(scope release.Scope) string {
 	switch {
 	case scope.Service != "" && scope.Team != "":
@@ -112,123 +127,246 @@ func measuredOf(scope release.Scope) string {
 	case scope.Team != "":
 		return "m.team = $5 AND m.service > $4"
 	}
-	return "m.service = $4 AND m.team = $5"
+	return "m.service = '' AND m.team = ''"
 }
 
 // Measures implements release.Ledger, over the deployments to Options.Production where no environment is asked for.
 func (s *Store) Measures(ctx context.Context, scope release.Scope, window time.Duration, now time.Time) (release.Measures, error) {
-	if err := release.ValidateWindow(window); err != nil {
+	all, err := s.measures(ctx, scope, window, now, 1)
+	if err != nil {
 		return release.Measures{}, err
+	}
+	return all[0], nil
+}
+
+// MeasuresAndBefore implements release.Ledger, as Measures does.
+func (s *Store) MeasuresAndBefore(ctx context.Context, scope release.Scope, window time.Duration, now time.Time) (m, before release.Measures, err error) {
+	all, err := s.measures(ctx, scope, window, now, 2)
+	if err != nil {
+		return m, before, err
+	}
+	return all[0], all[1], nil
+}
+
+// measures are those of the window that ends now, and of so many in all, each of which ends where the one before begins. They are
+// read at once, and so of one moment.
+func (s *Store) measures(ctx context.Context, scope release.Scope, window time.Duration, now time.Time, n int) ([]release.Measures, error) {
+	if err := release.ValidateWindow(window); err != nil {
+		return nil, err
 	}
 	if err := scope.Validate(); err != nil {
-		return release.Measures{}, err
+		return nil, err
 	}
-	from, to := now.Add(-window).UTC(), now.UTC()
-	first, last := from.Truncate(24*time.Hour), to.Add(-1).Truncate(24*time.Hour)
+	spans := make([]span, n)
+	var edges []time.Time
+	for i := range spans {
+		spans[i] = spanOf(now.Add(-window), now)
+		edges = append(edges, spans[i].first, spans[i].last)
+		now = now.Add(-window)
+	}
 	var days []time.Time
-	for day := first; !day.After(last); day = day.Add(24 * time.Hour) {
+	for day := spans[n-1].first; !day.After(spans[0].last); day = day.Add(24 * time.Hour) {
 		days = append(days, day)
 	}
 	var environments []string
-	var tallies []release.Tally
 	err := s.read(ctx, "measure deployments", func(ctx context.Context) (err error) {
 		if environments, err = s.environments(ctx, scope); err != nil {
 			return err
 		}
-		tallies = make([]release.Tally, len(days))
-		rows, err := s.pool.Query(ctx, fmt.Sprintf(selectMeasured, measuredOf(scope)), environments, days, []time.Time{first, last},
-			scope.Service, scope.Team)
+		for i := range spans {
+			spans[i].clear()
+		}
+		rows, err := s.pool.Query(ctx, fmt.Sprintf(selectMeasured, measuredOf(scope)), environments, days, edges,
+			scope.Service, scope.Team, days[0], days[len(days)-1])
 		if err != nil {
 			return err
 		}
-		return tally(rows, tallies, first, from, to)
+		return tally(rows, spans)
 	})
 	if err != nil {
-		return release.Measures{}, err
+		return nil, err
 	}
-	m := release.Sum(tallies, from, to)
-	m.Environments = environments
-	return m, nil
+	all := make([]release.Measures, n)
+	for i, w := range spans {
+		all[i] = release.Sum(w.tallies, w.from, w.to)
+		all[i].Environments = environments
+	}
+	return all, nil
 }
 
-// tally adds the rows of selectMeasured to the days from first on, without what was before from and from to on.
-func tally(rows pgx.Rows, tallies []release.Tally, first, from, to time.Time) error {
-	edge := func(day time.Time) bool { return day.Before(from) || day.Add(24*time.Hour).After(to) }
-	// The next whole microsecond, which is what times are kept in.
-	begin, end := from.Add(time.Microsecond-1).UnixMicro(), to.Add(time.Microsecond-1).UnixMicro()
-	within := func(at int64) bool { return at >= begin && at < end }
-	var (
-		day                                            time.Time
-		deployments, failures                          int
-		deployed, restores, restoresOf, leads, leadsOf []byte
-	)
-	_, err := pgx.ForEachRow(rows, []any{&day, &deployments, &failures, &deployed, &restores, &restoresOf, &leads, &leadsOf}, func() error {
-		t := &tallies[int(day.Sub(first)/(24*time.Hour))]
-		keep := func(int64) bool { return true }
-		if edge(day) {
-			keep = within
-			deployments, failures = 0, 0
-			for i := range len(deployed) / 8 {
-				if keep(number(deployed, i)) {
-					deployments++
-				}
-			}
-			for i := range len(restoresOf) / 8 {
-				if keep(number(restoresOf, i)) {
-					failures++
-				}
-			}
+// span is a window with the days that it touches.
+type span struct {
+	from, to    time.Time
+	first, last time.Time // day
+	tallies     []release.Tally
+	begin, end  int64 // from and to in whole microseconds, which is what times are kept in, the next one each
+}
+
+func spanOf(from, to time.Time) span {
+	from, to = from.UTC(), to.UTC()
+	return span{
+		from: from, to: to, first: from.Truncate(24 * time.Hour), last: to.Add(-1).Truncate(24 * time.Hour),
+		begin: from.Add(time.Microsecond - 1).UnixMicro(), end: to.Add(time.Microsecond - 1).UnixMicro(),
+	}
+}
+
+func (w *span) clear() {
+	w.tallies = make([]release.Tally, int(w.last.Sub(w.first)/(24*time.Hour))+1)
+}
+
+func (w *span) within(at int64) bool { return at >= w.begin && at < w.end }
+
+// counted is a row of selectMeasured.
+type counted struct {
+	day                                            time.Time
+	deployments, failures                          int
+	deployed, restores, restoresOf, leads, leadsOf []byte
+}
+
+// tally adds the rows of selectMeasured to the days of each window.
+func tally(rows pgx.Rows, spans []span) error {
+	var c counted
+	// What a row holds is read before the next one comes, and is not copied.
+	deployed, restores, restoresOf := (*pgtype.DriverBytes)(&c.deployed), (*pgtype.DriverBytes)(&c.restores), (*pgtype.DriverBytes)(&c.restoresOf)
+	leads, leadsOf := (*pgtype.DriverBytes)(&c.leads), (*pgtype.DriverBytes)(&c.leadsOf)
+	_, err := pgx.ForEachRow(rows, []any{&c.day, &c.deployments, &c.failures, deployed, restores, restoresOf, leads, leadsOf}, func() error {
+		for i := range spans {
+			spans[i].add(c)
 		}
-		t.Deployments += deployments
-		t.Failures += failures
-		t.Restores = add(t.Restores, restores, restoresOf, keep)
-		t.Leads = add(t.Leads, leads, leadsOf, keep)
 		return nil
 	})
+	for _, w := range spans {
+		for i := range w.tallies {
+			inOrder(w.tallies[i].Restores)
+			inOrder(w.tallies[i].Leads)
+		}
+	}
 	return err
+}
+
+// add adds what of a row is in the window. Of a day, or an environment, there may be several.
+func (w *span) add(c counted) {
+	if c.day.Before(w.first) || c.day.After(w.last) {
+		return
+	}
+	t := &w.tallies[int(c.day.Sub(w.first)/(24*time.Hour))]
+	if !c.day.Before(w.from) && !c.day.Add(24*time.Hour).After(w.to) {
+		t.Deployments += c.deployments
+		t.Failures += c.failures
+		t.Restores = appendTimes(t.Restores, c.restores)
+		t.Leads = appendTimes(t.Leads, c.leads)
+		return
+	}
+	for i := range len(c.deployed) / 8 {
+		if w.within(number(c.deployed, i)) {
+			t.Deployments++
+		}
+	}
+	for i := range len(c.restoresOf) / 8 {
+		if w.within(number(c.restoresOf, i)) {
+			t.Failures++
+		}
+	}
+	t.Restores = w.appendTimes(t.Restores, c.restores, c.restoresOf)
+	t.Leads = w.appendTimes(t.Leads, c.leads, c.leadsOf)
 }
 
 // number is the i-th of a column of numbers.
 func number(column []byte, i int) int64 { return int64(binary.BigEndian.Uint64(column[8*i:])) }
 
-// add appends the lengths of column, in order, to all; those of which is known when they were, if keep lets them. What is below
-// zero is not known.
-func add(all []time.Duration, column, at []byte, keep func(at int64) bool) []time.Duration {
+// appendTimes appends the lengths of column to all. What is below zero is not known.
+func appendTimes(all []time.Duration, column []byte) []time.Duration {
 	all = slices.Grow(all, len(column)/8)
-	sorted := len(all)
 	for i := range len(column) / 8 {
-		if len(at) > 0 && !keep(number(at, i)) {
-			continue
-		}
 		if n := number(column, i); n >= 0 {
 			all = append(all, time.Duration(n)*time.Microsecond)
 		}
 	}
-	if sorted > 0 {
-		slices.Sort(all)
+	return all
+}
+
+// appendTimes is appendTimes for those whose moment, in at, is in the window.
+func (w *span) appendTimes(all []time.Duration, column, at []byte) []time.Duration {
+	for i := range len(column) / 8 {
+		if n := number(column, i); n >= 0 && w.within(number(at, i)) {
+			all = append(all, time.Duration(n)*time.Microsecond)
+		}
 	}
 	return all
 }
 
-// closeDay measures one day of an environment, and every service and team of it.
-const closeDay = `WITH open AS (
-	SELECT $1::text AS environment, $2::timestamptz AS began, $2::timestamptz + interval '1 day' AS ended
-), ` + measureOpen + `
-INSERT INTO measured_days (environment, day, service, team, deployments, failures, deployed_at, restores, restores_of, leads, leads_of)
-SELECT $1, ($2 AT TIME ZONE 'UTC')::date, coalesce(service, ''), coalesce(team, ''), ` + measuredColumns + `
-FROM events GROUP BY GROUPING SETS ((), (service, team))
-ON CONFLICT (environment, day, service, team) DO NOTHING`
+// inOrder sorts what comes from several rows; each by itself is in order.
+func inOrder(all []time.Duration) {
+	if !slices.IsSorted(all) {
+		slices.Sort(all)
+	}
+}
 
-// CloseDays measures the days that are over and open, as far back as two of the longest windows reach, and returns how many.
+// insertMeasured measures a stretch of time in an environment, and every service and team of it, into a table whose key begins with
+// the environment and when the stretch began.
+func insertMeasured(table, key, length, began string) string {
+	return `WITH open AS (
+	SELECT $1::text AS environment, $2::timestamptz AS began, $2::timestamptz + interval '` + length + `' AS ended
+), ` + measureOpen + `
+INSERT INTO ` + table + ` (environment, ` + key + `, service, team, deployments, failures, deployed_at, restores, restores_of, leads, leads_of)
+SELECT $1, ` + began + `, coalesce(service, ''), coalesce(team, ''), ` + measuredColumns + `
+FROM events GROUP BY GROUPING SETS ((), (service, team))
+ON CONFLICT (environment, ` + key + `, service, team) DO NOTHING`
+}
+
+// stretch is what is measured at once.
+type stretch struct{ open, lock, insert string }
+
+var (
+	overDay = stretch{
+		open: `SELECT e.environment, d.at FROM (` + selectDistinct("environment") + `) e(environment)
+	CROSS JOIN LATERAL (SELECT started_at FROM releases r WHERE r.environment = e.environment ORDER BY r.environment, r.started_at LIMIT 1) began
+	CROSS JOIN LATERAL generate_series(greatest($1::timestamptz, date_trunc('day', began.started_at, 'UTC')), $2::timestamptz, interval '1 day') d(at)
+WHERE NOT EXISTS (SELECT FROM measured_days m
+	WHERE m.environment = e.environment AND m.day = (d.at AT TIME ZONE 'UTC')::date AND m.service = '' AND m.team = '')`,
+		lock:   "($2 AT TIME ZONE 'UTC')::date - '2000-01-01'::date",
+		insert: insertMeasured("measured_days", "day", "1 day", "($2 AT TIME ZONE 'UTC')::date"),
+	}
+	// Of what has no release in it there is nothing to measure ahead.
+	overHour = stretch{
+		open: `SELECT e.environment, d.at FROM (` + selectDistinct("environment") + `) e(environment)
+	CROSS JOIN LATERAL generate_series($1::timestamptz, $2::timestamptz, interval '1 hour') d(at)
+WHERE EXISTS (SELECT FROM releases r WHERE r.environment = e.environment AND r.kind = 'deployment'
+		AND ` + countedAt + ` >= $1 AND ` + countedAt + ` < $2::timestamptz + interval '1 hour')
+	AND NOT EXISTS (SELECT FROM measured_hours m WHERE m.environment = e.environment AND m.hour = d.at AND m.service = '' AND m.team = '')`,
+		lock:   "measured_hours_lock($2)",
+		insert: insertMeasured("measured_hours", "hour", "1 hour", "$2::timestamptz"),
+	}
+)
+
+// CloseDays measures the days that are over and open, as far back as two of the longest windows reach, and the hours of today that
+// are, and returns how many days it measured.
 func (s *Store) CloseDays(ctx context.Context, now time.Time) (n int64, err error) {
-	today := now.UTC().Truncate(24 * time.Hour)
+	hour := now.UTC().Truncate(time.Hour)
+	today := hour.Truncate(24 * time.Hour)
+	if n, err = s.close(ctx, overDay, today.Add(-2*release.MaxWindow-24*time.Hour), today.Add(-24*time.Hour)); err != nil {
+		return n, err
+	}
+	err = try(ctx, "forget the hours of days that are measured", func(ctx context.Context) error {
+		_, err := s.pool.Exec(ctx, `DELETE FROM measured_hours WHERE hour < $1`, today.Add(-24*time.Hour))
+		return err
+	})
+	if err != nil || hour.Equal(today) {
+		return n, err
+	}
+	_, err = s.close(ctx, overHour, today, hour.Add(-time.Hour))
+	return n, err
+}
+
+// close measures what of a kind of stretch is open between two, and returns how many.
+func (s *Store) close(ctx context.Context, kind stretch, first, last time.Time) (n int64, err error) {
 	type open struct {
 		Environment string
 		Began       time.Time
 	}
 	var all []open
-	err = try(ctx, "find open days", func(ctx context.Context) error {
-		rows, err := s.pool.Query(ctx, selectOpenDays, today.Add(-2*release.MaxWindow-24*time.Hour), today.Add(-24*time.Hour))
+	err = try(ctx, "find what is to be measured", func(ctx context.Context) error {
+		rows, err := s.pool.Query(ctx, kind.open, first, last)
 		if err != nil {
 			return err
 		}
@@ -242,11 +380,10 @@ func (s *Store) CloseDays(ctx context.Context, now time.Time) (n int64, err erro
 	sort.SliceStable(all, func(i, j int) bool { return all[i].Began.After(all[j].Began) })
 	for _, o := range all {
 		closed := false
-		err := try(ctx, "measure a day", func(ctx context.Context) error {
+		err := try(ctx, "measure what is over", func(ctx context.Context) error {
 			return pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
-				// Who holds it, changes something of that day, or measures it: another time, then.
-				err := tx.QueryRow(ctx, "SELECT pg_try_advisory_xact_lock(hashtext($1), ($2 AT TIME ZONE 'UTC')::date - '2000-01-01'::date)",
-					o.Environment, o.Began).Scan(&closed)
+				// Who holds it, changes something of that time, or measures it: another time, then.
+				err := tx.QueryRow(ctx, "SELECT pg_try_advisory_xact_lock(hashtext($1), "+kind.lock+")", o.Environment, o.Began).Scan(&closed)
 				if err != nil || !closed {
 					return err
 				}
@@ -254,7 +391,7 @@ func (s *Store) CloseDays(ctx context.Context, now time.Time) (n int64, err erro
 				if _, err := tx.Exec(ctx, "SET LOCAL enable_seqscan = off"); err != nil {
 					return err
 				}
-				_, err = tx.Exec(ctx, closeDay, o.Environment, o.Began)
+				_, err = tx.Exec(ctx, kind.insert, o.Environment, o.Began)
 				return err
 			})
 		})
@@ -267,9 +404,3 @@ func (s *Store) CloseDays(ctx context.Context, now time.Time) (n int64, err erro
 	}
 	return n, nil
 }
-
-var selectOpenDays = `SELECT e.environment, d.at FROM (` + selectDistinct("environment") + `) e(environment)
-	CROSS JOIN LATERAL (SELECT started_at FROM releases r WHERE r.environment = e.environment ORDER BY r.environment, r.started_at LIMIT 1) began
-	CROSS JOIN LATERAL generate_series(greatest($1::timestamptz, date_trunc('day', began.started_at, 'UTC')), $2::timestamptz, interval '1 day') d(at)
-WHERE NOT EXISTS (SELECT FROM measured_days m
-	WHERE m.environment = e.environment AND m.day = (d.at AT TIME ZONE 'UTC')::date AND m.service = '' AND m.team = '')`

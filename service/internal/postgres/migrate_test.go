@@ -11,6 +11,7 @@ import (
 
 	"github.com/kgate-dev/gitops/service/internal/postgrestest"
 	"github.com/kgate-dev/gitops/service/internal/release"
+	"github.com/kgate-dev/gitops/service/internal/seed"
 )
 
 func TestMigrateByAHundredAtOnce(t *testing.T) {
@@ -168,4 +169,56 @@ func TestHistoryOfTheFirstSchema(t *testing.T) {
 	if r := recorded(t, s, again); r.Kind != release.Configuration {
 		t.Errorf("got %s", text(r))
 	}
+}
+
+// A ledger of the sixth schema, full and with its days measured, keeps both: what is asked of it is what its releases say, before the
+// hours of today are measured and after, and when more is told of them.
+func TestHistoryOfTheSixthSchema(t *testing.T) {
+	s := open(t, Options{URL: postgrestest.URL(t), Now: func() time.Time { return noon }})
+	ctx := t.Context()
+	six := fstest.MapFS{}
+	for _, m := range all(t)[:6] {
+		six["migrations/"+m.name] = &fstest.MapFile{Data: []byte(m.sql)}
+	}
+	if err := s.migrate(ctx, six); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := seed.Fill(ctx, s, s.pool, seed.Shape{Releases: 900, Services: 2, Until: noon, Length: 10 * 24 * time.Hour}); err != nil {
+		t.Fatal(err)
+	}
+	today := noon.Truncate(24 * time.Hour)
+	days, err := s.close(ctx, overDay, today.Add(-12*24*time.Hour), today.Add(-24*time.Hour))
+	if err != nil || days < 10 {
+		t.Fatal(days, err)
+	}
+	measured := count(t, s, "SELECT count(*) FROM measured_days")
+	if err := s.Migrate(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if n := count(t, s, "SELECT count(*) FROM measured_days"); n != measured {
+		t.Errorf("%d rows of measured days, before %d", n, measured)
+	}
+	ta := &tale{t: t, s: s, began: today}
+	look := func() {
+		t.Helper()
+		if n := ta.compare(9*24*time.Hour, noon); n < 100 {
+			t.Errorf("%d deployments: too little is compared", n)
+		}
+	}
+	look()
+	if _, err := s.CloseDays(ctx, noon); err != nil {
+		t.Fatal(err)
+	}
+	hours := count(t, s, "SELECT count(*) FROM measured_hours WHERE service = '' AND environment = 'prod'")
+	if hours != 12 {
+		t.Errorf("%d hours are measured, want 12", hours)
+	}
+	look()
+	d := draft("service-01", 3*time.Hour)
+	d.Version, d.Artifact = "9.0.0", ""
+	recorded(t, s, d)
+	if n := count(t, s, "SELECT count(*) FROM measured_hours WHERE service = '' AND environment = 'prod'"); n >= hours {
+		t.Errorf("%d hours are measured still, of %d", n, hours)
+	}
+	look()
 }

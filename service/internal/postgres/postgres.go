@@ -73,8 +73,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	for name, value := range map[string]string{
 		"application_name":                    "go-otlp-app",
 		"timezone":                            "UTC",
-		"jit":                                 "off",            // it takes longer to compile any of the statements than to run it
-		"default_transaction_isolation":       "read committed", // who has waited for a lock sees what was done under it
+		"jit":                                 "off",                // it takes longer to compile any of the statements than to run it
+		"plan_cache_mode":                     "force_generic_plan", // to plan what measures takes longer than to run it; TestPlans looks at the plans
+		"default_transaction_isolation":       "read committed",     // who has waited for a lock sees what was done under it
 		"statement_timeout":                   milliseconds(timeout),
 		"lock_timeout":                        milliseconds(timeout / 2),
 		"idle_in_transaction_session_timeout": milliseconds(timeout),

@@ -281,7 +281,8 @@ func TestForgetMuch(t *testing.T) {
 		if _, err := tx.Exec(t.Context(), "SET LOCAL session_replication_role = replica"); err != nil {
 			return err
 		}
-		_, err := tx.Exec(t.Context(), `INSERT INTO releases (id, service, environment, track, version, revision, actor, outcome, started_at, succeeded_at, finished_at, recorded_at)
+		_, err := tx.Exec(t.Context(), `WITH facet AS (INSERT INTO release_facets VALUES ('api', 'prod', 'stable', 'deployment', 'succeeded'))
+			INSERT INTO releases (id, service, environment, track, version, revision, actor, outcome, started_at, succeeded_at, finished_at, recorded_at)
 			SELECT gen_random_uuid(), 'api', 'prod', 'stable', i::text, '0123abc', 'ana', 'succeeded', at, at, at, at
 			FROM generate_series(1, $1::int) i, LATERAL (SELECT $2::timestamptz - i * interval '1 day' AS at) began`, n, noon)
 		return err

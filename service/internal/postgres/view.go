@@ -11,30 +11,22 @@ import (
 	"github.com/kgate-dev/gitops/service/internal/release"
 )
 
-// The recursion steps from place to place along an index, begins after the place of $3, $4 and $5 and stops when it has what is asked
-// for. In each it reads the last success before $6, but for those that were rolled back by then: DISTINCT ON would read the whole
-// history. Nothing runs where what came last was removed.
-const selectRunningAt = `WITH RECURSIVE place AS (
-	(SELECT r.service, r.environment, r.track FROM releases r WHERE r.kind = 'deployment' AND r.succeeded_at IS NOT NULL
-		AND %[1]s AND (r.service, r.environment, r.track) > ($3::text, $4::text, $5::text)
-		ORDER BY r.service, r.environment, r.track LIMIT 1)
-	UNION ALL
-	SELECT following.* FROM place CROSS JOIN LATERAL (
-		SELECT r.service, r.environment, r.track FROM releases r
-		WHERE r.kind = 'deployment' AND r.succeeded_at IS NOT NULL
-			AND %[1]s AND (r.service, r.environment, r.track) > (place.service, place.environment, place.track)
-		ORDER BY r.service, r.environment, r.track LIMIT 1
-	) following
-)
-SELECT service, environment, track, version, revision, succeeded_at, id FROM (
-	SELECT latest.* FROM place CROSS JOIN LATERAL (
+// The places are those of the kinds of releases that there are, after the place of $3, $4 and $5, as far as is asked for. In each it
+// reads the last success before $6, but for those that were rolled back by then: DISTINCT ON would read the whole history. Nothing
+// runs where what came last was removed.
+const selectRunningAt = `SELECT service, environment, track, version, revision, succeeded_at, id FROM (
+	SELECT latest.* FROM (
+		SELECT DISTINCT f.service, f.environment, f.track FROM release_facets f
+		WHERE f.kind = 'deployment' AND f.outcome IN ('succeeded', 'rolled_back', 'removed')
+			AND %[1]s AND ($2 = '' OR f.environment = $2) AND (f.service, f.environment, f.track) > ($3::text, $4::text, $5::text)
+		ORDER BY f.service, f.environment, f.track
+	) place CROSS JOIN LATERAL (
 		SELECT r.service, r.environment, r.track, r.version, r.revision, r.succeeded_at, r.id, r.outcome, r.finished_at FROM releases r
 		WHERE r.kind = 'deployment' AND r.succeeded_at IS NOT NULL AND r.succeeded_at <= $6
 			AND (r.outcome IN ('succeeded', 'removed') OR r.finished_at > $6)
 			AND r.service = place.service AND r.environment = place.environment AND r.track = place.track
 		ORDER BY r.succeeded_at DESC, r.id DESC LIMIT 1
 	) latest
-	WHERE $2 = '' OR place.environment = $2
 ) last WHERE outcome <> 'removed' OR finished_at > $6
 LIMIT $7`
 
@@ -47,10 +39,9 @@ func (s *Store) RunningAt(ctx context.Context, f release.RunningFilter) (running
 	if at.IsZero() {
 		at = s.now()
 	}
-	// Of one service, the recursion ends with it.
 	of := "($1 = '')"
 	if f.Service != "" {
-		of = "r.service = $1"
+		of = "f.service = $1"
 	}
 	err = s.read(ctx, "read what runs", func(ctx context.Context) error {
 		rows, err := s.pool.Query(ctx, fmt.Sprintf(selectRunningAt, of), f.Service, f.Environment,

@@ -277,7 +277,7 @@ func TestViewPlans(t *testing.T) {
 	}
 	for name, sql := range map[string]string{
 		"running at":                runs("('' = '')", "''", "''"),
-		"running of a service":      runs("r.service = 'svc-1'", "'svc-1'", "''"),
+		"running of a service":      runs("f.service = 'svc-1'", "'svc-1'", "''"),
 		"running in an environment": runs("('' = '')", "''", "'dev'"),
 		"lags":                      strings.NewReplacer("$1", "'{svc-1,svc-3}'", "$2", "'{prod,prod}'", "$3", "'{dev,dev}'").Replace(selectLags),
 		"before": selectReleases + strings.NewReplacer("$1", "'svc-1'", "$2", "'prod'", "$3", "'stable'", "$4", "'2021-06-01'::timestamptz",
@@ -287,7 +287,7 @@ func TestViewPlans(t *testing.T) {
 		"rolled back":  selectReleases + "WHERE outcome = 'rolled_back' ORDER BY started_at DESC, id DESC LIMIT 6",
 		"services":     selectDistinct("service") + " LIMIT 500",
 		"environments": selectDistinct("environment") + " LIMIT 500",
-		"open days":    strings.NewReplacer("$1", "'2021-01-01'", "$2", "'2021-06-01'").Replace(selectOpenDays),
+		"open days":    strings.NewReplacer("$1", "'2021-01-01'", "$2", "'2021-06-01'").Replace(overDay.open),
 		"actors":       selectDistinct("actor") + " LIMIT 500",
 	} {
 		rows, err := s.pool.Query(ctx, "EXPLAIN "+sql)

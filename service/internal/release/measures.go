@@ -284,38 +284,64 @@ func days(from, to time.Time) []DayCount {
 	return all
 }
 
-// quantiles are those of all the sets together, each of which is in order. They are found by halving the range in which they lie,
-// so that of a year of many samples none is moved.
+// quantiles are those of all the sets together, each of which is in order.
 func quantiles(sets [][]time.Duration) Quantiles {
 	n := 0
-	low, high := time.Duration(math.MaxInt64), time.Duration(math.MinInt64)
 	for _, set := range sets {
-		if len(set) > 0 {
-			n += len(set)
-			low, high = min(low, set[0]), max(high, set[len(set)-1])
-		}
+		n += len(set)
 	}
 	if n == 0 {
 		return Quantiles{}
 	}
-	// The least value that as many samples as rank keep under, or reach. It is one of them.
 	at := func(q float64) *time.Duration {
-		rank := int(math.Ceil(q * float64(n)))
-		low, high := low, high
-		for low < high {
-			middle := low + (high-low)/2
-			under := 0
-			for _, set := range sets {
-				i, _ := slices.BinarySearch(set, middle+1)
-				under += i
-			}
-			if under >= rank {
-				high = middle
-			} else {
-				low = middle + 1
-			}
-		}
-		return &low
+		t := ranked(sets, int(math.Ceil(q*float64(n))))
+		return &t
 	}
 	return Quantiles{Median: at(0.5), P90: at(0.9), Samples: n}
+}
+
+// fewEnough are sorted sooner than they are told apart.
+const fewEnough = 256
+
+// ranked is the value of which as many as rank, the least being 1, are under or alike. The range in which it lies is halved until few
+// are left in it, so that of a year of many samples hardly any is moved.
+func ranked(sets [][]time.Duration, rank int) time.Duration {
+	if len(sets) == 1 {
+		return sets[0][rank-1]
+	}
+	left := make([][]time.Duration, 0, len(sets))
+	n := 0
+	low, high := time.Duration(math.MaxInt64), time.Duration(math.MinInt64)
+	for _, set := range sets {
+		if len(set) > 0 {
+			left, n = append(left, set), n+len(set)
+			low, high = min(low, set[0]), max(high, set[len(set)-1])
+		}
+	}
+	cuts := make([]int, len(left))
+	for n > fewEnough && low < high {
+		middle := low + (high-low)/2
+		under := 0
+		for i, set := range left {
+			cuts[i], _ = slices.BinarySearch(set, middle+1)
+			under += cuts[i]
+		}
+		if under >= rank {
+			high, n = middle, under
+			for i := range left {
+				left[i] = left[i][:cuts[i]]
+			}
+		} else {
+			low, n, rank = middle+1, n-under, rank-under
+			for i := range left {
+				left[i] = left[i][cuts[i]:]
+			}
+		}
+	}
+	if low == high {
+		return low
+	}
+	few := slices.Concat(left...)
+	slices.Sort(few)
+	return few[rank-1]
 }

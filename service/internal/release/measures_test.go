@@ -222,3 +222,32 @@ func TestQuantilesOfManySets(t *testing.T) {
 		}
 	}
 }
+
+// Of sets as of one, whatever their lengths, with many that are alike and some far away.
+func TestQuantilesOfSets(t *testing.T) {
+	random := rand.New(rand.NewPCG(5, 6))
+	for range 300 {
+		sets := make([][]time.Duration, 1+random.IntN(40))
+		var all []time.Duration
+		kinds := time.Duration(1 + random.Int64N(1<<random.IntN(50)))
+		for i := range sets {
+			for range random.IntN(1 << random.IntN(8)) {
+				sets[i] = append(sets[i], time.Duration(random.Int64N(int64(kinds))))
+			}
+			slices.Sort(sets[i])
+			all = append(all, sets[i]...)
+		}
+		slices.Sort(all)
+		got := quantiles(sets)
+		if got.Samples != len(all) {
+			t.Fatalf("%d samples, want %d", got.Samples, len(all))
+		}
+		if len(all) == 0 {
+			continue
+		}
+		nearest := func(percent int) time.Duration { return all[(percent*len(all)+99)/100-1] }
+		if *got.Median != nearest(50) || *got.P90 != nearest(90) {
+			t.Fatalf("of %d in %d sets: %s and %s, want %s and %s", len(all), len(sets), *got.Median, *got.P90, nearest(50), nearest(90))
+		}
+	}
+}

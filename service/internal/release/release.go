@@ -330,6 +330,8 @@ type Ledger interface {
 	Names(ctx context.Context) (Names, error)
 	// Measures returns the DORA measures of the window that ends now.
 	Measures(ctx context.Context, s Scope, window time.Duration, now time.Time) (Measures, error)
+	// MeasuresAndBefore returns Measures, and those of the window that ends where this one begins.
+	MeasuresAndBefore(ctx context.Context, s Scope, window time.Duration, now time.Time) (m, before Measures, err error)
 	// Ping reports whether the ledger can serve: reachable, of the schema that it needs, and able to take writes.
 	Ping(ctx context.Context) error
 }

@@ -21,7 +21,7 @@ import (
 var pageFiles embed.FS
 
 // pageTemplates are the pages, and the one that takes their place when they cannot be drawn.
-var pageTemplates = template.Must(template.ParseFS(pageFiles, "page/*.html"))
+var pageTemplates = template.Must(template.New("").Funcs(markup()).ParseFS(pageFiles, "page/*.html"))
 
 // pageStyle and pageScript are named for what is in them, so that a browser may keep them for ever.
 var (

@@ -69,11 +69,7 @@ var windows = []windowLink{{Text: "7 days", Value: "7d"}, {Text: "30 days", Valu
 // delivery measures a window, and the one before it.
 func (a *API) delivery(r *http.Request, scope release.Scope, text string, now time.Time) (d delivery, err error) {
 	window, _ := parseWindow(text)
-	m, err := a.ledger.Measures(r.Context(), scope, window, now)
-	if err != nil {
-		return d, err
-	}
-	before, err := a.ledger.Measures(r.Context(), scope, window, now.Add(-window))
+	m, before, err := a.ledger.MeasuresAndBefore(r.Context(), scope, window, now)
 	if err != nil {
 		return d, err
 	}

@@ -74,6 +74,40 @@ func TestMeasuresAreReadOnceForMany(t *testing.T) {
 	})
 }
 
+// Record implements release.Ledger.
+func (l *slowMeasures) Record(context.Context, release.Draft, string) (r release.Release, repeated bool, err error) {
+	return r, false, nil
+}
+
+// Readings follow each other without a pause, but for those beside which a release was recorded.
+func TestMeasuresRestBesideWrites(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ledger := &slowMeasures{}
+		s := share(ledger, time.Minute)
+		s.slots = make(chan struct{}, 1)
+		begin := time.Now()
+		var group sync.WaitGroup
+		for i := range 4 {
+			group.Go(func() {
+				if _, err := s.Measures(t.Context(), release.Scope{}, time.Duration(i+1)*24*time.Hour, begin); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		time.Sleep(1500 * time.Millisecond) // of the clock of the test: amid the second
+		if _, _, err := s.Record(t.Context(), release.Draft{}, ""); err != nil {
+			t.Error(err)
+		}
+		group.Wait()
+		want := []time.Duration{0, time.Second, 2*time.Second + mostRest, 3*time.Second + mostRest}
+		for i, began := range ledger.began {
+			if got := began.Sub(begin); got != want[i] {
+				t.Errorf("reading %d began after %s, want %s", i, got, want[i])
+			}
+		}
+	})
+}
+
 // Who goes away takes nobody along, and what nobody waits for is not read.
 func TestWhoGoesAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

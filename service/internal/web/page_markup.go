@@ -1,0 +1,83 @@
+package web
+
+import (
+	"html/template"
+	"strconv"
+	"strings"
+)
+
+// markup is the parts of a page that come many times: to have a template walk through each is half of what a page costs. They are
+// made of numbers, times and words of this package, and escape what anybody has named.
+func markup() template.FuncMap {
+	return template.FuncMap{"time": timeMarkup, "sign": signMarkup, "columns": columnsMarkup, "version": versionMarkup, "lag": lagMarkup}
+}
+
+// versionMarkup leads to a release by its version.
+func versionMarkup(id, version string, canary bool) template.HTML {
+	id, version = template.HTMLEscapeString(id), template.HTMLEscapeString(version)
+	link := `<a class="version" href="/releases/` + id + `" title="` + version + `">` + version + `</a>`
+	if canary {
+		link += ` <span class="canary">canary</span>`
+	}
+	return template.HTML(link)
+}
+
+// lagMarkup is how far something is behind.
+func lagMarkup(l *lagView) template.HTML {
+	short := template.HTMLEscapeString(l.Short)
+	if !l.Known {
+		return template.HTML(`<span class="lag other"><svg class="sign" viewBox="0 0 16 16" aria-hidden="true" focusable="false"><path d="M3 6h10M3 10h10M10 3L6 13"/></svg>` +
+			short + `</span>`)
+	}
+	if l.Days != "" {
+		short += ", " + l.Days
+	}
+	return template.HTML(`<span class="lag"><svg class="sign" viewBox="0 0 16 16" aria-hidden="true" focusable="false"><path d="M3 4l5 4 5-4M3 9l5 4 5-4"/></svg>` +
+		short + `</span>`)
+}
+
+// timeMarkup is a moment as its age, with the time itself behind it.
+func timeMarkup(m moment) template.HTML {
+	return template.HTML(`<time datetime="` + m.ISO + `" title="` + m.UTC + `">` + m.Age + `</time>`)
+}
+
+// signMarkup is the sign of an outcome, or of what is like one.
+func signMarkup(outcome string) template.HTML {
+	drawing := `<circle cx="8" cy="8" r="5" stroke-dasharray="3 2.2"/>`
+	switch outcome {
+	case "succeeded":
+		drawing = `<path d="M3 8.5l3.5 3.5L13 4.5"/>`
+	case "failed":
+		drawing = `<path d="M4 4l8 8M12 4l-8 8"/>`
+	case "rolled_back":
+		drawing = `<path d="M6 3L3 6l3 3M3 6h6a4 4 0 0 1 0 8H7"/>`
+	case "waiting":
+		drawing = `<path d="M4 3h8M4 13h8M5 3c0 3.5 6 6.5 6 10M11 3c0 3.5-6 6.5-6 10"/>`
+	case "removed":
+		drawing = `<path d="M3 8h10"/>`
+	case "committed":
+		drawing = `<path d="M1.5 8h3.5M11 8h3.5"/><circle cx="8" cy="8" r="3"/>`
+	case "timed_out":
+		drawing = `<circle cx="8" cy="8" r="5.5"/><path d="M8 5v3l2 1.5"/>`
+	}
+	return template.HTML(`<svg class="sign" viewBox="0 0 16 16" aria-hidden="true" focusable="false">` + drawing + `</svg>`)
+}
+
+// columnsMarkup draws the columns of a plot, each with what is said when it is pointed at.
+func columnsMarkup(columns []column) template.HTML {
+	var b strings.Builder
+	for _, c := range columns {
+		b.WriteString("\n<g><title>")
+		b.WriteString(template.HTMLEscapeString(c.Tip))
+		b.WriteString(`</title><rect class="reach" x="`)
+		b.WriteString(strconv.Itoa(c.X))
+		b.WriteString(`" y="0" width="`)
+		b.WriteString(strconv.Itoa(c.Width))
+		b.WriteString(`" height="100%"/>`)
+		for _, m := range c.Marks {
+			b.WriteString(`<path class="` + m.Class + `" d="` + m.D + `"/>`)
+		}
+		b.WriteString("</g>")
+	}
+	return template.HTML(b.String())
+}
