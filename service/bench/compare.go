@@ -50,7 +50,7 @@ func compare(ctx context.Context, out io.Writer, rounds int, turn time.Duration,
 			for i := range programs {
 				// Another one goes first every time.
 				p := programs[(i+round)%len(programs)]
-				o, err := saturate(ctx, p, what, m, clients, turn)
+				o, err := s.saturate(ctx, p, what, m, clients, turn)
 				if err != nil {
 					return fmt.Errorf("%s: %w", p.name, err)
 				}
@@ -119,15 +119,17 @@ func report(out io.Writer, results map[string]map[string][]outcome, rounds int, 
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	for _, what := range []string{environments, record} {
 		of := results[what]
-		_, _ = fmt.Fprintf(w, "\n%s\trequests/s\tof bare\tp50\tp99\tCPU/request\tof bare\t\n", what)
+		_, _ = fmt.Fprintf(w, "\n%s\trequests/s\tof bare\tp50\tp99\tCPU/request\tof bare\tand database\tbare's share\t\n", what)
 		for _, name := range []string{bare, on, off, plain} {
-			_, _ = fmt.Fprintf(w, "%s\t%.0f\t%.0f %%\t%.2f ms\t%.2f ms\t%.0f µs\t%.0f %%\t\n", name,
+			_, _ = fmt.Fprintf(w, "%s\t%.0f\t%.0f %%\t%.2f ms\t%.2f ms\t%.0f µs\t%.0f %%\t%.0f µs\t%.0f %%\t\n", name,
 				median(of[name], func(i int) float64 { return of[name][i].rate }),
 				100*median(of[name], func(i int) float64 { return of[name][i].rate / of[bare][i].rate }),
 				median(of[name], func(i int) float64 { return ms(of[name][i].p50) }),
 				median(of[name], func(i int) float64 { return ms(of[name][i].p99) }),
 				median(of[name], func(i int) float64 { return of[name][i].cpu }),
-				100*median(of[name], func(i int) float64 { return of[name][i].cpu / of[bare][i].cpu }))
+				100*median(of[name], func(i int) float64 { return of[name][i].cpu / of[bare][i].cpu }),
+				median(of[name], func(i int) float64 { return of[name][i].all() }),
+				100*median(of[name], func(i int) float64 { return of[bare][i].all() / of[name][i].all() }))
 		}
 	}
 	if err := w.Flush(); err != nil {
@@ -143,6 +145,9 @@ func report(out io.Writer, results map[string]map[string][]outcome, rounds int, 
 	_, err := fmt.Fprintf(out, "\n%d spans, %d log records and %d metrics arrived meanwhile\n", s.spans.Load(), s.records.Load(), s.points.Load())
 	return err
 }
+
+// all is the processor time of program and database: its inverse is how many requests a processor answers, whoever else uses it.
+func (o outcome) all() float64 { return o.cpu + o.database }
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 

@@ -60,20 +60,22 @@ type outcome struct {
 	rate     float64 // requests a second
 	p50, p99 time.Duration
 	cpu      float64 // microseconds of the program's processor time a request
+	database float64 // the same of the database
 }
 
 // saturate asks one thing of p, as often as clients that each wait for their answer can, and measures. With two
 // processors for client, program and database, what the client costs hides differences between programs:
 // fasthttp's client costs less than net/http's, which vegeta drives.
-func saturate(ctx context.Context, p *program, what string, m *maker, clients int, turn time.Duration) (o outcome, err error) {
+func (s *stand) saturate(ctx context.Context, p *program, what string, m *maker, clients int, turn time.Duration) (o outcome, err error) {
 	client := &fasthttp.HostClient{Addr: p.api, MaxConns: clients, ReadTimeout: patience, WriteTimeout: patience}
 	defer client.CloseIdleConnections()
 	// The connections, the pool's too, and the caches of both.
 	if _, err := loop(ctx, client, what, m, clients, turn/4); err != nil {
 		return o, err
 	}
-	before, err := p.cpu()
-	if err != nil {
+	before, err1 := p.cpu()
+	databaseBefore, err2 := s.database.CPU()
+	if err := errors.Join(err1, err2); err != nil {
 		return o, err
 	}
 	begin := time.Now()
@@ -82,8 +84,9 @@ func saturate(ctx context.Context, p *program, what string, m *maker, clients in
 		return o, err
 	}
 	lasted := time.Since(begin)
-	after, err := p.cpu()
-	if err != nil {
+	after, err1 := p.cpu()
+	databaseAfter, err2 := s.database.CPU()
+	if err := errors.Join(err1, err2); err != nil {
 		return o, err
 	}
 	if len(took) == 0 {
@@ -93,7 +96,7 @@ func saturate(ctx context.Context, p *program, what string, m *maker, clients in
 	n := float64(len(took))
 	return outcome{
 		rate: n / lasted.Seconds(), p50: took[len(took)/2], p99: took[len(took)*99/100],
-		cpu: (after - before) * 1e6 / n,
+		cpu: (after - before) * 1e6 / n, database: (databaseAfter - databaseBefore).Seconds() * 1e6 / n,
 	}, nil
 }
 

@@ -61,7 +61,7 @@ func share(ledger release.Ledger, timeout time.Duration) *sharing {
 // wait get the next one, all of them.
 const (
 	restTimes = 2
-	mostRest  = 250 * time.Millisecond
+	mostRest  = 50 * time.Millisecond
 )
 
 // write counts a write from its begin to its end.
