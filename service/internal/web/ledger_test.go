@@ -320,7 +320,15 @@ func TestPagesOfWhatRuns(t *testing.T) {
 	if one := read[runningList](t, get(t, a, "/v1/environments?service=c"), http.StatusOK); len(one.Running) != 1 || one.Next != "" {
 		t.Errorf("got %+v", one)
 	}
-	for query, place := range map[string]string{"limit=0": "limit", "limit=201": "limit", "cursor=x": "cursor", "cursor=YS9iL2M": "cursor", "service=No": "service"} {
+	for at, want := range map[string]int{"2026-11-09T12:00": 0, "2026-11-10T10:04:59Z": 0, "2026-11-10T10:05:00Z": 5, "2026-11-10T12:06:00%2B02:00": 5} {
+		if then := read[runningList](t, get(t, a, "/v1/environments?at="+at), http.StatusOK); len(then.Running) != want {
+			t.Errorf("at %s %d run, want %d", at, len(then.Running), want)
+		}
+	}
+	if w := get(t, a, "/v1/environments?at=2026-11-11T00:00&limit=2"); !strings.Contains(w.Header().Get("Link"), "at=2026-11-11T00%3A00") {
+		t.Errorf("the next page is of another time: %q", w.Header().Get("Link"))
+	}
+	for query, place := range map[string]string{"at=noon": "at", "limit=0": "limit", "limit=201": "limit", "cursor=x": "cursor", "cursor=YS9iL2M": "cursor", "service=No": "service"} {
 		if p := readProblem(t, get(t, a, "/v1/environments?"+query), http.StatusUnprocessableEntity); !slices.Equal(places(p), []string{place}) {
 			t.Errorf("%s: got faults at %v", query, places(p))
 		}

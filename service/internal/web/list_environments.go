@@ -19,15 +19,21 @@ type runningList struct {
 	Next    string            `json:"next,omitempty"`
 }
 
-// listEnvironments answers one page of what runs where.
+// listEnvironments answers one page of what runs where, or ran at a time.
 func (a *API) listEnvironments(w http.ResponseWriter, r *http.Request) error {
-	q, err := queryOf(r, "service", "environment", "cursor", "limit")
+	q, err := queryOf(r, "at", "service", "environment", "cursor", "limit")
 	if err != nil {
 		return err
 	}
 	f := release.RunningFilter{Service: q.Get("service"), Environment: q.Get("environment")}
 	limit := defaultPlaces
 	var faults []fault
+	if q.Has("at") {
+		var ok bool
+		if f.At, ok = parseMoment(q.Get("at")); !ok {
+			faults = append(faults, faultOfMoment())
+		}
+	}
 	if q.Has("limit") {
 		if limit, err = strconv.Atoi(q.Get("limit")); err != nil || limit < 1 || limit > maxPlaces {
 			faults = append(faults, fault{Parameter: "limit", Detail: "must be between 1 and " + strconv.Itoa(maxPlaces)})

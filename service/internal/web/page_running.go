@@ -73,11 +73,15 @@ func runningOf(q url.Values) (f release.RunningFilter, err error) {
 	if q.Has("at") {
 		at, ok := parseMoment(q.Get("at"))
 		if !ok {
-			return f, invalid(fault{Parameter: "at", Detail: "must be a time in UTC, such as 2026-11-28T14:30"})
+			return f, invalid(faultOfMoment())
 		}
 		f.At = at
 	}
 	return f, f.Validate()
+}
+
+func faultOfMoment() fault {
+	return fault{Parameter: "at", Detail: "must be a time in UTC, such as 2026-11-28T14:30"}
 }
 
 func queryOfRunning(f release.RunningFilter) url.Values {
