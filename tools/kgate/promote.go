@@ -75,7 +75,7 @@ func promoteCommand() *cobra.Command {
 	f.StringVar(&flags.request.From, "from", "", "environment that the version comes from (default: the one that kgate.yaml names)")
 	f.StringVar(&flags.request.To, "to", "", "environment that it goes to")
 	f.StringVar(&flags.request.Version, "version", "", "the version, as 1.2.0, sha256:… or 1.2.0@sha256:… (default: what runs in --from)")
-	f.BoolVar(&flags.request.All, "all", false, "every service that both environments have")
+	f.BoolVar(&flags.request.All, "all", false, "every service that both environments have, and no chart")
 	f.IntVar(&flags.weight, "weight", 0, "give the canary that share of traffic, in percent")
 	f.BoolVar(&flags.next, "next", false, "give the canary the share of the ladder's next step")
 	f.BoolVar(&flags.finish, "finish", false, "make the canary's version the stable one")

@@ -40,6 +40,8 @@ func statusCommand() *cobra.Command {
 			"same in all environments by its label app.kubernetes.io/name, or else its name. What every environment reads is not promoted, and\n" +
 			"counted. So are the fields of a service that differ from that environment besides those of the table, and of environment\n" +
 			"objects (local-config, which replacements read).\n\n" +
+			"A Helm chart is a row of its own, with the version that helmCharts, an Application or a HelmRelease names. The steps that Argo\n" +
+			"Rollouts or Flagger take by themselves are shown; on which of them a version is, git does not say.\n\n" +
 			"Since when is the time at which the branch that is checked out got the version: that of a merge, where one brought it. A clone\n" +
 			"whose history ends before that is told.\n\n" +
 			"Exit codes: 0 told, 1 something of --fail-on, 2 something could not be told.",

@@ -42,6 +42,7 @@ func (b *builder) complete(in *stage, p *Place) {
 	if len(p.Canary.Workloads) > 0 {
 		p.Weights = b.weights(in, newTraffic(in.objects), pods[false], pods[true])
 	}
+	p.Rollout = b.rollout(in, p.Stable.Workloads)
 	p.Objects = b.objects(in, p)
 	p.Sampling = b.sampling(in, p)
 }

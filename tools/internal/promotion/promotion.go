@@ -29,7 +29,7 @@ type Environment struct {
 	Targets   []string
 }
 
-// Service is what is promoted as one.
+// Service is what is promoted as one: workloads of a version, or the release of a Helm chart.
 type Service struct {
 	Name   string
 	Places []Place // one an environment, in the order of the table
@@ -43,6 +43,7 @@ type Place struct {
 	Weights     []Weight
 	Replicas    []Replicas // of each workload whose number somebody chooses, the stable ones first
 	Sampling    []Rate
+	Rollout     *Rollout           // how a controller moves traffic by itself; nil where none does
 	Objects     []*manifest.Object // what makes up the service, workloads and what hangs on them
 
 	target   func(*manifest.Object) *check.Target
@@ -50,7 +51,7 @@ type Place struct {
 }
 
 // Exists reports whether the service is in the environment.
-func (p Place) Exists() bool { return len(p.Stable.Workloads) > 0 }
+func (p Place) Exists() bool { return len(p.Stable.Workloads) > 0 || p.Stable.Chart != nil }
 
 // Own reports whether the version of a track is the environment's own to say: a scalar says it that not every environment
 // reads.
@@ -61,7 +62,7 @@ func (p Place) Locate(object *manifest.Object, path manifest.Path) manifest.Orig
 	return p.target(object).Origin(object, path)
 }
 
-// Target is the path of the target that renders an object of the place; "" where it is of none.
+// Target is the path of the target that renders an object of the place, or has its chart; "" where it is of none.
 func (p Place) Target(object *manifest.Object) string {
 	if p.target == nil || p.target(object) == nil {
 		return ""
@@ -74,6 +75,7 @@ type Track struct {
 	Workloads []*manifest.Object
 	Image     Image   // that tells the version
 	Others    []Image // of further containers, whose versions are said in places of their own
+	Chart     *Chart  // whose release it is; nil for workloads
 
 	own bool
 }
@@ -104,11 +106,13 @@ func Of(targets []*check.Target, config repo.Config, documents func(file string)
 		}
 		in := &stage{targets: map[*manifest.Object]*check.Target{}}
 		seen := map[manifest.ID]bool{}
+		var of []*check.Target
 		for _, t := range targets {
 			if t.Environment == nil || t.Environment.Name != e.Name {
 				continue
 			}
 			environment.Targets = append(environment.Targets, t.Path)
+			of = append(of, t)
 			for _, file := range t.Reading.Files {
 				if !slices.Contains(b.readersOf[file], e.Name) {
 					b.readersOf[file] = append(b.readersOf[file], e.Name)
@@ -124,11 +128,13 @@ func Of(targets []*check.Target, config repo.Config, documents func(file string)
 		}
 		if len(environment.Targets) > 0 {
 			b.table.Environments = append(b.table.Environments, environment)
+			in.of = of
 			b.stages = append(b.stages, in)
 		}
 	}
 	b.gather()
 	b.services()
+	b.releases()
 	return b.table
 }
 
@@ -163,7 +169,9 @@ func (b *builder) readers(file string) []string { return b.readersOf[file] }
 type stage struct {
 	objects   []*manifest.Object
 	targets   map[*manifest.Object]*check.Target
+	of        []*check.Target
 	workloads []*workload
+	charts    []release
 	graph     *graph.Graph // once somebody asks
 }
 
@@ -183,6 +191,7 @@ func (b *builder) gather() {
 	for i, in := range b.stages {
 		environment := b.table.Environments[i].Name
 		subsets := canarySubsets(in.objects)
+		in.charts = b.charts(in, environment, in.of)
 		for _, o := range in.objects {
 			path, ok := relation.Known().Templates.Of(o.Group(), o.Kind)
 			if !ok || len(path) == 0 {
@@ -280,7 +289,7 @@ func (b *builder) services() {
 		if owned {
 			b.table.Services = append(b.table.Services, s)
 		} else {
-			b.table.Shared = append(b.table.Shared, s.shared()...)
+			b.table.Shared = append(b.table.Shared, s.shared(b.ofChart)...)
 		}
 	}
 	for i := range b.table.Services {
@@ -335,11 +344,14 @@ func (b *builder) place(in *stage, name string) Place {
 	return p
 }
 
-// shared are the workloads of a service that is not promoted.
-func (s Service) shared() []Workload {
+// shared are the workloads of a service that is not promoted, but for those of charts, whose versions the charts tell.
+func (s Service) shared(ofChart func(*manifest.Object) bool) []Workload {
 	var out []Workload
 	for _, p := range s.Places {
 		for _, o := range slices.Concat(p.Stable.Workloads, p.Canary.Workloads) {
+			if ofChart(o) {
+				continue
+			}
 			at := slices.IndexFunc(out, func(w Workload) bool { return w.Object.Kind == o.Kind && w.Object.Name == o.Name })
 			if at < 0 {
 				at = len(out)

@@ -146,7 +146,7 @@ func (r *Row) remember(ctx context.Context, history *History, from *Place) error
 		into  *Since
 	}{{r.Place.Stable, &r.StableSince}, {r.Place.Canary, &r.CanarySince}} {
 		of.into.Knowledge = Unknown
-		if len(of.track.Workloads) == 0 || of.track.Image.Said.Version().IsZero() {
+		if len(of.track.Workloads) == 0 && of.track.Chart == nil || of.track.Image.Said.Version().IsZero() {
 			continue
 		}
 		trail, err := history.OfImage(ctx, of.track.Image, first)
@@ -294,7 +294,7 @@ func (p Place) tells(o *manifest.Object, path manifest.Path) bool {
 			}
 		}
 	}
-	return slices.ContainsFunc(p.Weights, func(w Weight) bool { return value(w.Canary) || slices.ContainsFunc(w.Stable, value) }) ||
+	return p.Rollout.said(value) || slices.ContainsFunc(p.Weights, func(w Weight) bool { return value(w.Canary) || slices.ContainsFunc(w.Stable, value) }) ||
 		slices.ContainsFunc(p.Replicas, func(r Replicas) bool { return value(r.Min) || value(r.Max) }) ||
 		slices.ContainsFunc(p.Sampling, func(r Rate) bool { return value(r.Value) })
 }

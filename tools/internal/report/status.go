@@ -68,6 +68,7 @@ type statusPlace struct {
 	Stable      statusTrack      `json:"stable"`
 	Canary      *statusTrack     `json:"canary,omitempty"`
 	Weight      *statusWeight    `json:"weight,omitempty"`
+	Rollout     *statusRollout   `json:"rollout,omitempty"`
 	Replicas    []statusReplicas `json:"replicas"`
 	Sampling    []statusRate     `json:"sampling"`
 	Behind      *statusBehind    `json:"behind,omitempty"`
@@ -82,8 +83,23 @@ type statusTrack struct {
 	Tag       string             `json:"tag,omitempty"`
 	Digest    string             `json:"digest,omitempty"`
 	Own       bool               `json:"own"`
+	Chart     *statusChart       `json:"chart,omitempty"`
 	Position  *manifest.Position `json:"position,omitempty"`
 	Since     statusSince        `json:"since"`
+}
+
+// statusChart is the Helm chart of which a track is a release.
+type statusChart struct {
+	Name    string      `json:"name"`
+	Release manifest.ID `json:"release"`
+}
+
+// statusRollout is how a controller moves traffic by itself.
+type statusRollout struct {
+	Controller manifest.ID        `json:"controller"`
+	Strategy   string             `json:"strategy"`
+	Steps      []float64          `json:"steps"`
+	Position   *manifest.Position `json:"position,omitempty"`
 }
 
 type statusSince struct {
@@ -177,6 +193,9 @@ func trackOf(t promotion.Track, since promotion.Since) statusTrack {
 		Container: t.Image.Container, Image: t.Image.Text, Name: t.Image.Name, Tag: t.Image.Tag, Digest: t.Image.Digest, Own: t.Own(),
 		Position: position(t.Image.Said.Version().Position), Since: sinceOf(since), Workloads: []manifest.ID{},
 	}
+	if t.Chart != nil {
+		out.Chart = &statusChart{t.Chart.Name, t.Chart.Release}
+	}
 	for _, o := range t.Workloads {
 		out.Workloads = append(out.Workloads, o.ID)
 	}
@@ -188,9 +207,17 @@ func versionOf(identity string) string {
 	return cmp.Or(promotion.ParseReference("-:"+identity).Version(), promotion.ParseReference("-"+identity).Version(), identity)
 }
 
+// foremost is the workload that stands for all of them; nil for a chart, which has none here.
+func foremost(workloads []*manifest.Object) *manifest.Object {
+	if len(workloads) == 0 {
+		return nil
+	}
+	return workloads[0]
+}
+
 func placeOf(r promotion.Row) statusPlace {
 	p := statusPlace{
-		Environment: r.Environment, Target: r.Target(r.Place.Stable.Workloads[0]), Stable: trackOf(r.Place.Stable, r.StableSince),
+		Environment: r.Environment, Target: r.Target(foremost(r.Place.Stable.Workloads)), Stable: trackOf(r.Place.Stable, r.StableSince),
 		Replicas: []statusReplicas{}, Sampling: []statusRate{}, Drift: []statusDrift{},
 	}
 	if len(r.Place.Canary.Workloads) > 0 {
@@ -199,6 +226,12 @@ func placeOf(r promotion.Row) statusPlace {
 	}
 	if len(r.Weights) > 0 {
 		p.Weight = &statusWeight{r.Weights[0].Percent, position(r.Weights[0].Canary.Scalar.Position), sinceOf(r.WeightSince)}
+	}
+	if o := r.Rollout; o != nil {
+		p.Rollout = &statusRollout{Controller: o.By, Strategy: o.Strategy, Steps: append([]float64{}, o.Steps...)}
+		if len(o.Values) > 0 {
+			p.Rollout.Position = position(o.Values[0].Scalar.Position)
+		}
 	}
 	for _, n := range r.Replicas {
 		one := statusReplicas{Workload: n.Workload, Canary: n.Canary, Min: n.Min.Text, Max: n.Max.Text, Position: position(n.Min.Scalar.Position)}
@@ -274,6 +307,9 @@ func (o StatusOptions) cells(r promotion.Row) []string {
 
 func version(t promotion.Track) string {
 	v := cmp.Or(t.Image.Version(), "latest")
+	if t.Chart != nil {
+		v = "chart " + v
+	}
 	if !t.Own() {
 		v += " (shared)"
 	}
@@ -292,7 +328,7 @@ func sinceText(s promotion.Since) string {
 
 func canaryText(r promotion.Row) string {
 	if len(r.Place.Canary.Workloads) == 0 {
-		return "-"
+		return rolloutText(r.Rollout)
 	}
 	text := version(r.Place.Canary)
 	for i, w := range r.Weights {
@@ -303,6 +339,25 @@ func canaryText(r promotion.Row) string {
 		text += join + figure(w.Percent) + "%"
 	}
 	return text
+}
+
+// rolloutText is the steps that a controller takes by itself. On which it is, git does not say.
+func rolloutText(r *promotion.Rollout) string {
+	switch {
+	case r == nil:
+		return "-"
+	case len(r.Steps) == 0:
+		return r.Strategy
+	}
+	var all []string
+	for _, share := range r.Steps {
+		all = append(all, figure(share))
+	}
+	const most = 6
+	if len(all) > most {
+		all = append(append(all[:most-2:most-2], "…"), all[len(all)-1])
+	}
+	return "steps " + strings.Join(all, ", ") + "%"
 }
 
 func figure(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }

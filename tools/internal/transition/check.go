@@ -9,7 +9,7 @@ import (
 )
 
 // Check holds what a change made by hand does to versions and weights to the rules of the steps that it comes to. base is the table
-// of the commit that the change begins at; the planner's is of the change.
+// of the commit that the change begins at; the planner's is of the change. Charts are left out: their versions come from elsewhere.
 func (p *Planner) Check(ctx context.Context, base promotion.Table, commit string) ([]Move, error) {
 	p.base = commit
 	var moves []Move
@@ -21,7 +21,7 @@ func (p *Planner) Check(ctx context.Context, base promotion.Table, commit string
 		for _, place := range s.Places {
 			was, _ := then.Place(place.Environment)
 			to, _ := p.Table.Environment(place.Environment)
-			if !was.Exists() || !place.Exists() {
+			if !was.Exists() || !place.Exists() || place.Stable.Chart != nil || was.Stable.Chart != nil {
 				continue
 			}
 			some, err := p.compare(ctx, s, to, was, place)

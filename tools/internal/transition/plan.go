@@ -19,7 +19,7 @@ import (
 type Request struct {
 	Action   Action
 	Services []string
-	All      bool   // every service that the environment it comes from has in another version
+	All      bool   // every service, but no chart, that the environment it comes from has in another version
 	From, To string // environments; From is "" for the one that kgate.yaml names
 	Version  string // "" for what runs in From; for Rollback, for the version before
 	Weight   int    // of Shift, in percent; Next for the next step of the ladder
@@ -52,7 +52,7 @@ func (p *Planner) Plan(ctx context.Context, r Request) ([]Move, error) {
 		for _, s := range p.Table.Services {
 			place, _ := s.Place(r.To)
 			upstream, _ := s.Place(from)
-			if place.Exists() && place.Stable.Own() && (r.Action != Promote || from == "" || upstream.Exists()) {
+			if place.Exists() && place.Stable.Own() && place.Stable.Chart == nil && (r.Action != Promote || from == "" || upstream.Exists()) {
 				services = append(services, s.Name)
 			}
 		}
