@@ -55,6 +55,15 @@ _is_elsewhere(value) if {
 
 _placeholders contains sprintf(`<path:[^#<>\n]+#[^#<>|\n]+(#[^#<>|\n]+)?%s>`, [_modifiers])
 
+# References to a store, and nothing beside them, which the tool that applies the Secret resolves: of 1Password's `op inject`
+# (https://developer.1password.com/docs/cli/secret-reference-syntax/), of vals (https://github.com/helmfile/vals#expression-syntax) and of
+# Bank-Vaults' webhook (https://bank-vaults.dev/docs/mutating-webhook/).
+_placeholders contains `^\s*(\{\{\s*op://[^/\n{}]+/[^/\n{}]+(/[^/\n{}]+){1,2}\s*\}\}|op://[^/\n]+/[^/\n]+(/[^/\n]+){1,2}?)\s*$`
+
+_placeholders contains `^\s*ref\+[a-z0-9]+://\S+\s*$`
+
+_placeholders contains `^\s*(>>)?vault:[\w./-]+#[^\s#]+(#\d+)?\s*$`
+
 # One without a path is of the Secret's own.
 _placeholders contains sprintf(`<(path:[^#<>\n]+#[^#<>|\n]+(#[^#<>|\n]+)?|[^#<>|\n]+)%s>`, [_modifiers]) if _annotations["avp.kubernetes.io/path"]
 

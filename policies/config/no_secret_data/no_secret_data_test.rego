@@ -34,6 +34,34 @@ _of_the_vault := {
 	"a path beside it": _vault({"avp.kubernetes.io/path": "secret/data/db"}, "<user>:<path:secret/data/db#password>"),
 }
 
+_of_a_store := {
+	"of 1Password": _vault({}, "op://shop/db/password"),
+	"of 1Password, with a section": _vault({}, "op://shop/the database/admin/password\n"),
+	"of 1Password, in braces": _vault({}, "{{ op://shop/db/password }}"),
+	"of vals": _vault({}, "ref+awssecrets://shop/db#/password"),
+	"of Bank-Vaults": _vault({}, "vault:secret/data/db#password"),
+	"in base64": _secret({"data": {"a": base64.encode("vault:secret/data/db#password")}}),
+}
+
+_of_no_store := {
+	"something before it": _vault({}, "hunter2 op://shop/db/password"),
+	"something behind it": _vault({}, "op://shop/db/password\nhunter2"),
+	"no field": _vault({}, "op://shop/db"),
+	"something behind one of vals": _vault({}, "ref+awssecrets://shop/db hunter2"),
+	"no key": _vault({}, "vault:secret/data/db"),
+	"a plain value beside it": _secret({"stringData": {"a": "op://shop/db/password", "b": "hunter2"}}),
+}
+
+test_allows_references_to_a_store[note] if {
+	some note, obj in _of_a_store
+	no_secret_data.deny == set() with input as obj
+}
+
+test_denies_what_is_no_reference_alone[note] if {
+	some note, obj in _of_no_store
+	count(no_secret_data.deny) == 1 with input as obj
+}
+
 _of_the_repository := {
 	"a key without a path": _vault({}, "<password>"),
 	"a path without a key": _vault({}, "<path:secret/data/db>"),

@@ -51,7 +51,7 @@ _marks := [
 ]
 
 _has_password_url(text) if {
-	some [_, password] in regex.find_all_string_submatch_n(`[A-Za-z][0-9A-Za-z+.-]*://[^\s/:@"'<>]*:([^\s/@?#"'<>]+)@`, text, -1)
+	some [_, password] in regex.find_all_string_submatch_n(`[A-Za-z][0-9A-Za-z+.-]*://[^\s/:@"'<>\[\]]*:([^\s/@?#"'<>]+)@`, text, -1)
 	not _is_reference(password)
 	not _is_mask(password)
 }
@@ -92,8 +92,8 @@ is_literal(key, value) if {
 }
 
 # $VAR, $key-of-a-secret and $secret:key (Argo CD), ${VAR}, $(VAR), $__file{path}, {{ template }}, %(var)s, %VAR%,
-# <placeholder>, {PLACEHOLDER}, scheme:path
-_is_reference(text) if regex.match(`\$\w*[{(]|^\$[A-Za-z_]\w*$|^\$[a-z]+([-.][a-z]+)*(:[\w.-]+)?$|\{\{|^%\(\w+\)s$|^%\w+%$|^<[^<>]*>$|^\{[A-Za-z_][\w.-]*\}$|^(vault|ref\+\w+|env|file|secret|arn|projects):?(/|:)`, text)
+# <placeholder>, {PLACEHOLDER}, scheme:path, op://vault/item/field
+_is_reference(text) if regex.match(`^op://|\$\w*[{(]|^\$[A-Za-z_]\w*$|^\$[a-z]+([-.][a-z]+)*(:[\w.-]+)?$|\{\{|^%\(\w+\)s$|^%\w+%$|^<[^<>]*>$|^\{[A-Za-z_][\w.-]*\}$|^(vault|ref\+\w+|env|file|secret|arn|projects):?(/|:)`, text)
 
 _is_mask(text) if regex.match(`(?i)^(\*+|x{3,}|\.{3,}|…|\[?redacted\]?)$`, text)
 
@@ -192,16 +192,17 @@ inline(text) := _inline(text) if {
 } else := set()
 
 _inline(text) := ({key |
-	uncommented := regex.replace(text, `(?m)^[ \t]*[#;].*$`, "")
-	some [_, key, value] in regex.find_all_string_submatch_n(`(?i)(?:^|[\s;&?,'"-])((?:\w[\w.-]*)?(?:password|passwd|passphrase|_pwd|_pass))[ \t]*=[ \t]*['"]?([^\s;&,'"]+)`, uncommented, -1)
-	is_literal(key, value)
+	some [_, key, double, single, plain] in regex.find_all_string_submatch_n(`(?i)(?:^|[\s;&?,'"-])((?:\w[\w.-]*)?(?:password|passwd|passphrase|_pwd|_pass))[ \t]*=[ \t]*(?:"([^"\n]*)"|'([^'\n]*)'|['"]?([^\s;&,'"]+))`, uncommented, -1)
+	is_literal(key, concat("", [double, single, plain]))
 } | {key |
 	some [_, key, value] in regex.find_all_string_submatch_n(`[?&]([\w.-]+)=([^\s&#'"]+)`, text, -1)
 	is_sensitive(key)
 	is_literal(key, value)
 }) | {key |
-	some [_, key, value] in regex.find_all_string_submatch_n(`(?i)\b(password|identified by)\s+'([^']+)'`, text, -1)
+	some [_, key, value] in regex.find_all_string_submatch_n(`(?i)\b(password|identified by)\s+'([^']+)'`, uncommented, -1)
 	is_literal("password", value)
+} if {
+	uncommented := regex.replace(text, `(?m)^[ \t]*[#;].*$`, "")
 }
 
 # METADATA

@@ -44,6 +44,7 @@ _shapeless := [
 	"postgres://{USER}:{PASSWORD}@db/app",
 	"postgres://app:***@db/app",
 	"postgres://app:xxxxx@db/app",
+	"mongodb://[username:password@]host1[:port1]",
 	"http://otel-collector.observability:4318",
 	"http://a:8080/x?mail=me@example.com",
 	"http://a:8080?mail=me@example.com",
@@ -85,7 +86,7 @@ _literal := {
 }
 
 _harmless := {
-	"password": ["", "  ", null, true, [], {}, "${DB_PASSWORD}", "$(DB_PASSWORD)", "$DB_PASSWORD", "{{ .Values.password }}", "%(password)s", "%PASSWORD%", "<password>", "<your password>", "{PASSWORD}", "{db.password}", "****", "xxxx", "REDACTED", "/etc/db/password", "./password", "file:/etc/password", "vault:secret/data/db#password", "must have eight characters", "none", "required", "https://example.com/reset", "not set", "TODO", "your-password", "placeholder", "REPLACE_ME"],
+	"password": ["", "  ", null, true, [], {}, "${DB_PASSWORD}", "$(DB_PASSWORD)", "$DB_PASSWORD", "{{ .Values.password }}", "%(password)s", "%PASSWORD%", "<password>", "<your password>", "{PASSWORD}", "{db.password}", "****", "xxxx", "REDACTED", "/etc/db/password", "./password", "file:/etc/password", "vault:secret/data/db#password", "op://shop/db/password", "must have eight characters", "none", "required", "https://example.com/reset", "not set", "TODO", "your-password", "placeholder", "REPLACE_ME"],
 	"token": ["bearer", "access-token", "db_token", "ACCESS_TOKEN", 3600, "3600", "30s", "/var/run/secrets/kubernetes.io/serviceaccount/token", "the token that the collector sends"],
 	"secret": ["go-otlp-app-db-app"],
 	"private_key": ["/etc/tls/tls.key", "tls.key", "certs/tls.pem"],
@@ -160,6 +161,8 @@ _texts := {
 	"a connection string": ["dsn: host=db user=app password=hunter2 sslmode=require\n", {"password"}],
 	"a JDBC URL": ["url: jdbc:postgresql://db/app?user=app&password=hunter2\n", {"password"}],
 	"a URL with a token": ["url: https://example.com/hook?access_token=abc123\n", {"access_token"}],
+	"a quoted value of a shell line": ["run -e DB_PASSWORD='hunter two' image\n", {"DB_PASSWORD"}],
+	"a quote that does not end": ["say \"password=hunter2\nand go on\n", {"password"}],
 	"SQL": ["CREATE USER app PASSWORD 'hunter2';\n", {"PASSWORD"}],
 }
 
@@ -171,6 +174,8 @@ _clean_texts := {
 	"environment variables that refer": "env:\n  - name: DB_PASSWORD\n    valueFrom: {secretKeyRef: {name: db, key: password}}\n  - name: TOKEN\n    value: $(OTHER)\n",
 	"empty values": "password:\ntoken: \"\"\n[s]\nsecret =\nother = x\n",
 	"comments": "[security]\n;admin_password = admin\n# password=hunter2\n",
+	"a comment with an example": "# the digest of password 'qwerty':\nuser=0xbc8\n",
+	"a quoted value that is not set yet": "#!/bin/sh\nset -e\nPASSWORD=\"not set\"\nif true; then PASSWORD='not set'; fi\n",
 	"PromQL": "expr: sum(rate(kube_secret_info{secret=\"tls\", token=\"x\"}[5m]))\n",
 	"a broken document": "a: [1\n  - b: {",
 	"code": "config = {\n  \"secretkey\": b64encode(key),\n  \"accessKeySecret\": {\n  },\n}\nself.token = await login()\napi_key = settings[\"key\"]\nx: y: z\n",
