@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -102,7 +103,8 @@ func (d *definitions) of(ctx context.Context, target *check.Target, group, kind 
 	return all, nil
 }
 
-// render keeps of a target its definitions.
+// render keeps of a target its definitions. Those of one that cannot be rendered are as its files have them: a patch may come upon
+// them, which rarely matters, and without them every object of their kinds would be of an unknown one.
 func (d *definitions) render(ctx context.Context, path string) (*Target, error) {
 	var t *Target
 	if d.kept != nil {
@@ -110,8 +112,12 @@ func (d *definitions) render(ctx context.Context, path string) (*Target, error) 
 	}
 	if t == nil {
 		var err error
-		if t, err = d.gate.render(ctx, d.renderer, path); err != nil {
-			return nil, err
+		t, err = d.gate.render(ctx, d.renderer, path)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err != nil {
+			t = &Target{Target: check.Target{Path: path, Objects: inFiles(d.renderer, path, definition.Kind.Kind)}}
 		}
 	}
 	of := &Target{Target: check.Target{Path: t.Path}}
@@ -121,6 +127,27 @@ func (d *definitions) render(ctx context.Context, path string) (*Target, error) 
 		}
 	}
 	return of, nil
+}
+
+// inFiles are the objects in those files of a target that mention a word, as they are written.
+func inFiles(renderer *kustomization.Renderer, target, word string) []*manifest.Object {
+	var all []*manifest.Object
+	for _, file := range renderer.Sources(target) {
+		text, err := renderer.ReadFile(file)
+		if err != nil || !bytes.Contains(text, []byte(word)) {
+			continue
+		}
+		documents, err := manifest.ParseDocuments(file, text)
+		if err != nil {
+			continue // where it is rendered, that says why
+		}
+		for _, document := range documents {
+			if objects, err := document.Objects(); err == nil {
+				all = append(all, objects...)
+			}
+		}
+	}
+	return all
 }
 
 // reads reports whether a file was searched for definitions and held one.

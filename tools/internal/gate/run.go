@@ -14,6 +14,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/coverage"
 	"github.com/kgate-dev/gitops/tools/internal/crash"
 	"github.com/kgate-dev/gitops/tools/internal/kustomization"
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
 	"github.com/kgate-dev/gitops/tools/internal/report"
 )
@@ -145,8 +146,9 @@ func (g *Gate) elsewhere(ctx context.Context, targets []*check.Target) func(dir 
 }
 
 // unread tells of what is missing in a target whether files that the run does not read may hold it: those of another
-// environment's targets aside. A run of some targets does not know what the others render.
-func (g *Gate) unread(ctx context.Context, targets []*check.Target) func(target string, missing check.Reference) bool {
+// environment's targets aside. A run of some targets does not know what the others render. So may what is in the files of a target
+// that could not be rendered, whoever else reads them.
+func (g *Gate) unread(ctx context.Context, renderer *kustomization.Renderer, targets []*check.Target, failed []string) func(target string, missing check.Reference) bool {
 	mentioned := sync.OnceValues(func() ([]coverage.Mentions, error) {
 		read := map[string]bool{}
 		for _, t := range targets {
@@ -162,7 +164,27 @@ func (g *Gate) unread(ctx context.Context, targets []*check.Target) func(target 
 		}
 		return ""
 	}
+	apart := func(a, b string) bool {
+		return environment(a) != "" && environment(b) != "" && environment(a) != environment(b)
+	}
+	var mu sync.Mutex
+	named := map[[2]string][]*manifest.Object{} // by failed target and name
+	hold := func(target string, missing check.Reference) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		objects, asked := named[[2]string{target, missing.Name}]
+		if !asked {
+			objects = inFiles(renderer, target, missing.Name)
+			named[[2]string{target, missing.Name}] = objects
+		}
+		return slices.ContainsFunc(objects, func(o *manifest.Object) bool {
+			return o.Kind == missing.Kind && o.Name == missing.Name && (o.Namespace == "" || missing.Namespace == "" || o.Namespace == missing.Namespace)
+		})
+	}
 	return func(target string, missing check.Reference) bool {
+		if missing.Name != "" && slices.ContainsFunc(failed, func(other string) bool { return !apart(target, other) && hold(other, missing) }) {
+			return true
+		}
 		files, err := mentioned()
 		return err != nil || slices.ContainsFunc(files, func(m coverage.Mentions) bool {
 			if !m.Has(missing) {
@@ -227,7 +249,7 @@ func (g *Gate) conclude(ctx context.Context, round *check.Round, outcomes []outc
 	partial := len(g.options.Targets) > 0 && (len(g.all) == 0 || len(without(g.all, g.paths)) > 0)
 	// What could not be rendered may hold what others miss.
 	if failed := slices.ContainsFunc(outcomes, func(o outcome) bool { return o.err != nil }); partial || failed {
-		plan.Unread = g.unread(ctx, plan.Targets)
+		plan.Unread = g.unread(ctx, renderer, plan.Targets, plan.Failed)
 	}
 	carried, refused := repo.Carried(exempting, g.known, read)
 	carried, out.Notes = g.carry(ctx, carried)

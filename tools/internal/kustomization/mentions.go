@@ -42,7 +42,7 @@ func (r *Renderer) Searched(target, word, file string) bool {
 // mentioning are the files of a target that hold a word.
 func (r *Renderer) mentioning(target, word string) []string {
 	files, _ := r.mentions.targets.Get(targetMention{target, word}, func() ([]string, error) {
-		return slices.DeleteFunc(r.resourceFiles(target), func(file string) bool { return !r.holds(file, word) }), nil
+		return slices.DeleteFunc(r.Sources(target), func(file string) bool { return !r.holds(file, word) }), nil
 	})
 	return files
 }
@@ -55,8 +55,8 @@ func (r *Renderer) holds(file, word string) bool {
 	return found
 }
 
-// resourceFiles are the files that a target may take resources from, as far as they can be had: rendering says what is wrong.
-func (r *Renderer) resourceFiles(target string) []string {
+// Sources are the files that a target may take resources from, as far as they can be had: rendering says what is wrong.
+func (r *Renderer) Sources(target string) []string {
 	files := NewFiles(r.store)
 	name, err := files.resolve(clean(target))
 	if err != nil {
