@@ -27,11 +27,12 @@ type flux struct {
 	gate     *Gate
 	renderer *kustomization.Renderer
 
-	builds   cache.Cache[struct{}, map[string][]build] // by directory; under noDirectory what nobody here deploys
-	found    cache.Cache[struct{}, []coverage.Deployer]
-	rendered cache.Cache[string, *check.Target] // as Kustomize renders them
-	telling  cache.Cache[struct{}, []string]    // targets that are looked through
-	kept     func(path string) *Target          // what a watch has rendered; nil for nothing
+	builds    cache.Cache[struct{}, map[string][]build] // by directory; under noDirectory what nobody here deploys
+	found     cache.Cache[struct{}, []coverage.Deployer]
+	rendered  cache.Cache[string, *check.Target] // as Kustomize renders them
+	telling   cache.Cache[struct{}, []string]    // targets that are looked through
+	labelling cache.Cache[struct{}, bool]        // whether something may set metadata of all that it applies
+	kept      func(path string) *Target          // what a watch has rendered; nil for nothing
 
 	mu     sync.Mutex
 	looked map[string]*rendered // what was looked into, for a watch
@@ -44,7 +45,11 @@ type build struct {
 	// undecrypted says that it decrypts nothing.
 	undecrypted bool
 	variables   substitution.Variables
+	metadata    map[metadatum]substitution.Value // that everything gets which it applies
 }
+
+// metadatum is a label or an annotation: "labels" or "annotations", and its key.
+type metadatum struct{ field, key string }
 
 func (g *Gate) newFlux(renderer *kustomization.Renderer, kept func(path string) *Target) *flux {
 	return &flux{gate: g, renderer: renderer, kept: kept, looked: map[string]*rendered{}}
@@ -52,7 +57,7 @@ func (g *Gate) newFlux(renderer *kustomization.Renderer, kept func(path string) 
 
 // fill puts values in place of the variables of a target, as far as they are known.
 func (f *flux) fill(ctx context.Context, t *Target) error {
-	if !slices.ContainsFunc(t.Objects, func(o *manifest.Object) bool { return substitution.Mentions(o) || o.IsSealed() }) {
+	if !f.sets(ctx) && !slices.ContainsFunc(t.Objects, func(o *manifest.Object) bool { return substitution.Mentions(o) || o.IsSealed() }) {
 		return nil
 	}
 	all, err := f.builds.Get(struct{}{}, func() (map[string][]build, error) { return f.find(ctx) })
@@ -87,6 +92,72 @@ func (f *flux) fill(ctx context.Context, t *Target) error {
 			t.Objects[i], t.was[filled.Object] = filled.Object, cmp.Or(t.was[object], object)
 		}
 	}
+	return t.mark(common(builds))
+}
+
+// sets reports whether a Flux Kustomization of the repository may set metadata of everything that it applies.
+func (f *flux) sets(ctx context.Context) bool {
+	sets, _ := f.labelling.Get(struct{}{}, func() (bool, error) {
+		return slices.ContainsFunc(f.targets(ctx), func(target string) bool {
+			return f.renderer.Mentions(target, coverage.FluxGroup, "commonMetadata")
+		}), nil
+	})
+	return sets
+}
+
+// common is the metadata that a directory's objects get, whoever of its deployers applies them.
+func common(builds []build) map[metadatum]substitution.Value {
+	agreed := map[metadatum]substitution.Value{}
+	if len(builds) == 0 {
+		return agreed
+	}
+	for of, value := range builds[0].metadata {
+		if !slices.ContainsFunc(builds, func(b build) bool { return b.metadata[of].Text != value.Text || b.metadata[of].Source == nil }) {
+			agreed[of] = value
+		}
+	}
+	return agreed
+}
+
+// mark gives every object labels and annotations, in place of those that it has, as SetCommonMetadata of fluxcd/pkg/ssa does for
+// spec.commonMetadata: the last that is done before objects are applied.
+func (t *Target) mark(metadata map[metadatum]substitution.Value) error {
+	t.metadata = metadata
+	if len(metadata) == 0 {
+		return nil
+	}
+	for i, object := range t.Objects {
+		marked, err := object.With(func(value map[string]any) {
+			was, _ := value["metadata"].(map[string]any)
+			meta := maps.Clone(was)
+			if meta == nil {
+				meta = map[string]any{}
+			}
+			for _, field := range []string{"labels", "annotations"} {
+				entries, isMap := meta[field].(map[string]any)
+				if meta[field] != nil && !isMap {
+					continue // Flux fails on it, and so does the API server
+				}
+				entries = maps.Clone(entries)
+				for of, entry := range metadata {
+					if of.field == field {
+						if entries == nil {
+							entries = map[string]any{}
+						}
+						entries[of.key] = entry.Text
+					}
+				}
+				if entries != nil {
+					meta[field] = entries
+				}
+			}
+			value["metadata"] = meta
+		})
+		if err != nil {
+			return err
+		}
+		t.Objects[i], t.was[marked] = marked, cmp.Or(t.was[object], object)
+	}
 	return nil
 }
 
@@ -109,11 +180,16 @@ func (f *flux) filling(ctx context.Context, path string) string {
 
 // locate finds the lines of all values now: files change as long as a watch keeps what they gave.
 func (b *build) locate() {
-	for name, value := range b.variables.Values {
+	locate(b.variables.Values)
+	locate(b.metadata)
+}
+
+func locate[K comparable](values map[K]substitution.Value) {
+	for name, value := range values {
 		if value.Source != nil {
 			at := value.Source()
 			value.Source = func() manifest.Position { return at }
-			b.variables.Values[name] = value
+			values[name] = value
 		}
 	}
 }
@@ -129,6 +205,11 @@ func fingerprint(builds []build) string {
 				at = value.Source()
 			}
 			fmt.Fprintf(sum, "%q %q %t %+v\n", name, value.Text, value.Unknown, at)
+		}
+		for _, of := range slices.SortedFunc(maps.Keys(b.metadata), func(a, b metadatum) int {
+			return cmp.Or(cmp.Compare(a.field, b.field), cmp.Compare(a.key, b.key))
+		}) {
+			fmt.Fprintf(sum, "%+v %q %+v\n", of, b.metadata[of].Text, b.metadata[of].Source())
 		}
 	}
 	return hex.EncodeToString(sum.Sum(nil))
@@ -300,7 +381,7 @@ func (f *flux) result(ctx context.Context, path string) (*kustomization.Result, 
 
 // build is what a Flux Kustomization makes of its directory. Patched says that another one may write to it.
 func (f *flux) build(ctx context.Context, d coverage.Deployer, patched bool) (build, error) {
-	made := build{by: fmt.Sprintf("Flux Kustomization %q", d.Object.Name)}
+	made := build{by: fmt.Sprintf("Flux Kustomization %q", d.Object.Name), metadata: commonMetadata(d)}
 	post, ok := manifest.At(d.Object.Value, "spec", "postBuild").(map[string]any)
 	if !ok && patched {
 		made.variables.Maybe = true
@@ -337,6 +418,23 @@ func (f *flux) build(ctx context.Context, d coverage.Deployer, patched bool) (bu
 		v.Values[name] = substitution.Value{Text: text, Unknown: uncertain(text) || d.Object.Hides(path), Source: func() manifest.Position { return d.Locate(path) }}
 	}
 	return made, nil
+}
+
+// commonMetadata is what a Flux Kustomization sets of everything that it applies, but for what is filled in there.
+func commonMetadata(d coverage.Deployer) map[metadatum]substitution.Value {
+	metadata := map[metadatum]substitution.Value{}
+	for _, field := range []string{"labels", "annotations"} {
+		entries, _ := manifest.At(d.Object.Value, "spec", "commonMetadata", field).(map[string]any)
+		for key, value := range entries {
+			path := manifest.Path{"spec", "commonMetadata", field, key}
+			text, ok := value.(string)
+			if !ok || uncertain(text) || d.Object.Hides(path) {
+				continue
+			}
+			metadata[metadatum{field, key}] = substitution.Value{Text: text, Source: func() manifest.Position { return d.Locate(path) }}
+		}
+	}
+	return metadata
 }
 
 // uncertain reports a value that is filled in itself.

@@ -25,6 +25,7 @@ type Target struct {
 	edited    bool             // an Application writes into its kustomization
 	places    []coverage.Place // where it is brought to, as far as it was put there
 	variables substitution.Variables
+	metadata  map[metadatum]substitution.Value      // that its deployer gives to every object
 	filling   string                                // of a watch: what tells the variables apart that were asked for; "" for none
 	was       map[*manifest.Object]*manifest.Object // of objects of which something is filled in, as they were rendered
 }
@@ -36,13 +37,39 @@ func (t *Target) locate(rendered func(*manifest.Object, manifest.Path) manifest.
 		return rendered(object, path)
 	}
 	origin := rendered(written, path)
+	if value, set := t.sets(path); set {
+		if manifest.At(written.Value, path...) == nil {
+			return manifest.Origin{Position: value.Source()}
+		}
+		if len(path) == 3 {
+			return instead(value.Source(), origin)
+		}
+	}
 	text, _ := manifest.At(written.Value, path...).(string)
 	name, _ := substitution.Name(text)
 	value := t.variables.Values[name]
 	if value.Source == nil || value.Unknown {
 		return origin
 	}
-	at := value.Source()
+	return instead(value.Source(), origin)
+}
+
+// sets is what the deployer of the target sets a label or an annotation to; of all labels or annotations, the first that it sets.
+func (t *Target) sets(path manifest.Path) (first substitution.Value, any bool) {
+	if len(path) < 2 || len(path) > 3 || path[0] != "metadata" {
+		return first, false
+	}
+	key := ""
+	for of, value := range t.metadata {
+		if of.field == path[1] && (len(path) == 2 || of.key == path[2]) && (!any || of.key < key) {
+			first, key, any = value, of.key, true
+		}
+	}
+	return first, any
+}
+
+// instead is the origin of what is set elsewhere once a target is rendered.
+func instead(at manifest.Position, origin manifest.Origin) manifest.Origin {
 	if at.IsZero() {
 		return origin
 	}

@@ -425,7 +425,7 @@ func (l *lasting) run(ctx context.Context) (report.Report, error) {
 	l.outside, l.placing = l.newDefinitions(renderer, kept), l.newPlacing(renderer, kept)
 	l.flux = l.newFlux(renderer, kept)
 	for path, r := range l.kept {
-		if r.filled() && l.flux.filling(ctx, path) != r.target.filling {
+		if (r.filled() || r.target != nil && l.flux.sets(ctx)) && l.flux.filling(ctx, path) != r.target.filling {
 			l.redefined = l.redefined || r.defines()
 			delete(l.kept, path)
 		}
