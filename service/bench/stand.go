@@ -204,8 +204,10 @@ func (s *stand) startOn(ctx context.Context, name, path, url string, environ ...
 	}
 	p.cmd.Env = append([]string{
 		"SERVER_PORT=" + strconv.Itoa(ports[0]), "METRICS_PORT=" + strconv.Itoa(ports[1]),
-		// The pool's size is in the URL too, for the program that has no settings.
-		"DATABASE_URL=" + url + "&pool_max_conns=" + strconv.Itoa(poolSize), "DATABASE_MAX_CONNS=" + strconv.Itoa(poolSize),
+		// The pool's size is in the URL too, for the program that has no settings, and so is how the service has statements planned: it
+		// is the same work for the database that is compared.
+		"DATABASE_URL=" + url + "&jit=off&plan_cache_mode=force_generic_plan&pool_max_conns=" + strconv.Itoa(poolSize),
+		"DATABASE_MAX_CONNS=" + strconv.Itoa(poolSize),
 		"SELECT_RUNNING=" + s.selectRunning, "INSERT_RELEASE=" + s.insertRelease,
 		"API_TOKENS=" + token, "APP_VERSION=1.2.3", "APP_ENV=prod",
 		"OTLP_ENDPOINT=" + s.sink.address, "OTLP_INSECURE=true", "OTLP_SAMPLE_RATE=0.1",
