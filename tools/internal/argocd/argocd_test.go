@@ -399,6 +399,36 @@ func TestObjectOwner(t *testing.T) {
 	}
 }
 
+// TestObjectOwnerOfSeveral has an Argo CD for each of two clusters: each calls its own in-cluster, and names others as it likes.
+func TestObjectOwnerOfSeveral(t *testing.T) {
+	account := object(t, "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: a, namespace: shop}\n")
+	root := object(t, "apiVersion: argoproj.io/v1alpha1\nkind: AppProject\nmetadata: {name: shop, namespace: argocd}\n")
+	dev, prod := &check.Environment{Name: "dev"}, &check.Environment{Name: "prod"}
+	for name, c := range map[string]struct {
+		destination string
+		dev, prod   *check.Target // that the Applications are of
+		want        string
+	}{
+		"in-cluster of environments":   {"name: in-cluster", &check.Target{Environment: dev}, &check.Target{Environment: prod}, ""},
+		"its URL":                      {"server: 'https://kubernetes.default.svc'", &check.Target{Environment: dev}, &check.Target{Environment: prod}, ""},
+		"a name":                       {"name: main", &check.Target{Environment: dev}, &check.Target{Environment: prod}, ""},
+		"a URL":                        {"server: 'https://10.0.0.1'", &check.Target{Environment: dev}, &check.Target{Environment: prod}, "warning two a metadata.name"},
+		"both have one project":        {"name: in-cluster", &check.Target{Objects: []*manifest.Object{root}}, &check.Target{Objects: []*manifest.Object{root.Again()}}, ""},
+		"two trees of one":             {"name: in-cluster", &check.Target{Objects: []*manifest.Object{root}}, &check.Target{}, "warning two a metadata.name"},
+		"two trees of one environment": {"name: in-cluster", &check.Target{Environment: dev, Objects: []*manifest.Object{root}}, &check.Target{Environment: dev, Objects: []*manifest.Object{root.Again()}}, "warning two a metadata.name"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			destination := "  destination: {" + c.destination + ", namespace: shop}\n"
+			c.dev.Path, c.prod.Path = "argocd/dev", "argocd/prod"
+			c.dev.Objects, c.prod.Objects = append(c.dev.Objects, deployed(t, "one", "one", destination)), append(c.prod.Objects, deployed(t, "two", "two", destination))
+			found := run(t, objectOwner, c.dev, c.prod, &check.Target{Path: "one", Objects: []*manifest.Object{account}}, &check.Target{Path: "two", Objects: []*manifest.Object{account.Again()}})
+			if got := strings.Join(found, "; "); got != c.want {
+				t.Errorf("found %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
 func TestNotifications(t *testing.T) {
 	const subscribe = `metadata.annotations["notifications.argoproj.io/subscribe.`
 	for name, c := range map[string]struct {

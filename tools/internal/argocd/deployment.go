@@ -49,10 +49,13 @@ func (a application) changes() bool {
 func (a application) cluster() string {
 	name, server := a.text("spec", "destination", "name"), strings.TrimRight(a.text("spec", "destination", "server"), "/")
 	if server == "https://kubernetes.default.svc" {
-		return "in-cluster"
+		return inCluster
 	}
 	return cmp.Or(name, server)
 }
+
+// inCluster is what Argo CD calls the cluster that it runs in.
+const inCluster = "in-cluster"
 
 // deploys reports an Application, or what makes some.
 func deploys(o *manifest.Object) bool { return is(o, "Application") || is(o, "ApplicationSet") }
@@ -172,8 +175,17 @@ var objectOwner = &check.Check{
 // owned is an object in a cluster.
 type owned struct{ cluster, group, kind, namespace, name string }
 
+// apart reports whether two Applications that call their cluster alike mean different ones: each Argo CD has one that it calls
+// in-cluster, and names for the others. A URL is the same to all.
+func (a application) apart(pass *check.Pass, from application) bool {
+	if cluster := a.cluster(); cluster != inCluster && a.text("spec", "destination", "name") == "" {
+		return false
+	}
+	return pass.Apart(a.target, from.target)
+}
+
 func runObjectOwner(_ context.Context, pass *check.Pass) error {
-	owners := map[owned]application{}
+	owners := map[owned][]application{}     // the first one of each cluster
 	twice := map[[2]*manifest.Object]bool{} // of these, the first object tells of all
 	for _, a := range applications(pass.Targets) {
 		cluster := a.cluster()
@@ -191,11 +203,12 @@ func runObjectOwner(_ context.Context, pass *check.Pass) error {
 			case key.namespace == "":
 				key.namespace = a.text("spec", "destination", "namespace")
 			}
-			other, taken := owners[key]
-			if !taken {
-				owners[key] = a
+			i := slices.IndexFunc(owners[key], func(other application) bool { return !a.apart(pass, other) })
+			if i < 0 {
+				owners[key] = append(owners[key], a)
 				continue
 			}
+			other := owners[key][i]
 			pair := [2]*manifest.Object{other.object, a.object}
 			switch {
 			case other.object == a.object && other.deploys == a.deploys, twice[pair]:

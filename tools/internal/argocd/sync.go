@@ -56,6 +56,7 @@ type Sync struct {
 	Fate        Fate
 	Source      manifest.Position // of the Application
 	Targets     []string          // that it deploys, of those that were compared
+	In          []string          // where there are several of its name, as where each cluster has an Argo CD of its own: the targets that render this one, or files of no target
 	Automated   bool              // it syncs by itself; else it waits for a person
 	Prunes      bool              // by itself
 	SelfHeals   bool
@@ -583,20 +584,39 @@ func wave(o *manifest.Object) int {
 	return 0
 }
 
-// Projects are the AppProjects of targets, by their names; one that two of them render is left out.
-func Projects(targets []*check.Target) map[string]*manifest.Object {
-	all := map[string]*manifest.Object{}
+// Projects are the AppProjects of targets, by the targets' paths.
+type Projects map[string][]*manifest.Object
+
+// ProjectsOf finds those of targets.
+func ProjectsOf(targets []*check.Target) Projects {
+	all := Projects{}
 	for _, t := range targets {
 		for _, o := range t.Objects {
-			if !is(o, "AppProject") {
-				continue
+			if is(o, "AppProject") {
+				all[t.Path] = append(all[t.Path], o)
 			}
-			if _, twice := all[o.Name]; twice {
-				all[o.Name] = nil
-				continue
-			}
-			all[o.Name] = o
 		}
 	}
 	return all
+}
+
+// Named is the AppProject that an Application of a target belongs to: that of the target, where it renders one of the name, or the
+// only one that there is; nil for none, and where nobody here can tell.
+func (p Projects) Named(name, target string) *manifest.Object {
+	isCalled := func(o *manifest.Object) bool { return o.Name == name }
+	if i := slices.IndexFunc(p[target], isCalled); i >= 0 {
+		return p[target][i]
+	}
+	var found []*manifest.Object
+	for _, objects := range p {
+		for _, o := range objects {
+			if isCalled(o) {
+				found = append(found, o)
+			}
+		}
+	}
+	if len(found) != 1 {
+		return nil
+	}
+	return found[0]
 }

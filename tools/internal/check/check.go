@@ -483,9 +483,14 @@ type Pass struct {
 	Check   *Check
 	Targets []*Target
 
-	ended    func() bool // whether the run has been given up
+	ended    func() bool            // whether the run has been given up
+	apart    func(a, b string) bool // whether two targets are for different clusters
 	findings []Finding
 }
+
+// Apart reports whether two targets of the run are for different clusters, as far as anything tells: kgate.yaml, what deploys them,
+// or what both render. Only a check of repository scope can ask.
+func (p *Pass) Apart(a, b *Target) bool { return a.Path != b.Path && p.apart(a.Path, b.Path) }
 
 // Report records a fault of an object's field. with are the fields that it was held against. Once the run has been given up
 // it does nothing: to look for the lines of thousands of faults takes long.

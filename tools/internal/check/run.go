@@ -208,7 +208,7 @@ func (r *Round) judge(ctx context.Context, targets []*Target, of func(*Check) bo
 		if !of(c) {
 			continue
 		}
-		pass := &Pass{Check: c, Targets: targets, ended: func() bool { return ctx.Err() != nil }}
+		pass := &Pass{Check: c, Targets: targets, ended: func() bool { return ctx.Err() != nil }, apart: r.areApart}
 		passes[i] = pass
 		group.Go(func() { errs[i] = crash.Catch(func() error { return c.Run(ctx, pass) }) })
 	}
@@ -225,6 +225,13 @@ func (r *Round) judge(ctx context.Context, targets []*Target, of func(*Check) bo
 		}
 	}
 	return findings, failures
+}
+
+// areApart reports whether two targets are for different clusters.
+func (r *Round) areApart(a, b string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.rendered.areApart(a, b)
 }
 
 // keep takes what was found and what failed into the round.
@@ -287,6 +294,7 @@ func (r *Round) End(ctx context.Context, plan Plan) (Result, []Failure) {
 			result.Omitted = append(result.Omitted, c.Name)
 		}
 	}
+	r.rendered.told = plan.Apart
 	if complete {
 		r.keep(r.judge(ctx, plan.Targets, func(c *Check) bool { return c.Scope == Repository }))
 	}
@@ -296,7 +304,6 @@ func (r *Round) End(ctx context.Context, plan Plan) (Result, []Failure) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.rendered.told = plan.Apart
 	r.findings = slices.DeleteFunc(r.findings, plan.provided)
 	findings := plan.weigh(yield(r.settled(unique(r.rendered.resolve(r.findings, plan.Unread), order), plan), r.checks), r.checks)
 	kept, exempted, used := exempt(findings, plan)

@@ -30,6 +30,21 @@ type Application struct {
 	Locate  func(field manifest.Path) manifest.Position // of the fields of Object, or of what makes them
 	Of      func(field manifest.Path) manifest.Path     // the field of Set that makes one of Object; nil where there is no set
 	Sources []ApplicationSource                         // as Argo CD takes them
+	Also    []Rendering                                 // by other targets, of the very same
+}
+
+// Rendering is a target that renders an Application, or what makes it.
+type Rendering struct {
+	Target *check.Target
+	Set    *manifest.Object // of the target; nil for an Application that nothing makes
+}
+
+// Renderings are the targets that render an Application.
+func (a Application) Renderings() []Rendering {
+	if a.Target == nil {
+		return a.Also
+	}
+	return append([]Rendering{{a.Target, a.Set}}, a.Also...)
 }
 
 // ApplicationSource is where an Application takes objects from.
@@ -107,9 +122,12 @@ type finding struct {
 
 // add notes an Application, once. Where each environment has an Argo CD of its own, one base makes several of a name.
 func (f *finding) add(a Application) {
-	if slices.ContainsFunc(f.all, func(b Application) bool {
+	if i := slices.IndexFunc(f.all, func(b Application) bool {
 		return b.Object.ID == a.Object.ID && b.Object.Digest() == a.Object.Digest() && b.Locate(nil) == a.Locate(nil)
-	}) {
+	}); i >= 0 {
+		if a.Target != nil {
+			f.all[i].Also = append(f.all[i].Also, Rendering{a.Target, a.Set})
+		}
 		return
 	}
 	for _, field := range sourceFields(a.Object.Value) {

@@ -37,7 +37,7 @@ func argoDelivery(object any, spec, source manifest.Path) delivery {
 
 const (
 	anyCluster  = "any"  // nobody here knows which
-	argoCluster = "argo" // the one in which Argo CD runs: each Argo CD has one that it calls so
+	argoCluster = "argo" // the one in which Argo CD runs: each Argo CD has one that it calls so; with the tree of its Applications, where there are several
 )
 
 // inCluster is how pods call the API server of the cluster that they are in.
@@ -68,6 +68,8 @@ type Deliveries struct {
 	tree *tree
 	all  []deployment
 	of   cache.Cache[string, []string] // the clusters that a target, or a file, is for
+
+	rivals map[[2]string]bool // pairs of targets that no Argo CD has both of
 }
 
 // FindDeliveries finds them in targets and in files of which none of the targets is made.
@@ -76,7 +78,49 @@ func FindDeliveries(ctx context.Context, r *repo.Repo, targets []*check.Target) 
 	if err != nil {
 		return nil, err
 	}
-	return &Deliveries{tree: t, all: t.deployments(targets, read(targets).files)}, ctx.Err()
+	d := &Deliveries{tree: t, all: t.deployments(targets, read(targets).files)}
+	d.rivals = rivals(t.telling)
+	return d, ctx.Err()
+}
+
+// rivals are the pairs of targets that both render an Application, or an ApplicationSet, of one name, where neither target is made
+// of the other: an Argo CD has one of them, so each target is for one of its own.
+func rivals(telling []teller) map[[2]string]bool {
+	pairs := map[[2]string]bool{}
+	of := map[manifest.ID][]*check.Target{}
+	for _, one := range telling {
+		if one.target == nil || one.object.Group() != "argoproj.io" {
+			continue
+		}
+		for _, other := range of[one.object.ID] {
+			a, b := one.target, other
+			if a.Path != b.Path && !slices.Contains(a.Reading.Layers, b.Path) && !slices.Contains(b.Reading.Layers, a.Path) {
+				pairs[[2]string{a.Path, b.Path}], pairs[[2]string{b.Path, a.Path}] = true, true
+			}
+		}
+		of[one.object.ID] = append(of[one.object.ID], one.target)
+	}
+	return pairs
+}
+
+// Rivals reports whether two targets are known to be for different Argo CDs: both render an Application of one name, or they are for
+// different clusters.
+func (d *Deliveries) Rivals(a, b string) bool {
+	if d.rivals[[2]string{a, b}] {
+		return true
+	}
+	apart, told := d.Apart(a, b)
+	return told && apart
+}
+
+// isRival reports a target whose Applications are of an Argo CD of its own, beside others.
+func (d *Deliveries) isRival(target string) bool {
+	for pair := range d.rivals {
+		if pair[0] == target {
+			return true
+		}
+	}
+	return false
 }
 
 // namespaceName is what may be the name of a namespace.
@@ -171,13 +215,15 @@ func (d *Deliveries) Apart(a, b string) (apart, told bool) {
 	}
 	for _, one := range of {
 		for _, other := range with {
-			kind, _, _ := strings.Cut(one, " ")
-			also, _, _ := strings.Cut(other, " ")
+			kind, which, _ := strings.Cut(one, " ")
+			also, what, _ := strings.Cut(other, " ")
 			switch {
 			case one == other && (one == argoCluster || one == anyCluster):
 				return false, false // there may be two of them
 			case one == other:
 				return false, true
+			case kind == also && kind == argoCluster && !d.rivals[[2]string{which, what}]:
+				return false, false // of one Argo CD, for all that is known
 			case kind == also:
 			case kind == argoCluster && registered(also), also == argoCluster && registered(kind):
 			default:
@@ -226,7 +272,11 @@ func (d *Deliveries) clusters(name string, seen []string) []string {
 		case one.to.cluster == anyCluster, slices.Contains(own, anyCluster):
 			toAny = true
 		case one.to.cluster == argoCluster && len(own) == 0:
-			toArgo = true
+			if tree := one.from(); d.isRival(tree) {
+				add(argoCluster + " " + tree)
+			} else {
+				toArgo = true
+			}
 		case one.to.cluster == "" || one.to.cluster == argoCluster:
 			add(own...)
 		default:

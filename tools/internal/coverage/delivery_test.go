@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
 )
 
@@ -121,6 +123,56 @@ func TestApart(t *testing.T) {
 				if got != c.want {
 					t.Errorf("%v: got %s, want %s", pair, got, c.want)
 				}
+			}
+		})
+	}
+}
+
+// TestApartByTrees tells clusters apart that each have an Argo CD of their own: all call theirs in-cluster.
+func TestApartByTrees(t *testing.T) {
+	application := func(name, path string) *manifest.Object {
+		documents, err := manifest.ParseDocuments("a.yaml", []byte("apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: "+name+", namespace: argocd}\n"+
+			"spec:\n  destination: {name: in-cluster}\n  source: {repoURL: https://git.example.com/a, path: "+path+"}\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		objects, err := documents[0].Objects()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return objects[0]
+	}
+	tree := func(path string, layers []string, objects ...*manifest.Object) *check.Target {
+		return &check.Target{
+			Path: path, Objects: objects, Reading: check.Reading{Layers: layers},
+			Locate: func(*manifest.Object, manifest.Path) manifest.Origin { return manifest.Origin{} },
+		}
+	}
+	files := fstest.MapFS{}
+	for _, dir := range []string{"a", "b", "argocd/dev", "argocd/prod"} {
+		files[dir+"/kustomization.yaml"] = &fstest.MapFile{Data: []byte("resources: []\n")}
+	}
+	for name, c := range map[string]struct {
+		trees       []*check.Target
+		apart, told bool
+	}{
+		"a name in both":    {[]*check.Target{tree("argocd/dev", nil, application("web", "a")), tree("argocd/prod", nil, application("web", "b"))}, true, true},
+		"other names":       {[]*check.Target{tree("argocd/dev", nil, application("dev", "a")), tree("argocd/prod", nil, application("prod", "b"))}, false, false},
+		"one is of another": {[]*check.Target{tree("argocd/dev", nil, application("web", "a")), tree("argocd/prod", []string{"argocd/dev"}, application("web", "b"))}, false, false},
+		"one tree of two": {[]*check.Target{
+			tree("argocd/dev", nil, application("web", "a"), application("logs", "b")), tree("argocd/prod", nil, application("web", "c")),
+		}, false, true},
+		"a tree that another one has deployed": {[]*check.Target{
+			tree("argocd/dev", nil, application("web", "a"), application("of-prod", "argocd/prod")), tree("argocd/prod", nil, application("logs", "b")),
+		}, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			found, err := FindDeliveries(t.Context(), &repo.Repo{FS: files}, c.trees)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if apart, told := found.Apart("a", "b"); apart != c.apart || told != c.told {
+				t.Errorf("apart %t, told %t; want %t, %t", apart, told, c.apart, c.told)
 			}
 		})
 	}

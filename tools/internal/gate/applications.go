@@ -30,8 +30,8 @@ const argoSign = "argoproj.io/v1"
 type Applications struct {
 	All        []coverage.Application // by namespace and name
 	Unresolved []coverage.Unresolved
-	LeftOut    int                         // of files that no target reads
-	Projects   map[string]*manifest.Object // AppProjects that targets render, by name
+	LeftOut    int             // of files that no target reads
+	Projects   argocd.Projects // that targets render
 }
 
 // Applications are Argo CD's: those that the targets of the repository render, that ApplicationSets make, and that others of them
@@ -70,7 +70,7 @@ func (g *Gate) applications(ctx context.Context, renderer *kustomization.Rendere
 		if err != nil {
 			return Applications{}, errors.Join(append(failed, err)...)
 		}
-		found, count := Applications{All: all, Unresolved: left, Projects: argocd.Projects(targets)}, len(all)
+		found, count := Applications{All: all, Unresolved: left, Projects: argocd.ProjectsOf(targets)}, len(all)
 		rendered := slices.ContainsFunc(all, func(a coverage.Application) bool { return a.Target != nil })
 		if rendered && !loose && g.repository.Config.Targets != nil {
 			found.All = slices.DeleteFunc(found.All, func(a coverage.Application) bool { return a.Target == nil })

@@ -41,7 +41,11 @@ func (g *Gate) generate(ctx context.Context, files *kustomization.Files, targets
 	for _, t := range targets {
 		t.Generated, t.Told = nil, nil
 		for _, a := range all {
-			if a.Set == nil || a.Target != t || !a.Set.Applied() {
+			i := slices.IndexFunc(a.Renderings(), func(r coverage.Rendering) bool { return r.Target == t })
+			if i < 0 {
+				continue
+			}
+			if a.Set = a.Renderings()[i].Set; a.Set == nil || !a.Set.Applied() {
 				continue
 			}
 			one, err := waved(a)

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path"
@@ -90,7 +91,8 @@ func (c *comparing) syncs(ctx context.Context, differs []change.Rendered, refuse
 		return nil, nil
 	}
 	defer activity.Begin(ctx, "looking for what Argo CD syncs")()
-	sides, projects := [2][]coverage.Application{}, map[string]*manifest.Object{}
+	var sides [2][]application
+	var projects argocd.Projects
 	for i, g := range []*Gate{c.was, c.is} {
 		if g == nil {
 			continue
@@ -100,58 +102,170 @@ func (c *comparing) syncs(ctx context.Context, differs []change.Rendered, refuse
 		if g == c.is {
 			projects = found.Projects
 		}
-		for _, a := range found.All {
-			if !slices.ContainsFunc(sides[i], func(b coverage.Application) bool { return sameApplication(a, b) }) {
-				sides[i] = append(sides[i], a)
-			}
-		}
+		sides[i] = eachOf(found.All)
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
 	}
-	with := func(list []coverage.Application, a coverage.Application) *coverage.Application {
-		if i := slices.IndexFunc(list, func(b coverage.Application) bool { return sameApplication(a, b) }); i >= 0 {
-			return &list[i]
-		}
-		return nil
+	// One that no target renders any more, and whose file is still there, is gone as well.
+	sides[1] = slices.DeleteFunc(sides[1], func(a application) bool {
+		return a.in == nil && slices.ContainsFunc(sides[0], func(b application) bool { return b.in != nil && sameApplication(a, b) })
+	})
+	apart, err := c.argoCDs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	several := func(a *application) bool {
+		return slices.ContainsFunc(sides[:], func(side []application) bool {
+			count := 0
+			for i := range side {
+				if sameApplication(side[i], *a) {
+					count++
+				}
+			}
+			return count > 1
+		})
 	}
 	var all []argocd.Sync
-	var failed error
-	add := func(old, new *coverage.Application) {
-		d, ok, err := c.deployedBy(ctx, old, new, sides[0], refused)
+	for _, pair := range c.paired(sides[0], sides[1]) {
+		old, new := pair[0], pair[1]
+		d, ok, err := c.deployedBy(ctx, old, new, sides[0], apart, refused)
 		if err != nil {
-			failed = err
+			return nil, err
 		}
-		if !ok || err != nil {
-			return
+		if !ok {
+			continue
 		}
+		of := new
 		if new != nil {
-			project := manifest.TextAt(new.Object.Value, "spec", "project")
-			if project == "" {
-				project = "default"
-			}
-			d.Project = projects[project]
-		} else if heir := twin(old, sides[1]); heir != nil {
-			d.Heir = heir.Object.Name
+			d.Project = projects.Named(cmp.Or(manifest.TextAt(new.Object.Value, "spec", "project"), "default"), new.tree())
+		} else if of = old; twin(old, sides[1], apart) != nil {
+			d.Heir = twin(old, sides[1], apart).Object.Name
 		}
-		if s, does := d.Plan(); does {
-			all = append(all, s)
+		s, does := d.Plan()
+		if !does {
+			continue
+		}
+		if several(of) {
+			s.In = []string{of.tree()}
+		}
+		// What several Argo CDs do alike is one.
+		if i := slices.IndexFunc(all, func(other argocd.Sync) bool {
+			other.In = s.In
+			return reflect.DeepEqual(other, s)
+		}); i >= 0 && s.In != nil {
+			all[i].In = append(all[i].In, s.In...)
+			continue
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+// application is an Application as a target renders it. Where each cluster has an Argo CD of its own, several targets render
+// different ones of a name.
+type application struct {
+	coverage.Application
+	in *check.Target // nil for one of a file that no target reads
+}
+
+// tree is the target that renders the Application, or the file of no target that holds it.
+func (a application) tree() string {
+	if a.in == nil {
+		return a.File
+	}
+	return a.in.Path
+}
+
+// eachOf are the Applications, once for each target that renders them. One of a target that another one builds upon is not there:
+// who renders it last deploys it.
+func eachOf(found []coverage.Application) []application {
+	var all []application
+	for _, a := range found {
+		if a.Target == nil {
+			all = append(all, application{Application: a})
+		}
+		for _, r := range a.Renderings() {
+			one := application{Application: a, in: r.Target}
+			one.Target, one.Set = r.Target, r.Set
+			all = append(all, one)
 		}
 	}
-	// One that no target renders any more, and whose file is still there, is gone as well.
-	sides[1] = slices.DeleteFunc(sides[1], func(a coverage.Application) bool {
-		was := with(sides[0], a)
-		return a.Target == nil && was != nil && was.Target != nil
+	return slices.DeleteFunc(slices.Clone(all), func(a application) bool {
+		return slices.ContainsFunc(all, func(b application) bool {
+			return sameApplication(a, b) && b.in != nil && (a.in == nil || a.in != b.in && slices.Contains(b.in.Reading.Layers, a.in.Path))
+		})
 	})
-	for i := range sides[1] {
-		add(with(sides[0], sides[1][i]), &sides[1][i])
-	}
-	for i := range sides[0] {
-		if with(sides[1], sides[0][i]) == nil {
-			add(&sides[0][i], nil)
+}
+
+// paired are the Applications of both sides, those that are one and the same together, in the order of the side after: of one
+// name, and of the same target, or else the ones that are left of the name.
+func (c *comparing) paired(before, after []application) [][2]*application {
+	taken := map[int]bool{}
+	of := make([]int, len(after))
+	take := func(fits func(old, new application) bool) {
+		for i := range after {
+			if of[i] >= 0 {
+				continue
+			}
+			for j := range before {
+				if !taken[j] && sameApplication(before[j], after[i]) && fits(before[j], after[i]) {
+					of[i], taken[j] = j, true
+					break
+				}
+			}
 		}
 	}
-	return all, failed
+	for i := range of {
+		of[i] = -1
+	}
+	take(func(old, new application) bool { return old.tree() == c.then(new.tree()) })
+	take(func(old, new application) bool {
+		was, _ := dirs(&old)
+		now, _ := dirs(&new)
+		return len(now) > 0 && slices.Equal(was, now) && sameDestination(old, new)
+	})
+	take(func(application, application) bool { return true })
+	var all [][2]*application
+	for i := range after {
+		pair := [2]*application{nil, &after[i]}
+		if of[i] >= 0 {
+			pair[0] = &before[of[i]]
+		}
+		all = append(all, pair)
+	}
+	for j := range before {
+		if !taken[j] {
+			all = append(all, [2]*application{&before[j], nil})
+		}
+	}
+	return all
+}
+
+// argoCDs tells of two Applications whether different Argo CDs have them.
+func (c *comparing) argoCDs(ctx context.Context) (func(a, b *application) bool, error) {
+	var known []*coverage.Deliveries
+	for _, g := range []*Gate{c.was, c.is} {
+		if g == nil {
+			continue
+		}
+		d, err := g.placing.deployers(ctx)
+		if err != nil {
+			return nil, err
+		}
+		known = append(known, d)
+	}
+	environment := c.driver().repository.Config.Environment
+	return func(a, b *application) bool {
+		left, right := a.tree(), b.tree()
+		if left == right {
+			return false
+		}
+		if of, with := environment(left), environment(right); of != nil && with != nil {
+			return of.Name != with.Name
+		}
+		return slices.ContainsFunc(known, func(d *coverage.Deliveries) bool { return d.Rivals(left, right) })
+	}, nil
 }
 
 // of finds the target that renders a directory that an Application deploys, as itself or as a part.
@@ -199,13 +313,18 @@ func (c *comparing) part(ctx context.Context, at int, dir string) ([]argocd.Obje
 	return slices.DeleteFunc(slices.Clone(all), func(o argocd.Object) bool { return !has(sides[0], o.Old) && !has(sides[1], o.New) }), nil
 }
 
-func sameApplication(a, b coverage.Application) bool {
+func sameApplication(a, b application) bool {
 	return a.Object.Name == b.Object.Name && a.Object.Namespace == b.Object.Namespace
+}
+
+func sameDestination(a, b application) bool {
+	of := func(a application) any { return manifest.At(a.Object.Value, "spec", "destination") }
+	return reflect.DeepEqual(of(a), of(b))
 }
 
 // dirs are the directories of this repository that an Application deploys and kgate renders, and whether it deploys something else
 // besides.
-func dirs(a *coverage.Application) (here []string, elsewhere bool) {
+func dirs(a *application) (here []string, elsewhere bool) {
 	if a == nil {
 		return nil, false
 	}
@@ -222,7 +341,7 @@ func dirs(a *coverage.Application) (here []string, elsewhere bool) {
 }
 
 // deployedBy puts together what an Application deploys on both sides; false where that does not change.
-func (c *comparing) deployedBy(ctx context.Context, old, new *coverage.Application, before []coverage.Application, refused func(string, manifest.ID) bool) (d argocd.Deployed, touched bool, err error) {
+func (c *comparing) deployedBy(ctx context.Context, old, new *application, before []application, apart func(a, b *application) bool, refused func(string, manifest.ID) bool) (d argocd.Deployed, touched bool, err error) {
 	if old != nil {
 		d.Old, d.Source = old.Object, old.Locate(nil)
 		if d.Source.File != "" {
@@ -291,7 +410,7 @@ func (c *comparing) deployedBy(ctx context.Context, old, new *coverage.Applicati
 		d.Holds = append(d.Holds, fmt.Sprintf("it deploys %s instead of %s: what was deployed and is not there any more is pruned, or stays", strings.Join(now, ", "), strings.Join(was, ", ")))
 		return d, true, nil
 	case old == nil:
-		c.begins(&d, new, before)
+		c.begins(&d, new, before, apart)
 		touched = true
 	}
 	d.Holds = append(d.Holds, held(old, new)...)
@@ -308,15 +427,14 @@ func (c *comparing) deployedBy(ctx context.Context, old, new *coverage.Applicati
 }
 
 // twin is the one of others that deploys the same directories to the same place as an Application; nil for none.
-func twin(a *coverage.Application, others []coverage.Application) *coverage.Application {
-	destination := func(o *manifest.Object) any { return manifest.At(o.Value, "spec", "destination") }
+func twin(a *application, others []application, apart func(a, b *application) bool) *application {
 	here, elsewhere := dirs(a)
 	if len(here) == 0 || elsewhere {
 		return nil
 	}
 	for i := range others {
 		there, elsewhere := dirs(&others[i])
-		if !elsewhere && reflect.DeepEqual(destination(others[i].Object), destination(a.Object)) && slices.Equal(there, here) {
+		if !elsewhere && sameDestination(others[i], *a) && slices.Equal(there, here) && !apart(&others[i], a) {
 			return &others[i]
 		}
 	}
@@ -324,8 +442,8 @@ func twin(a *coverage.Application, others []coverage.Application) *coverage.Appl
 }
 
 // begins is for an Application that is new: nothing of it is in the cluster, unless another one deployed the same there.
-func (c *comparing) begins(d *argocd.Deployed, new *coverage.Application, before []coverage.Application) {
-	if was := twin(new, before); was != nil {
+func (c *comparing) begins(d *argocd.Deployed, new *application, before []application, apart func(a, b *application) bool) {
+	if was := twin(new, before, apart); was != nil {
 		d.Notes = append(d.Notes, fmt.Sprintf("Application %s deployed the same to the same cluster", was.Object.Name))
 		return
 	}
@@ -336,7 +454,7 @@ func (c *comparing) begins(d *argocd.Deployed, new *coverage.Application, before
 }
 
 // placed is an object in the namespace of one of the Applications that bring it to several.
-func (c *comparing) placed(o argocd.Object, in string, by *coverage.Application) argocd.Object {
+func (c *comparing) placed(o argocd.Object, in string, by *application) argocd.Object {
 	to := manifest.TextAt(by.Object.Value, "spec", "destination", "namespace")
 	move := func(object *manifest.Object) *manifest.Object {
 		if object == nil || in == "" || object.Namespace != in || to == "" {
@@ -351,9 +469,9 @@ func (c *comparing) placed(o argocd.Object, in string, by *coverage.Application)
 }
 
 // held says why a change of this repository's files does not reach an Application, or another one does.
-func held(old, new *coverage.Application) []string {
+func held(old, new *application) []string {
 	var all []string
-	revision := func(a *coverage.Application, i int) string {
+	revision := func(a *application, i int) string {
 		if a == nil || i >= len(a.Sources) || a.Sources[i].Dir == "" {
 			return ""
 		}

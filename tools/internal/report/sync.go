@@ -13,11 +13,19 @@ import (
 
 // syncTitle is what a line about a sync begins with.
 func syncTitle(s argocd.Sync) string {
-	said := "Application " + s.Application.Name
+	said := "Application " + syncOf(s)
 	if len(s.Targets) > 0 {
 		said += " (" + strings.Join(s.Targets, ", ") + ")"
 	}
 	return said
+}
+
+// syncOf is the name of a sync's Application, with what tells it from others of its name.
+func syncOf(s argocd.Sync) string {
+	if len(s.In) == 0 {
+		return s.Application.Name
+	}
+	return s.Application.Name + " of " + strings.Join(s.In, ", ")
 }
 
 // syncMode says how a sync begins, and what it is allowed to do.
@@ -185,7 +193,7 @@ func (m *markdown) syncs(c *Comparison, now time.Time, command string) {
 	for _, s := range c.Syncs {
 		for _, g := range stepGroups(s) {
 			for _, step := range g.Steps {
-				rows = append(rows, row{s.Application.Name + ", " + g.Name, stepSaid(step)})
+				rows = append(rows, row{syncOf(s) + ", " + g.Name, stepSaid(step)})
 			}
 		}
 	}
@@ -208,6 +216,7 @@ type jsonSync struct {
 	Change      argocd.Fate        `json:"change"`
 	Source      *manifest.Position `json:"source"`
 	Targets     []string           `json:"targets"`
+	RenderedBy  []string           `json:"renderedBy,omitempty"`
 	Automated   bool               `json:"automated"`
 	Prune       bool               `json:"prune"`
 	SelfHeal    bool               `json:"selfHeal"`
@@ -239,7 +248,7 @@ func syncsJSON(syncs []argocd.Sync) []jsonSync {
 	all := []jsonSync{}
 	for _, s := range syncs {
 		out := jsonSync{
-			Application: s.Application, Change: s.Fate, Source: position(s.Source), Targets: append([]string{}, s.Targets...), Automated: s.Automated,
+			Application: s.Application, Change: s.Fate, Source: position(s.Source), Targets: append([]string{}, s.Targets...), RenderedBy: s.In, Automated: s.Automated,
 			Prune: s.Prunes, SelfHeal: s.SelfHeals, Holds: append([]string{}, s.Holds...), Notes: append([]string{}, s.Notes...),
 			Windows: []jsonWindow{}, Steps: []jsonStep{},
 		}
