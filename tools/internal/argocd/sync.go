@@ -30,7 +30,7 @@ const (
 
 // Step is one object of a sync.
 type Step struct {
-	Phase  string // PreSync, Sync, PostSync, SyncFail
+	Phase  string // PreSync, Sync, PostSync, SyncFail; of an Application that is removed PreDelete and PostDelete, which have no waves
 	Wave   int
 	Action Action
 	Object manifest.ID
@@ -73,6 +73,7 @@ type Deployed struct {
 	Source   manifest.Position
 	Targets  []string
 	Objects  []Object
+	Missing  []string // of one that is gone, directories that it deployed and that are not there any more
 	Heir     string   // of one that is gone, the Application that deploys the same to the same place instead; "" for none
 	Holds    []string // what else keeps the change from it
 	Notes    []string
@@ -191,7 +192,42 @@ func (d Deployed) removal() Sync {
 	default:
 		s.Holds = append(s.Holds, fmt.Sprintf("what it deployed goes with it when it is deleted (finalizer %s): %s", cascade, counted(count, "object")))
 	}
+	d.deletionHooks(&s)
 	return s
+}
+
+// deletionHooks adds the hooks that run when an Application is deleted, whatever finalizers it says itself: the controller adds those
+// of the hooks. It takes the hooks from git as that is then, all of a phase at once: executeHooks in controller/hook.go.
+func (d Deployed) deletionHooks(s *Sync) {
+	var had, left []string
+	for _, phase := range []string{"PreDelete", "PostDelete"} {
+		for _, o := range d.Objects {
+			was := o.Old != nil && deletesAs(o.Old, phase)
+			if was {
+				had = append(had, o.Old.Kind+" "+o.Old.Name)
+			}
+			switch {
+			case o.New != nil && deletesAs(o.New, phase):
+				s.Steps = append(s.Steps, Step{Phase: phase, Action: RunHook, Object: o.New.ID, Source: o.Source, Reason: "runs when the Application is deleted"})
+			case was:
+				left = append(left, phase+" hook "+o.Old.Kind+" "+o.Old.Name)
+			}
+		}
+	}
+	switch {
+	case len(had) == 0:
+	case len(d.Missing) > 0:
+		s.Holds = append(s.Holds, fmt.Sprintf("its deletion does not end: Argo CD takes its hooks (%s) from %s then, which is gone. Remove the Application first, and the files once it is deleted",
+			strings.Join(had, ", "), strings.Join(d.Missing, ", ")))
+	case len(left) > 0:
+		s.Notes = append(s.Notes, fmt.Sprintf("not run when it is deleted, for they are not in git any more then: %s", strings.Join(left, ", ")))
+	}
+}
+
+// deletesAs reports an object that is a hook of a phase of deletion.
+func deletesAs(o *manifest.Object, phase string) bool {
+	helm := map[string]string{"PreDelete": "pre-delete", "PostDelete": "post-delete"}[phase]
+	return slices.Contains(annotated(o, prefix+"hook"), any(phase)) || slices.Contains(annotated(o, "helm.sh/hook"), any(helm))
 }
 
 func counted(n int, noun string) string {

@@ -184,6 +184,42 @@ func TestRemovedApplication(t *testing.T) {
 	}
 }
 
+// TestDeletionHooks holds which hooks run when an Application is deleted: those that git has then, if it has their directory.
+func TestDeletionHooks(t *testing.T) {
+	hook := func(name, annotation string) *manifest.Object { return made(t, objectText("Job", name, annotation)) }
+	before := hook("before", "argocd.argoproj.io/hook: 'PreSync, PreDelete'")
+	after := hook("after", "helm.sh/hook: post-delete")
+	for name, c := range map[string]struct {
+		objects      []Object
+		missing      []string
+		steps, holds string
+		notes        string
+	}{
+		"both stay in git":   {objects: []Object{{Old: after, New: after}, {Old: before, New: before}}, steps: "PreDelete before, PostDelete after"},
+		"one is gone":        {objects: []Object{{Old: after}, {Old: before, New: before}}, steps: "PreDelete before", notes: "PostDelete hook Job after"},
+		"the directory is":   {objects: []Object{{Old: after}, {Old: before}}, missing: []string{"overlays/shop"}, holds: "its deletion does not end"},
+		"without hooks":      {objects: []Object{{Old: hook("a", "")}}, missing: []string{"overlays/shop"}},
+		"a hook of the sync": {objects: []Object{{Old: hook("a", "argocd.argoproj.io/hook: PostSync"), New: hook("a", "argocd.argoproj.io/hook: PostSync")}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, does := Deployed{Old: made(t, applicationText("")), Objects: c.objects, Missing: c.missing}.Plan()
+			var steps []string
+			for _, step := range s.Steps {
+				steps = append(steps, step.Phase+" "+step.Object.Name)
+			}
+			if got := strings.Join(steps, ", "); !does || got != c.steps {
+				t.Errorf("steps %q, want %q", got, c.steps)
+			}
+			if got := strings.Join(s.Holds[1:], "; "); !strings.HasPrefix(got, c.holds) || (got == "") != (c.holds == "") {
+				t.Errorf("holds %q, want %q", got, c.holds)
+			}
+			if got := strings.Join(s.Notes, "; "); !strings.Contains(got, c.notes) || (got == "") != (c.notes == "") {
+				t.Errorf("notes %q, want %q", got, c.notes)
+			}
+		})
+	}
+}
+
 // TestWindows holds which windows are for an Application, and when they let it through.
 func TestWindows(t *testing.T) {
 	at := func(text string) time.Time {

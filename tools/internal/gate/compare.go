@@ -42,6 +42,8 @@ type comparing struct {
 	was, is       *Gate
 	paths         []string          // of either side, in order
 	equal         map[string]bool   // targets that the change does not touch, where nobody asks for their verdict
+	untouched     map[string]bool   // targets that read no file which the change touches: both sides render the same of them
+	submodules    bool              // a side has some
 	moved         map[string]string // by path after, the path before, of targets that are in another place
 	options       Options
 	delivered     []delivered // by path, for what is synced
@@ -91,21 +93,35 @@ func (c *comparing) open(ctx context.Context, options Options) error {
 		return err
 	}
 	c.paths = pathsOf(c.was, c.is)
-	if err := c.follow(ctx); err != nil || !options.Unjudged {
+	if err := c.follow(ctx); err != nil {
 		return err
 	}
 	return c.narrow(ctx)
 }
 
-// narrow leaves what the change does not touch out of what is rendered.
+// narrow finds what the change does not touch: it is left out of what is rendered, or rendered once for both sides, where somebody
+// asks for its verdict.
 func (c *comparing) narrow(ctx context.Context) error {
+	if c.before.Tree == nil && !c.options.Unjudged {
+		return nil // which files differ nobody knows without looking at all of them
+	}
 	affected, err := affected(ctx, c.before, c.after, [2]*Gate{c.was, c.is})
 	if err != nil {
 		return err
 	}
-	c.equal = map[string]bool{}
+	found := map[string]bool{}
+	for _, a := range affected {
+		found[a.Path] = true
+	}
+	none := map[string]bool{}
 	for _, path := range c.paths {
-		c.equal[path] = c.moved[path] == "" && !slices.ContainsFunc(affected, func(a Affected) bool { return a.Path == path })
+		none[path] = c.moved[path] == "" && !found[path]
+	}
+	if c.untouched = none; c.options.Unjudged {
+		c.equal = none
+	}
+	for _, side := range []*repo.Side{c.before, c.after} {
+		c.submodules = c.submodules || side.Tree != nil && len(side.Tree.Submodules()) > 0
 	}
 	return nil
 }
@@ -233,7 +249,8 @@ func (c *comparing) run(ctx context.Context) (report.Report, error) {
 			return nil
 		}
 		then := c.then(path)
-		old, new := c.render(ctx, c.was, then), c.render(ctx, c.is, path)
+		new := c.render(ctx, c.is, path, nil)
+		old := c.render(ctx, c.was, then, c.sharedBy(new.target))
 		failures[at] = [2]error{old.err, new.err}
 		if old.err != nil && was != nil {
 			was.failed(index(c.was, then), old.err)
@@ -290,12 +307,25 @@ func (c *comparing) run(ctx context.Context) (report.Report, error) {
 	return c.conclude(ctx, was, is, differs, failures)
 }
 
-// render renders a target of a side that has it.
-func (c *comparing) render(ctx context.Context, g *Gate, path string) (r attempt) {
+// sharedBy is what the other side renders a target to as well; nil where that may be something else. What a plain directory comes to,
+// and what a kustomization may read, what deploys them says too; the files of a submodule are of another repository.
+func (c *comparing) sharedBy(t *Target) *kustomization.Result {
+	if t == nil || t.edited || !c.untouched[t.Path] || c.submodules || c.was == nil {
+		return nil
+	}
+	was, is := c.was.renderer, c.is.renderer
+	if is.Files().Kustomization(t.Path) == "" || was.LoadRestrictionsNone(t.Path) != is.LoadRestrictionsNone(t.Path) {
+		return nil
+	}
+	return t.Result
+}
+
+// render renders a target of a side that has it, unless the other side has rendered the same.
+func (c *comparing) render(ctx context.Context, g *Gate, path string, rendered *kustomization.Result) (r attempt) {
 	if g == nil || !slices.Contains(g.paths, path) {
 		return r
 	}
-	r.target, r.err = g.Render(ctx, path)
+	r.target, r.err = g.renderedAs(ctx, path, rendered)
 	side := c.after
 	if g == c.was {
 		side = c.before

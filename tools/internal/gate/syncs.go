@@ -3,7 +3,9 @@ package gate
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"reflect"
 	"slices"
@@ -111,10 +113,7 @@ func (c *comparing) syncs(ctx context.Context, differs []change.Rendered, refuse
 	sides[1] = slices.DeleteFunc(sides[1], func(a application) bool {
 		return a.in == nil && slices.ContainsFunc(sides[0], func(b application) bool { return b.in != nil && sameApplication(a, b) })
 	})
-	apart, err := c.argoCDs(ctx)
-	if err != nil {
-		return nil, err
-	}
+	apart := c.argoCDs(ctx)
 	several := func(a *application) bool {
 		return slices.ContainsFunc(sides[:], func(side []application) bool {
 			count := 0
@@ -242,19 +241,8 @@ func (c *comparing) paired(before, after []application) [][2]*application {
 	return all
 }
 
-// argoCDs tells of two Applications whether different Argo CDs have them.
-func (c *comparing) argoCDs(ctx context.Context) (func(a, b *application) bool, error) {
-	var known []*coverage.Deliveries
-	for _, g := range []*Gate{c.was, c.is} {
-		if g == nil {
-			continue
-		}
-		d, err := g.placing.deployers(ctx)
-		if err != nil {
-			return nil, err
-		}
-		known = append(known, d)
-	}
+// argoCDs tells of two Applications whether different Argo CDs have them. What tells is found when somebody asks.
+func (c *comparing) argoCDs(ctx context.Context) func(a, b *application) bool {
 	environment := c.driver().repository.Config.Environment
 	return func(a, b *application) bool {
 		left, right := a.tree(), b.tree()
@@ -264,8 +252,14 @@ func (c *comparing) argoCDs(ctx context.Context) (func(a, b *application) bool, 
 		if of, with := environment(left), environment(right); of != nil && with != nil {
 			return of.Name != with.Name
 		}
-		return slices.ContainsFunc(known, func(d *coverage.Deliveries) bool { return d.Rivals(left, right) })
-	}, nil
+		return slices.ContainsFunc([]*Gate{c.was, c.is}, func(g *Gate) bool {
+			if g == nil {
+				return false
+			}
+			d, err := g.placing.deployers(ctx)
+			return err == nil && d.Rivals(left, right)
+		})
+	}
 }
 
 // of finds the target that renders a directory that an Application deploys, as itself or as a part.
@@ -350,6 +344,7 @@ func (c *comparing) deployedBy(ctx context.Context, old, new *application, befor
 	}
 	if new == nil {
 		was, elsewhere := dirs(old)
+		d.Missing = c.missing(old)
 		for _, dir := range was {
 			at, found := c.of(dir, true)
 			if !found || !c.delivered[at].known {
@@ -424,6 +419,20 @@ func (c *comparing) deployedBy(ctx context.Context, old, new *application, befor
 		d.Notes = append(d.Notes, why)
 	}
 	return d, touched, nil
+}
+
+// missing are the directories that an Application takes from a branch and that the side after has no more.
+func (c *comparing) missing(a *application) []string {
+	var gone []string
+	for _, s := range a.Sources {
+		if s.Dir == "" || coverage.IsFixed(manifest.TextAt(s.Value, "targetRevision")) {
+			continue
+		}
+		if _, err := fs.Stat(c.after.FS, s.Dir); errors.Is(err, fs.ErrNotExist) {
+			gone = append(gone, s.Dir)
+		}
+	}
+	return gone
 }
 
 // twin is the one of others that deploys the same directories to the same place as an Application; nil for none.

@@ -109,7 +109,12 @@ func takersOf(ctx context.Context, repository *repo.Repo) func() *coverage.Taker
 
 // Render renders a target of the gate's repository.
 func (g *Gate) Render(ctx context.Context, path string) (*Target, error) {
-	t, err := g.render(ctx, g.renderer, path)
+	return g.renderedAs(ctx, path, nil)
+}
+
+// renderedAs is Render, of what the target is known to render to as it stands; nil where it is not known.
+func (g *Gate) renderedAs(ctx context.Context, path string, known *kustomization.Result) (*Target, error) {
+	t, err := g.renderOr(ctx, g.renderer, path, known)
 	if err != nil {
 		return nil, err
 	}
@@ -138,6 +143,11 @@ func (g *Gate) Render(ctx context.Context, path string) (*Target, error) {
 
 // render renders a target and puts values in place of its variables.
 func (g *Gate) render(ctx context.Context, renderer *kustomization.Renderer, path string) (*Target, error) {
+	return g.renderOr(ctx, renderer, path, nil)
+}
+
+// renderOr is render, of what the target is known to render to as it stands; nil where it is not known.
+func (g *Gate) renderOr(ctx context.Context, renderer *kustomization.Renderer, path string, known *kustomization.Result) (*Target, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -147,9 +157,12 @@ func (g *Gate) render(ctx context.Context, renderer *kustomization.Renderer, pat
 		return nil, err
 	}
 	var result *kustomization.Result
-	if edits != nil {
+	switch {
+	case edits != nil:
 		result, err = renderer.RenderEdited(ctx, path, edits)
-	} else {
+	case known != nil:
+		result = known
+	default:
 		result, err = renderer.Render(ctx, path)
 	}
 	if err != nil {

@@ -126,7 +126,11 @@ func stepGroups(s argocd.Sync) []stepGroup {
 	var all []stepGroup
 	for i, step := range s.Steps {
 		if i == 0 || step.Phase != s.Steps[i-1].Phase || step.Wave != s.Steps[i-1].Wave {
-			all = append(all, stepGroup{Name: fmt.Sprintf("%s, wave %d", step.Phase, step.Wave)})
+			name := fmt.Sprintf("%s, wave %d", step.Phase, step.Wave)
+			if strings.HasSuffix(step.Phase, "Delete") {
+				name = step.Phase // all of them at once
+			}
+			all = append(all, stepGroup{Name: name})
 		}
 		last := &all[len(all)-1]
 		last.Steps = append(last.Steps, step)
