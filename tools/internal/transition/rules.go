@@ -14,6 +14,7 @@ import (
 
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 	"github.com/kgate-dev/gitops/tools/internal/promotion"
+	"github.com/kgate-dev/gitops/tools/internal/repo"
 	"github.com/kgate-dev/gitops/tools/internal/revision"
 )
 
@@ -264,6 +265,16 @@ func (p *Planner) weightSource(m *Move) manifest.Position {
 	return manifest.Position{}
 }
 
+// follows reports an environment that gets its versions as another one does: a region of it. What the one is held to holds the
+// other, so that they may have a line in common.
+func (p *Planner) follows(region, environment string) bool {
+	a, _ := p.Table.Environment(region)
+	b, _ := p.Table.Environment(environment)
+	one, other := a.Promotion, b.Promotion
+	return one.From != "" && one.From == other.From && one.Soak == other.Soak && slices.Equal(one.Ladder, other.Ladder) &&
+		slices.EqualFunc(one.Freezes, other.Freezes, func(a, b repo.Freeze) bool { return a.From.Equal(b.From) && a.To.Equal(b.To) })
+}
+
 // files holds the files that are edited to the rules.
 func (p *Planner) files(ctx context.Context, m *Move) error {
 	readers := map[string][]string{}
@@ -285,7 +296,7 @@ func (p *Planner) files(ctx context.Context, m *Move) error {
 	}
 	seen := map[string]bool{}
 	for _, c := range m.Changes {
-		others := slices.DeleteFunc(slices.Clone(readers[c.Source.String()]), func(e string) bool { return e == m.Environment })
+		others := slices.DeleteFunc(slices.Clone(readers[c.Source.String()]), func(e string) bool { return e == m.Environment || p.follows(e, m.Environment) })
 		if len(others) > 0 {
 			p.refuse(m, Shared, c.Source, fmt.Sprintf("%s is read by %s too, which would change with %s: write it in a file of %s", c.Field, strings.Join(others, ", "), m.Environment, m.Environment))
 		}
