@@ -153,7 +153,7 @@ func ruling(after *repo.Side, changed []string) []string {
 	})
 }
 
-// writings are the changed files that may say what Applications write into kustomizations, with the targets that they may mean:
+// writings are the changed files that may say what Applications make of what they deploy, with the targets that they may mean:
 // those that the file names, or all where it names none, as a patch does.
 func writings(before, after *repo.Side, changed, targets []string) map[string][]string {
 	all := map[string][]string{}
@@ -184,8 +184,9 @@ func writings(before, after *repo.Side, changed, targets []string) map[string][]
 	return all
 }
 
-// writes finds the field of an Application's source that Argo CD writes into a kustomization, in an object and in a JSON patch.
-var writes = regexp.MustCompile(`(?m)\bkustomize"?:\s*(\{|$)|/kustomize\b`)
+// writes finds the fields of an Application that make something else of what it deploys, in an object and in a JSON patch: what is
+// written into the kustomization, which files of a directory count, and the namespace that objects are put in.
+var writes = regexp.MustCompile(`(?m)\b(kustomize|directory|destination)"?:\s*(\{|$)|/(kustomize|directory|destination)\b`)
 
 // fillings are the changed files that may fill in variables of what Flux builds: its own objects, ConfigMaps and Secrets.
 func fillings(before, after *repo.Side, changed []string) []string {
