@@ -143,26 +143,30 @@ func sourceOf(of any, types map[string]string) string {
 }
 
 func judgePanels(p parser.Parser, at place, panels []any, types map[string]string, file any) {
+	eachQuery(at, panels, types, func(at place, panel, expression string) {
+		if f, wrong := unparsed(p, expression); wrong {
+			at.report("the query of panel %q of %v of %s is no PromQL: %s", panel, file, at.object.ID, f.what)
+		}
+	})
+}
+
+// eachQuery calls query for what panels ask Prometheus, of which all is known but texts, with the title of the panel.
+func eachQuery(at place, panels []any, types map[string]string, query func(at place, panel, expression string)) {
 	for i, panel := range panels {
 		if inner := manifest.ListAt(panel, "panels"); inner != nil {
-			judgePanels(p, at.at(i, "panels"), inner, types, file)
+			eachQuery(at.at(i, "panels"), inner, types, query)
 		}
-		for j, query := range manifest.ListAt(panel, "targets") {
-			source := sourceOf(query, types)
+		for j, of := range manifest.ListAt(panel, "targets") {
+			source := sourceOf(of, types)
 			if source == "" {
 				source = sourceOf(panel, types)
 			}
-			expression := manifest.TextAt(query, "expr")
+			expression := manifest.TextAt(of, "expr")
 			if source != "prometheus" || strings.TrimSpace(expression) == "" {
 				continue
 			}
-			filled, certain := filledIn(expression)
-			if !certain || isOther(expression) {
-				continue
-			}
-			if f, wrong := unparsed(p, filled); wrong {
-				at.at(i, "targets", j, "expr").report("the query of panel %q of %v of %s is no PromQL: %s",
-					manifest.TextAt(panel, "title"), file, at.object.ID, f.what)
+			if filled, certain := filledIn(expression); certain && !isOther(expression) {
+				query(at.at(i, "targets", j, "expr"), manifest.TextAt(panel, "title"), filled)
 			}
 		}
 	}

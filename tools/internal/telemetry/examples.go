@@ -40,6 +40,51 @@ spec:
 )
 
 const (
+	jobsBad = monitorOfShop + `apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata: {name: shop, namespace: shop}
+spec:
+  groups:
+    - name: shop
+      rules:
+        - {alert: ShopDown, expr: 'absent(up{job="shop"})'}
+        - {alert: ShopErrors, expr: 'sum(rate(shop_errors_total{job="shop"}[5m])) / sum(rate(shop_orders_total{job="shop"}[5m])) > 0.01'}
+        # What the shop was called before.
+        - {alert: ShopSlow, expr: 'shop_latency_seconds{job="store"} > 1'}
+`
+	jobsGood = monitorOfShop + `apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata: {name: shop, namespace: shop}
+spec:
+  groups:
+    - name: shop
+      rules:
+        - {alert: ShopDown, expr: 'absent(up{job="shop"})'}
+        - {alert: ShopErrors, expr: 'sum(rate(shop_errors_total{job="shop"}[5m])) / sum(rate(shop_orders_total{job="shop"}[5m])) > 0.01'}
+        # The kubelet's, a PodMonitor's of another repository, and several.
+        - {alert: ShopFull, expr: 'container_memory_working_set_bytes{job="kubelet", namespace="shop"} > 1e9'}
+        - {alert: TillDown, expr: 'up{job="till/till"} == 0'}
+        - {alert: AnyDown, expr: 'up{job=~"shop|till"} == 0'}
+`
+	monitorOfShop = `apiVersion: monitoring.coreos.com/v1
+kind: PodMonitor
+metadata: {name: shop, namespace: shop}
+spec:
+  jobLabel: app
+  selector: {matchLabels: {app: shop}}
+  podMetricsEndpoints: [{port: metrics}]
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: shop, namespace: shop}
+spec:
+  selector: {matchLabels: {app: shop}}
+  template:
+    metadata: {labels: {app: shop}}
+    spec:
+      containers: [{name: shop, image: 'shop:1', ports: [{name: metrics, containerPort: 9090}]}]
+---
+`
 	dashboardsBad = `apiVersion: v1
 kind: ConfigMap
 metadata:
