@@ -41,7 +41,7 @@ func (n *namespaces) limitRanges(ctx context.Context, pass *check.Pass) error {
 					}
 					message := fmt.Sprintf("LimitRange %s: %s", r.Name, sentence(err))
 					if w.author != nil && limitranger.PodValidateLimitFunc(r, w.author) == nil {
-						c.blame(pass, w, message, with)
+						c.blame(pass, w, nil, message, with)
 						continue
 					}
 					pass.Report(target, w.object, w.spec, message, with)

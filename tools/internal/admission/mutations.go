@@ -292,9 +292,9 @@ func (c *contents) culprit(steps []admissionpolicy.Step, path manifest.Path) che
 	return field
 }
 
-// blame reports what is wrong with the pods of a workload because policies changed them.
-func (c *contents) blame(pass *check.Pass, w workload, message string, with ...check.Field) {
-	at := c.culprit(w.steps, nil)
+// blame reports what is wrong with the pods of a workload, at a field of theirs or as a whole, because policies changed them.
+func (c *contents) blame(pass *check.Pass, w workload, path manifest.Path, message string, with ...check.Field) {
+	at := c.culprit(w.steps, path)
 	pass.Report(c.target, at.Object, at.Path, fmt.Sprintf("what it makes of the pods of the %s: %s", w.object.ID, message), append(with, check.Field{Target: c.target, Object: w.object, Path: w.spec})...)
 }
 
@@ -569,10 +569,43 @@ func (m *mutations) run(ctx context.Context, pass *check.Pass) error {
 		for _, workloads := range c.workloads {
 			for _, w := range workloads {
 				c.tell(pass, w.object, w.spec, "its pods: ", w.denied, w.absent)
+				if err := c.judgePods(ctx, pass, w); err != nil {
+					return fmt.Errorf("%s: %w", w.object.ID, err)
+				}
 			}
 		}
 	}
 	return ctx.Err()
+}
+
+// judgePods reports what the server refuses of the pods that a controller makes of a workload, where it takes what the author wrote:
+// a workload is accepted then, and has no pods.
+func (c *contents) judgePods(ctx context.Context, pass *check.Pass, w workload) error {
+	if w.object.Kind == "Pod" || w.author == nil || c.mutating.refusesPods(w) {
+		return nil
+	}
+	kind := corev1.SchemeGroupVersion.WithKind("Pod")
+	refuses := func(pod *core.Pod) ([]fault.Fault, error) {
+		w := w
+		w.pod = pod
+		made, _ := w.controlled()
+		return c.server.builtin().Refuses(ctx, kind, made)
+	}
+	faults, err := refuses(w.pod)
+	if err != nil || len(faults) == 0 {
+		return err
+	}
+	if own, err := refuses(w.author); err != nil || len(own) > 0 {
+		return err
+	}
+	for _, f := range faults {
+		message := f.Message
+		if len(f.Path) > 0 {
+			message = f.Path.String() + ": " + message
+		}
+		c.blame(pass, w, f.Path, "the API server refuses them: "+message)
+	}
+	return nil
 }
 
 // tell reports what policies refuse of an object.

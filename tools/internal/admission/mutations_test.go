@@ -125,6 +125,22 @@ func TestMutations(t *testing.T) {
 			want: []string{"limit-range double spec.mutations[0].jsonPatch.expression: what it makes of the pods of the Deployment shop/web: LimitRange bounds: maximum cpu usage per Container is 1, but limit is 2"},
 		},
 		{
+			name: "pods that the server does not take, of a workload that it takes",
+			documents: mutation("proxy", "pods", applying("Object{spec: Object.spec{containers: [Object.spec.containers{name: 'Proxy', image: 'proxy:1'}]}}")) +
+				mutation("team", "pods", applying("Object{metadata: Object.metadata{labels: Object.metadata.labels{team: 'shop'}}}")) + deployment,
+			want: []string{`mutating-policy proxy spec.mutations[0].applyConfiguration.expression: what it makes of the pods of the Deployment shop/web: the API server refuses them: spec.containers[1].name: Invalid value: "Proxy": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')`},
+		},
+		{
+			name: "and pods that it takes, with a volume, a node and an account that the policy gives them",
+			documents: mutation("pods", "pods", applying("Object{spec: Object.spec{serviceAccountName: 'web', volumes: [Object.spec.volumes{name: 'v', emptyDir: Object.spec.volumes.emptyDir{}}]}}")) +
+				deployment + "\n---\n" + strings.Replace(strings.Replace(deployment, "kind: Deployment", "kind: StatefulSet", 1), "name: web,", "name: db,", 1),
+		},
+		{
+			name: "both names of a pod's account are those that the server gives it",
+			documents: bound("account", "pods", `validations: [{expression: "object.spec.serviceAccount == 'default' && object.spec.serviceAccountName == 'default'"}]`) +
+				deployment + "\n---\napiVersion: v1\nkind: Pod\nmetadata: {name: one, namespace: shop}\nspec: {containers: [{name: web, image: 'web:1'}]}",
+		},
+		{
 			name: "what a quota counts of a pod is what policies make of it",
 			documents: quota("limits.cpu: 4") +
 				mutation("limited", "pods", patching("[JSONPatch{op: 'add', path: '/spec/containers/0/resources/limits', value: {'cpu': '1'}}]")) + strings.Replace(deployment, "replicas: 3", "replicas: 5", 1),

@@ -95,7 +95,7 @@ func (l *levels) below(ctx context.Context, pass *check.Pass, asked func(*manife
 							return err
 						}
 						if policy.AggregateCheckResults(evaluator.EvaluatePod(h.LevelVersion, &pod.ObjectMeta, &pod.Spec)).Allowed {
-							d.blame(pass, w, message)
+							d.blame(pass, w, nil, message)
 							break
 						}
 					}

@@ -296,6 +296,7 @@ func (w workload) controlled() (*core.Pod, user.Info) {
 func accountable(pod *core.Pod) {
 	if pod.Spec.ServiceAccountName == "" {
 		pod.Spec.ServiceAccountName = "default"
+		pod.Spec.DeprecatedServiceAccount = "default" //nolint:staticcheck // the server holds it to the other, and policies read it
 	}
 }
 

@@ -10,7 +10,10 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/admission"
+	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/kubernetes/pkg/api/legacyscheme"
+
+	"github.com/kgate-dev/gitops/tools/internal/admission/fault"
 )
 
 // Create returns the object as the server hands it to validating admission when it is applied: with defaults, the
@@ -85,6 +88,35 @@ func (s *Server) Complete(ctx context.Context, kind schema.GroupVersionKind, obj
 	}
 	strategy.Canonicalize(c.object)
 	return nil
+}
+
+// Refuses returns why the server would not create an object that a controller makes, which is defaulted and in the internal
+// version: Validate for what nobody wrote. The object stays as it is.
+func (s *Server) Refuses(ctx context.Context, kind schema.GroupVersionKind, object runtime.Object) (faults []fault.Fault, err error) {
+	strategy := s.strategies[kind.GroupKind()]
+	if strategy == nil {
+		return nil, fmt.Errorf("%s is not a kind of Kubernetes", kind)
+	}
+	value, err := s.Write(kind, object)
+	if err != nil {
+		return nil, err
+	}
+	defer recovered("create", kind, &err)
+	c, refused, err := prepare(ctx, strategy, kind, object.DeepCopyObject())
+	if err != nil {
+		return nil, err
+	}
+	if refused != nil {
+		return []fault.Fault{*refused}, nil
+	}
+	errs := rest.ValidateCreate(c.ctx, c.object, strategy)
+	if len(errs) == 0 {
+		errs = afterValidation(c.object)
+	}
+	for _, e := range errs {
+		faults = append(faults, fault.Fault{Path: fault.Path(value, e.Field), Message: e.ErrorBody()})
+	}
+	return faults, nil
 }
 
 func recovered(doing string, kind schema.GroupVersionKind, err *error) {
