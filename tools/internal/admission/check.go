@@ -182,7 +182,7 @@ func Checks(s *Server) []*check.Check {
 				"the controllers of its workloads create, by the server's own code: apply configurations and JSON patches, again where " +
 				"reinvocationPolicy says so, after the defaults of LimitRanges. All other checks of this group judge the object that comes of it, so that what a policy " +
 				"mends is no fault of its author. What a policy cannot be evaluated on is refused, unless its failurePolicy is Ignore; and what is " +
-				"wrong in a field that a policy sets is said here, at its expression. A server promises no order of policies: here it is that " +
+				"wrong in a field that a policy sets is said here, at its expression, of the pods of a workload too, which the server takes without them. A server promises no order of policies: here it is that " +
 				"of their names. User, authorizer, namespaces and parameters are as in admission/validating-policy. CustomResourceDefinitions " +
 				"and the claims that a StatefulSet makes are left as they are, and so is what webhooks change.",
 			Fix:      "Correct the expression, let the policy match less, or change the object to what it expects.",
