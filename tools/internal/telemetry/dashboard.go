@@ -143,15 +143,22 @@ func sourceOf(of any, types map[string]string) string {
 }
 
 func judgePanels(p parser.Parser, at place, panels []any, types map[string]string, file any) {
-	eachQuery(at, panels, types, func(at place, panel, expression string) {
-		if f, wrong := unparsed(p, expression); wrong {
+	eachQuery(at, panels, types, func(at place, panel, source, expression string) {
+		if source != "prometheus" {
+			return
+		}
+		filled, certain := filledIn(expression)
+		if !certain || isOther(expression) {
+			return
+		}
+		if f, wrong := unparsed(p, filled); wrong {
 			at.report("the query of panel %q of %v of %s is no PromQL: %s", panel, file, at.object.ID, f.what)
 		}
 	})
 }
 
-// eachQuery calls query for what panels ask Prometheus, of which all is known but texts, with the title of the panel.
-func eachQuery(at place, panels []any, types map[string]string, query func(at place, panel, expression string)) {
+// eachQuery calls query for what panels ask, with the title of the panel and the kind of the data source.
+func eachQuery(at place, panels []any, types map[string]string, query func(at place, panel, source, expression string)) {
 	for i, panel := range panels {
 		if inner := manifest.ListAt(panel, "panels"); inner != nil {
 			eachQuery(at.at(i, "panels"), inner, types, query)
@@ -161,12 +168,8 @@ func eachQuery(at place, panels []any, types map[string]string, query func(at pl
 			if source == "" {
 				source = sourceOf(panel, types)
 			}
-			expression := manifest.TextAt(of, "expr")
-			if source != "prometheus" || strings.TrimSpace(expression) == "" {
-				continue
-			}
-			if filled, certain := filledIn(expression); certain && !isOther(expression) {
-				query(at.at(i, "targets", j, "expr"), manifest.TextAt(panel, "title"), filled)
+			if expression := manifest.TextAt(of, "expr"); strings.TrimSpace(expression) != "" {
+				query(at.at(i, "targets", j, "expr"), manifest.TextAt(panel, "title"), source, expression)
 			}
 		}
 	}

@@ -48,7 +48,8 @@ spec:
     - name: shop
       rules:
         - {alert: ShopDown, expr: 'absent(up{job="shop"})'}
-        - {alert: ShopErrors, expr: 'sum(rate(shop_errors_total{job="shop"}[5m])) / sum(rate(shop_orders_total{job="shop"}[5m])) > 0.01'}
+        - alert: ShopErrors
+          expr: shop_errors:rate5m{job="shop"} / shop_orders:rate5m{job="shop"} > 0.01
         # What the shop was called before.
         - {alert: ShopSlow, expr: 'shop_latency_seconds{job="store"} > 1'}
 `
@@ -60,9 +61,10 @@ spec:
     - name: shop
       rules:
         - {alert: ShopDown, expr: 'absent(up{job="shop"})'}
-        - {alert: ShopErrors, expr: 'sum(rate(shop_errors_total{job="shop"}[5m])) / sum(rate(shop_orders_total{job="shop"}[5m])) > 0.01'}
+        - alert: ShopErrors
+          expr: shop_errors:rate5m{job="shop"} / shop_orders:rate5m{job="shop"} > 0.01
         # The kubelet's, a PodMonitor's of another repository, and several.
-        - {alert: ShopFull, expr: 'container_memory_working_set_bytes{job="kubelet", namespace="shop"} > 1e9'}
+        - {alert: ShopFull, expr: 'container_memory_working_set_bytes{job="kubelet"} > 1e9'}
         - {alert: TillDown, expr: 'up{job="till/till"} == 0'}
         - {alert: AnyDown, expr: 'up{job=~"shop|till"} == 0'}
 `

@@ -19,12 +19,14 @@ import (
 func jobsScraped() *check.Check {
 	return &check.Check{
 		Name:  "telemetry/jobs-scraped",
-		Title: "An expression asks for the job that the others beside it ask for",
-		Doc: "An expression that asks for a job that nobody scrapes is empty for ever: the alert is silent, the panel has no data. It is what is left where a service " +
-			"got another name. A monitor in another repository may make any job, so this is said of the odd one out alone: the other expressions of the same " +
-			"PrometheusRule or dashboard, three times as many at least, ask for one job, which a PodMonitor or ServiceMonitor of the target makes, and this one for another, " +
-			"which none of them makes. Metrics of the cluster's own parts (container_, kube_, node_ and the like) may be of other jobs, and nothing is said where a " +
-			"monitor writes the label job by itself, reaches into other namespaces or keeps the labels of what it scrapes, or where the target configures scraping in another way.",
+		Title: "Alerts and dashboards ask for jobs that are scraped",
+		Doc: "An expression that asks for a job that nobody scrapes is empty for ever: the alert is silent, the panel has no data. It is what is left " +
+			"where a service got another name. A monitor in another repository may make any job, so this is said of the odd one out alone: the other " +
+			"expressions of the same PrometheusRule or dashboard, three times as many at least, ask for one job, which a PodMonitor or ServiceMonitor of " +
+			"the target makes, and this one for another, which none of them makes. So it is with the logs of a service in Loki (service_name) beside such " +
+			"expressions, where nothing in the target is called that. Metrics of the cluster's own parts (container_, kube_, node_ and the like) may be of " +
+			"other jobs, and nothing is said where a monitor writes the label job by itself, reaches into other namespaces or keeps the labels of what it " +
+			"scrapes, or where the target configures scraping in another way.",
 		Fix:      "Ask for the job that is scraped: the monitor's jobLabel says which label of the pod or the Service it is.",
 		Severity: check.Warning, Scope: check.Overlay, Origin: "kgate", Convention: true,
 		References: []string{
@@ -134,7 +136,11 @@ type askedJob struct {
 	job        string
 	offset     int  // of the selector in the expression
 	own        bool // the field is the expression, and not a text with it
+	logs       bool // of a service, by the label that OpenTelemetry's logs have
 }
+
+// logStream is a selector of Loki's that names one service.
+var logStream = regexp.MustCompile(`^\s*\{[^{}]*\bservice_name\s*=\s*"([^"\\$\[]+)"`)
 
 func jobsOfRules(p parser.Parser, groups place) (asked []askedJob) {
 	for i, group := range manifest.ListAt(groups.object.Value, groups.path...) {
@@ -159,14 +165,27 @@ func jobsOfDashboard(p parser.Parser, at place) (asked []askedJob) {
 		return nil
 	}
 	panels, _ := dashboard["panels"].([]any)
-	eachQuery(at.at("panels"), panels, typesOf(dashboard), func(at place, panel, expression string) {
-		asked = append(asked, jobsIn(p, askedJob{at: at, title: fmt.Sprintf("panel %q", panel), expression: expression})...)
+	eachQuery(at.at("panels"), panels, typesOf(dashboard), func(at place, panel, source, expression string) {
+		of := askedJob{at: at, title: fmt.Sprintf("panel %q", panel), expression: expression}
+		switch source {
+		case "prometheus":
+			filled, certain := filledIn(expression)
+			if of.expression = filled; certain && !isOther(expression) {
+				asked = append(asked, jobsIn(p, of)...)
+			}
+		case "loki":
+			if stream := logStream.FindStringSubmatch(expression); stream != nil {
+				of.job, of.logs = stream[1], true
+				asked = append(asked, of)
+			}
+		}
 	})
 	return asked
 }
 
 // ofCluster are metrics of what every cluster runs, whose jobs come with it.
-var ofCluster = regexp.MustCompile(`^(?:ALERTS|aggregator|alertmanager|apiserver|cadvisor|cluster|code|container|coredns|etcd|grafana|istio_build|kube|kubelet|kubeproxy|machine|namespace|node|pilot|prober|prometheus|scheduler|storage|volume|workqueue)(?:_|:|$)`)
+var ofCluster = regexp.MustCompile(`^(?:ALERTS|aggregator|alertmanager|apiserver|cadvisor|cluster|code|container|coredns|etcd|grafana|istio_build|kube|kubelet|kubeproxy|` +
+	`machine|namespace|node|pilot|prober|prometheus|scheduler|storage|volume|workqueue)(?:_|:|$)`)
 
 // jobsIn are the selectors of an expression that ask for one job, each with what is known of the expression.
 func jobsIn(p parser.Parser, of askedJob) (asked []askedJob) {
@@ -201,25 +220,32 @@ func jobsIn(p parser.Parser, of askedJob) (asked []askedJob) {
 // fewest is how many times as many selectors ask for the one job as for the other.
 const fewest = 3
 
-// judgeJobs reports the one expression that asks for another job than all others of the same object.
+// judgeJobs reports the one expression that asks for another job than all others of the same object, and the logs of a service that
+// nothing in the target is called as.
 func judgeJobs(asked []askedJob, scraped map[string]bool) {
 	times := map[string]int{}
 	for _, a := range asked {
-		times[a.job]++
+		if !a.logs {
+			times[a.job]++
+		}
 	}
 	known := slices.DeleteFunc(slices.Collect(maps.Keys(times)), func(job string) bool { return !scraped[job] })
-	if len(known) != 1 || len(times) != 2 {
+	if len(known) != 1 || len(times) > 2 {
 		return
 	}
 	usual := known[0]
 	var odd []askedJob
 	for _, a := range asked {
-		if a.job != usual {
+		switch {
+		case a.logs && a.job != usual && times[usual] >= fewest && !isCalled(a.at.target, a.job):
+			a.at.report("%s asks for the logs of %q, and nothing in the target is called that; the %d others beside it ask for job %q",
+				a.title, a.job, times[usual], usual)
+		case !a.logs && a.job != usual:
 			odd = append(odd, a)
 		}
 	}
 	// The job of a PodMonitor without a jobLabel has a slash: that of another repository's is told by it.
-	if times[usual] < fewest*len(odd) || strings.Contains(odd[0].job, "/") {
+	if len(odd) == 0 || times[usual] < fewest*len(odd) || strings.Contains(odd[0].job, "/") {
 		return
 	}
 	for i, a := range odd {
@@ -233,4 +259,16 @@ func judgeJobs(asked []askedJob, scraped map[string]bool) {
 			a.at.report("%s", message)
 		}
 	}
+}
+
+// isCalled reports a name that an object of a target has, or a label of one or of its pods, or an environment variable.
+func isCalled(target *check.Target, name string) bool {
+	quoted := fmt.Sprintf("%q", name)
+	return slices.ContainsFunc(target.Objects, func(o *manifest.Object) bool {
+		if o.Name == name {
+			return true
+		}
+		// A dashboard says the name in a text, in which it stands among others.
+		return o.Kind != "ConfigMap" && strings.Contains(string(o.JSON), quoted)
+	})
 }

@@ -18,7 +18,11 @@ func shopRules(more ...string) string {
 func dashboard(expressions ...string) string {
 	var panels []string
 	for i, expression := range expressions {
-		panels = append(panels, fmt.Sprintf(`{"title": "P%d", "datasource": {"type": "prometheus"}, "targets": [{"expr": "%s"}]}`, i, strings.ReplaceAll(expression, `"`, `\"`)))
+		source := "prometheus"
+		if strings.HasPrefix(expression, "{") {
+			source = "loki"
+		}
+		panels = append(panels, fmt.Sprintf(`{"title": "P%d", "datasource": {"type": %q}, "targets": [{"expr": %q}]}`, i, source, expression))
 	}
 	return "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: d, namespace: shop, labels: {grafana_dashboard: \"1\"}}\ndata:\n  d.json: |\n    {\"panels\": [\n      " +
 		strings.Join(panels, ",\n      ") + "]}\n"
@@ -38,6 +42,9 @@ func TestJobsScraped(t *testing.T) {
 		"by the name of a Service":   {service + shopRules(`shop_latency{job="store"}`), []string{"spec.groups[0].rules[2].expr: alert " + odd}},
 		"or its label":               {strings.Replace(service, "{selector", "{jobLabel: app, selector", 1) + shopRules(`shop_latency{job="store"}`), nil},
 		"in a dashboard":             {monitorOfShop + dashboard(`a{job="shop"}`, `b{job="shop"}`, `rate(c{job="store"}[$__rate_interval])`, `d{job="shop"}`), []string{`data["d.json"]`}},
+		"logs of nothing":            {monitorOfShop + dashboard(`a{job="shop"}`, `b{job="shop"}`, `c{job="shop"}`, `{service_name="store"} |= "a"`), []string{`data["d.json"].panels[3].targets[0].expr: panel "P3" asks for the logs of "store", and nothing`}},
+		"logs of something":          {monitorOfShop + dashboard(`a{job="shop"}`, `b{job="shop"}`, `c{job="shop"}`, `{service_name="shop"}`, `{service_name="metrics"}`, `{service_name=~"store"}`, `{app="store"}`), nil},
+		"logs where little is known": {monitorOfShop + dashboard(`a{job="shop"}`, `b{job="shop"}`, `{service_name="store"}`), nil},
 		"with a variable":            {monitorOfShop + dashboard(`a{job="shop"}`, `b{job="shop"}`, `c{job="$job"}`, `d{job="shop"}`), nil},
 		"as many of each":            {monitorOfShop + shopRules(`shop_a{job="store"} + shop_b{job="store"}`), nil},
 		"several others":             {monitorOfShop + shopRules(`shop_a{job="store"}`, `shop_a{job="till"}`), nil},
