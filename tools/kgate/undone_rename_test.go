@@ -35,12 +35,13 @@ func (u undone) String() string {
 
 // harmless are undone lines that change what is rendered and break nothing, by the last part of the file's path and the line, with why.
 var harmless = map[string]string{
-	`: app\.kubernetes\.io/part-of:`:  "nothing selects by it",
-	`^alerts\.yaml: - (alert|name): `: "an alert and a group of rules may be called anything",
-	`\.json: "(title|uid)": `:         "a dashboard may be called anything",
-	`\.json: "[^"]*",?$`:              "a tag of a dashboard",
-	`^app\.yaml: name: `:              "the pod's OTEL_SERVICE_NAME goes before it, and is written from the service's name",
-	`^deployment\.yaml: - \./\S+$`:    "a program of the image, which no renaming changes",
+	`: app\.kubernetes\.io/part-of:`:               "nothing selects by it",
+	`^alerts\.yaml: - (alert|name): `:              "an alert and a group of rules may be called anything",
+	`\.json: "(title|uid)": `:                      "a dashboard may be called anything",
+	`\.json: "[^"]*",?$`:                           "a tag of a dashboard",
+	`^kustomization\.yaml: - name: \S+-dashboard$`: "the ConfigMap of a dashboard may be called anything: its label is what is looked for",
+	`^app\.yaml: name: `:                           "the pod's OTEL_SERVICE_NAME goes before it, and is written from the service's name",
+	`^deployment\.yaml: - \./\S+$`:                 "a program of the image, which no renaming changes",
 }
 
 // unfound are undone lines that break something and are not found, in the same way: nothing in the repository tells.

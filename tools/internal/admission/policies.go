@@ -296,7 +296,8 @@ func (w workload) controlled() (*core.Pod, user.Info) {
 func accountable(pod *core.Pod) {
 	if pod.Spec.ServiceAccountName == "" {
 		pod.Spec.ServiceAccountName = "default"
-		pod.Spec.DeprecatedServiceAccount = "default" //nolint:staticcheck // the server holds it to the other, and policies read it
+		//lint:ignore SA1019 the server holds it to the other, and policies read it
+		pod.Spec.DeprecatedServiceAccount = "default"
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
@@ -202,7 +203,7 @@ func jobsIn(p parser.Parser, of askedJob) (asked []askedJob) {
 		var jobs []string
 		for _, m := range selector.LabelMatchers {
 			switch {
-			case m.Name == labels.MetricName && m.Type == labels.MatchEqual:
+			case m.Name == model.MetricNameLabel && m.Type == labels.MatchEqual:
 				name = m.Value
 			case m.Name == "job" && m.Type == labels.MatchEqual && !anyVariable.MatchString(m.Value):
 				jobs = append(jobs, m.Value)
