@@ -376,7 +376,8 @@ func (m mutation) touches(f check.Finding, result *kustomization.Result) bool {
 	for _, object := range result.Objects {
 		if trace := result.Trace(object); f.Object != nil && *f.Object == object.ID && trace != nil {
 			return trace.Document != nil && trace.Document.File == m.file || slices.ContainsFunc(trace.Steps, func(s kustomization.Step) bool {
-				return s.Patch != nil && s.Patch.Documents[0].File == m.file
+				return s.Patch != nil && s.Patch.Documents[0].File == m.file ||
+					s.Replacement != nil && s.Replacement.Document != nil && s.Replacement.Document.File == m.file
 			})
 		}
 	}
