@@ -104,16 +104,7 @@ func TestActionCompares(t *testing.T) {
 		t.Skip("git is not installed")
 	}
 	r := newRunner(t)
-	git := func(args ...string) string {
-		t.Helper()
-		cmd := exec.Command("git", append([]string{"-c", "user.name=a", "-c", "user.email=a@example.com"}, args...)...)
-		cmd.Dir, cmd.Env = r.work, append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null")
-		out, err := cmd.CombinedOutput()
-		if err != nil {
-			t.Fatalf("git %v: %v\n%s", args, err, out)
-		}
-		return strings.TrimSpace(string(out))
-	}
+	git := func(args ...string) string { return git(t, r.work, args...) }
 	git("init", "-q", "-b", "main", ".")
 	git("add", "-A")
 	git("commit", "-qm", "base")
@@ -163,16 +154,7 @@ func TestActionHoldsPromotions(t *testing.T) {
 			write(t, r.work, name, string(f.Data))
 		}
 	}
-	git := func(args ...string) string {
-		t.Helper()
-		cmd := exec.Command("git", append([]string{"-c", "user.name=a", "-c", "user.email=a@example.com"}, args...)...)
-		cmd.Dir, cmd.Env = r.work, append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null")
-		out, err := cmd.CombinedOutput()
-		if err != nil {
-			t.Fatalf("git %v: %v\n%s", args, err, out)
-		}
-		return strings.TrimSpace(string(out))
-	}
+	git := func(args ...string) string { return git(t, r.work, args...) }
 	git("init", "-q", "-b", "main", ".")
 	git("add", "-A")
 	git("commit", "-qm", "base")

@@ -217,6 +217,18 @@ func newRunner(t *testing.T) *runner {
 // event is the expression of the base in action.yml.
 const event = "${{ github.event.pull_request.base.sha || github.event.merge_group.base_sha }}"
 
+// git runs git in a directory, as somebody, without a configuration of the machine's owner. It returns what git prints.
+func git(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command("git", append([]string{"-c", "user.name=a", "-c", "user.email=a@example.com"}, args...)...)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("git %v: %v\n%s", args, err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
 // step runs a step of the action. values are what its expressions yield; inputs that are not given have their default.
 func (r *runner) step(id string, values map[string]string, env ...string) (code int, outputs map[string]string, text string) {
 	r.t.Helper()
@@ -768,16 +780,7 @@ func TestGitLabComponent(t *testing.T) {
 		return
 	}
 	origin := r.work
-	git := func(dir string, args ...string) string {
-		t.Helper()
-		cmd := exec.Command("git", append([]string{"-c", "user.name=a", "-c", "user.email=a@example.com"}, args...)...)
-		cmd.Dir, cmd.Env = dir, append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null")
-		out, err := cmd.CombinedOutput()
-		if err != nil {
-			t.Fatalf("git %v: %v\n%s", args, err, out)
-		}
-		return strings.TrimSpace(string(out))
-	}
+	git := func(dir string, args ...string) string { return git(t, dir, args...) }
 	git(origin, "init", "-q", "-b", "main", ".")
 	git(origin, "add", "-A")
 	git(origin, "commit", "-qm", "base")

@@ -28,6 +28,7 @@ const selectRunningAt = `SELECT service, environment, track, version, revision, 
 		ORDER BY r.succeeded_at DESC, r.id DESC LIMIT 1
 	) latest
 ) last WHERE outcome <> 'removed' OR finished_at > $6
+ORDER BY service, environment, track
 LIMIT $7`
 
 // RunningAt implements release.Ledger.

@@ -39,6 +39,17 @@ type Rendering struct {
 	Set    *manifest.Object // of the target; nil for an Application that nothing makes
 }
 
+// RenderedBy is how a target renders an Application; false where it does not.
+func (a Application) RenderedBy(t *check.Target) (Rendering, bool) {
+	if a.Target == t {
+		return Rendering{a.Target, a.Set}, t != nil
+	}
+	if i := slices.IndexFunc(a.Also, func(r Rendering) bool { return r.Target == t }); i >= 0 {
+		return a.Also[i], true
+	}
+	return Rendering{}, false
+}
+
 // Renderings are the targets that render an Application.
 func (a Application) Renderings() []Rendering {
 	if a.Target == nil {

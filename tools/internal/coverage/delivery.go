@@ -69,7 +69,7 @@ type Deliveries struct {
 	all  []deployment
 	of   cache.Cache[string, []string] // the clusters that a target, or a file, is for
 
-	rivals map[[2]string]bool // pairs of targets that no Argo CD has both of
+	argoCDs argoCDs
 }
 
 // FindDeliveries finds them in targets and in files of which none of the targets is made.
@@ -78,35 +78,48 @@ func FindDeliveries(ctx context.Context, r *repo.Repo, targets []*check.Target) 
 	if err != nil {
 		return nil, err
 	}
-	d := &Deliveries{tree: t, all: t.deployments(targets, read(targets).files)}
-	d.rivals = rivals(t.telling)
-	return d, ctx.Err()
+	return &Deliveries{tree: t, all: t.deployments(targets, read(targets).files), argoCDs: argoCDsOf(t.telling)}, ctx.Err()
 }
 
-// rivals are the pairs of targets that both render an Application, or an ApplicationSet, of one name, where neither target is made
-// of the other: an Argo CD has one of them, so each target is for one of its own.
-func rivals(telling []teller) map[[2]string]bool {
-	pairs := map[[2]string]bool{}
-	of := map[manifest.ID][]*check.Target{}
+// argoCDs is which targets render an Application, or an ApplicationSet, of which name.
+type argoCDs struct {
+	renders map[string][]manifest.ID // by target
+	trees   map[manifest.ID][]*check.Target
+}
+
+func argoCDsOf(telling []teller) argoCDs {
+	a := argoCDs{renders: map[string][]manifest.ID{}, trees: map[manifest.ID][]*check.Target{}}
 	for _, one := range telling {
-		if one.target == nil || one.object.Group() != "argoproj.io" {
-			continue
+		if one.target != nil && one.object.Group() == "argoproj.io" {
+			a.renders[one.target.Path] = append(a.renders[one.target.Path], one.object.ID)
+			a.trees[one.object.ID] = append(a.trees[one.object.ID], one.target)
 		}
-		for _, other := range of[one.object.ID] {
-			a, b := one.target, other
-			if a.Path != b.Path && !slices.Contains(a.Reading.Layers, b.Path) && !slices.Contains(b.Reading.Layers, a.Path) {
-				pairs[[2]string{a.Path, b.Path}], pairs[[2]string{b.Path, a.Path}] = true, true
-			}
-		}
-		of[one.object.ID] = append(of[one.object.ID], one.target)
 	}
-	return pairs
+	return a
+}
+
+// rival reports another target for which fits holds, or any, that renders one of a name as a target does, where neither target is
+// made of the other: an Argo CD has one of them, so each target is for one of its own.
+func (a argoCDs) rival(target string, fits func(other string) bool) bool {
+	isMadeOf := func(a, b *check.Target) bool { return slices.Contains(a.Reading.Layers, b.Path) }
+	return slices.ContainsFunc(a.renders[target], func(id manifest.ID) bool {
+		trees := a.trees[id]
+		own := trees[slices.IndexFunc(trees, func(t *check.Target) bool { return t.Path == target })]
+		return slices.ContainsFunc(trees, func(t *check.Target) bool {
+			return t.Path != target && fits(t.Path) && !isMadeOf(t, own) && !isMadeOf(own, t)
+		})
+	})
+}
+
+// areRivals reports two targets that render an Application of one name each, for an Argo CD of its own.
+func (d *Deliveries) areRivals(a, b string) bool {
+	return d.argoCDs.rival(a, func(other string) bool { return other == b })
 }
 
 // Rivals reports whether two targets are known to be for different Argo CDs: both render an Application of one name, or they are for
 // different clusters.
 func (d *Deliveries) Rivals(a, b string) bool {
-	if d.rivals[[2]string{a, b}] {
+	if d.areRivals(a, b) {
 		return true
 	}
 	apart, told := d.Apart(a, b)
@@ -115,12 +128,7 @@ func (d *Deliveries) Rivals(a, b string) bool {
 
 // isRival reports a target whose Applications are of an Argo CD of its own, beside others.
 func (d *Deliveries) isRival(target string) bool {
-	for pair := range d.rivals {
-		if pair[0] == target {
-			return true
-		}
-	}
-	return false
+	return d.argoCDs.rival(target, func(string) bool { return true })
 }
 
 // namespaceName is what may be the name of a namespace.
@@ -222,7 +230,7 @@ func (d *Deliveries) Apart(a, b string) (apart, told bool) {
 				return false, false // there may be two of them
 			case one == other:
 				return false, true
-			case kind == also && kind == argoCluster && !d.rivals[[2]string{which, what}]:
+			case kind == also && kind == argoCluster && !d.areRivals(which, what):
 				return false, false // of one Argo CD, for all that is known
 			case kind == also:
 			case kind == argoCluster && registered(also), also == argoCluster && registered(kind):

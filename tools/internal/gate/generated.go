@@ -41,13 +41,11 @@ func (g *Gate) generate(ctx context.Context, files *kustomization.Files, targets
 	for _, t := range targets {
 		t.Generated, t.Told = nil, nil
 		for _, a := range all {
-			i := slices.IndexFunc(a.Renderings(), func(r coverage.Rendering) bool { return r.Target == t })
-			if i < 0 {
+			r, renders := a.RenderedBy(t)
+			if !renders || r.Set == nil || !r.Set.Applied() {
 				continue
 			}
-			if a.Set = a.Renderings()[i].Set; a.Set == nil || !a.Set.Applied() {
-				continue
-			}
+			a.Set = r.Set
 			one, err := waved(a)
 			if err != nil {
 				return nil, err

@@ -138,8 +138,11 @@ func (c *comparing) syncs(ctx context.Context, differs []change.Rendered, refuse
 		of := new
 		if new != nil {
 			d.Project = projects.Named(cmp.Or(manifest.TextAt(new.Object.Value, "spec", "project"), "default"), new.tree())
-		} else if of = old; twin(old, sides[1], apart) != nil {
-			d.Heir = twin(old, sides[1], apart).Object.Name
+		} else {
+			of = old
+			if heir := twin(old, sides[1], apart); heir != nil {
+				d.Heir = heir.Object.Name
+			}
 		}
 		s, does := d.Plan()
 		if !does {

@@ -55,17 +55,17 @@ func (t *Target) locate(rendered func(*manifest.Object, manifest.Path) manifest.
 }
 
 // sets is what the deployer of the target sets a label or an annotation to; of all labels or annotations, the first that it sets.
-func (t *Target) sets(path manifest.Path) (first substitution.Value, any bool) {
+func (t *Target) sets(path manifest.Path) (first substitution.Value, found bool) {
 	if len(path) < 2 || len(path) > 3 || path[0] != "metadata" {
 		return first, false
 	}
 	key := ""
 	for of, value := range t.metadata {
-		if of.field == path[1] && (len(path) == 2 || of.key == path[2]) && (!any || of.key < key) {
-			first, key, any = value, of.key, true
+		if of.field == path[1] && (len(path) == 2 || of.key == path[2]) && (!found || of.key < key) {
+			first, key, found = value, of.key, true
 		}
 	}
-	return first, any
+	return first, found
 }
 
 // instead is the origin of what is set elsewhere once a target is rendered.

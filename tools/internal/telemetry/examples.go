@@ -40,34 +40,26 @@ spec:
 )
 
 const (
-	jobsBad = monitorOfShop + `apiVersion: monitoring.coreos.com/v1
-kind: PrometheusRule
-metadata: {name: shop, namespace: shop}
-spec:
-  groups:
-    - name: shop
-      rules:
-        - {alert: ShopDown, expr: 'absent(up{job="shop"})'}
-        - alert: ShopErrors
-          expr: shop_errors:rate5m{job="shop"} / shop_orders:rate5m{job="shop"} > 0.01
+	jobsBad = monitorOfShop + rulesOfShop + `
         # What the shop was called before.
         - {alert: ShopSlow, expr: 'shop_latency_seconds{job="store"} > 1'}
 `
-	jobsGood = monitorOfShop + `apiVersion: monitoring.coreos.com/v1
-kind: PrometheusRule
-metadata: {name: shop, namespace: shop}
-spec:
-  groups:
-    - name: shop
-      rules:
-        - {alert: ShopDown, expr: 'absent(up{job="shop"})'}
-        - alert: ShopErrors
-          expr: shop_errors:rate5m{job="shop"} / shop_orders:rate5m{job="shop"} > 0.01
+	jobsGood = monitorOfShop + rulesOfShop + `
         # The kubelet's, a PodMonitor's of another repository, and several.
         - {alert: ShopFull, expr: 'container_memory_working_set_bytes{job="kubelet"} > 1e9'}
         - {alert: TillDown, expr: 'up{job="till/till"} == 0'}
         - {alert: AnyDown, expr: 'up{job=~"shop|till"} == 0'}
 `
+	rulesOfShop = `apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata: {name: shop, namespace: shop}
+spec:
+  groups:
+    - name: shop
+      rules:
+        - {alert: ShopDown, expr: 'absent(up{job="shop"})'}
+        - alert: ShopErrors
+          expr: shop_errors:rate5m{job="shop"} / shop_orders:rate5m{job="shop"} > 0.01`
 	monitorOfShop = `apiVersion: monitoring.coreos.com/v1
 kind: PodMonitor
 metadata: {name: shop, namespace: shop}

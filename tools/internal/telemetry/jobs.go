@@ -50,7 +50,7 @@ func jobsScraped() *check.Check {
 						return err
 					}
 					at := place{pass: pass, target: target, object: object}
-					if object.Group() == "monitoring.coreos.com" && object.Kind == "PrometheusRule" {
+					if isPrometheusRule(object) {
 						judgeJobs(jobsOfRules(p, at.at("spec", "groups")), scraped)
 					}
 					for _, dashboard := range dashboardsOf(at) {

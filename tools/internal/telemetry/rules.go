@@ -38,7 +38,7 @@ func rules() *check.Check {
 					continue
 				}
 				for _, object := range target.Applied() {
-					if object.Group() == "monitoring.coreos.com" && object.Kind == "PrometheusRule" {
+					if isPrometheusRule(object) {
 						judgeRules(p, place{pass, target, object, manifest.Path{"spec", "groups"}})
 					}
 				}
@@ -46,6 +46,10 @@ func rules() *check.Check {
 			return ctx.Err()
 		},
 	}
+}
+
+func isPrometheusRule(o *manifest.Object) bool {
+	return o.Group() == "monitoring.coreos.com" && o.Kind == "PrometheusRule"
 }
 
 // hasVictoriaMetrics reports a target whose rules may be read by another parser.

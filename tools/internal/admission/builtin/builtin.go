@@ -104,14 +104,7 @@ func (s *Server) Validate(ctx context.Context, kind schema.GroupVersionKind, val
 	if refused != nil {
 		return []fault.Fault{*refused}, nil, nil
 	}
-	errs := rest.ValidateCreate(c.ctx, c.object, strategy)
-	if len(errs) == 0 {
-		errs = afterValidation(c.object)
-	}
-	for _, e := range errs {
-		faults = append(faults, fault.Fault{Path: fault.Path(value, e.Field), Message: e.ErrorBody()})
-	}
-	if len(faults) == 0 {
+	if faults = c.refusals(strategy, value); len(faults) == 0 {
 		warned = warnings(value, c.deprecated, strategy.WarningsOnCreate(c.ctx, c.object))
 	}
 	return faults, warned, nil
@@ -122,6 +115,18 @@ type creation struct {
 	ctx        context.Context
 	object     runtime.Object // in the internal version
 	deprecated string         // what the server says of the version that was applied
+}
+
+// refusals are what the server's validation holds against the object. value is the object as it is written, or would be.
+func (c creation) refusals(strategy rest.RESTCreateStrategy, value map[string]any) (faults []fault.Fault) {
+	errs := rest.ValidateCreate(c.ctx, c.object, strategy)
+	if len(errs) == 0 {
+		errs = afterValidation(c.object)
+	}
+	for _, e := range errs {
+		faults = append(faults, fault.Fault{Path: fault.Path(value, e.Field), Message: e.ErrorBody()})
+	}
+	return faults
 }
 
 // What the server draws by lot and reads off the clock is the same in every run here.

@@ -10,7 +10,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/admission"
-	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/kubernetes/pkg/api/legacyscheme"
 
 	"github.com/kgate-dev/gitops/tools/internal/admission/fault"
@@ -109,14 +108,7 @@ func (s *Server) Refuses(ctx context.Context, kind schema.GroupVersionKind, obje
 	if refused != nil {
 		return []fault.Fault{*refused}, nil
 	}
-	errs := rest.ValidateCreate(c.ctx, c.object, strategy)
-	if len(errs) == 0 {
-		errs = afterValidation(c.object)
-	}
-	for _, e := range errs {
-		faults = append(faults, fault.Fault{Path: fault.Path(value, e.Field), Message: e.ErrorBody()})
-	}
-	return faults, nil
+	return c.refusals(strategy, value), nil
 }
 
 func recovered(doing string, kind schema.GroupVersionKind, err *error) {
