@@ -166,6 +166,13 @@ func generate(ctx context.Context) (bundles, error) {
 			}
 		}
 	}
+	extensions, err := extensionsOf("extensions.txt", extensionsFile)
+	if err != nil {
+		return fail(err)
+	}
+	if err := extend(definitions, extensions); err != nil {
+		return fail(err)
+	}
 	custom, kinds, err := customResources(crds)
 	if err != nil {
 		return fail(err)

@@ -60,7 +60,8 @@ func Checks(v *Validator, kinds *definition.Kinds, removal func(apiVersion, kind
 			Title: "Every object fits the schema of its kind, in every targeted Kubernetes version",
 			Doc: "The schemas are those that the API servers and the operators publish, made strict: a field that they do not know " +
 				"is refused. A misspelt field is otherwise dropped in silence, and what it was meant to set keeps its default.",
-			Fix:        "Correct the field: `kubectl explain` shows what the kind has.",
+			Fix: "Correct the field: `kubectl explain` shows what the kind has. Where the message names a release of kgate's catalogue and the " +
+				"cluster has a newer one, give kgate its definition: `kgate crds add`.",
 			Severity:   check.Error,
 			Central:    true,
 			Scope:      check.Object,

@@ -1,6 +1,7 @@
 package custom
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -87,6 +88,25 @@ func TestReleases(t *testing.T) {
 		"spec.colour: field not declared in schema (so says kgate's definition, of "+externalSecrets+"@v0.16.2) (ApplyError)\n")
 	if faults, err := known(t).Validate(t.Context(), value); err != nil || len(faults) > 0 {
 		t.Errorf("%v\n%s", err, lines(faults))
+	}
+}
+
+// TestExtensions holds that kinds are taken which others patch into the enumerations of Flux, and a misspelt one is not.
+func TestExtensions(t *testing.T) {
+	const alert = "{apiVersion: notification.toolkit.fluxcd.io/v1beta3, kind: Alert, metadata: {name: a}, spec: {providerRef: {name: b}, eventSources: [{kind: %s, name: '*'}]}}"
+	const receiver = "{apiVersion: notification.toolkit.fluxcd.io/v1, kind: Receiver, metadata: {name: a}, spec: {type: generic, secretRef: {name: b}, resources: [{kind: %s, name: c}]}}"
+	for _, test := range []struct {
+		object, kind string
+		taken        bool
+	}{
+		{alert, "Kustomization", true}, {alert, "FluxInstance", true}, {alert, "ResourceSet", true}, {alert, "ResourceSetInputProvider", true},
+		{alert, "Terraform", true}, {alert, "Component", true}, {alert, "Fluxinstance", false},
+		{receiver, "FluxInstance", true}, {receiver, "ResourceSetInputProvider", true}, {receiver, "Terraform", true}, {receiver, "ResourceSets", false},
+	} {
+		faults, err := known(t).Validate(t.Context(), object(t, fmt.Sprintf(test.object, test.kind)))
+		if err != nil || (len(faults) == 0) != test.taken {
+			t.Errorf("%s: %v\n%s", test.kind, err, lines(faults))
+		}
 	}
 }
 
