@@ -15,6 +15,7 @@
 #   fix: Name the image with a version tag or, better, a digest (name@sha256:…).
 package policies.pod.image_pinned
 
+import data.policies.lib.image as image_lib
 import data.policies.lib.object as obj_lib
 import data.policies.lib.part
 
@@ -106,13 +107,10 @@ _is_pinned(image) if {
 	regex.match(`^[^@\s]+@sha256:[0-9a-f]{64}$`, image)
 }
 
-_is_pinned(image) if regex.match(`[0-9]`, _tag(image))
-
-# A colon before the last slash belongs to the registry's port. A tag that holds "latest" moves,
-# whatever else it holds.
-_tag(image) := tag if {
-	is_string(image)
-	[[_, tag]] := regex.find_all_string_submatch_n(`^(?:[^\s@]+/)?[^\s@/:]+:([0-9A-Za-z_][0-9A-Za-z_.-]{0,127})$`, image, 1)
+# A tag that holds "latest" moves, whatever else it holds.
+_is_pinned(image) if {
+	tag := image_lib.tag(image)
+	regex.match(`[0-9]`, tag)
 	not contains(tag, "latest")
 }
 
