@@ -93,19 +93,25 @@ func (b *builder) asked(in *stage, o *manifest.Object, environment string) []rel
 	case "helm.toolkit.fluxcd.io/HelmRelease":
 		if spec := manifest.At(o.Value, "spec", "chart", "spec"); spec != nil {
 			all = append(all, of(called, manifest.TextAt(spec, "chart"), manifest.TextAt(spec, "sourceRef", "name"), o, manifest.Path{"spec", "chart", "spec", "version"}))
-		} else if ref := manifest.At(o.Value, "spec", "chartRef"); manifest.TextAt(ref, "kind") == "OCIRepository" {
-			namespace := cmp.Or(manifest.TextAt(ref, "namespace"), o.Namespace)
-			i := slices.IndexFunc(in.objects, func(other *manifest.Object) bool {
-				return other.Kind == "OCIRepository" && other.Namespace == namespace && other.Name == manifest.TextAt(ref, "name")
-			})
-			if i < 0 {
-				break
-			}
-			repository := in.objects[i]
-			url := strings.TrimPrefix(manifest.TextAt(repository.Value, "spec", "url"), "oci://")
+			break
+		}
+		ref := manifest.At(o.Value, "spec", "chartRef")
+		kind, namespace := manifest.TextAt(ref, "kind"), cmp.Or(manifest.TextAt(ref, "namespace"), o.Namespace)
+		i := slices.IndexFunc(in.objects, func(other *manifest.Object) bool {
+			return other.Group() == "source.toolkit.fluxcd.io" && other.Kind == kind && other.Namespace == namespace && other.Name == manifest.TextAt(ref, "name")
+		})
+		if i < 0 {
+			break
+		}
+		switch referred := in.objects[i]; kind {
+		case "HelmChart":
+			chart := manifest.TextAt(referred.Value, "spec", "chart")
+			all = append(all, of(called, chart, manifest.TextAt(referred.Value, "spec", "sourceRef", "name"), referred, manifest.Path{"spec", "version"}))
+		case "OCIRepository":
+			url := strings.TrimPrefix(manifest.TextAt(referred.Value, "spec", "url"), "oci://")
 			for _, field := range []string{"digest", "semver", "tag"} { // Flux takes the first that is set
-				if manifest.TextAt(repository.Value, "spec", "ref", field) != "" || field == "tag" {
-					all = append(all, of(called, path.Base(url), strings.TrimSuffix(path.Dir(url), "."), repository, manifest.Path{"spec", "ref", field}))
+				if manifest.TextAt(referred.Value, "spec", "ref", field) != "" || field == "tag" {
+					all = append(all, of(called, path.Base(url), strings.TrimSuffix(path.Dir(url), "."), referred, manifest.Path{"spec", "ref", field}))
 					break
 				}
 			}
