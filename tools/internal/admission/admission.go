@@ -110,6 +110,7 @@ func (s *Server) judgeCustom(ctx context.Context, kind schema.GroupVersionKind, 
 	if v.faults, err = found.Validate(ctx, object.Value); err == nil && len(v.faults) == 0 {
 		v.warnings = custom.Warnings(object.Value)
 	}
+	v.faults = fault.Certain(v.faults, object.Unknown)
 	return v, err
 }
 

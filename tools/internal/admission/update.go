@@ -104,6 +104,7 @@ func (s *Server) update(ctx context.Context, target *check.Target, old, new *man
 			return verdict{}, err
 		}
 		v.faults, err = found.Update(ctx, old.Value, new.Value)
+		v.faults = fault.Certain(v.faults, slices.Concat(old.Unknown, new.Unknown))
 		return v, err
 	}
 	for _, kind := range []schema.GroupVersionKind{from, to} {

@@ -97,11 +97,16 @@ func (k *kind) judge(ctx context.Context, value map[string]any) []Fault {
 	if len(errs)+len(broken) == 0 {
 		errs = apivalidation.ValidateObjectMetaAccessor(object, k.namespaced, pathSegment, field.NewPath("metadata"))
 	}
-	faults = fieldFaults(object.Object, broken)
+	return k.faultsOf(object.Object, errs, broken)
+}
+
+// faultsOf are the faults of what validation says, and of the CEL rules that are broken.
+func (k *kind) faultsOf(content map[string]any, errs, broken field.ErrorList) []Fault {
+	faults := fieldFaults(content, broken)
 	for i := range faults {
-		faults[i].Whole = true
+		faults[i].Whole, faults[i].Rests = true, k.rests(faults[i])
 	}
-	return sorted(append(faults, fieldFaults(object.Object, errs)...))
+	return sorted(append(faults, fieldFaults(content, errs)...))
 }
 
 // structure is what judge finds by the schema alone: without CEL rules, and without what is said of the metadata of every kind.

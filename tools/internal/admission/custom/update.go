@@ -157,11 +157,7 @@ func (k *kind) update(ctx context.Context, live *unstructured.Unstructured, valu
 		errs = apivalidation.ValidateObjectMetaAccessor(object, k.namespaced, pathSegment, field.NewPath("metadata"))
 		errs = append(errs, apivalidation.ValidateObjectMetaAccessorUpdate(object, live, field.NewPath("metadata"))...)
 	}
-	faults := fieldFaults(object.Object, broken)
-	for i := range faults {
-		faults[i].Whole = true
-	}
-	return object, sorted(append(faults, fieldFaults(object.Object, errs)...))
+	return object, k.faultsOf(object.Object, errs, broken)
 }
 
 // validateUpdate is the ValidateUpdate of the server's strategy for custom resources, as validate is its Validate.

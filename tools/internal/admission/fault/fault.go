@@ -3,6 +3,7 @@
 package fault
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
@@ -10,13 +11,27 @@ import (
 
 // Fault is one thing that the API server holds against an object.
 type Fault struct {
-	Path    manifest.Path // as deep as the server says; empty for the whole object
-	With    manifest.Path // the field that it does not fit, of a sentence that names two; empty for none
-	Message string        // the server's own, without the path
-	Detail  string        // the message without the kind of error and the value, where it has both
-	Note    string        // to follow the message: whose it is, where not every definition of the kind says it
-	Whole   bool          // it holds against the field as a whole, whatever is wrong inside
-	Type    string        // the server's type of error, as FieldValueInvalid, or another word for a stage; empty where nobody asks
+	Path    manifest.Path   // as deep as the server says; empty for the whole object
+	With    manifest.Path   // the field that it does not fit, of a sentence that names two; empty for none
+	Message string          // the server's own, without the path
+	Detail  string          // the message without the kind of error and the value, where it has both
+	Note    string          // to follow the message: whose it is, where not every definition of the kind says it
+	Rests   []manifest.Path // the fields that decide it, beside that of Path; empty where nothing inside of that does
+	Whole   bool            // it holds against the field as a whole, whatever is wrong inside
+	Type    string          // the server's type of error, as FieldValueInvalid, or another word for a stage; empty where nobody asks
+}
+
+// Certain leaves out what nobody can say where the values of some fields are not known: a CEL rule holds against a whole object,
+// and asks for what is inside.
+func Certain(faults []Fault, unknown []manifest.Path) []Fault {
+	if len(unknown) == 0 {
+		return faults
+	}
+	return slices.DeleteFunc(slices.Clone(faults), func(f Fault) bool {
+		return slices.ContainsFunc(f.Rests, func(on manifest.Path) bool {
+			return slices.ContainsFunc(unknown, func(field manifest.Path) bool { return field.HasPrefix(on) || on.HasPrefix(field) })
+		})
+	})
 }
 
 // Warning is what the API server tells a client beside its verdict: "spec.ports[0]: duplicate …", or a sentence about no field.
