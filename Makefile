@@ -59,7 +59,7 @@ renamed: build collector ## give a copy of the last commit other names, and run 
 
 .PHONY: mutations
 mutations: ## edit every line of the manifests in every way known, one at a time: does a finding name it? (five minutes)
-	@go test ./tools/kgate -run "TestMutations|TestUndoneRenames" -mutations 0 -timeout 2h -v
+	@$(STATIC) go test ./tools/kgate -run "TestMutations|TestUndoneRenames" -mutations 0 -timeout 2h -v
 
 .PHONY: fuzz
 fuzz: ## drive random hostile trees through validate, confined, and compare both readings of a kustomization (FUZZTIME)
@@ -81,11 +81,11 @@ policy: build ## compile the Rego rules strictly, run their tests, hold their co
 
 .PHONY: rules
 rules: ## write docs/rules, the pages of rules, anew; `test` fails when they are not what the rules say
-	@mkdir -p docs/rules && go test ./tools/kgate -run TestPagesOfRules -update
+	@mkdir -p docs/rules && $(STATIC) go test ./tools/kgate -run TestPagesOfRules -update
 
 .PHONY: configuration
 configuration: ## write the JSON Schema of kgate.yaml and docs/configuration.md anew; `test` fails when they are not what is read
-	@go test ./tools/internal/repo -run TestPublished -update
+	@$(STATIC) go test ./tools/internal/repo -run TestPublished -update
 
 .PHONY: lint
 lint: $(TOOLS)/.lint-$(GO_VERSION) ## check format, go.mod files, Go code, Rego, workflows and scripts; look up known vulnerabilities
@@ -129,13 +129,13 @@ collector: $(TOOLS)/.collector-$(GO_VERSION) ## build .cache/bin/otelcol, the Co
 
 .PHONY: schemas
 schemas: ## make the embedded schemas, definitions and types anew from their pinned modules
-	@cd tools/schemas && go run .
-	@cd tools/internal/admission/typed && go run ./generate
+	@cd tools/schemas && $(STATIC) go run .
+	@cd tools/internal/admission/typed && $(STATIC) go run ./generate
 
 .PHONY: schemas-check
 schemas-check: ## fail if the embedded schemas, definitions and types differ from what their pinned modules give
-	@cd tools/schemas && go run . -check
-	@cd tools/internal/admission/typed && go run ./generate -check
+	@cd tools/schemas && $(STATIC) go run . -check
+	@cd tools/internal/admission/typed && $(STATIC) go run ./generate -check
 
 .PHONY: pgo
 pgo: ## profile the service under load anew, for service/default.pgo
