@@ -15,11 +15,16 @@ import data.relations
 # description: |
 #   The sets of labels that the pods of a custom resource carry, one set for each role that they can
 #   have; empty for an object that no known operator turns into pods.
-pod_labels(obj) := [object.union_n([obj_lib.labels(obj), _inherited(obj, made), {key: strings.replace_n(values, text) | some key, text in labels}]) |
+pod_labels(obj) := [object.union_n([obj_lib.labels(obj), _inherited(obj, made), filled_labels(obj, labels)]) |
 	made := _made[obj_lib.group(obj)][obj.kind]
-	values := {"{name}": obj_lib.name(obj), "{namespace}": obj_lib.namespace(obj)}
 	some labels in made.labels
 ]
+
+# METADATA
+# description: labels of relations in which the name and the namespace of an object stand for {name} and {namespace}
+filled_labels(obj, labels) := {key: strings.replace_n(values, text) | some key, text in labels} if {
+	values := {"{name}": obj_lib.name(obj), "{namespace}": obj_lib.namespace(obj)}
+}
 
 _made := relations.made
 

@@ -19,10 +19,10 @@ import data.relations
 
 # METADATA
 # description: |
-#   The pods of an overlay, those of one object together: {index, title, namespace, labels, open, ports}.
-#   labels is a set of labels for each role that they can have; open are those that they may have
-#   besides, with any value, null where that is every one of a domain of theirs; ports are {name, number,
-#   protocol, path}, or null where they are not known.
+#   The pods of an overlay, those of one object together: {index, title, namespace, labels, open, besides,
+#   ports}. labels is a set of labels for each role that they can have; open are those that they may have
+#   besides, with any value, null where that is every one of a domain of theirs; besides are those that they
+#   may have, with their values; ports are {name, number, protocol, path}, or null where they are not known.
 input_groups := array.concat(
 	[{
 		"index": index,
@@ -30,6 +30,7 @@ input_groups := array.concat(
 		"namespace": obj_lib.namespace(obj),
 		"labels": workload.label_sets(obj),
 		"open": [],
+		"besides": {},
 		"ports": _ports(obj),
 	} |
 		some index, obj in workload.input_workloads
@@ -39,13 +40,18 @@ input_groups := array.concat(
 		"title": obj_lib.title(obj),
 		"namespace": obj_lib.namespace(obj),
 		"labels": operator.pod_labels(obj),
-		"open": object.get(made, "sets", null),
+		"open": _open_labels(made),
+		"besides": operator.filled_labels(obj, {key: text | some key, text in made.sets; text != ""}),
 		"ports": _made_ports(obj, made),
 	} |
 		some index, obj in operator.input_resources
 		made := relations.made[obj_lib.group(obj)][obj.kind]
 	],
 )
+
+_open_labels(made) := [key | some key, text in made.sets; text == ""] if {
+	made.sets
+} else := null
 
 _ports(obj) := [{"name": obj_lib.at(port, ["name"], ""), "number": port.containerPort, "protocol": obj_lib.at(port, ["protocol"], "TCP"), "path": array.concat(container.path, ["ports", i])} |
 	some container in workload.containers(obj)
@@ -82,6 +88,8 @@ _closed(label_selector, own_labels, group) := {
 _is_open(key, _, _, _) if is_given(key)
 
 _is_open(key, _, _, group) if key in group.open
+
+_is_open(key, value, _, group) if value in {"", group.besides[key]}
 
 _is_open(key, _, own_labels, group) if {
 	group.open == null
@@ -141,6 +149,7 @@ _closed_groups := {group.index | some group in input_groups; _is_closed(group)}
 
 _is_closed(group) if {
 	group.open == []
+	group.besides == {}
 	count(group.labels) == 1
 	every value in group.labels[0] {
 		not _begins_elsewhere(value)

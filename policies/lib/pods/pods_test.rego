@@ -20,7 +20,7 @@ _other := {"matchLabels": {"app": "other"}}
 test_groups_have_labels_and_ports if {
 	groups := pods.input_groups with input as fixture.overlay([_web])
 	groups == [{
-		"index": 0, "title": `Deployment "web"`, "namespace": "shop", "labels": [{"app": "web"}], "open": [],
+		"index": 0, "title": `Deployment "web"`, "namespace": "shop", "labels": [{"app": "web"}], "open": [], "besides": {},
 		"ports": [
 			{"name": "http", "number": 8080, "protocol": "TCP", "path": ["spec", "template", "spec", "containers", 0, "ports", 0]},
 			{"name": "", "number": 53, "protocol": "UDP", "path": ["spec", "template", "spec", "containers", 0, "ports", 1]},
@@ -247,8 +247,21 @@ test_pods_that_are_made_at_run_time if {
 test_labels_of_databases if {
 	recommended := {"matchLabels": {"cnpg.io/cluster": "web", "app.kubernetes.io/name": "postgresql"}}
 	_paths([_cluster({}), _policy(recommended)]) == set()
+	every labels, count_found in {
+		{"app.kubernetes.io/instance": "web"}: 0,
+		{"app.kubernetes.io/version": "17"}: 0,
+		{"app.kubernetes.io/name": "web"}: 1,
+		{"app.kubernetes.io/instance": "other"}: 1,
+		{"app.kubernetes.io/part-of": "web"}: 1,
+	} {
+		count(_paths([_cluster({}), _policy({"matchLabels": labels})])) == count_found
+	}
+	every label in ["app.kubernetes.io/name", "app.kubernetes.io/version"] {
+		_paths([_cluster({}), _policy({"matchExpressions": [{"key": label, "operator": "Exists"}]})]) == set()
+	}
 	pooler := _named("postgresql.cnpg.io/v1", "Pooler", {"spec": {"template": {"metadata": {"labels": {"app": "pool"}}}}})
 	_paths([pooler, _policy({"matchLabels": {"app": "pool"}})]) == set()
+	_paths([pooler, _policy(recommended)]) == set()
 	count(_paths([pooler, _policy(_other)])) == 1
 }
 

@@ -52,7 +52,7 @@ type Made struct {
 	Labels   []Labels // a set for each role that they can have
 	Ports    map[string]int
 	More     []string // where the resource may give them further ports
-	Sets     []string // labels that they have besides, with values that nobody here knows
+	Sets     Labels   // labels that they may have besides, in some releases; "" is a value that nobody here knows
 }
 
 // Selects is a field that selects pods.
