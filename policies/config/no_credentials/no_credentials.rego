@@ -5,7 +5,8 @@
 #   A ConfigMap, an environment value and an argument are in git, in every backup of etcd, in
 #   `kubectl describe` and in the crash reports of half the tools that read pods, and any role that
 #   may view a namespace may read them. A password that was committed once has to be changed, not
-#   moved. The database's URL comes from the Secret that its operator writes.
+#   moved. The database's URL comes from the Secret that its operator writes. In source code only what
+#   stands in quotes is one: anything else is the name of a value.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/configuration/secret/
 #   - ref: https://kubernetes.io/docs/concepts/security/secrets-good-practices/

@@ -91,9 +91,9 @@ is_literal(key, value) if {
 	not _is_placeholder(text)
 }
 
-# $VAR, $key-of-a-secret and $secret:key (Argo CD), ${VAR}, $(VAR), $__file{path}, {{ template }}, %(var)s, %VAR%,
+# $VAR, $1, `command`, %s, {}, $key-of-a-secret and $secret:key (Argo CD), ${VAR}, $(VAR), $__file{path}, {{ template }}, %(var)s, %VAR%,
 # <placeholder>, {PLACEHOLDER}, scheme:path, op://vault/item/field
-_is_reference(text) if regex.match(`^op://|\$\w*[{(]|^\$[A-Za-z_]\w*$|^\$[a-z]+([-.][a-z]+)*(:[\w.-]+)?$|\{\{|^%\(\w+\)s$|^%\w+%$|^<[^<>]*>$|^\{[A-Za-z_][\w.-]*\}$|^(vault|ref\+\w+|env|file|secret|arn|projects):?(/|:)`, text)
+_is_reference(text) if regex.match(`^op://|^\x60|^%[dqsv]$|^\{\d*\}$|\$\w*[{(]|^\$([A-Za-z_]\w*|[\d*@])$|^\$[a-z]+([-.][a-z]+)*(:[\w.-]+)?$|\{\{|^%\(\w+\)s$|^%\w+%$|^<[^<>]*>$|^\{[A-Za-z_][\w.-]*\}$|^(vault|ref\+\w+|env|file|secret|arn|projects):?(/|:)`, text)
 
 _is_mask(text) if regex.match(`(?i)^(\*+|x{3,}|\.{3,}|…|\[?redacted\]?)$`, text)
 
@@ -144,7 +144,10 @@ _dotted(path) := concat(".", [sprintf("%v", [part]) | some part in path])
 # description: |
 #   The sensitive keys that have a literal value in a text: YAML or JSON by its structure, any other
 #   text by its lines, and connection strings and SQL in both. Comments are not configuration.
-in_text(text) := union({_in_document(part) | some part in _documents(text)}) | _inline(text) if {
+in_text(text) := _in_program(text) if {
+	_may_name_one(text)
+	_is_program(text)
+} else := union({_in_document(part) | some part in _documents(text)}) | _inline(text) if {
 	_may_name_one(text)
 } else := set()
 
@@ -179,6 +182,58 @@ _in_lines(text) := {key |
 	is_literal(key, value)
 }
 
+# Source code of another language than a shell's: a line as no configuration has one, or what is imported and then called.
+# YAML may hold code, and stays YAML.
+_is_program(text) if {
+	_reads_as_program(text)
+	not _has_structure(text)
+}
+
+_reads_as_program(text) if {
+	regex.match(_program_line, text)
+	not regex.match(`^#!.*\b(ba|da|k|z)?sh\b`, text)
+}
+
+_reads_as_program(text) if {
+	regex.match(`(?m)^import [\w.]+( as \w+|(, *[\w.]+)+)?[ \t]*$`, text)
+	regex.match(`\w\(.*\)`, text)
+}
+
+# Python and Ruby; JavaScript; Go and Java; Lua, Perl and PHP; what a script says that it is for.
+_program_line := concat("|", [
+	`(?m)^(from [\w.]+ import |(async )?def \w+ *\(|class \w+.*[:{][ \t]*$|if __name__ ==)`,
+	`(?m)^((export |default )*(const |let \w+ = |var \w+ = |class \w)|import .* from ["']|(module\.)?exports[. =])`,
+	`(?m)^(package [\w.]+;?[ \t]*$|func [\w(]|import \(|import [\w.]+\.\*?\w*;|(public|private|protected) (static |final )*(class|enum|interface|void) )`,
+	`(?m)^(local function |local \w+ = |require ["'(]|use (strict|warnings|\w+::\w+)|<\?php)`,
+	`^#!.*\b(bun|deno|lua|node|perl|php|python|ruby)`,
+])
+
+_has_structure(text) if {
+	some document in _documents(text)
+	_structure(document)
+}
+
+# In a program only what stands in quotes is written out: anything else is the name of a value, a type, a call. What is
+# called as the key is, such as CONF_PASSWORD = "password", says under which name something is found.
+_in_program(text) := {key |
+	some [_, key, double, single, back] in regex.find_all_string_submatch_n(_assignment, _code(text), -1)
+	value := concat("", [double, single, back])
+	is_sensitive(key)
+	is_literal(key, value)
+	not endswith(_letters(key), _letters(value))
+} | {key |
+	some [_, key, value] in regex.find_all_string_submatch_n(`[?&]([\w.-]+)=([^\s&#'"]+)`, _code(text), -1)
+	is_sensitive(key)
+	is_literal(key, value)
+}
+
+# A key, the type that it may be declared with, and what is written in quotes. \x60 is the quote of templates.
+_assignment := `(?m)(?:^|[^\w.-])["']?(\w[\w.-]*)["']?\]?[ \t]*(?::[ \t]*[A-Za-z_][\w.\[\]| ]*)?(?::=|=>|[:=])[ \t]*[rRbBuU]{0,2}(?:"([^"\n]*)"|'([^'\n]*)'|\x60([^\x60\n]*)\x60)`
+
+_code(text) := regex.replace(text, `(?m)^[ \t]*(#|//|\*|--).*$`, "")
+
+_letters(text) := regex.replace(lower(text), `[^a-z0-9]`, "")
+
 # What a program makes of other values: a bracket that opens, a call, an element.
 _is_code(value) if regex.match(`^[\[{(]$|^(await|lambda|new) |^[A-Za-z_]\w*(\.\w+)*(\(.*\)|\[.*\])`, value)
 
@@ -187,7 +242,10 @@ _is_code(value) if regex.match(`^[\[{(]$|^(await|lambda|new) |^[A-Za-z_]\w*(\.\w
 #   Passwords in the middle of a text: password=… of a connection string or a shell line, ?token=…
 #   of a URL, PASSWORD '…' of SQL. Only what is a password outside a URL: {token="x"} is how PromQL
 #   selects a label.
-inline(text) := _inline(text) if {
+inline(text) := _in_program(text) if {
+	_may_name_one(text)
+	_reads_as_program(text)
+} else := _inline(text) if {
 	_may_name_one(text)
 } else := set()
 
@@ -224,15 +282,20 @@ line_of_shape(text, shape) := {"line": min(lines)} if {
 #   which line it is: another key ends in the same, or a structure has several such lines.
 line_of_key(text, key) := {"line": min(lines)} if {
 	count({other | some other in in_text(text); _last(other) == _last(key)}) == 1
+	program := {true | _is_program(text)} != set()
 	lines := {number |
 		some index, line in _lines(text)
 		contains(line, _last(key))
-		some found in (_in_lines(line) | _inline(line))
+		some found in _in_line(line, program)
 		_last(found) == _last(key)
 		number := index + 1
 	}
 	_is_plain(text, lines)
 } else := {}
+
+_in_line(line, true) := _in_program(line)
+
+_in_line(line, false) := _in_lines(line) | _inline(line)
 
 _is_plain(_, lines) if count(lines) == 1
 
