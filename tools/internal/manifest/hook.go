@@ -24,6 +24,13 @@ func (o *Object) Applied() bool {
 	return !isHook && (!isHelmHook || helm == "crd-install") // which is no hook
 }
 
+// Tries reports a test of Helm: a hook that runs where somebody tests a release, and in no sync.
+func (o *Object) Tries() bool {
+	metadata, _ := o.Value["metadata"].(map[string]any)
+	annotations, _ := metadata["annotations"].(map[string]any)
+	return len(hooks(annotations["helm.sh/hook"], "test", "test-success", "test-failure")) > 0 && !o.Applied()
+}
+
 // AsHook is the object as Argo CD brings it to a cluster, where it is a hook with generateName in place of a name: it gets one of
 // the revision, the phase and the time of the sync (gitops-engine, pkg/sync/sync_context.go). Any other object is as it is.
 func (o *Object) AsHook() (*Object, error) {

@@ -45,6 +45,29 @@ func TestApplied(t *testing.T) {
 	}
 }
 
+func TestTries(t *testing.T) {
+	const argo, helm = "argocd.argoproj.io/hook", "helm.sh/hook"
+	for _, test := range []struct {
+		name        string
+		annotations map[string]any
+		want        bool
+	}{
+		{"no hook", nil, false},
+		{"a test", map[string]any{helm: "test"}, true},
+		{"a test in Helm 2's word", map[string]any{helm: "test-success"}, true},
+		{"a test that is installed too", map[string]any{helm: "post-install, test"}, false},
+		{"a test that Argo CD runs after a sync", map[string]any{argo: "PostSync", helm: "test"}, false},
+		{"a test that Argo CD skips", map[string]any{argo: "Skip", helm: "test"}, true},
+		{"when it is deleted", map[string]any{helm: "pre-delete"}, false},
+		{"skipped", map[string]any{argo: "Skip"}, false},
+	} {
+		object := &Object{Value: map[string]any{"metadata": map[string]any{"annotations": test.annotations}}}
+		if got := object.Tries(); got != test.want {
+			t.Errorf("%s: %v", test.name, got)
+		}
+	}
+}
+
 // TestAsHook: Argo CD names a hook that has generateName alone, and nothing else.
 func TestAsHook(t *testing.T) {
 	for name, c := range map[string]struct {
