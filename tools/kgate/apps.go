@@ -89,7 +89,7 @@ type listedSource struct {
 	Revision   string `json:"targetRevision,omitempty"`
 	Ref        string `json:"ref,omitempty"`
 	Type       string `json:"type,omitempty"`
-	Target     string `json:"target,omitempty"` // the directory of this repository
+	Target     string `json:"target,omitempty"` // the directory of this repository; of charts the target that they are
 	Edited     bool   `json:"edited,omitempty"` // the Application changes what the kustomization says
 	Unresolved string `json:"unresolved,omitempty"`
 	File       string `json:"file"`
@@ -121,7 +121,7 @@ func listApplications(ctx context.Context, options gate.Options, loose bool, out
 	}
 	list := listed{Applications: []listedApplication{}, Unresolved: []listedUnresolved{}, LeftOut: found.LeftOut}
 	for _, a := range found.All {
-		list.Applications = append(list.Applications, listApplication(a))
+		list.Applications = append(list.Applications, listApplication(ctx, g, a))
 	}
 	for _, u := range found.Unresolved {
 		list.Unresolved = append(list.Unresolved, listedUnresolved{u.Object.Kind, u.Object.Name, u.Object.Namespace, u.Position.File, u.Position.Line, u.Reason})
@@ -138,7 +138,7 @@ func listApplications(ctx context.Context, options gate.Options, loose bool, out
 	return err
 }
 
-func listApplication(a coverage.Application) listedApplication {
+func listApplication(ctx context.Context, g *gate.Gate, a coverage.Application) listedApplication {
 	text := func(steps ...any) string { return manifest.TextAt(a.Object.Value, steps...) }
 	at := a.Locate(manifest.Path{"metadata", "name"})
 	one := listedApplication{
@@ -159,9 +159,11 @@ func listApplication(a coverage.Application) listedApplication {
 		}
 		edits, err := gate.EditsOf(a, s)
 		switch {
+		case s.Type == "helm" && (s.Dir != "" || s.Chart.Name != ""):
+			if source.Unresolved = g.Unrendered(ctx, a, s); source.Unresolved == "" {
+				source.Target = g.ChartsOf(a)
+			}
 		case s.Dir == "":
-		case s.Type == "helm":
-			source.Unresolved = cmp.Or(source.Unresolved, "it is a Helm chart, which kgate renders for no Application")
 		case s.Type == "plugin":
 			source.Unresolved = cmp.Or(source.Unresolved, "it is rendered by a plugin, which kgate does not run")
 		case err != nil:
@@ -243,7 +245,12 @@ func (s listedSync) text() string {
 	return text
 }
 
-func (s listedSource) name() string { return cmp.Or(s.Target, s.Chart, s.Path, s.Repository, "none") }
+func (s listedSource) name() string {
+	if s.Type == "helm" {
+		return cmp.Or(s.Chart, s.Path)
+	}
+	return cmp.Or(s.Target, s.Chart, s.Path, s.Repository, "none")
+}
 
 func (s listedSource) text() string {
 	switch {
@@ -251,6 +258,8 @@ func (s listedSource) text() string {
 		return fmt.Sprintf("$%s is %s", s.Ref, s.Repository)
 	case s.Unresolved != "":
 		return s.name() + " (not resolved)"
+	case s.Type == "helm" && s.Target != "":
+		return s.name() + " as " + s.Target
 	case s.Edited:
 		return s.name() + " (edited)"
 	}

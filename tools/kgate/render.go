@@ -24,8 +24,9 @@ func renderCommand() *cobra.Command {
 			"log of a CI job, send it to a file: a manifest may hold what the job's runner takes for a command.\n\n" +
 			"With --app it is what Argo CD takes from this repository for an Application, as kgate apps lists them: all its sources, with\n" +
 			"the images, patches and whatever else the Application writes into their kustomizations. What Argo CD adds when it applies\n" +
-			"is not added: the tracking label or annotation, and the namespace of the destination.",
-		Example: "  kgate render overlays/prod\n  kgate render overlays/prod/go-otlp-app | kubectl diff -f -\n  kgate render --app prod-podinfo",
+			"is not added: the tracking label or annotation, and the namespace of the destination. A chart is as `helm template` prints it.\n" +
+			"Where several Applications have the name, put before it the target that renders the one, or the file that holds it.",
+		Example: "  kgate render overlays/prod\n  kgate render overlays/prod/go-otlp-app | kubectl diff -f -\n  kgate render --app prod-podinfo\n  kgate render --app clusters/prod:podinfo",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if application == "" {
 				if len(args) != 1 {
@@ -66,7 +67,7 @@ func renderCommand() *cobra.Command {
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&application, "app", "", "print what this Application of Argo CD deploys from the repository")
+	cmd.Flags().StringVar(&application, "app", "", "print what this Application of Argo CD deploys from the repository: NAME, NAMESPACE/NAME or TARGET:NAME")
 	boundsFlags(cmd, &limits)
 	restrictor.flag(cmd)
 	return cmd

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -104,6 +105,20 @@ func vendor(cmd *cobra.Command, args []string, flags vendorFlags) error {
 		}
 		out, err := fetch.Do(ctx, job)
 		end()
+		if err == nil && len(args) == 0 && !job.Whole && !flags.check && len(out.Faults) == 0 {
+			// What was fetched may have Applications that deploy charts.
+			if repository, _, err = gate.Locate(ctx, args, ""); err != nil {
+				return err
+			}
+			first, progress := out.Changes, job.Progress
+			if job, err = vendoring(ctx, repository, targets, flags.restrictor.none); err != nil {
+				return err
+			}
+			job.Progress = progress
+			out, err = fetch.Do(ctx, job)
+			end()
+			out.Changes = slices.Concat(first, out.Changes)
+		}
 		progress.clear()
 		for _, c := range out.Changes {
 			if _, err := io.WriteString(stdout, changeLine(c, flags.check)); err != nil {
@@ -141,8 +156,14 @@ func vendoring(ctx context.Context, repository *repo.Repo, targets []string, unr
 		job.Directory = vendored.DefaultDirectory
 	}
 	selection, _, err := coverage.Select(ctx, repository)
+	var unknown error
+	if job.Releases, unknown = gate.Charts(ctx, repository, unrestricted); ctx.Err() != nil {
+		return job, ctx.Err()
+	}
+	charts := slices.Sorted(maps.Keys(job.Releases))
 	if len(targets) == 0 {
-		job.Targets, job.Whole = selection.Targets, true
+		// What Applications nobody can read may need is kept.
+		job.Targets, job.Whole = slices.Concat(selection.Targets, charts), unknown == nil
 		return job, err
 	}
 	for _, target := range targets {
@@ -157,7 +178,7 @@ func vendoring(ctx context.Context, repository *repo.Repo, targets []string, unr
 		}
 	}
 	// What the others have is kept, and a repository that could not say what they are keeps everything.
-	for _, p := range selection.Targets {
+	for _, p := range slices.Concat(selection.Targets, charts) {
 		if !slices.Contains(job.Targets, p) {
 			job.Others = append(job.Others, p)
 		}

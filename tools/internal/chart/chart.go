@@ -30,6 +30,7 @@ import (
 	"helm.sh/helm/v4/pkg/ignore"
 	release "helm.sh/helm/v4/pkg/release/v1"
 	releaseutil "helm.sh/helm/v4/pkg/release/v1/util"
+	"helm.sh/helm/v4/pkg/strvals"
 	k8syaml "sigs.k8s.io/yaml"
 )
 
@@ -129,11 +130,98 @@ type Release struct {
 	NameTemplate string
 	Namespace    string // without one, default
 	Values       []Values
+	Sets         []Set // over the values
 	APIVersions  []string
 	KubeVersion  string
 	IncludeCRDs  bool
 	SkipHooks    bool
 	SkipTests    bool
+	SkipSchema   bool // values.schema.json is not asked
+
+	// Given, where it is not nil, takes the place of Values and Sets.
+	Given map[string]any `json:"-"`
+}
+
+// Set is a single value, as Helm's flags --set, --set-string and --set-file take it.
+type Set struct {
+	Kind  SetKind
+	Name  string // with dots and indices
+	Value string // of SetFile the content of the file
+}
+
+// SetKind is what becomes of the text of a Set.
+type SetKind string
+
+// The kinds of Sets. Whatever their order, those of a later kind go over those of an earlier one.
+const (
+	SetValue  SetKind = "set"        // numbers, booleans and lists in braces are such
+	SetString SetKind = "set-string" // a text
+	SetFile   SetKind = "set-file"   // a text, in which a comma is one
+)
+
+// Into sets the value in a mapping.
+func (s Set) Into(values map[string]any) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%v", p)
+		}
+	}()
+	switch s.Kind {
+	case SetString:
+		return strvals.ParseIntoString(s.Name+"="+s.Value, values)
+	case SetFile:
+		return strvals.ParseIntoFile(s.Name+"=file", values, func([]rune) (any, error) { return s.Value, nil })
+	}
+	return strvals.ParseInto(s.Name+"="+s.Value, values)
+}
+
+// Merged are the values of the release as Helm puts them together, without those of the chart.
+func (r Release) Merged() (map[string]any, error) {
+	if r.Given != nil {
+		return copied(r.Given), nil
+	}
+	values := map[string]any{}
+	for _, v := range r.Values {
+		more, err := loader.LoadValues(bytes.NewReader(v.Text))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", v.Name, err)
+		}
+		values = Merge(values, more)
+	}
+	for _, kind := range []SetKind{SetValue, SetString, SetFile} {
+		for _, s := range r.Sets {
+			if s.Kind != kind {
+				continue
+			}
+			if err := s.Into(values); err != nil {
+				return nil, fmt.Errorf("the parameter %s: %w", s.Name, err)
+			}
+		}
+	}
+	return values, nil
+}
+
+// copied is a mapping with mappings and lists of its own: Helm changes what it is given.
+func copied(values map[string]any) map[string]any {
+	var of func(any) any
+	of = func(value any) any {
+		switch value := value.(type) {
+		case map[string]any:
+			return copied(value)
+		case []any:
+			list := make([]any, len(value))
+			for i, item := range value {
+				list[i] = of(item)
+			}
+			return list
+		}
+		return value
+	}
+	out := make(map[string]any, len(values))
+	for key, value := range values {
+		out[key] = of(value)
+	}
+	return out
 }
 
 // Values are a file of values, for the errors by its name.
@@ -286,13 +374,9 @@ func (c *Chart) template(ctx context.Context, r Release, functions template.Func
 	} else {
 		version = *v
 	}
-	values := map[string]any{}
-	for _, v := range r.Values {
-		more, err := loader.LoadValues(bytes.NewReader(v.Text))
-		if err != nil {
-			return nil, &Error{Message: fmt.Sprintf("%s: %s", v.Name, err)}
-		}
-		values = Merge(values, more)
+	values, err := r.Merged()
+	if err != nil {
+		return nil, &Error{Message: err.Error()}
 	}
 	loaded, err := c.load()
 	if err != nil {
@@ -322,14 +406,14 @@ func (c *Chart) template(ctx context.Context, r Release, functions template.Func
 	if err != nil {
 		return nil, &Error{Message: err.Error()}
 	}
-	if coalesced, ok := given["Values"].(common.Values); ok {
+	if coalesced, ok := given["Values"].(common.Values); ok && !r.SkipSchema {
 		if err := valid(loaded, coalesced); err != nil {
 			return nil, err
 		}
 	}
 	if wants := loaded.Metadata.KubeVersion; wants != "" && !v2util.IsCompatibleRange(wants, version.String()) {
 		return nil, &Error{File: "Chart.yaml", Line: c.line("Chart.yaml", `^kubeVersion:`), Message: fmt.Sprintf(
-			"the chart wants Kubernetes %s, and Helm is told %s: set `kubeVersion` in the entry of `helmCharts`", wants, version.Version)}
+			"the chart wants Kubernetes %s, and Helm is told %s: set `kubeVersion` in the entry of `helmCharts`, or in `helm` of the Application's source", wants, version.Version)}
 	}
 	limited := bounds()
 	maps.Copy(limited, watched(ctx, limited))
@@ -420,6 +504,68 @@ func (c *Chart) sources(loaded *v2.Chart) map[string]string {
 	}
 	walk(loaded)
 	return found
+}
+
+// Dependency is a chart that another one depends on.
+type Dependency struct {
+	Name       string
+	Repository string // a URL, file:// and a path from the chart, or "" for one that has to lie in charts/
+	Version    string // as Chart.lock has it, else as the chart asks for it: exact or a range
+	Line       int    // of Chart.yaml, or of requirements.yaml
+}
+
+// Missing are the charts that the chart depends on and that do not lie in its charts/.
+func (c *Chart) Missing() ([]Dependency, error) {
+	loaded, err := c.load()
+	if err != nil {
+		return nil, err
+	}
+	var all []Dependency
+	for _, wanted := range loaded.Metadata.Dependencies {
+		if slices.ContainsFunc(loaded.Dependencies(), func(d *v2.Chart) bool { return d.Name() == wanted.Name }) {
+			continue
+		}
+		d := Dependency{Name: wanted.Name, Repository: wanted.Repository, Version: wanted.Version}
+		if loaded.Lock != nil {
+			for _, locked := range loaded.Lock.Dependencies {
+				if locked.Name == wanted.Name && locked.Repository == wanted.Repository {
+					d.Version = locked.Version
+				}
+			}
+		}
+		pattern := `^\s*(-\s+)?name:\s*["']?` + regexp.QuoteMeta(wanted.Name) + `["']?\s*$`
+		d.Line = cmp.Or(c.line("Chart.yaml", pattern), c.line("requirements.yaml", pattern))
+		if !slices.Contains(all, d) {
+			all = append(all, d)
+		}
+	}
+	return all, nil
+}
+
+// With is the chart with others below it, by their directories in it.
+func (c *Chart) With(others map[string]*Chart) (*Chart, error) {
+	files := slices.Clone(c.files)
+	for _, dir := range slices.Sorted(maps.Keys(others)) {
+		for _, f := range others[dir].files {
+			f.Name = path.Join(dir, f.Name)
+			files = append(files, f)
+		}
+	}
+	return Load(files)
+}
+
+// Templates are the files that the chart writes objects in, and those of the charts below that are no archives.
+func (c *Chart) Templates() []string {
+	var all []string
+	for _, f := range c.files {
+		for _, dir := range []string{"templates/", "crds/"} {
+			if strings.HasPrefix(f.Name, dir) || strings.Contains(f.Name, "/"+dir) {
+				all = append(all, f.Name)
+				break
+			}
+		}
+	}
+	return all
 }
 
 // fulfilled refuses a chart that depends on others that are not in it.

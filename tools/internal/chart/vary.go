@@ -42,6 +42,9 @@ func (c *Chart) Variation(ctx context.Context, r Release, first *Rendered) (*Var
 	for _, v := range r.Values {
 		mention(v.Text)
 	}
+	for _, s := range r.Sets {
+		mention([]byte(s.Value))
+	}
 	if len(mentioned) == 0 {
 		return nil, nil
 	}

@@ -285,6 +285,7 @@ type Reading struct {
 	Files     []string // every file
 	Layers    []string // directories of kustomizations
 	Unchanged []string // of both, those whose objects the target has as they are rendered alone
+	Charts    []string // directories of charts that are rendered without a kustomization
 }
 
 // Applied are the objects that a sync applies, in order. A hook that is skipped is in no cluster: it is judged alone, by

@@ -19,6 +19,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
 	"github.com/kgate-dev/gitops/tools/internal/revision"
+	"github.com/kgate-dev/gitops/tools/internal/vendored"
 )
 
 // Application is one of Argo CD's that stands in the repository, or that an ApplicationSet here makes.
@@ -65,6 +66,8 @@ type ApplicationSource struct {
 	Type      string         // kustomize, helm, directory or plugin; "" where nobody here can tell
 	Dir       string         // the directory of this repository that it is; "" for another repository, and where it is not here
 	Elsewhere string         // why it is not of this repository, or not to be found in it
+	Chart     vendored.Chart // the chart of a repository of charts that it is; the zero value for none
+	Own       bool           // its URL is that of this repository, as far as the paths of Applications tell
 
 	// Locate is where a field of Value is written: in the Application, or in a file that goes over it.
 	Locate func(field manifest.Path) manifest.Position
@@ -171,9 +174,11 @@ func (f *finding) source(a Application, field manifest.Path) ApplicationSource {
 	dir, isPath := clean(text("path"))
 	here, found := f.tree.real(dir)
 	own := f.own[revision.Origin(text("repoURL"))]
+	s.Own = own
 	switch {
 	case text("chart") != "":
 		s.Type, s.Elsewhere = "helm", fmt.Sprintf("it is the chart %s of a repository of charts", text("chart"))
+		s.Chart = chartOf(text("repoURL"), text("chart"), text("targetRevision"))
 	case text("path") == "" && text("ref") != "": // others take files from it
 	case text("path") == "":
 		s.Elsewhere = "it has no path"
@@ -191,6 +196,14 @@ func (f *finding) source(a Application, field manifest.Path) ApplicationSource {
 		s.Type = f.typeOf(s)
 	}
 	return s
+}
+
+// chartOf is a chart as helmCharts of a kustomization would name it: Argo CD takes a URL without a scheme for a registry.
+func chartOf(repository, name, version string) vendored.Chart {
+	if !strings.Contains(repository, "://") {
+		repository = "oci://" + repository
+	}
+	return vendored.Chart{Repository: repository, Name: name, Version: version}
 }
 
 // override puts what files in the directory say over a source. Argo CD Image Updater, for one, writes images there.

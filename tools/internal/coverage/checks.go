@@ -8,7 +8,7 @@ var deployed = &check.Check{
 	Doc: "Argo CD and Flux deploy a path whether kgate reads it or not. Delete an overlay's kustomization, narrow `targets`, or put plain manifests in " +
 		"its place, and production is out of the run without a word. What an Application, an ApplicationSet or a Flux Kustomization takes from this " +
 		"repository has to be in a target as it is deployed: rendered by itself, or through kustomizations that only list it. One that patches it " +
-		"shows objects that no cluster receives. A Helm chart that an Application deploys, and Jsonnet, kgate does not render: that is a warning, " +
+		"shows objects that no cluster receives. A Helm chart that an Application deploys is a target by itself; one that kgate cannot render offline, and Jsonnet, is a warning, " +
 		"until `unread` says that somebody else looks at them.",
 	Fix:        "Add the path to `targets` in kgate.yaml, or name it under `unread` there, with a reason; of a Helm chart or Jsonnet, the latter.",
 	References: []string{"https://argo-cd.readthedocs.io/en/stable/user-guide/application_sources/"},

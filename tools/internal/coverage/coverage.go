@@ -151,12 +151,12 @@ func survey(ctx context.Context, r *repo.Repo, targets []*check.Target) ([]fault
 }
 
 // reading is what the targets of a run read.
-type reading struct{ files, layers, unchanged map[string]bool }
+type reading struct{ files, layers, unchanged, charts map[string]bool }
 
 func read(targets []*check.Target) reading {
-	r := reading{map[string]bool{}, map[string]bool{}, map[string]bool{}}
+	r := reading{map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}}
 	for _, t := range targets {
-		for set, names := range map[*map[string]bool][]string{&r.files: t.Reading.Files, &r.layers: t.Reading.Layers, &r.unchanged: t.Reading.Unchanged} {
+		for set, names := range map[*map[string]bool][]string{&r.files: t.Reading.Files, &r.layers: t.Reading.Layers, &r.unchanged: t.Reading.Unchanged, &r.charts: t.Reading.Charts} {
 			for _, name := range names {
 				(*set)[name] = true
 			}

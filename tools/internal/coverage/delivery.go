@@ -2,6 +2,7 @@ package coverage
 
 import (
 	"context"
+	"fmt"
 	"path"
 	"regexp"
 	"slices"
@@ -131,6 +132,29 @@ func (d *Deliveries) isRival(target string) bool {
 	return d.argoCDs.rival(target, func(string) bool { return true })
 }
 
+// Add has the charts of an Application be a target of that name, which is brought to where the Application says.
+func (d *Deliveries) Add(target string, a Application) {
+	var field manifest.Path
+	for _, s := range a.Sources {
+		if s.Type == "helm" && field == nil {
+			field = s.Field
+		}
+	}
+	of := a.Object
+	c := claim{by: fmt.Sprintf("Application %q", of.Name), field: field, file: a.File, object: of, locate: a.Locate, to: argoDelivery(of.Value, manifest.Path{"spec"}, field)}
+	c.where.object = check.Field{Target: a.Target, Object: of, Path: field}
+	d.all = append(d.all, deployment{claim: c, called: target, namespaces: []string{c.to.namespace}})
+}
+
+// real is a target as it is called without links; "" for one that leads nowhere.
+func (d *Deliveries) real(target string) string {
+	if slices.ContainsFunc(d.all, func(one deployment) bool { return one.called != "" && one.called == target }) {
+		return target
+	}
+	real, _ := d.tree.real(target)
+	return real
+}
+
 // namespaceName is what may be the name of a namespace.
 var namespaceName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
 
@@ -142,7 +166,7 @@ func (d *Deliveries) Override() bool {
 // Places are the namespaces that a target is brought to, each once; none where nobody brings it anywhere.
 func (d *Deliveries) Places(target string) []Place {
 	var places []Place
-	real, _ := d.tree.real(target)
+	real := d.real(target)
 	for _, one := range d.all {
 		if !d.brings(one, real) {
 			continue
@@ -163,7 +187,7 @@ func (d *Deliveries) Places(target string) []Place {
 // Deployers are who brings a target to a cluster, each once; none where nobody does, or of one nobody here knows how it syncs.
 func (d *Deliveries) Deployers(target string) []check.Deployer {
 	var deployers []check.Deployer
-	real, _ := d.tree.real(target)
+	real := d.real(target)
 	for _, one := range d.all {
 		if !d.brings(one, real) {
 			continue
@@ -206,6 +230,8 @@ func (d *Deliveries) brings(one deployment, real string) bool {
 	switch {
 	case real == "":
 		return false
+	case one.called != "":
+		return one.called == real
 	case one.dir == real:
 		return true
 	}
@@ -266,9 +292,9 @@ func (d *Deliveries) clusters(name string, seen []string) []string {
 		}
 	}
 	toArgo, toAny := false, false
-	real, _ := d.tree.real(name)
+	real := d.real(name)
 	for _, one := range d.all {
-		inIt := below(one.dir, name) && (one.recursive || real == "" && path.Dir(name) == one.dir)
+		inIt := one.called == "" && below(one.dir, name) && (one.recursive || real == "" && path.Dir(name) == one.dir)
 		if !d.brings(one, real) && !inIt {
 			continue
 		}

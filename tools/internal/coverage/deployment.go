@@ -22,6 +22,7 @@ type deployment struct {
 	claim
 	dir        string
 	namespaces []string // that it is brought to, each once; "" where the object says none
+	called     string   // the target that it is, of an Application's charts; "" for the directory
 }
 
 // miss is why a part of a deployment is not checked.
@@ -67,7 +68,7 @@ func (d deployment) faults(misses []miss) []fault {
 const (
 	notRead  = "which no target reads"
 	changed  = "which no target renders as it is: kustomizations that read it change it"
-	helm     = "a Helm chart, which kgate renders for no Application"
+	helm     = "a Helm chart, which no target renders"
 	jsonnet  = "which no target reads: kgate evaluates no Jsonnet"
 	dontRead = "which cannot be read"
 )
@@ -92,6 +93,8 @@ func (t *tree) missed(ctx context.Context, d deployment, read reading) []miss {
 	case d.plainly:
 	case t.roots[d.dir] != "":
 		return asRoot(d.dir, "")
+	case read.charts[d.dir]:
+		return nil
 	case t.charts[d.dir]:
 		return []miss{{why: helm}}
 	}

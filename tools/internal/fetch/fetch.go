@@ -33,6 +33,8 @@ type Job struct {
 	Update    bool     // what references lead to now, in place of what the lock file says
 	Check     bool     // nothing is fetched or written
 
+	Releases map[string][]kustomization.Release // targets that are charts of Applications
+
 	LoadRestrictionsNone func(target string) bool
 	Progress             func(doing string) // nil for nobody
 }
@@ -175,6 +177,7 @@ func (r *run) target(ctx context.Context, target string, fetching bool) error {
 		s := &session{run: r, fetching: fetching && !r.job.Check, paths: map[*repository][]string{}}
 		renderer := kustomization.New(overlay{r.root, r.mounts}, strings.NewReader(""))
 		renderer.LoadRestrictionsNone, renderer.Remote = r.job.LoadRestrictionsNone, s
+		renderer.Releases = r.job.Releases
 		looked, err := renderer.Needs(ctx, target)
 		if ctx.Err() != nil {
 			return ctx.Err()

@@ -13,6 +13,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/activity"
 	"github.com/kgate-dev/gitops/tools/internal/change"
 	"github.com/kgate-dev/gitops/tools/internal/coverage"
+	"github.com/kgate-dev/gitops/tools/internal/provenance"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
 	"github.com/kgate-dev/gitops/tools/internal/revision"
 )
@@ -24,7 +25,7 @@ type Affected struct {
 	Files             []string    // that it reads and the change touches, those that every target is judged by among them
 }
 
-// FindAffected are the targets of either side that a change touches, in order. Nothing is rendered: a target is touched where it reads one of the files, or looked for one that is there now. One that Flux builds may be
+// FindAffected are the targets of either side that a change touches, in order. Nothing is rendered but what has Applications that deploy charts: a target is touched where it reads one of the files, or looked for one that is there now. One that Flux builds may be
 // touched by whatever may fill in its variables, and one that Argo CD does by what an Application writes into it.
 func FindAffected(ctx context.Context, before, after *repo.Side, options Options) ([]Affected, error) {
 	options.Bare = true
@@ -38,7 +39,11 @@ func FindAffected(ctx context.Context, before, after *repo.Side, options Options
 		if err := g.survey(ctx); err != nil {
 			return nil, fmt.Errorf("%s: %w", side.Name, err)
 		}
+		g.sharing = provenance.NewSharing()
 		g.renderer = Renderer(ctx, side.Repo, strings.NewReader(""), own.LoadRestrictionsNone)
+		if err := g.chart(ctx, g.renderer); err != nil {
+			return nil, fmt.Errorf("%s: %w", side.Name, err)
+		}
 		sides[i] = g
 	}
 	return affected(ctx, before, after, sides)
@@ -50,11 +55,24 @@ func (o Options) at(side *repo.Side) (Options, bool) {
 	asked := o.Targets
 	o.Targets = nil
 	for _, target := range asked {
-		if _, err := fs.Stat(side.FS, target); err == nil {
+		if has(side, target) {
 			o.Targets = append(o.Targets, target)
 		}
 	}
 	return o, asked == nil || o.Targets != nil
+}
+
+// has reports whether a side may have a target: something stands there, or where the Application of one of charts is.
+func has(side *repo.Side, target string) bool {
+	if _, err := fs.Stat(side.FS, target); err == nil {
+		return true
+	}
+	tree := repo.TreeOf(target)
+	if tree == "" {
+		return false
+	}
+	_, err := fs.Stat(side.FS, tree)
+	return err == nil
 }
 
 // pathsOf are the targets of either side, those of the side after first. A side that has none of those that are asked for is nil.
@@ -202,6 +220,11 @@ var filled = regexp.MustCompile(`toolkit\.fluxcd\.io/|kind"?: *"?(ConfigMap|Secr
 
 // reads tells of a file whether a target is made of it, or looks for it.
 func (g *Gate) reads(ctx context.Context, target string) (func(file string) bool, error) {
+	if tree := repo.TreeOf(target); g.renderer.Releases[target] != nil {
+		needs := g.renderer.ReleaseNeeds(ctx, target)
+		of, err := g.reads(ctx, tree)
+		return func(file string) bool { return needs(file) || err == nil && of(file) }, nil
+	}
 	needs, err := g.renderer.Needs(ctx, target)
 	if err != nil && needs == nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -16,6 +17,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/coverage"
 	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/repo"
 	"github.com/kgate-dev/gitops/tools/internal/spelling"
 )
 
@@ -97,11 +99,14 @@ func (g *Gate) applications(ctx context.Context, renderer *kustomization.Rendere
 }
 
 // PrintApplication renders what Argo CD takes from this repository for an Application: its sources, with what the Application
-// changes in them.
+// changes in them. It is called by its name, or by its namespace and this, web or argocd/web; where several have the name, as where each
+// cluster has an Argo CD of its own, by the target that renders it before that, or by the file that holds it: clusters/dev:web.
 func (g *Gate) PrintApplication(ctx context.Context, name string) ([]byte, error) {
 	found, err := g.Applications(ctx, true)
 	isCalled := func(a coverage.Application) bool {
-		return a.Object.Name == name || a.Object.Namespace+"/"+a.Object.Name == name
+		is := func(name string) bool { return a.Object.Name == name || a.Object.Namespace+"/"+a.Object.Name == name }
+		tree := repo.TreeOf(name)
+		return is(name) || tree != "" && slices.Contains(treesOf(a), tree) && is(strings.TrimPrefix(name, tree+":"))
 	}
 	if slices.ContainsFunc(found.All, func(a coverage.Application) bool { return a.Target != nil && isCalled(a) }) {
 		found.All = slices.DeleteFunc(found.All, func(a coverage.Application) bool { return a.Target == nil })
@@ -118,21 +123,38 @@ func (g *Gate) PrintApplication(ctx context.Context, name string) ([]byte, error
 	case len(called) == 0:
 		return nil, errors.Join(err, fmt.Errorf("there is no Application %s: `kgate apps` lists those that there are%s", name, spelling.Meant(name, names)))
 	case len(called) > 1:
-		var where []string
+		var which []string
 		for _, a := range called {
-			where = append(where, fmt.Sprintf("%s/%s at %s", a.Object.Namespace, a.Object.Name, a.Locate(nil)))
+			which = append(which, fmt.Sprintf("--app %s, at %s", chartsPath(treesOf(a)[0], a, a.Object.Namespace != ""), a.Locate(nil)))
 		}
-		return nil, fmt.Errorf("there are %d Applications %s: %s", len(called), name, strings.Join(where, ", "))
+		return nil, fmt.Errorf("there are %d Applications %s: take %s", len(called), name, strings.Join(which, "; or "))
 	}
+	return g.print(ctx, called[0])
+}
+
+// treesOf are the targets that render an Application, or the file of no target that holds it.
+func treesOf(a coverage.Application) []string {
+	var trees []string
+	for _, r := range a.Renderings() {
+		trees = append(trees, r.Target.Path)
+	}
+	if trees == nil {
+		return []string{a.File}
+	}
+	return trees
+}
+
+// print renders the sources of an Application, in their order.
+func (g *Gate) print(ctx context.Context, a coverage.Application) ([]byte, error) {
 	var out []byte
-	for _, s := range called[0].Sources {
-		if s.Dir == "" {
+	for _, s := range a.Sources {
+		if s.Dir == "" && s.Chart.Name == "" {
 			if manifest.TextAt(s.Value, "ref") != "" && manifest.TextAt(s.Value, "path") == "" {
 				continue // it gives files to others alone
 			}
-			return nil, &manifest.SyntaxError{Position: s.Locate(nil), Message: fmt.Sprintf("the source of Application %s is not rendered: %s", name, s.Elsewhere)}
+			return nil, &manifest.SyntaxError{Position: s.Locate(nil), Message: fmt.Sprintf("the source of Application %s is not rendered: %s", a.Object.Name, s.Elsewhere)}
 		}
-		result, err := g.renderSource(ctx, called[0], s)
+		result, err := g.renderSource(ctx, a, s)
 		if err != nil {
 			return nil, err
 		}
@@ -140,7 +162,7 @@ func (g *Gate) PrintApplication(ctx context.Context, name string) ([]byte, error
 		if err != nil {
 			return nil, err
 		}
-		if len(out) > 0 && len(text) > 0 {
+		if len(out) > 0 && len(text) > 0 && !bytes.HasPrefix(text, []byte("---\n")) {
 			out = append(out, "---\n"...)
 		}
 		out = append(out, text...)
@@ -163,12 +185,14 @@ func (g *Gate) renderSource(ctx context.Context, a coverage.Application, s cover
 		return g.renderer.RenderEdited(ctx, s.Dir, edits)
 	case "directory":
 		return g.renderer.Render(ctx, s.Dir)
+	case "helm":
+		release, err := g.releaseOf(a, s)
+		if err != nil {
+			return nil, err
+		}
+		return g.renderer.RenderReleases(ctx, a.Object.Name, []kustomization.Release{release})
 	}
-	what := "a plugin, which kgate does not run"
-	if s.Type == "helm" {
-		what = "a Helm chart, which kgate renders for no Application"
-	}
-	return nil, &manifest.SyntaxError{Position: s.Locate(manifest.Path{"path"}), Message: fmt.Sprintf("%s is the source of Application %s, %s", s.Dir, a.Object.Name, what)}
+	return nil, &manifest.SyntaxError{Position: s.Locate(manifest.Path{"path"}), Message: fmt.Sprintf("%s is the source of Application %s, a plugin, which kgate does not run", s.Dir, a.Object.Name)}
 }
 
 // EditsOf are what a source of an Application edits in the kustomization that it is. An error says what nobody can tell here.

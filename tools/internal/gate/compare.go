@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"path/filepath"
 	"reflect"
@@ -61,9 +60,7 @@ func (c *comparing) open(ctx context.Context, options Options) error {
 	options.Bare = true
 	c.options = options
 	for _, target := range options.Targets {
-		_, before := fs.Stat(c.before.FS, target)
-		_, after := fs.Stat(c.after.FS, target)
-		if before != nil && after != nil {
+		if !has(c.before, target) && !has(c.after, target) {
 			return fmt.Errorf("%s is in neither %s nor %s", target, c.before.Name, c.after.Name)
 		}
 	}

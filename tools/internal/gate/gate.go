@@ -71,6 +71,7 @@ type Gate struct {
 	known      []*check.Check // every check there is; nil to make them anew
 	checks     []*check.Check // those to run
 	renderer   *kustomization.Renderer
+	charts     *charting // of the run
 	sharing    *provenance.Sharing
 	standing   []check.Recorded // what was found before the change that is judged; nil where none is
 	stood      check.Result     // of the run: Standing, Settled and Silenced
@@ -119,6 +120,9 @@ func Open(ctx context.Context, repository *repo.Repo, options Options) (*Gate, e
 	g.renderer = Renderer(ctx, repository, options.Stdin, options.LoadRestrictionsNone)
 	g.outside, g.flux = g.newDefinitions(g.renderer, nil), g.newFlux(g.renderer, nil)
 	g.placing, g.editing = g.newPlacing(g.renderer, nil), g.newEditing(g.renderer, g.flux)
+	if err := g.chart(ctx, g.renderer); err != nil {
+		return nil, errors.Join(err, g.Close())
+	}
 	return g, nil
 }
 

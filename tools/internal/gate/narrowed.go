@@ -17,7 +17,15 @@ import (
 func (g *Gate) narrowed() []report.Note {
 	var notes []report.Note
 	if g.chosen != "" {
-		notes = append(notes, report.Note{About: "targets", Message: g.chosen})
+		chosen := g.chosen
+		switch n := len(g.charts.names()); n {
+		case 0:
+		case 1:
+			chosen += "; and the charts of 1 Application"
+		default:
+			chosen += fmt.Sprintf("; and the charts of %d Applications", n)
+		}
+		notes = append(notes, report.Note{About: "targets", Message: chosen})
 	}
 	if left := without(g.all, g.paths); len(left) > 0 {
 		notes = append(notes, report.Note{

@@ -55,7 +55,13 @@ func (p *placing) deployers(ctx context.Context) (*coverage.Deliveries, error) {
 			}
 			telling = append(telling, &t.Target)
 		}
-		return coverage.FindDeliveries(ctx, p.gate.repository, telling)
+		found, err := coverage.FindDeliveries(ctx, p.gate.repository, telling)
+		if err == nil && p.gate.charts != nil {
+			for _, t := range p.gate.charts.targets {
+				found.Add(t.path, t.application)
+			}
+		}
+		return found, err
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/promotion"
+	"github.com/kgate-dev/gitops/tools/internal/repo"
 	"github.com/kgate-dev/gitops/tools/internal/revision"
 )
 
@@ -17,7 +18,10 @@ import (
 // rendered are in the error; the table is of the rest.
 func (g *Gate) Promotion(ctx context.Context) (promotion.Table, error) {
 	defer activity.Begin(ctx, "putting services and environments together")()
-	paths := slices.DeleteFunc(slices.Clone(g.paths), func(path string) bool { return g.repository.Config.Environment(path) == nil })
+	// The chart of an Application is a service by itself, whose version the Application says.
+	paths := slices.DeleteFunc(slices.Clone(g.paths), func(path string) bool {
+		return g.repository.Config.Environment(path) == nil || repo.TreeOf(path) != ""
+	})
 	var mu sync.Mutex
 	targets := make([]*check.Target, len(paths))
 	var failed []error
@@ -68,7 +72,7 @@ func (g *Gate) runs(ctx context.Context, outcomes []outcome, renderer *kustomiza
 	}
 	var targets []*check.Target
 	for _, o := range outcomes {
-		if o.target != nil && o.target.Environment != nil {
+		if o.target != nil && o.target.Environment != nil && repo.TreeOf(o.path) == "" {
 			targets = append(targets, o.target)
 		}
 	}

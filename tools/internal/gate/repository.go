@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/kgate-dev/gitops/tools/internal/activity"
 	"github.com/kgate-dev/gitops/tools/internal/kustomization"
@@ -32,18 +34,27 @@ func Locate(ctx context.Context, args []string, revision string, objects ...stri
 	for _, arg := range args {
 		target := kustomization.Stdin
 		if arg != kustomization.Stdin {
-			if _, err := os.Stat(arg); err != nil {
+			tree := repo.TreeOf(arg) // of an Application's charts
+			_, err := os.Stat(arg)
+			if err != nil && tree != "" {
+				_, err = os.Stat(tree)
+			} else {
+				tree = ""
+			}
+			if err != nil {
 				return nil, nil, fmt.Errorf("%w%s", unreadable(arg, err), spelling.Meant(arg, near(ctx, repository, arg)))
 			}
-			target, err = repository.Relative(arg)
-			if err != nil && targets == nil && !within(repository.Dir, arg) {
-				if repository, err = open(containing(arg)); err == nil {
-					target, err = repository.Relative(arg)
+			named := cmp.Or(tree, arg)
+			target, err = repository.Relative(named)
+			if err != nil && targets == nil && !within(repository.Dir, named) {
+				if repository, err = open(containing(named)); err == nil {
+					target, err = repository.Relative(named)
 				}
 			}
 			if err != nil {
 				return nil, nil, err
 			}
+			target += strings.TrimPrefix(arg, named)
 		}
 		if !slices.Contains(targets, target) {
 			targets = append(targets, target)

@@ -140,7 +140,7 @@ func (c *comparing) syncs(ctx context.Context, differs []change.Rendered, refuse
 			d.Project = projects.Named(cmp.Or(manifest.TextAt(new.Object.Value, "spec", "project"), "default"), new.tree())
 		} else {
 			of = old
-			if heir := twin(old, sides[1], apart); heir != nil {
+			if heir := twin(c.was, old, c.is, sides[1], apart); heir != nil {
 				d.Heir = heir.Object.Name
 			}
 		}
@@ -223,8 +223,8 @@ func (c *comparing) paired(before, after []application) [][2]*application {
 	}
 	take(func(old, new application) bool { return old.tree() == c.then(new.tree()) })
 	take(func(old, new application) bool {
-		was, _ := dirs(&old)
-		now, _ := dirs(&new)
+		was, _ := c.was.dirs(&old)
+		now, _ := c.is.dirs(&new)
 		return len(now) > 0 && slices.Equal(was, now) && sameDestination(old, new)
 	})
 	take(func(application, application) bool { return true })
@@ -319,14 +319,20 @@ func sameDestination(a, b application) bool {
 	return reflect.DeepEqual(of(a), of(b))
 }
 
-// dirs are the directories of this repository that an Application deploys and kgate renders, and whether it deploys something else
+// dirs are the directories of this repository that an Application deploys and kgate renders, its charts as the target that they are,
+// and whether it deploys something else
 // besides.
-func dirs(a *application) (here []string, elsewhere bool) {
-	if a == nil {
+func (g *Gate) dirs(a *application) (here []string, elsewhere bool) {
+	if a == nil || g == nil {
 		return nil, false
 	}
+	charts := g.charts.of(a.Application)
 	for _, s := range a.Sources {
 		switch {
+		case charts != nil && s.Type == "helm":
+			if !slices.Contains(here, charts.path) {
+				here = append(here, charts.path)
+			}
 		case s.Dir != "" && (s.Type == "kustomize" || s.Type == "directory"):
 			here = append(here, s.Dir)
 		case manifest.TextAt(s.Value, "ref") != "" && manifest.TextAt(s.Value, "path") == "" && manifest.TextAt(s.Value, "chart") == "":
@@ -346,7 +352,7 @@ func (c *comparing) deployedBy(ctx context.Context, old, new *application, befor
 		}
 	}
 	if new == nil {
-		was, elsewhere := dirs(old)
+		was, elsewhere := c.was.dirs(old)
 		d.Missing = c.missing(old)
 		for _, dir := range was {
 			at, found := c.of(dir, true)
@@ -367,8 +373,8 @@ func (c *comparing) deployedBy(ctx context.Context, old, new *application, befor
 		return d, true, nil
 	}
 	d.New, d.Source = new.Object, new.Locate(nil)
-	now, elsewhere := dirs(new)
-	was, _ := dirs(old)
+	now, elsewhere := c.is.dirs(new)
+	was, _ := c.was.dirs(old)
 	moved := false
 	for i, dir := range now {
 		at, found := c.of(dir, false)
@@ -439,13 +445,13 @@ func (c *comparing) missing(a *application) []string {
 }
 
 // twin is the one of others that deploys the same directories to the same place as an Application; nil for none.
-func twin(a *application, others []application, apart func(a, b *application) bool) *application {
-	here, elsewhere := dirs(a)
+func twin(of *Gate, a *application, with *Gate, others []application, apart func(a, b *application) bool) *application {
+	here, elsewhere := of.dirs(a)
 	if len(here) == 0 || elsewhere {
 		return nil
 	}
 	for i := range others {
-		there, elsewhere := dirs(&others[i])
+		there, elsewhere := with.dirs(&others[i])
 		if !elsewhere && sameDestination(others[i], *a) && slices.Equal(there, here) && !apart(&others[i], a) {
 			return &others[i]
 		}
@@ -455,7 +461,7 @@ func twin(a *application, others []application, apart func(a, b *application) bo
 
 // begins is for an Application that is new: nothing of it is in the cluster, unless another one deployed the same there.
 func (c *comparing) begins(d *argocd.Deployed, new *application, before []application, apart func(a, b *application) bool) {
-	if was := twin(new, before, apart); was != nil {
+	if was := twin(c.is, new, c.was, before, apart); was != nil {
 		d.Notes = append(d.Notes, fmt.Sprintf("Application %s deployed the same to the same cluster", was.Object.Name))
 		return
 	}

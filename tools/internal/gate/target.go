@@ -169,12 +169,12 @@ func (g *Gate) renderOr(ctx context.Context, renderer *kustomization.Renderer, p
 		return nil, err
 	}
 	rendered := brought(result, provenance.New(result, g.sharing).Locate)
-	t := &Target{Result: result, edited: edits != nil, was: map[*manifest.Object]*manifest.Object{}, Target: check.Target{
+	t := &Target{Result: result, edited: edits != nil || result.Charts != nil, was: map[*manifest.Object]*manifest.Object{}, Target: check.Target{
 		Path: result.Path, Environment: g.repository.Config.Environment(result.Path), Objects: result.Objects,
 		Faults:      slices.Concat(result.Faults, result.Differences(g.repository.Config.Kustomize.Text)),
 		Effects:     result.Effects,
 		Definitions: g.outside,
-		Reading:     check.Reading{Files: result.Read, Layers: result.Layers(), Unchanged: result.Unchanged()},
+		Reading:     check.Reading{Files: result.Read, Layers: result.Layers(), Unchanged: result.Unchanged(), Charts: result.Charts},
 	}}
 	t.Locate = func(object *manifest.Object, path manifest.Path) manifest.Origin {
 		return t.locate(rendered, object, path)
@@ -238,7 +238,16 @@ func (g *Gate) Judge(ctx context.Context, t *Target) ([]check.Finding, []check.F
 // Print renders a target of a repository as Kustomize does; unrestricted is as of Renderer.
 func Print(ctx context.Context, repository *repo.Repo, target string, stdin io.Reader, unrestricted bool) ([]byte, error) {
 	defer activity.Begin(ctx, "rendering %s", target)()
-	result, err := Renderer(ctx, repository, stdin, unrestricted).Render(ctx, target)
+	renderer := Renderer(ctx, repository, stdin, unrestricted)
+	if repo.TreeOf(target) != "" {
+		g, err := Open(ctx, repository, Options{Targets: []string{target}, LoadRestrictionsNone: unrestricted})
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = g.Close() }() // it judges nothing
+		renderer = g.renderer
+	}
+	result, err := renderer.Render(ctx, target)
 	if err != nil {
 		return nil, err
 	}

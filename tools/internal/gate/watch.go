@@ -322,7 +322,7 @@ func (l *lasting) unreadChanged(ctx context.Context, changed []string) bool {
 		return true
 	}
 	selection, _, err := coverage.Select(ctx, l.repository)
-	return err != nil || !slices.Equal(selection.Targets, l.all)
+	return err != nil || !slices.Equal(selection.Targets, without(l.all, l.charts.names()))
 }
 
 // isUnread reports whether a path can be that of manifests, or of a directory of some.
@@ -408,6 +408,9 @@ func (l *lasting) refresh(ctx context.Context, batch watch.Batch, changed []stri
 // run renders what is not kept and judges everything. What has not changed costs a look into a cache.
 func (l *lasting) run(ctx context.Context) (report.Report, error) {
 	renderer := Renderer(ctx, l.repository, strings.NewReader(""), l.options.LoadRestrictionsNone)
+	if err := l.chart(ctx, renderer); err != nil {
+		return report.Report{}, err
+	}
 	l.editing = l.newEditing(renderer, l.newFlux(renderer, nil))
 	for path, r := range l.kept {
 		// What an Application writes into a kustomization stands elsewhere, and nothing tells when it changes.

@@ -26,6 +26,7 @@ import (
 
 	"github.com/kgate-dev/gitops/tools/internal/cache"
 	"github.com/kgate-dev/gitops/tools/internal/chart"
+	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 	"github.com/kgate-dev/gitops/tools/internal/vendored"
 )
@@ -190,6 +191,19 @@ type source struct {
 	dir    string         // of the chart
 	values []chart.Values // the first one is merged with valuesInline
 	files  []string       // of the values, from the repository's top
+
+	brought map[string]string // directories below the chart's to which others are brought, with these
+	copies  []string          // directories of copies among all these
+}
+
+// file is a file of the chart as the repository calls it.
+func (s *source) file(name string) string {
+	for below, dir := range s.brought {
+		if rest, is := strings.CutPrefix(name, below+"/"); is {
+			return path.Join(dir, rest)
+		}
+	}
+	return path.Join(s.dir, name)
 }
 
 // loader reads for Kustomize's plugins in the inflation's layer.
@@ -479,11 +493,14 @@ func (p *inflate) generate() (resmap.ResMap, map[*resource.Resource]*Trace, erro
 		return nil, nil, fail(p.field("valuesInline"), "%s", err)
 	}
 	made := p.engine.files.render(p.engine.ctx, s, release)
+	who := p.charted(s)
 	if made.err != nil {
-		return nil, nil, p.failure(s, made.err)
+		return nil, nil, who.failure(s, made.err)
 	}
-	p.tell(s, made)
-	documents, err := p.documents(s, release, made)
+	if fault := who.varies(s, made); fault != nil {
+		p.engine.note(*fault)
+	}
+	documents, err := who.documents(s, release, made)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -522,14 +539,14 @@ func resourcesIn(factory *resmap.Factory, text []byte) (resmap.ResMap, error) {
 }
 
 // failure says why a chart cannot be rendered, where that is.
-func (p *inflate) failure(s *source, err error) error {
+func (c charted) failure(s *source, err error) error {
 	wrong, invalid := (*chart.Error)(nil), (*chart.Invalid)(nil)
-	by := fmt.Sprintf("the chart %s, of %s", p.Name, p.at(""))
+	by := fmt.Sprintf("the chart %s, of %s", c.name, c.at)
 	switch {
 	case errors.As(err, &wrong) && wrong.File != "":
-		return fail(manifest.Position{File: path.Join(s.dir, wrong.File), Line: wrong.Line}, "%s: %s", by, wrong.Message)
+		return fail(manifest.Position{File: s.file(wrong.File), Line: wrong.Line}, "%s: %s", by, wrong.Message)
 	case errors.As(err, &wrong):
-		return fail(p.at(""), "the chart %s cannot be rendered: %s", p.Name, wrong.Message)
+		return fail(c.at, "the chart %s cannot be rendered: %s", c.name, wrong.Message)
 	case errors.As(err, &invalid):
 		var errs []error
 		for _, f := range invalid.Faults {
@@ -540,7 +557,7 @@ func (p *inflate) failure(s *source, err error) error {
 					way[i] = n
 				}
 			}
-			at, _ := p.value(s, way)
+			at, _ := c.value(way)
 			what := "the values do"
 			if len(f.Path) > 0 {
 				what = "the value " + strings.Join(f.Path, ".") + " does"
@@ -552,17 +569,19 @@ func (p *inflate) failure(s *source, err error) error {
 	return err
 }
 
-// tell notes that a chart renders to something else each time.
-func (p *inflate) tell(s *source, made released) {
+// varies is the fault of a chart that renders to something else each time; nil for none.
+func (c charted) varies(s *source, made released) *check.Fault {
 	if made.varies == nil {
-		return
+		return nil
 	}
-	at := p.at("")
+	at := c.at
 	if d := made.varies.Document; d < len(made.rendered.Documents) {
 		if file := made.rendered.Documents[d].File; file != "" {
-			at = manifest.Position{File: path.Join(s.dir, file), Line: made.varies.Line}
+			at = manifest.Position{File: s.file(file), Line: made.varies.Line}
 		}
 	}
-	p.engine.faultOf(p.at(""), chartVaries, at, "the chart %s renders to something else every time, by %s: Argo CD and Flux would apply it again and again",
-		p.Name, strings.Join(made.varies.Functions, ", "))
+	fault := newFault(chartVaries, at, "the chart %s renders to something else every time, by %s: Argo CD and Flux would apply it again and again",
+		c.name, strings.Join(made.varies.Functions, ", "))
+	fault.Of = c.at
+	return &fault
 }

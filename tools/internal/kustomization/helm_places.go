@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,10 +19,24 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
+// charted is a chart that something has rendered: an entry of a kustomization, or a source of an Application.
+type charted struct {
+	name string            // of the chart
+	at   manifest.Position // of what has it rendered
+	// value is where the values set a path. Where none does it is the closest parent, with false.
+	value    func(path []any) (manifest.Position, bool)
+	defaults map[string]any // values of the chart's own, where they are not among the release's
+}
+
+// charted are the places of an entry.
+func (p *inflate) charted(s *source) charted {
+	return charted{name: p.Name, at: p.at(""), value: func(path []any) (manifest.Position, bool) { return p.value(s, path) }}
+}
+
 // places finds where what a chart renders is written: in its values, or in its templates. What an object begins with is asked of
 // each object; so the lines are found once for all targets that have the release. Values are tried only for what is found fault with.
 type places struct {
-	*inflate
+	charted
 	source   *source
 	release  chart.Release
 	rendered *chart.Rendered
@@ -43,14 +56,14 @@ type leaf struct {
 }
 
 // documents parses what a chart renders. Each node knows its place in the chart.
-func (p *inflate) documents(s *source, release chart.Release, made released) ([]manifest.Document, error) {
-	where := &places{inflate: p, source: s, release: release, rendered: made.rendered, lines: made.lines, left: mostTrying}
+func (c charted) documents(s *source, release chart.Release, made released) ([]manifest.Document, error) {
+	where := &places{charted: c, source: s, release: release, rendered: made.rendered, lines: made.lines, left: mostTrying}
 	var all []manifest.Document
 	for i, text := range made.rendered.Documents {
 		parsed, err := manifest.ParseDocuments(text.Source, []byte(text.Text))
 		if wrong := (*manifest.SyntaxError)(nil); err != nil {
 			if errors.As(err, &wrong) {
-				return nil, fail(where.line(i, wrong.Line), "what the chart %s, of %s, renders of %s: %s", p.Name, p.at(""), text.Source, wrong.Message)
+				return nil, fail(where.line(i, wrong.Line), "what the chart %s, of %s, renders of %s: %s", c.name, c.at, text.Source, wrong.Message)
 			}
 			return nil, err
 		}
@@ -73,12 +86,12 @@ func (p *inflate) documents(s *source, release chart.Release, made released) ([]
 // such; else, for a template in an archive, the entry that names the chart.
 func (w *places) line(document, line int) manifest.Position {
 	if of := w.lines()[document]; line >= 1 && line <= len(of) && of[line-1].File != "" {
-		return manifest.Position{File: path.Join(w.source.dir, of[line-1].File), Line: of[line-1].Line}
+		return manifest.Position{File: w.source.file(of[line-1].File), Line: of[line-1].Line}
 	}
 	if file := w.rendered.Documents[document].File; file != "" {
-		return manifest.Position{File: path.Join(w.source.dir, file)}
+		return manifest.Position{File: w.source.file(file)}
 	}
-	return w.at("")
+	return w.at
 }
 
 // find is where a node of a rendered document is written: in the values, where a change of one of them is seen to change it.
@@ -88,7 +101,7 @@ func (w *places) find(document int, root, key, value *kyaml.Node) manifest.Posit
 		node = key
 	}
 	if value != nil && value.Kind == kyaml.ScalarNode {
-		if at, ok := w.value(document, root, value); ok {
+		if at, ok := w.decisive(document, root, value); ok {
 			return at
 		}
 	}
@@ -107,8 +120,8 @@ const (
 	mostTrying  = 30 * time.Second
 )
 
-// value is the place of the one value without which a scalar would be another.
-func (w *places) value(document int, root, scalar *kyaml.Node) (manifest.Position, bool) {
+// decisive is the place of the one value without which a scalar would be another.
+func (w *places) decisive(document int, root, scalar *kyaml.Node) (manifest.Position, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	given := w.given()
@@ -134,22 +147,24 @@ func (w *places) value(document int, root, scalar *kyaml.Node) (manifest.Positio
 			found = append(found, l)
 		}
 	}
+	if len(found) > 1 {
+		// What the chart fills in beside what it is given is not what anybody set.
+		merged, _ := w.release.Merged()
+		found = slices.DeleteFunc(found, func(l leaf) bool { return w.defaults != nil && manifest.At(merged, l.path...) == nil })
+	}
 	if len(found) != 1 {
 		return manifest.Position{}, false
 	}
-	return w.located(found[0].path)
+	return w.charted.value(found[0].path)
 }
 
 // given are the values of the release as one.
 func (w *places) given() map[string]any {
-	all := map[string]any{}
-	for _, v := range w.release.Values {
-		var more map[string]any
-		if k8syaml.Unmarshal(v.Text, &more) == nil {
-			all = chart.Merge(all, more)
-		}
+	all, err := w.release.Merged()
+	if err != nil {
+		return map[string]any{}
 	}
-	return all
+	return chart.Merge(w.defaults, all)
 }
 
 func leavesOf(value any, at []any) []leaf {
@@ -206,12 +221,8 @@ func (w *places) trial(l leaf, other any, given map[string]any) *chart.Rendered 
 		w.trials = map[string]*chart.Rendered{}
 	}
 	w.trials[key] = nil
-	changed, err := k8syaml.Marshal(replaced(given, l.path, other))
-	if err != nil {
-		return nil
-	}
 	release := w.release
-	release.Values = []chart.Values{{Name: "values", Text: changed}}
+	release.Given, _ = replaced(given, l.path, other).(map[string]any)
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(context.Background(), w.left) // of no run: others may ask for the same
 	defer cancel()
@@ -273,11 +284,6 @@ func pathTo(from, to *kyaml.Node) (way []any, ok bool) {
 		}
 	}
 	return nil, false
-}
-
-// located is where the values set a path, the place that counts.
-func (w *places) located(at []any) (manifest.Position, bool) {
-	return w.inflate.value(w.source, at)
 }
 
 // value is where the values of a chart set a path: in the last of its files that does, or in valuesInline. Where none does

@@ -188,10 +188,18 @@ func (r *Result) BroughtBy(file string) manifest.Position {
 }
 
 // Needs are the paths that a target is read from: files, links, directories, and where one was looked for. It reads the
-// layers of a target and renders nothing; a target that is no kustomization needs nothing else than itself.
+// layers of a target and renders nothing; a target that is no kustomization needs nothing else than itself. Of one of Releases these are its charts and values.
 func (r *Renderer) Needs(ctx context.Context, target string) ([]string, error) {
 	files := NewFiles(r.store)
 	files.whole = r.whole(target)
+	if r.Releases[target] != nil {
+		err := r.needs(ctx, files, target)
+		names := slices.Sorted(maps.Keys(files.looked))
+		if err != nil {
+			return names, &Error{target, err, files}
+		}
+		return names, nil
+	}
 	if !files.IsDir(target) || files.Kustomization(target) == "" {
 		return nil, nil
 	}

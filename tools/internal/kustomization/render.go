@@ -50,6 +50,8 @@ type Result struct {
 	Hashed           []manifest.ID // objects with a hash in their names that is of encrypted values: in the cluster it is another
 	// Stems are the names of objects without the hash of their contents that is behind each, by kind and name.
 	Stems map[[2]string]string
+	// Charts are the directories of charts that are rendered without a kustomization.
+	Charts []string
 
 	files   *Files // nil for standard input
 	yaml    func() ([]byte, error)
@@ -126,6 +128,10 @@ type Renderer struct {
 	// Remote has what kustomizations name by URL: the copies of the tree, unless it is replaced.
 	Remote vendored.Source
 
+	// Releases are the targets that are charts and nothing else, by names that no path of the tree has. It is set before anything
+	// is rendered.
+	Releases map[string][]Release
+
 	store *Store
 	stdin func() ([]byte, error) // read once and kept, so that a report can quote it
 
@@ -186,6 +192,9 @@ type Directory struct {
 func (r *Renderer) Render(ctx context.Context, target string) (*Result, error) {
 	files := NewFiles(r.store)
 	files.whole = r.whole(target)
+	if releases := r.Releases[target]; releases != nil {
+		return r.RenderReleases(ctx, target, releases)
+	}
 	result, err := r.render(ctx, files, target)
 	if err == nil && len(result.Objects) == 0 {
 		if target == Stdin {

@@ -100,7 +100,19 @@ func (c Config) Environment(target string) *check.Environment {
 			return &check.Environment{Name: e.Name, Sampling: e.Sampling}
 		}
 	}
+	if tree := TreeOf(target); tree != "" {
+		return c.Environment(tree)
+	}
 	return nil
+}
+
+// TreeOf is the target or the file with the Application whose charts a target is: argocd of argocd:web. It is "" for a target that
+// is a path.
+func TreeOf(target string) string {
+	if i := strings.LastIndexByte(target, ':'); i > 0 {
+		return target[:i]
+	}
+	return ""
 }
 
 // LoadRestrictionsNone reports whether a target is built with the load restrictor of that name.
