@@ -40,9 +40,12 @@ func updated(ctx context.Context, target *check.Target) ([]check.Pair, error) {
 }
 
 // forced reports an object that tells Argo CD to delete it where it cannot be changed.
-func forced(o *manifest.Object) bool {
-	for option := range strings.SplitSeq(manifest.TextAt(o.Value, "metadata", "annotations", "argocd.argoproj.io/sync-options"), ",") {
-		if strings.TrimSpace(option) == "Force=true" {
+func forced(o *manifest.Object) bool { return syncOption(o, "Force=true") }
+
+// syncOption reports an object that tells Argo CD an option of its sync.
+func syncOption(o *manifest.Object, option string) bool {
+	for one := range strings.SplitSeq(manifest.TextAt(o.Value, "metadata", "annotations", "argocd.argoproj.io/sync-options"), ",") {
+		if strings.TrimSpace(one) == option {
 			return true
 		}
 	}

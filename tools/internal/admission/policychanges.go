@@ -115,12 +115,27 @@ func (c *contents) changed(ctx context.Context, pair check.Pair) ([]admissionpol
 		if err != nil {
 			return nil, err
 		}
-		u, err := c.server.builtin().Update(ctx, c.server.types, change)
-		if err != nil || u.New == nil {
+		ways, told, err := c.server.ways(ctx, c.target, pair.New)
+		if err != nil {
 			return nil, err
 		}
-		r.Old, r.Object = u.Old, u.New
-		return []admissionpolicy.Request{r}, nil
+		if !told {
+			ways = ways[:1] // what policies are shown differs in what was filled in, if in anything
+		}
+		var requests []admissionpolicy.Request
+		for _, clientSide := range ways {
+			change.ClientSide = clientSide
+			u, err := c.server.builtin().Update(ctx, c.server.types, change)
+			if err != nil {
+				return nil, err
+			}
+			if u.New != nil {
+				one := r
+				one.Old, one.Object = u.Old, u.New
+				requests = append(requests, one)
+			}
+		}
+		return requests, nil
 	}
 	if c.target.Before != nil {
 		if remade, err := c.server.isRemade(ctx, c.target.Before.Target, pair.Old, c.target, pair.New); err != nil || remade {

@@ -16,10 +16,12 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
-// revision is what a verdict on an update depends on: what defines the kind after the change, and the JSON of both objects.
+// revision is what a verdict on an update depends on: what defines the kind after the change, the JSON of both objects, and how the
+// new one is applied.
 type revision struct {
 	definitions string
 	old, new    manifest.Digest
+	clientSide  bool
 }
 
 // Update returns why the server would refuse an object where another state of it is: both applied by the same manager, the old
@@ -31,10 +33,73 @@ func (s *Server) Update(ctx context.Context, target *check.Target, old, new *man
 	return v.faults, v.known, err
 }
 
-// changed is Update, with what policies have changed of the new object.
+// changed is Update, with what policies have changed of the new object: what is refused in one of the ways in which it is applied,
+// or in each, where nobody knows which they are.
 func (s *Server) changed(ctx context.Context, target *check.Target, old, new *manifest.Object) (verdict, error) {
+	ways, told, err := s.ways(ctx, target, new)
+	if err != nil {
+		return verdict{}, err
+	}
+	v, err := s.changedBy(ctx, target, old, new, ways[0])
+	if err != nil {
+		return v, err
+	}
+	for _, clientSide := range ways[1:] {
+		if !told && len(v.faults) == 0 {
+			break
+		}
+		other, err := s.changedBy(ctx, target, old, new, clientSide)
+		if err != nil {
+			return v, err
+		}
+		among := func(all []fault.Fault, f fault.Fault) bool {
+			return slices.ContainsFunc(all, func(a fault.Fault) bool { return a.Message == f.Message && slices.Equal(a.Path, f.Path) })
+		}
+		both := slices.Clone(v.faults) // the verdict is another's as well
+		if told {
+			both = append(both, slices.DeleteFunc(slices.Clone(other.faults), func(f fault.Fault) bool { return among(v.faults, f) })...)
+		} else {
+			both = slices.DeleteFunc(both, func(f fault.Fault) bool { return !among(other.faults, f) })
+		}
+		v.faults = both
+	}
+	return v, nil
+}
+
+// ways are how an object of a target is applied where the cluster has it: true is client-side, as Argo CD does it unless the Application
+// or the object says ServerSideApply=true, and false server-side, as Flux does. told is false where nobody says who applies it. What
+// Replace=true puts in the place of what is there keeps nothing that was filled in, so that it is refused no less than what is merged.
+// https://argo-cd.readthedocs.io/en/stable/user-guide/sync-options/#server-side-apply
+func (s *Server) ways(ctx context.Context, target *check.Target, object *manifest.Object) (clientSide []bool, told bool, err error) {
+	if target == nil || !s.builtin().Knows(kindOf(object)) {
+		return []bool{false}, true, nil
+	}
+	if target.Deployers != nil {
+		deployers, err := target.Deployers(ctx)
+		if err != nil {
+			return nil, false, err
+		}
+		for _, d := range deployers {
+			way := !d.ServerSide
+			if d.Argo && syncOption(object, "Replace=true") || d.Argo && syncOption(object, "ServerSideApply=false") {
+				way = true
+			} else if d.Argo && syncOption(object, "ServerSideApply=true") {
+				way = false
+			}
+			if !slices.Contains(clientSide, way) {
+				clientSide = append(clientSide, way)
+			}
+		}
+	}
+	if len(clientSide) == 0 {
+		return []bool{true, false}, false, nil
+	}
+	return clientSide, true, nil
+}
+
+func (s *Server) changedBy(ctx context.Context, target *check.Target, old, new *manifest.Object, clientSide bool) (verdict, error) {
 	if mutates(target) || target != nil && target.Before != nil && mutates(target.Before.Target) {
-		return s.update(ctx, target, old, new) // it depends on more than the texts of both
+		return s.update(ctx, target, old, new, clientSide) // it depends on more than the texts of both
 	}
 	key := ""
 	if kind := kindOf(new); kind.GroupKind() == definition.Kind || !s.builtin().Knows(kind) {
@@ -46,10 +111,12 @@ func (s *Server) changed(ctx context.Context, target *check.Target, old, new *ma
 			return verdict{}, err
 		}
 	}
-	return s.updates.Get(revision{key, old.Digest(), new.Digest()}, func() (verdict, error) { return s.update(ctx, target, old, new) })
+	return s.updates.Get(revision{key, old.Digest(), new.Digest(), clientSide}, func() (verdict, error) {
+		return s.update(ctx, target, old, new, clientSide)
+	})
 }
 
-func (s *Server) update(ctx context.Context, target *check.Target, old, new *manifest.Object) (v verdict, err error) {
+func (s *Server) update(ctx context.Context, target *check.Target, old, new *manifest.Object, clientSide bool) (v verdict, err error) {
 	from, to := kindOf(old), kindOf(new)
 	if err := ctx.Err(); err != nil || from.GroupKind() != to.GroupKind() {
 		return v, err
@@ -119,6 +186,7 @@ func (s *Server) update(ctx context.Context, target *check.Target, old, new *man
 	if err != nil {
 		return v, err
 	}
+	change.ClientSide = clientSide
 	u, err := server.Update(ctx, s.types, change)
 	if err != nil || !u.Born {
 		return verdict{known: u.Born}, err

@@ -196,6 +196,49 @@ func TestUpdateOfWhatNobodyKnows(t *testing.T) {
 	}
 }
 
+// TestUpdateByDeployer: what was filled in stays where a change is applied server-side, and goes with its union where it is merged
+// client-side. Of what nobody says how it is applied, what both refuse is said.
+func TestUpdateByDeployer(t *testing.T) {
+	const refused = "update web spec.strategy.rollingUpdate: strategy.rollingUpdate cannot change: the API server refuses the update: may not be specified when strategy `type` is 'Recreate'; " +
+		"give it another name, or have it made anew (argocd.argoproj.io/sync-options: Force=true,Replace=true): its pods are gone meanwhile"
+	client, server, flux := check.Deployer{Argo: true}, check.Deployer{Argo: true, ServerSide: true}, check.Deployer{ServerSide: true}
+	annotated := func(options string) string {
+		return strings.Replace(deployment, "namespace: shop", `namespace: shop, annotations: {argocd.argoproj.io/sync-options: "Validate=false, `+options+`"}`, 1)
+	}
+	recreate := []string{"replicas: 3", "replicas: 3\n  strategy: {type: Recreate}"}
+	volume := strings.Replace(deployment, "containers:", "volumes: [{name: v, emptyDir: {}}]\n      containers:", 1)
+	selector := []string{"app: web", "app: shop"}
+	for name, c := range map[string]struct {
+		deployers []check.Deployer
+		was       string
+		change    []string
+		want      int
+	}{
+		"client-side":                        {[]check.Deployer{client}, deployment, recreate, 0},
+		"server-side":                        {[]check.Deployer{server}, deployment, recreate, 1},
+		"by Flux":                            {[]check.Deployer{flux}, deployment, recreate, 1},
+		"by both":                            {[]check.Deployer{client, flux}, deployment, recreate, 1},
+		"by nobody that is known":            {nil, deployment, recreate, 0},
+		"the object says server-side":        {[]check.Deployer{client}, annotated("ServerSideApply=true"), recreate, 1},
+		"the object says client-side":        {[]check.Deployer{server}, annotated("ServerSideApply=false"), recreate, 0},
+		"the object is replaced":             {[]check.Deployer{server}, annotated("Replace=true"), recreate, 0},
+		"Flux does not read it":              {[]check.Deployer{flux}, annotated("Replace=true"), recreate, 1},
+		"a volume of another source":         {[]check.Deployer{client}, volume, []string{"emptyDir: {}", "configMap: {name: c}"}, 0},
+		"a selector client-side":             {[]check.Deployer{client}, deployment, selector, 1},
+		"a selector by both":                 {[]check.Deployer{client, flux}, deployment, selector, 1},
+		"a selector by nobody that is known": {nil, deployment, selector, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			target := compared(t, c.was, strings.NewReplacer(c.change...).Replace(c.was))
+			target.Deployers = func(context.Context) ([]check.Deployer, error) { return c.deployers, nil }
+			got := changeFindings(t, target)
+			if len(got) != c.want || c.want > 0 && slices.Equal(c.change, recreate) && got[0] != refused {
+				t.Errorf("got %d, want %d\n  %s", len(got), c.want, strings.Join(got, "\n  "))
+			}
+		})
+	}
+}
+
 // TestUpdateAlone: nothing is said of what is added or removed, nor without a change to look at.
 func TestUpdateAlone(t *testing.T) {
 	target := compared(t, deployment, volume)
@@ -219,6 +262,7 @@ func TestUpdateAlone(t *testing.T) {
 // TestUpdateOfMetadata: of whatever kind an object is, a note on it and the same once more are no change that a server refuses.
 func TestUpdateOfMetadata(t *testing.T) {
 	server := New(definition.New())
+	merged := &check.Target{Path: "t", Deployers: func(context.Context) ([]check.Deployer, error) { return []check.Deployer{{Argo: true}}, nil }}
 	for _, base := range recorded(t) {
 		// The server completes the selectors of its pod, and a server-side apply takes what it added away again.
 		completed := manifest.TextAt(base.Object, "metadata", "name") == "spread"
@@ -242,9 +286,11 @@ func TestUpdateOfMetadata(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, new := range []*manifest.Object{old, noted} {
-			if faults, known, err := server.Update(t.Context(), nil, old, new); err != nil || !known || len(faults) > 0 {
-				t.Errorf("%s: %v, %t, %v", old.ID, faults, known, err)
+		for _, target := range []*check.Target{nil, merged} {
+			for _, new := range []*manifest.Object{old, noted} {
+				if faults, known, err := server.Update(t.Context(), target, old, new); err != nil || !known || len(faults) > 0 {
+					t.Errorf("%s: %v, %t, %v", old.ID, faults, known, err)
+				}
 			}
 		}
 	}

@@ -246,6 +246,9 @@ type Deployer struct {
 	Name   string
 	Prunes bool // it deletes, without being asked, what the target has no longer
 	Forces bool // it deletes and makes anew what no update may change
+
+	ServerSide bool // it applies server-side what does not tell it otherwise
+	Argo       bool // objects tell it otherwise in the annotations of Argo CD
 }
 
 // Before is a target as a change found it.

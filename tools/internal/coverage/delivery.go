@@ -197,8 +197,10 @@ func (d *Deliveries) Deployers(target string) []check.Deployer {
 			return nil
 		}
 		// https://fluxcd.io/flux/components/kustomize/kustomizations/#force
-		forces := one.object.Group() == FluxGroup && manifest.At(one.object.Value, "spec", "force") == true
-		if deployer := (check.Deployer{Name: one.by, Prunes: prunes, Forces: forces}); !slices.Contains(deployers, deployer) {
+		flux := one.object.Group() == FluxGroup
+		forces := flux && manifest.At(one.object.Value, "spec", "force") == true
+		deployer := check.Deployer{Name: one.by, Prunes: prunes, Forces: forces, ServerSide: flux || one.has("ServerSideApply=true"), Argo: !flux}
+		if !slices.Contains(deployers, deployer) {
 			deployers = append(deployers, deployer)
 		}
 	}
@@ -222,6 +224,15 @@ func (d deployment) prunes() (prunes, known bool) {
 	policy := manifest.At(d.object.Value, append(spec, "syncPolicy")...)
 	automated, is := manifest.At(policy, "automated").(map[string]any)
 	return is && automated["enabled"] != false && automated["prune"] == true && !slices.Contains(manifest.ListAt(policy, "syncOptions"), any("Prune=false")), true
+}
+
+// has reports whether an Application, or what makes some, has a sync option.
+func (d deployment) has(option string) bool {
+	spec := manifest.Path{"spec"}
+	if d.object.Kind == "ApplicationSet" {
+		spec = manifest.Path{"spec", "template", "spec"}
+	}
+	return slices.Contains(manifest.ListAt(d.object.Value, append(spec, "syncPolicy", "syncOptions")...), any(option))
 }
 
 // brings reports whether a deployment has a target as it is, called without links: of a directory without a kustomization Flux

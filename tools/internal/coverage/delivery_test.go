@@ -194,6 +194,7 @@ func TestDeployers(t *testing.T) {
 		"pruning":                      {application("automated: {prune: true}"), `Application "a" prunes`},
 		"switched off":                 {application("automated: {prune: true, enabled: false}"), `Application "a"`},
 		"by an option":                 {application("automated: {prune: true}, syncOptions: [Prune=false]"), `Application "a"`},
+		"server-side":                  {application("syncOptions: [ServerSideApply=true]"), `Application "a" server-side`},
 		"a set":                        {set(""), `ApplicationSet "a" prunes`},
 		"a set that may say otherwise": {set("templatePatch: x, "), ""},
 		"Flux":                         {"a/a.yaml: FLUX app   prune: true", `Flux Kustomization "a" prunes`},
@@ -210,6 +211,12 @@ func TestDeployers(t *testing.T) {
 				}
 				if d.Forces {
 					said += " forces"
+				}
+				if d.ServerSide && d.Argo {
+					said += " server-side"
+				}
+				if d.ServerSide == d.Argo && !d.Argo {
+					t.Errorf("%s applies client-side and is not Argo CD", d.Name)
 				}
 				got = append(got, said)
 			}

@@ -2,6 +2,7 @@ package builtin
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -10,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/managedfields"
+	"k8s.io/apimachinery/pkg/util/strategicpatch"
 	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/kubernetes/pkg/api/legacyscheme"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
@@ -27,6 +29,8 @@ type Types interface {
 type Change struct {
 	OldKind, NewKind schema.GroupVersionKind // of one group and kind; versions may differ
 	Old, New         map[string]any
+	// ClientSide says that whoever applied the old object applies the new one as kubectl does it without --server-side.
+	ClientSide bool
 	// MutateOld and MutateNew are mutating admission, where the cluster has some: of the old object when it is created, and of the new
 	// one when it takes the old one's place. They return what takes the object's place, or why it is refused.
 	MutateOld func(object runtime.Object) (runtime.Object, error)
@@ -43,8 +47,8 @@ type Updated struct {
 	Born bool
 }
 
-// Update passes a change through the code that the server runs when the manager that applied the old object applies the new
-// one. The old one is as a cluster has it: created, defaulted, and with what a controller of every cluster adds where
+// Update passes a change through the code that the server runs when whoever applied the old object applies the new one, server-side
+// unless the change says otherwise. The old one is as a cluster has it: created, defaulted, and with what a controller of every cluster adds where
 // validation asks for it. Both have passed the typing of package typed.
 func (s *Server) Update(ctx context.Context, types Types, c Change) (u Updated, err error) {
 	strategy, ok := s.strategies[c.NewKind.GroupKind()].(rest.RESTUpdateStrategy)
@@ -60,11 +64,11 @@ func (s *Server) Update(ctx context.Context, types Types, c Change) (u Updated, 
 	if refused := Unappliable(c.New); refused != nil {
 		return Updated{Faults: []fault.Fault{*refused}, Born: true}, nil
 	}
-	manager, err := fieldManager(types, strategy, c.NewKind)
-	if err != nil {
-		return Updated{}, err
+	apply := s.applyServerSide
+	if c.ClientSide {
+		apply = s.applyClientSide
 	}
-	object, err := manager.Apply(live.DeepCopyObject(), &unstructured.Unstructured{Object: runtime.DeepCopyJSON(c.New)}, applier, true)
+	object, err := apply(types, strategy, live, c)
 	if err != nil {
 		return Updated{Faults: []fault.Fault{decodingFault(c.New, err)}, Born: true}, nil
 	}
@@ -109,6 +113,52 @@ func (s *Server) Update(ctx context.Context, types Types, c Change) (u Updated, 
 		u.Old, u.New = live, object
 	}
 	return u, nil
+}
+
+func (s *Server) applyServerSide(types Types, strategy any, live runtime.Object, c Change) (runtime.Object, error) {
+	manager, err := fieldManager(types, strategy, c.NewKind)
+	if err != nil {
+		return nil, err
+	}
+	return manager.Apply(live.DeepCopyObject(), &unstructured.Unstructured{Object: runtime.DeepCopyJSON(c.New)}, applier, true)
+}
+
+// applyClientSide merges what differs between the manifests into the object that is there, as kubectl's patcher and Argo CD do: where a
+// union keeps one of its fields alone (patchStrategy retainKeys, as a Deployment's strategy), what was filled in of another goes.
+// https://github.com/kubernetes/kubectl/blob/master/pkg/cmd/apply/patcher.go
+func (s *Server) applyClientSide(_ Types, _ any, live runtime.Object, c Change) (runtime.Object, error) {
+	versioned, err := legacyscheme.Scheme.ConvertToVersion(live.DeepCopyObject(), c.NewKind.GroupVersion())
+	if err != nil {
+		return nil, err
+	}
+	accessor, err := meta.Accessor(versioned)
+	if err != nil {
+		return nil, err
+	}
+	accessor.SetManagedFields(nil)
+	var texts [3][]byte
+	for i, value := range []any{c.Old, c.New, versioned} {
+		if texts[i], err = json.Marshal(value); err != nil {
+			return nil, err
+		}
+	}
+	typed, err := legacyscheme.Scheme.New(c.NewKind)
+	if err != nil {
+		return nil, err
+	}
+	fields, err := strategicpatch.NewPatchMetaFromStruct(typed)
+	if err != nil {
+		return nil, err
+	}
+	patch, err := strategicpatch.CreateThreeWayMergePatch(texts[0], texts[1], texts[2], fields, true)
+	if err != nil {
+		return nil, err
+	}
+	merged, err := strategicpatch.StrategicMergePatchUsingLookupPatchMeta(texts[2], patch, fields)
+	if err != nil {
+		return nil, err
+	}
+	return s.Decode(c.NewKind, merged)
 }
 
 // written is the field of an object for one that the server makes of it: addresses of the address, data of text.
