@@ -703,6 +703,7 @@ func (w *layers) plugin(layer *Layer, field string, node *yaml.Node, above []str
 			if err != nil {
 				return err
 			}
+			below.walk(func(d *manifest.Document) { w.mentioned(layer, d.Node) })
 			return add(Resource{Layer: below})
 		}
 		var name string
@@ -736,9 +737,25 @@ func (w *layers) plugin(layer *Layer, field string, node *yaml.Node, above []str
 		if err := isObject(d); err != nil {
 			return err
 		}
+		w.mentioned(layer, d.Node)
 	}
 	if err := followed(field, documents, text); err != nil {
 		return err
 	}
 	return add(Resource{File: file, Documents: documents})
+}
+
+// mentioned asks for every path that the configuration of a plugin may name. Plugins read their files themselves, as late as they
+// run, and which of their fields are paths is theirs to know: one too many costs nothing.
+func (w *layers) mentioned(layer *Layer, node *yaml.Node) {
+	for _, child := range node.Content {
+		w.mentioned(layer, child)
+	}
+	if node.Kind != yaml.ScalarNode || node.Value == "" || strings.Contains(node.Value, "\n") {
+		return
+	}
+	w.files.Exists(path.Join(layer.Dir, node.Value))
+	if _, file, keyed := strings.Cut(node.Value, "="); keyed { // of `files`
+		w.files.Exists(path.Join(layer.Dir, file))
+	}
 }
