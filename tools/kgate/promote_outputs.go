@@ -70,6 +70,9 @@ func (r *rehearsed) text(w io.Writer, flags promoteFlags) error {
 		for _, c := range m.Changes {
 			fmt.Fprintf(&b, "  %s: %s: %s\n", place(c.Source), terminal.Line(c.Field), terminal.Line(c.String()))
 		}
+		if also := m.AlsoText(); also != "" {
+			fmt.Fprintf(&b, "  %s\n", terminal.Line(also))
+		}
 		for _, one := range m.Refusals {
 			b.WriteString(refusal(one))
 		}
@@ -146,6 +149,7 @@ type (
 		Since       *time.Time    `json:"since,omitempty"`
 		SinceBy     string        `json:"sinceBy,omitempty"`
 		Changes     []changeJSON  `json:"changes"`
+		Also        []alsoJSON    `json:"also,omitempty"`
 		Refusals    []refusalJSON `json:"refusals"`
 	}
 	changeJSON struct {
@@ -155,6 +159,10 @@ type (
 		Field  string `json:"field"`
 		Was    string `json:"was"`
 		Is     string `json:"is"`
+	}
+	alsoJSON struct {
+		Environment string `json:"environment"`
+		BuildsOn    bool   `json:"buildsOn"`
 	}
 	refusalJSON struct {
 		Rule    string `json:"rule"`
@@ -194,6 +202,9 @@ func (r *rehearsed) json(w io.Writer, flags promoteFlags) error {
 		for _, c := range m.Changes {
 			one.Changes = append(one.Changes, changeJSON{c.Source.File, c.Source.Line, c.Source.Column, c.Field, c.Old, c.New})
 		}
+		for _, c := range m.Also {
+			one.Also = append(one.Also, alsoJSON(c))
+		}
 		document.Moves = append(document.Moves, one)
 	}
 	if r.report != nil && (flags.dry || len(r.report.Errors) > 0) {
@@ -211,7 +222,7 @@ func title(moves []transition.Move) string {
 	var parts []string
 	for _, m := range moves {
 		if len(m.Changes) > 0 {
-			parts = append(parts, fmt.Sprintf("%s in %s: %s", m.Service, m.Environment, m))
+			parts = append(parts, fmt.Sprintf("%s in %s: %s", m.Service, strings.Join(m.Environments(), " and "), m))
 		}
 	}
 	const enough = 3
@@ -221,7 +232,7 @@ func title(moves []transition.Move) string {
 	return strings.Join(parts, "; ")
 }
 
-// message is that of the commit, with trailers for each service.
+// message is that of the commit, with trailers for each service in each environment that it changes in.
 func message(moves []transition.Move) string {
 	var b strings.Builder
 	b.WriteString(title(moves) + "\n\n")
@@ -229,7 +240,9 @@ func message(moves []transition.Move) string {
 		if len(m.Changes) == 0 {
 			continue
 		}
-		fmt.Fprintf(&b, "Service: %s\nEnvironment: %s\nFrom: %s\nTo: %s\n", m.Service, m.Environment, transition.Shown(m.Old), transition.Shown(m.New))
+		for _, environment := range m.Environments() {
+			fmt.Fprintf(&b, "Service: %s\nEnvironment: %s\nFrom: %s\nTo: %s\n", m.Service, environment, transition.Shown(m.Old), transition.Shown(m.New))
+		}
 	}
 	return b.String()
 }
@@ -280,11 +293,15 @@ func (r *rehearsed) description(rendered string) string {
 			}
 			since = fmt.Sprintf("in %s since %s (%s)", m.From, m.Since.UTC().Format("2006-01-02 15:04 MST"), by)
 		}
+		where := m.Environment
+		if also := m.AlsoText(); also != "" {
+			where += "; " + also
+		}
 		link := ""
 		if to := r.repository.Config.Promoting.CompareLink(m.Service, m.Old.Version(), m.New.Version()); to != "" && m.Action != transition.Shift {
 			link = fmt.Sprintf("[%s...%s](%s)", cell(m.Old.Version()), cell(m.New.Version()), to)
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", cell(m.Service), cell(m.Environment), cell(m.String()), cell(since), link)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", cell(m.Service), cell(where), cell(m.String()), cell(since), link)
 	}
 	var refusals []transition.Refusal
 	for _, m := range r.moves {

@@ -57,6 +57,23 @@ func (p Place) Exists() bool { return len(p.Stable.Workloads) > 0 || p.Stable.Ch
 // reads.
 func (t Track) Own() bool { return t.own }
 
+// Says reports whether a scalar at a position says a version or a share of traffic of the place.
+func (p Place) Says(at manifest.Position) bool {
+	if at.Line == 0 {
+		return false
+	}
+	for _, t := range []Track{p.Stable, p.Canary} {
+		for _, image := range append([]Image{t.Image}, t.Others...) {
+			if image.Said.Tag.Position == at || image.Said.Digest.Position == at || image.Said.Entry == at {
+				return true
+			}
+		}
+	}
+	return slices.ContainsFunc(p.Weights, func(w Weight) bool {
+		return w.Canary.Scalar.Position == at || slices.ContainsFunc(w.Stable, func(v Value) bool { return v.Scalar.Position == at })
+	})
+}
+
 // Locate finds the line to edit for a field of one of the objects.
 func (p Place) Locate(object *manifest.Object, path manifest.Path) manifest.Origin {
 	return p.target(object).Origin(object, path)
@@ -368,6 +385,26 @@ func (s Service) shared(ofChart func(*manifest.Object) bool) []Workload {
 		}
 	}
 	return out
+}
+
+// Owner is the environment that a file is of: the one whose target is the file, or its closest directory with a target; "" for none, or
+// where two have that target.
+func (t Table) Owner(file string) string {
+	owner, closest := "", -1
+	for _, e := range t.Environments {
+		for _, target := range e.Targets {
+			if target != file && target != "." && !strings.HasPrefix(file, target+"/") {
+				continue
+			}
+			switch {
+			case len(target) > closest:
+				owner, closest = e.Name, len(target)
+			case len(target) == closest && owner != e.Name:
+				owner = ""
+			}
+		}
+	}
+	return owner
 }
 
 // Service finds a service by its name.

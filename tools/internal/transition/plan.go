@@ -144,6 +144,7 @@ func (p *Planner) move(ctx context.Context, r Request, to promotion.Environment,
 	if err != nil || len(m.Changes) == 0 {
 		return m, err
 	}
+	p.comesWith(&m, s)
 	return m, p.files(ctx, &m)
 }
 

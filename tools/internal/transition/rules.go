@@ -265,14 +265,83 @@ func (p *Planner) weightSource(m *Move) manifest.Position {
 	return manifest.Position{}
 }
 
-// follows reports an environment that gets its versions as another one does: a region of it. What the one is held to holds the
-// other, so that they may have a line in common.
-func (p *Planner) follows(region, environment string) bool {
+// follows reports an environment that gets its versions as another one does, a region of it: what the one is held to holds the
+// other, so that they may have a line of a file in common. Where kgate.yaml says of neither where its versions come from, it is one
+// that builds on the other.
+func (p *Planner) follows(region, environment, file string) bool {
 	a, _ := p.Table.Environment(region)
 	b, _ := p.Table.Environment(environment)
-	one, other := a.Promotion, b.Promotion
-	return one.From != "" && one.From == other.From && one.Soak == other.Soak && slices.Equal(one.Ladder, other.Ladder) &&
-		slices.EqualFunc(one.Freezes, other.Freezes, func(a, b repo.Freeze) bool { return a.From.Equal(b.From) && a.To.Equal(b.To) })
+	return len(heldApart(a.Promotion, b.Promotion)) == 0 && (a.Promotion.From != "" || p.Table.Owner(file) == environment)
+}
+
+// heldApart are the keys of kgate.yaml in which two promotions are held to different rules.
+func heldApart(a, b repo.Promotion) (keys []string) {
+	for _, k := range []struct {
+		name string
+		same bool
+	}{
+		{"from", a.From == b.From},
+		{"soak", a.Soak == b.Soak},
+		{"ladder", slices.Equal(a.Ladder, b.Ladder)},
+		{"freezes", slices.EqualFunc(a.Freezes, b.Freezes, func(a, b repo.Freeze) bool { return a.From.Equal(b.From) && a.To.Equal(b.To) })},
+	} {
+		if !k.same {
+			keys = append(keys, "promotion."+k.name)
+		}
+	}
+	return keys
+}
+
+// comesWith notes the environments whose version or share the changes of a move say as well.
+func (p *Planner) comesWith(m *Move, s promotion.Service) {
+	for _, place := range s.Places {
+		if place.Environment == m.Environment || !place.Exists() {
+			continue
+		}
+		for _, c := range m.Changes {
+			if place.Says(c.Source) {
+				m.Also = append(m.Also, Companion{Environment: place.Environment, BuildsOn: p.Table.Owner(c.Source.File) == m.Environment})
+				break
+			}
+		}
+	}
+}
+
+// holdShared refuses a line that is another environment's to say, or that changes another one which is held to other rules.
+func (p *Planner) holdShared(m *Move, c Change, readers []string) {
+	owner := p.Table.Owner(c.Source.File)
+	if _, ok := p.Table.Environment(owner); ok && owner != m.Environment {
+		p.refuse(m, Shared, c.Source, fmt.Sprintf("%s stands in a file of %s, on which %s builds: `%s` changes both", c.Field, owner, m.Environment, m.command(owner)))
+		return
+	}
+	var others, keys []string
+	for _, e := range readers {
+		if e == m.Environment || p.follows(e, m.Environment, c.Source.File) {
+			continue
+		}
+		others = append(others, e)
+		is, _ := p.Table.Environment(e)
+		to, _ := p.Table.Environment(m.Environment)
+		for _, key := range heldApart(is.Promotion, to.Promotion) {
+			if !slices.Contains(keys, key) {
+				keys = append(keys, key)
+			}
+		}
+	}
+	if len(others) == 0 {
+		return
+	}
+	names := strings.Join(others, " and ")
+	wayOut := fmt.Sprintf("write it in a file of %s", m.Environment)
+	switch {
+	case owner != "" && len(others) == 1:
+		wayOut = fmt.Sprintf("write one in a file of %s, or give it in kgate.yaml the %s of %s, as a region has it", names, strings.Join(keys, " and "), m.Environment)
+	case owner != "":
+		wayOut = fmt.Sprintf("write one in a file of each, or give them in kgate.yaml the %s of %s, as regions have it", strings.Join(keys, " and "), m.Environment)
+	case len(keys) == 0:
+		wayOut += ", or name the same promotion.from of all in kgate.yaml, as regions have it"
+	}
+	p.refuse(m, Shared, c.Source, fmt.Sprintf("%s is read by %s too, which would change with %s: %s", c.Field, names, m.Environment, wayOut))
 }
 
 // files holds the files that are edited to the rules.
@@ -296,10 +365,7 @@ func (p *Planner) files(ctx context.Context, m *Move) error {
 	}
 	seen := map[string]bool{}
 	for _, c := range m.Changes {
-		others := slices.DeleteFunc(slices.Clone(readers[c.Source.String()]), func(e string) bool { return e == m.Environment || p.follows(e, m.Environment) })
-		if len(others) > 0 {
-			p.refuse(m, Shared, c.Source, fmt.Sprintf("%s is read by %s too, which would change with %s: write it in a file of %s", c.Field, strings.Join(others, ", "), m.Environment, m.Environment))
-		}
+		p.holdShared(m, c, readers[c.Source.String()])
 		if p.Past == nil || seen[c.Source.File] {
 			continue
 		}

@@ -104,11 +104,67 @@ type Move struct {
 	Since      time.Time // when the version came to From; zero where nobody knows
 	SinceBy    string    // the commit, or the release ledger
 	Changes    []Change
+	Also       []Companion // what changes with it
 	Refusals   []Refusal
 	before     promotion.Place
 	lines      promotion.Place // that says where its values stand now
 	wantStable promotion.Reference
 	wantCanary promotion.Reference
+}
+
+// Companion is an environment that a line says the version or the share of as well, so that it changes with the move.
+type Companion struct {
+	Environment string
+	BuildsOn    bool // it builds on the environment of the move, as a region; else both read a file that is neither's
+}
+
+// Environments are all those that the move changes, the one that it is for first.
+func (m Move) Environments() []string {
+	names := []string{m.Environment}
+	for _, c := range m.Also {
+		names = append(names, c.Environment)
+	}
+	return names
+}
+
+// AlsoText says which environments change with the move, and why; "" where none does.
+func (m Move) AlsoText() string {
+	var building, reading []string
+	for _, c := range m.Also {
+		if c.BuildsOn {
+			building = append(building, c.Environment)
+		} else {
+			reading = append(reading, c.Environment)
+		}
+	}
+	var parts []string
+	for _, of := range []struct {
+		names     []string
+		one, more string
+	}{{building, "which builds on it", "which build on it"}, {reading, "which has the same line", "which have the same line"}} {
+		if len(of.names) == 1 {
+			parts = append(parts, of.names[0]+", "+of.one)
+		} else if len(of.names) > 1 {
+			parts = append(parts, strings.Join(of.names, " and ")+", "+of.more)
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "also " + strings.Join(parts, ", and ")
+}
+
+// command is the step as it is asked for in another environment.
+func (m Move) command(environment string) string {
+	switch m.Action {
+	case Rollback:
+		return fmt.Sprintf("kgate rollback %s --env %s --to %s", m.Service, environment, shown(m.New))
+	case Shift:
+		return fmt.Sprintf("kgate promote %s --to %s --weight %s", m.Service, environment, number(m.WeightIs))
+	case Finish, Abort:
+		return fmt.Sprintf("kgate promote %s --to %s --%s", m.Service, environment, m.Action)
+	}
+	return fmt.Sprintf("kgate promote %s --to %s --version %s", m.Service, environment, shown(m.New))
 }
 
 // String says in a line what the move does: the track, the version, the share.
