@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/definition"
@@ -96,9 +98,10 @@ func released(o *manifest.Object) []check.Reference {
 		if target != "" {
 			name = target + "-" + name
 		}
-		return release(cmp.Or(target, o.Namespace), cmp.Or(text("spec", "releaseName"), name))
+		chart := cmp.Or(text("spec", "chart", "spec", "chart"), text("spec", "chartRef", "name"))
+		return release(cmp.Or(target, o.Namespace), cmp.Or(text("spec", "releaseName"), name), chart)
 	case group == "helm.cattle.io" && o.Kind == "HelmChart":
-		return release(cmp.Or(text("spec", "targetNamespace"), o.Namespace), o.Name)
+		return release(cmp.Or(text("spec", "targetNamespace"), o.Namespace), o.Name, text("spec", "chart"))
 	case group == "argoproj.io" && o.Kind == "Application":
 		return chartsOf(o.Value, o.Name, "spec")
 	case group == "argoproj.io" && o.Kind == "ApplicationSet":
@@ -120,30 +123,65 @@ func chartsOf(value any, name string, spec ...any) []check.Reference {
 	}
 	var all []check.Reference
 	for _, source := range sources {
-		if manifest.TextAt(source, "chart") != "" {
+		if chart := manifest.TextAt(source, "chart"); chart != "" {
 			called := cmp.Or(manifest.TextAt(source, "helm", "releaseName"), name)
-			all = append(all, release(fill(manifest.TextAt(value, at("destination", "namespace")...)), fill(called))...)
+			all = append(all, release(fill(manifest.TextAt(value, at("destination", "namespace")...)), fill(called), fill(chart))...)
 		}
 	}
 	return all
 }
 
-func release(namespace, name string) []check.Reference {
+func release(namespace, name, chart string) []check.Reference {
 	namespace = cmp.Or(namespace, "*") // whoever deploys the release says it
 	all := []check.Reference{{Kind: check.PodsKind, Namespace: namespace, Name: "*"}}
 	for _, kind := range relation.Known().Provided() {
 		all = append(all, check.Reference{Kind: kind, Name: "*"})
 	}
-	if name == "" {
-		return all
+	// Roles for others to bind are called as the chart's author likes: flux-web-admin is one of flux-operator.
+	for _, word := range words(name, chart) {
+		all = append(all, check.Reference{Kind: "ClusterRole", Name: "*" + word + "*"}, check.Reference{Kind: "Role", Namespace: namespace, Name: "*" + word + "*"})
 	}
+	return append(all, namesakes(namespace, name)...)
+}
+
+// namesakes are objects that are called as what they are made of, or begin so.
+func namesakes(namespace, name string) []check.Reference {
+	if name == "" {
+		return nil
+	}
+	var all []check.Reference
 	for _, kind := range []string{"ConfigMap", "Deployment", "PersistentVolumeClaim", "Secret", "Service", "ServiceAccount", "StatefulSet"} {
 		all = append(all, check.Reference{Kind: kind, Namespace: namespace, Name: name}, check.Reference{Kind: kind, Namespace: namespace, Name: name + "-*"})
 	}
 	return all
 }
 
-// untold are any pods, in the namespaces of objects of custom kinds that nobody defines: nobody here knows what becomes of them.
+// words are those of names that tell one release or chart from others. Of a chart's reference the last part is its name.
+func words(names ...string) []string {
+	var all []string
+	for _, name := range names {
+		name = strings.ToLower(path.Base(name))
+		for _, word := range strings.FieldsFunc(name, func(c rune) bool { return !unicode.IsLetter(c) && !unicode.IsDigit(c) }) {
+			if len(word) > 2 && !commonWord(word) && !slices.Contains(all, word) {
+				all = append(all, word)
+			}
+		}
+	}
+	return all
+}
+
+// commonWord reports what releases of anything are called.
+func commonWord(word string) bool {
+	switch word {
+	case "admin", "api", "app", "chart", "charts", "cluster", "controller", "default", "dev", "helm", "kube", "kubernetes", "main", "manager",
+		"operator", "prod", "production", "release", "server", "service", "stack", "staging", "system", "test", "web":
+		return true
+	}
+	return false
+}
+
+// untold are any pods, in the namespaces of objects of custom kinds that nobody defines, and what is called as these are: nobody
+// here knows what becomes of them.
 func (g *Gate) untold(ctx context.Context, t *Target) ([]check.Reference, error) {
 	var all []check.Reference
 	for _, o := range t.Objects {
@@ -160,9 +198,13 @@ func (g *Gate) untold(ctx context.Context, t *Target) ([]check.Reference, error)
 			return nil, err
 		}
 		pods := check.Reference{Kind: check.PodsKind, Namespace: cmp.Or(o.Namespace, "*"), Name: "*"}
-		if len(found.Serving(kind)) == 0 && !slices.Contains(all, pods) {
+		if len(found.Serving(kind)) > 0 {
+			continue
+		}
+		if !slices.Contains(all, pods) {
 			all = append(all, pods)
 		}
+		all = append(all, namesakes(pods.Namespace, o.Name)...)
 	}
 	return all, nil
 }
