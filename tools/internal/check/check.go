@@ -303,6 +303,7 @@ func (t *Target) Applied() []*manifest.Object {
 // Environment is what a target's environment is held to.
 type Environment struct {
 	Name     string
+	From     string // the environment that its versions come from; "" where nobody says
 	Sampling *Bounds
 }
 

@@ -154,18 +154,26 @@ func TestEnvironmentsTogether(t *testing.T) {
 		}
 		return t
 	}
+	from := func(of *check.Target, environment string) *check.Target {
+		of.Environment.From = environment
+		return of
+	}
 	for name, c := range map[string]struct {
 		targets []*check.Target
 		want    string
 	}{
-		"both":                {[]*check.Target{target("a", "staging", true), target("b", "eu-prod", true)}, `b/a.yaml:7 environments together: eu-prod changes in one step with staging: ConfigMap "a" and 2 more`},
-		"all":                 {[]*check.Target{target("a", "staging", true), target("b", "Production", true), target("c", "dev", true)}, `b/a.yaml:7 environments together: Production changes in one step with dev and staging: ConfigMap "a" and 2 more`},
-		"production alone":    {[]*check.Target{target("a", "staging", false), target("b", "prod", true)}, ""},
-		"the others alone":    {[]*check.Target{target("a", "staging", true), target("b", "prod", false), target("c", "dev", true)}, ""},
-		"without an order":    {[]*check.Target{target("a", "blue", true), target("b", "green", true)}, ""},
-		"before production":   {[]*check.Target{target("a", "staging", true), target("b", "prod-like", true)}, ""},
-		"without environment": {[]*check.Target{target("a", "", true), target("b", "prod", true)}, ""},
-		"parts of production": {[]*check.Target{target("a", "prod", true), target("b", "prod", true)}, ""},
+		"regions": {[]*check.Target{from(target("a", "prod", true), "staging"), from(target("b", "prod-eu", true), "staging"), target("c", "staging", false)}, ""},
+		"a region and what comes before it": {[]*check.Target{from(target("a", "prod", false), "staging"), from(target("b", "prod-eu", true), "staging"), target("c", "staging", true)},
+			`b/a.yaml:7 environments together: prod-eu changes in one step with staging: ConfigMap "a" and 2 more`},
+		"what comes after production": {[]*check.Target{from(target("a", "prod", true), "staging"), from(target("b", "later", true), "dr"), from(target("c", "dr", true), "prod")}, ""},
+		"both":                        {[]*check.Target{target("a", "staging", true), target("b", "eu-prod", true)}, `b/a.yaml:7 environments together: eu-prod changes in one step with staging: ConfigMap "a" and 2 more`},
+		"all":                         {[]*check.Target{target("a", "staging", true), target("b", "Production", true), target("c", "dev", true)}, `b/a.yaml:7 environments together: Production changes in one step with dev and staging: ConfigMap "a" and 2 more`},
+		"production alone":            {[]*check.Target{target("a", "staging", false), target("b", "prod", true)}, ""},
+		"the others alone":            {[]*check.Target{target("a", "staging", true), target("b", "prod", false), target("c", "dev", true)}, ""},
+		"without an order":            {[]*check.Target{target("a", "blue", true), target("b", "green", true)}, ""},
+		"before production":           {[]*check.Target{target("a", "staging", true), target("b", "prod-like", true)}, ""},
+		"without environment":         {[]*check.Target{target("a", "", true), target("b", "prod", true)}, ""},
+		"parts of production":         {[]*check.Target{target("a", "prod", true), target("b", "prod", true)}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var all []string

@@ -14,7 +14,7 @@ var environmentsTogether = &check.Check{
 	Name:  "danger/environments-together",
 	Title: "Production does not change together with what comes before it",
 	Doc: "An environment before production is there to show a fault before it hurts. A change that reaches both at once, by a line in each or by one line of a base that both have, " +
-		"shows it in both. Production is the environment of kgate.yaml called prod, production or live, or so at the end of its name. Nothing is said of a repository whose kgate.yaml names no " +
+		"shows it in both. Production is the environment of kgate.yaml called prod, production or live, or so at the end of its name, and so are its regions, those with the same `promotion.from`. What gets its versions from production comes after it. Nothing is said of a repository whose kgate.yaml names no " +
 		"environments, and of targets that are new.",
 	Fix:      "Make the change in the overlay of the environment that comes first, and move it to the base once it has shown itself. Exempt what is to be everywhere at once.",
 	Severity: check.Warning, Scope: check.Repository, Origin: "kgate",
@@ -30,11 +30,47 @@ func isProduction(name string) bool {
 	return len(words) > 0 && slices.Contains([]string{"prod", "production", "live", "prd"}, words[len(words)-1])
 }
 
+// order is which environments are production, and where each has its versions from.
+type order struct {
+	production map[string]bool
+	from       map[string]string
+}
+
+func orderOf(targets []*check.Target) order {
+	o := order{map[string]bool{}, map[string]string{}}
+	source := map[string]bool{} // where production has its versions from: its regions have them from there as well
+	for _, t := range targets {
+		if e := t.Environment; e != nil {
+			o.from[e.Name] = e.From
+			if isProduction(e.Name) {
+				o.production[e.Name], source[e.From] = true, true
+			}
+		}
+	}
+	for name, from := range o.from {
+		if from != "" && source[from] {
+			o.production[name] = true
+		}
+	}
+	return o
+}
+
+// isAfter reports an environment whose versions come from production.
+func (o order) isAfter(name string) bool {
+	for range o.from { // a circle ends
+		if name = o.from[name]; o.production[name] {
+			return true
+		}
+	}
+	return false
+}
+
 func lookForTogether(_ context.Context, pass *check.Pass) error {
-	var before []string // environments that change, production aside
+	order := orderOf(pass.Targets)
+	var before []string // environments that change and come before production
 	for _, t := range pass.Targets {
-		if t.Touched != nil && t.Environment != nil && !isProduction(t.Environment.Name) && !slices.Contains(before, t.Environment.Name) {
-			before = append(before, t.Environment.Name)
+		if e := t.Environment; t.Touched != nil && e != nil && !order.production[e.Name] && !order.isAfter(e.Name) && !slices.Contains(before, e.Name) {
+			before = append(before, e.Name)
 		}
 	}
 	if len(before) == 0 {
@@ -42,7 +78,7 @@ func lookForTogether(_ context.Context, pass *check.Pass) error {
 	}
 	slices.Sort(before)
 	for _, t := range pass.Targets {
-		if t.Touched == nil || t.Environment == nil || !isProduction(t.Environment.Name) {
+		if t.Touched == nil || t.Environment == nil || !order.production[t.Environment.Name] {
 			continue
 		}
 		objects := fmt.Sprintf("%s %q", t.Touched.First.Kind, t.Touched.First.Name)

@@ -97,7 +97,11 @@ type Environment struct {
 func (c Config) Environment(target string) *check.Environment {
 	for _, e := range c.Environments {
 		if slices.ContainsFunc(e.Targets, func(glob string) bool { return Matches(glob, target) }) {
-			return &check.Environment{Name: e.Name, Sampling: e.Sampling}
+			environment := &check.Environment{Name: e.Name, Sampling: e.Sampling}
+			if e.Promotion != nil {
+				environment.From = e.Promotion.From
+			}
+			return environment
 		}
 	}
 	if tree := TreeOf(target); tree != "" {
