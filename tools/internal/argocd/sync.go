@@ -296,8 +296,8 @@ func (p *plan) option(name string) bool {
 func (p *plan) of(o Object) []*task {
 	var all []*task
 	was, is := o.Old, o.New
-	if was != nil && hookOf(was) != nil {
-		was = nil // what is left of it the next one deletes, as its policy says
+	if was != nil && (hookOf(was) != nil || skipped(was)) {
+		was = nil // what is left of a hook the next one deletes, as its policy says; what was skipped was never applied
 	}
 	hook := []string(nil)
 	if is != nil {
@@ -311,7 +311,10 @@ func (p *plan) of(o Object) []*task {
 		all = append(all, t)
 	}
 	p.noticed = p.noticed || len(hook) > 0 && o.Changed
-	if was != nil && (is == nil || hook != nil || skipped(is)) {
+	if was != nil && is != nil && skipped(is) { // syncPhases has none for it: it is neither applied nor pruned
+		all = append(all, &task{of: is, Step: Step{Phase: "Sync", Wave: wave(is), Action: Keep, Object: is.ID, Source: o.Source, Reason: prefix + "hook: Skip: no sync applies or prunes it"}})
+	}
+	if was != nil && (is == nil || hook != nil) {
 		p.noticed = true
 		all = append(all, p.pruned(o, was))
 	}
