@@ -20,7 +20,7 @@ var canaryStep = &check.Check{
 	Title: "A canary's share grows step by step",
 	Doc: "A canary finds a fault while it hurts few. One that goes from a tenth to everything has found nothing for those in between. " +
 		"Compared are the shares of one route: what one destination gains in one change. Without more, a step is at most half of all requests; with the annotation " +
-		"`" + ladderAnnotation + ": \"5,20,50,100\"` on the VirtualService or the route, it is at most the next of those shares. A canary's share may shrink by as much as it likes: what " +
+		"`" + ladderAnnotation + ": \"5,20,50,100\"` on the VirtualService, the route or the canary Ingress of ingress-nginx, it is at most the next of those shares. A canary's share may shrink by as much as it likes: what " +
 		"a rollback goes back to is the destination that is called stable or primary, else those beside one that is called canary, else the first of the route, or what has the most of one with the annotation.",
 	Fix:      "Take the next step, watch it, and then the one after it. Exempt a switch at once that is meant.",
 	Severity: check.Warning, Scope: check.Update, Origin: "kgate",
@@ -88,12 +88,35 @@ func splits(o *manifest.Object) []split {
 				return host
 			})
 		}
+	case is(o, "networking.k8s.io", "Ingress"):
+		if one, is := nginxSplit(o); is {
+			all = append(all, one)
+		}
 	case o.Group() == "gateway.networking.k8s.io" && strings.HasSuffix(o.Kind, "Route"):
 		add(fields("spec", "rules"), "backendRefs", "name", func(entry any) string {
 			return manifest.TextAt(entry, "name")
 		})
 	}
 	return all
+}
+
+const nginx = "nginx.ingress.kubernetes.io/"
+
+// nginxSplit is what an Ingress takes of the routes that another one has, where it is a canary of ingress-nginx.
+// https://kubernetes.github.io/ingress-nginx/user-guide/nginx-configuration/annotations/#canary
+func nginxSplit(o *manifest.Object) (split, bool) {
+	const weight = nginx + "canary-weight"
+	total, err := strconv.ParseFloat(cmp.Or(annotation(o, nginx+"canary-weight-total"), "100"), 64)
+	of, wrong := strconv.ParseFloat(annotation(o, weight), 64)
+	if annotation(o, nginx+"canary") != "true" || err != nil || wrong != nil || total <= 0 {
+		return split{}, false
+	}
+	route := "0"
+	if rules := manifest.ListAt(o.Value, "spec", "rules"); len(rules) > 0 {
+		route = cmp.Or(manifest.TextAt(rules[0], "host"), route)
+	}
+	percent, path := min(100, 100*of/total), fields("metadata", "annotations", weight)
+	return split{route, []share{{"the stable", 100 - percent, path}, {"the canary", percent, path}}}, true
 }
 
 func number(value any) (float64, bool) {

@@ -117,13 +117,15 @@ func (s *scene) fewer(p check.Pair) {
 		old = 1
 	}
 	if !has {
-		if had {
-			return // what runs stays: an update that says no number changes none, or it is 1; which, rests on who applies it
-		}
 		new = 1
+		if had && !slices.Contains([]string{"", "apps"}, p.New.Group()) && !is(p.New, "argoproj.io", "Rollout") {
+			return // what an operator takes for it nobody knows
+		}
 	}
 	switch {
 	case new >= old:
+	case !has: // whoever applies it takes the number away, and the API server fills in 1
+		s.at(p.New, path, "capacity cut: %s has %s: %d → not set, which is 1", title(p.New), path, old)
 	case new == 0:
 		s.at(p.New, path, "capacity cut: %s runs no longer: %s: %d → 0", title(p.New), path, old)
 	default:

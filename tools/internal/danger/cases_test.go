@@ -68,6 +68,7 @@ func TestDataLost(t *testing.T) {
 		{"asked for", dataLost, annotated(claim, "argocd.argoproj.io/sync-options: Prune=confirm"), "", []string{`warning was.yaml@main : data lost: PersistentVolumeClaim "a" is removed: once somebody confirms it, a sync that prunes deletes it, with its volume, unless the reclaim policy is Retain`}},
 		{"kept by Helm alone", dataLost, annotated(claim, "helm.sh/resource-policy: keep"), "", []string{`error was.yaml@main : data lost: PersistentVolumeClaim "a" is removed: a sync that prunes deletes it, with its volume, unless the reclaim policy is Retain`}},
 		{"a hook", dataLost, annotated(claim, "argocd.argoproj.io/hook: PreSync"), "", nil},
+		{"skipped from now on", dataLost, claim, annotated(claim, "argocd.argoproj.io/hook: Skip"), nil},
 		{"a namespace", dataLost, of("v1", "Namespace"), "", []string{`error was.yaml@main : data lost: Namespace "a" is removed: a sync that prunes deletes it, with everything in the namespace`}},
 		{"a definition", dataLost, of("apiextensions.k8s.io/v1", "CustomResourceDefinition", "spec: {names: {kind: Shop}}"), "", []string{`error was.yaml@main : data lost: CustomResourceDefinition "a" is removed: a sync that prunes deletes it, with every Shop in the cluster`}},
 		{"a volume that is deleted", dataLost, of("v1", "PersistentVolume", "spec: {persistentVolumeReclaimPolicy: Delete}"), "", []string{`error was.yaml@main : data lost: PersistentVolume "a" is removed: a sync that prunes deletes it, with the storage behind it (reclaim policy Delete)`}},
@@ -286,6 +287,13 @@ func TestProtectionLost(t *testing.T) {
 	}
 	budget := func(spec string) string { return of("policy/v1", "PodDisruptionBudget", "spec: {"+spec+"}") }
 	mesh := func(spec string) string { return of("security.istio.io/v1", "PeerAuthentication", "spec: {"+spec+"}") }
+	other := strings.Replace(mesh("selector: {matchLabels: {app: v}}, mtls: {mode: PERMISSIVE}"), "name: a", "name: other", 1)
+	root := strings.Replace(mesh("mtls: {mode: STRICT}"), "name: a, namespace: shop", "name: default, namespace: istio-system", 1)
+	quota := func(hard string) string { return of("v1", "ResourceQuota", "spec: {hard: {"+hard+"}}") }
+	limits := func(spec string) string { return of("v1", "LimitRange", "spec: {limits: ["+spec+"]}") }
+	namespace := func(label string) string {
+		return strings.Replace(of("v1", "Namespace"), "namespace: shop", "labels: {"+label+"}", 1)
+	}
 	const some = "podSelector: {}, ingress: [{from: [{podSelector: {}}]}]"
 	run(t, []step{
 		{"removed", protectionLost, policy("a", some) + w, w, []string{`warning was.yaml@main : protection lost: NetworkPolicy "a" is removed: anybody may send to the pods of Deployment "w"`}},
@@ -308,7 +316,13 @@ func TestProtectionLost(t *testing.T) {
 		{"denial to audit", protectionLost, allow("action: DENY, rules: [{}]") + w, allow("action: AUDIT, rules: [{}]") + w, []string{`warning now.yaml spec.action: protection lost: AuthorizationPolicy "a" has spec.action: DENY → AUDIT`}},
 		{"permissive", protectionLost, mesh("mtls: {mode: STRICT}") + w, mesh("mtls: {mode: PERMISSIVE}") + w, []string{`warning now.yaml spec.mtls.mode: protection lost: PeerAuthentication "a" asks for mutual TLS no longer: spec.mtls.mode: STRICT → PERMISSIVE`}},
 		{"permissive on a port", protectionLost, mesh("mtls: {mode: STRICT}") + w, mesh("mtls: {mode: STRICT}, portLevelMtls: {'80': {mode: DISABLE}}") + w, []string{`warning now.yaml spec.portLevelMtls["80"].mode: protection lost: PeerAuthentication "a" asks for mutual TLS on port 80 no longer: STRICT → DISABLE`}},
-		{"strict removed", protectionLost, mesh("mtls: {mode: STRICT}") + w, w, []string{`warning was.yaml@main : protection lost: PeerAuthentication "a" is removed: pods of its namespace take what is in the clear, unless the mesh is strict`}},
+		{"strict removed", protectionLost, mesh("mtls: {mode: STRICT}") + w, w, []string{`warning was.yaml@main : protection lost: PeerAuthentication "a" is removed: the pods of Deployment "w" take what is in the clear, unless the mesh is strict`}},
+		{"strict of a namespace removed, beside one for others", protectionLost, mesh("mtls: {mode: STRICT}") + other + w, other + w, []string{`warning was.yaml@main : protection lost: PeerAuthentication "a" is removed: the pods of Deployment "w" take what is in the clear, unless the mesh is strict`}},
+		{"strict removed where the mesh is strict", protectionLost, mesh("mtls: {mode: STRICT}") + root + w, root + w, nil},
+		{"strict for others alone", protectionLost, mesh("mtls: {mode: STRICT}") + w, mesh("mtls: {mode: STRICT}, selector: {matchLabels: {app: v}}") + w, []string{`warning now.yaml spec.selector: protection lost: PeerAuthentication "a" is no longer over the pods of Deployment "w": they take what is in the clear, unless the mesh is strict`}},
+		{"strict for these alone", protectionLost, mesh("mtls: {mode: STRICT}") + w, mesh("mtls: {mode: STRICT}, selector: {matchLabels: {app: w}}") + w, nil},
+		{"permissive by another", protectionLost, mesh("mtls: {mode: STRICT}") + w, mesh("mtls: {mode: STRICT}") + strings.Replace(other, "app: v", "app: w", 1) + w, []string{`warning now.yaml spec.mtls.mode: protection lost: the pods of Deployment "w" take what is in the clear: spec.mtls.mode: STRICT (of PeerAuthentication "a") → PERMISSIVE`}},
+		{"strict no longer by labels", protectionLost, mesh("mtls: {mode: STRICT}, selector: {matchLabels: {app: w}}") + w, mesh("mtls: {mode: STRICT}, selector: {matchLabels: {app: w}}") + pods("w", "app: v", ""), []string{`warning now.yaml spec.template.metadata.labels: protection lost: the pods of Deployment "w" have no longer the labels that PeerAuthentication "a" selects: they take what is in the clear, unless the mesh is strict`}},
 		{"strict at last", protectionLost, mesh("mtls: {mode: PERMISSIVE}"), mesh("mtls: {mode: STRICT}"), nil},
 		{"tokens", protectionLost, of("security.istio.io/v1", "RequestAuthentication") + w, w, []string{`warning was.yaml@main : protection lost: RequestAuthentication "a" is removed: no token of a request to its namespace is looked at`}},
 		{"a budget lowered", protectionLost, budget("minAvailable: 2"), budget("minAvailable: 1"), []string{`warning now.yaml spec.minAvailable: protection lost: PodDisruptionBudget "a" lets more pods go at once: spec.minAvailable: 2 → 1`}},
@@ -334,8 +348,30 @@ func TestProtectionLost(t *testing.T) {
 		{"several rules of Kyverno", protectionLost, of("kyverno.io/v1", "ClusterPolicy", "spec: {validationFailureAction: Enforce, rules: [{name: a, validate: {}}, {name: b, validate: {}}, {name: c, mutate: {}}]}"), of("kyverno.io/v1", "ClusterPolicy", "spec: {validationFailureAction: Audit, rules: [{name: a, validate: {}}, {name: b, validate: {}}, {name: c, mutate: {}}]}"), []string{`warning now.yaml spec.validationFailureAction: protection lost: ClusterPolicy "a" refuses no longer: spec.validationFailureAction: Enforce → Audit`}},
 		{"Kyverno in lower case", protectionLost, of("kyverno.io/v1", "ClusterPolicy", "spec: {validationFailureAction: enforce}"), of("kyverno.io/v1", "ClusterPolicy", "spec: {validationFailureAction: Enforce}"), nil},
 		{"in the clear", protectionLost, of("networking.istio.io/v1", "DestinationRule", "spec: {trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}}"), of("networking.istio.io/v1", "DestinationRule", "spec: {trafficPolicy: {tls: {mode: DISABLE}}}"), []string{`warning now.yaml spec.trafficPolicy.tls.mode: protection lost: DestinationRule "a" sends in the clear: spec.trafficPolicy.tls.mode: ISTIO_MUTUAL → DISABLE`}},
-		{"out of the mesh", protectionLost, strings.Replace(of("v1", "Namespace"), "namespace: shop", "labels: {istio-injection: enabled}", 1), of("v1", "Namespace"), nil},
-		{"by revision", protectionLost, strings.Replace(of("v1", "Namespace"), "namespace: shop", "labels: {istio-injection: enabled}", 1), strings.Replace(of("v1", "Namespace"), "namespace: shop", "labels: {istio.io/rev: prod}", 1), nil},
+		{"out of the mesh", protectionLost, namespace("istio-injection: enabled"), namespace(""), []string{`warning now.yaml metadata.labels: protection lost: new pods of Namespace "a" are outside of the mesh: istio-injection: enabled → not set`}},
+		{"out of the mesh by word", protectionLost, namespace("istio-injection: enabled"), namespace("istio-injection: disabled, istio.io/rev: prod"), []string{`warning now.yaml metadata.labels.istio-injection: protection lost: new pods of Namespace "a" are outside of the mesh: istio-injection: enabled → disabled`}},
+		{"out of an ambient mesh", protectionLost, namespace("istio.io/dataplane-mode: ambient"), namespace(""), []string{`warning now.yaml metadata.labels: protection lost: new pods of Namespace "a" are outside of the mesh: istio.io/dataplane-mode: ambient → not set`}},
+		{"out of a revision", protectionLost, namespace("istio.io/rev: prod"), namespace(""), []string{`warning now.yaml metadata.labels: protection lost: new pods of Namespace "a" are outside of the mesh: istio.io/rev: prod → not set`}},
+		{"by revision", protectionLost, namespace("istio-injection: enabled"), namespace("istio.io/rev: prod"), nil},
+		{"from sidecars to ambient", protectionLost, namespace("istio.io/rev: prod"), namespace("istio.io/dataplane-mode: ambient"), nil},
+		{"a budget that lets all go", protectionLost, budget("maxUnavailable: 1"), budget("maxUnavailable: 100%"), []string{`warning now.yaml spec.maxUnavailable: protection lost: PodDisruptionBudget "a" lets more pods go at once: spec.maxUnavailable: 1 → 100%`}},
+		{"a budget that asks for none", protectionLost, budget("minAvailable: 2"), budget("minAvailable: 0%"), []string{`warning now.yaml spec.minAvailable: protection lost: PodDisruptionBudget "a" lets more pods go at once: spec.minAvailable: 2 → 0%`}},
+		{"a budget of the other field that lets all go", protectionLost, budget("minAvailable: 2"), budget("maxUnavailable: 100%"), []string{`warning now.yaml spec.maxUnavailable: protection lost: PodDisruptionBudget "a" lets more pods go at once: spec.maxUnavailable: not set → 100%`}},
+		{"a budget that let all go", protectionLost, budget("minAvailable: 0"), budget("maxUnavailable: 100%"), nil},
+		{"a quota raised", protectionLost, quota("pods: 10, requests.cpu: 1"), quota("pods: 1000, requests.cpu: 1000m"), []string{`warning now.yaml spec.hard.pods: protection lost: ResourceQuota "a" lets more be taken: pods: 10 → 1000`}},
+		{"a quota of less", protectionLost, quota("pods: 10, services: 2"), quota("services: 1"), []string{`warning now.yaml spec.hard: protection lost: ResourceQuota "a" lets more be taken: pods: 10 → not set`}},
+		{"a quota that another one holds", protectionLost, quota("pods: 10") + strings.Replace(quota("pods: 8"), "name: a", "name: b", 1), quota("pods: 20") + strings.Replace(quota("pods: 8"), "name: a", "name: b", 1), nil},
+		{"one of two quotas", protectionLost, quota("pods: 10") + strings.Replace(quota("services: 8"), "name: a", "name: b", 1) + w, strings.Replace(quota("services: 8"), "name: a", "name: b", 1) + w, []string{`warning was.yaml@main : protection lost: ResourceQuota "a" is removed: what the namespace of Deployment "w" takes is bound no longer in pods (10)`}},
+		{"a limit raised", protectionLost, limits("{type: Container, max: {memory: 1Gi}}"), limits("{type: Pod, max: {memory: 1Gi}}, {type: Container, max: {memory: 100Gi}}"), []string{`warning now.yaml spec.limits[1].max.memory: protection lost: LimitRange "a" lets more be taken: Container max memory: 1Gi → 100Gi`}},
+		{"a limit lowered", protectionLost, limits("{type: Container, max: {memory: 1Gi}, default: {memory: 1Gi}}"), limits("{type: Container, max: {memory: 512Mi}, default: {memory: 512Mi}}"), nil},
+		{"Kyverno removed that says it in its rules", protectionLost, of("kyverno.io/v1", "ClusterPolicy", "spec: {rules: [{name: a, validate: {failureAction: Enforce}}]}"), "", []string{`warning was.yaml@main : protection lost: ClusterPolicy "a" is removed: what it refused is let in`}},
+		{"Kyverno removed that audits", protectionLost, of("kyverno.io/v1", "ClusterPolicy", "spec: {rules: [{name: a, validate: {}}]}"), "", nil},
+		{"a rule of Kyverno removed", protectionLost, of("kyverno.io/v1", "ClusterPolicy", "spec: {rules: [{name: a, validate: {failureAction: Enforce}}, {name: b, validate: {failureAction: Enforce}}]}"), of("kyverno.io/v1", "ClusterPolicy", "spec: {rules: [{name: b, validate: {failureAction: Enforce}}]}"), []string{`warning now.yaml spec.rules: protection lost: ClusterPolicy "a" has "a" no longer: what it refused is let in`}},
+		{"a rule of Kyverno renamed", protectionLost, of("kyverno.io/v1", "ClusterPolicy", "spec: {rules: [{name: a, validate: {failureAction: Enforce}}]}"), of("kyverno.io/v1", "ClusterPolicy", "spec: {rules: [{name: b, validate: {failureAction: Enforce}}]}"), nil},
+		{"opened by halves", protectionLost, policy("a", some) + w, policy("a", "podSelector: {}, ingress: [{from: [{ipBlock: {cidr: 0.0.0.0/1}}, {ipBlock: {cidr: 128.0.0.0/2}}, {ipBlock: {cidr: 192.0.0.0/2}}]}]") + w, []string{`warning now.yaml spec.ingress: protection lost: Deployment "w" is open to every address, by rule 1 of NetworkPolicy "a": fenced → open`}},
+		{"opened by half", protectionLost, policy("a", some) + w, policy("a", "podSelector: {}, ingress: [{from: [{ipBlock: {cidr: 0.0.0.0/1}}, {ipBlock: {cidr: 10.0.0.0/8}}, {ipBlock: {cidr: '::/1'}}]}]") + w, nil},
+		{"opened to every namespace by its name", protectionLost, policy("a", some) + w, policy("a", "podSelector: {}, ingress: [{from: [{namespaceSelector: {matchExpressions: [{key: kubernetes.io/metadata.name, operator: Exists}]}}]}]") + w, []string{`warning now.yaml spec.ingress: protection lost: Deployment "w" is open to every pod of the cluster, by rule 1 of NetworkPolicy "a": fenced → open`}},
+		{"opened to namespaces with a label", protectionLost, policy("a", some) + w, policy("a", "podSelector: {}, ingress: [{from: [{namespaceSelector: {matchExpressions: [{key: team, operator: Exists}]}}]}]") + w, nil},
 	})
 }
 
@@ -395,7 +431,10 @@ func TestCapacityCut(t *testing.T) {
 		{"none of one", capacityCut, replicas(""), replicas("replicas: 0"), []string{`warning now.yaml spec.replicas: capacity cut: Deployment "a" runs no longer: spec.replicas: 1 → 0`}},
 		{"more", capacityCut, replicas("replicas: 3"), replicas("replicas: 4"), nil},
 		{"for an autoscaler to say", capacityCut, replicas("replicas: 3") + scaler("2", "4"), replicas("replicas: 1") + scaler("2", "4"), nil},
-		{"no number", capacityCut, replicas("replicas: 3"), replicas(""), nil},
+		{"no number", capacityCut, replicas("replicas: 3"), replicas(""), []string{`warning now.yaml spec: capacity cut: Deployment "a" has spec.replicas: 3 → not set, which is 1`}},
+		{"no number where it was 1", capacityCut, replicas("replicas: 1"), replicas(""), nil},
+		{"no number for an autoscaler to say", capacityCut, replicas("replicas: 3"), replicas("") + scaler("2", "4"), nil},
+		{"no number of an operator's", capacityCut, of("kafka.strimzi.io/v1", "KafkaConnect", "spec: {replicas: 3}"), of("kafka.strimzi.io/v1", "KafkaConnect", "spec: {}"), nil},
 		{"maximum", capacityCut, scaler("2", "10"), scaler("2", "6"), []string{`warning now.yaml spec.maxReplicas: capacity cut: HorizontalPodAutoscaler "a" has spec.maxReplicas: 10 → 6`}},
 		{"maximum below what runs", capacityCut, scaler("4", "10"), scaler("2", "3"), []string{
 			`warning now.yaml spec.maxReplicas: capacity cut: HorizontalPodAutoscaler "a" has spec.maxReplicas: 10 → 3, fewer than the 4 that run at least now`,
@@ -479,6 +518,9 @@ func TestCanaryStep(t *testing.T) {
 	one := func(subset string) string {
 		return of("networking.istio.io/v1", "VirtualService", "spec: {http: [{route: [{destination: {host: a, subset: "+subset+"}}]}]}")
 	}
+	nginx := func(weight string) string {
+		return annotated(of("networking.k8s.io/v1", "Ingress", "spec: {rules: [{host: a.example.com}]}"), "nginx.ingress.kubernetes.io/canary: 'true', nginx.ingress.kubernetes.io/canary-weight: '"+weight+"'")
+	}
 	route := func(a, b string) string {
 		return of("gateway.networking.k8s.io/v1", "HTTPRoute", "spec: {rules: [{backendRefs: [{name: a, weight: "+a+"}, {name: b, weight: "+b+"}]}]}")
 	}
@@ -496,6 +538,10 @@ func TestCanaryStep(t *testing.T) {
 		{"the canary first", canaryStep, strings.NewReplacer("stable", "canary", "canary", "stable").Replace(split("10", "90")), strings.NewReplacer("stable", "canary", "canary", "stable").Replace(split("100", "0")), []string{`warning now.yaml spec.http[0].route[0].weight: canary step: VirtualService "a" sends a (canary) 10 % → 100 % of route 0: a step of 90 points`}},
 		{"of a stable host", canaryStep, strings.ReplaceAll(split("90", "10"), "host: a", "host: stable"), strings.ReplaceAll(split("0", "100"), "host: a", "host: stable"), []string{`warning now.yaml spec.http[0].route[1].weight: canary step: VirtualService "a" sends stable (canary) 10 % → 100 % of route 0: a step of 90 points`}},
 		{"beside a canary", canaryStep, strings.ReplaceAll(split("10", "90"), "stable", "v1"), strings.ReplaceAll(split("100", "0"), "stable", "v1"), nil},
+		{"of ingress-nginx", canaryStep, nginx("5"), nginx("95"), []string{`warning now.yaml metadata.annotations["nginx.ingress.kubernetes.io/canary-weight"]: canary step: Ingress "a" sends the canary 5 % → 95 % of route a.example.com: a step of 90 points`}},
+		{"of ingress-nginx in a small step", canaryStep, nginx("5"), nginx("50"), nil},
+		{"of ingress-nginx back", canaryStep, nginx("95"), nginx("0"), nil},
+		{"of ingress-nginx in other numbers", canaryStep, nginx("10"), nginx("100', nginx.ingress.kubernetes.io/canary-weight-total: '1000"), nil},
 		{"another name", canaryStep, one("v1"), one("v2"), nil},
 		{"weights of a route", canaryStep, route("9", "1"), route("1", "9"), []string{`warning now.yaml spec.rules[0].backendRefs[1].weight: canary step: HTTPRoute "a" sends b 10 % → 90 % of route 0: a step of 80 points`}},
 		{"weights of a route in other numbers", canaryStep, route("9", "1"), route("90", "10"), nil},

@@ -4,9 +4,12 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -35,8 +38,10 @@ func lookForProtection(s *scene) {
 	s.isolation()
 	s.opened()
 	s.authorization()
+	s.mutualTLS()
 	for _, p := range s.changed() {
 		s.budget(p)
+		s.bounds(p)
 		s.enforcement(p)
 		s.meshSecurity(p)
 	}
@@ -171,18 +176,49 @@ func width(rule any, peers string) int {
 		return 2
 	}
 	widest := 0
+	var blocks []netip.Prefix
 	for _, peer := range list {
-		cidr := manifest.TextAt(peer, "ipBlock", "cidr")
-		namespaces, all := manifest.At(peer, "namespaceSelector").(map[string]any)
+		if block, err := netip.ParsePrefix(manifest.TextAt(peer, "ipBlock", "cidr")); err == nil && len(manifest.ListAt(peer, "ipBlock", "except")) == 0 {
+			blocks = append(blocks, block.Masked())
+		}
 		pods, _ := manifest.At(peer, "podSelector").(map[string]any)
-		switch {
-		case (cidr == "0.0.0.0/0" || cidr == "::/0") && len(manifest.ListAt(peer, "ipBlock", "except")) == 0:
-			widest = 2
-		case all && len(namespaces) == 0 && len(pods) == 0:
-			widest = max(widest, 1)
+		if selectsEveryNamespace(manifest.At(peer, "namespaceSelector")) && len(pods) == 0 {
+			widest = 1
+		}
+	}
+	for _, all := range []string{"0.0.0.0/0", "::/0"} {
+		if cover(blocks, netip.MustParsePrefix(all)) {
+			return 2
 		}
 	}
 	return widest
+}
+
+// cover reports whether blocks together have every address of another one.
+func cover(blocks []netip.Prefix, of netip.Prefix) bool {
+	blocks = slices.DeleteFunc(slices.Clone(blocks), func(b netip.Prefix) bool { return !b.Overlaps(of) })
+	switch {
+	case slices.ContainsFunc(blocks, func(b netip.Prefix) bool { return b.Bits() <= of.Bits() }):
+		return true
+	case len(blocks) < 2: // a part of it is not all
+		return false
+	}
+	low := netip.PrefixFrom(of.Addr(), of.Bits()+1)
+	bytes := of.Addr().AsSlice()
+	bytes[of.Bits()/8] |= 0x80 >> (of.Bits() % 8)
+	upper, _ := netip.AddrFromSlice(bytes)
+	return cover(blocks, low) && cover(blocks, netip.PrefixFrom(upper, of.Bits()+1))
+}
+
+// selectsEveryNamespace reports a selector that fits every Namespace: one that is empty, or asks for the label alone that the API
+// server gives to each.
+func selectsEveryNamespace(selector any) bool {
+	fields, is := selector.(map[string]any)
+	wanted, _ := fields["matchLabels"].(map[string]any)
+	expressions, _ := fields["matchExpressions"].([]any)
+	return is && len(wanted) == 0 && !slices.ContainsFunc(expressions, func(e any) bool {
+		return manifest.TextAt(e, "key") != "kubernetes.io/metadata.name" || manifest.TextAt(e, "operator") != "Exists"
+	})
 }
 
 // opened looks for rules that let everybody to pods that were fenced.
@@ -305,9 +341,90 @@ func (s *scene) budget(p check.Pair) {
 		old, new := manifest.At(p.Old.Value, path...), manifest.At(p.New.Value, path...)
 		was, percent, ok := amount(old)
 		is, also, has := amount(new)
-		if ok && has && percent == also && (is-was)*b.worse > 0 {
-			s.at(p.New, path, "protection lost: %s lets more pods go at once: %s: %v → %v", title(p.New), path, old, new)
+		switch {
+		case ok && has && percent == also && (is-was)*b.worse > 0, letsAllGo(p.New, b.field) && !letsAllGo(p.Old, "minAvailable") && !letsAllGo(p.Old, "maxUnavailable"):
+			s.at(p.New, path, "protection lost: %s lets more pods go at once: %s: %v → %v", title(p.New), path, shown(old), shown(new))
 		}
+	}
+}
+
+// letsAllGo reports a field of a PodDisruptionBudget that lets every pod go at once, however many there are.
+func letsAllGo(o *manifest.Object, field string) bool {
+	n, percent, ok := amount(manifest.At(o.Value, "spec", field))
+	return ok && (field == "minAvailable" && n <= 0 || field == "maxUnavailable" && percent && n >= 100)
+}
+
+// ceiling is the most that an object lets be taken of something.
+type ceiling struct {
+	what  string // as pods, or Container max memory
+	path  manifest.Path
+	limit resource.Quantity
+}
+
+// boundsOf are those of a ResourceQuota or a LimitRange. A quota of some pods alone is another one than that of all.
+func boundsOf(o *manifest.Object) []ceiling {
+	var all []ceiling
+	add := func(of string, path manifest.Path) {
+		fields, _ := manifest.At(o.Value, path...).(map[string]any)
+		for _, name := range slices.Sorted(maps.Keys(fields)) {
+			if limit, ok := quantity(o, below(path, name)); ok {
+				all = append(all, ceiling{of + name, below(path, name), limit})
+			}
+		}
+	}
+	switch {
+	case is(o, "", "ResourceQuota"):
+		of := ""
+		for _, field := range []string{"scopes", "scopeSelector"} {
+			if scope := manifest.At(o.Value, "spec", field); scope != nil {
+				of += fmt.Sprintf("%v ", scope)
+			}
+		}
+		add(of, fields("spec", "hard"))
+	case is(o, "", "LimitRange"):
+		for i, entry := range manifest.ListAt(o.Value, "spec", "limits") {
+			for _, field := range []string{"max", "maxLimitRequestRatio"} {
+				add(manifest.TextAt(entry, "type")+" "+field+" ", below(fields("spec", "limits"), i, field))
+			}
+		}
+	}
+	return all
+}
+
+// loosened are the bounds of an object that nothing of its kind and namespace holds any more after the change, each with what the
+// object itself says instead, if it says anything.
+func (s *scene) loosened(old, now *manifest.Object) (lost []ceiling, instead []*ceiling) {
+	for _, was := range boundsOf(old) {
+		holds := func(o *manifest.Object) bool {
+			return alike(o, old) && o.Namespace == old.Namespace && (o.Hides(fields("spec")) || slices.ContainsFunc(boundsOf(o), func(b ceiling) bool {
+				return b.what == was.what && b.limit.Cmp(was.limit) <= 0
+			}))
+		}
+		if old.Hides(was.path) || slices.ContainsFunc(s.news(), holds) {
+			continue
+		}
+		var is *ceiling
+		if now != nil {
+			own := boundsOf(now)
+			if i := slices.IndexFunc(own, func(b ceiling) bool { return b.what == was.what }); i >= 0 {
+				is = &own[i]
+			}
+		}
+		lost, instead = append(lost, was), append(instead, is)
+	}
+	return lost, instead
+}
+
+// bounds looks for a quota or a limit range that lets more be taken.
+func (s *scene) bounds(p check.Pair) {
+	lost, instead := s.loosened(p.Old, p.New)
+	for i, was := range lost {
+		at, now := was.path[:2], any(nil)
+		if instead[i] != nil {
+			at = instead[i].path
+			now = manifest.At(p.New.Value, at...)
+		}
+		s.at(p.New, at, "protection lost: %s lets more be taken: %s: %v → %s", title(p.New), was.what, manifest.At(p.Old.Value, was.path...), shown(now))
 	}
 }
 
@@ -392,6 +509,115 @@ func (s *scene) enforcement(p check.Pair) {
 			s.at(p.New, e.path, "protection lost: %s refuses no longer: %s: %s → %s", title(p.New), e.path, old, new)
 		}
 	}
+	// Rules that take the place of others have other names: fewer of them are less.
+	news := enforcers(p.New)
+	if len(news) >= len(olds) {
+		return
+	}
+	list := fields("spec", "rules")
+	if is(p.New, "admissionregistration.k8s.io", "ValidatingWebhookConfiguration") {
+		list = fields("webhooks")
+	}
+	for _, e := range olds {
+		if e.of != "" && strings.EqualFold(e.value(p.Old), e.refuses) && !slices.ContainsFunc(news, func(n enforcer) bool { return n.of == e.of }) && known(p, list, list) {
+			s.at(p.New, list, "protection lost: %s has %q no longer: what it refused is let in", title(p.New), e.of)
+		}
+	}
+}
+
+func isPeerAuthentication(o *manifest.Object) bool {
+	return is(o, "security.istio.io", "PeerAuthentication")
+}
+
+// rootNamespace is where Istio has what holds for the whole mesh, unless it is told otherwise.
+const rootNamespace = "istio-system"
+
+// mutualTLSMode is how pods of a workload take what is sent to them, and what says so: the policy that selects them, else that of their
+// namespace, else that of the mesh. "" is what the mesh has where nobody here says it.
+// https://istio.io/latest/docs/reference/config/security/peer_authentication/
+func mutualTLSMode(all []policy, w *manifest.Object) (mode string, by *manifest.Object) {
+	scope := func(p policy) int {
+		switch selects := manifest.At(p.object.Value, "spec", "selector"); {
+		case selects != nil && len(over([]policy{p}, w)) > 0:
+			return 3
+		case selects == nil && p.object.Namespace == w.Namespace:
+			return 2
+		case selects == nil && p.object.Namespace == rootNamespace:
+			return 1
+		}
+		return 0
+	}
+	best := 0
+	for _, p := range all {
+		said := manifest.TextAt(p.object.Value, "spec", "mtls", "mode")
+		if n := scope(p); n > best && said != "" && said != "UNSET" {
+			best, mode, by = n, said, p.object
+		}
+	}
+	return mode, by
+}
+
+// mutualTLS looks for workloads whose pods took nothing in the clear, and do now. What a policy says of its own mode is told by
+// meshSecurity.
+func (s *scene) mutualTLS() {
+	path := fields("spec", "selector")
+	before, known := policies(s.olds(), isPeerAuthentication, path)
+	after, still := policies(s.news(), isPeerAuthentication, path)
+	if !known || !still {
+		return
+	}
+	type loss struct {
+		by   *manifest.Object // of the old side
+		now  *manifest.Object // what counts instead; nil for what the mesh has
+		mode string
+	}
+	var losses []loss
+	lost := map[loss][]*manifest.Object{}
+	for _, old := range workloads(s.olds()) {
+		w := find(s.news(), old)
+		if w == nil || len(workloads([]*manifest.Object{w})) == 0 {
+			continue
+		}
+		if _, sure := s.labelsOf(w); !sure {
+			continue
+		}
+		was, by := mutualTLSMode(before, old)
+		mode, now := mutualTLSMode(after, w)
+		if was != "STRICT" || mode == "STRICT" {
+			continue
+		}
+		key := loss{by, now, mode}
+		if lost[key] == nil {
+			losses = append(losses, key)
+		}
+		lost[key] = append(lost[key], w)
+	}
+	for _, l := range losses {
+		pods := lost[l]
+		i := slices.IndexFunc(s.pairs, func(p check.Pair) bool { return p.Old == l.by })
+		if i < 0 {
+			continue
+		}
+		p := s.pairs[i]
+		unless := ""
+		if l.now == nil {
+			unless = ", unless the mesh is strict"
+		}
+		switch {
+		case p.New == nil:
+			s.gone(s.pass.Check.Severity, p.Old, nil, "protection lost: %s %s: the pods of %s take what is in the clear%s", title(p.Old), s.becomes(p.Old), titles(pods), unless)
+		case manifest.TextAt(p.New.Value, "spec", "mtls", "mode") != "STRICT":
+		case !equal(manifest.At(p.Old.Value, "spec", "selector"), manifest.At(p.New.Value, "spec", "selector")):
+			s.at(p.New, path, "protection lost: %s is no longer over the pods of %s: they take what is in the clear%s", title(p.New), titles(pods), unless)
+		case l.now != nil && l.now != p.New && !same(l.now, p.New):
+			s.at(l.now, fields("spec", "mtls", "mode"), "protection lost: the pods of %s take what is in the clear: spec.mtls.mode: STRICT (of %s) → %s", titles(pods), title(p.Old), l.mode)
+		default:
+			for _, w := range pods {
+				at, _ := s.labelsOf(w)
+				s.at(w, at, "protection lost: the pods of %s have no longer the labels that %s selects: they take what is in the clear%s", title(w), title(p.New), unless)
+			}
+		}
+	}
 }
 
 // meshSecurity looks for mutual TLS that is no longer strict, and for namespaces that leave the mesh.
@@ -418,10 +644,10 @@ func (s *scene) meshSecurity(p check.Pair) {
 			}
 		}
 	case is(p.New, "", "Namespace"):
-		path := fields("metadata", "labels", "istio-injection")
-		if known(p, path, path) && manifest.TextAt(p.Old.Value, path...) == "enabled" && manifest.TextAt(p.New.Value, path...) != "enabled" && manifest.TextAt(p.New.Value, "metadata", "labels", "istio.io/rev") == "" &&
-			manifest.TextAt(p.New.Value, "metadata", "labels", "istio.io/dataplane-mode") == "" {
-			s.at(p.New, path, "protection lost: new pods of %s are outside of the mesh: istio-injection: enabled → %s", title(p.New), shown(manifest.At(p.New.Value, path...)))
+		label, inMesh := meshLabel(p.Old)
+		path := fields("metadata", "labels", label)
+		if _, stays := meshLabel(p.New); inMesh && !stays && known(p, fields("metadata", "labels"), fields("metadata", "labels")) {
+			s.at(p.New, path, "protection lost: new pods of %s are outside of the mesh: %s: %s → %s", title(p.New), label, manifest.TextAt(p.Old.Value, path...), shown(manifest.At(p.New.Value, path...)))
 		}
 	case is(p.New, "networking.istio.io", "DestinationRule"):
 		path := fields("spec", "trafficPolicy", "tls", "mode")
@@ -430,6 +656,19 @@ func (s *scene) meshSecurity(p check.Pair) {
 			s.at(p.New, path, "protection lost: %s sends in the clear: %s: %s → DISABLE", title(p.New), path, old)
 		}
 	}
+}
+
+// meshLabel is the label by which pods of a Namespace are in the mesh; false where they are not, unless they say so themselves.
+// https://istio.io/latest/docs/setup/additional-setup/sidecar-injection/#controlling-the-injection-policy
+func meshLabel(namespace *manifest.Object) (label string, inMesh bool) {
+	of := func(label string) string { return manifest.TextAt(namespace.Value, "metadata", "labels", label) }
+	switch {
+	case of("istio.io/dataplane-mode") == "ambient":
+		return "istio.io/dataplane-mode", true
+	case of("istio-injection") != "":
+		return "istio-injection", of("istio-injection") == "enabled"
+	}
+	return "istio.io/rev", of("istio.io/rev") != ""
 }
 
 // unprotected looks at what protected, and is removed.
@@ -455,12 +694,21 @@ func (s *scene) unprotected(o *manifest.Object) {
 			}
 		}
 	case is(o, "", "ResourceQuota"), is(o, "", "LimitRange"):
-		if left := stays(); !another() && len(left) > 0 {
-			says("nothing bounds what the namespace of %s takes", titles(left))
+		left := stays()
+		if len(left) == 0 {
+			return
 		}
-	case is(o, "security.istio.io", "PeerAuthentication") && manifest.TextAt(o.Value, "spec", "mtls", "mode") == "STRICT":
-		if left := stays(); !another() && len(left) > 0 {
-			says("pods of its namespace take what is in the clear, unless the mesh is strict")
+		if !another() {
+			says("nothing bounds what the namespace of %s takes", titles(left))
+			return
+		}
+		lost, _ := s.loosened(o, nil)
+		var words []string
+		for _, b := range lost {
+			words = append(words, fmt.Sprintf("%s (%v)", b.what, manifest.At(o.Value, b.path...)))
+		}
+		if len(words) > 0 {
+			says("what the namespace of %s takes is bound no longer in %s", titles(left), listed(words))
 		}
 	case isAuthorization(o) && action(o) != "ALLOW" && action(o) != "AUDIT":
 		if s.successor(o) == nil && len(stays()) > 0 {
@@ -474,7 +722,7 @@ func (s *scene) unprotected(o *manifest.Object) {
 		if s.successor(o) == nil {
 			says("what it refused is let in")
 		}
-	case o.Group() == "kyverno.io" && manifest.TextAt(o.Value, "spec", "validationFailureAction") == "Enforce":
+	case o.Group() == "kyverno.io" && slices.ContainsFunc(enforcers(o), func(e enforcer) bool { return strings.EqualFold(e.value(o), e.refuses) }):
 		if s.successor(o) == nil {
 			says("what it refused is let in")
 		}
