@@ -61,16 +61,10 @@ func TestREADMERecipes(t *testing.T) {
 	for name, content := range beside {
 		write(t, ".", name, content)
 	}
-	git := func(args ...string) {
-		t.Helper()
-		if out, err := exec.CommandContext(t.Context(), "git", args...).CombinedOutput(); err != nil {
-			t.Fatalf("git %v: %v\n%s", args, err, out)
-		}
-	}
 	commit := func(what string) {
 		t.Helper()
-		git("add", "-A")
-		git("commit", "-qm", what)
+		git(t, ".", "add", "-A")
+		git(t, ".", "commit", "-qm", what)
 	}
 	kgate := func(command string, want int) string {
 		t.Helper()
@@ -88,7 +82,7 @@ func TestREADMERecipes(t *testing.T) {
 		}
 		return string(text)
 	}
-	git("init", "-q", "-b", "main")
+	git(t, ".", "init", "-q", "-b", "main")
 	commit("base")
 
 	// What it shows of a clean repository and of a broken one.
@@ -126,9 +120,19 @@ func TestREADMERecipes(t *testing.T) {
 	if got := read(overlay); got != before {
 		t.Errorf("%s: got\n%s\nwant\n%s", back, got, before)
 	}
-	git("diff", "--exit-code", "HEAD")
+	git(t, ".", "diff", "--exit-code", "HEAD")
 
-	// The image that a promotion names is one that the overlay has.
+	// Promotions, each on what the repository has.
+	from := git(t, ".", "rev-parse", "HEAD")
+	for _, r := range recipes(t, text, "kgate promote ") {
+		kgate(r.command, exitClean)
+		if git(t, ".", "diff", "--name-only", from) == "" {
+			t.Errorf("%s changes nothing", r.command)
+		}
+		git(t, ".", "reset", "-q", "--hard", from)
+	}
+
+	// The image that a new version is of is one that the overlay has.
 	promotion := regexp.MustCompile(`^cd (\S+) && kustomize edit set image (\S+)=(\S+):\S+$`).FindStringSubmatch(recipes(t, text, "kustomize edit set image")[0].command)
 	if promotion == nil || !strings.Contains(read(filepath.Join(promotion[1], "kustomization.yaml")), "- name: "+promotion[2]+"\n  newName: "+promotion[3]+"\n") {
 		t.Errorf("the promotion of README.md names what is not there: %q", promotion)
