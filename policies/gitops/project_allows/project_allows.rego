@@ -28,14 +28,14 @@ deny contains {"msg": msg, "path": array.concat(["targets", application.target, 
 
 deny contains {"msg": msg, "path": array.concat(application.fault, ["repoURL"])} if {
 	some application in argo.applications
-	some project in _projects[application.project]
+	some project in _projects_of(application.target, application.project)
 	not _is_source(project, application.repository)
 	msg := sprintf("AppProject %v does not allow source %v of %s", [json.marshal(application.project), json.marshal(application.repository), application.title])
 }
 
 deny contains {"msg": msg, "path": ["targets", application.target, "objects", application.object, "spec", "destination"], "fact": fact} if {
 	some application in argo.applications
-	some project in _projects[application.project]
+	some project in _projects_of(application.target, application.project)
 	not _arrives(application, project)
 	destination := obj_lib.at(application.value, ["spec", "destination"], {})
 	fact := sprintf("%v %v", [application.project, destination])
@@ -86,12 +86,26 @@ else := null
 _projects := _projects_by_name
 
 _projects_by_name[obj_lib.name(obj)] contains obj if {
-	some target in input.targets
+	some by_name in _projects_beside
+	some objects in by_name
+	some obj in objects
+}
+
+_projects_beside := _projects_by_target
+
+_projects_by_target[i][obj_lib.name(obj)] contains obj if {
+	some i, target in input.targets
 	some obj in target.objects
 	obj.kind == "AppProject"
 	argo.is_project(obj)
 	argo.is_applied(obj)
 }
+
+# The projects of a name that an Application may belong to. Where each cluster has an Argo CD of its own, that is the one of the
+# target which renders the Application, and none of the name elsewhere.
+_projects_of(target, name) := own if {
+	own := _projects_beside[target][name]
+} else := object.get(_projects, name, set())
 
 # The Applications whose projects are known and that deploy a target or parts of it. An object of
 # the target has to be allowed to one of them.
@@ -101,7 +115,7 @@ _deploying_by_target[i] contains application if {
 	some i, target in input.targets
 	some application in argo.applications
 	_is_at_or_below(application.path, target.path)
-	_projects[application.project]
+	count(_projects_of(application.target, application.project)) > 0
 }
 
 # The targets of which a part belongs to a project that nobody knows, which may allow what the others do not.
@@ -123,7 +137,7 @@ _is_at_or_below(path, target) if {
 # The Applications whose project allows the kind of an object, each with that project.
 _allowing(deploying, obj) := [[application, project] |
 	some application in deploying
-	some project in _projects[application.project]
+	some project in _projects_of(application.target, application.project)
 	_allows_kind(project, obj)
 ]
 

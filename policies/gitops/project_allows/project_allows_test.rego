@@ -35,6 +35,23 @@ test_generated if {
 	{fault.msg | some fault in project_allows.deny} == {`Application "made" belongs to AppProject null, which is not in this repository`} with input as {"targets": generated}
 }
 
+_in_prod := object.union(_application, {"spec": object.union(_application.spec, {"destination": {"name": "prod", "namespace": "shop"}})})
+
+# Two targets, each with a project of the name, the second for prod alone, and one with none.
+_several(second) := faults if {
+	faults := project_allows.deny with input as {"roots": ["overlays/dev/app"], "targets": [
+		{"path": "argocd/dev", "objects": [_project(_spec), _application]},
+		{"path": "argocd/prod", "objects": [_project(object.union(_spec, {"destinations": [{"name": "prod", "namespace": "shop"}]})), second]},
+		{"path": "argocd/more", "objects": [_application]},
+	]}
+}
+
+# Each target has an Argo CD of its own: the project of the other one allows nothing here, and refuses nothing.
+test_projects_of_one_name if {
+	{fault.path | some fault in _several(_in_prod)} == {["targets", 2, "objects", 0, "spec", "destination"]}
+	{fault.path | some fault in _several(_application)} == {["targets", i, "objects", j, "spec", "destination"] | some [i, j] in [[1, 1], [2, 0]]}
+}
+
 test_skipped_project if {
 	skipped := object.union(_project(_spec), {"metadata": {"annotations": {"argocd.argoproj.io/hook": "Skip"}}})
 	{fault.msg | some fault in _faults(skipped, _application, [])} == {`Application "web" belongs to AppProject "web", which is not in this repository`}

@@ -338,6 +338,32 @@ func TestWindowApplications(t *testing.T) {
 	}
 }
 
+// Where each cluster has an Argo CD of its own, each has a project of the name: a window is for the Applications beside it, and for those
+// that have no project of the name beside them.
+func TestWindowApplicationsOfSeveral(t *testing.T) {
+	project := func(name string) *manifest.Object {
+		return object(t, "apiVersion: argoproj.io/v1alpha1\nkind: AppProject\nmetadata: {name: p}\nspec: {syncWindows: [{applications: ["+name+"]}]}\n")
+	}
+	application := func(name string) *manifest.Object {
+		return object(t, "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: "+name+"}\nspec: {project: p}\n")
+	}
+	for name, c := range map[string]struct {
+		dev, prod, more []*manifest.Object
+		found           int
+	}{
+		"each its own":      {[]*manifest.Object{project("dev"), application("dev")}, []*manifest.Object{project("prod"), application("prod")}, nil, 0},
+		"of the other":      {[]*manifest.Object{project("prod"), application("dev")}, []*manifest.Object{project("prod"), application("prod")}, nil, 1},
+		"beside no project": {[]*manifest.Object{project("more"), application("dev")}, []*manifest.Object{project("prod"), application("prod")}, []*manifest.Object{application("more")}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			found := run(t, windowApplications, &check.Target{Path: "dev", Objects: c.dev}, &check.Target{Path: "prod", Objects: c.prod}, &check.Target{Path: "more", Objects: c.more})
+			if len(found) != c.found {
+				t.Errorf("found %v, want %d", found, c.found)
+			}
+		})
+	}
+}
+
 func TestApplySize(t *testing.T) {
 	large := func(annotation string) *manifest.Object {
 		return object(t, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: large, annotations: {argocd.argoproj.io/sync-options: '"+annotation+"'}}\ndata: {a: "+strings.Repeat("a", annotationLimit)+"}\n")

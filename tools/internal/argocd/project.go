@@ -265,10 +265,17 @@ var windowApplications = &check.Check{
 	Bad:  windowApplicationsExample("prod-shop"),
 	Good: windowApplicationsExample("shop"),
 	Run: func(_ context.Context, pass *check.Pass) error {
-		found, open := members(pass.Targets)
+		projects := ProjectsOf(pass.Targets)
 		for _, target := range pass.Targets {
 			for _, object := range target.Applied() {
-				if is(object, "AppProject") && !open[object.Name] && !open[""] && len(found[object.Name]) > 0 {
+				if !is(object, "AppProject") {
+					continue
+				}
+				// Where each cluster has an Argo CD of its own, another target has another project of the name.
+				found, open := members(slices.DeleteFunc(slices.Clone(pass.Targets), func(t *check.Target) bool {
+					return t != target && projects.owns(object.Name, t.Path)
+				}))
+				if !open[object.Name] && !open[""] && len(found[object.Name]) > 0 {
 					judgeWindowApplications(pass, target, object, found[object.Name])
 				}
 			}

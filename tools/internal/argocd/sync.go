@@ -639,6 +639,11 @@ func ProjectsOf(targets []*check.Target) Projects {
 	return all
 }
 
+// owns reports whether a target renders an AppProject of a name: its Applications belong to that one.
+func (p Projects) owns(name, target string) bool {
+	return slices.ContainsFunc(p[target], func(o *manifest.Object) bool { return o.Name == name })
+}
+
 // Named is the AppProject that an Application of a target belongs to: that of the target, where it renders one of the name, or the
 // only one that there is; nil for none, and where nobody here can tell.
 func (p Projects) Named(name, target string) *manifest.Object {
