@@ -64,15 +64,12 @@ func (o Options) at(side *repo.Side) (Options, bool) {
 
 // has reports whether a side may have a target: something stands there, or where the Application of one of charts is.
 func has(side *repo.Side, target string) bool {
-	if _, err := fs.Stat(side.FS, target); err == nil {
-		return true
+	for ; target != ""; target = repo.TreeOf(target) {
+		if _, err := fs.Stat(side.FS, target); err == nil {
+			return true
+		}
 	}
-	tree := repo.TreeOf(target)
-	if tree == "" {
-		return false
-	}
-	_, err := fs.Stat(side.FS, tree)
-	return err == nil
+	return false
 }
 
 // pathsOf are the targets of either side, those of the side after first. A side that has none of those that are asked for is nil.

@@ -81,6 +81,19 @@ func (g *Gate) applications(ctx context.Context, renderer *kustomization.Rendere
 		}
 		all = found.All
 		var further []string
+		if depth < deepestApplications {
+			for _, t := range g.chartsOf(ctx, renderer, found).targets {
+				// Which charts a run renders is settled before it begins.
+				known := renderer.Releases[t.path] != nil
+				if seen[t.path] || t.application.Target == nil || !known && g.charts != nil {
+					continue
+				}
+				if !known {
+					renderer.Releases[t.path] = t.releases
+				}
+				further = append(further, t.path)
+			}
+		}
 		for _, a := range all {
 			for _, s := range a.Sources {
 				if s.Dir != "" && !seen[s.Dir] && (s.Type == "kustomize" || s.Type == "directory") {

@@ -71,6 +71,7 @@ func (g *Gate) chart(ctx context.Context, renderer *kustomization.Renderer) erro
 		return nil
 	}
 	whole := *g
+	whole.charts, renderer.Releases = nil, map[string][]kustomization.Release{}
 	if asked && len(g.all) == 0 {
 		selection, _, _ := coverage.Select(ctx, g.repository) // what globs do not name has no Applications
 		whole.all = selection.Targets
@@ -81,7 +82,6 @@ func (g *Gate) chart(ctx context.Context, renderer *kustomization.Renderer) erro
 		return ctx.Err()
 	}
 	g.charts = g.chartsOf(ctx, renderer, found)
-	renderer.Releases = map[string][]kustomization.Release{}
 	for _, t := range g.charts.targets {
 		renderer.Releases[t.path] = t.releases
 	}

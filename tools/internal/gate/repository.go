@@ -36,10 +36,14 @@ func Locate(ctx context.Context, args []string, revision string, objects ...stri
 		if arg != kustomization.Stdin {
 			tree := repo.TreeOf(arg) // of an Application's charts
 			_, err := os.Stat(arg)
-			if err != nil && tree != "" {
-				_, err = os.Stat(tree)
-			} else {
+			if err == nil {
 				tree = ""
+			}
+			for ; tree != ""; tree = repo.TreeOf(tree) {
+				if _, statErr := os.Stat(tree); statErr == nil {
+					err = nil
+					break
+				}
 			}
 			if err != nil {
 				return nil, nil, fmt.Errorf("%w%s", unreadable(arg, err), spelling.Meant(arg, near(ctx, repository, arg)))
