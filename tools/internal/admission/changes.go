@@ -293,11 +293,15 @@ func short(o *manifest.Object, path manifest.Path, value any) string {
 	if o.Kind == "Secret" && len(path) > 0 && path[0] != "type" && path[0] != "metadata" && path[0] != "immutable" {
 		return ""
 	}
-	text, err := json.Marshal(value)
+	var written strings.Builder
+	encoder := json.NewEncoder(&written)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(value)
+	text := strings.TrimSuffix(written.String(), "\n")
 	if err != nil || len(text) > 80 {
 		return ""
 	}
-	return string(text)
+	return text
 }
 
 // recreated is how Argo CD is told to delete an object and make it anew.

@@ -134,6 +134,8 @@ func TestUpdate(t *testing.T) {
 			"field is immutable; give it another name, or have it made anew (" + anew + "): volumes that are there keep what they were made with"}},
 		{"a ConfigMap that is immutable", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: shop}\nimmutable: true\ndata: {a: b}", []string{"a: b", "a: c"}, []string{`update a data.a: data.a cannot change from "b" to "c"` + refused +
 			"field is immutable when `immutable` is set; give it another name, as a generator's hash does, and let what reads it follow"}},
+		{"words that HTML would escape", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: shop}\nimmutable: true\ndata: {a: b}", []string{"a: b", "a: <c>&"}, []string{`update a data.a: data.a cannot change from "b" to "<c>&"` + refused +
+			"field is immutable when `immutable` is set; give it another name, as a generator's hash does, and let what reads it follow"}},
 		{"a ConfigMap", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: shop}\ndata: {a: b}", []string{"a: b", "a: c"}, nil},
 		{"a Secret that is immutable", "apiVersion: v1\nkind: Secret\nmetadata: {name: a, namespace: shop}\nimmutable: true\nstringData: {a: hunter2}", []string{"hunter2", "hunter3"}, []string{"update a stringData.a: stringData.a cannot change" + refused +
 			"field is immutable when `immutable` is set; give it another name, as a generator's hash does, and let what reads it follow"}},
