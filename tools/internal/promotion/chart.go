@@ -230,9 +230,10 @@ func (b *builder) releases() {
 			b.table.Services = append(b.table.Services, s)
 			continue
 		}
-		var w Workload
+		w := Workload{Chart: true, Unsaid: true}
 		for _, p := range s.Places {
 			if p.Exists() {
+				w.Unsaid = w.Unsaid && p.Stable.Image.Said.Version().IsZero()
 				w.Service, w.Environments = s.Name, append(w.Environments, p.Environment)
 				if len(w.Images) == 0 {
 					w.Object, w.Images = p.Stable.Chart.Release, []string{p.Stable.Image.Reference.String()}

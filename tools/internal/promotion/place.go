@@ -47,7 +47,12 @@ func (b *builder) complete(in *stage, p *Place) {
 	p.Sampling = b.sampling(in, p)
 }
 
+// replicas are those of a workload, or of the Rollout that runs its pods in its place: Argo Rollouts scales the other one to 0.
+// https://argo-rollouts.readthedocs.io/en/stable/migrating/#reference-deployment-from-rollout
 func (b *builder) replicas(in *stage, o *manifest.Object) (Replicas, bool) {
+	if i := slices.IndexFunc(in.objects, func(r *manifest.Object) bool { return r.Namespace == o.Namespace && runsPodsOf(r, o) }); i >= 0 {
+		o = in.objects[i]
+	}
 	r := Replicas{Workload: o.ID}
 	for _, scaler := range in.objects {
 		of := func(field string) string { return manifest.TextAt(scaler.Value, "spec", "scaleTargetRef", field) }

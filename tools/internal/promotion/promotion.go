@@ -103,6 +103,8 @@ type Workload struct {
 	Object       manifest.ID // as the first environment has it
 	Images       []string
 	Environments []string
+	Chart        bool // a release of a Helm chart
+	Unsaid       bool // nothing in git says its version, as of a release that takes the newest
 }
 
 // Value is what a field holds, and the scalar that says it; the scalar is zero where nobody can tell.

@@ -23,6 +23,12 @@ const (
 // mostSteps is as many steps as are read: a step of 1 % up to 100 %.
 const mostSteps = 100
 
+// runsPodsOf reports a Rollout that runs pods of the template of a workload.
+func runsPodsOf(rollout, w *manifest.Object) bool {
+	return rollout.Group() == "argoproj.io" && rollout.Kind == "Rollout" &&
+		manifest.TextAt(rollout.Value, "spec", "workloadRef", "kind") == w.Kind && manifest.TextAt(rollout.Value, "spec", "workloadRef", "name") == w.Name
+}
+
 // rollout is that of the first of the workloads that has one; nil where no controller has steps in git.
 func (b *builder) rollout(in *stage, workloads []*manifest.Object) *Rollout {
 	for _, w := range workloads {
@@ -32,8 +38,7 @@ func (b *builder) rollout(in *stage, workloads []*manifest.Object) *Rollout {
 			}
 			switch o.Group() + "/" + o.Kind {
 			case "argoproj.io/Rollout":
-				refers := manifest.TextAt(o.Value, "spec", "workloadRef", "kind") == w.Kind && manifest.TextAt(o.Value, "spec", "workloadRef", "name") == w.Name
-				if o.ID == w.ID || refers {
+				if o.ID == w.ID || runsPodsOf(o, w) {
 					if r := b.ofArgo(in, o); r != nil {
 						return r
 					}
@@ -73,6 +78,9 @@ func (b *builder) ofArgo(in *stage, o *manifest.Object) *Rollout {
 }
 
 func (b *builder) ofFlagger(in *stage, o *manifest.Object) *Rollout {
+	if manifest.At(o.Value, "spec", "skipAnalysis") == true {
+		return nil // it gets everything at once
+	}
 	analysis := "analysis"
 	if manifest.At(o.Value, "spec", analysis) == nil {
 		analysis = "canaryAnalysis" // what it was called before v1beta1
@@ -85,16 +93,16 @@ func (b *builder) ofFlagger(in *stage, o *manifest.Object) *Rollout {
 			r.Values = append(r.Values, b.value(in, o, at("stepWeights", i)))
 		}
 	}
-	step, stepped := numberOf(manifest.At(o.Value, "spec", analysis, "stepWeight"))
-	most, ok := numberOf(manifest.At(o.Value, "spec", analysis, "maxWeight"))
-	if len(r.Steps) == 0 && stepped && step > 0 {
-		if !ok {
-			most = 100
+	if step, ok := numberOf(manifest.At(o.Value, "spec", analysis, "stepWeight")); ok && step > 0 {
+		r.Values = append(r.Values, b.value(in, o, at("stepWeight")))
+		most := 100.0
+		if n := len(r.Steps); n > 0 {
+			most = r.Steps[n-1] // beside stepWeight it is the last of stepWeights alone that counts
+		} else if said, ok := numberOf(manifest.At(o.Value, "spec", analysis, "maxWeight")); ok && said > 0 {
+			most = said
+			r.Values = append(r.Values, b.value(in, o, at("maxWeight")))
 		}
-		r.Values = []Value{b.value(in, o, at("stepWeight")), b.value(in, o, at("maxWeight"))}
-		for share := step; share <= most && len(r.Steps) < mostSteps; share += step {
-			r.Steps = append(r.Steps, share)
-		}
+		r.Steps = flaggerSteps(step, most)
 	}
 	_, iterations := numberOf(manifest.At(o.Value, "spec", analysis, "iterations"))
 	switch {
@@ -105,6 +113,17 @@ func (b *builder) ofFlagger(in *stage, o *manifest.Object) *Rollout {
 		return r
 	}
 	return nil // requests are chosen by their headers
+}
+
+// flaggerSteps are the shares that Flagger gives to a canary: a step more while it has less than the most, which the last may pass.
+// https://github.com/fluxcd/flagger/blob/v1.36.1/pkg/controller/scheduler.go
+func flaggerSteps(step, most float64) []float64 {
+	var all []float64
+	for share := 0.0; share < min(most, 100) && len(all) < mostSteps; {
+		share = min(share+step, 100)
+		all = append(all, share)
+	}
+	return all
 }
 
 // said reports whether a field is one that says a step.

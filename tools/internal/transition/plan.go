@@ -114,7 +114,13 @@ func (p *Planner) move(ctx context.Context, r Request, to promotion.Environment,
 			names = append(names, s.Name)
 		}
 		for _, w := range p.Table.Shared {
-			if w.Service == name {
+			switch {
+			case w.Service != name:
+			case w.Unsaid:
+				return m, fmt.Errorf("nothing here says which version of the chart it is, so nothing is promoted: write the version in a line of each environment's own")
+			case w.Chart:
+				return m, fmt.Errorf("the version of its chart is written where all environments read it, so nothing is promoted: give each environment a line of its own")
+			default:
 				return m, fmt.Errorf("its version is written where all environments read it, so nothing is promoted: give each environment a line of its own, in `images` of its kustomization")
 			}
 		}
