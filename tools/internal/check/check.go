@@ -256,6 +256,16 @@ type Before struct {
 	*Target
 	Revision string // as messages call it
 	Pairs    []Pair // every object of both, those of the target first, in its order
+
+	// Generated are the Applications that ApplicationSets make which both have, where all of them can be told on both sides.
+	Generated []GeneratedPair
+}
+
+// GeneratedPair is an Application that an ApplicationSet makes, before a change and after it: Old is nil of one that is new, New of
+// one that it makes no longer.
+type GeneratedPair struct {
+	Set      *manifest.Object // as it is after the change
+	Old, New *manifest.Object
 }
 
 // Touched is what a change does to a target, in short.

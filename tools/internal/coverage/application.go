@@ -105,9 +105,7 @@ func Applications(ctx context.Context, r *repo.Repo, files *kustomization.Files,
 			f.add(Application{Object: one.object, Target: one.target, File: one.file, Locate: one.locate})
 			continue
 		}
-		made, unresolved := applicationset.Generate(ctx, one.object.Value, applicationset.Surroundings{
-			Own: f.isOwn, Files: listed, Clusters: f.clusters, Read: t.files.ReadFile,
-		})
+		made, unresolved := f.generate(ctx, one.object, listed)
 		for _, u := range unresolved {
 			f.unresolved = append(f.unresolved, Unresolved{one.object, one.target, one.locate(u.Path), u.Reason})
 		}
@@ -132,6 +130,13 @@ type finding struct {
 	clusters   []applicationset.Cluster
 	all        []Application
 	unresolved []Unresolved
+}
+
+// generate makes the Applications of an ApplicationSet.
+func (f *finding) generate(ctx context.Context, set *manifest.Object, listed func() ([]string, error)) ([]applicationset.Application, []*applicationset.Unresolved) {
+	return applicationset.Generate(ctx, set.Value, applicationset.Surroundings{
+		Own: f.isOwn, Files: listed, Clusters: f.clusters, Read: f.tree.files.ReadFile,
+	})
 }
 
 // add notes an Application, once. Where each environment has an Argo CD of its own, one base makes several of a name.

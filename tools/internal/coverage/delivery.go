@@ -1,13 +1,16 @@
 package coverage
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
+	"github.com/kgate-dev/gitops/tools/internal/applicationset"
 	"github.com/kgate-dev/gitops/tools/internal/cache"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
@@ -62,6 +65,8 @@ type Place struct {
 	Namespace string            // what objects without one get; "" where nobody here knows it
 	Overrides bool              // objects get it that have another
 	Source    manifest.Position // where that is written
+	By        string            // who brings it there, as messages call it: of several the first
+	Once      bool              // who makes that one never changes it: where it is, it stays
 }
 
 // Deliveries are what objects tell Argo CD and Flux to bring from a repository to where.
@@ -79,7 +84,66 @@ func FindDeliveries(ctx context.Context, r *repo.Repo, targets []*check.Target) 
 	if err != nil {
 		return nil, err
 	}
-	return &Deliveries{tree: t, all: t.deployments(targets, read(targets).files), argoCDs: argoCDsOf(t.telling)}, ctx.Err()
+	all := t.each(ctx, r, t.deployments(targets, read(targets).files))
+	return &Deliveries{tree: t, all: all, argoCDs: argoCDsOf(t.telling)}, ctx.Err()
+}
+
+// each has of an ApplicationSet of which all Applications can be told one deployment for each of them, with the namespace that
+// it has; the rest as it is.
+func (t *tree) each(ctx context.Context, r *repo.Repo, all []deployment) []deployment {
+	isSet := func(o *manifest.Object) bool {
+		return o != nil && o.Kind == "ApplicationSet" && o.Group() == "argoproj.io"
+	}
+	if !slices.ContainsFunc(all, func(d deployment) bool { return isSet(d.object) }) {
+		return all
+	}
+	f := &finding{tree: t, own: t.ownRepositories(t.claims)}
+	var err error
+	if f.clusters, err = Clusters(r); err != nil {
+		return all // which says so where Applications are looked for
+	}
+	listed := sync.OnceValues(func() ([]string, error) { return t.listFiles(ctx) })
+	type made struct {
+		applications []applicationset.Application
+		told         bool
+	}
+	of := map[*manifest.Object]made{}
+	var found []deployment
+	for _, d := range all {
+		if !isSet(d.object) {
+			found = append(found, d)
+			continue
+		}
+		m, known := of[d.object]
+		if !known {
+			applications, left := f.generate(ctx, d.object, listed)
+			m = made{applications, len(left) == 0}
+			of[d.object] = m
+		}
+		if !m.told {
+			found = append(found, d)
+			continue
+		}
+		for _, a := range m.applications {
+			for _, field := range sourceFields(a.Value) {
+				dir, isPath := clean(manifest.TextAt(a.Value, append(slices.Clone(field), "path")...))
+				if real, here := t.real(dir); !isPath || !here || real != d.dir {
+					continue
+				}
+				from := a.Field(append(slices.Clone(field), "path"))
+				if patched := slices.Equal(from, manifest.Path{"spec", "templatePatch"}); !patched && !from.HasPrefix(d.field[:len(d.field)-1]) {
+					continue // another template counts
+				}
+				one := d
+				one.made = fmt.Sprintf("Application %q", manifest.TextAt(a.Value, "metadata", "name"))
+				to := argoDelivery(a.Value, manifest.Path{"spec"}, field)
+				one.namespaces, one.to.namespace, one.to.overrides = []string{to.namespace}, to.namespace, to.overrides
+				one.to.field = a.Field(to.field)
+				found = append(found, one)
+			}
+		}
+	}
+	return found
 }
 
 // argoCDs is which targets render an Application, or an ApplicationSet, of which name.
@@ -174,7 +238,11 @@ func (d *Deliveries) Places(target string) []Place {
 		for _, namespace := range one.namespaces {
 			var p Place
 			if namespaceName.MatchString(namespace) {
-				p = Place{namespace, one.to.overrides, one.locate(one.to.field)}
+				p = Place{Namespace: namespace, Overrides: one.to.overrides, Source: one.locate(one.to.field)}
+			}
+			p.By = cmp.Or(one.made, one.by)
+			if one.object != nil && one.object.Kind == "ApplicationSet" {
+				p.Once = makesOnce(one.object)
 			}
 			if !slices.ContainsFunc(places, func(q Place) bool { return q.Namespace == p.Namespace && q.Overrides == p.Overrides }) {
 				places = append(places, p)
@@ -185,11 +253,16 @@ func (d *Deliveries) Places(target string) []Place {
 }
 
 // Deployers are who brings a target to a cluster, each once; none where nobody does, or of one nobody here knows how it syncs.
-func (d *Deliveries) Deployers(target string) []check.Deployer {
+func (d *Deliveries) Deployers(target string) []check.Deployer { return d.DeployersIn(target, "") }
+
+// DeployersIn are those of the Deployers of a target who bring it to a namespace, where it is known who does; "" is any.
+func (d *Deliveries) DeployersIn(target, namespace string) []check.Deployer {
 	var deployers []check.Deployer
-	real := d.real(target)
+	real, _ := d.tree.real(target)
+	there := func(one deployment) bool { return namespace == "" || slices.Contains(one.namespaces, namespace) }
+	known := slices.ContainsFunc(d.all, func(one deployment) bool { return d.brings(one, real) && there(one) })
 	for _, one := range d.all {
-		if !d.brings(one, real) {
+		if !d.brings(one, real) || known && !there(one) {
 			continue
 		}
 		prunes, known := one.prunes()
@@ -205,6 +278,68 @@ func (d *Deliveries) Deployers(target string) []check.Deployer {
 		}
 	}
 	return deployers
+}
+
+// makesOnce reports an ApplicationSet whose Applications stay as they were made.
+func makesOnce(set *manifest.Object) bool {
+	policy := manifest.TextAt(set.Value, "spec", "syncPolicy", "applicationsSync")
+	return policy == "create-only" || policy == "create-delete"
+}
+
+// Stays says why an Application that an ApplicationSet has made stays as it was, whatever the set says now; "" where it does not.
+// made is whether the set makes it still.
+func (d *Deliveries) Stays(set manifest.ID, made bool) string {
+	i := slices.IndexFunc(d.tree.telling, func(t teller) bool { return t.object.ID == set })
+	if i < 0 {
+		return ""
+	}
+	policy := manifest.TextAt(d.tree.telling[i].object.Value, "spec", "syncPolicy", "applicationsSync")
+	switch {
+	case made && (policy == "create-only" || policy == "create-delete"):
+		return fmt.Sprintf("ApplicationSet %s changes none that is there (applicationsSync: %s): it stays as it was", set.Name, policy)
+	case !made && (policy == "create-only" || policy == "create-update"):
+		return fmt.Sprintf("ApplicationSet %s makes it no longer, and deletes none (applicationsSync: %s): it stays, and syncs on", set.Name, policy)
+	}
+	return ""
+}
+
+// Leaving are who brought a target to a namespace and, as other deliveries have it, is gone or brings it elsewhere: those that
+// delete what they had there.
+func (d *Deliveries) Leaving(target, namespace string, after *Deliveries) []check.Deployer {
+	var all []check.Deployer
+	real, _ := d.tree.real(target)
+	for _, one := range d.all {
+		if !d.brings(one, real) || !slices.Contains(one.namespaces, namespace) || one.object == nil {
+			continue
+		}
+		leaving := check.Deployer{Name: one.by}
+		there := slices.IndexFunc(after.tree.telling, func(t teller) bool { return t.object.ID == one.object.ID })
+		switch {
+		case one.object.Kind == "ApplicationSet":
+			set := one.object
+			if there >= 0 {
+				set = after.tree.telling[there].object
+			}
+			policy, _ := manifest.At(set.Value, "spec", "syncPolicy").(map[string]any)
+			deletes := there < 0 || !slices.Contains([]any{"create-only", "create-update"}, policy["applicationsSync"])
+			leaving.Prunes = deletes && policy["preserveResourcesOnDeletion"] != true
+		case there >= 0:
+			leaving.Prunes, _ = one.prunes()
+		case one.object.Group() == FluxGroup:
+			policy := manifest.TextAt(one.object.Value, "spec", "deletionPolicy")
+			leaving.Prunes = manifest.At(one.object.Value, "spec", "prune") == true && policy != "Orphan" || policy == "Delete"
+		default:
+			leaving.Name = "the finalizer of " + one.by
+			leaving.Prunes = slices.ContainsFunc(manifest.ListAt(one.object.Value, "metadata", "finalizers"), func(f any) bool {
+				name, _ := f.(string)
+				return strings.HasPrefix(name, "resources-finalizer.argocd.argoproj.io")
+			})
+		}
+		if leaving.Prunes && !slices.Contains(all, leaving) {
+			all = append(all, leaving)
+		}
+	}
+	return all
 }
 
 // prunes reports whether what deploys deletes by itself what the repository has no longer.

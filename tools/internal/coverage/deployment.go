@@ -22,6 +22,7 @@ type deployment struct {
 	claim
 	dir        string
 	namespaces []string // that it is brought to, each once; "" where the object says none
+	made       string   // the Application that it is of, where an ApplicationSet has it and that can be told; else ""
 	called     string   // the target that it is, of an Application's charts; "" for the directory
 }
 

@@ -1,6 +1,7 @@
 package danger
 
 import (
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -66,6 +67,9 @@ func lookForDeliveries(s *scene) {
 			s.gone(check.Warning, o, nil, "nobody deploys it any more: %s %s: what it deployed stays, and nobody keeps it", title(o), s.becomes(o))
 		}
 	}
+	for _, g := range s.before.Generated {
+		s.generated(g)
+	}
 	for _, p := range s.changed() {
 		if !isDelivery(p.New) || !known(p, fields("spec"), fields("spec")) {
 			continue
@@ -79,6 +83,33 @@ func lookForDeliveries(s *scene) {
 		} else {
 			s.flux(p)
 		}
+	}
+}
+
+// generated looks for Applications that an ApplicationSet, which stays, makes no longer: for another name, another element or a file
+// that its generators read. What becomes of them its policy says:
+// https://argo-cd.readthedocs.io/en/stable/operator-manual/applicationset/Controlling-Resource-Modification/
+func (s *scene) generated(p check.GeneratedPair) {
+	if p.New != nil || p.Old == nil {
+		return
+	}
+	spec := func(o *manifest.Object) []any {
+		return []any{manifest.At(o.Value, "spec", "source"), manifest.At(o.Value, "spec", "sources"), manifest.At(o.Value, "spec", "destination")}
+	}
+	path, becomes := fields("spec", "generators"), "is made no longer"
+	for _, other := range s.before.Generated {
+		if other.Set == p.Set && other.Old == nil && equal(spec(other.New), spec(p.Old)) {
+			path, becomes = fields("spec", "template", "metadata", "name"), fmt.Sprintf("is renamed: %s → %s", p.Old.Name, other.New.Name)
+		}
+	}
+	what := fmt.Sprintf("%s of %s", title(p.Old), title(p.Set))
+	switch policy := manifest.TextAt(p.Set.Value, "spec", "syncPolicy", "applicationsSync"); {
+	case policy == "create-only" || policy == "create-update":
+		s.as(check.Warning, p.Set, path, "nobody makes it any more: %s %s, and none is deleted (applicationsSync: %s): it stays, and syncs on", what, becomes, policy)
+	case cascades(p.Old):
+		s.at(p.Set, path, "everything that it deploys is deleted: %s %s: it is deleted, with what it deployed", what, becomes)
+	default:
+		s.as(check.Warning, p.Set, path, "nobody deploys it any more: %s %s: it is deleted, what it deployed stays, and nobody keeps it", what, becomes)
 	}
 }
 

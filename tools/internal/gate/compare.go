@@ -262,15 +262,26 @@ func (c *comparing) run(ctx context.Context) (report.Report, error) {
 		if gone {
 			after = removed(old.target)
 		}
-		if known && old.target != nil && after != nil {
-			c.beside(old.target, after)
-		}
+		var dropped []*check.Target
 		if known {
-			var err error
-			if differs[at], err = c.differ(ctx, path, old.target, new.target, after); err != nil {
+			inPlaces, err := c.inPlaces(ctx, old.target, new.target)
+			if err != nil {
 				return err
 			}
-			c.delivered[at] = c.deliveredOf(old.target, new.target, differs[at])
+			if old.target != nil && after != nil {
+				c.beside(old.target, after, inPlaces)
+				if !c.options.Unjudged && new.target != nil {
+					if after.Before.Generated, err = c.generatedPairs(ctx, old.target, new.target); err != nil {
+						return err
+					}
+				}
+			}
+			if dropped, err = c.dropped(ctx, inPlaces, new.target); err != nil {
+				return err
+			}
+			if differs[at], c.delivered[at], err = c.differIn(ctx, path, inPlaces, after); err != nil {
+				return err
+			}
 			if after != nil && after.Touched != nil {
 				after.Touched = touched(&after.Target, differs[at].Objects)
 			}
@@ -282,6 +293,12 @@ func (c *comparing) run(ctx context.Context) (report.Report, error) {
 			c.is.engines.forget(&after.Target)
 		case after != nil:
 			is.judge(ctx, index(c.is, path), after)
+			for _, t := range dropped {
+				if !c.options.Unjudged {
+					is.round.Judge(ctx, t)
+				}
+				c.is.engines.forget(t)
+			}
 		}
 		if old.target != nil {
 			was.judge(ctx, index(c.was, then), old.target)
@@ -382,11 +399,14 @@ func removed(old *Target) *Target {
 }
 
 // beside puts what a target was beside it, in each namespace that it is brought to.
-func (c *comparing) beside(old, new *Target) {
+func (c *comparing) beside(old, new *Target, places []inPlace) {
 	for _, t := range append([]*check.Target{&new.Target}, new.Variants...) {
 		then := &old.Target
-		if i := slices.IndexFunc(old.Variants, func(v *check.Target) bool { return v.Namespace == t.Namespace }); i >= 0 && then.Namespace != t.Namespace {
-			then = old.Variants[i]
+		if len(new.places) == 0 && old.bare != nil && !slices.ContainsFunc(places, func(p inPlace) bool { return p.new != nil && p.isIn }) {
+			then = &old.bare.Target // nobody says any more where it goes
+		}
+		if i := slices.IndexFunc(places, func(p inPlace) bool { return p.isIn && p.new.Namespace == t.Namespace }); i >= 0 {
+			then = &places[i].old.Target
 		}
 		t.Before = &check.Before{Target: then, Revision: c.before.Name, Pairs: pairs(then.Objects, t.Objects)}
 		t.Touched = touched(t, nil)

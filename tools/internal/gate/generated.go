@@ -94,3 +94,59 @@ func waved(a coverage.Application) (check.Generated, error) {
 	}
 	return one, nil
 }
+
+// generatedPairs are the Applications of the ApplicationSets that a target has on both sides, where all of them can be told.
+func (c *comparing) generatedPairs(ctx context.Context, old, new *Target) ([]check.GeneratedPair, error) {
+	if !hasSet(&old.Target) || !hasSet(&new.Target) {
+		return nil, nil
+	}
+	type made struct {
+		all  map[string]*manifest.Object // by name
+		told bool
+	}
+	of := func(g *Gate, t *Target) (map[*manifest.Object]made, error) {
+		all, left, err := coverage.Applications(ctx, g.repository, g.renderer.Files(), []*check.Target{&t.Target})
+		if err != nil {
+			return nil, err
+		}
+		found := map[*manifest.Object]made{}
+		for _, o := range t.Objects {
+			if isSet(o) {
+				found[o] = made{map[string]*manifest.Object{}, !slices.ContainsFunc(left, func(u coverage.Unresolved) bool { return u.Object == o })}
+			}
+		}
+		for _, a := range all {
+			if r, renders := a.RenderedBy(&t.Target); renders && r.Set != nil {
+				found[r.Set].all[a.Object.Name] = a.Object
+			}
+		}
+		return found, nil
+	}
+	was, err := of(c.was, old)
+	if err != nil {
+		return nil, nil //nolint:nilerr // where Applications are looked for, that says why
+	}
+	is, err := of(c.is, new)
+	if err != nil {
+		return nil, nil //nolint:nilerr // as above
+	}
+	var pairs []check.GeneratedPair
+	for _, set := range new.Objects {
+		i := slices.IndexFunc(old.Objects, func(o *manifest.Object) bool {
+			return isSet(o) && isSet(set) && o.Namespace == set.Namespace && o.Name == set.Name
+		})
+		if i < 0 || !was[old.Objects[i]].told || !is[set].told {
+			continue
+		}
+		then, now := was[old.Objects[i]].all, is[set].all
+		for _, name := range slices.Sorted(maps.Keys(then)) {
+			pairs = append(pairs, check.GeneratedPair{Set: set, Old: then[name], New: now[name]})
+		}
+		for _, name := range slices.Sorted(maps.Keys(now)) {
+			if then[name] == nil {
+				pairs = append(pairs, check.GeneratedPair{Set: set, New: now[name]})
+			}
+		}
+	}
+	return pairs, ctx.Err()
+}

@@ -136,11 +136,23 @@ func (p *placing) place(ctx context.Context, t *Target) (*Target, error) {
 		placed = append(placed, variant)
 	}
 	first := *placed[0]
-	first.places = places
+	first.places, first.bare = places, t
 	for _, variant := range placed[1:] {
 		first.Variants = append(first.Variants, &variant.Target)
 	}
 	return &first, nil
+}
+
+// at is a target in one place, wherever it is brought to.
+func (p *placing) at(ctx context.Context, t *Target, place coverage.Place) (*Target, error) {
+	if t.bare != nil {
+		t = t.bare
+	}
+	namespaced, err := p.namespaced(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	return put(t, place, namespaced)
 }
 
 // notes say which targets are judged in none of the namespaces that they are brought to.

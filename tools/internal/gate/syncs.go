@@ -23,24 +23,21 @@ import (
 
 // delivered is what a sync looks at of a target.
 type delivered struct {
+	in    []deliveredIn // each place that either side brings it to, the one that is told first
+	known bool          // both sides were rendered
+	parts []string      // directories whose objects either side of the target has as they are rendered alone
+}
+
+// deliveredIn is the same in one place.
+type deliveredIn struct {
+	was, is string // the namespaces that its objects are put in
 	objects []argocd.Object
-	place   string // the namespace that its objects were put in, where it is brought to several
-	known   bool   // both sides were rendered
 	changed bool
-	parts   []string // directories whose objects either side of the target has as they are rendered alone
 }
 
 // deliveredOf keeps of a target that was compared what a sync of it rests on: what changes, and of the rest the outlines.
-func (c *comparing) deliveredOf(old, new *Target, compared change.Rendered) delivered {
-	d := delivered{known: true}
-	for _, t := range []*Target{old, new} {
-		if t != nil {
-			d.parts = append(d.parts, t.Reading.Unchanged...)
-		}
-	}
-	if new != nil && len(new.places) > 1 {
-		d.place = new.Namespace
-	}
+func (c *comparing) deliveredOf(p inPlace, compared change.Rendered) deliveredIn {
+	d, new := deliveredIn{was: p.first, is: p.later}, p.new
 	changed := map[*manifest.Object]bool{}
 	note := func(o argocd.Object) {
 		o.Changed, d.changed = true, true
@@ -89,7 +86,8 @@ func (c *comparing) deliveredOf(old, new *Target, compared change.Rendered) deli
 // syncs are what Argo CD does with the change, by Application. refused are the objects whose update the server refuses, as
 // findings say.
 func (c *comparing) syncs(ctx context.Context, differs []change.Rendered, refused func(target string, id manifest.ID) bool) ([]argocd.Sync, error) {
-	if c.options.Alone || !slices.ContainsFunc(differs, func(t change.Rendered) bool { return t.Kind != change.Equal && len(t.Objects) > 0 }) {
+	touches := slices.ContainsFunc(differs, func(t change.Rendered) bool { return t.Kind != change.Equal && len(t.Objects) > 0 })
+	if c.options.Alone || !touches && !c.hasSets() {
 		return nil, nil
 	}
 	defer activity.Begin(ctx, "looking for what Argo CD syncs")()
@@ -128,6 +126,19 @@ func (c *comparing) syncs(ctx context.Context, differs []change.Rendered, refuse
 	var all []argocd.Sync
 	for _, pair := range c.paired(sides[0], sides[1]) {
 		old, new := pair[0], pair[1]
+		stays := c.stays(ctx, old, new)
+		if stays != "" && new != nil {
+			same := *new
+			same.Object, same.Sources = old.Object, old.Sources
+			new = &same
+		}
+		if stays != "" && new == nil {
+			kept := argocd.Deployed{Old: old.Object, New: old.Object, Source: old.Locate(nil), Holds: []string{stays}}
+			kept.Source.File += "@" + c.before.Name
+			s, _ := kept.Plan()
+			all = append(all, s)
+			continue
+		}
 		d, ok, err := c.deployedBy(ctx, old, new, sides[0], apart, refused)
 		if err != nil {
 			return nil, err
@@ -162,6 +173,25 @@ func (c *comparing) syncs(ctx context.Context, differs []change.Rendered, refuse
 		all = append(all, s)
 	}
 	return all, nil
+}
+
+// stays says why an Application of an ApplicationSet stays as it was; "" where it is as it was, and where it does not stay.
+func (c *comparing) stays(ctx context.Context, old, new *application) string {
+	if c.is == nil || old == nil || old.Set == nil || new != nil && (new.Set == nil || new.Object.Digest() == old.Object.Digest()) {
+		return ""
+	}
+	deployers, err := c.is.placing.deployers(ctx)
+	if err != nil {
+		return "" // which says so where a target is placed
+	}
+	return deployers.Stays(old.Set.ID, new != nil)
+}
+
+// hasSets reports whether there may be ApplicationSets: what they make follows files that no target is made of.
+func (c *comparing) hasSets() bool {
+	return slices.ContainsFunc([]*Gate{c.was, c.is}, func(g *Gate) bool {
+		return g != nil && slices.ContainsFunc(g.renderable(), func(target string) bool { return g.renderer.Mentions(target, argoSign, "ApplicationSet") })
+	})
 }
 
 // application is an Application as a target renders it. Where each cluster has an Argo CD of its own, several targets render
@@ -280,9 +310,8 @@ func (c *comparing) of(dir string, then bool) (at int, found bool) {
 	return 0, false
 }
 
-// part are the objects of a target that a directory has which the target reads, or all of the target's own.
-func (c *comparing) part(ctx context.Context, at int, dir string) ([]argocd.Object, error) {
-	all := c.delivered[at].objects
+// part are those of the objects of a target that a directory has which the target reads, or all of the target's own.
+func (c *comparing) part(ctx context.Context, at int, all []argocd.Object, dir string) ([]argocd.Object, error) {
 	if path := c.paths[at]; dir == path || dir == c.then(path) {
 		return all, nil
 	}
@@ -360,7 +389,8 @@ func (c *comparing) deployedBy(ctx context.Context, old, new *application, befor
 				elsewhere = true
 				continue
 			}
-			objects, err := c.part(ctx, at, dir)
+			from := old.goesTo(dir)
+			objects, err := c.part(ctx, at, c.delivered[at].of(&from, nil).objects, dir)
 			if err != nil {
 				return d, false, err
 			}
@@ -386,23 +416,32 @@ func (c *comparing) deployedBy(ctx context.Context, old, new *application, befor
 			if !c.equal[c.paths[at]] {
 				return d, false, nil // what is not compared is told
 			}
+			if old == nil {
+				d.Targets, elsewhere = append(d.Targets, c.paths[at]), true // nobody here knows what there is in it
+			}
 			continue
 		}
 		moved = moved || old != nil && (len(was) != len(now) || was[i] != c.then(dir))
 		if !slices.Contains(d.Targets, c.paths[at]) {
 			d.Targets = append(d.Targets, c.paths[at])
 		}
-		if !c.delivered[at].changed && old != nil && len(now) == 1 && !moved {
+		to, from := new.goesTo(dir), (*string)(nil)
+		if old != nil {
+			text := old.goesTo(c.then(dir))
+			from = &text
+		}
+		in := c.delivered[at].of(from, &to)
+		if !in.changed && old != nil && len(now) == 1 && !moved {
 			return d, false, nil
 		}
-		objects, err := c.part(ctx, at, dir)
+		objects, err := c.part(ctx, at, in.objects, dir)
 		if err != nil {
 			return d, false, err
 		}
 		for _, o := range objects {
 			touched = touched || o.Changed
 			o.Refused = o.Old != nil && o.New != nil && o.Changed && refused(c.paths[at], o.New.ID)
-			d.Objects = append(d.Objects, c.placed(o, c.delivered[at].place, new))
+			d.Objects = append(d.Objects, c.placed(o, in.is, to))
 		}
 	}
 	moved = moved || old != nil && len(was) != len(now)
@@ -471,11 +510,10 @@ func (c *comparing) begins(d *argocd.Deployed, new *application, before []applic
 	d.Objects = slices.DeleteFunc(d.Objects, func(o argocd.Object) bool { return o.New == nil })
 }
 
-// placed is an object in the namespace of one of the Applications that bring it to several.
-func (c *comparing) placed(o argocd.Object, in string, by *application) argocd.Object {
-	to := manifest.TextAt(by.Object.Value, "spec", "destination", "namespace")
+// placed is an object in the namespace that an Application brings it to, where the target is known in another one alone.
+func (c *comparing) placed(o argocd.Object, in, to string) argocd.Object {
 	move := func(object *manifest.Object) *manifest.Object {
-		if object == nil || in == "" || object.Namespace != in || to == "" {
+		if object == nil || in == "" || object.Namespace != in || to == "" || to == in {
 			return object
 		}
 		moved := object.Again()

@@ -24,6 +24,7 @@ type Target struct {
 
 	edited    bool             // an Application writes into its kustomization
 	places    []coverage.Place // where it is brought to, as far as it was put there
+	bare      *Target          // the same before it was put there; nil where it was not
 	variables substitution.Variables
 	metadata  map[metadatum]substitution.Value      // that its deployer gives to every object
 	filling   string                                // of a watch: what tells the variables apart that were asked for; "" for none
@@ -135,7 +136,7 @@ func (g *Gate) renderedAs(ctx context.Context, path string, known *kustomization
 			if err != nil {
 				return nil, err
 			}
-			return deployers.Deployers(path), nil
+			return deployers.DeployersIn(path, target.Namespace), nil
 		}
 	}
 	return t, nil
