@@ -153,7 +153,16 @@ func planNew(ctx context.Context, repository *repo.Repo, kind renaming.Kind, nam
 	if err != nil {
 		return nil, wish, err
 	}
-	files := twin.Files{FS: repository.FS, Listed: listed, Root: repo.IsKustomizationFile, Wired: []string{repo.ConfigFile}, Skip: upstreamOf(listed)}
+	files := twin.Files{FS: repository.FS, Listed: listed, Root: repo.IsKustomizationFile, Wired: []string{repo.ConfigFile}, Skip: upstreamOf(listed),
+		Environment: func(dir string) string {
+			if e := repository.Config.Environment(dir); e != nil {
+				return e.Name
+			}
+			return ""
+		}}
+	for _, e := range repository.Config.Environments {
+		files.Environments = append(files.Environments, e.Name)
+	}
 	if !renaming.Label(name) {
 		return nil, wish, fmt.Errorf("%q is no name of one: it is a DNS label that begins with a letter, as payments-api", name)
 	}
@@ -252,7 +261,7 @@ func likeService(repository *repo.Repo, files twin.Files, name string, flags new
 	like = flags.like
 	switch {
 	case like == "" && len(services) == 0:
-		return "", nil, fmt.Errorf("--like: name the service to take after: no object %s/… Service here names one", serviceGroup)
+		return "", nil, fmt.Errorf("--like: name the service to take after, by the folder that it has, as --like shop for base/shop: the default is a service that an object of apiVersion %s/v1 and kind Service names, and this repository has none", serviceGroup)
 	case like == "":
 		like = services[0]
 		for _, other := range services[1:] {
@@ -400,7 +409,11 @@ func tellMade(w *terminal.Stream, made *twin.Made, wish twin.Wish, dry bool) err
 	if !dry {
 		next := "next: look at `git diff`, and at what was taken over: versions, sizes, who owns it; `git add` the files"
 		if wish.Like.Kind == renaming.Service {
-			next = "next: edit what is special about it (probes, resources, configuration, alerts), and provide what kgate.yaml now names as external; `git add` the files"
+			next = "next: edit what is special about it (probes, resources, configuration, alerts)"
+			if slices.Contains(made.Wired, repo.ConfigFile) {
+				next += ", and provide what kgate.yaml now names as external"
+			}
+			next += "; `git add` the files"
 		} else if slices.Contains(made.Wired, repo.ConfigFile) {
 			next += "; register its cluster where the one of " + wish.Like.Old + " is"
 		}

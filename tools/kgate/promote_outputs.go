@@ -55,15 +55,14 @@ func (r *rehearsed) text(w io.Writer, flags promoteFlags) error {
 	checking := flags.check != ""
 	for _, m := range r.moves {
 		if len(m.Changes) == 0 {
-			where := m.Environment
-			if m.Canary {
-				where = "the canary of " + m.Environment
+			nothing := transition.Shown(m.New) + " runs there already"
+			switch {
+			case m.Action == transition.Shift:
+				nothing = "the canary has " + percentText(m.WeightWas) + " % already"
+			case m.Canary:
+				nothing = "the canary runs " + transition.Shown(m.New) + " already"
 			}
-			nothing := transition.Shown(m.New) + " is there already"
-			if m.Action == transition.Shift {
-				nothing = percentText(m.WeightWas) + " % is its share already"
-			}
-			fmt.Fprintf(&b, "%s  %s  %s\n", terminal.Line(m.Service), terminal.Line(where), terminal.Line(nothing))
+			fmt.Fprintf(&b, "%s  %s  %s\n", terminal.Line(m.Service), terminal.Line(m.Environment), terminal.Line(nothing))
 			continue
 		}
 		fmt.Fprintf(&b, "%s  %s  %s\n", terminal.Line(m.Service), terminal.Line(m.Environment), terminal.Line(m.String()))
@@ -249,8 +248,8 @@ func message(moves []transition.Move) string {
 
 // body writes the description of a pull request.
 func (r *rehearsed) body(ctx context.Context, file string, now time.Time) error {
-	if file == "" {
-		return nil
+	if file == "" || len(r.files) == 0 {
+		return nil // of nothing to do there is nothing to describe
 	}
 	var rendered bytes.Buffer
 	if r.report != nil {
@@ -313,6 +312,9 @@ func (r *rehearsed) description(rendered string) string {
 			word = "allowed by hand"
 		}
 		fmt.Fprintf(&b, "\n- %s: %s [%s]", word, cell(one.Message), one.Rule)
+	}
+	if len(refusals)+len(r.refusals) > 0 {
+		b.WriteString("\n") // the list ends
 	}
 	b.WriteString("\nTo take it back:\n\n```console\n")
 	for _, m := range r.moves {

@@ -1,6 +1,7 @@
 package transition
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -449,7 +450,8 @@ func (p *Planner) rollback(ctx context.Context, m *Move, r Request) error {
 	} else {
 		i := slices.IndexFunc(past, func(v promotion.Reference) bool { return !same(v, is.Reference) })
 		if i < 0 {
-			return &manifest.SyntaxError{Position: is.Said.Version().Position, Message: fmt.Sprintf("the history of this line has no version before %s%s", shown(is.Reference), more)}
+			wayOut := fmt.Sprintf(": `kgate promote %s --to %s --version VERSION --allow backwards` brings one that it never had", m.Service, m.Environment)
+			return &manifest.SyntaxError{Position: is.Said.Version().Position, Message: fmt.Sprintf("the history of this line has no version before %s%s", shown(is.Reference), cmp.Or(more, wayOut))}
 		}
 		target = past[i]
 	}

@@ -23,16 +23,13 @@ type insertion struct {
 	text string
 }
 
-// entries gives every list of a YAML text that has an entry of the one that is taken after a twin of that entry, behind it. left
+// entriesOf gives every list of a YAML text that has an entry of the one that is taken after a twin of that entry, behind it. left
 // says what names what is left out.
 //
 // mentions are the lines of further values that name the one that is taken after, such as selectors: nobody can tell from them
 // whether they mean the new one too.
-func entries(file, text string, like renaming.Name, left func(string) bool) (_ string, n int, mentions []int, _ error) {
-	return entriesOf(file, text, like, left, func(*yaml.Node) bool { return true })
-}
-
-// entriesOf are entries of which only some are wanted.
+//
+// only says which entries are wanted.
 func entriesOf(file, text string, like renaming.Name, left func(string) bool, only func(*yaml.Node) bool) (_ string, n int, mentions []int, _ error) {
 	e := newEntering(text)
 	e.like, e.left, e.only = like, left, only
@@ -87,7 +84,7 @@ func (e *entering) node(n *yaml.Node) error {
 	if n.Kind == yaml.AliasNode {
 		return nil // what it stands for is looked at where it is written
 	}
-	if n.Kind == yaml.ScalarNode && renaming.Names(n.Value, e.like) && !slices.Contains(e.mentions, n.Line) {
+	if n.Kind == yaml.ScalarNode && renaming.Names(n.Value, e.like) && !e.left(n.Value) && !slices.Contains(e.mentions, n.Line) {
 		e.mentions = append(e.mentions, n.Line)
 	}
 	for i, child := range n.Content {

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/kgate-dev/gitops/tools/internal/changeset"
 	"github.com/kgate-dev/gitops/tools/internal/renaming"
 )
@@ -45,7 +47,15 @@ type Files struct {
 	Root   func(name string) bool // whether a file, by its name without directories, is a kustomization
 	Wired  []string               // further files that have entries, beside those below kustomizations
 	Skip   func(name string) bool // files that are none of the manifests
-	dirs   map[string]bool        // directories with a kustomization
+
+	// Environment is the one that a directory is a target of, or ""; nil where no environments are known. Manifests of such a
+	// directory are the environment's without a kustomization too.
+	Environment func(dir string) string
+
+	// Environments are the names of all, so that prod-eu is not taken for prod.
+	Environments []string
+
+	dirs map[string]bool // directories with a kustomization
 }
 
 // Make works a wish out.
@@ -60,9 +70,10 @@ func Make(files Files, wish Wish) (*Made, error) {
 		}
 	}
 	m := &making{Files: files, Wish: wish, made: &Made{Copied: map[string]string{}}}
+	m.findDeployers()
 	folders := m.folders()
 	if len(folders) == 0 {
-		return nil, fmt.Errorf("there is no folder %s with a kustomization: --like names one that is there", wish.Like.Old)
+		return nil, m.noFolder()
 	}
 	for _, folder := range folders {
 		if err := m.folder(folder); err != nil {
@@ -83,14 +94,24 @@ func Make(files Files, wish Wish) (*Made, error) {
 type making struct {
 	Files
 	Wish
-	made *Made
+	made      *Made
+	deployers map[string]bool // files
 }
 
-// folders are the directories that are called as what is taken after and hold a kustomization, the outermost of each.
+// noFolder says that nothing is called as what is to be taken after.
+func (m *making) noFolder() error {
+	if m.Like.Kind == renaming.Service {
+		return fmt.Errorf("there is no folder %s with a kustomization: a service is made after the folders that are called as it, as base/%s and overlays/prod/%s", m.Like.Old, m.Like.Old, m.Like.Old)
+	}
+	return fmt.Errorf("there is no folder %s with a kustomization, or with manifests that are a target of the environment: one is made after the folders that are called as it, as overlays/%s", m.Like.Old, m.Like.Old)
+}
+
+// folders are the directories that are called as what is taken after and hold a kustomization, or manifests that are a target of
+// it, the outermost of each.
 func (m *making) folders() []string {
 	var found []string
 	for _, name := range m.Listed {
-		if m.skipped(name) || !m.Root(path.Base(name)) {
+		if m.skipped(name) || !m.Root(path.Base(name)) && !m.plain(name) {
 			continue
 		}
 		parts := strings.Split(path.Dir(name), "/")
@@ -100,6 +121,11 @@ func (m *making) folders() []string {
 	}
 	slices.Sort(found)
 	return slices.Compact(found)
+}
+
+// plain reports a manifest of a directory that is a target of the environment that is taken after.
+func (m *making) plain(name string) bool {
+	return m.Like.Kind == renaming.Environment && m.Environment != nil && isManifest(name) && m.Environment(path.Dir(name)) == m.Like.Old
 }
 
 func (m *making) skipped(name string) bool {
@@ -123,9 +149,23 @@ func (m *making) folder(dir string) error {
 		return err
 	}
 	parts := m.parts(dir)
+	// What has a controller deploy the environment names its folders, so a region has one of its own.
+	copied := func(inside string) bool {
+		part, _, below := strings.Cut(inside, "/")
+		switch {
+		case !m.Thin:
+			return true
+		case len(parts) == 0:
+			return m.deploysIn(dir)
+		}
+		return !below || m.deploysIn(path.Join(dir, part))
+	}
+	if m.Thin && len(parts) == 0 && !m.dirs[dir] && !m.deploysIn(dir) {
+		return fmt.Errorf("%s has no kustomization that a region could build on: write one, or make an environment", dir)
+	}
 	for _, name := range m.Listed {
 		inside, ok := strings.CutPrefix(name, dir+"/")
-		if !ok || m.Thin && (len(parts) == 0 || strings.Contains(inside, "/")) {
+		if !ok || !copied(inside) {
 			continue // what builds on it has nothing of its own
 		}
 		names := strings.Split(inside, "/")
@@ -136,8 +176,8 @@ func (m *making) folder(dir string) error {
 			return err
 		}
 	}
-	if m.Thin {
-		m.onTop(to, parts)
+	if m.Thin && (len(parts) > 0 || !m.deploysIn(dir)) {
+		m.onTop(to, slices.DeleteFunc(slices.Clone(parts), func(part string) bool { return m.deploysIn(path.Join(dir, part)) }), len(parts) == 0)
 	}
 	return nil
 }
@@ -172,9 +212,9 @@ func (m *making) copy(name, to string) error {
 }
 
 // onTop makes a folder for each part of an environment that builds on it. An environment without parts is one itself.
-func (m *making) onTop(to string, parts []string) {
+func (m *making) onTop(to string, parts []string, whole bool) {
 	up := "../../"
-	if len(parts) == 0 {
+	if whole {
 		parts, up = []string{"."}, "../"
 	}
 	for _, part := range parts {
@@ -197,7 +237,7 @@ func (m *making) beside(folders []string) []string {
 		case slices.Contains(m.Wired, name):
 			names = append(names, name)
 		case !manifest || inFolder || m.skipped(name) || m.left(path.Dir(name)):
-		case m.governed(path.Dir(name)):
+		case m.governed(path.Dir(name)), m.deployers[name]:
 			names = append(names, name)
 		}
 	}
@@ -235,11 +275,21 @@ func (m *making) wire(name string) error {
 		}
 		return m.copy(name, to)
 	}
-	text, n, mentions, err := entries(name, string(file.Text), m.Like, m.leftName)
+	var upon []int // lines by which another environment builds on the one that is taken after
+	text, n, mentions, err := entriesOf(name, string(file.Text), m.Like, m.leftName, func(entry *yaml.Node) bool {
+		if m.buildsOn(name, entry) {
+			upon = append(upon, entry.Line)
+			return false
+		}
+		return true
+	})
 	if err != nil {
 		return err
 	}
 	for _, line := range mentions {
+		if slices.Contains(upon, line) {
+			continue
+		}
 		m.made.Mentions = append(m.made.Mentions, fmt.Sprintf("%s:%d", name, line))
 	}
 	if n == 0 {
@@ -250,8 +300,31 @@ func (m *making) wire(name string) error {
 	return nil
 }
 
+// buildsOn reports an entry by which a kustomization of another environment, a region, builds on the one that is taken after.
+func (m *making) buildsOn(name string, entry *yaml.Node) bool {
+	if m.Like.Kind != renaming.Environment || m.Environment == nil || entry.Kind != yaml.ScalarNode || !m.Root(path.Base(name)) {
+		return false
+	}
+	of := m.Environment(path.Dir(name))
+	return of != "" && of != m.Like.Old && m.dirs[path.Join(path.Dir(name), entry.Value)]
+}
+
+// longer reports a text that names what is taken after only as a part of the name of another environment, as prod-eu has prod.
+func (m *making) longer(text string) bool {
+	rest := text
+	for _, name := range m.Environments {
+		if name != m.Like.Old && renaming.Names(name, m.Like) {
+			rest = strings.ReplaceAll(rest, name, "")
+		}
+	}
+	return rest != text && !renaming.Names(rest, m.Like)
+}
+
 // leftName reports whether a name or path has an environment that is left out.
 func (m *making) leftName(text string) bool {
+	if m.Like.Kind == renaming.Environment && m.longer(text) {
+		return true
+	}
 	return slices.ContainsFunc(m.Without, func(environment string) bool {
 		return renaming.Names(text, renaming.Name{Kind: renaming.Environment, Old: environment, New: "x-" + environment})
 	})
