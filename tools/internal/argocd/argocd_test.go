@@ -425,6 +425,31 @@ func TestObjectOwner(t *testing.T) {
 	}
 }
 
+// TestObjectOwnerInPlaces has a target that two Applications bring to namespaces of their own: what has none of its own is another
+// object in each of them.
+func TestObjectOwnerInPlaces(t *testing.T) {
+	account := func(namespace string) *manifest.Object {
+		return object(t, "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: a, namespace: "+namespace+"}\n")
+	}
+	namespace := object(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: more}\n")
+	for name, c := range map[string]struct {
+		shop, other []*manifest.Object // as they are in each of the two namespaces
+		want        string
+	}{
+		"of who brings it":   {[]*manifest.Object{account("shop")}, []*manifest.Object{account("other")}, ""},
+		"written":            {[]*manifest.Object{account("shop")}, []*manifest.Object{account("shop")}, "error argocd again spec.source.path"},
+		"one of the cluster": {[]*manifest.Object{account("shop"), namespace}, []*manifest.Object{account("other"), namespace}, "error argocd again spec.source.path"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			apps := []*manifest.Object{deployed(t, "one", "one", prod), deployed(t, "again", "one", "  destination: {name: prod, namespace: other}\n")}
+			one := &check.Target{Path: "one", Namespace: "shop", Objects: c.shop, Variants: []*check.Target{{Path: "one", Namespace: "other", Objects: c.other}}}
+			if got := strings.Join(run(t, objectOwner, &check.Target{Path: "argocd", Objects: apps}, one), "; "); got != c.want {
+				t.Errorf("found %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
 // TestObjectOwnerOfSeveral has an Argo CD for each of two clusters: each calls its own in-cluster, and names others as it likes.
 func TestObjectOwnerOfSeveral(t *testing.T) {
 	account := object(t, "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: a, namespace: shop}\n")

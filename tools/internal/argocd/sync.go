@@ -60,6 +60,7 @@ type Sync struct {
 	Automated   bool              // it syncs by itself; else it waits for a person
 	Prunes      bool              // by itself
 	SelfHeals   bool
+	Skipped     bool     // Argo CD passes it by, whoever asks
 	Holds       []string // why the change does not arrive by itself, a person aside
 	Windows     []Window // of its project, that are for it
 	Steps       []Step   // in their order
@@ -131,6 +132,11 @@ func (d Deployed) Plan() (Sync, bool) {
 	if !seen && s.Fate == Synced && len(s.Holds) == 0 {
 		return s, false
 	}
+	if s.Skipped = IsSkipped(d.New.Value); s.Skipped {
+		s.Automated, s.Prunes, s.SelfHeals = false, false, false
+		s.Holds = append(s.Holds, skipReconcile+" is true: nothing of this reaches the cluster until that is gone")
+		return s, true
+	}
 	for _, t := range tasks {
 		if t.silent {
 			continue
@@ -139,6 +145,15 @@ func (d Deployed) Plan() (Sync, bool) {
 	}
 	p.conclude()
 	return s, true
+}
+
+// skipReconcile is the annotation of an Application that Argo CD is to do nothing with: canProcessApp in controller/appcontroller.go.
+const skipReconcile = prefix + "skip-reconcile"
+
+// IsSkipped reports whether Argo CD passes an Application by, as it is or as a template makes it: it neither syncs nor deletes.
+func IsSkipped(application any) bool {
+	skipped, err := strconv.ParseBool(manifest.TextAt(application, "metadata", "annotations", skipReconcile))
+	return err == nil && skipped
 }
 
 // policy reads how an Application syncs.
@@ -181,6 +196,8 @@ func (d Deployed) removal() Sync {
 		s.Notes = append(s.Notes, fmt.Sprintf("Application %s deploys the same to the same cluster: it makes anew what goes", d.Heir))
 	}
 	switch {
+	case cascade != "" && IsSkipped(d.Old.Value):
+		s.Holds = append(s.Holds, fmt.Sprintf("its deletion does not end (finalizer %s) while %s is true: what it deployed stays in the cluster", cascade, skipReconcile))
 	case cascade == "" && d.Heir != "":
 		s.Holds = append(s.Holds, fmt.Sprintf("it has no finalizer, so what it deployed stays in the cluster when it is deleted, and is Application %s's", d.Heir))
 	case cascade == "":

@@ -189,6 +189,34 @@ func TestRemovedApplication(t *testing.T) {
 	}
 }
 
+// TestSkippedApplication holds that Argo CD does nothing with an Application that it is told to pass by, and that the one which is
+// no longer told so syncs.
+func TestSkippedApplication(t *testing.T) {
+	as := func(value string) *manifest.Object {
+		return made(t, strings.Replace(applicationText(automatedPrune), "namespace: argocd", "namespace: argocd, finalizers: [resources-finalizer.argocd.argoproj.io], annotations: {argocd.argoproj.io/skip-reconcile: '"+value+"'}", 1))
+	}
+	for name, c := range map[string]struct {
+		old, new *manifest.Object
+		skipped  bool
+		steps    int
+		holds    string
+	}{
+		"skipped":     {as("false"), as("true"), true, 0, "nothing of this reaches the cluster"},
+		"by a digit":  {as("1"), as("1"), true, 0, "nothing of this reaches the cluster"},
+		"no longer":   {as("true"), as("false"), false, 1, ""},
+		"no boolean":  {as("yes"), as("yes"), false, 1, ""},
+		"removed":     {as("true"), nil, false, 0, "its deletion does not end"},
+		"removed too": {as("no"), nil, false, 0, "goes with it when it is deleted"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, does := Deployed{Old: c.old, New: c.new, Objects: []Object{{Old: made(t, objectText("ConfigMap", "a", "")), New: made(t, objectText("ConfigMap", "a", "")), Changed: true}}}.Plan()
+			if holds := strings.Join(s.Holds, "\n"); !does || s.Skipped != c.skipped || s.Automated == c.skipped || len(s.Steps) != c.steps || !strings.Contains(holds, c.holds) || c.holds == "" && holds != "" {
+				t.Errorf("does something: %t, skipped: %t, by itself: %t, steps %v, held back by %q", does, s.Skipped, s.Automated, s.Steps, s.Holds)
+			}
+		})
+	}
+}
+
 // TestDeletionHooks holds which hooks run when an Application is deleted: those that git has then, if it has their directory.
 func TestDeletionHooks(t *testing.T) {
 	hook := func(name, annotation string) *manifest.Object { return made(t, objectText("Job", name, annotation)) }

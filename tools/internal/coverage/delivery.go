@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/kgate-dev/gitops/tools/internal/applicationset"
+	"github.com/kgate-dev/gitops/tools/internal/argocd"
 	"github.com/kgate-dev/gitops/tools/internal/cache"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
@@ -330,7 +331,7 @@ func (d *Deliveries) Leaving(target, namespace string, after *Deliveries) []chec
 			leaving.Prunes = manifest.At(one.object.Value, "spec", "prune") == true && policy != "Orphan" || policy == "Delete"
 		default:
 			leaving.Name = "the finalizer of " + one.by
-			leaving.Prunes = slices.ContainsFunc(manifest.ListAt(one.object.Value, "metadata", "finalizers"), func(f any) bool {
+			leaving.Prunes = !argocd.IsSkipped(one.object.Value) && slices.ContainsFunc(manifest.ListAt(one.object.Value, "metadata", "finalizers"), func(f any) bool {
 				name, _ := f.(string)
 				return strings.HasPrefix(name, "resources-finalizer.argocd.argoproj.io")
 			})
@@ -355,6 +356,9 @@ func (d deployment) prunes() (prunes, known bool) {
 		if !d.field.HasPrefix(spec) || manifest.TextAt(d.object.Value, "spec", "templatePatch") != "" {
 			return false, false // which may say otherwise
 		}
+	}
+	if argocd.IsSkipped(manifest.At(d.object.Value, spec[:len(spec)-1]...)) {
+		return false, true
 	}
 	policy := manifest.At(d.object.Value, append(spec, "syncPolicy")...)
 	automated, is := manifest.At(policy, "automated").(map[string]any)

@@ -33,6 +33,10 @@ func syncMode(s argocd.Sync) string {
 	switch {
 	case s.Fate == argocd.Removed:
 		return "is removed"
+	case s.Skipped && s.Fate == argocd.Added:
+		return "is new, and is passed by"
+	case s.Skipped:
+		return "is passed by"
 	case !s.Automated && s.Fate == argocd.Added:
 		return "is new, and waits for a person"
 	case !s.Automated:
