@@ -433,16 +433,17 @@ func TestObjectOwnerInPlaces(t *testing.T) {
 	}
 	namespace := object(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: more}\n")
 	for name, c := range map[string]struct {
-		shop, other []*manifest.Object // as they are in each of the two namespaces
-		want        string
+		objects []*manifest.Object
+		lent    bool // the first has its namespace of who brings it
+		want    string
 	}{
-		"of who brings it":   {[]*manifest.Object{account("shop")}, []*manifest.Object{account("other")}, ""},
-		"written":            {[]*manifest.Object{account("shop")}, []*manifest.Object{account("shop")}, "error argocd again spec.source.path"},
-		"one of the cluster": {[]*manifest.Object{account("shop"), namespace}, []*manifest.Object{account("other"), namespace}, "error argocd again spec.source.path"},
+		"of who brings it":   {[]*manifest.Object{account("shop")}, true, ""},
+		"written":            {[]*manifest.Object{account("shop")}, false, "error argocd again spec.source.path"},
+		"one of the cluster": {[]*manifest.Object{account("shop"), namespace}, true, "error argocd again spec.source.path"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			apps := []*manifest.Object{deployed(t, "one", "one", prod), deployed(t, "again", "one", "  destination: {name: prod, namespace: other}\n")}
-			one := &check.Target{Path: "one", Namespace: "shop", Objects: c.shop, Variants: []*check.Target{{Path: "one", Namespace: "other", Objects: c.other}}}
+			one := &check.Target{Path: "one", Namespace: "shop", Objects: c.objects, Lent: map[*manifest.Object]bool{c.objects[0]: c.lent}}
 			if got := strings.Join(run(t, objectOwner, &check.Target{Path: "argocd", Objects: apps}, one), "; "); got != c.want {
 				t.Errorf("found %q, want %q", got, c.want)
 			}

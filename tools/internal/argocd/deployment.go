@@ -184,20 +184,6 @@ func (a application) apart(pass *check.Pass, from application) bool {
 	return pass.Apart(a.target, from.target)
 }
 
-// lent reports the objects of a target that have their namespace of who brings it there: those that each of several
-// Applications brings to its own.
-func lent(t *check.Target) map[*manifest.Object]bool {
-	all := map[*manifest.Object]bool{}
-	for _, variant := range t.Variants {
-		for i, o := range variant.Objects {
-			if i < len(t.Objects) && o.Namespace != t.Objects[i].Namespace {
-				all[t.Objects[i]] = true
-			}
-		}
-	}
-	return all
-}
-
 func runObjectOwner(_ context.Context, pass *check.Pass) error {
 	owners := map[owned][]application{}     // the first one of each cluster
 	twice := map[[2]*manifest.Object]bool{} // of these, the first object tells of all
@@ -206,7 +192,6 @@ func runObjectOwner(_ context.Context, pass *check.Pass) error {
 		if !a.whole || a.changes() || cluster == "" {
 			continue
 		}
-		lent := lent(a.deploys)
 		for _, object := range a.deploys.Applied() {
 			if object.Name == "" {
 				continue
@@ -215,7 +200,7 @@ func runObjectOwner(_ context.Context, pass *check.Pass) error {
 			switch {
 			case slices.Contains(relation.Known().Cluster[key.group], key.kind):
 				key.namespace = ""
-			case key.namespace == "" || lent[object]:
+			case key.namespace == "" || a.deploys.Lent[object]:
 				key.namespace = a.text("spec", "destination", "namespace")
 			}
 			i := slices.IndexFunc(owners[key], func(other application) bool { return !a.apart(pass, other) })
@@ -231,7 +216,7 @@ func runObjectOwner(_ context.Context, pass *check.Pass) error {
 			case other.deploys == a.deploys:
 				twice[pair] = true
 				what := "its objects"
-				if len(lent) > 0 {
+				if len(a.deploys.Lent) > 0 {
 					what = object.ID.String()
 				}
 				pass.Report(a.target, a.object, below(a.at, "path"), fmt.Sprintf(

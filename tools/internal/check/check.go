@@ -186,10 +186,11 @@ type Target struct {
 	Faults      []Fault // what rendering noticed
 	Effects     []Entry // what does something in this target, of entries that may do nothing in another one
 	Reading     Reading
-	Namespace   string      // that it is brought to, where that is known
-	Variants    []*Target   // the same in other namespaces: what is found in any that is known is found
-	Makes       []Reference // what its objects have made in the cluster, beside themselves; * in a name is any text
-	Pods        []Pods      // that its objects have; * in a namespace or a label is any text
+	Namespace   string                    // that it is brought to, where that is known
+	Lent        map[*manifest.Object]bool // of a target in several namespaces, for checks of the repository: those that have theirs of who brings them there
+	Variants    []*Target                 // the same in other namespaces: what is found in any that is known is found
+	Makes       []Reference               // what its objects have made in the cluster, beside themselves; * in a name is any text
+	Pods        []Pods                    // that its objects have; * in a namespace or a label is any text
 	StandIns    StandIns
 	Mentions    map[string]bool // of objects that kgate.yaml declares, the names that it speaks of
 

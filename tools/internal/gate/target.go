@@ -302,6 +302,17 @@ func (g *Gate) reduced(ctx context.Context, t *check.Target, renderer *kustomiza
 			o.target.Objects[i] = object.Head()
 		}
 	}
+	for _, variant := range t.Variants {
+		for i, object := range variant.Objects {
+			if i >= len(t.Objects) || object.Namespace == t.Objects[i].Namespace {
+				continue
+			}
+			if o.target.Lent == nil {
+				o.target.Lent = map[*manifest.Object]bool{}
+			}
+			o.target.Lent[o.target.Objects[i]] = true
+		}
+	}
 	path, kept := t.Path, o.target.Objects
 	again := sync.OnceValue(func() *Target {
 		t, err := g.render(ctx, renderer, path)

@@ -26,8 +26,9 @@ func jobsScraped() *check.Check {
 			"expressions of the same PrometheusRule or dashboard, three times as many at least, ask for one job, which a PodMonitor or ServiceMonitor of " +
 			"the target makes, and this one for another, which none of them makes. So it is with the logs of a service in Loki (service_name) beside such " +
 			"expressions, where nothing in the target is called that. Metrics of the cluster's own parts (container_, kube_, node_ and the like) may be of " +
-			"other jobs, and nothing is said where a monitor writes the label job by itself, reaches into other namespaces or keeps the labels of what it " +
-			"scrapes, or where the target configures scraping in another way.",
+			"other jobs, as may what sends its metrics itself (OTEL_SERVICE_NAME, service.name), what a configuration scrapes as a job_name, and what a recording " +
+			"rule labels so. Nothing is said where a monitor or a configuration writes the label job by itself, where a monitor reaches into other " +
+			"namespaces or keeps the labels of what it scrapes, or where the target configures scraping in another way.",
 		Fix:      "Ask for the job that is scraped: the monitor's jobLabel says which label of the pod or the Service it is.",
 		Severity: check.Warning, Scope: check.Overlay, Origin: "kgate", Convention: true,
 		References: []string{
@@ -45,16 +46,23 @@ func jobsScraped() *check.Check {
 				if !certain || len(scraped) == 0 {
 					continue
 				}
+				named, certain := jobsNamed(target)
+				if !certain {
+					continue
+				}
+				judge := func(asked []askedJob) {
+					judgeJobs(slices.DeleteFunc(asked, func(a askedJob) bool { return !a.logs && named[a.job] && !scraped[a.job] }), scraped)
+				}
 				for _, object := range target.Applied() {
 					if err := ctx.Err(); err != nil {
 						return err
 					}
 					at := place{pass: pass, target: target, object: object}
 					if isPrometheusRule(object) {
-						judgeJobs(jobsOfRules(p, at.at("spec", "groups")), scraped)
+						judge(jobsOfRules(p, at.at("spec", "groups")))
 					}
 					for _, dashboard := range dashboardsOf(at) {
-						judgeJobs(jobsOfDashboard(p, dashboard), scraped)
+						judge(jobsOfDashboard(p, dashboard))
 					}
 				}
 			}
@@ -127,6 +135,35 @@ func jobsOfMonitor(target *check.Target, monitor *manifest.Object) (jobs []strin
 		}
 	}
 	return jobs
+}
+
+// Where jobs come from beside monitors, in an object or in a text that one holds.
+var (
+	jobNamed   = regexp.MustCompile(`(?:\bjob_name|\bservice\.name|"OTEL_SERVICE_NAME","value)\\?["']?\s*[:=]\s*\\?["']?([^\s"'\\,;}]+)`)
+	jobWritten = regexp.MustCompile(`\btarget_label\\?["']?\s*:\s*\\?["']?job\b`)
+)
+
+// jobsNamed are the jobs of a target that no monitor makes: of scrape configurations, of what sends its metrics itself, and of
+// recording rules; certain where there are no others.
+func jobsNamed(target *check.Target) (jobs map[string]bool, certain bool) {
+	jobs = map[string]bool{}
+	for _, o := range target.Applied() {
+		if isPrometheusRule(o) {
+			for _, group := range manifest.ListAt(o.Value, "spec", "groups") {
+				for _, rule := range manifest.ListAt(group, "rules") {
+					jobs[manifest.TextAt(rule, "labels", "job")] = true
+				}
+			}
+			continue
+		}
+		if jobWritten.Match(o.JSON) {
+			return nil, false
+		}
+		for _, found := range jobNamed.FindAllSubmatch(o.JSON, -1) {
+			jobs[string(found[1])] = true
+		}
+	}
+	return jobs, true
 }
 
 // askedJob is a selector of an expression that asks for one job.

@@ -28,6 +28,14 @@ func dashboard(expressions ...string) string {
 		strings.Join(panels, ",\n      ") + "]}\n"
 }
 
+func collects(line string) string {
+	return "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: collector, namespace: shop}\ndata:\n  config.yaml: |\n    scrape_configs:\n      - " + line + "\n---\n"
+}
+
+func sends(variable string) string {
+	return "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: sender, namespace: shop}\nspec: {template: {spec: {containers: [{name: app, env: [" + variable + "]}]}}}\n---\n"
+}
+
 func TestJobsScraped(t *testing.T) {
 	service := "apiVersion: v1\nkind: Service\nmetadata: {name: shop, namespace: shop, labels: {app: store}}\nspec: {ports: [{port: 80}]}\n---\n" +
 		"apiVersion: monitoring.coreos.com/v1\nkind: ServiceMonitor\nmetadata: {name: m, namespace: shop}\nspec: {selector: {}, endpoints: [{port: http}]}\n---\n"
@@ -59,6 +67,13 @@ func TestJobsScraped(t *testing.T) {
 		"one of all namespaces":      {strings.Replace(monitorOfShop, "jobLabel", "namespaceSelector: {any: true}\n  jobLabel", 1) + shopRules(`shop_latency{job="store"}`), nil},
 		"pods of elsewhere":          {strings.Replace(monitorOfShop, "jobLabel: app", "jobLabel: cnpg.io/cluster", 1) + shopRules(`shop_latency{job="store"}`), nil},
 		"another way to scrape":      {monitorOfShop + "apiVersion: monitoring.coreos.com/v1alpha1\nkind: ScrapeConfig\nmetadata: {name: s, namespace: shop}\n---\n" + shopRules(`shop_latency{job="store"}`), nil},
+		"a job of a configuration":   {monitorOfShop + collects("job_name: 'store'") + shopRules(`shop_latency{job="store"}`), nil},
+		"another one of it":          {monitorOfShop + collects("job_name: storeroom") + shopRules(`shop_latency{job="store"}`), []string{"spec.groups[0].rules[2].expr: alert " + odd}},
+		"one that it writes":         {monitorOfShop + collects(`"target_label": "job"`) + shopRules(`shop_latency{job="store"}`), nil},
+		"a service that sends":       {monitorOfShop + sends("{name: OTEL_SERVICE_NAME, value: store}") + shopRules(`shop_latency{job="store"}`), nil},
+		"by its attributes":          {monitorOfShop + sends("{name: OTEL_RESOURCE_ATTRIBUTES, value: 'a=b,service.name=store,c=d'}") + shopRules(`shop_latency{job="store"}`), nil},
+		"another service that sends": {monitorOfShop + sends("{name: OTEL_SERVICE_NAME, value: till}") + shopRules(`shop_latency{job="store"}`), []string{"spec.groups[0].rules[2].expr: alert " + odd}},
+		"a recording rule's label":   {monitorOfShop + shopRules(`shop_latency{job="store"}`) + "    - {record: 'a:b', expr: vector(1), labels: {job: store}}\n", nil},
 		"a language of its own":      {monitorOfShop + "apiVersion: operator.victoriametrics.com/v1beta1\nkind: VMAgent\nmetadata: {name: a, namespace: shop}\n---\n" + shopRules(`shop_latency{job="store"}`), nil},
 	} {
 		t.Run(name, func(t *testing.T) { hold(t, found(t, "telemetry/jobs-scraped", test.text), test.want...) })
