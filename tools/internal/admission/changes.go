@@ -40,17 +40,7 @@ func updated(ctx context.Context, target *check.Target) ([]check.Pair, error) {
 }
 
 // forced reports an object that tells Argo CD to delete it where it cannot be changed.
-func forced(o *manifest.Object) bool { return syncOption(o, "Force=true") }
-
-// syncOption reports an object that tells Argo CD an option of its sync.
-func syncOption(o *manifest.Object, option string) bool {
-	for one := range strings.SplitSeq(manifest.TextAt(o.Value, "metadata", "annotations", "argocd.argoproj.io/sync-options"), ",") {
-		if strings.TrimSpace(one) == option {
-			return true
-		}
-	}
-	return false
-}
+func forced(o *manifest.Object) bool { return slices.Contains(o.SyncOptions(), "Force=true") }
 
 // madeAnew reports an object that Argo CD or Flux deletes and creates, or leaves alone, where it differs from what is there.
 // https://argo-cd.readthedocs.io/en/stable/user-guide/sync-options/#force-sync

@@ -79,11 +79,14 @@ func (s *Server) ways(ctx context.Context, target *check.Target, object *manifes
 		if err != nil {
 			return nil, false, err
 		}
+		options := object.SyncOptions()
 		for _, d := range deployers {
 			way := !d.ServerSide
-			if d.Argo && syncOption(object, "Replace=true") || d.Argo && syncOption(object, "ServerSideApply=false") {
+			switch {
+			case !d.Argo:
+			case slices.Contains(options, "Replace=true"), slices.Contains(options, "ServerSideApply=false"):
 				way = true
-			} else if d.Argo && syncOption(object, "ServerSideApply=true") {
+			case slices.Contains(options, "ServerSideApply=true"):
 				way = false
 			}
 			if !slices.Contains(clientSide, way) {

@@ -161,8 +161,7 @@ func (g *generating) application(template, params map[string]any) (map[string]an
 			return nil, err
 		}
 		value, _ = filled.(map[string]any)
-		preserve, _ := manifest.At(g.set, "spec", "syncPolicy", "preserveResourcesOnDeletion").(bool)
-		if !preserve && len(manifest.ListAt(value, "metadata", "finalizers")) == 0 {
+		if !PolicyOf(g.set).Keeps && len(manifest.ListAt(value, "metadata", "finalizers")) == 0 {
 			meta, _ := value["metadata"].(map[string]any)
 			if meta == nil {
 				meta = map[string]any{}

@@ -132,7 +132,7 @@ func (d Deployed) Plan() (Sync, bool) {
 	if !seen && s.Fate == Synced && len(s.Holds) == 0 {
 		return s, false
 	}
-	if s.Skipped = IsSkipped(d.New.Value); s.Skipped {
+	if s.Skipped = manifest.SkipsReconcile(d.New.Value); s.Skipped {
 		s.Automated, s.Prunes, s.SelfHeals = false, false, false
 		s.Holds = append(s.Holds, skipReconcile+" is true: nothing of this reaches the cluster until that is gone")
 		return s, true
@@ -147,14 +147,7 @@ func (d Deployed) Plan() (Sync, bool) {
 	return s, true
 }
 
-// skipReconcile is the annotation of an Application that Argo CD is to do nothing with: canProcessApp in controller/appcontroller.go.
 const skipReconcile = prefix + "skip-reconcile"
-
-// IsSkipped reports whether Argo CD passes an Application by, as it is or as a template makes it: it neither syncs nor deletes.
-func IsSkipped(application any) bool {
-	skipped, err := strconv.ParseBool(manifest.TextAt(application, "metadata", "annotations", skipReconcile))
-	return err == nil && skipped
-}
 
 // policy reads how an Application syncs.
 func (s *Sync) policy(application *manifest.Object) {
@@ -196,7 +189,7 @@ func (d Deployed) removal() Sync {
 		s.Notes = append(s.Notes, fmt.Sprintf("Application %s deploys the same to the same cluster: it makes anew what goes", d.Heir))
 	}
 	switch {
-	case cascade != "" && IsSkipped(d.Old.Value):
+	case cascade != "" && manifest.SkipsReconcile(d.Old.Value):
 		s.Holds = append(s.Holds, fmt.Sprintf("its deletion does not end (finalizer %s) while %s is true: what it deployed stays in the cluster", cascade, skipReconcile))
 	case cascade == "" && d.Heir != "":
 		s.Holds = append(s.Holds, fmt.Sprintf("it has no finalizer, so what it deployed stays in the cluster when it is deleted, and is Application %s's", d.Heir))
@@ -313,14 +306,14 @@ func (p *plan) option(name string) bool {
 func (p *plan) of(o Object) []*task {
 	var all []*task
 	was, is := o.Old, o.New
-	if was != nil && (hookOf(was) != nil || skipped(was)) {
+	if was != nil && (hookOf(was) != nil || was.IsSkipped()) {
 		was = nil // what is left of a hook the next one deletes, as its policy says; what was skipped was never applied
 	}
 	hook := []string(nil)
 	if is != nil {
 		hook = hookOf(is)
 	}
-	if hook == nil && is != nil && !skipped(is) {
+	if hook == nil && is != nil && !is.IsSkipped() {
 		all = append(all, p.applied(o, was, is))
 	}
 	for _, phase := range hook {
@@ -328,7 +321,7 @@ func (p *plan) of(o Object) []*task {
 		all = append(all, t)
 	}
 	p.noticed = p.noticed || len(hook) > 0 && o.Changed
-	if was != nil && is != nil && skipped(is) { // syncPhases has none for it: it is neither applied nor pruned
+	if was != nil && is != nil && is.IsSkipped() { // syncPhases has none for it: it is neither applied nor pruned
 		all = append(all, &task{of: is, Step: Step{Phase: "Sync", Wave: wave(is), Action: Keep, Object: is.ID, Source: o.Source, Reason: prefix + "hook: Skip: no sync applies or prunes it"}})
 	}
 	if was != nil && (is == nil || hook != nil) {
@@ -343,7 +336,7 @@ func (p *plan) applied(o Object, was, is *manifest.Object) *task {
 	t := &task{of: is, Step: Step{Phase: "Sync", Wave: wave(is), Object: is.ID, Source: o.Source}}
 	says := func(name string) bool { return has(is, name) || was != nil && has(was, name) } // what is in the cluster counts as well
 	replaces, forces := p.option("Replace") || says("Replace"), says("Force")
-	serverSide := (p.option("ServerSideApply") || has(is, "ServerSideApply")) && !slices.Contains(annotated(is, syncOptionsKey), any("ServerSideApply=false"))
+	serverSide := (p.option("ServerSideApply") || has(is, "ServerSideApply")) && !slices.Contains(is.SyncOptions(), "ServerSideApply=false")
 	neverReplaced := isDefinition(is) || is.Kind == "Namespace"
 	if !o.Changed {
 		t.silent = true
@@ -425,7 +418,7 @@ func (p *plan) pruned(o Object, was *manifest.Object) *task {
 // conclude says what keeps the whole from happening by itself.
 func (p *plan) conclude() {
 	s := p.sync
-	empty := !slices.ContainsFunc(p.Objects, func(o Object) bool { return o.New != nil && !skipped(o.New) })
+	empty := !slices.ContainsFunc(p.Objects, func(o Object) bool { return o.New != nil && !o.New.IsSkipped() })
 	hold := func(text string) { s.Holds = append(s.Holds, text) }
 	allows := manifest.At(p.New.Value, "spec", "syncPolicy", "automated", "allowEmpty") == true
 	switch {
@@ -558,7 +551,7 @@ func annotated(o *manifest.Object, key string) []any {
 
 // has reports whether an object says that an option is true.
 func has(o *manifest.Object, option string) bool {
-	return slices.Contains(annotated(o, syncOptionsKey), any(option+"=true"))
+	return slices.Contains(o.SyncOptions(), option+"=true")
 }
 
 // optionValue is the value of an option, the first of a list; "" for none.
@@ -577,7 +570,7 @@ func hookOf(o *manifest.Object) []string {
 	annotations, _ := manifest.At(o.Value, "metadata", "annotations").(map[string]any)
 	_, argo := annotations[prefix+"hook"]
 	helm, isText := annotations["helm.sh/hook"].(string)
-	if !argo && (!isText || helm == "crd-install") || skipped(o) {
+	if !argo && (!isText || helm == "crd-install") || o.IsSkipped() {
 		return nil
 	}
 	found := []string{}
@@ -602,12 +595,6 @@ func hookOf(o *manifest.Object) []string {
 	}
 	slices.SortFunc(found, func(a, b string) int { return phases[a] - phases[b] })
 	return found
-}
-
-// skipped reports an object that no sync applies.
-func skipped(o *manifest.Object) bool {
-	text := annotated(o, prefix+"hook")
-	return len(text) > 0 && !slices.ContainsFunc(text, func(word any) bool { return word != "Skip" })
 }
 
 // deletePolicies are when a hook is deleted, in Argo CD's words.

@@ -11,9 +11,9 @@ import (
 	"sync"
 
 	"github.com/kgate-dev/gitops/tools/internal/applicationset"
-	"github.com/kgate-dev/gitops/tools/internal/argocd"
 	"github.com/kgate-dev/gitops/tools/internal/cache"
 	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/danger"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
 )
@@ -243,7 +243,7 @@ func (d *Deliveries) Places(target string) []Place {
 			}
 			p.By = cmp.Or(one.made, one.by)
 			if one.object != nil && one.object.Kind == "ApplicationSet" {
-				p.Once = makesOnce(one.object)
+				p.Once = !applicationset.PolicyOf(one.object.Value).Updates
 			}
 			if !slices.ContainsFunc(places, func(q Place) bool { return q.Namespace == p.Namespace && q.Overrides == p.Overrides }) {
 				places = append(places, p)
@@ -259,7 +259,7 @@ func (d *Deliveries) Deployers(target string) []check.Deployer { return d.Deploy
 // DeployersIn are those of the Deployers of a target who bring it to a namespace, where it is known who does; "" is any.
 func (d *Deliveries) DeployersIn(target, namespace string) []check.Deployer {
 	var deployers []check.Deployer
-	real, _ := d.tree.real(target)
+	real := d.real(target)
 	there := func(one deployment) bool { return namespace == "" || slices.Contains(one.namespaces, namespace) }
 	known := slices.ContainsFunc(d.all, func(one deployment) bool { return d.brings(one, real) && there(one) })
 	for _, one := range d.all {
@@ -281,60 +281,58 @@ func (d *Deliveries) DeployersIn(target, namespace string) []check.Deployer {
 	return deployers
 }
 
-// makesOnce reports an ApplicationSet whose Applications stay as they were made.
-func makesOnce(set *manifest.Object) bool {
-	policy := manifest.TextAt(set.Value, "spec", "syncPolicy", "applicationsSync")
-	return policy == "create-only" || policy == "create-delete"
-}
-
 // Stays says why an Application that an ApplicationSet has made stays as it was, whatever the set says now; "" where it does not.
 // made is whether the set makes it still.
 func (d *Deliveries) Stays(set manifest.ID, made bool) string {
-	i := slices.IndexFunc(d.tree.telling, func(t teller) bool { return t.object.ID == set })
-	if i < 0 {
+	o := d.told(set)
+	if o == nil {
 		return ""
 	}
-	policy := manifest.TextAt(d.tree.telling[i].object.Value, "spec", "syncPolicy", "applicationsSync")
-	switch {
-	case made && (policy == "create-only" || policy == "create-delete"):
-		return fmt.Sprintf("ApplicationSet %s changes none that is there (applicationsSync: %s): it stays as it was", set.Name, policy)
-	case !made && (policy == "create-only" || policy == "create-update"):
-		return fmt.Sprintf("ApplicationSet %s makes it no longer, and deletes none (applicationsSync: %s): it stays, and syncs on", set.Name, policy)
+	switch policy := applicationset.PolicyOf(o.Value); {
+	case made && !policy.Updates:
+		return fmt.Sprintf("ApplicationSet %s changes none that is there (applicationsSync: %s): it stays as it was", set.Name, policy.Sync)
+	case !made && !policy.Deletes:
+		return fmt.Sprintf("ApplicationSet %s makes it no longer, and deletes none (applicationsSync: %s): it stays, and syncs on", set.Name, policy.Sync)
 	}
 	return ""
+}
+
+// told is an object that tells Argo CD or Flux to bring something; nil for none of that name.
+func (d *Deliveries) told(id manifest.ID) *manifest.Object {
+	for _, one := range d.tree.telling {
+		if one.object.ID == id {
+			return one.object
+		}
+	}
+	for _, one := range d.all { // Applications that an ApplicationSet makes, of charts
+		if one.object != nil && one.object.ID == id {
+			return one.object
+		}
+	}
+	return nil
 }
 
 // Leaving are who brought a target to a namespace and, as other deliveries have it, is gone or brings it elsewhere: those that
 // delete what they had there.
 func (d *Deliveries) Leaving(target, namespace string, after *Deliveries) []check.Deployer {
 	var all []check.Deployer
-	real, _ := d.tree.real(target)
+	real := d.real(target)
 	for _, one := range d.all {
 		if !d.brings(one, real) || !slices.Contains(one.namespaces, namespace) || one.object == nil {
 			continue
 		}
 		leaving := check.Deployer{Name: one.by}
-		there := slices.IndexFunc(after.tree.telling, func(t teller) bool { return t.object.ID == one.object.ID })
-		switch {
-		case one.object.Kind == "ApplicationSet":
-			set := one.object
-			if there >= 0 {
-				set = after.tree.telling[there].object
-			}
-			policy, _ := manifest.At(set.Value, "spec", "syncPolicy").(map[string]any)
-			deletes := there < 0 || !slices.Contains([]any{"create-only", "create-update"}, policy["applicationsSync"])
-			leaving.Prunes = deletes && policy["preserveResourcesOnDeletion"] != true
-		case there >= 0:
+		switch is := after.told(one.object.ID); {
+		case one.object.Kind == "ApplicationSet" && is != nil:
+			policy := applicationset.PolicyOf(is.Value)
+			leaving.Prunes = policy.Deletes && !policy.Keeps
+		case is != nil:
 			leaving.Prunes, _ = one.prunes()
-		case one.object.Group() == FluxGroup:
-			policy := manifest.TextAt(one.object.Value, "spec", "deletionPolicy")
-			leaving.Prunes = manifest.At(one.object.Value, "spec", "prune") == true && policy != "Orphan" || policy == "Delete"
-		default:
+		case one.object.Kind == "Application":
 			leaving.Name = "the finalizer of " + one.by
-			leaving.Prunes = !argocd.IsSkipped(one.object.Value) && slices.ContainsFunc(manifest.ListAt(one.object.Value, "metadata", "finalizers"), func(f any) bool {
-				name, _ := f.(string)
-				return strings.HasPrefix(name, "resources-finalizer.argocd.argoproj.io")
-			})
+			leaving.Prunes = danger.Cascades(one.object)
+		default:
+			leaving.Prunes = danger.Cascades(one.object)
 		}
 		if leaving.Prunes && !slices.Contains(all, leaving) {
 			all = append(all, leaving)
@@ -345,19 +343,18 @@ func (d *Deliveries) Leaving(target, namespace string, after *Deliveries) []chec
 
 // prunes reports whether what deploys deletes by itself what the repository has no longer.
 func (d deployment) prunes() (prunes, known bool) {
-	spec := manifest.Path{"spec"}
 	switch {
 	case d.object == nil:
 		return false, false
 	case d.object.Group() == FluxGroup:
 		return manifest.At(d.object.Value, "spec", "prune") == true, true
 	case d.object.Kind == "ApplicationSet":
-		spec = manifest.Path{"spec", "template", "spec"}
-		if !d.field.HasPrefix(spec) || manifest.TextAt(d.object.Value, "spec", "templatePatch") != "" {
+		if !d.field.HasPrefix(d.spec()) || manifest.TextAt(d.object.Value, "spec", "templatePatch") != "" {
 			return false, false // which may say otherwise
 		}
 	}
-	if argocd.IsSkipped(manifest.At(d.object.Value, spec[:len(spec)-1]...)) {
+	spec := d.spec()
+	if manifest.SkipsReconcile(manifest.At(d.object.Value, spec[:len(spec)-1]...)) {
 		return false, true
 	}
 	policy := manifest.At(d.object.Value, append(spec, "syncPolicy")...)
@@ -365,13 +362,17 @@ func (d deployment) prunes() (prunes, known bool) {
 	return is && automated["enabled"] != false && automated["prune"] == true && !slices.Contains(manifest.ListAt(policy, "syncOptions"), any("Prune=false")), true
 }
 
+// spec is where an Application, or what makes some, says how it syncs.
+func (d deployment) spec() manifest.Path {
+	if d.object.Kind == "ApplicationSet" {
+		return manifest.Path{"spec", "template", "spec"}
+	}
+	return manifest.Path{"spec"}
+}
+
 // has reports whether an Application, or what makes some, has a sync option.
 func (d deployment) has(option string) bool {
-	spec := manifest.Path{"spec"}
-	if d.object.Kind == "ApplicationSet" {
-		spec = manifest.Path{"spec", "template", "spec"}
-	}
-	return slices.Contains(manifest.ListAt(d.object.Value, append(spec, "syncPolicy", "syncOptions")...), any(option))
+	return slices.Contains(manifest.ListAt(d.object.Value, append(d.spec(), "syncPolicy", "syncOptions")...), any(option))
 }
 
 // brings reports whether a deployment has a target as it is, called without links: of a directory without a kustomization Flux

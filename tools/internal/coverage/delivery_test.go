@@ -42,6 +42,20 @@ func delivering(t *testing.T, lines string) *Deliveries {
 	return found
 }
 
+// applicationOf is one of Argo CD's, of its spec's fields.
+func applicationOf(t *testing.T, name, spec string) *manifest.Object {
+	t.Helper()
+	documents, err := manifest.ParseDocuments("a.yaml", []byte("apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: "+name+", namespace: argocd}\nspec:\n"+spec))
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects, err := documents[0].Objects()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return objects[0]
+}
+
 // TestPlaces finds the namespaces to which a target is brought.
 func TestPlaces(t *testing.T) {
 	for name, c := range map[string]struct{ files, want string }{
@@ -131,16 +145,7 @@ func TestApart(t *testing.T) {
 // TestApartByTrees tells clusters apart that each have an Argo CD of their own: all call theirs in-cluster.
 func TestApartByTrees(t *testing.T) {
 	application := func(name, path string) *manifest.Object {
-		documents, err := manifest.ParseDocuments("a.yaml", []byte("apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: "+name+", namespace: argocd}\n"+
-			"spec:\n  destination: {name: in-cluster}\n  source: {repoURL: https://git.example.com/a, path: "+path+"}\n"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		objects, err := documents[0].Objects()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return objects[0]
+		return applicationOf(t, name, "  destination: {name: in-cluster}\n  source: {repoURL: https://git.example.com/a, path: "+path+"}\n")
 	}
 	tree := func(path string, layers []string, objects ...*manifest.Object) *check.Target {
 		return &check.Target{
@@ -175,6 +180,25 @@ func TestApartByTrees(t *testing.T) {
 				t.Errorf("apart %t, told %t; want %t, %t", apart, told, c.apart, c.told)
 			}
 		})
+	}
+}
+
+// TestDeployersOfCharts tells who brings the charts of an Application, which are a target that no directory is.
+func TestDeployersOfCharts(t *testing.T) {
+	d := delivering(t, "a/a.yaml: APPLICATION other")
+	web := applicationOf(t, "web", "  destination: {namespace: shop}\n  source: {chart: web}\n  syncPolicy: {automated: {prune: true}, syncOptions: [ServerSideApply=true]}\n")
+	d.Add("a:web", Application{Object: web, Sources: []ApplicationSource{{Type: "helm", Field: manifest.Path{"spec", "source"}}}, Locate: func(manifest.Path) manifest.Position { return manifest.Position{} }})
+	want := check.Deployer{Name: `Application "web"`, Prunes: true, ServerSide: true, Argo: true}
+	for _, namespace := range []string{"", "shop"} {
+		if got := d.DeployersIn("a:web", namespace); len(got) != 1 || got[0] != want {
+			t.Errorf("in namespace %q: got %+v, want %+v", namespace, got, want)
+		}
+	}
+	if places := d.Places("a:web"); len(places) != 1 || places[0].Namespace != "shop" {
+		t.Errorf("it is brought to %+v", places)
+	}
+	if got := d.Leaving("a:web", "shop", delivering(t, "a/a.yaml: APPLICATION other")); len(got) != 0 {
+		t.Errorf("without a finalizer %+v deletes", got)
 	}
 }
 

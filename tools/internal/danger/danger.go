@@ -43,7 +43,7 @@ func each(look func(*scene)) func(context.Context, *check.Pass) error {
 			}
 			s := &scene{pass: pass, target: target, before: target.Before}
 			for _, pair := range target.Before.Pairs {
-				if pair.New != nil && skipped(pair.New) {
+				if pair.New != nil && pair.New.IsSkipped() {
 					continue // what is in the cluster stays as it is
 				}
 				if pair.Old != nil && isHook(pair.Old) {
@@ -81,11 +81,6 @@ func isHook(o *manifest.Object) bool {
 	_, argo := annotations["argocd.argoproj.io/hook"]
 	_, helm := annotations["helm.sh/hook"]
 	return argo || helm
-}
-
-// skipped reports an object that Argo CD neither applies nor prunes.
-func skipped(o *manifest.Object) bool {
-	return strings.TrimSpace(annotation(o, "argocd.argoproj.io/hook")) == "Skip"
 }
 
 // changed are the pairs of which both sides are there.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kgate-dev/gitops/tools/internal/applicationset"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 	"github.com/kgate-dev/gitops/tools/internal/revision"
@@ -39,16 +40,17 @@ func isDelivery(o *manifest.Object) bool {
 	return is(o, argoGroup, "Application") || is(o, argoGroup, "ApplicationSet") || is(o, fluxGroup, "Kustomization") || is(o, helmGroup, "HelmRelease")
 }
 
-// cascades reports whether what an object deployed goes with it.
-func cascades(o *manifest.Object) bool {
+// Cascades reports whether what a delivery deployed goes with it: an Application, an ApplicationSet, a Kustomization of Flux or a
+// HelmRelease.
+func Cascades(o *manifest.Object) bool {
 	switch o.Kind {
 	case "Application":
-		return slices.ContainsFunc(manifest.ListAt(o.Value, "metadata", "finalizers"), func(f any) bool {
+		return !manifest.SkipsReconcile(o.Value) && slices.ContainsFunc(manifest.ListAt(o.Value, "metadata", "finalizers"), func(f any) bool {
 			text, _ := f.(string)
 			return text == argoFinalizer || strings.HasPrefix(text, argoFinalizer+"/")
 		})
 	case "ApplicationSet": // which owns its Applications, and gives them the finalizer
-		return manifest.At(o.Value, "spec", "syncPolicy", "preserveResourcesOnDeletion") != true
+		return !applicationset.PolicyOf(o.Value).Keeps
 	case "Kustomization":
 		policy := manifest.TextAt(o.Value, "spec", "deletionPolicy")
 		return manifest.At(o.Value, "spec", "prune") == true && policy != "Orphan" || policy == "Delete"
@@ -61,7 +63,7 @@ func lookForDeliveries(s *scene) {
 		how, severity, ends := s.fate(o)
 		switch {
 		case !isDelivery(o) || !ends:
-		case cascades(o):
+		case Cascades(o):
 			s.gone(severity, o, nil, "everything that it deploys is deleted: %s %s: %s, with what it deployed", title(o), s.becomes(o), how)
 		case s.successor(o) == nil:
 			s.gone(check.Warning, o, nil, "nobody deploys it any more: %s %s: what it deployed stays, and nobody keeps it", title(o), s.becomes(o))
@@ -87,8 +89,7 @@ func lookForDeliveries(s *scene) {
 }
 
 // generated looks for Applications that an ApplicationSet, which stays, makes no longer: for another name, another element or a file
-// that its generators read. What becomes of them its policy says:
-// https://argo-cd.readthedocs.io/en/stable/operator-manual/applicationset/Controlling-Resource-Modification/
+// that its generators read. What becomes of them its policy says.
 func (s *scene) generated(p check.GeneratedPair) {
 	if p.New != nil || p.Old == nil {
 		return
@@ -103,10 +104,10 @@ func (s *scene) generated(p check.GeneratedPair) {
 		}
 	}
 	what := fmt.Sprintf("%s of %s", title(p.Old), title(p.Set))
-	switch policy := manifest.TextAt(p.Set.Value, "spec", "syncPolicy", "applicationsSync"); {
-	case policy == "create-only" || policy == "create-update":
-		s.as(check.Warning, p.Set, path, "nobody makes it any more: %s %s, and none is deleted (applicationsSync: %s): it stays, and syncs on", what, becomes, policy)
-	case cascades(p.Old):
+	switch policy := applicationset.PolicyOf(p.Set.Value); {
+	case !policy.Deletes:
+		s.as(check.Warning, p.Set, path, "nobody makes it any more: %s %s, and none is deleted (applicationsSync: %s): it stays, and syncs on", what, becomes, policy.Sync)
+	case Cascades(p.Old):
 		s.at(p.Set, path, "everything that it deploys is deleted: %s %s: it is deleted, with what it deployed", what, becomes)
 	default:
 		s.as(check.Warning, p.Set, path, "nobody deploys it any more: %s %s: it is deleted, what it deployed stays, and nobody keeps it", what, becomes)
@@ -150,10 +151,10 @@ func (s *scene) application(p check.Pair, spec manifest.Path) {
 	case new.prunes && !old.prunes:
 		s.as(check.Warning, p.New, below(path, "prune"), "no person is waited for: %s deletes by itself what the repository has no longer: prune: false → true", title(p.New))
 	}
-	if p.New.Kind == "Application" && cascades(p.New) && !cascades(p.Old) {
+	if p.New.Kind == "Application" && Cascades(p.New) && !Cascades(p.Old) {
 		s.as(check.Warning, p.New, fields("metadata", "finalizers"), "more at stake: what %s deployed goes with it from now on: no finalizer → %s", title(p.New), argoFinalizer)
 	}
-	if path := fields("spec", "syncPolicy", "preserveResourcesOnDeletion"); p.New.Kind == "ApplicationSet" && cascades(p.New) && !cascades(p.Old) {
+	if path := fields("spec", "syncPolicy", "preserveResourcesOnDeletion"); p.New.Kind == "ApplicationSet" && Cascades(p.New) && !Cascades(p.Old) {
 		s.as(check.Warning, p.New, path, "more at stake: what Applications of %s deployed goes with them from now on: %s: true → %s", title(p.New), path, shown(manifest.At(p.New.Value, path...)))
 	}
 }

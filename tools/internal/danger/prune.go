@@ -16,8 +16,8 @@ const (
 
 // option is the value of one of Argo CD's options in an object's annotation; "" where it is not there. Argo CD takes the first.
 func option(o *manifest.Object, name string) string {
-	for item := range strings.SplitSeq(annotation(o, argoOptions), ",") {
-		if value, ok := strings.CutPrefix(strings.TrimSpace(item), name+"="); ok {
+	for _, item := range o.SyncOptions() {
+		if value, ok := strings.CutPrefix(item, name+"="); ok {
 			return value
 		}
 	}

@@ -349,8 +349,7 @@ func sameDestination(a, b application) bool {
 }
 
 // dirs are the directories of this repository that an Application deploys and kgate renders, its charts as the target that they are,
-// and whether it deploys something else
-// besides.
+// and whether it deploys something else besides.
 func (g *Gate) dirs(a *application) (here []string, elsewhere bool) {
 	if a == nil || g == nil {
 		return nil, false

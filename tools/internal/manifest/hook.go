@@ -2,7 +2,7 @@ package manifest
 
 import (
 	"maps"
-	"strings"
+	"slices"
 )
 
 // Applied reports whether a successful sync of Argo CD applies the object. It does not apply a hook that is skipped, one
@@ -24,8 +24,8 @@ func (o *Object) Applied() bool {
 	return !isHook && (!isHelmHook || helm == "crd-install") // which is no hook
 }
 
-// Tries reports a test of Helm: a hook that runs where somebody tests a release, and in no sync.
-func (o *Object) Tries() bool {
+// IsHelmTest reports a hook of Helm that runs where somebody tests a release, and in no sync.
+func (o *Object) IsHelmTest() bool {
 	metadata, _ := o.Value["metadata"].(map[string]any)
 	annotations, _ := metadata["annotations"].(map[string]any)
 	return len(hooks(annotations["helm.sh/hook"], "test", "test-success", "test-failure")) > 0 && !o.Applied()
@@ -53,12 +53,9 @@ func (o *Object) AsHook() (*Object, error) {
 func hooks(annotation any, known ...string) map[string]bool {
 	text, _ := annotation.(string)
 	found := map[string]bool{}
-	for item := range strings.SplitSeq(text, ",") {
-		item = strings.TrimSpace(item)
-		for _, name := range known {
-			if item == name {
-				found[name] = true
-			}
+	for _, item := range listed(text) {
+		if slices.Contains(known, item) {
+			found[item] = true
 		}
 	}
 	return found

@@ -62,7 +62,7 @@ func TestTries(t *testing.T) {
 		{"skipped", map[string]any{argo: "Skip"}, false},
 	} {
 		object := &Object{Value: map[string]any{"metadata": map[string]any{"annotations": test.annotations}}}
-		if got := object.Tries(); got != test.want {
+		if got := object.IsHelmTest(); got != test.want {
 			t.Errorf("%s: %v", test.name, got)
 		}
 	}

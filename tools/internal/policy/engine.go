@@ -409,7 +409,7 @@ func (e *engine) run(ctx context.Context, rule *Rule, pass *check.Pass) error {
 		target := pass.Targets[0]
 		for _, object := range target.Objects {
 			// How a team wants its pods to be, it does not ask of the test of a chart that nobody runs.
-			if rule.Convention && object.Tries() {
+			if rule.Convention && object.IsHelmTest() {
 				continue
 			}
 			// Overlays share most of their objects: what is the same text is judged once.

@@ -104,7 +104,7 @@ func (k *kind) judge(ctx context.Context, value map[string]any) []Fault {
 func (k *kind) faultsOf(content map[string]any, errs, broken field.ErrorList) []Fault {
 	faults := fieldFaults(content, broken)
 	for i := range faults {
-		faults[i].Whole, faults[i].Rests = true, k.rests(faults[i])
+		faults[i].Whole, faults[i].Inputs = true, k.inputs(faults[i])
 	}
 	return sorted(append(faults, fieldFaults(content, errs)...))
 }

@@ -16,7 +16,7 @@ type Fault struct {
 	Message string          // the server's own, without the path
 	Detail  string          // the message without the kind of error and the value, where it has both
 	Note    string          // to follow the message: whose it is, where not every definition of the kind says it
-	Rests   []manifest.Path // the fields that decide it, beside that of Path; empty where nothing inside of that does
+	Inputs  []manifest.Path // the fields that decide it, beside that of Path; empty where nothing inside of that does
 	Whole   bool            // it holds against the field as a whole, whatever is wrong inside
 	Type    string          // the server's type of error, as FieldValueInvalid, or another word for a stage; empty where nobody asks
 }
@@ -28,7 +28,7 @@ func Certain(faults []Fault, unknown []manifest.Path) []Fault {
 		return faults
 	}
 	return slices.DeleteFunc(slices.Clone(faults), func(f Fault) bool {
-		return slices.ContainsFunc(f.Rests, func(on manifest.Path) bool {
+		return slices.ContainsFunc(f.Inputs, func(on manifest.Path) bool {
 			return slices.ContainsFunc(unknown, func(field manifest.Path) bool { return field.HasPrefix(on) || on.HasPrefix(field) })
 		})
 	})

@@ -11,9 +11,9 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
-// rests are the fields that a CEL rule which is broken asks for. The server says which rule it is by its message and the field that
+// inputs are the fields that a CEL rule which is broken asks for. The server says which rule it is by its message and the field that
 // it means, which may be inside of what the rule is about. Where two could be meant, it is either.
-func (k *kind) rests(f Fault) []manifest.Path {
+func (k *kind) inputs(f Fault) []manifest.Path {
 	var on []manifest.Path
 	for depth := 0; depth <= len(f.Path); depth++ {
 		at := k.schemaAt(f.Path[:depth])

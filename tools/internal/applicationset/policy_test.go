@@ -1,0 +1,24 @@
+package applicationset
+
+import "testing"
+
+func TestPolicyOf(t *testing.T) {
+	for sync, want := range map[string]Policy{
+		"":              {Updates: true, Deletes: true},
+		"sync":          {Sync: "sync", Updates: true, Deletes: true},
+		"create-only":   {Sync: "create-only"},
+		"create-update": {Sync: "create-update", Updates: true},
+		"create-delete": {Sync: "create-delete", Deletes: true},
+	} {
+		for _, keeps := range []bool{false, true} {
+			policy := map[string]any{"applicationsSync": sync, "preserveResourcesOnDeletion": keeps}
+			want.Keeps = keeps
+			if got := PolicyOf(map[string]any{"spec": map[string]any{"syncPolicy": policy}}); got != want {
+				t.Errorf("%v: got %+v, want %+v", policy, got, want)
+			}
+		}
+	}
+	if got, want := PolicyOf(nil), (Policy{Updates: true, Deletes: true}); got != want {
+		t.Errorf("without a policy: got %+v, want %+v", got, want)
+	}
+}

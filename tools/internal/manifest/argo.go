@@ -1,0 +1,36 @@
+package manifest
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// SyncOptions are the options of Argo CD in an object's annotation, such as Prune=false, in their order.
+func (o *Object) SyncOptions() []string {
+	return listed(TextAt(o.Value, "metadata", "annotations", "argocd.argoproj.io/sync-options"))
+}
+
+// IsSkipped reports an object that Argo CD neither applies nor prunes: a hook of no kind but Skip (gitops-engine, pkg/sync/hook).
+func (o *Object) IsSkipped() bool {
+	kinds := listed(TextAt(o.Value, "metadata", "annotations", "argocd.argoproj.io/hook"))
+	return len(kinds) > 0 && !slices.ContainsFunc(kinds, func(kind string) bool { return kind != "Skip" })
+}
+
+// SkipsReconcile reports whether Argo CD passes an Application by, as it is or as a template makes it: it neither syncs nor deletes
+// (canProcessApp in its controller/appcontroller.go).
+func SkipsReconcile(application any) bool {
+	skips, err := strconv.ParseBool(TextAt(application, "metadata", "annotations", "argocd.argoproj.io/skip-reconcile"))
+	return err == nil && skips
+}
+
+// listed are the words of a list with commas.
+func listed(text string) []string {
+	var words []string
+	for word := range strings.SplitSeq(text, ",") {
+		if word = strings.TrimSpace(word); word != "" {
+			words = append(words, word)
+		}
+	}
+	return words
+}
