@@ -31,6 +31,7 @@ import (
 	release "helm.sh/helm/v4/pkg/release/v1"
 	releaseutil "helm.sh/helm/v4/pkg/release/v1/util"
 	"helm.sh/helm/v4/pkg/strvals"
+	"k8s.io/apimachinery/pkg/runtime"
 	k8syaml "sigs.k8s.io/yaml"
 )
 
@@ -178,7 +179,7 @@ func (s Set) Into(values map[string]any) (err error) {
 // Merged are the values of the release as Helm puts them together, without those of the chart.
 func (r Release) Merged() (map[string]any, error) {
 	if r.Given != nil {
-		return copied(r.Given), nil
+		return runtime.DeepCopyJSON(r.Given), nil // Helm changes what it is given
 	}
 	values := map[string]any{}
 	for _, v := range r.Values {
@@ -199,29 +200,6 @@ func (r Release) Merged() (map[string]any, error) {
 		}
 	}
 	return values, nil
-}
-
-// copied is a mapping with mappings and lists of its own: Helm changes what it is given.
-func copied(values map[string]any) map[string]any {
-	var of func(any) any
-	of = func(value any) any {
-		switch value := value.(type) {
-		case map[string]any:
-			return copied(value)
-		case []any:
-			list := make([]any, len(value))
-			for i, item := range value {
-				list[i] = of(item)
-			}
-			return list
-		}
-		return value
-	}
-	out := make(map[string]any, len(values))
-	for key, value := range values {
-		out[key] = of(value)
-	}
-	return out
 }
 
 // Values are a file of values, for the errors by its name.

@@ -9,10 +9,10 @@ import (
 	"io/fs"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/bmatcuk/doublestar/v4"
+	"k8s.io/apimachinery/pkg/util/version"
 
 	"github.com/kgate-dev/gitops/tools/internal/activity"
 	"github.com/kgate-dev/gitops/tools/internal/chart"
@@ -274,19 +274,16 @@ func (g *Gate) unrendered() []report.Note {
 // kubeVersion is the version of Kubernetes that Helm tells charts of Applications where these name none: the newest that kgate.yaml
 // names. Argo CD tells that of the cluster.
 func (g *Gate) kubeVersion() string {
-	newest := -1
+	var newest *version.Version
 	for _, v := range g.repository.Config.KubernetesVersions {
-		if _, text, ok := strings.Cut(strings.TrimPrefix(v.Text, "v"), "."); ok {
-			text, _, _ = strings.Cut(text, ".")
-			if n, err := strconv.Atoi(text); err == nil {
-				newest = max(newest, n)
-			}
+		if one, err := version.ParseGeneric(v.Text); err == nil && (newest == nil || newest.LessThan(one)) {
+			newest = one
 		}
 	}
-	if newest < 0 {
+	if newest == nil {
 		return ""
 	}
-	return fmt.Sprintf("v1.%d.0", newest)
+	return fmt.Sprintf("v%d.%d.0", newest.Major(), newest.Minor())
 }
 
 // releaseOf is what Argo CD has Helm render of a source: helmTemplate of reposerver/repository/repository.go of its v3.6.1.

@@ -77,7 +77,7 @@ func (r *Release) charted(f *Files, s *source) charted {
 
 func (r *Release) name() string { return cmp.Or(r.Chart.Name, r.Dir) }
 
-// source finds the chart of a release, and what it depends on and does not have: Argo CD fetches that before it renders.
+// sourceOf finds the chart of a release, and what it depends on and does not have: Argo CD fetches that before it renders.
 func (f *Files) sourceOf(ctx context.Context, remote vendored.Source, r *Release) (*source, error) {
 	s := &source{brought: map[string]string{}}
 	var err error
@@ -230,6 +230,16 @@ func (r *Release) release(ctx context.Context, f *Files, remote vendored.Source,
 	return out, nil
 }
 
+// prepared is a release with all that it is rendered from.
+func (r *Renderer) prepared(ctx context.Context, files *Files, one *Release) (*source, chart.Release, error) {
+	s, err := files.sourceOf(ctx, r.Remote, one)
+	if err != nil {
+		return nil, chart.Release{}, err
+	}
+	release, err := one.release(ctx, files, r.Remote, s)
+	return s, release, err
+}
+
 // value is where the values of a release set a path: in the parameter, the text or the last file that does, else in the chart.
 // Where none does it is the closest parent, with false.
 func (r *Release) value(f *Files, s *source, at []any) (manifest.Position, bool) {
@@ -308,11 +318,7 @@ func (r *Release) value(f *Files, s *source, at []any) (manifest.Position, bool)
 func (r *Renderer) Offline(ctx context.Context, releases []Release) *Unavailable {
 	files := NewFiles(r.store)
 	for i := range releases {
-		one := &releases[i]
-		s, err := files.sourceOf(ctx, r.Remote, one)
-		if err == nil {
-			_, err = one.release(ctx, files, r.Remote, s)
-		}
+		_, _, err := r.prepared(ctx, files, &releases[i])
 		if missing := (*Unavailable)(nil); errors.As(err, &missing) {
 			return missing
 		}
@@ -349,10 +355,7 @@ func (r *Renderer) needs(ctx context.Context, files *Files, target string) error
 	var errs []error
 	releases := r.Releases[target]
 	for i := range releases {
-		s, err := files.sourceOf(ctx, r.Remote, &releases[i])
-		if err == nil {
-			_, err = releases[i].release(ctx, files, r.Remote, s)
-		}
+		_, _, err := r.prepared(ctx, files, &releases[i])
 		errs = append(errs, placedOffline(err))
 	}
 	return errors.Join(errs...)
@@ -383,11 +386,7 @@ func (r *Renderer) rendered(ctx context.Context, files *Files, target string, re
 	var dirs []string
 	for i := range releases {
 		one := &releases[i]
-		s, err := files.sourceOf(ctx, r.Remote, one)
-		if err != nil {
-			return nil, err
-		}
-		release, err := one.release(ctx, files, r.Remote, s)
+		s, release, err := r.prepared(ctx, files, one)
 		if err != nil {
 			return nil, err
 		}

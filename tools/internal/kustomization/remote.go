@@ -188,7 +188,8 @@ func (r *Result) BroughtBy(file string) manifest.Position {
 }
 
 // Needs are the paths that a target is read from: files, links, directories, and where one was looked for. It reads the
-// layers of a target and renders nothing; a target that is no kustomization needs nothing else than itself. Of one of Releases these are its charts and values.
+// layers of a target and renders nothing; a target that is no kustomization needs nothing else than itself. Of one of Releases
+// these are its charts and values.
 func (r *Renderer) Needs(ctx context.Context, target string) ([]string, error) {
 	files := NewFiles(r.store)
 	files.whole = r.whole(target)

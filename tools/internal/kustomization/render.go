@@ -190,11 +190,11 @@ type Directory struct {
 
 // Render renders a target: a path below the root, or Stdin. It gives up between two entries once the context ends.
 func (r *Renderer) Render(ctx context.Context, target string) (*Result, error) {
-	files := NewFiles(r.store)
-	files.whole = r.whole(target)
 	if releases := r.Releases[target]; releases != nil {
 		return r.RenderReleases(ctx, target, releases)
 	}
+	files := NewFiles(r.store)
+	files.whole = r.whole(target)
 	result, err := r.render(ctx, files, target)
 	if err == nil && len(result.Objects) == 0 {
 		if target == Stdin {

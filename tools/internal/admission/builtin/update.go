@@ -64,11 +64,12 @@ func (s *Server) Update(ctx context.Context, types Types, c Change) (u Updated, 
 	if refused := Unappliable(c.New); refused != nil {
 		return Updated{Faults: []fault.Fault{*refused}, Born: true}, nil
 	}
-	apply := s.applyServerSide
+	var object runtime.Object
 	if c.ClientSide {
-		apply = s.applyClientSide
+		object, err = s.applyClientSide(live, c)
+	} else {
+		object, err = applyServerSide(types, strategy, live, c)
 	}
-	object, err := apply(types, strategy, live, c)
 	if err != nil {
 		return Updated{Faults: []fault.Fault{decodingFault(c.New, err)}, Born: true}, nil
 	}
@@ -115,7 +116,7 @@ func (s *Server) Update(ctx context.Context, types Types, c Change) (u Updated, 
 	return u, nil
 }
 
-func (s *Server) applyServerSide(types Types, strategy any, live runtime.Object, c Change) (runtime.Object, error) {
+func applyServerSide(types Types, strategy any, live runtime.Object, c Change) (runtime.Object, error) {
 	manager, err := fieldManager(types, strategy, c.NewKind)
 	if err != nil {
 		return nil, err
@@ -126,7 +127,7 @@ func (s *Server) applyServerSide(types Types, strategy any, live runtime.Object,
 // applyClientSide merges what differs between the manifests into the object that is there, as kubectl's patcher and Argo CD do: where a
 // union keeps one of its fields alone (patchStrategy retainKeys, as a Deployment's strategy), what was filled in of another goes.
 // https://github.com/kubernetes/kubectl/blob/master/pkg/cmd/apply/patcher.go
-func (s *Server) applyClientSide(_ Types, _ any, live runtime.Object, c Change) (runtime.Object, error) {
+func (s *Server) applyClientSide(live runtime.Object, c Change) (runtime.Object, error) {
 	versioned, err := legacyscheme.Scheme.ConvertToVersion(live.DeepCopyObject(), c.NewKind.GroupVersion())
 	if err != nil {
 		return nil, err
