@@ -185,11 +185,12 @@ func (t *tree) deployments(targets []*check.Target, read map[string]bool) []depl
 			if read[file] {
 				continue
 			}
-			written, tells := t.written(file)
-			if tells {
+			told, _ := repo.Kept(t.repository, writtenIn(file), func() (written, error) { return t.written(file), nil })
+			if len(told.tellers)+len(told.claims) > 0 {
 				t.claiming = append(t.claiming, file)
 			}
-			claims = append(claims, written...)
+			t.telling = append(t.telling, told.tellers...)
+			claims = append(claims, told.claims...)
 		}
 	}
 	t.claims, t.sources = claims, nil
@@ -245,19 +246,27 @@ func (c claim) tellsPath() bool {
 	return c.source != "" && c.path != "." && !parameter.MatchString(c.path) && !strings.Contains(c.path, "${")
 }
 
-// written are the claims of a file that no target reads, and whether it tells Argo CD or Flux what to deploy, from wherever.
-// What cannot be read, such as a template, makes none.
-func (t *tree) written(file string) (claims []claim, tells bool) {
+// written is what a file that no target reads tells Argo CD and Flux to deploy.
+type written struct {
+	claims  []claim
+	tellers []teller // from wherever
+}
+
+// writtenIn is the key of it.
+type writtenIn string
+
+// written reads a file. What cannot be read, such as a template, tells nothing.
+func (t *tree) written(file string) (w written) {
 	if path.Ext(file) == ".jsonnet" {
-		return nil, false
+		return w
 	}
 	data, err := t.files.ReadFile(file)
 	if err != nil || !mayClaim(data) {
-		return nil, false
+		return w
 	}
 	documents, err := t.files.Documents(file)
 	if err != nil {
-		return nil, false
+		return w
 	}
 	for _, d := range documents {
 		if isOther(d) {
@@ -278,18 +287,18 @@ func (t *tree) written(file string) (claims []claim, tells bool) {
 				return position
 			}
 			if isDelivery(object) {
-				tells, t.telling = true, append(t.telling, teller{object: object, file: file, locate: locate})
+				w.tellers = append(w.tellers, teller{object: object, file: file, locate: locate})
 			}
 			for _, c := range claimsOf(object) {
-				tells, c.file = true, file
+				c.file = file
 				c.where.target = file
 				c.where.source, _ = at.Locate(c.field, nil)
 				c.object, c.locate = object, locate
-				claims = append(claims, c)
+				w.claims = append(w.claims, c)
 			}
 		}
 	}
-	return claims, tells
+	return w
 }
 
 // isDelivery reports an object that tells Argo CD or Flux what to deploy, from this repository or from another source.

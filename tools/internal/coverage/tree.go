@@ -20,6 +20,8 @@ import (
 
 // tree is what the repository holds that could be deployed.
 type tree struct {
+	repository *repo.Repo
+
 	fs        fs.FS
 	files     *kustomization.Files
 	copies    func(dir string) bool
@@ -53,7 +55,7 @@ func look(ctx context.Context, r *repo.Repo) (*tree, error) {
 
 func newTree(r *repo.Repo) *tree {
 	return &tree{
-		fs: r.FS, copies: r.HoldsCopies, files: kustomization.NewFiles(kustomization.NewStore(r.FS)), walked: map[string]bool{},
+		repository: r, fs: r.FS, copies: r.HoldsCopies, files: kustomization.NewFiles(kustomization.NewStore(r.FS)), walked: map[string]bool{},
 		roots: map[string]string{}, manifests: map[string][]string{}, charts: map[string]bool{},
 	}
 }

@@ -77,8 +77,12 @@ type Gate struct {
 	stood      check.Result     // of the run: Standing, Settled and Silenced
 }
 
-// Open puts a gate together. It must be closed.
+// Open puts a gate together, for a repository that does not change while it is open. It must be closed.
 func Open(ctx context.Context, repository *repo.Repo, options Options) (*Gate, error) {
+	return open(ctx, repository.Snapshot(), options)
+}
+
+func open(ctx context.Context, repository *repo.Repo, options Options) (*Gate, error) {
 	defer activity.Begin(ctx, "reading the configuration, the rules and the list of kustomizations")()
 	if options.Now == nil {
 		options.Now = time.Now

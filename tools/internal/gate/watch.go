@@ -82,7 +82,7 @@ func (w Watch) Run(ctx context.Context, handle func(Event) error) error {
 		}
 		options := w.Options
 		options.Targets = targets
-		g, err = Open(ctx, repository, options)
+		g, err = open(ctx, repository, options) // its repository changes
 		return err
 	})
 	if err != nil {

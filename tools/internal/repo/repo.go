@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kgate-dev/gitops/tools/internal/cache"
 	"github.com/kgate-dev/gitops/tools/internal/changeset"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 	"github.com/kgate-dev/gitops/tools/internal/revision"
@@ -28,6 +29,8 @@ type Repo struct {
 	Git     string   // the directory with the .git around Dir; "" for none
 	Base    *Base    // the revision that Config is of; nil for the working tree
 	Ignored []string // kgate.yaml and .git that lie above and rule nothing
+
+	kept *cache.Cache[any, any] // of a Snapshot
 }
 
 // Open finds the repository around a directory. It begins at the nearest parent that holds .git, or at a kgate.yaml
@@ -74,6 +77,7 @@ func (r *Repo) Changed(set *changeset.Set) (*Repo, error) {
 		return nil, err
 	}
 	changed := *r
+	changed.kept = nil
 	changed.FS = files
 	changed.Config, err = LoadConfig(files)
 	return &changed, err
