@@ -50,7 +50,7 @@ func (d *Definitions) Create(value map[string]any) (all []Creation, err error) {
 		if alternative && taken {
 			break
 		}
-		k, err := s.version(gvk)
+		k, err := s.versionFor(gvk, value)
 		if err != nil {
 			return nil, fmt.Errorf("read the definition of %s: %w", gvk, err)
 		}

@@ -147,8 +147,8 @@ func (d *Definitions) Structure(ctx context.Context, value map[string]any) ([]Fa
 	return d.hold(value, func(k *kind) []Fault { return k.structure(ctx, value) })
 }
 
-// hold asks the definitions of an object's kind about it.
-func (d *Definitions) hold(value map[string]any, ask func(*kind) []Fault) (faults []Fault, err error) {
+// hold asks the definitions of an object's kind about it, and about others of its kind.
+func (d *Definitions) hold(value map[string]any, ask func(*kind) []Fault, others ...map[string]any) (faults []Fault, err error) {
 	gvk := kindOf(value)
 	defer func() {
 		if r := recover(); r != nil {
@@ -163,7 +163,7 @@ func (d *Definitions) hold(value map[string]any, ask func(*kind) []Fault) (fault
 		if !s.served[gvk.Version] {
 			return opinion{side: s, faults: []Fault{unserved(gvk)}}, nil
 		}
-		k, err := s.version(gvk)
+		k, err := s.versionFor(gvk, append(others, value)...)
 		if err != nil {
 			return opinion{}, fmt.Errorf("read the definition of %s: %w", gvk, err)
 		}

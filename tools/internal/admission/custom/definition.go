@@ -51,10 +51,23 @@ type definition struct {
 
 	mu       sync.Mutex
 	versions map[string]func() (*kind, error)
+	fitting  map[string]*fitting
 }
 
+// fitting is what judges the objects of one version: compiled for the fields that these have, and whole once they have often had
+// others than those before.
+type fitting struct {
+	mu    sync.Mutex
+	of    *shape
+	kind  *kind
+	times int // that it was compiled
+}
+
+// mostFitted is how often a version is compiled for the fields of objects.
+const mostFitted = 4
+
 func newDefinition(of identity, read func() (*apiextensionsv1.CustomResourceDefinition, error)) *definition {
-	return &definition{identity: of, read: read, versions: map[string]func() (*kind, error){}}
+	return &definition{identity: of, read: read, versions: map[string]func() (*kind, error){}, fitting: map[string]*fitting{}}
 }
 
 func (d *definition) title() string { return "kgate's definition, of " + d.source }
@@ -75,12 +88,54 @@ func (d *definition) version(gvk schema.GroupVersionKind) (*kind, error) {
 			if err != nil {
 				return nil, err
 			}
-			return compile(crd, gvk.Version)
+			return compile(crd, gvk.Version, nil)
 		})
 		d.versions[gvk.Version] = get
 	}
 	d.mu.Unlock()
 	return get() // outside the lock: two versions of a kind compile side by side
+}
+
+// versionFor is version for objects as they are applied, and those before them: of fields that none of these has it may know
+// nothing.
+func (d *definition) versionFor(gvk schema.GroupVersionKind, values ...map[string]any) (*kind, error) {
+	d.mu.Lock()
+	f := d.fitting[gvk.Version]
+	if f == nil {
+		f = &fitting{of: &shape{}}
+		d.fitting[gvk.Version] = f
+	}
+	d.mu.Unlock()
+	return f.get(values, func(of *shape) (*kind, error) {
+		if of == nil {
+			return d.version(gvk)
+		}
+		crd, err := d.read()
+		if err != nil {
+			return nil, err
+		}
+		return compile(crd, gvk.Version, of)
+	})
+}
+
+// get is the version for values. compile compiles it for those of a shape; nil is all.
+func (f *fitting) get(values []map[string]any, compile func(of *shape) (*kind, error)) (*kind, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.kind != nil && !slices.ContainsFunc(values, func(v map[string]any) bool { return !f.of.covers(v) }) {
+		return f.kind, nil
+	}
+	if f.times == mostFitted {
+		f.kind = nil
+		return compile(nil)
+	}
+	for _, value := range values {
+		f.of.add(value)
+	}
+	f.times++
+	var err error
+	f.kind, err = compile(f.of)
+	return f.kind, err
 }
 
 // ValidateDefinition returns what the API server would say to a CustomResourceDefinition that is created: strict

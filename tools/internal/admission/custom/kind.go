@@ -37,13 +37,15 @@ type kind struct {
 	structural *structural.Structural
 	typing     *typing
 	schema     validation.SchemaValidator
-	rules      *cel.Validator
-	status     bool // status is a subresource
-	webhook    bool // one converts objects of other versions
+	rules      *cel.Validator // of what it is compiled for; nil for none
+	ruled      bool           // the definition has rules
+	status     bool           // status is a subresource
+	webhook    bool           // one converts objects of other versions
 	scale      *apiextensionsv1.CustomResourceSubresourceScale
 }
 
-func compile(crd *apiextensionsv1.CustomResourceDefinition, version string) (*kind, error) {
+// compile reads the schema of a version, without what objects of a shape do not ask of it; nil is all.
+func compile(crd *apiextensionsv1.CustomResourceDefinition, version string, of *shape) (*kind, error) {
 	k := &kind{
 		gvk:        schema.GroupVersionKind{Group: crd.Spec.Group, Version: version, Kind: crd.Spec.Names.Kind},
 		namespaced: crd.Spec.Scope == apiextensionsv1.NamespaceScoped,
@@ -63,6 +65,10 @@ func compile(crd *apiextensionsv1.CustomResourceDefinition, version string) (*ki
 	}
 	if raw == nil || raw.OpenAPIV3Schema == nil {
 		return nil, fmt.Errorf("version %s has no schema", version)
+	}
+	k.ruled = hasRules(raw.OpenAPIV3Schema)
+	if of != nil {
+		raw = &apiextensionsv1.CustomResourceValidation{OpenAPIV3Schema: reduced(raw.OpenAPIV3Schema, of)}
 	}
 	internal := &apiextensions.CustomResourceValidation{}
 	if err := apiextensionsv1.Convert_v1_CustomResourceValidation_To_apiextensions_CustomResourceValidation(raw, internal, nil); err != nil {
@@ -206,13 +212,11 @@ func (k *kind) validate(ctx context.Context, object *unstructured.Unstructured) 
 	}
 	errs = append(errs, schemaobjectmeta.Validate(ctx, nil, content, k.structural, false)...)
 	errs = append(errs, listtype.ValidateListSetsAndMaps(nil, k.structural, content)...)
+	if k.ruled && slices.ContainsFunc(errs, blocks) {
+		return append(errs, rulesUnchecked()), nil
+	}
 	if k.rules == nil {
 		return errs, nil
-	}
-	for _, err := range errs {
-		if blocks(err) {
-			return append(errs, rulesUnchecked()), nil
-		}
 	}
 	broken, _ = k.rules.Validate(ctx, nil, k.structural, content, nil, celconfig.RuntimeCELCostBudget)
 	return errs, broken

@@ -46,7 +46,7 @@ func (d *Definitions) Update(ctx context.Context, old, value map[string]any) ([]
 		}
 		_, faults := k.update(ctx, live, value)
 		return faults
-	})
+	}, old)
 }
 
 // Change is an object that is there and the one that takes its place, as validating admission is shown them, and what it asks
@@ -66,7 +66,7 @@ func (d *Definitions) Changes(ctx context.Context, old, value map[string]any) (a
 		}
 	}()
 	for _, s := range d.serving(gvk) {
-		k, err := s.version(gvk)
+		k, err := s.versionFor(gvk, old, value)
 		if err != nil {
 			return nil, fmt.Errorf("read the definition of %s: %w", gvk, err)
 		}
@@ -178,13 +178,11 @@ func (k *kind) validateUpdate(ctx context.Context, object, live *unstructured.Un
 	if len(listtype.ValidateListSetsAndMaps(nil, k.structural, was)) == 0 {
 		errs = append(errs, listtype.ValidateListSetsAndMaps(nil, k.structural, content)...)
 	}
+	if k.ruled && slices.ContainsFunc(errs, blocks) {
+		return append(errs, rulesUnchecked()), nil
+	}
 	if k.rules == nil {
 		return errs, nil
-	}
-	for _, err := range errs {
-		if blocks(err) {
-			return append(errs, rulesUnchecked()), nil
-		}
 	}
 	broken, _ = k.rules.Validate(ctx, nil, k.structural, content, was, celconfig.RuntimeCELCostBudget, cel.WithRatcheting(correlated))
 	// A status that an operator has written is not known here.
