@@ -77,7 +77,7 @@ func (l Limits) Within(ctx context.Context, work func(context.Context) error) er
 const (
 	relaxedPercent = 200
 	thriftyPercent = 50
-	relaxedHeap    = 150 << 20 // live and garbage together; a run of this repository has 100 MB that live, and with 112 here took a fifth longer for 20 MB less
+	relaxedHeap    = 120 << 20 // live and garbage together; a run of this repository has 60 MB that live, and with 150 here took a thirtieth less time for 27 MB more
 )
 
 // garbage is how much there may be beside so many live bytes, in percent of these: what fills relaxedHeap, in steps of ten.
