@@ -14,17 +14,21 @@ func (p *Planner) Check(ctx context.Context, base promotion.Table, commit string
 	p.base = commit
 	var moves []Move
 	for _, s := range p.Table.Services {
-		then, ok := base.Service(s.Name)
-		if !ok {
-			continue // a service that comes anew takes no version from anywhere
-		}
+		then, _ := base.Service(s.Name)
 		for _, place := range s.Places {
 			was, _ := then.Place(place.Environment)
 			to, _ := p.Table.Environment(place.Environment)
-			if !was.Exists() || !place.Exists() || place.Stable.Chart != nil || was.Stable.Chart != nil {
+			if !place.Exists() || place.Stable.Chart != nil || was.Stable.Chart != nil {
 				continue
 			}
-			some, err := p.compare(ctx, s, to, was, place)
+			hold := p.compare
+			if !was.Exists() {
+				before, _ := then.Place(to.Promotion.From)
+				hold = func(ctx context.Context, s promotion.Service, to promotion.Environment, _, is promotion.Place) ([]Move, error) {
+					return p.begins(ctx, s, to, before, is)
+				}
+			}
+			some, err := hold(ctx, s, to, was, place)
 			if err != nil {
 				return nil, fmt.Errorf("%s in %s: %w", s.Name, to.Name, err)
 			}
@@ -32,6 +36,35 @@ func (p *Planner) Check(ctx context.Context, base promotion.Table, commit string
 		}
 	}
 	return moves, nil
+}
+
+// begins is the step that brings a service to an environment where it was not. Where the change brings it to the one that its
+// versions come from as well, it has run nowhere yet: it is held to begin there with the same version, or to be behind it.
+// before is that environment as it was.
+func (p *Planner) begins(ctx context.Context, s promotion.Service, to promotion.Environment, before, is promotion.Place) ([]Move, error) {
+	from := to.Promotion.From
+	image := is.Stable.Image
+	if from == "" || image.Said.Version().IsZero() {
+		return nil, nil
+	}
+	m := Move{Service: s.Name, Environment: to.Name, Action: Promote, From: from, New: image.Reference, lines: is}
+	at := image.Said.Version()
+	m.Changes = []Change{{Source: at.Position, Field: at.Address.String(), New: image.Identity()}}
+	upstream, _ := s.Place(from)
+	if before.Exists() {
+		err := p.holdPromotion(ctx, &m, to, upstream)
+		return []Move{m}, err
+	}
+	behind, _ := p.older(s.Name, m.New, upstream.Stable.Image.Reference)
+	switch {
+	case !upstream.Exists():
+		p.refuse(&m, Source, at.Position, fmt.Sprintf("%s has no %s, so %s does not run there", from, s.Name, shown(m.New)))
+	case !behind && !same(upstream.Stable.Image.Reference, m.New) && upstream.Stable.Chart == nil:
+		p.refuse(&m, Source, at.Position, fmt.Sprintf("%s begins with %s, and %s with %s", from, shown(upstream.Stable.Image.Reference), to.Name, shown(m.New)))
+	default:
+		return nil, nil
+	}
+	return []Move{m}, nil
 }
 
 // compare are the steps that lead from what a place was to what it is.

@@ -181,7 +181,11 @@ func (m Move) String() string {
 		if m.Canary {
 			track = "canary "
 		}
-		parts = append(parts, track+old+" → "+now)
+		if old == "" { // it was not there
+			parts = append(parts, track+"+ "+now)
+		} else {
+			parts = append(parts, track+old+" → "+now)
+		}
 	}
 	if m.Action == Rollback {
 		parts = append(parts, "rolled back")
