@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -55,6 +57,9 @@ func enterConfinement(cmd *cobra.Command) error {
 			where = append(cmd.Flags().Args(), ".")[0]
 		}
 		dir, err := repo.Resolve(where)
+		if errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%s is not there: name the directory of a repository, or run `%s` in it", where, cmd.CommandPath())
+		}
 		if err != nil {
 			return err
 		}

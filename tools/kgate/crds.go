@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -253,6 +254,9 @@ func readAll(from string, stdin io.Reader) ([]byte, error) {
 	in := stdin
 	if from != "-" {
 		file, err := os.Open(from)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("%s is not there: name a file of definitions, or - for standard input, as `kubectl get crds -o yaml | kgate crds add -`", from)
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -108,6 +108,7 @@ func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	root.SetFlagErrorFunc(flagError)
 	root.Flags().BoolVar(&asked, "version", false, "print the version; the command version also prints what is inside")
 	root.AddCommand(validateCommand(), diffCommand(), affectedCommand(), promoteCommand(), rollbackCommand(), renderCommand(), checksCommand(), explainCommand(), appsCommand(), statusCommand(), crdsCommand(), surveyCommand(), reportSchemaCommand(), configSchemaCommand(), initCommand(), newCommand(), renameCommand(), baselineCommand(), policyCommand(), vendorCommand(), versionCommand())
+	explainArguments(root)
 	refuseShells(root)
 	return root.ExecuteContext(ctx)
 }

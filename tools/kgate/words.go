@@ -43,6 +43,27 @@ func flagError(cmd *cobra.Command, err error) error {
 	return fmt.Errorf("%w: see `%s --help`%s", err, cmd.CommandPath(), meant)
 }
 
+// explainArguments has every command say how it is called where it is called otherwise, and does not say so itself.
+func explainArguments(cmd *cobra.Command) {
+	for _, c := range cmd.Commands() {
+		explainArguments(c)
+	}
+	takes := cmd.Args
+	if takes == nil {
+		return
+	}
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		err := takes(cmd, args)
+		switch {
+		case err == nil || strings.Contains(err.Error(), "`"):
+			return err
+		case len(cmd.ValidArgs) > 0:
+			return fmt.Errorf("%w: it takes %s, or nothing", err, strings.Join(cmd.ValidArgs, ", "))
+		}
+		return fmt.Errorf("%w: it is called as `%s`", err, strings.TrimSuffix(cmd.UseLine(), " [flags]"))
+	}
+}
+
 // refuseShells has the command for completion, which cobra makes, refuse a shell that it knows nothing of.
 func refuseShells(root *cobra.Command) {
 	root.InitDefaultCompletionCmd()
