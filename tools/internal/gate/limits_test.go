@@ -69,7 +69,7 @@ func TestARunIsGivenUp(t *testing.T) {
 // A small run leaves its garbage, a large one does not double itself.
 func TestGarbage(t *testing.T) {
 	const mb = 1 << 20
-	for live, want := range map[uint64]int{0: 200, 4 * mb: 200, 50 * mb: 200, 60 * mb: 150, 75 * mb: 100, 98 * mb: 50, 150 * mb: 50, 4096 * mb: 50} {
+	for live, want := range map[uint64]int{0: 200, 4 * mb: 200, 40 * mb: 200, 48 * mb: 150, 60 * mb: 100, 80 * mb: 50, 150 * mb: 50, 4096 * mb: 50} {
 		if got := garbage(live); got != want {
 			t.Errorf("%d MB live: got %d %%, want %d", live/mb, got, want)
 		}
