@@ -59,21 +59,13 @@ func TestKept(t *testing.T) {
 	made := 0
 	make := func() (int, error) { made++; return made, nil }
 	r := &Repo{FS: fstest.MapFS{}}
-	ask := func(r *Repo) int {
-		value, err := Kept(r, "key", make)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return value
-	}
-	if ask(r) != 1 || ask(r) != 2 {
-		t.Error("it is kept where files change")
-	}
 	s := r.Snapshot()
-	if ask(s) != 3 || ask(s) != 3 {
-		t.Error("it is made again in a snapshot")
-	}
-	if ask(r.Snapshot()) != 4 {
-		t.Error("another snapshot has it")
+	for i, ask := range []struct {
+		of   *Repo
+		want int
+	}{{r, 1}, {r, 2}, {s, 3}, {s, 3}, {r.Snapshot(), 4}} {
+		if got, err := Kept(ask.of, "key", make); err != nil || got != ask.want {
+			t.Errorf("asked for the %d. time: got %d, %v, want %d", i+1, got, err, ask.want)
+		}
 	}
 }
