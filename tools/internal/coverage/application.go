@@ -130,12 +130,19 @@ type finding struct {
 	clusters   []applicationset.Cluster
 	all        []Application
 	unresolved []Unresolved
+	reads      map[string]bool // files that generators have read
 }
 
 // generate makes the Applications of an ApplicationSet.
 func (f *finding) generate(ctx context.Context, set *manifest.Object, listed func() ([]string, error)) ([]applicationset.Application, []*applicationset.Unresolved) {
 	return applicationset.Generate(ctx, set.Value, applicationset.Surroundings{
-		Own: f.isOwn, Files: listed, Clusters: f.clusters, Read: f.tree.files.ReadFile,
+		Own: f.isOwn, Files: listed, Clusters: f.clusters,
+		Read: func(name string) ([]byte, error) {
+			if f.reads != nil {
+				f.reads[name] = true
+			}
+			return f.tree.files.ReadFile(name)
+		},
 	})
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/activity"
 	"github.com/kgate-dev/gitops/tools/internal/change"
 	"github.com/kgate-dev/gitops/tools/internal/coverage"
+	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/provenance"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
 	"github.com/kgate-dev/gitops/tools/internal/revision"
@@ -25,8 +26,10 @@ type Affected struct {
 	Files             []string    // that it reads and the change touches, those that every target is judged by among them
 }
 
-// FindAffected are the targets of either side that a change touches, in order. Nothing is rendered but what has Applications that deploy charts: a target is touched where it reads one of the files, or looked for one that is there now. One that Flux builds may be
-// touched by whatever may fill in its variables, and one that Argo CD does by what an Application writes into it.
+// FindAffected are the targets of either side that a change touches, in order. Nothing is rendered but what has Applications that
+// deploy charts: a target is touched where it reads one of the files, or looked for one that is there now. One that Flux builds may
+// be touched by whatever may fill in its variables, and one that Argo CD does by what an Application writes into it, and by what an
+// ApplicationSet makes that Application of. Charts of an Application are touched where Helm is told something else.
 func FindAffected(ctx context.Context, before, after *repo.Side, options Options) ([]Affected, error) {
 	options.Bare = true
 	sides := [2]*Gate{}
@@ -35,12 +38,12 @@ func FindAffected(ctx context.Context, before, after *repo.Side, options Options
 		if !some {
 			continue
 		}
-		g := &Gate{repository: side.Repo, options: own}
+		g := &Gate{repository: side.Repo.Snapshot(), options: own}
 		if err := g.survey(ctx); err != nil {
 			return nil, fmt.Errorf("%s: %w", side.Name, err)
 		}
 		g.sharing = provenance.NewSharing()
-		g.renderer = Renderer(ctx, side.Repo, strings.NewReader(""), own.LoadRestrictionsNone)
+		g.renderer = Renderer(ctx, g.repository, strings.NewReader(""), own.LoadRestrictionsNone)
 		if err := g.chart(ctx, g.renderer); err != nil {
 			return nil, fmt.Errorf("%s: %w", side.Name, err)
 		}
@@ -93,7 +96,21 @@ func affected(ctx context.Context, before, after *repo.Side, sides [2]*Gate) ([]
 	filling := fillings(before, after, changed)
 	paths := pathsOf(sides[0], sides[1])
 	writing := writings(before, after, changed, paths)
-	takers := [2]func() *coverage.Takers{takersOf(ctx, before.Repo), takersOf(ctx, after.Repo)}
+	fed := [2]map[string][]string{}
+	for i, side := range []*repo.Side{before, after} {
+		// Argo CD reads a file of any name; nobody was seen to feed it others.
+		if sides[i] != nil && slices.ContainsFunc(changed, repo.IsManifestFile) {
+			if fed[i], err = coverage.Fed(ctx, sides[i].repository); err != nil {
+				return nil, fmt.Errorf("%s: %w", side.Name, err)
+			}
+		}
+	}
+	var takers [2]func() *coverage.Takers
+	for i, g := range sides {
+		if g != nil {
+			takers[i] = takersOf(ctx, g.repository)
+		}
+	}
 	var all []Affected
 	for _, target := range paths {
 		a := Affected{Path: target, Kind: change.Changed}
@@ -113,13 +130,16 @@ func affected(ctx context.Context, before, after *repo.Side, sides [2]*Gate) ([]
 			}
 			flux := len(filling) > 0 && takers[i]().Flux(target)
 			for _, file := range changed {
-				touching[file] = touching[file] || reads(file) || flux && slices.Contains(filling, file)
+				touching[file] = touching[file] || reads(file) || flux && slices.Contains(filling, file) || slices.Contains(fed[i][file], target)
 			}
 		}
 		for _, file := range changed {
 			if touching[file] || slices.Contains(ruling, file) || slices.Contains(writing[file], target) {
 				a.Files = append(a.Files, file)
 			}
+		}
+		if has[0] && has[1] && len(a.Files) == 0 && !slices.EqualFunc(sides[0].renderer.Releases[target], sides[1].renderer.Releases[target], kustomization.Release.Equal) {
+			a.Files = feeding(changed, fed)
 		}
 		switch {
 		case !has[0]:
@@ -132,6 +152,16 @@ func affected(ctx context.Context, before, after *repo.Side, sides [2]*Gate) ([]
 		all = append(all, a)
 	}
 	return all, nil
+}
+
+// feeding are the changed files that generators of ApplicationSets read; where there is none, whatever changed may have changed what
+// an Application says.
+func feeding(changed []string, fed [2]map[string][]string) []string {
+	read := slices.DeleteFunc(slices.Clone(changed), func(file string) bool { return fed[0][file] == nil && fed[1][file] == nil })
+	if len(read) == 0 {
+		return changed
+	}
+	return read
 }
 
 // changedFiles are the files that differ between two sides, as the repository names them.

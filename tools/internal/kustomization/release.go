@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -35,6 +36,13 @@ type Release struct {
 
 	// At is where a field of the source is written; without a path, the source.
 	At func(path ...any) manifest.Position
+}
+
+// Equal reports whether Helm is told the same of two releases, wherever that is written. What is in the files that they name is not
+// asked.
+func (r Release) Equal(other Release) bool {
+	r.At, other.At = nil, nil
+	return reflect.DeepEqual(r, other)
 }
 
 // ReleaseValues are values of a release: of a file, or written in its source.
