@@ -1,6 +1,7 @@
 package promotion
 
 import (
+	"cmp"
 	"context"
 	"regexp"
 	"slices"
@@ -214,10 +215,16 @@ func drift(there, here Place) []Drift {
 	columns := []comparison.Column{{Name: there.Environment}, {Name: here.Environment}}
 	was := [2]map[*manifest.Object]*manifest.Object{{}, {}}
 	places := [2]Place{there, here}
+	one, isOne := there.namespace()
+	other, isOther := here.namespace()
+	alone := isOne && isOther && one != other
 	for i, p := range places {
 		for _, o := range p.Objects {
 			called := o.Again()
-			called.Namespace, called.Name = affixless(o.Namespace, p.Environment), affixless(o.Name, p.Environment)
+			called.Namespace, called.Name = affixless(p.written(o, o.Namespace), p.Environment), affixless(p.written(o, o.Name), p.Environment)
+			if alone || called.Namespace == p.Environment { // what the namespace of an environment is called says nothing
+				called.Namespace = ""
+			}
 			was[i][called] = o
 			columns[i].Objects = append(columns[i].Objects, called)
 		}
@@ -234,6 +241,7 @@ func drift(there, here Place) []Drift {
 			v := d.Values[i]
 			*into = Side{Set: v.Set, Text: v.Text}
 			if o := was[i][v.Object]; o != nil {
+				into.Text = places[i].written(o, v.Text)
 				told = told || places[i].tells(o, v.Path)
 				secret = secret || o.Kind == "Secret"
 				if v.Set {
@@ -267,6 +275,28 @@ func drift(there, here Place) []Drift {
 		all = append(all, one)
 	}
 	return all
+}
+
+// written is a text of an object as it reads where it is written: with the variables whose values nobody here knows.
+func (p Place) written(o *manifest.Object, text string) string {
+	if p.target == nil { // a chart
+		return text
+	}
+	if t := p.target(o); t != nil {
+		return t.StandIns.Written(text)
+	}
+	return text
+}
+
+// namespace is that of all objects of a place, but for those in none; false where there are several.
+func (p Place) namespace() (one string, is bool) {
+	for _, o := range p.Objects {
+		if o.Namespace != "" && one != "" && o.Namespace != one {
+			return "", false
+		}
+		one = cmp.Or(o.Namespace, one)
+	}
+	return one, true
 }
 
 // runsCanary reports whether an object that is called otherwise in a comparison is a workload of the canary.
