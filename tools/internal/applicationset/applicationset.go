@@ -166,7 +166,7 @@ func (g *generating) application(template, params map[string]any) (map[string]an
 			if meta == nil {
 				meta = map[string]any{}
 			}
-			meta["finalizers"] = []any{"resources-finalizer.argocd.argoproj.io"}
+			meta["finalizers"] = []any{manifest.ResourcesFinalizer}
 			value["metadata"] = meta
 		}
 	}

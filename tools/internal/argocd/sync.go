@@ -165,9 +165,8 @@ func (d Deployed) removal() Sync {
 	s.policy(d.Old)
 	cascade := ""
 	for _, item := range manifest.ListAt(d.Old.Value, "metadata", "finalizers") {
-		name, _ := item.(string)
-		if base, _, _ := strings.Cut(name, "/"); base == "resources-finalizer.argocd.argoproj.io" {
-			cascade = name
+		if manifest.IsResourcesFinalizer(item) {
+			cascade, _ = item.(string)
 		}
 	}
 	count, kept := 0, 0

@@ -30,10 +30,9 @@ var deliveryMoved = &check.Check{
 }
 
 const (
-	argoGroup     = "argoproj.io"
-	argoFinalizer = "resources-finalizer.argocd.argoproj.io"
-	fluxGroup     = "kustomize.toolkit.fluxcd.io"
-	helmGroup     = "helm.toolkit.fluxcd.io"
+	argoGroup = "argoproj.io"
+	fluxGroup = "kustomize.toolkit.fluxcd.io"
+	helmGroup = "helm.toolkit.fluxcd.io"
 )
 
 func isDelivery(o *manifest.Object) bool {
@@ -45,10 +44,7 @@ func isDelivery(o *manifest.Object) bool {
 func Cascades(o *manifest.Object) bool {
 	switch o.Kind {
 	case "Application":
-		return !manifest.SkipsReconcile(o.Value) && slices.ContainsFunc(manifest.ListAt(o.Value, "metadata", "finalizers"), func(f any) bool {
-			text, _ := f.(string)
-			return text == argoFinalizer || strings.HasPrefix(text, argoFinalizer+"/")
-		})
+		return !manifest.SkipsReconcile(o.Value) && slices.ContainsFunc(manifest.ListAt(o.Value, "metadata", "finalizers"), manifest.IsResourcesFinalizer)
 	case "ApplicationSet": // which owns its Applications, and gives them the finalizer
 		return !applicationset.PolicyOf(o.Value).Keeps
 	case "Kustomization":
@@ -152,7 +148,7 @@ func (s *scene) application(p check.Pair, spec manifest.Path) {
 		s.as(check.Warning, p.New, below(path, "prune"), "no person is waited for: %s deletes by itself what the repository has no longer: prune: false → true", title(p.New))
 	}
 	if p.New.Kind == "Application" && Cascades(p.New) && !Cascades(p.Old) {
-		s.as(check.Warning, p.New, fields("metadata", "finalizers"), "more at stake: what %s deployed goes with it from now on: no finalizer → %s", title(p.New), argoFinalizer)
+		s.as(check.Warning, p.New, fields("metadata", "finalizers"), "more at stake: what %s deployed goes with it from now on: no finalizer → %s", title(p.New), manifest.ResourcesFinalizer)
 	}
 	if path := fields("spec", "syncPolicy", "preserveResourcesOnDeletion"); p.New.Kind == "ApplicationSet" && Cascades(p.New) && !Cascades(p.Old) {
 		s.as(check.Warning, p.New, path, "more at stake: what Applications of %s deployed goes with them from now on: %s: true → %s", title(p.New), path, shown(manifest.At(p.New.Value, path...)))

@@ -34,3 +34,13 @@ func listed(text string) []string {
 	}
 	return words
 }
+
+// ResourcesFinalizer has Argo CD delete with an Application what it deployed. It may say in what way, behind a slash.
+const ResourcesFinalizer = "resources-finalizer.argocd.argoproj.io"
+
+// IsResourcesFinalizer reports it among finalizers.
+func IsResourcesFinalizer(finalizer any) bool {
+	text, _ := finalizer.(string)
+	base, _, _ := strings.Cut(text, "/")
+	return base == ResourcesFinalizer
+}
