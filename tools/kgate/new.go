@@ -171,7 +171,7 @@ func planNew(ctx context.Context, repository *repo.Repo, kind renaming.Kind, nam
 		if err == nil && slices.ContainsFunc(repository.Config.Environments, func(e repo.Environment) bool { return e.Name == name }) {
 			err = fmt.Errorf("%s has an environment %s already: choose another name", repo.ConfigFile, name)
 		}
-	} else {
+	} else if err = others(repository.Config, name); err == nil {
 		wish.Like.Old, wish.Without, err = likeService(repository, files, name, flags)
 	}
 	if err != nil {
@@ -185,6 +185,19 @@ func planNew(ctx context.Context, repository *repo.Repo, kind renaming.Kind, nam
 		return nil, wish, err
 	}
 	return made, wish, furnish(made, files, flags)
+}
+
+// others refuses a service whose namespace would be that of somebody else.
+func others(config repo.Config, name string) error {
+	if slices.Contains([]string{"default", "kube-system", "kube-public", "kube-node-lease"}, name) {
+		return fmt.Errorf("%s is a namespace that every cluster has: choose another name", name)
+	}
+	for _, e := range config.External {
+		if e.Kind == "Namespace" && e.Name == name {
+			return fmt.Errorf("%s is a namespace of %s, as %s says: choose another name", name, e.Provider, e.Source)
+		}
+	}
+	return nil
 }
 
 // takeComponents gives a new service the components that --with names, each as the first service that takes it has it.

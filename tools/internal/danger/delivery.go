@@ -147,10 +147,21 @@ func (s *scene) application(p check.Pair, spec manifest.Path) {
 	case new.prunes && !old.prunes:
 		s.as(check.Warning, p.New, below(path, "prune"), "no person is waited for: %s deletes by itself what the repository has no longer: prune: false → true", title(p.New))
 	}
-	if p.New.Kind == "Application" && Cascades(p.New) && !Cascades(p.Old) {
+	takes := func(o *manifest.Object, path manifest.Path) bool {
+		return slices.ContainsFunc(manifest.ListAt(o.Value, path...), manifest.IsResourcesFinalizer)
+	}
+	finalizers := fields("metadata", "finalizers")
+	if p.New.Kind == "ApplicationSet" {
+		finalizers = fields("spec", "template", "metadata", "finalizers")
+	}
+	if p.New.Kind == "Application" && takes(p.New, finalizers) && !takes(p.Old, finalizers) {
 		s.as(check.Warning, p.New, fields("metadata", "finalizers"), "more at stake: what %s deployed goes with it from now on: no finalizer → %s", title(p.New), manifest.ResourcesFinalizer)
 	}
 	if path := fields("spec", "syncPolicy", "preserveResourcesOnDeletion"); p.New.Kind == "ApplicationSet" && Cascades(p.New) && !Cascades(p.Old) {
+		if takes(p.New, finalizers) {
+			s.as(check.Warning, p.New, finalizers, "more at stake: what Applications of %s deployed goes with them from now on: no finalizer → %s", title(p.New), manifest.ResourcesFinalizer)
+			return
+		}
 		s.as(check.Warning, p.New, path, "more at stake: what Applications of %s deployed goes with them from now on: %s: true → %s", title(p.New), path, shown(manifest.At(p.New.Value, path...)))
 	}
 }

@@ -21,14 +21,14 @@ func (p *Planner) Check(ctx context.Context, base promotion.Table, commit string
 			if !place.Exists() || place.Stable.Chart != nil || was.Stable.Chart != nil {
 				continue
 			}
-			hold := p.compare
-			if !was.Exists() {
+			var some []Move
+			var err error
+			if was.Exists() {
+				some, err = p.compare(ctx, s, to, was, place)
+			} else {
 				before, _ := then.Place(to.Promotion.From)
-				hold = func(ctx context.Context, s promotion.Service, to promotion.Environment, _, is promotion.Place) ([]Move, error) {
-					return p.begins(ctx, s, to, before, is)
-				}
+				some, err = p.begins(ctx, s, to, before, place, ran(base, to.Name))
 			}
-			some, err := hold(ctx, s, to, was, place)
 			if err != nil {
 				return nil, fmt.Errorf("%s in %s: %w", s.Name, to.Name, err)
 			}
@@ -38,33 +38,73 @@ func (p *Planner) Check(ctx context.Context, base promotion.Table, commit string
 	return moves, nil
 }
 
-// begins is the step that brings a service to an environment where it was not. Where the change brings it to the one that its
-// versions come from as well, it has run nowhere yet: it is held to begin there with the same version, or to be behind it.
-// before is that environment as it was.
-func (p *Planner) begins(ctx context.Context, s promotion.Service, to promotion.Environment, before, is promotion.Place) ([]Move, error) {
+// ran are the images that an environment had, of whatever service.
+func ran(base promotion.Table, environment string) []promotion.Reference {
+	var all []promotion.Reference
+	for _, s := range base.Services {
+		place, _ := s.Place(environment)
+		for _, t := range []promotion.Track{place.Stable, place.Canary} {
+			for _, image := range append(slices.Clip(t.Others), t.Image) {
+				all = append(all, image.Reference)
+			}
+		}
+	}
+	for _, w := range base.Shared {
+		if slices.Contains(w.Environments, environment) {
+			for _, text := range w.Images {
+				all = append(all, promotion.ParseReference(text))
+			}
+		}
+	}
+	return all
+}
+
+// begins are the steps that bring a service to an environment where it was not, or was called otherwise: what ran there is brought
+// by nobody. Where the change brings it to the one that its versions come from as well, it has run nowhere yet: it is held to
+// begin there with the same version, or to be behind it. before is that environment as it was.
+func (p *Planner) begins(ctx context.Context, s promotion.Service, to promotion.Environment, before, is promotion.Place, ran []promotion.Reference) ([]Move, error) {
 	from := to.Promotion.From
-	image := is.Stable.Image
-	if from == "" || image.Said.Version().IsZero() {
+	if from == "" {
 		return nil, nil
 	}
-	m := Move{Service: s.Name, Environment: to.Name, Action: Promote, From: from, New: image.Reference, lines: is}
-	at := image.Said.Version()
-	m.Changes = []Change{{Source: at.Position, Field: at.Address.String(), New: image.Identity()}}
 	upstream, _ := s.Place(from)
-	if before.Exists() {
-		err := p.holdPromotion(ctx, &m, to, upstream)
-		return []Move{m}, err
+	tracks := []promotion.Track{is.Stable}
+	if underWay(is) {
+		tracks = append(tracks, is.Canary)
 	}
-	behind, _ := p.older(s.Name, m.New, upstream.Stable.Image.Reference)
-	switch {
-	case !upstream.Exists():
-		p.refuse(&m, Source, at.Position, fmt.Sprintf("%s has no %s, so %s does not run there", from, s.Name, shown(m.New)))
-	case !behind && !same(upstream.Stable.Image.Reference, m.New) && upstream.Stable.Chart == nil:
-		p.refuse(&m, Source, at.Position, fmt.Sprintf("%s begins with %s, and %s with %s", from, shown(upstream.Stable.Image.Reference), to.Name, shown(m.New)))
-	default:
-		return nil, nil
+	var moves []Move
+	for i, t := range tracks {
+		image := t.Image
+		at := image.Said.Version()
+		if at.IsZero() || slices.ContainsFunc(ran, func(r promotion.Reference) bool { return r.Name == image.Name && same(r, image.Reference) }) {
+			continue
+		}
+		m := Move{Service: s.Name, Environment: to.Name, Action: Promote, From: from, New: image.Reference, Canary: i > 0, lines: is}
+		m.Changes = []Change{{Source: at.Position, Field: at.Address.String(), New: image.Identity()}}
+		runs := upstream.Stable.Image.Reference
+		behind, _ := p.older(s.Name, m.New, runs)
+		switch {
+		case before.Exists():
+			back, err := p.goesBack(ctx, s.Name, promotion.Image{}, image)
+			if err != nil {
+				return nil, err
+			}
+			if back { // it was there once, and somebody takes back that it went
+				m.Action = Rollback
+				p.holdVersions(&m)
+			} else if err := p.holdPromotion(ctx, &m, to, upstream); err != nil {
+				return nil, err
+			}
+		case !upstream.Exists():
+			p.refuse(&m, Source, at.Position, fmt.Sprintf("%s has no %s, so %s does not run there", from, s.Name, shown(m.New)))
+		case !behind && !same(runs, m.New) && upstream.Stable.Chart == nil:
+			p.refuse(&m, Source, at.Position, fmt.Sprintf("%s comes to %s, and %s runs %s", shown(m.New), to.Name, from, shown(runs)))
+		default:
+			continue
+		}
+		moves = append(moves, m)
 	}
-	return []Move{m}, nil
+	return moves, nil
 }
 
 // compare are the steps that lead from what a place was to what it is.
@@ -85,7 +125,7 @@ func (p *Planner) compare(ctx context.Context, s promotion.Service, to promotion
 		return &moves[len(moves)-1]
 	}
 	upstream, _ := s.Place(to.Promotion.From)
-	stable := !same(was.Stable.Image.Reference, is.Stable.Image.Reference)
+	stable := !unchanged(was.Stable.Image.Reference, is.Stable.Image.Reference)
 	both := hasCanary(was) && hasCanary(is)
 	finished := both && stable && underWay(was) && same(is.Stable.Image.Reference, was.Canary.Image.Reference)
 	back := false
@@ -102,18 +142,23 @@ func (p *Planner) compare(ctx context.Context, s promotion.Service, to promotion
 			p.holdLast(m, to)
 		}
 		p.holdFreeze(m, to)
+		p.holdKept(m, to)
 	case stable && back:
 		p.holdVersions(begin(Rollback, was.Stable.Image, is.Stable.Image))
 	case stable:
 		m := begin(Promote, was.Stable.Image, is.Stable.Image)
 		if both {
-			p.refuse(m, Canary, m.Changes[0].Source, fmt.Sprintf("%s comes to all of %s at once, and there is a canary: `kgate promote %s --to %s` brings it there first", shown(m.New), to.Name, s.Name, to.Name))
+			version := ""
+			if to.Promotion.From == "" {
+				version = " --version " + shown(m.New)
+			}
+			p.refuse(m, Canary, m.Changes[0].Source, fmt.Sprintf("%s comes to all of %s at once, and there is a canary: `kgate promote %s --to %s%s` brings it there first", shown(m.New), to.Name, s.Name, to.Name, version))
 		}
 		if err := p.holdPromotion(ctx, m, to, upstream); err != nil {
 			return nil, err
 		}
 	}
-	canary := both && !same(was.Canary.Image.Reference, is.Canary.Image.Reference)
+	canary := hasCanary(is) && !unchanged(was.Canary.Image.Reference, is.Canary.Image.Reference)
 	switch {
 	case !canary && both && underWay(is) && !stable:
 		if share, weighted := percent(is); weighted && underWay(was) {
@@ -124,11 +169,12 @@ func (p *Planner) compare(ctx context.Context, s promotion.Service, to promotion
 				p.holdLadder(m, to)
 				if share > before {
 					p.holdFreeze(m, to)
+					p.holdKept(m, to)
 				}
 			}
 		}
 	case canary && same(is.Canary.Image.Reference, is.Stable.Image.Reference):
-		if !stable {
+		if !stable && both {
 			begin(Abort, was.Canary.Image, is.Canary.Image).Canary = true
 		}
 	case canary:
@@ -141,8 +187,23 @@ func (p *Planner) compare(ctx context.Context, s promotion.Service, to promotion
 			p.refuse(m, Ladder, p.weightSource(m), fmt.Sprintf("the canary of %s begins with %s %%, and the ladder of %s with %d %%", shown(m.New), number(m.WeightIs), to.Name, ladder[0]))
 		}
 	}
+	for _, of := range [][2]promotion.Image{{was.Stable.Image, is.Stable.Image}, {was.Canary.Image, is.Canary.Image}} {
+		old, now, runs := of[0], of[1], upstream.Stable.Image.Name
+		if old.Name == "" || now.Name == "" || old.Name == now.Name || runs == "" || now.Name == runs {
+			continue
+		}
+		m := begin(Promote, old, now)
+		m.Canary = now.Object != is.Stable.Image.Object
+		if at := now.Said.Name; !at.IsZero() {
+			m.Changes[0] = Change{Source: at.Position, Field: at.Address.String(), Old: old.Name, New: now.Name}
+		}
+		p.refuse(m, Source, m.Changes[0].Source, fmt.Sprintf("%s is another image than %s, and %s runs %s", now.Name, old.Name, to.Promotion.From, runs))
+	}
 	return moves, nil
 }
+
+// unchanged reports two references that say the same version, with the same digest or with none.
+func unchanged(a, b promotion.Reference) bool { return same(a, b) && a.Digest == b.Digest }
 
 func (p *Planner) weightChange(was, is promotion.Place) Change {
 	for i, w := range is.Weights {

@@ -230,8 +230,12 @@ func (p *Planner) promote(ctx context.Context, m *Move, r Request, s promotion.S
 		return nil
 	}
 	if underWay(m.before) && runs(m.before.Stable, version) {
+		if r.All || len(r.Services) > 1 { // there is nothing to do for this one
+			m.Old, m.New = version, version
+			return nil
+		}
 		return &manifest.SyntaxError{Position: m.before.Canary.Image.Said.Version().Position, Message: fmt.Sprintf(
-			"%s runs in %s already, and %s is its canary: `kgate promote %s --to %s --abort` ends that", shown(version), to.Name, shown(m.before.Canary.Image.Reference), m.Service, to.Name)}
+			"%s runs in %s already, and %s is its canary: `kgate promote %s --to %s --finish` makes that the stable one, and --abort ends it", shown(version), to.Name, shown(m.before.Canary.Image.Reference), m.Service, to.Name)}
 	}
 	track := &m.before.Stable
 	if m.Canary = hasCanary(m.before); m.Canary {
@@ -313,6 +317,7 @@ func (p *Planner) shift(m *Move, r Request, to promotion.Environment) error {
 	p.holdLadder(m, to)
 	if float64(weight) > m.WeightWas {
 		p.holdFreeze(m, to)
+		p.holdKept(m, to)
 	}
 	return nil
 }
@@ -345,6 +350,7 @@ func (p *Planner) finish(ctx context.Context, m *Move, to promotion.Environment)
 		}
 	}
 	p.holdFreeze(m, to)
+	p.holdKept(m, to)
 	return nil
 }
 

@@ -34,6 +34,8 @@ func (p *Planner) holdPromotion(ctx context.Context, m *Move, to promotion.Envir
 			p.refuse(m, Source, at, fmt.Sprintf("%s has no %s, so %s does not run there", m.From, m.Service, shown(m.New)))
 		case !same(is.Reference, m.New):
 			p.refuse(m, Source, is.Said.Version().Position, fmt.Sprintf("%s runs %s, and not %s", m.From, shown(is.Reference), shown(m.New)))
+		case m.New.Digest != "" && is.Digest == "":
+			p.refuse(m, Source, is.Said.Version().Position, fmt.Sprintf("%s runs %s and names no digest, so nobody knows that it is %s: name it there first", m.From, shown(is.Reference), shown(m.New)))
 		default:
 			if err := p.holdSoak(ctx, m, to, is); err != nil {
 				return err
@@ -47,6 +49,19 @@ func (p *Planner) holdPromotion(ctx context.Context, m *Move, to promotion.Envir
 	p.holdFreeze(m, to)
 	p.holdVersions(m)
 	return nil
+}
+
+// holdKept refuses more of a canary whose version was taken back where it comes from.
+func (p *Planner) holdKept(m *Move, to promotion.Environment) {
+	s, _ := p.Table.Service(m.Service)
+	upstream, _ := s.Place(to.Promotion.From)
+	if !upstream.Exists() || upstream.Stable.Chart != nil || underWay(upstream) && same(upstream.Canary.Image.Reference, m.New) {
+		return
+	}
+	runs := upstream.Stable.Image
+	if older, known := p.older(m.Service, runs.Reference, m.New); known && older {
+		p.refuse(m, Source, runs.Said.Version().Position, fmt.Sprintf("%s runs %s, which is older than %s: where the version comes from it was taken back, or never became the stable one; --abort ends the canary", to.Promotion.From, shown(runs.Reference), shown(m.New)))
+	}
 }
 
 // holdBackwards refuses an older version than one that runs, as far as both are versions that can be compared.

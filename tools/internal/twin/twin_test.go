@@ -325,9 +325,9 @@ func put(files *Files, name, text string) {
 
 func TestParseImage(t *testing.T) {
 	for text, want := range map[string]Image{
-		"ghcr.io/a/b:1.0.0":                   {"ghcr.io/a/b", "1.0.0", ""},
-		"registry:5000/a/b:1.0.0":             {"registry:5000/a/b", "1.0.0", ""},
-		"registry:5000/a/b:1.0.0@sha256:0123": {"registry:5000/a/b", "1.0.0", "sha256:0123"},
+		"ghcr.io/a/b:1.0.0":       {"ghcr.io/a/b", "1.0.0", ""},
+		"registry:5000/a/b:1.0.0": {"registry:5000/a/b", "1.0.0", ""},
+		"registry:5000/a/b:1.0.0@sha256:0123012301230123012301230123012301230123012301230123012301230123": {"registry:5000/a/b", "1.0.0", "sha256:0123012301230123012301230123012301230123012301230123012301230123"},
 	} {
 		if got, err := ParseImage(text); err != nil || got != want {
 			t.Errorf("%s: %v, %v, want %v", text, got, err, want)

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	dockerref "github.com/distribution/reference"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/kgate-dev/gitops/tools/internal/changeset"
@@ -25,9 +26,10 @@ func ParseImage(reference string) (Image, error) {
 	if colon := strings.LastIndexByte(i.Name, ':'); colon > strings.LastIndexByte(i.Name, '/') {
 		i.Name, i.Tag = i.Name[:colon], i.Name[colon+1:]
 	}
+	_, err := dockerref.ParseNormalizedNamed(reference)
 	switch {
-	case i.Name == "" || strings.ContainsAny(reference, " \t\n\"'"):
-		return i, fmt.Errorf("%q is no image: write it as registry.example.com/team/app:1.0.0", reference)
+	case err != nil:
+		return i, fmt.Errorf("%q is no image: %w: write it as registry.example.com/team/app:1.0.0", reference, err)
 	case i.Tag == "":
 		return i, fmt.Errorf("%s has no tag, by which a version is known: write it as %s:1.0.0", reference, i.Name)
 	}
