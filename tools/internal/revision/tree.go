@@ -184,19 +184,12 @@ func (t *Tree) look(op, name string, last bool) (node, error) {
 	return n, nil
 }
 
-func (t *Tree) info(op, name string, n node) (fs.FileInfo, error) {
-	i := info{node: n}
+func (t *Tree) info(name string, n node) fs.FileInfo {
+	i := info{node: n, tree: t}
 	if name != "." {
 		i.name = path.Base(name)
 	}
-	if !n.mode.IsDir() {
-		size, _, err := t.repository.size(n.hash)
-		if err != nil {
-			return nil, failed(op, name, err)
-		}
-		i.size = size
-	}
-	return i, nil
+	return i
 }
 
 // Stat describes what stands at a path, links followed.
@@ -205,7 +198,7 @@ func (t *Tree) Stat(name string) (fs.FileInfo, error) {
 	if err != nil {
 		return nil, err
 	}
-	return t.info("stat", name, n)
+	return t.info(name, n), nil
 }
 
 // Lstat describes what stands at a path.
@@ -214,7 +207,7 @@ func (t *Tree) Lstat(name string) (fs.FileInfo, error) {
 	if err != nil {
 		return nil, err
 	}
-	return t.info("lstat", name, n)
+	return t.info(name, n), nil
 }
 
 // ReadLink is where a link leads.
@@ -285,15 +278,27 @@ func (t *Tree) Open(name string) (fs.File, error) {
 
 type info struct {
 	node
-	size int64
+	tree *Tree
 }
 
 func (i info) Name() string       { return i.name }
-func (i info) Size() int64        { return i.size }
 func (i info) Mode() fs.FileMode  { return i.mode }
 func (i info) ModTime() time.Time { return time.Time{} }
 func (i info) IsDir() bool        { return i.mode.IsDir() }
 func (i info) Sys() any           { return nil }
+
+// Size is looked up when somebody asks, for that costs more than all the rest and most do not. Of an object that is not there it is
+// 0; whoever reads the file is told.
+func (i info) Size() int64 {
+	if i.mode.IsDir() {
+		return 0
+	}
+	size, _, err := i.tree.repository.size(i.hash)
+	if err != nil {
+		return 0
+	}
+	return size
+}
 
 type entry struct {
 	node
@@ -303,7 +308,7 @@ type entry struct {
 func (e entry) Name() string               { return e.name }
 func (e entry) IsDir() bool                { return e.mode.IsDir() }
 func (e entry) Type() fs.FileMode          { return e.mode.Type() }
-func (e entry) Info() (fs.FileInfo, error) { return e.tree.info("stat", e.name, e.node) }
+func (e entry) Info() (fs.FileInfo, error) { return e.tree.info(e.name, e.node), nil }
 
 type file struct {
 	info fs.FileInfo
