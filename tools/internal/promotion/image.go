@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/Masterminds/semver/v3"
+
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
@@ -56,6 +58,18 @@ func (r Reference) Version() string {
 	}
 	const enough = len("sha256:") + 12
 	return r.Digest[:min(enough, len(r.Digest))]
+}
+
+// Semver is the tag as a semantic version; nil for one that is none, such as a commit or a number of a build.
+func (r Reference) Semver() *semver.Version {
+	if !strings.Contains(r.Tag, ".") {
+		return nil
+	}
+	v, err := semver.NewVersion(r.Tag)
+	if err != nil {
+		return nil
+	}
+	return v
 }
 
 // Identity is what two places have in common that run the same: tag and digest.

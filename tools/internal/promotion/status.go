@@ -65,6 +65,7 @@ const (
 	Same    State = "same"
 	Late    State = "behind"
 	Unseen  State = "unseen"  // what runs here never ran there
+	Back    State = "back"    // what runs here ran there, and an older version does now
 	Unclear State = "unknown" // the past does not reach that far, or its file was elsewhere then
 )
 
@@ -179,6 +180,9 @@ func (r *Row) remember(ctx context.Context, history *History, from *Place) error
 	for _, c := range trail.Changes {
 		if c.Value == here {
 			r.Behind.State = Late
+			if is, was := from.Stable.Image.Semver(), r.Place.Stable.Image.Semver(); is != nil && was != nil && is.LessThan(was) {
+				r.Behind.State = Back
+			}
 			break
 		}
 		if c.Said {
@@ -186,7 +190,7 @@ func (r *Row) remember(ctx context.Context, history *History, from *Place) error
 		}
 	}
 	slices.Reverse(r.Behind.Between)
-	if r.Behind.State != Late {
+	if r.Behind.State != Late && r.Behind.State != Back {
 		if r.Behind.Between = nil; trail.End == revision.Beginning {
 			r.Behind.State = Unseen
 		}

@@ -395,6 +395,8 @@ func (o StatusOptions) behindText(b promotion.Behind) string {
 		return "as " + b.From
 	case b.State == promotion.Unseen:
 		return "never in " + b.From
+	case b.State == promotion.Back:
+		return "taken back in " + b.From
 	case b.State == promotion.Unclear:
 		return "not " + b.From + "'s"
 	case b.At.IsZero(), o.Now.IsZero():
@@ -409,7 +411,7 @@ func days(from, to time.Time) int { return max(0, int(to.Sub(from).Hours()/24)) 
 func (o StatusOptions) sentences(r promotion.Row) []string {
 	var out []string
 	name := r.Service + " in " + r.Environment
-	if b := r.Behind; b.State == promotion.Late {
+	if b := r.Behind; b.State == promotion.Late || b.State == promotion.Back {
 		var between []string
 		for _, c := range b.Between {
 			text := versionOf(c.Value)
@@ -420,7 +422,11 @@ func (o StatusOptions) sentences(r promotion.Row) []string {
 			}
 			between = append(between, text)
 		}
-		out = append(out, fmt.Sprintf("%s is behind %s: %s", name, b.From, strings.Join(between, ", ")))
+		what := name + " is behind " + b.From
+		if b.State == promotion.Back {
+			what = name + " runs what " + b.From + " took back"
+		}
+		out = append(out, what+": "+strings.Join(between, ", "))
 	} else if b.State == promotion.Unseen {
 		out = append(out, fmt.Sprintf("%s runs what %s never ran, as far back as its file goes", name, b.From))
 	}

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/Masterminds/semver/v3"
-
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 	"github.com/kgate-dev/gitops/tools/internal/promotion"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
@@ -73,7 +71,7 @@ func (p *Planner) holdBackwards(m *Move, runs promotion.Reference) {
 
 // older reports whether a version is older than another: by semantic versioning, or else by where the list of versions has them.
 func (p *Planner) older(service string, a, b promotion.Reference) (older, known bool) {
-	first, second := parse(a.Tag), parse(b.Tag)
+	first, second := a.Semver(), b.Semver()
 	if first != nil && second != nil {
 		return first.LessThan(second), true
 	}
@@ -86,18 +84,6 @@ func (p *Planner) older(service string, a, b promotion.Reference) (older, known 
 		return false, false
 	}
 	return i < j, true
-}
-
-// parse reads a tag as a semantic version; nil for one that is none, such as a commit or a number of a build.
-func parse(tag string) *semver.Version {
-	if !strings.Contains(tag, ".") {
-		return nil
-	}
-	v, err := semver.NewVersion(tag)
-	if err != nil {
-		return nil
-	}
-	return v
 }
 
 func (p *Planner) holdFreeze(m *Move, to promotion.Environment) {
