@@ -74,6 +74,11 @@ func newServiceCommand() *cobra.Command {
 		Args:        cobra.ExactArgs(1),
 		Annotations: map[string]string{writesHere: "."},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			for _, port := range []string{"port", "metrics-port"} {
+				if f := cmd.Flags().Lookup(port); f.Changed && f.Value.String() == "0" {
+					return fmt.Errorf("--%s 0: a port is 1 to 65535", port)
+				}
+			}
 			if flags.image == "" {
 				return errors.New("--image: say what the service runs, as ghcr.io/shop/payments:1.0.0")
 			}
