@@ -76,13 +76,13 @@ func (p *Planner) begins(ctx context.Context, s promotion.Service, to promotion.
 	for i, t := range tracks {
 		image := t.Image
 		at := image.Said.Version()
-		if at.IsZero() || slices.ContainsFunc(ran, func(r promotion.Reference) bool { return r.Name == image.Name && same(r, image.Reference) }) {
+		if at.IsZero() || slices.ContainsFunc(ran, func(r promotion.Reference) bool { return r.Name == image.Name && unchanged(r, image.Reference) }) {
 			continue
 		}
 		m := Move{Service: s.Name, Environment: to.Name, Action: Promote, From: from, New: image.Reference, Canary: i > 0, lines: is}
 		m.Changes = []Change{{Source: at.Position, Field: at.Address.String(), New: image.Identity()}}
-		runs := upstream.Stable.Image.Reference
-		behind, _ := p.older(s.Name, m.New, runs)
+		there := upstream.Stable.Image.Reference
+		behind, _ := p.older(s.Name, m.New, there)
 		switch {
 		case before.Exists():
 			back, err := p.goesBack(ctx, s.Name, promotion.Image{}, image)
@@ -97,8 +97,8 @@ func (p *Planner) begins(ctx context.Context, s promotion.Service, to promotion.
 			}
 		case !upstream.Exists():
 			p.refuse(&m, Source, at.Position, fmt.Sprintf("%s has no %s, so %s does not run there", from, s.Name, shown(m.New)))
-		case !behind && !same(runs, m.New) && upstream.Stable.Chart == nil:
-			p.refuse(&m, Source, at.Position, fmt.Sprintf("%s comes to %s, and %s runs %s", shown(m.New), to.Name, from, shown(runs)))
+		case !behind && !runs(upstream.Stable, m.New) && upstream.Stable.Chart == nil:
+			p.refuse(&m, Source, at.Position, fmt.Sprintf("%s comes to %s, and %s runs %s", shown(m.New), to.Name, from, shown(there)))
 		default:
 			continue
 		}
@@ -127,7 +127,7 @@ func (p *Planner) compare(ctx context.Context, s promotion.Service, to promotion
 	upstream, _ := s.Place(to.Promotion.From)
 	stable := !unchanged(was.Stable.Image.Reference, is.Stable.Image.Reference)
 	both := hasCanary(was) && hasCanary(is)
-	finished := both && stable && underWay(was) && same(is.Stable.Image.Reference, was.Canary.Image.Reference)
+	finished := both && stable && underWay(was) && unchanged(is.Stable.Image.Reference, was.Canary.Image.Reference)
 	back := false
 	if stable {
 		var err error
@@ -173,13 +173,16 @@ func (p *Planner) compare(ctx context.Context, s promotion.Service, to promotion
 				}
 			}
 		}
-	case canary && same(is.Canary.Image.Reference, is.Stable.Image.Reference):
+	case canary && unchanged(is.Canary.Image.Reference, is.Stable.Image.Reference):
 		if !stable && both {
 			begin(Abort, was.Canary.Image, is.Canary.Image).Canary = true
 		}
 	case canary:
 		m := begin(Promote, was.Canary.Image, is.Canary.Image)
 		m.Canary = true
+		if !both { // it comes with its route
+			_, m.Weighted = percent(is)
+		}
 		if err := p.holdPromotion(ctx, m, to, upstream); err != nil {
 			return nil, err
 		}
@@ -187,17 +190,17 @@ func (p *Planner) compare(ctx context.Context, s promotion.Service, to promotion
 			p.refuse(m, Ladder, p.weightSource(m), fmt.Sprintf("the canary of %s begins with %s %%, and the ladder of %s with %d %%", shown(m.New), number(m.WeightIs), to.Name, ladder[0]))
 		}
 	}
-	for _, of := range [][2]promotion.Image{{was.Stable.Image, is.Stable.Image}, {was.Canary.Image, is.Canary.Image}} {
-		old, now, runs := of[0], of[1], upstream.Stable.Image.Name
-		if old.Name == "" || now.Name == "" || old.Name == now.Name || runs == "" || now.Name == runs {
+	for i, of := range [][2]promotion.Image{{was.Stable.Image, is.Stable.Image}, {was.Canary.Image, is.Canary.Image}} {
+		old, now, there := of[0], of[1], upstream.Stable.Image.Name
+		if old.Name == "" || now.Name == "" || old.Name == now.Name || there == "" || now.Name == there {
 			continue
 		}
 		m := begin(Promote, old, now)
-		m.Canary = now.Object != is.Stable.Image.Object
+		m.Canary = i > 0
 		if at := now.Said.Name; !at.IsZero() {
 			m.Changes[0] = Change{Source: at.Position, Field: at.Address.String(), Old: old.Name, New: now.Name}
 		}
-		p.refuse(m, Source, m.Changes[0].Source, fmt.Sprintf("%s is another image than %s, and %s runs %s", now.Name, old.Name, to.Promotion.From, runs))
+		p.refuse(m, Source, m.Changes[0].Source, fmt.Sprintf("%s is another image than %s, and %s runs %s", now.Name, old.Name, to.Promotion.From, there))
 	}
 	return moves, nil
 }
@@ -227,8 +230,8 @@ func (p *Planner) goesBack(ctx context.Context, service string, was, is promotio
 	if err != nil {
 		return false, err
 	}
-	if len(past) > 0 && same(past[0], is.Reference) {
+	if len(past) > 0 && unchanged(past[0], is.Reference) {
 		past = past[1:] // the change itself
 	}
-	return slices.ContainsFunc(past, func(v promotion.Reference) bool { return same(v, is.Reference) }), nil
+	return slices.ContainsFunc(past, func(v promotion.Reference) bool { return unchanged(v, is.Reference) }), nil
 }

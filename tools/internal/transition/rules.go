@@ -32,7 +32,7 @@ func (p *Planner) holdPromotion(ctx context.Context, m *Move, to promotion.Envir
 			p.refuse(m, Source, at, fmt.Sprintf("%s has no %s, so %s does not run there", m.From, m.Service, shown(m.New)))
 		case !same(is.Reference, m.New):
 			p.refuse(m, Source, is.Said.Version().Position, fmt.Sprintf("%s runs %s, and not %s", m.From, shown(is.Reference), shown(m.New)))
-		case m.New.Digest != "" && is.Digest == "":
+		case !runs(upstream.Stable, m.New):
 			p.refuse(m, Source, is.Said.Version().Position, fmt.Sprintf("%s runs %s and names no digest, so nobody knows that it is %s: name it there first", m.From, shown(is.Reference), shown(m.New)))
 		default:
 			if err := p.holdSoak(ctx, m, to, is); err != nil {
