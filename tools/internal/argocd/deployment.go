@@ -142,7 +142,7 @@ func runApplySize(_ context.Context, pass *check.Pass) error {
 				size += len(key) + len(text)
 			}
 			own, _ := annotations[syncOptionsKey].(string)
-			list := items(own)
+			list := manifest.Listed(own)
 			if size <= annotationLimit || object.Name == "" || len(object.Unknown) > 0 || slices.Contains(list, "ServerSideApply=true") || slices.Contains(list, "Replace=true") {
 				continue
 			}

@@ -542,7 +542,7 @@ func bubble(all []*task, provides, needs func(*manifest.Object) (string, bool)) 
 // annotated are the words of an annotation.
 func annotated(o *manifest.Object, key string) []any {
 	var all []any
-	for _, item := range items(manifest.TextAt(o.Value, "metadata", "annotations", key)) {
+	for _, item := range manifest.Listed(manifest.TextAt(o.Value, "metadata", "annotations", key)) {
 		all = append(all, item)
 	}
 	return all

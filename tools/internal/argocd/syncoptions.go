@@ -88,7 +88,7 @@ func judgeOptions(object *manifest.Object) faults {
 		}
 		switch name {
 		case "sync-options":
-			for _, item := range items(text) {
+			for _, item := range manifest.Listed(text) {
 				judgeOption(&found, at, item, false)
 			}
 		case "compare-options":
@@ -98,7 +98,7 @@ func judgeOptions(object *manifest.Object) faults {
 			judgeHooks(&found, at, text, ofHelm)
 		case "hook-delete-policy":
 			known := []string{"HookSucceeded", "HookFailed", "BeforeHookCreation"}
-			for _, item := range items(text) {
+			for _, item := range manifest.Listed(text) {
 				if !slices.Contains(known, item) {
 					found.add(at, "%q is no delete policy of a hook, so Argo CD passes over it%s", item, among(item, known))
 				}
@@ -125,17 +125,6 @@ func annotationNames() []string {
 		"ignore-restart-policy", "installation-id", "instance", "managed-by", "managed-by-url", "manifest-generate-paths", "refresh",
 		"refresh-timestamp", "secret-type", "skip-reconcile", "sync-options", "sync-wave", "tracking-id",
 	}
-}
-
-// items are what GetAnnotationCSVs makes of an annotation.
-func items(text string) []string {
-	var list []string
-	for item := range strings.SplitSeq(text, ",") {
-		if item = strings.TrimSpace(item); item != "" {
-			list = append(list, item)
-		}
-	}
-	return list
 }
 
 // among lists what there is, or asks for what was meant.
@@ -178,7 +167,7 @@ func judgeOption(found *faults, at manifest.Path, text string, ofApplication boo
 // judgeCompareOptions judges the options of a comparison: controller/state.go.
 func judgeCompareOptions(found *faults, at manifest.Path, text string, ofApplication bool) {
 	known := []string{"IgnoreExtraneous", "IncludeMutationWebhook=true", "ServerSideDiff=true", "ServerSideDiff=false"}
-	for _, item := range items(text) {
+	for _, item := range manifest.Listed(text) {
 		switch {
 		case item == "IncludeMutationWebhook=false": // what holds anyway
 		case !slices.Contains(known, item):
@@ -192,7 +181,7 @@ func judgeCompareOptions(found *faults, at manifest.Path, text string, ofApplica
 // judgeHooks judges the phases of a hook. An object with none that there is, is applied in none, unless Helm's annotation names one.
 func judgeHooks(found *faults, at manifest.Path, text string, ofHelm bool) {
 	known := []string{"PreSync", "Sync", "PostSync", "SyncFail", "Skip", "PreDelete", "PostDelete"}
-	all := items(text)
+	all := manifest.Listed(text)
 	valid := ofHelm
 	for _, item := range all {
 		valid = valid || slices.Contains(known, item)

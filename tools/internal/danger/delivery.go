@@ -147,22 +147,29 @@ func (s *scene) application(p check.Pair, spec manifest.Path) {
 	case new.prunes && !old.prunes:
 		s.as(check.Warning, p.New, below(path, "prune"), "no person is waited for: %s deletes by itself what the repository has no longer: prune: false → true", title(p.New))
 	}
-	takes := func(o *manifest.Object, path manifest.Path) bool {
-		return slices.ContainsFunc(manifest.ListAt(o.Value, path...), manifest.IsResourcesFinalizer)
-	}
-	finalizers := fields("metadata", "finalizers")
-	if p.New.Kind == "ApplicationSet" {
+	s.atStake(p)
+}
+
+// atStake reports an Application that from now on takes along what it deployed, or an ApplicationSet whose Applications do.
+func (s *scene) atStake(p check.Pair) {
+	set := p.New.Kind == "ApplicationSet"
+	finalizers, preserve := fields("metadata", "finalizers"), fields("spec", "syncPolicy", "preserveResourcesOnDeletion")
+	if set {
 		finalizers = fields("spec", "template", "metadata", "finalizers")
 	}
-	if p.New.Kind == "Application" && takes(p.New, finalizers) && !takes(p.Old, finalizers) {
-		s.as(check.Warning, p.New, fields("metadata", "finalizers"), "more at stake: what %s deployed goes with it from now on: no finalizer → %s", title(p.New), manifest.ResourcesFinalizer)
+	has := func(o *manifest.Object) bool {
+		return slices.ContainsFunc(manifest.ListAt(o.Value, finalizers...), manifest.IsResourcesFinalizer)
 	}
-	if path := fields("spec", "syncPolicy", "preserveResourcesOnDeletion"); p.New.Kind == "ApplicationSet" && Cascades(p.New) && !Cascades(p.Old) {
-		if takes(p.New, finalizers) {
-			s.as(check.Warning, p.New, finalizers, "more at stake: what Applications of %s deployed goes with them from now on: no finalizer → %s", title(p.New), manifest.ResourcesFinalizer)
-			return
-		}
-		s.as(check.Warning, p.New, path, "more at stake: what Applications of %s deployed goes with them from now on: %s: true → %s", title(p.New), path, shown(manifest.At(p.New.Value, path...)))
+	switch {
+	case !set && (p.New.Kind != "Application" || has(p.Old) || !has(p.New)), set && (Cascades(p.Old) || !Cascades(p.New)):
+	case !set:
+		s.as(check.Warning, p.New, finalizers, "more at stake: what %s deployed goes with it from now on: no finalizer → %s", title(p.New), manifest.ResourcesFinalizer)
+	case has(p.New):
+		s.as(check.Warning, p.New, finalizers, "more at stake: what Applications of %s deployed goes with them from now on: no finalizer → %s", title(p.New), manifest.ResourcesFinalizer)
+	case manifest.At(p.Old.Value, preserve...) == true:
+		s.as(check.Warning, p.New, preserve, "more at stake: what Applications of %s deployed goes with them from now on: %s: true → %s", title(p.New), preserve, shown(manifest.At(p.New.Value, preserve...)))
+	default:
+		s.as(check.Warning, p.New, finalizers, "more at stake: what Applications of %s deployed goes with them from now on: its template names no finalizer any more, and the controller gives them %s", title(p.New), manifest.ResourcesFinalizer)
 	}
 }
 

@@ -8,12 +8,12 @@ import (
 
 // SyncOptions are the options of Argo CD in an object's annotation, such as Prune=false, in their order.
 func (o *Object) SyncOptions() []string {
-	return listed(TextAt(o.Value, "metadata", "annotations", "argocd.argoproj.io/sync-options"))
+	return Listed(TextAt(o.Value, "metadata", "annotations", "argocd.argoproj.io/sync-options"))
 }
 
 // IsSkipped reports an object that Argo CD neither applies nor prunes: a hook of no kind but Skip (gitops-engine, pkg/sync/hook).
 func (o *Object) IsSkipped() bool {
-	kinds := listed(TextAt(o.Value, "metadata", "annotations", "argocd.argoproj.io/hook"))
+	kinds := Listed(TextAt(o.Value, "metadata", "annotations", "argocd.argoproj.io/hook"))
 	return len(kinds) > 0 && !slices.ContainsFunc(kinds, func(kind string) bool { return kind != "Skip" })
 }
 
@@ -24,8 +24,8 @@ func SkipsReconcile(application any) bool {
 	return err == nil && skips
 }
 
-// listed are the words of a list with commas.
-func listed(text string) []string {
+// Listed are the words of a list with commas, as Argo CD and Helm read their annotations.
+func Listed(text string) []string {
 	var words []string
 	for word := range strings.SplitSeq(text, ",") {
 		if word = strings.TrimSpace(word); word != "" {

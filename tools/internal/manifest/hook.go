@@ -53,7 +53,7 @@ func (o *Object) AsHook() (*Object, error) {
 func hooks(annotation any, known ...string) map[string]bool {
 	text, _ := annotation.(string)
 	found := map[string]bool{}
-	for _, item := range listed(text) {
+	for _, item := range Listed(text) {
 		if slices.Contains(known, item) {
 			found[item] = true
 		}
