@@ -98,7 +98,7 @@ func affected(ctx context.Context, before, after *repo.Side, sides [2]*Gate) ([]
 	writing := writings(before, after, changed, paths)
 	fed := [2]map[string][]string{}
 	for i, side := range []*repo.Side{before, after} {
-		// Argo CD reads a file of any name; nobody was seen to feed it others.
+		// A generator may read a file of any name, as YAML or JSON; those that are called neither are not looked for.
 		if sides[i] != nil && slices.ContainsFunc(changed, repo.IsManifestFile) {
 			if fed[i], err = coverage.Fed(ctx, sides[i].repository); err != nil {
 				return nil, fmt.Errorf("%s: %w", side.Name, err)

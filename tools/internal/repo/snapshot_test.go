@@ -12,14 +12,12 @@ import (
 // A snapshot is a tree like the one that it is of, also where there is nothing, and links.
 func TestSnapshotIsTheTree(t *testing.T) {
 	dir := t.TempDir()
-	for name, text := range map[string]string{"kgate.yaml": "apiVersion: kgate/v1\n", "base/kustomization.yaml": "resources: []\n", "base/deep/a.yaml": "a: b\n"} {
-		at := filepath.Join(dir, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(at, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+	if err := os.CopyFS(dir, fstest.MapFS{
+		"kgate.yaml":              {Data: []byte("apiVersion: kgate/v1\n")},
+		"base/kustomization.yaml": {Data: []byte("resources: []\n")},
+		"base/deep/a.yaml":        {Data: []byte("a: b\n")},
+	}); err != nil {
+		t.Fatal(err)
 	}
 	if err := os.Symlink("base/deep", filepath.Join(dir, "link")); err != nil {
 		t.Fatal(err)
