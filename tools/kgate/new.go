@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -61,16 +60,20 @@ func newServiceCommand() *cobra.Command {
 	var flags newFlags
 	cmd := &cobra.Command{
 		Use:   "service NAME --image REPOSITORY:TAG",
-		Short: "Make another service",
+		Short: "Make another service, or bring one to further environments",
 		Long: "Make a service after another one: a folder beside each of its folders, with its name and namespace, the image, and an entry\n" +
 			"wherever that service has one. What is special about it, such as probes, resources and configuration, is what the other one has,\n" +
 			"to be edited.\n\n" +
 			"--with names components that it shall take beside those that the other one takes, which stay. Each comes as another service of\n" +
 			"the repository has it: entries and patches of kustomizations, values of local objects, and what kgate.yaml says of its objects.\n" +
-			"A canary gets no requests until there is a version to try.",
+			"A canary gets no requests until there is a version to try.\n\n" +
+			"A service that is there comes to further environments by --environments, with the version that runs in the one that kgate.yaml\n" +
+			"says versions come from: its folders there are made after those of a service that takes the same components, and nothing that\n" +
+			"it has is changed. `kgate promote --check` holds that version to soak and freezes as any other.",
 		Example: "  kgate new service payments --image ghcr.io/shop/payments:1.0.0 --port 8080 --environments dev,staging\n" +
 			"  kgate new service payments --image ghcr.io/shop/payments:1.0.0 --with canary,database\n" +
-			"  kgate new service payments --image ghcr.io/shop/payments:1.0.0 --like go-otlp-app --dry-run",
+			"  kgate new service payments --image ghcr.io/shop/payments:1.0.0 --like go-otlp-app --dry-run\n" +
+			"  kgate new service payments --environments prod    # payments is there already, and not in prod",
 		Args:        cobra.ExactArgs(1),
 		Annotations: map[string]string{writesHere: "."},
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -78,9 +81,6 @@ func newServiceCommand() *cobra.Command {
 				if f := cmd.Flags().Lookup(port); f.Changed && f.Value.String() == "0" {
 					return fmt.Errorf("--%s 0: a port is 1 to 65535", port)
 				}
-			}
-			if flags.image == "" {
-				return errors.New("--image: say what the service runs, as ghcr.io/shop/payments:1.0.0")
 			}
 			return makeNew(cmd, renaming.Service, args[0], flags, false)
 		},
@@ -91,7 +91,7 @@ func newServiceCommand() *cobra.Command {
 	f.IntVar(&flags.port, "port", 0, "port of requests, spec.ports.http of the service object (default: that of the other one)")
 	f.IntVar(&flags.metricsPort, "metrics-port", 0, "port of metrics, spec.ports.metrics of the service object (default: that of the other one)")
 	f.StringSliceVar(&flags.with, "with", nil, "components that it takes as well, by the names of their folders, as canary,database")
-	f.StringSliceVar(&flags.environments, "environments", nil, "environments of kgate.yaml that get it (default: all that have the other one)")
+	f.StringSliceVar(&flags.environments, "environments", nil, "environments of kgate.yaml that get it (default: all that have the other one, for a service that is new)")
 	return cmd
 }
 
@@ -139,24 +139,31 @@ func makeNew(cmd *cobra.Command, kind renaming.Kind, name string, flags newFlags
 		if err != nil {
 			return err
 		}
-		made, wish, err := planNew(ctx, repository, kind, name, flags, thin)
+		plan, err := planNew(ctx, repository, kind, name, flags, thin)
 		if err != nil {
 			return err
 		}
 		stdout := terminal.NewStream(cmd.OutOrStdout())
-		if err := settle(ctx, repository, &made.Set, flags.dry, stdout); err != nil {
+		if err := settle(ctx, repository, &plan.Set, flags.dry, stdout); err != nil {
 			return err
 		}
-		return tellMade(stdout, made, wish, flags.dry)
+		return plan.tell(stdout, flags.dry)
 	})
 }
 
+// newPlan is what is to be written.
+type newPlan struct {
+	*twin.Made
+	wish twin.Wish
+	next []string // what is left to a person
+}
+
 // planNew works out what is to be written, and judges nothing.
-func planNew(ctx context.Context, repository *repo.Repo, kind renaming.Kind, name string, flags newFlags, thin bool) (*twin.Made, twin.Wish, error) {
+func planNew(ctx context.Context, repository *repo.Repo, kind renaming.Kind, name string, flags newFlags, thin bool) (*newPlan, error) {
 	wish := twin.Wish{Like: renaming.Name{Kind: kind, Old: flags.like, New: name}, Thin: thin}
 	listed, _, err := repository.Tracked(ctx)
 	if err != nil {
-		return nil, wish, err
+		return nil, err
 	}
 	files := twin.Files{FS: repository.FS, Listed: listed, Root: repo.IsKustomizationFile, Wired: []string{repo.ConfigFile}, Skip: upstreamOf(listed),
 		Environment: func(dir string) string {
@@ -169,27 +176,34 @@ func planNew(ctx context.Context, repository *repo.Repo, kind renaming.Kind, nam
 		files.Environments = append(files.Environments, e.Name)
 	}
 	if !renaming.Label(name) {
-		return nil, wish, fmt.Errorf("%q is no name of one: it is a DNS label that begins with a letter, as payments-api", name)
+		return nil, fmt.Errorf("%q is no name of one: it is a DNS label that begins with a letter, as payments-api", name)
 	}
 	if kind == renaming.Environment {
 		err = knownEnvironment(repository.Config, "--like", flags.like)
 		if err == nil && slices.ContainsFunc(repository.Config.Environments, func(e repo.Environment) bool { return e.Name == name }) {
 			err = fmt.Errorf("%s has an environment %s already: choose another name", repo.ConfigFile, name)
 		}
+	} else if there := placesOf(repository.Config, files, name, nil); len(there) > 0 && len(flags.environments) > 0 {
+		return planFurther(ctx, repository, files, name, there, flags)
 	} else if err = others(repository.Config, name); err == nil {
+		if err = fresh(repository.Config, name, there, flags); err != nil {
+			return nil, err
+		}
 		wish.Like.Old, wish.Without, err = likeService(repository, files, name, flags)
 	}
 	if err != nil {
-		return nil, wish, err
+		return nil, err
 	}
 	made, err := twin.Make(files, wish)
 	if err != nil {
-		return nil, wish, err
+		return nil, err
 	}
 	if err := takeComponents(made, files, wish.Like, flags.with); err != nil {
-		return nil, wish, err
+		return nil, err
 	}
-	return made, wish, furnish(made, files, flags)
+	plan := &newPlan{Made: made, wish: wish}
+	plan.next = plan.left()
+	return plan, furnish(made, files, flags)
 }
 
 // others refuses a service whose namespace would be that of somebody else.
@@ -377,7 +391,7 @@ func furnish(made *twin.Made, files twin.Files, flags newFlags) error {
 		if err != nil {
 			return fmt.Errorf("--image: %w", err)
 		}
-		if err := made.SetImage(files, image); err != nil {
+		if err := made.SetImage(files, image, nil); err != nil {
 			return fmt.Errorf("--image %s: %w", flags.image, err)
 		}
 		// Of one version there is nothing to try.
@@ -402,40 +416,48 @@ func furnish(made *twin.Made, files twin.Files, flags newFlags) error {
 	return nil
 }
 
-func tellMade(w *terminal.Stream, made *twin.Made, wish twin.Wish, dry bool) error {
+// left is what is left to a person.
+func (p *newPlan) left() []string {
+	wired := slices.Contains(p.Wired, repo.ConfigFile)
+	if p.wish.Like.Kind == renaming.Service {
+		next := "edit what is special about it (probes, resources, configuration, alerts)"
+		if wired {
+			next += ", and provide what kgate.yaml now names as external"
+		}
+		return []string{next, "`git add` the files"}
+	}
+	next := []string{"look at `git diff`, and at what was taken over: versions, sizes, who owns it", "`git add` the files"}
+	if wired {
+		next = append(next, "register its cluster where the one of "+p.wish.Like.Old+" is")
+	}
+	return next
+}
+
+// tell says what is made.
+func (p *newPlan) tell(w *terminal.Stream, dry bool) error {
 	would := ""
 	if dry {
 		would = "would be "
 	}
 	var lines []string
-	for _, name := range made.Set.Written() {
-		from, copied := made.Copied[name]
+	for _, name := range p.Set.Written() {
+		from, copied := p.Copied[name]
 		switch {
 		case !copied:
 			lines = append(lines, fmt.Sprintf("%s  %sgiven an entry", terminal.File(name), would))
 		case from == "":
-			lines = append(lines, fmt.Sprintf("%s  %swritten, on top of %s", terminal.File(name), would, wish.Like.Old))
+			lines = append(lines, fmt.Sprintf("%s  %swritten, on top of %s", terminal.File(name), would, p.wish.Like.Old))
 		default:
 			lines = append(lines, fmt.Sprintf("%s  %swritten, after %s", terminal.File(name), would, terminal.File(from)))
 		}
 	}
 	lines = append(lines, fmt.Sprintf("%s %swritten, %s %sgiven entries; the result validates as the repository does today",
-		plural(len(made.Copied), "file"), would, plural(len(made.Wired), "file"), would))
-	if len(made.Mentions) > 0 {
-		lines = append(lines, fmt.Sprintf("%s is named elsewhere too, and nothing is added there: %s", wish.Like.Old, terminal.Line(strings.Join(made.Mentions, ", "))))
+		plural(len(p.Copied), "file"), would, plural(len(p.Wired), "file"), would))
+	if len(p.Mentions) > 0 {
+		lines = append(lines, fmt.Sprintf("%s is named elsewhere too, and nothing is added there: %s", p.wish.Like.Old, terminal.Line(strings.Join(p.Mentions, ", "))))
 	}
 	if !dry {
-		next := "next: look at `git diff`, and at what was taken over: versions, sizes, who owns it; `git add` the files"
-		if wish.Like.Kind == renaming.Service {
-			next = "next: edit what is special about it (probes, resources, configuration, alerts)"
-			if slices.Contains(made.Wired, repo.ConfigFile) {
-				next += ", and provide what kgate.yaml now names as external"
-			}
-			next += "; `git add` the files"
-		} else if slices.Contains(made.Wired, repo.ConfigFile) {
-			next += "; register its cluster where the one of " + wish.Like.Old + " is"
-		}
-		lines = append(lines, next)
+		lines = append(lines, "next: "+terminal.Line(strings.Join(p.next, "; ")))
 	}
 	_, err := fmt.Fprintln(w, strings.Join(lines, "\n"))
 	return err

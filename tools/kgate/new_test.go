@@ -64,7 +64,7 @@ func TestNewOfThisRepository(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		made, _, err := planNew(t.Context(), repository, test.kind, test.name, test.flags, test.thin)
+		made, err := planNew(t.Context(), repository, test.kind, test.name, test.flags, test.thin)
 		if err != nil {
 			t.Fatalf("new %s: %v", test.name, err)
 		}

@@ -129,7 +129,10 @@ func (p *Planner) move(ctx context.Context, r Request, to promotion.Environment,
 	}
 	m.before, _ = s.Place(to.Name)
 	if !m.before.Exists() {
-		return m, fmt.Errorf("%s has no such service", to.Name)
+		if r.Action != Promote || r.Version != "" && from == "" {
+			return m, fmt.Errorf("%s has no such service", to.Name)
+		}
+		return m, fmt.Errorf("%s has no such service: `kgate new service %s --environments %s` brings it there", to.Name, name, to.Name)
 	}
 	m.lines = m.before
 	m.wantStable, m.wantCanary = m.before.Stable.Image.Reference, m.before.Canary.Image.Reference

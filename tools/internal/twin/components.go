@@ -104,6 +104,9 @@ func (m *Made) Take(files Files, component Component, as renaming.Name) error {
 		}
 		taken += n
 	}
+	if m.further {
+		return nil // the rest is there
+	}
 	if taken == 0 {
 		return fmt.Errorf("%s takes it where the new service has no kustomization", as.Old)
 	}
@@ -159,6 +162,15 @@ func (t *taking) learn() error {
 	}
 	t.brought = map[string]bool{}
 	dirs := map[string]bool{}
+	note := func(name string, documents []*yaml.Node) {
+		for _, document := range documents {
+			for _, taken := range items(at(document, "components")) {
+				if dir := path.Join(path.Dir(name), taken.Value); !strings.HasPrefix(dir+"/", t.component.Dir+"/") {
+					dirs[dir] = true
+				}
+			}
+		}
+	}
 	for _, name := range t.Set.Written() {
 		if t.Copied[name] == "" || !isManifest(name) {
 			continue
@@ -167,11 +179,17 @@ func (t *taking) learn() error {
 		if err != nil {
 			return err
 		}
-		for _, document := range documents {
-			for _, taken := range items(at(document, "components")) {
-				dirs[path.Join(path.Dir(name), taken.Value)] = true
-			}
+		note(name, documents)
+	}
+	for _, name := range t.files.Listed {
+		if !t.further || !t.files.Root(path.Base(name)) || !slices.Contains(strings.Split(path.Dir(name), "/"), t.as.New) {
+			continue // it is the new one alone
 		}
+		documents, _, err := read(t.files, name)
+		if err != nil {
+			return err
+		}
+		note(name, documents)
 	}
 	for _, name := range t.files.Listed {
 		if !dirs[path.Dir(name)] || !isManifest(name) {

@@ -143,7 +143,7 @@ kind: Service
 		t.Errorf("copied %v, wired %v", made.Copied, made.Wired)
 	}
 	// The component's image is its own.
-	if err := made.SetImage(withComponents(nil), Image{Name: "example.com/till", Tag: "2"}); err != nil {
+	if err := made.SetImage(withComponents(nil), Image{Name: "example.com/till", Tag: "2"}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if got, _ := made.Set.Text("overlays/prod/till/kustomization.yaml"); !strings.Contains(string(got), "images:\n- name: app\n  newName: example.com/till\n  newTag: \"2\"\n- name: app-cache\n  newName: example.com/shop-cache\n") {

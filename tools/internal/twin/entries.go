@@ -68,6 +68,7 @@ type entering struct {
 	found []insertion
 
 	mentions []int
+	out      bool // what is looked at is in an entry of what is left out
 }
 
 func newEntering(text string) *entering {
@@ -84,7 +85,7 @@ func (e *entering) node(n *yaml.Node) error {
 	if n.Kind == yaml.AliasNode {
 		return nil // what it stands for is looked at where it is written
 	}
-	if n.Kind == yaml.ScalarNode && renaming.Names(n.Value, e.like) && !e.left(n.Value) && !slices.Contains(e.mentions, n.Line) {
+	if n.Kind == yaml.ScalarNode && !e.out && renaming.Names(n.Value, e.like) && !e.left(n.Value) && !slices.Contains(e.mentions, n.Line) {
 		e.mentions = append(e.mentions, n.Line)
 	}
 	for i, child := range n.Content {
@@ -97,11 +98,27 @@ func (e *entering) node(n *yaml.Node) error {
 			}
 			continue
 		}
+		was := e.out
+		e.out = e.out || n.Kind == yaml.SequenceNode && e.leftOut(child)
 		if err := e.node(child); err != nil {
 			return err
 		}
+		e.out = was
 	}
 	return nil
+}
+
+// leftOut reports whether an entry of a list says at its own keys that it is of what is left out.
+func (e *entering) leftOut(item *yaml.Node) bool {
+	if item.Kind != yaml.MappingNode {
+		return false
+	}
+	for i := 1; i < len(item.Content); i += 2 {
+		if of := item.Content[i]; of.Kind == yaml.ScalarNode && e.left(of.Value) && token.MatchString(of.Value) {
+			return true
+		}
+	}
+	return false
 }
 
 // named reports whether an entry of a list is about the one that is taken after: it is its name or path, or what says so at its

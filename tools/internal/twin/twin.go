@@ -25,6 +25,10 @@ type Wish struct {
 
 	// Without are environments that a service is not made for.
 	Without []string
+
+	// Further has the new service, which is there already, come to the environments that are not left out: what is of no environment
+	// stays as it is.
+	Further bool
 }
 
 // Made is what comes of a wish.
@@ -37,7 +41,8 @@ type Made struct {
 	// stands for itself. Whether they mean the new one too, somebody has to say.
 	Mentions []string
 
-	others []string // `images` entries that name an image of a component, by file and name
+	others  []string // `images` entries that name an image of a component, by file and name
+	further bool     // as the wish has it
 }
 
 // Files are those of a repository.
@@ -69,7 +74,7 @@ func Make(files Files, wish Wish) (*Made, error) {
 			files.dirs[path.Dir(name)] = true
 		}
 	}
-	m := &making{Files: files, Wish: wish, made: &Made{Copied: map[string]string{}}}
+	m := &making{Files: files, Wish: wish, made: &Made{Copied: map[string]string{}, further: wish.Further}}
 	m.findDeployers()
 	folders := m.folders()
 	if len(folders) == 0 {
@@ -143,9 +148,9 @@ func (m *making) folder(dir string) error {
 	if m.left(dir) {
 		return nil
 	}
-	if _, err := fs.Lstat(m.FS, to); err == nil {
+	if _, err := fs.Lstat(m.FS, to); err == nil && !m.Further {
 		return fmt.Errorf("%s is there already: choose another name", to)
-	} else if !errors.Is(err, fs.ErrNotExist) {
+	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	parts := m.parts(dir)
@@ -165,7 +170,7 @@ func (m *making) folder(dir string) error {
 	}
 	for _, name := range m.Listed {
 		inside, ok := strings.CutPrefix(name, dir+"/")
-		if !ok || !copied(inside) {
+		if !ok || !copied(inside) || m.left(path.Dir(name)) || m.Further && !m.concerned(name) {
 			continue // what builds on it has nothing of its own
 		}
 		names := strings.Split(inside, "/")
@@ -266,7 +271,7 @@ func (m *making) wire(name string) error {
 		return err
 	}
 	if base := renaming.Replace(path.Base(name), m.Like); base != path.Base(name) && !slices.Contains(m.Wired, name) {
-		if m.leftName(path.Base(name)) {
+		if m.leftName(path.Base(name)) || m.Further && !m.concerned(name) {
 			return nil
 		}
 		to := path.Join(path.Dir(name), base)
@@ -281,13 +286,13 @@ func (m *making) wire(name string) error {
 			upon = append(upon, entry.Line)
 			return false
 		}
-		return true
+		return !m.Further || m.concerned(name) || m.concernedEntry(entry)
 	})
 	if err != nil {
 		return err
 	}
 	for _, line := range mentions {
-		if slices.Contains(upon, line) {
+		if slices.Contains(upon, line) || m.Further && !m.concerned(name) {
 			continue
 		}
 		m.made.Mentions = append(m.made.Mentions, fmt.Sprintf("%s:%d", name, line))
@@ -325,7 +330,35 @@ func (m *making) leftName(text string) bool {
 	if m.Like.Kind == renaming.Environment && m.longer(text) {
 		return true
 	}
-	return slices.ContainsFunc(m.Without, func(environment string) bool {
-		return renaming.Names(text, renaming.Name{Kind: renaming.Environment, Old: environment, New: "x-" + environment})
+	return slices.ContainsFunc(m.Without, func(environment string) bool { return m.names(text, environment) })
+}
+
+// names reports whether a text names an environment, and not another one whose name is longer.
+func (m *making) names(text, environment string) bool {
+	is := renaming.Name{Kind: renaming.Environment, Old: environment, New: "x-" + environment}
+	for _, other := range m.Environments {
+		if other != environment && renaming.Names(other, is) {
+			text = strings.ReplaceAll(text, other, "")
+		}
+	}
+	return renaming.Names(text, is)
+}
+
+// concerned reports whether a file is one of an environment that is not left out.
+func (m *making) concerned(name string) bool {
+	return slices.ContainsFunc(strings.Split(path.Dir(name), "/"), m.wanted) || m.Environment != nil && m.wanted(m.Environment(path.Dir(name))) ||
+		slices.ContainsFunc(m.Environments, func(e string) bool { return m.wanted(e) && m.names(path.Base(name), e) })
+}
+
+// concernedEntry reports whether an entry names an environment that is not left out.
+func (m *making) concernedEntry(entry *yaml.Node) bool {
+	found := false
+	visit(entry, func(n *yaml.Node) {
+		found = found || n.Kind == yaml.ScalarNode && slices.ContainsFunc(m.Environments, func(e string) bool { return m.wanted(e) && m.names(n.Value, e) })
 	})
+	return found
+}
+
+func (m *making) wanted(environment string) bool {
+	return slices.Contains(m.Environments, environment) && !slices.Contains(m.Without, environment)
 }

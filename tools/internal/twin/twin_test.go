@@ -168,7 +168,7 @@ func TestService(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := made.SetImage(files, Image{Name: "registry.example.com:5000/till", Tag: "1.10", Digest: "sha256:01"}); err != nil {
+	if err := made.SetImage(files, Image{Name: "registry.example.com:5000/till", Tag: "1.10", Digest: "sha256:01"}, nil); err != nil {
 		t.Fatal(err)
 	}
 	for name, port := range map[string]int{"http": 9000, "metrics": 9001} {
@@ -303,11 +303,11 @@ func TestRefused(t *testing.T) {
 	}
 	made := &Made{Copied: map[string]string{"a/kustomization.yaml": "b/kustomization.yaml"}}
 	made.Set.Write("a/kustomization.yaml", changeset.File{Text: []byte("images: [{name: app}]\n")})
-	if err := made.SetImage(repository(), Image{Name: "a/b", Tag: "1"}); err == nil || !strings.Contains(err.Error(), "b/kustomization.yaml:1: images stand in brackets") {
+	if err := made.SetImage(repository(), Image{Name: "a/b", Tag: "1"}, nil); err == nil || !strings.Contains(err.Error(), "b/kustomization.yaml:1: images stand in brackets") {
 		t.Errorf("images in brackets: %v", err)
 	}
 	made.Set.Write("a/kustomization.yaml", changeset.File{Text: []byte("resources: []\n")})
-	if err := made.SetImage(repository(), Image{Name: "a/b", Tag: "1"}); err == nil || !strings.Contains(err.Error(), "no copied kustomization has an `images` entry") {
+	if err := made.SetImage(repository(), Image{Name: "a/b", Tag: "1"}, nil); err == nil || !strings.Contains(err.Error(), "no copied kustomization has an `images` entry") {
 		t.Errorf("no images: %v", err)
 	}
 	if err := made.SetPort("kgate", "http", 80); err == nil || !strings.Contains(err.Error(), "has a port http") {

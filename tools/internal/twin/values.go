@@ -37,10 +37,11 @@ func ParseImage(reference string) (Image, error) {
 }
 
 // SetImage has every `images` entry of the copied kustomizations name an image, but for those of components that have their own.
-func (m *Made) SetImage(files Files, image Image) error {
+// within, if it is not nil, chooses kustomizations.
+func (m *Made) SetImage(files Files, image Image, within func(name string) bool) error {
 	set := 0
 	for _, name := range m.Set.Written() {
-		if m.Copied[name] == "" || !files.Root(path.Base(name)) {
+		if m.Copied[name] == "" || !files.Root(path.Base(name)) || within != nil && !within(name) {
 			continue
 		}
 		n, err := m.edit(name, func(e *entering, document *yaml.Node) ([]change, error) {
@@ -64,7 +65,10 @@ func (m *Made) SetImage(files Files, image Image) error {
 				if slices.Contains(m.others, name+"\n"+called) {
 					continue
 				}
-				lines := []string{"name: " + scalar(called), "newName: " + scalar(image.Name), "newTag: " + scalar(image.Tag)}
+				lines := []string{"name: " + scalar(called), "newName: " + scalar(image.Name)}
+				if image.Tag != "" {
+					lines = append(lines, "newTag: "+scalar(image.Tag))
+				}
 				if image.Digest != "" {
 					lines = slices.Insert(lines, 0, "digest: "+scalar(image.Digest))
 				}
