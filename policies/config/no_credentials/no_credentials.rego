@@ -6,7 +6,9 @@
 #   `kubectl describe` and in the crash reports of half the tools that read pods, and any role that
 #   may view a namespace may read them. A password that was committed once has to be changed, not
 #   moved. The database's URL comes from the Secret that its operator writes. In source code only what
-#   stands in quotes is one: anything else is the name of a value.
+#   stands in quotes is one: anything else is the name of a value. The values that a HelmRelease or an
+#   Application gives a chart are in git too; there a password is one that is written out, and a key or
+#   a token where it is plainly random, for much of what stands there is the name of a Secret.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/configuration/secret/
 #   - ref: https://kubernetes.io/docs/concepts/security/secrets-good-practices/
@@ -17,6 +19,7 @@
 #   fix: Change the credential, keep it in a Secret that is not in git, and refer to it with secretKeyRef or a mounted file.
 package policies.config.no_credentials
 
+import data.policies.lib.argo
 import data.policies.lib.credential
 import data.policies.lib.object as obj_lib
 import data.policies.lib.part
@@ -29,7 +32,15 @@ deny contains object.union({"msg": msg, "path": path}, credential.line_of_shape(
 	walk(input, [path, text])
 	is_string(text)
 	some shape in credential.shapes(text)
+	not _is_key_id(path, shape)
 	msg := sprintf("%s holds %s", [obj_lib.title(input), shape])
+}
+
+# The half of a key of AWS that is no secret, in the field that is for it, as route53.accessKeyID of an Issuer.
+_is_key_id(path, "an AWS access key") if {
+	key := path[count(path) - 1]
+	is_string(key)
+	regex.match(`(?i)^access_?key_?id$`, key)
 }
 
 # A Secret has a rule of its own, and a CRD describes what others may hold.
@@ -62,11 +73,74 @@ _documents contains {"value": value, "path": ["data", key]} if {
 	input.kind == "ConfigMap"
 	obj_lib.group(input) == ""
 	some key, value in input.data
+	not _is_for_chart(key)
 }
+
+# A file of values that a HelmRelease takes from the ConfigMap, or Argo CD from the directory.
+_is_for_chart(key) if regex.match(`(?i)(^|[-_.])values([-_.][\w.-]*)?\.ya?ml$`, key)
 
 _documents contains {"value": input.spec.config, "path": ["spec", "config"]} if {
 	input.kind == "OpenTelemetryCollector"
 	obj_lib.group(input) == "opentelemetry.io"
+}
+
+# The values that charts are given, at the field or at the line of the text.
+deny contains {"msg": msg, "path": array.concat(path, field)} if {
+	some [path, values] in _values
+	is_object(values)
+	some [field, key] in credential.in_values(values)
+	msg := _given(key)
+}
+
+deny contains object.union({"msg": msg, "path": path}, credential.line_of_key(text, key)) if {
+	some [path, text] in _values
+	is_string(text)
+	yaml.is_valid(text)
+	some [_, key] in credential.in_values(yaml.unmarshal(text))
+	msg := _given(key)
+}
+
+deny contains {"msg": msg, "path": array.concat(source.path, ["helm", "parameters", index, "value"])} if {
+	some source in _sources
+	some index, parameter in obj_lib.at(source.value, ["helm", "parameters"], [])
+	is_string(parameter.name)
+	credential.is_value(parameter.name, parameter.value)
+	msg := _given(parameter.name)
+}
+
+_given(key) := sprintf("%s holds a credential: %v, which it gives a chart, has a literal value", [obj_lib.title(input), key])
+
+_values contains [["spec", "values"], input.spec.values] if {
+	input.kind == "HelmRelease"
+	obj_lib.group(input) == "helm.toolkit.fluxcd.io"
+}
+
+_values contains [["data", key], text] if {
+	input.kind == "ConfigMap"
+	obj_lib.group(input) == ""
+	some key, text in input.data
+	_is_for_chart(key)
+}
+
+_values contains [["spec", "valuesContent"], input.spec.valuesContent] if {
+	input.kind in {"HelmChart", "HelmChartConfig"}
+	obj_lib.group(input) == "helm.cattle.io"
+}
+
+_values contains [array.concat(source.path, ["helm", field]), value] if {
+	some source in _sources
+	some field in ["values", "valuesObject"]
+	value := source.value.helm[field]
+}
+
+_sources contains source if {
+	argo.is_application(input)
+	some source in argo.sources(input)
+}
+
+_sources contains {"value": source.value, "path": array.concat(["spec", "template"], source.path)} if {
+	obj_lib.is_kind(input, "argoproj.io", "ApplicationSet")
+	some source in argo.sources(obj_lib.at(input, ["spec", "template"], {}))
 }
 
 _credentials(value) := credential.in_text(value) if is_string(value)

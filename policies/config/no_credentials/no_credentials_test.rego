@@ -21,10 +21,62 @@ _denied := {
 		{"apiVersion": "postgresql.cnpg.io/v1", "kind": "Cluster", "metadata": {"name": "db"}, "spec": {"env": [{"name": "PGPASSWORD", "value": "hunter2"}]}},
 		`Cluster "db" holds a credential: variable PGPASSWORD has a literal value`, ["spec", "env", 0, "value"],
 	],
+	"a key of AWS in another field": [
+		{"apiVersion": "example.com/v1", "kind": "Bucket", "metadata": {"name": "web"}, "spec": {"keys": [concat("", ["AKIA", "ABCDEFGHIJKLMNOP"])]}},
+		`Bucket "web" holds an AWS access key`, ["spec", "keys", 0],
+	],
 	"any string of any object": [
 		{"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {"name": "web"}, "spec": {"source": {"repoURL": "https://user:hunter2@example.com/x.git"}}},
 		`Application "web" holds a URL with a password`, ["spec", "source", "repoURL"],
 	],
+}
+
+_release(values) := {"apiVersion": "helm.toolkit.fluxcd.io/v2", "kind": "HelmRelease", "metadata": {"name": "web"}, "spec": {"values": values}}
+
+_application(helm) := {"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {"name": "web"}, "spec": {"source": {"helm": helm}}}
+
+_application_set(helm) := {"apiVersion": "argoproj.io/v1alpha1", "kind": "ApplicationSet", "metadata": {"name": "web"}, "spec": {"template": {"spec": {"sources": [{}, {"helm": helm}]}}}}
+
+_given(kind, key) := sprintf("%s \"web\" holds a credential: %s, which it gives a chart, has a literal value", [kind, key])
+
+_denied_values := {
+	"a HelmRelease": [_release({"auth": {"password": "hunter2"}}), _given("HelmRelease", "password"), ["spec", "values", "auth", "password"]],
+	"an Application's values": [_application({"valuesObject": {"auth": {"password": "hunter2"}}}), _given("Application", "password"), ["spec", "source", "helm", "valuesObject", "auth", "password"]],
+	"a parameter": [_application({"parameters": [{}, {"name": "auth.password", "value": "hunter2"}]}), _given("Application", "auth.password"), ["spec", "source", "helm", "parameters", 1, "value"]],
+	"an ApplicationSet": [_application_set({"valuesObject": {"password": "hunter2"}}), _given("ApplicationSet", "password"), ["spec", "template", "spec", "sources", 1, "helm", "valuesObject", "password"]],
+}
+
+_denied_values_at := {
+	"an Application's values as text": [_application({"values": "auth:\n  username: app\n  password: hunter2\n"}), _given("Application", "password"), ["spec", "source", "helm", "values"], 3],
+	"a ConfigMap that a HelmRelease takes values from": [_config({"values.yaml": "db:\n  password: hunter2\n"}), _given("ConfigMap", "password"), ["data", "values.yaml"], 2],
+	"a chart of k3s": [{"apiVersion": "helm.cattle.io/v1", "kind": "HelmChart", "metadata": {"name": "web"}, "spec": {"valuesContent": "a: 1\nadminPassword: hunter2\n"}}, _given("HelmChart", "adminPassword"), ["spec", "valuesContent"], 2],
+}
+
+_allowed_values := {
+	"values that refer": _release({"auth": {"existingSecret": "db", "password": ""}, "secretKeys": {"password": "DB_PASSWORD"}}),
+	"values of the wrong type": _release(["hunter2"]),
+	"no values": _release(null),
+	"a ConfigMap with values": _config({"values-base.yaml": "auth:\n  secretKeys: {password: DB_PASSWORD}\n  existingSecret: db\n"}),
+	"an Application that refers": _application({"values": "auth:\n  existingSecret: db\n  passwordKey: password\n", "parameters": [{"name": "auth.existingSecret", "value": "db"}, {"name": 1, "value": 2}, "text"]}),
+	"values that are no YAML": _application({"values": "a: [password: hunter2", "parameters": "text"}),
+	"an Application without a chart": _application(null),
+	"an ApplicationSet that fills in": _application_set({"values": "password: '{{ .password }}'\n"}),
+	"another kind of release": {"apiVersion": "example.com/v1", "kind": "HelmRelease", "metadata": {"name": "web"}, "spec": {"values": {"password": "hunter2"}}},
+}
+
+test_denies_what_a_chart_is_given[note] if {
+	some note, [obj, msg, path] in _denied_values
+	no_credentials.deny == {{"msg": msg, "path": path}} with input as obj
+}
+
+test_denies_what_a_chart_is_given_at_a_line[note] if {
+	some note, [obj, msg, path, line] in _denied_values_at
+	no_credentials.deny == {{"msg": msg, "path": path, "line": line}} with input as obj
+}
+
+test_allows_what_a_chart_is_given[note] if {
+	some note, obj in _allowed_values
+	no_credentials.deny == set() with input as obj
 }
 
 # At a line of the text.
@@ -51,6 +103,7 @@ _allowed := {
 	"another kind's data": {"apiVersion": "example.com/v1", "kind": "ConfigMap", "data": {"password": "hunter2"}},
 	"a Collector that refers": {"apiVersion": "opentelemetry.io/v1beta1", "kind": "OpenTelemetryCollector", "spec": {"config": {"exporters": {"otlp": {"headers": {"api-key": "${env:API_KEY}"}}}}}},
 	"a Collector of the wrong type": {"apiVersion": "opentelemetry.io/v1beta1", "kind": "OpenTelemetryCollector", "spec": {"config": 1, "env": "text"}},
+	"the id of a key, whose secret is elsewhere": {"apiVersion": "cert-manager.io/v1", "kind": "Issuer", "metadata": {"name": "web"}, "spec": {"acme": {"solvers": [{"dns01": {"route53": {"accessKeyID": concat("", ["AKIA", "ABCDEFGHIJKLMNOP"]), "secretAccessKeySecretRef": {"name": "a", "key": "b"}}}}]}}},
 	"an empty object": {},
 }
 

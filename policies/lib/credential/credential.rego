@@ -51,9 +51,18 @@ _marks := [
 ]
 
 _has_password_url(text) if {
-	some [_, password] in regex.find_all_string_submatch_n(`[A-Za-z][0-9A-Za-z+.-]*://[^\s/:@"'<>\[\]]*:([^\s/@?#"'<>]+)@`, text, -1)
+	some [_, user, password] in regex.find_all_string_submatch_n(`[A-Za-z][0-9A-Za-z+.-]*://([^\s/:@"'<>\[\]]*):([^\s/@?#"'<>]+)@`, text, -1)
 	not _is_reference(password)
 	not _is_mask(password)
+	not _stand_in(user, password)
+}
+
+# How documentation and comments of scripts write such a URL.
+_stand_in(_, password) if lower(password) == "token"
+
+_stand_in(user, password) if {
+	lower(user) in {"user", "username"}
+	lower(password) in {"pass", "password"}
 }
 
 # METADATA
@@ -61,7 +70,7 @@ _has_password_url(text) if {
 is_sensitive(key) if {
 	is_string(key)
 	regex.match(_sensitive, key)
-	not regex.match(`(?i)(pull|existing|tls)[-_.]?secret$`, key)
+	not regex.match(`(?i)(pull|existing|tls|/[\w.-]*)[-_.]?secret$`, key)
 }
 
 _sensitive := `(?i)(password|passwd|passphrase|[-_.]pwd|(^|[-_.])pass|secret|token|credentials|authorization|(api|access|account|auth|encryption|license|master|private|secret|shared|signing)[-_.]?key)$`
@@ -110,9 +119,12 @@ _is_placeholder(text) if regex.match(`(?i)^(not[-_ ]set|placeholder|re?place[-_ 
 
 _is_prose(text) if regex.match(`\S\s+\S+\s+\S`, text)
 
+# What a form calls its field, "New password", "Forgot Password?".
+_is_prose(text) if regex.match(`(?i)^\pL+ (password|secret|token)\W?$`, text)
+
 _is_name(key, text) if {
 	not _is_password_key(key)
-	regex.match(`^[a-z]+([-_.][a-z]+)+$|^[A-Z]+(_[A-Z]+)+$|^\d{1,6}[a-z]{0,2}$`, text)
+	regex.match(`^[a-z]+\d{0,2}([-_./]([a-z]+\d{0,2}|\d{1,2}))+$|^[A-Z]+(_[A-Z]+)+$|^\d{1,6}[a-z]{0,2}$`, text)
 }
 
 # METADATA
@@ -139,6 +151,78 @@ _variables_in(nodes) := {_dotted(path) |
 }
 
 _dotted(path) := concat(".", [sprintf("%v", [part]) | some part in path])
+
+# METADATA
+# description: |
+#   The same of values that a chart is given, each as [path, name]. What one does with a value is not known: beside a
+#   password what is written out counts, beside other keys ("secret", "token", which often hold a name) only what is
+#   plainly random. Below secretKeys, envFromSecret and their like, and beside existingSecret, stand names of Secrets and
+#   of their keys.
+in_values(values) := {[array.concat(path, [key]), key] |
+	some [path, node] in _mappings(values)
+	some key, leaf in node
+	is_sensitive(key)
+	_is_given(key, leaf, path, node)
+} | {[array.concat(path, ["value"]), node.name] |
+	some [path, node] in _mappings(values)
+	is_sensitive(node.name)
+	_is_given(node.name, node.value, path, node)
+}
+
+_mappings(values) := {[path, node] |
+	walk(values, [path, node])
+	is_object(node)
+}
+
+# METADATA
+# description: |
+#   Whether a single value that a chart is given by the path of its key, auth.password=…, is a credential.
+is_value(key, value) if {
+	parts := split(key, ".")
+	last := parts[count(parts) - 1]
+	is_sensitive(last)
+	_is_given(last, value, array.slice(parts, 0, count(parts) - 1), {})
+}
+
+_is_given(_, value, path, _) if {
+	_is_random(value)
+	not _below(path, `(?i)encrypted|annotations$|labels$`)
+}
+
+_is_given(key, value, path, node) if {
+	_is_password_key(key)
+	is_literal(key, value)
+	not regex.match(`^[\w.-]+(/[\w.-]+)+$|^[A-Z]+(_[A-Z0-9]+)+$|^ENC\[`, sprintf("%v", [value]))
+	not _below(path, `(?i)secret|keys?$|refs?$|^(from|existing|encrypted|external_?secret|remote|mapping)|annotations$|labels$`)
+	not _names_secret(node)
+}
+
+_below(path, pattern) if {
+	some part in path
+	is_string(part)
+	regex.match(pattern, part)
+}
+
+_names_secret(node) if {
+	some key, value in node
+	regex.match(`(?i)(secret|secret_?name|secret_?ref)$`, key)
+	is_string(value)
+	value != ""
+}
+
+# Base64 or hex of some length: letters of both cases and several digits.
+_is_random(value) if {
+	is_string(value)
+	regex.match(`^[A-Za-z0-9+/_]{20,}={0,2}$`, value)
+	regex.match(`(\d.*){3}`, value)
+	regex.match(`[a-z]`, value)
+	regex.match(`[A-Z]`, value)
+}
+
+_is_random(value) if {
+	is_string(value)
+	regex.match(`^([0-9a-f]{32,}|[0-9A-F]{32,})$`, value)
+}
 
 # METADATA
 # description: |
@@ -240,8 +324,8 @@ _is_code(value) if regex.match(`^[\[{(]$|^(await|lambda|new) |^[A-Za-z_]\w*(\.\w
 # METADATA
 # description: |
 #   Passwords in the middle of a text: password=… of a connection string or a shell line, ?token=…
-#   of a URL, PASSWORD '…' of SQL. Only what is a password outside a URL: {token="x"} is how PromQL
-#   selects a label.
+#   of a URL, PASSWORD '…' of SQL. A line of words is a message of a form. Only what is a password
+#   outside a URL: {token="x"} is how PromQL selects a label.
 inline(text) := _in_program(text) if {
 	_may_name_one(text)
 	_reads_as_program(text)
@@ -251,6 +335,7 @@ inline(text) := _in_program(text) if {
 
 _inline(text) := ({key |
 	some [_, key, double, single, plain] in regex.find_all_string_submatch_n(`(?i)(?:^|[\s;&?,'"-])((?:\w[\w.-]*)?(?:password|passwd|passphrase|_pwd|_pass))[ \t]*=[ \t]*(?:"([^"\n]*)"|'([^'\n]*)'|['"]?([^\s;&,'"]+))`, uncommented, -1)
+	not _is_code(plain)
 	is_literal(key, concat("", [double, single, plain]))
 } | {key |
 	some [_, key, value] in regex.find_all_string_submatch_n(`[?&]([\w.-]+)=([^\s&#'"]+)`, text, -1)
@@ -260,7 +345,7 @@ _inline(text) := ({key |
 	some [_, key, value] in regex.find_all_string_submatch_n(`(?i)\b(password|identified by)\s+'([^']+)'`, uncommented, -1)
 	is_literal("password", value)
 } if {
-	uncommented := regex.replace(text, `(?m)^[ \t]*[#;].*$`, "")
+	uncommented := regex.replace(text, `(?m)^[ \t]*([#;].*|[\w.-]+[ \t]*=[ \t]*\p{Lu}\pL*( [\pL'’]+[,.?!:;]*)+[ \t]*)$`, "")
 }
 
 # METADATA

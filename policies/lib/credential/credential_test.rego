@@ -46,6 +46,8 @@ _shapeless := [
 	"postgres://{}:{}@{}/app",
 	"postgres://{0}:{1}@{2}/app",
 	"postgres://app:***@db/app",
+	"https://bot:token@example.com/x.git",
+	"postgres://user:password@host/db",
 	"postgres://app:xxxxx@db/app",
 	"mongodb://[username:password@]host1[:port1]",
 	"http://otel-collector.observability:4318",
@@ -89,9 +91,9 @@ _literal := {
 }
 
 _harmless := {
-	"password": ["", "  ", null, true, [], {}, "${DB_PASSWORD}", "$(DB_PASSWORD)", "$DB_PASSWORD", "{{ .Values.password }}", "%(password)s", "%PASSWORD%", "<password>", "<your password>", "{PASSWORD}", "{db.password}", "****", "xxxx", "REDACTED", "/etc/db/password", "./password", "file:/etc/password", "vault:secret/data/db#password", "op://shop/db/password", "must have eight characters", "none", "required", "https://example.com/reset", "not set", "TODO", "your-password", "placeholder", "REPLACE_ME"],
+	"password": ["", "  ", null, true, [], {}, "${DB_PASSWORD}", "$(DB_PASSWORD)", "$DB_PASSWORD", "{{ .Values.password }}", "%(password)s", "%PASSWORD%", "<password>", "<your password>", "{PASSWORD}", "{db.password}", "****", "xxxx", "REDACTED", "/etc/db/password", "./password", "file:/etc/password", "vault:secret/data/db#password", "op://shop/db/password", "must have eight characters", "none", "required", "https://example.com/reset", "not set", "TODO", "Forgot Password?", "New password", "your-password", "placeholder", "REPLACE_ME"],
 	"token": ["bearer", "access-token", "db_token", "ACCESS_TOKEN", 3600, "3600", "30s", "/var/run/secrets/kubernetes.io/serviceaccount/token", "the token that the collector sends"],
-	"secret": ["go-otlp-app-db-app"],
+	"secret": ["go-otlp-app-db-app", "s3-credentials", "db_2_main", "default/basic-auth"],
 	"private_key": ["/etc/tls/tls.key", "tls.key", "certs/tls.pem"],
 	"authorization": ["Bearer ${env:TOKEN}", "Bearer $ledger-token", "$ledger:api.token", "Bearer", "basic"],
 	"API_KEY": ["$__env{API_KEY}", "ref+awsssm://api-key", "secret/data/api#key"],
@@ -100,7 +102,7 @@ _harmless := {
 _insensitive := {
 	"password_file", "PASSWORD_FILE", "passwordKey", "secretName", "token_url", "tokenTTL", "max_tokens", "tokens",
 	"key", "public_key", "keyboard", "primaryKey", "partition_key", "PWD", "OLDPWD", "bypass", "compass", "passive", "imagePullSecret", "existingSecret",
-	"secretKeyRef", "name", "",
+	"secretKeyRef", "name", "", "nginx.ingress.kubernetes.io/auth-secret",
 }
 
 test_finds_each_shape[title] if {
@@ -181,6 +183,7 @@ _texts := {
 
 _clean_texts := {
 	"nothing": "",
+	"messages": "doForgotPassword=Forgot Password?\ninvalidPassword=Password is wrong.\ndb.password=${A}\n",
 	"prose": "The password is kept in a Secret.\nToken: a string that the server gives out\n",
 	"references in YAML": "database:\n  password: ${DB_PASSWORD}\n  password_file: /etc/db/password\n",
 	"a reference to a Secret": "password:\n  secretKeyRef:\n    name: db\n    key: password\n",
@@ -190,6 +193,7 @@ _clean_texts := {
 	"a comment with an example": "# the digest of password 'qwerty':\nuser=0xbc8\n",
 	"a quoted value that is not set yet": "#!/bin/sh\nset -e\nPASSWORD=\"not set\"\nif true; then PASSWORD='not set'; fi\n",
 	"PromQL": "expr: sum(rate(kube_secret_info{secret=\"tls\", token=\"x\"}[5m]))\n",
+	"a program in a line of a shell": "echo \"$X\" | python3 -c \"import urllib.parse; encoded_pass = urllib.parse.quote(input()); print(encoded_pass)\"\n",
 	"a broken document": "a: [1\n  - b: {",
 	"code": "config = {\n  \"secretkey\": b64encode(key),\n  \"accessKeySecret\": {\n  },\n}\nself.token = await login()\napi_key = settings[\"key\"]\nx: y: z\n",
 	"Python's names of values": "import os\nfrom db import connect\n\n@dataclass\nclass Login:\n    password: str\n    token: Optional[str] = None\n\npassword = args.password\nsecret_key = settings.SECRET_KEY\nconn = connect(user=user, password=pw)\nif password == \"\":\n    raise ValueError\n",
@@ -220,6 +224,53 @@ test_structures_of_every_type_are_searched if {
 	every value in ["text", null, 1, [], {}, [[]], {"password": {"a": ["b"]}}] {
 		credential.in_structure(value) == set()
 	}
+}
+
+# Shapes that charts have: what stands beside a key of its Secret, in place of it, and in a mapping of them.
+_values_with := {
+	"a password": [{"auth": {"password": "hunter2", "username": "app"}}, {[["auth", "password"], "password"]}],
+	"beside an empty existingSecret": [{"auth": {"rootPassword": "hunter2", "existingSecret": ""}}, {[["auth", "rootPassword"], "rootPassword"]}],
+	"a password that is a word": [{"grafana": {"adminPassword": "admin"}}, {[["grafana", "adminPassword"], "adminPassword"]}],
+	"a number": [{"password": 123456}, {[["password"], "password"]}],
+	"a database elsewhere": [{"externalDatabase": {"password": "s3cr3t!"}}, {[["externalDatabase", "password"], "password"]}],
+	"a variable": [{"extraEnv": [{"name": "SMTP_PASSWORD", "value": "hunter2"}]}, {[["extraEnv", 0, "value"], "SMTP_PASSWORD"]}],
+	"a variable of a mapping": [{"env": {"DB_PASSWORD": "hunter2"}}, {[["env", "DB_PASSWORD"], "DB_PASSWORD"]}],
+	"a random key": [{"oidc": {"clientSecret": "q7Tz0WmB4xKp9Rr2LdYc"}}, {[["oidc", "clientSecret"], "clientSecret"]}],
+	"a random password below a secret": [{"secret": {"data": {"password": "0123456789abcdef0123456789abcdef"}}}, {[["secret", "data", "password"], "password"]}],
+}
+
+_values_without := {
+	"references": {"auth": {"password": "${DB_PASSWORD}"}, "widget": {"token": "{{`{{VAR_TOKEN}}`}}"}, "a": {"adminPassword": "<path:kv/data/a#b>"}, "b": {"password": "$__env{P}"}},
+	"names of Secrets": {"existingSecret": "db-password", "secretName": "db", "githubConfigSecret": "runner-secret", "usersExistingSecret": "valkey-credentials", "database": {"secret": "piped"}, "secret": "tailscale"},
+	"names of keys": {"passwordKey": "password", "existingSecretPasswordKey": "db-password", "secretKeys": {"adminPasswordKey": "password", "password": "DB_PASSWORD"}, "external": {"keys": {"password": "pw"}}},
+	"keys beside the name of their Secret": {"auth": {"existingSecret": "db", "password": "db-password"}, "smtp": {"secretName": "smtp", "password": "pw"}},
+	"variables of Secrets": {"envFromSecret": {"TURN_PASSWORD": "coturn/COTURN_PASSWORD", "AUTH_TOKEN": "oidc/TOKEN"}, "secretEnv": {"PASSWORD": "db"}},
+	"what an ExternalSecret takes": {"rawResources": {"secret": {"spec": {"data": [{"secretKey": "WIREGUARD_PRIVATE_KEY"}]}}}, "externalSecrets": {"password": "shop-db"}},
+	"paths of a store": {"password": "kv/shop/db", "adminPassword": "/run/secrets/admin"},
+	"names of variables": {"password": "DB_PASSWORD_1", "adminPassword": "ADMIN_PASSWORD"},
+	"what is encrypted": {"encryptedData": {"password": "AgBy8hCFhnwb0123456789abcdefABCDEF"}, "password": "ENC[AES256_GCM,data:abc=,type:str]"},
+	"sums": {"podAnnotations": {"checksum/secret": "0123456789abcdef0123456789abcdef"}},
+	"nothing yet": {"auth": {"password": "", "token": null, "enablePassword": true}, "a": "text", "b": ["password"], "c": {"password": {"valueFrom": {}}}},
+	"odd keys": {"env": [{"name": 1, "value": "a"}, {"name": "PASSWORD"}]},
+	"words": {"tokenSecret": "internal-token", "apiKey": "my-api-key", "private_key": "id", "s390x": {"secret": "ibm-s390x-ssh-key-large-builder-02-31"}},
+}
+
+test_finds_what_a_chart_is_given[note] if {
+	some note, [values, found] in _values_with
+	credential.in_values(values) == found
+}
+
+test_finds_nothing_in_values[note] if {
+	some note, values in _values_without
+	credential.in_values(values) == set()
+}
+
+test_single_values if {
+	credential.is_value("auth.password", "hunter2")
+	credential.is_value("password", "hunter2")
+	not credential.is_value("auth.secretKeys.password", "hunter2")
+	not credential.is_value("auth.passwordKey", "hunter2")
+	not credential.is_value("auth.password", "$ARGOCD_ENV_PASSWORD")
 }
 
 test_line_of_a_shape if {
