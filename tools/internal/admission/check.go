@@ -70,6 +70,7 @@ func Checks(s *Server) []*check.Check {
 			Title: "Every workload's pods meet the Pod Security level of their namespace",
 			Doc: "A Namespace's label pod-security.kubernetes.io/enforce names a level of the Pod Security Standards. The API server " +
 				"refuses pods below it when their controller creates them: the workload itself syncs, and no pod of it ever starts. " +
+				"The namespace may be one that the target renders, or that Argo CD creates with labels (managedNamespaceMetadata). " +
 				"What operators and webhooks add to a pod in the cluster is not seen here.",
 			Fix:        "Correct the fields that the message names, or let another namespace, with a lower level and a reason, hold the workload.",
 			Severity:   check.Error,

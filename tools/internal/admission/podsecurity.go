@@ -28,15 +28,15 @@ func newLevels(s *Server) *levels {
 // enforced reports the pods below the level that a rendered Namespace enforces. The server looks at pods when their controller
 // creates them; the workload itself it only warns about, and nothing ever becomes ready.
 func (l *levels) enforced(ctx context.Context, pass *check.Pass) error {
-	return l.below(ctx, pass, func(_ *manifest.Object, p api.Policy) []held { return []held{{p.Enforce, "violates PodSecurity"}} })
+	return l.below(ctx, pass, func(_ map[string]string, p api.Policy) []held { return []held{{p.Enforce, "violates PodSecurity"}} })
 }
 
 // warned reports the pods below a level that only warns or is only recorded, where they meet the one that is enforced.
 func (l *levels) warned(ctx context.Context, pass *check.Pass) error {
-	return l.below(ctx, pass, func(namespace *manifest.Object, p api.Policy) []held {
+	return l.below(ctx, pass, func(labels map[string]string, p api.Policy) []held {
 		levels := []held{{p.Enforce, ""}, {p.Warn, "the API server warns: would violate PodSecurity"}}
 		// Whoever says of what to warn means no more than a record by another level.
-		if _, says := labels(namespace)[api.WarnLevelLabel]; !says {
+		if _, says := labels[api.WarnLevelLabel]; !says {
 			levels = append(levels, held{p.Audit, "is recorded by the API server's audit: would violate PodSecurity"})
 		}
 		return levels
@@ -49,17 +49,42 @@ type held struct {
 	said string
 }
 
-// below applies levels to the pods of the workloads of rendered Namespaces, and reports the first that a workload is below.
-func (l *levels) below(ctx context.Context, pass *check.Pass, asked func(*manifest.Object, api.Policy) []held) error {
+// labelled are the namespaces of which a target tells the labels: those that it renders, and those that Argo CD creates for it, which
+// it gives the labels of a Namespace that it renders: https://argo-cd.readthedocs.io/en/stable/user-guide/sync-options/#namespace-metadata
+func labelled(ctx context.Context, target *check.Target) ([]check.CreatedNamespace, error) {
+	var all []check.CreatedNamespace
+	for _, o := range target.Applied() {
+		if o.Kind == "Namespace" && o.APIVersion == "v1" {
+			all = append(all, check.CreatedNamespace{Name: o.Name, Labels: labels(o)})
+		}
+	}
+	if target.Created == nil {
+		return all, nil
+	}
+	created, err := target.Created(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range created {
+		if !slices.ContainsFunc(all, func(is check.CreatedNamespace) bool { return is.Name == c.Name }) {
+			all = append(all, c)
+		}
+	}
+	return all, nil
+}
+
+// below applies levels to the pods of the workloads of labelled namespaces, and reports the first that a workload is below.
+func (l *levels) below(ctx context.Context, pass *check.Pass, asked func(map[string]string, api.Policy) []held) error {
 	for _, target := range pass.Targets {
-		for _, namespace := range target.Applied() {
-			if namespace.Kind != "Namespace" || namespace.APIVersion != "v1" {
-				continue
-			}
+		namespaces, err := labelled(ctx, target)
+		if err != nil {
+			return err
+		}
+		for _, namespace := range namespaces {
 			// Labels that say no level are for admission/accepted to report.
 			privileged := api.LevelVersion{Level: api.LevelPrivileged, Version: api.LatestVersion()}
-			policies, _ := api.PolicyToEvaluate(labels(namespace), api.Policy{Enforce: privileged, Warn: privileged, Audit: privileged})
-			levels := slices.DeleteFunc(asked(namespace, policies), func(h held) bool { return h.Level == api.LevelPrivileged })
+			policies, _ := api.PolicyToEvaluate(namespace.Labels, api.Policy{Enforce: privileged, Warn: privileged, Audit: privileged})
+			levels := slices.DeleteFunc(asked(namespace.Labels, policies), func(h held) bool { return h.Level == api.LevelPrivileged })
 			if len(levels) == 0 {
 				continue
 			}
@@ -87,7 +112,11 @@ func (l *levels) below(ctx context.Context, pass *check.Pass, asked func(*manife
 					if h.said == "" {
 						break
 					}
-					message := fmt.Sprintf("%s %q of namespace %s: %s", h.said, h.String(), namespace.Name, result.ForbiddenDetail())
+					by := ""
+					if namespace.By != "" {
+						by = ", which " + namespace.By + " creates with that level"
+					}
+					message := fmt.Sprintf("%s %q of namespace %s%s: %s", h.said, h.String(), namespace.Name, by, result.ForbiddenDetail())
 					was := w
 					was.pod = w.author
 					if w.author != nil {

@@ -205,6 +205,9 @@ type Target struct {
 	// Deployers are who brings the target to a cluster, found when somebody asks; none, or nil, where nobody here knows.
 	Deployers func(context.Context) ([]Deployer, error)
 
+	// Created are the namespaces with labels that those have created who bring the target to a cluster; found as Deployers are.
+	Created func(context.Context) ([]CreatedNamespace, error)
+
 	Before *Before // what the target was, where a run compares; nil for one that was not there
 
 	Touched *Touched // what a change does to the target, where a run compares; nil for one that it leaves as it is
@@ -250,6 +253,13 @@ type Deployer struct {
 
 	ServerSide bool // it applies server-side what does not tell it otherwise
 	Argo       bool // objects tell it otherwise in the annotations of Argo CD
+}
+
+// CreatedNamespace is a namespace that Argo CD creates for what it brings there (managedNamespaceMetadata).
+type CreatedNamespace struct {
+	Name   string
+	Labels map[string]string
+	By     string // who says so, as messages call it
 }
 
 // Before is a target as a change found it.

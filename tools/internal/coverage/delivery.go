@@ -281,6 +281,34 @@ func (d *Deliveries) DeployersIn(target, namespace string) []check.Deployer {
 	return deployers
 }
 
+// Created are the namespaces that Argo CD creates for a target, with the labels that it gives them, each as often as it is told to.
+// It gives none without CreateNamespace=true: https://argo-cd.readthedocs.io/en/stable/user-guide/sync-options/#namespace-metadata
+func (d *Deliveries) Created(target string) []check.CreatedNamespace {
+	var all []check.CreatedNamespace
+	real := d.real(target)
+	for _, one := range d.all {
+		if !d.brings(one, real) || one.object == nil || one.object.Group() != "argoproj.io" || !one.has("CreateNamespace=true") {
+			continue
+		}
+		created := check.CreatedNamespace{
+			Name: manifest.TextAt(one.object.Value, append(one.spec(), "destination", "namespace")...), Labels: map[string]string{}, By: cmp.Or(one.made, one.by),
+		}
+		if one.made != "" && !one.to.overrides {
+			created.Name = one.to.namespace
+		}
+		labels, _ := manifest.At(one.object.Value, append(one.spec(), "syncPolicy", "managedNamespaceMetadata", "labels")...).(map[string]any)
+		for name, value := range labels {
+			if text, ok := value.(string); ok && !parameter.MatchString(name+text) {
+				created.Labels[name] = text
+			}
+		}
+		if len(created.Labels) > 0 && namespaceName.MatchString(created.Name) {
+			all = append(all, created)
+		}
+	}
+	return all
+}
+
 // Stays says why an Application that an ApplicationSet has made stays as it was, whatever the set says now; "" where it does not.
 // made is whether the set makes it still.
 func (d *Deliveries) Stays(set manifest.ID, made bool) string {

@@ -138,6 +138,13 @@ func (g *Gate) renderedAs(ctx context.Context, path string, known *kustomization
 			}
 			return deployers.DeployersIn(path, target.Namespace), nil
 		}
+		target.Created = func(ctx context.Context) ([]check.CreatedNamespace, error) {
+			deployers, err := g.placing.deployers(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return deployers.Created(path), nil
+		}
 	}
 	return t, nil
 }
