@@ -20,10 +20,14 @@ var fluxPathCheck = &check.Check{
 	Title: "What a Flux Kustomization builds is there",
 	Doc: "A Flux Kustomization whose path its source does not have is not ready, and so is everything that depends on it: what it deployed before " +
 		"stays as it is, and no change arrives any more. It happens when a folder is renamed. Of which repository a source is, kgate takes from the " +
-		"other Kustomizations that it has: this one, where their paths are here.",
-	Fix:        "Correct the path, or name it under `unread` in kgate.yaml, with a reason, where something else writes it.",
-	References: []string{"https://fluxcd.io/flux/components/kustomize/kustomizations/#path"},
-	Bad:        fluxPathBad, Good: fluxPathGood,
+		"other Kustomizations that it has: this one, where their paths are here. It is so too where a file that the path is made of does not get to Flux, " +
+		"because `.sourceignore`, the GitRepository's `ignore` or the defaults of both (`*.png`, `*.zip`) leave it out.",
+	Fix: "Correct the path or what leaves it out, or name it under `unread` in kgate.yaml, with a reason, where something else writes it.",
+	References: []string{
+		"https://fluxcd.io/flux/components/kustomize/kustomizations/#path",
+		"https://fluxcd.io/flux/components/source/gitrepositories/#excluding-files",
+	},
+	Bad: fluxPathBad, Good: fluxPathGood,
 }
 
 var root = &check.Check{

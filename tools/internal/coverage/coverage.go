@@ -109,7 +109,11 @@ func survey(ctx context.Context, r *repo.Repo, targets []*check.Target) ([]fault
 		return covered
 	}
 	var faults []fault
+	archives := t.archives(targets)
 	for _, d := range t.deployments(targets, read.files) {
+		if f, lacks := archives.kept(d, targets); lacks && !by(d.dir, d.file) {
+			faults = append(faults, f)
+		}
 		faults = append(faults, d.faults(slices.DeleteFunc(t.missed(ctx, d, read), func(m miss) bool { return by(d.names(m)...) }))...)
 	}
 	for _, c := range t.lost() {

@@ -30,6 +30,7 @@ type tree struct {
 	roots     map[string]string // kustomization file by directory, also of Components
 	manifests map[string][]string
 	charts    map[string]bool // directories of Helm charts
+	ignores   []string        // files that keep others from Flux
 	claims    []claim         // of targets and of files that no target reads
 	sources   map[string]bool // GitRepositories that are this repository; nil until somebody asks
 	telling   []teller        // what tells Argo CD or Flux what to deploy, from wherever
@@ -78,6 +79,8 @@ func (t *tree) walk(ctx context.Context, from string) error {
 			if t.roots[dir] == "" {
 				t.roots[dir] = p
 			}
+		case entry.Name() == ignoreFile:
+			t.ignores = append(t.ignores, p)
 		case entry.Name() == "Chart.yaml":
 			t.charts[dir] = true
 			t.manifests[dir] = append(t.manifests[dir], p)

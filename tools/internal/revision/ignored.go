@@ -77,12 +77,37 @@ func read(file string, domain []string) []gitignore.Pattern {
 		return nil
 	}
 	var patterns []gitignore.Pattern
+	for _, line := range IgnoreLines(text, domain) {
+		patterns = append(patterns, line.pattern)
+	}
+	return patterns
+}
+
+// IgnoreLine is a line of a file that is written as .gitignore is.
+type IgnoreLine struct {
+	Number int // from 1
+	Text   string
+
+	pattern gitignore.Pattern
+}
+
+// IgnoreLines are those of a text that say something of paths, for the directory that the text is of, by its parts.
+func IgnoreLines(text string, domain []string) []IgnoreLine {
+	var all []IgnoreLine
+	number := 0
 	for line := range strings.SplitSeq(text, "\n") {
+		number++
 		line = strings.TrimSuffix(line, "\r")
 		if strings.TrimSpace(line) == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
-		patterns = append(patterns, gitignore.ParsePattern(line, domain))
+		all = append(all, IgnoreLine{number, strings.TrimSpace(line), gitignore.ParsePattern(line, domain)})
 	}
-	return patterns
+	return all
+}
+
+// Says reports whether the line is about a file, by the parts of its path, and whether the line ignores it or takes it in again.
+func (l IgnoreLine) Says(file []string) (about, ignores bool) {
+	said := l.pattern.Match(file, false)
+	return said != gitignore.NoMatch, said == gitignore.Exclude
 }
