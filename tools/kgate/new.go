@@ -202,7 +202,7 @@ func planNew(ctx context.Context, repository *repo.Repo, kind renaming.Kind, nam
 		return nil, err
 	}
 	plan := &newPlan{Made: made, wish: wish}
-	plan.next = plan.left()
+	plan.next = plan.left(repository.Config)
 	return plan, furnish(made, files, flags)
 }
 
@@ -417,7 +417,7 @@ func furnish(made *twin.Made, files twin.Files, flags newFlags) error {
 }
 
 // left is what is left to a person.
-func (p *newPlan) left() []string {
+func (p *newPlan) left(config repo.Config) []string {
 	wired := slices.Contains(p.Wired, repo.ConfigFile)
 	if p.wish.Like.Kind == renaming.Service {
 		next := "edit what is special about it (probes, resources, configuration, alerts)"
@@ -426,9 +426,27 @@ func (p *newPlan) left() []string {
 		}
 		return []string{next, "`git add` the files"}
 	}
-	next := []string{"look at `git diff`, and at what was taken over: versions, sizes, who owns it", "`git add` the files"}
-	if wired {
-		next = append(next, "register its cluster where the one of "+p.wish.Like.Old+" is")
+	name, like := p.wish.Like.New, p.wish.Like.Old
+	next := []string{"look at `git diff`, and at what was taken over: versions, sizes, who owns it"}
+	if p.wish.Thin {
+		next = []string{"look at `git diff`", fmt.Sprintf("%s renders what %s does until something is patched in its folders", name, like)}
+	}
+	next = append(next, "`git add` the files")
+	if !wired {
+		return next
+	}
+	next = append(next, "register its cluster where the one of "+like+" is")
+	if len(config.External) > 0 {
+		next = append(next, "provide in it what kgate.yaml names as external")
+	}
+	var after []string
+	for _, e := range config.Environments {
+		if e.Promotion != nil && e.Promotion.From == like {
+			after = append(after, e.Name)
+		}
+	}
+	if len(after) > 0 && !p.wish.Thin {
+		next = append(next, fmt.Sprintf("%s gets its versions from %s still (`promotion.from` in kgate.yaml)", strings.Join(after, " and "), like))
 	}
 	return next
 }
@@ -453,8 +471,16 @@ func (p *newPlan) tell(w *terminal.Stream, dry bool) error {
 	}
 	lines = append(lines, fmt.Sprintf("%s %swritten, %s %sgiven entries; the result validates as the repository does today",
 		plural(len(p.Copied), "file"), would, plural(len(p.Wired), "file"), would))
-	if len(p.Mentions) > 0 {
-		lines = append(lines, fmt.Sprintf("%s is named elsewhere too, and nothing is added there: %s", p.wish.Like.Old, terminal.Line(strings.Join(p.Mentions, ", "))))
+	var mentions []string
+	for _, m := range p.Mentions {
+		line := m.Is
+		if dry {
+			line = m.Was
+		}
+		mentions = append(mentions, fmt.Sprintf("%s:%d", m.File, line))
+	}
+	if len(mentions) > 0 {
+		lines = append(lines, fmt.Sprintf("%s is named elsewhere too, and nothing is added there: %s", p.wish.Like.Old, terminal.Line(strings.Join(mentions, ", "))))
 	}
 	if !dry {
 		lines = append(lines, "next: "+terminal.Line(strings.Join(p.next, "; ")))

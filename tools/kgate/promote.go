@@ -290,14 +290,16 @@ func move(cmd *cobra.Command, flags promoteFlags, outputs []output) error {
 		return err
 	}
 	// Writing is not bounded: what has begun ends. A description that nobody can write is found out while nothing is committed yet.
+	undescribe := func() error { return nil }
 	if r.refused() == 0 || flags.dry {
-		if err := r.body(cmd.Context(), flags.body, time.Now()); err != nil {
+		var err error
+		if undescribe, err = r.body(cmd.Context(), flags.body, time.Now()); err != nil {
 			return err
 		}
 	}
 	if r.refused() == 0 && len(r.files) > 0 && !flags.dry {
 		if err := r.write(cmd.Context(), flags); err != nil {
-			return err
+			return errors.Join(err, undescribe()) // nothing is described that is not there
 		}
 	}
 	if err := r.print(cmd.Context(), stdout, flags, outputs); err != nil {

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -72,6 +75,9 @@ func (r *rehearsed) text(w io.Writer, flags promoteFlags) error {
 		if also := m.AlsoText(); also != "" {
 			fmt.Fprintf(&b, "  %s\n", terminal.Line(also))
 		}
+		for _, h := range m.Holders {
+			fmt.Fprintf(&b, "  %s\n", terminal.Line(h.Text(m.Old)))
+		}
 		for _, one := range m.Refusals {
 			b.WriteString(refusal(one))
 		}
@@ -94,7 +100,7 @@ func (r *rehearsed) text(w io.Writer, flags promoteFlags) error {
 	case count > 0:
 		fmt.Fprintf(&b, "nothing was written: %s; --allow RULE lets it pass\n", broken(count))
 	case len(r.files) == 0:
-		b.WriteString("nothing to do\n")
+		b.WriteString("nothing to do" + flags.notMade() + "\n")
 	case flags.dry:
 		b.WriteString("nothing was written: --dry-run\n")
 	case r.commit != "":
@@ -149,6 +155,7 @@ type (
 		SinceBy     string        `json:"sinceBy,omitempty"`
 		Changes     []changeJSON  `json:"changes"`
 		Also        []alsoJSON    `json:"also,omitempty"`
+		StillRuns   []holderJSON  `json:"stillRuns,omitempty"`
 		Refusals    []refusalJSON `json:"refusals"`
 	}
 	changeJSON struct {
@@ -162,6 +169,11 @@ type (
 	alsoJSON struct {
 		Environment string `json:"environment"`
 		BuildsOn    bool   `json:"buildsOn"`
+	}
+	holderJSON struct {
+		Environment string `json:"environment"`
+		Track       string `json:"track"`
+		Command     string `json:"command"`
 	}
 	refusalJSON struct {
 		Rule    string `json:"rule"`
@@ -203,6 +215,13 @@ func (r *rehearsed) json(w io.Writer, flags promoteFlags) error {
 		}
 		for _, c := range m.Also {
 			one.Also = append(one.Also, alsoJSON(c))
+		}
+		for _, h := range m.Holders {
+			track := "stable"
+			if h.Canary {
+				track = "canary"
+			}
+			one.StillRuns = append(one.StillRuns, holderJSON{h.Environment, track, h.Command})
 		}
 		document.Moves = append(document.Moves, one)
 	}
@@ -246,30 +265,62 @@ func message(moves []transition.Move) string {
 	return b.String()
 }
 
-// body writes the description of a pull request.
-func (r *rehearsed) body(ctx context.Context, file string, now time.Time) error {
+// notMade says of nothing to do which of the things that are asked for are not there either; "" for none.
+func (f *promoteFlags) notMade() string {
+	var things []string
+	if f.commit && f.branch == "" {
+		things = append(things, "no commit is made")
+	}
+	if f.branch != "" {
+		things = append(things, "the branch "+terminal.Line(f.branch)+" is not made")
+	}
+	if f.body != "" {
+		things = append(things, terminal.File(f.body)+" is not written")
+	}
+	if len(things) == 0 {
+		return ""
+	}
+	return ": " + strings.Join(things, ", ")
+}
+
+// body writes the description of a pull request. undo takes it back: what the file held is there again.
+func (r *rehearsed) body(ctx context.Context, file string, now time.Time) (undo func() error, err error) {
+	undo = func() error { return nil }
 	if file == "" || len(r.files) == 0 {
-		return nil // of nothing to do there is nothing to describe
+		return undo, nil // of nothing to do there is nothing to describe
 	}
 	var rendered bytes.Buffer
 	if r.report != nil {
 		if err := report.Markdown(&rendered, *r.report, report.Options{Now: now}); err != nil {
-			return err
+			return undo, err
 		}
 	}
 	text := r.description(rendered.String())
-	o := output{format: "pr-body", file: file, write: func(w io.Writer, _ report.Report, _ report.Options) error {
-		_, err := io.WriteString(w, text)
-		return err
-	}}
-	outputs := []output{o}
-	if err := keepWithin(outputs, r.repository.Dir); err != nil {
-		return err
+	write := func(ctx context.Context, text string) error {
+		outputs := []output{{format: "pr-body", file: file, write: func(w io.Writer, _ report.Report, _ report.Options) error {
+			_, err := io.WriteString(w, text)
+			return err
+		}}}
+		if err := keepWithin(outputs, r.repository.Dir); err != nil {
+			return err
+		}
+		if err := outputs[0].toFile(ctx, report.Report{}, report.Options{Now: now}); err != nil {
+			return fmt.Errorf("--pr-body: %w", err)
+		}
+		return nil
 	}
-	if err := outputs[0].toFile(ctx, report.Report{}, report.Options{Now: now}); err != nil {
-		return fmt.Errorf("--pr-body: %w", err)
+	info, err := os.Lstat(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		undo = func() error { return os.Remove(file) }
+	case err == nil && info.Mode().IsRegular():
+		before, err := os.ReadFile(file) //nolint:gosec // whoever names it has it replaced
+		if err != nil {
+			return undo, fmt.Errorf("--pr-body: %w", err)
+		}
+		undo = func() error { return write(context.WithoutCancel(ctx), string(before)) }
 	}
-	return nil
+	return undo, write(ctx, text)
 }
 
 // cell is a text in a table of Markdown.
@@ -313,7 +364,14 @@ func (r *rehearsed) description(rendered string) string {
 		}
 		fmt.Fprintf(&b, "\n- %s: %s [%s]", word, cell(one.Message), one.Rule)
 	}
-	if len(refusals)+len(r.refusals) > 0 {
+	held := 0
+	for _, m := range r.moves {
+		for _, h := range m.Holders {
+			fmt.Fprintf(&b, "\n- %s: %s", cell(m.Service), cell(h.Text(m.Old)))
+			held++
+		}
+	}
+	if len(refusals)+len(r.refusals)+held > 0 {
 		b.WriteString("\n") // the list ends
 	}
 	b.WriteString("\nTo take it back:\n\n```console\n")

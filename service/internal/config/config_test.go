@@ -160,6 +160,8 @@ func TestOneFault(t *testing.T) {
 		{"reads", "", []string{db, "API_READS_NEED_TOKEN=yes"}, `API_READS_NEED_TOKEN: api.reads_need_token: "yes" is not allowed, want true or false`},
 		{"token file absent", "", []string{db, "API_TOKENS_FILE=/nowhere"}, `API_TOKENS_FILE: api.tokens_file: "/nowhere" cannot be read: no such file or directory`},
 		{"production", "ledger: {production: 'prod,Live'}", []string{db}, `app.yaml:1: ledger.production: "prod,Live" is not allowed, want names of environments with commas between, * and ? allowed, such as prod,prod-*`},
+		{"production in a list", "ledger:\n  production:\n  - prod\n  - Live", []string{db}, `app.yaml:3: ledger.production: "prod,Live" is not allowed, want names of environments with commas between, * and ? allowed, such as prod,prod-*`},
+		{"production in a list of lists", "ledger: {production: [[prod]]}", []string{db}, `app.yaml:1: ledger.production: is a list, want names of environments with commas between, * and ? allowed, such as prod,prod-*`},
 		{"production of nothing", "", []string{db, "PRODUCTION_ENVIRONMENTS=prod,"}, `PRODUCTION_ENVIRONMENTS: ledger.production: "prod," is not allowed, want names of environments with commas between, * and ? allowed, such as prod,prod-*`},
 		{"given up at once", "ledger: {start_timeout: 1s}", []string{db}, `app.yaml:1: ledger.start_timeout: "1s" is not allowed, want a duration with its unit from 1m0s to 2160h0m0s, such as 1m30s`},
 		{"a link with an unknown placeholder", "links: {log: 'https://logs.example/{pod}'}", []string{db}, `app.yaml:1: links.log: "https://logs.example/{pod}" is not allowed, want an https or http URL with any of {service}, {environment}, {track}, {version}, {revision}, {artifact}, {team}, {id}, {before}, {from}, {to} after its host`},

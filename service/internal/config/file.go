@@ -145,6 +145,10 @@ func (l *loader) keysBeside(full string) []string {
 
 func (l *loader) scalar(name string, s *setting, value *yaml.Node) {
 	where := at(name, value)
+	if text, ok := joined(value); ok && s.list {
+		l.set(s, where, text)
+		return
+	}
 	if value.Kind != yaml.ScalarNode || isNull(value) {
 		l.failed[s.key] = true
 		l.fault(where, s.key, "%s, want %s", kind(value), s.want)
@@ -156,6 +160,18 @@ func (l *loader) scalar(name string, s *setting, value *yaml.Node) {
 		return
 	}
 	l.set(s, where, value.Value)
+}
+
+// joined is a list of values as the variable of a setting has them.
+func joined(list *yaml.Node) (string, bool) {
+	var all []string
+	for _, item := range list.Content {
+		if item.Kind != yaml.ScalarNode || isNull(item) {
+			return "", false
+		}
+		all = append(all, item.Value)
+	}
+	return strings.Join(all, ","), list.Kind == yaml.SequenceNode && len(all) > 0
 }
 
 func at(name string, node *yaml.Node) string { return fmt.Sprintf("%s:%d", name, node.Line) }

@@ -24,6 +24,7 @@ type setting struct {
 	millis bool   // the standard variable counts milliseconds, as OpenTelemetry has it
 	want   string
 	secret bool
+	list   bool // in the file, a list too
 	set    func(value string) bool
 }
 
@@ -151,7 +152,7 @@ func address(to *string, key, env string) *setting {
 var globForm = regexp.MustCompile(`^[a-z0-9*?]([a-z0-9*?-]{0,61}[a-z0-9*?])?$`)
 
 func globs(to *[]string, key, env string) *setting {
-	return &setting{key: key, env: env, want: "names of environments with commas between, * and ? allowed, such as prod,prod-*", set: func(v string) bool {
+	return &setting{key: key, env: env, list: true, want: "names of environments with commas between, * and ? allowed, such as prod,prod-*", set: func(v string) bool {
 		var all []string
 		for glob := range strings.SplitSeq(v, ",") {
 			glob = strings.TrimSpace(glob)

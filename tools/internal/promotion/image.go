@@ -80,6 +80,15 @@ func (r Reference) Identity() string {
 	return r.Tag
 }
 
+// ParseIdentity reads what Identity writes.
+func ParseIdentity(text string) Reference {
+	if strings.Contains(text, ":") && !strings.Contains(text, "@") {
+		return Reference{Digest: text}
+	}
+	tag, digest, _ := strings.Cut(text, "@")
+	return Reference{Tag: tag, Digest: digest}
+}
+
 func (r Reference) String() string {
 	text := r.Name
 	if r.Tag != "" {

@@ -30,6 +30,17 @@ type Row struct {
 	WeightSince Since // of the canary's number
 	Behind      Behind
 	Drift       []Drift
+
+	several map[string]bool // tags with which the service runs, or ran between, more than one digest
+}
+
+// Version is what a person calls a version of the service by: its tag, with the beginning of the digest where the tag stands for
+// several.
+func (r Row) Version(of Reference) string {
+	if of.Digest == "" || of.Tag == "" || !r.several[of.Tag] {
+		return of.Version()
+	}
+	return of.Tag + "@" + Reference{Digest: of.Digest}.Version()
 }
 
 // Since is the commit since which a place says what it says.
@@ -120,7 +131,40 @@ func StatusOf(ctx context.Context, table Table, services []string, history *Hist
 			}
 		}
 	}
+	tellApart(out.Rows)
 	return out, nil
+}
+
+// tellApart notes for the rows of each service the tags that do not tell its versions apart.
+func tellApart(rows []Row) {
+	digests := map[string]map[string]map[string]bool{} // by service and tag
+	note := func(service string, r Reference) {
+		if digests[service] == nil {
+			digests[service] = map[string]map[string]bool{}
+		}
+		if digests[service][r.Tag] == nil {
+			digests[service][r.Tag] = map[string]bool{}
+		}
+		digests[service][r.Tag][r.Digest] = true
+	}
+	for _, r := range rows {
+		for _, t := range []Track{r.Place.Stable, r.Place.Canary} {
+			note(r.Service, t.Image.Reference)
+		}
+		for _, c := range r.Behind.Between {
+			note(r.Service, ParseIdentity(c.Value))
+		}
+	}
+	for i := range rows {
+		for tag, of := range digests[rows[i].Service] {
+			if len(of) > 1 {
+				if rows[i].several == nil {
+					rows[i].several = map[string]bool{}
+				}
+				rows[i].several[tag] = true
+			}
+		}
+	}
 }
 
 // past says why something of a row is not known.

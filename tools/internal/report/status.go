@@ -144,6 +144,7 @@ type statusBehind struct {
 
 type statusVersion struct {
 	Version string       `json:"version"`
+	Digest  string       `json:"digest,omitempty"`
 	Since   *statusSince `json:"since,omitempty"`
 }
 
@@ -202,11 +203,6 @@ func trackOf(t promotion.Track, since promotion.Since) statusTrack {
 	return out
 }
 
-// versionOf is what a person calls an identity by.
-func versionOf(identity string) string {
-	return cmp.Or(promotion.ParseReference("-:"+identity).Version(), promotion.ParseReference("-"+identity).Version(), identity)
-}
-
 // foremost is the workload that stands for all of them; nil for a chart, which has none here.
 func foremost(workloads []*manifest.Object) *manifest.Object {
 	if len(workloads) == 0 {
@@ -246,7 +242,8 @@ func placeOf(r promotion.Row) statusPlace {
 	if r.Behind.From != "" {
 		b := &statusBehind{From: r.Behind.From, State: string(r.Behind.State), Versions: []statusVersion{}}
 		for _, c := range r.Behind.Between {
-			v := statusVersion{Version: versionOf(c.Value)}
+			is := promotion.ParseIdentity(c.Value)
+			v := statusVersion{Version: is.Version(), Digest: is.Digest}
 			if c.Hash != "" {
 				since := sinceOf(promotion.Since{Knowledge: promotion.Known, Change: c})
 				v.Since = &since
@@ -301,12 +298,12 @@ func statusHead() []string {
 // cells are a row as people read it, the service aside.
 func (o StatusOptions) cells(r promotion.Row) []string {
 	return []string{
-		r.Environment, version(r.Place.Stable), sinceText(r.StableSince), canaryText(r), replicasText(r), samplingText(r), o.behindText(r.Behind),
+		r.Environment, version(r, r.Place.Stable), sinceText(r.StableSince), canaryText(r), replicasText(r), samplingText(r), o.behindText(r.Behind),
 	}
 }
 
-func version(t promotion.Track) string {
-	v := cmp.Or(t.Image.Version(), "latest")
+func version(r promotion.Row, t promotion.Track) string {
+	v := cmp.Or(r.Version(t.Image.Reference), "latest")
 	if t.Chart != nil {
 		v = "chart " + v
 	}
@@ -330,7 +327,7 @@ func canaryText(r promotion.Row) string {
 	if len(r.Place.Canary.Workloads) == 0 {
 		return rolloutText(r.Rollout)
 	}
-	text := version(r.Place.Canary)
+	text := version(r, r.Place.Canary)
 	for i, w := range r.Weights {
 		join := " "
 		if i > 0 {
@@ -414,7 +411,7 @@ func (o StatusOptions) sentences(r promotion.Row) []string {
 	if b := r.Behind; b.State == promotion.Late || b.State == promotion.Back {
 		var between []string
 		for _, c := range b.Between {
-			text := versionOf(c.Value)
+			text := r.Version(promotion.ParseIdentity(c.Value))
 			if c.Hash != "" {
 				text += fmt.Sprintf(" since %s (%.7s by %s)", c.Merged.When.Format(time.DateOnly), c.Hash, c.Author)
 			} else {

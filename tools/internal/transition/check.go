@@ -144,7 +144,9 @@ func (p *Planner) compare(ctx context.Context, s promotion.Service, to promotion
 		p.holdFreeze(m, to)
 		p.holdKept(m, to)
 	case stable && back:
-		p.holdVersions(begin(Rollback, was.Stable.Image, is.Stable.Image))
+		m := begin(Rollback, was.Stable.Image, is.Stable.Image)
+		p.holdVersions(m)
+		p.keeps(m, s)
 	case stable:
 		m := begin(Promote, was.Stable.Image, is.Stable.Image)
 		if both {

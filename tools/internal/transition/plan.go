@@ -155,6 +155,9 @@ func (p *Planner) move(ctx context.Context, r Request, to promotion.Environment,
 		return m, err
 	}
 	p.comesWith(&m, s)
+	if m.Action == Rollback || m.Action == Abort {
+		p.keeps(&m, s)
+	}
 	return m, p.files(ctx, &m)
 }
 
@@ -220,7 +223,10 @@ func (p *Planner) promote(ctx context.Context, m *Move, r Request, s promotion.S
 		if err != nil {
 			return err
 		}
-		if !upstream.Exists() || !same(asked, version) || asked.Digest != "" {
+		switch {
+		case !upstream.Exists() || !same(asked, version):
+			version = asked
+		case asked.Tag != "" && asked.Digest != "": // what runs there may name no digest, which is refused
 			version = asked
 		}
 	} else if from == "" {
@@ -407,7 +413,9 @@ func (p *Planner) resting(ctx context.Context, place promotion.Place) (float64, 
 		return 0, false, nil //nolint:nilerr // a history that cannot be read knows no more than the ladder does
 	}
 	// The commit after which the canary ran the stable version for the last time.
-	i := slices.IndexFunc(trail.Changes, func(c revision.Change) bool { return c.Said && same(identified(c.Value), place.Stable.Image.Reference) })
+	i := slices.IndexFunc(trail.Changes, func(c revision.Change) bool {
+		return c.Said && same(promotion.ParseIdentity(c.Value), place.Stable.Image.Reference)
+	})
 	at := "HEAD"
 	switch {
 	case i < 0:
@@ -451,15 +459,15 @@ func (p *Planner) rollback(ctx context.Context, m *Move, r Request) error {
 		}
 		i := slices.IndexFunc(past, func(v promotion.Reference) bool { return same(v, target) })
 		if i < 0 {
-			return &manifest.SyntaxError{Position: is.Said.Version().Position, Message: fmt.Sprintf("%s never ran %s: its history has %s; `kgate promote` brings another one%s", m.Environment, shown(target), listed(past), more)}
+			return &manifest.SyntaxError{Position: is.Said.Version().Position, Message: fmt.Sprintf("%s never ran %s: its history has %s; %s%s", m.Environment, shown(target), listed(past), p.broughtBy(m, target), more)}
 		}
-		if target.Digest == "" {
+		if target.Digest == "" || target.Tag == "" {
 			target = past[i]
 		}
 	} else {
 		i := slices.IndexFunc(past, func(v promotion.Reference) bool { return !same(v, is.Reference) })
 		if i < 0 {
-			wayOut := fmt.Sprintf(": `kgate promote %s --to %s --version VERSION --allow backwards` brings one that it never had", m.Service, m.Environment)
+			wayOut := ", so there is nothing to go back to; " + p.broughtBy(m, promotion.Reference{})
 			return &manifest.SyntaxError{Position: is.Said.Version().Position, Message: fmt.Sprintf("the history of this line has no version before %s%s", shown(is.Reference), cmp.Or(more, wayOut))}
 		}
 		target = past[i]
@@ -486,6 +494,24 @@ func (p *Planner) rollback(ctx context.Context, m *Move, r Request) error {
 	}
 	p.holdVersions(m)
 	return nil
+}
+
+// broughtBy says what brings a place a version that it never had.
+func (p *Planner) broughtBy(m *Move, version promotion.Reference) string {
+	what, canary := "one that it never had", hasCanary(m.before)
+	switch named := version != (promotion.Reference{}); {
+	case named && canary:
+		what = "it to the canary"
+	case named:
+		what = "it"
+	case canary:
+		what = "the canary " + what
+	}
+	text := p.bring(m, version) + " brings " + what
+	if underWay(m.before) {
+		text += fmt.Sprintf(", once `kgate promote %s --to %s --abort` has ended the canary of %s", m.Service, m.Environment, shown(m.before.Canary.Image.Reference))
+	}
+	return text
 }
 
 func listed(versions []promotion.Reference) string {
@@ -517,17 +543,8 @@ func (p *Planner) versions(ctx context.Context, image promotion.Image) ([]promot
 	var all []promotion.Reference
 	for _, c := range trail.Changes {
 		if c.Said {
-			all = append(all, identified(c.Value))
+			all = append(all, promotion.ParseIdentity(c.Value))
 		}
 	}
 	return all, trail.End, nil
-}
-
-// identified reads what Reference.Identity writes.
-func identified(text string) promotion.Reference {
-	if strings.Contains(text, ":") && !strings.Contains(text, "@") {
-		return promotion.Reference{Digest: text}
-	}
-	tag, digest, _ := strings.Cut(text, "@")
-	return promotion.Reference{Tag: tag, Digest: digest}
 }

@@ -308,6 +308,68 @@ func (p *Planner) comesWith(m *Move, s promotion.Service) {
 	}
 }
 
+// keeps notes the environments that get their versions, over others maybe, from the one of a move and run what it takes back there. A
+// region whose line is the one of its environment is named with that.
+func (p *Planner) keeps(m *Move, s promotion.Service) {
+	behind := map[string]bool{m.Environment: true}
+	for range p.Table.Environments {
+		for _, e := range p.Table.Environments {
+			behind[e.Name] = behind[e.Name] || e.Promotion.From != "" && behind[e.Promotion.From]
+		}
+	}
+	for _, place := range s.Places {
+		name := place.Environment
+		if name == m.Environment || !behind[name] || !place.Exists() || slices.Contains(m.Environments(), name) {
+			continue
+		}
+		own := func(t promotion.Track) bool {
+			owner := p.Table.Owner(t.Image.Said.Version().File)
+			_, other := p.Table.Environment(owner)
+			return owner == name || !other
+		}
+		switch {
+		case underWay(place) && same(place.Canary.Image.Reference, m.Old) && own(place.Canary):
+			m.Holders = append(m.Holders, Holder{name, true, fmt.Sprintf("kgate promote %s --to %s --abort", m.Service, name)})
+		case same(place.Stable.Image.Reference, m.Old) && own(place.Stable):
+			m.Holders = append(m.Holders, Holder{name, false, fmt.Sprintf("kgate rollback %s --env %s", m.Service, name)})
+		}
+	}
+}
+
+// bring is the command that brings a place a version that it never had, with the rules that have to let it pass; version is zero for
+// one that somebody has to name.
+func (p *Planner) bring(m *Move, version promotion.Reference) string {
+	environment := m.Environment
+	if owner := p.Table.Owner(m.before.Stable.Image.Said.Version().File); owner != "" {
+		if _, ok := p.Table.Environment(owner); ok {
+			environment = owner
+		}
+	}
+	to, _ := p.Table.Environment(environment)
+	s, _ := p.Table.Service(m.Service)
+	upstream, _ := s.Place(to.Promotion.From)
+	named := version != promotion.Reference{}
+	var allow []string
+	if older, known := p.older(m.Service, version, m.before.Stable.Image.Reference); !named || known && older {
+		allow = append(allow, string(Backwards))
+	}
+	if slices.ContainsFunc(to.Promotion.Freezes, func(f repo.Freeze) bool { return f.Holds(p.Now) }) {
+		allow = append(allow, string(Freeze))
+	}
+	if to.Promotion.From != "" && (!named || !runs(upstream.Stable, version)) {
+		allow = append(allow, string(Source))
+	}
+	text := "VERSION"
+	if named {
+		text = shown(version)
+	}
+	command := fmt.Sprintf("kgate promote %s --to %s --version %s", m.Service, environment, text)
+	if len(allow) > 0 {
+		command += " --allow " + strings.Join(allow, ",")
+	}
+	return "`" + command + "`"
+}
+
 // holdShared refuses a line that is another environment's to say, or that changes another one which is held to other rules.
 func (p *Planner) holdShared(m *Move, c Change, readers []string) {
 	owner := p.Table.Owner(c.Source.File)

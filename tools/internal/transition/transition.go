@@ -105,6 +105,7 @@ type Move struct {
 	SinceBy    string    // the commit, or the release ledger
 	Changes    []Change
 	Also       []Companion // what changes with it
+	Holders    []Holder    // what keeps running what it takes back
 	Refusals   []Refusal
 	before     promotion.Place
 	lines      promotion.Place // that says where its values stand now
@@ -116,6 +117,21 @@ type Move struct {
 type Companion struct {
 	Environment string
 	BuildsOn    bool // it builds on the environment of the move, as a region; else both read a file that is neither's
+}
+
+// Holder is an environment behind that of a move which runs what the move takes back.
+type Holder struct {
+	Environment string
+	Canary      bool   // its canary does; else all of it
+	Command     string // that takes it back there
+}
+
+// Text says it of a version.
+func (h Holder) Text(version promotion.Reference) string {
+	if h.Canary {
+		return fmt.Sprintf("the canary of %s still runs %s: `%s` ends it", h.Environment, shown(version), h.Command)
+	}
+	return fmt.Sprintf("%s still runs %s: `%s` takes it back there", h.Environment, shown(version), h.Command)
 }
 
 // Environments are all those that the move changes, the one that it is for first.

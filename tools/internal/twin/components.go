@@ -431,7 +431,7 @@ func (t *taking) referred(name string) error {
 		}
 		raw = file.Text
 	}
-	given, n, _, err := entriesOf(name, string(raw), t.as, func(string) bool { return false }, func(item *yaml.Node) bool {
+	given, n, _, pushed, err := entriesOf(name, string(raw), t.as, func(string) bool { return false }, func(item *yaml.Node) bool {
 		found := false
 		visit(item, func(n *yaml.Node) {
 			suffix, ok := strings.CutPrefix(n.Value, t.as.Old)
@@ -444,6 +444,11 @@ func (t *taking) referred(name string) error {
 		return err
 	}
 	t.Set.Write(name, changeset.File{Text: []byte(given)})
+	for i, mention := range t.Mentions {
+		if mention.File == name {
+			t.Mentions[i].Is = pushed(mention.Is)
+		}
+	}
 	if !slices.Contains(t.Wired, name) {
 		t.Wired = append(t.Wired, name)
 		slices.Sort(t.Wired)

@@ -26,11 +26,11 @@ type insertion struct {
 // entriesOf gives every list of a YAML text that has an entry of the one that is taken after a twin of that entry, behind it. left
 // says what names what is left out.
 //
-// mentions are the lines of further values that name the one that is taken after, such as selectors: nobody can tell from them
-// whether they mean the new one too.
+// mentions are the lines of further values that name the one that is taken after, such as selectors, as they were: nobody can tell
+// from them whether they mean the new one too. pushed says where lines are afterwards.
 //
 // only says which entries are wanted.
-func entriesOf(file, text string, like renaming.Name, left func(string) bool, only func(*yaml.Node) bool) (_ string, n int, mentions []int, _ error) {
+func entriesOf(file, text string, like renaming.Name, left func(string) bool, only func(*yaml.Node) bool) (_ string, n int, mentions []int, pushed func(line int) int, _ error) {
 	e := newEntering(text)
 	e.like, e.left, e.only = like, left, only
 	decoder := yaml.NewDecoder(bytes.NewReader([]byte(text)))
@@ -41,10 +41,10 @@ func entriesOf(file, text string, like renaming.Name, left func(string) bool, on
 			break
 		}
 		if err != nil {
-			return "", 0, nil, fmt.Errorf("read %s: %w", file, err)
+			return "", 0, nil, nil, fmt.Errorf("read %s: %w", file, err)
 		}
 		if err := e.node(&document); err != nil {
-			return "", 0, nil, fmt.Errorf("%s:%w", file, err)
+			return "", 0, nil, nil, fmt.Errorf("%s:%w", file, err)
 		}
 	}
 	slices.SortStableFunc(e.found, func(a, b insertion) int { return a.at - b.at })
@@ -56,7 +56,21 @@ func entriesOf(file, text string, like renaming.Name, left func(string) bool, on
 		from = i.at
 	}
 	b.WriteString(text[from:])
-	return b.String(), len(e.found), e.mentions, nil
+	return b.String(), len(e.found), e.mentions, e.pushed, nil
+}
+
+// pushed is where a line is behind what is put in before it.
+func (e *entering) pushed(line int) int {
+	if line < 1 || line > len(e.lines) {
+		return line
+	}
+	to := line
+	for _, i := range e.found {
+		if i.at <= e.lines[line-1] {
+			to += strings.Count(i.text, "\n")
+		}
+	}
+	return to
 }
 
 type entering struct {

@@ -37,12 +37,18 @@ type Made struct {
 	Copied map[string]string // by new path, the file that it takes after; "" for one that builds on it
 	Wired  []string          // files that got an entry
 
-	// Mentions are the places, as file:line of before, of further values that name the one that is taken after: a selector, or what
-	// stands for itself. Whether they mean the new one too, somebody has to say.
-	Mentions []string
+	// Mentions are the places of further values that name the one that is taken after: a selector, or what stands for itself. Whether
+	// they mean the new one too, somebody has to say.
+	Mentions []Mention
 
 	others  []string // `images` entries that name an image of a component, by file and name
 	further bool     // as the wish has it
+}
+
+// Mention is a line of a file, as it is and as it is once everything is written.
+type Mention struct {
+	File    string
+	Was, Is int
 }
 
 // Files are those of a repository.
@@ -281,7 +287,7 @@ func (m *making) wire(name string) error {
 		return m.copy(name, to)
 	}
 	var upon []int // lines by which another environment builds on the one that is taken after
-	text, n, mentions, err := entriesOf(name, string(file.Text), m.Like, m.leftName, func(entry *yaml.Node) bool {
+	text, n, mentions, pushed, err := entriesOf(name, string(file.Text), m.Like, m.leftName, func(entry *yaml.Node) bool {
 		if m.buildsOn(name, entry) {
 			upon = append(upon, entry.Line)
 			return false
@@ -295,7 +301,7 @@ func (m *making) wire(name string) error {
 		if slices.Contains(upon, line) || m.Further && !m.concerned(name) {
 			continue
 		}
-		m.made.Mentions = append(m.made.Mentions, fmt.Sprintf("%s:%d", name, line))
+		m.made.Mentions = append(m.made.Mentions, Mention{name, line, pushed(line)})
 	}
 	if n == 0 {
 		return nil

@@ -128,7 +128,7 @@ patches: []
 	if got := written(t, made); got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
 	}
-	if want := []string{"argocd/kustomization.yaml:9", "kgate.yaml:7"}; !slices.Equal(made.Mentions, want) {
+	if want := []Mention{{"argocd/kustomization.yaml", 9, 12}, {"kgate.yaml", 7, 9}}; !slices.Equal(made.Mentions, want) {
 		t.Errorf("further mentions: %v, want %v", made.Mentions, want)
 	}
 	if made.Copied["overlays/qa/cluster.yaml"] != "overlays/staging/cluster.yaml" || len(made.Copied) != 5 || len(made.Wired) != 3 {
