@@ -11,6 +11,7 @@
 #   severity: error
 #   states: fact
 #   scope: object
+#   mentions: autoscaling keda.sh
 #   fix: Set 1 ≤ minReplicas ≤ maxReplicas; 0 asks for a metric of the type External or Object.
 package policies.autoscaling.bounds
 

@@ -11,6 +11,7 @@
 #   severity: warning
 #   states: convention
 #   scope: overlay
+#   mentions: autoscaling keda.sh
 #   fix: Use a ContainerResource metric that names the application's container.
 package policies.autoscaling.container_metrics
 

@@ -10,6 +10,7 @@
 #   severity: error
 #   states: fact
 #   scope: overlay
+#   mentions: autoscaling keda.sh
 #   fix: Leave replicas out of the workload; vary minReplicas and maxReplicas instead.
 package policies.autoscaling.no_replicas
 

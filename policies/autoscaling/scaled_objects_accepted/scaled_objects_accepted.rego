@@ -13,6 +13,7 @@
 #   severity: error
 #   states: fact
 #   scope: object
+#   mentions: autoscaling keda.sh
 #   fix: Correct the field that the message names, as KEDA wants it.
 package policies.autoscaling.scaled_objects_accepted
 

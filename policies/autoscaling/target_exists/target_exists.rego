@@ -13,6 +13,7 @@
 #   severity: error
 #   states: fact
 #   scope: overlay
+#   mentions: autoscaling keda.sh
 #   fix: Name a Deployment or StatefulSet of the same namespace, with its apiVersion, in scaleTargetRef; one autoscaler a target.
 package policies.autoscaling.target_exists
 

@@ -11,6 +11,7 @@
 #   severity: error
 #   states: fact
 #   scope: overlay
+#   mentions: LimitRange
 #   fix: Change what the container asks for, or the LimitRange.
 package policies.capacity.limit_range
 

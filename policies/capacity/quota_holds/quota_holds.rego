@@ -11,6 +11,7 @@
 #   severity: error
 #   states: fact
 #   scope: overlay
+#   mentions: ResourceQuota
 #   fix: Raise the quota, or lower maxReplicas, surge or what the containers ask for.
 package policies.capacity.quota_holds
 

@@ -11,6 +11,7 @@
 #   severity: error
 #   states: fact
 #   scope: overlay
+#   mentions: ResourceQuota
 #   fix: Set requests and limits on the container, or a default in the namespace's LimitRange.
 package policies.capacity.quota_needs_resources
 

@@ -12,6 +12,7 @@
 #   severity: error
 #   states: fact
 #   scope: object
+#   mentions: cert-manager.io
 #   fix: Correct the field that the message names, as cert-manager wants it.
 package policies.certificate.accepted
 

@@ -11,6 +11,7 @@
 #   severity: error
 #   states: fact
 #   scope: object
+#   mentions: Secret
 #   fix: Let an operator write the Secret (CloudNativePG, External Secrets, Sealed Secrets) and declare it under external in kgate.yaml.
 #   locked: true
 package policies.config.no_secret_data

@@ -12,6 +12,7 @@
 #   severity: error
 #   states: fact
 #   scope: object
+#   mentions: postgresql.cnpg.io
 #   fix: Correct the field that the message names, as the operator wants it.
 package policies.database.accepted
 

@@ -12,6 +12,7 @@
 #   severity: error
 #   states: fact
 #   scope: overlay
+#   mentions: postgresql.cnpg.io
 #   fix: Run fewer pods, give each a smaller pool, raise max_connections, or put a Pooler before the database.
 package policies.database.connections_suffice
 

@@ -12,6 +12,7 @@
 #   severity: error
 #   states: fact
 #   scope: overlay
+#   mentions: PodDisruptionBudget
 #   fix: Set maxUnavailable to 1, or minAvailable below the smallest number of replicas.
 package policies.disruption.pdb_allows_eviction
 

@@ -13,6 +13,7 @@
 #   severity: error
 #   states: convention
 #   scope: overlay
+#   mentions: spec apps/ batch/ Pod
 #   fix: Add one PodDisruptionBudget in the workload's namespace whose selector matches its pods and nobody else's.
 package policies.disruption.pdb_covers
 

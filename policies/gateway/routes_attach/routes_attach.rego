@@ -12,6 +12,7 @@
 #   severity: error
 #   states: fact
 #   scope: overlay
+#   mentions: gateway.networking.k8s.io
 #   fix: Name a section that the Gateway has, and let its listener allow the route's namespace and hostnames.
 package policies.gateway.routes_attach
 

@@ -11,6 +11,7 @@
 #   severity: error
 #   states: fact
 #   scope: repository
+#   mentions: argoproj.io
 #   sees: argoproj.io
 #   fix: >-
 #     Point the source's path at a directory of this repository that has a kustomization, a Helm chart

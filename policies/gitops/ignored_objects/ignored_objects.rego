@@ -11,6 +11,7 @@
 #   severity: warning
 #   states: fact
 #   scope: repository
+#   mentions: argoproj.io
 #   sees: argoproj.io
 #   fix: Correct the name or the namespace, or take the entry out.
 package policies.gitops.ignored_objects

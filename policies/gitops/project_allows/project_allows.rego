@@ -11,6 +11,7 @@
 #   severity: error
 #   states: fact
 #   scope: repository
+#   mentions: argoproj.io
 #   sees: argoproj.io
 #   fix: Add the source, destination or kind to the AppProject, or take the object out of the overlay.
 package policies.gitops.project_allows

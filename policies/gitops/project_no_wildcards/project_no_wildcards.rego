@@ -11,6 +11,7 @@
 #   severity: error
 #   states: convention
 #   scope: object
+#   mentions: argoproj.io
 #   locked: self
 #   fix: Name each repository, each cluster and namespace, and each group and kind.
 package policies.gitops.project_no_wildcards

@@ -11,6 +11,7 @@
 #   severity: error
 #   states: fact
 #   scope: object
+#   mentions: argoproj.io
 #   fix: Add RespectIgnoreDifferences=true to spec.syncPolicy.syncOptions.
 package policies.gitops.respect_ignored_differences
 

@@ -13,6 +13,7 @@
 #   severity: error
 #   states: fact
 #   scope: overlay
+#   mentions: argoproj.io helm.sh
 #   fix: Set argocd.argoproj.io/sync-wave so that what is depended on comes first.
 package policies.gitops.sync_waves
 

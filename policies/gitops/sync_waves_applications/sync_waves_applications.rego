@@ -12,6 +12,7 @@
 #   severity: error
 #   states: fact
 #   scope: repository
+#   mentions: argoproj.io
 #   sees: argoproj.io
 #   fix: Give the Application of the platform part a lower argocd.argoproj.io/sync-wave.
 package policies.gitops.sync_waves_applications

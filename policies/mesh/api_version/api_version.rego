@@ -11,6 +11,7 @@
 #   severity: error
 #   states: convention
 #   scope: object
+#   mentions: istio.io
 #   fix: Write apiVersion <group>/v1; the fields are the same.
 package policies.mesh.api_version
 

@@ -10,6 +10,7 @@
 #   severity: warning
 #   states: convention
 #   scope: overlay
+#   mentions: istio.io
 #   fix: Take both images out of one repository, or give the canary a weight of 0.
 package policies.mesh.canary_image
 

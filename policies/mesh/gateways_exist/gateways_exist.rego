@@ -12,6 +12,7 @@
 #   severity: error
 #   states: fact
 #   scope: overlay
+#   mentions: istio.io
 #   fix: Name a Gateway as namespace/name, or declare under external in kgate.yaml who provides it.
 package policies.mesh.gateways_exist
 

@@ -12,6 +12,7 @@
 #   severity: error
 #   states: fact
 #   scope: overlay
+#   mentions: istio.io
 #   fix: Write the routes of a host into one VirtualService, which names it once.
 package policies.mesh.hosts_once
 

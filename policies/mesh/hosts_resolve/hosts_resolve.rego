@@ -13,6 +13,7 @@
 #   severity: error
 #   states: fact
 #   scope: overlay
+#   mentions: istio.io
 #   fix: Write the Service's name or its full name, add a ServiceEntry, or declare the Service under external in kgate.yaml.
 package policies.mesh.hosts_resolve
 

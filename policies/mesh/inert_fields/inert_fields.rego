@@ -13,6 +13,7 @@
 #   severity: error
 #   states: fact
 #   scope: object
+#   mentions: istio.io
 #   fix: Use the field that the message names.
 package policies.mesh.inert_fields
 

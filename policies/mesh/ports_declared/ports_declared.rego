@@ -12,6 +12,7 @@
 #   severity: error
 #   states: convention
 #   scope: overlay
+#   mentions: istio.io
 #   fix: Give the number of a port that a container declares, or declare the port.
 package policies.mesh.ports_declared
 

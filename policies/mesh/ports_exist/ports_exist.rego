@@ -11,6 +11,7 @@
 #   severity: error
 #   states: fact
 #   scope: overlay
+#   mentions: istio.io
 #   fix: Use a port number from spec.ports of the Service (not its targetPort), or declare it for an external one.
 package policies.mesh.ports_exist
 

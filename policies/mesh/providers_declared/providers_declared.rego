@@ -12,6 +12,7 @@
 #   severity: error
 #   states: fact
 #   scope: overlay
+#   mentions: istio.io
 #   fix: Name a provider of the mesh configuration, or declare it as ExtensionProvider under external.
 package policies.mesh.providers_declared
 

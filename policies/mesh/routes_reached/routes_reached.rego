@@ -12,6 +12,7 @@
 #   severity: error
 #   states: fact
 #   scope: object
+#   mentions: istio.io
 #   fix: Put the route with fewer conditions last, or give it the match that it lacks.
 package policies.mesh.routes_reached
 

@@ -10,6 +10,7 @@
 #   severity: error
 #   states: fact
 #   scope: overlay
+#   mentions: istio.io
 #   fix: Tell the subsets apart by a label that stable and canary pods carry with different values, such as track.
 package policies.mesh.subsets_differ
 

@@ -12,6 +12,7 @@
 #   severity: error
 #   states: fact
 #   scope: overlay
+#   mentions: istio.io
 #   fix: Define the subset in the DestinationRule of that host, or route to one that is defined.
 package policies.mesh.subsets_exist
 

@@ -11,6 +11,7 @@
 #   severity: error
 #   states: fact
 #   scope: overlay
+#   mentions: istio.io
 #   fix: Give the subset labels that the pods of the Service carry.
 package policies.mesh.subsets_select
 

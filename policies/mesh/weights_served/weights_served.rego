@@ -11,6 +11,7 @@
 #   severity: error
 #   states: fact
 #   scope: overlay
+#   mentions: istio.io
 #   fix: Give the workload replicas, or the destination a weight of 0.
 package policies.mesh.weights_served
 

@@ -10,6 +10,7 @@
 #   severity: error
 #   states: fact
 #   scope: object
+#   mentions: istio.io
 #   fix: Give every destination of the split a whole weight, 100 in sum.
 package policies.mesh.weights_sum
 

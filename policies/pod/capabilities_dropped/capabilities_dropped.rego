@@ -11,6 +11,7 @@
 #   severity: error
 #   states: convention
 #   scope: object
+#   mentions: spec apps/ batch/ Pod
 #   fix: Set securityContext.capabilities.drop to [ALL] on every container and add none but NET_BIND_SERVICE.
 package policies.pod.capabilities_dropped
 

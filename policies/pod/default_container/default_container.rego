@@ -12,6 +12,7 @@
 #   severity: warning
 #   states: fact
 #   scope: object
+#   mentions: spec apps/ batch/ Pod
 #   fix: Name a container of the pod.
 package policies.pod.default_container
 

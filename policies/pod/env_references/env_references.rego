@@ -12,6 +12,7 @@
 #   severity: error
 #   states: fact
 #   scope: overlay
+#   mentions: spec apps/ batch/ Pod
 #   fix: Define the variable above its use, correct its name, or write $$(NAME) for the text itself.
 package policies.pod.env_references
 

@@ -11,6 +11,7 @@
 #   severity: error
 #   states: fact
 #   scope: object
+#   mentions: spec apps/ batch/ Pod
 #   fix: Write the label or annotation into the pod template, or name one that it has.
 package policies.pod.field_refs
 

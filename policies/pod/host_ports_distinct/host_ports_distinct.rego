@@ -12,6 +12,7 @@
 #   severity: error
 #   states: fact
 #   scope: overlay
+#   mentions: spec apps/ batch/ Pod
 #   fix: Give one of them another port, or nodes of its own by a nodeSelector.
 package policies.pod.host_ports_distinct
 

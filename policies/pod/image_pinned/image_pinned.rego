@@ -12,6 +12,7 @@
 #   severity: error
 #   states: convention
 #   scope: object
+#   mentions: spec apps/ batch/ Pod
 #   fix: Name the image with a version tag or, better, a digest (name@sha256:…).
 package policies.pod.image_pinned
 

@@ -12,6 +12,7 @@
 #   states: convention
 #   standard: error
 #   scope: object
+#   mentions: spec apps/ batch/ Pod
 #   locked: self
 #   fix: Leave out hostNetwork, hostPID, hostIPC and hostPort; reach the pod through a Service.
 package policies.pod.no_host_namespaces

@@ -12,6 +12,7 @@
 #   states: convention
 #   standard: error
 #   scope: object
+#   mentions: spec apps/ batch/ Pod
 #   locked: self
 #   fix: Use an emptyDir, a PersistentVolumeClaim, a ConfigMap or a Secret; exempt a node agent in kgate.yaml.
 package policies.pod.no_host_path

@@ -11,6 +11,7 @@
 #   severity: error
 #   states: convention
 #   scope: object
+#   mentions: spec apps/ batch/ Pod
 #   locked: self
 #   fix: Set securityContext.allowPrivilegeEscalation to false on every container.
 package policies.pod.no_privilege_escalation

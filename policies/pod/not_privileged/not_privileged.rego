@@ -11,6 +11,7 @@
 #   states: convention
 #   standard: error
 #   scope: object
+#   mentions: spec apps/ batch/ Pod
 #   locked: self
 #   fix: Leave securityContext.privileged out, and add the one capability that the container needs.
 package policies.pod.not_privileged

@@ -12,6 +12,7 @@
 #   severity: error
 #   states: convention
 #   scope: object
+#   mentions: spec apps/ batch/ Pod
 #   fix: Correct the number, or declare the port on the container that listens there.
 package policies.pod.ports_declared
 

@@ -12,6 +12,7 @@
 #   severity: error
 #   states: fact
 #   scope: object
+#   mentions: spec apps/ batch/ Pod
 #   fix: Name a port that the container itself declares, or write its number.
 package policies.pod.probe_ports
 

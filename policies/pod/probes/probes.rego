@@ -12,6 +12,7 @@
 #   severity: error
 #   states: convention
 #   scope: object
+#   mentions: spec apps/ batch/ Pod
 #   fix: Give the container livenessProbe, readinessProbe and startupProbe, each with a handler (httpGet, grpc, tcpSocket or exec).
 package policies.pod.probes
 

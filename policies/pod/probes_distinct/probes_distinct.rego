@@ -11,6 +11,7 @@
 #   severity: error
 #   states: convention
 #   scope: object
+#   mentions: spec apps/ batch/ Pod
 #   fix: Point livenessProbe at an endpoint that tells only of the process itself, such as /healthz beside /readyz.
 package policies.pod.probes_distinct
 

@@ -10,6 +10,7 @@
 #   severity: error
 #   states: convention
 #   scope: object
+#   mentions: spec apps/ batch/ Pod
 #   fix: Set securityContext.readOnlyRootFilesystem to true and mount an emptyDir where the process writes.
 package policies.pod.read_only_root_filesystem
 

@@ -13,6 +13,7 @@
 #   severity: error
 #   states: convention
 #   scope: object
+#   mentions: spec apps/ batch/ Pod
 #   fix: Set resources.requests and resources.limits for cpu and memory on the container.
 package policies.pod.resources_set
 

@@ -11,6 +11,7 @@
 #   severity: error
 #   states: convention
 #   scope: object
+#   mentions: spec apps/ batch/ Pod
 #   fix: Set securityContext.runAsNonRoot to true on the pod or on every container, and runAsUser to no 0.
 package policies.pod.run_as_non_root
 

@@ -10,6 +10,7 @@
 #   severity: error
 #   states: convention
 #   scope: object
+#   mentions: spec apps/ batch/ Pod
 #   fix: Set securityContext.seccompProfile.type to RuntimeDefault on the pod.
 package policies.pod.seccomp_profile
 

@@ -10,6 +10,7 @@
 #   severity: error
 #   states: convention
 #   scope: object
+#   mentions: spec apps/ batch/ Pod
 #   fix: Make a ServiceAccount for the workload and name it in serviceAccountName.
 package policies.pod.service_account
 

@@ -12,6 +12,7 @@
 #   severity: error
 #   states: convention
 #   scope: overlay
+#   mentions: spec apps/ batch/ Pod
 #   fix: Give the pod a topologySpreadConstraint or a podAntiAffinity term over kubernetes.io/hostname whose labelSelector matches its own labels.
 package policies.pod.spread
 

@@ -13,6 +13,7 @@
 #   severity: error
 #   states: fact
 #   scope: overlay
+#   mentions: spec apps/ batch/ Pod
 #   fix: Select labels that the pods have; for a term about the workload's own replicas, its own.
 package policies.pod.terms_select_pods
 

@@ -12,6 +12,7 @@
 #   severity: error
 #   states: convention
 #   scope: overlay
+#   mentions: spec apps/ batch/ Pod
 #   fix: Set automountServiceAccountToken to false on the pod, or bind its ServiceAccount to the role that it needs.
 package policies.pod.token_mounted
 

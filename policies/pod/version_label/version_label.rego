@@ -13,6 +13,7 @@
 #   severity: warning
 #   states: convention
 #   scope: object
+#   mentions: spec apps/ batch/ Pod
 #   fix: Give the label the version of the image, or change both where both are written.
 package policies.pod.version_label
 

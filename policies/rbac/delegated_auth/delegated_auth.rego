@@ -13,6 +13,7 @@
 #   severity: error
 #   states: fact
 #   scope: overlay
+#   mentions: apiregistration.k8s.io
 #   fix: Bind the role to the ServiceAccount that the pods of the Service run as.
 package policies.rbac.delegated_auth
 

@@ -11,6 +11,7 @@
 #   severity: error
 #   states: convention
 #   scope: object
+#   mentions: Role
 #   locked: self
 #   fix: Bind a Role that lists what is used.
 package policies.rbac.no_cluster_admin

@@ -11,6 +11,7 @@
 #   severity: error
 #   states: convention
 #   scope: object
+#   mentions: Role
 #   locked: self
 #   fix: Remove the verb; let the pipeline that owns the cluster's roles make the binding.
 package policies.rbac.no_escalation

@@ -11,6 +11,7 @@
 #   severity: error
 #   states: convention
 #   scope: object
+#   mentions: Role
 #   locked: self
 #   fix: List the API groups, resources and verbs that are used.
 package policies.rbac.no_wildcard

@@ -14,6 +14,7 @@
 #   severity: error
 #   states: convention
 #   scope: object
+#   mentions: Role
 #   fix: Set resourceNames on the rule, or mount the Secret and drop the permission.
 package policies.rbac.secrets_by_name
 

@@ -12,6 +12,7 @@
 #   severity: error
 #   states: fact
 #   scope: overlay
+#   mentions: NetworkPolicy PodMonitor ServiceMonitor
 #   fix: Name a port that a container of the selected pods declares, or declare it there.
 package policies.selector.opened_ports
 

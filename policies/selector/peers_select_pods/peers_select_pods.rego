@@ -12,6 +12,7 @@
 #   severity: warning
 #   states: fact
 #   scope: overlay
+#   mentions: NetworkPolicy
 #   fix: Select labels that the pods at the other end have, in the namespace that they are in.
 package policies.selector.peers_select_pods
 

@@ -12,6 +12,7 @@
 #   severity: error
 #   states: fact
 #   scope: overlay
+#   mentions: Service
 #   fix: Name a port of the Service, which its targetPort leads on from, or give the Service this port.
 package policies.service.called_ports
 

@@ -13,6 +13,7 @@
 #   severity: error
 #   states: fact
 #   scope: overlay
+#   mentions: Service
 #   fix: Select labels that the pod template carries, in the Service's own namespace.
 package policies.service.selects_pods
 

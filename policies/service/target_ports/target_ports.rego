@@ -11,6 +11,7 @@
 #   severity: error
 #   states: fact
 #   scope: overlay
+#   mentions: Service
 #   fix: Declare the port, with its name and protocol, on a container of every pod that the Service selects, or name one that is there.
 package policies.service.target_ports
 

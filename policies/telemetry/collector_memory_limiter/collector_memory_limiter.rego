@@ -11,6 +11,7 @@
 #   severity: error
 #   states: convention
 #   scope: object
+#   mentions: OpenTelemetryCollector
 #   fix: Configure memory_limiter and put it first in the processors of every pipeline.
 package policies.telemetry.collector_memory_limiter
 

@@ -11,6 +11,7 @@
 #   severity: error
 #   states: fact
 #   scope: overlay
+#   mentions: OpenTelemetryCollector
 #   fix: Give the role list and watch of the resource, and get beside them.
 package policies.telemetry.collector_permissions
 

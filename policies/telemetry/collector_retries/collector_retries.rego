@@ -12,6 +12,7 @@
 #   severity: error
 #   states: convention
 #   scope: object
+#   mentions: OpenTelemetryCollector
 #   fix: Set sending_queue.enabled and retry_on_failure.enabled to true.
 package policies.telemetry.collector_retries
 

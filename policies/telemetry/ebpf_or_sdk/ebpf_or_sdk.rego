@@ -12,6 +12,7 @@
 #   severity: error
 #   states: fact
 #   scope: overlay
+#   mentions: inject-go
 #   fix: Set OTEL_SDK_DISABLED to "true" in the container, or take the annotation away.
 package policies.telemetry.ebpf_or_sdk
 

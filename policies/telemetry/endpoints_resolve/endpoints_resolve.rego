@@ -12,6 +12,7 @@
 #   severity: error
 #   states: fact
 #   scope: overlay
+#   mentions: OTLP_ENDPOINT OTEL_EXPORTER prometheus-url opentelemetry.io pipeline
 #   fix: Name a Service and a port of the overlay, or declare both under external in kgate.yaml.
 package policies.telemetry.endpoints_resolve
 

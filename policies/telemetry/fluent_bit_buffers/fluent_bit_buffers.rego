@@ -11,6 +11,7 @@
 #   severity: error
 #   states: convention
 #   scope: object
+#   mentions: pipeline
 #   fix: Set storage.path in the service section, storage.type filesystem on inputs and storage.total_limit_size on outputs.
 package policies.telemetry.fluent_bit_buffers
 

@@ -11,6 +11,7 @@
 #   severity: error
 #   states: convention
 #   scope: object
+#   mentions: pipeline
 #   fix: Set multiline.parser to docker, cri on tail inputs of container logs, and no parser beside it.
 package policies.telemetry.fluent_bit_multiline
 

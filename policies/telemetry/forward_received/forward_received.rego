@@ -11,6 +11,7 @@
 #   severity: error
 #   states: fact
 #   scope: overlay
+#   mentions: pipeline
 #   fix: Use the port of a fluentforward receiver that a logs pipeline of the Collector uses.
 package policies.telemetry.forward_received
 

@@ -12,6 +12,7 @@
 #   severity: error
 #   states: fact
 #   scope: overlay
+#   mentions: OTLP_SAMPLE_RATE OTEL_TRACES_SAMPLER telemetry.istio.io Instrumentation
 #   fix: Set the rate in the overlay's environment object, within environments.sampling of kgate.yaml.
 package policies.telemetry.sampling_bounds
 

@@ -11,6 +11,7 @@
 #   severity: error
 #   states: convention
 #   scope: overlay
+#   mentions: OTLP_SAMPLE_RATE OTEL_TRACES_SAMPLER telemetry.istio.io Instrumentation
 #   fix: Write ratio and percentage once, in the overlay's environment object, and let replacements carry them.
 package policies.telemetry.sampling_equal
 

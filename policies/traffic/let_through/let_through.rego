@@ -13,6 +13,7 @@
 #   severity: error
 #   states: fact
 #   scope: overlay
+#   mentions: NetworkPolicy
 #   fix: Add the rule that the message names to a policy over these pods, or mend the one that was meant.
 package policies.traffic.let_through
 

@@ -12,6 +12,7 @@
 #   severity: error
 #   states: fact
 #   scope: object
+#   mentions: selector
 #   fix: Keep the version on the pod template only, and select by name, instance or track.
 package policies.workload.selector_stable
 

@@ -11,6 +11,7 @@
 #   severity: error
 #   states: fact
 #   scope: overlay
+#   mentions: spec apps/ batch/ Pod
 #   fix: Add a label with different values, such as track, to both selectors and both pod templates.
 package policies.workload.selectors_disjoint
 

@@ -12,6 +12,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/admission/custom"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/definition"
+	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 	"github.com/kgate-dev/gitops/tools/internal/policy"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
@@ -68,6 +69,17 @@ func enginesOf(library *policy.Library, minors []string) (*Engines, error) {
 
 // Close removes what was unpacked.
 func (e *Engines) Close() error { return e.validator.Close() }
+
+// expect says what targets hold, before they are rendered: rules about other things are not compiled. What comes from standard
+// input is not known.
+func (e *Engines) expect(ctx context.Context, renderer *kustomization.Renderer, targets []string) {
+	e.library.Expect(func(words []string) []string {
+		if slices.Contains(targets, kustomization.Stdin) {
+			return words
+		}
+		return renderer.Mentioned(ctx, targets, words)
+	})
+}
 
 // Prepare compiles the rules.
 func (e *Engines) Prepare(ctx context.Context) error { return e.library.Prepare(ctx) }

@@ -87,6 +87,7 @@ func atWork() int { return runtime.GOMAXPROCS(0) + 1 }
 func (g *Gate) each(ctx context.Context, paths []string, do func(ctx context.Context, i int, path string) error, failed func(i int, err error)) error {
 	group, ctx := errgroup.WithContext(ctx)
 	if !g.options.Unjudged {
+		g.engines.expect(ctx, g.renderer, paths)
 		group.Go(func() error {
 			defer activity.Begin(ctx, "compiling the rules")()
 			return g.engines.Prepare(ctx)

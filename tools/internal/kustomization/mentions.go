@@ -2,6 +2,7 @@ package kustomization
 
 import (
 	"bytes"
+	"context"
 	"path"
 	"slices"
 
@@ -32,6 +33,30 @@ func (r *Renderer) Mentions(target, word string, more ...string) bool {
 	return slices.ContainsFunc(r.mentioning(target, word), func(file string) bool {
 		return !slices.ContainsFunc(more, func(word string) bool { return !r.holds(file, word) })
 	})
+}
+
+// Mentioned are those of some words that a file holds from which one of some targets may take resources.
+func (r *Renderer) Mentioned(ctx context.Context, targets, words []string) []string {
+	missing, read := slices.Clone(words), map[string]bool{}
+	for _, target := range targets {
+		for _, file := range r.Sources(target) {
+			if ctx.Err() != nil || len(missing) == 0 {
+				return without(words, missing)
+			}
+			if read[file] {
+				continue
+			}
+			read[file] = true
+			if text, err := r.store.read(file); err == nil {
+				missing = slices.DeleteFunc(missing, func(word string) bool { return bytes.Contains(text, []byte(word)) })
+			}
+		}
+	}
+	return without(words, missing)
+}
+
+func without(words, others []string) []string {
+	return slices.DeleteFunc(slices.Clone(words), func(word string) bool { return slices.Contains(others, word) })
 }
 
 // Searched reports whether Mentions would find a word in a file of a target.

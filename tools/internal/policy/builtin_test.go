@@ -2,13 +2,18 @@ package policy_test
 
 import (
 	"context"
+	"fmt"
 	"io/fs"
+	"os"
 	"path"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/kgate-dev/gitops/policies"
 	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/kustomization"
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
 	"github.com/kgate-dev/gitops/tools/internal/policy"
 )
 
@@ -28,7 +33,7 @@ func TestBuiltinRulesCompileStrictly(t *testing.T) {
 
 // A reader of a built-in rule comes to its code at once: what it says of itself is short, and its examples are files.
 func TestBuiltinRulesAreShort(t *testing.T) {
-	const most = 17 // lines of METADATA
+	const most = 18 // lines of METADATA
 	library, err := policy.Load(t.Context(), policy.Source{FS: policies.FS})
 	if err != nil {
 		t.Fatal(err)
@@ -73,5 +78,50 @@ func TestEveryBuiltinModuleHasATest(t *testing.T) {
 	}
 	if modules < 60 {
 		t.Fatalf("only %d modules are embedded", modules)
+	}
+}
+
+// What is compiled at once and what is compiled when an object asks for it say what all rules together say.
+func TestRulesNobodyExpected(t *testing.T) {
+	renderer := kustomization.New(os.DirFS("../../.."), strings.NewReader(""))
+	findings := func(expect func(*policy.Library)) string {
+		t.Helper()
+		library, err := policy.Load(t.Context(), policy.Source{Name: "policies", FS: policies.FS, Verified: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		expect(library)
+		var targets []*check.Target
+		for _, overlay := range []string{"base/platform", "overlays/prod", "overlays/dev/platform"} {
+			result, err := renderer.Render(t.Context(), overlay)
+			if err != nil {
+				t.Fatal(err)
+			}
+			targets = append(targets, &check.Target{
+				Path: result.Path, Objects: result.Objects,
+				Locate: func(*manifest.Object, manifest.Path) manifest.Origin { return manifest.Origin{} },
+			})
+		}
+		found, failed := check.Run(t.Context(), check.Plan{Checks: library.Checks(policy.Facts{}), Targets: targets, Now: time.Now()})
+		if len(failed) > 0 {
+			t.Fatal(failed[0].Err)
+		}
+		var texts []string
+		for _, f := range found.Findings {
+			texts = append(texts, fmt.Sprintf("%s %s %s", f.Check, f.Object, f.Message))
+		}
+		return strings.Join(texts, "\n")
+	}
+	want := findings(func(*policy.Library) {})
+	if n := strings.Count(want, "\n"); n < 5 {
+		t.Fatalf("these targets are to have many findings, and have %d:\n%s", n, want)
+	}
+	for name, expected := range map[string]func([]string) []string{
+		"nothing": func([]string) []string { return nil },
+		"a part":  func(words []string) []string { return words[:len(words)/2] },
+	} {
+		if got := findings(func(l *policy.Library) { l.Expect(expected) }); got != want {
+			t.Errorf("%s expected: got\n%s\nwant\n%s", name, got, want)
+		}
 	}
 }

@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"math"
 	"path"
-	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -120,8 +118,14 @@ func (l *Library) Sweep() {
 	l.values.Sweep()
 	l.results.Sweep()
 	l.wholes.Sweep()
-	for _, u := range l.units {
-		u.spent.Store(nil)
+	l.spoken.Sweep()
+	for _, p := range []*part{l.first.made(), l.rest.made()} {
+		if p == nil {
+			continue
+		}
+		for _, u := range p.units {
+			u.spent.Store(nil)
+		}
 	}
 }
 
@@ -129,6 +133,7 @@ func (l *Library) Sweep() {
 // while the target is judged.
 func (l *Library) Forget(target *check.Target) {
 	l.values.Forget(target.Objects...)
+	l.spoken.Forget(target)
 	l.wholes.ForgetFunc(func(q question) bool {
 		input, ok := q.input.(overlayInput)
 		return ok && input.target == target
@@ -147,77 +152,6 @@ var checkingStages = []ast.StageID{
 	ast.StageCheckUnsafeBuiltins, ast.StageCheckDeprecatedBuiltins, ast.StageBuildRequiredCapabilities,
 }
 
-// Prepare compiles all modules together, strictly unless they are known to compile so, and makes the queries.
-// It fails with the file and line of what does not compile. There is no partial evaluation: with one query a scope it
-// made nothing faster, and preparing it cost a quarter of a second for object rules and over a minute for others.
-func (l *Library) Prepare(ctx context.Context) error {
-	l.once.Do(func() { l.err = l.prepare(ctx) })
-	return l.err
-}
-
-func (l *Library) prepare(ctx context.Context) error {
-	l.slots = make(chan struct{}, runtime.GOMAXPROCS(0))
-	if l.verified && len(l.kept) == 0 {
-		return nil // nothing will be asked, and what is there is known to compile
-	}
-	together := map[check.Scope][]*Rule{}
-	for _, rule := range l.kept {
-		if !rule.own {
-			together[rule.Scope] = append(together[rule.Scope], rule)
-		}
-	}
-	maps.DeleteFunc(together, func(_ check.Scope, rules []*Rule) bool { return len(rules) == 1 })
-	var entry strings.Builder
-	entry.WriteString("package kgate.entry\n\n")
-	for _, scope := range slices.Sorted(maps.Keys(together)) {
-		fmt.Fprintf(&entry, "%s := {", scope)
-		for _, rule := range together[scope] {
-			fmt.Fprintf(&entry, "%q: data.%s.deny, ", rule.Package, rule.Package)
-		}
-		entry.WriteString("}\n")
-	}
-	module, err := ast.ParseModuleWithOpts("entry.rego", entry.String(), ast.ParserOptions{RegoVersion: ast.RegoV1})
-	if err != nil {
-		return err
-	}
-	modules := maps.Clone(l.modules)
-	modules[""] = module // no file has this name
-	compiler := ast.NewCompiler().WithStrict(!l.verified).WithCapabilities(l.capabilities()).WithDefaultRegoVersion(ast.RegoV1)
-	if l.verified {
-		compiler = compiler.WithSkipStages(checkingStages...)
-	}
-	bounded, stop := limited(ctx, l.patience, maxMemory)
-	defer stop()
-	if _, err := contain(bounded, func() (struct{}, error) {
-		compiler.Compile(modules)
-		return struct{}{}, nil
-	}); err != nil {
-		return fmt.Errorf("compile the rules: %w: fewer rules that build on each other compile faster", err)
-	}
-	if compiler.Failed() {
-		return describe(compiler.Errors)
-	}
-	l.compiler, l.store = compiler, newStore()
-	l.units = map[*Rule]*unit{}
-	for scope, rules := range together {
-		u, err := l.unit("data.kgate.entry."+string(scope), rules...)
-		if err != nil {
-			return err
-		}
-		for _, rule := range rules {
-			l.units[rule] = u
-		}
-	}
-	for _, rule := range l.kept {
-		if l.units[rule] == nil {
-			if l.units[rule], err = l.single(rule); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
 // newStore holds what rules know besides their input. Modules lie below data.policies alone, so that none adds to it.
 func newStore() storage.Store {
 	return inmem.NewFromObjectWithOpts(relation.Data(), inmem.OptRoundTripOnWrite(true), inmem.OptReturnASTValuesOnRead(true))
@@ -226,6 +160,7 @@ func newStore() storage.Store {
 // unit is what one evaluation answers: all built-in rules of a scope, or one rule. What those of one's own take is
 // bounded, and they are told apart when one of them fails.
 type unit struct {
+	part     *part
 	rules    []*Rule
 	query    ast.Body
 	compiler ast.QueryCompiler
@@ -234,21 +169,6 @@ type unit struct {
 
 // answer is the variable of a unit's query.
 const answer = ast.Var("answer")
-
-func (l *Library) unit(ref string, rules ...*Rule) (*unit, error) {
-	parsed, err := ast.ParseRef(ref)
-	if err != nil {
-		return nil, err
-	}
-	u := &unit{rules: rules, compiler: l.compiler.QueryCompiler()}
-	u.query, err = u.compiler.Compile(ast.NewBody(ast.Equality.Expr(ast.NewTerm(parsed), ast.NewTerm(answer))))
-	return u, err
-}
-
-// single is a rule by itself.
-func (l *Library) single(rule *Rule) (*unit, error) {
-	return l.singles.Get(rule, func() (*unit, error) { return l.unit("data."+rule.Package+".deny", rule) })
-}
 
 // question is a unit and what it is asked of: the manifest.Digest of an object, an overlayInput or a repositoryInput.
 type question struct {
@@ -278,10 +198,10 @@ func (v verdicts) err() error {
 // doing says what the run is busy with meanwhile.
 func (e *engine) ask(ctx context.Context, rule *Rule, key any, doing string, input func() (ast.Value, error)) ([]denial, error) {
 	l := e.library
-	if err := l.Prepare(ctx); err != nil {
+	u, err := l.unitOf(ctx, rule)
+	if err != nil {
 		return nil, err
 	}
-	u := l.units[rule]
 	kept := &l.wholes
 	if _, ok := key.(manifest.Digest); ok {
 		kept = &l.results
@@ -323,7 +243,7 @@ func (l *Library) judge(ctx context.Context, u *unit, input ast.Value) verdicts 
 			said[rule] = verdict{err: ctx.Err()}
 			continue
 		}
-		alone, err := l.single(rule)
+		alone, err := l.single(u.part, rule)
 		if err != nil {
 			said[rule] = verdict{err: rule.describe(err)}
 			continue
@@ -374,7 +294,7 @@ func (l *Library) query(ctx context.Context, u *unit, input ast.Value) (ast.Valu
 	defer context.AfterFunc(ctx, cancel.Cancel)()
 	var value ast.Value
 	err = topdown.NewQuery(u.query).
-		WithQueryCompiler(u.compiler).WithCompiler(l.compiler).WithStore(l.store).WithTransaction(txn).
+		WithQueryCompiler(u.compiler).WithCompiler(u.part.compiler).WithStore(l.store).WithTransaction(txn).
 		WithInput(ast.NewTerm(input)).WithCancel(cancel).WithStrictBuiltinErrors(true).
 		Iter(ctx, func(result topdown.QueryResult) error {
 			if term := result[answer]; term != nil {
@@ -404,6 +324,9 @@ func (r *Rule) describe(err error) error {
 }
 
 func (e *engine) run(ctx context.Context, rule *Rule, pass *check.Pass) error {
+	if !slices.ContainsFunc(pass.Targets, func(target *check.Target) bool { return e.library.mayDeny(rule, target) }) {
+		return nil
+	}
 	switch rule.Scope {
 	case check.Object:
 		target := pass.Targets[0]

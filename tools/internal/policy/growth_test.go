@@ -59,7 +59,7 @@ func (s *effort) of(t *testing.T, l *Library, u *unit, n int) effort {
 	}
 	defer l.store.Abort(t.Context(), txn)
 	*s = 0
-	if err := topdown.NewQuery(u.query).WithQueryCompiler(u.compiler).WithCompiler(l.compiler).WithStore(l.store).WithTransaction(txn).
+	if err := topdown.NewQuery(u.query).WithQueryCompiler(u.compiler).WithCompiler(u.part.compiler).WithStore(l.store).WithTransaction(txn).
 		WithInput(ast.NewTerm(input)).WithQueryTracer(s).Iter(t.Context(), func(topdown.QueryResult) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +72,8 @@ func TestGrowth(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := library.Prepare(t.Context()); err != nil {
+	all, err := library.firstPart(t.Context())
+	if err != nil {
 		t.Fatal(err)
 	}
 	const few, times = 10, 4
@@ -80,7 +81,7 @@ func TestGrowth(t *testing.T) {
 		if rule.Scope != check.Overlay {
 			continue
 		}
-		u, err := library.single(rule)
+		u, err := library.single(all, rule)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -42,26 +43,31 @@ type Rule struct {
 	File    string
 	line    int            // of its package
 	own     bool           // of a source beside the first
+	words   wordSet        // of which an input that it denies holds one; none where it may deny any
 	pair    [2]exampleFile // where its examples stand
 }
 
 // Library is a set of rules and of the modules that they share.
 type Library struct {
 	Rules   []*Rule
-	modules map[string]*ast.Module
+	modules map[string]*ast.Module // of a library that is not verified
+	unread  map[string][]*parsed   // the files of a package, of one that is
 
 	claims   claims
 	verified bool
 	allowed  *ast.Capabilities
 	kept     []*Rule // the rules that are evaluated
 	patience time.Duration
-	once     sync.Once
-	compiler *ast.Compiler
+	words    []string
+	held     atomic.Pointer[func(words []string) []string]
+	expected wordSet
+	first    lazy[*part] // the rules that something is expected of
+	rest     lazy[*part] // the others
+	reading  sync.Mutex
 	store    storage.Store
-	units    map[*Rule]*unit
 	slots    chan struct{} // for evaluations of rules of one's own
-	err      error
 
+	spoken  cache.Cache[*check.Target, wordSet]
 	singles cache.Cache[*Rule, *unit]
 	values  cache.Cache[*manifest.Object, *ast.Term]
 	results cache.Cache[question, verdicts] // on single objects
@@ -95,7 +101,10 @@ func (l *Library) capabilities() *ast.Capabilities {
 
 // Load parses the rules of every source. All faults come back at once, each with its file and line.
 func Load(ctx context.Context, sources ...Source) (*Library, error) {
-	library := &Library{modules: map[string]*ast.Module{}, verified: true, patience: longest}
+	library := &Library{
+		modules: map[string]*ast.Module{}, unread: map[string][]*parsed{}, verified: true, patience: longest,
+		store: newStore(), slots: make(chan struct{}, runtime.GOMAXPROCS(0)), expected: everything,
+	}
 	var files []*parsed
 	examples := map[string]exampleFile{}
 	var errs []error
@@ -137,7 +146,7 @@ func Load(ctx context.Context, sources ...Source) (*Library, error) {
 	}
 	files, twice := once(files)
 	errs = append(errs, twice...)
-	library.parse(ctx, files)
+	library.parse(ctx, files, library.verified)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -159,6 +168,7 @@ type parsed struct {
 	source           int    // its index
 	file, name, text string // file as messages name it, name within its source
 	module           *ast.Module
+	whole            bool // the module is that of the whole file
 	err              error
 }
 
@@ -190,8 +200,8 @@ func once(files []*parsed) ([]*parsed, []error) {
 	return kept, errs
 }
 
-// parse reads every file, as many at a time as there are processors: nothing else of a run has begun.
-func (l *Library) parse(ctx context.Context, files []*parsed) {
+// parse reads every file, or its head alone, as many at a time as there are processors.
+func (l *Library) parse(ctx context.Context, files []*parsed, heads bool) {
 	allowed := l.capabilities()
 	var group errgroup.Group
 	group.SetLimit(runtime.GOMAXPROCS(0))
@@ -201,7 +211,11 @@ func (l *Library) parse(ctx context.Context, files []*parsed) {
 				return nil
 			}
 			f.module, f.err = recovered(func() (*ast.Module, error) {
-				return ast.ParseModuleWithOpts(f.file, f.text, ast.ParserOptions{
+				text := f.text
+				if heads {
+					text = head(text)
+				}
+				return ast.ParseModuleWithOpts(f.file, text, ast.ParserOptions{
 					ProcessAnnotation: !strings.HasPrefix(f.name, "lib/"), RegoVersion: ast.RegoV1, Capabilities: allowed,
 				})
 			})
@@ -214,6 +228,15 @@ func (l *Library) parse(ctx context.Context, files []*parsed) {
 	_ = group.Wait() // each file has its own error
 }
 
+// head is what a file says of itself: what stands before its package, and that.
+func head(text string) string {
+	if begin := strings.Index("\n"+text, "\npackage "); begin >= 0 {
+		line, _, _ := strings.Cut(text[begin:], "\n")
+		return text[:begin+len(line)]
+	}
+	return text
+}
+
 func (l *Library) add(f *parsed, examples map[string]exampleFile) error {
 	if f.err != nil {
 		return describe(f.err)
@@ -224,13 +247,17 @@ func (l *Library) add(f *parsed, examples map[string]exampleFile) error {
 		return err
 	}
 	group, rule, ok := strings.Cut(dir, "/")
-	l.modules[file] = module
 	want := strings.ReplaceAll(path.Join(root, dir), "/", ".")
 	if got := packageName(module); got != want {
 		return fmt.Errorf("%s:%d: the package is %s; in this directory it must be %s", file, module.Package.Location.Row, got, want)
 	}
 	if err := l.claims.add(f.source, file, module); err != nil {
 		return err
+	}
+	if l.verified {
+		l.unread[want] = append(l.unread[want], f)
+	} else {
+		l.modules[file] = module
 	}
 	if group == "lib" {
 		return nil
@@ -241,15 +268,20 @@ func (l *Library) add(f *parsed, examples map[string]exampleFile) error {
 	if slices.ContainsFunc(l.Rules, func(r *Rule) bool { return r.Package == want }) {
 		return fmt.Errorf("%s: the rule %s is defined twice: a rule is one file beside its test", file, want)
 	}
-	r, err := newRule(file, want, module)
+	r, words, err := newRule(file, want, module, f.source > 0)
 	if err == nil {
 		err = r.exemplify(examples)
+	}
+	if err == nil && !l.verified && !canDeny(module) {
+		err = fmt.Errorf("%s:%d: the rule has no `deny contains …`: it could find nothing", file, r.line)
+	}
+	if err == nil {
+		r.words, err = l.setOf(words)
 	}
 	if err != nil {
 		return err
 	}
 	r.Name = strings.ReplaceAll(group+"/"+rule, "_", "-")
-	r.own = f.source > 0
 	l.Rules = append(l.Rules, r)
 	return nil
 }
@@ -258,35 +290,39 @@ func packageName(module *ast.Module) string {
 	return strings.TrimPrefix(module.Package.Path.String(), "data.")
 }
 
-func newRule(file, pkg string, module *ast.Module) (*Rule, error) {
+// newRule is what the METADATA of a file says, and the words that it names.
+func newRule(file, pkg string, module *ast.Module, own bool) (*Rule, []string, error) {
 	line := module.Package.Location.Row
 	var meta *ast.Annotations
 	for _, a := range module.Annotations {
 		if a.Scope == "package" && meta != nil {
-			return nil, fmt.Errorf("%s:%d: the rule has METADATA of scope package twice", file, a.Location.Row)
+			return nil, nil, fmt.Errorf("%s:%d: the rule has METADATA of scope package twice", file, a.Location.Row)
 		}
 		if a.Scope == "package" {
 			meta = a
 		}
 	}
 	if meta == nil {
-		return nil, fmt.Errorf("%s:%d: the rule has no METADATA of scope package above its package line", file, line)
+		return nil, nil, fmt.Errorf("%s:%d: the rule has no METADATA of scope package above its package line", file, line)
 	}
 	fail := func(format string, args ...any) error {
 		return fmt.Errorf("%s:%d: METADATA: %s", file, meta.Location.Row, fmt.Sprintf(format, args...))
 	}
 	custom := []string{"bad", "fix", "good", "locked", "scope", "sees", "severity", "standard", "states"}
+	if !own {
+		custom = append(custom, "mentions")
+	}
 	for _, key := range slices.Sorted(maps.Keys(meta.Custom)) {
 		_, isText := meta.Custom[key].(string)
 		_, isBool := meta.Custom[key].(bool)
 		self := meta.Custom[key] == "self"
 		switch {
 		case !slices.Contains(custom, key):
-			return nil, fail("custom has no key %q; it has %s", key, strings.Join(custom, ", "))
+			return nil, nil, fail("custom has no key %q; it has %s", key, strings.Join(custom, ", "))
 		case key == "locked" && !isBool && !self:
-			return nil, fail("custom.locked is %v; it is true, self or false", meta.Custom[key])
+			return nil, nil, fail("custom.locked is %v; it is true, self or false", meta.Custom[key])
 		case key != "locked" && !isText:
-			return nil, fail("custom.%s is %v; it must be a text", key, meta.Custom[key])
+			return nil, nil, fail("custom.%s is %v; it must be a text", key, meta.Custom[key])
 		}
 	}
 	text := func(key string) string {
@@ -294,7 +330,7 @@ func newRule(file, pkg string, module *ast.Module) (*Rule, error) {
 		return strings.TrimSpace(s)
 	}
 	locked, _ := meta.Custom["locked"].(bool)
-	r := &Rule{Package: pkg, File: file, line: line, Check: check.Check{
+	r := &Rule{Package: pkg, File: file, line: line, own: own, Check: check.Check{
 		Title: strings.TrimSpace(meta.Title), Doc: strings.TrimSpace(meta.Description), Fix: text("fix"),
 		Severity: check.Severity(text("severity")), Scope: check.Scope(text("scope")), Origin: "policy",
 		Bad: text(badName), Good: text(goodName), Locked: locked, Central: meta.Custom["locked"] == "self",
@@ -308,31 +344,33 @@ func newRule(file, pkg string, module *ast.Module) (*Rule, error) {
 	}
 	switch {
 	case r.Title == "" || r.Doc == "":
-		return nil, fail("title and description must say what holds and why")
+		return nil, nil, fail("title and description must say what holds and why")
 	case r.Fix == "":
-		return nil, fail("custom.fix must say what to do about a finding")
+		return nil, nil, fail("custom.fix must say what to do about a finding")
 	case r.Severity != check.Error && r.Severity != check.Warning:
-		return nil, fail("custom.severity is %q; it is error or warning", r.Severity)
+		return nil, nil, fail("custom.severity is %q; it is error or warning", r.Severity)
 	case (r.Bad == "") != (r.Good == ""):
-		return nil, fail("custom.bad and custom.good belong together: a fragment that the rule denies, and the same put right")
+		return nil, nil, fail("custom.bad and custom.good belong together: a fragment that the rule denies, and the same put right")
 	case r.Scope != check.Object && r.Scope != check.Overlay && r.Scope != check.Repository:
-		return nil, fail("custom.scope is %q; it is object, overlay or repository", r.Scope)
+		return nil, nil, fail("custom.scope is %q; it is object, overlay or repository", r.Scope)
 	}
 	if states := text("states"); meta.Custom["states"] != nil && states != fact && states != convention {
-		return nil, fail("custom.states is %q; it is %s, or %s for what a team agrees on", states, fact, convention)
+		return nil, nil, fail("custom.states is %q; it is %s, or %s for what a team agrees on", states, fact, convention)
 	}
 	if meta.Custom["standard"] != nil && (!r.Firm || !r.Convention) {
-		return nil, fail("custom.standard is %q; it is error, of a convention that is no warning with the profile standard either", text("standard"))
+		return nil, nil, fail("custom.standard is %q; it is error, of a convention that is no warning with the profile standard either", text("standard"))
 	}
 	if meta.Custom["sees"] != nil && (r.Sees == nil || r.Scope != check.Repository) {
-		return nil, fail("custom.sees is %q; a rule of scope repository names the API groups of the objects that it looks into, as argoproj.io", text("sees"))
+		return nil, nil, fail("custom.sees is %q; a rule of scope repository names the API groups of the objects that it looks into, as argoproj.io", text("sees"))
 	}
-	if !slices.ContainsFunc(module.Rules, func(rule *ast.Rule) bool {
+	return r, strings.Fields(text("mentions")), nil
+}
+
+// canDeny reports whether a module can find something.
+func canDeny(module *ast.Module) bool {
+	return slices.ContainsFunc(module.Rules, func(rule *ast.Rule) bool {
 		return rule.Head.Name.String() == "deny" && rule.Head.RuleKind() == ast.MultiValue
-	}) {
-		return nil, fmt.Errorf("%s:%d: the rule has no `deny contains …`: it could find nothing", file, line)
-	}
-	return r, nil
+	})
 }
 
 // verify refuses two rules with one name.
