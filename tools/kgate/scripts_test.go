@@ -209,3 +209,30 @@ func TestSampledTestsRunWhole(t *testing.T) {
 		t.Errorf("the Makefile runs %q whole; sampled are %q", named, sampled)
 	}
 }
+
+// TestReleasedImage holds the image that a tag releases to the one that overlays run, whatever both are called.
+func TestReleasedImage(t *testing.T) {
+	top := filepath.Join("..", "..")
+	_, service := ownServices(t, top)
+	workflow, err := os.ReadFile(filepath.Join(top, ".github/workflows/release.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	image := regexp.MustCompile(`(?m)^ +image=(\S+/\S+)$`).FindSubmatch(workflow)
+	if image == nil {
+		t.Fatal("release.yaml says of no image where it goes")
+	}
+	overlays, err := filepath.Glob(filepath.Join(top, "overlays/*", service, "kustomization.yaml"))
+	if err != nil || len(overlays) == 0 {
+		t.Fatalf("no overlay of %s: %v", service, err)
+	}
+	for _, name := range overlays {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(text), "newName: "+string(image[1])+"\n") {
+			t.Errorf("%s does not run %s, which is what a tag releases", name, image[1])
+		}
+	}
+}

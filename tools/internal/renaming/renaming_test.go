@@ -190,6 +190,33 @@ func TestModuleStays(t *testing.T) {
 	}
 }
 
+// TestRecipe holds that a command which says the renaming is left as it is, and one that says another is about what there is then.
+func TestRecipe(t *testing.T) {
+	for to, want := range map[string]string{
+		"till":  "rename --service shop=till --image ghcr.io/acme/shop=b.example.com/till\n",
+		"till2": "rename --service till2=till --image ghcr.io/acme/shop=b.example.com/till\n",
+	} {
+		files := fstest.MapFS{
+			"README.md": {Data: []byte("rename --service shop=till --image ghcr.io/acme/shop=b.example.com/till\n")},
+			"app.yaml":  {Data: []byte("name: shop\nimage: ghcr.io/acme/shop\n")},
+		}
+		plan, err := Make(files, listed(files), []Name{{Service, "shop", to}, {Image, "ghcr.io/acme/shop", "b.example.com/till"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, changed := plan.Set.Text("README.md")
+		if !changed {
+			got = files["README.md"].Data
+		}
+		if string(got) != want {
+			t.Errorf("to %s: %q, want %q", to, got, want)
+		}
+		if got, _ := plan.Set.Text("app.yaml"); string(got) != "name: "+to+"\nimage: b.example.com/till\n" {
+			t.Errorf("to %s: %q", to, got)
+		}
+	}
+}
+
 // TestElsewhere holds that folders of kgate's names are nobody's where kgate itself is not.
 func TestElsewhere(t *testing.T) {
 	files := fstest.MapFS{"tools/shop.yaml": {Data: []byte("name: shop\n")}}

@@ -112,6 +112,10 @@ func (n names) replace(text string, only func(form) bool, met func(form)) (strin
 				at = end
 				break
 			}
+			if f.Kind != Environment && becomes(text[end:], to) {
+				at = end // OLD=NEW says what it is renamed to, and would be NEW=NEW
+				break
+			}
 			if to == text[start:end] {
 				at = end // it keeps its name, and so do names in it
 				break
@@ -135,6 +139,12 @@ func (n names) replace(text string, only func(form) bool, met func(form)) (strin
 
 func letter(c byte) bool {
 	return c == '_' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+}
+
+// becomes reports a text that begins with = and a name.
+func becomes(text, name string) bool {
+	rest, ok := strings.CutPrefix(text, "="+name)
+	return ok && !goesOn(rest, 0, "-./")
 }
 
 // begins reports whether a word may begin at a place. The letter of an escape, as in \n, is none of a word.
