@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -172,8 +174,12 @@ func TestREADMERecipes(t *testing.T) {
 		t.Errorf("after all that README.md makes:\n%s", out)
 	}
 
-	// Other names.
+	// Other names. In a copy that has got those of the recipe there is nothing left to rename.
 	rename := recipes(t, text, "kgate rename --service")[0].command
+	old, _, _ := strings.Cut(strings.Fields(rename)[3], "=")
+	if _, err := os.Stat(filepath.Join("base/services", old)); errors.Is(err, fs.ErrNotExist) {
+		return
+	}
 	kgate(rename, exitClean)
 	if out := kgate("kgate validate", exitClean); !strings.Contains(out, ": 0 errors, 0 warnings, ") {
 		t.Errorf("under other names:\n%s", out)
