@@ -356,7 +356,7 @@ func quantityAt(o *manifest.Object, path manifest.Path) *resource.Quantity {
 	if !ok || o.Hides(path) {
 		return nil
 	}
-	q, err := resource.ParseQuantity(fmt.Sprint(value))
+	q, err := manifest.ParseQuantity(fmt.Sprint(value))
 	if err != nil {
 		return nil
 	}

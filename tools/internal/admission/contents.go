@@ -17,6 +17,7 @@ import (
 	corev1conversion "k8s.io/kubernetes/pkg/apis/core/v1"
 
 	"github.com/kgate-dev/gitops/tools/internal/admission/admissionpolicy"
+	"github.com/kgate-dev/gitops/tools/internal/admission/custom"
 	"github.com/kgate-dev/gitops/tools/internal/cache"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/definition"
@@ -127,6 +128,9 @@ func (s *Server) decode(ctx context.Context, target *check.Target) (*contents, e
 	for _, object := range d.applied {
 		kind := kindOf(object)
 		if !s.decodes(kind) {
+			continue
+		}
+		if custom.Excessive(d.after(object).Value) != nil {
 			continue
 		}
 		value, err := s.builtin().Decode(kind, d.after(object).JSON)

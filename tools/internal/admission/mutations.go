@@ -20,6 +20,7 @@ import (
 
 	"github.com/kgate-dev/gitops/tools/internal/admission/admissionpolicy"
 	"github.com/kgate-dev/gitops/tools/internal/admission/builtin"
+	"github.com/kgate-dev/gitops/tools/internal/admission/custom"
 	"github.com/kgate-dev/gitops/tools/internal/admission/fault"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/definition"
@@ -110,6 +111,9 @@ func (c *contents) mutate(ctx context.Context) error {
 
 // limits is a LimitRange of the target, decoded.
 func (c *contents) limits(object *manifest.Object) (*corev1.LimitRange, bool) {
+	if custom.Excessive(object.Value) != nil {
+		return nil, false
+	}
 	value, err := c.server.builtin().Decode(kindOf(object), object.JSON)
 	if err != nil {
 		return nil, false

@@ -139,7 +139,7 @@ func sizeOf(o map[string]any, storage manifest.Path) (*resource.Quantity, manife
 		if !ok || value == "" {
 			continue
 		}
-		q, err := resource.ParseQuantity(fmt.Sprint(value))
+		q, err := manifest.ParseQuantity(fmt.Sprint(value))
 		if err != nil {
 			return nil, nil
 		}

@@ -25,6 +25,6 @@ func quantity(o *manifest.Object, path manifest.Path) (resource.Quantity, bool) 
 	if value == nil {
 		return resource.Quantity{}, false
 	}
-	q, err := resource.ParseQuantity(fmt.Sprint(value))
+	q, err := manifest.ParseQuantity(fmt.Sprint(value))
 	return q, err == nil
 }

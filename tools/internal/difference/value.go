@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
 // same reports whether two values are the same to whoever reads JSON: 1 and 1.0 are.
@@ -102,10 +104,7 @@ func quantityOf(value any) (resource.Quantity, bool) {
 		}
 		text = string(written)
 	}
-	if len(text) > 64 { // of digits without end the parser makes a number
-		return resource.Quantity{}, false
-	}
-	q, err := resource.ParseQuantity(text)
+	q, err := manifest.ParseQuantity(text)
 	return q, err == nil
 }
 

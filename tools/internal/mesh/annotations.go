@@ -14,7 +14,6 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"istio.io/api/annotation"
 	meshconfig "istio.io/api/mesh/v1alpha1"
-	"k8s.io/apimachinery/pkg/api/resource"
 	sigsyaml "sigs.k8s.io/yaml"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
@@ -116,7 +115,7 @@ func interceptionMode(text string) error {
 }
 
 func quantity(text string) error {
-	_, err := resource.ParseQuantity(text)
+	_, err := manifest.ParseQuantity(text)
 	return err
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -31,11 +32,12 @@ const ConfigVersion = "kgate/v1"
 // Config is what kgate.yaml says. The zero value is that of a repository without one.
 type Config struct {
 	KubernetesVersions []Version
-	Kustomize          Version  // the release that deploys; zero for the one that kgate renders as
-	CompareWith        Version  // the revision that a change is compared with; zero for what Trunks names
-	Unrestricted       []string // globs of targets that are built with LoadRestrictionsNone
-	Targets            []string // globs of directories
-	NoTargets          []string // directories that Targets does not mean, as globs, without their leading !
+	Kustomize          Version                      // the release that deploys; zero for the one that kgate renders as
+	CompareWith        Version                      // the revision that a change is compared with; zero for what Trunks names
+	Unrestricted       []string                     // globs of targets that are built with LoadRestrictionsNone
+	Targets            []string                     // globs of directories
+	NoTargets          []string                     // directories that Targets does not mean, as globs, without their leading !
+	TargetSources      map[string]manifest.Position // where each of both is written, those with their leading !
 	Unread             []Unread
 	Environments       []Environment
 	Promoting          Promoting
@@ -249,7 +251,7 @@ func (d *decoder) text(node *yaml.Node, what string) string {
 
 func (d *decoder) number(node *yaml.Node, what string) float64 {
 	number, err := strconv.ParseFloat(node.Value, 64)
-	if err != nil || node.Kind != yaml.ScalarNode {
+	if err != nil || node.Kind != yaml.ScalarNode || math.IsNaN(number) || math.IsInf(number, 0) {
 		d.fail(node, "%s must be a number", what)
 	}
 	return number
@@ -265,6 +267,15 @@ func (d *decoder) glob(node *yaml.Node, what string) string {
 	return strings.TrimSuffix(glob, "/")
 }
 
+// inside is a glob of directories of the repository.
+func (d *decoder) inside(node *yaml.Node, what string) string {
+	glob := d.glob(node, what)
+	if clean := path.Clean(glob); path.IsAbs(glob) || clean == ".." || strings.HasPrefix(clean, "../") {
+		d.fail(node, "%s is a directory of the repository, as seen from its top: %q leads out of it", what, glob)
+	}
+	return glob
+}
+
 // pattern is the glob of a target that a run may or may not have.
 func (d *decoder) pattern(node *yaml.Node, key string) string {
 	glob := d.glob(node, "a target")
@@ -273,7 +284,7 @@ func (d *decoder) pattern(node *yaml.Node, key string) string {
 }
 
 func (d *decoder) config(root *yaml.Node) Config {
-	var c Config
+	c := Config{TargetSources: map[string]manifest.Position{}}
 	d.fields(root, ConfigFile, map[string]func(*yaml.Node){
 		"!apiVersion": func(n *yaml.Node) {
 			if n.Value != ConfigVersion {
@@ -297,10 +308,12 @@ func (d *decoder) config(root *yaml.Node) Config {
 				if excluded, ok := strings.CutPrefix(n.Value, "!"); ok && n.Kind == yaml.ScalarNode {
 					exclusion := *n
 					exclusion.Value = excluded
-					c.NoTargets = append(c.NoTargets, d.glob(&exclusion, "a target that is left out"))
+					glob := d.inside(&exclusion, "a target that is left out")
+					c.NoTargets, c.TargetSources["!"+glob] = append(c.NoTargets, glob), d.at(n.Line)
 					return
 				}
-				c.Targets = append(c.Targets, d.glob(n, "a target"))
+				glob := d.inside(n, "a target")
+				c.Targets, c.TargetSources[glob] = append(c.Targets, glob), d.at(n.Line)
 			})
 			if c.Targets == nil && c.NoTargets != nil {
 				d.fail(n, "targets leaves out and names nothing: name what to check too; what no run has to check belongs under `unread`")

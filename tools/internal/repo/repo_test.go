@@ -49,6 +49,7 @@ func TestParseConfig(t *testing.T) {
 	want := Config{
 		KubernetesVersions: []Version{{"1.28", at(2)}, {"1.37", at(2)}},
 		Targets:            []string{"overlays/*", "argocd"},
+		TargetSources:      map[string]manifest.Position{"overlays/*": at(3), "argocd": at(3)},
 		Environments: []Environment{{
 			Name: "prod", Targets: []string{"overlays/prod", "overlays/prod/*"}, Sampling: &check.Bounds{Min: 0.01, Max: 0.2}, Source: at(5),
 		}},

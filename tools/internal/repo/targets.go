@@ -67,12 +67,12 @@ func (r *Repo) Select(ctx context.Context) (Selection, error) {
 			return Selection{}, err
 		}
 		if !named && err == nil {
-			errs = append(errs, r.nowhere(ctx, glob))
+			errs = append(errs, r.Config.atTarget(glob, r.nowhere(ctx, glob)))
 		}
 	}
 	for i, glob := range r.Config.NoTargets {
 		if !excluding[i] {
-			errs = append(errs, fmt.Errorf("!%s leaves out nothing that `targets` in %s names: correct or delete it", glob, ConfigFile))
+			errs = append(errs, r.Config.atTarget("!"+glob, fmt.Errorf("!%s leaves out nothing that `targets` in %s names: correct or delete it", glob, ConfigFile)))
 		}
 	}
 	if len(errs) == 0 && len(selection.Targets) == 0 {
@@ -82,6 +82,14 @@ func (r *Repo) Select(ctx context.Context) (Selection, error) {
 		return Selection{}, errors.Join(errs...)
 	}
 	return selection, nil
+}
+
+// atTarget is an error of an entry of `targets`, with its line where that is known.
+func (c *Config) atTarget(entry string, err error) error {
+	if at, ok := c.TargetSources[entry]; ok {
+		return &manifest.SyntaxError{Position: at, Message: err.Error()}
+	}
+	return err
 }
 
 // nowhere is the error of a glob that names no target, with a way out.

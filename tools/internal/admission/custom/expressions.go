@@ -10,6 +10,8 @@ import (
 	resourceapi "k8s.io/api/resource/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
 // The time to compile a CEL expression grows with the square of its length, and with more than that of its depth: 85 kB
@@ -32,7 +34,7 @@ func expressionKeys() []string {
 func Excessive(value map[string]any) []Fault {
 	kind := kindOf(value).GroupKind()
 	if kind != definitions && kind.Group != admissionregistration.GroupName && kind.Group != resourceapi.GroupName {
-		return nil
+		return immeasurable(value)
 	}
 	var found []Fault
 	fault := func(path []any, format string, args ...any) {
@@ -69,6 +71,53 @@ func Excessive(value map[string]any) []Fault {
 		fault(nil, "Too long: kgate compiles up to %d bytes of expressions in one object, and this has %d", allExpressions, sum)
 	}
 	return found
+}
+
+// immeasurable are the quantities of an object with which nothing can count: whoever compares 1e1000000000 with another one writes it
+// out. That a field is a quantity is told by its key, or by that of the fields that it is of.
+func immeasurable(value map[string]any) []Fault {
+	var found []Fault
+	var walk func(value any, path []any, of string)
+	walk = func(value any, path []any, of string) {
+		switch v := value.(type) {
+		case map[string]any:
+			for key, inner := range v {
+				text, isText := inner.(string)
+				switch {
+				case !isText:
+					walk(inner, append(path, key), key)
+				case isQuantity(of, key, v) && !manifest.Measurable(text):
+					found = append(found, Fault{
+						Path: append(slices.Clone(path), key), Type: typeApply,
+						Message: fmt.Sprintf("Invalid value: %.30q: a quantity has at most 64 digits, and 4 of an exponent: no server counts with others", text),
+					})
+				}
+			}
+		case []any:
+			for i, item := range v {
+				walk(item, append(path, i), of)
+			}
+		}
+	}
+	walk(value, nil, "")
+	slices.SortFunc(found, func(a, b Fault) int { return strings.Compare(a.Path.String(), b.Path.String()) })
+	return found
+}
+
+// isQuantity reports whether a key of fields that are themselves called so is plainly one of a quantity.
+func isQuantity(of, key string, fields map[string]any) bool {
+	switch of {
+	case "requests", "limits", "hard", "capacity", "allocatable", "overhead", "podFixed", "max", "min", "default", "defaultRequest", "maxLimitRequestRatio",
+		"minAllowed", "maxAllowed", "used":
+		return true
+	}
+	switch key {
+	case "averageValue", "cpu", "divisor", "ephemeral-storage", "memory", "size", "sizeLimit", "storage", "targetAverageValue", "targetValue":
+		return true
+	case "value":
+		return of == "target" || fields["type"] == "Value" || fields["type"] == "AverageValue"
+	}
+	return false
 }
 
 // definitions is the kind that defines others.
