@@ -11,10 +11,17 @@ func (o *Object) SyncOptions() []string {
 	return Listed(TextAt(o.Value, "metadata", "annotations", "argocd.argoproj.io/sync-options"))
 }
 
-// IsSkipped reports an object that Argo CD neither applies nor prunes: a hook of no kind but Skip (gitops-engine, pkg/sync/hook).
+// IsSkipped reports an object that Argo CD neither applies nor prunes: of the kinds of hooks that gitops-engine knows its annotation has
+// Skip alone, and once (pkg/sync/hook, NewHookType of pkg/sync/common). Words that it does not know it passes over, and PostDelete is one.
 func (o *Object) IsSkipped() bool {
-	kinds := Listed(TextAt(o.Value, "metadata", "annotations", "argocd.argoproj.io/hook"))
-	return len(kinds) > 0 && !slices.ContainsFunc(kinds, func(kind string) bool { return kind != "Skip" })
+	var kinds []string
+	for _, kind := range Listed(TextAt(o.Value, "metadata", "annotations", "argocd.argoproj.io/hook")) {
+		switch kind {
+		case "PreSync", "Sync", "PostSync", "SyncFail", "Skip":
+			kinds = append(kinds, kind)
+		}
+	}
+	return slices.Equal(kinds, []string{"Skip"})
 }
 
 // SkipsReconcile reports whether Argo CD passes an Application by, as it is or as a template makes it: it neither syncs nor deletes
