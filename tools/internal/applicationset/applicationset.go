@@ -12,6 +12,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"text/template"
 
 	"sigs.k8s.io/yaml"
 
@@ -138,7 +139,8 @@ type generating struct {
 	around     Surroundings
 	goTemplate bool
 	options    []string
-	count      int // of sets of parameters, those of combined generators too
+	count      int                // of sets of parameters, those of combined generators too
+	empty      *template.Template // with the functions that there are; nil until one is filled in
 }
 
 // result is what a generator comes to.

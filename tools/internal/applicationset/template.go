@@ -143,7 +143,13 @@ func (b *bounded) Write(text []byte) (int, error) {
 
 func (g *generating) execute(text string, params map[string]any, options []string) (made string, err error) {
 	err = crash.Catch(func() error { // an unknown option is a panic, and so is what some functions are given
-		t := template.New("base").Funcs(g.functions())
+		if g.empty == nil {
+			g.empty = template.New("base").Funcs(g.functions()) // hundreds, each of which is looked at
+		}
+		t, err := g.empty.Clone()
+		if err != nil {
+			return err
+		}
 		for _, option := range options {
 			t = t.Option(option)
 		}

@@ -29,6 +29,7 @@ type tree struct {
 	dirs      []string          // every directory, sorted
 	roots     map[string]string // kustomization file by directory, also of Components
 	manifests map[string][]string
+	linked    map[string]bool // of the manifests, those that are links
 	charts    map[string]bool // directories of Helm charts
 	ignores   []string        // files that keep others from Flux
 	claims    []claim         // of targets and of files that no target reads
@@ -56,8 +57,8 @@ func look(ctx context.Context, r *repo.Repo) (*tree, error) {
 
 func newTree(r *repo.Repo) *tree {
 	return &tree{
-		repository: r, fs: r.FS, copies: r.HoldsCopies, files: kustomization.NewFiles(kustomization.NewStore(r.FS)), walked: map[string]bool{},
-		roots: map[string]string{}, manifests: map[string][]string{}, charts: map[string]bool{},
+		repository: r, fs: r.FS, copies: r.HoldsCopies, files: kustomization.NewFiles(r.Store()), walked: map[string]bool{},
+		roots: map[string]string{}, manifests: map[string][]string{}, linked: map[string]bool{}, charts: map[string]bool{},
 	}
 }
 
@@ -86,6 +87,7 @@ func (t *tree) walk(ctx context.Context, from string) error {
 			t.manifests[dir] = append(t.manifests[dir], p)
 		case repo.IsManifestFile(p) || path.Ext(p) == ".jsonnet":
 			t.manifests[dir] = append(t.manifests[dir], p)
+			t.linked[p] = entry.Type()&fs.ModeSymlink != 0
 		}
 		return nil
 	})

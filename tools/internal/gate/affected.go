@@ -17,6 +17,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/provenance"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
 	"github.com/kgate-dev/gitops/tools/internal/revision"
+	"github.com/kgate-dev/gitops/tools/internal/vendored"
 )
 
 // Affected is a target that a change touches.
@@ -32,13 +33,21 @@ type Affected struct {
 // ApplicationSet makes that Application of. Charts of an Application are touched where Helm is told something else.
 func FindAffected(ctx context.Context, before, after *repo.Side, options Options) ([]Affected, error) {
 	options.Bare = true
+	changed, err := changedFiles(ctx, before, after)
+	if err != nil {
+		return nil, err
+	}
+	same := sameIn(before, after, changed)
 	sides := [2]*Gate{}
-	for i, side := range []*repo.Side{before, after} {
+	for i, side := range slices.Backward([]*repo.Side{before, after}) {
 		own, some := options.at(side)
 		if !some {
 			continue
 		}
 		g := &Gate{repository: side.Repo.Snapshot(), options: own}
+		if i == 0 && sides[1] != nil && same != nil {
+			g.repository = side.Repo.Beside(sides[1].repository, same)
+		}
 		if err := g.survey(ctx); err != nil {
 			return nil, fmt.Errorf("%s: %w", side.Name, err)
 		}
@@ -49,7 +58,7 @@ func FindAffected(ctx context.Context, before, after *repo.Side, options Options
 		}
 		sides[i] = g
 	}
-	return affected(ctx, before, after, sides)
+	return affected(ctx, before, after, sides, changed)
 }
 
 // at are the options for one side of a comparison, which has its own targets of those that are asked for; false where it has none
@@ -87,11 +96,7 @@ func pathsOf(before, after *Gate) []string {
 }
 
 // affected is FindAffected of the gates of both sides; one is nil where the side has none of the targets that are asked for.
-func affected(ctx context.Context, before, after *repo.Side, sides [2]*Gate) ([]Affected, error) {
-	changed, err := changedFiles(ctx, before, after)
-	if err != nil {
-		return nil, err
-	}
+func affected(ctx context.Context, before, after *repo.Side, sides [2]*Gate, changed []string) (all []Affected, err error) {
 	ruling := ruling(after, changed)
 	filling := fillings(before, after, changed)
 	paths := pathsOf(sides[0], sides[1])
@@ -111,26 +116,30 @@ func affected(ctx context.Context, before, after *repo.Side, sides [2]*Gate) ([]
 			takers[i] = takersOf(ctx, g.repository)
 		}
 	}
-	var all []Affected
 	for _, target := range paths {
 		a := Affected{Path: target, Kind: change.Changed}
 		has := [2]bool{}
-		touching := map[string]bool{}
-		for i, g := range sides {
+		touching, touches := map[string]bool{}, false
+		for i, g := range slices.Backward(sides[:]) {
 			if g == nil || !slices.Contains(g.paths, target) {
 				continue
 			}
 			has[i] = true
-			if e := g.repository.Config.Environment(target); e != nil {
+			if e := g.repository.Config.Environment(target); e != nil && a.Environment == "" {
 				a.Environment = e.Name
 			}
-			reads, err := g.reads(ctx, target)
-			if err != nil {
-				return nil, err
+			reads := func(string) bool { return false }
+			// Where no file differs that it looks for now, it looked for the same ones then.
+			if same := i == 0 && has[1] && !touches && isKustomization(sides[1], target) && !slices.Contains(changed, vendored.LockFile); !same {
+				if reads, err = g.reads(ctx, target); err != nil {
+					return nil, err
+				}
 			}
 			flux := len(filling) > 0 && takers[i]().Flux(target)
 			for _, file := range changed {
-				touching[file] = touching[file] || reads(file) || flux && slices.Contains(filling, file) || slices.Contains(fed[i][file], target)
+				asks := reads(file)
+				touches = touches || asks
+				touching[file] = touching[file] || asks || flux && slices.Contains(filling, file) || slices.Contains(fed[i][file], target)
 			}
 		}
 		for _, file := range changed {
@@ -152,6 +161,11 @@ func affected(ctx context.Context, before, after *repo.Side, sides [2]*Gate) ([]
 		all = append(all, a)
 	}
 	return all, nil
+}
+
+// isKustomization reports whether a target is a kustomization of the tree, and no more than that.
+func isKustomization(g *Gate, target string) bool {
+	return g.renderer.Releases[target] == nil && g.renderer.Files().Kustomization(target) != ""
 }
 
 // feeding are the changed files that generators of ApplicationSets read; where there is none, whatever changed may have changed what
@@ -184,6 +198,34 @@ func changedFiles(ctx context.Context, before, after *repo.Side) ([]string, erro
 	}
 	return revision.Changed(ctx, then, now)
 }
+
+// sameIn reports whether both sides have the same file, link or directory at a path; nil where nobody knows. What git ignores the side
+// before has not, and the files of a submodule are of another repository.
+func sameIn(before, after *repo.Side, changed []string) func(name string) bool {
+	top, err := after.Top()
+	if err != nil || hasSubmodules(before) || hasSubmodules(after) {
+		return nil
+	}
+	then, err := before.Tree.At(top)
+	if err != nil {
+		return nil
+	}
+	differs := map[string]bool{}
+	for _, file := range changed {
+		differs[file] = true
+	}
+	return func(name string) bool {
+		for at := name; at != "."; at = path.Dir(at) {
+			if differs[at] {
+				return false
+			}
+		}
+		_, err := then.Lstat(name)
+		return err == nil
+	}
+}
+
+func hasSubmodules(side *repo.Side) bool { return side.Tree != nil && len(side.Tree.Submodules()) > 0 }
 
 // ruling are the changed files by which every target is judged.
 func ruling(after *repo.Side, changed []string) []string {

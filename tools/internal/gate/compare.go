@@ -42,6 +42,7 @@ type comparing struct {
 	paths         []string          // of either side, in order
 	equal         map[string]bool   // targets that the change does not touch, where nobody asks for their verdict
 	untouched     map[string]bool   // targets that read no file which the change touches: both sides render the same of them
+	changed       []string          // files that differ; nil where nobody looked
 	submodules    bool              // a side has some
 	moved         map[string]string // by path after, the path before, of targets that are in another place
 	options       Options
@@ -64,6 +65,15 @@ func (c *comparing) open(ctx context.Context, options Options) error {
 			return fmt.Errorf("%s is in neither %s nor %s", target, c.before.Name, c.after.Name)
 		}
 	}
+	var same func(name string) bool
+	if c.before.Tree != nil {
+		var err error
+		if c.changed, err = changedFiles(ctx, c.before, c.after); err != nil {
+			return err
+		}
+		c.submodules = hasSubmodules(c.before) || hasSubmodules(c.after)
+		same = sameIn(c.before, c.after, c.changed)
+	}
 	gate := func(side *repo.Side) (*Gate, error) {
 		own, some := options.at(side)
 		if !some {
@@ -76,7 +86,14 @@ func (c *comparing) open(ctx context.Context, options Options) error {
 			}
 			c.engines, own.Engines = append(c.engines, engines), engines
 		}
-		g, err := Open(ctx, side.Repo, own)
+		repository := side.Repo.Snapshot()
+		if side == c.before && c.is != nil && same != nil {
+			repository = side.Repo.Beside(c.is.repository, same)
+		}
+		g, err := open(ctx, repository, own)
+		if err == nil && side == c.before && c.is != nil && same != nil {
+			g.sharing = c.is.sharing // what both have of a base is found once
+		}
 		if err != nil && side.Commit != "" {
 			err = fmt.Errorf("%s: %w", side.Name, err)
 		}
@@ -99,10 +116,10 @@ func (c *comparing) open(ctx context.Context, options Options) error {
 // narrow finds what the change does not touch: it is left out of what is rendered, or rendered once for both sides, where somebody
 // asks for its verdict.
 func (c *comparing) narrow(ctx context.Context) error {
-	if c.before.Tree == nil && !c.options.Unjudged {
+	if c.before.Tree == nil {
 		return nil // which files differ nobody knows without looking at all of them
 	}
-	affected, err := affected(ctx, c.before, c.after, [2]*Gate{c.was, c.is})
+	affected, err := affected(ctx, c.before, c.after, [2]*Gate{c.was, c.is}, c.changed)
 	if err != nil {
 		return err
 	}
@@ -116,9 +133,6 @@ func (c *comparing) narrow(ctx context.Context) error {
 	}
 	if c.untouched = none; c.options.Unjudged {
 		c.equal = none
-	}
-	for _, side := range []*repo.Side{c.before, c.after} {
-		c.submodules = c.submodules || side.Tree != nil && len(side.Tree.Submodules()) > 0
 	}
 	return nil
 }
@@ -269,7 +283,9 @@ func (c *comparing) run(ctx context.Context) (report.Report, error) {
 				return err
 			}
 			if old.target != nil && after != nil {
-				c.beside(old.target, after, inPlaces)
+				if !c.options.Unjudged {
+					c.beside(old.target, after, inPlaces)
+				}
 				if !c.options.Unjudged && new.target != nil {
 					if after.Before.Generated, err = c.generatedPairs(ctx, old.target, new.target); err != nil {
 						return err

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/kgate-dev/gitops/tools/internal/argocd"
@@ -236,6 +237,10 @@ func (d delivered) of(was, is *string) deliveredIn {
 // moved is what an Application had in one place and has in another one, where others have been or stay.
 func moved(then, now deliveredIn) deliveredIn {
 	all := deliveredIn{was: then.was, is: now.is, changed: true}
+	if then.dirs != nil && now.dirs != nil {
+		all.dirs = maps.Clone(then.dirs)
+		maps.Copy(all.dirs, now.dirs)
+	}
 	had := map[manifest.ID]bool{}
 	for _, o := range then.objects {
 		if o.Old != nil {

@@ -33,11 +33,18 @@ type deliveredIn struct {
 	was, is string // the namespaces that its objects are put in
 	objects []argocd.Object
 	changed bool
+	dirs    map[*manifest.Object][]string // of kustomizations that each came through; nil where that is not known
 }
 
 // deliveredOf keeps of a target that was compared what a sync of it rests on: what changes, and of the rest the outlines.
 func (c *comparing) deliveredOf(p inPlace, compared change.Rendered) deliveredIn {
-	d, new := deliveredIn{was: p.first, is: p.later}, p.new
+	d, new := deliveredIn{was: p.first, is: p.later, dirs: map[*manifest.Object][]string{}}, p.new
+	for _, t := range []*Target{p.old, p.new} {
+		if !d.through(t) {
+			d.dirs = nil
+			break
+		}
+	}
 	changed := map[*manifest.Object]bool{}
 	note := func(o argocd.Object) {
 		o.Changed, d.changed = true, true
@@ -78,9 +85,31 @@ func (c *comparing) deliveredOf(p inPlace, compared change.Rendered) deliveredIn
 		if !changed[o] {
 			same := argocd.Outline(o)
 			d.objects = append(d.objects, argocd.Object{Old: same, New: same, Source: o.Source})
+			if d.dirs != nil {
+				d.dirs[same] = d.dirs[o]
+			}
 		}
 	}
 	return d
+}
+
+// through notes the directories that the objects of a target came through; false where that is not known. Nothing that is done to
+// objects once they are rendered changes how many there are, or their order.
+func (d *deliveredIn) through(t *Target) bool {
+	if t == nil {
+		return true
+	}
+	if t.Result.Root == nil || t.Result.OwnSchema() || len(t.Result.Objects) != len(t.Objects) {
+		return false
+	}
+	for i, o := range t.Objects {
+		dirs, known := t.Result.Through(t.Result.Objects[i])
+		if !known {
+			return false
+		}
+		d.dirs[o] = dirs
+	}
+	return true
 }
 
 // syncs are what Argo CD does with the change, by Application. refused are the objects whose update the server refuses, as
@@ -311,9 +340,14 @@ func (c *comparing) of(dir string, then bool) (at int, found bool) {
 }
 
 // part are those of the objects of a target that a directory has which the target reads, or all of the target's own.
-func (c *comparing) part(ctx context.Context, at int, all []argocd.Object, dir string) ([]argocd.Object, error) {
+func (c *comparing) part(ctx context.Context, at int, in deliveredIn, dir string) ([]argocd.Object, error) {
 	if path := c.paths[at]; dir == path || dir == c.then(path) {
-		return all, nil
+		return in.objects, nil
+	}
+	if dirs := in.dirs; dirs != nil {
+		return slices.DeleteFunc(slices.Clone(in.objects), func(o argocd.Object) bool {
+			return !slices.Contains(dirs[o.Old], dir) && !slices.Contains(dirs[o.New], dir)
+		}), nil
 	}
 	type name struct{ group, kind, name string }
 	sides := [2]map[name][]string{{}, {}} // the namespaces
@@ -336,7 +370,7 @@ func (c *comparing) part(ctx context.Context, at int, all []argocd.Object, dir s
 	has := func(side map[name][]string, o *manifest.Object) bool {
 		return o != nil && slices.ContainsFunc(side[name{o.Group(), o.Kind, o.Name}], func(namespace string) bool { return namespace == "" || namespace == o.Namespace })
 	}
-	return slices.DeleteFunc(slices.Clone(all), func(o argocd.Object) bool { return !has(sides[0], o.Old) && !has(sides[1], o.New) }), nil
+	return slices.DeleteFunc(slices.Clone(in.objects), func(o argocd.Object) bool { return !has(sides[0], o.Old) && !has(sides[1], o.New) }), nil
 }
 
 func sameApplication(a, b application) bool {
@@ -389,7 +423,7 @@ func (c *comparing) deployedBy(ctx context.Context, old, new *application, befor
 				continue
 			}
 			from := old.goesTo(dir)
-			objects, err := c.part(ctx, at, c.delivered[at].of(&from, nil).objects, dir)
+			objects, err := c.part(ctx, at, c.delivered[at].of(&from, nil), dir)
 			if err != nil {
 				return d, false, err
 			}
@@ -433,7 +467,7 @@ func (c *comparing) deployedBy(ctx context.Context, old, new *application, befor
 		if !in.changed && old != nil && len(now) == 1 && !moved {
 			return d, false, nil
 		}
-		objects, err := c.part(ctx, at, in.objects, dir)
+		objects, err := c.part(ctx, at, in, dir)
 		if err != nil {
 			return d, false, err
 		}

@@ -80,7 +80,7 @@ func instead(at manifest.Position, origin manifest.Origin) manifest.Origin {
 // Renderer renders the targets of a repository as its kgate.yaml says that they are built, and as what deploys them does.
 // Unrestricted lifts the load restrictions of all.
 func Renderer(ctx context.Context, repository *repo.Repo, stdin io.Reader, unrestricted bool) *kustomization.Renderer {
-	renderer := kustomization.New(repository.FS, stdin)
+	renderer := kustomization.NewOn(repository.Store(), stdin)
 	takers := takersOf(ctx, repository)
 	renderer.LoadRestrictionsNone = restrictsNothing(repository, takers, unrestricted)
 	renderer.Directory = func(dir string) kustomization.Directory { return takers().Directory(dir) }

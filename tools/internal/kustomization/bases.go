@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/vendored"
 )
 
 // mostKept is how many nodes the trees of layers may have that are kept for the next target: those of about a thousand
@@ -38,6 +39,7 @@ type keptLayer struct {
 	peers            []peer
 	added            []added
 	read             []string
+	asked            asked
 }
 
 func (b *bases) entry(dir string) *keptLayer {
@@ -106,8 +108,20 @@ func nodesOf(made *accumulation) int {
 	return count
 }
 
-// base accumulates a layer that another one lists, or copies what it came to for another target.
+// base is what a layer that another one lists comes to.
 func (e *engine) base(layer *Layer, origin *resource.Origin) (*accumulation, error) {
+	made, err := e.accumulated(layer, origin)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range made.traces {
+		t.dirs = append(slices.Clip(t.dirs), layer.Dir)
+	}
+	return made, nil
+}
+
+// accumulated accumulates a layer that another one lists, or copies what it came to for another target.
+func (e *engine) accumulated(layer *Layer, origin *resource.Origin) (*accumulation, error) {
 	if e.alone || origin != nil { // its own schema, or annotations that say the way to it
 		return e.accumulate(layer, newAccumulation(), origin)
 	}
@@ -115,15 +129,19 @@ func (e *engine) base(layer *Layer, origin *resource.Origin) (*accumulation, err
 	if layer.charted {
 		key += "\x00" + layer.inherited // charts are told the namespace of the layer above
 	}
-	kept := e.files.store.bases.entry(key)
+	store := e.files.store
+	if store.lends(layer) {
+		store = store.twin
+	}
+	kept := store.bases.entry(key)
 	var own *accumulation
 	mine, size := false, 0
 	kept.once.Do(func() {
 		mine = true
 		apart := newEngine(e.ctx, e.files, e.root)
-		before := e.files.begin()
+		before, asked := e.files.begin(), e.files.since()
 		own, kept.err = apart.accumulate(layer, newAccumulation(), nil)
-		kept.read = e.files.end(before)
+		kept.read, kept.asked = e.files.end(before), asked()
 		kept.faults, kept.works = apart.faults, apart.works
 		kept.sources, kept.targets, kept.peers = apart.sources, apart.targets, apart.peers
 		kept.added = apart.added
@@ -134,12 +152,15 @@ func (e *engine) base(layer *Layer, origin *resource.Origin) (*accumulation, err
 		}
 	})
 	if mine && e.ctx.Err() != nil {
-		e.files.store.bases.forget(key, kept) // whoever comes with another context makes it anew
+		store.bases.forget(key, kept) // whoever comes with another context makes it anew
 		return nil, e.ctx.Err()
 	}
 	if mine {
-		e.files.store.bases.keep(key, size)
+		store.bases.keep(key, size)
 	} else {
+		if store != e.files.store && !kept.asked.isSame(e.files.store) {
+			return e.accumulate(layer, newAccumulation(), nil)
+		}
 		for _, name := range kept.read {
 			if _, err := e.files.ReadFile(name); err != nil {
 				return nil, err
@@ -167,6 +188,12 @@ func (e *engine) base(layer *Layer, origin *resource.Origin) (*accumulation, err
 		return e.accumulate(layer, newAccumulation(), nil)
 	}
 	return kept.made.copy(), nil
+}
+
+// lends reports whether the other store's base is the same: every file that the layer and those below are read from is, and so is the
+// list of copies.
+func (s *Store) lends(layer *Layer) bool {
+	return s.twin != nil && !layer.charted && s.isSame(vendored.LockFile) && layer.asked.isSame(s)
 }
 
 // copy is the same again, of which nothing is shared that changes.

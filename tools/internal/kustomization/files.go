@@ -40,6 +40,12 @@ type Store struct {
 
 	decoded  *cache.Bounded[[sha256.Size]byte, *manifest.Object] // by the digest of a tree
 	releases *releases                                           // of charts
+	agreed   cache.Cache[string, struct{}]                       // files that Kustomize reads as kgate does
+
+	twin *Store                 // of another revision, which has what is the same there; nil for none
+	same func(name string) bool // that a file, a link or a directory is there as well, and is the same
+
+	shared cache.Cache[string, bool] // what same said
 }
 
 // node is what stands at a path: a file, a directory or a link.
@@ -63,10 +69,52 @@ func NewStore(root fs.FS) *Store {
 	}
 }
 
+// Follow makes the store take from another one, of the same repository at another time, what both make of the same files. same
+// reports whether both have something at a path and neither has anything else there: of a directory, not what is in it. It is
+// called before anything is read.
+func (s *Store) Follow(other *Store, same func(name string) bool) {
+	s.twin, s.same = other, same
+	s.decoded, s.releases = other.decoded, other.releases // by content
+}
+
+// shares reports whether the other store has the same at a path.
+func (s *Store) shares(name string) bool {
+	if s.twin == nil {
+		return false
+	}
+	is, _ := s.shared.Get(name, func() (bool, error) { return s.same(name), nil })
+	return is
+}
+
+// isSame is shares where nothing may be there in both.
+func (s *Store) isSame(name string) bool {
+	if s.shares(name) {
+		return true
+	}
+	_, err := s.node(name)
+	_, twinErr := s.twin.node(name)
+	return errors.Is(err, fs.ErrNotExist) && errors.Is(twinErr, fs.ErrNotExist)
+}
+
+// holder is the store that keeps what is made of a file.
+func (s *Store) holder(name string) *Store {
+	if s.shares(name) {
+		if _, err := s.twin.read(name); err == nil {
+			return s.twin
+		}
+	}
+	return s
+}
+
 // node looks at a path, without following a link at its end. Kustomize asks for the same paths again and again, and
 // each answer from the disk costs a system call for every part of the path.
 func (s *Store) node(name string) (node, error) {
 	return s.nodes.Get(name, func() (n node, err error) {
+		if s.shares(name) {
+			if n, err := s.twin.node(name); err == nil {
+				return n, nil
+			}
+		}
 		if n.info, err = fs.Lstat(s.root, name); err == nil && n.info.Mode()&fs.ModeSymlink != 0 {
 			n.to, err = fs.ReadLink(s.root, name)
 		}
@@ -77,6 +125,11 @@ func (s *Store) node(name string) (node, error) {
 // read returns a file's content. The name is clean and free of links.
 func (s *Store) read(name string) ([]byte, error) {
 	return s.data.Get(name, func() ([]byte, error) {
+		if s.shares(name) {
+			if data, err := s.twin.read(name); err == nil {
+				return data, nil
+			}
+		}
 		return manifest.ReadFile(s.root, name, name, manifest.MaxFileSize)
 	})
 }
@@ -96,6 +149,9 @@ type Files struct {
 	listed map[string]bool // directories whose entries were asked for
 	trees  map[string]bool // directories of which everything was looked at
 	names  []string        // of the files read since begin
+	noting int             // how many note what is asked for
+	trail  []string        // every path that was asked for meanwhile, as often as it was
+	wide   int             // how often the entries of a directory were asked for
 }
 
 var _ filesys.FileSystem = (*Files)(nil)
@@ -109,6 +165,9 @@ func NewFiles(store *Store) *Files {
 func (f *Files) look(name string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.noting > 0 {
+		f.trail = append(f.trail, name)
+	}
 	for !f.looked[name] {
 		f.looked[name] = true
 		name = path.Dir(name)
@@ -119,6 +178,7 @@ func (f *Files) list(dir string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.listed[dir] = true
+	f.wide++
 }
 
 // dependsOn reports whether what was asked for so far may be different once something else stands at a path.
@@ -141,6 +201,32 @@ func (f *Files) depend(dir string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.trees[dir] = true
+	f.wide++
+}
+
+// asked is what was asked for from some time on.
+type asked struct {
+	names []string // paths, some more than once
+	wide  bool     // the entries of directories as well
+}
+
+// since begins to note what is asked for, until the function that it returns is called.
+func (f *Files) since() func() asked {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.noting++
+	from, wide := len(f.trail), f.wide
+	return func() asked {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.noting--
+		return asked{slices.Clip(f.trail[from:]), f.wide != wide}
+	}
+}
+
+// isSame reports whether the other store has the same wherever something was asked for.
+func (a asked) isSame(s *Store) bool {
+	return !a.wide && !slices.ContainsFunc(a.names, func(name string) bool { return !s.isSame(name) })
 }
 
 // Read lists the files read so far, sorted.
@@ -204,7 +290,7 @@ func (f *Files) Documents(name string) ([]manifest.Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	documents, err := f.store.parsed.Get(name, func() ([]manifest.Document, int, error) {
+	documents, err := f.store.holder(name).parsed.Get(name, func() ([]manifest.Document, int, error) {
 		documents, err := manifest.ParseDocuments(name, data)
 		return documents, len(data), err
 	})

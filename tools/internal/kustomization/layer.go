@@ -40,6 +40,7 @@ type Layer struct {
 	inherited    string                      // the namespace of the closest layer above that sets one
 	charted      bool                        // it or a layer below renders a chart
 	charts       map[vendored.Chart]string   // the directories of the copies of charts
+	asked        asked                       // to read it and those below
 }
 
 // Resource is one entry of `resources`: a file's documents, or a layer below.
@@ -107,6 +108,7 @@ func (w *layers) load(dir string, from manifest.Position, above []string) (*Laye
 	if err := w.visit(from, above); err != nil {
 		return nil, err
 	}
+	asked := w.files.since()
 	file, err := w.find(dir, from)
 	if err != nil {
 		return nil, err
@@ -174,6 +176,7 @@ func (w *layers) load(dir string, from manifest.Position, above []string) (*Laye
 	if err := w.patches(layer); err != nil {
 		return nil, err
 	}
+	layer.asked = asked()
 	return layer, nil
 }
 
@@ -359,7 +362,8 @@ func (w *layers) settings(layer *Layer, node *yaml.Node) (name string, documents
 	if err != nil {
 		return "", nil, err
 	}
-	return name, documents, agree(documents, text)
+	_, err = w.files.store.holder(name).agreed.Get(name, func() (struct{}, error) { return struct{}{}, agree(documents, text) })
+	return name, documents, err
 }
 
 func (w *layers) resources(layer *Layer, above []string) error {

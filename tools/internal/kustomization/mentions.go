@@ -5,10 +5,10 @@ import (
 	"context"
 	"path"
 	"slices"
-
-	k8syaml "sigs.k8s.io/yaml"
+	"strings"
 
 	"github.com/kgate-dev/gitops/tools/internal/cache"
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
 // mentions is what is known of the files that targets may read as resources.
@@ -116,16 +116,23 @@ func (r *Renderer) Sources(target string) []string {
 func entriesOf(files *Files, dir string) entries {
 	var found entries
 	kustomization := files.Kustomization(dir)
-	text, err := files.ReadFile(kustomization)
-	if err != nil {
+	documents, err := files.Documents(kustomization)
+	if _, unread := files.ReadFile(kustomization); unread != nil {
 		return found
 	}
-	found.files = append(found.files, kustomization)          // of which generators are, and patches
-	var names struct{ Resources, Bases, Components []string } // whatever their letter case
-	if k8syaml.Unmarshal(text, &names) != nil {
+	found.files = append(found.files, kustomization) // of which generators are, and patches
+	if err != nil || len(documents) == 0 {
 		return found
 	}
-	for _, entry := range slices.Concat(names.Resources, names.Bases, names.Components) {
+	var names []string
+	for i, content := 0, manifest.Plain(documents[0].Node).Content; i+1 < len(content); i += 2 {
+		if slices.ContainsFunc([]string{"resources", "bases", "components"}, func(field string) bool { return strings.EqualFold(field, content[i].Value) }) {
+			for _, entry := range content[i+1].Content {
+				names = append(names, entry.Value)
+			}
+		}
+	}
+	for _, entry := range names {
 		name, err := files.resolve(clean(path.Join(dir, entry)))
 		if err != nil {
 			continue // it is remote, or nowhere

@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"sigs.k8s.io/kustomize/api/types"
+
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
 // Layers are the directories of all kustomizations that the result is made of, sorted, each as it is called without
@@ -52,6 +54,20 @@ func (r *Result) Unchanged() []string {
 	}
 	walk(r.Root)
 	return slices.Sorted(maps.Keys(names))
+}
+
+// Through are the directories of kustomizations that an object of the result came through, without the target itself; false where that
+// is not known.
+func (r *Result) Through(object *manifest.Object) ([]string, bool) {
+	t := r.traces[object]
+	if t == nil {
+		return nil, false
+	}
+	dirs := make([]string, len(t.dirs))
+	for i, dir := range t.dirs {
+		dirs[i] = r.real(dir)
+	}
+	return dirs, true
 }
 
 func (r *Result) real(dir string) string {

@@ -142,8 +142,11 @@ type Renderer struct {
 const stdinName = "<stdin>"
 
 // New returns a renderer of the tree below root. stdin is read when the target is Stdin.
-func New(root fs.FS, stdin io.Reader) *Renderer {
-	return &Renderer{store: NewStore(root), Remote: vendored.Open(root), stdin: sync.OnceValues(func() ([]byte, error) {
+func New(root fs.FS, stdin io.Reader) *Renderer { return NewOn(NewStore(root), stdin) }
+
+// NewOn is New for a tree that others read as well.
+func NewOn(store *Store, stdin io.Reader) *Renderer {
+	return &Renderer{store: store, Remote: vendored.Open(store.root), stdin: sync.OnceValues(func() ([]byte, error) {
 		return io.ReadAll(io.LimitReader(stdin, manifest.MaxFileSize+1))
 	})}
 }

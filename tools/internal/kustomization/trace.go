@@ -25,7 +25,8 @@ type Trace struct {
 	Generator *Generator         // nil for a written one
 	Steps     []Step             // in the order of application
 
-	below *Trace // that of the kept layer that the object was copied from; nil for one that was not
+	dirs  []string // of the layers that it came through, the target left out
+	below *Trace   // that of the kept layer that the object was copied from; nil for one that was not
 
 	live *resource.Resource // while Kustomize works on the object
 	ids  []resid.ResId      // the original one first, the current one last; of a live object, those that it was written with
@@ -269,6 +270,9 @@ func reachReplacement(objects []*Trace, target *types.TargetSelector) ([]*Trace,
 
 // labelled reports whether the object's labels and annotations fit a selector; an empty one fits all.
 func (t *Trace) labelled(selector *types.Selector) (bool, error) {
+	if selector.LabelSelector == "" && selector.AnnotationSelector == "" {
+		return true, nil // Kustomize reads all of an object's labels to find that out
+	}
 	if ok, err := t.live.MatchesLabelSelector(selector.LabelSelector); err != nil || !ok {
 		return false, err
 	}

@@ -31,6 +31,7 @@ type Repo struct {
 	Ignored []string // kgate.yaml and .git that lie above and rule nothing
 
 	kept *cache.Cache[any, any] // of a Snapshot
+	twin *twin                  // of a Snapshot beside another one
 }
 
 // Open finds the repository around a directory. It begins at the nearest parent that holds .git, or at a kgate.yaml
@@ -77,7 +78,7 @@ func (r *Repo) Changed(set *changeset.Set) (*Repo, error) {
 		return nil, err
 	}
 	changed := *r
-	changed.kept = nil
+	changed.kept, changed.twin = nil, nil
 	changed.FS = files
 	changed.Config, err = LoadConfig(files)
 	return &changed, err

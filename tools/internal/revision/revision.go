@@ -87,8 +87,9 @@ func Open(dir string, further ...string) (*Repository, error) {
 	return r, nil
 }
 
+// storage keeps packs open, and reads no object at once that is larger than a file may be.
 func storage(files billy.Filesystem) *filesystem.Storage {
-	return filesystem.NewStorageWithOptions(files, cache.NewObjectLRU(maxCache), filesystem.Options{LargeObjectThreshold: MaxFileSize})
+	return filesystem.NewStorageWithOptions(files, cache.NewObjectLRU(maxCache), filesystem.Options{LargeObjectThreshold: MaxFileSize, KeepDescriptors: true})
 }
 
 // gitDirectory is where the .git of a directory leads.
@@ -471,23 +472,20 @@ func (r *Repository) object(hash plumbing.Hash, kind plumbing.ObjectType) (conte
 			}
 		}
 	}()
-	size, store, err := r.size(hash)
-	if err != nil {
-		return nil, err
-	}
 	most := int64(maxObject)
 	if kind == plumbing.BlobObject {
 		most = MaxFileSize
 	}
-	if size > most {
-		return nil, fmt.Errorf("the %s %s has %d MB; the limit is %d MB", kind, hash, size>>20, most>>20)
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	defer survive(&err)
-	object, err := store.EncodedObject(kind, hash)
+	object, err := r.encoded(hash, kind)
 	if err != nil {
 		return nil, err
+	}
+	size := object.Size()
+	if size > most {
+		return nil, fmt.Errorf("the %s %s has %d MB; the limit is %d MB", kind, hash, size>>20, most>>20)
 	}
 	reader, err := object.Reader()
 	if err != nil {
@@ -499,6 +497,17 @@ func (r *Repository) object(hash plumbing.Hash, kind plumbing.ObjectType) (conte
 		err = fmt.Errorf("the %s %s is not as long as it says", kind, hash)
 	}
 	return content, err
+}
+
+// encoded is an object of the first store that has it.
+func (r *Repository) encoded(hash plumbing.Hash, kind plumbing.ObjectType) (plumbing.EncodedObject, error) {
+	for _, store := range r.stores {
+		object, err := store.EncodedObject(kind, hash)
+		if err == nil || !errors.Is(err, plumbing.ErrObjectNotFound) {
+			return object, err
+		}
+	}
+	return nil, plumbing.ErrObjectNotFound
 }
 
 // survive makes an error of a panic: a damaged pack makes the reader of packs panic in places.
