@@ -44,6 +44,16 @@ func (t *Target) each() []puts {
 	return all
 }
 
+// to is a target in the place that brings it to a namespace, or as it is shown where none does.
+func (t *Target) to(namespace string) *Target {
+	for _, p := range t.each() {
+		if p.place.Namespace == namespace {
+			return p.Target
+		}
+	}
+	return t
+}
+
 // inPlaces pairs the places of both sides: those of one namespace, those of one that brings the target to another one, and the
 // last that is left of each side.
 func (c *comparing) inPlaces(ctx context.Context, old, new *Target) ([]inPlace, error) {

@@ -438,6 +438,9 @@ func (c *comparing) deployedBy(ctx context.Context, old, new *application, befor
 	d.New, d.Source = new.Object, new.Locate(nil)
 	now, elsewhere := c.is.dirs(new)
 	was, _ := c.was.dirs(old)
+	if old != nil && len(was) == 1 && len(now) == 1 && !elsewhere && was[0] != c.then(now[0]) {
+		return c.redirected(ctx, d, old, new, was[0], now[0])
+	}
 	moved := false
 	for i, dir := range now {
 		at, found := c.of(dir, false)
@@ -500,6 +503,37 @@ func (c *comparing) deployedBy(ctx context.Context, old, new *application, befor
 		d.Notes = append(d.Notes, why)
 	}
 	return d, touched, nil
+}
+
+// redirected puts together what an Application deploys that has another directory than it had: what both have by the same name is one
+// object in the cluster.
+func (c *comparing) redirected(ctx context.Context, d argocd.Deployed, old, new *application, was, now string) (argocd.Deployed, bool, error) {
+	instead := fmt.Sprintf("it deploys %s instead of %s", now, was)
+	d.Targets = []string{now}
+	if at, found := c.of(now, false); found {
+		d.Targets = []string{c.paths[at]}
+	}
+	then, err := c.was.Render(ctx, was)
+	var is *Target
+	if err == nil {
+		is, err = c.is.Render(ctx, now)
+	}
+	if held := held(old, new); err != nil || len(held) > 0 {
+		d.Holds = append([]string{instead + ": what was deployed and is not there any more is pruned, or stays"}, held...)
+		return d, true, ctx.Err()
+	}
+	from, to := old.goesTo(was), new.goesTo(now)
+	p := inPlace{old: then.to(from), new: is.to(to), wasIn: true, isIn: true, first: from, later: to}
+	compared, err := c.differ(ctx, now, p.old, p.new, p.new)
+	if err != nil {
+		return d, false, err
+	}
+	d.Objects = c.deliveredOf(p, compared).objects
+	d.Notes = append(d.Notes, instead)
+	if why := c.is.editing.why([]string{now}); why != "" {
+		d.Notes = append(d.Notes, why)
+	}
+	return d, true, nil
 }
 
 // missing are the directories that an Application takes from a branch and that the side after has no more.
