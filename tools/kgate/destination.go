@@ -22,6 +22,9 @@ func keepWithin(outputs []output, repository string) error {
 		}
 		dir, err := o.dir()
 		if err != nil {
+			if o.format == bodyFormat {
+				return fmt.Errorf("--pr-body %s: %w", o.file, err)
+			}
 			return fmt.Errorf("--output %s=%s: %w", o.format, o.file, err)
 		}
 		_ = dir.Close()

@@ -178,6 +178,9 @@ func planNew(ctx context.Context, repository *repo.Repo, kind renaming.Kind, nam
 	if !renaming.Label(name) {
 		return nil, fmt.Errorf("%q is no name of one: it is a DNS label that begins with a letter, as payments-api", name)
 	}
+	if err := apart(files, kind, name); err != nil {
+		return nil, err
+	}
 	if kind == renaming.Environment {
 		err = knownEnvironment(repository.Config, "--like", flags.like)
 		if err == nil && slices.ContainsFunc(repository.Config.Environments, func(e repo.Environment) bool { return e.Name == name }) {
@@ -204,6 +207,21 @@ func planNew(ctx context.Context, repository *repo.Repo, kind renaming.Kind, nam
 	plan := &newPlan{Made: made, wish: wish}
 	plan.next = plan.left(repository.Config)
 	return plan, furnish(made, files, flags)
+}
+
+// apart refuses a service that is called as an environment, and the other way round: folders are known by these names.
+func apart(files twin.Files, kind renaming.Kind, name string) error {
+	if kind == renaming.Service {
+		if slices.Contains(files.Environments, name) {
+			return fmt.Errorf("%s is an environment of %s: choose another name", name, repo.ConfigFile)
+		}
+		return nil
+	}
+	services, err := servicesOf(files)
+	if err == nil && slices.Contains(services, name) {
+		err = fmt.Errorf("there is a service %s: choose another name", name)
+	}
+	return err
 }
 
 // others refuses a service whose namespace would be that of somebody else.

@@ -31,7 +31,12 @@ type further struct {
 
 // planFurther works out what brings a service that is there to further environments.
 func planFurther(ctx context.Context, repository *repo.Repo, files twin.Files, name string, there []string, flags newFlags) (*newPlan, error) {
-	f := &further{repository, files, name, there, flags.environments, flags}
+	f := &further{repository: repository, files: files, name: name, there: there, flags: flags}
+	for _, environment := range flags.environments {
+		if !slices.Contains(f.wanted, environment) {
+			f.wanted = append(f.wanted, environment)
+		}
+	}
 	if err := f.check(); err != nil {
 		return nil, err
 	}
@@ -91,6 +96,8 @@ func (f *further) check() error {
 		if err := knownEnvironment(f.repository.Config, "--environments", environment); err != nil {
 			return err
 		}
+	}
+	for _, environment := range f.wanted {
 		if !slices.Contains(f.there, environment) {
 			continue
 		}

@@ -75,6 +75,9 @@ func (r *rehearsed) text(w io.Writer, flags promoteFlags) error {
 		if also := m.AlsoText(); also != "" {
 			fmt.Fprintf(&b, "  %s\n", terminal.Line(also))
 		}
+		if m.Action == transition.Promote && m.Canary && m.Weighted && m.WeightIs == 0 && len(m.Refused()) == 0 && !checking {
+			fmt.Fprintf(&b, "  no request gets there yet: `kgate promote %s --to %s --weight 25` gives the canary a share\n", terminal.Line(m.Service), terminal.Line(m.Environment))
+		}
 		for _, h := range m.Holders {
 			fmt.Fprintf(&b, "  %s\n", terminal.Line(h.Text(m.Old)))
 		}
@@ -283,6 +286,9 @@ func (f *promoteFlags) notMade() string {
 	return ": " + strings.Join(things, ", ")
 }
 
+// bodyFormat is the output of --pr-body.
+const bodyFormat = "pr-body"
+
 // body writes the description of a pull request. undo takes it back: what the file held is there again.
 func (r *rehearsed) body(ctx context.Context, file string, now time.Time) (undo func() error, err error) {
 	undo = func() error { return nil }
@@ -297,7 +303,7 @@ func (r *rehearsed) body(ctx context.Context, file string, now time.Time) (undo 
 	}
 	text := r.description(rendered.String())
 	write := func(ctx context.Context, text string) error {
-		outputs := []output{{format: "pr-body", file: file, write: func(w io.Writer, _ report.Report, _ report.Options) error {
+		outputs := []output{{format: bodyFormat, file: file, write: func(w io.Writer, _ report.Report, _ report.Options) error {
 			_, err := io.WriteString(w, text)
 			return err
 		}}}
