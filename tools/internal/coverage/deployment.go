@@ -307,12 +307,16 @@ func (t *tree) written(file string) (w written) {
 	return w
 }
 
-// isDelivery reports an object that tells Argo CD or Flux what to deploy, from this repository or from another source.
+// isDelivery reports an object that tells Argo CD or Flux what to deploy, from this repository or from another source. What names no
+// source is a patch of one.
 func isDelivery(object *manifest.Object) bool {
 	switch object.Kind {
 	case "Kustomization":
-		return object.Group() == FluxGroup
-	case "Application", "ApplicationSet":
+		return object.Group() == FluxGroup && manifest.At(object.Value, "spec", "sourceRef") != nil
+	case "Application":
+		says := func(field string) bool { return manifest.At(object.Value, "spec", field) != nil }
+		return object.Group() == "argoproj.io" && (says("destination") || says("source") || says("sources") || says("sourceHydrator"))
+	case "ApplicationSet":
 		return object.Group() == "argoproj.io"
 	}
 	return false

@@ -44,13 +44,16 @@ func FindTakers(ctx context.Context, r *repo.Repo) (*Takers, error) {
 	return takers, nil
 }
 
-// Flux reports whether Flux builds a directory: its controller lets a kustomization read files of the whole repository.
+// Flux reports whether Flux builds a directory: its controller lets a kustomization read files of the whole repository. Of a directory
+// without a kustomization it makes one, which has the roots below.
 func (t *Takers) Flux(dir string) bool {
 	if t == nil {
 		return false
 	}
 	real, ok := t.tree.real(dir)
-	return ok && slices.ContainsFunc(t.deployments, func(d deployment) bool { return d.dir == real && d.source != "" })
+	return ok && slices.ContainsFunc(t.deployments, func(d deployment) bool {
+		return d.source != "" && (d.dir == real || t.tree.roots[d.dir] == "" && below(d.dir, real) && !t.tree.rootBetween(d.dir, path.Dir(real)))
+	})
 }
 
 // Directory is how a directory of manifests is taken. Several that deploy it take together what each takes. Where nothing does,
