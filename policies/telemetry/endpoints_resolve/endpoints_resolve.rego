@@ -159,6 +159,12 @@ _is_known(use, obj) if {
 	registry.may_be_known(_name(use, obj))
 }
 
+# An address of a host is no name of a Service.
+_is_known(use, _) if {
+	not _is_loopback(use)
+	regex.match(`^\d{1,3}(\.\d{1,3}){3}$`, _target(use).host)
+}
+
 _is_loopback(use) if _target(use).host in {"localhost", "127.0.0.1"}
 
 # The host and the port; without the port where the sender has one of its own.

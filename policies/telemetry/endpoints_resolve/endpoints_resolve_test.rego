@@ -220,6 +220,11 @@ test_message if {
 	{fault.msg | some fault in _deny(_pod("OTLP_ENDPOINT", "missing"))} == {`container "app" of Pod "web" (OTLP_ENDPOINT) sends to "missing", where no host and port can be read`}
 }
 
+test_allows_addresses if {
+	_deny(_pod("OTLP_ENDPOINT", "http://10.1.1.100:9009/otlp")) == set()
+	count(_deny(_pod("OTLP_ENDPOINT", "http://10.1.1.100.example:9009/otlp"))) == 1
+}
+
 # Whoever deploys an object without a namespace says where it is.
 test_services_without_a_namespace_may_be_meant[text] if {
 	some text, want in {
