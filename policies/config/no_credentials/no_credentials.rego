@@ -2,13 +2,12 @@
 # scope: package
 # title: No credential outside a Secret
 # description: |
-#   A ConfigMap, an environment value and an argument are in git, in every backup of etcd, in
-#   `kubectl describe` and in the crash reports of half the tools that read pods, and any role that
-#   may view a namespace may read them. A password that was committed once has to be changed, not
-#   moved. The database's URL comes from the Secret that its operator writes. In source code only what
-#   stands in quotes is one: anything else is the name of a value. The values that a HelmRelease or an
-#   Application gives a chart are in git too; there a password is one that is written out, and a key or
-#   a token where it is plainly random, for much of what stands there is the name of a Secret.
+#   A ConfigMap, an environment value and an argument are in git, in every backup of etcd and in
+#   `kubectl describe`, and any role that may view a namespace may read them. A password that was
+#   committed once has to be changed, not moved. The database's URL comes from the Secret that its
+#   operator writes. In source code only what stands in quotes is one: anything else is the name of a
+#   value. In the values of a chart (HelmRelease, Application) a password is one that is written out,
+#   a key or a token one that is plainly random: much of what stands there is the name of a Secret.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/configuration/secret/
 #   - ref: https://kubernetes.io/docs/concepts/security/secrets-good-practices/
