@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"path"
 	"regexp"
@@ -537,13 +538,17 @@ func (b *bench) run(t *testing.T, roots []string, most int) {
 	if found.all() < max(most, 30) {
 		t.Errorf("only %d of %d edits cause a finding", found.all(), made)
 	}
-	// Of the few that the race detector sees, one alone is 2 %: `make test` holds the whole to the higher bound after them.
+	// All of them are held to 98 %, by `make mutations`. A sample of two hundred is off by a standard deviation of 1 %, and which
+	// edits are in it changes with every line of the tree: it may be two below. Of the few that the race detector sees, one alone is 2 %.
 	least := 98.0
-	if underRace {
+	switch {
+	case underRace:
 		least = 90
+	case most > 0:
+		least -= 2 * math.Sqrt(98*2/float64(max(found.all(), 1)))
 	}
 	if share := 100 * float64(found[exactly]+found[related]) / float64(max(found.all(), 1)); share < least {
-		t.Errorf("%.1f %% of the findings name the line of the edit; at least %.0f %% must", share, least)
+		t.Errorf("%.1f %% of the findings name the line of the edit; at least %.1f %% must", share, least)
 	}
 	if found[elsewhere] > 0 {
 		t.Errorf("%d edits have no finding in the object that they are in", found[elsewhere])
