@@ -451,19 +451,19 @@ func checkPromotion(cmd *cobra.Command, flags promoteFlags, outputs []output) er
 		if err != nil {
 			return fmt.Errorf("%s: %w", before.Name, err)
 		}
-		g, err := gate.Rendering(ctx, after.Repo)
+		// What a change says of itself is not asked.
+		held, err := gate.HeldTo(ctx, before.Repo, after.Repo, was)
+		if err != nil {
+			return err
+		}
+		g, err := gate.Rendering(ctx, held)
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, g.Close()) }()
-		// What a change says of itself is not asked.
 		planner := &transition.Planner{Config: before.Config, ReadFile: before.ReadFile, Now: time.Now(), Allow: flags.allowed(), Ledger: ledgerOf("", flags)}
 		if planner.Table, err = g.Promotion(ctx); err != nil {
 			return err
-		}
-		for i, e := range planner.Table.Environments {
-			then, _ := was.Environment(e.Name)
-			planner.Table.Environments[i].Promotion = then.Promotion
 		}
 		if planner.Past, err = g.Past(ctx, before.Commit, borrowed()...); err != nil {
 			return err

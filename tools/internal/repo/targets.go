@@ -27,7 +27,27 @@ type Selection struct {
 // kustomization or manifests. A directory of which nobody can say what it holds is a target too, whose rendering says
 // why. A glob that names none, or leaves out none, is an error, so that a renamed folder is not skipped in silence.
 func (r *Repo) Select(ctx context.Context) (Selection, error) {
-	var selection Selection
+	selection, idle, err := r.choose(ctx)
+	if err == nil {
+		err = errors.Join(idle...)
+	}
+	if err == nil && len(selection.Targets) == 0 {
+		err = fmt.Errorf("%s: `unread` and `targets` leave no target to check", ConfigFile)
+	}
+	if err != nil {
+		return Selection{}, err
+	}
+	return selection, nil
+}
+
+// SelectLeft is Select where targets may be gone, as in a commit behind that of the configuration.
+func (r *Repo) SelectLeft(ctx context.Context) (Selection, error) {
+	selection, _, err := r.choose(ctx)
+	return selection, err
+}
+
+// choose finds the targets; idle are the errors of globs that name none, or leave out none.
+func (r *Repo) choose(ctx context.Context) (selection Selection, idle []error, err error) {
 	var errs []error
 	excluding := make([]bool, len(r.Config.NoTargets))
 	excluded := func(dir string) (is bool) {
@@ -64,24 +84,18 @@ func (r *Repo) Select(ctx context.Context) (Selection, error) {
 			}
 		}
 		if err := ctx.Err(); err != nil {
-			return Selection{}, err
+			return Selection{}, nil, err
 		}
 		if !named && err == nil {
-			errs = append(errs, r.Config.atTarget(glob, r.nowhere(ctx, glob)))
+			idle = append(idle, r.Config.atTarget(glob, r.nowhere(ctx, glob)))
 		}
 	}
 	for i, glob := range r.Config.NoTargets {
 		if !excluding[i] {
-			errs = append(errs, r.Config.atTarget("!"+glob, fmt.Errorf("!%s leaves out nothing that `targets` in %s names: correct or delete it", glob, ConfigFile)))
+			idle = append(idle, r.Config.atTarget("!"+glob, fmt.Errorf("!%s leaves out nothing that `targets` in %s names: correct or delete it", glob, ConfigFile)))
 		}
 	}
-	if len(errs) == 0 && len(selection.Targets) == 0 {
-		errs = append(errs, fmt.Errorf("%s: `unread` and `targets` leave no target to check", ConfigFile))
-	}
-	if len(errs) > 0 {
-		return Selection{}, errors.Join(errs...)
-	}
-	return selection, nil
+	return selection, idle, errors.Join(errs...)
 }
 
 // atTarget is an error of an entry of `targets`, with its line where that is known.
