@@ -185,13 +185,13 @@ func (t *tree) deployments(targets []*check.Target, read map[string]bool) []depl
 			if read[file] {
 				continue
 			}
-			kept := repo.KeptBeside[written]
-			if t.linked[file] { // what it leads to may be another file there
-				kept = func(r *repo.Repo, _ string, key any, make func() (written, error)) (written, error) {
-					return repo.Kept(r, key, make)
-				}
+			tell := func() (written, error) { return t.written(file), nil }
+			var told written
+			if t.linked[file] { // what it leads to may be another file on the other side
+				told, _ = repo.Kept(t.repository, writtenIn(file), tell)
+			} else {
+				told, _ = repo.KeptBeside(t.repository, file, writtenIn(file), tell)
 			}
-			told, _ := kept(t.repository, file, writtenIn(file), func() (written, error) { return t.written(file), nil })
 			if len(told.tellers)+len(told.claims) > 0 {
 				t.claiming = append(t.claiming, file)
 			}

@@ -119,10 +119,7 @@ func (l *Library) Sweep() {
 	l.results.Sweep()
 	l.wholes.Sweep()
 	l.spoken.Sweep()
-	for _, p := range []*part{l.first.made(), l.rest.made()} {
-		if p == nil {
-			continue
-		}
+	if p := l.first.value; p != nil { // where all rules of one's own are
 		for _, u := range p.units {
 			u.spent.Store(nil)
 		}

@@ -41,10 +41,11 @@ type Rule struct {
 	check.Check
 	Package string // policies.group.rule
 	File    string
-	line    int            // of its package
-	own     bool           // of a source beside the first
-	words   wordSet        // of which an input that it denies holds one; none where it may deny any
-	pair    [2]exampleFile // where its examples stand
+	line    int  // of its package
+	own     bool // of a source beside the first
+	// Words of which every input that it denies holds one; none where it may deny any.
+	mentions []string
+	pair     [2]exampleFile // where its examples stand
 }
 
 // Library is a set of rules and of the modules that they share.
@@ -58,16 +59,15 @@ type Library struct {
 	allowed  *ast.Capabilities
 	kept     []*Rule // the rules that are evaluated
 	patience time.Duration
-	words    []string
 	held     atomic.Pointer[func(words []string) []string]
-	expected wordSet
-	first    lazy[*part] // the rules that something is expected of
-	rest     lazy[*part] // the others
+	expected map[string]bool // words; nil where every one is
+	first    lazy[*part]     // the rules that something is expected of
+	rest     lazy[*part]     // the others
 	reading  sync.Mutex
 	store    storage.Store
 	slots    chan struct{} // for evaluations of rules of one's own
 
-	spoken  cache.Cache[*check.Target, wordSet]
+	spoken  cache.Cache[*check.Target, map[string]bool] // the words that objects hold
 	singles cache.Cache[*Rule, *unit]
 	values  cache.Cache[*manifest.Object, *ast.Term]
 	results cache.Cache[question, verdicts] // on single objects
@@ -103,7 +103,7 @@ func (l *Library) capabilities() *ast.Capabilities {
 func Load(ctx context.Context, sources ...Source) (*Library, error) {
 	library := &Library{
 		modules: map[string]*ast.Module{}, unread: map[string][]*parsed{}, verified: true, patience: longest,
-		store: newStore(), slots: make(chan struct{}, runtime.GOMAXPROCS(0)), expected: everything,
+		store: newStore(), slots: make(chan struct{}, runtime.GOMAXPROCS(0)),
 	}
 	var files []*parsed
 	examples := map[string]exampleFile{}
@@ -268,15 +268,12 @@ func (l *Library) add(f *parsed, examples map[string]exampleFile) error {
 	if slices.ContainsFunc(l.Rules, func(r *Rule) bool { return r.Package == want }) {
 		return fmt.Errorf("%s: the rule %s is defined twice: a rule is one file beside its test", file, want)
 	}
-	r, words, err := newRule(file, want, module, f.source > 0)
+	r, err := newRule(file, want, module, f.source > 0)
 	if err == nil {
 		err = r.exemplify(examples)
 	}
 	if err == nil && !l.verified && !canDeny(module) {
 		err = fmt.Errorf("%s:%d: the rule has no `deny contains …`: it could find nothing", file, r.line)
-	}
-	if err == nil {
-		r.words, err = l.setOf(words)
 	}
 	if err != nil {
 		return err
@@ -290,20 +287,19 @@ func packageName(module *ast.Module) string {
 	return strings.TrimPrefix(module.Package.Path.String(), "data.")
 }
 
-// newRule is what the METADATA of a file says, and the words that it names.
-func newRule(file, pkg string, module *ast.Module, own bool) (*Rule, []string, error) {
+func newRule(file, pkg string, module *ast.Module, own bool) (*Rule, error) {
 	line := module.Package.Location.Row
 	var meta *ast.Annotations
 	for _, a := range module.Annotations {
 		if a.Scope == "package" && meta != nil {
-			return nil, nil, fmt.Errorf("%s:%d: the rule has METADATA of scope package twice", file, a.Location.Row)
+			return nil, fmt.Errorf("%s:%d: the rule has METADATA of scope package twice", file, a.Location.Row)
 		}
 		if a.Scope == "package" {
 			meta = a
 		}
 	}
 	if meta == nil {
-		return nil, nil, fmt.Errorf("%s:%d: the rule has no METADATA of scope package above its package line", file, line)
+		return nil, fmt.Errorf("%s:%d: the rule has no METADATA of scope package above its package line", file, line)
 	}
 	fail := func(format string, args ...any) error {
 		return fmt.Errorf("%s:%d: METADATA: %s", file, meta.Location.Row, fmt.Sprintf(format, args...))
@@ -318,11 +314,11 @@ func newRule(file, pkg string, module *ast.Module, own bool) (*Rule, []string, e
 		self := meta.Custom[key] == "self"
 		switch {
 		case !slices.Contains(custom, key):
-			return nil, nil, fail("custom has no key %q; it has %s", key, strings.Join(custom, ", "))
+			return nil, fail("custom has no key %q; it has %s", key, strings.Join(custom, ", "))
 		case key == "locked" && !isBool && !self:
-			return nil, nil, fail("custom.locked is %v; it is true, self or false", meta.Custom[key])
+			return nil, fail("custom.locked is %v; it is true, self or false", meta.Custom[key])
 		case key != "locked" && !isText:
-			return nil, nil, fail("custom.%s is %v; it must be a text", key, meta.Custom[key])
+			return nil, fail("custom.%s is %v; it must be a text", key, meta.Custom[key])
 		}
 	}
 	text := func(key string) string {
@@ -330,7 +326,7 @@ func newRule(file, pkg string, module *ast.Module, own bool) (*Rule, []string, e
 		return strings.TrimSpace(s)
 	}
 	locked, _ := meta.Custom["locked"].(bool)
-	r := &Rule{Package: pkg, File: file, line: line, own: own, Check: check.Check{
+	r := &Rule{Package: pkg, File: file, line: line, own: own, mentions: strings.Fields(text("mentions")), Check: check.Check{
 		Title: strings.TrimSpace(meta.Title), Doc: strings.TrimSpace(meta.Description), Fix: text("fix"),
 		Severity: check.Severity(text("severity")), Scope: check.Scope(text("scope")), Origin: "policy",
 		Bad: text(badName), Good: text(goodName), Locked: locked, Central: meta.Custom["locked"] == "self",
@@ -344,26 +340,26 @@ func newRule(file, pkg string, module *ast.Module, own bool) (*Rule, []string, e
 	}
 	switch {
 	case r.Title == "" || r.Doc == "":
-		return nil, nil, fail("title and description must say what holds and why")
+		return nil, fail("title and description must say what holds and why")
 	case r.Fix == "":
-		return nil, nil, fail("custom.fix must say what to do about a finding")
+		return nil, fail("custom.fix must say what to do about a finding")
 	case r.Severity != check.Error && r.Severity != check.Warning:
-		return nil, nil, fail("custom.severity is %q; it is error or warning", r.Severity)
+		return nil, fail("custom.severity is %q; it is error or warning", r.Severity)
 	case (r.Bad == "") != (r.Good == ""):
-		return nil, nil, fail("custom.bad and custom.good belong together: a fragment that the rule denies, and the same put right")
+		return nil, fail("custom.bad and custom.good belong together: a fragment that the rule denies, and the same put right")
 	case r.Scope != check.Object && r.Scope != check.Overlay && r.Scope != check.Repository:
-		return nil, nil, fail("custom.scope is %q; it is object, overlay or repository", r.Scope)
+		return nil, fail("custom.scope is %q; it is object, overlay or repository", r.Scope)
 	}
 	if states := text("states"); meta.Custom["states"] != nil && states != fact && states != convention {
-		return nil, nil, fail("custom.states is %q; it is %s, or %s for what a team agrees on", states, fact, convention)
+		return nil, fail("custom.states is %q; it is %s, or %s for what a team agrees on", states, fact, convention)
 	}
 	if meta.Custom["standard"] != nil && (!r.Firm || !r.Convention) {
-		return nil, nil, fail("custom.standard is %q; it is error, of a convention that is no warning with the profile standard either", text("standard"))
+		return nil, fail("custom.standard is %q; it is error, of a convention that is no warning with the profile standard either", text("standard"))
 	}
 	if meta.Custom["sees"] != nil && (r.Sees == nil || r.Scope != check.Repository) {
-		return nil, nil, fail("custom.sees is %q; a rule of scope repository names the API groups of the objects that it looks into, as argoproj.io", text("sees"))
+		return nil, fail("custom.sees is %q; a rule of scope repository names the API groups of the objects that it looks into, as argoproj.io", text("sees"))
 	}
-	return r, strings.Fields(text("mentions")), nil
+	return r, nil
 }
 
 // canDeny reports whether a module can find something.

@@ -13,28 +13,17 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
-// wordSet are words of a library, a bit for each: the first of Library.words is the lowest.
-type wordSet uint64
-
-const everything = ^wordSet(0)
-
-// setOf are words as the library counts them. There may be 64 in all.
-func (l *Library) setOf(words []string) (wordSet, error) {
-	var set wordSet
-	for _, word := range words {
-		i := slices.Index(l.words, word)
-		if i < 0 {
-			i = len(l.words)
-			l.words = append(l.words, word)
-		}
-		if i >= 64 {
-			return 0, fmt.Errorf("the rules mention more than 64 words: %s is one too many", word)
-		}
-		set |= 1 << i
+// words are those that rules mention.
+func (l *Library) words() []string {
+	var all []string
+	for _, rule := range l.Rules {
+		all = append(all, rule.mentions...)
 	}
-	return set, nil
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // Expect says which of some words the manifests hold, as far as that can be told before they are rendered: rules that mention
@@ -44,44 +33,32 @@ func (l *Library) Expect(held func(words []string) []string) { l.held.CompareAnd
 
 // mayDeny reports whether a target has what a rule is about.
 func (l *Library) mayDeny(rule *Rule, target *check.Target) bool {
-	return rule.words == 0 || rule.words&l.wordsOf(target) != 0
-}
-
-// wordsOf are those of the words that the objects of a target hold.
-func (l *Library) wordsOf(target *check.Target) wordSet {
-	set, _ := l.spoken.Get(target, func() (wordSet, error) {
-		var set wordSet
-		for _, object := range target.WithGenerated() {
-			for i, word := range l.words {
-				if set&(1<<i) == 0 && bytes.Contains(object.JSON, []byte(word)) {
-					set |= 1 << i
-				}
-			}
+	if len(rule.mentions) == 0 {
+		return true
+	}
+	spoken, _ := l.spoken.Get(target, func() (map[string]bool, error) {
+		spoken := map[string]bool{}
+		for _, word := range l.words() {
+			spoken[word] = slices.ContainsFunc(target.WithGenerated(), func(o *manifest.Object) bool { return bytes.Contains(o.JSON, []byte(word)) })
 		}
-		return set, nil
+		return spoken, nil
 	})
-	return set
+	return slices.ContainsFunc(rule.mentions, func(word string) bool { return spoken[word] })
 }
 
 // guard has a rule find nothing in an input without any of the words that it mentions, as in a run, where it is not even asked:
 // a test of what it finds there fails.
-func (l *Library) guard(rule *Rule, module *ast.Module) {
-	if rule.words == 0 {
+func (r *Rule) guard(module *ast.Module) {
+	if len(r.mentions) == 0 {
 		return
 	}
 	var words []string
-	for i, word := range l.words {
-		if rule.words&(1<<i) != 0 {
-			words = append(words, regexp.QuoteMeta(word))
-		}
+	for _, word := range r.mentions {
+		words = append(words, regexp.QuoteMeta(word))
 	}
 	for _, denial := range module.Rules {
 		if denial.Head.Name == "deny" {
 			expr := ast.MustParseExpr(fmt.Sprintf("regex.match(%q, json.marshal(input))", strings.Join(words, "|")))
-			ast.WalkTerms(expr, func(t *ast.Term) bool {
-				t.Location = denial.Location
-				return false
-			})
 			denial.Body.Append(expr.SetLocation(denial.Location))
 		}
 	}
@@ -90,26 +67,13 @@ func (l *Library) guard(rule *Rule, module *ast.Module) {
 // lazy is a value that is made once, when somebody first asks for it.
 type lazy[T any] struct {
 	once  sync.Once
-	mu    sync.Mutex
 	value T
 	err   error
 }
 
 func (z *lazy[T]) get(make func() (T, error)) (T, error) {
-	z.once.Do(func() {
-		value, err := make()
-		z.mu.Lock()
-		defer z.mu.Unlock()
-		z.value, z.err = value, err
-	})
+	z.once.Do(func() { z.value, z.err = make() })
 	return z.value, z.err
-}
-
-// made is the value, or its zero where nobody has asked for it.
-func (z *lazy[T]) made() T {
-	z.mu.Lock()
-	defer z.mu.Unlock()
-	return z.value
 }
 
 // part is rules that are compiled together, with what they build on.
@@ -129,9 +93,9 @@ func (l *Library) Prepare(ctx context.Context) error {
 func (l *Library) firstPart(ctx context.Context) (*part, error) {
 	return l.first.get(func() (*part, error) {
 		if held := l.held.Load(); held != nil {
-			var err error
-			if l.expected, err = l.setOf((*held)(l.words)); err != nil {
-				return nil, err
+			l.expected = map[string]bool{}
+			for _, word := range (*held)(l.words()) {
+				l.expected[word] = true
 			}
 		}
 		return l.compile(ctx, slices.DeleteFunc(slices.Clone(l.kept), func(r *Rule) bool { return !l.expects(r) }))
@@ -140,7 +104,8 @@ func (l *Library) firstPart(ctx context.Context) (*part, error) {
 
 // expects reports whether a rule is compiled from the start. Rules of one's own may build on any other: all are.
 func (l *Library) expects(rule *Rule) bool {
-	return !l.verified || rule.words == 0 || rule.words&l.expected != 0
+	return !l.verified || l.expected == nil || len(rule.mentions) == 0 ||
+		slices.ContainsFunc(rule.mentions, func(word string) bool { return l.expected[word] })
 }
 
 // unitOf is what to ask for a rule's verdict.

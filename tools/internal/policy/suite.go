@@ -132,7 +132,7 @@ func LoadSuite(ctx context.Context, builtin Source, sources ...Source) (*Suite, 
 	for _, rule := range library.Rules {
 		if s.tested[rule.File] != nil {
 			s.Rules = append(s.Rules, rule)
-			library.guard(rule, s.modules[rule.File])
+			rule.guard(s.modules[rule.File])
 		}
 	}
 	if !slices.ContainsFunc(s.Rules, s.hasTest) && !slices.ContainsFunc(s.all(), isTest) {
