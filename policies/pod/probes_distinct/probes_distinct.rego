@@ -18,7 +18,7 @@ package policies.pod.probes_distinct
 import data.policies.lib.object as obj_lib
 import data.policies.lib.part
 
-deny contains {"msg": msg, "path": path} if {
+deny contains {"msg": msg, "path": path, "with": {part.path(container, ["readinessProbe"])}} if {
 	some container in part.input_containers
 	liveness := _handler(container.value, "livenessProbe")
 	liveness == _handler(container.value, "readinessProbe")

@@ -48,7 +48,10 @@ test_allows[note][kind] if {
 test_denies[note][kind] if {
 	some note, want in _denied
 	some kind, obj in fixture.workloads(want.pod)
-	findings := {fixture.finding(kind, msg, path) | some [msg, path] in want.findings}
+	findings := {object.union(fixture.finding(kind, msg, path), {"with": {fixture.finding(kind, msg, beside).path}}) |
+		some [msg, path] in want.findings
+		beside := array.concat(array.slice(path, 0, 2), ["readinessProbe"])
+	}
 	probes_distinct.deny == findings with input as obj
 }
 

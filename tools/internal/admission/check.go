@@ -283,7 +283,7 @@ func (j *judge) run(ctx context.Context, pass *check.Pass) error {
 					pass.ReportMisspelt(check.Error, target, object, m.path, m.message+v.Note, m.mend, check.Field{Target: target, Object: object, Path: m.with})
 					continue
 				}
-				report := func(message string) { pass.Report(target, object, path, message) }
+				report := func(message string) { pass.Report(target, object, path, message, limitOf(target, object, path, v.Message)...) }
 				if v.Whole {
 					report = func(message string) { pass.ReportWhole(target, object, path, message) }
 				}
@@ -292,6 +292,15 @@ func (j *judge) run(ctx context.Context, pass *check.Pass) error {
 		}
 	}
 	return errors.Join(failed...)
+}
+
+// limitOf is the limit that a request is above, where that is what the server says.
+func limitOf(target *check.Target, object *manifest.Object, path manifest.Path, message string) []check.Field {
+	n := len(path)
+	if n < 2 || path[n-2] != "requests" || !strings.Contains(message, "must be less than or equal to ") {
+		return nil
+	}
+	return []check.Field{{Target: target, Object: object, Path: append(slices.Clone(path[:n-2]), "limits", path[n-1])}}
 }
 
 // warn reports what the server says of objects that it takes.

@@ -161,6 +161,7 @@ func keepsNoBraces(at manifest.Path) bool {
 
 // judgeElements is ListGenerator.GenerateParams without goTemplate, which takes texts alone.
 func judgeElements(found *faults, generators []any, at manifest.Path) {
+	goTemplate := manifest.Path{"spec", "goTemplate"}
 	for i, g := range generators {
 		for j, item := range manifest.ListAt(g, "list", "elements") {
 			element, _ := item.(map[string]any)
@@ -169,11 +170,11 @@ func judgeElements(found *faults, generators []any, at manifest.Path) {
 				if values, ok := element[key].(map[string]any); ok && key == "values" {
 					for _, name := range slices.Sorted(maps.Keys(values)) {
 						if _, ok := values[name].(string); !ok {
-							found.add(below(place, name), "%s is no text, which is all that Argo CD takes without goTemplate: quote it", name)
+							found.addWith(goTemplate, below(place, name), "%s is no text, which is all that Argo CD takes without goTemplate: quote it", name)
 						}
 					}
 				} else if _, ok := element[key].(string); !ok {
-					found.add(place, "%s is no text, which is all that Argo CD takes without goTemplate: quote it", key)
+					found.addWith(goTemplate, place, "%s is no text, which is all that Argo CD takes without goTemplate: quote it", key)
 				}
 			}
 		}

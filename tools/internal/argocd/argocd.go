@@ -30,13 +30,19 @@ func Checks() []*check.Check {
 type fault struct {
 	path    manifest.Path
 	message string
+	with    manifest.Path // that it does not fit; nil for none
 }
 
 // faults are those of one object, as they are found.
 type faults []fault
 
 func (f *faults) add(path manifest.Path, format string, args ...any) {
-	*f = append(*f, fault{path, fmt.Sprintf(format, args...)})
+	*f = append(*f, fault{path: path, message: fmt.Sprintf(format, args...)})
+}
+
+// addWith is add of a field that does not fit another one.
+func (f *faults) addWith(with, path manifest.Path, format string, args ...any) {
+	*f = append(*f, fault{path: path, message: fmt.Sprintf(format, args...), with: with})
 }
 
 // each makes of a function of one object what a check of objects runs.
@@ -45,7 +51,11 @@ func each(judge func(*manifest.Object) faults) func(context.Context, *check.Pass
 		for _, target := range pass.Targets {
 			for _, object := range target.Objects {
 				for _, f := range judge(object) {
-					pass.Report(target, object, f.path, f.message)
+					var with []check.Field
+					if f.with != nil {
+						with = []check.Field{{Target: target, Object: object, Path: f.with}}
+					}
+					pass.Report(target, object, f.path, f.message, with...)
 				}
 			}
 		}
