@@ -283,7 +283,9 @@ func (j *judge) run(ctx context.Context, pass *check.Pass) error {
 					pass.ReportMisspelt(check.Error, target, object, m.path, m.message+v.Note, m.mend, check.Field{Target: target, Object: object, Path: m.with})
 					continue
 				}
-				report := func(message string) { pass.Report(target, object, path, message, limitOf(target, object, path, v.Message)...) }
+				report := func(message string) {
+					pass.Report(target, object, path, message, limitOf(target, object, path, v.Message)...)
+				}
 				if v.Whole {
 					report = func(message string) { pass.ReportWhole(target, object, path, message) }
 				}
