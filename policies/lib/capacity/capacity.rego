@@ -15,6 +15,7 @@ import data.policies.lib.collector
 import data.policies.lib.object as obj_lib
 import data.policies.lib.quantity
 import data.policies.lib.scaling
+import data.policies.lib.sidecar
 import data.policies.lib.workload
 
 # METADATA
@@ -76,7 +77,6 @@ _amounts(holder, field) := {resource: amount |
 
 _paths(base) := {field: {resource: array.concat(base, [field, resource]) | some resource in resources} | some field in ["requests", "limits"]}
 
-# Injection: the pod's label says, or else the namespace's. Pods on the host's network get none.
 _injected(obj) := [{
 	"title": "injected sidecar",
 	"kind": "sidecar",
@@ -89,31 +89,8 @@ _injected(obj) := [{
 		some field, by_resource in _annotations
 	},
 }] if {
-	_is_injected(obj)
+	sidecar.is_injected(obj)
 } else := []
-
-_is_injected(obj) if {
-	not workload.spec(obj).hostNetwork == true
-	_wants(object.get(workload.labels(obj), "sidecar.istio.io/inject", "unsaid"), _of_namespace(obj))
-}
-
-_wants("true", labels) if object.get(labels, "istio-injection", "") != "disabled"
-
-_wants("unsaid", labels) if object.get(labels, "istio-injection", "") == "enabled"
-
-_wants("unsaid", labels) if {
-	object.get(labels, "istio.io/rev", "") != ""
-	object.get(labels, "istio-injection", "") == ""
-}
-
-# Of several Namespaces of one name, a fault of its own, everything counts.
-_of_namespace(obj) := object.union_n([obj_lib.labels(namespace) |
-	some namespace in _namespaces[obj_lib.namespace(obj)]
-])
-
-_namespaces := _namespaces_by_name
-
-_namespaces_by_name[obj_lib.name(obj)] contains obj if some obj in obj_lib.of_kind[""].Namespace
 
 _annotations := {
 	"requests": {"cpu": "sidecar.istio.io/proxyCPU", "memory": "sidecar.istio.io/proxyMemory"},

@@ -17,6 +17,7 @@ import data.policies.lib.object as obj_lib
 import data.policies.lib.pods
 import data.policies.lib.registry
 import data.policies.lib.selector
+import data.policies.lib.sidecar
 import data.policies.lib.workload
 
 _groups := {group.index: group | some group in pods.input_groups}
@@ -320,18 +321,5 @@ _calls contains {"title": obj_lib.title(obj), "name": registry.dns_name(sprintf(
 # A sidecar has its certificates and its configuration from istiod.
 _sidecars := [{"from": _end(_groups[index]), "to": _unknown, "port": _port(15012, "TCP"), "why": sprintf("the sidecar of %s has its certificate from istiod", [obj_lib.title(obj)]), "named": true} |
 	some index, obj in workload.input_workloads
-	_is_injected(obj)
+	sidecar.is_injected(obj)
 ]
-
-_is_injected(obj) if workload.labels(obj)["sidecar.istio.io/inject"] == "true"
-
-_is_injected(obj) if {
-	not workload.labels(obj)["sidecar.istio.io/inject"]
-	not workload.annotations(obj)["sidecar.istio.io/inject"] == "false"
-	obj_lib.namespace(obj) in _injecting
-}
-
-_injecting contains obj_lib.name(namespace) if {
-	some namespace in obj_lib.of_kind[""].Namespace
-	obj_lib.labels(namespace)["istio-injection"] == "enabled"
-}

@@ -181,13 +181,31 @@ with_ports(label_selector, namespaces) := found if {
 }
 
 # METADATA
-# description: whether a name or a number, as text too, is one of a port of a container that is injected into pods
-is_injected(port) if relations.injected[port]
-
-is_injected(port) if {
-	some number in relations.injected
-	sprintf("%v", [number]) == sprintf("%v", [port])
+# description: |
+#   whether a name or a number, as text too, is one of a port of a container that is injected into some pods, for all that is
+#   known of them
+is_injected(port, groups) if {
+	injected := relations.injected[port]
+	_may_be_asked(injected, groups)
 }
+
+is_injected(port, groups) if {
+	some injected in relations.injected
+	sprintf("%v", [injected.port]) == sprintf("%v", [port])
+	_may_be_asked(injected, groups)
+}
+
+_may_be_asked(injected, _) if not injected.asked
+
+_may_be_asked(injected, groups) if {
+	some group in groups
+	not lower(object.get(_annotations(group), injected.asked, "unsaid")) in {"0", "false", "n", "no", "off", "unsaid"}
+}
+
+# What operators give their pods is not known here.
+_annotations(group) := object.union_n(array.concat([workload.annotations(obj)], [obj_lib.at(metadata, ["annotations"], {}) | some metadata in workload.tracks(obj)])) if {
+	obj := workload.input_workloads[group.index]
+} else := {key: "" | some injected in relations.injected; key := injected.asked}
 
 # METADATA
 # description: |

@@ -274,12 +274,34 @@ test_labels_of_the_tracks_of_a_rollout if {
 	count(_paths([_rollout, _policy({"matchLabels": {"role": "other"}})])) == 1
 }
 
+_injected(port, annotations) if {
+	web := object.union(fixture.workload("Deployment", {}, {}), {"spec": {"template": {"metadata": {"annotations": annotations}}}})
+	pods.is_injected(port, pods.input_groups) with input as fixture.overlay([web])
+}
+
 test_injected_ports if {
-	every port in ["http-envoy-prom", "linkerd-admin", "dapr-metrics", 15020, "15020", 4191] {
-		pods.is_injected(port)
+	every port in ["http-envoy-prom", "linkerd-admin", 15020, "15020", 4191] {
+		_injected(port, {})
 	}
-	not pods.is_injected("http")
-	not pods.is_injected(8080)
+	not _injected("http", {})
+	not _injected(8080, {})
+}
+
+# Dapr gives its ports to pods that ask for them.
+test_injected_ports_that_are_asked_for if {
+	every port in ["dapr-metrics", 9090, "9090"] {
+		_injected(port, {"dapr.io/enabled": "true"})
+		_injected(port, {"dapr.io/enabled": "1"})
+		_injected(port, {"dapr.io/enabled": "${DAPR}"})
+		not _injected(port, {"dapr.io/enabled": "false"})
+		not _injected(port, {"dapr.io/config": "tracing"})
+		not _injected(port, {})
+	}
+	rollout := {"spec": {"strategy": {"canary": {"canaryMetadata": {"annotations": {"dapr.io/enabled": "true"}}}}}}
+	pods.is_injected(9090, pods.input_groups) with input as fixture.overlay([object.union(fixture.workload("Rollout", {}, {}), rollout)])
+
+	# Nobody here knows what an operator annotates its pods with.
+	pods.is_injected(9090, pods.input_groups) with input as fixture.overlay([_cluster({})])
 }
 
 test_selected_by_map if {

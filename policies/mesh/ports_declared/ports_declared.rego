@@ -28,7 +28,7 @@ deny contains {"msg": msg, "path": ["objects", found.index, "spec", "portLevelMt
 	some port, _ in obj.spec.portLevelMtls
 	not _is_declared(groups, port)
 	not _is_of_istio(port)
-	not pods.is_injected(port)
+	not pods.is_injected(port, groups)
 	missing := pods.missing_port(found.selector, found.namespaces, port)
 	msg := sprintf("port %s of %s is none that the pods of %s declare; they declare %s", [port, obj_lib.title(obj), pods.titles(groups), pods.opened(groups)])
 }

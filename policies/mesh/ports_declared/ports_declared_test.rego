@@ -12,10 +12,18 @@ _deny(port, ports, kind) := faults if {
 }
 
 test_allows[port] if {
-	some port in ["8080", "15090", "15020", "15000", "4191", "9090"]
+	some port in ["8080", "15090", "15020", "15000", "4191"]
 	every kind, _ in fixture.spec_paths {
 		_deny(port, [{"containerPort": 8080}], kind) == set()
 	}
+}
+
+# Dapr's port is one of pods that ask for Dapr.
+test_dapr if {
+	web := fixture.workload("Deployment", _pod([{"containerPort": 8080}]), {})
+	asking := object.union(web, {"spec": {"template": {"metadata": {"annotations": {"dapr.io/enabled": "true"}}}}})
+	count(ports_declared.deny) == 1 with input as fixture.overlay([_auth("9090"), web])
+	ports_declared.deny == set() with input as fixture.overlay([_auth("9090"), asking])
 }
 
 test_denies_another_port if {

@@ -27,7 +27,7 @@ deny contains {"msg": msg, "path": array.concat(["objects", port.index], port.pa
 	some port in _policy_ports
 	is_string(port.value)
 	not _is_open(port.groups, {"name": port.value, "protocol": port.protocol})
-	not pods.is_injected(port.value)
+	not pods.is_injected(port.value, port.groups)
 	missing := pods.missing_port(port.asked.selector, port.asked.namespaces, sprintf("%s/%s", [port.value, port.protocol]))
 	msg := sprintf("port %s/%s of %s lets nothing through: %s", [port.value, port.protocol, obj_lib.title(input.objects[port.index]), _instead(port.groups)])
 }
@@ -118,7 +118,7 @@ _is_scraped(groups, value) if _is_open(groups, {"name": value})
 
 _is_scraped(groups, value) if _is_open(groups, {"number": value})
 
-_is_scraped(_, value) if pods.is_injected(value)
+_is_scraped(groups, value) if pods.is_injected(value, groups)
 
 # A pattern of several names.
 _is_scraped(_, value) if {

@@ -169,7 +169,7 @@ _closed(_, "Egress") := []
 
 _is_none(listed, protocol, group) if {
 	is_string(listed.port)
-	not pods.is_injected(listed.port)
+	not pods.is_injected(listed.port, [group])
 	group.ports != null
 	count([opened | some opened in group.ports; opened.name == listed.port; opened.protocol == protocol]) == 0
 }
@@ -177,6 +177,6 @@ _is_none(listed, protocol, group) if {
 _is_none(listed, protocol, group) if {
 	is_number(listed.port)
 	not listed.endPort
-	not pods.is_injected(listed.port)
+	not pods.is_injected(listed.port, [group])
 	pods.behind(listed.port, protocol, [group])
 }

@@ -31,7 +31,7 @@ type Relations struct {
 	Added      Kinds[Labels]       // what pods have beside the labels of their template
 	Made       Kinds[Made]
 	Partly     map[string][]string // kinds whose pods may have other labels than are said, by API group
-	Injected   map[string]int      // ports of containers that others put into pods, by name
+	Injected   map[string]Injected // ports of containers that others put into pods, by name
 	Selects    Kinds[[]Selects]
 	Given      Given
 	Podless    []string // groups, or group/kind, of which no other pods are made; ".x" is groups that end so
@@ -53,6 +53,12 @@ type Made struct {
 	Ports    map[string]int
 	More     []string // where the resource may give them further ports
 	Sets     Labels   // labels that they may have besides, in some releases; "" is a value that nobody here knows
+}
+
+// Injected is a port of a container that others put into pods.
+type Injected struct {
+	Port  int
+	Asked string // the annotation without which pods do not get it; "" where that cannot be told
 }
 
 // Selects is a field that selects pods.
