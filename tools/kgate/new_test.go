@@ -50,15 +50,16 @@ func TestNewOfThisRepository(t *testing.T) {
 		flags   newFlags
 		thin    bool
 		targets []string
+		renders []string
 	}{
 		{kind: renaming.Environment, name: "another", flags: newFlags{like: "staging"}, targets: []string{"overlays/another"}},
 		{kind: renaming.Environment, name: "another-eu", flags: newFlags{like: "another"}, thin: true, targets: []string{"overlays/another-eu"}},
-		{kind: renaming.Service, name: "payments", flags: newFlags{like: plain, image: "registry.example.com:5000/team/payments:1.2.3"},
-			targets: []string{"overlays/prod/payments", "overlays/another/payments"}},
+		{kind: renaming.Service, name: "payments", flags: newFlags{like: plain, image: "registry.example.com:5000/team/payments:1.2.3", metricsPort: 9090},
+			targets: []string{"overlays/prod/payments", "overlays/another/payments"}, renders: []string{"excludeInboundPorts: \"9090\"", "prometheus.io/port: \"9090\"", "containerPort: 9090"}},
 		{kind: renaming.Service, name: "accounts", flags: newFlags{like: plain, image: "registry.example.com:5000/team/accounts:1.2.3", with: []string{"canary", "database", "mesh"}},
 			targets: []string{"overlays/dev/accounts", "overlays/prod/accounts", "overlays/another/accounts"}},
-		{kind: renaming.Service, name: "orders", flags: newFlags{like: stateful, image: "registry.example.com:5000/team/orders:1.2.3", with: []string{"canary"}},
-			targets: []string{"overlays/prod/orders"}},
+		{kind: renaming.Service, name: "orders", flags: newFlags{like: stateful, image: "registry.example.com:5000/team/orders:1.2.3", with: []string{"canary"}, metricsPort: 9191},
+			targets: []string{"overlays/prod/orders"}, renders: []string{"excludeInboundPorts: \"9191\"", "prometheus.io/port: \"9191\"", "containerPort: 9191"}},
 	} {
 		repository, err := repo.Open(".")
 		if err != nil {
@@ -88,6 +89,11 @@ func TestNewOfThisRepository(t *testing.T) {
 			}
 			if !bytes.Contains(want, []byte("kind: Deployment")) {
 				t.Errorf("new %s: %s renders no Deployment", test.name, target)
+			}
+			for _, text := range test.renders {
+				if !bytes.Contains(want, []byte(text)) {
+					t.Errorf("new %s: %s does not render %s", test.name, target, text)
+				}
 			}
 		}
 	}
