@@ -205,8 +205,12 @@ func planNew(ctx context.Context, repository *repo.Repo, kind renaming.Kind, nam
 		return nil, err
 	}
 	plan := &newPlan{Made: made, wish: wish}
-	plan.next = plan.left(repository.Config)
-	return plan, furnish(made, files, flags)
+	listens, err := furnish(made, files, flags)
+	if err != nil {
+		return nil, err
+	}
+	plan.next = append(listens, plan.left(repository.Config)...)
+	return plan, nil
 }
 
 // apart refuses a service that is called as an environment, and the other way round: folders are known by these names.
@@ -402,21 +406,22 @@ func servicesOf(files twin.Files) ([]string, error) {
 	return slices.Compact(names), nil
 }
 
-// furnish gives what is made what the flags say of it.
-func furnish(made *twin.Made, files twin.Files, flags newFlags) error {
+// furnish gives what is made what the flags say of it; next is what of that is left to a person.
+func furnish(made *twin.Made, files twin.Files, flags newFlags) (next []string, err error) {
 	if flags.image != "" {
 		image, err := twin.ParseImage(flags.image)
 		if err != nil {
-			return fmt.Errorf("--image: %w", err)
+			return nil, fmt.Errorf("--image: %w", err)
 		}
 		if err := made.SetImage(files, image, nil); err != nil {
-			return fmt.Errorf("--image %s: %w", flags.image, err)
+			return nil, fmt.Errorf("--image %s: %w", flags.image, err)
 		}
 		// Of one version there is nothing to try.
 		if err := made.SetLocal(serviceGroup, "Environment", "0", "spec", "canary", "weight"); err != nil {
-			return err
+			return nil, err
 		}
 	}
+	moved := map[int]int{}
 	for _, p := range []struct {
 		flag, name string
 		port       int
@@ -424,14 +429,53 @@ func furnish(made *twin.Made, files twin.Files, flags newFlags) error {
 		switch {
 		case p.port == 0:
 		case p.port < 0 || p.port > 65535:
-			return fmt.Errorf("--%s %d: a port is 1 to 65535", p.flag, p.port)
+			return nil, fmt.Errorf("--%s %d: a port is 1 to 65535", p.flag, p.port)
+		case slices.Contains(sidecarPorts(), p.port) && inMesh(files):
+			return nil, fmt.Errorf("--%s %d: Istio's sidecar has that port to itself: choose another one", p.flag, p.port)
 		default:
-			if err := made.SetPort(serviceGroup, p.name, p.port); err != nil {
-				return fmt.Errorf("--%s %d: %w", p.flag, p.port, err)
+			was, err := made.SetPort(serviceGroup, p.name, p.port)
+			if err != nil {
+				return nil, fmt.Errorf("--%s %d: %w", p.flag, p.port, err)
+			}
+			if was != 0 && was != p.port {
+				moved[was] = p.port
 			}
 		}
 	}
-	return nil
+	all, err := made.MovePorts(moved)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range all {
+		switch {
+		case len(l.Left) > 0:
+			var places []string
+			for _, left := range l.Left {
+				places = append(places, fmt.Sprintf("%s:%d", left.File, left.Is))
+			}
+			next = append(next, fmt.Sprintf("write %d for %d where the service's own port is meant, at %s", moved[l.Port], l.Port, strings.Join(places, ", ")))
+		case len(l.Written) == 0:
+			next = append(next, fmt.Sprintf("have the process listen at %d: no file that was copied told it %d", moved[l.Port], l.Port))
+		}
+	}
+	return next, nil
+}
+
+// sidecarPorts are those that Istio's sidecar and its agent take in each pod:
+// https://istio.io/latest/docs/ops/deployment/application-requirements/#ports-used-by-istio
+func sidecarPorts() []int {
+	return []int{15000, 15001, 15002, 15004, 15006, 15008, 15020, 15021, 15053, 15090}
+}
+
+// inMesh reports whether some manifest of a repository is of Istio.
+func inMesh(files twin.Files) bool {
+	return slices.ContainsFunc(files.Listed, func(name string) bool {
+		if extension := path.Ext(name); extension != ".yaml" && extension != ".yml" || files.Skip != nil && files.Skip(name) {
+			return false
+		}
+		file, err := changeset.Read(files.FS, name)
+		return err == nil && bytes.Contains(file.Text, []byte(".istio.io/"))
+	})
 }
 
 // left is what is left to a person.

@@ -54,8 +54,8 @@ func TestNewOfThisRepository(t *testing.T) {
 	}{
 		{kind: renaming.Environment, name: "another", flags: newFlags{like: "staging"}, targets: []string{"overlays/another"}},
 		{kind: renaming.Environment, name: "another-eu", flags: newFlags{like: "another"}, thin: true, targets: []string{"overlays/another-eu"}},
-		{kind: renaming.Service, name: "payments", flags: newFlags{like: plain, image: "registry.example.com:5000/team/payments:1.2.3", metricsPort: 9090},
-			targets: []string{"overlays/prod/payments", "overlays/another/payments"}, renders: []string{"excludeInboundPorts: \"9090\"", "prometheus.io/port: \"9090\"", "containerPort: 9090"}},
+		{kind: renaming.Service, name: "payments", flags: newFlags{like: plain, image: "registry.example.com:5000/team/payments:1.2.3", port: 8080, metricsPort: 9090},
+			targets: []string{"overlays/prod/payments", "overlays/another/payments"}, renders: []string{"excludeInboundPorts: \"9090\"", "prometheus.io/port: \"9090\"", "containerPort: 9090", "- --port=8080", "- --port-metrics=9090"}},
 		{kind: renaming.Service, name: "accounts", flags: newFlags{like: plain, image: "registry.example.com:5000/team/accounts:1.2.3", with: []string{"canary", "database", "mesh"}},
 			targets: []string{"overlays/dev/accounts", "overlays/prod/accounts", "overlays/another/accounts"}},
 		{kind: renaming.Service, name: "orders", flags: newFlags{like: stateful, image: "registry.example.com:5000/team/orders:1.2.3", with: []string{"canary"}, metricsPort: 9191},

@@ -172,7 +172,7 @@ func TestService(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, port := range map[string]int{"http": 9000, "metrics": 9001} {
-		if err := made.SetPort("kgate", name, port); err != nil {
+		if _, err := made.SetPort("kgate", name, port); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -310,7 +310,7 @@ func TestRefused(t *testing.T) {
 	if err := made.SetImage(repository(), Image{Name: "a/b", Tag: "1"}, nil); err == nil || !strings.Contains(err.Error(), "no copied kustomization has an `images` entry") {
 		t.Errorf("no images: %v", err)
 	}
-	if err := made.SetPort("kgate", "http", 80); err == nil || !strings.Contains(err.Error(), "has a port http") {
+	if _, err := made.SetPort("kgate", "http", 80); err == nil || !strings.Contains(err.Error(), "has a port http") {
 		t.Errorf("no ports: %v", err)
 	}
 }

@@ -88,8 +88,8 @@ func (m *Made) SetImage(files Files, image Image, within func(name string) bool)
 	return nil
 }
 
-// SetPort has the object of the service say a port, by its name.
-func (m *Made) SetPort(group, name string, port int) error {
+// SetPort has the object of the service say a port, by its name; was is the one that it said, 0 where that is no number.
+func (m *Made) SetPort(group, name string, port int) (was int, err error) {
 	set := 0
 	for _, file := range m.Set.Written() {
 		extension := path.Ext(file)
@@ -107,17 +107,18 @@ func (m *Made) SetPort(group, name string, port int) error {
 			if err != nil {
 				return nil, err
 			}
+			was, _ = strconv.Atoi(value.Value)
 			return []change{{begin, begin + len(value.Value), strconv.Itoa(port)}}, nil
 		})
 		if err != nil {
-			return err
+			return 0, err
 		}
 		set += n
 	}
 	if set == 0 {
-		return fmt.Errorf("no object %s/… Service of what is copied has a port %s under spec.ports: leave the port out, or --like a service that has one", group, name)
+		return 0, fmt.Errorf("no object %s/… Service of what is copied has a port %s under spec.ports: leave the port out, or --like a service that has one", group, name)
 	}
-	return nil
+	return was, nil
 }
 
 // SetLocal has the copied objects of a group and kind, which are local to overlays, say a value where they say one.
