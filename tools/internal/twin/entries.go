@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -165,7 +166,16 @@ func (e *entering) named(item *yaml.Node) bool {
 	return is
 }
 
-// twin puts the twin of an entry behind it, unless the list has it.
+// covers reports whether a glob matches a name, or all that another glob does: prod-* also matches what prod-eu-* does.
+func covers(glob, name string) bool {
+	if !strings.Contains(glob, "*") || strings.ContainsAny(glob, `?[\`) {
+		return false
+	}
+	matched, err := path.Match(glob, name)
+	return err == nil && matched
+}
+
+// twin puts the twin of an entry behind it, unless the list has it, or a glob that matches it.
 func (e *entering) twin(list, item *yaml.Node) error {
 	written := func(n *yaml.Node) string {
 		text, err := yaml.Marshal(n)
@@ -187,7 +197,7 @@ func (e *entering) twin(list, item *yaml.Node) error {
 	}
 	wanted := renaming.Replace(written(bare(item)), e.like)
 	for _, other := range list.Content {
-		if written(bare(other)) == wanted {
+		if written(bare(other)) == wanted || item.Kind == yaml.ScalarNode && covers(text(other), renaming.Replace(item.Value, e.like)) {
 			return nil
 		}
 	}

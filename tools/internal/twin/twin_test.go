@@ -162,6 +162,33 @@ func TestRegion(t *testing.T) {
 	}
 }
 
+// What a glob of the list matches already needs no entry.
+func TestCovered(t *testing.T) {
+	for _, test := range []struct{ list, like, name, want string }{
+		{"[prod-*]", "prod", "prod-eu", "[prod-*]"},
+		{"[prod, prod-*]", "prod", "prod-eu", "[prod, prod-*]"},
+		{"\n- 'prod*'\n- dev", "prod", "prod-eu", "\n- 'prod*'\n- dev"},
+		{"[overlays/*, overlays/prod]", "prod", "qa", "[overlays/*, overlays/prod]"},
+		{"[prod-*]", "prod", "qa", "[prod-*, qa-*]"},
+		{"[prod]", "prod", "prod-eu", "[prod, prod-eu]"},
+		{"[overlays/prod, overlays/prod/*]", "prod", "prod-eu", "[overlays/prod, overlays/prod-eu, overlays/prod/*, overlays/prod-eu/*]"},
+		{"\n- 'prod-?'\n- prod", "prod", "prod-e", "\n- 'prod-?'\n- 'prod-e-?'\n- prod\n- prod-e"},
+		{"[{name: prod-*}]", "prod", "prod-eu", "[{name: prod-*}, {name: prod-eu-*}]"},
+	} {
+		files := repository()
+		put(&files, "argocd/project.yaml", "applications: "+test.list+"\n")
+		made, err := Make(files, Wish{Like: renaming.Name{Kind: renaming.Environment, Old: test.like, New: test.name}})
+		if err != nil {
+			t.Errorf("%s: %v", test.list, err)
+			continue
+		}
+		want := "applications: " + test.want + "\n"
+		if got, changed := made.Set.Text("argocd/project.yaml"); changed && string(got) != want || !changed && test.list != test.want {
+			t.Errorf("%s of %s: %q, want %q", test.name, test.list, got, want)
+		}
+	}
+}
+
 func TestService(t *testing.T) {
 	files := repository()
 	made, err := Make(files, Wish{Like: renaming.Name{Kind: renaming.Service, Old: "shop", New: "till"}, Without: []string{"prod"}})
