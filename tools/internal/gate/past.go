@@ -50,6 +50,31 @@ func (p *past) Versions(ctx context.Context, image promotion.Image) (promotion.T
 	return p.history.OfImage(ctx, image, nil)
 }
 
+func (p *past) References(ctx context.Context, image promotion.Image) (promotion.Trail, error) {
+	return p.history.OfReference(ctx, image)
+}
+
+func (p *past) Image(ctx context.Context, name string, image promotion.Image) (was, is promotion.Reference, err error) {
+	file := image.Said.Version().File
+	now, err := p.repository.ReadFile(file)
+	if err != nil {
+		return was, is, err
+	}
+	then, err := p.read(ctx, name, file)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return was, is, err
+	}
+	for _, side := range []struct {
+		text []byte
+		into *promotion.Reference
+	}{{then, &was}, {now, &is}} {
+		if documents, err := manifest.ParseDocuments(file, side.text); err == nil { // else it said nothing that anybody could read
+			*side.into, _ = image.In(documents)
+		}
+	}
+	return was, is, nil
+}
+
 // read is a file as a commit has it.
 func (p *past) read(ctx context.Context, name, file string) ([]byte, error) {
 	tree, err := p.git.Tree(ctx, name)

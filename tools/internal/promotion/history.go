@@ -39,11 +39,23 @@ func (h *History) OfImage(ctx context.Context, image Image, until func(revision.
 	if at.IsZero() {
 		return Trail{}, nil
 	}
-	now := image.Identity()
-	if at.Address.entry() == nil && (at.Text == image.Tag || at.Text == image.Digest) {
-		now = at.Text // the other part stands elsewhere
+	return h.trail(ctx, at.File, image.written().Identity(), func(documents []manifest.Document) (string, bool) {
+		r, ok := image.In(documents)
+		return r.Identity(), ok
+	}, until)
+}
+
+// OfReference is the trail of an image with its name, as Reference.String has them. The name is left out where another line than
+// that of the version says it.
+func (h *History) OfReference(ctx context.Context, image Image) (Trail, error) {
+	at := image.Said.Version()
+	if at.IsZero() {
+		return Trail{}, nil
 	}
-	return h.trail(ctx, at.File, now, image.saying(), until)
+	return h.trail(ctx, at.File, image.written().String(), func(documents []manifest.Document) (string, bool) {
+		r, ok := image.In(documents)
+		return r.String(), ok
+	}, nil)
 }
 
 // OfScalar is the trail of a scalar, until a change is enough.
@@ -71,31 +83,45 @@ func (h *History) trail(ctx context.Context, file, now string, says func([]manif
 	return Trail{Trail: found, Uncommitted: !found.Said || found.Head != now}, nil
 }
 
-// saying is how the identity of the image is read from a file as it was at some time.
-func (i Image) saying() func([]manifest.Document) (string, bool) {
+// In is what the place that says the image's version says in a file as it was at some time: the parts that stand there. False where
+// it says no version.
+func (i Image) In(documents []manifest.Document) (Reference, bool) {
 	at := i.Said.Version()
 	if entry := at.Address.entry(); entry != nil {
-		field := func(documents []manifest.Document, name string) string {
+		field := func(name string) string {
 			found, _ := append(slices.Clip(entry), step{key: name}).Find(documents)
 			return found.Text
 		}
-		return func(documents []manifest.Document) (string, bool) {
-			r := Reference{Tag: field(documents, "newTag"), Digest: field(documents, "digest")}
-			return r.Identity(), r.Tag != "" || r.Digest != ""
-		}
+		r := Reference{Name: field("newName"), Tag: field("newTag"), Digest: field("digest")}
+		return r, r.Tag != "" || r.Digest != ""
 	}
-	return func(documents []manifest.Document) (string, bool) {
-		found, ok := at.Address.Find(documents)
-		if !ok || found.Text == "" {
-			return "", false
-		}
-		if at.Text == i.Tag || at.Text == i.Digest {
-			return found.Text, true // a part of the image by itself
-		}
-		text := found.Text
+	found, ok := at.Address.Find(documents)
+	switch text := found.Text; {
+	case !ok || text == "":
+		return Reference{}, false
+	case at.Text == i.Tag:
+		return Reference{Tag: text}, true
+	case at.Text == i.Digest:
+		return Reference{Digest: text}, true
+	default:
 		if _, renamed, is := strings.Cut(text, "="); is {
 			text = renamed
 		}
-		return ParseReference(text).Identity(), true
+		return ParseReference(text), true
 	}
+}
+
+// written is what In reads of the file as it is.
+func (i Image) written() Reference {
+	var r Reference
+	if !i.Said.Name.IsZero() {
+		r.Name = i.Name
+	}
+	if !i.Said.Tag.IsZero() {
+		r.Tag = i.Tag
+	}
+	if !i.Said.Digest.IsZero() {
+		r.Digest = i.Digest
+	}
+	return r
 }

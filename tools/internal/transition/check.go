@@ -1,9 +1,11 @@
 package transition
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/kgate-dev/gitops/tools/internal/promotion"
 )
@@ -11,7 +13,7 @@ import (
 // Check holds what a change made by hand does to versions and weights to the rules of the steps that it comes to. base is the table
 // of the commit that the change begins at; the planner's is of the change. Charts are left out: their versions come from elsewhere.
 func (p *Planner) Check(ctx context.Context, base promotion.Table, commit string) ([]Move, error) {
-	p.base = commit
+	p.base, p.then = commit, base
 	var moves []Move
 	for _, s := range p.Table.Services {
 		then, _ := base.Service(s.Name)
@@ -97,7 +99,9 @@ func (p *Planner) begins(ctx context.Context, s promotion.Service, to promotion.
 			}
 		case !upstream.Exists():
 			p.refuse(&m, Source, at.Position, fmt.Sprintf("%s has no %s, so %s does not run there", from, s.Name, shown(m.New)))
-		case !behind && !runs(upstream.Stable, m.New) && upstream.Stable.Chart == nil:
+		case upstream.Stable.Chart == nil && !p.counterpart(from, to.Name, there.Name, m.New.Name):
+			p.refuse(&m, Source, at.Position, fmt.Sprintf("%s comes to %s, and %s runs %s", m.New.Name, to.Name, from, there.Name))
+		case !behind && upstream.Stable.Chart == nil && (!runs(upstream.Stable, m.New) || undigested(m.New, there)):
 			p.refuse(&m, Source, at.Position, fmt.Sprintf("%s comes to %s, and %s runs %s", shown(m.New), to.Name, from, shown(there)))
 		default:
 			continue
@@ -120,14 +124,29 @@ func (p *Planner) compare(ctx context.Context, s promotion.Service, to promotion
 		if at.IsZero() {
 			at = of.Said.Version()
 		}
-		m.Changes = []Change{{Source: at.Position, Field: at.Address.String(), Old: of.Identity(), New: now.Identity()}}
+		m.nameWas = cmp.Or(of.Name, was.Stable.Image.Name) // a canary that is new comes beside the stable one
+		m.renamed = m.nameWas != "" && now.Name != "" && m.nameWas != now.Name
+		if of.Identity() != now.Identity() || !m.renamed {
+			m.Changes = []Change{{Source: at.Position, Field: at.Address.String(), Old: of.Identity(), New: now.Identity()}}
+		}
+		if m.renamed {
+			c := Change{Source: now.Said.Name.Position, Field: now.Said.Name.Address.String(), Old: m.nameWas, New: now.Name}
+			if now.Said.Name.IsZero() {
+				c.Source, c.Field = now.Object.Source, now.Path.String()
+			}
+			if c.Source == at.Position && len(m.Changes) > 0 { // one scalar says the whole of it
+				m.Changes[0].Old, m.Changes[0].New = of.String(), now.String()
+			} else {
+				m.Changes = append(m.Changes, c)
+			}
+		}
 		moves = append(moves, m)
 		return &moves[len(moves)-1]
 	}
 	upstream, _ := s.Place(to.Promotion.From)
 	stable := !unchanged(was.Stable.Image.Reference, is.Stable.Image.Reference)
 	both := hasCanary(was) && hasCanary(is)
-	finished := both && stable && underWay(was) && unchanged(is.Stable.Image.Reference, was.Canary.Image.Reference)
+	finished := stable && underWay(was) && unchanged(is.Stable.Image.Reference, was.Canary.Image.Reference)
 	back := false
 	if stable {
 		var err error
@@ -149,12 +168,8 @@ func (p *Planner) compare(ctx context.Context, s promotion.Service, to promotion
 		p.keeps(m, s)
 	case stable:
 		m := begin(Promote, was.Stable.Image, is.Stable.Image)
-		if both {
-			version := ""
-			if to.Promotion.From == "" {
-				version = " --version " + shown(m.New)
-			}
-			p.refuse(m, Canary, m.Changes[0].Source, fmt.Sprintf("%s comes to all of %s at once, and there is a canary: `kgate promote %s --to %s%s` brings it there first", shown(m.New), to.Name, s.Name, to.Name, version))
+		if hasCanary(was) { // whatever the change makes of it
+			p.holdCanary(m, to)
 		}
 		if err := p.holdPromotion(ctx, m, to, upstream); err != nil {
 			return nil, err
@@ -192,23 +207,49 @@ func (p *Planner) compare(ctx context.Context, s promotion.Service, to promotion
 			p.refuse(m, Ladder, p.weightSource(m), fmt.Sprintf("the canary of %s begins with %s %%, and the ladder of %s with %d %%", shown(m.New), number(m.WeightIs), to.Name, ladder[0]))
 		}
 	}
-	for i, of := range [][2]promotion.Image{{was.Stable.Image, is.Stable.Image}, {was.Canary.Image, is.Canary.Image}} {
-		old, now, there := of[0], of[1], upstream.Stable.Image.Name
-		if old.Name == "" || now.Name == "" || old.Name == now.Name || there == "" || now.Name == there {
-			continue
-		}
-		m := begin(Promote, old, now)
-		m.Canary = i > 0
-		if at := now.Said.Name; !at.IsZero() {
-			m.Changes[0] = Change{Source: at.Position, Field: at.Address.String(), Old: old.Name, New: now.Name}
-		}
-		p.refuse(m, Source, m.Changes[0].Source, fmt.Sprintf("%s is another image than %s, and %s runs %s", now.Name, old.Name, to.Promotion.From, there))
-	}
 	return moves, nil
 }
 
-// unchanged reports two references that say the same version, with the same digest or with none.
-func unchanged(a, b promotion.Reference) bool { return same(a, b) && a.Digest == b.Digest }
+// unchanged reports two references that say the same version, with the same digest or with none, of one image.
+func unchanged(a, b promotion.Reference) bool {
+	return same(a, b) && a.Digest == b.Digest && (a.Name == b.Name || a.Name == "" || b.Name == "")
+}
+
+// counterpart reports an image of one environment that is that of another one: by the same name, or by one that differs as those
+// of a service that the base has in both do, such as in the registry.
+func (p *Planner) counterpart(from, to, there, here string) bool {
+	if there == here {
+		return true
+	}
+	a, b := withoutCommon(there, here)
+	return slices.ContainsFunc(p.then.Services, func(s promotion.Service) bool {
+		one, _ := s.Place(from)
+		other, _ := s.Place(to)
+		c, d := withoutCommon(one.Stable.Image.Name, other.Stable.Image.Name)
+		return one.Exists() && other.Exists() && one.Stable.Chart == nil && other.Stable.Chart == nil && a == c && b == d
+	})
+}
+
+// withoutCommon is what is left of two names of images without the parts at their ends that both have.
+func withoutCommon(a, b string) (string, string) {
+	first, second := strings.Split(a, "/"), strings.Split(b, "/")
+	for len(first) > 0 && len(second) > 0 && first[len(first)-1] == second[len(second)-1] {
+		first, second = first[:len(first)-1], second[:len(second)-1]
+	}
+	return strings.Join(first, "/"), strings.Join(second, "/")
+}
+
+// holdCanary refuses a version that is everywhere at once, where there was a canary.
+func (p *Planner) holdCanary(m *Move, to promotion.Environment) {
+	wayOut := "bring it there first"
+	if !m.renamed {
+		wayOut = fmt.Sprintf("`kgate promote %s --to %s` brings it there first", m.Service, to.Name)
+		if to.Promotion.From == "" {
+			wayOut = fmt.Sprintf("`kgate promote %s --to %s --version %s` brings it there first", m.Service, to.Name, shown(m.New))
+		}
+	}
+	p.refuse(m, Canary, m.Changes[0].Source, fmt.Sprintf("%s comes to all of %s at once, and there is a canary: %s", m.called(m.New), to.Name, wayOut))
+}
 
 func (p *Planner) weightChange(was, is promotion.Place) Change {
 	for i, w := range is.Weights {
@@ -225,15 +266,23 @@ func (p *Planner) goesBack(ctx context.Context, service string, was, is promotio
 	if p.Past == nil || is.Said.Version().IsZero() {
 		return false, nil
 	}
-	if older, known := p.older(service, is.Reference, was.Reference); known && !older {
+	if older, known := p.older(service, is.Reference, was.Reference); known && !older && was.Name == is.Name {
 		return false, nil
 	}
-	past, _, err := p.versions(ctx, is)
+	if was.Tag == is.Tag && is.Digest == "" && was.Digest != "" {
+		return false, nil // whatever the tag means by now is no step back
+	}
+	trail, err := p.Past.References(ctx, is)
 	if err != nil {
 		return false, err
 	}
-	if len(past) > 0 && unchanged(past[0], is.Reference) {
-		past = past[1:] // the change itself
+	var past []promotion.Reference
+	for i, c := range trail.Changes {
+		r := promotion.ParseReference(c.Value)
+		itself := i == 0 && unchanged(r, is.Reference)
+		if c.Said && !itself && (was.Name == is.Name || r.Name == is.Name) { // of another image, one that says its name
+			past = append(past, r)
+		}
 	}
 	return slices.ContainsFunc(past, func(v promotion.Reference) bool { return unchanged(v, is.Reference) }), nil
 }

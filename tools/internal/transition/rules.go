@@ -27,6 +27,9 @@ func (p *Planner) holdPromotion(ctx context.Context, m *Move, to promotion.Envir
 	}
 	if m.From != "" {
 		is := upstream.Stable.Image
+		if m.renamed && upstream.Exists() && !p.counterpart(m.From, m.Environment, is.Name, m.New.Name) {
+			p.refuse(m, Source, m.Changes[len(m.Changes)-1].Source, fmt.Sprintf("%s is another image than %s, and %s runs %s", m.New.Name, m.nameWas, m.From, is.Name))
+		}
 		switch {
 		case !upstream.Exists():
 			p.refuse(m, Source, at, fmt.Sprintf("%s has no %s, so %s does not run there", m.From, m.Service, shown(m.New)))
@@ -34,6 +37,8 @@ func (p *Planner) holdPromotion(ctx context.Context, m *Move, to promotion.Envir
 			p.refuse(m, Source, is.Said.Version().Position, fmt.Sprintf("%s runs %s, and not %s", m.From, shown(is.Reference), shown(m.New)))
 		case !runs(upstream.Stable, m.New):
 			p.refuse(m, Source, is.Said.Version().Position, fmt.Sprintf("%s runs %s and names no digest, so nobody knows that it is %s: name it there first", m.From, shown(is.Reference), shown(m.New)))
+		case undigested(m.New, is.Reference):
+			p.refuse(m, Source, at, fmt.Sprintf("%s runs %s, and %s names no digest, so nobody knows that it stays that: name it here too", m.From, shown(is.Reference), shown(m.New)))
 		default:
 			if err := p.holdSoak(ctx, m, to, is); err != nil {
 				return err
@@ -48,6 +53,9 @@ func (p *Planner) holdPromotion(ctx context.Context, m *Move, to promotion.Envir
 	p.holdVersions(m)
 	return nil
 }
+
+// undigested reports a version without the digest that another reference to it has.
+func undigested(version, of promotion.Reference) bool { return version.Digest == "" && of.Digest != "" }
 
 // holdKept refuses more of a canary whose version was taken back where it comes from.
 func (p *Planner) holdKept(m *Move, to promotion.Environment) {
@@ -148,7 +156,7 @@ func (p *Planner) holdSoak(ctx context.Context, m *Move, to promotion.Environmen
 			p.refuse(m, Soak, at, fmt.Sprintf("the release ledger says that the release of %s to %s is %s since %s", shown(m.New), m.From, strings.ReplaceAll(release.Outcome, "_", " "), moment(release.At)))
 		default:
 			m.Since, m.SinceBy = release.At, "the release ledger"
-			p.holdTime(m, to, at, asked)
+			return p.holdTime(ctx, m, to, is, asked)
 		}
 		return nil
 	}
@@ -172,19 +180,57 @@ func (p *Planner) holdSoak(ctx context.Context, m *Move, to promotion.Environmen
 		p.refuse(m, Soak, at, fmt.Sprintf("nobody knows since when %s has %s; %s", m.From, shown(m.New), asked))
 	default:
 		m.Since, m.SinceBy = since.Merged.When, since.Merged.Hash
-		p.holdTime(m, to, at, asked)
+		return p.holdTime(ctx, m, to, is, asked)
 	}
 	return nil
 }
 
-func (p *Planner) holdTime(m *Move, to promotion.Environment, at manifest.Position, asked string) {
+// holdTime holds a version to its time where it comes from: of another image, since that was there in this version too.
+func (p *Planner) holdTime(ctx context.Context, m *Move, to promotion.Environment, is promotion.Image, asked string) error {
+	at := is.Said.Version().Position
+	if m.renamed {
+		since, known, err := p.named(ctx, is)
+		if err != nil {
+			return err
+		}
+		if !known && to.Promotion.Soak > 0 {
+			m.Since, m.SinceBy = time.Time{}, ""
+			p.refuse(m, Soak, at, fmt.Sprintf("nobody knows since when %s has %s; %s", m.From, is.Name, asked))
+			return nil
+		}
+		if known && since.Merged.When.After(m.Since) {
+			m.Since, m.SinceBy = since.Merged.When, since.Merged.Hash
+		}
+	}
 	if since := p.Now.Sub(m.Since); since < to.Promotion.Soak {
 		by := m.SinceBy
 		if len(by) == 40 {
 			by = by[:12]
 		}
-		p.refuse(m, Soak, at, fmt.Sprintf("%s runs in %s for %s, since %s (%s); %s", shown(m.New), m.From, duration(max(since, 0)), moment(m.Since), by, asked))
+		p.refuse(m, Soak, at, fmt.Sprintf("%s runs in %s for %s, since %s (%s); %s", m.called(is.Reference), m.From, duration(max(since, 0)), moment(m.Since), by, asked))
 	}
+	return nil
+}
+
+// named is the change since which a place names an image as it does, whatever its versions were; false where that is not known.
+func (p *Planner) named(ctx context.Context, is promotion.Image) (revision.Change, bool, error) {
+	if p.Past == nil || is.Said.Name.IsZero() {
+		return revision.Change{}, false, nil
+	}
+	trail, err := p.Past.References(ctx, is)
+	if err != nil || trail.Uncommitted {
+		return revision.Change{}, false, err
+	}
+	other := slices.IndexFunc(trail.Changes, func(c revision.Change) bool {
+		return !c.Said || promotion.ParseReference(c.Value).Name != is.Name
+	})
+	switch {
+	case other > 0:
+		return trail.Changes[other-1], true, nil
+	case other < 0 && trail.End == revision.Beginning && len(trail.Changes) > 0:
+		return trail.Changes[len(trail.Changes)-1], true, nil
+	}
+	return revision.Change{}, false, nil
 }
 
 func moment(at time.Time) string { return at.UTC().Format("2006-01-02 15:04 MST") }
@@ -206,7 +252,7 @@ func duration(d time.Duration) string {
 	return text
 }
 
-// holdOneChange refuses a version that the change itself brings to the environment before.
+// holdOneChange refuses a version that the change itself brings to the environment before, or another image of it.
 func (p *Planner) holdOneChange(ctx context.Context, m *Move, is promotion.Image) error {
 	if p.Past == nil {
 		return nil
@@ -218,18 +264,35 @@ func (p *Planner) holdOneChange(ctx context.Context, m *Move, is promotion.Image
 		}
 		p.base = base
 	}
-	scalar := is.Said.Version()
-	was, ok, err := p.Past.Was(ctx, p.base, scalar)
-	if err != nil {
-		return err
-	}
-	if !ok || was != scalar.Text {
-		said := "nothing"
-		if ok {
-			said = was
+	service, _ := p.then.Service(m.Service)
+	before, _ := service.Place(m.From)
+	was, now := before.Stable.Image.Reference, is.Reference
+	switch {
+	case before.Exists():
+	case is.Said.Version().IsZero():
+		was = promotion.Reference{}
+	default: // it was there under another name, or nobody made the table of the base
+		var err error
+		if was, now, err = p.Past.Image(ctx, p.base, is); err != nil {
+			return err
 		}
-		p.refuse(m, OneChange, scalar.Position, fmt.Sprintf("the same change brings %s to %s, which had %s: merge that first", shown(m.New), m.From, said))
 	}
+	version, name := was.Identity() != now.Identity(), m.renamed && was.Name != now.Name
+	if !version && !name {
+		return nil
+	}
+	at := is.Said.Version().Position
+	if was.Tag == now.Tag && !is.Said.Digest.IsZero() {
+		at = is.Said.Digest.Position
+	}
+	if !version && !is.Said.Name.IsZero() {
+		at = is.Said.Name.Position
+	}
+	had := "nothing"
+	if was != (promotion.Reference{}) {
+		had = m.called(was)
+	}
+	p.refuse(m, OneChange, at, fmt.Sprintf("the same change brings %s to %s, which had %s: merge that first", m.called(is.Reference), m.From, had))
 	return nil
 }
 
@@ -263,7 +326,7 @@ func (p *Planner) weightSource(m *Move) manifest.Position {
 	if len(m.lines.Weights) > 0 {
 		return m.lines.Weights[0].Canary.Scalar.Position
 	}
-	return manifest.Position{}
+	return m.Changes[0].Source // the route is gone
 }
 
 // follows reports an environment that gets its versions as another one does, a region of it: what the one is held to holds the

@@ -109,6 +109,8 @@ type Move struct {
 	Refusals   []Refusal
 	before     promotion.Place
 	lines      promotion.Place // that says where its values stand now
+	renamed    bool            // it is another image, and not another version alone
+	nameWas    string          // of the image, of a move that a check found
 	wantStable promotion.Reference
 	wantCanary promotion.Reference
 }
@@ -183,10 +185,18 @@ func (m Move) command(environment string) string {
 	return fmt.Sprintf("kgate promote %s --to %s --version %s", m.Service, environment, shown(m.New))
 }
 
+// called is a version of the move as messages call it, with the image's name where that changes.
+func (m Move) called(r promotion.Reference) string {
+	if m.renamed {
+		return r.String()
+	}
+	return shown(r)
+}
+
 // String says in a line what the move does: the track, the version, the share.
 func (m Move) String() string {
 	var parts []string
-	old, now := shown(m.Old), shown(m.New)
+	old, now := m.called(m.Old), m.called(m.New)
 	switch m.Action {
 	case Shift:
 		parts = append(parts, "canary "+now)
@@ -234,6 +244,10 @@ func (m Move) Refused() []Refusal {
 type Past interface {
 	// Versions are what the lines of an image said.
 	Versions(ctx context.Context, image promotion.Image) (promotion.Trail, error)
+	// References are what the lines of an image said, with the image's name where they say it.
+	References(ctx context.Context, image promotion.Image) (promotion.Trail, error)
+	// Image is what the lines of an image said in a commit, and what they say now; zero where they said nothing.
+	Image(ctx context.Context, revision string, image promotion.Image) (was, is promotion.Reference, err error)
 	// Was is what a scalar said in a commit; false where it was not there.
 	Was(ctx context.Context, revision string, s promotion.Scalar) (string, bool, error)
 	// Base is the commit that the change of the working tree begins at: where its branch leaves the one that it is for.
@@ -252,7 +266,8 @@ type Planner struct {
 	Now      time.Time
 	Allow    []Rule
 
-	base string // the commit of Past.Base, once it is known
+	base string          // the commit of Past.Base, once it is known
+	then promotion.Table // as base has it, of a check
 }
 
 // refuse notes that a rule does not hold.
