@@ -50,10 +50,7 @@ func Make(ctx context.Context, repository *repo.Repo, options gate.Options) (p P
 	if d.unrestricted, err = unrestricted(ctx, &bare, p.Before); err != nil {
 		return p, err
 	}
-	for _, d.separate = range []bool{true, false} {
-		if d.separate && len(d.environments) == 0 {
-			continue
-		}
+	for _, d.held = range drafts(len(d.environments) > 0) {
 		// What is declared lets rules speak of what else is not there: of namespaces, once one is known.
 		for d.absent = missing(p.Before); ; {
 			p.Text = d.text()
@@ -64,16 +61,35 @@ func Make(ctx context.Context, repository *repo.Repo, options gate.Options) (p P
 			if p.After, err = run(ctx, &bare, config, options); err != nil {
 				return p, err
 			}
-			if !worse(p.After, p.Before) {
+			known := len(d.absent)
+			d.absent = missing(p.Before, p.After)
+			// Of a target that only the proposal renders no reference was known before.
+			further := len(d.absent) > known
+			if !worse(p.After, p.Before) && (!further || len(p.After.Errors) == len(p.Before.Errors)) {
 				return p, nil
 			}
-			known := len(d.absent)
-			if d.absent = missing(p.Before, p.After); len(d.absent) == known {
+			if !further {
 				break
 			}
 		}
 	}
 	return p, fmt.Errorf("no %s was found that gives a verdict as good as without one: write it by hand", repo.ConfigFile)
+}
+
+// held is what a draft says, where the rest is a comment.
+type held struct {
+	targets, environments, external bool
+}
+
+// drafts are what drafts may say, the fullest first. The last says what holds without a kgate.yaml.
+func drafts(environments bool) []held {
+	var all []held
+	for _, h := range []held{{true, true, true}, {true, false, true}, {false, true, true}, {false, false, true}, {false, false, false}} {
+		if !h.environments || environments {
+			all = append(all, h)
+		}
+	}
+	return all
 }
 
 // run is a run with a configuration that is not written yet, and without a baseline.
@@ -89,8 +105,12 @@ func run(ctx context.Context, repository *repo.Repo, config repo.Config, options
 	return g.Run(ctx)
 }
 
+// worse reports whether less is checked, or more found in as much.
 func worse(a, b report.Report) bool {
-	return len(a.Errors) > len(b.Errors) || a.Count(check.Error) > b.Count(check.Error) || a.Count(check.Warning) > b.Count(check.Warning)
+	if len(a.Errors) != len(b.Errors) {
+		return len(a.Errors) > len(b.Errors)
+	}
+	return a.Count(check.Error) > b.Count(check.Error) || a.Count(check.Warning) > b.Count(check.Warning)
 }
 
 // globs are few patterns that name the targets and nothing else.
@@ -230,7 +250,7 @@ type draft struct {
 	chosen       string
 	targets      []string
 	environments []environment
-	separate     bool // environments hold, and are no comment
+	held         held
 	unrestricted []string
 	absent       []absent
 	report       report.Report
@@ -251,12 +271,18 @@ func (d draft) text() string {
 	line("profile: standard")
 	line("")
 	_, chose, _ := strings.Cut(d.chosen, "kgate chose ")
-	if len(d.targets) > mostTargets {
+	switch {
+	case !d.held.targets:
+		line("# Without the key, kgate finds the targets: today %s. Some can be checked only so,", chose)
+		line("# and not where they are named:")
+		line("# targets:")
+		line("#   - %s", repo.Scalar(d.targets[0]))
+	case len(d.targets) > mostTargets:
 		line("# Without the key, kgate finds the targets: today %s. Named one by one they would be", chose)
 		line("# %d lines, and a new one would have to be added.", len(d.targets))
 		line("# targets:")
 		line("#   - %s", repo.Scalar(d.targets[0]))
-	} else {
+	default:
 		line("# As kgate finds them: %s.", chose)
 		line("targets:")
 		for _, glob := range d.targets {
@@ -313,7 +339,7 @@ func (d draft) stages(line func(string, ...any)) {
 		return
 	}
 	mark := ""
-	if d.separate {
+	if d.held.environments {
 		line("# Guessed from paths. What a target of another environment renders is not there.")
 	} else {
 		line("# Guessed from paths. With them, references are missing that a target of another environment renders.")
@@ -335,17 +361,24 @@ const mostUses = 3
 func (d draft) external(line func(string, ...any)) {
 	line("")
 	line("# What manifests refer to and no target renders, with who provides it. A reference to anything else is a finding.")
-	if !slices.ContainsFunc(d.absent, func(a absent) bool { return !a.unsure }) {
+	switch {
+	case len(d.absent) > 0 && !d.held.external:
+		line("# Declared, they let checks speak of what else is not there.")
+		line("# external:")
+	case slices.ContainsFunc(d.absent, func(a absent) bool { return !a.unsure }):
+		line("external:")
+	default:
 		line("# external:")
 		line("#   - kind: Secret")
 		line("#     namespace: shop")
 		line("#     name: shop-db")
 		line("#     provider: the database operator")
-	} else {
-		line("external:")
 	}
 	for _, a := range d.absent {
 		mark := "  "
+		if !d.held.external {
+			mark = "#   "
+		}
 		if a.unsure {
 			line("  # Nearly the name of something that is rendered: a misspelling?")
 			mark = "  # "
