@@ -101,15 +101,15 @@ is_literal(key, value) if {
 }
 
 # $VAR, $1, `command`, %s, {}, $key-of-a-secret and $secret:key (Argo CD), ${VAR}, $(VAR), $__file{path}, {{ template }}, %(var)s, %VAR%,
-# <placeholder>, {PLACEHOLDER}, scheme:path, op://vault/item/field
-_is_reference(text) if regex.match(`^op://|^\x60|^%[dqsv]$|^\{\d*\}$|\$\w*[{(]|^\$([A-Za-z_]\w*|[\d*@])$|^\$[a-z]+([-.][a-z]+)*(:[\w.-]+)?$|\{\{|^%\(\w+\)s$|^%\w+%$|^<[^<>]*>$|^\{[A-Za-z_][\w.-]*\}$|^(vault|ref\+\w+|env|file|secret|arn|projects):?(/|:)`, text)
+# <placeholder>, <<PLACEHOLDER>>, {PLACEHOLDER}, #{PLACEHOLDER}#, __PLACEHOLDER__, !tag of YAML, scheme:path, op://vault/item/field
+_is_reference(text) if regex.match(`^op://|^\x60|^%[dqsv]$|^\{\d*\}$|\$\w*[{(]|^\$([A-Za-z_]\w*|[\d*@])$|^\$[a-z]+([-.][a-z]+)*(:[\w.-]+)?$|\{\{|^%\(\w+\)s$|^%\w+%$|^<+[^<>]*>+$|^#?\{[A-Za-z_][\w.-]*\}#?$|^__[A-Za-z]\w*__$|^![A-Za-z][\w.-]*(\s|$)|^(vault|ref\+\w+|env|file|secret|arn|projects):?(/|:)`, text)
 
 _is_mask(text) if regex.match(`(?i)^(\*+|x{3,}|\.{3,}|…|\[?redacted\]?)$`, text)
 
 _is_path(text) if regex.match(`^(\.{0,2}|~)/[\w./@-]*$|^[\w./-]+\.(crt|env|json|jwt|key|pem|txt|ya?ml)$|^https?://`, text)
 
 _is_setting(text) if lower(text) in {
-	"auto", "basic", "bearer", "disable", "disabled", "enable", "enabled", "false", "include", "jwt",
+	"auto", "basic", "bearer", "disable", "disabled", "enable", "enabled", "false", "generate", "include", "jwt",
 	"no", "none", "null", "off", "omit", "on", "opaque", "optional", "required", "same-origin",
 	"true", "yes", "~",
 }
@@ -124,7 +124,7 @@ _is_prose(text) if regex.match(`(?i)^\pL+ (password|secret|token)\W?$`, text)
 
 _is_name(key, text) if {
 	not _is_password_key(key)
-	regex.match(`^[a-z]+\d{0,2}([-_./]([a-z]+\d{0,2}|\d{1,2}))+$|^[A-Z]+(_[A-Z]+)+$|^\d{1,6}[a-z]{0,2}$`, text)
+	regex.match(`^[a-z]+\d{0,2}([-_./]([a-z]+\d{0,2}|\d{1,2}))+$|^[A-Z][A-Z0-9]*(_[A-Z0-9]+)+$|^\d{1,6}[a-z]{0,2}$`, text)
 }
 
 # METADATA
@@ -245,10 +245,16 @@ _in_document(text) := in_structure(value) if {
 _documents(text) := regex.split(`(?m)^---\s*$`, text)
 
 _structure(text) := value if {
-	yaml.is_valid(text)
-	value := yaml.unmarshal(text)
+	told := _told(text)
+	yaml.is_valid(told)
+	value := yaml.unmarshal(told)
 	_is_composite(value)
 }
+
+# What a program makes of a tag of its own is not what stands behind it: !secret name, !env_var NAME.
+_told(text) := regex.replace(text, `(?m)([:-][ \t]+)(![A-Za-z][\w.-]*)[ \t]+[^\n#,{}\[\]|>]+`, `$1"$2"`) if {
+	contains(text, " !")
+} else := text
 
 _is_composite(value) if is_object(value)
 

@@ -91,8 +91,8 @@ _literal := {
 }
 
 _harmless := {
-	"password": ["", "  ", null, true, [], {}, "${DB_PASSWORD}", "$(DB_PASSWORD)", "$DB_PASSWORD", "{{ .Values.password }}", "%(password)s", "%PASSWORD%", "<password>", "<your password>", "{PASSWORD}", "{db.password}", "****", "xxxx", "REDACTED", "/etc/db/password", "./password", "file:/etc/password", "vault:secret/data/db#password", "op://shop/db/password", "must have eight characters", "none", "required", "https://example.com/reset", "not set", "TODO", "Forgot Password?", "New password", "your-password", "placeholder", "REPLACE_ME"],
-	"token": ["bearer", "access-token", "db_token", "ACCESS_TOKEN", 3600, "3600", "30s", "/var/run/secrets/kubernetes.io/serviceaccount/token", "the token that the collector sends"],
+	"password": ["", "  ", null, true, [], {}, "${DB_PASSWORD}", "$(DB_PASSWORD)", "$DB_PASSWORD", "{{ .Values.password }}", "%(password)s", "%PASSWORD%", "<password>", "<your password>", "{PASSWORD}", "{db.password}", "****", "xxxx", "REDACTED", "/etc/db/password", "./password", "file:/etc/password", "vault:secret/data/db#password", "op://shop/db/password", "must have eight characters", "none", "required", "https://example.com/reset", "not set", "TODO", "Forgot Password?", "New password", "your-password", "placeholder", "REPLACE_ME", "<<DB_PASSWORD>>", "__DB_PASSWORD__", "#{DB_PASSWORD}#", "!secret db", "generate"],
+	"token": ["bearer", "access-token", "db_token", "ACCESS_TOKEN", "RADARR_4K_TOKEN", "S3_TOKEN", 3600, "3600", "30s", "/var/run/secrets/kubernetes.io/serviceaccount/token", "the token that the collector sends"],
 	"secret": ["go-otlp-app-db-app", "s3-credentials", "db_2_main", "default/basic-auth"],
 	"private_key": ["/etc/tls/tls.key", "tls.key", "certs/tls.pem"],
 	"authorization": ["Bearer ${env:TOKEN}", "Bearer $ledger-token", "$ledger:api.token", "Bearer", "basic"],
@@ -293,4 +293,12 @@ _line_of_key := {
 test_line_of_a_key[note] if {
 	some note, [text, key, line] in _line_of_key
 	credential.line_of_key(text, key) == line
+}
+
+test_a_tag_of_a_program_is_a_reference if {
+	count(credential.in_text("password: !secret db_password\n")) == 0
+	count(credential.in_text("a: {api_key: !env_var API_KEY, url: x}\n")) == 0
+	count(credential.in_text("list:\n  - name: token\n    value: !env 'Tok3nOfShop'\n")) == 0
+	credential.in_text("db: {password: !!str hunter22}\n") == {"db.password"}
+	credential.in_text("user: !env_var NAME\npassword: hunter22\n") == {"password"}
 }
