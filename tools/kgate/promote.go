@@ -74,7 +74,7 @@ func promoteCommand() *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&flags.request.From, "from", "", "environment that the version comes from (default: the one that kgate.yaml names)")
 	f.StringVar(&flags.request.To, "to", "", "environment that it goes to")
-	f.StringVar(&flags.request.Version, "version", "", "the version, as 1.2.0, sha256:… or 1.2.0@sha256:… (default: what runs in --from)")
+	f.StringVar(&flags.request.Version, "version", "", "the version, as 1.2.0 or 1.2.0@sha256:…, or sha256:… of what --from runs (default: what runs there)")
 	f.BoolVar(&flags.request.All, "all", false, "every service that both environments have, and no chart")
 	f.IntVar(&flags.weight, "weight", 0, "give the canary that share of traffic, in percent")
 	f.BoolVar(&flags.next, "next", false, "give the canary the share of the ladder's next step")
@@ -92,7 +92,7 @@ func rollbackCommand() *cobra.Command {
 		Use:   "rollback SERVICE... --env ENVIRONMENT",
 		Short: "Bring an earlier version back, as git's history has it",
 		Long: "Write the version that ran in an environment before the present one, or the earlier one that --to names, into the lines that say\n" +
-			"it. What ran is read from the history of those lines in git. A canary that runs the stable version gets the same one.\n\n" +
+			"it. One that was gone back from comes back only where --to names it. What ran is read from the history of those lines in git. A canary that runs the stable version gets the same one.\n\n" +
 			"Nothing is written unless the result validates. Soak, freezes and the order of versions hold no rollback; of the rules of\n" +
 			"`kgate promote`, canary, dirty, findings, shared and versions do, and --allow RULE lets a step pass.\n\n" +
 			"Exit codes: 0 done, or nothing to do, 1 refused, 2 something could not be done.",

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/promotion"
 	"github.com/kgate-dev/gitops/tools/internal/report"
 	"github.com/kgate-dev/gitops/tools/internal/terminal"
 	"github.com/kgate-dev/gitops/tools/internal/transition"
@@ -66,6 +67,9 @@ func (r *rehearsed) text(w io.Writer, flags promoteFlags) error {
 				nothing = "the canary runs " + transition.Shown(m.New) + " already"
 			}
 			fmt.Fprintf(&b, "%s  %s  %s\n", terminal.Line(m.Service), terminal.Line(m.Environment), terminal.Line(nothing))
+			if waits := m.Waits; waits != (promotion.Reference{}) {
+				fmt.Fprintf(&b, "  %s is the canary of %s, and comes from there once it is the stable version\n", terminal.Line(transition.Shown(waits)), terminal.Line(m.From))
+			}
 			continue
 		}
 		fmt.Fprintf(&b, "%s  %s  %s\n", terminal.Line(m.Service), terminal.Line(m.Environment), terminal.Line(m.String()))

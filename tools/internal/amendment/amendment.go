@@ -433,7 +433,10 @@ func plain(text string) bool {
 		return false
 	}
 	at := manifest.Lookup(node.Content[0], "key")
-	return at != nil && at.Kind == yaml.ScalarNode && at.Style == 0 && at.Value == text && len(node.Content[0].Content) == 2
+	if at == nil || at.ShortTag() != yaml.NodeTagString { // 2026-01-01 is a time
+		return false
+	}
+	return at.Kind == yaml.ScalarNode && at.Style == 0 && at.Value == text && len(node.Content[0].Content) == 2
 }
 
 // plainBeside reports whether the values of the same key in the entries beside are plain where they can be.

@@ -165,7 +165,7 @@ func (p *Planner) compare(ctx context.Context, s promotion.Service, to promotion
 	case stable && back:
 		m := begin(Rollback, was.Stable.Image, is.Stable.Image)
 		p.holdVersions(m)
-		p.keeps(m, s)
+		p.keeps(ctx, m, s)
 	case stable:
 		m := begin(Promote, was.Stable.Image, is.Stable.Image)
 		if hasCanary(was) { // whatever the change makes of it

@@ -156,7 +156,7 @@ func (p *Planner) move(ctx context.Context, r Request, to promotion.Environment,
 	}
 	p.comesWith(&m, s)
 	if m.Action == Rollback || m.Action == Abort {
-		p.keeps(&m, s)
+		p.keeps(ctx, &m, s)
 	}
 	return m, p.files(ctx, &m)
 }
@@ -236,6 +236,9 @@ func (p *Planner) promote(ctx context.Context, m *Move, r Request, s promotion.S
 	}
 	if runs(m.before.Stable, version) && !underWay(m.before) || underWay(m.before) && runs(m.before.Canary, version) {
 		m.Old, m.New, m.Canary = version, version, underWay(m.before)
+		if r.Version == "" && underWay(upstream) {
+			m.Waits = upstream.Canary.Image.Reference
+		}
 		return nil
 	}
 	if underWay(m.before) && runs(m.before.Stable, version) {
@@ -465,12 +468,16 @@ func (p *Planner) rollback(ctx context.Context, m *Move, r Request) error {
 			target = past[i]
 		}
 	} else {
-		i := slices.IndexFunc(past, func(v promotion.Reference) bool { return !same(v, is.Reference) })
-		if i < 0 {
+		before, ok := p.standing(m.Service, past, is.Reference)
+		if !ok {
+			what := fmt.Sprintf("the history of this line has no version before %s", shown(is.Reference))
+			if slices.ContainsFunc(past, func(v promotion.Reference) bool { return !same(v, is.Reference) }) {
+				what = fmt.Sprintf("the history of this line has no version before %s that was not gone back from", shown(is.Reference))
+			}
 			wayOut := ", so there is nothing to go back to; " + p.broughtBy(m, promotion.Reference{})
-			return &manifest.SyntaxError{Position: is.Said.Version().Position, Message: fmt.Sprintf("the history of this line has no version before %s%s", shown(is.Reference), cmp.Or(more, wayOut))}
+			return &manifest.SyntaxError{Position: is.Said.Version().Position, Message: what + cmp.Or(more, wayOut)}
 		}
-		target = past[i]
+		target = before
 	}
 	m.Old, m.New = is.Reference, target
 	if same(target, is.Reference) {
@@ -494,6 +501,28 @@ func (p *Planner) rollback(ctx context.Context, m *Move, r Request) error {
 	}
 	p.holdVersions(m)
 	return nil
+}
+
+// standing is the version that ran before what runs, of a history with the newest first. One that was gone back from is left out: what
+// brought it back would bring what was wrong with it.
+func (p *Planner) standing(service string, past []promotion.Reference, runs promotion.Reference) (promotion.Reference, bool) {
+	var kept []promotion.Reference
+	for _, v := range slices.Backward(append([]promotion.Reference{runs}, past...)) {
+		if i := slices.IndexFunc(kept, func(k promotion.Reference) bool { return same(k, v) }); i >= 0 {
+			kept = kept[:i]
+		}
+		for len(kept) > 0 {
+			if older, known := p.older(service, v, kept[len(kept)-1]); !known || !older {
+				break
+			}
+			kept = kept[:len(kept)-1]
+		}
+		kept = append(kept, v)
+	}
+	if len(kept) < 2 {
+		return promotion.Reference{}, false
+	}
+	return kept[len(kept)-2], true
 }
 
 // broughtBy says what brings a place a version that it never had.

@@ -315,8 +315,11 @@ func (p *Planner) holdLadder(m *Move, to promotion.Environment) {
 	}
 }
 
-// holdLast holds a canary that becomes stable to having been on the last step.
+// holdLast holds a canary that becomes stable to having been on the last step, and without a ladder to having had requests.
 func (p *Planner) holdLast(m *Move, to promotion.Environment) {
+	if len(to.Promotion.Ladder) == 0 && m.WeightWas == 0 {
+		p.refuse(m, Ladder, p.weightSource(m), fmt.Sprintf("the canary of %s has 0 %%, so that no request ever reached it: `kgate promote %s --to %s --weight 25` gives it a share", shown(m.before.Canary.Image.Reference), m.Service, m.Environment))
+	}
 	if ladder := to.Promotion.Ladder; len(ladder) > 0 && m.WeightWas < float64(ladder[len(ladder)-1]) {
 		p.refuse(m, Ladder, p.weightSource(m), fmt.Sprintf("the canary of %s has %s %%, and the ladder of %s goes up to %d %%", shown(m.before.Canary.Image.Reference), number(m.WeightWas), m.Environment, ladder[len(ladder)-1]))
 	}
@@ -373,7 +376,7 @@ func (p *Planner) comesWith(m *Move, s promotion.Service) {
 
 // keeps notes the environments that get their versions, over others maybe, from the one of a move and run what it takes back there. A
 // region whose line is the one of its environment is named with that.
-func (p *Planner) keeps(m *Move, s promotion.Service) {
+func (p *Planner) keeps(ctx context.Context, m *Move, s promotion.Service) {
 	behind := map[string]bool{m.Environment: true}
 	for range p.Table.Environments {
 		for _, e := range p.Table.Environments {
@@ -394,9 +397,21 @@ func (p *Planner) keeps(m *Move, s promotion.Service) {
 		case underWay(place) && same(place.Canary.Image.Reference, m.Old) && own(place.Canary):
 			m.Holders = append(m.Holders, Holder{name, true, fmt.Sprintf("kgate promote %s --to %s --abort", m.Service, name)})
 		case same(place.Stable.Image.Reference, m.Old) && own(place.Stable):
-			m.Holders = append(m.Holders, Holder{name, false, fmt.Sprintf("kgate rollback %s --env %s", m.Service, name)})
+			m.Holders = append(m.Holders, Holder{name, false, p.back(ctx, m, place)})
 		}
 	}
+}
+
+// back is the command that has a place go back from what a move takes back: to the version before, where its own history knows one.
+func (p *Planner) back(ctx context.Context, m *Move, place promotion.Place) string {
+	if p.Past != nil {
+		past, _, err := p.versions(ctx, place.Stable.Image)
+		if _, ok := p.standing(m.Service, past, place.Stable.Image.Reference); ok && err == nil {
+			return fmt.Sprintf("kgate rollback %s --env %s", m.Service, place.Environment)
+		}
+	}
+	there := Move{Service: m.Service, Environment: place.Environment, before: place}
+	return strings.Trim(p.bring(&there, m.New), "`")
 }
 
 // bring is the command that brings a place a version that it never had, with the rules that have to let it pass; version is zero for

@@ -63,7 +63,7 @@ func Rules() []Described {
 		{Dirty, "the files that are edited have no uncommitted change"},
 		{Findings, "the change brings no finding that fails a run"},
 		{Freeze, "no freeze of the environment holds now"},
-		{Ladder, "the canary's share of traffic goes up one step of the ladder at a time, and is on the last before it becomes stable"},
+		{Ladder, "the canary's share of traffic goes up one step of the ladder at a time, and is on the last before it becomes stable; without a ladder, it had requests"},
 		{OneChange, "the environment that the version comes from has it already where the branch is for: one change does not edit both"},
 		{Shared, "the line says the version of no other environment, and of no service that is not named"},
 		{Skipped, "the version comes from the environment that kgate.yaml names"},
@@ -104,8 +104,9 @@ type Move struct {
 	Since      time.Time // when the version came to From; zero where nobody knows
 	SinceBy    string    // the commit, or the release ledger
 	Changes    []Change
-	Also       []Companion // what changes with it
-	Holders    []Holder    // what keeps running what it takes back
+	Also       []Companion         // what changes with it
+	Holders    []Holder            // what keeps running what it takes back
+	Waits      promotion.Reference // what is From's canary and not yet its stable version, of nothing to do; zero for none
 	Refusals   []Refusal
 	before     promotion.Place
 	lines      promotion.Place // that says where its values stand now
