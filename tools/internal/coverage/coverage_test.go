@@ -148,6 +148,28 @@ func TestDeployed(t *testing.T) {
 	}
 }
 
+// TestNestedRoots holds a deployed directory of roots of which one is called as another one begins.
+func TestNestedRoots(t *testing.T) {
+	deploys := "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: f}\nspec: {path: ./apps, sourceRef: {kind: GitRepository}}\n"
+	got := found(t, archive(`
+-- kgate.yaml --
+apiVersion: kgate/v1
+targets: ["apps/*"]
+-- apply.yaml --
+`+deploys+`
+-- apps/system/kustomization.yaml --
+namePrefix: x-
+resources: [one/a.yaml]
+-- apps/system/one/a.yaml --
+`+configMap+`-- apps/system-upgrade/kustomization.yaml --
+resources: [b.yaml]
+-- apps/system-upgrade/b.yaml --
+`+strings.Replace(configMap, "name: a", "name: b", 1)))
+	if got != nil {
+		t.Errorf("got %q", got)
+	}
+}
+
 // TestChanged holds what is deployed against targets that read it with changes.
 func TestChanged(t *testing.T) {
 	got := found(t, archive(`

@@ -100,14 +100,14 @@ func (t *tree) missed(ctx context.Context, d deployment, read reading) []miss {
 		return []miss{{why: helm}}
 	}
 	var misses []miss
-	var nested string
+	nested := map[string]bool{} // roots: "a-b" stands between "a" and "a/c"
 	takes := d.takes()
 	for _, dir := range t.within(d.dir, d.recursive) {
-		if nested != "" && strings.HasPrefix(dir, nested+"/") {
+		if t.withinAny(dir, nested) {
 			continue
 		}
 		if t.roots[dir] != "" && dir != d.dir && !d.plainly {
-			nested = dir
+			nested[dir] = true
 			misses = append(misses, asRoot(dir, dir)...)
 			continue
 		}
