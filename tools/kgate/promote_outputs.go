@@ -163,6 +163,7 @@ type (
 		Changes     []changeJSON  `json:"changes"`
 		Also        []alsoJSON    `json:"also,omitempty"`
 		StillRuns   []holderJSON  `json:"stillRuns,omitempty"`
+		Waits       string        `json:"waits,omitempty"`
 		Refusals    []refusalJSON `json:"refusals"`
 	}
 	changeJSON struct {
@@ -229,6 +230,9 @@ func (r *rehearsed) json(w io.Writer, flags promoteFlags) error {
 				track = "canary"
 			}
 			one.StillRuns = append(one.StillRuns, holderJSON{h.Environment, track, h.Command})
+		}
+		if m.Waits != (promotion.Reference{}) {
+			one.Waits = transition.Shown(m.Waits)
 		}
 		document.Moves = append(document.Moves, one)
 	}

@@ -13,7 +13,7 @@
 #   states: fact
 #   scope: overlay
 #   mentions: OTLP_SAMPLE_RATE OTEL_TRACES_SAMPLER telemetry.istio.io Instrumentation
-#   fix: Set the rate in the overlay's environment object, within environments.sampling of kgate.yaml.
+#   fix: Set the rate in the service's environment object of the overlay, within environments.sampling of kgate.yaml.
 package policies.telemetry.sampling_bounds
 
 import data.policies.lib.object as obj_lib

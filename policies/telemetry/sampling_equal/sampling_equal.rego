@@ -12,7 +12,7 @@
 #   states: convention
 #   scope: overlay
 #   mentions: OTLP_SAMPLE_RATE OTEL_TRACES_SAMPLER telemetry.istio.io Instrumentation
-#   fix: Write ratio and percentage once, in the overlay's environment object, and let replacements carry them.
+#   fix: Write ratio and percentage once, in the service's environment object of the overlay, and let replacements carry them.
 package policies.telemetry.sampling_equal
 
 import data.policies.lib.sampling

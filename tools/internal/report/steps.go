@@ -50,6 +50,9 @@ func StepsMarkdown(w io.Writer, s Steps) error {
 	var refused, passed []string // what fails stands first
 	for _, of := range s.Moves {
 		step := asText(clipped(fmt.Sprintf("%s in %s: %s", of.Service, of.Environment, of), 300))
+		for _, h := range of.Holders {
+			step += "<br>" + cell(h.Text(of.Old))
+		}
 		if len(of.Refusals) == 0 {
 			at := ""
 			if len(of.Changes) > 0 {
@@ -98,6 +101,9 @@ func StepsGitHub(w io.Writer, s Steps) error {
 	out.group(len(out.rest), "more than GitHub shows as annotations", out.rest)
 	for _, m := range s.Moves {
 		out.line(fmt.Sprintf("%s  %s  %s", m.Service, m.Environment, m))
+		for _, h := range m.Holders {
+			out.line("  " + h.Text(m.Old))
+		}
 	}
 	out.line("kgate promote: " + s.Summary())
 	return out.Flush()
