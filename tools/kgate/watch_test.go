@@ -27,7 +27,7 @@ import (
 )
 
 // tooLong only ends a test that would otherwise hang.
-const tooLong = 2 * time.Minute
+const tooLong = 10 * time.Minute
 
 // small is a repository of two overlays over one base.
 var small = map[string]string{
