@@ -101,8 +101,9 @@ is_literal(key, value) if {
 }
 
 # $VAR, $1, `command`, %s, {}, $key-of-a-secret and $secret:key (Argo CD), ${VAR}, $(VAR), $__file{path}, {{ template }}, %(var)s, %VAR%,
-# <placeholder>, <<PLACEHOLDER>>, {PLACEHOLDER}, #{PLACEHOLDER}#, __PLACEHOLDER__, !tag of YAML, scheme:path, op://vault/item/field
-_is_reference(text) if regex.match(`^op://|^\x60|^%[dqsv]$|^\{\d*\}$|\$\w*[{(]|^\$([A-Za-z_]\w*|[\d*@])$|^\$[a-z]+([-.][a-z]+)*(:[\w.-]+)?$|\{\{|^%\(\w+\)s$|^%\w+%$|^<+[^<>]*>+$|^#?\{[A-Za-z_][\w.-]*\}#?$|^__[A-Za-z]\w*__$|^![A-Za-z][\w.-]*(\s|$)|^(vault|ref\+\w+|env|file|secret|arn|projects):?(/|:)`, text)
+# <placeholder>, <<PLACEHOLDER>>, {PLACEHOLDER}, #{PLACEHOLDER}#, __PLACEHOLDER__, !tag of YAML, scheme:path, op://vault/item/field,
+# what Ansible has encrypted
+_is_reference(text) if regex.match(`^op://|^\$ANSIBLE_VAULT;|^\x60|^%[dqsv]$|^\{\d*\}$|\$\w*[{(]|^\$([A-Za-z_]\w*|[\d*@])$|^\$[a-z]+([-.][a-z]+)*(:[\w.-]+)?$|\{\{|^%\(\w+\)s$|^%\w+%$|^<+[^<>]*>+$|^#?\{[A-Za-z_][\w.-]*\}#?$|^__[A-Za-z]\w*__$|^![A-Za-z][\w.-]*(\s|$)|^(vault|ref\+\w+|env|file|secret|arn|projects):?(/|:)`, text)
 
 _is_mask(text) if regex.match(`(?i)^(\*+|x{3,}|\.{3,}|…|\[?redacted\]?)$`, text)
 

@@ -248,7 +248,7 @@ _values_without := {
 	"what an ExternalSecret takes": {"rawResources": {"secret": {"spec": {"data": [{"secretKey": "WIREGUARD_PRIVATE_KEY"}]}}}, "externalSecrets": {"password": "shop-db"}},
 	"paths of a store": {"password": "kv/shop/db", "adminPassword": "/run/secrets/admin"},
 	"names of variables": {"password": "DB_PASSWORD_1", "adminPassword": "ADMIN_PASSWORD"},
-	"what is encrypted": {"encryptedData": {"password": "AgBy8hCFhnwb0123456789abcdefABCDEF"}, "password": "ENC[AES256_GCM,data:abc=,type:str]"},
+	"what is encrypted": {"encryptedData": {"password": "AgBy8hCFhnwb0123456789abcdefABCDEF"}, "password": "ENC[AES256_GCM,data:abc=,type:str]", "admin": {"password": "$ANSIBLE_VAULT;1.1;AES256\n62313365396662343061393464336163\n"}},
 	"sums": {"podAnnotations": {"checksum/secret": "0123456789abcdef0123456789abcdef"}},
 	"nothing yet": {"auth": {"password": "", "token": null, "enablePassword": true}, "a": "text", "b": ["password"], "c": {"password": {"valueFrom": {}}}},
 	"odd keys": {"env": [{"name": 1, "value": "a"}, {"name": "PASSWORD"}]},

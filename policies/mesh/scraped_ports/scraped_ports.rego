@@ -15,7 +15,7 @@
 #   states: convention
 #   scope: overlay
 #   mentions: security.istio.io
-#   fix: Give the port a mode of its own under portLevelMtls of a PeerAuthentication that selects the pods, PERMISSIVE or DISABLE, or scrape it with Istio's certificates by tlsConfig.
+#   fix: Give the port a mode of its own under portLevelMtls of a PeerAuthentication that selects the pods, PERMISSIVE or DISABLE, leave it out of the mesh by the annotation traffic.sidecar.istio.io/excludeInboundPorts of the pods, or scrape it with Istio's certificates by tlsConfig.
 package policies.mesh.scraped_ports
 
 import data.policies.lib.entry

@@ -1,6 +1,7 @@
 package coverage
 
 import (
+	"bytes"
 	"context"
 	"path"
 	"slices"
@@ -57,7 +58,8 @@ func (t *Takers) Flux(dir string) bool {
 }
 
 // Directory is how a directory of manifests is taken. Several that deploy it take together what each takes. Where nothing does,
-// as of one that tells Argo CD what to deploy, all below it counts that nothing else deploys or renders.
+// as of one that tells Argo CD what to deploy, all below it counts that nothing else deploys or renders, but for the templates of
+// charts.
 func (t *Takers) Directory(dir string) kustomization.Directory {
 	if t == nil {
 		return kustomization.Directory{}
@@ -73,7 +75,7 @@ func (t *Takers) Directory(dir string) kustomization.Directory {
 		}
 	}
 	if len(all) == 0 {
-		return kustomization.Directory{Apart: t.apart, Templated: t.inChart}
+		return kustomization.Directory{Apart: t.apart, Templated: t.templates(real)}
 	}
 	taken := kustomization.Directory{Flat: true}
 	var takes []func(string) bool
@@ -94,9 +96,21 @@ func (t *Takers) Directory(dir string) kustomization.Directory {
 // apart reports a directory that is read by itself.
 func (t *Takers) apart(name string) bool { return t.targets[name] }
 
-// inChart reports a file of a Helm chart, where kgate chose what to read.
-func (t *Takers) inChart(name string) bool {
-	return t.chosen && t.tree.withinAny(path.Dir(name), t.tree.charts)
+// templates reports files of a directory that may be templates of a Helm chart: all of a chart, where kgate chose what to read. Where
+// somebody named the directory, those of charts below it that hold an action of a template, so that nothing else hides in a chart.
+func (t *Takers) templates(dir string) func(file string) bool {
+	if t.chosen {
+		return func(file string) bool { return t.tree.withinAny(path.Dir(file), t.tree.charts) }
+	}
+	return func(file string) bool {
+		for parent := path.Dir(file); below(dir, parent) && parent != "."; parent = path.Dir(parent) {
+			if t.tree.charts[parent] {
+				data, err := kustomization.NewFiles(t.tree.repository.Store()).ReadFile(file)
+				return err == nil && bytes.Contains(data, []byte("{{"))
+			}
+		}
+		return false
+	}
 }
 
 // takes reports whether a file is taken, by its path below the directory: what `exclude` of an Application fits is not, and
