@@ -524,7 +524,9 @@ func (p *newPlan) tell(w *terminal.Stream, dry bool) error {
 		from, copied := p.Copied[name]
 		switch {
 		case !copied:
-			lines = append(lines, fmt.Sprintf("%s  %sgiven an entry", terminal.File(name), would))
+			for _, line := range p.Given[name] {
+				lines = append(lines, fmt.Sprintf("%s:%d  %sgiven an entry", terminal.File(name), line, would))
+			}
 		case from == "":
 			lines = append(lines, fmt.Sprintf("%s  %swritten, on top of %s", terminal.File(name), would, p.wish.Like.Old))
 		default:

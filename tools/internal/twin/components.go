@@ -431,7 +431,7 @@ func (t *taking) referred(name string) error {
 		}
 		raw = file.Text
 	}
-	given, n, _, pushed, err := entriesOf(name, string(raw), t.as, func(string) bool { return false }, func(item *yaml.Node) bool {
+	text, given, _, pushed, err := entriesOf(name, string(raw), t.as, func(string) bool { return false }, func(item *yaml.Node) bool {
 		found := false
 		visit(item, func(n *yaml.Node) {
 			suffix, ok := strings.CutPrefix(n.Value, t.as.Old)
@@ -440,10 +440,15 @@ func (t *taking) referred(name string) error {
 		})
 		return found
 	})
-	if err != nil || n == 0 {
+	if err != nil || len(given) == 0 {
 		return err
 	}
-	t.Set.Write(name, changeset.File{Text: []byte(given)})
+	t.Set.Write(name, changeset.File{Text: []byte(text)})
+	for i, line := range t.Given[name] {
+		t.Given[name][i] = pushed(line)
+	}
+	t.Given[name] = append(t.Given[name], given...)
+	slices.Sort(t.Given[name])
 	for i, mention := range t.Mentions {
 		if mention.File == name {
 			t.Mentions[i].Is = pushed(mention.Is)

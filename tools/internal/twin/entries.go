@@ -30,8 +30,8 @@ type insertion struct {
 // mentions are the lines of further values that name the one that is taken after, such as selectors, as they were: nobody can tell
 // from them whether they mean the new one too. pushed says where lines are afterwards.
 //
-// only says which entries are wanted.
-func entriesOf(file, text string, like renaming.Name, left func(string) bool, only func(*yaml.Node) bool) (_ string, n int, mentions []int, pushed func(line int) int, _ error) {
+// only says which entries are wanted; given are the lines on which the new ones begin.
+func entriesOf(file, text string, like renaming.Name, left func(string) bool, only func(*yaml.Node) bool) (_ string, given, mentions []int, pushed func(line int) int, _ error) {
 	e := newEntering(text)
 	e.like, e.left, e.only = like, left, only
 	decoder := yaml.NewDecoder(bytes.NewReader([]byte(text)))
@@ -42,22 +42,25 @@ func entriesOf(file, text string, like renaming.Name, left func(string) bool, on
 			break
 		}
 		if err != nil {
-			return "", 0, nil, nil, fmt.Errorf("read %s: %w", file, err)
+			return "", nil, nil, nil, fmt.Errorf("read %s: %w", file, err)
 		}
 		if err := e.node(&document); err != nil {
-			return "", 0, nil, nil, fmt.Errorf("%s:%w", file, err)
+			return "", nil, nil, nil, fmt.Errorf("%s:%w", file, err)
 		}
 	}
 	slices.SortStableFunc(e.found, func(a, b insertion) int { return a.at - b.at })
 	var b strings.Builder
-	from := 0
+	from, line := 0, 1
 	for _, i := range e.found {
 		b.WriteString(text[from:i.at])
 		b.WriteString(i.text)
+		line += strings.Count(text[from:i.at], "\n")
+		given = append(given, line+len(i.text)-len(strings.TrimLeft(i.text, "\n")))
+		line += strings.Count(i.text, "\n")
 		from = i.at
 	}
 	b.WriteString(text[from:])
-	return b.String(), len(e.found), e.mentions, e.pushed, nil
+	return b.String(), slices.Compact(given), e.mentions, e.pushed, nil
 }
 
 // pushed is where a line is behind what is put in before it.

@@ -36,6 +36,7 @@ type Made struct {
 	Set    changeset.Set
 	Copied map[string]string // by new path, the file that it takes after; "" for one that builds on it
 	Wired  []string          // files that got an entry
+	Given  map[string][]int  // of such a file, the lines on which its new entries begin
 
 	// Mentions are the places of further values that name the one that is taken after: a selector, or what stands for itself. Whether
 	// they mean the new one too, somebody has to say.
@@ -80,7 +81,7 @@ func Make(files Files, wish Wish) (*Made, error) {
 			files.dirs[path.Dir(name)] = true
 		}
 	}
-	m := &making{Files: files, Wish: wish, made: &Made{Copied: map[string]string{}, further: wish.Further}}
+	m := &making{Files: files, Wish: wish, made: &Made{Copied: map[string]string{}, Given: map[string][]int{}, further: wish.Further}}
 	m.findDeployers()
 	folders := m.folders()
 	if len(folders) == 0 {
@@ -287,7 +288,7 @@ func (m *making) wire(name string) error {
 		return m.copy(name, to)
 	}
 	var upon []int // lines by which another environment builds on the one that is taken after
-	text, n, mentions, pushed, err := entriesOf(name, string(file.Text), m.Like, m.leftName, func(entry *yaml.Node) bool {
+	text, given, mentions, pushed, err := entriesOf(name, string(file.Text), m.Like, m.leftName, func(entry *yaml.Node) bool {
 		if m.buildsOn(name, entry) {
 			upon = append(upon, entry.Line)
 			return false
@@ -303,11 +304,12 @@ func (m *making) wire(name string) error {
 		}
 		m.made.Mentions = append(m.made.Mentions, Mention{name, line, pushed(line)})
 	}
-	if n == 0 {
+	if len(given) == 0 {
 		return nil
 	}
 	m.made.Set.Write(name, changeset.File{Text: []byte(text), Mode: file.Mode})
 	m.made.Wired = append(m.made.Wired, name)
+	m.made.Given[name] = given
 	return nil
 }
 
