@@ -161,7 +161,7 @@ type newPlan struct {
 // planNew works out what is to be written, and judges nothing.
 func planNew(ctx context.Context, repository *repo.Repo, kind renaming.Kind, name string, flags newFlags, thin bool) (*newPlan, error) {
 	wish := twin.Wish{Like: renaming.Name{Kind: kind, Old: flags.like, New: name}, Thin: thin}
-	listed, _, err := repository.Tracked(ctx)
+	listed, err := repository.Listed(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -486,10 +486,18 @@ func (p *newPlan) left(config repo.Config) []string {
 		if wired {
 			next += ", and provide what kgate.yaml now names as external"
 		}
-		return []string{next, "`git add` the files"}
+		all := []string{next, "`git add` the files"}
+		for _, e := range config.Environments {
+			if e.Promotion == nil || e.Promotion.From == "" || slices.Contains(p.wish.Without, e.Name) || !slices.Contains(p.wish.Without, e.Promotion.From) {
+				continue
+			}
+			all = append(all, fmt.Sprintf("%s gets its versions from %s, which has no %s: `kgate promote --check` refuses that, and `kgate new service %s` with `--environments %s` in a change before this one does not",
+				e.Name, e.Promotion.From, p.wish.Like.New, p.wish.Like.New, e.Promotion.From))
+		}
+		return all
 	}
 	name, like := p.wish.Like.New, p.wish.Like.Old
-	next := []string{"look at `git diff`, and at what was taken over: versions, sizes, who owns it"}
+	next := []string{"look at `git diff`, and at what was taken over: versions, sizes, who owns it, the lists that it is in now"}
 	if p.wish.Thin {
 		next = []string{"look at `git diff`", fmt.Sprintf("%s renders what %s does until something is patched in its folders", name, like)}
 	}

@@ -203,7 +203,7 @@ func (f *further) sources(like string) (map[string]source, error) {
 				break
 			}
 			if !slices.Contains(f.wanted, from) {
-				return nil, fmt.Errorf("%s gets its versions from %s, which has no %s: bring it there first, or to both, as --environments %s,%s", environment, from, f.name, from, environment)
+				return nil, fmt.Errorf("%s gets its versions from %s, which has no %s: bring it there first, in a change before this one", environment, from, f.name)
 			}
 		}
 		switch {

@@ -135,7 +135,7 @@ func unknownService(table promotion.Table, name string) error {
 		names = append(names, s.Name)
 	}
 	if slices.ContainsFunc(table.Shared, func(w promotion.Workload) bool { return w.Service == name }) {
-		return fmt.Errorf("%s is not promoted: only files that every environment reads say its image", name)
+		return fmt.Errorf("%s is not promoted: no line that only some environments read says a version of its image", name)
 	}
 	return fmt.Errorf("there is no service %s; there are %s%s", name, strings.Join(names, ", "), spelling.Meant(name, names))
 }

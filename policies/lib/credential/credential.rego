@@ -103,7 +103,7 @@ is_literal(key, value) if {
 # $VAR, $1, `command`, %s, {}, $key-of-a-secret and $secret:key (Argo CD), ${VAR}, $(VAR), $__file{path}, {{ template }}, %(var)s, %VAR%,
 # <placeholder>, <<PLACEHOLDER>>, {PLACEHOLDER}, #{PLACEHOLDER}#, __PLACEHOLDER__, !tag of YAML, scheme:path, op://vault/item/field,
 # what Ansible has encrypted
-_is_reference(text) if regex.match(`^op://|^\$ANSIBLE_VAULT;|^\x60|^%[dqsv]$|^\{\d*\}$|\$\w*[{(]|^\$([A-Za-z_]\w*|[\d*@])$|^\$[a-z]+([-.][a-z]+)*(:[\w.-]+)?$|\{\{|^%\(\w+\)s$|^%\w+%$|^<+[^<>]*>+$|^#?\{[A-Za-z_][\w.-]*\}#?$|^__[A-Za-z]\w*__$|^![A-Za-z][\w.-]*(\s|$)|^(vault|ref\+\w+|env|file|secret|arn|projects):?(/|:)`, text)
+_is_reference(text) if regex.match(`^op://|^\$ANSIBLE_VAULT;|^\x60|^%[dqsv]$|^\{\d*\}$|\$\w*[{(]|^\$([A-Za-z_]\w*|[\d*@])$|^\$[a-z]+([-.][a-z]+)*(:[\w.-]+)?$|\{\{|^%\(\w+\)s$|^%\w+%$|^<+[^<>]*>+$|^#?\{[A-Za-z_][\w.-]*\}#?$|^__[A-Za-z]\w*__$|^![A-Za-z][\w.-]*\s|^(vault|ref\+\w+|env|file|secret|arn|projects):?(/|:)`, text)
 
 _is_mask(text) if regex.match(`(?i)^(\*+|x{3,}|\.{3,}|…|\[?redacted\]?)$`, text)
 
@@ -253,7 +253,7 @@ _structure(text) := value if {
 }
 
 # What a program makes of a tag of its own is not what stands behind it: !secret name, !env_var NAME.
-_told(text) := regex.replace(text, `(?m)([:-][ \t]+)(![A-Za-z][\w.-]*)[ \t]+[^\n#,{}\[\]|>]+`, `$1"$2"`) if {
+_told(text) := regex.replace(text, `(?m)([:-][ \t]+)(![A-Za-z][\w.-]*)[ \t]+[^\n#,{}\[\]|>]+`, `$1"<$2>"`) if {
 	contains(text, " !")
 } else := text
 

@@ -301,4 +301,7 @@ test_a_tag_of_a_program_is_a_reference if {
 	count(credential.in_text("list:\n  - name: token\n    value: !env 'Tok3nOfShop'\n")) == 0
 	credential.in_text("db: {password: !!str hunter22}\n") == {"db.password"}
 	credential.in_text("user: !env_var NAME\npassword: hunter22\n") == {"password"}
+	credential.in_text("password: \"!Sup3rS3cretPw\"\n") == {"password"}
+	credential.in_text("passwd = !Sup3rS3cret9\n") == {"passwd"}
+	credential.is_literal("A_PASSWORD", "!Sup3rS3cretPw")
 }

@@ -138,12 +138,15 @@ _goes_through_sidecar(obj, number) if {
 	not number in numbers.range(15000, 15090)
 	annotations := workload.annotations(obj)
 	every key in ["inject.istio.io/templates", "sidecar.istio.io/interceptionMode", "traffic.sidecar.istio.io/excludeInboundPorts", "traffic.sidecar.istio.io/includeInboundPorts"] {
-		_says_nothing(key, object.get(annotations, key, ""), number)
+		_says_nothing(key, object.get(annotations, key, null), number)
 	}
 	not contains(lower(object.get(annotations, "proxy.istio.io/config", "")), "interceptionmode")
 }
 
-_says_nothing(_, "", _)
+_says_nothing(_, null, _)
+
+# An empty list of what is included is one of no port.
+_says_nothing(key, "", _) if key != "traffic.sidecar.istio.io/includeInboundPorts"
 
 _says_nothing("sidecar.istio.io/interceptionMode", mode, _) if mode in {"REDIRECT", "TPROXY"}
 

@@ -162,6 +162,7 @@ test_ports_beside_the_sidecar if {
 		{"traffic.sidecar.istio.io/excludeInboundPorts": "8081, 9090"},
 		{"traffic.sidecar.istio.io/excludeInboundPorts": "${PORTS}"},
 		{"traffic.sidecar.istio.io/includeInboundPorts": "8080"},
+		{"traffic.sidecar.istio.io/includeInboundPorts": ""},
 		{"sidecar.istio.io/interceptionMode": "NONE"},
 		{"inject.istio.io/templates": "grpc-agent"},
 		{"proxy.istio.io/config": "interceptionMode: NONE"},
@@ -170,6 +171,7 @@ test_ports_beside_the_sidecar if {
 	}
 	every annotations in [
 		{"traffic.sidecar.istio.io/excludeInboundPorts": "8081"},
+		{"traffic.sidecar.istio.io/excludeInboundPorts": ""},
 		{"traffic.sidecar.istio.io/includeInboundPorts": "*"},
 		{"traffic.sidecar.istio.io/includeInboundPorts": "8080,9090"},
 		{"sidecar.istio.io/interceptionMode": "TPROXY"},

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -14,7 +15,8 @@ import (
 )
 
 // Past is what git knows of the repository of the gate; nil where it lies in none, or nothing is committed. begins is the commit
-// that the change begins at, "" for where the branch leaves the one that it is for. borrowed are as of History.
+// that the change begins at, whose history then counts and not that of the change itself; "" for where the branch leaves the one that
+// it is for, and the history of HEAD. borrowed are as of History.
 func (g *Gate) Past(ctx context.Context, begins string, borrowed ...string) (transition.Past, error) {
 	if g.repository.Git == "" {
 		return nil, nil //nolint:nilnil // nobody knows the past
@@ -26,7 +28,7 @@ func (g *Gate) Past(ctx context.Context, begins string, borrowed ...string) (tra
 	if _, _, err := git.Head(); err != nil {
 		return nil, nil //nolint:nilerr,nilnil // as above
 	}
-	history, err := g.History(ctx, borrowed...)
+	log, err := git.Log(ctx, cmp.Or(begins, "HEAD"))
 	if err != nil {
 		return nil, err
 	}
@@ -34,7 +36,7 @@ func (g *Gate) Past(ctx context.Context, begins string, borrowed ...string) (tra
 	if err != nil {
 		return nil, err
 	}
-	return &past{g.repository, git, history, top, begins, borrowed}, nil
+	return &past{g.repository, git, promotion.NewHistory(log, top), top, begins, borrowed}, nil
 }
 
 type past struct {

@@ -177,6 +177,14 @@ func (b *builder) weights(in *stage, t *traffic, stable, canaries []labels) []We
 			all = append(all, w)
 		}
 	}
+	// A route of everything to the canary alone has no number that somebody could edit.
+	alone := func(o *manifest.Object, shares []share) {
+		for _, s := range shares {
+			if s.selector != nil && selects(s.selector, canaries) && !selects(s.selector, stable) {
+				all = append(all, Weight{Percent: 100, Canary: Value{Text: "100", Object: o, Path: s.path}})
+			}
+		}
+	}
 	for _, o := range t.objects {
 		switch o.Group() + "/" + o.Kind {
 		case istio + "/VirtualService":
@@ -189,6 +197,8 @@ func (b *builder) weights(in *stage, t *traffic, stable, canaries []labels) []We
 					}
 					if len(shares) > 1 {
 						add(o, shares)
+					} else if takesAll(manifest.ListAt(route, "match"), "uri", "prefix") {
+						alone(o, shares)
 					}
 				}
 			}
@@ -204,6 +214,8 @@ func (b *builder) weights(in *stage, t *traffic, stable, canaries []labels) []We
 				}
 				if len(shares) > 1 {
 					add(o, shares)
+				} else if takesAll(manifest.ListAt(rule, "matches"), "path", "value") {
+					alone(o, shares)
 				}
 			}
 		case "networking.k8s.io/Ingress":
@@ -211,6 +223,20 @@ func (b *builder) weights(in *stage, t *traffic, stable, canaries []labels) []We
 		}
 	}
 	return all
+}
+
+// takesAll reports the conditions of a route that every request meets: none, or one of them asks for nothing but a path that begins with /.
+func takesAll(matches []any, field, key string) bool {
+	return len(matches) == 0 || slices.ContainsFunc(matches, func(match any) bool {
+		asked, _ := match.(map[string]any)
+		for name := range asked {
+			if name != field && name != "name" {
+				return false
+			}
+		}
+		path, is := asked[field].(map[string]any)
+		return len(asked) == 0 || is && path[key] == "/" && (path["type"] == nil || path["type"] == "PathPrefix")
+	})
 }
 
 func shareOf(to any, absent float64, selector labels, path ...any) share {

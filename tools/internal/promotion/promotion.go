@@ -27,6 +27,22 @@ type Environment struct {
 	Name      string
 	Promotion repo.Promotion // as kgate.yaml has it, or nothing
 	Targets   []string
+	Workloads []Running // all that has pods, whatever service it is of
+}
+
+// Running is a workload of an environment with the images of its containers.
+type Running struct {
+	Object *manifest.Object
+	Images []Image
+}
+
+// Image is that of a container; false where there is none of that name.
+func (r Running) Image(container string) (Image, bool) {
+	i := slices.IndexFunc(r.Images, func(image Image) bool { return image.Container == container })
+	if i < 0 {
+		return Image{}, false
+	}
+	return r.Images[i], true
 }
 
 // Service is what is promoted as one: workloads of a version, or the release of a Helm chart.
@@ -237,6 +253,7 @@ func (b *builder) gather() {
 			}) {
 				w.canary = false
 			}
+			b.table.Environments[i].Workloads = append(b.table.Environments[i].Workloads, Running{w.object, w.images})
 		}
 	}
 }

@@ -118,6 +118,44 @@ func (r *Repo) Tracked(ctx context.Context) (files, dirty []string, err error) {
 	return files, dirty, err
 }
 
+// Listed are the files of the repository that git knows, and those that it would take: that it neither knows nor ignores.
+func (r *Repo) Listed(ctx context.Context) ([]string, error) {
+	files, _, err := r.Tracked(ctx)
+	if err != nil {
+		return nil, err
+	}
+	git, err := revision.Open(r.Git)
+	if err != nil {
+		return nil, err
+	}
+	top, err := r.Top()
+	if err != nil {
+		return nil, err
+	}
+	head, err := git.Tree(ctx, "HEAD")
+	if err != nil {
+		return nil, err
+	}
+	if head, err = head.At(top); err != nil {
+		return nil, err
+	}
+	changed, err := head.ChangedIn(ctx, r.FS, PassedOver)
+	if err != nil {
+		return nil, err
+	}
+	known := map[string]bool{}
+	for _, name := range files {
+		known[name] = true
+	}
+	for _, name := range changed {
+		if info, err := fs.Lstat(r.FS, name); err == nil && info.Mode().IsRegular() && !known[name] {
+			files = append(files, name)
+		}
+	}
+	slices.Sort(files)
+	return files, nil
+}
+
 // Resolve makes a path absolute and free of symbolic links.
 func Resolve(path string) (string, error) {
 	absolute, err := filepath.Abs(path)

@@ -265,8 +265,8 @@ type move struct {
 	unclear bool // others of its name were taken away
 }
 
-// movedFrom finds the file in whose place a commit made this one: of those of the same name that it takes away and that say the
-// same, the one whose path is most alike.
+// movedFrom finds the file in whose place a commit made this one: of those of the same name, but for what is behind its last dot,
+// that it takes away and that say the same, the one whose path is most alike.
 func (t *trail) movedFrom(ctx context.Context, here, before entryOfLog, now saying) (move, error) {
 	trees := [2]*Tree{}
 	for i, c := range []entryOfLog{before, here} {
@@ -279,7 +279,7 @@ func (t *trail) movedFrom(ctx context.Context, here, before entryOfLog, now sayi
 	var m move
 	closest, several := -1, false
 	for _, name := range changed {
-		if path.Base(name) != path.Base(t.file) {
+		if stem(name) != stem(t.file) {
 			continue
 		}
 		blob, err := t.blob(before, name)
@@ -313,6 +313,12 @@ func (t *trail) movedFrom(ctx context.Context, here, before entryOfLog, now sayi
 	}
 	m.unclear = m.unclear && m.to == ""
 	return m, nil
+}
+
+// stem is a file's name without what is behind its last dot: a kustomization is called kustomization.yaml, kustomization.yml or
+// Kustomization.
+func stem(name string) string {
+	return strings.ToLower(strings.TrimSuffix(path.Base(name), path.Ext(name)))
 }
 
 // likeness is how many parts two paths have in common, from the beginning and from the end.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
 	"github.com/kgate-dev/gitops/tools/internal/promotion"
 )
 
@@ -29,7 +30,9 @@ func (p *Planner) Check(ctx context.Context, base promotion.Table, commit string
 				some, err = p.compare(ctx, s, to, was, place)
 			} else {
 				before, _ := then.Place(to.Promotion.From)
-				some, err = p.begins(ctx, s, to, before, place, ran(base, to.Name))
+				_, chained := base.Environment(to.Promotion.From)
+				somewhere := chained && slices.ContainsFunc(then.Places, promotion.Place.Exists)
+				some, err = p.begins(ctx, s, to, before, place, ran(base, to.Name), somewhere)
 			}
 			if err != nil {
 				return nil, fmt.Errorf("%s in %s: %w", s.Name, to.Name, err)
@@ -37,7 +40,104 @@ func (p *Planner) Check(ctx context.Context, base promotion.Table, commit string
 			moves = append(moves, some...)
 		}
 	}
+	return p.further(ctx, moves)
+}
+
+// further adds the steps of images that a service had a line of its own for, or has one now, and that no move says: those of further
+// containers, and of workloads that are of another service now, or of none.
+func (p *Planner) further(ctx context.Context, moves []Move) ([]Move, error) {
+	for _, to := range p.Table.Environments {
+		then, _ := p.then.Environment(to.Name)
+		from, _ := p.Table.Environment(to.Promotion.From)
+		if to.Promotion.From == "" {
+			continue
+		}
+		before, _ := p.then.Environment(from.Name)
+		known := ran(p.then, to.Name)
+		for _, w := range to.Workloads {
+			was, service := p.runsIn(then, w.Object)
+			if service == "" {
+				continue
+			}
+			for _, image := range w.Images {
+				old, had := was.Image(image.Container)
+				if !p.then.Own(old.Said.Version()) && !p.Table.Own(image.Said.Version()) ||
+					slices.ContainsFunc(known, func(r promotion.Reference) bool { return r.Name == image.Name && unchanged(r, image.Reference) }) ||
+					slices.ContainsFunc(moves, func(m Move) bool {
+						return slices.Contains(m.Environments(), to.Name) && unchanged(m.New, image.Reference)
+					}) {
+					continue
+				}
+				at := image.Said.Version()
+				m := Move{Service: service, Environment: to.Name, Action: Promote, From: from.Name, Old: old.Reference, New: image.Reference, renamed: true}
+				m.Changes = []Change{{Source: at.Position, Field: at.Address.String(), Old: old.String(), New: image.String()}}
+				if at.IsZero() {
+					m.Changes[0].Source, m.Changes[0].Field = image.Object.Source, image.Path.String()
+				}
+				if err := p.holdFurther(ctx, &m, to, old, image, from, before, had); err != nil {
+					return nil, fmt.Errorf("%s in %s: %w", service, to.Name, err)
+				}
+				moves = append(moves, m)
+			}
+		}
+	}
 	return moves, nil
+}
+
+// runsIn is a workload as an environment of the base had it, and the service that it was of; "" where that is not promoted.
+func (p *Planner) runsIn(then promotion.Environment, object *manifest.Object) (promotion.Running, string) {
+	i := slices.IndexFunc(then.Workloads, func(w promotion.Running) bool { return w.Object.ID == object.ID })
+	if i < 0 {
+		return promotion.Running{}, ""
+	}
+	was := then.Workloads[i]
+	for _, s := range p.then.Services {
+		place, _ := s.Place(then.Name)
+		if place.Stable.Chart == nil && slices.Contains(slices.Concat(place.Stable.Workloads, place.Canary.Workloads), was.Object) {
+			return was, s.Name
+		}
+	}
+	return was, ""
+}
+
+// holdFurther holds an image of a container that does not tell the version of its service: it runs already where versions come from,
+// and for long enough. One that is new in both begins there.
+func (p *Planner) holdFurther(ctx context.Context, m *Move, to promotion.Environment, was, is promotion.Image, from, before promotion.Environment, had bool) error {
+	if had {
+		back, err := p.goesBack(ctx, m.Service, was, is)
+		if err != nil {
+			return err
+		}
+		if back {
+			m.Action = Rollback
+			return nil
+		}
+	}
+	find := func(in promotion.Environment) (promotion.Image, bool) {
+		for _, w := range in.Workloads {
+			for _, image := range w.Images {
+				if image.Name == is.Name && unchanged(image.Reference, is.Reference) {
+					return image, true
+				}
+			}
+		}
+		return promotion.Image{}, false
+	}
+	at := m.Changes[0].Source
+	there, runs := find(from)
+	_, ran := find(before)
+	switch {
+	case !runs:
+		p.refuse(m, Source, at, fmt.Sprintf("%s comes to %s, and nothing in %s runs it", is.String(), to.Name, from.Name))
+	case !ran && had:
+		p.refuse(m, OneChange, at, fmt.Sprintf("the same change brings %s to %s: merge that first", is.String(), from.Name))
+	case ran && to.Promotion.Soak > 0 && !there.Said.Version().IsZero() && p.Ledger == nil: // the ledger knows services alone
+		if err := p.holdSoak(ctx, m, to, there); err != nil {
+			return err
+		}
+	}
+	p.holdFreeze(m, to)
+	return nil
 }
 
 // ran are the images that an environment had, of whatever service.
@@ -63,8 +163,9 @@ func ran(base promotion.Table, environment string) []promotion.Reference {
 
 // begins are the steps that bring a service to an environment where it was not, or was called otherwise: what ran there is brought
 // by nobody. Where the change brings it to the one that its versions come from as well, it has run nowhere yet: it is held to
-// begin there with the same version, or to be behind it. before is that environment as it was.
-func (p *Planner) begins(ctx context.Context, s promotion.Service, to promotion.Environment, before, is promotion.Place, ran []promotion.Reference) ([]Move, error) {
+// begin there with the same version, or to be behind it; one that was somewhere comes to one of them at a time. before is that
+// environment as it was.
+func (p *Planner) begins(ctx context.Context, s promotion.Service, to promotion.Environment, before, is promotion.Place, ran []promotion.Reference, somewhere bool) ([]Move, error) {
 	from := to.Promotion.From
 	if from == "" {
 		return nil, nil
@@ -101,6 +202,8 @@ func (p *Planner) begins(ctx context.Context, s promotion.Service, to promotion.
 			p.refuse(&m, Source, at.Position, fmt.Sprintf("%s has no %s, so %s does not run there", from, s.Name, shown(m.New)))
 		case upstream.Stable.Chart == nil && !p.counterpart(from, to.Name, there.Name, m.New.Name):
 			p.refuse(&m, Source, at.Position, fmt.Sprintf("%s comes to %s, and %s runs %s", m.New.Name, to.Name, from, there.Name))
+		case somewhere:
+			p.refuse(&m, OneChange, at.Position, fmt.Sprintf("the same change brings %s to %s: merge that first", s.Name, from))
 		case !behind && upstream.Stable.Chart == nil && (!runs(upstream.Stable, m.New) || undigested(m.New, there)):
 			p.refuse(&m, Source, at.Position, fmt.Sprintf("%s comes to %s, and %s runs %s", shown(m.New), to.Name, from, shown(there)))
 		default:
@@ -161,7 +264,9 @@ func (p *Planner) compare(ctx context.Context, s promotion.Service, to promotion
 			p.holdLast(m, to)
 		}
 		p.holdFreeze(m, to)
-		p.holdKept(m, to)
+		if err := p.holdFinished(ctx, m, to); err != nil {
+			return nil, err
+		}
 	case stable && back:
 		m := begin(Rollback, was.Stable.Image, is.Stable.Image)
 		p.holdVersions(m)
@@ -175,19 +280,31 @@ func (p *Planner) compare(ctx context.Context, s promotion.Service, to promotion
 			return nil, err
 		}
 	}
+	if underWay(was) && !hasCanary(is) && !stable {
+		m := begin(Abort, was.Canary.Image, is.Stable.Image)
+		m.Canary = true
+		m.Changes = []Change{{Source: is.Stable.Image.Said.Version().Position, Field: "canary", Old: was.Canary.Image.Identity()}}
+	}
 	canary := hasCanary(is) && !unchanged(was.Canary.Image.Reference, is.Canary.Image.Reference)
 	switch {
-	case !canary && both && underWay(is) && !stable:
-		if share, weighted := percent(is); weighted && underWay(was) {
-			if before, _ := percent(was); share != before {
-				m := begin(Shift, was.Canary.Image, is.Canary.Image)
-				m.Canary = true
-				m.Changes[0] = p.weightChange(was, is)
-				p.holdLadder(m, to)
-				if share > before {
-					p.holdFreeze(m, to)
-					p.holdKept(m, to)
-				}
+	case !canary && both && underWay(was) && underWay(is):
+		before, share, changes := shareStep(was, is)
+		switch {
+		case changes:
+			m := begin(Shift, was.Canary.Image, is.Canary.Image)
+			m.Canary, m.Weighted, m.WeightWas, m.WeightIs = true, true, before, share
+			m.Changes = []Change{p.weightChange(was, is)}
+			p.holdLadder(m, to)
+			if share > before {
+				p.holdFreeze(m, to)
+				p.holdKept(m, to)
+			}
+		case len(is.Weights) == 0 && len(was.Weights) > 0 && is.Rollout == nil:
+			m := begin(Shift, was.Canary.Image, is.Canary.Image)
+			m.Canary, m.Weighted = true, false
+			m.Changes = []Change{{Source: is.Canary.Image.Said.Version().Position, Field: "share of traffic", Old: number(before) + " %"}}
+			if len(to.Promotion.Ladder) > 0 {
+				p.refuse(m, Ladder, m.Changes[0].Source, fmt.Sprintf("the canary of %s had %s %%, and no route of %s tells its share any more: keep one that sends to both, or end the canary first", shown(m.New), number(before), to.Name))
 			}
 		}
 	case canary && unchanged(is.Canary.Image.Reference, is.Stable.Image.Reference):
@@ -208,6 +325,32 @@ func (p *Planner) compare(ctx context.Context, s promotion.Service, to promotion
 		}
 	}
 	return moves, nil
+}
+
+// shareStep is how a canary's share of traffic changes: of several routes that which goes up most.
+func shareStep(was, is promotion.Place) (before, share float64, changes bool) {
+	before, _ = percent(was)
+	share, _ = percent(is)
+	if len(is.Weights) == 0 {
+		return before, share, false
+	}
+	if len(was.Weights) != len(is.Weights) {
+		return before, share, before != share
+	}
+	sorted := func(weights []promotion.Weight) (all []float64) {
+		for _, w := range weights {
+			all = append(all, w.Percent)
+		}
+		slices.Sort(all)
+		return all
+	}
+	old, now := sorted(was.Weights), sorted(is.Weights)
+	for i := range now {
+		if old[i] != now[i] && (!changes || now[i]-old[i] > share-before) {
+			before, share, changes = old[i], now[i], true
+		}
+	}
+	return before, share, changes
 }
 
 // unchanged reports two references that say the same version, with the same digest or with none, of one image.
@@ -253,11 +396,14 @@ func (p *Planner) holdCanary(m *Move, to promotion.Environment) {
 
 func (p *Planner) weightChange(was, is promotion.Place) Change {
 	for i, w := range is.Weights {
-		if i < len(was.Weights) && was.Weights[i].Percent != w.Percent {
+		if i < len(was.Weights) && was.Weights[i].Percent != w.Percent && !w.Canary.Scalar.IsZero() {
 			return Change{Source: w.Canary.Scalar.Position, Field: w.Canary.Scalar.Address.String(), Old: number(was.Weights[i].Percent), New: number(w.Percent)}
 		}
 	}
 	w := is.Weights[0]
+	if w.Canary.Scalar.IsZero() {
+		return Change{Source: w.Canary.Object.Source, Field: w.Canary.Path.String(), New: number(w.Percent)}
+	}
 	return Change{Source: w.Canary.Scalar.Position, Field: w.Canary.Scalar.Address.String(), New: number(w.Percent)}
 }
 

@@ -143,7 +143,7 @@ func (p *Planner) move(ctx context.Context, r Request, to promotion.Environment,
 	case Promote:
 		err = p.promote(ctx, &m, r, s, to, from)
 	case Shift:
-		err = p.shift(&m, r, to)
+		err = p.shift(ctx, &m, r, to)
 	case Finish:
 		err = p.finish(ctx, &m, to)
 	case Abort:
@@ -230,7 +230,7 @@ func (p *Planner) promote(ctx context.Context, m *Move, r Request, s promotion.S
 			version = asked
 		}
 	} else if from == "" {
-		return fmt.Errorf("%s gets its versions from no other environment: name one, as --version 1.2.0", to.Name)
+		return fmt.Errorf("%s gets its versions from no other environment: say which version, as --version 1.2.0, or where they come from, as `promotion.from` in kgate.yaml", to.Name)
 	} else if !upstream.Exists() {
 		return fmt.Errorf("%s has no such service: name the version, as --version 1.2.0", from)
 	}
@@ -293,17 +293,26 @@ func (p *Planner) weigh(m *Move, to int) error {
 }
 
 // none says that there is no canary to do something with.
-func (m *Move) none() error {
+func (p *Planner) none(ctx context.Context, m *Move, to promotion.Environment) error {
 	if !hasCanary(m.before) {
 		return fmt.Errorf("%s has no canary of it", m.Environment)
 	}
-	return &manifest.SyntaxError{Position: m.before.Canary.Image.Said.Version().Position, Message: fmt.Sprintf("the canary in %s runs the stable version, %s: `kgate promote %s --to %s` brings it another one",
-		m.Environment, shown(m.before.Stable.Image.Reference), m.Service, m.Environment)}
+	at := m.before.Canary.Image.Said.Version().Position
+	brings := fmt.Sprintf("`kgate promote %s --to %s` brings it another one, once %s runs one", m.Service, m.Environment, to.Promotion.From)
+	if to.Promotion.From == "" {
+		brings = fmt.Sprintf("`kgate promote %s --to %s --version` with another one brings it there", m.Service, m.Environment)
+	}
+	if p.Past != nil {
+		if dirty, err := p.Past.Dirty(ctx, at.File); err == nil && dirty {
+			brings = "the file has changes that are in no commit yet: commit them, or take them back"
+		}
+	}
+	return &manifest.SyntaxError{Position: at, Message: fmt.Sprintf("the canary in %s runs the stable version, %s: %s", m.Environment, shown(m.before.Stable.Image.Reference), brings)}
 }
 
-func (p *Planner) shift(m *Move, r Request, to promotion.Environment) error {
+func (p *Planner) shift(ctx context.Context, m *Move, r Request, to promotion.Environment) error {
 	if !underWay(m.before) {
-		return m.none()
+		return p.none(ctx, m, to)
 	}
 	if !m.Weighted {
 		return fmt.Errorf("%s has no route that gives the canary a share of traffic", to.Name)
@@ -347,7 +356,7 @@ func nextStep(ladder []int, above float64) (int, bool) {
 
 func (p *Planner) finish(ctx context.Context, m *Move, to promotion.Environment) error {
 	if !underWay(m.before) {
-		return m.none()
+		return p.none(ctx, m, to)
 	}
 	version := m.before.Canary.Image.Reference
 	m.Old, m.New, m.wantStable = m.before.Stable.Image.Reference, version, version
@@ -362,13 +371,12 @@ func (p *Planner) finish(ctx context.Context, m *Move, to promotion.Environment)
 		}
 	}
 	p.holdFreeze(m, to)
-	p.holdKept(m, to)
-	return nil
+	return p.holdFinished(ctx, m, to)
 }
 
 func (p *Planner) abort(ctx context.Context, m *Move, to promotion.Environment) error {
 	if !underWay(m.before) {
-		return m.none()
+		return p.none(ctx, m, to)
 	}
 	version := m.before.Stable.Image.Reference
 	m.Canary, m.Old, m.New, m.wantCanary = true, m.before.Canary.Image.Reference, version, version

@@ -70,10 +70,28 @@ func (p *Planner) holdKept(m *Move, to promotion.Environment) {
 	}
 }
 
+// holdFinished refuses to make a version stable that is not the stable one where it comes from, or is so since the same change.
+func (p *Planner) holdFinished(ctx context.Context, m *Move, to promotion.Environment) error {
+	s, _ := p.Table.Service(m.Service)
+	upstream, _ := s.Place(to.Promotion.From)
+	if !upstream.Exists() || upstream.Stable.Chart != nil {
+		return nil
+	}
+	runs := upstream.Stable.Image
+	if older, known := p.older(m.Service, runs.Reference, m.New); known && older {
+		p.refuse(m, Source, runs.Said.Version().Position, fmt.Sprintf("%s runs %s, which is older than %s: make it the stable one there first, or end the canary with --abort", to.Promotion.From, shown(runs.Reference), shown(m.New)))
+		return nil
+	}
+	if !same(runs.Reference, m.New) {
+		return nil
+	}
+	return p.holdOneChange(ctx, m, runs)
+}
+
 // holdBackwards refuses an older version than one that runs, as far as both are versions that can be compared.
 func (p *Planner) holdBackwards(m *Move, runs promotion.Reference) {
 	if older, known := p.older(m.Service, m.New, runs); known && older {
-		p.refuse(m, Backwards, m.Changes[0].Source, fmt.Sprintf("%s is older than %s, which runs in %s: `kgate rollback %s --env %s` goes back", shown(m.New), shown(runs), m.Environment, m.Service, m.Environment))
+		p.refuse(m, Backwards, m.Changes[0].Source, fmt.Sprintf("%s is older than %s, which runs in %s: `kgate rollback %s --env %s` goes back to what ran there", shown(m.New), shown(runs), m.Environment, m.Service, m.Environment))
 	}
 }
 
@@ -172,6 +190,8 @@ func (p *Planner) holdSoak(ctx context.Context, m *Move, to promotion.Environmen
 	case to.Promotion.Soak == 0 && (err != nil || !known):
 	case err != nil:
 		p.refuse(m, Soak, at, fmt.Sprintf("nobody knows since when %s has %s: %s; %s", m.From, shown(m.New), err, asked))
+	case trail.Uncommitted && len(p.then.Environments) > 0:
+		p.refuse(m, Soak, at, fmt.Sprintf("%s comes to %s with this change; %s", m.called(is.Reference), m.From, asked))
 	case trail.Uncommitted:
 		p.refuse(m, Soak, at, fmt.Sprintf("%s has %s in no commit yet; %s", m.From, shown(m.New), asked))
 	case !known && trail.End == revision.Shallow:

@@ -165,8 +165,12 @@ func (e *entering) movePorts(document *yaml.Node, moved map[int]int, lines portL
 			}
 		}
 		for _, variable := range items(at(n, "env")) {
-			if name, value := at(variable, "name"), at(variable, "value"); name != nil && value != nil && value.Kind == yaml.ScalarNode && listens(name.Value) {
-				move(value, "")
+			called, value := at(variable, "name"), at(variable, "value")
+			if called == nil || value == nil || value.Kind != yaml.ScalarNode || !portWord.MatchString(called.Value) {
+				continue
+			}
+			if !listens(called.Value) || !move(value, "") {
+				name(value)
 			}
 		}
 	})

@@ -30,6 +30,8 @@ func TestMovePorts(t *testing.T) {
           value: orders:9898
         - name: BYTES
           value: "9898"
+        - name: PODINFO_PORT
+          value: "9898"
 ---
 ports: 98980
 budget: 9898
@@ -56,6 +58,8 @@ budget: 9898
           value: orders:9898
         - name: BYTES
           value: "9898"
+        - name: PODINFO_PORT
+          value: "9898"
 ---
 ports: 98980
 budget: 9898
@@ -80,7 +84,7 @@ budget: 9898
 	}
 	want := []Listens{
 		{Port: 9797, Written: at(file, 3, 8)},
-		{Port: 9898, Written: at(file, 3, 6, 16), Left: append(at(config, 2), at(file, 3, 9, 10, 11, 14, 18, 20)...)},
+		{Port: 9898, Written: at(file, 3, 6, 16), Left: append(at(config, 2), at(file, 3, 9, 10, 11, 14, 18, 20, 24)...)},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got:\n%+v\nwant:\n%+v", got, want)
