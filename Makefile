@@ -21,7 +21,7 @@ STATIC := CGO_ENABLED=0 GOFLAGS="$(shell go env GOFLAGS) -trimpath -buildvcs=fal
 REGO_COVERAGE := 99
 
 # Tests of which the race detector, which makes them many times slower, sees a part: `test` runs them again whole.
-SAMPLED := TestMutations|TestMutationsOfEveryKind|TestScript|TestUndoneRenames|TestUpdates|TestVerdicts
+SAMPLED := TestComponentsLeft|TestMutations|TestMutationsOfEveryKind|TestNewOfThisRepository|TestREADMERecipes|TestScript|TestUndoneRenames|TestUpdates|TestVerdicts
 
 # What a change must pass, the quick first. The jobs of .github/workflows/ci.yaml are the same.
 CI_TARGETS := lint policy validate schemas-check renamed test fuzz-unguided

@@ -32,6 +32,9 @@ func raced() []string {
 	return files
 }
 
+// seenByPages is why the race detector does not see a test that runs commands on this whole repository, one after the other.
+const seenByPages = "the race detector sees these commands in the pages of TestScript; `make test` runs this without it"
+
 // TestScript runs the command line on small repositories, one page of testdata/script a behaviour.
 func TestScript(t *testing.T) {
 	dir, files := "testdata/script", []string(nil)

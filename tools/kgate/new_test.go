@@ -19,6 +19,9 @@ import (
 // TestNewOfThisRepository makes an environment, a region of it and a service of a copy of this repository, one upon the other.
 // Kustomize itself has to build the same of each as kgate, and the whole has to validate without a finding.
 func TestNewOfThisRepository(t *testing.T) {
+	if underRace {
+		t.Skip(seenByPages)
+	}
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Skip("git is not installed")
 	}
