@@ -26,12 +26,21 @@ func (s Steps) Summary() string {
 // command is what says the same in a terminal.
 func (s Steps) command() string { return "kgate promote --check " + shellWord(s.Since) }
 
-// where is the line that a refusal is about, or else the one that the step changes.
-func where(m transition.Move, r transition.Refusal) manifest.Position {
-	if r.Source.IsZero() && len(m.Changes) > 0 {
-		return m.Changes[0].Source
+// where is the line that the step changes, which a review shows, and what else a refusal is about; zero for nothing.
+func where(m transition.Move, r transition.Refusal) (at, about manifest.Position) {
+	if len(m.Changes) == 0 {
+		return r.Source, manifest.Position{}
 	}
-	return r.Source
+	at = m.Changes[0].Source
+	for _, c := range m.Changes {
+		if c.Source == r.Source {
+			return c.Source, manifest.Position{}
+		}
+	}
+	if r.Source.File == at.File && r.Source.Line == at.Line {
+		return at, manifest.Position{}
+	}
+	return at, r.Source
 }
 
 // roomForMoves is how many bytes steps have at most in Markdown: they have room behind a report of longestComment in one comment.
@@ -61,7 +70,12 @@ func StepsMarkdown(w io.Writer, s Steps) error {
 			passed = append(passed, fmt.Sprintf("| ok | %s | %s |", step, at))
 		}
 		for _, r := range of.Refusals {
-			row := fmt.Sprintf("%s<br>%s<br>%s | %s |", step, cell(r.Message), inCode(string(r.Rule)), asFile(where(of, r)))
+			at, about := where(of, r)
+			places := asFile(at)
+			if !about.IsZero() {
+				places += "<br>" + asFile(about)
+			}
+			row := fmt.Sprintf("%s<br>%s<br>%s | %s |", step, cell(r.Message), inCode(string(r.Rule)), places)
 			if r.Allowed {
 				passed = append(passed, "| allowed | "+row)
 			} else {
@@ -93,8 +107,11 @@ func StepsGitHub(w io.Writer, s Steps) error {
 			if r.Allowed {
 				command, word = "notice", "allowed"
 			}
-			at := where(m, r)
+			at, about := where(m, r)
 			more := fmt.Sprintf("%s in %s: %s", m.Service, m.Environment, m)
+			if !about.IsZero() {
+				more += "\n" + place(about)
+			}
 			out.annotate(command, "kgate promote: "+string(r.Rule), at, r.Message, more, strings.TrimPrefix(place(at)+": ", ": ")+word+": "+r.Message)
 		}
 	}

@@ -15,7 +15,7 @@ func TestSteps(t *testing.T) {
 	move := transition.Move{
 		Service: "shop\n::error::x", Environment: "prod", Action: transition.Promote,
 		Old: promotion.Reference{Tag: "1.0.0"}, New: promotion.Reference{Tag: "1.1.0"}, Changes: []transition.Change{{Source: at}},
-		Refusals: []transition.Refusal{{Rule: transition.Soak, Message: "ask @nobody, 100 % | <b>\n::warning::y"}, {Rule: transition.Canary, Source: at, Message: "passed", Allowed: true}},
+		Refusals: []transition.Refusal{{Rule: transition.Soak, Source: manifest.Position{File: "overlays/staging/a.yaml", Line: 7}, Message: "ask @nobody, 100 % | <b>\n::warning::y"}, {Rule: transition.Canary, Source: at, Message: "passed", Allowed: true}},
 	}
 	steps := Steps{Since: "main", Moves: []transition.Move{move}, Refused: 1}
 	var b strings.Builder
@@ -23,7 +23,7 @@ func TestSteps(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"::error file=overlays/prod/a%2Cb.yaml,line=3,col=5,endColumn=9,title=kgate promote%3A soak::ask @nobody, 100 %25 | <b>%0A::warning::y%0A%0Ashop%0A::error::x in prod: 1.0.0 → 1.1.0",
+		"::error file=overlays/prod/a%2Cb.yaml,line=3,col=5,endColumn=9,title=kgate promote%3A soak::ask @nobody, 100 %25 | <b>%0A::warning::y%0A%0Ashop%0A::error::x in prod: 1.0.0 → 1.1.0%0Aoverlays/staging/a.yaml:7",
 		"::notice file=overlays/prod/a%2Cb.yaml,line=3,col=5,endColumn=9,title=kgate promote%3A canary::passed%0A%0Ashop%0A::error::x in prod: 1.0.0 → 1.1.0",
 		`shop\n::error::x  prod  1.0.0 → 1.1.0`,
 		"kgate promote: 1 step since main, 1 refused", "",

@@ -78,8 +78,9 @@ func (p *Planner) holdFinished(ctx context.Context, m *Move, to promotion.Enviro
 		return nil
 	}
 	runs := upstream.Stable.Image
-	if older, known := p.older(m.Service, runs.Reference, m.New); known && older {
-		p.refuse(m, Source, runs.Said.Version().Position, fmt.Sprintf("%s runs %s, which is older than %s: make it the stable one there first, or end the canary with --abort", to.Promotion.From, shown(runs.Reference), shown(m.New)))
+	older, _ := p.older(m.Service, runs.Reference, m.New)
+	if older || underWay(upstream) && same(upstream.Canary.Image.Reference, m.New) {
+		p.refuse(m, Source, runs.Said.Version().Position, fmt.Sprintf("%s runs %s, and not yet %s: make it the stable one there first, or end the canary with --abort", to.Promotion.From, shown(runs.Reference), shown(m.New)))
 		return nil
 	}
 	if !same(runs.Reference, m.New) {
