@@ -215,6 +215,9 @@ func (m *making) copy(name, to string) error {
 	if err != nil {
 		return err
 	}
+	if m.Like.Kind == renaming.Service && path.Ext(name) == ".json" {
+		file.Text = dashboard(file.Text, m.Like)
+	}
 	if !changeset.Binary(file.Text) {
 		file.Text = []byte(renaming.Replace(string(file.Text), m.Like))
 	}
