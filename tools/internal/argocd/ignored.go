@@ -11,6 +11,7 @@ import (
 	"github.com/gobwas/glob"
 	"github.com/itchyny/gojq"
 
+	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
@@ -25,9 +26,9 @@ type ignored struct {
 	queries                      []*gojq.Code
 }
 
-func ignoresOf(application *manifest.Object) ignores {
+func ignoresOf(application *manifest.Object, spec ...any) ignores {
 	var all ignores
-	for _, item := range manifest.ListAt(application.Value, "spec", "ignoreDifferences") {
+	for _, item := range manifest.ListAt(application.Value, append(slices.Clip(spec), "ignoreDifferences")...) {
 		text := func(field string) string { return manifest.TextAt(item, field) }
 		i := ignored{group: text("group"), kind: text("kind"), namespace: text("namespace"), name: text("name")}
 		for _, pointer := range manifest.ListAt(item, "jsonPointers") {
@@ -46,6 +47,22 @@ func ignoresOf(application *manifest.Object) ignores {
 		all = append(all, i)
 	}
 	return all
+}
+
+// Kept are the fields that a sync of an Application leaves as the cluster has them: those of its ignoreDifferences, where it has
+// RespectIgnoreDifferences=true; nil for none. spec is where what Argo CD reads of them stands, of an ApplicationSet in its template.
+// Fields of lists are left out: their items are merged by what each kind says.
+func Kept(application *manifest.Object, spec ...any) *check.Kept {
+	options := manifest.ListAt(application.Value, append(slices.Clip(spec), "syncPolicy", "syncOptions")...)
+	all := ignoresOf(application, spec...)
+	if optionValue(options, "RespectIgnoreDifferences") != "true" || len(all) == 0 {
+		return nil
+	}
+	return &check.Kept{Of: func(o *manifest.Object) []manifest.Path {
+		return slices.DeleteFunc(all.paths(o), func(p manifest.Path) bool {
+			return slices.ContainsFunc(p, func(step any) bool { _, is := step.(int); return is })
+		})
+	}}
 }
 
 // pointed is the path of a JSON pointer.

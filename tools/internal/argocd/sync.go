@@ -127,7 +127,7 @@ func (d Deployed) Plan() (Sync, bool) {
 	}
 	s.policy(d.New)
 	s.Windows = windowsOf(d.Project, d.New)
-	p := &plan{Deployed: d, sync: &s, ignores: ignoresOf(d.New)}
+	p := &plan{Deployed: d, sync: &s, ignores: ignoresOf(d.New, "spec")}
 	tasks, seen := p.tasks()
 	if !seen && s.Fate == Synced && len(s.Holds) == 0 {
 		return s, false

@@ -253,6 +253,20 @@ type Deployer struct {
 
 	ServerSide bool // it applies server-side what does not tell it otherwise
 	Argo       bool // objects tell it otherwise in the annotations of Argo CD
+
+	Keeps *Kept // what of objects stays as the cluster has it, whatever is deployed; nil for nothing
+}
+
+// Kept are fields of objects that a deployer leaves alone once an object is there.
+type Kept struct {
+	Of func(*manifest.Object) []manifest.Path
+}
+
+// Has reports whether a field of an object is among them, or lies in one that is.
+func (k *Kept) Has(o *manifest.Object, field manifest.Path) bool {
+	return k != nil && slices.ContainsFunc(k.Of(o), func(p manifest.Path) bool {
+		return len(p) > 0 && field.HasPrefix(p)
+	})
 }
 
 // CreatedNamespace is a namespace that Argo CD creates for what it brings there (managedNamespaceMetadata).

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/kgate-dev/gitops/tools/internal/applicationset"
+	"github.com/kgate-dev/gitops/tools/internal/argocd"
 	"github.com/kgate-dev/gitops/tools/internal/cache"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/danger"
@@ -77,6 +78,7 @@ type Deliveries struct {
 	of   cache.Cache[string, []string] // the clusters that a target, or a file, is for
 
 	argoCDs argoCDs
+	kept    cache.Cache[*manifest.Object, *check.Kept] // by what says it
 }
 
 // FindDeliveries finds them in targets and in files of which none of the targets is made.
@@ -274,6 +276,9 @@ func (d *Deliveries) DeployersIn(target, namespace string) []check.Deployer {
 		flux := one.object.Group() == FluxGroup
 		forces := flux && manifest.At(one.object.Value, "spec", "force") == true
 		deployer := check.Deployer{Name: one.by, Prunes: prunes, Forces: forces, ServerSide: flux || one.has("ServerSideApply=true"), Argo: !flux}
+		if !flux {
+			deployer.Keeps, _ = d.kept.Get(one.object, func() (*check.Kept, error) { return argocd.Kept(one.object, one.spec()...), nil })
+		}
 		if !slices.Contains(deployers, deployer) {
 			deployers = append(deployers, deployer)
 		}

@@ -202,6 +202,32 @@ func TestDeployersOfCharts(t *testing.T) {
 	}
 }
 
+// TestDeployersThatKeep tells what a sync leaves as the cluster has it: what it ignores and respects, but nothing of a list.
+func TestDeployersThatKeep(t *testing.T) {
+	object := applicationOf(t, "web", "")
+	for name, c := range map[string]struct {
+		syncOptions string
+		want        bool
+	}{
+		"respected": {"RespectIgnoreDifferences=true", true},
+		"ignored":   {"ServerSideApply=true", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := delivering(t, "a/a.yaml: APPLICATION other")
+			web := applicationOf(t, "web", "  destination: {namespace: shop}\n  source: {chart: web}\n  syncPolicy: {automated: {}, syncOptions: ["+c.syncOptions+"]}\n"+
+				"  ignoreDifferences: [{group: argoproj.io, kind: Application, jsonPointers: [/spec/replicas, /spec/list/0]}]\n")
+			d.Add("a:web", Application{Object: web, Sources: []ApplicationSource{{Type: "helm", Field: manifest.Path{"spec", "source"}}}, Locate: func(manifest.Path) manifest.Position { return manifest.Position{} }})
+			got := d.DeployersIn("a:web", "")
+			if len(got) != 1 || got[0].Keeps.Has(object, manifest.Path{"spec", "replicas"}) != c.want {
+				t.Errorf("got %+v", got)
+			}
+			if len(got) == 1 && (got[0].Keeps.Has(object, manifest.Path{"spec", "list", 0}) || got[0].Keeps.Has(object, manifest.Path{"spec"})) {
+				t.Error("it keeps more than it says")
+			}
+		})
+	}
+}
+
 // TestDeployers tells who deletes what a target has no longer.
 func TestDeployers(t *testing.T) {
 	application := func(policy string) string {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
+	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
 // step is a change in a test, with what is found in it: none is that nothing is.
@@ -109,6 +110,28 @@ func TestDeployersPrune(t *testing.T) {
 			target := change(t, of("v1", "Namespace"), "")
 			target.Deployers = func(context.Context) ([]check.Deployer, error) { return c.deployers, nil }
 			expect(t, found(t, target, dataLost), c.want)
+		})
+	}
+}
+
+func TestWhatDeployersKeep(t *testing.T) {
+	replicas := func(o *manifest.Object) []manifest.Path { return []manifest.Path{{"spec", "replicas"}} }
+	set := func(n string) string { return of("apps/v1", "Deployment", "spec: {replicas: "+n+"}") }
+	want := `warning now.yaml spec.replicas: capacity cut: Deployment "a" has spec.replicas: 3 → 2`
+	for name, c := range map[string]struct {
+		deployers []check.Deployer
+		want      []string
+	}{
+		"nobody":            {nil, []string{want}},
+		"one that writes":   {[]check.Deployer{{Name: "a"}}, []string{want}},
+		"one that keeps":    {[]check.Deployer{{Name: "a", Keeps: &check.Kept{Of: replicas}}}, nil},
+		"one of two":        {[]check.Deployer{{Name: "a", Keeps: &check.Kept{Of: replicas}}, {Name: "b"}}, []string{want}},
+		"one keeps another": {[]check.Deployer{{Name: "a", Keeps: &check.Kept{Of: func(*manifest.Object) []manifest.Path { return []manifest.Path{{"spec", "paused"}, {}} }}}}, []string{want}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			target := change(t, set("3"), set("2"))
+			target.Deployers = func(context.Context) ([]check.Deployer, error) { return c.deployers, nil }
+			expect(t, found(t, target, capacityCut), c.want...)
 		})
 	}
 }

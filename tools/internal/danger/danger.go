@@ -31,7 +31,7 @@ type scene struct {
 	before *check.Before
 	pairs  []check.Pair // of what is in the cluster, hooks left out
 
-	deployers []check.Deployer // where something is removed
+	deployers []check.Deployer // where something is removed, or changes
 }
 
 // each makes of a function of a scene what a check runs.
@@ -60,7 +60,7 @@ func each(look func(*scene)) func(context.Context, *check.Pass) error {
 			if deployers == nil { // of a target that is no more
 				deployers = target.Before.Deployers
 			}
-			if deployers != nil && len(s.removed()) > 0 {
+			if deployers != nil && (len(s.removed()) > 0 || len(s.changed()) > 0) {
 				var err error
 				if s.deployers, err = deployers(ctx); err != nil {
 					return err
@@ -173,6 +173,10 @@ func (s *scene) at(o *manifest.Object, path manifest.Path, format string, args .
 }
 
 func (s *scene) as(severity check.Severity, o *manifest.Object, path manifest.Path, format string, args ...any) {
+	// What stays as the cluster has it is none of the change.
+	if len(s.deployers) > 0 && !slices.ContainsFunc(s.deployers, func(d check.Deployer) bool { return !d.Keeps.Has(o, path) }) {
+		return
+	}
 	if message, said := s.says(o, format, args); said {
 		s.pass.ReportAs(severity, s.target, o, written(o, path), message)
 	}
