@@ -478,6 +478,29 @@ func inMesh(files twin.Files) bool {
 	})
 }
 
+// broken are the environments of a new service whose versions come from one that does not get it.
+func (p *newPlan) broken(config repo.Config) (all []string) {
+	from := map[string]string{}
+	for _, e := range config.Environments {
+		if e.Promotion != nil {
+			from[e.Name] = e.Promotion.From
+		}
+	}
+	for _, e := range config.Environments {
+		before := from[e.Name]
+		if before == "" || slices.Contains(p.wish.Without, e.Name) || !slices.Contains(p.wish.Without, before) {
+			continue
+		}
+		chain := []string{e.Name}
+		for at := before; at != "" && !slices.Contains(chain, at); at = from[at] {
+			chain = append([]string{at}, chain...)
+		}
+		all = append(all, fmt.Sprintf("%s gets its versions from %s, which has no %s, and `kgate promote --check` refuses that: a service that is new begins in all of them, as --environments %s",
+			e.Name, before, p.wish.Like.New, strings.Join(chain, ",")))
+	}
+	return all
+}
+
 // left is what is left to a person.
 func (p *newPlan) left(config repo.Config) []string {
 	wired := slices.Contains(p.Wired, repo.ConfigFile)
@@ -487,14 +510,7 @@ func (p *newPlan) left(config repo.Config) []string {
 			next += ", and provide what kgate.yaml now names as external"
 		}
 		all := []string{next, "`git add` the files"}
-		for _, e := range config.Environments {
-			if e.Promotion == nil || e.Promotion.From == "" || slices.Contains(p.wish.Without, e.Name) || !slices.Contains(p.wish.Without, e.Promotion.From) {
-				continue
-			}
-			all = append(all, fmt.Sprintf("%s gets its versions from %s, which has no %s: `kgate promote --check` refuses that, and `kgate new service %s` with `--environments %s` in a change before this one does not",
-				e.Name, e.Promotion.From, p.wish.Like.New, p.wish.Like.New, e.Promotion.From))
-		}
-		return all
+		return append(all, p.broken(config)...)
 	}
 	name, like := p.wish.Like.New, p.wish.Like.Old
 	next := []string{"look at `git diff`, and at what was taken over: versions, sizes, who owns it, the lists that it is in now"}
@@ -516,7 +532,11 @@ func (p *newPlan) left(config repo.Config) []string {
 		}
 	}
 	if len(after) > 0 && !p.wish.Thin {
-		next = append(next, fmt.Sprintf("%s gets its versions from %s still (`promotion.from` in kgate.yaml)", strings.Join(after, " and "), like))
+		get := "gets its versions"
+		if len(after) > 1 {
+			get = "get their versions"
+		}
+		next = append(next, fmt.Sprintf("%s %s from %s still (`promotion.from` in kgate.yaml)", strings.Join(after, " and "), get, like))
 	}
 	return next
 }

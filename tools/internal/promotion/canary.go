@@ -1,7 +1,9 @@
 package promotion
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +17,8 @@ type Weight struct {
 	Percent float64
 	Canary  Value   // the canary's own number
 	Stable  []Value // those of the others, which make it a share with the first. One that no environment has to itself follows it.
+	Route   string  // which of the routes of its object it is, by what requests have to meet
+	Alone   bool    // the route sends everything to the canary, and has no number
 }
 
 const canary = "canary"
@@ -170,54 +174,63 @@ func (b *builder) weigh(in *stage, o *manifest.Object, shares []share, stable, c
 // weights are what the routes of an environment give to a canary, each number once.
 func (b *builder) weights(in *stage, t *traffic, stable, canaries []labels) []Weight {
 	var all []Weight
-	add := func(o *manifest.Object, shares []share) {
-		if w, ok := b.weigh(in, o, shares, stable, canaries); ok && !slices.ContainsFunc(all, func(other Weight) bool {
+	add := func(o *manifest.Object, r route) {
+		w, ok := b.weigh(in, o, r.shares, stable, canaries)
+		if w.Route = r.asks; ok && r.chosen && (w.Percent == 0 || w.Percent == 100) {
+			return // those who ask for the canary, or for the stable version, get it
+		}
+		if ok && !slices.ContainsFunc(all, func(other Weight) bool {
 			return other.Percent == w.Percent && other.Canary.Scalar.Position == w.Canary.Scalar.Position && !w.Canary.Scalar.IsZero()
 		}) {
 			all = append(all, w)
 		}
 	}
-	// A route of everything to the canary alone has no number that somebody could edit.
-	alone := func(o *manifest.Object, shares []share) {
-		for _, s := range shares {
-			if s.selector != nil && selects(s.selector, canaries) && !selects(s.selector, stable) {
-				all = append(all, Weight{Percent: 100, Canary: Value{Text: "100", Object: o, Path: s.path}})
+	toStable := func(s share) bool { return s.selector != nil && selects(s.selector, stable) }
+	toCanary := func(s share) bool { return s.selector != nil && selects(s.selector, canaries) && !toStable(s) }
+	// judge takes in the routes of an object. One that sends everything to the canary alone counts where it stands before others that
+	// reach the stable version, or where the object is for the service's own hosts: it may be an address to try the canary at.
+	judge := func(o *manifest.Object, routes []route, own bool) {
+		own = own || slices.ContainsFunc(routes, func(r route) bool { return slices.ContainsFunc(r.shares, toStable) })
+		for _, r := range routes {
+			if len(r.shares) > 1 {
+				add(o, r)
+			} else if len(r.shares) == 1 && own && r.takesAll && toCanary(r.shares[0]) {
+				all = append(all, Weight{Percent: 100, Canary: Value{Text: "100", Object: o, Path: r.shares[0].path}, Route: r.asks, Alone: true})
 			}
 		}
 	}
 	for _, o := range t.objects {
 		switch o.Group() + "/" + o.Kind {
 		case istio + "/VirtualService":
+			var routes []route
 			for _, protocol := range []string{"http", "tls", "tcp"} {
-				for i, route := range manifest.ListAt(o.Value, "spec", protocol) {
-					var shares []share
-					for j, to := range manifest.ListAt(route, "route") {
+				for i, written := range manifest.ListAt(o.Value, "spec", protocol) {
+					r := routeOf(manifest.ListAt(written, "match"), "uri", "prefix")
+					for j, to := range manifest.ListAt(written, "route") {
 						namespace, host := hostOf(manifest.TextAt(to, "destination", "host"), o.Namespace)
-						shares = append(shares, shareOf(to, 0, t.to(namespace, host, manifest.TextAt(to, "destination", "subset")), "spec", protocol, i, "route", j, "weight"))
+						r.shares = append(r.shares, shareOf(to, 0, t.to(namespace, host, manifest.TextAt(to, "destination", "subset")), "spec", protocol, i, "route", j, "weight"))
 					}
-					if len(shares) > 1 {
-						add(o, shares)
-					} else if takesAll(manifest.ListAt(route, "match"), "uri", "prefix") {
-						alone(o, shares)
-					}
+					routes = append(routes, r)
 				}
 			}
+			judge(o, routes, slices.ContainsFunc(manifest.ListAt(o.Value, "spec", "hosts"), func(host any) bool {
+				namespace, name := hostOf(fmt.Sprint(host), o.Namespace)
+				return toStable(share{selector: t.to(namespace, name, "")})
+			}))
 		case "gateway.networking.k8s.io/HTTPRoute", "gateway.networking.k8s.io/GRPCRoute":
+			var routes []route
 			for i, rule := range manifest.ListAt(o.Value, "spec", "rules") {
-				var shares []share
+				r := routeOf(manifest.ListAt(rule, "matches"), "path", "value")
 				for j, to := range manifest.ListAt(rule, "backendRefs") {
 					namespace := o.Namespace
 					if other := manifest.TextAt(to, "namespace"); other != "" {
 						namespace = other
 					}
-					shares = append(shares, shareOf(to, 1, t.to(namespace, manifest.TextAt(to, "name"), ""), "spec", "rules", i, "backendRefs", j, "weight"))
+					r.shares = append(r.shares, shareOf(to, 1, t.to(namespace, manifest.TextAt(to, "name"), ""), "spec", "rules", i, "backendRefs", j, "weight"))
 				}
-				if len(shares) > 1 {
-					add(o, shares)
-				} else if takesAll(manifest.ListAt(rule, "matches"), "path", "value") {
-					alone(o, shares)
-				}
+				routes = append(routes, r)
 			}
+			judge(o, routes, false)
 		case "networking.k8s.io/Ingress":
 			b.ofIngress(in, o, t, canaries, &all)
 		}
@@ -225,18 +238,31 @@ func (b *builder) weights(in *stage, t *traffic, stable, canaries []labels) []We
 	return all
 }
 
-// takesAll reports the conditions of a route that every request meets: none, or one of them asks for nothing but a path that begins with /.
-func takesAll(matches []any, field, key string) bool {
-	return len(matches) == 0 || slices.ContainsFunc(matches, func(match any) bool {
+// route is one of an object's, with where it sends to.
+type route struct {
+	asks     string // what requests have to meet, as JSON
+	takesAll bool   // nothing
+	chosen   bool   // more than a path, in every case: a header, say
+	shares   []share
+}
+
+// routeOf is a route with conditions: of a path by the field and its key.
+func routeOf(matches []any, field, key string) route {
+	r := route{takesAll: len(matches) == 0, chosen: len(matches) > 0}
+	if asks, err := json.Marshal(matches); err == nil {
+		r.asks = string(asks)
+	}
+	for _, match := range matches {
 		asked, _ := match.(map[string]any)
-		for name := range asked {
-			if name != field && name != "name" {
-				return false
-			}
-		}
+		more := slices.ContainsFunc(slices.Collect(maps.Keys(asked)), func(name string) bool {
+			return !slices.Contains([]string{field, "name", "method", "port", "gateways"}, name)
+		})
 		path, is := asked[field].(map[string]any)
-		return len(asked) == 0 || is && path[key] == "/" && (path["type"] == nil || path["type"] == "PathPrefix")
-	})
+		bare := len(asked) == 0 || is && len(asked) == 1 || is && len(asked) == 2 && asked["name"] != nil
+		r.takesAll = r.takesAll || bare && (!is || path[key] == "/" && (path["type"] == nil || path["type"] == "PathPrefix"))
+		r.chosen = r.chosen && more
+	}
+	return r
 }
 
 func shareOf(to any, absent float64, selector labels, path ...any) share {

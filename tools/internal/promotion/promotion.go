@@ -281,8 +281,10 @@ func (b *builder) images(in *stage, w *workload, template []string) []Image {
 		case i.Container == main && main != "":
 			return 0
 		case !b.table.Own(i.Said.Version()):
-			return 3
+			return 4
 		case i.Path[len(i.Path)-3] == "initContainers":
+			return 3
+		case i.Said.Entry == (manifest.Position{}): // no `images` of a kustomization
 			return 2
 		}
 		return 1

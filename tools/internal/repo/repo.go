@@ -118,7 +118,8 @@ func (r *Repo) Tracked(ctx context.Context) (files, dirty []string, err error) {
 	return files, dirty, err
 }
 
-// Listed are the files of the repository that git knows, and those that it would take: that it neither knows nor ignores.
+// Listed are the files of the repository that git knows, and those that it does not know yet: that no .gitignore names, that no tool
+// hides or leaves behind, and that are of no repository within.
 func (r *Repo) Listed(ctx context.Context) ([]string, error) {
 	files, _, err := r.Tracked(ctx)
 	if err != nil {
@@ -148,12 +149,29 @@ func (r *Repo) Listed(ctx context.Context) ([]string, error) {
 		known[name] = true
 	}
 	for _, name := range changed {
-		if info, err := fs.Lstat(r.FS, name); err == nil && info.Mode().IsRegular() && !known[name] {
+		if info, err := fs.Lstat(r.FS, name); err == nil && info.Mode().IsRegular() && !known[name] && !leftBehind(name) && !r.within(path.Dir(name)) {
 			files = append(files, name)
 		}
 	}
 	slices.Sort(files)
 	return files, nil
+}
+
+// leftBehind reports a file that is hidden, or that an editor keeps beside another one.
+func leftBehind(name string) bool {
+	base := path.Base(name)
+	return strings.HasPrefix(base, ".") || strings.HasPrefix(base, "#") || strings.HasSuffix(base, "~") ||
+		slices.Contains([]string{".swp", ".swo", ".bak", ".orig", ".rej", ".tmp"}, path.Ext(base))
+}
+
+// within reports a directory of another repository that lies in this one.
+func (r *Repo) within(dir string) bool {
+	for ; dir != "."; dir = path.Dir(dir) {
+		if _, err := fs.Lstat(r.FS, path.Join(dir, ".git")); err == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // Resolve makes a path absolute and free of symbolic links.

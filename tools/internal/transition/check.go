@@ -27,7 +27,7 @@ func (p *Planner) Check(ctx context.Context, base promotion.Table, commit string
 			var some []Move
 			var err error
 			if was.Exists() {
-				some, err = p.compare(ctx, s, to, was, place)
+				some, err = p.compare(ctx, s, to, was, p.asBefore(to, was, place))
 			} else {
 				before, _ := then.Place(to.Promotion.From)
 				_, chained := base.Environment(to.Promotion.From)
@@ -61,7 +61,7 @@ func (p *Planner) further(ctx context.Context, moves []Move) ([]Move, error) {
 			}
 			for _, image := range w.Images {
 				old, had := was.Image(image.Container)
-				if !p.then.Own(old.Said.Version()) && !p.Table.Own(image.Said.Version()) ||
+				if !ownLine(p.then, old) && !ownLine(p.Table, image) ||
 					slices.ContainsFunc(known, func(r promotion.Reference) bool { return r.Name == image.Name && unchanged(r, image.Reference) }) ||
 					slices.ContainsFunc(moves, func(m Move) bool {
 						return slices.Contains(m.Environments(), to.Name) && unchanged(m.New, image.Reference)
@@ -82,6 +82,12 @@ func (p *Planner) further(ctx context.Context, moves []Move) ([]Move, error) {
 		}
 	}
 	return moves, nil
+}
+
+// ownLine reports an image whose version a file of an environment says.
+func ownLine(t promotion.Table, image promotion.Image) bool {
+	at := image.Said.Version()
+	return t.Own(at) && t.Owner(at.File) != ""
 }
 
 // runsIn is a workload as an environment of the base had it, and the service that it was of; "" where that is not promoted.
@@ -113,15 +119,20 @@ func (p *Planner) holdFurther(ctx context.Context, m *Move, to promotion.Environ
 			return nil
 		}
 	}
-	find := func(in promotion.Environment) (promotion.Image, bool) {
+	// The same container tells, where there is one; else whatever runs the image.
+	find := func(in promotion.Environment) (found promotion.Image, runs bool) {
 		for _, w := range in.Workloads {
 			for _, image := range w.Images {
-				if image.Name == is.Name && unchanged(image.Reference, is.Reference) {
-					return image, true
+				same := image.Name == is.Name && unchanged(image.Reference, is.Reference)
+				if w.Object.Kind == is.Object.Kind && w.Object.Name == is.Object.Name && image.Container == is.Container {
+					return image, same
+				}
+				if same && !runs {
+					found, runs = image, true
 				}
 			}
 		}
-		return promotion.Image{}, false
+		return found, runs
 	}
 	at := m.Changes[0].Source
 	there, runs := find(from)
@@ -214,6 +225,24 @@ func (p *Planner) begins(ctx context.Context, s promotion.Service, to promotion.
 	return moves, nil
 }
 
+// asBefore is a place with its version told by the containers that told it before, whatever stands beside them now.
+func (p *Planner) asBefore(in promotion.Environment, was, is promotion.Place) promotion.Place {
+	for _, track := range []struct{ was, is *promotion.Track }{{&was.Stable, &is.Stable}, {&was.Canary, &is.Canary}} {
+		container := track.was.Image.Container
+		if container == "" || track.is.Image.Container == container || track.is.Image.Object == nil {
+			continue
+		}
+		for _, w := range in.Workloads {
+			if w.Object == track.is.Image.Object {
+				if image, there := w.Image(container); there {
+					track.is.Image = image
+				}
+			}
+		}
+	}
+	return is
+}
+
 // compare are the steps that lead from what a place was to what it is.
 func (p *Planner) compare(ctx context.Context, s promotion.Service, to promotion.Environment, was, is promotion.Place) ([]Move, error) {
 	var moves []Move
@@ -288,12 +317,12 @@ func (p *Planner) compare(ctx context.Context, s promotion.Service, to promotion
 	canary := hasCanary(is) && !unchanged(was.Canary.Image.Reference, is.Canary.Image.Reference)
 	switch {
 	case !canary && both && underWay(was) && underWay(is):
-		before, share, changes := shareStep(was, is)
+		before, share, route, changes := shareStep(was, is)
 		switch {
 		case changes:
 			m := begin(Shift, was.Canary.Image, is.Canary.Image)
 			m.Canary, m.Weighted, m.WeightWas, m.WeightIs = true, true, before, share
-			m.Changes = []Change{p.weightChange(was, is)}
+			m.Changes = []Change{weightChange(is.Weights[route], before, share)}
 			p.holdLadder(m, to)
 			if share > before {
 				p.holdFreeze(m, to)
@@ -327,30 +356,46 @@ func (p *Planner) compare(ctx context.Context, s promotion.Service, to promotion
 	return moves, nil
 }
 
-// shareStep is how a canary's share of traffic changes: of several routes that which goes up most.
-func shareStep(was, is promotion.Place) (before, share float64, changes bool) {
-	before, _ = percent(was)
-	share, _ = percent(is)
-	if len(is.Weights) == 0 {
-		return before, share, false
+// shareStep is how a canary's share of traffic changes: of several routes that which goes up most. at is the one of is.
+func shareStep(was, is promotion.Place) (before, share float64, at int, changes bool) {
+	most, _ := percent(was)
+	known := slices.Clone(was.Weights)
+	type step struct {
+		before, share float64
+		at            int
 	}
-	if len(was.Weights) != len(is.Weights) {
-		return before, share, before != share
-	}
-	sorted := func(weights []promotion.Weight) (all []float64) {
-		for _, w := range weights {
-			all = append(all, w.Percent)
+	var steps []step
+	// First the routes that are as they were, so that one that moved is no other.
+	for _, same := range []func(a, b promotion.Weight) bool{
+		func(a, b promotion.Weight) bool { return a.Route == b.Route && a.Percent == b.Percent },
+		func(a, b promotion.Weight) bool { return a.Route == b.Route },
+		func(a, b promotion.Weight) bool { return true },
+		nil,
+	} {
+		for i, w := range is.Weights {
+			if slices.ContainsFunc(steps, func(s step) bool { return s.at == i }) {
+				continue
+			}
+			if same == nil { // it is new
+				steps = append(steps, step{most, w.Percent, i})
+				continue
+			}
+			if k := slices.IndexFunc(known, func(o promotion.Weight) bool { return o.Canary.Object.ID == w.Canary.Object.ID && same(o, w) }); k >= 0 {
+				steps = append(steps, step{known[k].Percent, w.Percent, i})
+				known = slices.Delete(known, k, k+1)
+			}
 		}
-		slices.Sort(all)
-		return all
 	}
-	old, now := sorted(was.Weights), sorted(is.Weights)
-	for i := range now {
-		if old[i] != now[i] && (!changes || now[i]-old[i] > share-before) {
-			before, share, changes = old[i], now[i], true
+	for _, s := range steps {
+		if s.before != s.share && (!changes || s.share-s.before > share-before) {
+			before, share, at, changes = s.before, s.share, s.at, true
 		}
 	}
-	return before, share, changes
+	if !changes {
+		before, _ = percent(was)
+		share, _ = percent(is)
+	}
+	return before, share, at, changes
 }
 
 // unchanged reports two references that say the same version, with the same digest or with none, of one image.
@@ -394,17 +439,13 @@ func (p *Planner) holdCanary(m *Move, to promotion.Environment) {
 	p.refuse(m, Canary, m.Changes[0].Source, fmt.Sprintf("%s comes to all of %s at once, and there is a canary: %s", m.called(m.New), to.Name, wayOut))
 }
 
-func (p *Planner) weightChange(was, is promotion.Place) Change {
-	for i, w := range is.Weights {
-		if i < len(was.Weights) && was.Weights[i].Percent != w.Percent && !w.Canary.Scalar.IsZero() {
-			return Change{Source: w.Canary.Scalar.Position, Field: w.Canary.Scalar.Address.String(), Old: number(was.Weights[i].Percent), New: number(w.Percent)}
-		}
+// weightChange is the line that says the share of a route.
+func weightChange(w promotion.Weight, before, share float64) Change {
+	c := Change{Source: w.Canary.Object.Source, Field: w.Canary.Path.String(), Old: number(before), New: number(share)}
+	if !w.Canary.Scalar.IsZero() {
+		c.Source, c.Field = w.Canary.Scalar.Position, w.Canary.Scalar.Address.String()
 	}
-	w := is.Weights[0]
-	if w.Canary.Scalar.IsZero() {
-		return Change{Source: w.Canary.Object.Source, Field: w.Canary.Path.String(), New: number(w.Percent)}
-	}
-	return Change{Source: w.Canary.Scalar.Position, Field: w.Canary.Scalar.Address.String(), New: number(w.Percent)}
+	return c
 }
 
 // goesBack reports a change to a version that the place had before, and that is not newer than what it has.

@@ -118,6 +118,9 @@ func (p *Planner) weightChanges(place promotion.Place, percent int) ([]Change, e
 		changes = append(changes, Change{Source: s.Position, Field: s.Address.String(), Old: s.Text, New: number, edit: amendment.Scalar{At: s.Position, Old: s.Text, New: number}})
 	}
 	for _, w := range place.Weights {
+		if w.Alone {
+			return nil, &manifest.SyntaxError{Position: w.Canary.Object.Source, Message: fmt.Sprintf("a route of %s %q sends everything to the canary alone: have it send to both, or take it out", w.Canary.Object.Kind, w.Canary.Object.Name)}
+		}
 		if w.Canary.Scalar.IsZero() {
 			return nil, nowhere(w.Canary.Object, "the weight of the canary", "write the number itself in a file of the environment")
 		}
@@ -134,7 +137,9 @@ func (p *Planner) weightChanges(place promotion.Place, percent int) ([]Change, e
 			}
 			total += number
 			others++
-			if p.Table.Own(v.Scalar) && v.Scalar.Position != w.Canary.Scalar.Position {
+			// A file of no environment is a table that components read: the number of the canary chooses from it.
+			ownFile := v.Scalar.File == w.Canary.Scalar.File || p.Table.Owner(v.Scalar.File) != ""
+			if ownFile && p.Table.Own(v.Scalar) && v.Scalar.Position != w.Canary.Scalar.Position {
 				stable = append(stable, v)
 			}
 		}

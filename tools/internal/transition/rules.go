@@ -86,13 +86,22 @@ func (p *Planner) holdFinished(ctx context.Context, m *Move, to promotion.Enviro
 	if !same(runs.Reference, m.New) {
 		return nil
 	}
+	if p.Past == nil {
+		return nil
+	}
+	if _, err := p.Past.Base(ctx); err != nil {
+		return nil //nolint:nilerr // nobody knows what the change begins at, and it runs there
+	}
+	from := m.From
+	m.From = to.Promotion.From
+	defer func() { m.From = from }()
 	return p.holdOneChange(ctx, m, runs)
 }
 
 // holdBackwards refuses an older version than one that runs, as far as both are versions that can be compared.
 func (p *Planner) holdBackwards(m *Move, runs promotion.Reference) {
 	if older, known := p.older(m.Service, m.New, runs); known && older {
-		p.refuse(m, Backwards, m.Changes[0].Source, fmt.Sprintf("%s is older than %s, which runs in %s: `kgate rollback %s --env %s` goes back to what ran there", shown(m.New), shown(runs), m.Environment, m.Service, m.Environment))
+		p.refuse(m, Backwards, m.Changes[0].Source, fmt.Sprintf("%s is older than %s, which runs in %s: `kgate rollback %s --env %s` goes back to one that ran there, if any did", shown(m.New), shown(runs), m.Environment, m.Service, m.Environment))
 	}
 }
 

@@ -215,11 +215,12 @@ func (m *making) copy(name, to string) error {
 	if err != nil {
 		return err
 	}
-	if m.Like.Kind == renaming.Service && path.Ext(name) == ".json" {
-		file.Text = dashboard(file.Text, m.Like)
-	}
 	if !changeset.Binary(file.Text) {
-		file.Text = []byte(renaming.Replace(string(file.Text), m.Like))
+		text := []byte(renaming.Replace(string(file.Text), m.Like))
+		if m.Like.Kind == renaming.Service && path.Ext(name) == ".json" {
+			text = dashboard(file.Text, text, m.Like)
+		}
+		file.Text = text
 	}
 	m.made.Set.Write(to, file)
 	m.made.Copied[to] = name
