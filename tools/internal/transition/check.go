@@ -376,8 +376,8 @@ func shareStep(was, is promotion.Place) (before, share float64, at int, changes 
 			if slices.ContainsFunc(steps, func(s step) bool { return s.at == i }) {
 				continue
 			}
-			if same == nil { // it is new
-				steps = append(steps, step{most, w.Percent, i})
+			if same == nil { // it is new: held to the largest that there was
+				steps = append(steps, step{min(most, w.Percent), w.Percent, i})
 				continue
 			}
 			if k := slices.IndexFunc(known, func(o promotion.Weight) bool { return o.Canary.Object.ID == w.Canary.Object.ID && same(o, w) }); k >= 0 {
