@@ -12,6 +12,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/kgate-dev/gitops/tools/internal/changeset"
 	"github.com/kgate-dev/gitops/tools/internal/gate"
 	"github.com/kgate-dev/gitops/tools/internal/ledger"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
@@ -337,5 +338,60 @@ func TestLedger(t *testing.T) {
 	server.Close()
 	if _, err := plan(); err == nil || !strings.Contains(err.Error(), "ask the release ledger "+server.URL) || !strings.Contains(err.Error(), "--allow soak goes on without it") {
 		t.Errorf("a ledger that is gone: %v", err)
+	}
+}
+
+// TestShareWhereOneEnvironmentHasACanary holds a step of a canary to the environment's own number, where no other environment reads the
+// component's table of what is left to the stable version.
+func TestShareWhereOneEnvironmentHasACanary(t *testing.T) {
+	r, err := repo.Open("../../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stages := r.Config.Stages()
+	last := stages[len(stages)-1].Name
+	var set changeset.Set
+	for _, stage := range stages[:len(stages)-1] {
+		files, err := fs.Glob(r.FS, "overlays/"+stage.Name+"/*/kustomization.yaml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range files {
+			file, err := changeset.Read(r.FS, name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if text := strings.ReplaceAll(string(file.Text), "- ../../../base/components/canary\n", ""); text != string(file.Text) {
+				set.Write(name, changeset.File{Text: []byte(text), Mode: file.Mode})
+			}
+		}
+	}
+	if len(set.Written()) == 0 {
+		t.Fatal("no other environment has a canary")
+	}
+	changed, err := r.Changed(&set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := planner(t, changed)
+	steps := 0
+	for _, s := range p.Table.Services {
+		place, _ := s.Place(last)
+		if len(place.Weights) == 0 {
+			continue
+		}
+		moves, err := p.Plan(t.Context(), transition.Request{Action: transition.Shift, Services: []string{s.Name}, To: last, Weight: transition.Next})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range moves[0].Changes {
+			steps++
+			if p.Table.Owner(c.Source.File) != last {
+				t.Errorf("%s: %s: %s %s is no file of %s", s.Name, c.Source, c.Field, c, last)
+			}
+		}
+	}
+	if steps == 0 {
+		t.Error("no share changed")
 	}
 }
