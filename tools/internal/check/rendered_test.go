@@ -2,6 +2,7 @@ package check
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -225,6 +226,41 @@ func TestVariants(t *testing.T) {
 			}
 			if got := strings.Join(got, ": "); got != c.want {
 				t.Errorf("got %s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
+// TestChangeInSeveralNamespaces holds what a change does in each namespace that a target is brought to: told once, with the others.
+func TestChangeInSeveralNamespaces(t *testing.T) {
+	in := func(namespace string) *Target {
+		return &Target{Path: "app", Namespace: namespace, Before: &Before{}, Objects: []*manifest.Object{{ID: manifest.ID{APIVersion: "v1", Kind: "Pod", Namespace: namespace, Name: "p"}}}}
+	}
+	for name, c := range map[string]struct {
+		found []string // the namespaces
+		want  string
+	}{
+		"all":  {[]string{"a", "b", "c"}, "gone in a; and so in namespace b, c"},
+		"some": {[]string{"b", "c"}, "gone in b; and so in namespace c"},
+		"one":  {[]string{"c"}, "gone in c"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			target := in("a")
+			target.Variants = []*Target{in("b"), in("c")}
+			result, failed := Run(t.Context(), Plan{Targets: []*Target{target}, Now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), Checks: []*Check{{
+				Name: "a/a", Title: "T", Doc: "D.", Fix: "F.", Origin: "test", Severity: Error, Scope: Update,
+				Run: func(_ context.Context, pass *Pass) error {
+					if at := pass.Targets[0]; slices.Contains(c.found, at.Namespace) {
+						pass.Report(at, at.Objects[0], manifest.Path{"x"}, "gone in "+at.Namespace)
+					}
+					return nil
+				},
+			}}})
+			if failed != nil {
+				t.Fatal(failed)
+			}
+			if len(result.Findings) != 1 || result.Findings[0].Message != c.want {
+				t.Errorf("got %+v, want %s", result.Findings, c.want)
 			}
 		})
 	}

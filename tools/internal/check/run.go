@@ -142,9 +142,32 @@ func (r *Round) Judge(ctx context.Context, target *Target) {
 			if len(in[faultOf(*f)]) < len(places) && !said {
 				f.Message += ", where it is brought to namespace " + t.Namespace
 			}
+			f.Message += r.andIn(*f, places, in[faultOf(*f)])
 		}
 		r.keep(found[i], nil)
 	}
+}
+
+// andIn says where else a change does what it does in the first namespace that a target is brought to: of several, once tells the
+// first, which of a manifest is the whole, and of what is deleted is not.
+func (r *Round) andIn(f Finding, places []*Target, in map[int]bool) string {
+	of := slices.IndexFunc(r.checks, func(c *Check) bool { return c.Name == f.Check })
+	if of < 0 || r.checks[of].Scope != Update {
+		return ""
+	}
+	var others []string
+	for i, t := range places {
+		if in[i] && i < f.brought {
+			return "" // it is none that is told
+		}
+		if in[i] && i > f.brought {
+			others = append(others, t.Namespace)
+		}
+	}
+	if len(others) == 0 {
+		return ""
+	}
+	return "; and so in namespace " + strings.Join(others, ", ")
 }
 
 // alone reports whether a check is one of those that look at one target.
