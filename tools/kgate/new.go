@@ -509,8 +509,7 @@ func (p *newPlan) left(config repo.Config) []string {
 		if wired {
 			next += ", and provide what kgate.yaml now names as external"
 		}
-		all := []string{next, "`git add` the files"}
-		return append(all, p.broken(config)...)
+		return append([]string{next, "`git add` the files"}, p.broken(config)...)
 	}
 	name, like := p.wish.Like.New, p.wish.Like.Old
 	next := []string{"look at `git diff`, and at what was taken over: versions, sizes, who owns it, the lists that it is in now"}
@@ -551,6 +550,8 @@ func (p *newPlan) tell(w *terminal.Stream, dry bool) error {
 	for _, name := range p.Set.Written() {
 		from, copied := p.Copied[name]
 		switch {
+		case !copied && len(p.Given[name]) == 0:
+			lines = append(lines, fmt.Sprintf("%s  %schanged", terminal.File(name), would))
 		case !copied:
 			for _, line := range p.Given[name] {
 				lines = append(lines, fmt.Sprintf("%s:%d  %sgiven an entry", terminal.File(name), line, would))

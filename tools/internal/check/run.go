@@ -148,8 +148,8 @@ func (r *Round) Judge(ctx context.Context, target *Target) {
 	}
 }
 
-// andIn says where else a change does what it does in the first namespace that a target is brought to: of several, once tells the
-// first, which of a manifest is the whole, and of what is deleted is not.
+// andIn says in which further namespaces a change does the same. Of several findings once leaves the first: for a line to edit that is
+// enough, and not for what a change deletes.
 func (r *Round) andIn(f Finding, places []*Target, in map[int]bool) string {
 	of := slices.IndexFunc(r.checks, func(c *Check) bool { return c.Name == f.Check })
 	if of < 0 || r.checks[of].Scope != Update {
@@ -158,7 +158,7 @@ func (r *Round) andIn(f Finding, places []*Target, in map[int]bool) string {
 	var others []string
 	for i, t := range places {
 		if in[i] && i < f.brought {
-			return "" // it is none that is told
+			return "" // once leaves it out
 		}
 		if in[i] && i > f.brought {
 			others = append(others, t.Namespace)

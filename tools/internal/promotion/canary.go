@@ -254,13 +254,11 @@ func routeOf(matches []any, field, key string) route {
 	}
 	for _, match := range matches {
 		asked, _ := match.(map[string]any)
-		more := slices.ContainsFunc(slices.Collect(maps.Keys(asked)), func(name string) bool {
-			return !slices.Contains([]string{field, "name", "method", "port", "gateways"}, name)
-		})
-		path, is := asked[field].(map[string]any)
-		bare := len(asked) == 0 || is && len(asked) == 1 || is && len(asked) == 2 && asked["name"] != nil
-		r.takesAll = r.takesAll || bare && (!is || path[key] == "/" && (path["type"] == nil || path["type"] == "PathPrefix"))
-		r.chosen = r.chosen && more
+		further := slices.DeleteFunc(slices.Collect(maps.Keys(asked)), func(name string) bool { return name == field || name == "name" })
+		path, _ := asked[field].(map[string]any)
+		anywhere := asked[field] == nil || path[key] == "/" && (path["type"] == nil || path["type"] == "PathPrefix")
+		r.takesAll = r.takesAll || len(further) == 0 && anywhere
+		r.chosen = r.chosen && slices.ContainsFunc(further, func(name string) bool { return !slices.Contains([]string{"method", "port", "gateways"}, name) })
 	}
 	return r
 }

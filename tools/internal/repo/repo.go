@@ -92,26 +92,8 @@ func (r *Repo) Top() (string, error) {
 
 // Tracked are the files of the repository that git knows, and of these the ones that are not as the last commit has them.
 func (r *Repo) Tracked(ctx context.Context) (files, dirty []string, err error) {
-	if r.Git == "" {
-		return nil, nil, fmt.Errorf("%s lies in no git repository: `git init`, `git add` and `git commit` it first, so that what is done here can be undone", r.Dir)
-	}
-	git, err := revision.Open(r.Git)
+	files, head, err := r.known(ctx)
 	if err != nil {
-		return nil, nil, err
-	}
-	top, err := r.Top()
-	if err != nil {
-		return nil, nil, err
-	}
-	if files, err = git.Tracked(); err != nil {
-		return nil, nil, err
-	}
-	files = revision.Below(files, top)
-	head, err := git.Tree(ctx, "HEAD")
-	if err != nil {
-		return nil, nil, fmt.Errorf("read the last commit: %w", err)
-	}
-	if head, err = head.At(top); err != nil {
 		return nil, nil, err
 	}
 	dirty, err = head.Dirty(ctx, r.FS, files)
@@ -121,23 +103,8 @@ func (r *Repo) Tracked(ctx context.Context) (files, dirty []string, err error) {
 // Listed are the files of the repository that git knows, and those that it does not know yet: that no .gitignore names, that no tool
 // hides or leaves behind, and that are of no repository within.
 func (r *Repo) Listed(ctx context.Context) ([]string, error) {
-	files, _, err := r.Tracked(ctx)
+	files, head, err := r.known(ctx)
 	if err != nil {
-		return nil, err
-	}
-	git, err := revision.Open(r.Git)
-	if err != nil {
-		return nil, err
-	}
-	top, err := r.Top()
-	if err != nil {
-		return nil, err
-	}
-	head, err := git.Tree(ctx, "HEAD")
-	if err != nil {
-		return nil, err
-	}
-	if head, err = head.At(top); err != nil {
 		return nil, err
 	}
 	changed, err := head.ChangedIn(ctx, r.FS, PassedOver)
@@ -155,6 +122,29 @@ func (r *Repo) Listed(ctx context.Context) ([]string, error) {
 	}
 	slices.Sort(files)
 	return files, nil
+}
+
+// known are the files of the repository that git knows, and what the last commit has of it.
+func (r *Repo) known(ctx context.Context) (files []string, head *revision.Tree, err error) {
+	if r.Git == "" {
+		return nil, nil, fmt.Errorf("%s lies in no git repository: `git init`, `git add` and `git commit` it first, so that what is done here can be undone", r.Dir)
+	}
+	git, err := revision.Open(r.Git)
+	if err != nil {
+		return nil, nil, err
+	}
+	top, err := r.Top()
+	if err != nil {
+		return nil, nil, err
+	}
+	if files, err = git.Tracked(); err != nil {
+		return nil, nil, err
+	}
+	if head, err = git.Tree(ctx, "HEAD"); err != nil {
+		return nil, nil, fmt.Errorf("read the last commit: %w", err)
+	}
+	head, err = head.At(top)
+	return revision.Below(files, top), head, err
 }
 
 // leftBehind reports a file that is hidden, or that an editor keeps beside another one.

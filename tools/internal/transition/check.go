@@ -47,11 +47,11 @@ func (p *Planner) Check(ctx context.Context, base promotion.Table, commit string
 // containers, and of workloads that are of another service now, or of none.
 func (p *Planner) further(ctx context.Context, moves []Move) ([]Move, error) {
 	for _, to := range p.Table.Environments {
-		then, _ := p.then.Environment(to.Name)
-		from, _ := p.Table.Environment(to.Promotion.From)
 		if to.Promotion.From == "" {
 			continue
 		}
+		then, _ := p.then.Environment(to.Name)
+		from, _ := p.Table.Environment(to.Promotion.From)
 		before, _ := p.then.Environment(from.Name)
 		known := ran(p.then, to.Name)
 		for _, w := range to.Workloads {
