@@ -2,7 +2,7 @@
 #   docker build --build-arg VERSION=1.2.0 --build-arg REVISION=$(git rev-parse HEAD) --build-arg BUILD_TIME=$(git log -1 --format=%cI) .
 # The same arguments give the same binary, for any platform on any machine: the compiler runs on the machine's own and
 # nothing of the target's runs. Where registries are mirrored, the base images and GOPROXY are arguments too.
-ARG BUILD_IMAGE=golang:1.26-bookworm
+ARG BUILD_IMAGE=golang:1.26.8-bookworm@sha256:a688600ca24f8a4d3ca77f95b0dd40704a9fc787c826660eb7ba0b641b8b175d
 ARG RUNTIME_IMAGE=scratch
 
 FROM --platform=${BUILDPLATFORM} ${BUILD_IMAGE} AS build

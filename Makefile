@@ -144,12 +144,15 @@ pgo: ## profile the service under load anew, for service/default.pgo
 .PHONY: bench
 bench: bench-kgate bench-service ## measure both: kgate and the service
 
+# A variable of its own: within $(or …) the commas would part its sizes.
+SIZES ?= 10000,200000,1000000
+
 .PHONY: bench-service
 bench-service: ## load the service: against a bare handler, telemetry on and off, with and without its profile; with up to a million releases (SIZES)
 	@mkdir -p .cache && go build -o .cache/bench-service ./service/bench
 	@.cache/bench-service compare -rounds $(or $(ROUNDS),7)
 	@.cache/bench-service memory -for 60s
-	@.cache/bench-service growth -sizes $(or $(SIZES),10000,200000,1000000)
+	@.cache/bench-service growth -sizes $(SIZES)
 
 .PHONY: bench-kgate
 bench-kgate: build $(TOOLS)/.pipeline-$(GO_VERSION) ## time kgate against kustomize, kubeconform, conftest and dyff (ROUNDS=10)

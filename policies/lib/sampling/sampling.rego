@@ -17,8 +17,10 @@ import data.policies.lib.workload
 #   The rates that an object sets, each {ratio, written, title, path}; ratio is null where what is
 #   written is no number.
 rates(obj) := [rate |
-	some variable in envvar.of(obj)
+	variables := envvar.of(obj)
+	some variable in variables
 	some written in _of_variable(variable)
+	not _is_no_rate(variable, variables)
 	rate := {
 		"ratio": _ratio(written),
 		"written": written,
@@ -42,7 +44,9 @@ rates(obj) := [rate |
 } else := [rate |
 	sampler := obj_lib.at(obj, ["spec", "sampler"], null)
 	sampler != null
-	written := _of_sampler(obj_lib.at(sampler, ["type"], null), obj_lib.at(sampler, ["argument"], "1"))
+	type := obj_lib.at(sampler, ["type"], null)
+	not type in _elsewhere
+	written := _of_sampler(type, obj_lib.at(sampler, ["argument"], "1"))
 	rate := {
 		"ratio": _ratio(written),
 		"written": written,
@@ -67,6 +71,22 @@ input_rates := [{"index": index, "rate": rate} |
 _of_variable(variable) := [variable.value] if variable.name in {"OTLP_SAMPLE_RATE", "OTEL_TRACES_SAMPLER_ARG"}
 
 _of_variable(variable) := [_fixed[variable.value]] if variable.name == "OTEL_TRACES_SAMPLER"
+
+# The argument of a sampler that takes none, or another than a rate.
+_is_no_rate(variable, variables) if {
+	variable.name == "OTEL_TRACES_SAMPLER_ARG"
+	some sampler in variables
+	sampler.name == "OTEL_TRACES_SAMPLER"
+	sampler.title == variable.title
+	_takes_no_rate(sampler.value)
+}
+
+_takes_no_rate(type) if type in _elsewhere
+
+_takes_no_rate(type) if _fixed[type]
+
+# Samplers that ask somebody else for the rate.
+_elsewhere := {"jaeger_remote", "parentbased_jaeger_remote", "xray"}
 
 _of_sampler(type, _) := _fixed[type] if _fixed[type]
 

@@ -17,6 +17,8 @@ test_rates[name] if {
 		"of the SDK": {"obj": _pod({"OTLP_SAMPLE_RATE": "0.1", "OTHER": "1"}), "want": [0.1]},
 		"by the standard name": {"obj": _pod({"OTEL_TRACES_SAMPLER_ARG": "1", "OTEL_TRACES_SAMPLER": "parentbased_traceidratio"}), "want": [1]},
 		"of a fixed sampler": {"obj": _pod({"OTEL_TRACES_SAMPLER": "always_off"}), "want": [0]},
+		"of a fixed sampler with an argument": {"obj": _pod({"OTEL_TRACES_SAMPLER": "always_on", "OTEL_TRACES_SAMPLER_ARG": "0.1"}), "want": [1]},
+		"of a sampler that asks elsewhere": {"obj": _pod({"OTEL_TRACES_SAMPLER": "jaeger_remote", "OTEL_TRACES_SAMPLER_ARG": "endpoint=http://jaeger:14250"}), "want": []},
 		"that do not parse": {"obj": _pod({"OTLP_SAMPLE_RATE": "10%"}), "want": [null]},
 		"of a wrong type": {"obj": _pod({"OTLP_SAMPLE_RATE": 0.1}), "want": [null]},
 		"of Telemetry": {"obj": _telemetry([{"randomSamplingPercentage": 50}, {}]), "want": [0.5]},
@@ -26,6 +28,7 @@ test_rates[name] if {
 		"of Instrumentation without an argument": {"obj": _instrumentation({"type": "traceidratio"}), "want": [1]},
 		"of Instrumentation always on": {"obj": _instrumentation({"type": "parentbased_always_on", "argument": "0.1"}), "want": [1]},
 		"of Instrumentation as a number": {"obj": _instrumentation({"argument": 0.1}), "want": [null]},
+		"of Instrumentation that asks elsewhere": {"obj": _instrumentation({"type": "jaeger_remote", "argument": "endpoint=http://jaeger:14250"}), "want": []},
 		"of no sampler": {"obj": _instrumentation(null), "want": []},
 		"of another kind": {"obj": {"apiVersion": "v1", "kind": "ConfigMap"}, "want": []},
 	}

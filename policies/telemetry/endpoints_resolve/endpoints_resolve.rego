@@ -191,7 +191,10 @@ _variables := {
 
 _uses(obj) := array.concat(_sent(obj), _asked(obj)) if {
 	workload.is_workload(obj)
-} else := [{"value": obj_lib.at(obj, ["spec", "exporter", "endpoint"], null), "title": obj_lib.title(obj), "path": ["spec", "exporter", "endpoint"]}] if {
+} else := [{"value": endpoint, "title": obj_lib.title(obj), "path": ["spec", "exporter", "endpoint"]} |
+	endpoint := obj_lib.at(obj, ["spec", "exporter", "endpoint"], "")
+	endpoint != "" # without one the agents send where they do by themselves
+] if {
 	obj_lib.is_kind(obj, "opentelemetry.io", "Instrumentation")
 } else := [use |
 	some exporter in collector.used(obj, "exporters")

@@ -151,7 +151,10 @@ test_cron_job if {
 
 test_instrumentation if {
 	_deny(_named("opentelemetry.io/v1alpha1", "Instrumentation", {"exporter": {"endpoint": "http://tempo:4317"}})) == set()
-	every spec in [{"exporter": {"endpoint": "http://tempo:4318"}}, {"exporter": "text"}, {}, "text"] {
+	every spec in [{"exporter": {"endpoint": ""}}, {"exporter": "text"}, {}, "text"] {
+		_deny(_named("opentelemetry.io/v1alpha1", "Instrumentation", spec)) == set()
+	}
+	every spec in [{"exporter": {"endpoint": "http://tempo:4318"}}, {"exporter": {"endpoint": "tempo"}}] {
 		{fault.path | some fault in _deny(_named("opentelemetry.io/v1alpha1", "Instrumentation", spec))} == {["objects", 2, "spec", "exporter", "endpoint"]}
 	}
 }

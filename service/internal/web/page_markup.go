@@ -2,6 +2,7 @@ package web
 
 import (
 	"html/template"
+	"net/url"
 	"strconv"
 	"strings"
 )
@@ -9,7 +10,106 @@ import (
 // markup is the parts of a page that come many times: to have a template walk through each is half of what a page costs. They are
 // made of numbers, times and words of this package, and escape what anybody has named.
 func markup() template.FuncMap {
-	return template.FuncMap{"time": timeMarkup, "sign": signMarkup, "columns": columnsMarkup, "version": versionMarkup, "lag": lagMarkup}
+	return template.FuncMap{
+		"time": timeMarkup, "sign": signMarkup, "columns": columnsMarkup, "version": versionMarkup, "lag": lagMarkup,
+		"places": placesMarkup, "releases": releasesMarkup, "days": daysMarkup,
+	}
+}
+
+// rows makes the rows of a table.
+type rows struct{ strings.Builder }
+
+// add appends markup, in which nothing needs to be escaped.
+func (r *rows) add(markup ...template.HTML) {
+	for _, m := range markup {
+		r.WriteString(string(m))
+	}
+}
+
+// say appends what somebody has named, as a text or as the value of an attribute.
+func (r *rows) say(text string) { template.HTMLEscape(&r.Builder, []byte(text)) }
+
+// link appends a link to the page of a name: of lower-case letters, digits and hyphens, which a path takes as they are.
+func (r *rows) link(path template.HTML, name string) {
+	r.add(`<a class="plain" href="`, path)
+	r.say(name)
+	r.add(`">`)
+	r.say(name)
+	r.add(`</a>`)
+}
+
+// placesMarkup is what runs, a row a service.
+func placesMarkup(services []serviceRow) template.HTML {
+	var r rows
+	for _, service := range services {
+		r.add("\n", `<tr role="row"><th scope="row" role="rowheader">`)
+		r.link("/services/", service.Name)
+		r.add(`</th>`)
+		for _, c := range service.Cells {
+			r.add("\n", `<td role="cell"><span class="label" aria-hidden="true">`)
+			r.say(c.Environment)
+			r.add(`</span>`)
+			for _, v := range c.Running {
+				r.add(`<div class="running">`, versionMarkup(v.ID, v.Version, v.Canary), `<span class="soft"><span class="revision">`)
+				r.say(v.Revision)
+				r.add(`</span> `, timeMarkup(v.Since), `</span>`)
+				if v.Lag != nil {
+					r.add(`<span title="`)
+					r.say(v.Lag.Says)
+					r.add(`">`, lagMarkup(v.Lag), `</span>`)
+				}
+				r.add(`</div>`)
+			}
+			if len(c.Running) == 0 {
+				r.add(`<span class="soft none"><span aria-hidden="true">–</span><span class="hidden">nothing runs</span></span>`)
+			}
+			r.add(`</td>`)
+		}
+		r.add(`</tr>`)
+	}
+	return template.HTML(r.String())
+}
+
+// releasesMarkup is a row a release.
+func releasesMarkup(releases []releaseView) template.HTML {
+	var r rows
+	for _, v := range releases {
+		r.add("\n", `<tr role="row"><td role="cell" class="outcome `)
+		r.say(v.Outcome)
+		r.add(`">`, signMarkup(v.Outcome), ` `)
+		r.say(v.Word)
+		r.add(`</td><th scope="row" role="rowheader">`)
+		r.link("/services/", v.Service)
+		r.add(`</th><td role="cell" class="what">`, versionMarkup(v.ID, v.Version, v.Canary))
+		if v.Configuration {
+			r.add(` <span class="canary">configuration</span>`)
+		}
+		r.add(` <span class="soft revision">`)
+		r.say(v.Revision)
+		r.add(`</span></td><td role="cell" class="env">`)
+		r.link("/environments/", v.Environment)
+		r.add(`</td><td role="cell" class="actor"><a class="plain" href="/releases?actor=`)
+		r.say(url.QueryEscape(v.Actor))
+		r.add(`&amp;kind=all" title="`)
+		r.say(v.Actor)
+		r.add(`"><bdi>`)
+		r.say(v.Actor)
+		r.add(`</bdi></a></td><td role="cell" class="began">`, timeMarkup(v.Started), `</td><td role="cell" class="took">`)
+		r.say(v.Took)
+		r.add(`</td></tr>`)
+	}
+	return template.HTML(r.String())
+}
+
+// daysMarkup is a row a day.
+func daysMarkup(days []dayView) template.HTML {
+	var r rows
+	for _, d := range days {
+		date := template.HTML(d.Date)
+		r.add("\n", `<tr><th scope="row"><time datetime="`, date, `">`, date, `</time></th><td>`, template.HTML(strconv.Itoa(d.Deployments)), `</td><td>`,
+			template.HTML(strconv.Itoa(d.Failures)), `</td><td>`, template.HTML(d.Lead), `</td><td>`, template.HTML(d.Restore), `</td></tr>`)
+	}
+	return template.HTML(r.String())
 }
 
 // versionMarkup leads to a release by its version.

@@ -247,15 +247,19 @@ func Checks(s *Server) []*check.Check {
 			Title: "No operator's webhook refuses a change",
 			Doc: "Operators bring webhooks that compare an object with what it was, of which no schema knows. Of CloudNativePG's Cluster: " +
 				"storage, walStorage and tablespaces that shrink or go, an older major version of PostgreSQL or a newer one below 16, another " +
-				"user of its files, another prefix of replication slots, wal_level minimal, an image and parameters at once. It is what " +
-				"the webhook's source says in v1.27.0, without what it reads from the status of a cluster.",
+				"user of its files, another prefix of replication slots, wal_level minimal, an image and parameters at once. Of the " +
+				"OpenTelemetry Operator's Collector: another mode. It is what the webhooks' sources say in v1.27.0 and v0.140.0, without what " +
+				"they read from the status of an object.",
 			Fix:        "Leave the field as it was, or take the way out that the message names.",
 			Severity:   check.Error,
 			Central:    true,
 			Scope:      check.Update,
 			Origin:     "kgate",
 			Yields:     []string{"admission/update"},
-			References: []string{"https://github.com/cloudnative-pg/cloudnative-pg/blob/v1.27.0/internal/webhook/v1/cluster_webhook.go"},
+			References: []string{
+				"https://github.com/cloudnative-pg/cloudnative-pg/blob/v1.27.0/internal/webhook/v1/cluster_webhook.go",
+				"https://github.com/open-telemetry/opentelemetry-operator/blob/v0.140.0/apis/v1beta1/collector_webhook.go",
+			},
 			Was:        updateOperatorWas,
 			Bad:        updateOperatorBad,
 			Good:       updateOperatorGood,

@@ -1,6 +1,7 @@
 package admission
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -24,12 +25,13 @@ func operatorChanges(ctx context.Context, pass *check.Pass) error {
 			return err
 		}
 		for _, pair := range pairs {
-			if pair.New.Group() != "postgresql.cnpg.io" || pair.New.Kind != "Cluster" || pair.Old.APIVersion != pair.New.APIVersion {
+			hook, ok := updateHooks[pair.New.Group()+"/"+pair.New.Kind]
+			if !ok || pair.Old.APIVersion != pair.New.APIVersion {
 				continue
 			}
-			for _, r := range clusterChange(pair.Old.Value, pair.New.Value) {
+			for _, r := range hook.change(pair.Old.Value, pair.New.Value) {
 				if !pair.Old.Hides(r.path) && !pair.New.Hides(r.path) {
-					pass.Report(target, pair.New, r.path, r.message+" (the webhook of cloudnative-pg v1.27.0 refuses the update)")
+					pass.Report(target, pair.New, r.path, r.message+" (the webhook of "+hook.of+" refuses the update)")
 				}
 			}
 		}
@@ -37,10 +39,30 @@ func operatorChanges(ctx context.Context, pass *check.Pass) error {
 	return ctx.Err()
 }
 
+// updateHooks are the webhooks by the group and kind that they judge.
+var updateHooks = map[string]struct {
+	of     string // an operator and its release
+	change func(old, new map[string]any) []denial
+}{
+	"postgresql.cnpg.io/Cluster":              {"cloudnative-pg v1.27.0", clusterChange},
+	"opentelemetry.io/OpenTelemetryCollector": {"opentelemetry-operator v0.140.0", collectorChange},
+}
+
 // denial is one thing that a webhook refuses.
 type denial struct {
 	path    manifest.Path
 	message string
+}
+
+// collectorChange is what the webhook of a Collector refuses of a change: ValidateUpdate of
+// https://github.com/open-telemetry/opentelemetry-operator/blob/v0.140.0/apis/v1beta1/collector_webhook.go.
+func collectorChange(old, new map[string]any) []denial {
+	at := manifest.Path{"spec", "mode"}
+	was, is := cmp.Or(manifest.TextAt(old, at...), "deployment"), cmp.Or(manifest.TextAt(new, at...), "deployment")
+	if was == is {
+		return nil
+	}
+	return []denial{{at, fmt.Sprintf("the mode of a Collector cannot change from %s to %s: give the new one another name, and let what sends to it follow", was, is)}}
 }
 
 // clusterChange is what the webhook of a CloudNativePG Cluster refuses of a change: validateClusterChanges of

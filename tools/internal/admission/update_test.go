@@ -171,6 +171,9 @@ func TestUpdate(t *testing.T) {
 			"update-operator db spec.imageName: PostgreSQL cannot go back from major 17 to 16: its files are those of 17; the way back is a new cluster that imports a dump (the webhook of cloudnative-pg v1.27.0 refuses the update)",
 			"update-operator db spec.storage.size: storage cannot shrink from 100Gi to 10Gi: ask for as much as before; a smaller database is a new cluster that recovers from a backup of this one (the webhook of cloudnative-pg v1.27.0 refuses the update)"}},
 		{"a database that grows and is upgraded", updateOperatorWas, []string{"100Gi", "200Gi", ":17.5", ":18.1"}, nil},
+		{"a Collector of another mode", collector, []string{"mode: daemonset", "mode: statefulset"}, []string{
+			"update-operator otel spec.mode: the mode of a Collector cannot change from daemonset to statefulset: give the new one another name, and let what sends to it follow (the webhook of opentelemetry-operator v0.140.0 refuses the update)"}},
+		{"a Collector of the mode that it has by itself", strings.Replace(collector, "mode: daemonset", "mode: deployment", 1), []string{"mode: deployment, ", ""}, nil},
 		{"a policy", updatePolicyWas, []string{"gold", "silver"}, []string{"update-policy app : ValidatingAdmissionPolicy 'tier-stays' with binding 'tier-stays' denied request: the tier of a ConfigMap stays"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -181,6 +184,9 @@ func TestUpdate(t *testing.T) {
 		})
 	}
 }
+
+const collector = "apiVersion: opentelemetry.io/v1beta1\nkind: OpenTelemetryCollector\nmetadata: {name: otel, namespace: shop}\n" +
+	"spec: {mode: daemonset, config: {receivers: {otlp: {}}, exporters: {debug: {}}, service: {pipelines: {traces: {receivers: [otlp], exporters: [debug]}}}}}\n"
 
 // TestUpdateOfWhatNobodyKnows: values that are filled in elsewhere state nothing.
 func TestUpdateOfWhatNobodyKnows(t *testing.T) {

@@ -248,8 +248,9 @@ func (t *Target) written(object *manifest.Object, path manifest.Path) (*manifest
 // Deployer is who brings a target to a cluster, as messages call it.
 type Deployer struct {
 	Name   string
-	Prunes bool // it deletes, without being asked, what the target has no longer
-	Forces bool // it deletes and makes anew what no update may change
+	Prunes bool   // it deletes, without being asked, what the target has no longer
+	Forces bool   // it deletes and makes anew what no update may change
+	Stays  string // why what the target has no longer stays, where that is not for not pruning
 
 	ServerSide bool // it applies server-side what does not tell it otherwise
 	Argo       bool // objects tell it otherwise in the annotations of Argo CD
@@ -284,6 +285,9 @@ type Before struct {
 
 	// Generated are the Applications that ApplicationSets make which both have, where all of them can be told on both sides.
 	Generated []GeneratedPair
+
+	// Moved is the directory that a target of the side after was before; "" of one that is where it was, or is new. nil moves none.
+	Moved func(path string) string
 }
 
 // GeneratedPair is an Application that an ApplicationSet makes, before a change and after it: Old is nil of one that is new, New of

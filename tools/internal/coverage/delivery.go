@@ -348,10 +348,16 @@ func (d *Deliveries) told(id manifest.ID) *manifest.Object {
 // Leaving are who brought a target to a namespace and, as other deliveries have it, is gone or brings it elsewhere: those that
 // delete what they had there.
 func (d *Deliveries) Leaving(target, namespace string, after *Deliveries) []check.Deployer {
+	return slices.DeleteFunc(d.Left(target, namespace, after), func(one check.Deployer) bool { return !one.Prunes })
+}
+
+// Left are who brought a target to a namespace, or to any where that is "", and what becomes of what they had there once the target is
+// gone and they are as other deliveries have it. One of whom nobody here knows how it syncs leaves it to be said of no one.
+func (d *Deliveries) Left(target, namespace string, after *Deliveries) []check.Deployer {
 	var all []check.Deployer
 	real := d.real(target)
 	for _, one := range d.all {
-		if !d.brings(one, real) || !slices.Contains(one.namespaces, namespace) || one.object == nil {
+		if !d.brings(one, real) || namespace != "" && !slices.Contains(one.namespaces, namespace) || one.object == nil {
 			continue
 		}
 		leaving := check.Deployer{Name: one.by}
@@ -359,15 +365,27 @@ func (d *Deliveries) Leaving(target, namespace string, after *Deliveries) []chec
 		case one.object.Kind == "ApplicationSet" && is != nil:
 			policy := applicationset.PolicyOf(is.Value)
 			leaving.Prunes = policy.Deletes && !policy.Keeps
+			switch {
+			case !policy.Deletes:
+				leaving.Stays = fmt.Sprintf("%s deletes no Application (applicationsSync: %s), so that it stays", one.by, policy.Sync)
+			case policy.Keeps:
+				leaving.Stays = fmt.Sprintf("%s keeps what its Applications deployed (preserveResourcesOnDeletion), so that it stays", one.by)
+			}
 		case is != nil:
-			leaving.Prunes, _ = one.prunes()
-		case one.object.Kind == "Application":
-			leaving.Name = "the finalizer of " + one.by
-			leaving.Prunes = danger.Cascades(one.object)
+			known := true
+			if leaving.Prunes, known = one.prunes(); !known {
+				return nil
+			}
 		default:
 			leaving.Prunes = danger.Cascades(one.object)
+			switch {
+			case !leaving.Prunes:
+				leaving.Stays = fmt.Sprintf("%s goes and keeps it, so that it stays, and nobody deploys it", one.by)
+			case one.object.Kind == "Application":
+				leaving.Name = "the finalizer of " + one.by
+			}
 		}
-		if leaving.Prunes && !slices.Contains(all, leaving) {
+		if !slices.Contains(all, leaving) {
 			all = append(all, leaving)
 		}
 	}

@@ -181,6 +181,9 @@ func (t *tree) deployments(targets []*check.Target, read map[string]bool) []depl
 		}
 	}
 	for _, dir := range t.dirs {
+		if slices.Contains(strings.Split(dir, "/"), "testdata") {
+			continue // what only tests read deploys nothing
+		}
 		for _, file := range t.manifests[dir] {
 			if read[file] {
 				continue

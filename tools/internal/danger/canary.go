@@ -156,14 +156,19 @@ func next(steps []float64, was float64) float64 {
 
 func lookForSteps(s *scene) {
 	for _, p := range s.changed() {
+		s.stepsTaken(p)
 		before := splits(p.Old)
-		steps := ladder(p.New)
+		steps, of := ladder(p.Old), p.Old // a change may not bend its own ladder
+		if steps == nil {
+			steps, of = ladder(p.New), p.New
+		}
+		said := annotation(of, ladderAnnotation)
 		for _, now := range splits(p.New) {
 			i := slices.IndexFunc(before, func(was split) bool { return was.route == now.route })
 			if i < 0 {
 				continue
 			}
-			of := func(shares []share, to string) float64 {
+			percentOf := func(shares []share, to string) float64 {
 				percent := 0.0
 				for _, one := range shares {
 					if one.to == to {
@@ -179,18 +184,26 @@ func lookForSteps(s *scene) {
 				continue
 			}
 			for _, one := range now.shares {
-				was, is := of(before[i].shares, one.to), of(now.shares, one.to)
+				was, is := percentOf(before[i].shares, one.to), percentOf(now.shares, one.to)
 				limit := next(steps, was)
 				if is <= limit+0.5 || isStable(before[i].shares, one.to) || steps != nil && hasMost(before[i].shares, one.to) || !known(p, fields("spec"), one.path) {
 					continue
 				}
 				how := fmt.Sprintf("a step of %.0f points", is-was)
 				if steps != nil {
-					how = fmt.Sprintf("the next step is %.0f %% (%s)", limit, annotation(p.New, ladderAnnotation))
+					how = fmt.Sprintf("the next step is %.0f %% (%s)", limit, said)
 				}
 				s.at(p.New, one.path, "canary step: %s sends %s %.0f %% → %.0f %% of route %s: %s", title(p.New), one.to, was, is, now.route, how)
 			}
 		}
+	}
+}
+
+// stepsTaken looks for a Rollout that has no steps any more: its next version takes everything at once.
+func (s *scene) stepsTaken(p check.Pair) {
+	path := fields("spec", "strategy", "canary", "steps")
+	if is(p.New, argoGroup, "Rollout") && len(manifest.ListAt(p.Old.Value, path...)) > 0 && len(manifest.ListAt(p.New.Value, path...)) == 0 && known(p, path, path) {
+		s.at(p.New, path, "canary step: %s has no steps any more, so that the next version takes everything at once", title(p.New))
 	}
 }
 

@@ -88,6 +88,9 @@ func lookForDeliveries(s *scene) {
 // that its generators read. What becomes of them its policy says.
 func (s *scene) generated(p check.GeneratedPair) {
 	if p.New != nil || p.Old == nil {
+		if p.New != nil && p.Old != nil {
+			s.generatedMoved(p)
+		}
 		return
 	}
 	spec := func(o *manifest.Object) []any {
@@ -110,6 +113,67 @@ func (s *scene) generated(p check.GeneratedPair) {
 	}
 }
 
+// generatedMoved looks for fields of an Application that have another value by what a generator says of it. What the template says
+// otherwise is told there, once for all Applications.
+func (s *scene) generatedMoved(p check.GeneratedPair) {
+	if !applicationset.PolicyOf(p.Set.Value).Updates {
+		return // it stays as it was
+	}
+	var set *check.Pair
+	for _, pair := range s.changed() {
+		if same(pair.New, p.Set) {
+			set = &pair
+		}
+	}
+	template := func(path manifest.Path) bool { // it says the field otherwise than before
+		return set != nil && !equal(manifest.At(set.Old.Value, below(fields("spec", "template"), path...)...), manifest.At(set.New.Value, below(fields("spec", "template"), path...)...))
+	}
+	what, at := fmt.Sprintf("%s of %s", title(p.New), title(p.Set)), fields("spec", "generators")
+	for _, field := range applicationFields() {
+		old, new := manifest.TextAt(p.Old.Value, field.path...), manifest.TextAt(p.New.Value, field.path...)
+		if old != "" && new != "" && field.as(old) != field.as(new) && !template(field.path) && !s.moves(field.path, old, new) {
+			s.as(check.Warning, p.Set, at, "%s: %s has %s: %s → %s", field.what, what, field.path, old, new)
+		}
+	}
+	path := fields("spec", "syncPolicy", "automated")
+	if old, new := automated(p.Old, path), automated(p.New, path); !template(path) {
+		switch {
+		case new.on && !old.on:
+			s.as(check.Warning, p.Set, at, "no person is waited for: %s syncs by itself: manual → automated", what)
+		case new.prunes && !old.prunes:
+			s.as(check.Warning, p.Set, at, "no person is waited for: %s deletes by itself what the repository has no longer: prune: false → true", what)
+		}
+	}
+}
+
+// moves reports a path of a source that follows the directory to where the same change moves it: it deploys what it deployed, and
+// what of that changes is told of the directory.
+func (s *scene) moves(field manifest.Path, old, new string) bool {
+	clean := func(dir string) string { return strings.TrimPrefix(folder(dir), "/") }
+	return s.before.Moved != nil && len(field) > 0 && field[len(field)-1] == "path" && s.before.Moved(clean(new)) == clean(old)
+}
+
+// applicationField is a field that says what an Application deploys, and to where.
+type applicationField struct {
+	path manifest.Path
+	what string              // another value means
+	as   func(string) string // gives one spelling to texts that say one thing
+}
+
+func applicationFields() []applicationField {
+	const elsewhere, other = "deployed elsewhere, and what was deployed is left or pruned", "deploys something else"
+	plain := func(text string) string { return text }
+	return []applicationField{
+		{fields("spec", "destination", "server"), elsewhere, plain},
+		{fields("spec", "destination", "name"), elsewhere, plain},
+		{fields("spec", "destination", "namespace"), elsewhere, plain},
+		{fields("spec", "project"), "in the hands of another project", plain},
+		{fields("spec", "source", "chart"), other, plain},
+		{fields("spec", "source", "path"), other, folder},
+		{fields("spec", "source", "repoURL"), other, repository},
+	}
+}
+
 // fieldMoved reports a field that has another value. What is set for the first time, or no longer, may say the same in other words,
 // as a server does for a name.
 func (s *scene) fieldMoved(p check.Pair, path manifest.Path, what string) {
@@ -121,7 +185,7 @@ func (s *scene) spelt(p check.Pair, path manifest.Path, what string, as func(str
 	old, new := manifest.At(p.Old.Value, path...), manifest.At(p.New.Value, path...)
 	was, isText := old.(string)
 	is, areTexts := new.(string)
-	if old != nil && new != nil && !equal(old, new) && !(isText && areTexts && as(was) == as(is)) {
+	if old != nil && new != nil && !equal(old, new) && !(isText && areTexts && (as(was) == as(is) || s.moves(path, was, is))) {
 		s.as(check.Warning, p.New, path, "%s: %s has %s: %s → %s", what, title(p.New), path, shown(old), shown(new))
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -247,45 +248,121 @@ func (s *scene) opened() {
 					continue
 				}
 				var opened []*manifest.Object
+				var on []string
 				for _, w := range selected(workloads(s.news()), p.New.Namespace, selector) {
 					old := find(s.olds(), w)
 					if old == nil || len(workloads([]*manifest.Object{old})) == 0 {
 						continue
 					}
 					was := slices.DeleteFunc(over(before, old), func(have policy) bool { return !directs(have.object, way.direction) })
-					if len(was) > 0 && !slices.ContainsFunc(was, func(have policy) bool { return opens(have.object, way.rules, way.peers, wide, ports) }) {
+					if fresh, some := unopened(ports, was, way.rules, way.peers, wide); len(was) > 0 && some {
 						opened = append(opened, w)
+						on = slices.AppendSeq(on, slices.Values(fresh))
 					}
 				}
 				if len(opened) > 0 {
 					to := []string{"", "every pod of the cluster", "every address"}[wide]
-					s.at(p.New, fields("spec", way.rules), "protection lost: %s %s %s%s, by rule %d of %s: fenced → open", titles(opened), way.whom, to, onPorts(ports), i+1, title(p.New))
+					slices.Sort(on)
+					s.at(p.New, fields("spec", way.rules), "protection lost: %s %s %s%s, by rule %d of %s: fenced → open", titles(opened), way.whom, to, onPorts(slices.Compact(on)), i+1, title(p.New))
 				}
 			}
 		}
 	}
 }
 
-func onPorts(ports any) string {
-	list, _ := ports.([]any)
-	var all []string
-	for _, port := range list {
-		if number := manifest.At(port, "port"); number != nil {
-			all = append(all, fmt.Sprint(number))
-		}
-	}
-	if len(all) == 0 {
+func onPorts(ports []string) string {
+	if len(ports) == 0 {
 		return ""
 	}
-	return " on port " + listed(all)
+	return " on port " + listed(ports)
 }
 
-// opens reports whether a policy lets as many to the same ports.
-func opens(o *manifest.Object, rules, peers string, wide int, ports any) bool {
-	return slices.ContainsFunc(manifest.ListAt(o.Value, "spec", rules), func(rule any) bool {
-		have := manifest.At(rule, "ports")
-		return width(rule, peers) >= wide && (have == nil || equal(have, ports))
-	})
+// portRange is what a rule of a NetworkPolicy lets through: all ports of a protocol, one or several in a row, or one by its name.
+type portRange struct {
+	protocol, name string
+	first, last    int64
+}
+
+// portsOf are those of a rule: the list as the API server stores it. What it would refuse is none.
+func portsOf(ports any) []portRange {
+	list, _ := ports.([]any)
+	var all []portRange
+	for _, port := range list {
+		r := portRange{protocol: cmp.Or(manifest.TextAt(port, "protocol"), "TCP")}
+		switch number := manifest.At(port, "port"); value := number.(type) {
+		case nil:
+			r.last = 65535
+		case string:
+			r.name = value
+		default:
+			first, err := strconv.ParseInt(fmt.Sprint(value), 10, 64)
+			if err != nil {
+				continue
+			}
+			r.first, r.last = first, first
+			if end, err := strconv.ParseInt(fmt.Sprint(manifest.At(port, "endPort")), 10, 64); err == nil {
+				r.last = end
+			}
+		}
+		all = append(all, r)
+	}
+	return all
+}
+
+func (r portRange) String() string {
+	text := r.name
+	switch {
+	case r.name != "":
+	case r.first == r.last:
+		text = strconv.FormatInt(r.first, 10)
+	default:
+		text = fmt.Sprintf("%d-%d", r.first, r.last)
+	}
+	if r.protocol != "TCP" {
+		text += "/" + r.protocol
+	}
+	return text
+}
+
+// unopened are the ports of a rule, of all where it names none, that policies let fewer to; false for none.
+func unopened(ports any, was []policy, rules, peers string, wide int) (fresh []string, some bool) {
+	var had []portRange
+	for _, have := range was {
+		for _, rule := range manifest.ListAt(have.object.Value, "spec", rules) {
+			if width(rule, peers) < wide {
+				continue
+			}
+			if len(manifest.ListAt(rule, "ports")) == 0 {
+				return nil, false
+			}
+			had = append(had, portsOf(manifest.At(rule, "ports"))...)
+		}
+	}
+	if list, _ := ports.([]any); len(list) == 0 {
+		return nil, true
+	}
+	for _, port := range portsOf(ports) {
+		if !covered(port, had) {
+			fresh = append(fresh, port.String())
+		}
+	}
+	return fresh, len(fresh) > 0
+}
+
+// covered reports whether ranges have all of another one together.
+func covered(of portRange, by []portRange) bool {
+	if of.name != "" {
+		return slices.Contains(by, of) || slices.Contains(by, portRange{protocol: of.protocol, last: 65535})
+	}
+	by = slices.DeleteFunc(slices.Clone(by), func(r portRange) bool { return r.name != "" || r.protocol != of.protocol })
+	slices.SortFunc(by, func(a, b portRange) int { return cmp.Compare(a.first, b.first) })
+	next := of.first
+	for _, r := range by {
+		if r.first <= next {
+			next = max(next, r.last+1)
+		}
+	}
+	return next > of.last
 }
 
 func isAuthorization(o *manifest.Object) bool {

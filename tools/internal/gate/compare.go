@@ -45,6 +45,7 @@ type comparing struct {
 	changed       []string          // files that differ; nil where nobody looked
 	submodules    bool              // a side has some
 	moved         map[string]string // by path after, the path before, of targets that are in another place
+	unlisted      []string          // targets that the kgate.yaml of the side after names no more, and that are there
 	options       Options
 	delivered     []delivered // by path, for what is synced
 }
@@ -110,7 +111,32 @@ func (c *comparing) open(ctx context.Context, options Options) error {
 	if err := c.follow(ctx); err != nil {
 		return err
 	}
+	c.keep()
 	return c.narrow(ctx)
+}
+
+// keep has targets that kgate.yaml names no more, and that are where they were, judged once more: what the repository still has is not
+// removed, and a change may not take itself out of its own review.
+func (c *comparing) keep() {
+	if c.was == nil || c.is == nil || c.is.repository.Config.Targets == nil {
+		return
+	}
+	for _, path := range without(c.was.paths, c.is.paths) {
+		if slices.Contains(c.paths, path) && c.is.renderer.Files().Kustomization(path) != "" {
+			c.unlisted = append(c.unlisted, path)
+		}
+	}
+	c.is.paths = append(slices.Clip(c.is.paths), c.unlisted...)
+}
+
+// unlist says so.
+func (c *comparing) unlist() []report.Note {
+	if len(c.unlisted) == 0 {
+		return nil
+	}
+	return []report.Note{{
+		About: "targets", Message: fmt.Sprintf("kgate.yaml no longer names %s, which the repository still has: compared and judged here, and not after this change", strings.Join(c.unlisted, ", ")),
+	}}
 }
 
 // narrow finds what the change does not touch: it is left out of what is rendered, or rendered once for both sides, where somebody
@@ -275,6 +301,7 @@ func (c *comparing) run(ctx context.Context) (report.Report, error) {
 		after := new.target
 		if gone {
 			after = removed(old.target)
+			after.Deployers = c.left(old.target.Path)
 		}
 		var dropped []*check.Target
 		if known {
@@ -424,7 +451,7 @@ func (c *comparing) beside(old, new *Target, places []inPlace) {
 		if i := slices.IndexFunc(places, func(p inPlace) bool { return p.isIn && p.new.Namespace == t.Namespace }); i >= 0 {
 			then = &places[i].old.Target
 		}
-		t.Before = &check.Before{Target: then, Revision: c.before.Name, Pairs: pairs(then.Objects, t.Objects)}
+		t.Before = &check.Before{Target: then, Revision: c.before.Name, Pairs: pairs(then.Objects, t.Objects), Moved: func(path string) string { return c.moved[path] }}
 		t.Touched = touched(t, nil)
 	}
 }
@@ -744,7 +771,7 @@ func (c *comparing) conclude(ctx context.Context, was, is *running, differs []ch
 	if with.Syncs, err = c.syncs(ctx, differs, refusals(out)); err != nil {
 		return out, err
 	}
-	out.Notes = append(append(out.Notes, c.stands(with)...), c.silenced(with, stood.Passed)...)
+	out.Notes = append(append(append(out.Notes, c.stands(with)...), c.silenced(with, stood.Passed)...), c.unlist()...)
 	for _, e := range stood.Errors {
 		if !slices.ContainsFunc(failures, func(failed [2]error) bool { return failed[0] != nil }) || e.Target == "" {
 			out.Notes = append(out.Notes, report.Note{About: "against", Message: fmt.Sprintf("not all of %s could be checked, so more may be told as brought than the change brings: %s", with.Before.Shown(), e)})
@@ -795,7 +822,7 @@ func (c *comparing) excuse(out *report.Report, failures [][2]error) {
 // unjudged is the report of what changes, and of nothing that is found.
 func (c *comparing) unjudged(with *report.Comparison, was, is *running, failures [][2]error) report.Report {
 	with.Unjudged = true
-	out := report.Report{Version: c.options.Version, Dir: c.after.Dir, Comparison: with, ReadFile: c.reading(c.driver().renderer.ReadFile)}
+	out := report.Report{Version: c.options.Version, Dir: c.after.Dir, Comparison: with, ReadFile: c.reading(c.driver().renderer.ReadFile), Notes: c.unlist()}
 	for _, t := range with.Targets {
 		out.Asked = append(out.Asked, t.Path)
 	}

@@ -275,6 +275,21 @@ func moved(then, now deliveredIn) deliveredIn {
 	return all
 }
 
+// left finds what becomes of what those brought who deployed a target that is no more, as far as they say.
+func (c *comparing) left(target string) func(context.Context) ([]check.Deployer, error) {
+	return func(ctx context.Context) ([]check.Deployer, error) {
+		then, err := c.was.placing.deployers(ctx)
+		if err != nil {
+			return nil, err
+		}
+		now, err := c.is.placing.deployers(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return then.Left(target, "", now), nil
+	}
+}
+
 // dropped are the places that no one brings a target to any more, each as what is left there: nothing.
 func (c *comparing) dropped(ctx context.Context, places []inPlace, new *Target) ([]*check.Target, error) {
 	if new == nil || c.was == nil || c.is == nil {

@@ -324,3 +324,51 @@ spec:
           args: [--metric-relist-interval=1m]
 `
 )
+
+const (
+	alertmanagerBad = `apiVersion: monitoring.coreos.com/v1alpha1
+kind: AlertmanagerConfig
+metadata: {name: shop, namespace: shop}
+spec:
+  route:
+    receiver: chat
+    routes:
+      - receiver: pager # which nothing is called
+        groupByy: [alertname]
+      - receiver: pagers
+  receivers:
+    - name: chat
+      webhookConfigs:
+        - url: chat.example.com/hook # whose scheme nobody said
+`
+	alertmanagerGood = `apiVersion: monitoring.coreos.com/v1alpha1
+kind: AlertmanagerConfig
+metadata: {name: shop, namespace: shop}
+spec:
+  route:
+    receiver: chat
+    groupBy: ['...']
+    routes:
+      # One that goes on, and one that is silent at night.
+      - matchers: [{name: severity, matchType: '=~', value: warning|info}]
+        groupWait: 1m30s
+        muteTimeIntervals: [night]
+        continue: true
+        routes: [{receiver: chat, matchers: [{name: team, value: shop}]}]
+      - {receiver: nobody}
+  receivers:
+    - name: nobody
+    - name: chat
+      webhookConfigs:
+        - urlSecret: {name: chat, key: url}
+          httpConfig: {authorization: {credentials: {name: chat, key: token}}}
+  muteTimeIntervals:
+    - name: night
+      timeIntervals:
+        - times: [{startTime: '22:00', endTime: '24:00'}]
+          weekdays: [monday:friday, sunday]
+          daysOfMonth: [{start: -7, end: -1}]
+          months: ['1:3', december]
+          years: ['2026:2030']
+`
+)

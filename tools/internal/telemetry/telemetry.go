@@ -17,7 +17,7 @@ import (
 
 // Checks returns the checks of what is configured in texts.
 func Checks() []*check.Check {
-	return []*check.Check{rules(), dashboards(), jobsScraped(), adapterConfiguration(), adapterServes(), adapterArguments(), collectorConfiguration(), fluentBitConfiguration()}
+	return []*check.Check{rules(), dashboards(), jobsScraped(), adapterConfiguration(), adapterServes(), adapterArguments(), collectorConfiguration(), fluentBitConfiguration(), alertmanagerAccepted()}
 }
 
 // place is where a check reports: a field of an object.
