@@ -250,20 +250,20 @@ func Checks(s *Server) []*check.Check {
 				"user of its files, another prefix of replication slots, wal_level minimal, an image and parameters at once. Of the " +
 				"OpenTelemetry Operator's Collector: another mode. It is what the webhooks' sources say in v1.27.0 and v0.140.0, without what " +
 				"they read from the status of an object.",
-			Fix:        "Leave the field as it was, or take the way out that the message names.",
-			Severity:   check.Error,
-			Central:    true,
-			Scope:      check.Update,
-			Origin:     "kgate",
-			Yields:     []string{"admission/update"},
+			Fix:      "Leave the field as it was, or take the way out that the message names.",
+			Severity: check.Error,
+			Central:  true,
+			Scope:    check.Update,
+			Origin:   "kgate",
+			Yields:   []string{"admission/update"},
 			References: []string{
 				"https://github.com/cloudnative-pg/cloudnative-pg/blob/v1.27.0/internal/webhook/v1/cluster_webhook.go",
 				"https://github.com/open-telemetry/opentelemetry-operator/blob/v0.140.0/apis/v1beta1/collector_webhook.go",
 			},
-			Was:        updateOperatorWas,
-			Bad:        updateOperatorBad,
-			Good:       updateOperatorGood,
-			Run:        operatorChanges,
+			Was:  updateOperatorWas,
+			Bad:  updateOperatorBad,
+			Good: updateOperatorGood,
+			Run:  operatorChanges,
 		},
 	}
 }

@@ -14,13 +14,14 @@ var privilegeGained = &check.Check{
 	Title: "No workload, account or namespace may do more than before",
 	Doc: "What a rule says of every tree, that a container is privileged, is often an exemption of long ago; what matters in review is that it was not so before. " +
 		"Stated are the differences alone: in an object that was there, a capability, root, the host's network, processes, ports and paths, a sandbox that is dropped, a token that is mounted; " +
-		"a Namespace whose Pod Security level is lowered; a role that gains what leads to more rights (wildcards, Secrets, exec, tokens, escalate, bind, impersonate, " +
-		"roles, webhooks, nodes/proxy); a subject that gains a role. Of a new workload with an account of its own the rules of pods and roles say what there is to say.",
+		"a path of the host that may be written, an account with a role that leads to more; a Namespace whose Pod Security level or version is lowered; a role that gains what leads to more rights (wildcards, " +
+		"Secrets, exec, tokens, workloads, escalate, bind, impersonate, roles, webhooks, nodes/proxy), or that is added to others; a subject that gains a role; an AppProject that lets through what it kept out. Of a new workload with an account of its own the rules of pods and roles say what there is to say.",
 	Fix:      "Grant what is needed and no more: a single capability, a verb on a named object. Exempt what is meant, with who decided it.",
 	Severity: check.Warning, Scope: check.Update, Origin: "kgate",
 	References: []string{
 		"https://kubernetes.io/docs/concepts/security/pod-security-standards/",
 		"https://kubernetes.io/docs/concepts/security/rbac-good-practices/#privilege-escalation-risks",
+		"https://argo-cd.readthedocs.io/en/stable/user-guide/projects/",
 	},
 	Was: privilegeGainedWas, Bad: privilegeGainedBad, Good: privilegeGainedGood,
 	Run: each(lookForPrivilege),
@@ -33,8 +34,14 @@ func lookForPrivilege(s *scene) {
 		for _, c := range all {
 			s.containerGains(p, c, gone)
 		}
+		s.hostMounts(p, all)
+		s.accountGains(p)
+		s.accountToken(p)
 		s.securityLevel(p)
+		s.securityVersion(p)
 		s.roleGains(p)
+		s.aggregates(p)
+		s.projectGains(p)
 	}
 	s.bindings()
 }
@@ -60,6 +67,7 @@ func (s *scene) podGains(p check.Pair) {
 		s.gains(p, path, title(p.New), "hostUsers", "false", shown(manifest.At(p.New.Value, path...)))
 	}
 	s.tokenGains(p, before, after)
+	s.projectedGains(p, before, after)
 	var paths []any
 	for _, v := range parts(p.Old, below(before, "volumes")) {
 		paths = append(paths, manifest.At(p.Old.Value, below(v.path, "hostPath", "path")...))
@@ -250,6 +258,8 @@ func (g grant) leadsOn() bool {
 		return true
 	case g.group == "" && g.resource == "persistentvolumes":
 		return g.verb == "create"
+	case slices.Contains(workloadResources()[g.group], g.resource):
+		return g.verb == "create" // pods may run as any account of their namespace, and read its Secrets
 	case g.group == rbac, g.group == "admissionregistration.k8s.io":
 		return write
 	case g.group == "certificates.k8s.io":

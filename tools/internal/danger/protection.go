@@ -24,7 +24,8 @@ var protectionLost = &check.Check{
 	Title: "Nothing loses what protects it",
 	Doc: "What protects breaks nothing when it goes: pods that no NetworkPolicy selects any more are open to all, a request that no AuthorizationPolicy allows is let through once there is none, " +
 		"an admission policy that audits refuses nothing. Looked at is what holds for pods that stay, by which policies select them before and after: to remove one of several NetworkPolicies opens nothing. Stated " +
-		"are also a budget of disruptions, a quota or a limit range that is removed or weakened, mutual TLS that is no longer strict, webhooks that are passed over when they fail, and a manual sync that becomes automatic.",
+		"are also a budget of disruptions, a quota or a limit range that is removed or weakened, mutual TLS that is no longer strict, webhooks that are passed over when they fail or asked of less, an admission policy that " +
+		"validates less, and a sync window that an AppProject has no longer.",
 	Fix:      "Keep the policy and change what it lets through. Exempt a protection that another one takes over, by its name.",
 	Severity: check.Warning, Scope: check.Update, Origin: "kgate",
 	References: []string{
@@ -44,6 +45,9 @@ func lookForProtection(s *scene) {
 		s.budget(p)
 		s.bounds(p)
 		s.enforcement(p)
+		s.validates(p)
+		s.windows(p)
+		s.everybody(p)
 		s.meshSecurity(p)
 	}
 	for _, o := range s.removed() {
@@ -418,11 +422,39 @@ func (s *scene) budget(p check.Pair) {
 		old, new := manifest.At(p.Old.Value, path...), manifest.At(p.New.Value, path...)
 		was, percent, ok := amount(old)
 		is, also, has := amount(new)
+		if ok && has && percent != also { // of so many pods as are rendered, as the controller rounds: up
+			if pods := s.podsOf(p.New); pods > 0 {
+				of := func(n int, percent bool) int {
+					if percent {
+						return (n*pods + 99) / 100
+					}
+					return n
+				}
+				was, is, percent, also = of(was, percent), of(is, also), false, false
+			}
+		}
 		switch {
 		case ok && has && percent == also && (is-was)*b.worse > 0, letsAllGo(p.New, b.field) && !letsAllGo(p.Old, "minAvailable") && !letsAllGo(p.Old, "maxUnavailable"):
 			s.at(p.New, path, "protection lost: %s lets more pods go at once: %s: %v → %v", title(p.New), path, shown(old), shown(new))
 		}
 	}
+}
+
+// podsOf is how many pods the workloads have that a budget selects, as they are rendered; 0 where that is not known.
+func (s *scene) podsOf(budget *manifest.Object) int {
+	selector, ok := labelSelector(budget, fields("spec", "selector"))
+	if !ok {
+		return 0
+	}
+	pods := 0
+	for _, w := range selected(workloads(s.news()), budget.Namespace, selector) {
+		replicas, isNumber := number(manifest.At(w.Value, "spec", "replicas"))
+		if !isNumber {
+			return 0
+		}
+		pods += int(replicas)
+	}
+	return pods
 }
 
 // letsAllGo reports a field of a PodDisruptionBudget that lets every pod go at once, however many there are.

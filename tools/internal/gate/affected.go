@@ -58,7 +58,24 @@ func FindAffected(ctx context.Context, before, after *repo.Side, options Options
 		}
 		sides[i] = g
 	}
+	if err := nothing(sides[1], sides[0]); err != nil {
+		return nil, err
+	}
 	return affected(ctx, before, after, sides, changed)
+}
+
+// nothing says why no side has anything to compare; nil where one has. To find no difference in what nobody looked at is no verdict.
+func nothing(sides ...*Gate) (err error) {
+	for _, g := range sides {
+		switch {
+		case g == nil:
+		case g.nothing == nil:
+			return nil
+		case err == nil:
+			err = g.nothing
+		}
+	}
+	return err
 }
 
 // at are the options for one side of a comparison, which has its own targets of those that are asked for; false where it has none

@@ -107,6 +107,9 @@ func (c *comparing) open(ctx context.Context, options Options) error {
 	if c.was, err = gate(c.before); err != nil {
 		return err
 	}
+	if err := nothing(c.is, c.was); err != nil {
+		return err
+	}
 	c.paths = pathsOf(c.was, c.is)
 	if err := c.follow(ctx); err != nil {
 		return err

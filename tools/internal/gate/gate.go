@@ -60,6 +60,7 @@ type Gate struct {
 	all        []string // targets that the repository has
 	empty      []string // directories that are named as targets and hold nothing to check
 	chosen     string   // what the targets are, where nobody named them
+	nothing    error    // why there are none, where that is no error of the gate
 	facts      policy.Facts
 	given      *given
 	outside    *definitions // of the run
@@ -174,6 +175,7 @@ func (g *Gate) survey(ctx context.Context) error {
 		err := selected()
 		g.paths = g.all
 		if g.options.Bare && errors.Is(err, coverage.ErrNothing) {
+			g.nothing = err
 			return ctx.Err()
 		}
 		return err

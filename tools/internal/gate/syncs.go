@@ -481,6 +481,10 @@ func (c *comparing) deployedBy(ctx context.Context, old, new *application, befor
 		}
 	}
 	moved = moved || old != nil && len(was) != len(now)
+	if len(now) > 1 && !moved {
+		d.Objects = united(d.Objects)
+		touched = touched && slices.ContainsFunc(d.Objects, func(o argocd.Object) bool { return o.Changed })
+	}
 	switch {
 	case len(d.Targets) == 0:
 		return d, false, nil
@@ -503,6 +507,34 @@ func (c *comparing) deployedBy(ctx context.Context, old, new *application, befor
 		d.Notes = append(d.Notes, why)
 	}
 	return d, touched, nil
+}
+
+// united are the objects of several sources of one Application, which Argo CD compares as one list: what one of them has no longer and
+// another has from now on is where it was.
+func united(objects []argocd.Object) []argocd.Object {
+	added := map[manifest.ID]int{}
+	for i, o := range objects {
+		if o.Old == nil {
+			added[o.New.ID] = i
+		}
+	}
+	gone := map[int]bool{}
+	for i, o := range objects {
+		if o.New != nil {
+			continue
+		}
+		if at, ok := added[o.Old.ID]; ok {
+			objects[at].Old, objects[at].Changed = o.Old, !reflect.DeepEqual(o.Old.Value, objects[at].New.Value)
+			gone[i] = true
+		}
+	}
+	var all []argocd.Object
+	for i, o := range objects {
+		if !gone[i] {
+			all = append(all, o)
+		}
+	}
+	return all
 }
 
 // redirected puts together what an Application deploys that has another directory than it had: what both have by the same name is one

@@ -152,11 +152,11 @@ func (c *Comparison) hidden() string {
 		}
 		parts = append(parts, fmt.Sprintf("%d %s", h.Count, reason))
 	}
-	differing := plural(total, "field") + " differ"
+	verbs := [2]string{"differ", "mean"}
 	if total == 1 {
-		differing += "s"
+		verbs = [2]string{"differs", "means"}
 	}
-	return fmt.Sprintf("%s in the text and mean the same: %s; --all shows them", differing, strings.Join(parts, ", "))
+	return fmt.Sprintf("%s %s in the text and %s the same: %s; --all shows them", plural(total, "field"), verbs[0], verbs[1], strings.Join(parts, ", "))
 }
 
 // change begins the report of a comparison: what there is to decide on.

@@ -206,7 +206,7 @@ func TestHiddenSaid(t *testing.T) {
 		hidden []change.Hidden
 		want   string
 	}{
-		{[]change.Hidden{{Reason: difference.Suffix, Count: 1}}, "1 field differs in the text and mean the same: 1 name that follows a generated object's content; --all shows them"},
+		{[]change.Hidden{{Reason: difference.Suffix, Count: 1}}, "1 field differs in the text and means the same: 1 name that follows a generated object's content; --all shows them"},
 		{[]change.Hidden{{Reason: difference.Default, Count: 1}, {Reason: difference.Order, Count: 2}}, "3 fields differ in the text and mean the same: 1 default that the server fills in, 2 items at another place of lists whose order means nothing; --all shows them"},
 		{[]change.Hidden{{Reason: "other", Count: 2}}, "2 fields differ in the text and mean the same: 2 other; --all shows them"},
 		{nil, ""},

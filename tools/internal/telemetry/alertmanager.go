@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"regexp"
 	"strconv"
@@ -258,9 +257,21 @@ func unreachable(text string) error {
 	return nil
 }
 
+// hasPort reports whether a text is host:port, as net.SplitHostPort has it; a host that has colons itself stands in brackets.
+func hasPort(text string) bool {
+	colon := strings.LastIndexByte(text, ':')
+	if colon < 0 {
+		return false
+	}
+	if host, bracketed := strings.CutPrefix(text[:colon], "["); bracketed {
+		return host != "" && strings.IndexByte(host, ']') == len(host)-1 && !strings.Contains(host, "[")
+	}
+	return !strings.ContainsAny(text[:colon], ":[]")
+}
+
 func judgeEmail(p place, title string) {
 	if host := p.text("smarthost"); host != "" {
-		if _, _, err := net.SplitHostPort(host); err != nil {
+		if !hasPort(host) {
 			p.at("smarthost").report("smarthost of %s is %q, and no host:port", title, host)
 		}
 	}

@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"net"
 	"strings"
 	"testing"
 )
@@ -64,6 +65,14 @@ func TestAlertmanagerReceivers(t *testing.T) {
 	}
 	const twice = "route: {receiver: r}\nreceivers: [{name: r}, {name: s}, {name: r}]"
 	hold(t, found(t, "telemetry/alertmanager-accepted", alertmanager("v1beta1", twice)), `spec.receivers[2].name: two receivers are called "r"`)
+}
+
+func TestHasPort(t *testing.T) {
+	for _, text := range []string{"", "mail", "mail:25", ":25", "mail:", "::1", "[::1]:25", "[::1]", "[::1", "a]:25", "[a]b:25", "mail:smtp", "a:b:25", "[]:25", "[[a]:25", "[:25"} {
+		if _, _, err := net.SplitHostPort(text); (err == nil) != hasPort(text) {
+			t.Errorf("%q: %v, where net.SplitHostPort says %v", text, hasPort(text), err)
+		}
+	}
 }
 
 func TestAlertmanagerRoutes(t *testing.T) {

@@ -1,0 +1,151 @@
+package danger
+
+import (
+	"strings"
+	"testing"
+)
+
+const rbacVersion = "rbac.authorization.k8s.io/v1"
+
+func TestAccountGains(t *testing.T) {
+	w := func(spec string) string { return pods("w", "app: w", spec) }
+	account := func(name, rest string) string { return called("v1", "ServiceAccount", name, rest) }
+	bind := func(name, role string) string {
+		return called(rbacVersion, "RoleBinding", name+"-"+role, "roleRef: {kind: ClusterRole, name: "+role+"}\nsubjects: [{kind: ServiceAccount, name: "+name+", namespace: shop}]")
+	}
+	role := func(verb string) string {
+		return called(rbacVersion, "ClusterRole", "reader", `rules: [{apiGroups: [""], resources: [secrets], verbs: [`+verb+`]}]`)
+	}
+	both := account("w", "") + account("admin", "") + bind("admin", "cluster-admin")
+	const at = "warning now.yaml spec.template.spec.serviceAccountName: privilege gained: "
+	run(t, []step{
+		{"an account with more", privilegeGained, w("serviceAccountName: w") + both, w("serviceAccountName: admin") + both, []string{at + `Deployment "w" runs as account "admin", which has ClusterRole cluster-admin: serviceAccountName: w → admin`}},
+		{"an account with a role that is rendered", privilegeGained, w("") + account("r", "") + bind("r", "reader") + role("get"), w("serviceAccountName: r") + account("r", "") + bind("r", "reader") + role("get"),
+			[]string{at + `Deployment "w" runs as account "r", which has ClusterRole reader: serviceAccountName: default → r`}},
+		{"an account with a role that leads nowhere", privilegeGained, w("") + account("r", "") + bind("r", "reader") + role("delete"), w("serviceAccountName: r") + account("r", "") + bind("r", "reader") + role("delete"), nil},
+		{"an account with as much", privilegeGained, w("serviceAccountName: w") + both + bind("w", "cluster-admin"), w("serviceAccountName: admin") + both + bind("w", "cluster-admin"), nil},
+		{"an account whose token nobody gets", privilegeGained, w("serviceAccountName: w, automountServiceAccountToken: false") + both, w("serviceAccountName: admin, automountServiceAccountToken: false") + both, nil},
+
+		{"a token of an account", privilegeGained, w("serviceAccountName: admin") + account("admin", "automountServiceAccountToken: false") + bind("admin", "edit"), w("serviceAccountName: admin") + account("admin", "") + bind("admin", "edit"),
+			[]string{`warning now.yaml : privilege gained: the pods of Deployment "w" get the token of ServiceAccount "admin", which has ClusterRole edit: automountServiceAccountToken: false → not set`}},
+		{"a token of an account with nothing", privilegeGained, w("serviceAccountName: admin") + account("admin", "automountServiceAccountToken: false"), w("serviceAccountName: admin") + account("admin", ""), nil},
+		{"a token that pods refuse", privilegeGained, w("serviceAccountName: admin, automountServiceAccountToken: false") + account("admin", "automountServiceAccountToken: false") + bind("admin", "edit"),
+			w("serviceAccountName: admin, automountServiceAccountToken: false") + account("admin", "") + bind("admin", "edit"), nil},
+
+		{"a token in a volume", privilegeGained, w("automountServiceAccountToken: false, volumes: [{name: t, emptyDir: {}}]"), w("automountServiceAccountToken: false, volumes: [{name: t, projected: {sources: [{serviceAccountToken: {path: token}}]}}]"),
+			[]string{`warning now.yaml spec.template.spec.volumes[0].projected.sources[0].serviceAccountToken: privilege gained: Deployment "w" has the token of its account "default", in a volume: no token → a token`}},
+		{"a token for another audience", privilegeGained, w("automountServiceAccountToken: false"), w("automountServiceAccountToken: false, volumes: [{name: t, projected: {sources: [{serviceAccountToken: {path: token, audience: vault}}]}}]"), nil},
+		{"a token that was mounted", privilegeGained, w(""), w("volumes: [{name: t, projected: {sources: [{serviceAccountToken: {path: token}}]}}]"), nil},
+	})
+}
+
+func TestHostMounts(t *testing.T) {
+	w := func(mount string) string {
+		return pods("w", "app: w", "volumes: [{name: etc, hostPath: {path: /etc}}, {name: d, emptyDir: {}}], "+container(", volumeMounts: ["+mount+"]"))
+	}
+	run(t, []step{
+		{"written", privilegeGained, w("{name: etc, mountPath: /host, readOnly: true}"), w("{name: etc, mountPath: /host}"),
+			[]string{`warning now.yaml spec.template.spec.containers[0].volumeMounts[0]: privilege gained: container "c" of Deployment "w" may write the host's /etc: readOnly: true → not set`}},
+		{"written before", privilegeGained, w("{name: etc, mountPath: /host}"), w("{name: etc, mountPath: /host, readOnly: false}"), nil},
+		{"its own", privilegeGained, w("{name: d, mountPath: /d, readOnly: true}"), w("{name: d, mountPath: /d}"), nil},
+	})
+}
+
+func TestSecurityVersion(t *testing.T) {
+	level := func(text string) string {
+		return strings.Replace(of("v1", "Namespace"), "namespace: shop", "labels: {"+text+"}", 1)
+	}
+	const enforce = "pod-security.kubernetes.io/enforce: restricted, pod-security.kubernetes.io/enforce-version: "
+	const at = `warning now.yaml metadata.labels["pod-security.kubernetes.io/enforce-version"]: privilege gained: Namespace "a" has pod-security.kubernetes.io/enforce-version: `
+	run(t, []step{
+		{"older", privilegeGained, level(enforce + "v1.30"), level(enforce + "v1.20"), []string{at + "v1.30 → v1.20"}},
+		{"the latest no more", privilegeGained, level("pod-security.kubernetes.io/enforce: restricted"), level(enforce + "v1.20"), []string{at + "not set → v1.20"}},
+		{"newer", privilegeGained, level(enforce + "v1.9"), level(enforce + "v1.30"), nil},
+		{"of nothing", privilegeGained, level("pod-security.kubernetes.io/enforce-version: v1.30"), level("pod-security.kubernetes.io/enforce-version: v1.20"), nil},
+	})
+}
+
+func TestAggregates(t *testing.T) {
+	role := func(labels, rest string) string {
+		return "---\napiVersion: " + rbacVersion + "\nkind: ClusterRole\nmetadata: {name: a, labels: {" + labels + "}}\n" + rest + "\n"
+	}
+	const secrets, configs = `rules: [{apiGroups: [""], resources: [secrets], verbs: [get]}]`, `rules: [{apiGroups: [""], resources: [configmaps], verbs: [get]}]`
+	const toView = `rbac.authorization.k8s.io/aggregate-to-view: "true"`
+	run(t, []step{
+		{"to view", privilegeGained, role("a: b", secrets), role(toView, secrets), []string{
+			`warning now.yaml metadata.labels["rbac.authorization.k8s.io/aggregate-to-view"]: privilege gained: whoever has ClusterRole view has what ClusterRole "a" grants, which leads to more rights: rbac.authorization.k8s.io/aggregate-to-view: not set → true`}},
+		{"to view, of what leads nowhere", privilegeGained, role("a: b", configs), role(toView, configs), nil},
+		{"to view before", privilegeGained, role(toView, secrets), role(toView, secrets), nil},
+		{"of every role", privilegeGained, role("", "aggregationRule: {clusterRoleSelectors: [{matchLabels: {a: b}}]}"), role("", "aggregationRule: {clusterRoleSelectors: [{}]}"), []string{
+			`warning now.yaml aggregationRule.clusterRoleSelectors: privilege gained: ClusterRole "a" takes in what every ClusterRole grants: a selector that is empty`}},
+		{"that makes pods", privilegeGained, role("", `rules: [{apiGroups: [""], resources: [pods], verbs: [get]}]`), role("", `rules: [{apiGroups: ["", apps], resources: [pods, deployments], verbs: [get, create]}]`), []string{
+			`warning now.yaml rules[0]: privilege gained: ClusterRole "a" may create pods, create deployments.apps, which it might not before`}},
+	})
+}
+
+func TestProjectGains(t *testing.T) {
+	project := func(spec string) string { return of("argoproj.io/v1alpha1", "AppProject", "spec: {"+spec+"}") }
+	const shop = "destinations: [{server: 'https://kubernetes.default.svc', namespace: 'shop-*'}]"
+	run(t, []step{
+		{"a destination", privilegeGained, project(shop), project("destinations: [{server: 'https://kubernetes.default.svc', namespace: 'shop-*'}, {server: 'https://prod', namespace: kube-system}]"), []string{
+			`warning now.yaml spec.destinations[1]: privilege gained: Applications of AppProject "a" may deploy to server https://prod, namespace kube-system, which they might not before`}},
+		{"a narrower destination", privilegeGained, project(shop), project("destinations: [{name: in-cluster, namespace: shop-eu}, {server: '!https://prod', namespace: '*'}]"), nil},
+		{"a repository", privilegeGained, project("sourceRepos: ['https://a/b']"), project("sourceRepos: ['*', '!https://a/c']"), []string{`warning now.yaml spec.sourceRepos[0]: privilege gained: Applications of AppProject "a" may deploy from *, which they might not before`}},
+		{"objects of the cluster", privilegeGained, project("clusterResourceWhitelist: [{group: '', kind: Namespace}]"), project("clusterResourceWhitelist: [{group: '', kind: Namespace, name: shop}, {group: rbac.authorization.k8s.io, kind: ClusterRoleBinding}]"), []string{
+			`warning now.yaml spec.clusterResourceWhitelist[1]: privilege gained: Applications of AppProject "a" may make objects of the cluster: group rbac.authorization.k8s.io, kind ClusterRoleBinding, which they might not before`}},
+	})
+}
+
+func TestGuards(t *testing.T) {
+	hook := func(rules string) string {
+		return of("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", "webhooks: [{name: w.example.com, rules: ["+rules+"]}]")
+	}
+	policy := func(spec string) string {
+		return of("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy", "spec: {"+spec+"}")
+	}
+	project := func(windows string) string {
+		return of("argoproj.io/v1alpha1", "AppProject", "spec: {syncWindows: ["+windows+"]}")
+	}
+	mesh := func(source string) string {
+		return of("security.istio.io/v1", "AuthorizationPolicy", "spec: {action: ALLOW, rules: [{from: [{source: {"+source+"}}]}]}")
+	}
+	budget := func(spec string) string {
+		return of("policy/v1", "PodDisruptionBudget", "spec: {selector: {matchLabels: {app: w}}, "+spec+"}")
+	}
+	w := pods("w", "app: w", container(""))
+	const night, noon = `{kind: deny, schedule: "0 22 * * *", duration: 8h}`, `{kind: allow, schedule: "0 12 * * *", duration: 1h}`
+	run(t, []step{
+		{"a webhook that is asked of less", protectionLost, hook(`{operations: [CREATE, UPDATE], apiGroups: [apps], resources: [deployments]}`), hook(`{operations: [CREATE], apiGroups: [apps], resources: ["*"]}`), []string{
+			`warning now.yaml webhooks[0].rules: protection lost: webhook "w.example.com" of ValidatingWebhookConfiguration "a" is no longer asked of UPDATE apps/deployments`}},
+		{"a webhook that is asked of more", protectionLost, hook(`{operations: [CREATE], apiGroups: [apps], resources: [deployments]}`), hook(`{operations: ["*"], apiGroups: ["*"], resources: ["*/*"]}`), nil},
+		{"a policy that holds to less", protectionLost, policy(`validations: [{expression: "a > 1"}, {expression: "b"}]`), policy(`validations: [{expression: "b"}]`), []string{
+			`warning now.yaml spec.validations: protection lost: ValidatingAdmissionPolicy "a" no longer holds to "a > 1"`}},
+		{"a policy that is written anew", protectionLost, policy(`validations: [{expression: "a > 1"}]`), policy(`validations: [{expression: "a > 2"}]`), nil},
+		{"a policy that is asked of less", protectionLost, policy(`matchConstraints: {resourceRules: [{operations: [CREATE], apiGroups: [""], resources: [pods, services]}]}`), policy(`matchConstraints: {resourceRules: [{operations: [CREATE], apiGroups: [""], resources: [pods]}]}`), []string{
+			`warning now.yaml spec.matchConstraints.resourceRules: protection lost: ValidatingAdmissionPolicy "a" is no longer asked of CREATE services`}},
+		{"a window", protectionLost, project(night + ", " + noon), project(noon), []string{`warning now.yaml spec.syncWindows: protection lost: AppProject "a" has no longer the sync window deny "0 22 * * *" for 8h`}},
+		{"another window", protectionLost, project(night), project(noon), nil},
+		{"every caller", protectionLost, mesh("principals: [cluster.local/ns/shop/sa/till]"), mesh("principals: ['*']"), []string{
+			`warning now.yaml spec.rules[0].from[0].source.principals: protection lost: rule 1 of AuthorizationPolicy "a" allows every caller of the mesh: principals → *`}},
+		{"every caller before", protectionLost, mesh("principals: ['*']"), mesh("requestPrincipals: ['*']"), nil},
+		{"a share of the pods", protectionLost, budget("maxUnavailable: 1") + w, budget("maxUnavailable: 80%") + w, []string{
+			`warning now.yaml spec.maxUnavailable: protection lost: PodDisruptionBudget "a" lets more pods go at once: spec.maxUnavailable: 1 → 80%`}},
+		{"a share that is as much", protectionLost, budget("maxUnavailable: 1") + w, budget("maxUnavailable: 25%") + w, nil},
+	})
+}
+
+func TestStepsOfBase(t *testing.T) {
+	route := func(ladder string, canary string, stable string) string {
+		return annotated(of("networking.istio.io/v1", "VirtualService", "spec: {http: [{name: a, route: [{destination: {host: w, subset: stable}, weight: "+stable+"}, {destination: {host: w, subset: canary}, weight: "+canary+"}]}]}"),
+			`kgate.dev/canary-steps: "`+ladder+`"`)
+	}
+	rollout := func(steps string) string {
+		return of("argoproj.io/v1alpha1", "Rollout", "spec: {strategy: {canary: {steps: ["+steps+"]}}}")
+	}
+	run(t, []step{
+		{"a ladder that is bent", canaryStep, route("5,20,50,100", "0", "100"), route("20,50,100", "20", "80"), []string{
+			`warning now.yaml spec.http[0].route[1].weight: canary step: VirtualService "a" sends w (canary) 0 % → 20 % of route a: the next step is 5 % (5,20,50,100)`}},
+		{"a Rollout without steps", canaryStep, rollout("{setWeight: 10}, {pause: {}}"), rollout(""), []string{
+			`warning now.yaml spec.strategy.canary.steps: canary step: Rollout "a" has no steps any more, so that the next version takes everything at once`}},
+	})
+}
