@@ -49,10 +49,14 @@ _takes_all(route) if {
 
 _is_empty(match) if {
 	is_object(match)
-	every field in ["uri", "scheme", "method", "authority", "headers", "withoutHeaders", "queryParams", "port", "sourceLabels", "sourceNamespace", "gateways", "destinationSubnets", "sourceSubnet", "sniHosts"] {
+	obj_lib.at(match, ["uri"], null) in _every_path
+	every field in ["scheme", "method", "authority", "headers", "withoutHeaders", "queryParams", "port", "sourceLabels", "sourceNamespace", "gateways", "destinationSubnets", "sourceSubnet", "sniHosts"] {
 		obj_lib.at(match, [field], null) == null
 	}
 }
+
+# Every path begins with a slash.
+_every_path := [null, {"prefix": "/"}, {"regex": ".*"}, {"regex": "/.*"}]
 
 # Of two routes for everything the last is the one for the rest: the first lacks its conditions.
 deny contains {"msg": msg, "path": route.path, "with": {lost[0].path}} if {
@@ -63,7 +67,7 @@ deny contains {"msg": msg, "path": route.path, "with": {lost[0].path}} if {
 	lost := array.slice(routes, i + 1, count(routes))
 	some other in lost
 	_takes_all(other)
-	msg := sprintf("%s has no conditions and takes every request of %s: %s is never reached", [_name(protocol, i, route), obj_lib.title(input), concat(", ", [_name(protocol, (i + 1) + k, other) | some k, other in lost])])
+	msg := sprintf("%s takes every request of %s: %s is never reached", [_name(protocol, i, route), obj_lib.title(input), concat(", ", [_name(protocol, (i + 1) + k, other) | some k, other in lost])])
 }
 
 deny contains {"msg": msg, "path": route.path, "with": {before.path}} if {

@@ -53,8 +53,16 @@ test_two_for_everything if {
 	_deny("http", [{"name": "a"}, {"match": [{"port": 80}]}, {"name": "c", "match": null}]) == {{
 		"path": ["spec", "http", 0],
 		"with": {["spec", "http", 1]},
-		"msg": `http route "a" has no conditions and takes every request of VirtualService "web": route http[1], http route "c" is never reached`,
+		"msg": `http route "a" takes every request of VirtualService "web": route http[1], http route "c" is never reached`,
 	}}
+}
+
+test_every_path if {
+	every uri in [{"prefix": "/"}, {"regex": ".*"}, {"regex": "/.*"}] {
+		{fault.path | some fault in _deny("http", [{"match": [{"uri": uri}]}, {}])} == {["spec", "http", 0]}
+		_deny("http", [{"match": [{"uri": uri, "headers": {"x": {}}}]}, {}]) == set()
+		_deny("http", [{"match": [{"port": 80}]}, {"match": [{"uri": uri}]}]) == set()
+	}
 }
 
 test_a_delegate_takes_its_own if {

@@ -149,3 +149,18 @@ func TestStepsOfBase(t *testing.T) {
 			`warning now.yaml spec.strategy.canary.steps: canary step: Rollout "a" has no steps any more, so that the next version takes everything at once`}},
 	})
 }
+
+func TestSubsets(t *testing.T) {
+	subsets := func(stable, canary string) string {
+		return of("networking.istio.io/v1", "DestinationRule", "spec: {host: w, subsets: [{name: stable, labels: {track: "+stable+"}}, {name: canary, labels: {track: "+canary+"}}]}")
+	}
+	both := pods("a", "app: w, track: stable", "") + pods("b", "app: w, track: canary", "")
+	run(t, []step{
+		{"swapped", trafficMoved, subsets("stable", "canary") + both, subsets("canary", "stable") + both, []string{
+			`warning now.yaml spec.subsets[0].labels: traffic moved: subset "stable" of DestinationRule "a" is Deployment "a" → Deployment "b"`,
+			`warning now.yaml spec.subsets[1].labels: traffic moved: subset "canary" of DestinationRule "a" is Deployment "b" → Deployment "a"`,
+		}},
+		{"with the pods", trafficMoved, subsets("stable", "canary") + both, subsets("blue", "canary") + strings.Replace(both, "track: stable", "track: blue", 1), nil},
+		{"of nothing", trafficMoved, subsets("stable", "canary"), subsets("canary", "stable"), nil},
+	})
+}

@@ -2,6 +2,7 @@ package danger
 
 import (
 	"maps"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/labels"
 
@@ -14,7 +15,7 @@ var trafficMoved = &check.Check{
 	Title: "No Service turns away from pods that go on running",
 	Doc: "A Service whose selector changes, or pods whose labels do, moves all requests at once, without a step that anybody could stop at, and the pods that it served run on " +
 		"for nobody. Stated where the Service selected pods of a workload before, the workload is still there, and the Service selects others " +
-		"in its place. A Service that selects nothing any more is service/selects-pods'.",
+		"in its place. So it is with the labels of a subset of a DestinationRule, which moves the subset's share of each route. A Service that selects nothing any more is service/selects-pods'.",
 	Fix:      "Keep the labels that the Service selects, or move the traffic by weights. Exempt a switch that is meant, such as that from blue to green.",
 	Severity: check.Warning, Scope: check.Update, Origin: "kgate",
 	References: []string{"https://kubernetes.io/docs/concepts/services-networking/service/"},
@@ -26,6 +27,7 @@ func lookForTraffic(s *scene) {
 	before, after := workloads(s.olds()), workloads(s.news())
 	path := fields("spec", "selector")
 	for _, p := range s.changed() {
+		s.subsets(p, before, after)
 		if !is(p.New, "", "Service") || !known(p, path, path) {
 			continue
 		}
@@ -52,6 +54,25 @@ func lookForTraffic(s *scene) {
 			if at, ok := s.labelsOf(w); ok {
 				s.at(w, at, "traffic moved: the pods of %s have no longer the labels that %s selects: it sends to %s → %s", title(w), title(p.New), titles(had), titles(has))
 			}
+		}
+	}
+}
+
+// subsets looks for subsets of a DestinationRule that mean the pods of other workloads than before, while those run on.
+func (s *scene) subsets(p check.Pair, before, after []*manifest.Object) {
+	list := fields("spec", "subsets")
+	if !is(p.New, "networking.istio.io", "DestinationRule") || !known(p, list, list) {
+		return
+	}
+	for _, now := range parts(p.New, list) {
+		was, there := counterpart(p.Old, list, now.name)
+		old, new := textMap(p.Old, below(was.path, "labels")), textMap(p.New, below(now.path, "labels"))
+		if !there || len(old) == 0 || len(new) == 0 || maps.Equal(old, new) {
+			continue
+		}
+		had, has := selected(before, p.Old.Namespace, labels.Set(old).AsSelector()), selected(after, p.New.Namespace, labels.Set(new).AsSelector())
+		if len(has) > 0 && slices.ContainsFunc(had, func(w *manifest.Object) bool { return find(after, w) != nil && find(has, w) == nil }) {
+			s.at(p.New, below(now.path, "labels"), "traffic moved: subset %q of %s is %s → %s", now.name, title(p.New), titles(had), titles(has))
 		}
 	}
 }
