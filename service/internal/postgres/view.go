@@ -68,7 +68,7 @@ func scanRunning(row pgx.CollectableRow) (r release.Running, err error) {
 var selectLags = `WITH asked AS (
 	SELECT * FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS a(service, environment, upstream, place)
 ), differing AS MATERIALIZED (
-	SELECT a.*, here.change, there.version, there.id, there.actor, there.succeeded_at FROM asked a
+	SELECT a.*, here.change, here.version AS own, here.artifact IS NULL AS bare, there.version, there.id, there.actor, there.succeeded_at FROM asked a
 	CROSS JOIN LATERAL (` + selectRuns("a.environment") + `) here
 	CROSS JOIN LATERAL (` + selectRuns("a.upstream") + `) there
 	WHERE here.outcome = 'succeeded' AND there.outcome = 'succeeded' AND here.change <> there.change
@@ -82,7 +82,13 @@ LEFT JOIN LATERAL (
 	WHERE r.environment = d.upstream AND r.service = d.service AND r.change = d.change
 		AND r.kind = 'deployment' AND r.succeeded_at IS NOT NULL
 	ORDER BY r.succeeded_at DESC LIMIT 1
-) base ON true
+) same ON true
+LEFT JOIN LATERAL (
+	SELECT max(r.succeeded_at) AS succeeded_at FROM releases r
+	WHERE same.succeeded_at IS NULL AND r.service = d.service AND r.environment = d.upstream AND r.track = 'stable' AND r.version = d.own
+		AND (r.artifact IS NULL) <> d.bare AND r.kind = 'deployment' AND r.succeeded_at IS NOT NULL
+) alike ON true
+CROSS JOIN LATERAL (SELECT coalesce(same.succeeded_at, alike.succeeded_at) AS succeeded_at) base
 CROSS JOIN LATERAL (
 	SELECT count(*) AS releases, min(succeeded_at) AS since FROM (
 		SELECT r.succeeded_at FROM releases r

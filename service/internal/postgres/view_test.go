@@ -129,6 +129,10 @@ func TestLags(t *testing.T) {
 	// The same, by version alone where one names no artifact.
 	put("web", "staging", "1.0.0", 3*day, func(d *release.Draft) { d.Artifact = "registry.example/web:1.0.0" })
 	put("web", "prod", "1.0.0", 2*day, nil)
+	// The same in the past, by version alone.
+	put("cart", "staging", "1.0.0", 9*day, nil)
+	put("cart", "staging", "1.1.0", 8*day, nil)
+	put("cart", "prod", "1.0.0", 7*day, func(d *release.Draft) { d.Artifact = "registry.example/cart:1.0.0" })
 	// Never upstream.
 	put("job", "staging", "1.0.0", 3*day, nil)
 	hotfix := put("job", "prod", "1.0.1-hotfix", 2*day, nil)
@@ -140,12 +144,15 @@ func TestLags(t *testing.T) {
 		t.Fatal(err)
 	}
 	var steps []release.Step
-	for _, service := range []string{"job", "web", "api", "alone", "gone", "nobody"} {
+	for _, service := range []string{"job", "web", "api", "alone", "gone", "nobody", "cart"} {
 		steps = append(steps, release.Step{Service: service, Environment: "prod", Upstream: "staging"})
 	}
 	lags, err := s.Lags(t.Context(), steps)
-	if err != nil || len(lags) != 2 {
+	if err != nil || len(lags) != 3 {
 		t.Fatal(lags, err)
+	}
+	if l := lags[2]; l.Step != steps[6] || !l.Known || l.Releases != 1 || l.Version != "1.1.0" {
+		t.Errorf("one behind, by version: %+v", l)
 	}
 	if l := lags[0]; l.Step != steps[0] || l.Known || l.Releases != 0 || l.Version != "1.0.0" || hotfix.Version == l.Version || !l.Since.IsZero() {
 		t.Errorf("a hotfix: %+v", l)

@@ -219,13 +219,23 @@ func (f *faults) actor(s string) {
 		f.add("actor", "is required")
 	case !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return !inName(r) }):
 		f.add("actor", "must be text without control characters, and without those that turn its direction")
-	case !strings.ContainsFunc(s, unicode.IsPrint):
+	case !strings.ContainsFunc(s, isSeen):
 		f.add("actor", "must have something to see")
 	case utf8.RuneCountInString(s) > maxActor:
 		f.add("actor", "must be at most %d characters", maxActor)
 	case strings.TrimSpace(s) != s:
 		f.add("actor", "must not begin or end with a space")
 	}
+}
+
+// isSeen reports whether r shows anything: Unicode counts fillers and blanks among letters and symbols, and joiners among marks.
+func isSeen(r rune) bool {
+	const hangulFiller, halfwidthFiller, choseong, jungseong, brailleBlank = '\u3164', '\uffa0', '\u115f', '\u1160', '\u2800'
+	switch r {
+	case hangulFiller, halfwidthFiller, choseong, jungseong, brailleBlank:
+		return false
+	}
+	return unicode.IsPrint(r) && !unicode.Is(unicode.M, r)
 }
 
 // inName reports whether people's names may have r: whatever is printed, spaces of every width, and the joiners without which

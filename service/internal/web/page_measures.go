@@ -260,7 +260,7 @@ func deploymentsPlot(m release.Measures, failures int) plot {
 	if m.Deployments > 0 {
 		p.Top = "at most " + strconv.Itoa(up) + " a day"
 		if down > 0 {
-			p.Top += ", " + strconv.Itoa(down) + " failed"
+			p.Top += " that stayed, " + strconv.Itoa(down) + " that failed"
 		}
 	}
 	for i, d := range m.Days {

@@ -200,7 +200,10 @@ func (p *page) mark(lags []release.Lag, now time.Time) {
 }
 
 func viewLag(l release.Lag, now time.Time) *lagView {
-	if !l.Known || l.Releases == 0 {
+	if l.Known && l.Releases == 0 {
+		return &lagView{Short: l.Upstream + " went back", Says: fmt.Sprintf("%s had this, and runs %s again.", upperFirst(l.Upstream), shortVersion(l.Version))}
+	}
+	if !l.Known {
 		return &lagView{Short: "not from " + l.Upstream, Says: fmt.Sprintf("This never ran in %s, which runs %s.", l.Upstream, shortVersion(l.Version))}
 	}
 	v := &lagView{Known: true, Short: behind(l.Releases) + " behind " + l.Upstream, Days: roughly(now.Sub(l.Since))}
@@ -240,8 +243,11 @@ func waiting(lags []release.Lag, now time.Time) (n board) {
 			ID: l.ReleaseID, Service: l.Service, Environment: l.Environment, Version: shortVersion(l.Version), Actor: l.Actor, Outcome: "waiting",
 			Says: fmt.Sprintf("%s in %s, for %s", behindReleases(l.Releases), l.Upstream, roughly(now.Sub(l.Since))),
 		}
-		if !l.Known || l.Releases == 0 {
+		switch {
+		case !l.Known:
 			item.Says = "runs what " + l.Upstream + " never had"
+		case l.Releases == 0:
+			item.Says = "runs what " + l.Upstream + " went back from"
 		}
 		n.Items = append(n.Items, item)
 	}

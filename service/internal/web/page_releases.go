@@ -1,11 +1,13 @@
 package web
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/kgate-dev/gitops/service/internal/release"
 )
@@ -73,7 +75,19 @@ func (a *API) showReleases(w http.ResponseWriter, r *http.Request) error {
 		if !q.Has(field) {
 			continue
 		}
+		if strings.ContainsFunc(q.Get(field), isHidden) {
+			return invalid(fault{Parameter: field, Detail: "must be text without control characters, and without those that turn its direction"})
+		}
 		exact, possible := meant(known[field], q.Get(field))
+		if len(known[field]) == release.MaxNames && exact != q.Get(field) { // of more names than are known here it may be one
+			is, err := a.isName(r.Context(), field, q.Get(field))
+			if err != nil {
+				return err
+			}
+			if is {
+				exact = q.Get(field)
+			}
+		}
 		if exact != "" {
 			q.Set(field, exact)
 			continue
@@ -175,14 +189,27 @@ func meant(names []string, text string) (exact string, possible []string) {
 			possible = append(possible, name)
 		}
 	}
-	// A ledger with more names than are known here may have this one.
-	if len(possible) == 0 && len(names) == release.MaxNames {
-		return text, nil
-	}
 	if len(possible) == 1 {
 		return possible[0], nil
 	}
 	return "", possible[:min(len(possible), 30)]
+}
+
+// isHidden reports whether r is not seen and may change how what follows it reads. The joiners are parts of words.
+func isHidden(r rune) bool {
+	const nonJoiner, joiner = '\u200c', '\u200d'
+	return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) && r != nonJoiner && r != joiner
+}
+
+// isName reports whether a release has a text as its service, its environment or its actor, to the letter.
+func (a *API) isName(ctx context.Context, field, text string) (bool, error) {
+	f, err := filterOf(url.Values{field: {text}})
+	if err != nil {
+		return false, nil //nolint:nilerr // what no name can be is none
+	}
+	f.Limit = 1
+	found, err := a.ledger.Releases(ctx, f)
+	return len(found.Releases) > 0, err
 }
 
 // searchOf is filterOf in the words of the page.
@@ -220,12 +247,13 @@ func searchOf(q url.Values) (release.Filter, error) {
 
 // parseMoment reads a time as a field of a form has it, in UTC, or as RFC 3339 has it.
 func parseMoment(s string) (time.Time, bool) {
-	for _, form := range []string{fieldForm, "2006-01-02T15:04:05", time.DateOnly, time.RFC3339} {
-		if t, err := time.Parse(form, s); err == nil {
+	for _, form := range []string{fieldForm, "2006-01-02T15:04:05", time.DateOnly} {
+		if t, err := time.Parse(form, s); err == nil && t.Format(form) == s { // it takes an hour of one digit, too
 			return t.UTC(), true
 		}
 	}
-	return time.Time{}, false
+	t, err := parseTime(s)
+	return t.UTC(), err == nil
 }
 
 // fieldForm is how a field of a form has a time, in minutes.
