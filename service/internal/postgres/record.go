@@ -94,10 +94,11 @@ func (s *Store) Remove(ctx context.Context, p release.Place, at time.Time, actor
 			rows, err := tx.Query(ctx, selectReleases+`WHERE service = $1 AND environment = $2 AND track = $3 AND kind = 'deployment'
 				AND id IN (SELECT id FROM (SELECT id, outcome FROM releases
 					WHERE service = $1 AND environment = $2 AND track = $3 AND kind = 'deployment'
-						AND succeeded_at IS NOT NULL AND outcome IN ('succeeded', 'removed')
-					ORDER BY succeeded_at DESC, id DESC LIMIT 1) latest WHERE outcome = 'succeeded'
+						AND succeeded_at IS NOT NULL AND succeeded_at <= $4
+						AND (outcome IN ('succeeded', 'removed') OR rolled_back_by IS NOT NULL AND finished_at > $4)
+					ORDER BY succeeded_at DESC, id DESC LIMIT 1) latest WHERE outcome <> 'removed'
 					UNION ALL SELECT id FROM releases WHERE service = $1 AND environment = $2 AND track = $3 AND outcome = 'started')
-				ORDER BY started_at, id FOR UPDATE`, p.Service, p.Environment, p.Track)
+				ORDER BY started_at, id FOR UPDATE`, p.Service, p.Environment, p.Track, at)
 			if err != nil {
 				return err
 			}

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -425,5 +426,75 @@ func TestOrderOfNewsDoesNotMatter(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestRemovalHeardLate: in whatever order a removal is heard after what it ends, the same is known in the end.
+func TestRemovalHeardLate(t *testing.T) {
+	const hour = time.Hour
+	var want string
+	for _, order := range []string{"first second removal again", "first second again removal", "again first second removal", "second first again removal removal", "second removal first again"} {
+		s := migrated(t)
+		for word := range strings.FieldsSeq(order) {
+			put := func(version string, ago time.Duration) {
+				d := draft("shop", ago)
+				d.Version = version
+				recorded(t, s, d)
+			}
+			switch word {
+			case "first":
+				put("1.0.0", 10*hour)
+			case "second":
+				put("1.1.0", 9*hour)
+			case "again":
+				put("1.0.0", 7*hour)
+			case "removal":
+				if _, err := s.Remove(t.Context(), release.Place{Service: "shop", Environment: "prod", Track: release.Stable}, noon.Add(-8*hour), "ann"); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		page, err := s.Releases(t.Context(), release.Filter{Service: "shop"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var said strings.Builder
+		for _, r := range page.Releases {
+			fmt.Fprintln(&said, r.Version, r.StartedAt.Format(time.TimeOnly), r.Kind, r.Outcome, r.FinishedAt.Format(time.TimeOnly), r.RolledBackBy != "")
+		}
+		for _, ago := range []time.Duration{0, 7*hour + 30*time.Minute, 8*hour + 30*time.Minute} {
+			running, err := s.RunningAt(t.Context(), release.RunningFilter{At: noon.Add(-ago)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range running {
+				fmt.Fprintln(&said, "runs", ago, r.Version)
+			}
+		}
+		m, err := s.Measures(t.Context(), release.Scope{}, 7*24*hour, noon)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintln(&said, m.Deployments, *m.ChangeFailureRate, m.TimeToRestore.Samples)
+		if want == "" {
+			want = said.String()
+		}
+		if said.String() != want {
+			t.Errorf("%s:\n%swant\n%s", order, said.String(), want)
+		}
+	}
+	const known = "1.1.0 03:00:00 deployment removed 04:00:00 false\n"
+	if !strings.Contains(want, known) || strings.Contains(want, "7h30m") || !strings.Contains(want, "runs 8h30m0s 1.1.0") || !strings.Contains(want, "runs 0s 1.0.0") {
+		t.Errorf("got\n%s", want)
+	}
+	// What somebody said stays.
+	s := migrated(t)
+	r := recorded(t, s, draft("shop", 10*hour))
+	end := noon.Add(-9 * hour)
+	if _, _, err := s.Move(t.Context(), r.ID, release.Move{Outcome: release.RolledBack, FinishedAt: &end}); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := s.Move(t.Context(), r.ID, release.Move{Outcome: release.Removed, FinishedAt: &end}); !errors.Is(err, release.ErrConflict) {
+		t.Errorf("a said rollback became a removal: %v", err)
 	}
 }

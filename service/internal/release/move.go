@@ -88,7 +88,7 @@ func (r Release) Moved(m Move) (Release, error) {
 			return conflict("is %s and cannot become %s later", r.Outcome, m.Outcome)
 		}
 	case RolledBack, Removed:
-		inferred := m.Outcome == RolledBack && r.RolledBackBy != ""
+		inferred := r.RolledBackBy != "" // and yields to what is said
 		switch {
 		case r.Outcome == m.Outcome && !inferred:
 		case m.Outcome.rank() <= r.Outcome.rank() && !inferred:

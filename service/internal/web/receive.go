@@ -137,8 +137,12 @@ func (a *API) record(r *http.Request, d release.Draft, again bool) (release.Rele
 		}
 		if len(last.Releases) == 1 {
 			l := last.Releases[0]
+			same := l.Version == d.Version && l.Revision == d.Revision
+			if same && l.SucceededAt != nil && !d.StartedAt.Before(*l.StartedAt) && !d.StartedAt.After(*l.SucceededAt) {
+				return l, nil // a try of it, told late or once more
+			}
 			unended := l.Outcome == release.Started || l.Outcome == release.TimedOut || l.Outcome == release.Failed
-			if unended && l.Version == d.Version && l.Revision == d.Revision && l.StartedAt.Before(*d.StartedAt) {
+			if unended && same && l.StartedAt.Before(*d.StartedAt) {
 				if l.Outcome == d.Outcome {
 					return l, nil
 				}

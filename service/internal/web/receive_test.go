@@ -55,6 +55,11 @@ func TestFluxEvents(t *testing.T) {
 	if first.Outcome != release.Failed || again.ID != first.ID || well.ID != first.ID || well.Outcome != release.Succeeded || well.FailedAt.Minute() != 0 || well.SucceededAt.Minute() != 20 {
 		t.Errorf("got %+v, %+v, %+v", first, again, well)
 	}
+	for minute, reason := range map[string]string{"11:00:00Z": "HealthCheckFailed", "11:10:00Z": "ReconciliationFailed", "11:15:00Z": "HealthCheckFailed", "11:20:00Z": "ReconciliationSucceeded"} {
+		if late := only(t, failing(minute, reason)); late.ID != first.ID || late.Outcome != release.Succeeded || late.FailedAt.Minute() != 0 || late.SucceededAt.Minute() != 20 {
+			t.Errorf("%s at %s, once more: %+v", reason, minute, late)
+		}
+	}
 	if got := failing("11:30:00Z", "Progressing"); len(got.Releases)+len(got.Skipped) != 0 {
 		t.Errorf("progress is %+v", got)
 	}
