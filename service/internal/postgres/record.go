@@ -97,7 +97,10 @@ func (s *Store) Remove(ctx context.Context, p release.Place, at time.Time, actor
 						AND succeeded_at IS NOT NULL AND succeeded_at <= $4
 						AND (outcome IN ('succeeded', 'removed') OR rolled_back_by IS NOT NULL AND finished_at > $4)
 					ORDER BY succeeded_at DESC, id DESC LIMIT 1) latest WHERE outcome <> 'removed'
-					UNION ALL SELECT id FROM releases WHERE service = $1 AND environment = $2 AND track = $3 AND outcome = 'started')
+					UNION ALL SELECT id FROM releases WHERE service = $1 AND environment = $2 AND track = $3 AND outcome = 'started'
+					UNION ALL SELECT id FROM (SELECT id, outcome FROM releases
+						WHERE service = $1 AND environment = $2 AND track = $3 AND kind = 'deployment' AND started_at <= $4
+						ORDER BY started_at DESC, id DESC LIMIT 1) tried WHERE outcome = 'failed')
 				ORDER BY started_at, id FOR UPDATE`, p.Service, p.Environment, p.Track, at)
 			if err != nil {
 				return err
@@ -109,7 +112,7 @@ func (s *Store) Remove(ctx context.Context, p release.Place, at time.Time, actor
 			for _, r := range found {
 				m := release.Move{Outcome: release.Removed, FinishedAt: &at, Actor: actor}
 				// What has begun or succeeded since then came after the removal.
-				if r.StartedAt.After(at) || r.SucceededAt != nil && r.SucceededAt.After(at) {
+				if r.StartedAt.After(at) || r.SucceededAt != nil && r.SucceededAt.After(at) || r.Outcome == release.Failed && r.FailedAt.After(at) {
 					continue
 				}
 				r, repeated, err := tell(ctx, tx, r, m, now)

@@ -487,8 +487,23 @@ func TestRemovalHeardLate(t *testing.T) {
 	if !strings.Contains(want, known) || strings.Contains(want, "7h30m") || !strings.Contains(want, "runs 8h30m0s 1.1.0") || !strings.Contains(want, "runs 0s 1.0.0") {
 		t.Errorf("got\n%s", want)
 	}
-	// What somebody said stays.
+	// What failed last in a place that is gone waits for nothing better.
 	s := migrated(t)
+	recorded(t, s, draft("shop", 12*hour))
+	next := with(draft("shop", 11*hour), release.Failed, time.Minute)
+	next.Version = "1.1.0"
+	failed := recorded(t, s, next)
+	removed, err := s.Remove(t.Context(), release.Place{Service: "shop", Environment: "prod", Track: release.Stable}, noon.Add(-8*hour), "ann")
+	if err != nil || len(removed) != 2 {
+		t.Fatal(removed, err)
+	}
+	if r, err := s.Release(t.Context(), failed.ID); err != nil || r.Outcome != release.Removed || r.FailedAt == nil {
+		t.Errorf("got %+v, %v", r, err)
+	}
+	if m, err := s.Measures(t.Context(), release.Scope{}, 7*24*hour, noon); err != nil || m.Deployments != 2 || *m.ChangeFailureRate != 0.5 {
+		t.Errorf("got %+v, %v", m, err)
+	}
+	// What somebody said stays.
 	r := recorded(t, s, draft("shop", 10*hour))
 	end := noon.Add(-9 * hour)
 	if _, _, err := s.Move(t.Context(), r.ID, release.Move{Outcome: release.RolledBack, FinishedAt: &end}); err != nil {

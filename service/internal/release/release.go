@@ -311,7 +311,7 @@ type Ledger interface {
 	// Move is Record for the release that id names, or ErrNotFound.
 	Move(ctx context.Context, id string, m Move) (r Release, repeated bool, err error)
 	// Remove says that what ran in a place then is gone, and returns the releases that it changed: what ran, and what
-	// had begun and not ended. What came to the place since is left alone.
+	// had begun and not ended, or had failed last. What came to the place since is left alone.
 	Remove(ctx context.Context, p Place, at time.Time, actor string) ([]Release, error)
 	// Release returns one release or ErrNotFound, also for an id that no release can have.
 	Release(ctx context.Context, id string) (Release, error)
