@@ -324,6 +324,8 @@ type Definitions interface {
 
 // Reading is what of the repository a target was made of, named without links.
 type Reading struct {
+	Unlisted bool // kgate.yaml does not name the target: a comparison alone looks at it
+
 	Files     []string // every file
 	Layers    []string // directories of kustomizations
 	Unchanged []string // of both, those whose objects the target has as they are rendered alone

@@ -91,6 +91,7 @@ func (s *surveyor) survey(ctx context.Context, targets []*check.Target) ([]fault
 
 // survey holds the repository, as it is now, against what targets read.
 func survey(ctx context.Context, r *repo.Repo, targets []*check.Target) ([]fault, error) {
+	targets = slices.DeleteFunc(slices.Clone(targets), func(t *check.Target) bool { return t.Reading.Unlisted })
 	t, err := look(ctx, r)
 	if err != nil {
 		return nil, err

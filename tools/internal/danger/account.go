@@ -210,8 +210,9 @@ func (s *scene) aggregates(p check.Pair) {
 	at := fields("aggregationRule", "clusterRoleSelectors")
 	every := func(o *manifest.Object) bool {
 		return slices.ContainsFunc(manifest.ListAt(o.Value, at...), func(selector any) bool {
-			content, is := selector.(map[string]any)
-			return is && len(content) == 0
+			labels, _ := manifest.At(selector, "matchLabels").(map[string]any)
+			_, is := selector.(map[string]any)
+			return is && len(labels) == 0 && len(manifest.ListAt(selector, "matchExpressions")) == 0
 		})
 	}
 	if known(p, at, at) && every(p.New) && !every(p.Old) {

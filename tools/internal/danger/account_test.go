@@ -124,6 +124,8 @@ func TestGuards(t *testing.T) {
 		{"a policy that is asked of less", protectionLost, policy(`matchConstraints: {resourceRules: [{operations: [CREATE], apiGroups: [""], resources: [pods, services]}]}`), policy(`matchConstraints: {resourceRules: [{operations: [CREATE], apiGroups: [""], resources: [pods]}]}`), []string{
 			`warning now.yaml spec.matchConstraints.resourceRules: protection lost: ValidatingAdmissionPolicy "a" is no longer asked of CREATE services`}},
 		{"a window", protectionLost, project(night + ", " + noon), project(noon), []string{`warning now.yaml spec.syncWindows: protection lost: AppProject "a" has no longer the sync window deny "0 22 * * *" for 8h`}},
+		{"a window that allows, beside others", protectionLost, project(noon + ", " + strings.Replace(noon, "12", "18", 1)), project(noon), nil},
+		{"the only window that allows", protectionLost, project(noon), project(""), []string{`warning now.yaml spec.syncWindows: protection lost: AppProject "a" has no longer the sync window allow "0 12 * * *" for 1h`}},
 		{"another window", protectionLost, project(night), project(noon), nil},
 		{"every caller", protectionLost, mesh("principals: [cluster.local/ns/shop/sa/till]"), mesh("principals: ['*']"), []string{
 			`warning now.yaml spec.rules[0].from[0].source.principals: protection lost: rule 1 of AuthorizationPolicy "a" allows every caller of the mesh: principals → *`}},
@@ -161,6 +163,10 @@ func TestSubsets(t *testing.T) {
 			`warning now.yaml spec.subsets[1].labels: traffic moved: subset "canary" of DestinationRule "a" is Deployment "b" → Deployment "a"`,
 		}},
 		{"with the pods", trafficMoved, subsets("stable", "canary") + both, subsets("blue", "canary") + strings.Replace(both, "track: stable", "track: blue", 1), nil},
-		{"of nothing", trafficMoved, subsets("stable", "canary"), subsets("canary", "stable"), nil},
+		{"swapped, of pods that are elsewhere", trafficMoved, subsets("stable", "canary"), subsets("canary", "stable"), []string{
+			`warning now.yaml spec.subsets[0].labels: traffic moved: subset "stable" of DestinationRule "a" has the labels that "canary" had`,
+			`warning now.yaml spec.subsets[1].labels: traffic moved: subset "canary" of DestinationRule "a" has the labels that "stable" had`,
+		}},
+		{"others, of pods that are elsewhere", trafficMoved, subsets("stable", "canary"), subsets("blue", "canary"), nil},
 	})
 }

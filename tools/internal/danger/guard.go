@@ -73,7 +73,8 @@ func (s *scene) validates(p check.Pair) {
 	}
 }
 
-// windows looks for sync windows that an AppProject has no longer. One in place of another is a change of it.
+// windows looks for sync windows that an AppProject has no longer. One in place of another is a change of it. One that allows syncs
+// forbids them at all other times; beside others that do, it forbade nothing of its own.
 func (s *scene) windows(p check.Pair) {
 	at := fields("spec", "syncWindows")
 	if !is(p.New, argoGroup, "AppProject") || !known(p, at, at) {
@@ -83,7 +84,11 @@ func (s *scene) windows(p check.Pair) {
 	if len(new) >= len(old) {
 		return
 	}
+	allows := func(window any) bool { return manifest.TextAt(window, "kind") == "allow" }
 	for _, was := range old {
+		if allows(was) && slices.ContainsFunc(new, allows) {
+			continue
+		}
 		if !slices.ContainsFunc(new, func(now any) bool { return equal(was, now) }) {
 			s.at(p.New, at, "protection lost: %s has no longer the sync window %s %q for %s", title(p.New), manifest.TextAt(was, "kind"), manifest.TextAt(was, "schedule"), manifest.TextAt(was, "duration"))
 		}

@@ -73,6 +73,13 @@ func (s *scene) subsets(p check.Pair, before, after []*manifest.Object) {
 		had, has := selected(before, p.Old.Namespace, labels.Set(old).AsSelector()), selected(after, p.New.Namespace, labels.Set(new).AsSelector())
 		if len(has) > 0 && slices.ContainsFunc(had, func(w *manifest.Object) bool { return find(after, w) != nil && find(has, w) == nil }) {
 			s.at(p.New, below(now.path, "labels"), "traffic moved: subset %q of %s is %s → %s", now.name, title(p.New), titles(had), titles(has))
+			continue
+		}
+		// Whose pods they are, somebody else may render: where two subsets change places, they move whatever runs.
+		for _, other := range parts(p.Old, list) {
+			if len(had)+len(has) == 0 && other.name != now.name && maps.Equal(textMap(p.Old, below(other.path, "labels")), new) {
+				s.at(p.New, below(now.path, "labels"), "traffic moved: subset %q of %s has the labels that %q had", now.name, title(p.New), other.name)
+			}
 		}
 	}
 }

@@ -290,6 +290,9 @@ func (c *comparing) run(ctx context.Context) (report.Report, error) {
 		}
 		then := c.then(path)
 		new := c.render(ctx, c.is, path, nil)
+		if new.target != nil {
+			new.target.Reading.Unlisted = slices.Contains(c.unlisted, path)
+		}
 		old := c.render(ctx, c.was, then, c.sharedBy(new.target))
 		failures[at] = [2]error{old.err, new.err}
 		if old.err != nil && was != nil {
