@@ -264,12 +264,15 @@ _keys_by_kind[kind][obj_lib.namespace(obj)][obj_lib.name(obj)] contains keys if 
 	}
 }
 
-# Others put further keys into these: a token and its certificates, bundles of certificates.
+# Others put further keys into these: a token and its certificates, bundles of certificates, what a replicator copies.
 _is_filled(obj) if obj.type == "kubernetes.io/service-account-token"
 
 _is_filled(obj) if {
 	some text in [obj_lib.labels(obj), obj_lib.annotations(obj)]
-	some key in ["config.openshift.io/inject-trusted-cabundle", "service.alpha.openshift.io/inject-cabundle", "service.beta.openshift.io/inject-cabundle"]
+	some key in [
+		"config.openshift.io/inject-trusted-cabundle", "service.alpha.openshift.io/inject-cabundle", "service.beta.openshift.io/inject-cabundle",
+		"replicator.v1.mittwald.de/replicate-from", "reflector.v1.k8s.emberstack.com/reflects",
+	]
 	text[key]
 }
 

@@ -8,13 +8,26 @@
 package policies.lib.endpoint
 
 # METADATA
-# description: the {host, port} of an endpoint
-parse(text) := {"host": lower(host), "port": _port(scheme, digits)} if {
+# description: |
+#   The {host, port} of an endpoint; host without the dot that ends an absolute name, and an address
+#   of IPv6 without its brackets.
+parse(text) := {"host": _host(host), "port": _port(lower(scheme), digits)} if {
 	is_string(text)
+	not _has_server(text)
 	[[_, scheme, host, digits]] := regex.find_all_string_submatch_n(_pattern, text, 1)
 }
 
-_pattern := `^(?:([a-z]+):///?)?([A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?)(?::([0-9]{1,5}))?(?:/.*)?$`
+# A gRPC target that says which server is asked for the name.
+parse(text) := {"host": _host(host), "port": _port("dns", digits)} if {
+	is_string(text)
+	[[_, host, digits]] := regex.find_all_string_submatch_n(`^(?i:dns)://[^/]+/([A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?)\.?(?::([0-9]{1,5}))?$`, text, 1)
+}
+
+_has_server(text) if regex.match(`^(?i:dns)://[^/]`, text)
+
+_pattern := `^(?:([A-Za-z]+):///?)?(?:[^/?#@]*@)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?)\.?(?::([0-9]{1,5}))?(?:[/?#].*)?$`
+
+_host(text) := lower(trim(text, "[]"))
 
 _port(_, digits) := to_number(digits) if digits != ""
 

@@ -46,7 +46,9 @@ rates(obj) := [rate |
 	sampler != null
 	type := obj_lib.at(sampler, ["type"], null)
 	not type in _elsewhere
-	written := _of_sampler(type, obj_lib.at(sampler, ["argument"], "1"))
+	argument := _or_all(obj_lib.at(sampler, ["argument"], ""))
+	not obj_lib.is_filled_in(argument)
+	written := _of_sampler(type, argument)
 	rate := {
 		"ratio": _ratio(written),
 		"written": written,
@@ -78,15 +80,25 @@ _is_no_rate(variable, variables) if {
 	some sampler in variables
 	sampler.name == "OTEL_TRACES_SAMPLER"
 	sampler.title == variable.title
-	_takes_no_rate(sampler.value)
+	is_string(sampler.value)
+	not sampler.value in {"", "traceidratio", "parentbased_traceidratio"}
 }
 
-_takes_no_rate(type) if type in _elsewhere
+# What is empty counts as not set, and what another variable fills in nobody here knows.
+_is_no_rate(variable, _) if {
+	variable.name == "OTEL_TRACES_SAMPLER_ARG"
+	variable.value == ""
+}
 
-_takes_no_rate(type) if _fixed[type]
+_is_no_rate(variable, _) if obj_lib.is_filled_in(variable.value)
 
 # Samplers that ask somebody else for the rate.
 _elsewhere := {"jaeger_remote", "parentbased_jaeger_remote", "xray"}
+
+# An argument that is not set.
+_or_all(argument) := "1" if argument == ""
+
+else := argument
 
 _of_sampler(type, _) := _fixed[type] if _fixed[type]
 
@@ -103,6 +115,10 @@ _fixed := {
 _ratio(written) := to_number(written) if {
 	is_string(written)
 	regex.match(`^[0-9]{1,9}(\.[0-9]{1,20})?$`, written)
+} else := to_number(sprintf("0%s", [trim_prefix(written, "+")])) if {
+	is_string(written)
+	regex.match(`^\+?(\.[0-9]{1,20}|[0-9]{1,9}(\.[0-9]{0,20})?)([eE][-+]?[0-9]{1,2})?$`, written)
+	regex.match(`^[^.]*(\.[0-9].*)?$`, written)
 } else := null
 
 _percentage(written) := written / 100 if is_number(written)

@@ -115,9 +115,17 @@ _covers(wider, match) if wider == match
 _covers(wider, match) if {
 	is_object(wider)
 	is_object(match)
+	not _is_chosen_by_subnet(wider, match)
 	every field, value in wider {
 		_implied(field, value, match)
 	}
+}
+
+# Of TLS routes Envoy takes that of the narrowest subnets, wherever it stands.
+_is_chosen_by_subnet(wider, match) if {
+	match.sniHosts
+	match.destinationSubnets
+	not wider.destinationSubnets
 }
 
 _implied(field, _, _) if field in {"name", "statPrefix"}

@@ -74,6 +74,11 @@ test_tcp if {
 	{fault.msg | some fault in _deny("tcp", [{"match": [{"port": 80}]}, {"match": [{"port": 80}]}])} == {`route tcp[1] of VirtualService "web" is never reached: route tcp[0] takes all that it would`}
 }
 
+test_tls_of_subnets if {
+	_deny("tls", [{"match": [{"port": 443, "sniHosts": ["a.example.com"]}]}, {"match": [{"port": 443, "sniHosts": ["a.example.com"], "destinationSubnets": ["10.1.0.0/16"]}]}]) == set()
+	count(_deny("tls", [{"match": [{"sniHosts": ["a.example.com"]}]}, {"match": [{"port": 443, "sniHosts": ["a.example.com"]}]}])) == 1
+}
+
 test_unreadable if {
 	every routes in ["text", [null, null], ["a", "b"], [{"match": "text"}, {"match": "text2"}]] {
 		_deny("http", routes) == set()

@@ -36,9 +36,17 @@ deny contains {"msg": msg, "path": ["objects", index, "spec", "selector"], "miss
 	msg := sprintf("%s reaches nothing: no pod%s has the labels %s", [obj_lib.title(service), obj_lib.within("of", obj_lib.namespace(service)), json.marshal(wanted)])
 }
 
+# Labels that what runs in a pod gives it once it runs: Vault's and Patroni's say which pod leads.
+_is_of_runtime(key, _) if startswith(key, "vault-")
+
+_is_of_runtime(key, value) if {
+	key in {"role", "spilo-role"}
+	value in {"master", "primary", "replica", "standby_leader", "standby-leader"}
+}
+
 # What is in no template: Argo Rollouts gives the pods a hash, and the Service of a track the hash to select; the controller of a
 # StatefulSet gives each pod its own name.
-_labels(wanted) := object.remove(wanted, [_pod_name, _rollout_hash]) if is_object(wanted)
+_labels(wanted) := object.remove(_of_template(wanted), [_pod_name]) if is_object(wanted)
 
 else := wanted
 
@@ -82,8 +90,10 @@ _selects_pods(service, wanted) if {
 
 _pod_name := "statefulset.kubernetes.io/pod-name"
 
-_of_template(wanted) := object.remove(wanted, [_rollout_hash]) if is_object(wanted)
+_of_template(wanted) := object.remove(wanted, array.concat(_given, [key | some key, value in wanted; _is_of_runtime(key, value)])) if is_object(wanted)
 
 else := wanted
+
+_given := [_rollout_hash, "apps.kubernetes.io/pod-index"]
 
 _rollout_hash := "rollouts-pod-template-hash"

@@ -162,10 +162,23 @@ _is_known(use, obj) if {
 # An address of a host is no name of a Service.
 _is_known(use, _) if {
 	not _is_loopback(use)
-	regex.match(`^\d{1,3}(\.\d{1,3}){3}$`, _target(use).host)
+	regex.match(`^\d{1,3}(\.\d{1,3}){3}$|:`, _target(use).host)
 }
 
-_is_loopback(use) if _target(use).host in {"localhost", "127.0.0.1"}
+# The name that a pod of a StatefulSet has below its Service.
+_is_known(use, obj) if {
+	not _is_loopback(use)
+	[pod, rest] := split(_of_pod(_target(use).host), "/")
+	regex.match(`-[0-9]+$`, pod)
+	registry.ports(registry.dns_name(rest, obj_lib.namespace(obj)))
+}
+
+_of_pod(host) := sprintf("%s/%s", [pod, substring(host, count(pod) + 1, -1)]) if {
+	contains(host, ".")
+	pod := split(host, ".")[0]
+}
+
+_is_loopback(use) if _target(use).host in {"localhost", "127.0.0.1", "::1"}
 
 # The host and the port; without the port where the sender has one of its own.
 _target(use) := {"host": endpoint.parse(sprintf("%v:0", [use.value])).host} if {
@@ -198,9 +211,10 @@ _uses(obj) := array.concat(_sent(obj), _asked(obj)) if {
 	obj_lib.is_kind(obj, "opentelemetry.io", "Instrumentation")
 } else := [use |
 	some exporter in collector.used(obj, "exporters")
-	not exporter.type in {"debug", "file", "nop", "prometheus"}
+	exporter.type in _addressed
 	some field, value in exporter.value
 	field in {"endpoint", "traces_endpoint", "metrics_endpoint", "logs_endpoint"}
+	not _is_left_to_others(exporter, field)
 	use := {
 		"value": value,
 		"title": sprintf("exporter %s of %s", [exporter.id, obj_lib.title(obj)]),
@@ -222,15 +236,36 @@ _uses(obj) := array.concat(_sent(obj), _asked(obj)) if {
 	)
 ]
 
+# Exporters whose endpoint is a host and a port, or a URL. What others call so may be a data source name, a region, or a host beside
+# a port of its own.
+_addressed := {
+	"coralogix", "faro", "honeycombmarker", "influxdb", "jaeger", "logzio", "loki", "opencensus", "otelarrow", "otlp", "otlp_grpc", "otlp_http",
+	"otlphttp", "prometheusremotewrite", "sentry", "skywalking", "splunk_hec", "tanzuobservability", "zipkin",
+}
+
+# What is empty is not set: each signal may have an endpoint of its own.
+_is_left_to_others(exporter, field) if {
+	exporter.value[field] == ""
+	some other in ({"endpoint", "traces_endpoint", "metrics_endpoint", "logs_endpoint"} - {field})
+	not exporter.value[other] in {"", null}
+}
+
 _sent(obj) := [use |
 	some variable in envvar.of(obj)
 	variable.name in _variables
+	not _is_unset(variable)
 	use := {
 		"value": variable.value,
 		"title": sprintf("%s of %s (%s)", [variable.title, obj_lib.title(obj), variable.name]),
 		"path": variable.path,
 	}
 ]
+
+# What is empty counts as not set for the SDKs.
+_is_unset(variable) if {
+	startswith(variable.name, "OTEL_")
+	variable.value == ""
+}
 
 # Where prometheus-adapter reads: a Service of a namespace of which some are known. Others may be a chart's.
 _asked(obj) := [use |

@@ -56,6 +56,31 @@ test_sockets[value] if {
 	count(_deny(_exporting({"otlp": {"endpoint": concat("", ["x", value])}}))) == 1
 }
 
+test_pods_of_a_stateful_set if {
+	every value in ["http://tempo-0.tempo.shop.svc.cluster.local:4317", "tempo-12.tempo.shop:4317", "tempo-0.tempo.shop.svc.cluster.local.:4317"] {
+		_deny(_pod("OTLP_ENDPOINT", value)) == set()
+	}
+	every value in ["http://tempo-0.gone.shop.svc.cluster.local:4317", "http://tempo.tempo.shop.svc.cluster.local:4317"] {
+		count(_deny(_pod("OTLP_ENDPOINT", value))) == 1
+	}
+}
+
+test_an_empty_variable_is_not_set if {
+	_deny(_pod("OTEL_EXPORTER_OTLP_ENDPOINT", "")) == set()
+	count(_deny(_pod("OTLP_ENDPOINT", ""))) == 1
+}
+
+test_addresses[value] if {
+	some value in ["http://[fd00::12]:4318", "10.1.2.3:4317", "dns://10.96.0.10/tempo.shop:4317"]
+	_deny(_pod("OTLP_ENDPOINT", value)) == set()
+}
+
+test_exporters_that_call_something_else_so if {
+	_deny(_exporting({"clickhouse": {"endpoint": "tcp://gone.db:9000?compress=lz4"}, "syslog": {"endpoint": "syslog.example.com", "port": 514}, "awsxray": {"endpoint": ""}})) == set()
+	_deny(_exporting({"otlphttp": {"endpoint": "", "traces_endpoint": "http://tempo.shop:4317/v1/traces"}})) == set()
+	count(_deny(_exporting({"otlphttp": {"endpoint": "", "traces_endpoint": ""}}))) == 2
+}
+
 test_values_from_elsewhere if {
 	env := [{"name": "OTLP_ENDPOINT", "valueFrom": {"secretKeyRef": {"name": "vendor", "key": "endpoint"}}}]
 	_deny(_named("v1", "Pod", {"containers": [{"name": "app", "env": env}]})) == set()

@@ -240,6 +240,45 @@ deny contains {"msg": msg, "path": array.concat(metric.path, ["pods", "target", 
 	msg := sprintf("a metric of the autoscaler of %s has a target of the type %s: the operator takes AverageValue and Value", [obj_lib.title(input), type])
 }
 
+# The operator wants a whole number of one or more.
+deny contains {"msg": msg, "path": array.concat(metric.path, ["pods", "target", field])} if {
+	_is_collector
+	_has_most
+	some metric in entry.list(_at(["autoscaler", "metrics"]), ["spec", "autoscaler", "metrics"])
+	obj_lib.at(metric.value, ["type"], "") == "Pods"
+	some type, field in {"AverageValue": "averageValue", "Value": "value"}
+	obj_lib.at(metric.value, ["pods", "target", "type"], "") == type
+	value := obj_lib.at(metric.value, ["pods", "target", field], null)
+	_is_less_than_one(value)
+	msg := sprintf("a metric of the autoscaler of %s has a target of %v: the operator takes whole numbers from 1", [obj_lib.title(input), value])
+}
+
+_is_less_than_one(value) if {
+	is_number(value)
+	value < 1
+}
+
+_is_less_than_one(value) if {
+	is_string(value)
+	regex.match(`^(0*[0-9]{1,3}m|0+(\.[0-9]+)?)$`, value)
+}
+
+deny contains {"msg": msg, "path": array.concat(["spec", "config", "receivers"], place.path)} if {
+	_is_collector
+	some steps in [["*", "endpoint"], ["*", "protocols", "*", "endpoint"]]
+	some place in entry.places(_at(["config", "receivers"]), steps)
+	is_string(place.value)
+	some [_, digits] in regex.find_all_string_submatch_n(`:([0-9]{1,9})$`, place.value, 1)
+	to_number(digits) > 65535
+	_is_used(place.path[0])
+	msg := sprintf("a receiver of %s listens at %s, and ports end at 65535", [obj_lib.title(input), place.value])
+}
+
+_is_used(receiver) if {
+	some pipeline in _at(["config", "service", "pipelines"])
+	receiver in obj_lib.at(pipeline, ["receivers"], [])
+}
+
 _agents := ["apacheHttpd", "dotnet", "go", "java", "nginx", "nodejs", "python"]
 
 deny contains {"msg": msg, "path": ["spec", agent, "volumeLimitSize"], "with": {["spec", agent, "volumeClaimTemplate"]}} if {

@@ -46,6 +46,10 @@ _fine := {
 	},
 	"an allocator that is off": {"targetAllocator": {"enabled": false, "allocationStrategy": "per-node"}, "config": {"receivers": {}}},
 	"a configuration in a text": {"mode": "statefulset", "targetAllocator": {"enabled": true}, "config": "receivers: {}"},
+	"receivers": {"config": {
+		"receivers": {"otlp": {"protocols": {"grpc": {"endpoint": "0.0.0.0:65535"}, "http": null}}, "unused": {"endpoint": ":99999"}},
+		"service": {"pipelines": {"traces": {"receivers": ["otlp"]}, "metrics": null}},
+	}},
 	"ports": {"ports": [{"name": "otlp-grpc", "port": 4317}, {"name": "1a", "port": 65535}, {"name": "${PORT}", "port": 1}, "text"]},
 	"an autoscaler": {"replicas": 2, "autoscaler": {
 		"minReplicas": 2, "maxReplicas": 2, "behavior": {"scaleDown": {"stabilizationWindowSeconds": 3600}},
@@ -83,6 +87,18 @@ _refused := {
 		"path": ["spec", "autoscaler", "behavior", "scaleUp", "stabilizationWindowSeconds"],
 	},
 	"a metric": {"spec": {"autoscaler": {"maxReplicas": 3, "metrics": [{"type": "Resource"}]}}, "path": ["spec", "autoscaler", "metrics", 0]},
+	"a metric's value": {
+		"spec": {"autoscaler": {"maxReplicas": 3, "metrics": [{"type": "Pods", "pods": {"target": {"type": "AverageValue", "averageValue": "500m"}}}]}},
+		"path": ["spec", "autoscaler", "metrics", 0, "pods", "target", "averageValue"],
+	},
+	"a metric's value that is none": {
+		"spec": {"autoscaler": {"maxReplicas": 3, "metrics": [{"type": "Pods", "pods": {"target": {"type": "Value", "value": 0}}}]}},
+		"path": ["spec", "autoscaler", "metrics", 0, "pods", "target", "value"],
+	},
+	"a receiver's port": {
+		"spec": {"config": {"receivers": {"otlp": {"protocols": {"grpc": {"endpoint": "0.0.0.0:99999"}}}}, "service": {"pipelines": {"traces": {"receivers": ["otlp"]}}}}},
+		"path": ["spec", "config", "receivers", "otlp", "protocols", "grpc", "endpoint"],
+	},
 	"a metric's target": {
 		"spec": {"autoscaler": {"maxReplicas": 3, "metrics": [{"type": "Pods", "pods": {"target": {"type": "Utilization"}}}]}},
 		"path": ["spec", "autoscaler", "metrics", 0, "pods", "target", "type"],

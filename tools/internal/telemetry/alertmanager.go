@@ -24,12 +24,14 @@ func alertmanagerAccepted() *check.Check {
 		Title: "Prometheus Operator accepts every AlertmanagerConfig",
 		Doc: "The operator's webhook refuses what the schema takes: a route to a receiver that is not there, a receiver without what it sends with, a " +
 			"time that is none. Without the webhook the operator leaves the whole object out, and its alerts reach nobody. Of the routes below the first " +
-			"the schema knows nothing, not even which fields they have. Judged by the operator's own types, version 0.85.0.",
+			"the schema knows nothing, not even which fields they have. Judged by the operator's own types, version 0.85.0. What the operator takes and Alertmanager " +
+			"does not, an interval of zero and a regular expression that does not compile, costs all configurations of that Alertmanager.",
 		Fix:      "Correct the field that the message names, as Prometheus Operator wants it.",
 		Severity: check.Error, Scope: check.Overlay, Origin: "kgate",
 		References: []string{
 			"https://github.com/prometheus-operator/prometheus-operator/blob/v0.85.0/pkg/alertmanager/validation/v1alpha1/validation.go",
 			"https://github.com/prometheus-operator/prometheus-operator/blob/v0.85.0/pkg/alertmanager/validation/v1beta1/validation.go",
+			"https://prometheus.io/docs/alerting/latest/configuration/#route",
 		},
 		Bad: alertmanagerBad, Good: alertmanagerGood,
 		Run: func(ctx context.Context, pass *check.Pass) error {
@@ -354,13 +356,22 @@ func (r routes) judge(route place, first bool) {
 		}
 	}
 	for _, field := range []string{"groupWait", "groupInterval", "repeatInterval"} {
-		if text := route.text(field); !durationText.MatchString(text) {
+		switch text := route.text(field); {
+		case !durationText.MatchString(text):
 			route.at(field).report("%s is %q, and no duration such as 30s or 1h30m", field, text)
+		case field != "groupWait" && text != "" && strings.Trim(text, "0ywdhms") == "":
+			route.at(field).report("%s is %s: Alertmanager takes no zero, and with it none of the configuration", field, text)
 		}
 	}
 	for _, matcher := range route.entries("matchers") {
 		if !first { // of the first, the schema says it
 			judged[monitoring.Matcher](matcher, "a matcher is refused")
+		}
+		kind := matcher.text("matchType")
+		if value := matcher.text("value"); kind == "=~" || kind == "!~" || kind == "" && manifest.At(matcher.value(), "regex") == true {
+			if _, err := regexp.Compile("^(?:" + value + ")$"); err != nil { // as Alertmanager does
+				matcher.at("value").report("%q is no regular expression, and Alertmanager takes none of a configuration with it: %v", value, err)
+			}
 		}
 	}
 	for _, child := range route.entries("routes") {

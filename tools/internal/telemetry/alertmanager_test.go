@@ -93,6 +93,11 @@ func TestAlertmanagerRoutes(t *testing.T) {
 		{"receiver: r\ngroupWait: 1 hour\nroutes: [{repeatInterval: 1h30}]", []string{
 			`spec.route.groupWait: groupWait is "1 hour", and no duration`, `spec.route.routes[0].repeatInterval: repeatInterval is "1h30", and no duration`,
 		}},
+		{"receiver: r\ngroupInterval: 0s\nroutes: [{repeatInterval: 0h00m, groupWait: 0s}]", []string{
+			`spec.route.groupInterval: groupInterval is 0s: Alertmanager takes no zero`, `spec.route.routes[0].repeatInterval: repeatInterval is 0h00m: Alertmanager takes no zero`,
+		}},
+		{"receiver: r\nrepeatInterval: 10h\nroutes: [{matchers: [{name: a, value: 'b|c.*', matchType: '=~'}, {name: a, value: '(', matchType: '='}]}]", nil},
+		{"receiver: r\nroutes: [{matchers: [{name: a, value: 'a(', matchType: '!~'}]}]", []string{`spec.route.routes[0].matchers[0].value: "a(" is no regular expression`}},
 		{"receiver: r\nroutes: [{recever: s}]", []string{`spec.route.routes[0].recever: a route has no recever, and the operator reads routes strictly`}},
 		{"receiver: r\nroutes: [{matchers: [{name: a, value: b, operator: '='}]}]", []string{`spec.route.routes[0].matchers[0].operator: a route has no operator`}},
 		{"receiver: r\nroutes: [{groupBy: a}]", []string{`spec.route.routes[0].groupBy: groupBy of a route is a string, where []string belongs`}},
