@@ -157,6 +157,23 @@ func says(unused, deployed, telling int) string {
 	return fmt.Sprintf("%d %s: %s", n, targets, strings.Join(parts, ", "))
 }
 
+// Plain finds the directories of manifests of a repository in which nothing says who deploys what: those that hold objects, and lie
+// in none that does. Named as targets they are read with all that is below them.
+func Plain(ctx context.Context, r *repo.Repo) ([]string, error) {
+	t, err := look(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	var dirs []string
+	for _, dir := range t.dirs { // sorted, so that what a directory lies in comes before it
+		within := slices.ContainsFunc(dirs, func(d string) bool { return d == "." || strings.HasPrefix(dir, d+"/") })
+		if !within && !slices.Contains(strings.Split(dir, "/"), "testdata") && !t.withinAny(dir, t.charts) && slices.ContainsFunc(t.manifests[dir], t.holdsObject) {
+			dirs = append(dirs, dir)
+		}
+	}
+	return dirs, ctx.Err()
+}
+
 // nothing is the error of a repository in which there is nothing to choose, with a way out.
 func (t *tree) nothing() error {
 	const most = 5
@@ -172,6 +189,7 @@ func (t *tree) nothing() error {
 		if more := len(dirs) - most; more > 0 {
 			way += fmt.Sprintf(" and %d more", more)
 		}
+		way += ", which `kgate init` names"
 	}
 	return nothingToCheck("there is no kustomization here, and nothing that Argo CD or Flux deploys: " + way)
 }

@@ -40,17 +40,28 @@ func Make(ctx context.Context, repository *repo.Repo, options gate.Options) (p P
 	}
 	defer func() { err = errors.Join(err, options.Engines.Close()) }()
 	selection, chosen, err := coverage.Select(ctx, &bare)
+	first, plain := options, false
+	if errors.Is(err, coverage.ErrNothing) {
+		nothing := err
+		if selection.Targets, err = coverage.Plain(ctx, &bare); err == nil && len(selection.Targets) == 0 {
+			err = nothing
+		}
+		first.Targets, plain = selection.Targets, true // as if they were named on the command line
+	}
 	if err != nil {
 		return p, err
 	}
-	if p.Before, err = run(ctx, &bare, repo.Config{}, options); err != nil {
+	if p.Before, err = run(ctx, &bare, repo.Config{}, first); err != nil {
 		return p, err
 	}
-	d := draft{chosen: chosen, targets: globs(ctx, &bare, selection.Targets), environments: guess(selection.Targets), report: p.Before}
+	d := draft{chosen: chosen, plain: plain, targets: globs(ctx, &bare, selection.Targets), environments: guess(selection.Targets), report: p.Before}
 	if d.unrestricted, err = unrestricted(ctx, &bare, p.Before); err != nil {
 		return p, err
 	}
 	for _, d.held = range drafts(len(d.environments) > 0) {
+		if plain && !d.held.targets {
+			break // without them there is nothing to check
+		}
 		// What is declared lets rules speak of what else is not there: of namespaces, once one is known.
 		for d.absent = missing(p.Before); ; {
 			p.Text = d.text()
@@ -248,6 +259,7 @@ func missing(reports ...report.Report) []absent {
 // draft is what a proposal is written from.
 type draft struct {
 	chosen       string
+	plain        bool // nothing says who deploys the targets
 	targets      []string
 	environments []environment
 	held         held
@@ -272,6 +284,12 @@ func (d draft) text() string {
 	line("")
 	_, chose, _ := strings.Cut(d.chosen, "kgate chose ")
 	switch {
+	case d.plain:
+		line("# Directories of manifests. Nothing here says who deploys them, so that what is not named is not checked.")
+		line("targets:")
+		for _, glob := range d.targets {
+			line("  - %s", repo.Scalar(glob))
+		}
 	case !d.held.targets:
 		line("# Without the key, kgate finds the targets: today %s. Some can be checked only so,", chose)
 		line("# and not where they are named:")
