@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/prometheus/prometheus/promql/parser"
@@ -23,6 +25,7 @@ func dashboards() *check.Check {
 		Name:  "telemetry/dashboards-parse",
 		Title: "Dashboards are JSON, and what they ask Prometheus is PromQL",
 		Doc: "Grafana leaves a file out that is no JSON, and says so in its log alone; the dashboard of the release before is gone with the ConfigMap. " +
+			"Of two with one uid it keeps neither up to date. " +
 			"A panel whose expression does not parse shows an error. Dashboards are files .json of ConfigMaps with the label grafana_dashboard, and " +
 			"`spec.json` of a GrafanaDashboard. Expressions are judged where their data source is Prometheus, with a duration in the place of Grafana's own variables; " +
 			"those with a variable anywhere else are not.",
@@ -31,18 +34,21 @@ func dashboards() *check.Check {
 		References: []string{
 			"https://grafana.com/docs/grafana/latest/administration/provisioning/#dashboards",
 			"https://grafana.com/docs/grafana/latest/dashboards/variables/add-template-variables/#global-variables",
+			"https://github.com/grafana/grafana/blob/v12.3.0/pkg/services/provisioning/dashboards/validator.go",
 		},
 		Bad: dashboardsBad, Good: dashboardsGood,
 		Run: func(ctx context.Context, pass *check.Pass) error {
 			p := promQL()
 			for _, target := range pass.Targets {
 				quiet := hasVictoriaMetrics(target)
+				known := map[string]string{} // what has a uid, by the sidecar that may find it and the uid
 				for _, object := range target.Applied() {
 					for _, at := range dashboardsOf(place{pass: pass, target: target, object: object}) {
 						if err := ctx.Err(); err != nil {
 							return err
 						}
 						judgeDashboard(p, at, quiet)
+						judgeUID(at, known)
 					}
 				}
 			}
@@ -85,6 +91,30 @@ func judgeDashboard(p parser.Parser, at place, quiet bool) {
 	}
 	panels, _ := dashboard["panels"].([]any)
 	judgePanels(p, at.at("panels"), panels, typesOf(dashboard), at.path[len(at.path)-1])
+}
+
+// judgeUID reports a dashboard with the uid of another one for the same Grafana, as far as anything tells: beside it, with the same label.
+func judgeUID(at place, known map[string]string) {
+	text, _ := manifest.At(at.object.Value, at.path...).(string)
+	var dashboard struct{ UID string }
+	label := manifest.TextAt(at.object.Value, "metadata", "labels", dashboardLabel)
+	if at.object.Kind != "ConfigMap" || at.hidden() || json.Unmarshal([]byte(text), &dashboard) != nil || dashboard.UID == "" {
+		return
+	}
+	key := strings.Join([]string{at.object.Namespace, label, dashboard.UID}, "\n")
+	name := fmt.Sprintf("%v of ConfigMap %s", at.path[len(at.path)-1], at.object.Name)
+	other, taken := known[key]
+	if !taken {
+		known[key] = name
+		return
+	}
+	line := 1
+	for number, content := range strings.Split(text, "\n") {
+		if strings.Contains(content, `"uid"`) && strings.Contains(content, strconv.Quote(dashboard.UID)) {
+			line = number + 1
+		}
+	}
+	at.pass.ReportLine(at.target, at.object, at.path, line, fmt.Sprintf("%s has the uid %q of %s: Grafana writes neither, nor any other of the same provider, as long as both are there", name, dashboard.UID, other))
 }
 
 // jsonFault reads JSON and says at which line it breaks off.
