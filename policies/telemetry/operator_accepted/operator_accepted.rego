@@ -10,7 +10,6 @@
 #   - ref: https://github.com/open-telemetry/opentelemetry-operator/blob/v0.140.0/apis/v1beta1/collector_webhook.go
 #   - ref: https://github.com/open-telemetry/opentelemetry-operator/blob/v0.140.0/apis/v1alpha1/instrumentation_webhook.go
 #   - ref: https://github.com/open-telemetry/opentelemetry-operator/blob/v0.140.0/apis/v1alpha1/targetallocator_webhook.go
-#   - ref: https://github.com/open-telemetry/opentelemetry-operator/blob/v0.140.0/apis/v1alpha1/opampbridge_webhook.go
 # custom:
 #   severity: error
 #   states: fact
