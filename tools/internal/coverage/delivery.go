@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"path"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -348,48 +350,83 @@ func (d *Deliveries) told(id manifest.ID) *manifest.Object {
 // Leaving are who brought a target to a namespace and, as other deliveries have it, is gone or brings it elsewhere: those that
 // delete what they had there.
 func (d *Deliveries) Leaving(target, namespace string, after *Deliveries) []check.Deployer {
-	return slices.DeleteFunc(d.Left(target, namespace, after), func(one check.Deployer) bool { return !one.Prunes })
-}
-
-// Left are who brought a target to a namespace, or to any where that is "", and what becomes of what they had there once the target is
-// gone and they are as other deliveries have it. One of whom nobody here knows how it syncs leaves it to be said of no one.
-func (d *Deliveries) Left(target, namespace string, after *Deliveries) []check.Deployer {
 	var all []check.Deployer
 	real := d.real(target)
 	for _, one := range d.all {
-		if !d.brings(one, real) || namespace != "" && !slices.Contains(one.namespaces, namespace) || one.object == nil {
-			continue
-		}
-		leaving := check.Deployer{Name: one.by}
-		switch is := after.told(one.object.ID); {
-		case one.object.Kind == "ApplicationSet" && is != nil:
-			policy := applicationset.PolicyOf(is.Value)
-			leaving.Prunes = policy.Deletes && !policy.Keeps
-			switch {
-			case !policy.Deletes:
-				leaving.Stays = fmt.Sprintf("%s deletes no Application (applicationsSync: %s), so that it stays", one.by, policy.Sync)
-			case policy.Keeps:
-				leaving.Stays = fmt.Sprintf("%s keeps what its Applications deployed (preserveResourcesOnDeletion), so that it stays", one.by)
+		if d.brings(one, real) && slices.Contains(one.namespaces, namespace) && one.object != nil {
+			if leaving, known := one.leaves(after); known && leaving.Prunes && !slices.Contains(all, leaving) {
+				all = append(all, leaving)
 			}
-		case is != nil:
-			known := true
-			if leaving.Prunes, known = one.prunes(); !known {
-				return nil
-			}
-		default:
-			leaving.Prunes = danger.Cascades(one.object)
-			switch {
-			case !leaving.Prunes:
-				leaving.Stays = fmt.Sprintf("%s goes and keeps it, so that it stays, and nobody deploys it", one.by)
-			case one.object.Kind == "Application":
-				leaving.Name = "the finalizer of " + one.by
-			}
-		}
-		if !slices.Contains(all, leaving) {
-			all = append(all, leaving)
 		}
 	}
 	return all
+}
+
+// Left are who brought a target that is no more, and what becomes of what they had: other deliveries are how they are now. Of one of
+// whom nobody here knows how it syncs nothing is said, nor of the others.
+func (d *Deliveries) Left(target string, after *Deliveries) []check.Deployer {
+	var all []check.Deployer
+	real := d.real(target)
+	for _, one := range d.all {
+		if !d.brings(one, real) || one.object == nil {
+			continue
+		}
+		left, known := one.leaves(after)
+		if is := after.told(one.object.ID); is != nil && one.called == "" && one.stillWants(is) {
+			left, known = check.Deployer{Name: one.by, Stays: true}, true
+		}
+		if !known {
+			return nil
+		}
+		if !slices.Contains(all, left) {
+			all = append(all, left)
+		}
+	}
+	return all
+}
+
+// leaves is what becomes of what somebody deployed who, as other deliveries have it, is gone or deploys something else; false where
+// nobody here knows it.
+func (d deployment) leaves(after *Deliveries) (leaving check.Deployer, known bool) {
+	leaving.Name = d.by
+	switch is := after.told(d.object.ID); {
+	case is == nil && danger.Cascades(d.object):
+		leaving.Prunes = true
+		if d.object.Kind == "Application" {
+			leaving.Name = "the finalizer of " + d.by
+		}
+	case is == nil:
+		leaving.Stays = true
+	case d.object.Kind != "ApplicationSet":
+		leaving.Prunes, known = d.prunes()
+		return leaving, known
+	default:
+		policy := applicationset.PolicyOf(is.Value)
+		leaving.Prunes = policy.Deletes && !policy.Keeps
+		leaving.Stays = !leaving.Prunes
+	}
+	return leaving, true
+}
+
+// stillWants reports whether a directory is still to be deployed, as an object is now: Argo CD and Flux find nothing there, and leave what
+// they deployed as it is. An ApplicationSet makes what it made where nothing of it differs, and none of its generators reads git.
+func (d deployment) stillWants(is *manifest.Object) bool {
+	if d.object.Kind == "ApplicationSet" {
+		return reflect.DeepEqual(d.object.Value["spec"], is.Value["spec"]) && !readsGit(manifest.At(is.Value, "spec", "generators"))
+	}
+	return reflect.DeepEqual(manifest.At(d.object.Value, d.field...), manifest.At(is.Value, d.field...))
+}
+
+// readsGit reports a generator of directories or files of git, also within others.
+func readsGit(generators any) bool {
+	switch v := generators.(type) {
+	case map[string]any:
+		_, git := v["git"]
+		return git || slices.ContainsFunc(slices.Collect(maps.Values(v)), readsGit)
+	case []any:
+		return slices.ContainsFunc(v, readsGit)
+	}
+	return false
 }
 
 // prunes reports whether what deploys deletes by itself what the repository has no longer.

@@ -164,6 +164,10 @@ func (t *tree) holdsObject(file string) bool {
 	return err != nil || slices.ContainsFunc(documents, repo.IsObject)
 }
 
+// ofTests reports a directory that only tests read, by what Go and others call it: what lies there deploys nothing, and is no target that
+// kgate proposes.
+func ofTests(dir string) bool { return slices.Contains(strings.Split(dir, "/"), "testdata") }
+
 // deployments are what the objects of targets deploy from the repository, and those of manifests that no target reads.
 func (t *tree) deployments(targets []*check.Target, read map[string]bool) []deployment {
 	var claims []claim
@@ -181,8 +185,8 @@ func (t *tree) deployments(targets []*check.Target, read map[string]bool) []depl
 		}
 	}
 	for _, dir := range t.dirs {
-		if slices.Contains(strings.Split(dir, "/"), "testdata") {
-			continue // what only tests read deploys nothing
+		if ofTests(dir) {
+			continue
 		}
 		for _, file := range t.manifests[dir] {
 			if read[file] {

@@ -167,7 +167,7 @@ func Plain(ctx context.Context, r *repo.Repo) ([]string, error) {
 	var dirs []string
 	for _, dir := range t.dirs { // sorted, so that what a directory lies in comes before it
 		within := slices.ContainsFunc(dirs, func(d string) bool { return d == "." || strings.HasPrefix(dir, d+"/") })
-		if !within && !slices.Contains(strings.Split(dir, "/"), "testdata") && !t.withinAny(dir, t.charts) && slices.ContainsFunc(t.manifests[dir], t.holdsObject) {
+		if !within && !ofTests(dir) && !t.withinAny(dir, t.charts) && slices.ContainsFunc(t.manifests[dir], t.holdsObject) {
 			dirs = append(dirs, dir)
 		}
 	}

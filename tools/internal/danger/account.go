@@ -2,10 +2,11 @@ package danger
 
 import (
 	"fmt"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/gobwas/glob"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
@@ -54,6 +55,14 @@ func (s *scene) hostMounts(p check.Pair, all []containerPair) {
 // builtinRoles are ClusterRoles of every cluster that lead to further rights.
 func builtinRoles() []string { return []string{"cluster-admin", "admin", "edit"} }
 
+// leadOn reports whether a right of a role leads to further ones.
+func leadOn(role *manifest.Object) bool {
+	return slices.ContainsFunc(manifest.ListAt(role.Value, "rules"), func(rule any) bool {
+		all, _ := grants(rule)
+		return slices.ContainsFunc(all, grant.leadsOn)
+	})
+}
+
 // leadingRoles are the roles of an account that lead to further rights, as objects bind them.
 func leadingRoles(objects []*manifest.Object, namespace, account string) []string {
 	var all []string
@@ -65,10 +74,7 @@ func leadingRoles(objects []*manifest.Object, namespace, account string) []strin
 			if !isRBAC(o, kind) || o.Name != name || kind == "Role" && o.Namespace != in || o.Hides(fields("rules")) {
 				return false
 			}
-			return slices.ContainsFunc(manifest.ListAt(o.Value, "rules"), func(rule any) bool {
-				rights, _ := grants(rule)
-				return slices.ContainsFunc(rights, grant.leadsOn)
-			})
+			return leadOn(o)
 		})
 	}
 	for _, o := range objects {
@@ -197,10 +203,7 @@ func (s *scene) aggregates(p check.Pair) {
 		return
 	}
 	labels := fields("metadata", "labels")
-	rights := slices.ContainsFunc(manifest.ListAt(p.New.Value, "rules"), func(rule any) bool {
-		all, _ := grants(rule)
-		return slices.ContainsFunc(all, grant.leadsOn)
-	})
+	rights := leadOn(p.New)
 	for _, to := range []string{"view", "edit", "admin"} {
 		at := below(labels, "rbac.authorization.k8s.io/aggregate-to-"+to)
 		if rights && known(p, at, at) && manifest.TextAt(p.New.Value, at...) == "true" && manifest.TextAt(p.Old.Value, at...) != "true" {
@@ -220,58 +223,77 @@ func (s *scene) aggregates(p check.Pair) {
 	}
 }
 
+// admission is a list of an AppProject with what it lets through.
+type admission struct {
+	field      string
+	keys       []string // of an entry; none where it is a text
+	what       string   // Applications may do with what an entry says
+	separators []rune   // that a * does not cross
+}
+
+func admissions() []admission {
+	return []admission{
+		{"destinations", []string{"server", "name", "namespace"}, "deploy to", nil},
+		{"sourceRepos", nil, "deploy from", []rune{'/'}},
+		{"clusterResourceWhitelist", []string{"group", "kind", "name"}, "make objects of the cluster:", nil},
+	}
+}
+
+// words are what an entry says, by key; the cluster of Argo CD itself by its address.
+func (a admission) words(entry any) []string {
+	if a.keys == nil {
+		return []string{fmt.Sprint(entry)}
+	}
+	var words []string
+	for _, key := range a.keys {
+		words = append(words, manifest.TextAt(entry, key))
+	}
+	if a.field == "destinations" && words[1] == "in-cluster" {
+		words[0], words[1] = "https://kubernetes.default.svc", ""
+	}
+	return words
+}
+
+// shown is an entry as messages write it.
+func (a admission) shown(entry any) string {
+	if a.keys == nil {
+		return fmt.Sprint(entry)
+	}
+	var all []string
+	for _, key := range a.keys {
+		if word := manifest.TextAt(entry, key); word != "" {
+			all = append(all, key+" "+word)
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+// covers reports whether an entry lets through all that another one does: where that has globs of its own, the same or everything.
+// https://github.com/argoproj/argo-cd/blob/v3.3.0/pkg/apis/application/v1alpha1/types.go
+func (a admission) covers(have, want []string) bool {
+	for i := range want {
+		every := have[i] == "*" || have[i] == "" && a.keys != nil && a.keys[i] == "name" && a.field == "clusterResourceWhitelist"
+		if pattern, err := glob.Compile(have[i], a.separators...); !every && have[i] != want[i] && (err != nil || !pattern.Match(want[i])) {
+			return false
+		}
+	}
+	return true
+}
+
 // projectGains looks at what an AppProject lets through that it kept out.
 func (s *scene) projectGains(p check.Pair) {
 	if !is(p.New, argoGroup, "AppProject") || !known(p, fields("spec"), fields("spec")) {
 		return
 	}
-	type list struct {
-		field string
-		keys  []string // of an entry; none where it is a text
-		what  string
-	}
-	text := func(entry any, keys []string) (string, []string) {
-		if len(keys) == 0 {
-			return fmt.Sprint(entry), []string{fmt.Sprint(entry)}
-		}
-		var words, shown []string
-		for _, key := range keys {
-			word := manifest.TextAt(entry, key)
-			if word != "" {
-				shown = append(shown, key+" "+word)
-			}
-			words = append(words, word)
-		}
-		if keys[0] == "server" && words[1] == "in-cluster" {
-			words[0], words[1] = "https://kubernetes.default.svc", ""
-		}
-		return strings.Join(shown, ", "), words
-	}
-	fits := func(have, want []string, keys []string) bool {
-		for i := range want {
-			any := have[i] == "*" || have[i] == "" && len(keys) > 0 && keys[0] == "group" && keys[i] == "name"
-			if ok, err := path.Match(have[i], want[i]); !any && have[i] != want[i] && (err != nil || !ok) {
-				return false
-			}
-		}
-		return true
-	}
-	for _, l := range []list{
-		{"destinations", []string{"server", "name", "namespace"}, "deploy to"},
-		{"sourceRepos", nil, "deploy from"},
-		{"clusterResourceWhitelist", []string{"group", "kind", "name"}, "make objects of the cluster:"},
-	} {
-		before := manifest.ListAt(p.Old.Value, "spec", l.field)
-		for i, entry := range manifest.ListAt(p.New.Value, "spec", l.field) {
-			says, words := text(entry, l.keys)
-			if len(words) > 0 && strings.HasPrefix(words[len(words)-1], "!") || strings.HasPrefix(words[0], "!") {
+	for _, a := range admissions() {
+		before := manifest.ListAt(p.Old.Value, "spec", a.field)
+		for i, entry := range manifest.ListAt(p.New.Value, "spec", a.field) {
+			words := a.words(entry)
+			if slices.ContainsFunc(words, func(word string) bool { return strings.HasPrefix(word, "!") }) {
 				continue // which keeps out
 			}
-			if !slices.ContainsFunc(before, func(had any) bool {
-				_, have := text(had, l.keys)
-				return fits(have, words, l.keys)
-			}) {
-				s.at(p.New, manifest.Path{"spec", l.field, i}, "privilege gained: Applications of %s may %s %s, which they might not before", title(p.New), l.what, says)
+			if !slices.ContainsFunc(before, func(had any) bool { return a.covers(a.words(had), words) }) {
+				s.at(p.New, manifest.Path{"spec", a.field, i}, "privilege gained: Applications of %s may %s %s, which they might not before", title(p.New), a.what, a.shown(entry))
 			}
 		}
 	}

@@ -118,6 +118,9 @@ func TestGuards(t *testing.T) {
 		{"a webhook that is asked of less", protectionLost, hook(`{operations: [CREATE, UPDATE], apiGroups: [apps], resources: [deployments]}`), hook(`{operations: [CREATE], apiGroups: [apps], resources: ["*"]}`), []string{
 			`warning now.yaml webhooks[0].rules: protection lost: webhook "w.example.com" of ValidatingWebhookConfiguration "a" is no longer asked of UPDATE apps/deployments`}},
 		{"a webhook that is asked of more", protectionLost, hook(`{operations: [CREATE], apiGroups: [apps], resources: [deployments]}`), hook(`{operations: ["*"], apiGroups: ["*"], resources: ["*/*"]}`), nil},
+		{"a webhook that says every verb by name", protectionLost, hook(`{operations: ["*"], apiGroups: [apps], resources: [deployments, deployments/scale]}`), hook(`{operations: [CREATE, UPDATE, DELETE, CONNECT], apiGroups: ["*"], resources: ["*", "deployments/*"]}`), nil},
+		{"a webhook that is asked of nothing below a resource", protectionLost, hook(`{operations: [CREATE], apiGroups: [""], resources: ["pods/exec"]}`), hook(`{operations: [CREATE], apiGroups: [""], resources: ["*"]}`), []string{
+			`warning now.yaml webhooks[0].rules: protection lost: webhook "w.example.com" of ValidatingWebhookConfiguration "a" is no longer asked of CREATE pods/exec`}},
 		{"a policy that holds to less", protectionLost, policy(`validations: [{expression: "a > 1"}, {expression: "b"}]`), policy(`validations: [{expression: "b"}]`), []string{
 			`warning now.yaml spec.validations: protection lost: ValidatingAdmissionPolicy "a" no longer holds to "a > 1"`}},
 		{"a policy that is written anew", protectionLost, policy(`validations: [{expression: "a > 1"}]`), policy(`validations: [{expression: "a > 2"}]`), nil},
@@ -128,8 +131,13 @@ func TestGuards(t *testing.T) {
 		{"the only window that allows", protectionLost, project(noon), project(""), []string{`warning now.yaml spec.syncWindows: protection lost: AppProject "a" has no longer the sync window allow "0 12 * * *" for 1h`}},
 		{"another window", protectionLost, project(night), project(noon), nil},
 		{"every caller", protectionLost, mesh("principals: [cluster.local/ns/shop/sa/till]"), mesh("principals: ['*']"), []string{
-			`warning now.yaml spec.rules[0].from[0].source.principals: protection lost: rule 1 of AuthorizationPolicy "a" allows every caller of the mesh: principals → *`}},
-		{"every caller before", protectionLost, mesh("principals: ['*']"), mesh("requestPrincipals: ['*']"), nil},
+			`warning now.yaml spec.rules[0].from[0].source: protection lost: rule 1 of AuthorizationPolicy "a" takes every caller of the mesh: source → *`}},
+		{"every caller before", protectionLost, mesh("principals: ['*']"), mesh("namespaces: ['*']"), nil},
+		{"whoever sends to a path", protectionLost, strings.Replace(mesh("principals: [a]"), "rules: [{", "rules: [{to: [{operation: {paths: [/a]}}], ", 1), of("security.istio.io/v1", "AuthorizationPolicy", "spec: {action: ALLOW, rules: [{to: [{operation: {paths: [/a]}}]}]}"), []string{
+			`warning now.yaml spec.rules[0]: protection lost: rule 1 of AuthorizationPolicy "a" asks nothing of its caller any more`}},
+		{"every caller of a namespace", protectionLost, mesh("principals: [cluster.local/ns/shop/sa/till], namespaces: [shop]"), mesh("principals: ['*'], namespaces: [shop]"), nil},
+		{"every caller with a token", protectionLost, mesh("principals: [cluster.local/ns/shop/sa/till]"), mesh("requestPrincipals: ['*']"), nil},
+		{"every caller, where one more is asked of", protectionLost, mesh("principals: [cluster.local/ns/shop/sa/till]"), strings.Replace(mesh("principals: ['*']"), "rules: [{", "rules: [{when: [{key: source.ip, values: [10.0.0.1]}], ", 1), nil},
 		{"a share of the pods", protectionLost, budget("maxUnavailable: 1") + w, budget("maxUnavailable: 80%") + w, []string{
 			`warning now.yaml spec.maxUnavailable: protection lost: PodDisruptionBudget "a" lets more pods go at once: spec.maxUnavailable: 1 → 80%`}},
 		{"a share that is as much", protectionLost, budget("maxUnavailable: 1") + w, budget("maxUnavailable: 25%") + w, nil},

@@ -158,11 +158,11 @@ func lookForSteps(s *scene) {
 	for _, p := range s.changed() {
 		s.stepsTaken(p)
 		before := splits(p.Old)
-		steps, of := ladder(p.Old), p.Old // a change may not bend its own ladder
-		if steps == nil {
-			steps, of = ladder(p.New), p.New
+		says := p.Old // a change may not bend its own ladder
+		if ladder(says) == nil {
+			says = p.New
 		}
-		said := annotation(of, ladderAnnotation)
+		steps := ladder(says)
 		for _, now := range splits(p.New) {
 			i := slices.IndexFunc(before, func(was split) bool { return was.route == now.route })
 			if i < 0 {
@@ -191,7 +191,7 @@ func lookForSteps(s *scene) {
 				}
 				how := fmt.Sprintf("a step of %.0f points", is-was)
 				if steps != nil {
-					how = fmt.Sprintf("the next step is %.0f %% (%s)", limit, said)
+					how = fmt.Sprintf("the next step is %.0f %% (%s)", limit, annotation(says, ladderAnnotation))
 				}
 				s.at(p.New, one.path, "canary step: %s sends %s %.0f %% → %.0f %% of route %s: %s", title(p.New), one.to, was, is, now.route, how)
 			}

@@ -84,13 +84,14 @@ func lookForDeliveries(s *scene) {
 	}
 }
 
-// generated looks for Applications that an ApplicationSet, which stays, makes no longer: for another name, another element or a file
-// that its generators read. What becomes of them its policy says.
+// generated looks for Applications that an ApplicationSet, which stays, makes otherwise or no longer: for another name, another element or
+// a file that its generators read. What becomes of those its policy says.
 func (s *scene) generated(p check.GeneratedPair) {
-	if p.New != nil || p.Old == nil {
-		if p.New != nil && p.Old != nil {
-			s.generatedMoved(p)
-		}
+	switch {
+	case p.Old == nil:
+		return
+	case p.New != nil:
+		s.generatedMoved(p)
 		return
 	}
 	spec := func(o *manifest.Object) []any {
@@ -113,36 +114,35 @@ func (s *scene) generated(p check.GeneratedPair) {
 	}
 }
 
-// generatedMoved looks for fields of an Application that have another value by what a generator says of it. What the template says
-// otherwise is told there, once for all Applications.
+// generatedMoved looks for fields of an Application that have another value by what a generator says of it, or a templatePatch. What the
+// template itself says otherwise is told there, once for all Applications.
 func (s *scene) generatedMoved(p check.GeneratedPair) {
 	if !applicationset.PolicyOf(p.Set.Value).Updates {
 		return // it stays as it was
 	}
-	var set *check.Pair
-	for _, pair := range s.changed() {
-		if same(pair.New, p.Set) {
-			set = &pair
+	at, spec := fields("spec", "generators"), fields("spec")
+	template := func(manifest.Path) bool { return false } // whether it says a field otherwise than before
+	for _, set := range s.changed() {
+		if !same(set.New, p.Set) {
+			continue
+		}
+		differs := func(path manifest.Path) bool {
+			return !equal(manifest.At(set.Old.Value, path...), manifest.At(set.New.Value, path...))
+		}
+		template = func(path manifest.Path) bool { return differs(below(fields("spec", "template"), path...)) }
+		if patch := fields("spec", "templatePatch"); differs(patch) && !differs(at) {
+			at = patch
 		}
 	}
-	template := func(path manifest.Path) bool { // it says the field otherwise than before
-		return set != nil && !equal(manifest.At(set.Old.Value, below(fields("spec", "template"), path...)...), manifest.At(set.New.Value, below(fields("spec", "template"), path...)...))
-	}
-	what, at := fmt.Sprintf("%s of %s", title(p.New), title(p.Set)), fields("spec", "generators")
-	for _, field := range applicationFields() {
-		old, new := manifest.TextAt(p.Old.Value, field.path...), manifest.TextAt(p.New.Value, field.path...)
-		if old != "" && new != "" && field.as(old) != field.as(new) && !template(field.path) && !s.moves(field.path, old, new) {
-			s.as(check.Warning, p.Set, at, "%s: %s has %s: %s → %s", field.what, what, field.path, old, new)
+	what := fmt.Sprintf("%s of %s", title(p.New), title(p.Set))
+	for _, field := range applicationFields(p.New, spec) {
+		if old, new, moved := s.moved(p.Old, p.New, field); moved && !template(field.path) {
+			s.as(check.Warning, p.Set, at, "%s: %s has %s: %s → %s", field.what, what, field.path, shown(old), shown(new))
 		}
 	}
-	path := fields("spec", "syncPolicy", "automated")
-	if old, new := automated(p.Old, path), automated(p.New, path); !template(path) {
-		switch {
-		case new.on && !old.on:
-			s.as(check.Warning, p.Set, at, "no person is waited for: %s syncs by itself: manual → automated", what)
-		case new.prunes && !old.prunes:
-			s.as(check.Warning, p.Set, at, "no person is waited for: %s deletes by itself what the repository has no longer: prune: false → true", what)
-		}
+	path := below(spec, "syncPolicy", "automated")
+	if freed, _ := freedom(automated(p.Old, path), automated(p.New, path)); freed != "" && !template(path) {
+		s.as(check.Warning, p.Set, at, "no person is waited for: %s %s", what, freed)
 	}
 }
 
@@ -160,56 +160,50 @@ type applicationField struct {
 	as   func(string) string // gives one spelling to texts that say one thing
 }
 
-func applicationFields() []applicationField {
+func plain(text string) string { return text }
+
+// applicationFields are those of an Application, or of the template of some, whose spec is at a path.
+func applicationFields(o *manifest.Object, spec manifest.Path) []applicationField {
 	const elsewhere, other = "deployed elsewhere, and what was deployed is left or pruned", "deploys something else"
-	plain := func(text string) string { return text }
+	repository := repository
+	if manifest.At(o.Value, below(spec, "source", "chart")...) != nil {
+		repository = func(url string) string { return strings.TrimRight(url, "/") } // of charts, which a server tells by case
+	}
 	return []applicationField{
-		{fields("spec", "destination", "server"), elsewhere, plain},
-		{fields("spec", "destination", "name"), elsewhere, plain},
-		{fields("spec", "destination", "namespace"), elsewhere, plain},
-		{fields("spec", "project"), "in the hands of another project", plain},
-		{fields("spec", "source", "chart"), other, plain},
-		{fields("spec", "source", "path"), other, folder},
-		{fields("spec", "source", "repoURL"), other, repository},
+		{below(spec, "destination", "server"), elsewhere, plain},
+		{below(spec, "destination", "name"), elsewhere, plain},
+		{below(spec, "destination", "namespace"), elsewhere, plain},
+		{below(spec, "project"), "in the hands of another project", plain},
+		{below(spec, "source", "chart"), other, plain},
+		{below(spec, "source", "path"), other, folder},
+		{below(spec, "source", "repoURL"), other, repository},
 	}
 }
 
-// fieldMoved reports a field that has another value. What is set for the first time, or no longer, may say the same in other words,
-// as a server does for a name.
-func (s *scene) fieldMoved(p check.Pair, path manifest.Path, what string) {
-	s.spelt(p, path, what, func(text string) string { return text })
-}
-
-// spelt is the same of texts that say one thing in several spellings: as gives them one.
-func (s *scene) spelt(p check.Pair, path manifest.Path, what string, as func(string) string) {
-	old, new := manifest.At(p.Old.Value, path...), manifest.At(p.New.Value, path...)
+// moved is what a field was and is; false where it says the same. What is set for the first time, or no longer, may say the same in
+// other words, as a server does for a name.
+func (s *scene) moved(before, after *manifest.Object, field applicationField) (old, new any, moved bool) {
+	old, new = manifest.At(before.Value, field.path...), manifest.At(after.Value, field.path...)
 	was, isText := old.(string)
 	is, areTexts := new.(string)
-	if old != nil && new != nil && !equal(old, new) && !(isText && areTexts && (as(was) == as(is) || s.moves(path, was, is))) {
-		s.as(check.Warning, p.New, path, "%s: %s has %s: %s → %s", what, title(p.New), path, shown(old), shown(new))
+	alike := isText && areTexts && (field.as(was) == field.as(is) || s.moves(field.path, was, is))
+	return old, new, old != nil && new != nil && !equal(old, new) && !alike
+}
+
+// fieldMoved reports a field that has another value.
+func (s *scene) fieldMoved(p check.Pair, field applicationField) {
+	if old, new, moved := s.moved(p.Old, p.New, field); moved {
+		s.as(check.Warning, p.New, field.path, "%s: %s has %s: %s → %s", field.what, title(p.New), field.path, shown(old), shown(new))
 	}
 }
 
 func (s *scene) application(p check.Pair, spec manifest.Path) {
-	for _, field := range []string{"server", "name", "namespace"} {
-		s.fieldMoved(p, below(spec, "destination", field), "deployed elsewhere, and what was deployed is left or pruned")
+	for _, field := range applicationFields(p.New, spec) {
+		s.fieldMoved(p, field)
 	}
-	s.fieldMoved(p, below(spec, "project"), "in the hands of another project")
-	const what = "deploys something else"
-	s.fieldMoved(p, below(spec, "source", "chart"), what)
-	s.spelt(p, below(spec, "source", "path"), what, folder)
-	repository := repository
-	if manifest.At(p.New.Value, below(spec, "source", "chart")...) != nil {
-		repository = func(url string) string { return strings.TrimRight(url, "/") } // of charts, which a server tells by case
-	}
-	s.spelt(p, below(spec, "source", "repoURL"), what, repository)
 	path := below(spec, "syncPolicy", "automated")
-	old, new := automated(p.Old, path), automated(p.New, path)
-	switch {
-	case new.on && !old.on:
-		s.as(check.Warning, p.New, path, "no person is waited for: %s syncs by itself: manual → automated", title(p.New))
-	case new.prunes && !old.prunes:
-		s.as(check.Warning, p.New, below(path, "prune"), "no person is waited for: %s deletes by itself what the repository has no longer: prune: false → true", title(p.New))
+	if freed, field := freedom(automated(p.Old, path), automated(p.New, path)); freed != "" {
+		s.as(check.Warning, p.New, below(path, field...), "no person is waited for: %s %s", title(p.New), freed)
 	}
 	s.atStake(p)
 }
@@ -261,13 +255,30 @@ func automated(o *manifest.Object, path manifest.Path) automation {
 	return automation{on, on && content["prune"] == true}
 }
 
-func (s *scene) flux(p check.Pair) {
-	for _, path := range []manifest.Path{fields("spec", "targetNamespace"), fields("spec", "kubeConfig", "secretRef", "name"), fields("spec", "storageNamespace"), fields("spec", "releaseName")} {
-		s.fieldMoved(p, path, "deployed elsewhere, and what was deployed is left or pruned")
+// freedom is what an Application does by itself that waited for a person before, and the field below its automation that says so; ""
+// for nothing.
+func freedom(old, new automation) (freed string, field manifest.Path) {
+	switch {
+	case new.on && !old.on:
+		return "syncs by itself: manual → automated", nil
+	case new.prunes && !old.prunes:
+		return "deletes by itself what the repository has no longer: prune: false → true", fields("prune")
 	}
-	s.spelt(p, fields("spec", "path"), "deploys something else", folder)
-	for _, path := range []manifest.Path{fields("spec", "sourceRef", "name"), fields("spec", "chart", "spec", "chart")} {
-		s.fieldMoved(p, path, "deploys something else")
+	return "", nil
+}
+
+func (s *scene) flux(p check.Pair) {
+	const elsewhere, other = "deployed elsewhere, and what was deployed is left or pruned", "deploys something else"
+	for _, field := range []applicationField{
+		{fields("spec", "targetNamespace"), elsewhere, plain},
+		{fields("spec", "kubeConfig", "secretRef", "name"), elsewhere, plain},
+		{fields("spec", "storageNamespace"), elsewhere, plain},
+		{fields("spec", "releaseName"), elsewhere, plain},
+		{fields("spec", "path"), other, folder},
+		{fields("spec", "sourceRef", "name"), other, plain},
+		{fields("spec", "chart", "spec", "chart"), other, plain},
+	} {
+		s.fieldMoved(p, field)
 	}
 	on := func(o *manifest.Object, field string) bool { return manifest.At(o.Value, "spec", field) == true }
 	if on(p.Old, "suspend") && !on(p.New, "suspend") {

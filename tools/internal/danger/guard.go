@@ -9,14 +9,21 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
-// operations are what rules of a webhook or a policy are asked about, each as verb group/resource.
-func operations(rules []any) []string {
-	var all []string
+// operation is what a rule of a webhook or an admission policy is asked about.
+type operation struct{ verb, group, resource string }
+
+// operations are those of rules; of every verb there is one for each.
+func operations(rules []any) []operation {
+	var all []operation
 	for _, rule := range rules {
-		for _, verb := range manifest.ListAt(rule, "operations") {
+		verbs := manifest.ListAt(rule, "operations")
+		if slices.Contains(verbs, any("*")) {
+			verbs = []any{"CREATE", "UPDATE", "DELETE", "CONNECT"}
+		}
+		for _, verb := range verbs {
 			for _, group := range manifest.ListAt(rule, "apiGroups") {
 				for _, resource := range manifest.ListAt(rule, "resources") {
-					all = append(all, fmt.Sprintf("%v %v/%v", verb, group, resource))
+					all = append(all, operation{fmt.Sprint(verb), fmt.Sprint(group), fmt.Sprint(resource)})
 				}
 			}
 		}
@@ -24,18 +31,31 @@ func operations(rules []any) []string {
 	return all
 }
 
-// unasked are the operations that are among others no longer.
-func unasked(old, new []string) []string {
-	fits := func(have, want string) bool {
-		verb, what, _ := strings.Cut(have, " ")
-		wanted, of, _ := strings.Cut(want, " ")
-		group, resource, _ := strings.Cut(what, "/")
-		ofGroup, ofResource, _ := strings.Cut(of, "/")
-		return (verb == "*" || verb == wanted) && (group == "*" || group == ofGroup) && (resource == "*" || resource == "*/*" || resource == ofResource)
+func (o operation) String() string {
+	if o.group == "" {
+		return o.verb + " " + o.resource
 	}
-	return slices.DeleteFunc(slices.Clone(old), func(want string) bool {
-		return slices.ContainsFunc(new, func(have string) bool { return fits(have, want) })
-	})
+	return o.verb + " " + o.group + "/" + o.resource
+}
+
+// has reports whether it is asked about another one too. A * is every resource, without what lies below one: */* is all of it.
+func (o operation) has(other operation) bool {
+	resource, sub, below := strings.Cut(other.resource, "/")
+	own, ownSub, ownBelow := strings.Cut(o.resource, "/")
+	fits := func(have, want string) bool { return have == "*" || have == want }
+	resources := o.resource == "*/*" || below == ownBelow && fits(own, resource) && fits(ownSub, sub)
+	return o.verb == other.verb && fits(o.group, other.group) && resources
+}
+
+// unasked are the operations that are among others no longer, as messages write them.
+func unasked(old, new []operation) []string {
+	var all []string
+	for _, want := range old {
+		if !slices.ContainsFunc(new, func(have operation) bool { return have.has(want) }) {
+			all = append(all, want.String())
+		}
+	}
+	return all
 }
 
 // validates looks for a webhook or an admission policy of the API server that is asked of less than before, or that holds to less.
@@ -44,8 +64,8 @@ func (s *scene) validates(p check.Pair) {
 		return
 	}
 	less := func(at manifest.Path, who string, old, new []any) {
-		if lost := unasked(operations(old), operations(new)); len(lost) > 0 && len(old) > 0 && known(p, at, at) {
-			s.at(p.New, at, "protection lost: %s is no longer asked of %s", who, strings.ReplaceAll(listed(lost), " /", " "))
+		if lost := unasked(operations(old), operations(new)); len(lost) > 0 && known(p, at, at) {
+			s.at(p.New, at, "protection lost: %s is no longer asked of %s", who, listed(lost))
 		}
 	}
 	switch p.New.Kind {
@@ -95,30 +115,52 @@ func (s *scene) windows(p check.Pair) {
 	}
 }
 
-// everybody looks for a rule of an AuthorizationPolicy that asks for a caller no longer by name.
+// everybody looks for a rule of an AuthorizationPolicy that asks for its caller by name no longer.
 func (s *scene) everybody(p check.Pair) {
-	if !isAuthorization(p.New) || action(p.New) != "ALLOW" || action(p.Old) != "ALLOW" || !known(p, fields("spec", "rules"), fields("spec", "rules")) {
+	rules := fields("spec", "rules")
+	if !isAuthorization(p.New) || action(p.New) != "ALLOW" || action(p.Old) != "ALLOW" || !known(p, rules, rules) {
 		return
 	}
-	type source struct{ rule, from int }
-	open := func(o *manifest.Object) (found []source, field map[source]string) {
-		field = map[source]string{}
-		for i, rule := range manifest.ListAt(o.Value, "spec", "rules") {
-			for j, from := range manifest.ListAt(rule, "from") {
-				for _, name := range []string{"principals", "requestPrincipals", "namespaces"} {
-					if slices.Contains(manifest.ListAt(from, "source", name), any("*")) {
-						found, field[source{i, j}] = append(found, source{i, j}), name
-					}
+	// Where a rule asks nothing of its caller, or takes any, the paths to the sources that say so.
+	open := func(o *manifest.Object) []manifest.Path {
+		var all []manifest.Path
+		for i, rule := range manifest.ListAt(o.Value, rules...) {
+			if len(manifest.ListAt(rule, "when")) > 0 {
+				continue
+			}
+			sources := manifest.ListAt(rule, "from")
+			if len(sources) == 0 {
+				all = append(all, below(rules, i))
+			}
+			for j, from := range sources {
+				if takesAny(manifest.At(from, "source")) {
+					all = append(all, below(rules, i, "from", j, "source"))
 				}
 			}
 		}
-		return found, field
+		return all
 	}
-	if had, _ := open(p.Old); len(had) > 0 {
+	if len(open(p.Old)) > 0 {
 		return
 	}
-	now, field := open(p.New)
-	for _, at := range now {
-		s.at(p.New, manifest.Path{"spec", "rules", at.rule, "from", at.from, "source", field[at]}, "protection lost: rule %d of %s allows every caller of the mesh: %s → *", at.rule+1, title(p.New), field[at])
+	for _, at := range open(p.New) {
+		rule := at[len(rules)].(int)
+		switch content, _ := manifest.At(p.New.Value, at...).(map[string]any); {
+		case len(at) > len(rules)+1:
+			s.at(p.New, at, "protection lost: rule %d of %s takes every caller of the mesh: source → *", rule+1, title(p.New))
+		case len(content) > 0: // one that is empty is told as that
+			s.at(p.New, at, "protection lost: rule %d of %s asks nothing of its caller any more", rule+1, title(p.New))
+		}
 	}
+}
+
+// takesAny reports a source of which each condition is met by whoever has an identity in the mesh.
+func takesAny(source any) bool {
+	content, _ := source.(map[string]any)
+	for field := range content {
+		if field != "principals" && field != "namespaces" || !slices.Contains(manifest.ListAt(source, field), any("*")) {
+			return false
+		}
+	}
+	return len(content) > 0
 }

@@ -259,9 +259,9 @@ func (s *scene) opened() {
 						continue
 					}
 					was := slices.DeleteFunc(over(before, old), func(have policy) bool { return !directs(have.object, way.direction) })
-					if fresh, some := unopened(ports, was, way.rules, way.peers, wide); len(was) > 0 && some {
+					if fresh, some := unopened(w, ports, was, way.rules, way.peers, wide); len(was) > 0 && some {
 						opened = append(opened, w)
-						on = slices.AppendSeq(on, slices.Values(fresh))
+						on = append(on, fresh...)
 					}
 				}
 				if len(opened) > 0 {
@@ -287,8 +287,9 @@ type portRange struct {
 	first, last    int64
 }
 
-// portsOf are those of a rule: the list as the API server stores it. What it would refuse is none.
-func portsOf(ports any) []portRange {
+// portsOf are those of a rule for the pods of a workload: the list as the API server stores it, and names as the numbers that they are of.
+// What the server would refuse is none.
+func portsOf(w *manifest.Object, ports any) []portRange {
 	list, _ := ports.([]any)
 	var all []portRange
 	for _, port := range list {
@@ -297,7 +298,10 @@ func portsOf(ports any) []portRange {
 		case nil:
 			r.last = 65535
 		case string:
-			r.name = value
+			if r.first = containerPort(w, value, r.protocol); r.first == 0 {
+				r.name = value
+			}
+			r.last = r.first
 		default:
 			first, err := strconv.ParseInt(fmt.Sprint(value), 10, 64)
 			if err != nil {
@@ -311,6 +315,21 @@ func portsOf(ports any) []portRange {
 		all = append(all, r)
 	}
 	return all
+}
+
+// containerPort is the number of a port that a container of a workload gives a name; 0 where none does.
+func containerPort(w *manifest.Object, name, protocol string) int64 {
+	spec, _ := podPath(w)
+	for _, list := range containerLists() {
+		for _, container := range parts(w, below(spec, list)) {
+			for _, port := range manifest.ListAt(w.Value, below(container.path, "ports")...) {
+				if number, is := number(manifest.At(port, "containerPort")); is && manifest.TextAt(port, "name") == name && cmp.Or(manifest.TextAt(port, "protocol"), "TCP") == protocol {
+					return int64(number)
+				}
+			}
+		}
+	}
+	return 0
 }
 
 func (r portRange) String() string {
@@ -328,8 +347,8 @@ func (r portRange) String() string {
 	return text
 }
 
-// unopened are the ports of a rule, of all where it names none, that policies let fewer to; false for none.
-func unopened(ports any, was []policy, rules, peers string, wide int) (fresh []string, some bool) {
+// unopened are the ports of a rule for the pods of a workload that policies let fewer to; none of all of them, false for none at all.
+func unopened(w *manifest.Object, ports any, was []policy, rules, peers string, wide int) (fresh []string, some bool) {
 	var had []portRange
 	for _, have := range was {
 		for _, rule := range manifest.ListAt(have.object.Value, "spec", rules) {
@@ -339,13 +358,13 @@ func unopened(ports any, was []policy, rules, peers string, wide int) (fresh []s
 			if len(manifest.ListAt(rule, "ports")) == 0 {
 				return nil, false
 			}
-			had = append(had, portsOf(manifest.At(rule, "ports"))...)
+			had = append(had, portsOf(w, manifest.At(rule, "ports"))...)
 		}
 	}
 	if list, _ := ports.([]any); len(list) == 0 {
 		return nil, true
 	}
-	for _, port := range portsOf(ports) {
+	for _, port := range portsOf(w, ports) {
 		if !covered(port, had) {
 			fresh = append(fresh, port.String())
 		}

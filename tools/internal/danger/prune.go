@@ -49,8 +49,8 @@ func (s *scene) fate(o *manifest.Object) (how string, severity check.Severity, e
 	case slices.ContainsFunc(deployers, func(d check.Deployer) bool { return d.Prunes }):
 		i := slices.IndexFunc(deployers, func(d check.Deployer) bool { return d.Prunes })
 		how = deployers[i].Name + " deletes it"
-	case deployers[0].Stays != "":
-		how, severity = deployers[0].Stays, check.Warning
+	case slices.ContainsFunc(deployers, func(d check.Deployer) bool { return d.Stays }):
+		return "", "", false
 	default:
 		how, severity = deployers[0].Name+" does not prune, so that it stays until somebody deletes it", check.Warning
 	}

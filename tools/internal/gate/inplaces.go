@@ -275,18 +275,22 @@ func moved(then, now deliveredIn) deliveredIn {
 	return all
 }
 
+// deliveries are who deploys what on both sides.
+func (c *comparing) deliveries(ctx context.Context) (then, now *coverage.Deliveries, err error) {
+	if then, err = c.was.placing.deployers(ctx); err == nil {
+		now, err = c.is.placing.deployers(ctx)
+	}
+	return then, now, err
+}
+
 // left finds what becomes of what those brought who deployed a target that is no more, as far as they say.
 func (c *comparing) left(target string) func(context.Context) ([]check.Deployer, error) {
 	return func(ctx context.Context) ([]check.Deployer, error) {
-		then, err := c.was.placing.deployers(ctx)
+		then, now, err := c.deliveries(ctx)
 		if err != nil {
 			return nil, err
 		}
-		now, err := c.is.placing.deployers(ctx)
-		if err != nil {
-			return nil, err
-		}
-		return then.Left(target, "", now), nil
+		return then.Left(target, now), nil
 	}
 }
 
@@ -300,11 +304,7 @@ func (c *comparing) dropped(ctx context.Context, places []inPlace, new *Target) 
 		if !p.wasIn || p.isIn || p.first == "" {
 			continue
 		}
-		then, err := c.was.placing.deployers(ctx)
-		if err != nil {
-			return nil, err
-		}
-		now, err := c.is.placing.deployers(ctx)
+		then, now, err := c.deliveries(ctx)
 		if err != nil {
 			return nil, err
 		}

@@ -67,9 +67,6 @@ func (p place) text(field string) string {
 	return manifest.TextAt(p.value(), field)
 }
 
-// has reports a field with any value.
-func (p place) has(field string) bool { return manifest.At(p.value(), field) != nil }
-
 // judged reports what the operator's own type of what stands at the place says of it. What is no such type, the schema refuses.
 func judged[T any, V interface {
 	*T
@@ -88,35 +85,45 @@ func judged[T any, V interface {
 }
 
 func judgeAlertmanager(spec place, beta bool) {
-	receivers := map[string]bool{}
+	r := routes{beta: beta, receivers: names{}, intervals: names{}, field: "muteTimeIntervals"}
 	for _, receiver := range spec.entries("receivers") {
 		name := manifest.TextAt(receiver.value(), "name")
-		if receivers[name] && name != "" {
+		if name != "" && r.receivers[name] {
 			receiver.at("name").report("two receivers are called %q", name)
 		}
-		receivers[name] = true
+		r.receivers.add(receiver.at("name"))
 		judgeReceiver(receiver, name)
 	}
-	// What the versions call the times.
-	field := "muteTimeIntervals"
 	if beta {
-		field = "timeIntervals"
+		r.field = "timeIntervals" // the versions call them so
 	}
-	intervals := map[string]bool{}
-	for _, interval := range spec.entries(field) {
-		name := manifest.TextAt(interval.value(), "name")
-		if name == "" && interval.has("name") && !interval.at("name").hidden() { // that there is one, the schema says
+	for _, interval := range spec.entries(r.field) {
+		if interval.at("name").value() == "" { // that there is one, the schema says
 			interval.at("name").report("a time interval without a name: no route can say it")
 		}
-		intervals[name] = true
+		r.intervals.add(interval.at("name"))
 		for _, times := range interval.entries("timeIntervals") {
 			judgeTimes(times)
 		}
 	}
-	if spec.has("route") {
-		routes{beta, receivers, intervals, field}.judge(spec.at("route"), true)
+	if spec.at("route").value() != nil {
+		r.judge(spec.at("route"), true)
 	}
 }
+
+// names are what routes may refer to; where somebody else fills one in, "" is among them, and any may be there.
+type names map[string]bool
+
+func (n names) add(at place) {
+	if at.hidden() {
+		n[""] = true
+		return
+	}
+	name, _ := at.value().(string)
+	n[name] = n[name] || name != ""
+}
+
+func (n names) lack(name string) bool { return !n[name] && !n[""] }
 
 // judgeTimes holds the parts of a time interval to their order: what no time or day at all is, the schema says.
 func judgeTimes(times place) {
@@ -317,7 +324,7 @@ func judgeSNS(p place, title string) {
 // routes is what routes are held to.
 type routes struct {
 	beta                 bool
-	receivers, intervals map[string]bool
+	receivers, intervals names
 	field                string // of spec, that names the intervals
 }
 
@@ -332,7 +339,7 @@ func (r routes) judge(route place, first bool) {
 		return
 	}
 	switch name := route.text("receiver"); {
-	case name != "" && !r.receivers[name]:
+	case name != "" && r.receivers.lack(name):
 		route.at("receiver").report("receiver %q is not there: the route sends to nobody", name)
 	case name == "" && first && !route.at("receiver").hidden():
 		route.report("the first route has no receiver, for what no other route takes")
@@ -350,7 +357,7 @@ func (r routes) judge(route place, first bool) {
 	}
 	for _, list := range []string{"muteTimeIntervals", "activeTimeIntervals"} {
 		for i, value := range manifest.ListAt(route.value(), list) {
-			if name, _ := value.(string); !r.intervals[name] {
+			if name, _ := value.(string); r.intervals.lack(name) {
 				route.at(list, i).report("no entry of %s is called %q", r.field, name)
 			}
 		}

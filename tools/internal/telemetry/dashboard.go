@@ -47,8 +47,9 @@ func dashboards() *check.Check {
 						if err := ctx.Err(); err != nil {
 							return err
 						}
-						judgeDashboard(p, at, quiet)
-						judgeUID(at, known)
+						if dashboard := judgeDashboard(p, at, quiet); dashboard != nil {
+							judgeUID(at, manifest.TextAt(dashboard, "uid"), known)
+						}
 					}
 				}
 			}
@@ -76,32 +77,31 @@ func dashboardsOf(at place) []place {
 	return nil
 }
 
-func judgeDashboard(p parser.Parser, at place, quiet bool) {
-	text, ok := manifest.At(at.object.Value, at.path...).(string)
+// judgeDashboard reads one and returns it; nil for what is none.
+func judgeDashboard(p parser.Parser, at place, quiet bool) map[string]any {
+	text, ok := at.value().(string)
 	if !ok || at.hidden() {
-		return
+		return nil
 	}
 	var dashboard map[string]any
 	if f, wrong := jsonFault(text, &dashboard); wrong {
 		at.reportWithin(f, "%v of %s is no JSON", at.path[len(at.path)-1], at.object.ID)
-		return
+		return nil
 	}
-	if quiet {
-		return
+	if !quiet {
+		panels, _ := dashboard["panels"].([]any)
+		judgePanels(p, at.at("panels"), panels, typesOf(dashboard), at.path[len(at.path)-1])
 	}
-	panels, _ := dashboard["panels"].([]any)
-	judgePanels(p, at.at("panels"), panels, typesOf(dashboard), at.path[len(at.path)-1])
+	return dashboard
 }
 
 // judgeUID reports a dashboard with the uid of another one for the same Grafana, as far as anything tells: beside it, with the same label.
-func judgeUID(at place, known map[string]string) {
-	text, _ := manifest.At(at.object.Value, at.path...).(string)
-	var dashboard struct{ UID string }
-	label := manifest.TextAt(at.object.Value, "metadata", "labels", dashboardLabel)
-	if at.object.Kind != "ConfigMap" || at.hidden() || json.Unmarshal([]byte(text), &dashboard) != nil || dashboard.UID == "" {
+func judgeUID(at place, uid string, known map[string]string) {
+	if at.object.Kind != "ConfigMap" || uid == "" {
 		return
 	}
-	key := strings.Join([]string{at.object.Namespace, label, dashboard.UID}, "\n")
+	label := manifest.TextAt(at.object.Value, "metadata", "labels", dashboardLabel)
+	key := strings.Join([]string{at.object.Namespace, label, uid}, "\n")
 	name := fmt.Sprintf("%v of ConfigMap %s", at.path[len(at.path)-1], at.object.Name)
 	other, taken := known[key]
 	if !taken {
@@ -109,12 +109,13 @@ func judgeUID(at place, known map[string]string) {
 		return
 	}
 	line := 1
+	text, _ := at.value().(string)
 	for number, content := range strings.Split(text, "\n") {
-		if strings.Contains(content, `"uid"`) && strings.Contains(content, strconv.Quote(dashboard.UID)) {
+		if strings.Contains(content, `"uid"`) && strings.Contains(content, strconv.Quote(uid)) {
 			line = number + 1
 		}
 	}
-	at.pass.ReportLine(at.target, at.object, at.path, line, fmt.Sprintf("%s has the uid %q of %s: Grafana writes neither, nor any other of the same provider, as long as both are there", name, dashboard.UID, other))
+	at.pass.ReportLine(at.target, at.object, at.path, line, fmt.Sprintf("%s has the uid %q of %s: Grafana writes neither, nor any other of the same provider, as long as both are there", name, uid, other))
 }
 
 // jsonFault reads JSON and says at which line it breaks off.
