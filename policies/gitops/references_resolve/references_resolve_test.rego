@@ -214,6 +214,8 @@ test_keys_that_others_put_in if {
 		{"kind": "Secret", "type": "kubernetes.io/service-account-token"},
 		{"kind": "ConfigMap", "metadata": {"labels": {"config.openshift.io/inject-trusted-cabundle": "true"}}},
 		{"kind": "ConfigMap", "metadata": {"annotations": {"service.beta.openshift.io/inject-cabundle": "true"}}},
+		{"kind": "Secret", "metadata": {"annotations": {"replicator.v1.mittwald.de/replicate-from": "infra/db"}}},
+		{"kind": "ConfigMap", "metadata": {"annotations": {"reflector.v1.k8s.emberstack.com/reflects": "infra/db"}}},
 	] {
 		obj := object.union(_named("v1", filled.kind, "filled", {}), filled)
 		ref := {"Secret": "secretKeyRef", "ConfigMap": "configMapKeyRef"}[filled.kind]

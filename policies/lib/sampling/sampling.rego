@@ -46,9 +46,9 @@ rates(obj) := [rate |
 	sampler != null
 	type := obj_lib.at(sampler, ["type"], null)
 	not type in _elsewhere
-	argument := _or_all(obj_lib.at(sampler, ["argument"], ""))
+	argument := obj_lib.at(sampler, ["argument"], "")
 	not obj_lib.is_filled_in(argument)
-	written := _of_sampler(type, argument)
+	written := _of_sampler(type, object.get({"": "1"}, argument, argument)) # not set, it is 1
 	rate := {
 		"ratio": _ratio(written),
 		"written": written,
@@ -95,11 +95,6 @@ _is_no_rate(variable, _) if obj_lib.is_filled_in(variable.value)
 # Samplers that ask somebody else for the rate.
 _elsewhere := {"jaeger_remote", "parentbased_jaeger_remote", "xray"}
 
-# An argument that is not set.
-_or_all(argument) := "1" if argument == ""
-
-else := argument
-
 _of_sampler(type, _) := _fixed[type] if _fixed[type]
 
 _of_sampler(type, argument) := argument if not _fixed[type]
@@ -112,13 +107,11 @@ _fixed := {
 	"parentbased_always_off": "0",
 }
 
-_ratio(written) := to_number(written) if {
+# As languages read it: 0.1, .1, 1., +1e-3.
+_ratio(written) := to_number(concat("", ["0", whole, trim_suffix(fraction, "."), exponent])) if {
 	is_string(written)
-	regex.match(`^[0-9]{1,9}(\.[0-9]{1,20})?$`, written)
-} else := to_number(sprintf("0%s", [trim_prefix(written, "+")])) if {
-	is_string(written)
-	regex.match(`^\+?(\.[0-9]{1,20}|[0-9]{1,9}(\.[0-9]{0,20})?)([eE][-+]?[0-9]{1,2})?$`, written)
-	regex.match(`^[^.]*(\.[0-9].*)?$`, written)
+	[[_, whole, fraction, exponent]] := regex.find_all_string_submatch_n(`^\+?([0-9]{0,9})(\.[0-9]{0,20})?([eE][-+]?[0-9]{1,2})?$`, written, 1)
+	regex.match(`[0-9]`, concat("", [whole, fraction]))
 } else := null
 
 _percentage(written) := written / 100 if is_number(written)

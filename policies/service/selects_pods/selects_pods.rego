@@ -39,10 +39,13 @@ deny contains {"msg": msg, "path": ["objects", index, "spec", "selector"], "miss
 # Labels that what runs in a pod gives it once it runs: Vault's and Patroni's say which pod leads.
 _is_of_runtime(key, _) if startswith(key, "vault-")
 
-_is_of_runtime(key, value) if {
-	key in {"role", "spilo-role"}
-	value in {"master", "primary", "replica", "standby_leader", "standby-leader"}
-}
+_is_of_runtime("spilo-role", _)
+
+_is_of_runtime("role", wanted) if _is_of_patroni(wanted)
+
+_is_of_patroni(wanted) if wanted["cluster-name"]
+
+_is_of_patroni(wanted) if wanted.application in {"patroni", "spilo"}
 
 # What is in no template: Argo Rollouts gives the pods a hash, and the Service of a track the hash to select; the controller of a
 # StatefulSet gives each pod its own name.
@@ -90,7 +93,7 @@ _selects_pods(service, wanted) if {
 
 _pod_name := "statefulset.kubernetes.io/pod-name"
 
-_of_template(wanted) := object.remove(wanted, array.concat(_given, [key | some key, value in wanted; _is_of_runtime(key, value)])) if is_object(wanted)
+_of_template(wanted) := object.remove(wanted, array.concat(_given, [key | some key, _ in wanted; _is_of_runtime(key, wanted)])) if is_object(wanted)
 
 else := wanted
 

@@ -57,6 +57,23 @@ test_allows_endpoints_from_elsewhere[note] if {
 
 _cluster := {"apiVersion": "postgresql.cnpg.io/v1", "kind": "Cluster", "metadata": {"name": "db", "namespace": "shop"}}
 
+_labelled(labels) := {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "web", "namespace": "shop"}, "spec": {"template": {"metadata": {"labels": labels}, "spec": {}}}}
+
+test_allows_labels_that_pods_get_once_they_run if {
+	every case in [
+		{"pod": {"app": "web"}, "selector": {"app": "web", "apps.kubernetes.io/pod-index": "0"}},
+		{"pod": {"component": "server"}, "selector": {"component": "server", "vault-active": "true"}},
+		{"pod": {"cluster-name": "db"}, "selector": {"cluster-name": "db", "role": "replica"}},
+		{"pod": {"application": "spilo"}, "selector": {"application": "spilo", "spilo-role": "master"}},
+	] {
+		selects_pods.deny == set() with input as fixture.overlay([_service({"selector": case.selector}), _labelled(case.pod)])
+		count(selects_pods.deny) == 1 with input as fixture.overlay([_service({"selector": object.union(case.selector, {"other": "label"})}), _labelled(case.pod)])
+	}
+
+	# A role is a label like others.
+	count(selects_pods.deny) == 1 with input as fixture.overlay([_service({"selector": {"app": "web", "role": "replica"}}), _labelled({"app": "web"})])
+}
+
 test_allows_pods_that_an_operator_makes if {
 	selects_pods.deny == set() with input as fixture.overlay([_service({"selector": {"cnpg.io/cluster": "db", "cnpg.io/instanceRole": "primary"}}), _cluster])
 }

@@ -239,8 +239,8 @@ _uses(obj) := array.concat(_sent(obj), _asked(obj)) if {
 # Exporters whose endpoint is a host and a port, or a URL. What others call so may be a data source name, a region, or a host beside
 # a port of its own.
 _addressed := {
-	"coralogix", "faro", "honeycombmarker", "influxdb", "jaeger", "logzio", "loki", "opencensus", "otelarrow", "otlp", "otlp_grpc", "otlp_http",
-	"otlphttp", "prometheusremotewrite", "sentry", "skywalking", "splunk_hec", "tanzuobservability", "zipkin",
+	"carbon", "elasticsearch", "faro", "influxdb", "jaeger", "loki", "opencensus", "otelarrow", "otlp", "otlp_grpc", "otlp_http", "otlphttp",
+	"prometheusremotewrite", "sapm", "skywalking", "splunk_hec", "zipkin",
 }
 
 # What is empty is not set: each signal may have an endpoint of its own.

@@ -111,8 +111,8 @@ func (s *Store) Remove(ctx context.Context, p release.Place, at time.Time, actor
 			}
 			for _, r := range found {
 				m := release.Move{Outcome: release.Removed, FinishedAt: &at, Actor: actor}
-				// What has begun or succeeded since then came after the removal.
-				if r.StartedAt.After(at) || r.SucceededAt != nil && r.SucceededAt.After(at) || r.Outcome == release.Failed && r.FailedAt.After(at) {
+				// What has begun, succeeded or failed since then came after the removal.
+				if r.StartedAt.After(at) || r.SucceededAt != nil && r.SucceededAt.After(at) || r.Outcome == release.Failed && r.FinishedAt.After(at) {
 					continue
 				}
 				r, repeated, err := tell(ctx, tx, r, m, now)

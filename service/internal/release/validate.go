@@ -217,8 +217,8 @@ func (f *faults) actor(s string) {
 	switch {
 	case s == "":
 		f.add("actor", "is required")
-	case !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return !inName(r) }):
-		f.add("actor", "must be text without control characters, and without those that turn its direction")
+	case !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return !InName(r) }):
+		f.add("actor", NameWant)
 	case !strings.ContainsFunc(s, isSeen):
 		f.add("actor", "must have something to see")
 	case utf8.RuneCountInString(s) > maxActor:
@@ -238,9 +238,12 @@ func isSeen(r rune) bool {
 	return unicode.IsPrint(r) && !unicode.Is(unicode.M, r)
 }
 
-// inName reports whether people's names may have r: whatever is printed, spaces of every width, and the joiners without which
+// NameWant is what InName asks for, as messages say it.
+const NameWant = "must be text without control characters, and without those that turn its direction"
+
+// InName reports whether people's names may have r: whatever is printed, spaces of every width, and the joiners without which
 // some scripts cannot be written. What is not seen, or changes the direction of what follows it, may not be.
-func inName(r rune) bool {
+func InName(r rune) bool {
 	const nonJoiner, joiner = '\u200c', '\u200d'
 	return unicode.IsGraphic(r) || r == nonJoiner || r == joiner
 }

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/kgate-dev/gitops/service/internal/release"
 )
@@ -75,8 +74,8 @@ func (a *API) showReleases(w http.ResponseWriter, r *http.Request) error {
 		if !q.Has(field) {
 			continue
 		}
-		if strings.ContainsFunc(q.Get(field), isHidden) {
-			return invalid(fault{Parameter: field, Detail: "must be text without control characters, and without those that turn its direction"})
+		if strings.ContainsFunc(q.Get(field), func(r rune) bool { return !release.InName(r) }) {
+			return invalid(fault{Parameter: field, Detail: release.NameWant})
 		}
 		exact, possible := meant(known[field], q.Get(field))
 		if len(known[field]) == release.MaxNames && exact != q.Get(field) { // of more names than are known here it may be one
@@ -193,12 +192,6 @@ func meant(names []string, text string) (exact string, possible []string) {
 		return possible[0], nil
 	}
 	return "", possible[:min(len(possible), 30)]
-}
-
-// isHidden reports whether r is not seen and may change how what follows it reads. The joiners are parts of words.
-func isHidden(r rune) bool {
-	const nonJoiner, joiner = '\u200c', '\u200d'
-	return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) && r != nonJoiner && r != joiner
 }
 
 // isName reports whether a release has a text as its service, its environment or its actor, to the letter.

@@ -65,8 +65,10 @@ func TestPlaceThatRunsWhatItsUpstreamWentBackFrom(t *testing.T) {
 			t.Errorf("the page does not say %q", want)
 		}
 	}
-	if strings.Contains(page, "never") && strings.Contains(page, "never had") {
-		t.Error("the page says that it never ran there")
+	for _, wrong := range []string{"never had", "never ran"} {
+		if strings.Contains(page, wrong) {
+			t.Errorf("the page says %q of what ran there", wrong)
+		}
 	}
 }
 
