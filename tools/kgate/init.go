@@ -115,6 +115,19 @@ func initialise(cmd *cobra.Command, dir string, flags initFlags) error {
 		plural(p.After.Objects(), "object"), verdictOf(p.Before), verdictOf(p.After)); err != nil {
 		return err
 	}
+	const most = 10
+	for _, failure := range p.After.Errors[:min(len(p.After.Errors), most)] {
+		first, _, _ := strings.Cut(failure.Message, "\n")
+		failure.Message = "cannot check: " + first
+		if err := say("%s", failure); err != nil {
+			return err
+		}
+	}
+	if more := len(p.After.Errors) - most; more > 0 {
+		if err := say("%d more cannot be checked: `kgate validate` says why", more); err != nil {
+			return err
+		}
+	}
 	if !flags.baseline {
 		return nil
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -15,9 +16,10 @@ import (
 
 // Select finds what a run without arguments checks: what kgate.yaml names under `targets`, and where it names nothing, what
 // the repository holds to be deployed. Those are the kustomizations that no other one uses, what Argo CD and Flux deploy
-// from here, and the directories of manifests that tell them to. The second value says so; it is empty for targets that
-// kgate.yaml names.
-func Select(ctx context.Context, r *repo.Repo) (repo.Selection, string, error) {
+// from here, and the directories of manifests that tell them to, or where none does, charts that do. made are further directories
+// that Applications deploy which only rendering shows. The second value says what was chosen; it is empty for targets that kgate.yaml
+// names.
+func Select(ctx context.Context, r *repo.Repo, made ...string) (repo.Selection, string, error) {
 	if r.Config.Targets != nil {
 		selection, err := r.Select(ctx)
 		return selection, "", err
@@ -50,7 +52,7 @@ func Select(ctx context.Context, r *repo.Repo) (repo.Selection, string, error) {
 		}
 		return true
 	}
-	unused, deployed, telling := 0, 0, 0
+	unused, deployed, telling, charts := 0, 0, 0, 0
 	for _, dir := range t.unreadRoots(reading{}, func(string) bool { return false }) {
 		unused += choose(dir)
 	}
@@ -71,6 +73,16 @@ func Select(ctx context.Context, r *repo.Repo) (repo.Selection, string, error) {
 			telling += choose(dir)
 		}
 	}
+	for _, dir := range made {
+		deployed += choose(dir)
+	}
+	for _, dir := range t.bootstraps() {
+		if !seen[dir] {
+			seen[dir] = true
+			selection.Targets = append(selection.Targets, dir)
+			charts++
+		}
+	}
 	if err := ctx.Err(); err != nil {
 		return repo.Selection{}, "", err
 	}
@@ -86,7 +98,7 @@ func Select(ctx context.Context, r *repo.Repo) (repo.Selection, string, error) {
 	if _, err := fs.Lstat(r.FS, repo.ConfigFile); r.Base == nil && errors.Is(err, fs.ErrNotExist) {
 		why = "there is no " + repo.ConfigFile
 	}
-	return selection, why + ", so kgate chose " + says(unused, deployed, telling) + t.besides(seen, r.Config.Unread), nil
+	return selection, why + ", so kgate chose " + says(unused, deployed, telling, charts) + t.besides(seen, r.Config.Unread), nil
 }
 
 // ErrNothing is the error of a repository in which there is nothing to choose.
@@ -138,19 +150,51 @@ func (t *tree) besides(chosen map[string]bool, unread []repo.Unread) string {
 	return fmt.Sprintf("; %d manifests are in none of them: %s", len(files), names)
 }
 
-func says(unused, deployed, telling int) string {
+// bootstraps are charts of Applications, in a repository in which nothing else says who deploys what: somebody installs them by hand.
+func (t *tree) bootstraps() []string {
+	inChart := func(file string) bool { return t.withinAny(path.Dir(file), t.charts) }
+	if slices.ContainsFunc(t.claiming, func(file string) bool { return !inChart(file) }) {
+		return nil
+	}
+	var charts []string
+	for _, dir := range t.dirs {
+		templates := path.Join(dir, "templates")
+		left := func(u repo.Unread) bool { return u.Covers(dir) }
+		if !t.isChart(dir) || slices.ContainsFunc(t.repository.Config.Unread, left) {
+			continue
+		}
+		for _, d := range t.within(templates, true) {
+			if slices.ContainsFunc(t.manifests[d], t.templatesApplication) {
+				charts = append(charts, dir)
+				break
+			}
+		}
+	}
+	return charts
+}
+
+// templatesApplication reports a file that says it is an Application of Argo CD, or what makes some.
+func (t *tree) templatesApplication(file string) bool {
+	data, err := t.files.ReadFile(file)
+	return err == nil && isApplication.Match(data) && bytes.Contains(data, []byte("argoproj.io/"))
+}
+
+var isApplication = regexp.MustCompile(`(?m)^kind: *["']?Application(Set)?["']? *$`)
+
+func says(unused, deployed, telling, charts int) string {
 	var parts []string
 	for _, part := range []struct {
 		n  int
 		is string
 	}{
 		{unused, "that no other kustomization uses"}, {deployed, "that Argo CD or Flux deploys"}, {telling, "with objects of Argo CD or Flux"},
+		{charts, "of a chart of Applications, with its own values"},
 	} {
 		if part.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", part.n, part.is))
 		}
 	}
-	n, targets := unused+deployed+telling, "targets"
+	n, targets := unused+deployed+telling+charts, "targets"
 	if n == 1 {
 		targets = "target"
 	}
@@ -158,20 +202,27 @@ func says(unused, deployed, telling int) string {
 }
 
 // Plain finds the directories of manifests of a repository in which nothing says who deploys what: those that hold objects, and lie
-// in none that does. Named as targets they are read with all that is below them.
-func Plain(ctx context.Context, r *repo.Repo) ([]string, error) {
+// in none that does. Named as targets they are read with all that is below them, but for charts, which come second.
+func Plain(ctx context.Context, r *repo.Repo) (dirs, charts []string, err error) {
 	t, err := look(ctx, r)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var dirs []string
 	for _, dir := range t.dirs { // sorted, so that what a directory lies in comes before it
+		if t.isChart(dir) {
+			charts = append(charts, dir)
+		}
 		within := slices.ContainsFunc(dirs, func(d string) bool { return d == "." || strings.HasPrefix(dir, d+"/") })
 		if !within && !ofTests(dir) && !t.withinAny(dir, t.charts) && slices.ContainsFunc(t.manifests[dir], t.holdsObject) {
 			dirs = append(dirs, dir)
 		}
 	}
-	return dirs, ctx.Err()
+	return dirs, charts, ctx.Err()
+}
+
+// isChart reports a chart and nothing else, that is no part of another one.
+func (t *tree) isChart(dir string) bool {
+	return t.charts[dir] && t.files.IsChart(dir) && !ofTests(dir) && (dir == "." || !t.withinAny(path.Dir(dir), t.charts))
 }
 
 // nothing is the error of a repository in which there is nothing to choose, with a way out.

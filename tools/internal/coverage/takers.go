@@ -69,8 +69,9 @@ func (t *Takers) Directory(dir string) kustomization.Directory {
 		return kustomization.Directory{}
 	}
 	var all []deployment
+	isChart := t.tree.charts[real] && t.tree.roots[real] == ""
 	for _, d := range t.deployments {
-		if d.dir == real {
+		if helm := isChart && d.source == "" && !d.plainly; d.dir == real && !helm {
 			all = append(all, d)
 		}
 	}

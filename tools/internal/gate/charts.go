@@ -30,6 +30,7 @@ type charting struct {
 	targets []chartTarget
 	left    []chartLeft
 	wanted  map[string][]kustomization.Release // by target, those of which there is no copy as well
+	made    []string                           // further directories that Applications deploy, where kgate chooses the targets
 }
 
 // chartTarget are the charts of an Application that can be rendered here.
@@ -61,7 +62,7 @@ func chartsPath(tree string, a coverage.Application, several bool) string {
 // chart looks for the charts of Applications, as a renderer renders these, and makes them targets: of a run of all targets, and
 // those that are asked for.
 func (g *Gate) chart(ctx context.Context, renderer *kustomization.Renderer) error {
-	was := g.charts.names()
+	was := slices.Concat(g.charts.names(), g.charts.further())
 	g.charts = &charting{}
 	if g.all = without(g.all, was); len(g.options.Targets) == 0 {
 		g.paths = without(g.paths, was)
@@ -82,6 +83,11 @@ func (g *Gate) chart(ctx context.Context, renderer *kustomization.Renderer) erro
 		return ctx.Err()
 	}
 	g.charts = g.chartsOf(ctx, renderer, found)
+	if g.chosen != "" {
+		if err := g.chooseMade(ctx, found); err != nil {
+			return err
+		}
+	}
 	for _, t := range g.charts.targets {
 		renderer.Releases[t.path] = t.releases
 	}
@@ -98,6 +104,40 @@ func (g *Gate) chart(ctx context.Context, renderer *kustomization.Renderer) erro
 		g.paths = slices.Concat(g.paths, without(names, g.paths))
 	}
 	return nil
+}
+
+// chooseMade adds the directories that Applications deploy which only rendering shows, as those of charts, to the targets that kgate chose.
+func (g *Gate) chooseMade(ctx context.Context, found Applications) error {
+	for _, a := range found.All {
+		if a.Target == nil {
+			continue
+		}
+		for _, s := range a.Sources {
+			if (s.Type == "kustomize" || s.Type == "directory") && s.Dir != "" && !slices.Contains(g.all, s.Dir) && !slices.Contains(g.charts.made, s.Dir) {
+				g.charts.made = append(g.charts.made, s.Dir)
+			}
+		}
+	}
+	if g.charts.made == nil {
+		return nil
+	}
+	selection, chosen, err := coverage.Select(ctx, g.repository, g.charts.made...)
+	if err != nil {
+		return err
+	}
+	g.all, g.chosen = selection.Targets, chosen
+	if len(g.options.Targets) == 0 {
+		g.paths = g.all
+	}
+	return nil
+}
+
+// further are the targets that only rendering shows.
+func (c *charting) further() []string {
+	if c == nil {
+		return nil
+	}
+	return c.made
 }
 
 // names are those of the targets.

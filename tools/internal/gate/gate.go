@@ -145,6 +145,9 @@ func (g *Gate) Repository() *repo.Repo { return g.repository }
 // Targets are those that a run checks, in order.
 func (g *Gate) Targets() []string { return g.paths }
 
+// Chosen says what the targets are, where nobody named them; else it is empty.
+func (g *Gate) Chosen() string { return g.chosen }
+
 // Checks are those that a run makes.
 func (g *Gate) Checks() []*check.Check { return g.checks }
 

@@ -321,7 +321,7 @@ func (l *lasting) unreadChanged(ctx context.Context, changed []string) bool {
 	if slices.ContainsFunc(l.checks, func(c *check.Check) bool { return c.Group() == coverage.Group }) {
 		return true
 	}
-	selection, _, err := coverage.Select(ctx, l.repository)
+	selection, _, err := coverage.Select(ctx, l.repository, l.charts.further()...)
 	return err != nil || !slices.Equal(selection.Targets, without(l.all, l.charts.names()))
 }
 

@@ -82,7 +82,7 @@ func (r *Renderer) holds(file, word string) bool {
 
 // Sources are the files that a target may take resources from, as far as they can be had: rendering says what is wrong.
 func (r *Renderer) Sources(target string) []string {
-	if releases := r.Releases[target]; releases != nil {
+	if releases := r.releases(target); releases != nil {
 		return r.sourcesOf(releases)
 	}
 	files := NewFiles(r.store)

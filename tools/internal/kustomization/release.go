@@ -334,7 +334,7 @@ func (r *Renderer) Offline(ctx context.Context, releases []Release) *Unavailable
 	return nil
 }
 
-// ReleaseNeeds tells of a path whether what one of Releases renders to rests on what stands there. Nothing is rendered.
+// ReleaseNeeds tells of a path whether what a target of charts renders to rests on what stands there. Nothing is rendered.
 func (r *Renderer) ReleaseNeeds(ctx context.Context, target string) func(file string) bool {
 	files := NewFiles(r.store)
 	_ = r.needs(ctx, files, target) // what it looked for counts, whether it is there or not
@@ -358,10 +358,50 @@ func (r *Renderer) sourcesOf(releases []Release) []string {
 	return slices.Compact(all)
 }
 
-// needs looks for all that one of Releases is rendered from, as Needs does.
+// releases are the charts that a target is; nil for one that is none. A chart of the repository which somebody names as a target is
+// one with its own values, as `helm template NAME DIR` takes it and Argo CD takes a source that says no more.
+func (r *Renderer) releases(target string) []Release {
+	if releases := r.Releases[target]; releases != nil || target == Stdin {
+		return releases
+	}
+	dir := clean(target)
+	if !r.IsChart(dir) {
+		return nil
+	}
+	name := path.Base(dir)
+	if dir == "." {
+		name = "chart" // the directory that a checkout lies in has any name
+	}
+	at := func(...any) manifest.Position { return manifest.Position{File: path.Join(dir, "Chart.yaml"), Line: 1} }
+	return []Release{{Dir: dir, Name: name, Namespace: "default", At: at}}
+}
+
+// IsChart reports a directory that holds a chart, and that nobody takes for one of manifests.
+func (r *Renderer) IsChart(dir string) bool {
+	taken := r.directory(dir)
+	return !taken.YAML && !taken.JSON && NewFiles(r.store).IsChart(dir)
+}
+
+// IsChart reports a directory that holds a chart and nothing else: no kustomization, and no object where Helm looks for none, which
+// would be hidden.
+func (f *Files) IsChart(dir string) bool {
+	if !f.Exists(path.Join(dir, "Chart.yaml")) || f.Kustomization(dir) != "" {
+		return false
+	}
+	own := func(name string) bool {
+		return slices.ContainsFunc([]string{"templates", "crds", "charts"}, func(below string) bool { return vendored.Within(path.Join(dir, below), name) })
+	}
+	names, _, err := manifestFiles(f, dir, Directory{Skips: own})
+	return err == nil && !slices.ContainsFunc(names, func(name string) bool {
+		documents, err := f.Documents(name)
+		return err == nil && slices.ContainsFunc(documents, isApplicable)
+	})
+}
+
+// needs looks for all that a target of charts is rendered from, as Needs does.
 func (r *Renderer) needs(ctx context.Context, files *Files, target string) error {
 	var errs []error
-	releases := r.Releases[target]
+	releases := r.releases(target)
 	for i := range releases {
 		_, _, err := r.prepared(ctx, files, &releases[i])
 		errs = append(errs, placedOffline(err))

@@ -188,12 +188,12 @@ func (r *Result) BroughtBy(file string) manifest.Position {
 }
 
 // Needs are the paths that a target is read from: files, links, directories, and where one was looked for. It reads the
-// layers of a target and renders nothing; a target that is no kustomization needs nothing else than itself. Of one of Releases
-// these are its charts and values.
+// layers of a target and renders nothing; a target that is no kustomization needs nothing else than itself. Of one of
+// charts these are its charts and values.
 func (r *Renderer) Needs(ctx context.Context, target string) ([]string, error) {
 	files := NewFiles(r.store)
 	files.whole = r.whole(target)
-	if r.Releases[target] != nil {
+	if r.releases(target) != nil {
 		err := r.needs(ctx, files, target)
 		names := slices.Sorted(maps.Keys(files.looked))
 		if err != nil {

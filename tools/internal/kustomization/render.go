@@ -193,7 +193,7 @@ type Directory struct {
 
 // Render renders a target: a path below the root, or Stdin. It gives up between two entries once the context ends.
 func (r *Renderer) Render(ctx context.Context, target string) (*Result, error) {
-	if releases := r.Releases[target]; releases != nil {
+	if releases := r.releases(target); releases != nil {
 		return r.RenderReleases(ctx, target, releases)
 	}
 	files := NewFiles(r.store)

@@ -39,14 +39,15 @@ func Make(ctx context.Context, repository *repo.Repo, options gate.Options) (p P
 		return p, err
 	}
 	defer func() { err = errors.Join(err, options.Engines.Close()) }()
-	selection, chosen, err := coverage.Select(ctx, &bare)
+	targets, chosen, err := choose(ctx, &bare, options)
 	first, plain := options, false
+	var charts []string
 	if errors.Is(err, coverage.ErrNothing) {
 		nothing := err
-		if selection.Targets, err = coverage.Plain(ctx, &bare); err == nil && len(selection.Targets) == 0 {
+		if targets, charts, err = coverage.Plain(ctx, &bare); err == nil && len(targets) == 0 {
 			err = nothing
 		}
-		first.Targets, plain = selection.Targets, true // as if they were named on the command line
+		first.Targets, plain = targets, true // as if they were named on the command line
 	}
 	if err != nil {
 		return p, err
@@ -54,7 +55,7 @@ func Make(ctx context.Context, repository *repo.Repo, options gate.Options) (p P
 	if p.Before, err = run(ctx, &bare, repo.Config{}, first); err != nil {
 		return p, err
 	}
-	d := draft{chosen: chosen, plain: plain, targets: globs(ctx, &bare, selection.Targets), environments: guess(selection.Targets), report: p.Before}
+	d := draft{chosen: chosen, plain: plain, charts: charts, targets: globs(ctx, &bare, targets), environments: guess(targets), report: p.Before}
 	if d.unrestricted, err = unrestricted(ctx, &bare, p.Before); err != nil {
 		return p, err
 	}
@@ -85,6 +86,21 @@ func Make(ctx context.Context, repository *repo.Repo, options gate.Options) (p P
 		}
 	}
 	return p, fmt.Errorf("no %s was found that gives a verdict as good as without one: write it by hand", repo.ConfigFile)
+}
+
+// choose finds the targets of a repository without a kgate.yaml, less the charts of Applications, which nobody has to name.
+func choose(ctx context.Context, repository *repo.Repo, options gate.Options) (targets []string, chosen string, err error) {
+	g, err := gate.Open(ctx, repository, options)
+	if err != nil {
+		return nil, "", err
+	}
+	defer func() { err = errors.Join(err, g.Close()) }()
+	for _, target := range g.Targets() {
+		if repo.TreeOf(target) == "" {
+			targets = append(targets, target)
+		}
+	}
+	return targets, g.Chosen(), nil
 }
 
 // held is what a draft says, where the rest is a comment.
@@ -259,7 +275,8 @@ func missing(reports ...report.Report) []absent {
 // draft is what a proposal is written from.
 type draft struct {
 	chosen       string
-	plain        bool // nothing says who deploys the targets
+	plain        bool     // nothing says who deploys the targets
+	charts       []string // that are no targets
 	targets      []string
 	environments []environment
 	held         held
@@ -289,6 +306,12 @@ func (d draft) text() string {
 		line("targets:")
 		for _, glob := range d.targets {
 			line("  - %s", repo.Scalar(glob))
+		}
+		if len(d.charts) > 0 {
+			line("  # Helm charts, each rendered with its own values where it is named:")
+			for _, dir := range d.charts {
+				line("  # - %s", repo.Scalar(quoteMeta(dir)))
+			}
 		}
 	case !d.held.targets:
 		line("# Without the key, kgate finds the targets: today %s. Some can be checked only so,", chose)
