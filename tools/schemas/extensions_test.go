@@ -64,3 +64,36 @@ func TestExtend(t *testing.T) {
 		})
 	}
 }
+
+func TestFilled(t *testing.T) {
+	const url = " https://example.com"
+	required := strings.Replace(enumerated, "        properties:\n          spec:", "        required: [spec, other]\n        properties:\n          spec:", 1)
+	for _, test := range []struct{ name, line, fails string }{
+		{"a field", "g.example Thing other" + url, ""},
+		{"a field that is not asked for", "g.example Thing other,third" + url, "third is not asked for by now"},
+		{"no source", "g.example Thing other", "filled.txt:1: the line is not"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			crds, err := parseDefinitions([]byte(required))
+			if err != nil {
+				t.Fatal(err)
+			}
+			by, err := filledOf("filled.txt", test.line)
+			if err == nil {
+				err = extend(from("m@v1.0.0", crds...), by)
+			}
+			if test.fails != "" {
+				if err == nil || !strings.Contains(err.Error(), test.fails) {
+					t.Fatalf("got %v, want %s", err, test.fails)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d, err := lean(crds[0]); err != nil || !strings.Contains(string(d.content), `"required":["spec"]`) {
+				t.Errorf("%v: %s", err, d.content)
+			}
+		})
+	}
+}

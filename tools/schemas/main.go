@@ -170,7 +170,11 @@ func generate(ctx context.Context) (bundles, error) {
 	if err != nil {
 		return fail(err)
 	}
-	if err := extend(definitions, extensions); err != nil {
+	filled, err := filledOf("filled.txt", filledFile)
+	if err != nil {
+		return fail(err)
+	}
+	if err := extend(definitions, slices.Concat(extensions, filled)); err != nil {
 		return fail(err)
 	}
 	custom, kinds, err := customResources(crds)
