@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -115,7 +116,7 @@ func (e *explainer) show(v any) string {
 	case nil:
 		return "null"
 	default:
-		if e.hideValues {
+		if f, isNumber := v.(float64); e.hideValues || isNumber && !isExact(f) {
 			return "the value"
 		}
 		var text bytes.Buffer
@@ -298,6 +299,9 @@ func either(values []string) string {
 	}
 	return "one of " + strings.Join(values, ", ")
 }
+
+// isExact reports a number that is the one which somebody wrote: beyond, a float64 is rounded.
+func isExact(f float64) bool { return math.Abs(f) <= 1<<53-1 || f != math.Trunc(f) }
 
 func number(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 

@@ -110,6 +110,8 @@ func TestValidate(t *testing.T) {
 
 		{"wrong type", container("tty: \"yes\""), "spec.template.spec.containers.0.tty: \"yes\" is a string, must be a boolean\n"},
 		{"number for a string", container("env: [{name: a, value: 8080}]"), "spec.template.spec.containers.0.env.0.value: 8080 is a number, must be a string: quote it\n"},
+		{"number that is rounded", container("env: [{name: a, value: 9007199254740993}]"), "spec.template.spec.containers.0.env.0.value: the value is a number, must be a string: quote it\n"},
+		{"the largest that is not", container("env: [{name: a, value: -9007199254740991}]"), "spec.template.spec.containers.0.env.0.value: -9007199254740991 is a number, must be a string: quote it\n"},
 		{"list for an object", container("resources: []"), "spec.template.spec.containers.0.resources: is a list, must be an object\n"},
 		{"label that is a number", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, labels: {version: 1.0}}\n", "metadata.labels.version: 1 is a number, must be a string: quote it\n"},
 		{"fraction for an integer", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec: {replicas: 1.5, selector: {}, template: {spec: {containers: [{name: a}]}}}\n", "spec.replicas: 1.5 is a number, must be an integer\n"},
