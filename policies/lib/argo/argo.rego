@@ -209,13 +209,25 @@ else := null
 
 # METADATA
 # description: |
-#   The origins that are this repository: those from which an Application or an ApplicationSet takes a root that this repository
-#   has, or else a directory. A mistaken path is so told from another repository's.
-own_repositories := _rooted if {
+#   The origins that are this repository: those that git calls it by, and where no Application or ApplicationSet does, as in a fork, those
+#   from which one takes a root that this repository has, or else a directory. A mistaken path is so told from another repository's.
+own_repositories := _called if {
+	count(_called) > 0
+} else := _rooted if {
 	count(_rooted) > 0
 } else := {application.origin |
 	some application in array.concat(applications, templates)
 	application.written_path in input.directories
+}
+
+_called contains application.origin if {
+	some application in array.concat(applications, templates)
+	_name(application.origin) in object.get(input, "remotes", [])
+}
+
+# What a repository is called at its forge, whichever way leads there. Of Azure DevOps a URL of ssh has no _git.
+_name(origin) := concat("/", array.slice(parts, count(parts) - 2, count(parts))) if {
+	parts := [part | some part in regex.split(`[/:]+`, origin); part != "_git"]
 }
 
 _rooted contains application.origin if {

@@ -198,7 +198,7 @@ func (f *finding) source(a Application, field manifest.Path) ApplicationSource {
 		s.Elsewhere = "it has a parameter that nobody filled in"
 	case !isPath:
 		s.Elsewhere = fmt.Sprintf("the path %s leads out of the repository", text("path"))
-	case !own && (!found || dir == "."):
+	case !own && (!found || dir == "." || f.tree.isForeign(text("repoURL"))):
 		s.Elsewhere = fmt.Sprintf("it is of %s, which is not this repository, as far as the paths of Applications tell", text("repoURL"))
 	case !found:
 		s.Elsewhere = fmt.Sprintf("there is no directory %s in this repository", dir)

@@ -19,7 +19,8 @@ type claim struct {
 	file       string        // that the object is written in, where no target reads it
 	field      manifest.Path // of the object
 	repository string        // URL; "" where the object names none
-	source     string        // the GitRepository of a Flux Kustomization, namespace/name; "" of others
+	source     string        // the source of a Flux Kustomization, namespace/name of a GitRepository, with its kind before of another; "" of others
+	artifact   bool          // the source is no git repository: what it holds may begin at any directory of this one
 	path       string        // as written, with the parameters of an ApplicationSet
 	plainly    bool
 	recursive  bool
@@ -61,11 +62,10 @@ func claimsOf(object *manifest.Object) []claim {
 		claims = generated(object.Value)
 	case group == FluxGroup && kind == "Kustomization":
 		kind = "Flux Kustomization"
-		if manifest.At(object.Value, "spec", "sourceRef", "kind") == "GitRepository" {
-			namespace := cmp.Or(manifest.TextAt(object.Value, "spec", "sourceRef", "namespace"), object.Namespace)
+		if source, artifact := sourceOf(object); source != "" {
 			claims = []claim{{
 				field: manifest.Path{"spec", "path"}, path: fluxPath(manifest.TextAt(object.Value, "spec", "path")),
-				source:    namespace + "/" + manifest.TextAt(object.Value, "spec", "sourceRef", "name"),
+				source: source, artifact: artifact,
 				recursive: true, // Flux makes a kustomization of all that is below, where there is none
 				to:        fluxDelivery(object),
 			}}
@@ -75,6 +75,19 @@ func claimsOf(object *manifest.Object) []claim {
 		claims[i].by = fmt.Sprintf("%s %q", kind, object.Name)
 	}
 	return slices.DeleteFunc(claims, func(c claim) bool { return c.path == "" })
+}
+
+// sourceOf is the source of a Flux Kustomization as claims have it, and whether that is an artifact and no git repository.
+func sourceOf(object *manifest.Object) (source string, artifact bool) {
+	of := func(name string) string { return manifest.TextAt(object.Value, "spec", "sourceRef", name) }
+	source = cmp.Or(of("namespace"), object.Namespace) + "/" + of("name")
+	switch kind := of("kind"); kind {
+	case "GitRepository":
+		return source, false
+	case "OCIRepository", "Bucket":
+		return kind + " " + source, true
+	}
+	return "", false
 }
 
 // fluxPath is a path as Flux takes it: whatever leads out of the repository is below its top, and "." is that.
@@ -214,6 +227,9 @@ func (c candidate) filled(value func(name string) (string, bool)) candidate {
 
 // candidates are the directories that a claim may stand for.
 func (t *tree) candidates(c claim, own map[string]bool) []candidate {
+	if t.isForeign(cmp.Or(c.repository, t.urls[c.source])) {
+		return nil
+	}
 	some := []candidate{{c.path, c.to.namespace}}
 	for _, elements := range c.lists {
 		var filled []candidate
@@ -247,6 +263,12 @@ func (t *tree) candidates(c claim, own map[string]bool) []candidate {
 	}
 	var all []candidate
 	for _, template := range templates {
+		if c.artifact {
+			if dir := t.inArtifact(c, template.dir); dir != "" {
+				all = append(all, candidate{dir, template.namespace})
+			}
+			continue
+		}
 		if !parameter.MatchString(template.dir) {
 			if dir, ok := clean(template.dir); ok && (dir != "." || own[revision.Origin(c.repository)] || t.ownSources()[c.source]) {
 				all = append(all, candidate{dir, template.namespace})
@@ -265,6 +287,26 @@ func (t *tree) candidates(c claim, own map[string]bool) []candidate {
 		}
 	}
 	return all
+}
+
+// inArtifact is the directory that a path of an artifact is, as far as it is made of this repository: which directory it begins at is one of
+// those that the object lies in, as a rule. It is "" where none has the path, and for the top of an artifact, which every one has.
+func (t *tree) inArtifact(c claim, name string) string {
+	if name == "." || parameter.MatchString(name) || strings.Contains(name, "$") {
+		return ""
+	}
+	file := c.file
+	if file == "" {
+		file = c.locate(c.field).File
+	}
+	for above := path.Dir(file); ; above = path.Dir(above) {
+		if dir := path.Join(above, name); t.walked[dir] {
+			return dir
+		}
+		if above == "." || above == "/" {
+			return ""
+		}
+	}
 }
 
 // ofPath is what a git generator says of a directory that it finds.
@@ -309,7 +351,10 @@ func (t *tree) found(p pattern, own map[string]bool) []string {
 // ours reports whether a pattern is one of this repository: its first directory is there, or other claims tell from the
 // URL. Any repository has directories that fit a pattern which begins with a wildcard.
 func (t *tree) ours(glob, repository string, own map[string]bool) bool {
-	if own[revision.Origin(repository)] {
+	switch {
+	case t.isForeign(repository):
+		return false
+	case own[revision.Origin(repository)]:
 		return true
 	}
 	first, _, _ := strings.Cut(strings.TrimPrefix(glob, "./"), "/")
@@ -373,7 +418,10 @@ func clean(p string) (string, bool) {
 func (t *tree) ownRepositories(claims []claim) map[string]bool {
 	own := map[string]bool{}
 	for _, c := range claims {
-		if dir, ok := clean(c.path); ok && c.repository != "" && dir != "." && !parameter.MatchString(c.path) {
+		if t.isOurs(c.repository) {
+			own[revision.Origin(c.repository)] = true
+		}
+		if dir, ok := clean(c.path); ok && !t.isForeign(c.repository) && c.repository != "" && dir != "." && !parameter.MatchString(c.path) {
 			if _, here := t.real(dir); here {
 				own[revision.Origin(c.repository)] = true
 			}
@@ -381,7 +429,7 @@ func (t *tree) ownRepositories(claims []claim) map[string]bool {
 	}
 	for _, c := range claims {
 		for _, p := range c.found {
-			if p.repository != "" && t.ours(p.glob, p.repository, own) {
+			if p.repository != "" && (t.isOurs(p.repository) || t.ours(p.glob, p.repository, own)) {
 				own[revision.Origin(p.repository)] = true
 			}
 		}

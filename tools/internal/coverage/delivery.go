@@ -19,6 +19,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/danger"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
+	"github.com/kgate-dev/gitops/tools/internal/revision"
 )
 
 // argoDelivery is where an Application brings what a source of it has. spec and source are paths of its fields.
@@ -286,6 +287,53 @@ func (d *Deliveries) DeployersIn(target, namespace string) []check.Deployer {
 		}
 	}
 	return deployers
+}
+
+// Outside is what Argo CD or Flux is told to bring to a cluster that is not of the repository, or that only Argo CD can render: nobody
+// here knows its objects.
+type Outside struct {
+	By        string // the object that tells it, as messages name it
+	Target    string // that tells it; "" where no target does
+	Namespace string // that it is brought to; "" where it may be to any
+	Argo      bool   // Argo CD is told, which brings objects to that namespace that have none
+}
+
+// Outsides are all of them, less charts, which what they are called tells something of.
+func (d *Deliveries) Outsides() []Outside {
+	t := d.tree
+	own := t.ownRepositories(t.claims)
+	var all []Outside
+	for _, one := range t.telling {
+		is := Outside{By: fmt.Sprintf("%s %q", one.object.Kind, one.object.Name)}
+		if one.target != nil {
+			is.Target = one.target.Path
+		}
+		value, spec := one.object.Value, manifest.Path{"spec"}
+		if one.object.Group() == FluxGroup {
+			is.By = "Flux " + is.By
+			if source, _ := sourceOf(one.object); !t.ownSources()[source] {
+				is.Namespace = manifest.TextAt(value, "spec", "targetNamespace")
+				all = append(all, is)
+			}
+			continue
+		}
+		if one.object.Kind == "ApplicationSet" {
+			spec = manifest.Path{"spec", "template", "spec"}
+		}
+		is.Argo, is.Namespace = true, manifest.TextAt(value, append(slices.Clone(spec), "destination", "namespace")...)
+		if strings.Contains(is.Namespace, "{{") {
+			is.Namespace = ""
+		}
+		for _, c := range sources(value, spec) {
+			source := manifest.At(value, c.field[:len(c.field)-1]...)
+			plugin := manifest.At(source, "plugin") != nil
+			if c.path != "" && !strings.Contains(c.repository, "{{") && (plugin || !own[revision.Origin(c.repository)]) {
+				all = append(all, is)
+				break
+			}
+		}
+	}
+	return all
 }
 
 // Created are the namespaces that Argo CD creates for a target, with the labels that it gives them, each as often as it is told to.

@@ -15,6 +15,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
+	"github.com/kgate-dev/gitops/tools/internal/revision"
 )
 
 // deployment is a directory of the repository that an object brings to a cluster.
@@ -177,6 +178,9 @@ func (t *tree) deployments(targets []*check.Target, read map[string]bool) []depl
 			if isDelivery(object) {
 				t.telling = append(t.telling, teller{object: object, target: target, locate: locate})
 			}
+			if source, url := gitRepository(object); url != "" {
+				t.urls[source] = url
+			}
 			for _, c := range claimsOf(object) {
 				c.where.object = check.Field{Target: target, Object: object, Path: c.field}
 				c.object, c.locate = object, locate
@@ -203,10 +207,14 @@ func (t *tree) deployments(targets []*check.Target, read map[string]bool) []depl
 				t.claiming = append(t.claiming, file)
 			}
 			t.telling = append(t.telling, told.tellers...)
+			for source, url := range told.urls {
+				t.urls[source] = cmp.Or(t.urls[source], url)
+			}
 			claims = append(claims, told.claims...)
 		}
 	}
 	t.claims, t.sources = claims, nil
+	t.remotes = t.called()
 	var all []deployment
 	own := t.ownRepositories(claims)
 	for _, c := range claims {
@@ -220,7 +228,7 @@ func (t *tree) lost() []claim {
 	own := t.ownSources()
 	var all []claim
 	for _, c := range t.claims {
-		if !own[c.source] || !c.tellsPath() {
+		if !own[c.source] || !c.tellsPath() || c.artifact {
 			continue
 		}
 		if _, ok := t.real(c.path); !ok {
@@ -228,6 +236,42 @@ func (t *tree) lost() []claim {
 		}
 	}
 	return all
+}
+
+// gitRepository is a GitRepository of Flux, namespace/name, and its URL; the URL is empty for other objects.
+func gitRepository(object *manifest.Object) (source, url string) {
+	if object.Kind != "GitRepository" || object.Group() != "source.toolkit.fluxcd.io" {
+		return "", ""
+	}
+	return object.Namespace + "/" + object.Name, manifest.TextAt(object.Value, "spec", "url")
+}
+
+// called are the names that git has for this repository, where something that deploys from git calls it by one of them: then what has
+// another name is another repository. Nothing may, as in a fork.
+func (t *tree) called() []string {
+	names := t.repository.Remotes()
+	is := func(url string) bool { return url != "" && slices.Contains(names, revision.Name(url)) }
+	for _, c := range t.claims {
+		if is(c.repository) || slices.ContainsFunc(c.found, func(p pattern) bool { return is(p.repository) }) {
+			return names
+		}
+	}
+	for _, url := range t.urls {
+		if is(url) {
+			return names
+		}
+	}
+	return nil
+}
+
+// isForeign reports the URL of a repository that is known to be another one.
+func (t *tree) isForeign(url string) bool {
+	return t.remotes != nil && url != "" && !strings.ContainsAny(url, "{$") && !slices.Contains(t.remotes, revision.Name(url))
+}
+
+// isOurs reports the URL of a repository that is known to be this one.
+func (t *tree) isOurs(url string) bool {
+	return t.remotes != nil && slices.Contains(t.remotes, revision.Name(url))
 }
 
 // ownSources are the GitRepositories that are this repository, as far as their Kustomizations tell: paths from one are here, and no
@@ -238,10 +282,14 @@ func (t *tree) ownSources() map[string]bool {
 	}
 	here, missing := map[string]int{}, map[string]int{}
 	for _, c := range t.claims {
-		if !c.tellsPath() {
+		if !c.tellsPath() || t.isForeign(t.urls[c.source]) {
 			continue
 		}
-		if _, ok := t.real(c.path); ok {
+		_, ok := t.real(c.path)
+		if c.artifact {
+			ok = t.inArtifact(c, c.path) != ""
+		}
+		if ok || t.isOurs(t.urls[c.source]) {
 			here[c.source]++
 		} else {
 			missing[c.source]++
@@ -262,7 +310,8 @@ func (c claim) tellsPath() bool {
 // written is what a file that no target reads tells Argo CD and Flux to deploy.
 type written struct {
 	claims  []claim
-	tellers []teller // from wherever
+	tellers []teller          // from wherever
+	urls    map[string]string // of GitRepositories, by namespace/name
 }
 
 // writtenIn is the key of it.
@@ -298,6 +347,12 @@ func (t *tree) written(file string) (w written) {
 			locate := func(path manifest.Path) manifest.Position {
 				position, _ := at.Locate(path, object.Value)
 				return position
+			}
+			if source, url := gitRepository(object); url != "" {
+				if w.urls == nil {
+					w.urls = map[string]string{}
+				}
+				w.urls[source] = url
 			}
 			if isDelivery(object) {
 				w.tellers = append(w.tellers, teller{object: object, file: file, locate: locate})

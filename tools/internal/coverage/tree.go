@@ -29,13 +29,15 @@ type tree struct {
 	dirs      []string          // every directory, sorted
 	roots     map[string]string // kustomization file by directory, also of Components
 	manifests map[string][]string
-	linked    map[string]bool // of the manifests, those that are links
-	charts    map[string]bool // directories of Helm charts
-	ignores   []string        // files that keep others from Flux
-	claims    []claim         // of targets and of files that no target reads
-	sources   map[string]bool // GitRepositories that are this repository; nil until somebody asks
-	telling   []teller        // what tells Argo CD or Flux what to deploy, from wherever
-	claiming  []string        // files that no target reads, with objects that deploy something
+	linked    map[string]bool   // of the manifests, those that are links
+	charts    map[string]bool   // directories of Helm charts
+	ignores   []string          // files that keep others from Flux
+	claims    []claim           // of targets and of files that no target reads
+	sources   map[string]bool   // GitRepositories that are this repository; nil until somebody asks
+	urls      map[string]string // of GitRepositories, by namespace/name, as far as they are here
+	remotes   []string          // names of this repository that something here calls it by; nil where nothing does
+	telling   []teller          // what tells Argo CD or Flux what to deploy, from wherever
+	claiming  []string          // files that no target reads, with objects that deploy something
 }
 
 // teller is an object that tells Argo CD or Flux what to deploy.
@@ -58,7 +60,7 @@ func look(ctx context.Context, r *repo.Repo) (*tree, error) {
 func newTree(r *repo.Repo) *tree {
 	return &tree{
 		repository: r, fs: r.FS, copies: r.HoldsCopies, files: kustomization.NewFiles(r.Store()), walked: map[string]bool{},
-		roots: map[string]string{}, manifests: map[string][]string{}, linked: map[string]bool{}, charts: map[string]bool{},
+		roots: map[string]string{}, urls: map[string]string{}, manifests: map[string][]string{}, linked: map[string]bool{}, charts: map[string]bool{},
 	}
 }
 

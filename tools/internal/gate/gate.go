@@ -102,7 +102,7 @@ func open(ctx context.Context, repository *repo.Repo, options Options) (*Gate, e
 		return nil, err
 	}
 	var err error
-	g.facts.Files = repository.FS
+	g.facts.Files, g.facts.Remotes = repository.FS, repository.Remotes()
 	if g.facts.Roots, err = repository.Roots(ctx); err != nil {
 		return nil, err
 	}

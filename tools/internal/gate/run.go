@@ -2,6 +2,7 @@ package gate
 
 import (
 	"context"
+	"errors"
 	"path"
 	"runtime"
 	"slices"
@@ -17,6 +18,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
 	"github.com/kgate-dev/gitops/tools/internal/report"
+	"github.com/kgate-dev/gitops/tools/internal/vendored"
 )
 
 // Run renders and judges every target of the gate. A target is forgotten once it is judged, unless the report is to have
@@ -159,15 +161,6 @@ func (g *Gate) unread(ctx context.Context, renderer *kustomization.Renderer, tar
 		}
 		return coverage.Mentioned(ctx, g.repository, func(file string) bool { return read[file] })
 	})
-	environment := func(target string) string {
-		if e := g.repository.Config.Environment(target); e != nil {
-			return e.Name
-		}
-		return ""
-	}
-	apart := func(a, b string) bool {
-		return environment(a) != "" && environment(b) != "" && environment(a) != environment(b)
-	}
 	var mu sync.Mutex
 	named := map[[2]string][]*manifest.Object{} // by failed target and name
 	hold := func(target string, missing check.Reference) bool {
@@ -183,7 +176,7 @@ func (g *Gate) unread(ctx context.Context, renderer *kustomization.Renderer, tar
 		})
 	}
 	return func(target string, missing check.Reference) bool {
-		if missing.Name != "" && slices.ContainsFunc(failed, func(other string) bool { return !apart(target, other) && hold(other, missing) }) {
+		if missing.Name != "" && slices.ContainsFunc(failed, func(other string) bool { return !g.areApart(target, other) && hold(other, missing) }) {
 			return true
 		}
 		files, err := mentioned()
@@ -192,13 +185,84 @@ func (g *Gate) unread(ctx context.Context, renderer *kustomization.Renderer, tar
 				return false
 			}
 			for dir := path.Dir(m.File); dir != "."; dir = path.Dir(dir) {
-				if other := environment(dir); other != "" && environment(target) != "" && other != environment(target) {
+				if g.areApart(target, dir) {
 					return false
 				}
 			}
 			return true
 		})
 	}
+}
+
+// unseen is what something brings to a cluster that is not here: another repository, an artifact, or a remote base of which there is no
+// copy.
+type unseen struct {
+	gate *Gate
+	all  func() []coverage.Outside
+
+	mu   sync.Mutex
+	held []string // who may bring what would be missing without
+}
+
+func (g *Gate) newUnseen(ctx context.Context, outcomes []outcome) *unseen {
+	return &unseen{gate: g, all: sync.OnceValue(func() []coverage.Outside {
+		deliveries, err := g.placing.deployers(ctx)
+		if err != nil {
+			return nil // which says so where it is asked
+		}
+		all := deliveries.Outsides()
+		for _, o := range outcomes {
+			if !errors.Is(o.err, vendored.ErrNoCopy) {
+				continue
+			}
+			places := deliveries.Places(o.path)
+			if !slices.ContainsFunc(places, func(p coverage.Place) bool { return p.Overrides && p.Namespace != "" }) {
+				places = []coverage.Place{{}}
+			}
+			for _, place := range places {
+				all = append(all, coverage.Outside{By: o.path, Target: o.path, Namespace: place.Namespace})
+			}
+		}
+		return all
+	})}
+}
+
+// may reports whether some of it may be what is missing in a target. What is for another environment is not.
+func (u *unseen) may(target string, missing check.Reference) bool {
+	all := u.all()
+	i := slices.IndexFunc(all, func(o coverage.Outside) bool {
+		switch {
+		case o.Target != "" && u.gate.areApart(target, o.Target):
+			return false
+		case o.Argo && missing.Kind == "Namespace":
+			return false // which Argo CD creates where it is told to
+		}
+		return o.Namespace == "" || missing.Namespace == "" || missing.Namespace == o.Namespace
+	})
+	if i < 0 {
+		return false
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if !slices.Contains(u.held, all[i].By) {
+		u.held = append(u.held, all[i].By)
+	}
+	return true
+}
+
+// notes say who brings what nobody here can see.
+func (u *unseen) notes() []report.Note {
+	if u.held == nil {
+		return nil
+	}
+	slices.Sort(u.held)
+	return []report.Note{{About: "references", LeftOut: u.held, Message: "what these bring is not here to see, so that nothing is called missing which they may bring"}}
+}
+
+// areApart reports two targets of different environments.
+func (g *Gate) areApart(a, b string) bool {
+	of, with := g.repository.Config.Environment(a), g.repository.Config.Environment(b)
+	return of != nil && with != nil && of.Name != with.Name
 }
 
 // made are the checks that the run makes: those of a change are made where it is compared.
@@ -248,9 +312,14 @@ func (g *Gate) conclude(ctx context.Context, round *check.Round, outcomes []outc
 	out.Errors = append(out.Errors, g.faultsOfLock(outcomes)...)
 	plan.Elsewhere = g.elsewhere(ctx, plan.Targets)
 	partial := len(g.options.Targets) > 0 && (len(g.all) == 0 || len(without(g.all, g.paths)) > 0)
+	unseen := g.newUnseen(ctx, outcomes)
+	plan.Unread = unseen.may
 	// What could not be rendered may hold what others miss.
 	if failed := slices.ContainsFunc(outcomes, func(o outcome) bool { return o.err != nil }); partial || failed {
-		plan.Unread = g.unread(ctx, renderer, plan.Targets, plan.Failed)
+		unread, unseen := g.unread(ctx, renderer, plan.Targets, plan.Failed), plan.Unread
+		plan.Unread = func(target string, missing check.Reference) bool {
+			return unread(target, missing) || unseen(target, missing)
+		}
 	}
 	carried, refused := repo.Carried(exempting, g.known, read)
 	carried, out.Notes = g.carry(ctx, carried)
@@ -279,7 +348,7 @@ func (g *Gate) conclude(ctx context.Context, round *check.Round, outcomes []outc
 	}
 	out.Findings, out.Exempted, out.Omitted = result.Findings, result.Exempted, result.Omitted
 	out.Passed, out.Mended = result.Passed, result.Mended
-	out.Notes = append(out.Notes, g.baselineNotes(plan, len(result.Passed))...)
+	out.Notes = slices.Concat(out.Notes, unseen.notes(), g.baselineNotes(plan, len(result.Passed)))
 	if slices.Equal(g.paths, g.all) {
 		out.Notes = append(out.Notes, g.leftOut(out.Findings)...)
 	}

@@ -27,6 +27,7 @@ type Facts struct {
 	External []check.External
 	Roots    []string // every directory of the repository with a kustomization
 	Files    fs.FS    // the repository; nil for none
+	Remotes  []string // the repository's names at a forge, as revision.Name has them
 }
 
 // holds are the directories that Applications and the templates of ApplicationSets name as paths and that hold files, as these
@@ -630,6 +631,7 @@ func (e *engine) repository(targets []*check.Target) (ast.Value, error) {
 		ast.Item(ast.StringTerm("targets"), ast.ArrayTerm(terms...)),
 		ast.Item(ast.StringTerm("roots"), texts(e.facts.Roots)),
 		ast.Item(ast.StringTerm("directories"), texts(e.facts.holds(targets))),
+		ast.Item(ast.StringTerm("remotes"), texts(e.facts.Remotes)),
 		ast.Item(ast.StringTerm("external"), e.external()),
 	), nil
 }

@@ -34,6 +34,16 @@ type Repo struct {
 	twin *twin                  // of a Snapshot beside another one
 }
 
+// Remotes are the names of the repositories at a forge that git knows this one by, as revision.Name has them.
+func (r *Repo) Remotes() []string {
+	if r.Git == "" {
+		return nil
+	}
+	type key struct{}
+	names, _ := Kept(r, key{}, func() ([]string, error) { return revision.Remotes(r.Git), nil })
+	return names
+}
+
 // Open finds the repository around a directory. It begins at the nearest parent that holds .git, or at a kgate.yaml
 // between the two. Without a .git above, it is the directory itself: a kgate.yaml that somebody left in a folder above
 // everybody's, such as /tmp, rules nothing. For the same reason a .git or kgate.yaml above that belongs to somebody else

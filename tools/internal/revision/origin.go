@@ -1,8 +1,12 @@
 package revision
 
 import (
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
+
+	"github.com/go-git/go-git/v5/config"
 )
 
 // scpForm is a URL of SSH without its scheme, git@host:path.
@@ -18,4 +22,38 @@ func Origin(url string) string {
 		url = strings.Replace(url, ":", "/", 1)
 	}
 	return strings.TrimSuffix(url, ".git")
+}
+
+// Name is what a repository is called at its forge, whichever way leads there: the last two parts of its URL, such as shop/deploy.
+func Name(url string) string {
+	parts := strings.FieldsFunc(Origin(url), func(r rune) bool { return r == '/' || r == ':' })
+	parts = slices.DeleteFunc(parts, func(part string) bool { return part == "_git" }) // of Azure DevOps, where ssh has none
+	return strings.Join(parts[max(0, len(parts)-2):], "/")
+}
+
+// Remotes are the names of the repositories that the one whose .git lies in dir was cloned from, or is pushed to; none where that cannot be
+// read.
+func Remotes(dir string) []string {
+	own, err := gitDirectory(dir)
+	if err != nil {
+		return nil
+	}
+	text, err := pointerOf(filepath.Join(commonOf(own), "config"), maxConfig)
+	if err != nil {
+		return nil
+	}
+	c := config.NewConfig()
+	if c.Unmarshal([]byte(text)) != nil {
+		return nil
+	}
+	var names []string
+	for _, remote := range c.Remotes {
+		for _, url := range remote.URLs {
+			if name := Name(url); strings.Contains(name, "/") {
+				names = append(names, name)
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }

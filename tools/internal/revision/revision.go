@@ -57,18 +57,15 @@ func Open(dir string, further ...string) (*Repository, error) {
 	if err != nil {
 		return nil, err
 	}
-	common := own
-	if text, err := pointer(filepath.Join(own, "commondir")); err == nil {
-		common = from(own, text)
-	}
+	common := commonOf(own)
 	if info, err := os.Stat(filepath.Join(common, "objects")); err != nil || !info.IsDir() {
 		return nil, fmt.Errorf("%s holds no objects of git: %w", common, ErrNoRepository)
 	}
 	r := &Repository{own: own, common: common, dir: dir}
 	_, err = os.Stat(filepath.Join(common, "shallow"))
 	r.shallow = err == nil
-	if text, err := pointerOf(filepath.Join(common, "config"), 64<<10); err == nil {
-		// Two facts about how the objects lie there. Nothing else of the file is looked at.
+	if text, err := pointerOf(filepath.Join(common, "config"), maxConfig); err == nil {
+		// Two facts about how the objects lie there. Of the rest of the file only Remotes looks at something.
 		r.partial = regexp.MustCompile(`(?im)^\s*promisor\s*=\s*true`).MatchString(text)
 		if regexp.MustCompile(`(?im)^\s*objectformat\s*=\s*"?sha256`).MatchString(text) {
 			r.other = "objects named by SHA-256"
@@ -90,6 +87,17 @@ func Open(dir string, further ...string) (*Repository, error) {
 // storage keeps packs open, and reads no object at once that is larger than a file may be.
 func storage(files billy.Filesystem) *filesystem.Storage {
 	return filesystem.NewStorageWithOptions(files, cache.NewObjectLRU(maxCache), filesystem.Options{LargeObjectThreshold: MaxFileSize, KeepDescriptors: true})
+}
+
+// maxConfig is how much of git's configuration is read.
+const maxConfig = 64 << 10
+
+// commonOf is the directory that linked working trees share, of that of one.
+func commonOf(own string) string {
+	if text, err := pointer(filepath.Join(own, "commondir")); err == nil {
+		return from(own, text)
+	}
+	return own
 }
 
 // gitDirectory is where the .git of a directory leads.
