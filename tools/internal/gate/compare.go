@@ -351,6 +351,10 @@ func (c *comparing) run(ctx context.Context) (report.Report, error) {
 			if differs[at], c.delivered[at], err = c.differIn(ctx, path, inPlaces, after); err != nil {
 				return err
 			}
+			if old.target == nil && c.was != nil {
+				then, err := c.was.Render(ctx, path)
+				c.delivered[at].named = err == nil && len(then.Objects) > 0
+			}
 			if after != nil && after.Touched != nil {
 				after.Touched = touched(&after.Target, differs[at].Objects)
 			}
