@@ -151,6 +151,11 @@ test_without_a_list_every_namespaced_kind_is_allowed if {
 	count(_faults(_project(spec), _application, [_object("v1", "Secret", {"name": "web", "namespace": "shop"})])) == 1
 }
 
+test_default_project[project] if {
+	some project in ["default", ""]
+	_faults(_project(_spec), object.union(_application, {"spec": {"project": project}}), []) == set()
+}
+
 test_source_and_destination[name] if {
 	some name, case in {
 		"source": {"spec": {"source": {"repoURL": "https://there"}}, "path": ["source", "repoURL"]},

@@ -144,7 +144,7 @@ applications := [application |
 		"of": object.get(generated, [[i, j]], null),
 		"value": obj,
 		"title": obj_lib.title(obj),
-		"project": obj_lib.at(obj, ["spec", "project"], null),
+		"project": _project(obj),
 		"repository": obj_lib.at(source.value, ["repoURL"], null),
 		"origin": _origin(source.value),
 		"path": _path(source),
@@ -248,6 +248,11 @@ own_revisions contains application.revision if {
 _is_here(application) if application.path in _roots
 
 _is_here(application) if application.written_path in input.directories
+
+# "" is default: https://argo-cd.readthedocs.io/en/stable/user-guide/projects/#the-default-project
+_project(obj) := "default" if {
+	obj.spec.project == ""
+} else := obj_lib.at(obj, ["spec", "project"], null)
 
 _revision(source) := "HEAD" if {
 	obj_lib.at(source, ["targetRevision"], null) in {null, "", "HEAD", "main", "master"}

@@ -247,10 +247,11 @@ func (t *Target) written(object *manifest.Object, path manifest.Path) (*manifest
 
 // Deployer is who brings a target to a cluster, as messages call it.
 type Deployer struct {
-	Name   string
-	Prunes bool // it deletes, without being asked, what the target has no longer
-	Forces bool // it deletes and makes anew what no update may change
-	Stays  bool // it deletes nothing of a target that is gone, whether it prunes or not
+	Name     string
+	Prunes   bool // it deletes, without being asked, what the target has no longer
+	Cascades bool // it is deleted itself, by Argo CD, with what it deployed
+	Forces   bool // it deletes and makes anew what no update may change
+	Stays    bool // nothing that it deployed goes, whether it prunes or not
 
 	ServerSide bool // it applies server-side what does not tell it otherwise
 	Argo       bool // objects tell it otherwise in the annotations of Argo CD

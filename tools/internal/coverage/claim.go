@@ -22,6 +22,7 @@ type claim struct {
 	source     string        // the source of a Flux Kustomization, namespace/name of a GitRepository, with its kind before of another; "" of others
 	artifact   bool          // the source is no git repository: what it holds may begin at any directory of this one
 	path       string        // as written, with the parameters of an ApplicationSet
+	revision   string        // that an Application takes; "" where it says none
 	plainly    bool
 	recursive  bool
 	include    string // glob of the files that Argo CD takes, and of those that it leaves; "" where it is not said
@@ -121,7 +122,7 @@ func sources(object any, spec manifest.Path) []claim {
 		recurse, _ := manifest.At(directory, "recurse").(bool)
 		options, _ := manifest.At(directory, "jsonnet").(map[string]any)
 		claims = append(claims, claim{
-			field: append(p, "path"), repository: manifest.TextAt(source, "repoURL"), path: manifest.TextAt(source, "path"),
+			field: append(p, "path"), repository: manifest.TextAt(source, "repoURL"), path: manifest.TextAt(source, "path"), revision: manifest.TextAt(source, "targetRevision"),
 			// With any of these Argo CD takes a directory for one of plain manifests, whatever is in it.
 			plainly:   recurse || len(options) > 0 || manifest.TextAt(directory, "include") != "" || manifest.TextAt(directory, "exclude") != "",
 			recursive: recurse,

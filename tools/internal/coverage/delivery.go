@@ -144,7 +144,7 @@ func (t *tree) each(ctx context.Context, r *repo.Repo, all []deployment) []deplo
 				one.made = fmt.Sprintf("Application %q", manifest.TextAt(a.Value, "metadata", "name"))
 				to := argoDelivery(a.Value, manifest.Path{"spec"}, field)
 				one.namespaces, one.to.namespace, one.to.overrides = []string{to.namespace}, to.namespace, to.overrides
-				one.to.field = a.Field(to.field)
+				one.to.field, one.revision = a.Field(to.field), manifest.TextAt(a.Value, append(slices.Clone(field), "targetRevision")...)
 				found = append(found, one)
 			}
 		}
@@ -259,10 +259,13 @@ func (d *Deliveries) Places(target string) []Place {
 }
 
 // Deployers are who brings a target to a cluster, each once; none where nobody does, or of one nobody here knows how it syncs.
-func (d *Deliveries) Deployers(target string) []check.Deployer { return d.DeployersIn(target, "") }
+func (d *Deliveries) Deployers(target string) []check.Deployer {
+	return d.DeployersIn(target, "", false)
+}
 
-// DeployersIn are those of the Deployers of a target who bring it to a namespace, where it is known who does; "" is any.
-func (d *Deliveries) DeployersIn(target, namespace string) []check.Deployer {
+// DeployersIn are those of the Deployers of a target who bring it to a namespace, where it is known who does; "" is any. empty is of a
+// target that has nothing to deploy.
+func (d *Deliveries) DeployersIn(target, namespace string, empty bool) []check.Deployer {
 	var deployers []check.Deployer
 	real := d.real(target)
 	there := func(one deployment) bool { return namespace == "" || slices.Contains(one.namespaces, namespace) }
@@ -278,7 +281,7 @@ func (d *Deliveries) DeployersIn(target, namespace string) []check.Deployer {
 		// https://fluxcd.io/flux/components/kustomize/kustomizations/#force
 		flux := one.object.Group() == FluxGroup
 		forces := flux && manifest.At(one.object.Value, "spec", "force") == true
-		deployer := check.Deployer{Name: one.by, Prunes: prunes, Forces: forces, ServerSide: flux || one.has("ServerSideApply=true"), Argo: !flux}
+		deployer := check.Deployer{Name: one.by, Prunes: prunes, Stays: IsFixed(one.revision) || empty && prunes && !one.mayEmpty(), Forces: forces, ServerSide: flux || one.has("ServerSideApply=true"), Argo: !flux}
 		if !flux {
 			deployer.Keeps, _ = d.kept.Get(one.object, func() (*check.Kept, error) { return argocd.Kept(one.object, one.spec()...), nil })
 		}
@@ -402,7 +405,7 @@ func (d *Deliveries) Leaving(target, namespace string, after *Deliveries) []chec
 	real := d.real(target)
 	for _, one := range d.all {
 		if d.brings(one, real) && slices.Contains(one.namespaces, namespace) && one.object != nil {
-			if leaving, known := one.leaves(after); known && leaving.Prunes && !slices.Contains(all, leaving) {
+			if leaving, known := d.leaves(one, after, nil); known && leaving.Prunes && !slices.Contains(all, leaving) {
 				all = append(all, leaving)
 			}
 		}
@@ -413,13 +416,18 @@ func (d *Deliveries) Leaving(target, namespace string, after *Deliveries) []chec
 // Left are who brought a target that is no more, and what becomes of what they had: other deliveries are how they are now. Of one of
 // whom nobody here knows how it syncs nothing is said, nor of the others.
 func (d *Deliveries) Left(target string, after *Deliveries) []check.Deployer {
+	return d.left(target, after, nil)
+}
+
+// left is Left of a target that renders the last of asked, each of which deploys what renders the one before it.
+func (d *Deliveries) left(target string, after *Deliveries, asked []manifest.ID) []check.Deployer {
 	var all []check.Deployer
 	real := d.real(target)
 	for _, one := range d.all {
 		if !d.brings(one, real) || one.object == nil {
 			continue
 		}
-		left, known := one.leaves(after)
+		left, known := d.leaves(one, after, asked)
 		if is := after.told(one.object.ID); is != nil && one.called == "" && one.stillWants(is) {
 			left, known = check.Deployer{Name: one.by, Stays: true}, true
 		}
@@ -435,25 +443,43 @@ func (d *Deliveries) Left(target string, after *Deliveries) []check.Deployer {
 
 // leaves is what becomes of what somebody deployed who, as other deliveries have it, is gone or deploys something else; false where
 // nobody here knows it.
-func (d deployment) leaves(after *Deliveries) (leaving check.Deployer, known bool) {
-	leaving.Name = d.by
-	switch is := after.told(d.object.ID); {
-	case is == nil && danger.Cascades(d.object):
-		leaving.Prunes = true
-		if d.object.Kind == "Application" {
-			leaving.Name = "the finalizer of " + d.by
-		}
+func (d *Deliveries) leaves(one deployment, after *Deliveries, asked []manifest.ID) (leaving check.Deployer, known bool) {
+	leaving.Name = one.by
+	switch is := after.told(one.object.ID); {
 	case is == nil:
-		leaving.Stays = true
-	case d.object.Kind != "ApplicationSet":
-		leaving.Prunes, known = d.prunes()
+		leaving.Prunes = danger.Cascades(one.object) && d.deleted(one, after, asked)
+		if leaving.Prunes && one.object.Kind == "Application" {
+			leaving.Name = "the finalizer of " + one.by
+		}
+	case one.object.Kind != "ApplicationSet":
+		one.object = is
+		leaving.Prunes, known = one.prunes()
 		return leaving, known
 	default:
 		policy := applicationset.PolicyOf(is.Value)
 		leaving.Prunes = policy.Deletes && !policy.Keeps
-		leaving.Stays = !leaving.Prunes
 	}
+	leaving.Cascades = leaving.Prunes && one.object.Group() != FluxGroup
+	leaving.Stays = !leaving.Prunes
 	return leaving, true
+}
+
+// deleted reports whether one who is gone is deleted by whoever deployed it, and not left until somebody does that. Who deployed only
+// itself is left.
+func (d *Deliveries) deleted(one deployment, after *Deliveries, asked []manifest.ID) bool {
+	if slices.Contains(asked, one.object.ID) {
+		return false
+	}
+	from := one.from()
+	if one.where.object.Target == nil {
+		from = path.Dir(from)
+	}
+	deployers := after.Deployers(from)
+	if after.real(from) == "" {
+		deployers = d.left(from, after, append(slices.Clip(asked), one.object.ID))
+	}
+	_, severity, ends := danger.Fate(one.object, deployers)
+	return ends && severity == check.Error
 }
 
 // stillWants reports whether a directory is still to be deployed, as an object is now: Argo CD and Flux find nothing there, and leave what
@@ -496,6 +522,13 @@ func (d deployment) prunes() (prunes, known bool) {
 	policy := manifest.At(d.object.Value, append(spec, "syncPolicy")...)
 	automated, is := manifest.At(policy, "automated").(map[string]any)
 	return is && automated["enabled"] != false && automated["prune"] == true && !slices.Contains(manifest.ListAt(policy, "syncOptions"), any("Prune=false")), true
+}
+
+// mayEmpty reports whether one who prunes does so where its target has nothing any more: an Application that has nothing else refuses
+// to, unless it is told otherwise.
+func (d deployment) mayEmpty() bool {
+	spec := manifest.At(d.object.Value, d.spec()...)
+	return d.object.Group() == FluxGroup || manifest.At(spec, "syncPolicy", "automated", "allowEmpty") == true || len(manifest.ListAt(spec, "sources")) > 1
 }
 
 // spec is where an Application, or what makes some, says how it syncs.

@@ -190,7 +190,7 @@ func TestDeployersOfCharts(t *testing.T) {
 	d.Add("a:web", Application{Object: web, Sources: []ApplicationSource{{Type: "helm", Field: manifest.Path{"spec", "source"}}}, Locate: func(manifest.Path) manifest.Position { return manifest.Position{} }})
 	want := check.Deployer{Name: `Application "web"`, Prunes: true, ServerSide: true, Argo: true}
 	for _, namespace := range []string{"", "shop"} {
-		if got := d.DeployersIn("a:web", namespace); len(got) != 1 || got[0] != want {
+		if got := d.DeployersIn("a:web", namespace, false); len(got) != 1 || got[0] != want {
 			t.Errorf("in namespace %q: got %+v, want %+v", namespace, got, want)
 		}
 	}
@@ -217,7 +217,7 @@ func TestDeployersThatKeep(t *testing.T) {
 			web := applicationOf(t, "web", "  destination: {namespace: shop}\n  source: {chart: web}\n  syncPolicy: {automated: {}, syncOptions: ["+c.syncOptions+"]}\n"+
 				"  ignoreDifferences: [{group: argoproj.io, kind: Application, jsonPointers: [/spec/replicas, /spec/list/0]}]\n")
 			d.Add("a:web", Application{Object: web, Sources: []ApplicationSource{{Type: "helm", Field: manifest.Path{"spec", "source"}}}, Locate: func(manifest.Path) manifest.Position { return manifest.Position{} }})
-			got := d.DeployersIn("a:web", "")
+			got := d.DeployersIn("a:web", "", false)
 			if len(got) != 1 || got[0].Keeps.Has(object, manifest.Path{"spec", "replicas"}) != c.want {
 				t.Errorf("got %+v", got)
 			}
@@ -237,10 +237,17 @@ func TestDeployers(t *testing.T) {
 		return "a/a.yaml: {apiVersion: argoproj.io/v1alpha1, kind: ApplicationSet, metadata: {name: a}, spec: {generators: [{list: {elements: [{env: dev}]}}], " + rest +
 			"template: {spec: {syncPolicy: {automated: {prune: true}}, source: {repoURL: https://git.example.com/a, path: app}}}}}"
 	}
+	of := func(object, revision string) string {
+		return strings.Replace(object, "path: app", "path: app, targetRevision: "+revision, 1)
+	}
 	for name, c := range map[string]struct{ files, want string }{
 		"nobody":                       {"a/a.yaml: APPLICATION other", ""},
 		"by hand":                      {application(""), `Application "a"`},
 		"automated":                    {application("automated: {}"), `Application "a"`},
+		"of a tag":                     {of(application("automated: {prune: true}"), "v1.0.0"), `Application "a" prunes, reads no commit`},
+		"of a branch":                  {of(application("automated: {prune: true}"), "main"), `Application "a" prunes`},
+		"a set of a tag":               {of(set(""), "v1.0.0"), `ApplicationSet "a" prunes, reads no commit`},
+		"a set of a tag by element":    {of(strings.Replace(set(""), "env: dev", "env: v1.0.0", 1), "'{{env}}'"), `ApplicationSet "a" prunes, reads no commit`},
 		"pruning":                      {application("automated: {prune: true}"), `Application "a" prunes`},
 		"switched off":                 {application("automated: {prune: true, enabled: false}"), `Application "a"`},
 		"by an option":                 {application("automated: {prune: true}, syncOptions: [Prune=false]"), `Application "a"`},
@@ -258,6 +265,9 @@ func TestDeployers(t *testing.T) {
 				said := d.Name
 				if d.Prunes {
 					said += " prunes"
+				}
+				if d.Stays {
+					said += ", reads no commit"
 				}
 				if d.Forces {
 					said += " forces"

@@ -114,6 +114,33 @@ func TestDeployersPrune(t *testing.T) {
 	}
 }
 
+// TestCascade holds what goes with an Application to what Argo CD deletes then, which is not what it prunes.
+func TestCascade(t *testing.T) {
+	claim := of("v1", "PersistentVolumeClaim", "spec: {}")
+	options := func(options string) string { return annotated(claim, "argocd.argoproj.io/sync-options: "+options) }
+	const volume = `deletes it, with its volume, unless the reclaim policy is Retain`
+	for name, c := range map[string]struct{ object, want string }{
+		"a claim":      {claim, `error was.yaml@main : data lost: PersistentVolumeClaim "a" is removed: the finalizer ` + volume},
+		"not pruned":   {options("Prune=false"), `error was.yaml@main : data lost: PersistentVolumeClaim "a" is removed: the finalizer ` + volume},
+		"asked for":    {options("Delete=confirm"), `warning was.yaml@main : data lost: PersistentVolumeClaim "a" is removed: once somebody confirms it, the finalizer ` + volume},
+		"not deleted":  {options("Delete=false"), ""},
+		"kept by Helm": {annotated(claim, "helm.sh/resource-policy: keep"), ""},
+		"a definition": {of("apiextensions.k8s.io/v1", "CustomResourceDefinition", "spec: {names: {kind: Shop}}"), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			target := change(t, c.object, "")
+			target.Deployers = func(context.Context) ([]check.Deployer, error) {
+				return []check.Deployer{{Name: "the finalizer", Prunes: true, Cascades: true, Argo: true}}, nil
+			}
+			var want []string
+			if c.want != "" {
+				want = []string{c.want}
+			}
+			expect(t, found(t, target, dataLost), want...)
+		})
+	}
+}
+
 func TestWhatDeployersKeep(t *testing.T) {
 	replicas := func(o *manifest.Object) []manifest.Path { return []manifest.Path{{"spec", "replicas"}} }
 	set := func(n string) string { return of("apps/v1", "Deployment", "spec: {replicas: "+n+"}") }

@@ -1,6 +1,7 @@
 package danger
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"slices"
@@ -44,7 +45,8 @@ func isDelivery(o *manifest.Object) bool {
 func Cascades(o *manifest.Object) bool {
 	switch o.Kind {
 	case "Application":
-		return !manifest.SkipsReconcile(o.Value) && slices.ContainsFunc(manifest.ListAt(o.Value, "metadata", "finalizers"), manifest.IsResourcesFinalizer)
+		keeps := slices.Contains(manifest.ListAt(o.Value, "spec", "syncPolicy", "syncOptions"), any("Delete=false"))
+		return !keeps && !manifest.SkipsReconcile(o.Value) && slices.ContainsFunc(manifest.ListAt(o.Value, "metadata", "finalizers"), manifest.IsResourcesFinalizer)
 	case "ApplicationSet": // which owns its Applications, and gives them the finalizer
 		return !applicationset.PolicyOf(o.Value).Keeps
 	case "Kustomization":
@@ -173,7 +175,7 @@ func applicationFields(o *manifest.Object, spec manifest.Path) []applicationFiel
 		{below(spec, "destination", "server"), elsewhere, plain},
 		{below(spec, "destination", "name"), elsewhere, plain},
 		{below(spec, "destination", "namespace"), elsewhere, plain},
-		{below(spec, "project"), "in the hands of another project", plain},
+		{below(spec, "project"), "in the hands of another project", func(name string) string { return cmp.Or(name, "default") }},
 		{below(spec, "source", "chart"), other, plain},
 		{below(spec, "source", "path"), other, folder},
 		{below(spec, "source", "repoURL"), other, repository},
@@ -198,14 +200,37 @@ func (s *scene) fieldMoved(p check.Pair, field applicationField) {
 }
 
 func (s *scene) application(p check.Pair, spec manifest.Path) {
-	for _, field := range applicationFields(p.New, spec) {
-		s.fieldMoved(p, field)
+	made, told := s.made(p.New)
+	// A template may say in other words what comes to the same Applications, and of a set that changes none they stay as they were.
+	stay := p.New.Kind == "ApplicationSet" && !applicationset.PolicyOf(p.New.Value).Updates
+	comes := func(of func(check.GeneratedPair) bool) bool { return !stay && (!told || slices.ContainsFunc(made, of)) }
+	own := applicationFields(p.New, fields("spec"))
+	for i, field := range applicationFields(p.New, spec) {
+		if comes(func(g check.GeneratedPair) bool { _, _, moved := s.moved(g.Old, g.New, own[i]); return moved }) {
+			s.fieldMoved(p, field)
+		}
 	}
-	path := below(spec, "syncPolicy", "automated")
-	if freed, field := freedom(automated(p.Old, path), automated(p.New, path)); freed != "" {
+	path, at := below(spec, "syncPolicy", "automated"), fields("spec", "syncPolicy", "automated")
+	frees := func(g check.GeneratedPair) bool {
+		freed, _ := freedom(automated(g.Old, at), automated(g.New, at))
+		return freed != ""
+	}
+	if freed, field := freedom(automated(p.Old, path), automated(p.New, path)); freed != "" && comes(frees) {
 		s.as(check.Warning, p.New, below(path, field...), "no person is waited for: %s %s", title(p.New), freed)
 	}
 	s.atStake(p)
+}
+
+// made are the Applications that an ApplicationSet makes before a change and after it; false where nobody here can tell all of them.
+func (s *scene) made(set *manifest.Object) (both []check.GeneratedPair, told bool) {
+	for _, g := range s.before.Generated {
+		if same(g.Set, set) {
+			if told = true; g.Old != nil && g.New != nil {
+				both = append(both, g)
+			}
+		}
+	}
+	return both, told
 }
 
 // atStake reports an Application that from now on takes along what it deployed, or an ApplicationSet whose Applications do.

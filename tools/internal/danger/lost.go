@@ -16,8 +16,8 @@ var dataLost = &check.Check{
 		"all that is in it, with a CustomResourceDefinition every object of its kind. To rename such an object, or to move it to another namespace, is to remove it " +
 		"and to begin with an empty one. An error is what is deleted, as far as the repository shows; a warning is data that stays without anybody that reads it, an object whose deployer " +
 		"does not prune, and a policy that from now on deletes what it kept. Nothing is said of an object with Prune=false or Flux' prune: disabled. " +
-		"helm.sh/resource-policy keeps nothing from Argo CD's pruning, nor does Delete=false.",
-	Fix:      "Keep the name and the namespace, or back the data up and move it. Give an object that is to stay argocd.argoproj.io/sync-options: Prune=false, in a change before this one; exempt a removal that is meant, with its owner and the reason.",
+		"helm.sh/resource-policy keeps nothing from Argo CD's pruning, nor does Delete=false: these keep it when its Application is deleted, and Prune=false does not.",
+	Fix:      "Keep the name and the namespace, or back the data up and move it. Give an object that is to stay argocd.argoproj.io/sync-options: Prune=false, or Delete=false where its Application goes, in a change before this one; exempt a removal that is meant, with its owner and the reason.",
 	Severity: check.Error, Scope: check.Update, Origin: "kgate",
 	References: []string{
 		"https://kubernetes.io/docs/concepts/storage/persistent-volumes/#reclaiming",

@@ -28,7 +28,7 @@ func annotation(o *manifest.Object, key string) string {
 	return manifest.TextAt(o.Value, "metadata", "annotations", key)
 }
 
-// kept reports whether an object says that nobody may delete it for being gone from the repository. It is the one in the
+// kept reports whether an object says that no sync may delete it for being gone from the repository. It is the one in the
 // cluster that is asked, which is as the repository had it. helm.sh/resource-policy holds for Helm alone, and Delete=false for
 // the deletion of an Application.
 func kept(o *manifest.Object) bool {
@@ -36,26 +36,38 @@ func kept(o *manifest.Object) bool {
 	return option(o, "Prune") == "false" || disabled(fluxPrune)
 }
 
-// fate says what becomes of an object that the repository has no longer, and how much that weighs: what is deleted is an
-// error, and what waits for somebody a warning. False is one that stays.
+// outlives reports whether an object stays when Argo CD deletes its Application with what that deployed: shouldBeDeleted in
+// controller/appcontroller.go.
+func outlives(o *manifest.Object) bool {
+	return is(o, "apiextensions.k8s.io", "CustomResourceDefinition") || option(o, "Delete") == "false" || annotation(o, "helm.sh/resource-policy") == "keep"
+}
+
+// fate says what becomes of an object that the repository has no longer.
 func (s *scene) fate(o *manifest.Object) (how string, severity check.Severity, ends bool) {
-	if kept(o) {
+	return Fate(o, s.deployers)
+}
+
+// Fate says what becomes of an object that the repository has no longer, and how much that weighs: what is deleted is an
+// error, and what waits for somebody a warning. False is one that stays. The deployers are those of its target; none are where
+// nobody here knows them.
+func Fate(o *manifest.Object, deployers []check.Deployer) (how string, severity check.Severity, ends bool) {
+	if len(deployers) == 0 {
+		deployers = []check.Deployer{{Name: "a sync that prunes", Prunes: true}}
+	}
+	keeps := func(d check.Deployer) bool { return d.Stays || d.Cascades && outlives(o) || !d.Cascades && kept(o) }
+	i := slices.IndexFunc(deployers, func(d check.Deployer) bool { return d.Prunes && !keeps(d) })
+	switch {
+	case i >= 0:
+		d, asked := deployers[i], "Prune"
+		if how, severity = d.Name+" deletes it", check.Error; d.Cascades {
+			asked = "Delete"
+		}
+		if option(o, asked) == "confirm" {
+			how, severity = "once somebody confirms it, "+how, check.Warning
+		}
+		return how, severity, true
+	case slices.ContainsFunc(deployers, keeps):
 		return "", "", false
 	}
-	severity = check.Error
-	switch deployers := s.deployers; {
-	case len(deployers) == 0:
-		how = "a sync that prunes deletes it"
-	case slices.ContainsFunc(deployers, func(d check.Deployer) bool { return d.Prunes }):
-		i := slices.IndexFunc(deployers, func(d check.Deployer) bool { return d.Prunes })
-		how = deployers[i].Name + " deletes it"
-	case slices.ContainsFunc(deployers, func(d check.Deployer) bool { return d.Stays }):
-		return "", "", false
-	default:
-		how, severity = deployers[0].Name+" does not prune, so that it stays until somebody deletes it", check.Warning
-	}
-	if option(o, "Prune") == "confirm" {
-		how, severity = "once somebody confirms it, "+how, check.Warning
-	}
-	return how, severity, true
+	return deployers[0].Name + " does not prune, so that it stays until somebody deletes it", check.Warning, true
 }

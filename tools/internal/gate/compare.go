@@ -111,25 +111,45 @@ func (c *comparing) open(ctx context.Context, options Options) error {
 		return err
 	}
 	c.paths = pathsOf(c.was, c.is)
+	c.keep(func(path string) bool { return c.isWhole(ctx, path) })
 	if err := c.follow(ctx); err != nil {
 		return err
 	}
-	c.keep()
+	c.keep(func(path string) bool {
+		if c.is.renderer.Files().Kustomization(path) != "" {
+			return true
+		}
+		t, err := c.is.Render(ctx, path)
+		return err == nil && len(t.Objects) > 0
+	})
 	return c.narrow(ctx)
 }
 
 // keep has targets that kgate.yaml names no more, and that are where they were, judged once more: what the repository still has is not
 // removed, and a change may not take itself out of its own review.
-func (c *comparing) keep() {
+func (c *comparing) keep(is func(path string) bool) {
 	if c.was == nil || c.is == nil || c.is.repository.Config.Targets == nil {
 		return
 	}
 	for _, path := range without(c.was.paths, c.is.paths) {
-		if slices.Contains(c.paths, path) && c.is.renderer.Files().Kustomization(path) != "" {
+		if slices.Contains(c.paths, path) && is(path) {
 			c.unlisted = append(c.unlisted, path)
+			c.is.paths = append(slices.Clip(c.is.paths), path)
 		}
 	}
-	c.is.paths = append(slices.Clip(c.is.paths), c.unlisted...)
+}
+
+// isWhole reports a target without a kustomization that has all that it had: it has not moved, whatever else reads its manifests now.
+func (c *comparing) isWhole(ctx context.Context, path string) bool {
+	if c.is.renderer.Files().Kustomization(path) != "" {
+		return false
+	}
+	is, err := c.is.Render(ctx, path)
+	if err != nil || len(is.Objects) == 0 {
+		return false
+	}
+	was, err := c.was.Render(ctx, path)
+	return err == nil && !slices.ContainsFunc(pairs(was.Objects, is.Objects), func(p check.Pair) bool { return p.New == nil })
 }
 
 // unlist says so.
@@ -330,6 +350,10 @@ func (c *comparing) run(ctx context.Context) (report.Report, error) {
 			}
 			if differs[at], c.delivered[at], err = c.differIn(ctx, path, inPlaces, after); err != nil {
 				return err
+			}
+			if old.target == nil && c.was != nil {
+				then, err := c.was.Render(ctx, path)
+				c.delivered[at].named = err == nil && len(then.Objects) > 0
 			}
 			if after != nil && after.Touched != nil {
 				after.Touched = touched(&after.Target, differs[at].Objects)

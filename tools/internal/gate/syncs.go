@@ -25,6 +25,7 @@ import (
 type delivered struct {
 	in    []deliveredIn // each place that either side brings it to, the one that is told first
 	known bool          // both sides were rendered
+	named bool          // the side before had it too, and its kgate.yaml did not name it: who deployed it has it in the cluster
 	parts []string      // directories whose objects either side of the target has as they are rendered alone
 }
 
@@ -239,7 +240,7 @@ func (a application) tree() string {
 }
 
 // eachOf are the Applications, once for each target that renders them. One of a target that another one builds upon is not there:
-// who renders it last deploys it.
+// who renders it last deploys it. Nor is one of a directory of manifests that a target above it takes in.
 func eachOf(found []coverage.Application) []application {
 	var all []application
 	for _, a := range found {
@@ -252,9 +253,13 @@ func eachOf(found []coverage.Application) []application {
 			all = append(all, one)
 		}
 	}
+	takesIn := func(above, dir *check.Target) bool {
+		within := above.Path == "." || strings.HasPrefix(dir.Path, above.Path+"/")
+		return above != dir && (slices.Contains(above.Reading.Layers, dir.Path) || within && len(above.Reading.Layers)+len(dir.Reading.Layers) == 0)
+	}
 	return slices.DeleteFunc(slices.Clone(all), func(a application) bool {
 		return slices.ContainsFunc(all, func(b application) bool {
-			return sameApplication(a, b) && b.in != nil && (a.in == nil || a.in != b.in && slices.Contains(b.in.Reading.Layers, a.in.Path))
+			return sameApplication(a, b) && b.in != nil && (a.in == nil || takesIn(b.in, a.in))
 		})
 	})
 }
@@ -456,6 +461,9 @@ func (c *comparing) deployedBy(ctx context.Context, old, new *application, befor
 				d.Targets, elsewhere = append(d.Targets, c.paths[at]), true // nobody here knows what there is in it
 			}
 			continue
+		}
+		if c.delivered[at].named && old != nil {
+			return d, false, nil
 		}
 		moved = moved || old != nil && (len(was) != len(now) || was[i] != c.then(dir))
 		if !slices.Contains(d.Targets, c.paths[at]) {

@@ -136,7 +136,8 @@ func (g *Gate) renderedAs(ctx context.Context, path string, known *kustomization
 			if err != nil {
 				return nil, err
 			}
-			return deployers.DeployersIn(path, target.Namespace), nil
+			empty := !slices.ContainsFunc(target.Objects, func(o *manifest.Object) bool { return !o.IsSkipped() })
+			return deployers.DeployersIn(path, target.Namespace, empty), nil
 		}
 		target.Created = func(ctx context.Context) ([]check.CreatedNamespace, error) {
 			deployers, err := g.placing.deployers(ctx)
