@@ -295,7 +295,7 @@ func (s *scene) authorization() {
 		}
 		if p.Old != nil {
 			s.unguarded(p, let[p.Old], "no policy allows, so that every request is let through to")
-			s.unguarded(p, refused[p.Old], "what it refused ("+action(p.Old)+") is let through to")
+			s.unguarded(p, refused[p.Old], "some of what it refused ("+action(p.Old)+") is let through to")
 		}
 	}
 }

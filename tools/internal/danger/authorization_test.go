@@ -60,18 +60,18 @@ func TestAuthorization(t *testing.T) {
 		{"every caller with a token", protectionLost, allow(till), allow(from("requestPrincipals: ['*']")), nil},
 		{"every caller, where one more is asked of", protectionLost, allow(till), allow("{from: [{source: {principals: ['*']}}], when: [{key: source.namespace, values: [shop]}]}"), nil},
 
-		{"denial removed", protectionLost, deny("{}") + w, w, []string{`warning was.yaml@main : protection lost: AuthorizationPolicy "d" is removed: what it refused (DENY) is let through to the pods of Deployment "w"`}},
+		{"denial removed", protectionLost, deny("{}") + w, w, []string{`warning was.yaml@main : protection lost: AuthorizationPolicy "d" is removed: some of what it refused (DENY) is let through to the pods of Deployment "w"`}},
 		{"denial removed beside another", protectionLost, deny(to("paths: [/admin]")) + policy("e", "DENY", to("paths: [/admin*]")) + w, policy("e", "DENY", to("paths: [/admin*]")) + w, nil},
 		{"denial in two", protectionLost, deny(to("paths: [/a, /b]")) + w, deny(to("paths: [/a]")) + policy("e", "DENY", to("paths: [/b]")) + w, nil},
 		{"denial of what nobody is allowed", protectionLost, allow("") + deny("{}") + w, allow("") + w, nil},
 		{"denial of a caller who may not be allowed", protectionLost, allow(till) + deny(from("namespaces: [eve]")) + w, allow(till) + w, nil},
 		{"denial by another name of the caller", protectionLost, deny(from("principals: [cluster.local/ns/eve/sa/x]")) + w, deny(from("namespaces: [eve]")) + w, nil},
-		{"denial to audit", protectionLost, deny("{}") + w, policy("d", "AUDIT", "{}") + w, []string{`warning now.yaml spec.action: protection lost: AuthorizationPolicy "d" has spec.action: DENY → AUDIT: what it refused (DENY) is let through to the pods of Deployment "w"`}},
-		{"denial to audit, of pods that are elsewhere", protectionLost, deny("{}"), policy("d", "AUDIT", "{}"), []string{`warning now.yaml spec.action: protection lost: AuthorizationPolicy "d" has spec.action: DENY → AUDIT: what it refused (DENY) is let through to what it selects`}},
+		{"denial to audit", protectionLost, deny("{}") + w, policy("d", "AUDIT", "{}") + w, []string{`warning now.yaml spec.action: protection lost: AuthorizationPolicy "d" has spec.action: DENY → AUDIT: some of what it refused (DENY) is let through to the pods of Deployment "w"`}},
+		{"denial to audit, of pods that are elsewhere", protectionLost, deny("{}"), policy("d", "AUDIT", "{}"), []string{`warning now.yaml spec.action: protection lost: AuthorizationPolicy "d" has spec.action: DENY → AUDIT: some of what it refused (DENY) is let through to what it selects`}},
 		{"denial of less", protectionLost, allow(till) + deny(from("namespaces: [eve]")+", "+to("paths: [/admin*]")) + w, allow(till) + deny(from("namespaces: [eve]")) + w, []string{
-			`warning now.yaml spec.rules: protection lost: AuthorizationPolicy "d" refuses less: what it refused (DENY) is let through to the pods of Deployment "w"`}},
+			`warning now.yaml spec.rules: protection lost: AuthorizationPolicy "d" refuses less: some of what it refused (DENY) is let through to the pods of Deployment "w"`}},
 		{"denial of a path less", protectionLost, deny(to("paths: [/a, /b]")) + w, deny(to("paths: [/a]")) + w, []string{
-			`warning now.yaml spec.rules: protection lost: AuthorizationPolicy "d" refuses less: what it refused (DENY) is let through to the pods of Deployment "w"`}},
+			`warning now.yaml spec.rules: protection lost: AuthorizationPolicy "d" refuses less: some of what it refused (DENY) is let through to the pods of Deployment "w"`}},
 		{"denial by a wider block", protectionLost, deny(from("ipBlocks: [10.1.2.3]")) + w, deny(from("ipBlocks: [10.0.0.0/8]")) + w, nil},
 		{"denial by a template", protectionLost, deny(to("paths: [/a/b/c]")) + w, deny(to("paths: ['/a/{*}/c']")) + w, nil},
 		{"denial by a wider rule", protectionLost, deny(to("paths: [/a/b], methods: [GET]")) + w, deny(to("paths: [/a*]")) + w, nil},

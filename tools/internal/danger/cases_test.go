@@ -565,6 +565,9 @@ func TestCanaryStep(t *testing.T) {
 	route := func(a, b string) string {
 		return of("gateway.networking.k8s.io/v1", "HTTPRoute", "spec: {rules: [{backendRefs: [{name: a, weight: "+a+"}, {name: b, weight: "+b+"}]}]}")
 	}
+	matched := func(object string) string {
+		return strings.Replace(object, "http: [", "http: [{match: [{headers: {x-canary: {exact: '1'}}}], route: [{destination: {host: a, subset: canary}}]}, ", 1)
+	}
 	run(t, []step{
 		{"a small step", canaryStep, split("90", "10"), split("50", "50"), nil},
 		{"a large step", canaryStep, split("90", "10"), split("30", "70"), []string{`warning now.yaml spec.http[0].route[1].weight: canary step: VirtualService "a" sends a (canary) 10 % → 70 % of route 0: a step of 60 points`}},
@@ -584,6 +587,9 @@ func TestCanaryStep(t *testing.T) {
 		{"of ingress-nginx back", canaryStep, nginx("95"), nginx("0"), nil},
 		{"of ingress-nginx in other numbers", canaryStep, nginx("10"), nginx("100', nginx.ingress.kubernetes.io/canary-weight-total: '1000"), nil},
 		{"another name", canaryStep, one("v1"), one("v2"), nil},
+		{"a route before it", canaryStep, split("100", "0"), matched(split("100", "0")), nil},
+		{"a route before it no more", canaryStep, matched(split("100", "0")), split("100", "0"), nil},
+		{"a step of the second route", canaryStep, matched(split("100", "0")), matched(split("20", "80")), []string{`warning now.yaml spec.http[1].route[1].weight: canary step: VirtualService "a" sends a (canary) 0 % → 80 % of route 1: a step of 80 points`}},
 		{"weights of a route", canaryStep, route("9", "1"), route("1", "9"), []string{`warning now.yaml spec.rules[0].backendRefs[1].weight: canary step: HTTPRoute "a" sends b 10 % → 90 % of route 0: a step of 80 points`}},
 		{"weights of a route in other numbers", canaryStep, route("9", "1"), route("90", "10"), nil},
 	})
