@@ -106,9 +106,6 @@ func TestGuards(t *testing.T) {
 	project := func(windows string) string {
 		return of("argoproj.io/v1alpha1", "AppProject", "spec: {syncWindows: ["+windows+"]}")
 	}
-	mesh := func(source string) string {
-		return of("security.istio.io/v1", "AuthorizationPolicy", "spec: {action: ALLOW, rules: [{from: [{source: {"+source+"}}]}]}")
-	}
 	budget := func(spec string) string {
 		return of("policy/v1", "PodDisruptionBudget", "spec: {selector: {matchLabels: {app: w}}, "+spec+"}")
 	}
@@ -130,14 +127,6 @@ func TestGuards(t *testing.T) {
 		{"a window that allows, beside others", protectionLost, project(noon + ", " + strings.Replace(noon, "12", "18", 1)), project(noon), nil},
 		{"the only window that allows", protectionLost, project(noon), project(""), []string{`warning now.yaml spec.syncWindows: protection lost: AppProject "a" has no longer the sync window allow "0 12 * * *" for 1h`}},
 		{"another window", protectionLost, project(night), project(noon), nil},
-		{"every caller", protectionLost, mesh("principals: [cluster.local/ns/shop/sa/till]"), mesh("principals: ['*']"), []string{
-			`warning now.yaml spec.rules[0].from[0].source: protection lost: rule 1 of AuthorizationPolicy "a" takes every caller of the mesh: source → *`}},
-		{"every caller before", protectionLost, mesh("principals: ['*']"), mesh("namespaces: ['*']"), nil},
-		{"whoever sends to a path", protectionLost, strings.Replace(mesh("principals: [a]"), "rules: [{", "rules: [{to: [{operation: {paths: [/a]}}], ", 1), of("security.istio.io/v1", "AuthorizationPolicy", "spec: {action: ALLOW, rules: [{to: [{operation: {paths: [/a]}}]}]}"), []string{
-			`warning now.yaml spec.rules[0]: protection lost: rule 1 of AuthorizationPolicy "a" asks nothing of its caller any more`}},
-		{"every caller of a namespace", protectionLost, mesh("principals: [cluster.local/ns/shop/sa/till], namespaces: [shop]"), mesh("principals: ['*'], namespaces: [shop]"), nil},
-		{"every caller with a token", protectionLost, mesh("principals: [cluster.local/ns/shop/sa/till]"), mesh("requestPrincipals: ['*']"), nil},
-		{"every caller, where one more is asked of", protectionLost, mesh("principals: [cluster.local/ns/shop/sa/till]"), strings.Replace(mesh("principals: ['*']"), "rules: [{", "rules: [{when: [{key: source.ip, values: [10.0.0.1]}], ", 1), nil},
 		{"a share of the pods", protectionLost, budget("maxUnavailable: 1") + w, budget("maxUnavailable: 80%") + w, []string{
 			`warning now.yaml spec.maxUnavailable: protection lost: PodDisruptionBudget "a" lets more pods go at once: spec.maxUnavailable: 1 → 80%`}},
 		{"a share that is as much", protectionLost, budget("maxUnavailable: 1") + w, budget("maxUnavailable: 25%") + w, nil},
@@ -152,17 +141,34 @@ func TestStepsOfBase(t *testing.T) {
 	rollout := func(steps string) string {
 		return of("argoproj.io/v1alpha1", "Rollout", "spec: {strategy: {canary: {steps: ["+steps+"]}}}")
 	}
+	green := func(spec string) string {
+		return of("argoproj.io/v1alpha1", "Rollout", "spec: {strategy: {blueGreen: {"+spec+"}}}")
+	}
 	run(t, []step{
 		{"a ladder that is bent", canaryStep, route("5,20,50,100", "0", "100"), route("20,50,100", "20", "80"), []string{
 			`warning now.yaml spec.http[0].route[1].weight: canary step: VirtualService "a" sends w (canary) 0 % → 20 % of route a: the next step is 5 % (5,20,50,100)`}},
 		{"a Rollout without steps", canaryStep, rollout("{setWeight: 10}, {pause: {}}"), rollout(""), []string{
-			`warning now.yaml spec.strategy.canary.steps: canary step: Rollout "a" has no steps any more, so that the next version takes everything at once`}},
+			`warning now.yaml spec.strategy.canary.steps: canary step: Rollout "a" waits for nothing any more, so that the next version takes everything at once`}},
+		{"a Rollout without pauses", canaryStep, rollout("{setWeight: 10}, {pause: {}}"), rollout("{setWeight: 10}, {setWeight: 50}"), []string{
+			`warning now.yaml spec.strategy.canary.steps: canary step: Rollout "a" waits for nothing any more, so that the next version takes everything at once`}},
+		{"a Rollout with fewer pauses", canaryStep, rollout("{setWeight: 10}, {pause: {}}, {setWeight: 50}, {pause: {}}"), rollout("{setWeight: 50}, {analysis: {}}"), nil},
+		{"a Rollout that never waited", canaryStep, rollout("{setWeight: 10}"), rollout(""), nil},
+		{"promoted by itself", canaryStep, green("autoPromotionEnabled: false"), green("activeService: a"), []string{
+			`warning now.yaml spec.strategy.blueGreen: canary step: Rollout "a" waits for nothing any more, so that the next version takes everything at once`}},
+		{"promoted after a time", canaryStep, green("autoPromotionEnabled: false"), green("autoPromotionSeconds: 600"), nil},
+		{"a canary promoted by hand", canaryStep, rollout("{setWeight: 10}, {pause: {}}"), green("autoPromotionEnabled: false"), nil},
+		{"steps that cannot be read", canaryStep, route("5;20;50", "5", "95"), route("5;20;50", "45", "55"), []string{
+			`warning now.yaml metadata.annotations["kgate.dev/canary-steps"]: canary step: VirtualService "a" has steps that cannot be read: kgate.dev/canary-steps: "5;20;50" is no list of percentages such as "5,20,50,100"`}},
+		{"steps that could not be read", canaryStep, route("5;20;50", "5", "95"), route("5,20,50", "20", "80"), nil},
 	})
 }
 
 func TestSubsets(t *testing.T) {
 	subsets := func(stable, canary string) string {
 		return of("networking.istio.io/v1", "DestinationRule", "spec: {host: w, subsets: [{name: stable, labels: {track: "+stable+"}}, {name: canary, labels: {track: "+canary+"}}]}")
+	}
+	routed := func(stable, canary string) string {
+		return of("networking.istio.io/v1", "VirtualService", "spec: {http: [{route: [{destination: {host: w.shop.svc.cluster.local, subset: stable}, weight: "+stable+"}, {destination: {host: w, subset: canary}, weight: "+canary+"}]}]}")
 	}
 	both := pods("a", "app: w, track: stable", "") + pods("b", "app: w, track: canary", "")
 	run(t, []step{
@@ -175,6 +181,15 @@ func TestSubsets(t *testing.T) {
 			`warning now.yaml spec.subsets[0].labels: traffic moved: subset "stable" of DestinationRule "a" has the labels that "canary" had`,
 			`warning now.yaml spec.subsets[1].labels: traffic moved: subset "canary" of DestinationRule "a" has the labels that "stable" had`,
 		}},
+		{"swapped with the weights", trafficMoved, subsets("stable", "canary") + both + routed("90", "10"), subsets("canary", "stable") + both + routed("10", "90"), nil},
+		{"swapped with the weights is no step", canaryStep, subsets("stable", "canary") + both + routed("90", "10"), subsets("canary", "stable") + both + routed("10", "90"), nil},
+		{"renamed in the route too", canaryStep, subsets("stable", "canary") + both + routed("90", "10"), strings.NewReplacer("name: stable", "name: one", "subset: stable", "subset: one").Replace(subsets("stable", "canary") + both + routed("90", "10")), nil},
+		{"swapped beside the weights", trafficMoved, subsets("stable", "canary") + both + routed("90", "10"), subsets("canary", "stable") + both + routed("90", "10"), []string{
+			`warning now.yaml spec.subsets[0].labels: traffic moved: subset "stable" of DestinationRule "a" is Deployment "a" → Deployment "b"`,
+			`warning now.yaml spec.subsets[1].labels: traffic moved: subset "canary" of DestinationRule "a" is Deployment "b" → Deployment "a"`,
+		}},
+		{"without a share", trafficMoved, subsets("stable", "canary") + both + routed("100", "0"), subsets("stable", "stable") + both + routed("100", "0"), nil},
+		{"of no route", trafficMoved, strings.ReplaceAll(subsets("stable", "canary")+both, "name: canary", "name: spare") + routed("100", "0"), strings.ReplaceAll(subsets("stable", "stable")+both, "name: canary", "name: spare") + routed("100", "0"), nil},
 		{"others, of pods that are elsewhere", trafficMoved, subsets("stable", "canary"), subsets("blue", "canary"), nil},
 	})
 }

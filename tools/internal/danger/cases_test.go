@@ -332,13 +332,13 @@ func TestProtectionLost(t *testing.T) {
 	policy := func(name, spec string) string {
 		return called("networking.k8s.io/v1", "NetworkPolicy", name, "spec: {"+spec+"}")
 	}
-	allow := func(spec string) string {
-		return of("security.istio.io/v1", "AuthorizationPolicy", "spec: {"+spec+"}")
-	}
 	budget := func(spec string) string { return of("policy/v1", "PodDisruptionBudget", "spec: {"+spec+"}") }
 	mesh := func(spec string) string { return of("security.istio.io/v1", "PeerAuthentication", "spec: {"+spec+"}") }
 	other := strings.Replace(mesh("selector: {matchLabels: {app: v}}, mtls: {mode: PERMISSIVE}"), "name: a", "name: other", 1)
 	root := strings.Replace(mesh("mtls: {mode: STRICT}"), "name: a, namespace: shop", "name: default, namespace: istio-system", 1)
+	strict := func(mode string) string {
+		return called("security.istio.io/v1", "PeerAuthentication", "own", "spec: {selector: {matchLabels: {app: w}}, mtls: {mode: "+mode+"}}")
+	}
 	quota := func(hard string) string { return of("v1", "ResourceQuota", "spec: {hard: {"+hard+"}}") }
 	limits := func(spec string) string { return of("v1", "LimitRange", "spec: {limits: ["+spec+"]}") }
 	namespace := func(label string) string {
@@ -364,6 +364,13 @@ func TestProtectionLost(t *testing.T) {
 		{"open by a name that is another port", protectionLost, policy("a", "podSelector: {}, ingress: [{ports: [{port: 80}]}]") + pods("w", "app: w", container(", ports: [{name: admin, containerPort: 81}]")),
 			policy("a", "podSelector: {}, ingress: [{ports: [{port: admin}]}]") + pods("w", "app: w", container(", ports: [{name: admin, containerPort: 81}]")), []string{
 				`warning now.yaml spec.ingress: protection lost: Deployment "w" is open to every address on port 81, by rule 1 of NetworkPolicy "a": fenced → open`}},
+		{"open by a name that no container has", protectionLost, policy("a", some) + w, policy("a", some) + policy("b", "podSelector: {}, ingress: [{ports: [{port: nowhere}]}]") + w, nil},
+		{"open by a name that is another number now", protectionLost, policy("a", "podSelector: {}, ingress: [{ports: [{port: http}]}]") + pods("w", "app: w", container(", ports: [{name: http, containerPort: 80}]")),
+			policy("a", "podSelector: {}, ingress: [{ports: [{port: http}]}]") + pods("w", "app: w", container(", ports: [{name: http, containerPort: 81}]")), nil},
+		{"open by a name that is renamed", protectionLost, policy("a", "podSelector: {}, ingress: [{ports: [{port: http}]}]") + pods("w", "app: w", container(", ports: [{name: http, containerPort: 80}]")),
+			policy("a", "podSelector: {}, ingress: [{ports: [{port: web}]}]") + pods("w", "app: w", container(", ports: [{name: web, containerPort: 80}]")), nil},
+		{"open by a name that an operator gives", protectionLost, policy("a", "podSelector: {}, ingress: [{ports: [{port: metrics}]}]") + of("postgresql.cnpg.io/v1", "Cluster", "spec: {instances: 1}"),
+			policy("a", "podSelector: {}, ingress: [{ports: [{port: 9187}]}]") + of("postgresql.cnpg.io/v1", "Cluster", "spec: {instances: 1}"), nil},
 		{"open on a port more", protectionLost, policy("a", "podSelector: {}, ingress: [{ports: [{port: 80}]}]") + w, policy("a", "podSelector: {}, ingress: [{ports: [{port: 80}, {port: 90, endPort: 95}, {port: 53, protocol: UDP}]}]") + w, []string{`warning now.yaml spec.ingress: protection lost: Deployment "w" is open to every address on port 53/UDP, 90-95, by rule 1 of NetworkPolicy "a": fenced → open`}},
 		{"open on every port", protectionLost, policy("a", "podSelector: {}, ingress: [{ports: [{port: 80}]}]") + w, policy("a", "podSelector: {}, ingress: [{}]") + w, []string{`warning now.yaml spec.ingress: protection lost: Deployment "w" is open to every address, by rule 1 of NetworkPolicy "a": fenced → open`}},
 		{"opened by another", protectionLost, policy("a", some) + w, policy("a", some) + policy("b", "podSelector: {matchLabels: {app: w}}, ingress: [{from: [{namespaceSelector: {}}], ports: [{port: 9090}]}]") + w, []string{`warning now.yaml spec.ingress: protection lost: Deployment "w" is open to every pod of the cluster on port 9090, by rule 1 of NetworkPolicy "b": fenced → open`}},
@@ -371,10 +378,6 @@ func TestProtectionLost(t *testing.T) {
 		{"more peers", protectionLost, policy("a", some) + w, policy("a", "podSelector: {}, ingress: [{from: [{podSelector: {}}, {namespaceSelector: {matchLabels: {a: b}}}]}]") + w, nil},
 		{"sends anywhere", protectionLost, policy("a", "podSelector: {}, egress: [{to: [{podSelector: {}}]}]") + w, policy("a", "podSelector: {}, egress: [{to: [{ipBlock: {cidr: 0.0.0.0/0}}]}]") + w, []string{`warning now.yaml spec.egress: protection lost: Deployment "w" may send to every address, by rule 1 of NetworkPolicy "a": fenced → open`}},
 		{"resolves names", protectionLost, policy("a", "podSelector: {}, egress: [{to: [{podSelector: {}}]}]") + w, policy("a", "podSelector: {}, egress: [{to: [{podSelector: {}}]}, {to: [{namespaceSelector: {}}], ports: [{port: 53}]}]") + w, nil},
-		{"authorization removed", protectionLost, allow("rules: [{from: [{}]}]") + w, w, []string{`warning was.yaml@main : protection lost: AuthorizationPolicy "a" is removed: no policy allows, so that every request is let through to the pods of Deployment "w"`}},
-		{"authorization empty", protectionLost, allow("rules: [{from: [{}]}]") + w, allow("rules: [{from: [{}]}, {}]") + w, []string{`warning now.yaml spec.rules[1]: protection lost: AuthorizationPolicy "a" allows every request: rules → a rule that is empty`}},
-		{"denial removed", protectionLost, allow("action: DENY, rules: [{}]") + w, w, []string{`warning was.yaml@main : protection lost: AuthorizationPolicy "a" is removed: what it refused (DENY) is let through`}},
-		{"denial to audit", protectionLost, allow("action: DENY, rules: [{}]") + w, allow("action: AUDIT, rules: [{}]") + w, []string{`warning now.yaml spec.action: protection lost: AuthorizationPolicy "a" has spec.action: DENY → AUDIT`}},
 		{"permissive", protectionLost, mesh("mtls: {mode: STRICT}") + w, mesh("mtls: {mode: PERMISSIVE}") + w, []string{`warning now.yaml spec.mtls.mode: protection lost: PeerAuthentication "a" asks for mutual TLS no longer: spec.mtls.mode: STRICT → PERMISSIVE`}},
 		{"permissive on a port", protectionLost, mesh("mtls: {mode: STRICT}") + w, mesh("mtls: {mode: STRICT}, portLevelMtls: {'80': {mode: DISABLE}}") + w, []string{`warning now.yaml spec.portLevelMtls["80"].mode: protection lost: PeerAuthentication "a" asks for mutual TLS on port 80 no longer: STRICT → DISABLE`}},
 		{"strict removed", protectionLost, mesh("mtls: {mode: STRICT}") + w, w, []string{`warning was.yaml@main : protection lost: PeerAuthentication "a" is removed: the pods of Deployment "w" take what is in the clear, unless the mesh is strict`}},
@@ -384,6 +387,10 @@ func TestProtectionLost(t *testing.T) {
 		{"strict for these alone", protectionLost, mesh("mtls: {mode: STRICT}") + w, mesh("mtls: {mode: STRICT}, selector: {matchLabels: {app: w}}") + w, nil},
 		{"permissive by another", protectionLost, mesh("mtls: {mode: STRICT}") + w, mesh("mtls: {mode: STRICT}") + strings.Replace(other, "app: v", "app: w", 1) + w, []string{`warning now.yaml spec.mtls.mode: protection lost: the pods of Deployment "w" take what is in the clear: spec.mtls.mode: STRICT (of PeerAuthentication "a") → PERMISSIVE`}},
 		{"strict no longer by labels", protectionLost, mesh("mtls: {mode: STRICT}, selector: {matchLabels: {app: w}}") + w, mesh("mtls: {mode: STRICT}, selector: {matchLabels: {app: w}}") + pods("w", "app: v", ""), []string{`warning now.yaml spec.template.metadata.labels: protection lost: the pods of Deployment "w" have no longer the labels that PeerAuthentication "a" selects: they take what is in the clear, unless the mesh is strict`}},
+		{"unset where the namespace is strict", protectionLost, mesh("mtls: {mode: STRICT}") + strict("STRICT") + w, mesh("mtls: {mode: STRICT}") + strict("UNSET") + w, nil},
+		{"unset where nobody says more", protectionLost, strict("STRICT") + w, strict("UNSET") + w, []string{`warning now.yaml spec.mtls.mode: protection lost: PeerAuthentication "own" asks for mutual TLS no longer: spec.mtls.mode: STRICT → UNSET, unless the mesh is strict`}},
+		{"permissive, of pods that are elsewhere", protectionLost, mesh("mtls: {mode: STRICT}"), mesh("mtls: {mode: PERMISSIVE}"), []string{`warning now.yaml spec.mtls.mode: protection lost: PeerAuthentication "a" asks for mutual TLS no longer: spec.mtls.mode: STRICT → PERMISSIVE`}},
+		{"permissive for no pods here", protectionLost, mesh("mtls: {mode: STRICT}") + strict("STRICT") + w, mesh("mtls: {mode: PERMISSIVE}") + strict("STRICT") + w, nil},
 		{"strict at last", protectionLost, mesh("mtls: {mode: PERMISSIVE}"), mesh("mtls: {mode: STRICT}"), nil},
 		{"tokens", protectionLost, of("security.istio.io/v1", "RequestAuthentication") + w, w, []string{`warning was.yaml@main : protection lost: RequestAuthentication "a" is removed: no token of a request to its namespace is looked at`}},
 		{"a budget lowered", protectionLost, budget("minAvailable: 2"), budget("minAvailable: 1"), []string{`warning now.yaml spec.minAvailable: protection lost: PodDisruptionBudget "a" lets more pods go at once: spec.minAvailable: 2 → 1`}},
@@ -585,6 +592,9 @@ func TestCanaryStep(t *testing.T) {
 	route := func(a, b string) string {
 		return of("gateway.networking.k8s.io/v1", "HTTPRoute", "spec: {rules: [{backendRefs: [{name: a, weight: "+a+"}, {name: b, weight: "+b+"}]}]}")
 	}
+	matched := func(object string) string {
+		return strings.Replace(object, "http: [", "http: [{match: [{headers: {x-canary: {exact: '1'}}}], route: [{destination: {host: a, subset: canary}}]}, ", 1)
+	}
 	run(t, []step{
 		{"a small step", canaryStep, split("90", "10"), split("50", "50"), nil},
 		{"a large step", canaryStep, split("90", "10"), split("30", "70"), []string{`warning now.yaml spec.http[0].route[1].weight: canary step: VirtualService "a" sends a (canary) 10 % → 70 % of route 0: a step of 60 points`}},
@@ -604,6 +614,9 @@ func TestCanaryStep(t *testing.T) {
 		{"of ingress-nginx back", canaryStep, nginx("95"), nginx("0"), nil},
 		{"of ingress-nginx in other numbers", canaryStep, nginx("10"), nginx("100', nginx.ingress.kubernetes.io/canary-weight-total: '1000"), nil},
 		{"another name", canaryStep, one("v1"), one("v2"), nil},
+		{"a route before it", canaryStep, split("100", "0"), matched(split("100", "0")), nil},
+		{"a route before it no more", canaryStep, matched(split("100", "0")), split("100", "0"), nil},
+		{"a step of the second route", canaryStep, matched(split("100", "0")), matched(split("20", "80")), []string{`warning now.yaml spec.http[1].route[1].weight: canary step: VirtualService "a" sends a (canary) 0 % → 80 % of route 1: a step of 80 points`}},
 		{"weights of a route", canaryStep, route("9", "1"), route("1", "9"), []string{`warning now.yaml spec.rules[0].backendRefs[1].weight: canary step: HTTPRoute "a" sends b 10 % → 90 % of route 0: a step of 80 points`}},
 		{"weights of a route in other numbers", canaryStep, route("9", "1"), route("90", "10"), nil},
 	})

@@ -47,7 +47,6 @@ func lookForProtection(s *scene) {
 		s.enforcement(p)
 		s.validates(p)
 		s.windows(p)
-		s.everybody(p)
 		s.meshSecurity(p)
 	}
 	for _, o := range s.removed() {
@@ -59,7 +58,6 @@ func lookForProtection(s *scene) {
 type policy struct {
 	object   *manifest.Object
 	selector labels.Selector
-	path     manifest.Path // of the selector
 }
 
 // labelSelector reads one; nothing where there is none is every pod.
@@ -76,6 +74,11 @@ func labelSelector(o *manifest.Object, path manifest.Path) (labels.Selector, boo
 	return selector, err == nil
 }
 
+// obscure reports whether nobody knows all that a field holds.
+func obscure(o *manifest.Object, path manifest.Path) bool {
+	return slices.ContainsFunc(o.Unknown, func(unknown manifest.Path) bool { return unknown.HasPrefix(path) || path.HasPrefix(unknown) })
+}
+
 // policies are the objects of a side that some are, each with what it selects; false where what one selects is not known.
 func policies(objects []*manifest.Object, among func(*manifest.Object) bool, path manifest.Path) ([]policy, bool) {
 	var all []policy
@@ -84,18 +87,57 @@ func policies(objects []*manifest.Object, among func(*manifest.Object) bool, pat
 			continue
 		}
 		selector, ok := labelSelector(o, path)
-		if !ok || slices.ContainsFunc(o.Unknown, func(unknown manifest.Path) bool { return unknown.HasPrefix(path) || path.HasPrefix(unknown) }) {
+		if !ok || obscure(o, path) {
 			return nil, false
 		}
-		all = append(all, policy{o, selector, path})
+		all = append(all, policy{o, selector})
 	}
 	return all, true
 }
 
 func over(all []policy, w *manifest.Object) []policy {
 	return slices.DeleteFunc(slices.Clone(all), func(p policy) bool {
-		return len(selected([]*manifest.Object{w}, p.object.Namespace, p.selector)) == 0
+		namespace := p.object.Namespace
+		if isAuthorization(p.object) && namespace == rootNamespace { // it is for the whole mesh
+			namespace = w.Namespace
+		}
+		return len(selected([]*manifest.Object{w}, namespace, p.selector)) == 0
 	})
+}
+
+// staying are the workloads of both sides, where it is known which labels their pods have and had.
+func (s *scene) staying() []check.Pair {
+	return slices.DeleteFunc(s.changed(), func(p check.Pair) bool {
+		if len(workloads([]*manifest.Object{p.Old, p.New})) < 2 {
+			return true
+		}
+		_, sure := s.labelsOf(p.New)
+		return !sure
+	})
+}
+
+// standIns are pods for policies that are over no workload here, each with the labels that one of both sides selects.
+func (s *scene) standIns(before, after []policy) []check.Pair {
+	var all []check.Pair
+	for _, now := range after {
+		if !slices.ContainsFunc(before, func(was policy) bool {
+			return same(was.object, now.object) && was.selector.String() == now.selector.String()
+		}) ||
+			slices.ContainsFunc(workloads(s.news()), func(w *manifest.Object) bool { return len(over([]policy{now}, w)) > 0 }) {
+			continue
+		}
+		set := map[string]any{}
+		requirements, _ := now.selector.Requirements()
+		for _, r := range requirements {
+			set[r.Key()], _ = r.Values().PopAny()
+		}
+		pod := &manifest.Object{
+			ID:    manifest.ID{APIVersion: "v1", Kind: "Pod", Namespace: now.object.Namespace},
+			Value: map[string]any{"metadata": map[string]any{"labels": set}},
+		}
+		all = append(all, check.Pair{Old: pod, New: pod})
+	}
+	return all
 }
 
 // lapse looks for workloads that policies of a sort were over, and none is.
@@ -106,16 +148,10 @@ func (s *scene) lapse(among func(*manifest.Object) bool, path manifest.Path, rep
 		return
 	}
 	lost := map[*manifest.Object][]*manifest.Object{} // workloads by the policy that was over them
-	for _, old := range workloads(s.olds()) {
-		w := find(s.news(), old)
-		was := over(before, old)
-		if w == nil || len(was) == 0 || len(workloads([]*manifest.Object{w})) == 0 || len(over(after, w)) > 0 {
-			continue
+	for _, w := range s.staying() {
+		if was := over(before, w.Old); len(was) > 0 && len(over(after, w.New)) == 0 {
+			lost[was[0].object] = append(lost[was[0].object], w.New)
 		}
-		if _, sure := s.labelsOf(w); !sure {
-			continue
-		}
-		lost[was[0].object] = append(lost[was[0].object], w)
 	}
 	for _, p := range s.pairs {
 		if len(lost[p.Old]) > 0 {
@@ -191,12 +227,15 @@ func width(rule any, peers string) int {
 			widest = 1
 		}
 	}
-	for _, all := range []string{"0.0.0.0/0", "::/0"} {
-		if cover(blocks, netip.MustParsePrefix(all)) {
-			return 2
-		}
+	if coverAll(blocks) {
+		return 2
 	}
 	return widest
+}
+
+// coverAll reports whether blocks together have every address of a family.
+func coverAll(blocks []netip.Prefix) bool {
+	return cover(blocks, netip.PrefixFrom(netip.IPv4Unspecified(), 0)) || cover(blocks, netip.PrefixFrom(netip.IPv6Unspecified(), 0))
 }
 
 // cover reports whether blocks together have every address of another one.
@@ -259,7 +298,7 @@ func (s *scene) opened() {
 						continue
 					}
 					was := slices.DeleteFunc(over(before, old), func(have policy) bool { return !directs(have.object, way.direction) })
-					if fresh, some := unopened(w, ports, was, way.rules, way.peers, wide); len(was) > 0 && some {
+					if fresh, some := unopened(old, w, ports, was, way.rules, way.peers, wide); len(was) > 0 && some {
 						opened = append(opened, w)
 						on = append(on, fresh...)
 					}
@@ -281,13 +320,13 @@ func onPorts(ports []string) string {
 	return " on port " + listed(ports)
 }
 
-// portRange is what a rule of a NetworkPolicy lets through: all ports of a protocol, one or several in a row, or one by its name.
+// portRange is what a rule of a NetworkPolicy lets through: all ports of a protocol, one or several in a row, or one that has a name.
 type portRange struct {
 	protocol, name string
 	first, last    int64
 }
 
-// portsOf are those of a rule for the pods of a workload: the list as the API server stores it, and names as the numbers that they are of.
+// portsOf are those of a rule for the pods of a workload: the list as the API server stores it, and names with the numbers that they are of.
 // What the server would refuse is none.
 func portsOf(w *manifest.Object, ports any) []portRange {
 	list, _ := ports.([]any)
@@ -298,9 +337,7 @@ func portsOf(w *manifest.Object, ports any) []portRange {
 		case nil:
 			r.last = 65535
 		case string:
-			if r.first = containerPort(w, value, r.protocol); r.first == 0 {
-				r.name = value
-			}
+			r.name, r.first = value, containerPort(w, value, r.protocol)
 			r.last = r.first
 		default:
 			first, err := strconv.ParseInt(fmt.Sprint(value), 10, 64)
@@ -332,13 +369,12 @@ func containerPort(w *manifest.Object, name, protocol string) int64 {
 	return 0
 }
 
+// isNowhere reports a name that no container here gives to a port.
+func (r portRange) isNowhere() bool { return r.name != "" && r.first == 0 }
+
 func (r portRange) String() string {
-	text := r.name
-	switch {
-	case r.name != "":
-	case r.first == r.last:
-		text = strconv.FormatInt(r.first, 10)
-	default:
+	text := strconv.FormatInt(r.first, 10)
+	if r.first != r.last {
 		text = fmt.Sprintf("%d-%d", r.first, r.last)
 	}
 	if r.protocol != "TCP" {
@@ -347,8 +383,9 @@ func (r portRange) String() string {
 	return text
 }
 
-// unopened are the ports of a rule for the pods of a workload that policies let fewer to; none of all of them, false for none at all.
-func unopened(w *manifest.Object, ports any, was []policy, rules, peers string, wide int) (fresh []string, some bool) {
+// unopened are the ports of a rule for the pods of a workload that policies let fewer to before; none of all of them, false for none at
+// all. A name that no container gives to a port opens nothing.
+func unopened(old, w *manifest.Object, ports any, was []policy, rules, peers string, wide int) (fresh []string, some bool) {
 	var had []portRange
 	for _, have := range was {
 		for _, rule := range manifest.ListAt(have.object.Value, "spec", rules) {
@@ -358,14 +395,17 @@ func unopened(w *manifest.Object, ports any, was []policy, rules, peers string, 
 			if len(manifest.ListAt(rule, "ports")) == 0 {
 				return nil, false
 			}
-			had = append(had, portsOf(w, manifest.At(rule, "ports"))...)
+			had = append(had, portsOf(old, manifest.At(rule, "ports"))...)
 		}
+	}
+	if _, written := podPath(old); !written && slices.ContainsFunc(had, portRange.isNowhere) {
+		return nil, false // an operator gives the names
 	}
 	if list, _ := ports.([]any); len(list) == 0 {
 		return nil, true
 	}
 	for _, port := range portsOf(w, ports) {
-		if !covered(port, had) {
+		if !port.isNowhere() && !covered(port, had) {
 			fresh = append(fresh, port.String())
 		}
 	}
@@ -374,10 +414,10 @@ func unopened(w *manifest.Object, ports any, was []policy, rules, peers string, 
 
 // covered reports whether ranges have all of another one together.
 func covered(of portRange, by []portRange) bool {
-	if of.name != "" {
-		return slices.Contains(by, of) || slices.Contains(by, portRange{protocol: of.protocol, last: 65535})
+	by = slices.DeleteFunc(slices.Clone(by), func(r portRange) bool { return r.protocol != of.protocol })
+	if of.name != "" && slices.ContainsFunc(by, func(r portRange) bool { return r.name == of.name }) {
+		return true
 	}
-	by = slices.DeleteFunc(slices.Clone(by), func(r portRange) bool { return r.name != "" || r.protocol != of.protocol })
 	slices.SortFunc(by, func(a, b portRange) int { return cmp.Compare(a.first, b.first) })
 	next := of.first
 	for _, r := range by {
@@ -386,46 +426,6 @@ func covered(of portRange, by []portRange) bool {
 		}
 	}
 	return next > of.last
-}
-
-func isAuthorization(o *manifest.Object) bool {
-	return is(o, "security.istio.io", "AuthorizationPolicy")
-}
-
-func action(o *manifest.Object) string {
-	if a := manifest.TextAt(o.Value, "spec", "action"); a != "" {
-		return a
-	}
-	return "ALLOW"
-}
-
-// authorization looks for pods that policies of the mesh guarded.
-func (s *scene) authorization() {
-	path := fields("spec", "selector")
-	allows := func(o *manifest.Object) bool {
-		return isAuthorization(o) && action(o) == "ALLOW" && len(manifest.ListAt(o.Value, "spec", "targetRefs")) == 0 && manifest.At(o.Value, "spec", "targetRef") == nil
-	}
-	s.lapse(allows, path, func(p check.Pair, path manifest.Path, lost []*manifest.Object) {
-		s.lapsed(p, path, lost, "no policy allows, so that every request is let through to")
-	})
-	for _, p := range s.changed() {
-		if !isAuthorization(p.New) || !known(p, fields("spec"), fields("spec")) {
-			continue
-		}
-		old, new := action(p.Old), action(p.New)
-		if old != new && (old == "DENY" || old == "CUSTOM") {
-			s.at(p.New, fields("spec", "action"), "protection lost: %s has spec.action: %s → %s", title(p.New), old, new)
-		}
-		all := func(rule any) bool { // it allows whatever comes
-			m, _ := rule.(map[string]any)
-			return len(m) == 0
-		}
-		for i, rule := range manifest.ListAt(p.New.Value, "spec", "rules") {
-			if new == "ALLOW" && old == "ALLOW" && all(rule) && !slices.ContainsFunc(manifest.ListAt(p.Old.Value, "spec", "rules"), all) {
-				s.at(p.New, below(fields("spec", "rules"), i), "protection lost: %s allows every request: rules → a rule that is empty", title(p.New))
-			}
-		}
-	}
 }
 
 // budget looks for a PodDisruptionBudget that lets more pods go.
@@ -685,13 +685,13 @@ func mutualTLSMode(all []policy, w *manifest.Object) (mode string, by *manifest.
 	return mode, by
 }
 
-// mutualTLS looks for workloads whose pods took nothing in the clear, and do now. What a policy says of its own mode is told by
-// meshSecurity.
+// mutualTLS looks for workloads whose pods took nothing in the clear, and do now.
 func (s *scene) mutualTLS() {
-	path := fields("spec", "selector")
+	path, mode := fields("spec", "selector"), fields("spec", "mtls", "mode")
 	before, known := policies(s.olds(), isPeerAuthentication, path)
 	after, still := policies(s.news(), isPeerAuthentication, path)
-	if !known || !still {
+	hidden := func(p policy) bool { return p.object.Hides(mode) }
+	if !known || !still || slices.ContainsFunc(before, hidden) || slices.ContainsFunc(after, hidden) {
 		return
 	}
 	type loss struct {
@@ -701,24 +701,19 @@ func (s *scene) mutualTLS() {
 	}
 	var losses []loss
 	lost := map[loss][]*manifest.Object{}
-	for _, old := range workloads(s.olds()) {
-		w := find(s.news(), old)
-		if w == nil || len(workloads([]*manifest.Object{w})) == 0 {
+	for _, w := range append(s.staying(), s.standIns(before, after)...) {
+		was, by := mutualTLSMode(before, w.Old)
+		is, now := mutualTLSMode(after, w.New)
+		if was != "STRICT" || is == "STRICT" {
 			continue
 		}
-		if _, sure := s.labelsOf(w); !sure {
-			continue
-		}
-		was, by := mutualTLSMode(before, old)
-		mode, now := mutualTLSMode(after, w)
-		if was != "STRICT" || mode == "STRICT" {
-			continue
-		}
-		key := loss{by, now, mode}
-		if lost[key] == nil {
+		key := loss{by, now, is}
+		if !slices.Contains(losses, key) {
 			losses = append(losses, key)
 		}
-		lost[key] = append(lost[key], w)
+		if w.Old != w.New { // of a stand-in there is nothing to name
+			lost[key] = append(lost[key], w.New)
+		}
 	}
 	for _, l := range losses {
 		pods := lost[l]
@@ -734,11 +729,13 @@ func (s *scene) mutualTLS() {
 		switch {
 		case p.New == nil:
 			s.gone(s.pass.Check.Severity, p.Old, nil, "protection lost: %s %s: the pods of %s take what is in the clear%s", title(p.Old), s.becomes(p.Old), titles(pods), unless)
-		case manifest.TextAt(p.New.Value, "spec", "mtls", "mode") != "STRICT":
-		case !equal(manifest.At(p.Old.Value, "spec", "selector"), manifest.At(p.New.Value, "spec", "selector")):
+		case manifest.TextAt(p.New.Value, mode...) != "STRICT":
+			s.at(p.New, mode, "protection lost: %s asks for mutual TLS no longer: %s: STRICT → %s%s", title(p.New), mode, shown(manifest.At(p.New.Value, mode...)), unless)
+		case len(pods) == 0:
+		case !equal(manifest.At(p.Old.Value, path...), manifest.At(p.New.Value, path...)):
 			s.at(p.New, path, "protection lost: %s is no longer over the pods of %s: they take what is in the clear%s", title(p.New), titles(pods), unless)
 		case l.now != nil && l.now != p.New && !same(l.now, p.New):
-			s.at(l.now, fields("spec", "mtls", "mode"), "protection lost: the pods of %s take what is in the clear: spec.mtls.mode: STRICT (of %s) → %s", titles(pods), title(p.Old), l.mode)
+			s.at(l.now, mode, "protection lost: the pods of %s take what is in the clear: %s: STRICT (of %s) → %s", titles(pods), mode, title(p.Old), l.mode)
 		default:
 			for _, w := range pods {
 				at, _ := s.labelsOf(w)
@@ -748,18 +745,15 @@ func (s *scene) mutualTLS() {
 	}
 }
 
-// meshSecurity looks for mutual TLS that is no longer strict, and for namespaces that leave the mesh.
+// meshSecurity looks for mutual TLS that is no longer strict on a port, and for namespaces that leave the mesh.
 func (s *scene) meshSecurity(p check.Pair) {
 	if !known(p, fields("spec"), fields("spec")) {
 		return
 	}
 	switch {
-	case is(p.New, "security.istio.io", "PeerAuthentication"):
-		path := fields("spec", "mtls", "mode")
-		old, new := manifest.TextAt(p.Old.Value, path...), manifest.TextAt(p.New.Value, path...)
-		if old == "STRICT" && new != "STRICT" {
-			s.at(p.New, path, "protection lost: %s asks for mutual TLS no longer: %s: STRICT → %s", title(p.New), path, shown(manifest.At(p.New.Value, path...)))
-		}
+	case isPeerAuthentication(p.New):
+		mode := fields("spec", "mtls", "mode")
+		old, new := manifest.TextAt(p.Old.Value, mode...), manifest.TextAt(p.New.Value, mode...)
 		ports, _ := manifest.At(p.New.Value, "spec", "portLevelMtls").(map[string]any)
 		for port := range ports {
 			path := fields("spec", "portLevelMtls", port, "mode")
@@ -837,10 +831,6 @@ func (s *scene) unprotected(o *manifest.Object) {
 		}
 		if len(words) > 0 {
 			says("what the namespace of %s takes is bound no longer in %s", titles(left), listed(words))
-		}
-	case isAuthorization(o) && action(o) != "ALLOW" && action(o) != "AUDIT":
-		if s.successor(o) == nil && len(stays()) > 0 {
-			says("what it refused (%s) is let through", action(o))
 		}
 	case is(o, "security.istio.io", "RequestAuthentication"):
 		if left := stays(); !another() && len(left) > 0 {

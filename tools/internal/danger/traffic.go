@@ -2,6 +2,7 @@ package danger
 
 import (
 	"maps"
+	"math"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/labels"
@@ -15,7 +16,7 @@ var trafficMoved = &check.Check{
 	Title: "No Service turns away from pods that go on running",
 	Doc: "A Service whose selector changes, or pods whose labels do, moves all requests at once, without a step that anybody could stop at, and the pods that it served run on " +
 		"for nobody. Stated where the Service selected pods of a workload before, the workload is still there, and the Service selects others " +
-		"in its place. So it is with the labels of a subset of a DestinationRule, which moves the subset's share of each route. A Service that selects nothing any more is service/selects-pods'.",
+		"in its place. So it is with the labels of a subset of a DestinationRule, which moves the subset's share of each route; not where no route here that is for the host sends these pods another share. A Service that selects nothing any more is service/selects-pods'.",
 	Fix:      "Keep the labels that the Service selects, or move the traffic by weights. Exempt a switch that is meant, such as that from blue to green.",
 	Severity: check.Warning, Scope: check.Update, Origin: "kgate",
 	References: []string{"https://kubernetes.io/docs/concepts/services-networking/service/"},
@@ -70,6 +71,9 @@ func (s *scene) subsets(p check.Pair, before, after []*manifest.Object) {
 		if !there || len(old) == 0 || len(new) == 0 || maps.Equal(old, new) {
 			continue
 		}
+		if !s.movesShare(p, now.name) {
+			continue
+		}
 		had, has := selected(before, p.Old.Namespace, labels.Set(old).AsSelector()), selected(after, p.New.Namespace, labels.Set(new).AsSelector())
 		if len(has) > 0 && slices.ContainsFunc(had, func(w *manifest.Object) bool { return find(after, w) != nil && find(has, w) == nil }) {
 			s.at(p.New, below(now.path, "labels"), "traffic moved: subset %q of %s is %s → %s", now.name, title(p.New), titles(had), titles(has))
@@ -82,6 +86,32 @@ func (s *scene) subsets(p check.Pair, before, after []*manifest.Object) {
 			}
 		}
 	}
+}
+
+// movesShare reports whether routes send the pods of a subset another share than before, though the subset had one; also where no route here
+// is for its host.
+func (s *scene) movesShare(rule check.Pair, subset string) bool {
+	host := hostName(manifest.TextAt(rule.New.Value, "spec", "host"), rule.New.Namespace)
+	before, after := subsetsOf(s.olds()), subsetsOf(s.news())
+	of := func(one share) bool { return one.host == host && one.subset == subset }
+	routed := false
+	for _, p := range s.changed() {
+		for _, r := range routePairs(p) {
+			was, now := r[0], r[1]
+			routed = routed || slices.ContainsFunc(now.shares, func(one share) bool { return one.host == host })
+			for _, one := range now.shares {
+				pods := after.pods(one)
+				if !of(one) || pods == "" || one.percent == 0 || was.percent(of) == 0 {
+					continue
+				}
+				had, has := was.percent(func(old share) bool { return before.pods(old) == pods }), now.percent(func(n share) bool { return after.pods(n) == pods })
+				if math.Abs(has-had) > 0.5 {
+					return true
+				}
+			}
+		}
+	}
+	return !routed
 }
 
 // labelsOf is where a workload has the labels of its pods; false where they, or what they were, are not known.

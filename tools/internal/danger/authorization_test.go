@@ -1,0 +1,79 @@
+package danger
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestAuthorization(t *testing.T) {
+	policy := func(name, action, rules string, rest ...string) string {
+		return called("security.istio.io/v1", "AuthorizationPolicy", name, "spec: {action: "+action+", rules: ["+rules+"]"+strings.Join(rest, "")+"}")
+	}
+	allow := func(rules string) string { return policy("a", "ALLOW", rules) }
+	deny := func(rules string) string { return policy("d", "DENY", rules) }
+	from := func(source string) string { return "{from: [{source: {" + source + "}}]}" }
+	to := func(operation string) string { return "{to: [{operation: {" + operation + "}}]}" }
+	rooted := func(object string) string {
+		return strings.Replace(object, "namespace: shop", "namespace: istio-system", 1)
+	}
+	dry := func(object string) string { return annotated(object, "istio.io/dry-run: 'true'") }
+	const of = ", selector: {matchLabels: {app: w}}"
+	w := pods("w", "app: w", "")
+	till := from("principals: [cluster.local/ns/shop/sa/till]")
+	let := []string{`warning was.yaml@main : protection lost: AuthorizationPolicy "a" is removed: no policy allows, so that every request is let through to the pods of Deployment "w"`}
+	every := []string{`warning now.yaml spec.rules[0]: protection lost: rule 1 of AuthorizationPolicy "a" allows every request`}
+	mesh := []string{`warning now.yaml spec.rules[0]: protection lost: rule 1 of AuthorizationPolicy "a" takes every caller of the mesh`}
+	run(t, []step{
+		{"removed", protectionLost, allow(till) + w, w, let},
+		{"removed, and all is refused", protectionLost, allow(till) + deny("{}") + w, deny("{}") + w, nil},
+		{"removed, and all but some is refused", protectionLost, allow(till) + w, deny(from("notPrincipals: [cluster.local/ns/shop/sa/till]")) + w, nil},
+		{"removed, and some is refused", protectionLost, allow(till) + deny(to("paths: [/admin]")) + w, deny(to("paths: [/admin]")) + w, let},
+		{"removed where all is allowed", protectionLost, allow("{}") + w, w, nil},
+		{"removed from a namespace for the mesh", protectionLost, allow(till) + w, rooted(allow(till)) + w, nil},
+		{"removed beside one that is not enforced", protectionLost, allow(till) + dry(policy("b", "ALLOW", till)) + w, dry(policy("b", "ALLOW", till)) + w, let},
+		{"removed beside one for others", protectionLost, allow(till) + policy("b", "ALLOW", till, ", selector: {matchLabels: {app: v}}") + w, policy("b", "ALLOW", till, ", selector: {matchLabels: {app: v}}") + w, let},
+		{"refuses all in place of allowing all", protectionLost, policy("a", "ALLOW", "{}", of) + w, policy("a", "DENY", "{}", of) + w, nil},
+		{"refuses some in place of allowing some", protectionLost, policy("a", "ALLOW", till, of) + w, policy("a", "DENY", to("paths: [/admin]"), of) + w, []string{
+			`warning now.yaml spec.action: protection lost: AuthorizationPolicy "a" has spec.action: ALLOW → DENY: no policy allows, so that every request is let through to the pods of Deployment "w"`}},
+		{"not enforced any more", protectionLost, allow(till) + w, dry(allow(till)) + w, []string{
+			`warning now.yaml metadata.annotations["istio.io/dry-run"]: protection lost: AuthorizationPolicy "a" is logged and no longer enforced: istio.io/dry-run: no policy allows, so that every request is let through to the pods of Deployment "w"`}},
+		{"selects others", protectionLost, policy("a", "ALLOW", till, of) + w, policy("a", "ALLOW", till, ", selector: {matchLabels: {app: v}}") + w, []string{
+			`warning now.yaml spec.selector: protection lost: AuthorizationPolicy "a" is no longer over the pods of Deployment "w": no policy allows, so that every request is let through to them`}},
+
+		{"every request", protectionLost, allow(till) + w, allow("{}") + w, every},
+		{"every request, of pods that are elsewhere", protectionLost, allow(till), allow("{}"), every},
+		{"every request of a gateway", protectionLost, policy("a", "ALLOW", till, ", targetRefs: [{kind: Gateway, name: g}]") + w, policy("a", "ALLOW", "{}", ", targetRefs: [{kind: Gateway, name: g}]") + w, every},
+		{"every request, whatever its path", protectionLost, allow(till) + w, allow(to("paths: ['*']")) + w, every},
+		{"every address", protectionLost, allow(till) + w, allow(from("ipBlocks: [0.0.0.0/0]")) + w, mesh},
+		{"every request by another", protectionLost, policy("b", "ALLOW", till) + w, policy("b", "ALLOW", till) + allow("{}") + w, every},
+		{"every request where another allowed it", protectionLost, allow(till) + policy("b", "ALLOW", "{}") + w, allow("{}") + policy("b", "ALLOW", "{}") + w, nil},
+		{"every request where nothing is let through", protectionLost, allow(till) + deny("{}") + w, allow("{}") + deny("{}") + w, nil},
+		{"every request where it is not enforced", protectionLost, dry(allow(till)) + policy("b", "ALLOW", till) + w, dry(allow("{}")) + policy("b", "ALLOW", till) + w, nil},
+		{"every request at last to others", protectionLost, policy("b", "ALLOW", till, of) + w, policy("b", "ALLOW", till, of) + policy("a", "ALLOW", "{}", ", selector: {matchLabels: {app: v}}") + w, nil},
+		{"every caller", protectionLost, allow(till), allow(from("principals: ['*']")), mesh},
+		{"every caller before", protectionLost, allow(from("principals: ['*']")), allow(from("namespaces: ['*']")), nil},
+		{"every caller, no longer everybody", protectionLost, allow("{}"), allow(from("principals: ['*']")), nil},
+		{"every caller of a path", protectionLost, allow(till), allow(to("paths: [/a]")), []string{`warning now.yaml spec.rules[0]: protection lost: rule 1 of AuthorizationPolicy "a" asks nothing of its caller`}},
+		{"every caller of another path", protectionLost, allow(to("paths: [/a]")), allow(to("paths: [/b]")), nil},
+		{"every caller of a namespace", protectionLost, allow(till), allow(from("principals: ['*'], namespaces: [shop]")), nil},
+		{"every caller of some addresses", protectionLost, allow(till), allow(from("principals: ['*'], ipBlocks: [10.1.2.3]")), nil},
+		{"every caller with a token", protectionLost, allow(till), allow(from("requestPrincipals: ['*']")), nil},
+		{"every caller, where one more is asked of", protectionLost, allow(till), allow("{from: [{source: {principals: ['*']}}], when: [{key: source.namespace, values: [shop]}]}"), nil},
+
+		{"denial removed", protectionLost, deny("{}") + w, w, []string{`warning was.yaml@main : protection lost: AuthorizationPolicy "d" is removed: some of what it refused (DENY) is let through to the pods of Deployment "w"`}},
+		{"denial removed beside another", protectionLost, deny(to("paths: [/admin]")) + policy("e", "DENY", to("paths: [/admin*]")) + w, policy("e", "DENY", to("paths: [/admin*]")) + w, nil},
+		{"denial in two", protectionLost, deny(to("paths: [/a, /b]")) + w, deny(to("paths: [/a]")) + policy("e", "DENY", to("paths: [/b]")) + w, nil},
+		{"denial of what nobody is allowed", protectionLost, allow("") + deny("{}") + w, allow("") + w, nil},
+		{"denial of a caller who may not be allowed", protectionLost, allow(till) + deny(from("namespaces: [eve]")) + w, allow(till) + w, nil},
+		{"denial by another name of the caller", protectionLost, deny(from("principals: [cluster.local/ns/eve/sa/x]")) + w, deny(from("namespaces: [eve]")) + w, nil},
+		{"denial to audit", protectionLost, deny("{}") + w, policy("d", "AUDIT", "{}") + w, []string{`warning now.yaml spec.action: protection lost: AuthorizationPolicy "d" has spec.action: DENY → AUDIT: some of what it refused (DENY) is let through to the pods of Deployment "w"`}},
+		{"denial to audit, of pods that are elsewhere", protectionLost, deny("{}"), policy("d", "AUDIT", "{}"), []string{`warning now.yaml spec.action: protection lost: AuthorizationPolicy "d" has spec.action: DENY → AUDIT: some of what it refused (DENY) is let through to what it selects`}},
+		{"denial of less", protectionLost, allow(till) + deny(from("namespaces: [eve]")+", "+to("paths: [/admin*]")) + w, allow(till) + deny(from("namespaces: [eve]")) + w, []string{
+			`warning now.yaml spec.rules: protection lost: AuthorizationPolicy "d" refuses less: some of what it refused (DENY) is let through to the pods of Deployment "w"`}},
+		{"denial of a path less", protectionLost, deny(to("paths: [/a, /b]")) + w, deny(to("paths: [/a]")) + w, []string{
+			`warning now.yaml spec.rules: protection lost: AuthorizationPolicy "d" refuses less: some of what it refused (DENY) is let through to the pods of Deployment "w"`}},
+		{"denial by a wider block", protectionLost, deny(from("ipBlocks: [10.1.2.3]")) + w, deny(from("ipBlocks: [10.0.0.0/8]")) + w, nil},
+		{"denial by a template", protectionLost, deny(to("paths: [/a/b/c]")) + w, deny(to("paths: ['/a/{*}/c']")) + w, nil},
+		{"denial by a wider rule", protectionLost, deny(to("paths: [/a/b], methods: [GET]")) + w, deny(to("paths: [/a*]")) + w, nil},
+	})
+}
