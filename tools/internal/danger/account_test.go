@@ -151,15 +151,24 @@ func TestProjectGains(t *testing.T) {
 }
 
 func TestGuards(t *testing.T) {
-	hook := func(rules string) string {
-		return of("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", "webhooks: [{name: w.example.com, rules: ["+rules+"]}]")
+	hookOf := func(rules, rest string) string {
+		return of("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", "webhooks: [{name: w.example.com, rules: ["+rules+"]"+rest+"}]")
 	}
+	hook := func(rules string) string { return hookOf(rules, "") }
 	policy := func(spec string) string {
 		return of("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy", "spec: {"+spec+"}")
 	}
 	project := func(windows string) string {
 		return of("argoproj.io/v1alpha1", "AppProject", "spec: {syncWindows: ["+windows+"]}")
 	}
+	binding := func(name, rest string) string {
+		return called("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicyBinding", name, "spec: {policyName: a, validationActions: [Deny]"+rest+"}")
+	}
+	windowFor := func(applications string) string {
+		return `{kind: deny, schedule: "0 22 * * *", duration: 8h, applications: [` + applications + `]}`
+	}
+	ofPods := policy(`matchConstraints: {resourceRules: [{operations: [CREATE], apiGroups: [""], resources: [pods]}]}`)
+	const create = `{operations: [CREATE], apiGroups: [apps], resources: [deployments]}`
 	mesh := func(source string) string {
 		return of("security.istio.io/v1", "AuthorizationPolicy", "spec: {action: ALLOW, rules: [{from: [{source: {"+source+"}}]}]}")
 	}
@@ -180,6 +189,41 @@ func TestGuards(t *testing.T) {
 		{"a policy that is written anew", protectionLost, policy(`validations: [{expression: "a > 1"}]`), policy(`validations: [{expression: "a > 2"}]`), nil},
 		{"a policy that is asked of less", protectionLost, policy(`matchConstraints: {resourceRules: [{operations: [CREATE], apiGroups: [""], resources: [pods, services]}]}`), policy(`matchConstraints: {resourceRules: [{operations: [CREATE], apiGroups: [""], resources: [pods]}]}`), []string{
 			`warning now.yaml spec.matchConstraints.resourceRules: protection lost: ValidatingAdmissionPolicy "a" is no longer asked of CREATE services`}},
+		{"a rule that is written as two", protectionLost, hook(`{operations: [CREATE], apiGroups: ["", apps], resources: [pods, deployments]}`), hook(`{operations: [CREATE], apiGroups: [""], resources: [pods]}, {operations: [CREATE], apiGroups: [apps], resources: [deployments]}`), nil},
+		{"a rule that is written as two, of kinds of elsewhere", protectionLost, hook(`{operations: [CREATE], apiGroups: [a.example.com, b.example.com], resources: [as, bs]}`), hook(`{operations: [CREATE], apiGroups: [a.example.com], resources: [as]}, {operations: [CREATE], apiGroups: [b.example.com], resources: [bs]}`), []string{
+			`warning now.yaml webhooks[0].rules: protection lost: webhook "w.example.com" of ValidatingWebhookConfiguration "a" is no longer asked of CREATE a.example.com/bs, CREATE b.example.com/as`}},
+		{"a webhook for the scope of another kind", protectionLost, hook(`{operations: [CREATE], apiGroups: [""], resources: [pods]}`), hook(`{operations: [CREATE], apiGroups: [""], resources: [pods], scope: Cluster}`), []string{
+			`warning now.yaml webhooks[0].rules: protection lost: webhook "w.example.com" of ValidatingWebhookConfiguration "a" is no longer asked of CREATE pods`}},
+		{"a webhook for the scope of its kind", protectionLost, hook(`{operations: [CREATE], apiGroups: [""], resources: [pods]}`), hook(`{operations: [CREATE], apiGroups: [""], resources: [pods], scope: Namespaced}`), nil},
+		{"a webhook for one scope", protectionLost, hook(`{operations: [CREATE], apiGroups: ["*"], resources: ["*"]}`), hook(`{operations: [CREATE], apiGroups: ["*"], resources: ["*"], scope: Namespaced}`), []string{
+			`warning now.yaml webhooks[0].rules: protection lost: webhook "w.example.com" of ValidatingWebhookConfiguration "a" is no longer asked of CREATE */* of scope Cluster`}},
+		{"a webhook for some objects", protectionLost, hook(create), hookOf(create, `, objectSelector: {matchLabels: {a: b}}, matchConditions: [{expression: 'request.userInfo.username != "eve"'}]`), []string{
+			`warning now.yaml webhooks[0].matchConditions: protection lost: webhook "w.example.com" of ValidatingWebhookConfiguration "a" is asked only where request.userInfo.username != "eve" from now on`,
+			`warning now.yaml webhooks[0].objectSelector: protection lost: webhook "w.example.com" of ValidatingWebhookConfiguration "a" is asked only of objects with a=b from now on`}},
+		{"a webhook for every object of every namespace", protectionLost, hook(create), hookOf(create, `, objectSelector: {}, namespaceSelector: {matchExpressions: [{key: kubernetes.io/metadata.name, operator: Exists}]}, matchConditions: [{expression: 'true'}]`), nil},
+		{"a webhook for other objects", protectionLost, hookOf(create, `, objectSelector: {matchLabels: {a: b}}`), hookOf(create, `, objectSelector: {matchLabels: {a: c}}`), nil},
+		{"a webhook for kinds of the cluster", protectionLost, hook(`{operations: [CREATE], apiGroups: [rbac.authorization.k8s.io], resources: [clusterroles]}`), hookOf(`{operations: [CREATE], apiGroups: [rbac.authorization.k8s.io], resources: [clusterroles]}`, `, namespaceSelector: {matchLabels: {a: b}}`), nil},
+		{"a policy for a name", protectionLost, policy(`matchConstraints: {resourceRules: [{operations: [CREATE], apiGroups: [""], resources: [pods]}]}`), policy(`matchConstraints: {resourceRules: [{operations: [CREATE], apiGroups: [""], resources: [pods], resourceNames: [w]}]}`), []string{
+			`warning now.yaml spec.matchConstraints.resourceRules: protection lost: ValidatingAdmissionPolicy "a" is no longer asked of CREATE pods`}},
+		{"a policy with what it excludes", protectionLost, policy(`matchConstraints: {resourceRules: [{operations: [CREATE], apiGroups: ["*"], resources: ["*"]}]}`), policy(`matchConstraints: {resourceRules: [{operations: [CREATE], apiGroups: ["*"], resources: ["*"]}], excludeResourceRules: [{operations: ["*"], apiGroups: [apps], resources: [deployments]}]}`), []string{
+			`warning now.yaml spec.matchConstraints.excludeResourceRules: protection lost: ValidatingAdmissionPolicy "a" is no longer asked of CREATE apps/deployments`}},
+		{"validations that are one", protectionLost, policy(`validations: [{expression: "a  > 1"}, {expression: "b.all(c, c.d) || e"}]`), policy(`validations: [{expression: "a > 1 && (b.all(c, c.d) || e)"}]`), nil},
+		{"a part of a validation", protectionLost, policy(`validations: [{expression: "a > 1 && b"}]`), policy(`validations: [{expression: "a > 1"}]`), []string{
+			`warning now.yaml spec.validations: protection lost: ValidatingAdmissionPolicy "a" no longer holds to "b"`}},
+		{"a validation of nothing", protectionLost, policy(`validations: [{expression: "a > 1"}]`), policy(`validations: [{expression: "true"}]`), []string{
+			`warning now.yaml spec.validations: protection lost: ValidatingAdmissionPolicy "a" no longer holds to "a > 1"`}},
+		{"one binding of two", protectionLost, binding("a", "") + binding("b", `, matchResources: {objectSelector: {matchLabels: {a: b}}}`), binding("a", ""), nil},
+		{"the wider binding of two", protectionLost, binding("a", "") + binding("b", `, matchResources: {objectSelector: {matchLabels: {a: b}}}`), binding("b", `, matchResources: {objectSelector: {matchLabels: {a: b}}}`), []string{
+			`warning was.yaml@main : protection lost: ValidatingAdmissionPolicyBinding "a" is removed: what it refused is let in`}},
+		{"a binding for some namespaces", protectionLost, ofPods + binding("a", ""), ofPods + binding("a", `, matchResources: {namespaceSelector: {matchLabels: {a: b}}}`), []string{
+			`warning now.yaml spec.matchResources.namespaceSelector: protection lost: ValidatingAdmissionPolicyBinding "a" is asked only in namespaces with a=b from now on`}},
+		{"a shorter window", protectionLost, project(night), project(strings.Replace(night, "8h", "1h", 1)), []string{
+			`warning now.yaml spec.syncWindows[0].duration: protection lost: sync window deny "0 22 * * *" of AppProject "a" denies less: duration: 8h → 1h`}},
+		{"a longer window", protectionLost, project(night), project(strings.Replace(night, "8h", "9h", 1)), nil},
+		{"a window for fewer", protectionLost, project(windowFor("'*'")), project(windowFor("a")), []string{
+			`warning now.yaml spec.syncWindows[0].applications: protection lost: sync window deny "0 22 * * *" of AppProject "a" denies less: applications: [*] → [a]`}},
+		{"a window for as many", protectionLost, project(windowFor("a, 'a*'")), project(windowFor("'a*'")), nil},
+		{"a window for others", protectionLost, project(windowFor("a")), project(windowFor("b")), nil},
 		{"a window", protectionLost, project(night + ", " + noon), project(noon), []string{`warning now.yaml spec.syncWindows: protection lost: AppProject "a" has no longer the sync window deny "0 22 * * *" for 8h`}},
 		{"a window that allows, beside others", protectionLost, project(noon + ", " + strings.Replace(noon, "12", "18", 1)), project(noon), nil},
 		{"the only window that allows", protectionLost, project(noon), project(""), []string{`warning now.yaml spec.syncWindows: protection lost: AppProject "a" has no longer the sync window allow "0 12 * * *" for 1h`}},
