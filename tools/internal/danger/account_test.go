@@ -36,6 +36,8 @@ func TestAccountGains(t *testing.T) {
 		{"a role for an account that has everything", privilegeGained, account("w", "") + everywhere("w", "cluster-admin"), account("w", "") + everywhere("w", "cluster-admin") + bind("w", "of-elsewhere"), nil},
 		{"a role of which nobody knows more", privilegeGained, account("w", "") + everywhere("w", "edit"), account("w", "") + everywhere("w", "edit") + bind("w", "of-elsewhere"),
 			[]string{`warning now.yaml subjects[0]: privilege gained: ServiceAccount "w" has ClusterRole of-elsewhere in namespace shop: not bound → bound`}},
+		{"an account by the name of its user", privilegeGained, account("w", "") + bind("w", "edit"), account("w", "") + strings.Replace(bind("w", "edit"), "kind: ServiceAccount, name: w, namespace: shop", "kind: User, name: 'system:serviceaccount:shop:w'", 1), nil},
+		{"an account renamed", privilegeGained, account("w", "") + strings.Replace(bind("w", "edit"), "name: w-edit", "name: all", 1), account("r", "") + strings.Replace(bind("r", "edit"), "name: r-edit", "name: all", 1), nil},
 		{"a role in the place of one with more", privilegeGained, account("w", "") + bind("w", "edit"), account("w", "") + bind("w", "view"), nil},
 		{"a role in the place of one with less", privilegeGained, account("w", "") + bind("w", "view"), account("w", "") + bind("w", "edit"),
 			[]string{`warning now.yaml subjects[0]: privilege gained: ServiceAccount "w" has ClusterRole edit in namespace shop: not bound → bound`}},
@@ -126,6 +128,7 @@ func TestProjectGains(t *testing.T) {
 		{"a cluster of all", privilegeGained, project("destinations: [{server: '*', namespace: shop}]"), project("destinations: [{name: prod, namespace: shop}]"), nil},
 		{"the cluster of Argo CD, of all", privilegeGained, project("destinations: [{name: '*', namespace: shop}]"), project("destinations: [{server: 'https://kubernetes.default.svc', namespace: shop}]"), nil},
 		{"a cluster that may be the same", privilegeGained, project("destinations: [{server: 'https://10.0.0.1', namespace: shop}]"), project("destinations: [{name: prod, namespace: shop}]"), nil},
+		{"a cluster by a URL with a slash", privilegeGained, project(shop), project("destinations: [{server: 'https://kubernetes.default.svc/', namespace: shop-eu}]"), nil},
 		{"a cluster that is another one", privilegeGained, project(shop), project("destinations: [{name: prod, namespace: shop}]"), []string{
 			`warning now.yaml spec.destinations[0]: privilege gained: Applications of AppProject "a" may deploy to name prod, namespace shop, which they might not before`}},
 		{"a destination that is denied", privilegeGained, project(local("shop", "!x")), project(local("shop", "x", "!x")), nil},
@@ -190,6 +193,7 @@ func TestGuards(t *testing.T) {
 		{"a policy that is asked of less", protectionLost, policy(`matchConstraints: {resourceRules: [{operations: [CREATE], apiGroups: [""], resources: [pods, services]}]}`), policy(`matchConstraints: {resourceRules: [{operations: [CREATE], apiGroups: [""], resources: [pods]}]}`), []string{
 			`warning now.yaml spec.matchConstraints.resourceRules: protection lost: ValidatingAdmissionPolicy "a" is no longer asked of CREATE services`}},
 		{"a rule that is written as two", protectionLost, hook(`{operations: [CREATE], apiGroups: ["", apps], resources: [pods, deployments]}`), hook(`{operations: [CREATE], apiGroups: [""], resources: [pods]}, {operations: [CREATE], apiGroups: [apps], resources: [deployments]}`), nil},
+		{"a group that is served no more", protectionLost, hook(`{operations: [CREATE], apiGroups: [apps, extensions], resources: [deployments]}`), hook(create), nil},
 		{"a rule that is written as two, of kinds of elsewhere", protectionLost, hook(`{operations: [CREATE], apiGroups: [a.example.com, b.example.com], resources: [as, bs]}`), hook(`{operations: [CREATE], apiGroups: [a.example.com], resources: [as]}, {operations: [CREATE], apiGroups: [b.example.com], resources: [bs]}`), []string{
 			`warning now.yaml webhooks[0].rules: protection lost: webhook "w.example.com" of ValidatingWebhookConfiguration "a" is no longer asked of CREATE a.example.com/bs, CREATE b.example.com/as`}},
 		{"a webhook for the scope of another kind", protectionLost, hook(`{operations: [CREATE], apiGroups: [""], resources: [pods]}`), hook(`{operations: [CREATE], apiGroups: [""], resources: [pods], scope: Cluster}`), []string{
@@ -219,6 +223,9 @@ func TestGuards(t *testing.T) {
 			`warning now.yaml spec.matchResources.namespaceSelector: protection lost: ValidatingAdmissionPolicyBinding "a" is asked only in namespaces with a=b from now on`}},
 		{"a shorter window", protectionLost, project(night), project(strings.Replace(night, "8h", "1h", 1)), []string{
 			`warning now.yaml spec.syncWindows[0].duration: protection lost: sync window deny "0 22 * * *" of AppProject "a" denies less: duration: 8h → 1h`}},
+		{"windows that are one", protectionLost, project(windowFor("a") + ", " + windowFor("b")), project(windowFor("a, b")), nil},
+		{"one window of two for others", protectionLost, project(windowFor("a") + ", " + windowFor("b")), project(windowFor("a")), []string{
+			`warning now.yaml spec.syncWindows: protection lost: AppProject "a" has no longer the sync window deny "0 22 * * *" for 8h`}},
 		{"a longer window", protectionLost, project(night), project(strings.Replace(night, "8h", "9h", 1)), nil},
 		{"a window for fewer", protectionLost, project(windowFor("'*'")), project(windowFor("a")), []string{
 			`warning now.yaml spec.syncWindows[0].applications: protection lost: sync window deny "0 22 * * *" of AppProject "a" denies less: applications: [*] → [a]`}},

@@ -28,6 +28,9 @@ const clusterScope, namespacedScope = "Cluster", "Namespaced"
 var servedKinds = sync.OnceValue(func() map[schema.GroupResource]string {
 	all := map[schema.GroupResource]string{}
 	for kind := range scheme.Scheme.AllKnownTypes() {
+		if kind.Group == "extensions" { // which is served no more
+			continue
+		}
 		plural, _ := meta.UnsafeGuessKindToResource(kind)
 		all[plural.GroupResource()] = kind.Kind
 	}
@@ -296,10 +299,17 @@ func (s *scene) windows(p check.Pair) {
 	says := func(window any) string {
 		return fmt.Sprintf("sync window %s %q", manifest.TextAt(window, "kind"), manifest.TextAt(window, "schedule"))
 	}
+	// holds reports whether a window denies all that another one does.
+	holds := func(now, was any) bool {
+		return says(now) == says(was) && !slices.ContainsFunc([]string{"duration", "timeZone", "manualSync", "andOperator"}, func(field string) bool {
+			return !equal(manifest.At(now, field), manifest.At(was, field))
+		}) && !slices.ContainsFunc(windowLists(), func(list string) bool { return beyond(was, now, list) })
+	}
 	switch {
 	case len(new) < len(old):
 		for _, was := range gone {
-			if !allows(was) || !slices.ContainsFunc(new, allows) {
+			held := slices.ContainsFunc(new, func(now any) bool { return allows(was) && allows(now) || holds(now, was) })
+			if !held {
 				s.at(p.New, at, "protection lost: %s has no longer the %s for %s", title(p.New), says(was), manifest.TextAt(was, "duration"))
 			}
 		}
@@ -311,12 +321,20 @@ func (s *scene) windows(p check.Pair) {
 	}
 }
 
-// deniesLess is the field by which a sync window denies less than one that begins when it does; none where that is not the only
-// one in which they differ.
+// windowLists are the fields of a sync window that say which Applications it is for.
+func windowLists() []string { return []string{"applications", "namespaces", "clusters"} }
+
+// beyond reports whether a list of a sync window has what that of another one has not.
+func beyond(window, other any, list string) bool {
+	return slices.ContainsFunc(manifest.ListAt(window, list), func(entry any) bool {
+		return !slices.ContainsFunc(manifest.ListAt(other, list), func(pattern any) bool { return globs(fmt.Sprint(pattern), fmt.Sprint(entry)) })
+	})
+}
+
+// deniesLess is the field by which a sync window denies less than one that begins when it does; none where they differ in others too.
 func deniesLess(old, new any) string {
 	var differ []string
-	fields := []string{"duration", "applications", "namespaces", "clusters", "manualSync", "timeZone", "andOperator"}
-	for _, field := range fields {
+	for _, field := range append(windowLists(), "duration", "manualSync", "timeZone", "andOperator") {
 		if !equal(manifest.At(old, field), manifest.At(new, field)) {
 			differ = append(differ, field)
 		}
@@ -330,17 +348,12 @@ func deniesLess(old, new any) string {
 		was, err := time.ParseDuration(manifest.TextAt(old, field))
 		is, wrong := time.ParseDuration(manifest.TextAt(new, field))
 		less = err == nil && wrong == nil && is < was
-	case "applications", "namespaces", "clusters":
-		// One of the lists is enough, so that what another one has all of stays denied.
-		kept := slices.ContainsFunc(fields[1:4], func(list string) bool { return slices.Contains(manifest.ListAt(new, list), any("*")) })
-		beyond := func(one, other any) bool {
-			return slices.ContainsFunc(manifest.ListAt(one, field), func(entry any) bool {
-				return !slices.ContainsFunc(manifest.ListAt(other, field), func(pattern any) bool { return globs(fmt.Sprint(pattern), fmt.Sprint(entry)) })
-			})
-		}
-		less = !kept && manifest.At(new, "andOperator") != true && beyond(old, new) && !beyond(new, old)
 	case "manualSync":
 		less = manifest.At(new, field) == true
+	case "applications", "namespaces", "clusters":
+		// One of the lists is enough: what another one has all of stays denied.
+		all := slices.ContainsFunc(windowLists(), func(list string) bool { return slices.Contains(manifest.ListAt(new, list), any("*")) })
+		less = !all && manifest.At(new, "andOperator") != true && beyond(old, new, field) && !beyond(new, old, field)
 	}
 	if less {
 		return differ[0]

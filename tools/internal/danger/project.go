@@ -186,6 +186,7 @@ func (a permission) samples(words []string, among []any) [][]string {
 		return [][]string{request}
 	}
 	const server, name, local = "https://kubernetes.default.svc", "in-cluster", 2
+	request[0] = strings.TrimRight(request[0], "/") // as Argo CD keeps them
 	switch {
 	case request[0] == server, request[1] == name && request[0] == "":
 		return [][]string{{server, name, request[local]}}

@@ -24,8 +24,8 @@ var protectionLost = &check.Check{
 	Title: "Nothing loses what protects it",
 	Doc: "What protects breaks nothing when it goes: pods that no NetworkPolicy selects any more are open to all, a request that no AuthorizationPolicy allows is let through once there is none, " +
 		"an admission policy that audits refuses nothing. Looked at is what holds for pods that stay, by which policies select them before and after: to remove one of several NetworkPolicies opens nothing. Stated " +
-		"are also a budget of disruptions, a quota or a limit range that is removed or weakened, mutual TLS that is no longer strict, webhooks that are passed over when they fail or asked of less, an admission policy that " +
-		"validates less, and a sync window that an AppProject has no longer.",
+		"are also a budget of disruptions, a quota or a limit range that is removed or weakened, mutual TLS that is no longer strict, webhooks that are passed over when they fail or asked of less, by rules, selectors or conditions, an admission policy that " +
+		"validates less, and a sync window that an AppProject has no longer or that denies less.",
 	Fix:      "Keep the policy and change what it lets through. Exempt a protection that another one takes over, by its name.",
 	Severity: check.Warning, Scope: check.Update, Origin: "kgate",
 	References: []string{

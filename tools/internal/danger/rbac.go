@@ -88,14 +88,21 @@ func account(namespace, name string) subject {
 	return subject{rbacv1.ServiceAccountKind, namespace, name}
 }
 
-// within reports whether a subject has what another one has: itself, or a group that every account of its sort is in.
-func (s subject) within(other subject) bool {
-	if s.kind != rbacv1.ServiceAccountKind || other.kind == s.kind {
-		return s == other
+// subjectOf is that of an entry of a binding: a user of the name of an account is the account.
+func subjectOf(entry any) subject {
+	s := subject{manifest.TextAt(entry, "kind"), manifest.TextAt(entry, "namespace"), manifest.TextAt(entry, "name")}
+	if of, is := strings.CutPrefix(s.name, "system:serviceaccount:"); is && s.kind == rbacv1.UserKind {
+		if namespace, name, is := strings.Cut(of, ":"); is {
+			return account(namespace, name)
+		}
 	}
-	const accounts = "system:serviceaccount"
-	return other.kind == rbacv1.UserKind && other.name == accounts+":"+s.namespace+":"+s.name ||
-		other.kind == rbacv1.GroupKind && slices.Contains([]string{accounts + "s", accounts + "s:" + s.namespace, "system:authenticated"}, other.name)
+	return s
+}
+
+// within reports whether a subject has what another one has: it is the same, or an account in one of the groups of accounts.
+func (s subject) within(other subject) bool {
+	groups := []string{"system:serviceaccounts", "system:serviceaccounts:" + s.namespace, "system:authenticated"}
+	return s == other || s.kind == rbacv1.ServiceAccountKind && other.kind == rbacv1.GroupKind && slices.Contains(groups, other.name)
 }
 
 // role is a Role or a ClusterRole. One with selectors has the rules of the ClusterRoles that they fit, and none of its own.
@@ -220,7 +227,7 @@ func bounds(o *manifest.Object) []bound {
 	var all []bound
 	kind, name := manifest.TextAt(o.Value, "roleRef", "kind"), manifest.TextAt(o.Value, "roleRef", "name")
 	for _, who := range manifest.ListAt(o.Value, "subjects") {
-		all = append(all, bound{subject{manifest.TextAt(who, "kind"), manifest.TextAt(who, "namespace"), manifest.TextAt(who, "name")}, kind, name, o.Kind == "ClusterRoleBinding", o.Namespace})
+		all = append(all, bound{subjectOf(who), kind, name, o.Kind == "ClusterRoleBinding", o.Namespace})
 	}
 	return all
 }
@@ -350,23 +357,29 @@ func (s *scene) takesEvery(p check.Pair) {
 
 // bindings looks for subjects that gain a role. A new account comes with its bindings: it gains nothing.
 func (s *scene) bindings(before, after authority) {
-	olds := s.olds()
+	accounts := func(objects []*manifest.Object) map[subject]bool {
+		all := map[subject]bool{}
+		for _, o := range objects {
+			if is(o, "", "ServiceAccount") {
+				all[account(o.Namespace, o.Name)] = true
+			}
+		}
+		return all
+	}
+	olds, news := accounts(s.olds()), accounts(s.news())
 	for _, p := range s.pairs {
 		if p.New == nil || !isRBAC(p.New, "RoleBinding", "ClusterRoleBinding") || p.Old != nil && !known(p, fields("subjects"), fields("subjects")) {
 			continue
 		}
 		for i, b := range bounds(p.New) {
-			isNew := b.subject.kind == rbacv1.ServiceAccountKind && !slices.ContainsFunc(olds, func(o *manifest.Object) bool {
-				return is(o, "", "ServiceAccount") && account(o.Namespace, o.Name) == b.subject
-			})
-			if p.Old == nil && isNew {
+			// One of elsewhere may be as new as a binding that is.
+			if b.subject.kind == rbacv1.ServiceAccountKind && !olds[b.subject] && (news[b.subject] || p.Old == nil) {
 				continue
 			}
 			had, has := before.of(b.subject).where(b)
-			if _, atMost := after.granted(b); !has {
-				if covered, _ := validation.Covers(had, atMost); !covered {
-					s.at(p.New, manifest.Path{"subjects", i}, "privilege gained: %s %q has %s: not bound → bound", b.subject.kind, b.subject.name, b)
-				}
+			_, atMost := after.granted(b)
+			if covered, _ := validation.Covers(had, atMost); !has && !covered {
+				s.at(p.New, manifest.Path{"subjects", i}, "privilege gained: %s %q has %s: not bound → bound", b.subject.kind, b.subject.name, b)
 			}
 		}
 	}
