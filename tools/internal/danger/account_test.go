@@ -107,6 +107,7 @@ func TestAggregates(t *testing.T) {
 			`warning now.yaml metadata.labels.a: privilege gained: whoever has ClusterRole taker may get secrets, by the labels of ClusterRole "a": not aggregated → aggregated`}},
 		{"by a label of its own, of a new role", privilegeGained, taker, taker + role("a: c", secrets), []string{
 			`warning now.yaml metadata.labels.a: privilege gained: whoever has ClusterRole taker may get secrets, by the labels of ClusterRole "a": not aggregated → aggregated`}},
+		{"of roles that take each other", privilegeGained, taker + role("a: c", "aggregationRule: {clusterRoleSelectors: [{}]}"), taker + role("a: c", "aggregationRule: {clusterRoleSelectors: [{}]}") + strings.Replace(role("a: c", secrets), "name: a,", "name: b,", 1), nil},
 		{"of every role", privilegeGained, role("", "aggregationRule: {clusterRoleSelectors: [{matchLabels: {a: b}}]}"), role("", "aggregationRule: {clusterRoleSelectors: [{}]}"), []string{
 			`warning now.yaml aggregationRule.clusterRoleSelectors: privilege gained: ClusterRole "a" takes in what every ClusterRole grants: a selector that is empty`}},
 		{"that makes pods", privilegeGained, role("", `rules: [{apiGroups: [""], resources: [pods], verbs: [get]}]`), role("", `rules: [{apiGroups: ["", apps], resources: [pods, deployments], verbs: [get, create]}]`), []string{
@@ -134,6 +135,8 @@ func TestProjectGains(t *testing.T) {
 		{"a destination that is denied", privilegeGained, project(local("shop", "!x")), project(local("shop", "x", "!x")), nil},
 		{"a destination that is denied no more", privilegeGained, project(local("*", "!kube-*")), project(local("*", "!kube-system")), []string{
 			`warning now.yaml spec.destinations: privilege gained: Applications of AppProject "a" may deploy to server https://kubernetes.default.svc, namespace kube-*, which they might not before`}},
+		{"a destination of many that were denied", privilegeGained, project(local("shop-a", "!shop-*")), project(local("shop-a", "!shop-b")), []string{
+			`warning now.yaml spec.destinations[0]: privilege gained: Applications of AppProject "a" may deploy to server https://kubernetes.default.svc, namespace shop-a, which they might not before`}},
 		{"a repository by another URL", privilegeGained, project("sourceRepos: ['https://a/b.git', 'git@a:c.git']"), project("sourceRepos: ['https://A/b', 'ssh://git@a/c']"), nil},
 		{"a repository that is denied no more", privilegeGained, project("sourceRepos: ['*', '!https://a/*']"), project("sourceRepos: ['*']"), []string{
 			`warning now.yaml spec.sourceRepos: privilege gained: Applications of AppProject "a" may deploy from https://a/*, which they might not before`}},

@@ -49,8 +49,11 @@ func scopesOf(group, resource string) []string {
 	case served:
 		return []string{namespacedScope}
 	}
+	if !scheme.Scheme.IsGroupRegistered(group) {
+		return []string{"*"}
+	}
 	for other := range servedKinds() {
-		if other.Resource == resource && scheme.Scheme.IsGroupRegistered(group) {
+		if other.Resource == resource {
 			return nil // a rule of several groups and resources names more than there are
 		}
 	}

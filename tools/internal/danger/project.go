@@ -73,8 +73,8 @@ func (a permission) shown(words []string) string {
 
 // globs reports whether a text fits a pattern.
 func globs(pattern, text string, separators ...rune) bool {
-	if pattern == "*" {
-		return true
+	if pattern == "*" || !strings.ContainsAny(pattern, `*?[{\`) {
+		return pattern == "*" || pattern == text
 	}
 	compiled, err := glob.Compile(pattern, separators...)
 	return err == nil && compiled.Match(text)
@@ -200,12 +200,11 @@ func (a permission) samples(words []string, among []any) [][]string {
 		if !ok {
 			return nil
 		}
-		if text == "" || text == []string{server, name}[half] {
-			continue
-		}
 		other := slices.Clone(request)
 		other[half] = text
-		all = append(all, other)
+		if text != "" && text != []string{server, name}[half] && !slices.ContainsFunc(all, func(o []string) bool { return slices.Equal(o, other) }) {
+			all = append(all, other)
+		}
 	}
 	return all
 }
@@ -222,6 +221,13 @@ func (s *scene) projectGains(p check.Pair) {
 		}
 		old, new := a.entries(p.Old, a.list), a.entries(p.New, a.list)
 		oldExcept, newExcept := a.entries(p.Old, a.except), a.entries(p.New, a.except)
+		among := func(entries []any, words []string) bool {
+			return slices.ContainsFunc(entries, func(entry any) bool { return slices.Equal(a.words(entry), words) })
+		}
+		without := func(entries, others []any) []any {
+			return slices.DeleteFunc(slices.Clone(entries), func(entry any) bool { return among(others, a.words(entry)) })
+		}
+		dropped := slices.Concat(without(old, new), without(oldExcept, newExcept))
 		gained := func(words []string) bool {
 			samples := a.samples(words, slices.Concat(old, new))
 			if a.list == "sourceNamespaces" && words[0] == p.New.Namespace {
@@ -237,14 +243,14 @@ func (s *scene) projectGains(p check.Pair) {
 			s.at(p.New, at, "privilege gained: Applications of %s may %s %s, which they might not before", title(p.New), a.what, a.shown(words))
 		}
 		for i, entry := range new {
-			if words := a.words(entry); !slices.ContainsFunc(words, denies) && gained(words) {
+			if words := a.words(entry); (len(dropped) > 0 || !among(old, words)) && !slices.ContainsFunc(words, denies) && gained(words) {
 				tell(manifest.Path{"spec", a.list, i}, words)
 			}
 		}
 		if told {
 			continue
 		}
-		for _, entry := range slices.Concat(old, oldExcept) {
+		for _, entry := range dropped {
 			words := a.words(entry)
 			for i := range words {
 				words[i] = strings.TrimPrefix(words[i], "!")

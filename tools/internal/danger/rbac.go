@@ -244,19 +244,26 @@ func (a authority) find(kind, namespace, name string) (role, bool) {
 }
 
 // rules are those that a role has for certain, with what it takes from others.
-func (a authority) rules(r role, through ...string) []rbacv1.PolicyRule {
-	switch {
-	case r.hidden || slices.Contains(through, r.name):
-		return nil
-	case len(r.selectors) == 0:
-		return r.rules
-	}
+func (a authority) rules(r role) []rbacv1.PolicyRule {
 	var all []rbacv1.PolicyRule
-	for _, from := range a.roles {
-		if from.kind == "ClusterRole" && r.takes(from.labels) {
-			all = append(all, a.rules(from, append(through, r.name)...)...)
+	taken := map[string]bool{} // roles may take each other
+	var take func(role)
+	take = func(r role) {
+		if r.hidden || taken[r.name] {
+			return
+		}
+		taken[r.name] = true
+		if len(r.selectors) == 0 {
+			all = append(all, r.rules...)
+			return
+		}
+		for _, from := range a.roles {
+			if from.kind == "ClusterRole" && r.takes(from.labels) {
+				take(from)
+			}
 		}
 	}
+	take(r)
 	return all
 }
 
@@ -266,7 +273,7 @@ func (a authority) granted(b bound) (rules, atMost []rbacv1.PolicyRule) {
 	r, found := a.find(b.kind, b.in, b.role)
 	rules = a.rules(r)
 	if !b.everywhere { // a namespace has no URLs
-		rules = slices.DeleteFunc(slices.Clone(rules), func(rule rbacv1.PolicyRule) bool { return len(rule.NonResourceURLs) > 0 })
+		rules = slices.DeleteFunc(rules, func(rule rbacv1.PolicyRule) bool { return len(rule.NonResourceURLs) > 0 })
 	}
 	if !found || r.hidden || len(r.selectors) > 0 && !r.provided {
 		return rules, []rbacv1.PolicyRule{{APIGroups: []string{"*"}, Resources: []string{"*"}, Verbs: []string{"*"}}}
