@@ -16,18 +16,35 @@ func TestAccountGains(t *testing.T) {
 	role := func(verb string) string {
 		return called(rbacVersion, "ClusterRole", "reader", `rules: [{apiGroups: [""], resources: [secrets], verbs: [`+verb+`]}]`)
 	}
+	everywhere := func(name, role string) string {
+		return strings.Replace(strings.Replace(bind(name, role), "kind: RoleBinding", "kind: ClusterRoleBinding", 1), ", namespace: shop}\n", "}\n", 1)
+	}
+	group := called(rbacVersion, "RoleBinding", "all", "roleRef: {kind: ClusterRole, name: edit}\nsubjects: [{kind: Group, name: 'system:serviceaccounts:shop'}]")
 	both := account("w", "") + account("admin", "") + bind("admin", "cluster-admin")
 	const at = "warning now.yaml spec.template.spec.serviceAccountName: privilege gained: "
 	run(t, []step{
-		{"an account with more", privilegeGained, w("serviceAccountName: w") + both, w("serviceAccountName: admin") + both, []string{at + `Deployment "w" runs as account "admin", which has ClusterRole cluster-admin: serviceAccountName: w → admin`}},
+		{"an account with more", privilegeGained, w("serviceAccountName: w") + both, w("serviceAccountName: admin") + both, []string{at + `Deployment "w" runs as account "admin", which has ClusterRole cluster-admin in namespace shop: serviceAccountName: w → admin`}},
 		{"an account with a role that is rendered", privilegeGained, w("") + account("r", "") + bind("r", "reader") + role("get"), w("serviceAccountName: r") + account("r", "") + bind("r", "reader") + role("get"),
-			[]string{at + `Deployment "w" runs as account "r", which has ClusterRole reader: serviceAccountName: default → r`}},
+			[]string{at + `Deployment "w" runs as account "r", which has ClusterRole reader in namespace shop: serviceAccountName: default → r`}},
 		{"an account with a role that leads nowhere", privilegeGained, w("") + account("r", "") + bind("r", "reader") + role("delete"), w("serviceAccountName: r") + account("r", "") + bind("r", "reader") + role("delete"), nil},
 		{"an account with as much", privilegeGained, w("serviceAccountName: w") + both + bind("w", "cluster-admin"), w("serviceAccountName: admin") + both + bind("w", "cluster-admin"), nil},
+		{"an account with less by another role", privilegeGained, w("serviceAccountName: w") + account("r", "") + bind("w", "admin") + bind("r", "reader") + role("get"), w("serviceAccountName: r") + account("r", "") + bind("w", "admin") + bind("r", "reader") + role("get"), nil},
+		{"an account with the same role everywhere", privilegeGained, w("serviceAccountName: w") + account("r", "") + bind("w", "reader") + everywhere("r", "reader") + role("get"), w("serviceAccountName: r") + account("r", "") + bind("w", "reader") + everywhere("r", "reader") + role("get"),
+			[]string{at + `Deployment "w" runs as account "r", which has ClusterRole reader in the whole cluster: serviceAccountName: w → r`}},
+		{"an account with the rights of its group", privilegeGained, w("serviceAccountName: w") + group + bind("r", "reader") + role("get"), w("serviceAccountName: r") + group + bind("r", "reader") + role("get"), nil},
+		{"a role for a namespace alone", privilegeGained, account("w", "") + everywhere("w", "edit"), account("w", "") + bind("w", "edit"), nil},
+		{"a role for an account that has everything", privilegeGained, account("w", "") + everywhere("w", "cluster-admin"), account("w", "") + everywhere("w", "cluster-admin") + bind("w", "of-elsewhere"), nil},
+		{"a role of which nobody knows more", privilegeGained, account("w", "") + everywhere("w", "edit"), account("w", "") + everywhere("w", "edit") + bind("w", "of-elsewhere"),
+			[]string{`warning now.yaml subjects[0]: privilege gained: ServiceAccount "w" has ClusterRole of-elsewhere in namespace shop: not bound → bound`}},
+		{"an account by the name of its user", privilegeGained, account("w", "") + bind("w", "edit"), account("w", "") + strings.Replace(bind("w", "edit"), "kind: ServiceAccount, name: w, namespace: shop", "kind: User, name: 'system:serviceaccount:shop:w'", 1), nil},
+		{"an account renamed", privilegeGained, account("w", "") + strings.Replace(bind("w", "edit"), "name: w-edit", "name: all", 1), account("r", "") + strings.Replace(bind("r", "edit"), "name: r-edit", "name: all", 1), nil},
+		{"a role in the place of one with more", privilegeGained, account("w", "") + bind("w", "edit"), account("w", "") + bind("w", "view"), nil},
+		{"a role in the place of one with less", privilegeGained, account("w", "") + bind("w", "view"), account("w", "") + bind("w", "edit"),
+			[]string{`warning now.yaml subjects[0]: privilege gained: ServiceAccount "w" has ClusterRole edit in namespace shop: not bound → bound`}},
 		{"an account whose token nobody gets", privilegeGained, w("serviceAccountName: w, automountServiceAccountToken: false") + both, w("serviceAccountName: admin, automountServiceAccountToken: false") + both, nil},
 
 		{"a token of an account", privilegeGained, w("serviceAccountName: admin") + account("admin", "automountServiceAccountToken: false") + bind("admin", "edit"), w("serviceAccountName: admin") + account("admin", "") + bind("admin", "edit"),
-			[]string{`warning now.yaml : privilege gained: the pods of Deployment "w" get the token of ServiceAccount "admin", which has ClusterRole edit: automountServiceAccountToken: false → not set`}},
+			[]string{`warning now.yaml : privilege gained: the pods of Deployment "w" get the token of ServiceAccount "admin", which has ClusterRole edit in namespace shop: automountServiceAccountToken: false → not set`}},
 		{"a token of an account with nothing", privilegeGained, w("serviceAccountName: admin") + account("admin", "automountServiceAccountToken: false"), w("serviceAccountName: admin") + account("admin", ""), nil},
 		{"a token that pods refuse", privilegeGained, w("serviceAccountName: admin, automountServiceAccountToken: false") + account("admin", "automountServiceAccountToken: false") + bind("admin", "edit"),
 			w("serviceAccountName: admin, automountServiceAccountToken: false") + account("admin", "") + bind("admin", "edit"), nil},
@@ -47,6 +64,11 @@ func TestHostMounts(t *testing.T) {
 		{"written", privilegeGained, w("{name: etc, mountPath: /host, readOnly: true}"), w("{name: etc, mountPath: /host}"),
 			[]string{`warning now.yaml spec.template.spec.containers[0].volumeMounts[0]: privilege gained: container "c" of Deployment "w" may write the host's /etc: readOnly: true → not set`}},
 		{"written before", privilegeGained, w("{name: etc, mountPath: /host}"), w("{name: etc, mountPath: /host, readOnly: false}"), nil},
+		{"written elsewhere before", privilegeGained, w("{name: etc, mountPath: /a}, {name: etc, mountPath: /host, readOnly: true}"), w("{name: etc, mountPath: /host}"), nil},
+		{"a directory in it, which is written", privilegeGained, w("{name: etc, mountPath: /host, readOnly: true}"), strings.Replace(w("{name: etc, mountPath: /host}"), "path: /etc", "path: /etc/ssl/", 1),
+			[]string{`warning now.yaml spec.template.spec.containers[0].volumeMounts[0]: privilege gained: container "c" of Deployment "w" may write the host's /etc/ssl/: readOnly: true → not set`}},
+		{"a directory beside it", privilegeGained, w(""), strings.Replace(w(""), "path: /etc", "path: /etcd", 1),
+			[]string{`warning now.yaml spec.template.spec.volumes[0].hostPath.path: privilege gained: Deployment "w" has the host's /etcd: volume "etc" was not there, or of another path`}},
 		{"its own", privilegeGained, w("{name: d, mountPath: /d, readOnly: true}"), w("{name: d, mountPath: /d}"), nil},
 	})
 }
@@ -61,6 +83,9 @@ func TestSecurityVersion(t *testing.T) {
 		{"older", privilegeGained, level(enforce + "v1.30"), level(enforce + "v1.20"), []string{at + "v1.30 → v1.20"}},
 		{"the latest no more", privilegeGained, level("pod-security.kubernetes.io/enforce: restricted"), level(enforce + "v1.20"), []string{at + "not set → v1.20"}},
 		{"newer", privilegeGained, level(enforce + "v1.9"), level(enforce + "v1.30"), nil},
+		{"older, with the same checks", privilegeGained, level(enforce + "v1.30"), level(enforce + "v1.29"), nil},
+		{"older and stricter", privilegeGained, strings.Replace(level(enforce+"v1.30"), "restricted", "baseline", 1), level(enforce + "v1.20"), nil},
+		{"a release that the latest may be", privilegeGained, level("pod-security.kubernetes.io/enforce: restricted"), level(enforce + "v1.30"), nil},
 		{"of nothing", privilegeGained, level("pod-security.kubernetes.io/enforce-version: v1.30"), level("pod-security.kubernetes.io/enforce-version: v1.20"), nil},
 	})
 }
@@ -70,12 +95,19 @@ func TestAggregates(t *testing.T) {
 		return "---\napiVersion: " + rbacVersion + "\nkind: ClusterRole\nmetadata: {name: a, labels: {" + labels + "}}\n" + rest + "\n"
 	}
 	const secrets, configs = `rules: [{apiGroups: [""], resources: [secrets], verbs: [get]}]`, `rules: [{apiGroups: [""], resources: [configmaps], verbs: [get]}]`
+	taker := called(rbacVersion, "ClusterRole", "taker", "aggregationRule: {clusterRoleSelectors: [{matchLabels: {a: c}}]}")
 	const toView = `rbac.authorization.k8s.io/aggregate-to-view: "true"`
 	run(t, []step{
 		{"to view", privilegeGained, role("a: b", secrets), role(toView, secrets), []string{
-			`warning now.yaml metadata.labels["rbac.authorization.k8s.io/aggregate-to-view"]: privilege gained: whoever has ClusterRole view has what ClusterRole "a" grants, which leads to more rights: rbac.authorization.k8s.io/aggregate-to-view: not set → true`}},
+			`warning now.yaml metadata.labels["rbac.authorization.k8s.io/aggregate-to-view"]: privilege gained: whoever has ClusterRole view may get secrets, by the labels of ClusterRole "a": not aggregated → aggregated`}},
 		{"to view, of what leads nowhere", privilegeGained, role("a: b", configs), role(toView, configs), nil},
 		{"to view before", privilegeGained, role(toView, secrets), role(toView, secrets), nil},
+		{"to edit, which has it", privilegeGained, role("a: b", secrets), role(`rbac.authorization.k8s.io/aggregate-to-edit: "true"`, secrets), nil},
+		{"by a label of its own", privilegeGained, taker + role("a: b", secrets), taker + role("a: c", secrets), []string{
+			`warning now.yaml metadata.labels.a: privilege gained: whoever has ClusterRole taker may get secrets, by the labels of ClusterRole "a": not aggregated → aggregated`}},
+		{"by a label of its own, of a new role", privilegeGained, taker, taker + role("a: c", secrets), []string{
+			`warning now.yaml metadata.labels.a: privilege gained: whoever has ClusterRole taker may get secrets, by the labels of ClusterRole "a": not aggregated → aggregated`}},
+		{"of roles that take each other", privilegeGained, taker + role("a: c", "aggregationRule: {clusterRoleSelectors: [{}]}"), taker + role("a: c", "aggregationRule: {clusterRoleSelectors: [{}]}") + strings.Replace(role("a: c", secrets), "name: a,", "name: b,", 1), nil},
 		{"of every role", privilegeGained, role("", "aggregationRule: {clusterRoleSelectors: [{matchLabels: {a: b}}]}"), role("", "aggregationRule: {clusterRoleSelectors: [{}]}"), []string{
 			`warning now.yaml aggregationRule.clusterRoleSelectors: privilege gained: ClusterRole "a" takes in what every ClusterRole grants: a selector that is empty`}},
 		{"that makes pods", privilegeGained, role("", `rules: [{apiGroups: [""], resources: [pods], verbs: [get]}]`), role("", `rules: [{apiGroups: ["", apps], resources: [pods, deployments], verbs: [get, create]}]`), []string{
@@ -85,27 +117,64 @@ func TestAggregates(t *testing.T) {
 
 func TestProjectGains(t *testing.T) {
 	project := func(spec string) string { return of("argoproj.io/v1alpha1", "AppProject", "spec: {"+spec+"}") }
+	local := func(namespaces ...string) string {
+		return "destinations: [{server: 'https://kubernetes.default.svc', namespace: '" + strings.Join(namespaces, "'}, {server: 'https://kubernetes.default.svc', namespace: '") + "'}]"
+	}
 	const shop = "destinations: [{server: 'https://kubernetes.default.svc', namespace: 'shop-*'}]"
 	run(t, []step{
 		{"a destination", privilegeGained, project(shop), project("destinations: [{server: 'https://kubernetes.default.svc', namespace: 'shop-*'}, {server: 'https://prod', namespace: kube-system}]"), []string{
 			`warning now.yaml spec.destinations[1]: privilege gained: Applications of AppProject "a" may deploy to server https://prod, namespace kube-system, which they might not before`}},
 		{"a narrower destination", privilegeGained, project(shop), project("destinations: [{name: in-cluster, namespace: shop-eu}, {server: '!https://prod', namespace: '*'}]"), nil},
 		{"a repository", privilegeGained, project("sourceRepos: ['https://a/b']"), project("sourceRepos: ['*', '!https://a/c']"), []string{`warning now.yaml spec.sourceRepos[0]: privilege gained: Applications of AppProject "a" may deploy from *, which they might not before`}},
+		{"a cluster of all", privilegeGained, project("destinations: [{server: '*', namespace: shop}]"), project("destinations: [{name: prod, namespace: shop}]"), nil},
+		{"the cluster of Argo CD, of all", privilegeGained, project("destinations: [{name: '*', namespace: shop}]"), project("destinations: [{server: 'https://kubernetes.default.svc', namespace: shop}]"), nil},
+		{"a cluster that may be the same", privilegeGained, project("destinations: [{server: 'https://10.0.0.1', namespace: shop}]"), project("destinations: [{name: prod, namespace: shop}]"), nil},
+		{"a cluster by a URL with a slash", privilegeGained, project(shop), project("destinations: [{server: 'https://kubernetes.default.svc/', namespace: shop-eu}]"), nil},
+		{"a cluster that is another one", privilegeGained, project(shop), project("destinations: [{name: prod, namespace: shop}]"), []string{
+			`warning now.yaml spec.destinations[0]: privilege gained: Applications of AppProject "a" may deploy to name prod, namespace shop, which they might not before`}},
+		{"a destination that is denied", privilegeGained, project(local("shop", "!x")), project(local("shop", "x", "!x")), nil},
+		{"a destination that is denied no more", privilegeGained, project(local("*", "!kube-*")), project(local("*", "!kube-system")), []string{
+			`warning now.yaml spec.destinations: privilege gained: Applications of AppProject "a" may deploy to server https://kubernetes.default.svc, namespace kube-*, which they might not before`}},
+		{"a destination of many that were denied", privilegeGained, project(local("shop-a", "!shop-*")), project(local("shop-a", "!shop-b")), []string{
+			`warning now.yaml spec.destinations[0]: privilege gained: Applications of AppProject "a" may deploy to server https://kubernetes.default.svc, namespace shop-a, which they might not before`}},
+		{"a repository by another URL", privilegeGained, project("sourceRepos: ['https://a/b.git', 'git@a:c.git']"), project("sourceRepos: ['https://A/b', 'ssh://git@a/c']"), nil},
+		{"a repository that is denied no more", privilegeGained, project("sourceRepos: ['*', '!https://a/*']"), project("sourceRepos: ['*']"), []string{
+			`warning now.yaml spec.sourceRepos: privilege gained: Applications of AppProject "a" may deploy from https://a/*, which they might not before`}},
+		{"repositories below", privilegeGained, project("sourceRepos: ['https://a/*']"), project("sourceRepos: ['https://a/**']"), []string{
+			`warning now.yaml spec.sourceRepos[0]: privilege gained: Applications of AppProject "a" may deploy from https://a/**, which they might not before`}},
+		{"repositories by a set", privilegeGained, project("sourceRepos: ['https://a/b']"), project("sourceRepos: ['https://a/[b]']"), nil},
+		{"Applications of another namespace", privilegeGained, project(shop), project("sourceNamespaces: [shop, 'team-*'], " + shop), []string{
+			`warning now.yaml spec.sourceNamespaces[1]: privilege gained: Applications of AppProject "a" may stand in the namespace team-*, which they might not before`}},
+		{"kinds of the cluster that are denied no more", privilegeGained, project("clusterResourceWhitelist: [{group: '*', kind: '*'}], clusterResourceBlacklist: [{group: '', kind: Namespace}]"), project("clusterResourceWhitelist: [{group: '*', kind: '*'}]"), []string{
+			`warning now.yaml spec.clusterResourceWhitelist: privilege gained: Applications of AppProject "a" may make objects of the cluster: kind Namespace, which they might not before`}},
+		{"kinds that are denied no more", privilegeGained, project("namespaceResourceBlacklist: [{group: '', kind: Secret}]"), project(""), []string{
+			`warning now.yaml spec: privilege gained: Applications of AppProject "a" may make objects of namespaces: kind Secret, which they might not before`}},
+		{"kinds without a list", privilegeGained, project("namespaceResourceWhitelist: [{group: apps, kind: '*'}]"), project(""), []string{
+			`warning now.yaml spec: privilege gained: Applications of AppProject "a" may make objects of namespaces: group *, kind *, which they might not before`}},
 		{"objects of the cluster", privilegeGained, project("clusterResourceWhitelist: [{group: '', kind: Namespace}]"), project("clusterResourceWhitelist: [{group: '', kind: Namespace, name: shop}, {group: rbac.authorization.k8s.io, kind: ClusterRoleBinding}]"), []string{
 			`warning now.yaml spec.clusterResourceWhitelist[1]: privilege gained: Applications of AppProject "a" may make objects of the cluster: group rbac.authorization.k8s.io, kind ClusterRoleBinding, which they might not before`}},
 	})
 }
 
 func TestGuards(t *testing.T) {
-	hook := func(rules string) string {
-		return of("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", "webhooks: [{name: w.example.com, rules: ["+rules+"]}]")
+	hookOf := func(rules, rest string) string {
+		return of("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", "webhooks: [{name: w.example.com, rules: ["+rules+"]"+rest+"}]")
 	}
+	hook := func(rules string) string { return hookOf(rules, "") }
 	policy := func(spec string) string {
 		return of("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy", "spec: {"+spec+"}")
 	}
 	project := func(windows string) string {
 		return of("argoproj.io/v1alpha1", "AppProject", "spec: {syncWindows: ["+windows+"]}")
 	}
+	binding := func(name, rest string) string {
+		return called("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicyBinding", name, "spec: {policyName: a, validationActions: [Deny]"+rest+"}")
+	}
+	windowFor := func(applications string) string {
+		return `{kind: deny, schedule: "0 22 * * *", duration: 8h, applications: [` + applications + `]}`
+	}
+	ofPods := policy(`matchConstraints: {resourceRules: [{operations: [CREATE], apiGroups: [""], resources: [pods]}]}`)
+	const create = `{operations: [CREATE], apiGroups: [apps], resources: [deployments]}`
 	budget := func(spec string) string {
 		return of("policy/v1", "PodDisruptionBudget", "spec: {selector: {matchLabels: {app: w}}, "+spec+"}")
 	}
@@ -123,6 +192,45 @@ func TestGuards(t *testing.T) {
 		{"a policy that is written anew", protectionLost, policy(`validations: [{expression: "a > 1"}]`), policy(`validations: [{expression: "a > 2"}]`), nil},
 		{"a policy that is asked of less", protectionLost, policy(`matchConstraints: {resourceRules: [{operations: [CREATE], apiGroups: [""], resources: [pods, services]}]}`), policy(`matchConstraints: {resourceRules: [{operations: [CREATE], apiGroups: [""], resources: [pods]}]}`), []string{
 			`warning now.yaml spec.matchConstraints.resourceRules: protection lost: ValidatingAdmissionPolicy "a" is no longer asked of CREATE services`}},
+		{"a rule that is written as two", protectionLost, hook(`{operations: [CREATE], apiGroups: ["", apps], resources: [pods, deployments]}`), hook(`{operations: [CREATE], apiGroups: [""], resources: [pods]}, {operations: [CREATE], apiGroups: [apps], resources: [deployments]}`), nil},
+		{"a group that is served no more", protectionLost, hook(`{operations: [CREATE], apiGroups: [apps, extensions], resources: [deployments]}`), hook(create), nil},
+		{"a rule that is written as two, of kinds of elsewhere", protectionLost, hook(`{operations: [CREATE], apiGroups: [a.example.com, b.example.com], resources: [as, bs]}`), hook(`{operations: [CREATE], apiGroups: [a.example.com], resources: [as]}, {operations: [CREATE], apiGroups: [b.example.com], resources: [bs]}`), []string{
+			`warning now.yaml webhooks[0].rules: protection lost: webhook "w.example.com" of ValidatingWebhookConfiguration "a" is no longer asked of CREATE a.example.com/bs, CREATE b.example.com/as`}},
+		{"a webhook for the scope of another kind", protectionLost, hook(`{operations: [CREATE], apiGroups: [""], resources: [pods]}`), hook(`{operations: [CREATE], apiGroups: [""], resources: [pods], scope: Cluster}`), []string{
+			`warning now.yaml webhooks[0].rules: protection lost: webhook "w.example.com" of ValidatingWebhookConfiguration "a" is no longer asked of CREATE pods`}},
+		{"a webhook for the scope of its kind", protectionLost, hook(`{operations: [CREATE], apiGroups: [""], resources: [pods]}`), hook(`{operations: [CREATE], apiGroups: [""], resources: [pods], scope: Namespaced}`), nil},
+		{"a webhook for one scope", protectionLost, hook(`{operations: [CREATE], apiGroups: ["*"], resources: ["*"]}`), hook(`{operations: [CREATE], apiGroups: ["*"], resources: ["*"], scope: Namespaced}`), []string{
+			`warning now.yaml webhooks[0].rules: protection lost: webhook "w.example.com" of ValidatingWebhookConfiguration "a" is no longer asked of CREATE */* of scope Cluster`}},
+		{"a webhook for some objects", protectionLost, hook(create), hookOf(create, `, objectSelector: {matchLabels: {a: b}}, matchConditions: [{expression: 'request.userInfo.username != "eve"'}]`), []string{
+			`warning now.yaml webhooks[0].matchConditions: protection lost: webhook "w.example.com" of ValidatingWebhookConfiguration "a" is asked only where request.userInfo.username != "eve" from now on`,
+			`warning now.yaml webhooks[0].objectSelector: protection lost: webhook "w.example.com" of ValidatingWebhookConfiguration "a" is asked only of objects with a=b from now on`}},
+		{"a webhook for every object of every namespace", protectionLost, hook(create), hookOf(create, `, objectSelector: {}, namespaceSelector: {matchExpressions: [{key: kubernetes.io/metadata.name, operator: Exists}]}, matchConditions: [{expression: 'true'}]`), nil},
+		{"a webhook for other objects", protectionLost, hookOf(create, `, objectSelector: {matchLabels: {a: b}}`), hookOf(create, `, objectSelector: {matchLabels: {a: c}}`), nil},
+		{"a webhook for kinds of the cluster", protectionLost, hook(`{operations: [CREATE], apiGroups: [rbac.authorization.k8s.io], resources: [clusterroles]}`), hookOf(`{operations: [CREATE], apiGroups: [rbac.authorization.k8s.io], resources: [clusterroles]}`, `, namespaceSelector: {matchLabels: {a: b}}`), nil},
+		{"a policy for a name", protectionLost, policy(`matchConstraints: {resourceRules: [{operations: [CREATE], apiGroups: [""], resources: [pods]}]}`), policy(`matchConstraints: {resourceRules: [{operations: [CREATE], apiGroups: [""], resources: [pods], resourceNames: [w]}]}`), []string{
+			`warning now.yaml spec.matchConstraints.resourceRules: protection lost: ValidatingAdmissionPolicy "a" is no longer asked of CREATE pods`}},
+		{"a policy with what it excludes", protectionLost, policy(`matchConstraints: {resourceRules: [{operations: [CREATE], apiGroups: ["*"], resources: ["*"]}]}`), policy(`matchConstraints: {resourceRules: [{operations: [CREATE], apiGroups: ["*"], resources: ["*"]}], excludeResourceRules: [{operations: ["*"], apiGroups: [apps], resources: [deployments]}]}`), []string{
+			`warning now.yaml spec.matchConstraints.excludeResourceRules: protection lost: ValidatingAdmissionPolicy "a" is no longer asked of CREATE apps/deployments`}},
+		{"validations that are one", protectionLost, policy(`validations: [{expression: "a  > 1"}, {expression: "b.all(c, c.d) || e"}]`), policy(`validations: [{expression: "a > 1 && (b.all(c, c.d) || e)"}]`), nil},
+		{"a part of a validation", protectionLost, policy(`validations: [{expression: "a > 1 && b"}]`), policy(`validations: [{expression: "a > 1"}]`), []string{
+			`warning now.yaml spec.validations: protection lost: ValidatingAdmissionPolicy "a" no longer holds to "b"`}},
+		{"a validation of nothing", protectionLost, policy(`validations: [{expression: "a > 1"}]`), policy(`validations: [{expression: "true"}]`), []string{
+			`warning now.yaml spec.validations: protection lost: ValidatingAdmissionPolicy "a" no longer holds to "a > 1"`}},
+		{"one binding of two", protectionLost, binding("a", "") + binding("b", `, matchResources: {objectSelector: {matchLabels: {a: b}}}`), binding("a", ""), nil},
+		{"the wider binding of two", protectionLost, binding("a", "") + binding("b", `, matchResources: {objectSelector: {matchLabels: {a: b}}}`), binding("b", `, matchResources: {objectSelector: {matchLabels: {a: b}}}`), []string{
+			`warning was.yaml@main : protection lost: ValidatingAdmissionPolicyBinding "a" is removed: what it refused is let in`}},
+		{"a binding for some namespaces", protectionLost, ofPods + binding("a", ""), ofPods + binding("a", `, matchResources: {namespaceSelector: {matchLabels: {a: b}}}`), []string{
+			`warning now.yaml spec.matchResources.namespaceSelector: protection lost: ValidatingAdmissionPolicyBinding "a" is asked only in namespaces with a=b from now on`}},
+		{"a shorter window", protectionLost, project(night), project(strings.Replace(night, "8h", "1h", 1)), []string{
+			`warning now.yaml spec.syncWindows[0].duration: protection lost: sync window deny "0 22 * * *" of AppProject "a" denies less: duration: 8h → 1h`}},
+		{"windows that are one", protectionLost, project(windowFor("a") + ", " + windowFor("b")), project(windowFor("a, b")), nil},
+		{"one window of two for others", protectionLost, project(windowFor("a") + ", " + windowFor("b")), project(windowFor("a")), []string{
+			`warning now.yaml spec.syncWindows: protection lost: AppProject "a" has no longer the sync window deny "0 22 * * *" for 8h`}},
+		{"a longer window", protectionLost, project(night), project(strings.Replace(night, "8h", "9h", 1)), nil},
+		{"a window for fewer", protectionLost, project(windowFor("'*'")), project(windowFor("a")), []string{
+			`warning now.yaml spec.syncWindows[0].applications: protection lost: sync window deny "0 22 * * *" of AppProject "a" denies less: applications: [*] → [a]`}},
+		{"a window for as many", protectionLost, project(windowFor("a, 'a*'")), project(windowFor("'a*'")), nil},
+		{"a window for others", protectionLost, project(windowFor("a")), project(windowFor("b")), nil},
 		{"a window", protectionLost, project(night + ", " + noon), project(noon), []string{`warning now.yaml spec.syncWindows: protection lost: AppProject "a" has no longer the sync window deny "0 22 * * *" for 8h`}},
 		{"a window that allows, beside others", protectionLost, project(noon + ", " + strings.Replace(noon, "12", "18", 1)), project(noon), nil},
 		{"the only window that allows", protectionLost, project(noon), project(""), []string{`warning now.yaml spec.syncWindows: protection lost: AppProject "a" has no longer the sync window allow "0 12 * * *" for 1h`}},

@@ -2,8 +2,11 @@ package danger
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+
+	podsecurity "k8s.io/pod-security-admission/api"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
@@ -28,6 +31,7 @@ var privilegeGained = &check.Check{
 }
 
 func lookForPrivilege(s *scene) {
+	before, after := authorityOf(s.olds()), authorityOf(s.news())
 	for _, p := range s.changed() {
 		s.podGains(p)
 		all, gone := containerPairs(p)
@@ -35,15 +39,15 @@ func lookForPrivilege(s *scene) {
 			s.containerGains(p, c, gone)
 		}
 		s.hostMounts(p, all)
-		s.accountGains(p)
-		s.accountToken(p)
+		s.accountGains(p, before, after)
+		s.accountToken(p, after)
 		s.securityLevel(p)
 		s.securityVersion(p)
-		s.roleGains(p)
-		s.aggregates(p)
+		s.roleGains(p, before, after)
 		s.projectGains(p)
 	}
-	s.bindings()
+	s.aggregates(before, after)
+	s.bindings(before, after)
 }
 
 // gains reports a field that gives more than it gave.
@@ -68,14 +72,13 @@ func (s *scene) podGains(p check.Pair) {
 	}
 	s.tokenGains(p, before, after)
 	s.projectedGains(p, before, after)
-	var paths []any
-	for _, v := range parts(p.Old, below(before, "volumes")) {
-		paths = append(paths, manifest.At(p.Old.Value, below(v.path, "hostPath", "path")...))
-	}
+	olds := slices.Collect(maps.Values(hostPaths(p.Old, before)))
 	for _, v := range parts(p.New, below(after, "volumes")) {
-		path := below(v.path, "hostPath", "path")
-		if host := manifest.TextAt(p.New.Value, path...); host != "" && !slices.Contains(paths, any(host)) && known(p, below(before, "volumes"), path) {
-			s.at(p.New, path, "privilege gained: %s has the host's %s: volume %q was not there, or of another path", title(p.New), host, v.name)
+		at := below(v.path, "hostPath", "path")
+		host := manifest.TextAt(p.New.Value, at...)
+		had := slices.ContainsFunc(olds, func(old string) bool { return holds(old, host) })
+		if host != "" && !had && known(p, below(before, "volumes"), at) {
+			s.at(p.New, at, "privilege gained: %s has the host's %s: volume %q was not there, or of another path", title(p.New), host, v.name)
 		}
 	}
 }
@@ -214,10 +217,8 @@ func (s *scene) capabilityGains(p check.Pair, c containerPair, gone []part, who 
 	}
 }
 
-const podSecurity = "pod-security.kubernetes.io/enforce"
-
 func (s *scene) securityLevel(p check.Pair) {
-	path := fields("metadata", "labels", podSecurity)
+	path := fields("metadata", "labels", podsecurity.EnforceLevelLabel)
 	if !is(p.New, "", "Namespace") || !known(p, path, path) {
 		return
 	}
@@ -226,147 +227,8 @@ func (s *scene) securityLevel(p check.Pair) {
 	from, to := slices.Index(levels, old), slices.Index(levels, new)
 	switch {
 	case new == "" && from >= 0 && old != "privileged":
-		s.at(p.New, path, "privilege gained: %s has %s: %s → not set, so that what the cluster says holds, which is privileged unless it is told otherwise", title(p.New), podSecurity, old)
+		s.at(p.New, path, "privilege gained: %s has %s: %s → not set, so that what the cluster says holds, which is privileged unless it is told otherwise", title(p.New), podsecurity.EnforceLevelLabel, old)
 	case from >= 0 && to > from:
-		s.gains(p, path, title(p.New), podSecurity, old, new)
-	}
-}
-
-// grant is a right on a resource.
-type grant struct{ group, resource, verb string }
-
-func (g grant) String() string {
-	resource := g.resource
-	if g.group != "" {
-		resource += "." + g.group
-	}
-	return g.verb + " " + resource
-}
-
-// leadsOn reports whether a right leads to further ones, as Kubernetes' good practices of RBAC have it.
-func (g grant) leadsOn() bool {
-	const rbac = "rbac.authorization.k8s.io"
-	write := slices.Contains([]string{"create", "update", "patch"}, g.verb)
-	switch {
-	case g.group == "*" || g.resource == "*" || g.verb == "*":
-		return true
-	case slices.Contains([]string{"escalate", "bind", "impersonate"}, g.verb):
-		return true
-	case g.group == "" && g.resource == "secrets":
-		return slices.Contains([]string{"get", "list", "watch"}, g.verb)
-	case g.group == "" && slices.Contains([]string{"pods/exec", "pods/attach", "pods/portforward", "pods/ephemeralcontainers", "serviceaccounts/token", "nodes/proxy"}, g.resource):
-		return true
-	case g.group == "" && g.resource == "persistentvolumes":
-		return g.verb == "create"
-	case slices.Contains(workloadResources()[g.group], g.resource):
-		return g.verb == "create" // pods may run as any account of their namespace, and read its Secrets
-	case g.group == rbac, g.group == "admissionregistration.k8s.io":
-		return write
-	case g.group == "certificates.k8s.io":
-		return write && (strings.HasSuffix(g.resource, "/approval") || g.resource == "certificatesigningrequests") || g.verb == "approve"
-	}
-	return false
-}
-
-// grants are the rights of a rule of a role, and the names that it limits them to.
-func grants(rule any) (all []grant, names []string) {
-	texts := func(field string) []string {
-		var all []string
-		for _, entry := range manifest.ListAt(rule, field) {
-			all = append(all, fmt.Sprint(entry))
-		}
-		return all
-	}
-	for _, verb := range texts("verbs") {
-		for _, group := range texts("apiGroups") {
-			for _, resource := range texts("resources") {
-				all = append(all, grant{group, resource, verb})
-			}
-		}
-		for _, url := range texts("nonResourceURLs") {
-			if url == "*" {
-				all = append(all, grant{"", "*", verb})
-			}
-		}
-	}
-	return all, texts("resourceNames")
-}
-
-// granted reports whether rules give a right already, on all that names limit it to.
-func granted(rules []any, g grant, names []string) bool {
-	fits := func(have, want string) bool { return have == want || have == "*" }
-	return slices.ContainsFunc(rules, func(rule any) bool {
-		all, limits := grants(rule)
-		within := len(limits) == 0 || len(names) > 0 && !slices.ContainsFunc(names, func(name string) bool { return !slices.Contains(limits, name) })
-		return within && slices.ContainsFunc(all, func(have grant) bool {
-			return fits(have.group, g.group) && fits(have.resource, g.resource) && fits(have.verb, g.verb)
-		})
-	})
-}
-
-func isRBAC(o *manifest.Object, kinds ...string) bool {
-	return o.Group() == "rbac.authorization.k8s.io" && slices.Contains(kinds, o.Kind)
-}
-
-func (s *scene) roleGains(p check.Pair) {
-	if !isRBAC(p.New, "Role", "ClusterRole") || !known(p, fields("rules"), fields("rules")) {
-		return
-	}
-	before := manifest.ListAt(p.Old.Value, "rules")
-	for i, rule := range manifest.ListAt(p.New.Value, "rules") {
-		all, names := grants(rule)
-		var gained []string
-		for _, g := range all {
-			if g.leadsOn() && !granted(before, g, names) && !slices.Contains(gained, g.String()) {
-				gained = append(gained, g.String())
-			}
-		}
-		if len(gained) > 0 {
-			s.at(p.New, manifest.Path{"rules", i}, "privilege gained: %s may %s, which it might not before", title(p.New), listed(gained))
-		}
-	}
-}
-
-// bound is who has which role, and where.
-type bound struct{ kind, namespace, name, role, in string }
-
-func bounds(o *manifest.Object) []bound {
-	var all []bound
-	role := manifest.TextAt(o.Value, "roleRef", "kind") + " " + manifest.TextAt(o.Value, "roleRef", "name")
-	for _, subject := range manifest.ListAt(o.Value, "subjects") {
-		all = append(all, bound{manifest.TextAt(subject, "kind"), manifest.TextAt(subject, "namespace"), manifest.TextAt(subject, "name"), role, o.Namespace})
-	}
-	return all
-}
-
-// bindings looks for subjects that gain a role. A new account comes with its bindings: it gains nothing.
-func (s *scene) bindings() {
-	var before []bound
-	accounts := map[[2]string]bool{}
-	for _, o := range s.olds() {
-		if isRBAC(o, "RoleBinding", "ClusterRoleBinding") {
-			before = append(before, bounds(o)...)
-		}
-		if is(o, "", "ServiceAccount") {
-			accounts[[2]string{o.Namespace, o.Name}] = true
-		}
-	}
-	for _, p := range s.pairs {
-		if p.New == nil || !isRBAC(p.New, "RoleBinding", "ClusterRoleBinding") || p.Old != nil && !known(p, fields("subjects"), fields("subjects")) {
-			continue
-		}
-		for i, b := range bounds(p.New) {
-			isNew := b.kind == "ServiceAccount" && !accounts[[2]string{b.namespace, b.name}]
-			if slices.Contains(before, b) || p.Old == nil && isNew {
-				continue
-			}
-			where := "in the whole cluster"
-			if b.in != "" {
-				where = "in namespace " + b.in
-			} else if p.New.Kind == "RoleBinding" {
-				where = "in its namespace"
-			}
-			s.at(p.New, manifest.Path{"subjects", i}, "privilege gained: %s %q has %s %s: not bound → bound", b.kind, b.name, b.role, where)
-		}
+		s.gains(p, path, title(p.New), podsecurity.EnforceLevelLabel, old, new)
 	}
 }

@@ -24,8 +24,8 @@ var protectionLost = &check.Check{
 	Title: "Nothing loses what protects it",
 	Doc: "What protects breaks nothing when it goes: pods that no NetworkPolicy selects any more are open to all, a request that no AuthorizationPolicy allows is let through once there is none, " +
 		"an admission policy that audits refuses nothing. Looked at is what holds for pods that stay, by which policies select them before and after: to remove one of several NetworkPolicies opens nothing. Stated " +
-		"are also a budget of disruptions, a quota or a limit range that is removed or weakened, mutual TLS that is no longer strict, webhooks that are passed over when they fail or asked of less, an admission policy that " +
-		"validates less, and a sync window that an AppProject has no longer.",
+		"are also a budget of disruptions, a quota or a limit range that is removed or weakened, mutual TLS that is no longer strict, webhooks that are passed over when they fail or asked of less, by rules, selectors or conditions, an admission policy that " +
+		"validates less, and a sync window that an AppProject has no longer or that denies less.",
 	Fix:      "Keep the policy and change what it lets through. Exempt a protection that another one takes over, by its name.",
 	Severity: check.Warning, Scope: check.Update, Origin: "kgate",
 	References: []string{
@@ -618,9 +618,34 @@ func refusals(o *manifest.Object) (manifest.Path, bool) {
 	return path, is && slices.Contains(manifest.ListAt(o.Value, path...), any("Deny"))
 }
 
+// stands reports whether another object refuses what one refuses, after the change.
+func (s *scene) stands(one *manifest.Object) bool {
+	spec := func(o *manifest.Object, field string) any { return manifest.At(o.Value, "spec", field) }
+	return slices.ContainsFunc(s.news(), func(o *manifest.Object) bool {
+		if !alike(o, one) || o.Namespace != one.Namespace || same(o, one) || len(o.Unknown) > 0 {
+			return false
+		}
+		if o.Kind != "ValidatingAdmissionPolicyBinding" {
+			return equal(content(o), content(one))
+		}
+		_, refuses := refusals(o)
+		return refuses && spec(o, "policyName") == spec(one, "policyName") && equal(spec(o, "paramRef"), spec(one, "paramRef")) &&
+			(spec(o, "matchResources") == nil || equal(spec(o, "matchResources"), spec(one, "matchResources")))
+	})
+}
+
+// content is what an object says beside what it is called.
+func content(o *manifest.Object) map[string]any {
+	rest := maps.Clone(o.Value)
+	for _, field := range []string{"apiVersion", "metadata", "status"} {
+		delete(rest, field)
+	}
+	return rest
+}
+
 func (s *scene) enforcement(p check.Pair) {
 	if path, refused := refusals(p.Old); refused && known(p, path, path) {
-		if _, refuses := refusals(p.New); !refuses {
+		if _, refuses := refusals(p.New); !refuses && !s.stands(p.Old) {
 			s.at(p.New, path, "protection lost: %s refuses nothing any more: %s: %v → %s", title(p.New), path, manifest.At(p.Old.Value, path...), shown(manifest.At(p.New.Value, path...)))
 		}
 	}
@@ -837,7 +862,7 @@ func (s *scene) unprotected(o *manifest.Object) {
 			says("no token of a request to its namespace is looked at")
 		}
 	case refuses, is(o, "admissionregistration.k8s.io", "ValidatingWebhookConfiguration"), o.Group() == "constraints.gatekeeper.sh":
-		if s.successor(o) == nil {
+		if s.successor(o) == nil && !s.stands(o) {
 			says("what it refused is let in")
 		}
 	case o.Group() == "kyverno.io" && slices.ContainsFunc(enforcers(o), func(e enforcer) bool { return strings.EqualFold(e.value(o), e.refuses) }):
