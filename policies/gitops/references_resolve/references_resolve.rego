@@ -166,6 +166,21 @@ _exists(ref) if {
 	ref.name in {"builder", "deployer"} # of OpenShift
 }
 
+# kube-controller-manager makes one for each of its controllers: cmd/kube-controller-manager/names/controller_names.go and the
+# roles of plugin/pkg/auth/authorizer/rbac/bootstrappolicy/controller_policy.go, v1.37.2.
+_exists(ref) if {
+	ref.kind == "ServiceAccount"
+	_may_be_one(ref.namespace, "kube-system")
+	ref.name in _controllers
+}
+
+# What OpenShift's own operators keep in its namespaces no repository says.
+_exists(ref) if {
+	is_string(ref.namespace)
+	regex.match(`^openshift(-.*)?$`, ref.namespace)
+	not ref.namespace in _rendered_namespaces
+}
+
 _exists(ref) if {
 	ref.kind == "ConfigMap"
 	ref.name in {"istio-ca-root-cert", "kube-root-ca.crt", "openshift-service-ca.crt"}
@@ -207,6 +222,20 @@ _exists(ref) if {
 	ref.kind == "Role"
 	_may_be_one(ref.namespace, "kube-system")
 	ref.name == "extension-apiserver-authentication-reader"
+}
+
+_rendered_namespaces := {obj_lib.name(obj) | some obj in obj_lib.of_kind[""].Namespace}
+
+_controllers := {
+	"attachdetach-controller", "bootstrap-signer", "certificate-controller", "cloud-provider", "clusterrole-aggregation-controller",
+	"cronjob-controller", "daemon-set-controller", "deployment-controller", "disruption-controller", "endpoint-controller",
+	"endpointslice-controller", "endpointslicemirroring-controller", "ephemeral-volume-controller", "expand-controller",
+	"generic-garbage-collector", "horizontal-pod-autoscaler", "job-controller", "namespace-controller", "node-controller",
+	"persistent-volume-binder", "pod-garbage-collector", "pv-protection-controller", "pvc-protection-controller",
+	"replicaset-controller", "replication-controller", "resource-claim-controller", "resourcequota-controller",
+	"root-ca-cert-publisher", "route-controller", "service-account-controller", "service-cidrs-controller", "service-controller",
+	"statefulset-controller", "token-cleaner", "ttl-after-finished-controller", "ttl-controller",
+	"validatingadmissionpolicy-status-controller",
 }
 
 # What pods and bindings name, and what data.relations knows of other kinds.

@@ -289,3 +289,27 @@ test_a_namespace_beside_the_name if {
 	own := object.union(binding, {"subjects": [object.union(subject, {"name": "nobody", "namespace": "shop"})]})
 	{fault.path | some fault in _deny(own)} == {array.concat(at, ["name"])}
 }
+
+_bound_to(namespace, name) := _named("rbac.authorization.k8s.io/v1", "RoleBinding", "a", {
+	"roleRef": {"kind": "Role", "name": "reader"},
+	"subjects": [{"kind": "ServiceAccount", "namespace": namespace, "name": name}],
+})
+
+test_accounts_of_the_platform[account] if {
+	some account, count_of_findings in {
+		["kube-system", "horizontal-pod-autoscaler"]: 0,
+		["kube-system", "namespace-controller"]: 0,
+		["kube-system", "horizontal-pod-autoscalers"]: 1,
+		["shop", "namespace-controller"]: 1,
+		["openshift-monitoring", "prometheus-k8s"]: 0,
+		["openshift", "a"]: 0,
+		["openshifted", "a"]: 1,
+	}
+	count(_deny(_bound_to(account[0], account[1]))) == count_of_findings
+}
+
+# Of a namespace that the overlay renders it knows what is in it.
+test_own_namespace_of_that_name if {
+	own := [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "openshift-own"}}, _named("v1", "ServiceAccount", "runner", {}), _named("rbac.authorization.k8s.io/v1", "Role", "reader", {}), _bound_to("openshift-own", "missing")]
+	count(references_resolve.deny) == 1 with input as {"objects": own, "external": []}
+}

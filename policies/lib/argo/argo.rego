@@ -222,6 +222,7 @@ own_repositories := _called if {
 
 _called contains application.origin if {
 	some application in array.concat(applications, templates)
+	is_string(application.origin)
 	_name(application.origin) in object.get(input, "remotes", [])
 }
 

@@ -115,6 +115,28 @@ test_spellings_of_this_repository[url] if {
 	own == {"https://here"}
 }
 
+# Git knows what this repository is called: neither a path that another one has here too, nor one that is missing, tells otherwise.
+test_names_that_git_has[url] if {
+	some url in [
+		"https://forge/me/Deploy.git", "git@forge:me/deploy", "ssh://git@forge:7999/me/deploy.git",
+		"https://dev.azure.com/org/me/_git/deploy", "git@ssh.dev.azure.com:v3/org/me/deploy",
+	]
+	one := {"roots": ["argocd"], "remotes": ["me/deploy"], "targets": [{"path": "argocd", "objects": [
+		_application({"repoURL": url, "path": "nope"}),
+		_application({"repoURL": "https://forge/other/deploy", "path": "argocd"}),
+	]}]}
+	own := argo.own_repositories with input as one
+	count(own) == 1
+	not "https://forge/other/deploy" in own
+}
+
+# A fork has other names than its Applications.
+test_names_that_nothing_uses if {
+	one := {"roots": ["argocd"], "remotes": ["me/deploy"], "targets": [{"path": "argocd", "objects": [_application({"repoURL": "https://forge/other/deploy", "path": "argocd"})]}]}
+	own := argo.own_repositories with input as one
+	own == {"https://forge/other/deploy"}
+}
+
 test_a_directory_of_manifests_is_one_as_a_target if {
 	argo.is_root("plain") with input as {"roots": ["argocd"], "targets": [{"path": "plain", "objects": []}]}
 }

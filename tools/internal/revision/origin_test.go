@@ -1,6 +1,12 @@
 package revision
 
-import "testing"
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+)
 
 func TestOrigin(t *testing.T) {
 	for want, spellings := range map[string][]string{
@@ -15,5 +21,49 @@ func TestOrigin(t *testing.T) {
 				t.Errorf("Origin(%q) = %q, want %q", url, got, want)
 			}
 		}
+	}
+}
+
+func TestName(t *testing.T) {
+	for url, want := range map[string]string{
+		"https://forge.example/Shop/Deploy.git":        "shop/deploy",
+		"git@forge.example:shop/deploy":                "shop/deploy",
+		"ssh://git@forge.example:7999/shop/deploy.git": "shop/deploy",
+		"https://forge.example/group/shop/deploy":      "shop/deploy",
+		"https://dev.azure.com/org/shop/_git/deploy":   "shop/deploy",
+		"git@ssh.dev.azure.com:v3/org/shop/deploy":     "shop/deploy",
+		"deploy": "deploy",
+		"":       "",
+	} {
+		if got := Name(url); got != want {
+			t.Errorf("%s is called %q, want %q", url, got, want)
+		}
+	}
+}
+
+func TestRemotes(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) {
+		t.Helper()
+		name = filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, []byte(text), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := Remotes(dir); got != nil {
+		t.Errorf("without a .git there are %v", got)
+	}
+	write("main/.git/config", "[remote \"origin\"]\n\turl = git@forge.example:me/deploy.git\n[remote \"upstream\"]\n\turl = https://forge.example/shop/deploy\n[remote \"here\"]\n\turl = deploy\n")
+	write("linked/.git", "gitdir: ../main/.git/worktrees/linked\n")
+	write("main/.git/worktrees/linked/commondir", "../..\n")
+	want := []string{"me/deploy", "shop/deploy"}
+	for _, tree := range []string{"main", "linked"} {
+		if got := Remotes(filepath.Join(dir, tree)); !slices.Equal(got, want) {
+			t.Errorf("%s has the remotes %v, want %v", tree, got, want)
+		}
+	}
+	write("main/.git/config", "[remote \"origin\n")
+	if got := Remotes(filepath.Join(dir, "main")); got != nil {
+		t.Errorf("of a configuration that cannot be read there are %v", got)
 	}
 }
