@@ -390,6 +390,8 @@ type Fault struct {
 	Bare bool
 
 	In *Place // where it shows, of a fault that shows in an object
+
+	Warns bool // it is a warning, whatever else the check finds
 }
 
 // Entry is something in a file that a target is made of, as a check looks at it.
@@ -666,6 +668,9 @@ func (p *Pass) ReportFault(target *Target, fault Fault) {
 	p.ReportTarget(target, fault.Source, fault.Message, fault.Of)
 	f := &p.findings[len(p.findings)-1] // nothing keeps it from being recorded
 	f.shared, f.above, f.bare = fault.Shared, fault.Above, fault.Bare
+	if fault.Warns {
+		f.Severity = Warning
+	}
 	if fault.In != nil {
 		content := f.content
 		f.Place = *fault.In

@@ -227,6 +227,25 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// TestAwaitsFlux holds that what `flux bootstrap` has yet to fill is no fault, and what it has filled or never fills is as any other.
+func TestAwaitsFlux(t *testing.T) {
+	const patched = "resources: [gotk-components.yaml, gotk-sync.yaml]\npatches: [{target: {kind: Deployment}, patch: '[{\"op\": \"remove\", \"path\": \"/spec/replicas\"}]'}]"
+	for _, test := range []struct {
+		name, tree string
+		faults     bool
+	}{
+		{"placeholders", kustomization(patched) + "-- gotk-components.yaml --\n# made by flux\n-- gotk-sync.yaml --\n", false},
+		{"another empty file", kustomization("resources: [gotk-sync.yaml, own.yaml]") + "-- gotk-sync.yaml --\n-- own.yaml --\n", true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			result, err := New(tree(test.tree), strings.NewReader("")).Render(t.Context(), ".")
+			if err != nil || len(result.Faults) > 0 != test.faults {
+				t.Errorf("got %v, %v", result, err)
+			}
+		})
+	}
+}
+
 // TestRendersNothing holds that what renders to nothing says so, and prints nothing, as Kustomize does.
 func TestRendersNothing(t *testing.T) {
 	const one = "-- one/kustomization.yaml --\nresources: [cm.yaml]\n-- one/cm.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"
@@ -243,6 +262,8 @@ func TestRendersNothing(t *testing.T) {
 		{"directory of empty files", "a", "-- a/a.yaml --\n# nothing\n"},
 		{"all deleted", "", kustomization("resources: [one]\npatches: [{patch: '{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, $patch: delete}'}]") + one},
 		{"all deleted by a component", "", kustomization("resources: [one]\ncomponents: [deleter]") + one + deleter + "patches: [{patch: '{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, $patch: delete}'}]\n"},
+		{"an empty list of resources", "", kustomization("resources: []")},
+		{"an empty list, and a base that is empty", "", kustomization("resources: [one]") + "-- one/kustomization.yaml --\nresources: []\n"},
 		{"a base of nothing", "", kustomization("resources: [base]") + "-- base/kustomization.yaml --\nresources: []\nnamespace: a\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -251,10 +272,16 @@ func TestRendersNothing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if len(result.Faults) == 0 {
+				t.Fatal("no fault")
+			}
 			text, err := result.YAML()
 			last := result.Faults[len(result.Faults)-1]
 			if err != nil || len(text) > 0 || last.Check != rendersObjects || last.Source.File == "" {
 				t.Errorf("got %q, %v, %v", text, err, last)
+			}
+			if warns := test.name == "an empty list of resources"; last.Warns != warns {
+				t.Errorf("it warns: %t, want %t", last.Warns, warns)
 			}
 			if result.Root == nil {
 				return

@@ -200,9 +200,12 @@ func (r *Renderer) Render(ctx context.Context, target string) (*Result, error) {
 	files.whole = r.whole(target)
 	result, err := r.render(ctx, files, target)
 	if err == nil && len(result.Objects) == 0 {
-		if target == Stdin {
+		switch {
+		case target == Stdin:
 			err = errors.New("it holds no object: nothing would pass every check")
-		} else {
+		case result.Root != nil && result.Root.awaitsFlux():
+			result.Faults = nil // that entries do nothing yet follows
+		default:
 			result.Faults = append(result.Faults, nothing(result))
 		}
 	}
@@ -220,7 +223,23 @@ func nothing(r *Result) check.Fault {
 	}
 	fault := newFault(rendersObjects, at, "it renders no object: who deploys it deletes everything that it deployed before, or refuses to")
 	fault.Bare = r.Root != nil && r.Root.isBare()
+	if fault.Bare && isEmptyList(manifest.Lookup(r.Root.Node, "resources")) {
+		// Nobody forgets what an empty list says: a place that something picks where there is nothing to deploy.
+		fault.Warns = true
+	}
 	return fault
+}
+
+func isEmptyList(node *yaml.Node) bool {
+	return node != nil && node.Kind == yaml.SequenceNode && len(node.Content) == 0
+}
+
+// awaitsFlux reports the kustomization of flux-system before `flux bootstrap` fills the files that it lists.
+func (l *Layer) awaitsFlux() bool {
+	of := func(r Resource) bool {
+		return len(r.Documents) == 0 && (r.Name == "gotk-components.yaml" || r.Name == "gotk-sync.yaml")
+	}
+	return len(l.Resources) > 0 && l.isBare() && !slices.ContainsFunc(l.Resources, func(r Resource) bool { return !of(r) })
 }
 
 // isBare reports a layer to which nothing brings an object that a patch could have deleted.
