@@ -16,6 +16,7 @@ _around := [
 	_named("opentelemetry.io/v1beta1", "OpenTelemetryCollector", "otel", {}),
 	_named("postgresql.cnpg.io/v1", "Cluster", "db", {}),
 	_named("v1", "ConfigMap", "empty", {}),
+	_named("v1", "Service", "web", {}),
 ]
 
 _external := [{"kind": "Secret", "namespace": "shop", "name": "declared"}, {"kind": "PriorityClass", "name": "declared"}]
@@ -323,7 +324,7 @@ test_fields_of_custom_resources if {
 
 test_what_came_with_the_cluster if {
 	every backend in [{"name": "hubble-ui", "namespace": "kube-system"}, {"name": "webhook-receiver", "namespace": "flux-system"}] {
-		_missing(_of("gateway.networking.k8s.io/v1", "HTTPRoute", {"rules": [{"backendRefs": [backend]}]})) == set()
+		_deny(_of("gateway.networking.k8s.io/v1", "HTTPRoute", {"rules": [{"backendRefs": [backend]}]})) == set()
 	}
 	api := {"apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService", "metadata": {"name": "a"}, "spec": {"service": {"name": "metrics", "namespace": "kube-system"}}}
 	service := {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "metrics-server", "namespace": "kube-system"}}
@@ -338,6 +339,10 @@ test_what_is_told if {
 	count(_deny(route)) == 1
 	faults := references_resolve.deny with input as {"objects": [route, gateway], "external": []}
 	{fault.missing | some fault in faults} == {{"kind": "Gateway", "namespace": "edge", "name": "gate"}}
+	backend := _of("gateway.networking.k8s.io/v1", "HTTPRoute", {"rules": [{"backendRefs": [{"name": "gone"}]}]})
+	every others in [[], [object.union(_named("v1", "Service", "web", {}), {"metadata": {"namespace": "ops"}})]] {
+		references_resolve.deny == set() with input as {"objects": array.concat(others, [backend]), "external": []}
+	}
 	placed := object.union(gateway, {"metadata": {"name": "gate", "namespace": "edge"}})
 	references_resolve.deny == set() with input as {"objects": [route, placed], "external": []}
 }

@@ -174,9 +174,9 @@ _listed(obj) := _named(obj, _fields[obj_lib.group(obj)][obj.kind]) if {
 
 _named(obj, fields) := [ref |
 	some field in fields
-	_is_told(field)
 	not _is_hidden(field, obj)
 	some place in entry.places(obj, field.path)
+	_is_told(field, obj, place.path)
 	_is_name(place.value)
 	_is_of_kind(field, obj, place.path)
 	not _is_in_annotation(field, obj, place.path)
@@ -193,11 +193,28 @@ _is_in_annotation(field, obj, path) if {
 }
 
 # Who declares nothing and renders none has not begun to say what the cluster has.
-_is_told(field) if not field.told
+_is_told(field, _, _) if not field.told
 
-_is_told(_) if count(input.external) > 0
+_is_told(_, _, _) if count(input.external) > 0
 
-_is_told(field) if count(obj_lib.of_kind[field.group][field.kind]) > 0
+_is_told(field, _, _) if {
+	field.told == "target"
+	count(obj_lib.of_kind[field.group][field.kind]) > 0
+}
+
+_is_told(field, obj, path) if {
+	field.told == "namespace"
+	_elsewhere(field, obj, path) in _having[[field.group, field.kind]]
+}
+
+# The namespaces that have some, of the kinds of which that counts.
+_having := {[field.group, field.kind]: namespaces |
+	some kinds in relations.references
+	some fields in kinds
+	some field in fields
+	field.told == "namespace"
+	namespaces := {obj_lib.namespace(other) | some other in obj_lib.of_kind[field.group][field.kind]}
+}
 
 # In which namespace it looks for what it names, an object without one leaves to its controller, and so mostly to what was there before
 # everything else.

@@ -93,9 +93,9 @@ type Reference struct {
 	Qualified   string // what a name has that says of which namespace or provider it is: what that is rules do not read
 	Port        string // the field beside the name with the port of a Service, where there is one
 	Verb        string
-	Told        bool // it is mostly for others to have: only where something is declared, or the target has one of its kind
-	Needed      bool // the object cannot work without it
-	Provided    bool // nor without this one, which mostly comes with the cluster
+	Told        string // others often have it: rules speak where one of its kind is in the "target", or its "namespace" has one
+	Needed      bool   // the object cannot work without it
+	Provided    bool   // nor without this one, which mostly comes with the cluster
 }
 
 // Of reports whether a name is that of an object of the reference's Kind, by the fields beside it.

@@ -49,6 +49,9 @@ func TestKnown(t *testing.T) {
 	for group, kinds := range known.References {
 		for kind, references := range kinds {
 			for _, r := range references {
+				if r.Told != "" && r.Told != "target" && r.Told != "namespace" {
+					t.Errorf("%s %s: nobody tells %q", group, kind, r.Told)
+				}
 				if len(r.Path) == 0 || r.Kind == "" || r.Verb == "" {
 					t.Errorf("%s %s: a reference without path, kind or verb: %+v", group, kind, r)
 				}
