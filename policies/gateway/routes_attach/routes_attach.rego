@@ -3,7 +3,8 @@
 # title: Routes are taken by the Gateway that they name
 # description: |
 #   A Gateway takes a route of another namespace only where its listener says so, by default none,
-#   and one whose hostnames meet those of the listener. A section that it does not have takes nothing.
+#   and one whose hostnames meet those of the listener, of a kind that its protocol has: no TCPRoute on
+#   one of HTTPS. A section that it does not have takes nothing.
 #   What is not taken is a condition in the status of the route: who calls gets 404.
 # related_resources:
 #   - ref: https://gateway-api.sigs.k8s.io/reference/spec/#parentreference
@@ -13,7 +14,7 @@
 #   states: fact
 #   scope: overlay
 #   mentions: gateway.networking.k8s.io
-#   fix: Name a section that the Gateway has, and let its listener allow the route's namespace and hostnames.
+#   fix: Name a section that the Gateway has, and let its listener allow the route's kind, namespace and hostnames.
 package policies.gateway.routes_attach
 
 import data.policies.lib.entry
@@ -54,6 +55,33 @@ deny contains {"msg": msg, "path": array.concat(["objects", i], array.concat(par
 		obj_lib.title(gateway),
 		obj_lib.namespace(gateway),
 	])
+}
+
+deny contains {"msg": msg, "path": array.concat(["objects", i], array.concat(parent.path, ["name"]))} if {
+	some i, obj in _routes
+	some parent in _parents(obj)
+	some gateway in _gateways(parent.value, obj)
+	not _is_open(gateway)
+	listeners := _listeners(parent.value, gateway)
+	count(listeners) > 0
+	every listener in listeners {
+		not obj.kind in object.get(_kinds, listener.protocol, {obj.kind})
+	}
+	msg := sprintf("%s is not taken by %s: a listener of %s takes no %s", [
+		obj_lib.title(obj),
+		obj_lib.title(gateway),
+		concat(", ", {listener.protocol | some listener in listeners}),
+		obj.kind,
+	])
+}
+
+# What protocols of the specification take; an implementation may have others.
+_kinds := {
+	"HTTP": {"GRPCRoute", "HTTPRoute"},
+	"HTTPS": {"GRPCRoute", "HTTPRoute"},
+	"TCP": {"TCPRoute"},
+	"TLS": {"TCPRoute", "TLSRoute"},
+	"UDP": {"UDPRoute"},
 }
 
 deny contains {"msg": msg, "path": ["objects", i, "spec", "hostnames"]} if {

@@ -34,3 +34,16 @@ test_listeners_of_others if {
 	objects := _objects([{"name": "web", "port": 80}], {"parentRefs": [{"name": "gate", "namespace": "edge", "sectionName": "wed"}]})
 	_deny([object.union(objects[0], {"spec": {"allowedListeners": {}}}), objects[1]]) == set()
 }
+
+test_kinds_of_protocols if {
+	every case in [["HTTP", "HTTPRoute", 0], ["HTTPS", "GRPCRoute", 0], ["TLS", "TCPRoute", 0], ["TLS", "TLSRoute", 0], ["UDP", "UDPRoute", 0], ["example.com/QUIC", "HTTPRoute", 0], ["HTTPS", "TCPRoute", 1], ["HTTPS", "TLSRoute", 1], ["TCP", "HTTPRoute", 1], ["TLS", "HTTPRoute", 1]] {
+		[gateway, route] := _objects([object.union(_listener, {"protocol": case[0]})], {})
+		count(_deny([gateway, object.union(route, {"kind": case[1]})])) == case[2]
+	}
+
+	# One of several listeners is enough.
+	[gateway, route] := _objects([object.union(_listener, {"protocol": "HTTPS"}), {"name": "raw", "port": 90, "protocol": "TCP", "allowedRoutes": {"namespaces": {"from": "All"}}}], {})
+	tcp := object.union(route, {"kind": "TCPRoute"})
+	_deny([gateway, tcp]) == set()
+	_deny([gateway, object.union(tcp, {"spec": {"parentRefs": [{"name": "gate", "namespace": "edge", "sectionName": "web"}]}})]) == {["objects", 1, "spec", "parentRefs", 0, "name"]}
+}

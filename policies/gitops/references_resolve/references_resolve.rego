@@ -192,6 +192,24 @@ _exists(ref) if {
 	_may_be_one(ref.namespace, "default")
 }
 
+# What Flux's bootstrap, or its operator, makes of itself.
+_exists(ref) if {
+	ref.kind in {"Bucket", "GitRepository", "Kustomization", "OCIRepository", "Secret"}
+	ref.name == "flux-system"
+}
+
+_exists(ref) if {
+	ref.kind == "Service"
+	ref.name in {"notification-controller", "source-controller", "webhook-receiver"}
+}
+
+# What came with the cluster, such as its network's own page, where nobody here brings any.
+_exists(ref) if {
+	ref.kind == "Service"
+	ref.namespace == "kube-system"
+	not _known.Service["kube-system"]
+}
+
 _exists(ref) if {
 	ref.kind == "PriorityLevelConfiguration"
 	ref.name in {"catch-all", "exempt", "global-default", "leader-election", "node-high", "system", "workload-high", "workload-low"}
@@ -246,12 +264,10 @@ _referred := {
 	["", "ServiceAccount"],
 	["rbac.authorization.k8s.io", "ClusterRole"],
 	["rbac.authorization.k8s.io", "Role"],
-	["scheduling.k8s.io", "PriorityClass"],
 } | {[field.group, field.kind] |
-	some kinds in relations.references
-	some fields in kinds
+	some fields in array.concat([relations.pod.fields, relations.pod.annotations], [fields | some kinds in relations.references; some fields in kinds])
 	some field in fields
-	field.needed
+	not field.provided
 }
 
 _clusterwide := {"ClusterRole", "PriorityClass"} | {field.kind |

@@ -16,6 +16,7 @@ _around := [
 	_named("opentelemetry.io/v1beta1", "OpenTelemetryCollector", "otel", {}),
 	_named("postgresql.cnpg.io/v1", "Cluster", "db", {}),
 	_named("v1", "ConfigMap", "empty", {}),
+	_named("v1", "Service", "web", {}),
 ]
 
 _external := [{"kind": "Secret", "namespace": "shop", "name": "declared"}, {"kind": "PriorityClass", "name": "declared"}]
@@ -313,3 +314,84 @@ test_own_namespace_of_that_name if {
 	own := [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "openshift-own"}}, _named("v1", "ServiceAccount", "runner", {}), _named("rbac.authorization.k8s.io/v1", "Role", "reader", {}), _bound_to("openshift-own", "missing")]
 	count(references_resolve.deny) == 1 with input as {"objects": own, "external": []}
 }
+
+_of(api_version, kind, spec) := _named(api_version, kind, "web", {"spec": spec})
+
+_missing(obj) := {[fault.missing.kind, fault.missing.name] | some fault in faults} if {
+	faults := references_resolve.deny with input as {"objects": array.concat(_around, [obj]), "external": []}
+}
+
+test_fields_of_custom_resources if {
+	every case in [
+		[_of("gateway.networking.k8s.io/v1", "HTTPRoute", {"rules": [{"backendRefs": [{"name": "gone"}, {"name": "gone", "kind": "Pool", "group": "example.com"}, {"name": "db-rw"}]}]}), {["Service", "gone"]}],
+		[_of("gateway.networking.k8s.io/v1", "TCPRoute", {"parentRefs": [{"name": "gone"}, {"name": "mesh", "kind": "Service", "group": ""}]}), {["Service", "mesh"]}],
+		[_of("gateway.networking.k8s.io/v1", "Gateway", {"listeners": [{"tls": {"certificateRefs": [{"name": "token"}, {"name": "gone"}]}}]}), {["Secret", "gone"]}],
+		[_of("gateway.networking.k8s.io/v1", "BackendTLSPolicy", {"targetRefs": [{"group": "", "kind": "Service", "name": "gone"}], "validation": {"caCertificateRefs": [{"group": "", "kind": "ConfigMap", "name": "gone"}]}}), {["Service", "gone"], ["ConfigMap", "gone"]}],
+		[_of("cert-manager.io/v1", "Issuer", {"ca": {"secretName": "gone"}}), {["Secret", "gone"]}],
+		[_of("cert-manager.io/v1", "Issuer", {"acme": {"privateKeySecretRef": {"name": "made"}, "solvers": [{"dns01": {"cloudflare": {"apiTokenSecretRef": {"name": "gone"}}}}]}}), {["Secret", "gone"]}],
+		[_of("cert-manager.io/v1", "Certificate", {"issuerRef": {"name": "a", "kind": "Issuer", "group": "example.com"}, "keystores": {"jks": {"passwordSecretRef": {"name": "gone"}}}}), {["Secret", "gone"]}],
+		[_of("external-secrets.io/v1", "SecretStore", {"provider": {"vault": {"auth": {"tokenSecretRef": {"name": "gone", "key": "a"}}}}}), {["Secret", "gone"]}],
+		[_of("external-secrets.io/v1", "ExternalSecret", {"data": [{"sourceRef": {"storeRef": {"name": "gone"}}}], "dataFrom": [{"sourceRef": {"storeRef": {"name": "c", "kind": "ClusterSecretStore"}}}]}), {["SecretStore", "gone"]}],
+		[_of("keda.sh/v1alpha1", "TriggerAuthentication", {"secretTargetRef": [{"name": "token"}, {"name": "gone"}]}), {["Secret", "gone"]}],
+		[_of("argoproj.io/v1alpha1", "Rollout", {"workloadRef": {"kind": "Deployment", "name": "gone"}, "strategy": {"canary": {"stableService": "gone", "trafficRouting": {"istio": {"virtualService": {"name": "gone.ops"}}}, "analysis": {"templates": [{"templateName": "wide", "clusterScope": true}, {"templateName": "gone"}]}}}}), {["AnalysisTemplate", "gone"], ["Deployment", "gone"], ["Service", "gone"]}],
+		[_of("helm.toolkit.fluxcd.io/v2", "HelmRelease", {"chart": {"spec": {"sourceRef": {"kind": "HelmRepository", "name": "gone"}}}, "valuesFrom": [{"kind": "ConfigMap", "name": "gone"}, {"kind": "Secret", "name": "maybe", "optional": true}], "dependsOn": [{"name": "web"}, {"name": "gone"}]}), {["ConfigMap", "gone"], ["HelmRelease", "gone"]}],
+		[_of("source.toolkit.fluxcd.io/v1", "GitRepository", {"secretRef": {"name": "flux-system"}}), set()],
+		[_of("source.toolkit.fluxcd.io/v1", "GitRepository", {"secretRef": {"name": "gone"}}), {["Secret", "gone"]}],
+		[_of("v1", "PersistentVolumeClaim", {"dataSource": {"kind": "PersistentVolumeClaim", "name": "gone"}}), {["PersistentVolumeClaim", "gone"]}],
+		[_of("v1", "PersistentVolumeClaim", {"dataSource": {"kind": "VolumeSnapshot", "apiGroup": "snapshot.storage.k8s.io", "name": "gone"}}), set()],
+		[_of("traefik.io/v1alpha1", "IngressRoute", {"routes": [{"services": [{"name": "gone"}, {"name": "api@internal", "kind": "TraefikService"}], "middlewares": [{"name": "gone"}]}]}), {["Service", "gone"]}],
+		[_pod({"resourceClaims": [{"resourceClaimTemplateName": "gone"}], "volumes": [{"csi": {"volumeAttributes": {"secretProviderClass": "gone"}}}]}), {["ResourceClaimTemplate", "gone"], ["SecretProviderClass", "gone"]}],
+	] {
+		_missing(case[0]) == case[1]
+	}
+}
+
+test_what_came_with_the_cluster if {
+	every backend in [{"name": "hubble-ui", "namespace": "kube-system"}, {"name": "webhook-receiver", "namespace": "flux-system"}] {
+		_deny(_of("gateway.networking.k8s.io/v1", "HTTPRoute", {"rules": [{"backendRefs": [backend]}]})) == set()
+	}
+	api := {"apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService", "metadata": {"name": "a"}, "spec": {"service": {"name": "metrics", "namespace": "kube-system"}}}
+	service := {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "metrics-server", "namespace": "kube-system"}}
+	count(references_resolve.deny) == 1 with input as {"objects": [api, service], "external": []}
+}
+
+# What others mostly have is asked for where the target has one, or something is declared.
+test_what_is_told if {
+	route := _of("gateway.networking.k8s.io/v1", "HTTPRoute", {"parentRefs": [{"name": "gate", "namespace": "edge"}]})
+	gateway := _of("gateway.networking.k8s.io/v1", "Gateway", {})
+	_missing(route) == set()
+	count(_deny(route)) == 1
+	faults := references_resolve.deny with input as {"objects": [route, gateway], "external": []}
+	{fault.missing | some fault in faults} == {{"kind": "Gateway", "namespace": "edge", "name": "gate"}}
+	backend := _of("gateway.networking.k8s.io/v1", "HTTPRoute", {"rules": [{"backendRefs": [{"name": "gone"}]}]})
+	every others in [[], [object.union(_named("v1", "Service", "web", {}), {"metadata": {"namespace": "ops"}})]] {
+		references_resolve.deny == set() with input as {"objects": array.concat(others, [backend]), "external": []}
+	}
+	placed := object.union(gateway, {"metadata": {"name": "gate", "namespace": "edge"}})
+	references_resolve.deny == set() with input as {"objects": [route, placed], "external": []}
+}
+
+test_an_object_of_the_cluster_names_what_is_anywhere if {
+	every name in ["token", "gone"] {
+		issuer := _named("cert-manager.io/v1", "ClusterIssuer", "web", {"metadata": {"namespace": "ops"}, "spec": {"ca": {"secretName": name}}})
+		_missing(issuer) == set()
+		{fault.missing | some fault in _deny(issuer)} == {{"kind": "Secret", "namespace": "*", "name": "gone"} | name == "gone"}
+	}
+}
+
+test_annotations if {
+	every text in ["true", "false", "", "otel", "shop/otel"] {
+		_missing(_annotated("sidecar.opentelemetry.io/inject", text)) == set()
+	}
+	every text in ["gone", "shop/gone"] {
+		_missing(_annotated("sidecar.opentelemetry.io/inject", text)) == {["OpenTelemetryCollector", "gone"]}
+		_missing(_annotated("instrumentation.opentelemetry.io/inject-java", text)) == {["Instrumentation", "gone"]}
+	}
+	issued := _named("networking.k8s.io/v1", "Ingress", "web", {"metadata": {"annotations": {"cert-manager.io/issuer": "gone"}}, "spec": {"tls": [{"secretName": "made"}]}})
+	_missing(issued) == {["Issuer", "gone"]}
+	_missing(object.union(issued, {"metadata": {"annotations": {"cert-manager.io/issuer-kind": "Other"}}})) == set()
+	listening := {"spec": {"listeners": [{"tls": {"certificateRefs": [{"name": "made"}]}}]}}
+	_missing(object.union(_named("gateway.networking.k8s.io/v1", "Gateway", "web", listening), {"metadata": {"annotations": {"cert-manager.io/cluster-issuer": "a"}}})) == set()
+}
+
+_annotated(key, text) := object.union(_pod({}), {"metadata": {"annotations": {key: text}}})

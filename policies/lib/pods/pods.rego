@@ -61,7 +61,9 @@ _ports(obj) := [{"name": obj_lib.at(port, ["name"], ""), "number": port.containe
 
 _made_ports(obj, made) := [{"name": name, "number": number, "protocol": "TCP", "path": []} | some name, number in made.ports] if {
 	made.ports
-	obj_lib.at(obj, object.get(made, "more", ["spec", ""]), null) == null
+	every more in made.more {
+		obj_lib.at(obj, more, null) == null
+	}
 } else := null
 
 # METADATA
@@ -285,6 +287,28 @@ is_given(key) if {
 	some prefix in relations.given.prefixes
 	startswith(key, prefix)
 }
+
+# METADATA
+# description: |
+#   The Services that a ServiceMonitor selects, {namespaces, services} with these by their index in input.objects; undefined
+#   where not all pods and Services of the namespaces that it looks into are known here
+monitored(obj) := {"namespaces": namespaces, "services": labels.selected("Service", obj.spec.selector, near)} if {
+	namespaces := _monitored_namespaces(obj)
+	every namespace in namespaces {
+		namespace in input_namespaces
+		not namespace in _of_operators
+	}
+	near := union({labels.near("Service", namespace) | some namespace in namespaces})
+}
+
+_monitored_namespaces(obj) := [obj_lib.namespace(obj)] if {
+	obj_lib.at(obj, ["spec", "namespaceSelector"], {}) == {}
+} else := obj.spec.namespaceSelector.matchNames if {
+	not obj.spec.namespaceSelector.any
+}
+
+# Operators make Services there, of which nobody here knows the labels.
+_of_operators := {made.namespace | some made in written.input_objects; made.kind == "Service"}
 
 # METADATA
 # description: |

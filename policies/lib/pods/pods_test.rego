@@ -41,12 +41,20 @@ test_ports_of_operators if {
 	_port_names(_cluster({"plugins": [{"name": "barman"}]})) == "unknown"
 	_port_names(_named("postgresql.cnpg.io/v1", "Pooler", {})) == {"metrics", "pgbouncer"}
 	_port_names(_named("postgresql.cnpg.io/v1", "Pooler", {"spec": {"template": {}}})) == "unknown"
-	_port_names(_named("monitoring.coreos.com/v1", "Prometheus", {})) == "unknown"
+	_port_names(_named("monitoring.coreos.com/v1", "Prometheus", {})) == {"reloader-init", "reloader-web", "web"}
+	_port_names(_named("monitoring.coreos.com/v1", "PrometheusAgent", {})) == {"reloader-init", "reloader-web", "web"}
+	every field in ["containers", "listenLocal", "portName", "thanos"] {
+		_port_names(_named("monitoring.coreos.com/v1", "Prometheus", {"spec": {field: "a"}})) == "unknown"
+	}
+	_port_names(_named("monitoring.coreos.com/v1", "Alertmanager", {})) == "unknown"
 }
 
 test_kinds_that_select if {
 	every api_version, case in {
 		"extensions.istio.io/v1alpha1": ["WasmPlugin", {"selector": _other}],
+		"argoproj.io/v1alpha1": ["Rollout", {"selector": _other}],
+		"networking.istio.io/v1beta1": ["ServiceEntry", {"workloadSelector": {"labels": {"app": "other"}}}],
+		"networking.istio.io/v1alpha1": ["DestinationRule", {"workloadSelector": _other}],
 		"monitoring.coreos.com/v1": ["PodMonitor", {"selector": _other}],
 		"networking.istio.io/v1": ["Sidecar", {"workloadSelector": {"labels": {"app": "other"}}}],
 		"networking.istio.io/v1alpha3": ["EnvoyFilter", {"workloadSelector": {"labels": {"app": "other"}}}],

@@ -16,7 +16,7 @@ import data.relations
 
 # METADATA
 # description: every reference of an object
-of(obj) := array.concat(array.concat(_pod(obj), _listed(obj)), array.concat(_containers(obj), _volumes(obj))) if {
+of(obj) := array.concat(array.concat(_pod(obj), array.concat(_annotated(obj), _listed(obj))), array.concat(_containers(obj), _volumes(obj))) if {
 	workload.is_workload(obj)
 } else := _bound(obj) if {
 	obj_lib.group(obj) == "rbac.authorization.k8s.io"
@@ -70,7 +70,24 @@ _pod_field(obj, field) := [ref |
 
 _scope(field, obj) := "" if {
 	field.cluster
+} else := "*" if {
+	obj_lib.is_of_cluster(obj)
 } else := obj_lib.namespace(obj)
+
+# What annotations of the pods name, beside or with a namespace.
+_annotated(obj) := [ref |
+	some key, value in workload.annotations(obj)
+	some known in _pod_names.annotations
+	startswith(key, known.begins)
+	is_string(value)
+	not lower(value) in {"", "false", "true"}
+	found := _reference(known.kind, obj, value, array.concat(workload.template_path(obj), ["metadata", "annotations", key]))
+	ref := object.union(found, _qualified(value))
+]
+
+_qualified(value) := {"namespace": namespace, "name": name} if {
+	[namespace, name] = split(value, "/")
+} else := {}
 
 _containers(obj) := array.concat(
 	[ref |
@@ -157,10 +174,13 @@ _listed(obj) := _named(obj, _fields[obj_lib.group(obj)][obj.kind]) if {
 
 _named(obj, fields) := [ref |
 	some field in fields
+	not _is_hidden(field, obj)
 	some place in entry.places(obj, field.path)
+	_is_told(field, obj, place.path)
 	_is_name(place.value)
 	_is_of_kind(field, obj, place.path)
 	not _is_in_annotation(field, obj, place.path)
+	not obj_lib.at(obj, _beside(place.path, "optional"), false) == true
 	ref := object.union(_reference(field.kind, obj, place.value, place.path), {"namespace": _elsewhere(field, obj, place.path)})
 ]
 
@@ -172,12 +192,56 @@ _is_in_annotation(field, obj, path) if {
 	obj_lib.at(obj, array.concat(_beside(path, field.port), ["name"]), "") == "use-annotation"
 }
 
-_is_of_kind(field, _, _) if not field.typed
+# Who declares nothing and renders none has not begun to say what the cluster has.
+_is_told(field, _, _) if not field.told
+
+_is_told(_, _, _) if count(input.external) > 0
+
+_is_told(field, _, _) if {
+	field.told == "target"
+	count(obj_lib.of_kind[field.group][field.kind]) > 0
+}
+
+_is_told(field, obj, path) if {
+	field.told == "namespace"
+	_elsewhere(field, obj, path) in _having[[field.group, field.kind]]
+}
+
+# The namespaces that have some, of the kinds of which that counts.
+_having := {[field.group, field.kind]: namespaces |
+	some kinds in relations.references
+	some fields in kinds
+	some field in fields
+	field.told == "namespace"
+	namespaces := {obj_lib.namespace(other) | some other in obj_lib.of_kind[field.group][field.kind]}
+}
+
+# In which namespace it looks for what it names, an object without one leaves to its controller, and so mostly to what was there before
+# everything else.
+_is_hidden(field, obj) if {
+	obj_lib.is_of_cluster(obj)
+	not field.cluster
+	not field.namespace
+	count(object.get(input, "external", [])) == 0
+}
 
 _is_of_kind(field, obj, path) if {
+	_is_typed(field, obj, path)
+	not _is_of_another_group(field, obj, path)
+	not obj_lib.at(obj, _beside(path, object.get(field, "unless", "")), false) == true
+	not _is_qualified(field, object.get(obj, path, ""))
+}
+
+_is_qualified(field, name) if contains(name, field.qualified)
+
+_is_typed(field, _, _) if not field.typed
+
+_is_typed(field, obj, path) if {
 	kind := obj_lib.at(obj, _beside(path, field.typed), "")
 	_says(field, kind)
 }
+
+_is_of_another_group(field, obj, path) if obj_lib.at(obj, _beside(path, field.grouped), field.group) != field.group
 
 _says(field, kind) if kind == field.kind
 
@@ -227,6 +291,7 @@ input_ports := [port |
 	some index, obj in obj_lib.of_kind[api_group][kind]
 	some place in entry.places(obj, field.path)
 	is_string(place.value)
+	_is_of_kind(field, obj, place.path)
 	beside := _beside(place.path, field.port)
 	port := {
 		"index": index,
@@ -268,6 +333,7 @@ _selected(obj) := [ref |
 	walk(obj.spec, [path, value])
 	is_object(value)
 	some selector in _holding(known, path)
+	not _is_hidden(selector, obj)
 	name := value[selector.name]
 	_is_name(name)
 	not value.optional == true

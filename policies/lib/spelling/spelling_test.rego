@@ -13,3 +13,12 @@ test_far if {
 		not spelling.is_near(pair[0], pair[1])
 	}
 }
+
+test_misspelt if {
+	every pair in [["shp", "shop"], ["shpo", "shop"], ["shopp", "shop"], ["ingresgateway", "ingressgateway"]] {
+		spelling.is_misspelt(pair[0], pair[1])
+	}
+	every pair in [["shop", "shop"], ["web-1", "web-2"], ["web-a", "web-b"], ["web-1", "web-10"], ["web", "web2"], ["shop", "cart"]] {
+		not spelling.is_misspelt(pair[0], pair[1])
+	}
+}

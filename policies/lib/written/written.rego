@@ -90,13 +90,18 @@ input_objects contains {"kind": "Secret", "namespace": obj_lib.namespace(obj), "
 	name := sprintf("%s.%s.credentials.postgresql.acid.zalan.do", [replace(user, "_", "-"), obj_lib.name(obj)])
 }
 
-# cert-manager makes the Certificates of an Ingress that asks for them.
-# https://cert-manager.io/docs/usage/ingress/
+# cert-manager makes the Certificates of an Ingress or a Gateway that asks for them.
+# https://cert-manager.io/docs/usage/ingress/ https://cert-manager.io/docs/usage/gateway/
 input_objects contains {"kind": "Secret", "namespace": obj_lib.namespace(obj), "name": tls.value} if {
-	some obj in obj_lib.of_kind["networking.k8s.io"].Ingress
+	some [api_group, kind, path] in [
+		["networking.k8s.io", "Ingress", ["spec", "tls", "*", "secretName"]],
+		["gateway.networking.k8s.io", "Gateway", ["spec", "listeners", "*", "tls", "certificateRefs", "*", "name"]],
+		["gateway.networking.k8s.io", "ListenerSet", ["spec", "listeners", "*", "tls", "certificateRefs", "*", "name"]],
+	]
+	some obj in obj_lib.of_kind[api_group][kind]
 	some annotation, value in obj_lib.annotations(obj)
 	_asks_for_certificate(annotation, value)
-	some tls in entry.places(obj, ["spec", "tls", "*", "secretName"])
+	some tls in entry.places(obj, path)
 }
 
 # OpenShift makes the certificate of a Service that asks for one.

@@ -3,18 +3,21 @@
 # title: What gets a share of the requests has pods
 # description: |
 #   A split sends its share whether or not a pod is there to answer: with the canary scaled to none,
-#   the ten requests of a hundred that are meant for it get 503. The weight has to go before the pods.
+#   the ten requests of a hundred that are meant for it get 503. The weight has to go before the pods. A
+#   route of Gateway API whose backends all have a weight of 0 answers 500.
 #   Pods that an autoscaler, KEDA or a controller of rollouts brings are theirs to say.
 # related_resources:
 #   - ref: https://istio.io/latest/docs/reference/config/networking/virtual-service/#HTTPRouteDestination
+#   - ref: https://gateway-api.sigs.k8s.io/reference/spec/#httpbackendref
 # custom:
 #   severity: error
 #   states: fact
 #   scope: overlay
-#   mentions: istio.io
-#   fix: Give the workload replicas, or the destination a weight of 0.
+#   mentions: istio.io gateway.networking.k8s.io
+#   fix: Give the workload replicas, or the destination a weight of 0 beside another one.
 package policies.mesh.weights_served
 
+import data.policies.lib.entry
 import data.policies.lib.labels
 import data.policies.lib.mesh
 import data.policies.lib.object as obj_lib
@@ -29,7 +32,43 @@ deny contains {"msg": msg, "path": ["objects", index, "spec", "replicas"], "with
 	msg := sprintf("%s has no replicas, and %s", [obj_lib.title(input.objects[index]), concat(", ", {share.msg | some share in shares})])
 }
 
+deny contains {"msg": msg, "path": fields[0], "with": {field | some field in array.slice(fields, 1, count(fields))}} if {
+	some i, obj in _routes
+	some rule in entry.list(obj_lib.at(obj, ["spec", "rules"], null), ["spec", "rules"])
+	backends := obj_lib.at(rule.value, ["backendRefs"], [])
+	count(backends) > 0
+	every backend in backends {
+		backend.weight == 0
+	}
+	fields := [array.concat(["objects", i], array.concat(rule.path, ["backendRefs", j, "weight"])) | some j, _ in backends]
+	msg := sprintf("%s sends requests nowhere: the backends of a rule all have a weight of 0", [obj_lib.title(obj)])
+}
+
+_routes[i] := obj if {
+	some kind in ["GRPCRoute", "HTTPRoute", "TCPRoute", "TLSRoute", "UDPRoute"]
+	some i, obj in obj_lib.of_kind["gateway.networking.k8s.io"][kind]
+}
+
 # What is sent to workloads of none, by their index.
+_unserved[index] contains {"path": array.concat(["objects", i], array.concat(backend.path, ["weight"])), "msg": msg} if {
+	some i, obj in _routes
+	some backend in entry.places(obj, ["spec", "rules", "*", "backendRefs", "*"])
+	obj_lib.at(backend.value, ["kind"], "Service") == "Service"
+	obj_lib.at(backend.value, ["group"], "") == ""
+	weight := obj_lib.at(backend.value, ["weight"], 1)
+	weight > 0
+	services := [service |
+		some at in obj_lib.called("Service", backend.value.name)
+		service := input.objects[at]
+		obj_lib.group(service) == ""
+		obj_lib.namespace(service) == obj_lib.at(backend.value, ["namespace"], obj_lib.namespace(obj))
+	]
+	count(services) == 1
+	service := {"namespace": obj_lib.namespace(services[0]), "selector": obj_lib.at(services[0], ["spec", "selector"], {})}
+	some index in _of_none(service, "", "")
+	msg := sprintf("%s sends it requests with a weight of %v", [obj_lib.title(obj), weight])
+}
+
 _unserved[index] contains {"path": array.concat(["objects", i], array.concat(destination.path, ["weight"])), "msg": msg} if {
 	some i, obj in mesh.input_virtual_services
 	some split in mesh.splits(obj)
@@ -38,8 +77,14 @@ _unserved[index] contains {"path": array.concat(["objects", i], array.concat(des
 	host := registry.mesh_name(destination.value.destination.host, obj_lib.namespace(obj))
 	count(registry.services[host]) == 1
 	some service in registry.services[host]
-	service.selector != {}
 	subset := obj_lib.at(destination.value, ["destination", "subset"], "")
+	some index in _of_none(service, host, subset)
+	msg := sprintf("%s sends it %s", [obj_lib.title(obj), _share(destination.value)])
+}
+
+# The workloads behind a Service, or a subset of its host, where none of them has a pod.
+_of_none(service, host, subset) := served if {
+	service.selector != {}
 	served := {candidate |
 		some candidate in labels.selected_by_map("pods", service.selector, labels.near("pods", service.namespace))
 		_is_of(host, subset, workload.labels(input.objects[candidate]))
@@ -48,8 +93,6 @@ _unserved[index] contains {"path": array.concat(["objects", i], array.concat(des
 		_has_none(input.objects[candidate])
 	}
 	not _is_of_operator(service)
-	some index in served
-	msg := sprintf("%s sends it %s", [obj_lib.title(obj), _share(destination.value)])
 }
 
 _has_share(destination, split) if {

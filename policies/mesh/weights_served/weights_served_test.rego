@@ -59,3 +59,21 @@ test_pods_of_an_operator if {
 		{"apiVersion": "postgresql.cnpg.io/v1", "kind": "Cluster", "metadata": {"name": "db", "namespace": "shop", "labels": {"app": "web"}}},
 	]) == set()
 }
+
+_routed(backends, others) := faults if {
+	route := {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": {"name": "web", "namespace": "shop"}, "spec": {"rules": [{"backendRefs": backends}]}}
+	faults := weights_served.deny with input as {"objects": array.concat(array.concat(_around, [route]), others), "external": []}
+}
+
+test_routes_of_gateway_api if {
+	every backends in [[], [{"name": "web"}], [{"name": "web", "weight": 0}, {"name": "other"}], [{"name": "other", "weight": 1}, {"name": "web", "weight": 0}]] {
+		_routed(backends, [_deployment("stable", {})]) == set()
+	}
+	{fault.path | some fault in _routed([{"name": "web", "weight": 0}, {"name": "other", "weight": 0}], [])} == {["objects", 2, "spec", "rules", 0, "backendRefs", 0, "weight"]}
+	none := [_deployment("stable", {"replicas": 0})]
+	{fault.msg | some fault in _routed([{"name": "web", "weight": 10}, {"name": "other", "weight": 90}], none)} == {`Deployment "stable" has no replicas, and HTTPRoute "web" sends it requests with a weight of 10`}
+	every backend in [{"name": "web", "weight": 0}, {"name": "web", "namespace": "other"}, {"name": "web", "kind": "ServiceImport", "group": "multicluster.x-k8s.io"}] {
+		_routed([backend, {"name": "other"}], none) == set()
+	}
+	_routed([{"name": "web"}], array.concat(none, [_deployment("canary", {})])) == set()
+}

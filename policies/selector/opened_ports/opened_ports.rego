@@ -17,10 +17,8 @@
 package policies.selector.opened_ports
 
 import data.policies.lib.entry
-import data.policies.lib.labels
 import data.policies.lib.object as obj_lib
 import data.policies.lib.pods
-import data.policies.lib.written
 
 # A name that none of the pods has.
 deny contains {"msg": msg, "path": array.concat(["objects", port.index], port.path), "missing": missing} if {
@@ -129,31 +127,18 @@ _is_scraped(_, value) if {
 # What a ServiceMonitor scrapes is a port of the Services that it selects.
 deny contains {"msg": msg, "path": array.concat(["objects", index], array.concat(endpoint.path, ["port"])), "missing": missing} if {
 	some index, obj in obj_lib.of_kind["monitoring.coreos.com"].ServiceMonitor
-	namespaces := _watched(obj)
-	every namespace in namespaces {
-		namespace in pods.input_namespaces
-		not namespace in _of_operators
-	}
-	services := [input.objects[at] | some at in labels.selected("Service", obj.spec.selector, namespaces)]
+	monitored := pods.monitored(obj)
+	services := [input.objects[at] | some at in monitored.services]
 	count(services) > 0
 	some endpoint in entry.list(obj_lib.at(obj, ["spec", "endpoints"], []), ["spec", "endpoints"])
 	value := obj_lib.at(endpoint.value, ["port"], "")
 	regex.match(`^[A-Za-z0-9-]+$`, value)
 	names := {port.name | some service in services; some port in service.spec.ports}
 	not value in names
-	missing := pods.missing_port(obj.spec.selector, namespaces, value)
+	missing := pods.missing_port(obj.spec.selector, monitored.namespaces, value)
 	msg := sprintf("port %s of %s scrapes nothing: %s %s", [value, obj_lib.title(obj), concat(" and ", {obj_lib.title(service) | some service in services}), _named(names)])
 }
-
-# Operators make Services there, of which nobody here knows the labels.
-_of_operators := {made.namespace | some made in written.input_objects; made.kind == "Service"}
 
 _named(names) := sprintf("has %s", [concat(", ", names)]) if {
 	count(names) > 0
 } else := "has none by a name"
-
-_watched(obj) := [obj_lib.namespace(obj)] if {
-	obj_lib.at(obj, ["spec", "namespaceSelector"], {}) == {}
-} else := obj.spec.namespaceSelector.matchNames if {
-	not obj.spec.namespaceSelector.any
-}

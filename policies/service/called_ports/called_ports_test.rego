@@ -51,3 +51,29 @@ test_numbers_of_containers if {
 		count(_deny(_service, prometheus)) == want[1]
 	}
 }
+
+_route(backend) := {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": {"name": "a", "namespace": "shop"}, "spec": {"rules": [{"backendRefs": [object.union({"name": "web"}, backend)]}]}}
+
+test_routes if {
+	every backend in [{"port": 80}, {}, {"port": 8080, "kind": "Pool", "group": "example.com"}, {"port": 8080, "namespace": "ops"}] {
+		_deny(_service, _route(backend)) == set()
+	}
+	{fault.path | some fault in _deny(_service, _route({"port": 8080}))} == {["objects", 1, "spec", "rules", 0, "backendRefs", 0, "port"]}
+	ingress := {"apiVersion": "traefik.io/v1alpha1", "kind": "IngressRoute", "metadata": {"name": "a", "namespace": "shop"}, "spec": {"routes": [{"services": [{"name": "web"}, {"name": "web", "port": "http"}, {"name": "web@file", "port": 1}, {"name": "web", "port": 8080}]}]}}
+	{fault.path | some fault in _deny(_service, ingress)} == {["objects", 1, "spec", "routes", 0, "services", 3, "port"]}
+}
+
+_calling(name, value) := {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "cart", "namespace": "shop"}, "spec": {"template": {"metadata": {"labels": {"app": "cart"}}, "spec": {"containers": [{"name": "app", "env": [{"name": name, "value": value}]}]}}}}
+
+test_addresses if {
+	every value in ["http://web:80", "http://web.shop/a", "http://web", "http://other:8080", "http://web.ops:8080", "web:8080", "http://web:8080,http://b", "http://${HOST}:8080", "see http://web:8080", "http://web.example.com:8080"] {
+		_deny(_service, _calling("WEB", value)) == set()
+	}
+	every value in ["http://web:8080", "http://web.shop:8080/a?b=c", "http://web.shop.svc.cluster.local:8080"] {
+		{[fault.path, fault.msg] | some fault in _deny(_service, _calling("WEB", value))} == {[["objects", 1, "spec", "template", "spec", "containers", 0, "env", 0, "value"], `container "app" of Deployment "cart" (WEB) calls port 8080 of Service "web", which has 80, 443, http`]}
+	}
+	_deny(_service, _calling("OTEL_EXPORTER_OTLP_ENDPOINT", "http://web:8080")) == set()
+	every spec in [{"clusterIP": "None"}, {"type": "ExternalName"}, {"selector": {"app": "cart"}}] {
+		_deny(object.union(_service, {"spec": spec}), _calling("WEB", "http://web:8080")) == set()
+	}
+}

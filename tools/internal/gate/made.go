@@ -150,7 +150,7 @@ func namesakes(namespace, name string) []check.Reference {
 		return nil
 	}
 	var all []check.Reference
-	for _, kind := range []string{"ConfigMap", "Deployment", "PersistentVolumeClaim", "Secret", "Service", "ServiceAccount", "StatefulSet"} {
+	for _, kind := range []string{"ConfigMap", "Deployment", "Gateway", "Ingress", "Middleware", "PersistentVolumeClaim", "Secret", "Service", "ServiceAccount", "StatefulSet"} {
 		all = append(all, check.Reference{Kind: kind, Namespace: namespace, Name: name}, check.Reference{Kind: kind, Namespace: namespace, Name: name + "-*"})
 	}
 	return all

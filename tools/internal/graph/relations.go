@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -140,12 +141,17 @@ func (b *builder) relate(o *manifest.Object) {
 	spec := manifest.At(o.Value, "spec")
 	if pod, ok := template(o); ok {
 		b.needs(self, o.Namespace, manifest.At(pod, "spec"))
+		b.annotations(self, o.Namespace, stringMap(pod, "metadata", "annotations"))
 	}
 	k := kindOf(o.ID)
-	references, _ := relation.Known().References.Of(k.group, k.name)
-	b.follow(self, o.Namespace, o.Value, references)
+	if references, _ := relation.Known().References.Of(k.group, k.name); !isRoute(k) {
+		b.follow(self, o.Namespace, o.Value, references)
+	}
 	b.selectors(self, o)
 	b.selectsPods(self, o)
+	if isRoute(k) {
+		b.route(self, o)
+	}
 	switch k {
 	case kind{"", "Service"}:
 		if set := stringMap(spec, "selector"); len(set) > 0 {
@@ -155,9 +161,6 @@ func (b *builder) relate(o *manifest.Object) {
 		b.virtualService(self, o)
 	case kind{"networking.istio.io", "DestinationRule"}:
 		b.destinationRule(self, o)
-	case kind{"gateway.networking.k8s.io", "HTTPRoute"}, kind{"gateway.networking.k8s.io", "GRPCRoute"},
-		kind{"gateway.networking.k8s.io", "TCPRoute"}, kind{"gateway.networking.k8s.io", "TLSRoute"}:
-		b.route(self, o)
 	case kind{"monitoring.coreos.com", "ServiceMonitor"}:
 		b.serviceMonitor(self, o)
 	case kind{"autoscaling", "HorizontalPodAutoscaler"}:
@@ -188,19 +191,30 @@ func (b *builder) follow(from int, namespace string, value any, references []rel
 	for _, r := range references {
 		k := kind{r.Group, r.Kind}
 		for _, found := range places(value, r.Path) {
-			switch in := manifest.TextAt(found.beside, r.Namespace); {
-			case !r.Of(manifest.TextAt(found.beside, r.Typed)):
+			beside, _ := found.beside.(map[string]any)
+			switch in := manifest.TextAt(beside, r.Namespace); {
+			case !r.Of(found.name, beside):
 			case r.Cluster:
 				b.refers(from, r.Verb, k, "", found.name)
-			case r.Anywhere:
+			case r.Anywhere, isOfCluster(b.Nodes[from].ID):
 				b.anywhere(from, r.Verb, k, found.name)
 			case r.Namespace != "" && in != "":
 				b.refers(from, r.Verb, k, in, found.name)
 			default:
-				b.refers(from, r.Verb, k, namespace, found.name)
+				b.optional(from, r.Verb, k, namespace, beside, r.Path[len(r.Path)-1])
 			}
 		}
 	}
+}
+
+// isOfCluster reports whether an object has no namespace: in which one is what it names is for others to say.
+func isOfCluster(id manifest.ID) bool {
+	return slices.Contains(relation.Known().Cluster[id.Group()], id.Kind)
+}
+
+// isRoute reports whether a kind is a route of Gateway API, which is drawn with its weights.
+func isRoute(k kind) bool {
+	return k.group == "gateway.networking.k8s.io" && strings.HasSuffix(k.name, "Route")
 }
 
 // place is a name, and the fields that it stands among.
@@ -269,7 +283,7 @@ func (b *builder) selectors(self int, o *manifest.Object) {
 			for _, s := range relation.Known().Selected(known, field) {
 				switch {
 				case s.Many != many, s.Typed && manifest.TextAt(v, "kind") != s.Kind:
-				case s.Anywhere:
+				case s.Anywhere, isOfCluster(o.ID):
 					b.anywhere(self, s.Verb, kind{"", s.Kind}, manifest.TextAt(v, s.Name))
 				default:
 					b.optional(self, s.Verb, kind{"", s.Kind}, o.Namespace, v, s.Name)
@@ -326,7 +340,8 @@ func (b *builder) selectsPods(self int, o *manifest.Object) {
 		for i, step := range s.Path {
 			steps[i] = step
 		}
-		selector, ok := stringMap(o.Value, steps...).AsSelector(), s.Map
+		labels := stringMap(o.Value, steps...)
+		selector, ok := labels.AsSelector(), s.Map && !(s.None && len(labels) == 0)
 		if !s.Map {
 			selector, ok = labelSelector(o.Value, steps...)
 		}
@@ -401,6 +416,17 @@ func (b *builder) needs(self int, namespace string, spec any) {
 	for _, field := range []string{"initContainers", "containers"} {
 		for _, container := range manifest.ListAt(spec, field) {
 			b.container(self, namespace, container)
+		}
+	}
+}
+
+// annotations lead to what those of a pod name.
+func (b *builder) annotations(self int, namespace string, annotations map[string]string) {
+	for _, known := range relation.Known().Pod.Annotations {
+		for _, key := range slices.Sorted(maps.Keys(annotations)) {
+			if in, name, ok := known.Names(key, annotations[key]); ok {
+				b.refers(self, known.Verb, kind{known.Group, known.Kind}, cmp.Or(in, namespace), name)
+			}
 		}
 	}
 }

@@ -51,8 +51,8 @@ type Made struct {
 	Inherits []string // where the resource has labels that they get
 	Labels   []Labels // a set for each role that they can have
 	Ports    map[string]int
-	More     []string // where the resource may give them further ports
-	Sets     Labels   // labels that they may have besides, in some releases; "" is a value that nobody here knows
+	More     [][]string // where the resource may give them further ports
+	Sets     Labels     // labels that they may have besides, in some releases; "" is a value that nobody here knows
 }
 
 // Injected is a port of a container that others put into pods.
@@ -65,6 +65,7 @@ type Injected struct {
 type Selects struct {
 	Path       []string // Every may be a step of it
 	Map        bool     // a mapping of labels, in which nothing selects every pod; a LabelSelector otherwise
+	None       bool     // in Map nothing selects no pod
 	Namespaces []string // where the object says in which namespaces
 	Beside     string   // the field beside the selector that selects the namespaces
 	Mesh       bool     // in all namespaces, where the object is in the root namespace of a mesh
@@ -87,15 +88,22 @@ type Reference struct {
 	Anywhere    bool   // the namespace of the other is for others to say
 	Typed       string // the field beside the name that says whether it is of Kind, where there is one
 	Default     bool   // it is of Kind where that field is not there
+	Grouped     string // the field beside the name that says whether it is of Group, where there is one; of Group where it is not there
+	Unless      string // the field beside the name that makes it one of another kind where it is true
+	Qualified   string // what a name has that says of which namespace or provider it is: what that is rules do not read
 	Port        string // the field beside the name with the port of a Service, where there is one
 	Verb        string
-	Needed      bool // the object cannot work without it
-	Provided    bool // nor without this one, which mostly comes with the cluster
+	Told        string // others often have it: rules speak where one of its kind is in the "target", or its "namespace" has one
+	Needed      bool   // the object cannot work without it
+	Provided    bool   // nor without this one, which mostly comes with the cluster
 }
 
-// Of reports whether the reference is to an object of its Kind, by the fields beside the name.
-func (r Reference) Of(kind string) bool {
-	return r.Typed == "" || kind == r.Kind || kind == "" && r.Default
+// Of reports whether a name is that of an object of the reference's Kind, by the fields beside it.
+func (r Reference) Of(name string, beside map[string]any) bool {
+	kind, _ := beside[r.Typed].(string)
+	group, grouped := beside[r.Grouped].(string)
+	return (r.Typed == "" || kind == r.Kind || kind == "" && r.Default) && (!grouped || group == r.Group) &&
+		beside[r.Unless] != true && (r.Qualified == "" || !strings.Contains(name, r.Qualified))
 }
 
 // Selector are fields with the name of an object, and often a key of it, known by what they are called.
@@ -144,6 +152,25 @@ type Pod struct {
 	Fields                  []Reference // paths within the spec
 	Env, Volumes, Projected []Source
 	EnvFrom                 []Source `yaml:"envFrom"`
+	Annotations             []Annotation
+}
+
+// Annotation is one of a pod that names an object, as name or namespace/name.
+type Annotation struct {
+	Begins      string // its key, or what that begins with
+	Group, Kind string
+	Verb        string
+}
+
+// Names is the object that an annotation of a pod names, with its namespace where that is said; false where it names none.
+func (a Annotation) Names(key, value string) (namespace, name string, ok bool) {
+	if !strings.HasPrefix(key, a.Begins) || slices.Contains([]string{"", "false", "true"}, strings.ToLower(value)) {
+		return "", "", false
+	}
+	if namespace, name, ok := strings.Cut(value, "/"); ok {
+		return namespace, name, true
+	}
+	return "", value, true
 }
 
 // Source is a ConfigMap or another object that an entry of a list names.

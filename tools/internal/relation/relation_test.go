@@ -49,6 +49,9 @@ func TestKnown(t *testing.T) {
 	for group, kinds := range known.References {
 		for kind, references := range kinds {
 			for _, r := range references {
+				if r.Told != "" && r.Told != "target" && r.Told != "namespace" {
+					t.Errorf("%s %s: nobody tells %q", group, kind, r.Told)
+				}
 				if len(r.Path) == 0 || r.Kind == "" || r.Verb == "" {
 					t.Errorf("%s %s: a reference without path, kind or verb: %+v", group, kind, r)
 				}
@@ -133,5 +136,41 @@ func TestMade(t *testing.T) {
 	}
 	if again := made.For("", "b"); again[0]["app.kubernetes.io/instance"] != ".b" || made.Labels[0]["app.kubernetes.io/instance"] != "{namespace}.{name}" {
 		t.Errorf("got %v of %v", again, made.Labels)
+	}
+}
+
+func TestOf(t *testing.T) {
+	service := Reference{Kind: "Service", Typed: "kind", Default: true, Grouped: "group", Unless: "clusterScope", Qualified: "@"}
+	for _, c := range []struct {
+		name   string
+		beside map[string]any
+		want   bool
+	}{
+		{"web", nil, true},
+		{"web", map[string]any{"kind": "Service", "group": ""}, true},
+		{"web", map[string]any{"kind": "Pool"}, false},
+		{"web", map[string]any{"group": "example.com"}, false},
+		{"web", map[string]any{"clusterScope": true}, false},
+		{"web@file", nil, false},
+	} {
+		if got := service.Of(c.name, c.beside); got != c.want {
+			t.Errorf("%s beside %v: %t", c.name, c.beside, got)
+		}
+	}
+	if (Reference{Kind: "Service", Typed: "kind"}).Of("web", nil) {
+		t.Error("a kind that is not said is none where there is no default")
+	}
+}
+
+func TestNames(t *testing.T) {
+	inject := Annotation{Begins: "instrumentation.opentelemetry.io/inject-"}
+	for value, want := range map[string]string{"true": "", "False": "", "": "", "otel": "/otel", "ops/otel": "ops/otel"} {
+		namespace, name, ok := inject.Names("instrumentation.opentelemetry.io/inject-java", value)
+		if ok != (want != "") || ok && namespace+"/"+name != want {
+			t.Errorf("%q names %s/%s, %t", value, namespace, name, ok)
+		}
+	}
+	if _, _, ok := inject.Names("instrumentation.opentelemetry.io/container-names", "app"); ok {
+		t.Error("another annotation names something")
 	}
 }
