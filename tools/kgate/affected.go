@@ -32,7 +32,7 @@ func affectedCommand() *cobra.Command {
 			switch output {
 			case "text", "json", "paths":
 			default:
-				return fmt.Errorf("--output %s: the formats are text, json, paths", output)
+				return unknownFormat(output, "text", "json", "paths")
 			}
 			base, head, err := sidesOf(args)
 			if err != nil {

@@ -36,7 +36,7 @@ func appsCommand() *cobra.Command {
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if output != "text" && output != "json" {
-				return fmt.Errorf("--output %s: the formats are text, json", output)
+				return unknownFormat(output, "text", "json")
 			}
 			stdout, stderr := terminal.NewStream(cmd.OutOrStdout()), terminal.NewStream(cmd.ErrOrStderr())
 			return limits.within(cmd.Context(), func(ctx context.Context) error {

@@ -41,7 +41,7 @@ func checksCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			write, ok := catalog.Formats()[output]
 			if !ok {
-				return fmt.Errorf("--output %s: the formats are %s", output, strings.Join(catalog.Names(), ", "))
+				return unknownFormat(output, catalog.Names()...)
 			}
 			checks, err := checksHere(cmd, dirs)
 			if err != nil {

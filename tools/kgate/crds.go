@@ -47,7 +47,7 @@ func crdsCommand() *cobra.Command {
 		Example: "  kgate crds\n  kgate crds external-secrets.io\n  kgate crds Certificate --output json",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if output != "text" && output != "json" {
-				return fmt.Errorf("--output %s: the formats are text, json", output)
+				return unknownFormat(output, "text", "json")
 			}
 			stdout, stderr := terminal.NewStream(cmd.OutOrStdout()), terminal.NewStream(cmd.ErrOrStderr())
 			return limits.within(cmd.Context(), func(ctx context.Context) error {
@@ -114,6 +114,13 @@ func listDefinitions(ctx context.Context, filters []string, options gate.Options
 	if err == nil && len(all) == 0 && len(filters) > 0 {
 		meant := ""
 		for _, filter := range filters {
+			// Who writes cert-manager means what is in its group, whatever else is spelt like it.
+			begins := func(d string) bool {
+				return strings.HasPrefix(d, strings.ToLower(filter)+".") && !strings.Contains(d, "/")
+			}
+			if i := slices.IndexFunc(names, begins); i >= 0 && meant == "" {
+				meant = "; did you mean `" + names[i] + "`?"
+			}
 			meant = cmp.Or(meant, spelling.Meant(filter, names))
 		}
 		err = fmt.Errorf("nothing defines %s: `kgate crds add FILE` takes its definition into the repository%s", strings.Join(filters, ", "), meant)

@@ -43,7 +43,7 @@ func parseOutputs(flags []string) ([]output, error) {
 		write, ok := report.Formats()[format]
 		switch {
 		case !ok:
-			return nil, fmt.Errorf("--output %s: the formats are %s", flag, strings.Join(report.Names(), ", "))
+			return nil, unknownFormat(flag, report.Names()...)
 		case toFile && file == "":
 			return nil, fmt.Errorf("--output %s: name a file, or leave out the = for standard output", flag)
 		}

@@ -157,7 +157,7 @@ func (f *promoteFlags) read(cmd *cobra.Command) ([]output, error) {
 		case format == "markdown" || format == "github":
 			return nil, fmt.Errorf("--output %s goes with `kgate promote --check BASE`; of a step, --pr-body FILE writes Markdown, and --output %s", format, strings.Join(formats, " or "))
 		default:
-			return nil, fmt.Errorf("--output %s: the formats are %s", text, strings.Join(formats, ", "))
+			return nil, unknownFormat(text, formats...)
 		}
 	}
 	outputs, err := parseOutputs(f.outputs)

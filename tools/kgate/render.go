@@ -34,7 +34,10 @@ func renderCommand() *cobra.Command {
 				}
 				return nil
 			}
-			return noArguments(cmd, args)
+			if len(args) > 0 {
+				return fmt.Errorf("--app %s and the target %s: render prints one of them: leave out the other, as `kgate render --app %s`", application, args[0], application)
+			}
+			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var text []byte

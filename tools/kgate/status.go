@@ -48,7 +48,7 @@ func statusCommand() *cobra.Command {
 		Example: "  kgate status\n  kgate status shop --drift\n  kgate status --output markdown >> \"$GITHUB_STEP_SUMMARY\"\n  kgate status --fail-on drift",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !slices.Contains([]string{"text", "json", "markdown"}, flags.output) {
-				return fmt.Errorf("--output %s: the formats are text, json, markdown", flags.output)
+				return unknownFormat(flags.output, "text", "json", "markdown")
 			}
 			for _, on := range flags.failOn {
 				if on != "behind" && on != "drift" {

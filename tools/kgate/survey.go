@@ -29,7 +29,7 @@ func surveyCommand() *cobra.Command {
 			switch output {
 			case "text", "markdown", "json":
 			default:
-				return fmt.Errorf("--output %s: the formats are text, markdown, json", output)
+				return unknownFormat(output, "text", "markdown", "json")
 			}
 			if len(args) == 0 {
 				args = []string{"."}

@@ -21,6 +21,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/repo"
 	"github.com/kgate-dev/gitops/tools/internal/report"
 	"github.com/kgate-dev/gitops/tools/internal/schema"
+	"github.com/kgate-dev/gitops/tools/internal/spelling"
 	"github.com/kgate-dev/gitops/tools/internal/terminal"
 )
 
@@ -131,10 +132,10 @@ func (v *validateFlags) check(cmd *cobra.Command) ([]output, error) {
 		}
 	}
 	if cmd.Flags().Changed("fail-on") && v.failOn != string(check.Error) && v.failOn != string(check.Warning) {
-		return nil, fmt.Errorf("--fail-on %s: it is error or warning", v.failOn)
+		return nil, fmt.Errorf("--fail-on %s: it is error or warning%s", v.failOn, spelling.Meant(v.failOn, []string{string(check.Error), string(check.Warning)}))
 	}
 	if cmd.Flags().Changed("unknown-kinds") && !slices.Contains(repo.UnknownKinds(), v.unknown) {
-		return nil, fmt.Errorf("--unknown-kinds %s: it is one of %s", v.unknown, strings.Join(repo.UnknownKinds(), ", "))
+		return nil, fmt.Errorf("--unknown-kinds %s: it is one of %s%s", v.unknown, strings.Join(repo.UnknownKinds(), ", "), spelling.Meant(v.unknown, repo.UnknownKinds()))
 	}
 	for name, empty := range map[string]string{
 		"checks": "name checks or groups, or leave the flag out", "kubernetes-version": "write 1.37",

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -43,6 +44,12 @@ func flagError(cmd *cobra.Command, err error) error {
 	return fmt.Errorf("%w: see `%s --help`%s", err, cmd.CommandPath(), meant)
 }
 
+// unknownFormat refuses a value of --output.
+func unknownFormat(value string, formats ...string) error {
+	format, _, _ := strings.Cut(value, "=")
+	return fmt.Errorf("--output %s: the formats are %s%s", value, strings.Join(formats, ", "), spelling.Meant(format, formats))
+}
+
 // explainArguments has every command say how it is called where it is called otherwise, and does not say so itself.
 func explainArguments(cmd *cobra.Command) {
 	for _, c := range cmd.Commands() {
@@ -75,7 +82,10 @@ func refuseShells(root *cobra.Command) {
 		if len(args) == 0 {
 			return nil
 		}
-		return fmt.Errorf("completion %s: the shells are %s", args[0], strings.Join(commandNames(cmd), ", "))
+		shells := commandNames(cmd)
+		// There are more shells than these, all of which end alike: tcsh is no misspelt bash.
+		alike := slices.DeleteFunc(slices.Clone(shells), func(s string) bool { return args[0] == "" || s[0] != args[0][0] })
+		return fmt.Errorf("completion %s: the shells are %s%s", args[0], strings.Join(shells, ", "), spelling.Meant(args[0], alike))
 	}
 	completion.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 }

@@ -63,7 +63,7 @@ var manifestNamed = &check.Check{
 	Title: "Every manifest below a kustomization is named by something",
 	Doc: "Kustomize renders what a kustomization lists and nothing else. A NetworkPolicy that lies beside the others and is not listed looks " +
 		"like a rule of the cluster, and is in none. A file whose name stands in any other file of the repository, a script or a workflow, is " +
-		"taken to be used there.",
+		"taken to be used there; what comments of YAML and kgate's own files say of it is no use.",
 	Fix:      "List the file under `resources`, or delete it.",
 	Severity: check.Warning, Scope: check.Overlay, Origin: "kgate",
 	References: []string{"https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/resource/"},

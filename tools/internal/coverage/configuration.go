@@ -3,6 +3,7 @@ package coverage
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -16,6 +17,9 @@ import (
 // ExternalName is the check that finds an entry of `external` that nothing refers to. It looks at Target.Mentions.
 const ExternalName = Group + "/external"
 
+// NamespaceMention is the key of Target.Mentions by which a target has to do with a namespace that fits a glob of `external`.
+func NamespaceMention(glob string) string { return glob + "/" }
+
 var targetPattern = &check.Check{
 	Name:  Group + "/pattern",
 	Title: "Every pattern of targets names something",
@@ -28,7 +32,7 @@ var targetPattern = &check.Check{
 var external = &check.Check{
 	Name:  ExternalName,
 	Title: "Every external object is referred to",
-	Doc: "An entry of `external` in kgate.yaml takes a reference for granted. One whose name stands in no object that is rendered is left from what " +
+	Doc: "An entry of `external` in kgate.yaml takes a reference for granted. One whose name stands in no object that is rendered, or whose glob of namespaces fits none there, is left from what " +
 		"is gone since, and the next reference that happens to have the name is not asked who provides it.",
 	Fix: "Delete the entry, or correct its name.",
 	Bad: externalBad, Good: externalGood,
@@ -116,41 +120,62 @@ func patterns(ctx context.Context, r *repo.Repo, targets []*check.Target) ([]fau
 func unmentioned(r *repo.Repo, targets []*check.Target) []fault {
 	var faults []fault
 	for _, e := range r.Config.External {
-		if slices.ContainsFunc(targets, func(t *check.Target) bool { return t.Mentions == nil || t.Mentions[e.Name] }) {
+		has := func(t *check.Target) bool { return t.Mentions == nil || t.Mentions[e.Name] }
+		within := func(t *check.Target) bool { return t.Mentions == nil || t.Mentions[NamespaceMention(e.Namespace)] }
+		f := fault{target: e.Source.File, source: e.Source}
+		switch {
+		case !slices.ContainsFunc(targets, has):
+			f.message = fmt.Sprintf("external: nothing refers to the %s %s: no object that is rendered has the name in it", e.Kind, e.Name)
+		case strings.ContainsAny(e.Namespace, `*?[`) && !slices.ContainsFunc(targets, func(t *check.Target) bool { return has(t) && within(t) }):
+			f.message = fmt.Sprintf("external: nothing refers to the %s %s in %s: no target that has the name in it has to do with such a namespace", e.Kind, e.Name, e.Namespace)
+		default:
 			continue
 		}
-		faults = append(faults, fault{
-			target: e.Source.File, source: e.Source,
-			message: fmt.Sprintf("external: nothing refers to the %s %s: no object that is rendered has the name in it", e.Kind, e.Name),
-		})
+		faults = append(faults, f)
 	}
 	return faults
 }
 
-// misplacedFiles are configurations that kgate does not read.
+// misplacedFiles are configurations that kgate does not read. At the top of the repository the name tells them; below, where files are
+// called after what they are for, the apiVersion does.
 func misplacedFiles(ctx context.Context, r *repo.Repo) ([]fault, error) {
 	t, err := look(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	var faults []fault
-	for _, dir := range t.dirs {
-		for _, file := range t.manifests[dir] {
-			base := strings.ToLower(strings.TrimPrefix(path.Base(file), "."))
-			if !slices.Contains([]string{"kgate.yaml", "kgate.yml", "kgate.json"}, base) ||
-				slices.ContainsFunc(r.Config.Unread, func(u repo.Unread) bool { return u.Covers(file) }) {
-				continue
-			}
-			documents, err := t.files.Documents(file)
-			if err != nil || len(documents) != 1 || !strings.HasPrefix(manifest.Text(documents[0].Node, "apiVersion"), "kgate/") {
-				continue // something of another tool
-			}
-			f := fault{target: file, source: t.begin(file), message: fmt.Sprintf("kgate reads %s at the top of the repository: what this file says holds nowhere", repo.ConfigFile)}
-			if path.Base(file) == repo.ConfigFile {
-				f.message = fmt.Sprintf("kgate reads %s at the top of the repository: what this file says holds in runs inside of %s alone", repo.ConfigFile, dir)
-			}
-			faults = append(faults, f)
+	entries, err := fs.ReadDir(r.FS, ".")
+	if err != nil {
+		return nil, err
+	}
+	var files []string
+	for _, entry := range entries {
+		if entry.Type().IsRegular() && entry.Name() != repo.ConfigFile {
+			files = append(files, entry.Name())
 		}
+	}
+	for _, dir := range t.dirs {
+		if dir != "." {
+			files = append(files, t.manifests[dir]...)
+		}
+	}
+	var faults []fault
+	for _, file := range files {
+		base := strings.ToLower(strings.TrimPrefix(path.Base(file), "."))
+		if !slices.Contains([]string{"kgate.yaml", "kgate.yml", "kgate.json"}, base) ||
+			slices.ContainsFunc(r.Config.Unread, func(u repo.Unread) bool { return u.Covers(file) }) {
+			continue
+		}
+		documents, err := t.files.Documents(file)
+		ours := err == nil && len(documents) == 1 && strings.HasPrefix(manifest.Text(documents[0].Node, "apiVersion"), "kgate/")
+		top := path.Dir(file) == "."
+		if !ours && (!top || slices.ContainsFunc(documents, repo.IsObject)) {
+			continue // something of another tool, or an object that is called so
+		}
+		f := fault{target: file, source: t.begin(file), message: fmt.Sprintf("kgate reads %s at the top of the repository: what this file says holds nowhere", repo.ConfigFile)}
+		if path.Base(file) == repo.ConfigFile {
+			f.message = fmt.Sprintf("kgate reads %s at the top of the repository: what this file says holds in runs inside of %s alone", repo.ConfigFile, path.Dir(file))
+		}
+		faults = append(faults, f)
 	}
 	return faults, ctx.Err()
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -165,9 +166,14 @@ func (t *tree) holdsObject(file string) bool {
 	return err != nil || slices.ContainsFunc(documents, repo.IsObject)
 }
 
-// ofTests reports a directory that only tests read, by what Go and others call it: what lies there deploys nothing, and is no target that
-// kgate proposes.
-func ofTests(dir string) bool { return slices.Contains(strings.Split(dir, "/"), "testdata") }
+// ofTests reports a directory that only tests read, by what Go and others call it, or as a suite of kuttl or Chainsaw lies in it: what
+// lies there deploys nothing, and is no target that kgate proposes.
+func (t *tree) ofTests(dir string) bool {
+	return slices.Contains(strings.Split(dir, "/"), "testdata") || t.withinAny(dir, t.suites)
+}
+
+// suiteFile is what files are called that a suite alone has: what kuttl and Chainsaw hold a cluster to, and what they go by.
+var suiteFile = regexp.MustCompile(`^(\d+-(assert|errors?)|kuttl-test|chainsaw-test)\.ya?ml$`)
 
 // deployments are what the objects of targets deploy from the repository, and those of manifests that no target reads.
 func (t *tree) deployments(targets []*check.Target, read map[string]bool) []deployment {
@@ -189,7 +195,7 @@ func (t *tree) deployments(targets []*check.Target, read map[string]bool) []depl
 		}
 	}
 	for _, dir := range t.dirs {
-		if ofTests(dir) {
+		if t.ofTests(dir) {
 			continue
 		}
 		for _, file := range t.manifests[dir] {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -18,6 +19,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
+	"github.com/kgate-dev/gitops/tools/internal/vendored"
 )
 
 // forgotten reports manifests below the kustomizations of a target that nothing names.
@@ -35,6 +37,7 @@ func forgotten(r *repo.Repo) *check.Check {
 			}
 		}
 		read := read(pass.Targets)
+		read.files[r.Config.Clusters.Path] = true
 		if given, err := r.DefinitionFiles(nil); err == nil { // a run that cannot list them has not begun
 			for _, file := range given {
 				read.files[file.Name] = true
@@ -53,7 +56,8 @@ func forgotten(r *repo.Repo) *check.Check {
 		for dir, files := range t.manifests {
 			target := by[t.owner(dir)]
 			for _, file := range files {
-				if target != nil && !read.files[file] && t.holdsObjects(file, groups(target)) {
+				left := func(u repo.Unread) bool { return u.Covers(file) }
+				if target != nil && !read.files[file] && !slices.ContainsFunc(r.Config.Unread, left) && t.holdsObjects(file, groups(target)) {
 					candidates = append(candidates, file)
 					of[file], owner[file] = target, t.owner(dir)
 				}
@@ -138,6 +142,18 @@ func refers(name string) bool {
 	}, path.Ext(name))
 }
 
+// remark is a line of YAML that is a comment, and no entry of a list that somebody has taken out.
+var remark = regexp.MustCompile(`(?m)^[ \t]*#+(?:[ \t]*[^-#\s].*)?$`)
+
+// withoutProse is YAML without comments that speak of files. Those of a kustomization stay: who writes there of a file has not
+// forgotten it.
+func withoutProse(name string, text []byte) []byte {
+	if repo.IsKustomizationFile(name) {
+		return text
+	}
+	return remark.ReplaceAll(text, nil)
+}
+
 // search looks for the names of files in a repository. What it found is good for a few seconds: the many targets of one run
 // ask for the same files, and a watch has to see what has changed since.
 type search struct {
@@ -181,8 +197,8 @@ func mentioned(ctx context.Context, r *repo.Repo, files []string, owner map[stri
 			return err
 		case entry.IsDir() && (entry.Name() == ".git" || entry.Name() == "node_modules" || r.HoldsCopies(p)):
 			return fs.SkipDir
-		case !entry.Type().IsRegular() || !refers(entry.Name()):
-			return nil
+		case !entry.Type().IsRegular() || !refers(entry.Name()) || p == repo.ConfigFile || p == repo.BaselineFile || p == vendored.LockFile:
+			return nil // what is written for kgate says which files there are, and uses none
 		}
 		if searched++; searched > mostSearched {
 			for _, file := range files {
@@ -197,6 +213,9 @@ func mentioned(ctx context.Context, r *repo.Repo, files []string, owner map[stri
 		text, err := fs.ReadFile(r.FS, p)
 		if err != nil {
 			return nil // who may not read it cannot be told what it names
+		}
+		if ext := path.Ext(p); ext == ".yaml" || ext == ".yml" {
+			text = withoutProse(entry.Name(), text)
 		}
 		for _, file := range files {
 			if p == file || named[file] {

@@ -121,7 +121,7 @@ func (t *tree) besides(chosen map[string]bool, unread []repo.Unread) string {
 	}
 	var files []string
 	for _, dir := range t.dirs {
-		if t.withinAny(dir, chosen) || t.withinRoot(dir) || t.withinAny(dir, t.charts) {
+		if t.ofTests(dir) || t.withinAny(dir, chosen) || t.withinRoot(dir) || t.withinAny(dir, t.charts) {
 			continue
 		}
 		for _, file := range t.manifests[dir] {
@@ -213,7 +213,7 @@ func Plain(ctx context.Context, r *repo.Repo) (dirs, charts []string, err error)
 			charts = append(charts, dir)
 		}
 		within := slices.ContainsFunc(dirs, func(d string) bool { return d == "." || strings.HasPrefix(dir, d+"/") })
-		if !within && !ofTests(dir) && !t.withinAny(dir, t.charts) && slices.ContainsFunc(t.manifests[dir], t.holdsObject) {
+		if !within && !t.ofTests(dir) && !t.withinAny(dir, t.charts) && slices.ContainsFunc(t.manifests[dir], t.holdsObject) {
 			dirs = append(dirs, dir)
 		}
 	}
@@ -222,7 +222,7 @@ func Plain(ctx context.Context, r *repo.Repo) (dirs, charts []string, err error)
 
 // isChart reports a chart and nothing else, that is no part of another one.
 func (t *tree) isChart(dir string) bool {
-	return t.charts[dir] && t.files.IsChart(dir) && !ofTests(dir) && (dir == "." || !t.withinAny(path.Dir(dir), t.charts))
+	return t.charts[dir] && t.files.IsChart(dir) && !t.ofTests(dir) && (dir == "." || !t.withinAny(path.Dir(dir), t.charts))
 }
 
 // nothing is the error of a repository in which there is nothing to choose, with a way out.

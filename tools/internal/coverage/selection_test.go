@@ -59,6 +59,19 @@ func TestSelect(t *testing.T) {
 			"argocd/a.yaml: APPLICATION charts/web\nargocd/b.yaml: APPLICATION nowhere\ncharts/web/Chart.yaml: name: web\ncharts/web/templates/a.yaml: OBJECT", "argocd",
 			"there is no kgate.yaml, so kgate chose 1 target: 1 with objects of Argo CD or Flux",
 		},
+		"suites of tests": {
+			"argocd/a.yaml: APPLICATION deploy\ndeploy/a.yaml: OBJECT\ne2e/one/00-install.yaml: APPLICATION suite\ne2e/one/00-assert.yaml: APPLICATION suite\ne2e/two/install.yaml: APPLICATION suite\n" +
+				"e2e/two/1-errors.yml: OBJECT\ne2e/three/chainsaw-test.yaml: OBJECT\ne2e/three/apps/a.yaml: APPLICATION suite\nkuttl/kuttl-test.yaml: OBJECT\nkuttl/four/a.yaml: APPLICATION suite\n" +
+				"kuttl-test.yaml: OBJECT\nsuite/a.yaml: OBJECT",
+			"argocd deploy", "there is no kgate.yaml, so kgate chose 2 targets: 1 that Argo CD or Flux deploys, 1 with objects of Argo CD or Flux",
+		},
+		"no suites of tests": {
+			"argocd/a.yaml: APPLICATION deploy\nargocd/assert.yaml: OBJECT\nargocd/00-assertions.yaml: OBJECT\nkuttl-test.yaml: OBJECT\n00-assert.yaml: OBJECT", "argocd",
+			"there is no kgate.yaml, so kgate chose 1 target: 1 with objects of Argo CD or Flux",
+		},
+		"a suite of tests that is named": {
+			"kgate.yaml: {apiVersion: kgate/v1, targets: [e2e/one]}\ne2e/one/00-install.yaml: APPLICATION suite\ne2e/one/00-assert.yaml: APPLICATION suite", "e2e/one", "",
+		},
 		"left out": {
 			"kgate.yaml: {apiVersion: kgate/v1, unread: [{path: examples/**, reason: shown, owner: docs}]}\nexamples/a/kustomization.yaml: resources: []\napp/kustomization.yaml: resources: []", "app",
 			"kgate.yaml names no targets, so kgate chose 1 target: 1 that no other kustomization uses",

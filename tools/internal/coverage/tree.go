@@ -31,6 +31,7 @@ type tree struct {
 	manifests map[string][]string
 	linked    map[string]bool   // of the manifests, those that are links
 	charts    map[string]bool   // directories of Helm charts
+	suites    map[string]bool   // directories of suites of tests
 	ignores   []string          // files that keep others from Flux
 	claims    []claim           // of targets and of files that no target reads
 	sources   map[string]bool   // GitRepositories that are this repository; nil until somebody asks
@@ -60,7 +61,7 @@ func look(ctx context.Context, r *repo.Repo) (*tree, error) {
 func newTree(r *repo.Repo) *tree {
 	return &tree{
 		repository: r, fs: r.FS, copies: r.HoldsCopies, files: kustomization.NewFiles(r.Store()), walked: map[string]bool{},
-		roots: map[string]string{}, urls: map[string]string{}, manifests: map[string][]string{}, linked: map[string]bool{}, charts: map[string]bool{},
+		roots: map[string]string{}, urls: map[string]string{}, manifests: map[string][]string{}, linked: map[string]bool{}, charts: map[string]bool{}, suites: map[string]bool{},
 	}
 }
 
@@ -90,6 +91,9 @@ func (t *tree) walk(ctx context.Context, from string) error {
 		case repo.IsManifestFile(p) || path.Ext(p) == ".jsonnet":
 			t.manifests[dir] = append(t.manifests[dir], p)
 			t.linked[p] = entry.Type()&fs.ModeSymlink != 0
+			if dir != "." && suiteFile.MatchString(entry.Name()) { // kuttl-test.yaml at the top says where its tests are
+				t.suites[dir] = true
+			}
 		}
 		return nil
 	})

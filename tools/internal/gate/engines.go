@@ -17,6 +17,7 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/policy"
 	"github.com/kgate-dev/gitops/tools/internal/repo"
 	"github.com/kgate-dev/gitops/tools/internal/schema"
+	"github.com/kgate-dev/gitops/tools/internal/spelling"
 )
 
 // Engines judge objects: schemas, the API server's code and rules. What they have compiled, and said of an object, they
@@ -152,7 +153,7 @@ func releases(configured map[string]repo.Version) error {
 		}
 		switch all := catalogue.Releases(module); {
 		case len(all) == 0:
-			fail("kgate embeds no definitions of %q: `kgate crds` names the modules, and `crds` takes definitions of any other operator", module)
+			fail("kgate embeds no definitions of %q: `kgate crds` names the modules, and `crds` takes definitions of any other operator%s", module, spelling.Meant(module, catalogue.Modules()))
 		case !slices.Contains(all, asked.Text):
 			fail("of %s kgate embeds %s, not %s: name one of these, or give the definitions of the release that the cluster runs under `crds` (`kgate crds add`)",
 				module, strings.Join(all, ", "), asked.Text)

@@ -47,6 +47,8 @@ func made(objects []*manifest.Object) []check.Reference {
 			namespace(manifest.TextAt(o.Value, "spec", "destination", "namespace"))
 		case group == "argoproj.io" && o.Kind == "ApplicationSet" && createsNamespace(o.Value, "spec", "template", "spec"):
 			namespace(parameter.ReplaceAllString(manifest.TextAt(o.Value, "spec", "template", "spec", "destination", "namespace"), "*"))
+		case group == "project.openshift.io" && (o.Kind == "Project" || o.Kind == "ProjectRequest"):
+			namespace(o.Name)
 		case group == "helm.toolkit.fluxcd.io" && o.Kind == "HelmRelease" && manifest.At(o.Value, "spec", "install", "createNamespace") == true:
 			namespace(manifest.TextAt(o.Value, "spec", "targetNamespace"))
 		case group == "rbac.authorization.k8s.io" && (o.Kind == "ClusterRoleBinding" || o.Kind == "RoleBinding"):

@@ -20,20 +20,50 @@ func (g *Gate) mentions(target *check.Target) map[string]bool {
 		return nil
 	}
 	found, wanted := map[string]bool{}, map[string]*regexp.Regexp{}
+	places := map[string]*regexp.Regexp{} // globs of namespaces that nothing is in so far
 	for _, e := range external {
 		wanted[e.Name] = named(e.Name)
+		if as := named(e.Namespace); as != nil {
+			places[e.Namespace] = as
+		}
+	}
+	in := func(key, text string) {
+		for glob, as := range places {
+			if text == "" || as.MatchString(text) || variable(text, glob) || strings.HasSuffix(strings.ToLower(key), "namespace") && onlyVariables.MatchString(text) {
+				found[coverage.NamespaceMention(glob)] = true
+				delete(places, glob)
+			}
+		}
+	}
+	for _, variant := range target.Variants {
+		for _, object := range variant.Objects {
+			in("namespace", object.Namespace)
+		}
 	}
 	for _, object := range target.Objects {
+		// What lies in no namespace, or is Istio's, refers to objects of namespaces that it does not name.
+		anywhere := object.Namespace == "" && object.Kind != "Namespace" || strings.HasSuffix(object.Group(), "istio.io")
+		if !anywhere {
+			in("namespace", object.Namespace)
+		}
 		for field, value := range object.Value {
 			manifest.EachText(value, func(key, text string) {
 				if target.StandIns.In(text) {
 					text = target.StandIns.Written(text)
 				}
+				if key != "" && text != "" { // a field is called as it is, whatever namespaces there are
+					in(key, text)
+				}
 				any := field != "metadata" && anyName(key, text) // what an object is called itself refers to none
 				for name, as := range wanted {
 					if any || as == nil && hasWord(text, name) || as != nil && as.MatchString(text) || variable(text, name) {
 						found[name] = true
-						delete(wanted, name)
+						if anywhere {
+							in("", "") // any
+						}
+						if len(places) == 0 {
+							delete(wanted, name)
+						}
 					}
 				}
 			})

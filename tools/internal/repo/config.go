@@ -384,12 +384,12 @@ func (d *decoder) config(root *yaml.Node) Config {
 		},
 		"failOn": func(n *yaml.Node) {
 			if c.FailOn = check.Severity(n.Value); n.Kind != yaml.ScalarNode || c.FailOn != check.Error && c.FailOn != check.Warning {
-				d.fail(n, "failOn is %q; it is error or warning", n.Value)
+				d.fail(n, "failOn is %q; it is error or warning%s", n.Value, spelling.Meant(n.Value, []string{string(check.Error), string(check.Warning)}))
 			}
 		},
 		"unknownKinds": func(n *yaml.Node) {
 			if c.UnknownKinds = n.Value; n.Kind != yaml.ScalarNode || !slices.Contains(UnknownKinds(), n.Value) {
-				d.fail(n, "unknownKinds is one of %s", strings.Join(UnknownKinds(), ", "))
+				d.fail(n, "unknownKinds is one of %s%s", strings.Join(UnknownKinds(), ", "), spelling.Meant(n.Value, UnknownKinds()))
 			}
 		},
 		"vendor": func(n *yaml.Node) {

@@ -255,6 +255,18 @@ func TestTargets(t *testing.T) {
 		err.Error() != "!overlay/a leaves out nothing that `targets` in kgate.yaml names: correct or delete it" {
 		t.Errorf("got %v", err)
 	}
+	for excluded, want := range map[string]string{
+		"overlays/*":    "!overlays/* leaves nothing of overlays/aa: correct one of them, or delete both; what no run has to check belongs under `unread` in kgate.yaml",
+		"{overlays/aa}": "!{overlays/aa} leaves nothing of overlays/aa: correct one of them, or delete both; what no run has to check belongs under `unread` in kgate.yaml",
+	} {
+		if _, err := (&Repo{FS: files, Config: Config{Targets: []string{"overlays/aa"}, NoTargets: []string{excluded}}}).Select(t.Context()); err == nil || err.Error() != want {
+			t.Errorf("without %s: got %v, want %s", excluded, err, want)
+		}
+	}
+	if _, err := (&Repo{FS: files, Config: Config{Targets: []string{"nowhere/*", "overlays/*"}, NoTargets: []string{"overlays/aa"}}}).Select(t.Context()); err == nil ||
+		!strings.HasPrefix(err.Error(), "no kustomization and no manifest in nowhere/*: ") {
+		t.Errorf("got %v", err)
+	}
 	for text, want := range map[string]string{
 		"targets: ['!a']":        "kgate.yaml:2: targets leaves out and names nothing: name what to check too; what no run has to check belongs under `unread`",
 		"targets: [a, '!']":      "kgate.yaml:2: a target that is left out must be a text that is not empty",

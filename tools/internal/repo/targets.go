@@ -66,8 +66,10 @@ func (r *Repo) choose(ctx context.Context) (selection Selection, idle []error, e
 		}
 		slices.SortFunc(found, ByPromotion)
 		named := false
+		var out []string // what there is and an exclusion leaves out
 		for _, dir := range found {
 			if excluded(dir) {
+				out = append(out, dir)
 				continue
 			}
 			what, err := r.holds(ctx, dir)
@@ -87,7 +89,11 @@ func (r *Repo) choose(ctx context.Context) (selection Selection, idle []error, e
 			return Selection{}, nil, err
 		}
 		if !named && err == nil {
-			idle = append(idle, r.Config.atTarget(glob, r.nowhere(ctx, glob)))
+			why := r.nothingLeft(ctx, glob, out)
+			if why == nil {
+				why = r.nowhere(ctx, glob)
+			}
+			idle = append(idle, r.Config.atTarget(glob, why))
 		}
 	}
 	for i, glob := range r.Config.NoTargets {
@@ -104,6 +110,26 @@ func (c *Config) atTarget(entry string, err error) error {
 		return &manifest.SyntaxError{Position: at, Message: err.Error()}
 	}
 	return err
+}
+
+// nothingLeft is the error of a glob of whose targets exclusions leave none; nil where it has none without them either.
+func (r *Repo) nothingLeft(ctx context.Context, glob string, out []string) error {
+	var by []string
+	for _, dir := range out {
+		what, err := r.holds(ctx, dir)
+		if err != nil || what != something {
+			continue
+		}
+		for _, exclusion := range r.Config.NoTargets {
+			if Matches(exclusion, dir) {
+				by = appendNew(by, "!"+exclusion)
+			}
+		}
+	}
+	if by == nil {
+		return nil
+	}
+	return fmt.Errorf("%s leaves nothing of %s: correct one of them, or delete both; what no run has to check belongs under `unread` in %s", strings.Join(by, ", "), glob, ConfigFile)
 }
 
 // nowhere is the error of a glob that names no target, with a way out.

@@ -283,6 +283,11 @@ func (j *judge) unknownKind(object *manifest.Object, kind schema.GroupVersionKin
 	} else {
 		unknown.Message += fmt.Sprintf(": %s defines it for another cluster: deploy it to this one, or, where something else does, ", elsewhere)
 	}
+	if custom.Aggregated(kind.Group) {
+		unknown.Message += "no CustomResourceDefinition does, as OpenShift's API server serves it: take its JSON schema in by `kgate crds add`, or let " +
+			"such kinds pass by `unknownKinds` in kgate.yaml or --unknown-kinds"
+		return unknown
+	}
 	unknown.Message += "name a file that holds its CustomResourceDefinition in `crds` of kgate.yaml, as `kgate crds add` does"
 	return unknown
 }

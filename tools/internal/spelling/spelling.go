@@ -13,11 +13,19 @@ const most = 3
 
 // Closest is the word that is nearly another one, the case of letters aside; empty when there is none. Half of the letters
 // have to be the same: max is no misspelt min. Of words that are as close, it is the first by name.
-func Closest(word string, known []string) string {
+func Closest(word string, known []string) string { return closest(word, known, 0) }
+
+// closest is Closest where a word that another one begins with, and that is most of it, counts as so many letters off; 0 for as many as
+// are missing.
+func closest(word string, known []string, begun int) string {
 	best, distance := "", most+1
 	lower := strings.ToLower(word)
 	for _, candidate := range slices.Sorted(slices.Values(known)) {
-		if d := levenshtein.ComputeDistance(lower, strings.ToLower(candidate)); d < distance && 2*d <= len(word) {
+		d := levenshtein.ComputeDistance(lower, strings.ToLower(candidate))
+		if begun > 0 && 2*len(word) > len(candidate) && strings.HasPrefix(strings.ToLower(candidate), lower) {
+			d = min(d, begun)
+		}
+		if d < distance && 2*d <= len(word) {
 			best, distance = candidate, d
 		}
 	}
@@ -51,9 +59,9 @@ func swapped(a, b string) bool {
 	return false
 }
 
-// Meant is a question to put behind a message about a word that is not known; empty where none is close.
+// Meant is a question to put behind a message about a word that is not known, such as warn for warning; empty where none is close.
 func Meant(word string, known []string) string {
-	if best := Closest(word, known); best != "" {
+	if best := closest(word, known, 1); best != "" {
 		return "; did you mean `" + best + "`?"
 	}
 	return ""

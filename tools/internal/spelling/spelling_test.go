@@ -22,6 +22,12 @@ func TestMeant(t *testing.T) {
 	if got := Meant("zzz", []string{"targets"}); got != "" {
 		t.Errorf("a word that is not: %q", got)
 	}
+	if got := Meant("warn", []string{"error", "warning", "ignore"}); got != "; did you mean `warning`?" {
+		t.Errorf("a word that is most of one: %q", got)
+	}
+	if got := Meant("pod", []string{"pods/of-another-kind"}); got != "" {
+		t.Errorf("a word that is the least of one: %q", got)
+	}
 }
 
 func TestSlip(t *testing.T) {

@@ -177,6 +177,13 @@ func Renamed(group string) string {
 	return ""
 }
 
+// Aggregated reports a group of OpenShift whose kinds an API server of its own serves (openshift-apiserver, oauth-apiserver). Those that
+// have a CustomResourceDefinition all the same are in the catalogue.
+func Aggregated(group string) bool {
+	prefix, ok := strings.CutSuffix(group, ".openshift.io")
+	return ok && slices.Contains([]string{"apps", "authorization", "build", "image", "oauth", "project", "quota", "template", "user"}, prefix)
+}
+
 // Listed is what the catalogue says of a kind in one release of its operator.
 type Listed struct {
 	Kind       schema.GroupKind
