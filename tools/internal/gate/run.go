@@ -159,15 +159,6 @@ func (g *Gate) unread(ctx context.Context, renderer *kustomization.Renderer, tar
 		}
 		return coverage.Mentioned(ctx, g.repository, func(file string) bool { return read[file] })
 	})
-	environment := func(target string) string {
-		if e := g.repository.Config.Environment(target); e != nil {
-			return e.Name
-		}
-		return ""
-	}
-	apart := func(a, b string) bool {
-		return environment(a) != "" && environment(b) != "" && environment(a) != environment(b)
-	}
 	var mu sync.Mutex
 	named := map[[2]string][]*manifest.Object{} // by failed target and name
 	hold := func(target string, missing check.Reference) bool {
@@ -183,7 +174,7 @@ func (g *Gate) unread(ctx context.Context, renderer *kustomization.Renderer, tar
 		})
 	}
 	return func(target string, missing check.Reference) bool {
-		if missing.Name != "" && slices.ContainsFunc(failed, func(other string) bool { return !apart(target, other) && hold(other, missing) }) {
+		if missing.Name != "" && slices.ContainsFunc(failed, func(other string) bool { return !g.apart(target, other) && hold(other, missing) }) {
 			return true
 		}
 		files, err := mentioned()
@@ -192,13 +183,26 @@ func (g *Gate) unread(ctx context.Context, renderer *kustomization.Renderer, tar
 				return false
 			}
 			for dir := path.Dir(m.File); dir != "."; dir = path.Dir(dir) {
-				if other := environment(dir); other != "" && environment(target) != "" && other != environment(target) {
+				if g.apart(target, dir) {
 					return false
 				}
 			}
 			return true
 		})
 	}
+}
+
+// unmade tells of what is missing in a target whether a chart of an Application that is not rendered may make it.
+func (g *Gate) unmade(target string, missing check.Reference) bool {
+	return g.charts != nil && slices.ContainsFunc(g.charts.left, func(l chartLeft) bool {
+		return !g.apart(target, repo.TreeOf(l.target)) && slices.ContainsFunc(l.makes, func(made check.Reference) bool { return made.Fits(missing) })
+	})
+}
+
+// apart reports whether kgate.yaml has two paths in different environments.
+func (g *Gate) apart(a, b string) bool {
+	one, other := g.repository.Config.Environment(a), g.repository.Config.Environment(b)
+	return one != nil && other != nil && one.Name != other.Name
 }
 
 // made are the checks that the run makes: those of a change are made where it is compared.
@@ -249,8 +253,12 @@ func (g *Gate) conclude(ctx context.Context, round *check.Round, outcomes []outc
 	plan.Elsewhere = g.elsewhere(ctx, plan.Targets)
 	partial := len(g.options.Targets) > 0 && (len(g.all) == 0 || len(without(g.all, g.paths)) > 0)
 	// What could not be rendered may hold what others miss.
+	plan.Unread = g.unmade
 	if failed := slices.ContainsFunc(outcomes, func(o outcome) bool { return o.err != nil }); partial || failed {
-		plan.Unread = g.unread(ctx, renderer, plan.Targets, plan.Failed)
+		unread := g.unread(ctx, renderer, plan.Targets, plan.Failed)
+		plan.Unread = func(target string, missing check.Reference) bool {
+			return g.unmade(target, missing) || unread(target, missing)
+		}
 	}
 	carried, refused := repo.Carried(exempting, g.known, read)
 	carried, out.Notes = g.carry(ctx, carried)
