@@ -104,6 +104,19 @@ input_objects contains {"kind": "Secret", "namespace": obj_lib.namespace(obj), "
 	some tls in entry.places(obj, path)
 }
 
+# So it does for the listeners of a Gateway, in its own namespace alone.
+# https://cert-manager.io/docs/usage/gateway/
+input_objects contains {"kind": "Secret", "namespace": obj_lib.namespace(obj), "name": ref.value.name} if {
+	some kind in ["Gateway", "ListenerSet"]
+	some obj in obj_lib.of_kind["gateway.networking.k8s.io"][kind]
+	some annotation, value in obj_lib.annotations(obj)
+	_asks_for_certificate(annotation, value)
+	some ref in entry.places(obj, ["spec", "listeners", "*", "tls", "certificateRefs", "*"])
+	obj_lib.at(ref.value, ["namespace"], obj_lib.namespace(obj)) == obj_lib.namespace(obj)
+	obj_lib.at(ref.value, ["kind"], "Secret") == "Secret"
+	is_string(ref.value.name)
+}
+
 # OpenShift makes the certificate of a Service that asks for one.
 input_objects contains {"kind": "Secret", "namespace": obj_lib.namespace(obj), "name": name} if {
 	some obj in obj_lib.of_kind[""].Service

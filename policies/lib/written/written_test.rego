@@ -15,6 +15,13 @@ _ingress(annotations) := {
 	"spec": {"tls": [{"secretName": "cert"}, {"hosts": ["a"]}]},
 }
 
+_gateway(kind, annotations, ref) := {
+	"apiVersion": "gateway.networking.k8s.io/v1",
+	"kind": kind,
+	"metadata": {"name": "a", "namespace": "shop", "annotations": annotations},
+	"spec": {"listeners": [{"name": "http"}, {"name": "https", "tls": {"certificateRefs": [object.union({"name": "cert"}, ref)]}}]},
+}
+
 test_what_is_made[name] if {
 	some name, case in {
 		"Certificate": {"obj": _named("cert-manager.io/v1", "Certificate", {"spec": {"secretName": "cert"}}), "want": {"Secret shop/cert"}},
@@ -41,6 +48,11 @@ test_what_is_made[name] if {
 		"Ingress with an issuer": {"obj": _ingress({"cert-manager.io/cluster-issuer": "public"}), "want": {"Secret shop/cert"}},
 		"Ingress with tls-acme": {"obj": _ingress({"kubernetes.io/tls-acme": "true"}), "want": {"Secret shop/cert"}},
 		"Ingress without tls-acme": {"obj": _ingress({"kubernetes.io/tls-acme": "false"}), "want": set()},
+		"Gateway": {"obj": _gateway("Gateway", {}, {}), "want": set()},
+		"Gateway with an issuer": {"obj": _gateway("Gateway", {"cert-manager.io/issuer": "own"}, {}), "want": {"Secret shop/cert"}},
+		"ListenerSet with an issuer": {"obj": _gateway("ListenerSet", {"cert-manager.io/cluster-issuer": "public"}, {"kind": "Secret", "namespace": "shop"}), "want": {"Secret shop/cert"}},
+		"certificate of another namespace": {"obj": _gateway("Gateway", {"cert-manager.io/cluster-issuer": "public"}, {"namespace": "b"}), "want": set()},
+		"certificate of another kind": {"obj": _gateway("Gateway", {"cert-manager.io/cluster-issuer": "public"}, {"kind": "ConfigMap"}), "want": set()},
 		"Service of OpenShift": {
 			"obj": _named("v1", "Service", {"metadata": {"annotations": {"service.beta.openshift.io/serving-cert-secret-name": "tls"}}}),
 			"want": {"Secret shop/tls"},

@@ -443,6 +443,8 @@ type Pods struct {
 const (
 	// AnyName is the name of any object of a kind.
 	AnyName = "*"
+	// AnyKind is the kind of what is made of a name that an object has, whatever it is: any kind but Namespace, which few make.
+	AnyKind = "*"
 	// PodsKind is any pod with some labels: the name is a JSON object of them, or a LabelSelector.
 	PodsKind = "pods"
 	// PoliciesKind is any object that says what pods of a namespace may send or get; the name is for what it is missed.

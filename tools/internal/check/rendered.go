@@ -25,12 +25,15 @@ type pattern struct {
 	target string
 }
 
-func (p pattern) fits(r Reference) bool {
-	kind := r.Kind
+// Fits reports whether what may be made, by what names have in common, may be what is missing.
+func (r Reference) Fits(missing Reference) bool {
+	kind := missing.Kind
 	if kind == PoliciesKind {
 		kind = PodsKind // what makes pods that nobody here knows may fence them, too
 	}
-	return p.Kind == kind && (p.Name == "*" || r.Name == AnyName || like(p.Name, r.Name)) && (p.Namespace == r.Namespace || r.Namespace == "" || like(p.Namespace, r.Namespace))
+	named := r.Kind == AnyKind && kind != "Namespace" && kind != PodsKind && missing.Name != AnyName
+	return (r.Kind == kind || named) && (r.Name == "*" || missing.Name == AnyName || like(r.Name, missing.Name)) &&
+		(r.Namespace == missing.Namespace || missing.Namespace == "" || like(r.Namespace, missing.Namespace))
 }
 
 func like(pattern, text string) bool {
@@ -86,7 +89,7 @@ func (r *rendered) resolve(findings []Finding, unread func(target string, missin
 			return false
 		}
 		if slices.ContainsFunc(r.patterns, func(p pattern) bool {
-			return p.fits(*f.Missing) && (p.target == f.Target || !r.areApart(f.Target, p.target))
+			return p.Fits(*f.Missing) && (p.target == f.Target || !r.areApart(f.Target, p.target))
 		}) {
 			return true
 		}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/kgate-dev/gitops/tools/internal/activity"
 	"github.com/kgate-dev/gitops/tools/internal/chart"
+	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/coverage"
 	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
@@ -48,6 +49,7 @@ type chartLeft struct {
 	at          manifest.Position
 	reason      string
 	target      string // that the chart would be part of
+	makes       []check.Reference
 }
 
 // chartsPath is what the target of an Application's charts is called. tree is the target that renders the Application, or the file
@@ -207,17 +209,24 @@ func (g *Gate) chartsOf(ctx context.Context, renderer *kustomization.Renderer, f
 			if s.Type != "helm" {
 				continue
 			}
+			r, err := g.releaseOf(a, s)
 			leave := func(at manifest.Position, reason string) {
-				c.left = append(c.left, chartLeft{a, cmp.Or(s.Chart.Name, s.Dir), at, reason, t.path})
+				values := valuesOf(s.Value)
+				for _, v := range r.Values {
+					if text, err := fs.ReadFile(g.repository.FS, v.File); err == nil && !v.InChart {
+						values = append(values, valuesIn(string(text)))
+					}
+				}
+				name := cmp.Or(s.Chart.Name, s.Dir)
+				c.left = append(c.left, chartLeft{a, name, at, reason, t.path, release(r.Namespace, r.Name, name, values)})
 			}
-			release, err := g.releaseOf(a, s)
 			if err == nil {
-				t.wanted = append(t.wanted, release)
-				if missing := renderer.Offline(ctx, []kustomization.Release{release}); missing != nil {
+				t.wanted = append(t.wanted, r)
+				if missing := renderer.Offline(ctx, []kustomization.Release{r}); missing != nil {
 					leave(missing.Position, missing.Reason)
 					continue
 				}
-				t.releases = append(t.releases, release)
+				t.releases = append(t.releases, r)
 				continue
 			}
 			at := s.Locate(nil)

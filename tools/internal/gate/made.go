@@ -10,6 +10,8 @@ import (
 	"strings"
 	"unicode"
 
+	"sigs.k8s.io/yaml"
+
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/definition"
 	"github.com/kgate-dev/gitops/tools/internal/graph"
@@ -38,7 +40,7 @@ func made(objects []*manifest.Object) []check.Reference {
 		}
 	}
 	for _, o := range objects {
-		all = append(all, released(o)...)
+		all = append(all, released(o, objects)...)
 		for _, w := range graph.WrittenOf(o) {
 			all = append(all, check.Reference(w))
 		}
@@ -87,9 +89,10 @@ func bound(o *manifest.Object) []check.Reference {
 	return all
 }
 
-// released is what a Helm chart may make that others render: any pods, for charts label theirs as they like, and objects called
-// as its release is, and classes for the cluster. Of charts nobody here knows more.
-func released(o *manifest.Object) []check.Reference {
+// released is what a Helm chart may make that others render: any pods, for charts label theirs as they like, objects called
+// as its release is or as its values have it, and classes for the cluster. Of charts nobody here knows more. Values may be in
+// ConfigMaps among the objects.
+func released(o *manifest.Object, objects []*manifest.Object) []check.Reference {
 	text := func(steps ...any) string { return manifest.TextAt(o.Value, steps...) }
 	switch group := o.Group(); {
 	case group == "helm.toolkit.fluxcd.io" && o.Kind == "HelmRelease":
@@ -100,10 +103,19 @@ func released(o *manifest.Object) []check.Reference {
 		if target != "" {
 			name = target + "-" + name
 		}
+		values := []any{manifest.At(o.Value, "spec", "values")}
+		for _, from := range manifest.ListAt(o.Value, "spec", "valuesFrom") {
+			for _, other := range objects {
+				if other.Kind == "ConfigMap" && manifest.TextAt(from, "kind") == "ConfigMap" && other.Namespace == o.Namespace && other.Name == manifest.TextAt(from, "name") {
+					values = append(values, valuesIn(manifest.TextAt(other.Value, "data", cmp.Or(manifest.TextAt(from, "valuesKey"), "values.yaml"))))
+				}
+			}
+		}
 		chart := cmp.Or(text("spec", "chart", "spec", "chart"), text("spec", "chartRef", "name"))
-		return release(cmp.Or(target, o.Namespace), cmp.Or(text("spec", "releaseName"), name), chart)
+		return release(cmp.Or(target, o.Namespace), cmp.Or(text("spec", "releaseName"), name), chart, values)
 	case group == "helm.cattle.io" && o.Kind == "HelmChart":
-		return release(cmp.Or(text("spec", "targetNamespace"), o.Namespace), o.Name, text("spec", "chart"))
+		values := []any{manifest.At(o.Value, "spec", "set"), valuesIn(text("spec", "valuesContent")), manifest.At(o.Value, "spec", "values")}
+		return release(cmp.Or(text("spec", "targetNamespace"), o.Namespace), o.Name, text("spec", "chart"), values)
 	case group == "argoproj.io" && o.Kind == "Application":
 		return chartsOf(o.Value, o.Name, "spec")
 	case group == "argoproj.io" && o.Kind == "ApplicationSet":
@@ -127,13 +139,36 @@ func chartsOf(value any, name string, spec ...any) []check.Reference {
 	for _, source := range sources {
 		if chart := manifest.TextAt(source, "chart"); chart != "" {
 			called := cmp.Or(manifest.TextAt(source, "helm", "releaseName"), name)
-			all = append(all, release(fill(manifest.TextAt(value, at("destination", "namespace")...)), fill(called), fill(chart))...)
+			all = append(all, release(fill(manifest.TextAt(value, at("destination", "namespace")...)), fill(called), fill(chart), valuesOf(source))...)
 		}
 	}
 	return all
 }
 
-func release(namespace, name, chart string) []check.Reference {
+// valuesOf are those that stand in a source of an Application.
+func valuesOf(source any) []any {
+	values := []any{manifest.At(source, "helm", "valuesObject"), valuesIn(manifest.TextAt(source, "helm", "values"))}
+	for _, set := range manifest.ListAt(source, "helm", "parameters") {
+		// secrets.sec.enabled=true is values within values.
+		var value any = manifest.TextAt(set, "value")
+		for _, key := range slices.Backward(strings.Split(manifest.TextAt(set, "name"), ".")) {
+			value = map[string]any{key: value}
+		}
+		values = append(values, value)
+	}
+	return values
+}
+
+// valuesIn are the values in a text; nil where they cannot be read, as where a template fills them in.
+func valuesIn(text string) any {
+	var values any
+	if yaml.Unmarshal([]byte(text), &values) != nil {
+		return nil
+	}
+	return values
+}
+
+func release(namespace, name, chart string, values []any) []check.Reference {
 	namespace = cmp.Or(namespace, "*") // whoever deploys the release says it
 	all := []check.Reference{{Kind: check.PodsKind, Namespace: namespace, Name: "*"}}
 	for _, kind := range relation.Known().Provided() {
@@ -143,8 +178,24 @@ func release(namespace, name, chart string) []check.Reference {
 	for _, word := range words(name, chart) {
 		all = append(all, check.Reference{Kind: "ClusterRole", Name: "*" + word + "*"}, check.Reference{Kind: "Role", Namespace: namespace, Name: "*" + word + "*"})
 	}
-	return append(all, namesakes(namespace, name)...)
+	all = append(all, namesakes(namespace, name)...)
+	seen := map[string]bool{}
+	manifest.EachText(values, func(key, text string) {
+		text = parameter.ReplaceAllString(text, "*")
+		if seen[text] && key != "fullnameOverride" || !objectName.MatchString(text) {
+			return
+		}
+		seen[text] = true
+		all = append(all, check.Reference{Kind: check.AnyKind, Namespace: namespace, Name: text})
+		if key == "fullnameOverride" {
+			all = append(all, namesakes(namespace, text)...)
+		}
+	})
+	return all
 }
+
+// objectName is what an object may be called that values name, also where a template fills in a part of it.
+var objectName = regexp.MustCompile(`^[-.a-z0-9*]*[a-z0-9][-.a-z0-9*]*$`)
 
 // namesakes are objects that are called as what they are made of, or begin so.
 func namesakes(namespace, name string) []check.Reference {

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -35,7 +36,7 @@ func TestMade(t *testing.T) {
 	}
 }
 
-// TestReleased names what charts may make: any pods of a namespace, and objects called as the release is.
+// TestReleased names what charts may make: any pods of a namespace, and objects called as the release is, or as it is told to call them.
 func TestReleased(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"apiVersion":"helm.toolkit.fluxcd.io/v2","kind":"HelmRelease","metadata":{"name":"a","namespace":"mon"}}`:                                                                             "pods mon/*, Secret mon/a, Secret mon/a-*",
@@ -49,6 +50,7 @@ func TestReleased(t *testing.T) {
 		`{"apiVersion":"argoproj.io/v1alpha1","kind":"Application","metadata":{"name":"a"},"spec":{"source":{"path":"x"},"destination":{"namespace":"shop"}}}`:                                  "",
 		`{"apiVersion":"argoproj.io/v1alpha1","kind":"ApplicationSet","spec":{"template":{"metadata":{"name":"{{n}}-a"},"spec":{"source":{"chart":"c"},"destination":{"namespace":"{{n}}"}}}}}`: "pods */*, Secret */*-a, Secret */*-a-*",
 		`{"apiVersion":"argoproj.io/v1alpha1","kind":"Application","spec":"text"}`:                                                                                                              "",
+		`{"apiVersion":"helm.toolkit.fluxcd.io/v2","kind":"HelmRelease","metadata":{"name":"a","namespace":"mon"},"spec":{"values":{"sub":{"fullnameOverride":"b"}}}}`:                          "pods mon/*, Secret mon/a, Secret mon/a-*, Secret mon/b, Secret mon/b-*",
 	} {
 		object, err := manifest.Decode([]byte(text))
 		if err != nil {
@@ -62,6 +64,48 @@ func TestReleased(t *testing.T) {
 		}
 		if strings.Join(got, ", ") != want {
 			t.Errorf("%s: made %v, want %q", text, got, want)
+		}
+	}
+}
+
+// TestNamedInValues has the names that values give what a chart makes, in the release's namespace: any kind may be called so.
+func TestNamedInValues(t *testing.T) {
+	release := func(spec string) string {
+		return `{"apiVersion":"helm.toolkit.fluxcd.io/v2","kind":"HelmRelease","metadata":{"name":"a","namespace":"mon"},"spec":` + spec + `}`
+	}
+	application := func(helm string) string {
+		return `{"apiVersion":"argoproj.io/v1alpha1","kind":"Application","metadata":{"name":"a"},"spec":{"source":{"chart":"c","helm":` + helm + `},"destination":{"namespace":"mon"}}}`
+	}
+	for text, want := range map[string]string{
+		release(`{"values":{"serviceAccount":{"name":"sa"},"replicas":2,"Not A Name":"Nor this","list":["x"]}}`): "list mon/, name mon/, replicas mon/, sa mon/, x mon/",
+		release(`{"values":"text"}`): "text mon/",
+		release(`{"values":{"name":"{{ .Release.Name }}-x","other":"{{ .y }}"}}`):         "*-x mon/, name mon/, other mon/",
+		release(`{"valuesFrom":[{"kind":"ConfigMap","name":"values"}]}`):                  "k mon/, v mon/",
+		release(`{"valuesFrom":[{"kind":"ConfigMap","name":"values","valuesKey":"no"}]}`): "",
+		release(`{"valuesFrom":[{"kind":"Secret","name":"values"}]}`):                     "",
+		application(`{"values":"k: v"}`):                                                  "k mon/, v mon/",
+		application(`{"values":"{{ k"}`):                                                  "",
+		application(`{"valuesObject":{"k":"v"}}`):                                         "k mon/, v mon/",
+		application(`{"parameters":[{"name":"n.m","value":"v"}]}`):                        "m mon/, n mon/, v mon/",
+		`{"apiVersion":"helm.cattle.io/v1","kind":"HelmChart","metadata":{"name":"a","namespace":"mon"},"spec":{"valuesContent":"k: v","set":{"s":1}}}`: "k mon/, s mon/, v mon/",
+	} {
+		object, err := manifest.Decode([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		values, err := manifest.Decode([]byte(`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"values","namespace":"mon"},"data":{"values.yaml":"k: v"}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, is := range made([]*manifest.Object{object, values}) {
+			if is.Kind == check.AnyKind {
+				got = append(got, is.Name+" "+is.Namespace+"/")
+			}
+		}
+		slices.Sort(got)
+		if strings.Join(got, ", ") != want {
+			t.Errorf("%s: named %v, want %q", text, got, want)
 		}
 	}
 }

@@ -176,7 +176,7 @@ func (g *Gate) unread(ctx context.Context, renderer *kustomization.Renderer, tar
 		})
 	}
 	return func(target string, missing check.Reference) bool {
-		if missing.Name != "" && slices.ContainsFunc(failed, func(other string) bool { return !g.areApart(target, other) && hold(other, missing) }) {
+		if missing.Name != "" && slices.ContainsFunc(failed, func(other string) bool { return !g.apart(target, other) && hold(other, missing) }) {
 			return true
 		}
 		files, err := mentioned()
@@ -185,7 +185,7 @@ func (g *Gate) unread(ctx context.Context, renderer *kustomization.Renderer, tar
 				return false
 			}
 			for dir := path.Dir(m.File); dir != "."; dir = path.Dir(dir) {
-				if g.areApart(target, dir) {
+				if g.apart(target, dir) {
 					return false
 				}
 			}
@@ -232,7 +232,7 @@ func (u *unseen) may(target string, missing check.Reference) bool {
 	all := u.all()
 	i := slices.IndexFunc(all, func(o coverage.Outside) bool {
 		switch {
-		case o.Target != "" && u.gate.areApart(target, o.Target):
+		case o.Target != "" && u.gate.apart(target, o.Target):
 			return false
 		case o.Argo && missing.Kind == "Namespace":
 			return false // which Argo CD creates where it is told to
@@ -259,10 +259,17 @@ func (u *unseen) notes() []report.Note {
 	return []report.Note{{About: "references", LeftOut: u.held, Message: "what these bring is not here to see, so that nothing is called missing which they may bring"}}
 }
 
-// areApart reports two targets of different environments.
-func (g *Gate) areApart(a, b string) bool {
-	of, with := g.repository.Config.Environment(a), g.repository.Config.Environment(b)
-	return of != nil && with != nil && of.Name != with.Name
+// unmade tells of what is missing in a target whether a chart of an Application that is not rendered may make it.
+func (g *Gate) unmade(target string, missing check.Reference) bool {
+	return g.charts != nil && slices.ContainsFunc(g.charts.left, func(l chartLeft) bool {
+		return !g.apart(target, repo.TreeOf(l.target)) && slices.ContainsFunc(l.makes, func(made check.Reference) bool { return made.Fits(missing) })
+	})
+}
+
+// apart reports whether kgate.yaml has two paths in different environments.
+func (g *Gate) apart(a, b string) bool {
+	one, other := g.repository.Config.Environment(a), g.repository.Config.Environment(b)
+	return one != nil && other != nil && one.Name != other.Name
 }
 
 // made are the checks that the run makes: those of a change are made where it is compared.
@@ -313,13 +320,11 @@ func (g *Gate) conclude(ctx context.Context, round *check.Round, outcomes []outc
 	plan.Elsewhere = g.elsewhere(ctx, plan.Targets)
 	partial := len(g.options.Targets) > 0 && (len(g.all) == 0 || len(without(g.all, g.paths)) > 0)
 	unseen := g.newUnseen(ctx, outcomes)
-	plan.Unread = unseen.may
+	plan.Unread = func(target string, missing check.Reference) bool { return g.unmade(target, missing) || unseen.may(target, missing) }
 	// What could not be rendered may hold what others miss.
 	if failed := slices.ContainsFunc(outcomes, func(o outcome) bool { return o.err != nil }); partial || failed {
-		unread, unseen := g.unread(ctx, renderer, plan.Targets, plan.Failed), plan.Unread
-		plan.Unread = func(target string, missing check.Reference) bool {
-			return unread(target, missing) || unseen(target, missing)
-		}
+		unread, others := g.unread(ctx, renderer, plan.Targets, plan.Failed), plan.Unread
+		plan.Unread = func(target string, missing check.Reference) bool { return unread(target, missing) || others(target, missing) }
 	}
 	carried, refused := repo.Carried(exempting, g.known, read)
 	carried, out.Notes = g.carry(ctx, carried)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/kgate-dev/gitops/tools/internal/activity"
@@ -214,6 +215,10 @@ func (t *Target) derive() {
 	for i, made := range t.Makes {
 		t.Makes[i].Namespace, t.Makes[i].Name = anyText(t.StandIns, made.Namespace), anyText(t.StandIns, made.Name)
 	}
+	// A value of which nothing is known is a password as well as a name.
+	t.Makes = slices.DeleteFunc(t.Makes, func(made check.Reference) bool {
+		return made.Kind == check.AnyKind && strings.Trim(made.Name, "*") == ""
+	})
 	for i, p := range t.Pods {
 		labels := make(map[string]string, len(p.Labels))
 		for key, value := range p.Labels {

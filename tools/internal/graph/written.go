@@ -48,6 +48,15 @@ func WrittenOf(o *manifest.Object) []Written {
 		for _, tls := range manifest.ListAt(o.Value, "spec", "tls") {
 			add("Secret", o.Namespace, manifest.TextAt(tls, "secretName"))
 		}
+	case group == "gateway.networking.k8s.io" && (o.Kind == "Gateway" || o.Kind == "ListenerSet") && asksForCertificate(o):
+		for _, listener := range manifest.ListAt(o.Value, "spec", "listeners") {
+			for _, ref := range manifest.ListAt(listener, "tls", "certificateRefs") {
+				namespace, kind := manifest.TextAt(ref, "namespace"), manifest.TextAt(ref, "kind")
+				if (namespace == "" || namespace == o.Namespace) && (kind == "" || kind == "Secret") {
+					add("Secret", o.Namespace, manifest.TextAt(ref, "name"))
+				}
+			}
+		}
 	case group == "" && o.Kind == "Service":
 		for _, stage := range []string{"alpha", "beta"} {
 			add("Secret", o.Namespace, text("metadata", "annotations", "service."+stage+".openshift.io/serving-cert-secret-name"))
@@ -67,7 +76,7 @@ func WrittenOf(o *manifest.Object) []Written {
 	return all
 }
 
-// asksForCertificate reports an Ingress of which cert-manager makes the Certificates.
+// asksForCertificate reports an Ingress or a Gateway of which cert-manager makes the Certificates.
 func asksForCertificate(o *manifest.Object) bool {
 	annotation := func(name string) string { return manifest.TextAt(o.Value, "metadata", "annotations", name) }
 	return annotation("cert-manager.io/cluster-issuer") != "" || annotation("cert-manager.io/issuer") != "" || annotation("kubernetes.io/tls-acme") == "true"

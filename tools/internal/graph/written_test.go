@@ -25,6 +25,11 @@ func TestWrittenOf(t *testing.T) {
 		"a connection":              {"apiVersion: example.com/v1\nkind: Database\n" + head + "spec: {writeConnectionSecretToRef: {name: b}}", []string{"Secret shop/b"}},
 		"a connection elsewhere":    {"apiVersion: example.com/v1\nkind: Database\n" + head + "spec: {writeConnectionSecretToRef: {name: b, namespace: infra}}", []string{"Secret infra/b"}},
 		"an Ingress":                {"apiVersion: networking.k8s.io/v1\nkind: Ingress\n" + head + "spec: {tls: [{secretName: b}]}", nil},
+		"a Gateway that asks": {
+			"apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: a, namespace: shop, annotations: {cert-manager.io/issuer: i}}\n" +
+				"spec: {listeners: [{name: a}, {name: b, tls: {certificateRefs: [{name: b}, {name: c, namespace: other}, {name: d, kind: ConfigMap}]}}]}",
+			[]string{"Secret shop/b"},
+		},
 		"an Ingress that asks": {
 			"apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: a, namespace: shop, annotations: {kubernetes.io/tls-acme: 'true'}}\nspec: {tls: [{secretName: b}, {hosts: [a]}]}",
 			[]string{"Secret shop/b"},

@@ -88,6 +88,7 @@ func TestFaults(t *testing.T) {
 	for _, test := range []struct{ name, spec, want string }{
 		{"valid", `{size: 1}`, ``},
 		{"status is discarded", `{size: 1}, status: {}`, ``},
+		{"null in what is discarded", `{size: 1}, status: {phase: null}`, ``},
 		{"null where nullable", `{size: 1, note: null}`, ``},
 		{"null where there is a default", `{size: 1, mode: null}`, ``},
 		{"fields kept unknown", `{size: 1, free: {known: 1, other: [1, {a: null}]}, open: {a: 1}}`, ``},
@@ -168,6 +169,9 @@ func expect(t *testing.T, d *Definitions, text, want string) {
 	}
 	if got := lines(faults); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	if schema, err := d.Structure(t.Context(), o); err != nil || len(faults) == 0 && len(schema) > 0 {
+		t.Errorf("the schema alone refuses what the server takes: %v\n%s", err, lines(schema))
 	}
 	if after := asJSON(t, o); after != before {
 		t.Errorf("the object was changed:\n%s\n%s", before, after)

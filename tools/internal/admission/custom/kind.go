@@ -124,6 +124,7 @@ func (k *kind) structure(ctx context.Context, value map[string]any) []Fault {
 	}
 	// What is not declared changes nothing about the rest, which the server does not come to.
 	defaulting.Default(object, k.structural)
+	k.dropStatus(object)
 	errs := validation.ValidateCustomResource(nil, object, k.schema)
 	errs = append(errs, schemaobjectmeta.Validate(ctx, nil, object, k.structural, false)...)
 	return sorted(append(faults, fieldFaults(object, append(errs, listtype.ValidateListSetsAndMaps(nil, k.structural, object)...))...))
@@ -185,11 +186,16 @@ func (k *kind) complete(object *unstructured.Unstructured) *Fault {
 	object.SetDeletionTimestamp(nil)
 	object.SetDeletionGracePeriodSeconds(nil)
 	object.SetSelfLink("")
-	if k.status {
-		delete(object.Object, "status")
-	}
+	k.dropStatus(object.Object)
 	object.SetGeneration(1)
 	return nil
+}
+
+// dropStatus is what the server does to a new object whose status is a subresource, before it validates.
+func (k *kind) dropStatus(object map[string]any) {
+	if k.status {
+		delete(object, "status")
+	}
 }
 
 // maxPrefix is how much of generateName the server takes: names are cut so that they fit a label.
