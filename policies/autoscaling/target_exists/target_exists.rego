@@ -2,12 +2,10 @@
 # scope: package
 # title: Autoscalers scale something that is there
 # description: |
-#   An autoscaler whose target was renamed, is of a kind without replicas, or lacks the container of a
-#   metric, says so in its conditions and nowhere else: the service runs at whatever number it had,
-#   and the first peak is when somebody notices; so it is with a ScaledObject and a VerticalPodAutoscaler.
-#   Two autoscalers on one target undo each other's decisions; KEDA makes one of each ScaledObject, and
-#   its webhook (v2.21.0) refuses it beside another. A VerticalPodAutoscaler that changes the requests
-#   which a utilization is a share of moves what the other one scales by.
+#   A scaler whose target was renamed, is of a kind without replicas, or lacks the container of a metric,
+#   says so in its conditions and nowhere else, and the first peak is when somebody notices. Two on one
+#   target undo each other's decisions (KEDA makes one of each ScaledObject, and v2.21.0 refuses a second),
+#   and one that changes requests moves the utilization that another goes by.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/
 #   - ref: https://github.com/kedacore/keda/blob/v2.21.0/apis/keda/v1alpha1/scaledobject_webhook.go

@@ -2,15 +2,13 @@
 # scope: package
 # title: CloudNativePG accepts every Cluster, Pooler and Database
 # description: |
-#   The operator's webhook refuses what the schema takes, and no sync applies it: an image whose tag
-#   does not begin with a version, as many synchronous replicas as instances, storage without a size,
-#   two ways to bootstrap, a source that is not listed, names of roles, tablespaces and services that
-#   the operator or PostgreSQL keeps, requests beyond limits. As in version 1.27.0.
+#   The operator's webhook refuses what the schema takes, and no sync applies it: a tag that begins with
+#   no version, as many synchronous replicas as instances, storage without a size, sources that are not
+#   listed, names that the operator or PostgreSQL keeps. As in version 1.27.0.
 # related_resources:
 #   - ref: https://github.com/cloudnative-pg/cloudnative-pg/blob/v1.27.0/internal/webhook/v1/cluster_webhook.go
 #   - ref: https://github.com/cloudnative-pg/cloudnative-pg/blob/v1.27.0/internal/webhook/v1/pooler_webhook.go
-#   - ref: https://github.com/cloudnative-pg/cloudnative-pg/blob/v1.27.0/internal/webhook/v1/database_webhook.go
-#   - ref: https://github.com/cloudnative-pg/barman-cloud/blob/v0.3.3/pkg/api/webhooks/webhooks.go
+#   - ref: https://github.com/cloudnative-pg/barman-cloud/blob/v0.3.3/pkg/api/webhooks/config.go
 #   - ref: https://github.com/cloudnative-pg/machinery/blob/v0.3.1/pkg/postgres/version/version.go
 # custom:
 #   severity: error
