@@ -4,7 +4,8 @@
 # description: |
 #   The operator's webhook refuses what the schema takes, and where it is left out KEDA makes no
 #   autoscaler: a minimum above the maximum, no pods by metrics of pods alone, a fallback that no
-#   trigger has, two triggers of one name, a formula without a target. As in version 2.21.0.
+#   trigger has, two triggers of one name, a formula without a target or with a name that no trigger
+#   has. As in version 2.21.0, whose schema says itself where the two bounds that are given contradict.
 # related_resources:
 #   - ref: https://github.com/kedacore/keda/blob/v2.21.0/apis/keda/v1alpha1/scaledobject_webhook.go
 #   - ref: https://github.com/kedacore/keda/blob/v2.21.0/apis/keda/v1alpha1/scaledobject_types.go
@@ -50,6 +51,7 @@ _most := number if {
 deny contains {"msg": msg, "path": ["spec", "minReplicaCount"], "with": {["spec", "maxReplicaCount"]}} if {
 	_is_scaled
 	_least > _most
+	not _at(["minReplicaCount"]) > _most
 	msg := sprintf("%s keeps at least %v replicas and at most %v", [obj_lib.title(input), _least, _most])
 }
 
@@ -107,6 +109,66 @@ deny contains {"msg": msg, "path": ["spec", "advanced", "scalingModifiers", "for
 	obj_lib.at(modifiers, ["formula"], "") != ""
 	obj_lib.at(modifiers, ["target"], "") == ""
 	msg := sprintf("scalingModifiers of %s have a formula, and no target that its result is held to", [obj_lib.title(input)])
+}
+
+deny contains {"msg": msg, "path": ["spec", "advanced", "scalingModifiers", "target"]} if {
+	_is_scaled
+	target := _at(["advanced", "scalingModifiers", "target"])
+	is_string(target)
+	target != ""
+	not obj_lib.is_filled_in(target)
+	not _is_positive(target)
+	msg := sprintf("target of scalingModifiers of %s is %q, which is no number above 0", [obj_lib.title(input), target])
+}
+
+# As strconv.ParseFloat reads it, but for hexadecimal digits, of which nothing is said.
+_is_positive(text) if {
+	regex.match(`^\+?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$`, text)
+	regex.match(`^[+.0]*[1-9]`, text)
+}
+
+_is_positive(text) if regex.match(`(?i)^\+?(0x.*|inf|infinity|nan)$`, text)
+
+deny contains {"msg": msg, "path": ["spec", "advanced", "scalingModifiers", "metricType"]} if {
+	_is_scaled
+	obj_lib.at(input, ["spec", "advanced", "scalingModifiers", "target"], "") != ""
+	_at(["advanced", "scalingModifiers", "metricType"]) == "Utilization"
+	msg := sprintf("metricType of scalingModifiers of %s is Utilization: what a formula makes has AverageValue or Value", [obj_lib.title(input)])
+}
+
+deny contains {"msg": msg, "path": ["spec", "fallback", "behavior"]} if {
+	_is_scaled
+	_at(["fallback", "behavior"]) == "scalingModifiers"
+	not _uses_modifiers
+	msg := sprintf("fallback.behavior of %s is scalingModifiers, and it has none", [obj_lib.title(input)])
+}
+
+# KEDA compiles the formula with the names of the triggers that have metrics of their own.
+deny contains {"msg": msg, "path": ["spec", "advanced", "scalingModifiers", "formula"], "with": {trigger.path | some trigger in _triggers}} if {
+	_is_scaled
+	formula := _at(["advanced", "scalingModifiers", "formula"])
+	_is_plain(formula)
+	is_array(_at(["triggers"]))
+	every trigger in _triggers { not obj_lib.is_filled_in(trigger.value.name) }
+	unknown := _names(formula) - {trigger.value.name | some trigger in _triggers; not trigger.value.type in _of_pods}
+	count(unknown) > 0
+	msg := sprintf("formula of %s names %s, and no trigger other than of cpu and memory is called so", [obj_lib.title(input), concat(", ", unknown)])
+}
+
+# What else a formula may hold (texts, comments, maps, names of its own) is not read here.
+_is_plain(formula) if {
+	is_string(formula)
+	regex.match(`^[A-Za-z0-9_\s+*/%^(),?:<>=!&|.#{}\[\]-]+$`, formula)
+	not obj_lib.is_filled_in(formula)
+	not regex.match(`\blet\b|//|/\*|\{[^}]*:`, formula)
+}
+
+# https://github.com/expr-lang/expr/blob/v1.17.8/docs/language-definition.md
+_names(formula) := {part[2] |
+	some part in regex.find_all_string_submatch_n(`([.#]\s*)?\b([A-Za-z_][A-Za-z0-9_]*)\s*(\(?)`, formula, -1)
+	part[1] == ""
+	part[3] == ""
+	not part[2] in {"and", "contains", "else", "endsWith", "false", "if", "in", "matches", "nil", "not", "or", "startsWith", "true"}
 }
 
 deny contains {"msg": msg, "path": ["spec", "advanced", "scalingModifiers"]} if {

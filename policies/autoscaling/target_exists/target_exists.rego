@@ -2,13 +2,14 @@
 # scope: package
 # title: Autoscalers scale something that is there
 # description: |
-#   An autoscaler whose target was renamed, is of a kind without replicas, or lacks the container of a
-#   metric, says so in its conditions and nowhere else: the service runs at whatever number it had,
-#   and the first peak is when somebody notices. Two autoscalers on one target undo each other's
-#   decisions; KEDA makes one of each ScaledObject, and its webhook (v2.21.0) refuses it beside another.
+#   A scaler whose target was renamed, is of a kind without replicas, or lacks the container of a metric,
+#   says so in its conditions and nowhere else, and the first peak is when somebody notices. Two on one
+#   target undo each other's decisions (KEDA makes one of each ScaledObject, and v2.21.0 refuses a second),
+#   and one that changes requests moves the utilization that another goes by.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/
 #   - ref: https://github.com/kedacore/keda/blob/v2.21.0/apis/keda/v1alpha1/scaledobject_webhook.go
+#   - ref: https://github.com/kubernetes/autoscaler/blob/vertical-pod-autoscaler-1.4.0/vertical-pod-autoscaler/docs/known-limitations.md
 # custom:
 #   severity: error
 #   states: fact
@@ -18,6 +19,8 @@
 package policies.autoscaling.target_exists
 
 import data.policies.lib.object as obj_lib
+import data.policies.lib.operator
+import data.policies.lib.pods
 import data.policies.lib.scaling
 import data.policies.lib.workload
 
@@ -35,16 +38,114 @@ deny contains {"msg": msg, "path": array.concat(["objects", index, "spec", "scal
 	])
 }
 
-deny contains {"msg": msg, "path": ["objects", index, "spec", field]} if {
+# The other two are often for what operators and charts make: said where all pods of the namespace are known.
+deny contains {"msg": msg, "path": array.concat(["objects", index, "spec", field], _wrong(scaler, target)), "missing": missing} if {
 	some index, scaler in _scalers
+	not scaler.kind == "HorizontalPodAutoscaler"
 	field := _target_field[scaler.kind]
-	rivals := [position |
-		some position in _of_one_target[_aim(scaler)]
-		position != index
-		_rival(scaler, _scalers[position])
-	]
+	ref := obj_lib.at(scaler, ["spec", field], null)
+	is_object(ref)
+	target := object.union(_default_target[scaler.kind], {key: value | some key, value in ref; value != null})
+	is_string(target.name)
+	is_string(target.kind)
+	not obj_lib.is_filled_in(target.name)
+	obj_lib.namespace(scaler) in pods.input_namespaces
+	not _is_there(scaler, target)
+	not _is_made(target)
+	missing := {"kind": target.kind, "namespace": obj_lib.namespace(scaler), "name": target.name}
+	msg := sprintf("%s has no target: no %s %q%s", [obj_lib.title(scaler), target.kind, target.name, obj_lib.within("in", obj_lib.namespace(scaler))])
+}
+
+_default_target := {"ScaledObject": {"kind": "Deployment"}, "VerticalPodAutoscaler": {}}
+
+_is_there(scaler, target) if {
+	some index in obj_lib.called(target.kind, target.name)
+	obj_lib.may_be_one(obj_lib.namespace(scaler), obj_lib.namespace(input.objects[index]))
+}
+
+_is_there(scaler, target) if {
+	some declared in input.external
+	declared.kind == target.kind
+	declared.name == target.name
+	obj_lib.may_be_one(obj_lib.namespace(scaler), obj_lib.namespace({"metadata": declared}))
+}
+
+# What operators make of a resource is mostly called after it.
+_is_made(target) if {
+	some obj in operator.input_resources
+	obj_lib.name(obj) != ""
+	contains(target.name, obj_lib.name(obj))
+}
+
+# Of a chart that is not rendered nobody here knows what it makes.
+_is_made(_) if {
+	some obj in input.objects
+	obj.kind in {"HelmChart", "HelmRelease"}
+}
+
+# One finding of all that scale a target, at the first of them.
+deny contains {"msg": msg, "path": places[0], "with": {place | some place in places} - {places[0]}} if {
+	some positions in _of_one_target
+	some kinds in [{"HorizontalPodAutoscaler", "ScaledObject"}, {"VerticalPodAutoscaler"}]
+	rivals := sort([position |
+		some position in positions
+		_scalers[position].kind in kinds
+		some other in positions
+		other != position
+		_rival(_scalers[position], _scalers[other])
+	])
 	count(rivals) > 0
-	msg := sprintf("%s scales what %s scales too", [obj_lib.title(scaler), concat(", ", [obj_lib.title(_scalers[position]) | some position in rivals])])
+	together := [position | some i, position in rivals; not position in array.slice(rivals, 0, i)]
+	places := [["objects", position, "spec", _target_field[_scalers[position].kind]] | some position in together]
+	titles := [obj_lib.title(_scalers[position]) | some position in together]
+	msg := sprintf("%s scales what %s scales too", [titles[0], concat(", ", array.slice(titles, 1, count(titles)))])
+}
+
+deny contains {"msg": msg, "path": ["objects", index, "spec", "targetRef"], "with": {array.concat(["objects", other], used.path)}} if {
+	some index, vpa in _scalers
+	vpa.kind == "VerticalPodAutoscaler"
+	not obj_lib.at(vpa, ["spec", "updatePolicy", "updateMode"], "") == "Off"
+	some other in _of_one_target[_aim(vpa)]
+	scaler := _scalers[other]
+	used := [use | some use in _utilizations(scaler); _changes(vpa, use.resource, use.container)][0]
+	msg := sprintf("%s changes the requests of %s, and %s scales by their utilization", [obj_lib.title(vpa), used.resource, obj_lib.title(scaler)])
+}
+
+# The shares of requests that a scaler goes by: {resource, container, path}; container is "*" for all of a pod.
+_utilizations(hpa) := [{"resource": source.name, "container": obj_lib.at(source, ["container"], "*"), "path": ["spec", "metrics", i]} |
+	some i, metric in hpa.spec.metrics
+	some field in ["resource", "containerResource"]
+	source := metric[field]
+	source.name in {"cpu", "memory"}
+	is_number(source.target.averageUtilization)
+] if {
+	hpa.kind == "HorizontalPodAutoscaler"
+}
+
+_utilizations(scaled) := [{"resource": trigger.type, "container": obj_lib.at(trigger, ["metadata", "containerName"], "*"), "path": ["spec", "triggers", i]} |
+	some i, trigger in scaled.spec.triggers
+	trigger.type in {"cpu", "memory"}
+	"Utilization" in {obj_lib.at(trigger, ["metricType"], ""), obj_lib.at(trigger, ["metadata", "type"], "")}
+] if {
+	scaled.kind == "ScaledObject"
+}
+
+# Of a whole pod it is said where no policy leaves the resource of a container alone.
+_changes(vpa, resource, "*") if {
+	every one in _policies(vpa) { _controls(one, resource) }
+}
+
+_changes(vpa, resource, container) if {
+	container != "*"
+	found := [one | some name in [container, "*"]; some one in _policies(vpa); obj_lib.at(one, ["containerName"], "*") == name]
+	_controls(array.concat(found, [{}])[0], resource)
+}
+
+_policies(vpa) := obj_lib.at(vpa, ["spec", "resourcePolicy", "containerPolicies"], [])
+
+_controls(policy, resource) if {
+	obj_lib.at(policy, ["mode"], "Auto") != "Off"
+	resource in obj_lib.at(policy, ["controlledResources"], ["cpu", "memory"])
 }
 
 # A metric of one container, of which the pods of the target have none of this name: the autoscaler gets no metric.

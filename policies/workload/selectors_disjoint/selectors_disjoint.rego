@@ -19,15 +19,21 @@ import data.policies.lib.labels
 import data.policies.lib.object as obj_lib
 import data.policies.lib.workload
 
-deny contains {"msg": msg, "path": ["objects", index, "spec", "selector"]} if {
+# One finding of all that select the same pods, at the first of them.
+deny contains {"msg": msg, "path": ["objects", first, "spec", "selector"], "with": {["objects", other, "spec", "selector"] | some other in others}} if {
+	some selected, owners in _owners
+	first := min(owners)
+	others := selected - {first}
+	count(others) > 0
+	msg := sprintf("%s also selects the pods of %s", [workload.title(_controllers[first]), concat(", ", [workload.title(_controllers[other]) | some other in others])])
+}
+
+_owners[selected] contains index if {
 	some index, obj in _controllers
-	selected := _selected(obj)
+	selected := _selected(obj) & object.keys(_controllers)
 
 	# What the API server refuses (a selector that misses its own template) is not this rule's business.
 	index in selected
-	some other in selected
-	other != index
-	msg := sprintf("%s also selects the pods of %s", [workload.title(obj), workload.title(_controllers[other])])
 }
 
 _selected(obj) := labels.selected("pods", obj_lib.at(obj, ["spec", "selector"], null), {obj_lib.namespace(obj)}) if {

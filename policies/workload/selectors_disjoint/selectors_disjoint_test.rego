@@ -33,11 +33,21 @@ test_stable_selects_the_canary_too[kind] if {
 	_deny([_workload(kind, "web", {"app": "web"}, _stable), _workload(kind, "web-canary", _canary, _canary)]) == {{
 		"path": ["objects", 0, "spec", "selector"],
 		"msg": sprintf(`%s "web" also selects the pods of %s "web-canary"`, [kind, kind]),
+		"with": {["objects", 1, "spec", "selector"]},
 	}}
 }
 
-test_equal_selectors_are_a_fault_of_both if {
-	{fault.path[1] | some fault in _deny([_workload("Deployment", "a", _stable, _stable), _workload("StatefulSet", "b", _stable, _stable)])} == {0, 1}
+test_equal_selectors_are_one_fault if {
+	_deny([_workload("Deployment", "a", _stable, _stable), _workload("StatefulSet", "b", _stable, _stable), _workload("Deployment", "c", _stable, _stable)]) == {{
+		"path": ["objects", 0, "spec", "selector"],
+		"msg": `Deployment "a" also selects the pods of StatefulSet "b", Deployment "c"`,
+		"with": {["objects", 1, "spec", "selector"], ["objects", 2, "spec", "selector"]},
+	}}
+}
+
+test_a_wider_selector_is_a_fault_of_its_own if {
+	wide := _workload("Deployment", "a", {"app": "web"}, _stable)
+	{fault.path[1]: count(fault.with) | some fault in _deny([wide, _workload("Deployment", "b", _canary, _canary), _workload("Deployment", "c", _canary, _canary)])} == {0: 2, 1: 1}
 }
 
 test_another_namespace_is_another_world if {

@@ -533,6 +533,48 @@ type blamed struct {
 	severity check.Severity
 }
 
+// remark is what the server says of what one expression makes of objects, the same of each.
+type remark struct {
+	blamed
+	objects []*manifest.Object
+}
+
+// add puts what is said of an object to what is said of others already.
+func (b blamed) add(remarks []*remark, object *manifest.Object) []*remark {
+	for _, r := range remarks {
+		if r.at.Object == b.at.Object && r.at.Path.String() == b.at.Path.String() && r.severity == b.severity && r.text() == b.text() {
+			r.objects = append(r.objects, object)
+			return remarks
+		}
+	}
+	return append(remarks, &remark{blamed: b, objects: []*manifest.Object{object}})
+}
+
+func (b blamed) text() string {
+	what := ""
+	if len(b.Path) > 0 {
+		what = b.Path.String() + ": "
+	}
+	return what + b.Message + b.Note
+}
+
+// report is one finding of all objects: whoever corrects the expression mends what is made of each.
+func (r *remark) report(pass *check.Pass, target *check.Target) {
+	verb := "refuses"
+	if r.severity == check.Warning {
+		verb = "warns of"
+	}
+	of := fmt.Sprintf("the %s", r.objects[0].ID)
+	var with []check.Field
+	if others := r.objects[1:]; len(others) > 0 {
+		of += fmt.Sprintf(" and of %d more", len(others))
+		for _, object := range r.objects {
+			with = append(with, check.Field{Target: target, Object: object, Path: manifest.Path{"metadata", "name"}})
+		}
+	}
+	pass.ReportAs(r.severity, target, r.at.Object, r.at.Path, fmt.Sprintf("the API server %s what it makes of %s: %s", verb, of, r.text()), with...)
+}
+
 // run reports what policies refuse, and what they make of objects and the server refuses.
 func (m *mutations) run(ctx context.Context, pass *check.Pass) error {
 	for _, target := range pass.Targets {
@@ -548,6 +590,7 @@ func (m *mutations) run(ctx context.Context, pass *check.Pass) error {
 				pass.Report(target, r.object, r.path, message)
 			}
 		}
+		var together []*remark
 		for _, object := range c.applied {
 			made := c.mutating.made[object]
 			if made == nil {
@@ -559,16 +602,11 @@ func (m *mutations) run(ctx context.Context, pass *check.Pass) error {
 				return err
 			}
 			for _, b := range theirs {
-				verb := "refuses"
-				if b.severity == check.Warning {
-					verb = "warns of"
-				}
-				what := ""
-				if len(b.Path) > 0 {
-					what = b.Path.String() + ": "
-				}
-				pass.ReportAs(b.severity, target, b.at.Object, b.at.Path, fmt.Sprintf("the API server %s what it makes of the %s: %s%s%s", verb, object.ID, what, b.Message, b.Note))
+				together = b.add(together, object)
 			}
+		}
+		for _, r := range together {
+			r.report(pass, target)
 		}
 		for _, workloads := range c.workloads {
 			for _, w := range workloads {

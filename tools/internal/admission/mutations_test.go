@@ -77,6 +77,12 @@ func TestMutations(t *testing.T) {
 			want:      []string{"mutating-policy fewer spec.mutations[0].applyConfiguration.expression: the API server refuses what it makes of the Deployment shop/web: spec.replicas: Invalid value: -2: must be greater than or equal to 0"},
 		},
 		{
+			name: "of several objects it is one finding",
+			documents: once("fewer", "deployments", applying("Object{spec: Object.spec{replicas: object.spec.replicas - 5}}")) + deployment + "\n---\n" +
+				strings.Replace(deployment, "name: web", "name: api", 1),
+			want: []string{"mutating-policy fewer spec.mutations[0].applyConfiguration.expression: the API server refuses what it makes of the Deployment shop/web and of 1 more: spec.replicas: Invalid value: -2: must be greater than or equal to 0"},
+		},
+		{
 			name: "what the author breaks stays his, behind what a policy puts before it",
 			documents: once("first", "deployments", patching("[JSONPatch{op: 'add', path: '/spec/template/spec/containers/0', value: Object.spec.template.spec.containers{name: 'sidecar', image: 'sidecar:1'}}]")) +
 				strings.Replace(deployment, `image: "web:1"`, `image: "web:1", imagePullPolicy: Sometimes`, 1),

@@ -629,8 +629,8 @@ func (p *Pass) ReportLine(target *Target, object *manifest.Object, path manifest
 }
 
 // ReportAs is Report for what weighs less than the check's other findings.
-func (p *Pass) ReportAs(severity Severity, target *Target, object *manifest.Object, path manifest.Path, message string) {
-	if f := p.report(target, object, path, message); f != nil {
+func (p *Pass) ReportAs(severity Severity, target *Target, object *manifest.Object, path manifest.Path, message string, with ...Field) {
+	if f := p.report(target, object, path, message, with...); f != nil {
 		f.Severity = severity
 	}
 }

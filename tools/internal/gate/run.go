@@ -320,11 +320,15 @@ func (g *Gate) conclude(ctx context.Context, round *check.Round, outcomes []outc
 	plan.Elsewhere = g.elsewhere(ctx, plan.Targets)
 	partial := len(g.options.Targets) > 0 && (len(g.all) == 0 || len(without(g.all, g.paths)) > 0)
 	unseen := g.newUnseen(ctx, outcomes)
-	plan.Unread = func(target string, missing check.Reference) bool { return g.unmade(target, missing) || unseen.may(target, missing) }
+	plan.Unread = func(target string, missing check.Reference) bool {
+		return g.unmade(target, missing) || unseen.may(target, missing)
+	}
 	// What could not be rendered may hold what others miss.
 	if failed := slices.ContainsFunc(outcomes, func(o outcome) bool { return o.err != nil }); partial || failed {
 		unread, others := g.unread(ctx, renderer, plan.Targets, plan.Failed), plan.Unread
-		plan.Unread = func(target string, missing check.Reference) bool { return unread(target, missing) || others(target, missing) }
+		plan.Unread = func(target string, missing check.Reference) bool {
+			return unread(target, missing) || others(target, missing)
+		}
 	}
 	carried, refused := repo.Carried(exempting, g.known, read)
 	carried, out.Notes = g.carry(ctx, carried)
