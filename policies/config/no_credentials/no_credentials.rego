@@ -13,7 +13,8 @@
 #   - ref: https://kubernetes.io/docs/concepts/security/secrets-good-practices/
 # custom:
 #   severity: error
-#   states: fact
+#   states: convention
+#   standard: error
 #   scope: object
 #   fix: Change the credential, keep it in a Secret that is not in git, and refer to it with secretKeyRef or a mounted file.
 package policies.config.no_credentials
