@@ -2,18 +2,18 @@
 # scope: package
 # title: No credential outside a Secret
 # description: |
-#   A ConfigMap, an environment value and an argument are in git, in every backup of etcd and in
-#   `kubectl describe`, and any role that may view a namespace may read them. A password that was
-#   committed once has to be changed, not moved. The database's URL comes from the Secret that its
-#   operator writes. In source code only what stands in quotes is one: anything else is the name of a
-#   value. In the values of a chart (HelmRelease, Application) a password is one that is written out,
-#   a key or a token one that is plainly random: much of what stands there is the name of a Secret.
+#   A ConfigMap, an environment value and an argument are in git, in every backup of etcd and in `kubectl describe`, and
+#   any role that may view a namespace may read them. A password that was committed once has to be changed, not moved. The
+#   database's URL comes from the Secret that its operator writes. In source code only what stands in quotes is one:
+#   anything else is the name of a value. In the values of a chart (HelmRelease, Application) a password is one that is
+#   written out, a key or a token one that is plainly random: much of what stands there is the name of a Secret.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/configuration/secret/
 #   - ref: https://kubernetes.io/docs/concepts/security/secrets-good-practices/
 # custom:
 #   severity: error
-#   states: fact
+#   states: convention
+#   standard: error
 #   scope: object
 #   fix: Change the credential, keep it in a Secret that is not in git, and refer to it with secretKeyRef or a mounted file.
 package policies.config.no_credentials

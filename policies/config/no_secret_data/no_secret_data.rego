@@ -9,7 +9,8 @@
 #   - ref: https://kubernetes.io/docs/concepts/security/secrets-good-practices/
 # custom:
 #   severity: error
-#   states: fact
+#   states: convention
+#   standard: error
 #   scope: object
 #   mentions: Secret
 #   fix: Let an operator write the Secret (CloudNativePG, External Secrets, Sealed Secrets) and declare it under external in kgate.yaml.

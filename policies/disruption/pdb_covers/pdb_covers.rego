@@ -4,8 +4,8 @@
 # description: |
 #   A node drain evicts all pods of a node at once. Without a PodDisruptionBudget an upgrade of the
 #   cluster may take every replica of a service at the same time. With two of them over one pod the
-#   eviction API answers with an error, and the drain hangs until a person comes. A budget that
-#   selects nothing is a misspelt one. Pods that an operator makes are the operator's to protect.
+#   eviction API answers with an error, and the drain hangs until a person comes. Of a budget
+#   that selects nothing says selector/selects-pods. Pods that an operator makes are the operator's to protect.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/tasks/run-application/configure-pdb/
 #   - ref: https://kubernetes.io/docs/concepts/scheduling-eviction/api-eviction/
@@ -19,8 +19,6 @@ package policies.disruption.pdb_covers
 
 import data.policies.lib.disruption
 import data.policies.lib.object as obj_lib
-import data.policies.lib.operator
-import data.policies.lib.pods
 import data.policies.lib.scaling
 import data.policies.lib.workload
 
@@ -39,14 +37,6 @@ deny contains {"msg": msg, "path": ["objects", index]} if {
 	msg := sprintf("the pods of %s cannot be evicted: %s all select them", [workload.title(obj), concat(", ", budgets)])
 }
 
-deny contains {"msg": msg, "path": ["objects", index, "spec", "selector"], "missing": missing} if {
-	some index, budget in disruption.input_budgets
-	not _selects_something(budget)
-	wanted := obj_lib.at(budget, ["spec", "selector", "matchLabels"], {})
-	missing := {"kind": "pods", "namespace": obj_lib.namespace(budget), "name": json.marshal(wanted)}
-	msg := sprintf("%s protects nothing: its selector matches no pods of the overlay%s", [obj_lib.title(budget), obj_lib.within("in", obj_lib.namespace(budget))])
-}
-
 _is_single(obj) if scaling.maximum(obj) <= 1
 
 _maximum(obj) := number if number := scaling.maximum(obj)
@@ -63,14 +53,4 @@ _budgets_over[index] contains at if {
 _perhaps_covered := {index |
 	some budget in disruption.input_budgets
 	some index in disruption.perhaps_covered(budget)
-}
-
-_selects_something(budget) if pods.may_have_others(obj_lib.namespace(budget))
-
-_selects_something(budget) if count(disruption.perhaps_covered(budget)) > 0
-
-_selects_something(budget) if {
-	some obj in operator.input_resources
-	obj_lib.may_be_one(obj_lib.namespace(obj), obj_lib.namespace(budget))
-	operator.is_selected(obj, budget.spec.selector)
 }

@@ -2,70 +2,93 @@ package policies.gitops.respect_ignored_differences_test
 
 import data.policies.gitops.respect_ignored_differences
 
-_ignored := [{"group": "apps", "kind": "Deployment", "jsonPointers": ["/spec/replicas"]}]
+_entry := {"group": "apps", "kind": "Deployment", "jsonPointers": ["/spec/replicas"]}
 
-_deny(kind, spec) := faults if {
-	faults := respect_ignored_differences.deny with input as {"apiVersion": "argoproj.io/v1alpha1", "kind": kind, "metadata": {"name": "web"}, "spec": spec}
+_ignoring(change) := {"ignoreDifferences": [object.union(_entry, change)]}
+
+_deployment := {
+	"apiVersion": "apps/v1",
+	"kind": "Deployment",
+	"metadata": {"name": "web", "namespace": "shop", "annotations": {"a/b": "c"}},
+	"spec": {"replicas": 3, "template": {"spec": {"containers": [{"name": "app", "image": "app:1"}]}}},
 }
+
+_application(spec) := {"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {"name": "web"}, "spec": object.union({"source": {"repoURL": "https://here", "path": "overlays/prod/web"}}, spec)}
+
+_deny(target, app) := faults if {
+	faults := respect_ignored_differences.deny with input as {"roots": [], "targets": [{"path": "argocd", "objects": [app]}, {"path": target, "objects": [_deployment]}]}
+}
+
+_of(spec) := _deny("overlays/prod/web", _application(spec))
 
 test_respected if {
 	every spec in [
 		{},
 		{"ignoreDifferences": []},
 		{"ignoreDifferences": null},
-		{"ignoreDifferences": _ignored, "syncPolicy": {"syncOptions": ["ServerSideApply=true", "RespectIgnoreDifferences=true"]}},
+		{"ignoreDifferences": "text"},
+		object.union(_ignoring({}), {"syncPolicy": {"syncOptions": ["ServerSideApply=true", "RespectIgnoreDifferences=true"]}}),
 	] {
-		_deny("Application", spec) == set()
+		_of(spec) == set()
 	}
 }
 
 test_not_respected[sprintf("%v", [policy])] if {
 	some policy in [null, "text", {}, {"syncOptions": null}, {"syncOptions": []}, {"syncOptions": "RespectIgnoreDifferences=true"}, {"syncOptions": ["RespectIgnoreDifferences=false"]}]
-	count(_deny("Application", {"ignoreDifferences": _ignored, "syncPolicy": policy})) == 1
+	count(_of(object.union(_ignoring({}), {"syncPolicy": policy}))) == 1
 }
 
-test_wrong_shapes if {
-	count(_deny("Application", {"ignoreDifferences": "text"})) == 1
-	_deny("AppProject", {"ignoreDifferences": _ignored}) == set()
-	_deny("Application", "text") == set()
+test_fields_that_git_has[sprintf("%v", [change])] if {
+	some change in [
+		{"jsonPointers": ["/spec/replicas"]},
+		{"jsonPointers": ["/metadata/annotations/a~1b"]},
+		{"jsonPointers": [], "jqPathExpressions": [".spec.template.spec.containers[]?.image"]},
+		{"jsonPointers": [], "jqPathExpressions": [".spec?.replicas"]},
+		{"group": "*", "kind": "Deploy*"},
+		{"name": "web", "namespace": "shop"},
+	]
+	count(_of(_ignoring(change))) == 1
+}
+
+# A sync without them does not touch them.
+test_fields_that_git_leaves_out[sprintf("%v", [change])] if {
+	some change in [
+		{"jsonPointers": ["/spec/paused"]},
+		{"jsonPointers": ["spec/replicas"]},
+		{"jsonPointers": [], "jqPathExpressions": [".spec.template.spec.containers[]?.args"]},
+		{"jsonPointers": [], "jqPathExpressions": [".spec.template.spec.containers[] | select(.name == \"other\") | .image"]},
+		{"jsonPointers": [], "managedFieldsManagers": ["kube-controller-manager"]},
+		{"kind": "StatefulSet"},
+		{"group": ""},
+		{"name": "other"},
+		{"namespace": "other"},
+	]
+	_of(_ignoring(change)) == set()
+}
+
+# What another repository or a chart has, nobody here knows.
+test_objects_of_others[note] if {
+	some note, source in {
+		"another path": {"repoURL": "https://there", "path": "hooks"},
+		"a chart": {"repoURL": "https://charts", "chart": "web", "path": null},
+	}
+	_of(object.union(_ignoring({}), {"source": source})) == set()
+}
+
+# A target may hold parts of which another Application brings what nobody names.
+test_part_of_a_target if {
+	_deny("overlays/prod", _application(_ignoring({}))) == set()
+	count(_deny("overlays/prod", _application(_ignoring({"name": "web"})))) == 1
+}
+
+test_other_kinds if {
+	_deny("overlays/prod/web", object.union(_application(_ignoring({})), {"kind": "AppProject"})) == set()
+	_deny("overlays/prod/web", object.union(_application(_ignoring({})), {"metadata": {"annotations": {"argocd.argoproj.io/hook": "Skip"}}})) == set()
 }
 
 test_message if {
-	_deny("Application", {"ignoreDifferences": _ignored}) == {{
-		"path": ["spec", "syncPolicy", "syncOptions"],
-		"msg": `Application "web" ignores differences without RespectIgnoreDifferences=true, so a sync overwrites them`,
+	_of(_ignoring({"jsonPointers": ["/spec/replicas", "/spec/template"]})) == {{
+		"path": ["targets", 0, "objects", 0, "spec", "syncPolicy", "syncOptions"],
+		"msg": `Application "web" ignores differences of spec.replicas of Deployment "web", spec.template of Deployment "web" without RespectIgnoreDifferences=true, so a sync overwrites them`,
 	}}
-}
-
-test_of_a_set if {
-	_deny("ApplicationSet", {"template": {"spec": {"ignoreDifferences": _ignored}}}) == {{
-		"path": ["spec", "template", "spec", "syncPolicy", "syncOptions"],
-		"msg": `ApplicationSet "web" ignores differences without RespectIgnoreDifferences=true, so a sync overwrites them`,
-	}}
-	_deny("ApplicationSet", {"template": {"spec": {"ignoreDifferences": _ignored, "syncPolicy": {"syncOptions": ["RespectIgnoreDifferences=true"]}}}}) == set()
-	_deny("ApplicationSet", {"ignoreDifferences": _ignored}) == set()
-	_deny("ApplicationSet", "text") == set()
-}
-
-test_of_a_set_with_a_patch if {
-	set := {"template": {"spec": {"ignoreDifferences": _ignored}}}
-	_deny("ApplicationSet", object.union(set, {"templatePatch": "spec: {syncPolicy: {syncOptions: [RespectIgnoreDifferences=true]}}"})) == set()
-	count(_deny("ApplicationSet", object.union(set, {"templatePatch": "spec: {syncPolicy: {automated: {}}}"}))) == 1
-	count(_deny("ApplicationSet", object.union(set, {"templatePatch": 7}))) == 1
-}
-
-_of(template) := {
-	"generators": [{"matrix": {"generators": [{"list": {"elements": [{"name": "a"}], "template": template}}]}}],
-	"template": {"spec": {"ignoreDifferences": _ignored}},
-}
-
-test_of_a_set_whose_generator_has_a_template if {
-	_deny("ApplicationSet", _of({"spec": {"syncPolicy": {"syncOptions": ["RespectIgnoreDifferences=true"]}}})) == set()
-	count(_deny("ApplicationSet", _of({"spec": {"syncPolicy": {"automated": {}}}}))) == 1
-}
-
-test_of_a_set_with_a_parameter[option] if {
-	some option in ["{{ .option }}", "RespectIgnoreDifferences={{ .respect }}"]
-	_deny("ApplicationSet", {"template": {"spec": {"ignoreDifferences": _ignored, "syncPolicy": {"syncOptions": ["ServerSideApply=true", option]}}}}) == set()
-	count(_deny("Application", {"ignoreDifferences": _ignored, "syncPolicy": {"syncOptions": [option]}})) == 1
 }

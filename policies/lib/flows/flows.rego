@@ -12,7 +12,9 @@ import data.policies.lib.endpoint
 import data.policies.lib.entry
 import data.policies.lib.envvar
 import data.policies.lib.fluentbit
+import data.policies.lib.labels
 import data.policies.lib.mesh
+import data.policies.lib.monitor
 import data.policies.lib.object as obj_lib
 import data.policies.lib.pods
 import data.policies.lib.registry
@@ -251,6 +253,17 @@ _of_databases := array.concat(
 
 # Whoever scrapes: where it runs is not known here.
 _scraped := [flow |
+	some scrape in _scrapes
+	flow := {
+		"from": _unknown,
+		"to": _end(scrape.group),
+		"port": {"number": scrape.number, "protocol": "TCP", "names": _names([scrape.group], scrape.number)},
+		"why": scrape.why,
+		"named": false,
+	}
+]
+
+_scrapes contains {"group": group, "number": opened.number, "why": _scrape(obj, group)} if {
 	some found in pods.input_selectors
 	obj := input.objects[found.index]
 	obj.kind == "PodMonitor"
@@ -258,17 +271,43 @@ _scraped := [flow |
 	some group in pods.selected(found.selector, found.namespaces)
 	group.namespace in found.namespaces
 	selector.matches(found.selector, group.labels[0])
-	some listed in obj.spec.podMetricsEndpoints
+	some endpoint in obj.spec.podMetricsEndpoints
+	monitor.is_as_said(endpoint)
 	some opened in group.ports
-	listed.port == opened.name
-	flow := {
-		"from": _unknown,
-		"to": _end(group),
-		"port": {"number": opened.number, "protocol": opened.protocol, "names": {opened.name}},
-		"why": sprintf("%s scrapes %s", [obj_lib.title(obj), group.title]),
-		"named": false,
-	}
-]
+	opened.protocol == "TCP"
+	endpoint.port == opened.name
+}
+
+_scrapes contains {"group": group, "number": number, "why": _scrape(obj, group)} if {
+	some obj in obj_lib.of_kind["monitoring.coreos.com"].ServiceMonitor
+	some namespace in _watched(obj)
+	some place in labels.selected("Service", obj_lib.at(obj, ["spec", "selector"], {}), {namespace})
+	service := input.objects[place]
+	some group in pods.selected_by_map(service.spec.selector, namespace)
+	group.ports != null
+	some endpoint in obj.spec.endpoints
+	monitor.is_as_said(endpoint)
+	some number in monitor.behind(endpoint, service, group)
+}
+
+# Istio has its sidecar scraped in the place of the pod.
+_scrapes contains {"group": _groups[index], "number": to_number(port), "why": sprintf("annotations of %s have it scraped", [obj_lib.title(obj)])} if {
+	some index, obj in workload.input_workloads
+	annotations := workload.annotations(obj)
+	annotations["prometheus.io/scrape"] == "true"
+	port := annotations["prometheus.io/port"]
+	regex.match(`^[1-9][0-9]{0,4}$`, port)
+	not sidecar.is_injected(obj)
+}
+
+_scrape(obj, group) := sprintf("%s scrapes %s", [obj_lib.title(obj), group.title])
+
+# The namespaces that a monitor names, or else its own.
+_watched(obj) := {name | some name in obj.spec.namespaceSelector.matchNames} if {
+	count(obj.spec.namespaceSelector.matchNames) > 0
+} else := {obj_lib.namespace(obj)} if {
+	not obj.spec.namespaceSelector.any == true
+}
 
 # What the operator's ServiceMonitor scrapes of a Collector, where its configuration says nothing else.
 _collected := [{"from": _unknown, "to": _end(_groups[index]), "port": _port(8888, "TCP"), "why": sprintf("the ServiceMonitor of %s scrapes it", [obj_lib.title(obj)]), "named": false} |

@@ -58,9 +58,3 @@ _filled(labels, map) := {key: map[key] |
 	endswith(map[key], rest)
 }
 
-# METADATA
-# description: whether a LabelSelector selects pods that an operator makes of an object
-is_selected(obj, label_selector) if {
-	some labels in pod_labels(obj)
-	selector.matches(label_selector, labels)
-}

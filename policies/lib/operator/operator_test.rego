@@ -37,11 +37,6 @@ test_labels_that_a_database_hands_down if {
 	}
 }
 
-test_label_selectors_of_operators_pods if {
-	operator.is_selected(_cluster, {"matchLabels": {"cnpg.io/cluster": "db"}})
-	not operator.is_selected(_cluster, {"matchLabels": {"cnpg.io/cluster": "other"}})
-}
-
 test_other_objects_make_no_pods if {
 	every obj in [{}, {"apiVersion": "example.com/v1", "kind": "Cluster", "metadata": {"name": "db"}}, {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": "text"}, "text"] {
 		operator.pod_labels(obj) == []

@@ -4,7 +4,8 @@
 # description: |
 #   Routes for a Gateway that is not there are given to no proxy: who calls from outside gets 404.
 #   A name without a namespace is a Gateway of the VirtualService's own. istioctl analyze says so
-#   too (IST0101). Said where kgate.yaml declares something external, or a Gateway is rendered.
+#   too (IST0101). A Gateway of a namespace that is neither the VirtualService's nor rendered may be anybody's: of
+#   these this is said where kgate.yaml declares something external, or a Gateway is rendered.
 # related_resources:
 #   - ref: https://istio.io/latest/docs/reference/config/networking/virtual-service/#VirtualService
 #   - ref: https://istio.io/latest/docs/reference/config/analysis/ist0101/
@@ -24,7 +25,7 @@ deny contains {"msg": msg, "path": array.concat(["objects", i], gateway.path), "
 	some i, obj in mesh.input_virtual_services
 	some gateway in _gateways(obj)
 	at := _named(gateway.value, obj)
-	_is_told
+	_is_told(at, obj)
 	not _exists(at)
 	msg := sprintf("%s is bound to Gateway %q%s, which is neither rendered nor declared external", [obj_lib.title(obj), at.name, obj_lib.within("of", at.namespace)])
 }
@@ -52,10 +53,19 @@ _named(text, obj) := {"namespace": namespace, "name": name} if {
 	not obj_lib.is_filled_in(text)
 }
 
-# Who declares nothing and renders none has not begun to say what the cluster has.
-_is_told if count(input.external) > 0
+_is_told(at, obj) if {
+	at.namespace != ""
+	at.namespace == obj_lib.namespace(obj)
+}
 
-_is_told if count(object.get(obj_lib.of_kind, ["networking.istio.io", "Gateway"], {})) > 0
+_is_told(at, _) if at.namespace in _namespaces
+
+# Who declares nothing and renders none has not begun to say what others' namespaces have.
+_is_told(_, _) if count(input.external) > 0
+
+_is_told(_, _) if count(object.get(obj_lib.of_kind, ["networking.istio.io", "Gateway"], {})) > 0
+
+_namespaces := {obj_lib.name(obj) | some obj in obj_lib.of_kind[""].Namespace}
 
 _exists(at) if {
 	some gateway in obj_lib.of_kind["networking.istio.io"].Gateway

@@ -33,6 +33,14 @@ test_namespaces_that_nobody_knows if {
 test_says_nothing_before_anybody_does if {
 	vs := _service({"gateways": ["ingress/public"]})
 	gateways_exist.deny == set() with input as {"objects": [vs], "external": []}
+	gateways_exist.deny == set() with input as {"objects": [object.union(_service({"gateways": ["public"]}), {"metadata": {"namespace": ""}})], "external": []}
 	count(gateways_exist.deny) == 1 with input as {"objects": [vs], "external": [{"kind": "Namespace", "name": "ingress"}]}
 	count(gateways_exist.deny) == 1 with input as {"objects": [vs, object.union(_gateway, {"metadata": {"name": "other"}})], "external": []}
+}
+
+test_own_and_rendered_namespaces_are_told if {
+	namespace := {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "ingress"}}
+	count(gateways_exist.deny) == 1 with input as {"objects": [_service({"gateways": ["mesh", "public"]})], "external": []}
+	count(gateways_exist.deny) == 1 with input as {"objects": [_service({"gateways": ["shop/public"]})], "external": []}
+	count(gateways_exist.deny) == 1 with input as {"objects": [_service({"gateways": ["ingress/public"]}), namespace], "external": []}
 }

@@ -5,7 +5,7 @@
 #   A Telemetry names tracers, access logs and metrics by what the mesh configuration calls them, an
 #   AuthorizationPolicy its authorizer. istiod passes over a tracer that nobody declares and says so in
 #   its log; an authorizer that is missing denies every request. Said where providers are known: rendered
-#   in a mesh configuration, or of the kind ExtensionProvider under external in kgate.yaml.
+#   in a mesh configuration, which is whole in istiod's ConfigMap, or of the kind ExtensionProvider under external in kgate.yaml.
 # related_resources:
 #   - ref: https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#MeshConfig-ExtensionProvider
 # custom:
@@ -20,7 +20,7 @@ import data.policies.lib.entry
 import data.policies.lib.object as obj_lib
 
 deny contains {"msg": msg, "path": array.concat(["objects", i], place.path), "missing": missing} if {
-	count(_declared) > 0
+	_is_told
 	some kind, paths in _paths
 	some i, obj in object.get(obj_lib.of_kind, kind, {})
 	some path in paths
@@ -29,8 +29,17 @@ deny contains {"msg": msg, "path": array.concat(["objects", i], place.path), "mi
 	not place.value in _declared
 	not place.value in _built_in
 	missing := {"kind": "ExtensionProvider", "namespace": "", "name": place.value}
-	msg := sprintf("%s names the provider %q, which is not declared: there is %s", [obj_lib.title(obj), place.value, concat(", ", sort(_declared))])
+	msg := sprintf("%s names the provider %q, which is not declared: there is %s", [obj_lib.title(obj), place.value, _known])
 }
+
+_known := concat(", ", sort(_declared)) if count(_declared) > 0
+
+else := "none"
+
+_is_told if count(_declared) > 0
+
+# What an operator's resource leaves out, a profile may bring.
+_is_told if count(_configs) > 0
 
 _paths := {
 	["telemetry.istio.io", "Telemetry"]: [["spec", field, "*", "providers", "*", "name"] | some field in ["tracing", "metrics", "accessLogging"]],
@@ -52,11 +61,14 @@ _declared contains provider.name if {
 	is_string(provider.name)
 }
 
-_meshes contains mesh if {
+_meshes contains mesh if some mesh in _configs
+
+_configs contains mesh if {
 	some obj in obj_lib.of_kind[""].ConfigMap
 	regex.match(`^istio(-|$)`, obj_lib.name(obj))
 	yaml.is_valid(obj.data.mesh)
 	mesh := yaml.unmarshal(obj.data.mesh)
+	is_object(mesh)
 }
 
 _meshes contains obj.spec.meshConfig if some obj in obj_lib.of_kind["install.istio.io"].IstioOperator

@@ -30,7 +30,8 @@ test_declared if {
 
 test_nothing_is_known if {
 	_deny([_telemetry("tracing", "otl"), _authorization("x")], []) == set()
-	_deny([_telemetry("tracing", "otl"), {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "istio"}, "data": {"mesh": "a: b"}}], []) == set()
+	_deny([_telemetry("tracing", "otl"), {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "istio"}, "data": {"mesh": "text"}}], []) == set()
+	_deny([_telemetry("tracing", "otl"), {"apiVersion": "install.istio.io/v1alpha1", "kind": "IstioOperator", "metadata": {"name": "i"}, "spec": {"meshConfig": {}}}], []) == set()
 	_deny([_telemetry("tracing", 1), _telemetry("tracing", null)], _external) == set()
 }
 
@@ -44,6 +45,12 @@ test_rendered[obj.kind] if {
 	]
 	_deny([obj, _telemetry("tracing", "otel")], []) == set()
 	count(_deny([obj, _telemetry("tracing", "otl")], [])) == 1
+}
+
+test_a_mesh_that_declares_none if {
+	obj := {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "istio", "namespace": "istio-system"}, "data": {"mesh": "enableTracing: true"}}
+	_deny([obj, _telemetry("tracing", "envoy")], []) == set()
+	{fault.msg | some fault in _deny([obj, _telemetry("tracing", "otl")], [])} == {`Telemetry "t" names the provider "otl", which is not declared: there is none`}
 }
 
 test_message if {

@@ -20,6 +20,7 @@ package policies.mesh.scraped_ports
 
 import data.policies.lib.entry
 import data.policies.lib.labels
+import data.policies.lib.monitor
 import data.policies.lib.object as obj_lib
 import data.policies.lib.pods
 import data.policies.lib.sidecar
@@ -58,7 +59,7 @@ _scrapers_of_ports[group.index][opened.number] contains {"index": index, "path":
 	_meshed[group.index]
 	pods.selects(_selector(obj), group)
 	some opened in group.ports
-	_names(endpoint.value, opened, ["port", "portNumber", "targetPort"])
+	monitor.names(endpoint.value, opened, ["port", "portNumber", "targetPort"])
 }
 
 _scrapers_of_ports[group.index][number] contains {"index": index, "path": array.concat(["objects", index], endpoint.path)} if {
@@ -68,7 +69,7 @@ _scrapers_of_ports[group.index][number] contains {"index": index, "path": array.
 	service := input.objects[place]
 	some group in pods.selected_by_map(service.spec.selector, obj_lib.namespace(service))
 	_meshed[group.index]
-	some number in _behind(endpoint.value, service, group)
+	some number in monitor.behind(endpoint.value, service, group)
 }
 
 _scrapers_of_ports[index][number] contains {"index": index, "path": array.concat(["objects", index], array.concat(workload.template_path(obj), ["metadata", "annotations", "prometheus.io/port"]))} if {
@@ -95,15 +96,8 @@ _plain(obj, field) := [endpoint |
 	every other in ["tlsConfig", "proxyUrl", "proxyFromEnvironment"] {
 		obj_lib.at(endpoint.value, [other], null) == null
 	}
-	every relabeling in obj_lib.at(endpoint.value, ["relabelings"], []) {
-		not _chooses(relabeling)
-	}
+	monitor.is_as_said(endpoint.value)
 ]
-
-# It may leave out pods, or go elsewhere than they say.
-_chooses(relabeling) if startswith(obj_lib.at(relabeling, ["targetLabel"], ""), "__")
-
-_chooses(relabeling) if not lower(obj_lib.at(relabeling, ["action"], "replace")) in {"hashmod", "labeldrop", "labelkeep", "lowercase", "replace", "uppercase"}
 
 _selector(obj) := obj_lib.at(obj, ["spec", "selector"], {})
 
@@ -115,23 +109,6 @@ _watched(obj) := _namespaces if {
 } else := _namespaces & {obj_lib.namespace(obj)}
 
 _namespaces := {group.namespace | some group in _meshed}
-
-# The first of the fields that is set counts.
-_names(endpoint, opened, fields) if {
-	value := [endpoint[field] | some field in fields; obj_lib.at(endpoint, [field], "") != ""][0]
-	value in {opened.name, opened.number}
-}
-
-_behind(endpoint, service, group) := {number |
-	some port in service.spec.ports
-	port.name == obj_lib.at(endpoint, ["port"], "")
-	number := pods.own(port, group)
-} if {
-	obj_lib.at(endpoint, ["port"], "") != ""
-} else := {opened.number |
-	some opened in group.ports
-	_names(endpoint, opened, ["targetPort"])
-}
 
 # What of the pods is none of the sidecar's: its own ports, and those that annotations keep from it.
 _goes_through_sidecar(obj, number) if {

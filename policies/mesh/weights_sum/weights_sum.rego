@@ -3,12 +3,13 @@
 # title: Weights of a split sum to 100
 # description: |
 #   Istio takes weights as proportions: 90 and 5 is not 90 %, and a destination whose weight is
-#   missing gets no request at all. Only a sum of 100 reads as what happens.
+#   missing gets no request at all. Only a sum of 100 reads as what happens. Small weights such as 1 and 2, below 50 in
+#   sum, are plainly meant as proportions.
 # related_resources:
 #   - ref: https://istio.io/latest/docs/reference/config/networking/virtual-service/#HTTPRouteDestination
 # custom:
 #   severity: error
-#   states: fact
+#   states: convention
 #   scope: object
 #   mentions: istio.io
 #   fix: Give every destination of the split a whole weight, 100 in sum.
@@ -37,6 +38,7 @@ deny contains {"msg": msg, "path": fields[count(fields) - 1], "with": array.slic
 	]
 	count(weights) > 0
 	count(weights) == count(split.destinations)
+	not sum(weights) in numbers.range(1, 49)
 	sum(weights) != 100
 	fields := [array.concat(destination.path, ["weight"]) | some destination in split.destinations]
 	msg := sprintf("weights of %s sum to %v, not 100", [obj_lib.title(input), sum(weights)])

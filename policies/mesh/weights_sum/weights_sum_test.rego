@@ -17,7 +17,7 @@ _protocols := ["http", "tcp", "tls"]
 
 test_sums_to_100[sprintf("%v %v", [protocol, weights])] if {
 	some protocol in _protocols
-	some weights in [[90, 10], [100, 0], [50, 25, 25], [100]]
+	some weights in [[90, 10], [100, 0], [50, 25, 25], [100], [1, 2], [9, 1]]
 	_deny(protocol, _weights(weights)) == set()
 }
 

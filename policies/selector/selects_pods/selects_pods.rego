@@ -1,10 +1,10 @@
 # METADATA
 # scope: package
-# title: Policies and monitors select pods
+# title: Policies, monitors and disruption budgets select pods
 # description: |
-#   A NetworkPolicy, a PodMonitor, a PeerAuthentication or another policy of the mesh whose selector
+#   A NetworkPolicy, a PodMonitor, a PodDisruptionBudget, a PeerAuthentication or another policy of the mesh whose selector
 #   no pod of its namespace answers is accepted and does nothing: what it was to deny is let through,
-#   what it was to let through is denied by others. One renamed label is enough. Said only where all
+#   what it was to let through is denied by others, and a drain evicts whom it was to keep up. One renamed label is enough. Said only where all
 #   pods of the namespace are known: beside charts, and resources of which operators make who knows
 #   what, nothing is. An empty selector selects every pod, also those that are yet to come. A
 #   ServiceMonitor selects Services by their own labels, which are not those that they select by.
@@ -27,7 +27,6 @@ deny contains {"msg": msg, "path": array.concat(["objects", found.index], found.
 	some found in pods.input_idle
 	not found.known.peer
 	obj := input.objects[found.index]
-	obj.kind != "PodDisruptionBudget" # disruption/pdb-covers says it
 	not obj.spec.workloadRef # a Rollout with the pods of something else
 	msg := sprintf("%s %s nothing: %s", [obj_lib.title(obj), found.known.verb, pods.described(found)])
 }

@@ -30,10 +30,25 @@ test_says_nothing_of_namespaces_without_pods if {
 	selects_pods.deny == set() with input as fixture.overlay(_selecting("web"))
 }
 
-test_budgets_and_peers_have_rules_of_their_own if {
+test_budgets[app] if {
+	some app, count_of in {"web": 0, "other": 1}
+	budget := _named("policy/v1", "PodDisruptionBudget", {"selector": {"matchLabels": {"app": app}}})
+	faults := selects_pods.deny with input as fixture.overlay([fixture.workload("Deployment", {}, {}), budget])
+	count(faults) == count_of
+	every fault in faults {
+		fault.msg == `PodDisruptionBudget "web" keeps up nothing: no pod of namespace shop has the labels {"app":"other"}`
+	}
+}
+
+test_a_budget_of_an_operators_pods if {
+	cluster := {"apiVersion": "postgresql.cnpg.io/v1", "kind": "Cluster", "metadata": {"name": "db", "namespace": "shop"}, "spec": {"instances": 3}}
+	budget := _named("policy/v1", "PodDisruptionBudget", {"selector": {"matchLabels": {"cnpg.io/cluster": "db"}}})
+	selects_pods.deny == set() with input as fixture.overlay([cluster, budget])
+}
+
+test_peers_have_a_rule_of_their_own if {
 	objects := [
 		fixture.workload("Deployment", {}, {}),
-		_named("policy/v1", "PodDisruptionBudget", {"selector": {"matchLabels": {"app": "other"}}}),
 		_named("networking.k8s.io/v1", "NetworkPolicy", {"podSelector": {}, "ingress": [{"from": [{"podSelector": {"matchLabels": {"app": "other"}}}]}]}),
 	]
 	selects_pods.deny == set() with input as fixture.overlay(objects)

@@ -21,6 +21,7 @@ import data.policies.lib.flows
 import data.policies.lib.network
 import data.policies.lib.object as obj_lib
 import data.policies.lib.pods
+import data.policies.lib.spelling
 
 deny contains {"msg": msg, "path": array.concat(["objects", place.index], place.path), "with": _service_port(flow), "missing": missing} if {
 	some flow in flows.input_flows
@@ -114,7 +115,7 @@ _end(other) := other.group.title if {
 
 # Where rules that would let it through do not count, a selector of one of these policies selects nobody, or a port of
 # theirs is none, that is the mistake.
-_found(group, direction, other, port) := array.concat(array.concat(_unnamed(group, direction, other, port), _idle(group, direction, port)), array.concat(_closed(group, direction), [{
+_found(group, direction, other, port) := array.concat(array.concat(_unnamed(group, direction, other, port), _idle(group, direction, other, port)), array.concat(_closed(group, direction), [{
 	"place": network.place(network.fencing(group, direction), direction, other, port),
 	"missing": {"kind": "policies", "namespace": group.namespace, "name": json.marshal({direction: port.number, "with": _end(other)})},
 }]))[0]
@@ -127,7 +128,7 @@ _unnamed(group, direction, other, port) := [{"place": {"index": policy.index, "p
 	missing := {"kind": "policies", "namespace": group.namespace, "name": json.marshal([policy.index, direction])}
 ]
 
-_idle(group, direction, port) := array.concat(
+_idle(group, direction, other, port) := array.concat(
 	[{"place": {"index": idle.index, "path": idle.blame}, "missing": idle.missing} |
 		some policy in network.fencing(group, direction)
 		some idle in _idle_peers[policy.index]
@@ -135,9 +136,27 @@ _idle(group, direction, port) := array.concat(
 		network.may_be_port(network.rules(policy, direction)[idle.path[2]], port)
 	],
 	[{"place": {"index": idle.index, "path": idle.blame}, "missing": idle.missing} |
-		some idle in _idle_policies[group.namespace]
+		some policy in network.input_policies
+		policy.namespace == group.namespace
+		direction in policy.directions
+		some idle in _idle_policies[policy.index]
+		_is_meant(policy, idle, group)
+		some rule in network.rules(policy, direction)
+		network.may_be_peer(rule, policy, other)
+		network.may_be_port(rule, port)
 	],
 )
+
+# A policy that selects nobody is the mistake only where it is for these pods: by its name, or by labels that are nearly theirs.
+_is_meant(policy, _, group) if obj_lib.name(policy.obj) == obj_lib.name(input.objects[group.index])
+
+_is_meant(_, idle, group) if {
+	count(object.get(idle.selector, "matchExpressions", [])) == 0
+	every value in idle.selector.matchLabels {
+		some own in group.labels[0]
+		spelling.is_near(value, own)
+	}
+}
 
 _idle_peers := _peers_by_policy
 
@@ -146,13 +165,12 @@ _peers_by_policy[idle.index] contains idle if {
 	idle.known.peer
 }
 
-_idle_policies := _policies_by_namespace
+_idle_policies := _policies_by_index
 
-_policies_by_namespace[obj_lib.namespace(policy)] contains idle if {
+_policies_by_index[idle.index] contains idle if {
 	some idle in pods.input_idle
 	not idle.known.peer
-	policy := input.objects[idle.index]
-	policy.kind == "NetworkPolicy"
+	input.objects[idle.index].kind == "NetworkPolicy"
 }
 
 # selector/opened-ports says the same.

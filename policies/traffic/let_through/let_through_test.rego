@@ -10,7 +10,7 @@ _web := _pods("Deployment", "web", {"env": [{"name": "CACHE_URL", "value": "redi
 
 _cache := _pods("StatefulSet", "cache", {"ports": [{"name": "redis", "containerPort": 6380}]})
 
-_service := _in("shop", "v1", "Service", "cache", {"spec": {"selector": {"app": "cache"}, "ports": [{"port": 6379, "targetPort": "redis"}]}})
+_service := _in("shop", "v1", "Service", "cache", {"metadata": {"labels": {"of": "cache"}}, "spec": {"selector": {"app": "cache"}, "ports": [{"name": "redis", "port": 6379, "targetPort": "redis"}]}})
 
 _policy(name, spec) := _in("shop", "networking.k8s.io/v1", "NetworkPolicy", name, {"spec": spec})
 
@@ -169,10 +169,24 @@ test_says_nothing_of_proxies_with_ports_of_their_own if {
 test_missing_is_what_a_selector_misses if {
 	faults := let_through.deny with input as {"objects": _all([_dns, _out({"to": [_of("other")]})]), "external": []}
 	{fault.missing | some fault in faults} == {{"kind": "pods", "namespace": "shop", "name": `{"app":"other"}`}}
-	lost := let_through.deny with input as {"objects": _all([_deny, _dns, _right_into, _policy("web", object.union(_of("wbe"), {"policyTypes": ["Egress"]}))]), "external": []}
-	{[fault.path, fault.missing] | some fault in lost} == {[["objects", 6, "spec", "podSelector", "matchLabels", "app"], {"kind": "pods", "namespace": "shop", "name": `{"app":"wbe"}`}]}
+	every name, app in {"out": "wb", "web": "other"} {
+		lost := let_through.deny with input as {"objects": _all([_deny, _dns, _right_into, _policy(name, object.union(_right_out.spec, _of(app)))]), "external": []}
+		{[fault.path, fault.missing] | some fault in lost} == {[["objects", 6, "spec", "podSelector", "matchLabels", "app"], {"kind": "pods", "namespace": "shop", "name": sprintf(`{"app":"%s"}`, [app])}]}
+	}
 	open := let_through.deny with input as {"objects": _all([_deny, _dns, _right_into]), "external": []}
 	{fault.missing.kind | some fault in open} == {"policies"}
+}
+
+# One that would not let it through, or is for other pods, is another mistake: mended, it lets through no more.
+test_a_selector_of_another_mistake if {
+	every idle in [
+		_policy("out", object.union(_right_out.spec, _of("other"))),
+		_policy("web", object.union(_of("wb"), {"policyTypes": ["Egress"], "egress": [{"ports": [{"port": 1}]}]})),
+		_policy("web", object.union(_of("wb"), {"policyTypes": ["Ingress"], "egress": [{}]})),
+		_policy("out", object.union(_right_out.spec, {"podSelector": {"matchExpressions": [{"key": "app", "operator": "In", "values": ["other"]}]}})),
+	] {
+		_faults(_all([_deny, _dns, _right_into, idle])) == {[_egress_msg, ["objects", 3, "spec", "policyTypes", 1]]}
+	}
 }
 
 # A digit more, less or another is the port that was meant, if another rule would do as well.
@@ -261,9 +275,13 @@ test_databases if {
 	_names([_sender("env", [{"name": "PASSWORD", "valueFrom": {"secretKeyRef": {"name": "db-app", "key": "password"}}}]), _cluster(1), _out({}), _into({})]) == set()
 }
 
+_monitor(spec) := _in("shop", "monitoring.coreos.com/v1", "ServiceMonitor", "cache", {"spec": object.union({"selector": {"matchLabels": {"of": "cache"}}, "endpoints": [{"port": "redis"}]}, spec)})
+
 test_calls_from_anywhere if {
 	every obj, title in {
 		_in("shop", "monitoring.coreos.com/v1", "PodMonitor", "cache", {"spec": {"selector": {"matchLabels": {"app": "cache"}}, "podMetricsEndpoints": [{"port": "redis"}]}}): `PodMonitor "cache" scrapes StatefulSet "cache"`,
+		_monitor({}): `ServiceMonitor "cache" scrapes StatefulSet "cache"`,
+		_monitor({"namespaceSelector": {"matchNames": ["shop"]}, "endpoints": [{"targetPort": "redis"}]}): `ServiceMonitor "cache" scrapes StatefulSet "cache"`,
 		_in("shop", "networking.istio.io/v1", "VirtualService", "cache", {"spec": {"tcp": [{"route": [{"destination": {"host": "cache", "port": {"number": 6379}}}]}]}}): `VirtualService "cache" sends to Service "cache"`,
 		_in("shop", "networking.istio.io/v1", "VirtualService", "one", {"spec": {"http": [{"route": [{"destination": {"host": "cache.shop.svc.cluster.local"}}]}]}}): `VirtualService "one" sends to Service "cache"`,
 		_in("shop", "networking.k8s.io/v1", "Ingress", "cache", {"spec": {"defaultBackend": {"service": {"name": "cache", "port": {"number": 6379}}}}}): `Ingress "cache" sends to Service "cache"`,
@@ -274,6 +292,31 @@ test_calls_from_anywhere if {
 		_names([obj, _cache, _service, _deny, _dns]) == {sprintf(`%s, and no ingress rule over StatefulSet "cache" lets port 6380/TCP from anywhere through`, [title])}
 		_names([obj, _cache, _service, _into({"from": [_of("nobody")], "ports": [{"port": 6380}]})]) == set()
 	}
+}
+
+test_monitors_that_may_scrape_elsewhere if {
+	every spec in [
+		{"selector": {"matchLabels": {"of": "other"}}},
+		{"namespaceSelector": {"any": true}},
+		{"namespaceSelector": {"matchNames": ["other"]}},
+		{"endpoints": [{"port": "other"}, {"targetPort": 1}]},
+		{"endpoints": [{"port": "redis", "relabelings": [{"action": "drop"}]}]},
+	] {
+		_names([_monitor(spec), _cache, _service, _deny, _dns]) == set()
+	}
+}
+
+_scraped_by(annotations) := object.union(_cache, {"spec": {"template": {"metadata": {"annotations": annotations}}}})
+
+test_annotations if {
+	scraped := {"prometheus.io/scrape": "true", "prometheus.io/port": "9121"}
+	_names([_scraped_by(scraped), _deny, _dns]) == {`annotations of StatefulSet "cache" have it scraped, and no ingress rule over StatefulSet "cache" lets port 9121/TCP from anywhere through`}
+	_names([_scraped_by(scraped), _into({"ports": [{"port": 9121}]})]) == set()
+	every annotations in [{"prometheus.io/scrape": "false"}, {"prometheus.io/port": "http"}, {"prometheus.io/port": "{{ .Port }}"}] {
+		_names([_scraped_by(object.union(scraped, annotations)), _deny, _dns]) == set()
+	}
+	injected := object.union(_scraped_by(scraped), {"spec": {"template": {"metadata": {"labels": {"sidecar.istio.io/inject": "true"}}}}})
+	_names([injected, _into({"from": [_of("web")], "ports": [{"port": 1}]})]) == set()
 }
 
 test_sidecars if {

@@ -257,7 +257,7 @@ func said(f fault.Fault) string {
 func refusal(pair check.Pair, path manifest.Path, f fault.Fault) string {
 	was, had := path.Lookup(pair.Old.Value)
 	is, has := path.Lookup(pair.New.Value)
-	what := shortest(path)
+	what := path.Tail().String()
 	if what == "" {
 		what = "the object"
 	}

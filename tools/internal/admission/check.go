@@ -293,7 +293,7 @@ func (j *judge) run(ctx context.Context, pass *check.Pass) error {
 				if v.Whole {
 					report = func(message string) { pass.ReportWhole(target, object, path, message) }
 				}
-				report(worded(object.Value, path, v.Message) + v.Note)
+				report(worded(object, path, v) + v.Note)
 			}
 		}
 	}

@@ -128,20 +128,20 @@ kind: Thing
 metadata: {name: four}
 spec: {size: 4}`,
 			want: []string{
-				"accepted four spec.size: Invalid value: 4: spec.size in body should be less than or equal to 3",
-				`accepted two spec: Invalid value: two is one too few`,
+				"accepted four spec.size: spec.size 4 is invalid: spec.size in body should be less than or equal to 3",
+				`accepted two spec: spec is invalid: two is one too few`,
 			},
 		},
 		{
 			name:      "an invalid definition",
 			documents: "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: things.example.com}\nspec: {group: example.com, scope: Sometimes, names: {kind: Thing, plural: things}, versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}]}",
-			want:      []string{`accepted things.example.com spec.scope: Unsupported value: "Sometimes": supported values: "Cluster", "Namespaced"`},
+			want:      []string{`accepted things.example.com spec.scope: spec.scope "Sometimes" is not supported: supported values: "Cluster", "Namespaced"`},
 		},
 		{
 			name: "a version that the server does not serve any more",
 			documents: "apiVersion: policy/v1beta1\nkind: PodDisruptionBudget\nmetadata: {name: good, namespace: shop}\nspec: {minAvailable: 1, selector: {matchLabels: {a: b}}}\n---\n" +
 				"apiVersion: policy/v1beta1\nkind: PodDisruptionBudget\nmetadata: {name: bad, namespace: shop}\nspec: {minAvailable: -1, selector: {matchLabels: {a: b}}}",
-			want: []string{"accepted bad spec.minAvailable: Invalid value: -1: must be greater than or equal to 0"},
+			want: []string{"accepted bad spec.minAvailable: spec.minAvailable -1 is invalid: must be greater than or equal to 0"},
 		},
 		{name: "a kind that nobody knows", documents: "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: a}\nspec: 3"},
 		{
@@ -156,7 +156,7 @@ spec: {size: 4}`,
 		{
 			name:      "a level that is none",
 			documents: "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: {pod-security.kubernetes.io/enforce: strict}}",
-			want:      []string{`accepted shop metadata.labels["pod-security.kubernetes.io/enforce"]: Invalid value: "strict": must be one of privileged, baseline, restricted`},
+			want:      []string{`accepted shop metadata.labels["pod-security.kubernetes.io/enforce"]: labels["pod-security.kubernetes.io/enforce"] "strict" is invalid: must be one of privileged, baseline, restricted`},
 		},
 		{
 			name: "defaults of a LimitRange, and its maximum",

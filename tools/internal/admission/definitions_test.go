@@ -41,7 +41,7 @@ func annotated(documents, from string) string {
 func TestDefinitionsBeside(t *testing.T) {
 	const (
 		entry = "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: a, namespace: shop}\nspec: {hosts: [a.example.com], ports: [{number: 80, name: http}], resolution: STATIC, workloadSelector: {labels: {a: b}}, endpoints: [{address: 10.0.0.1}]}"
-		said  = "accepted a spec: Invalid value: only one of WorkloadSelector or Endpoints can be set"
+		said  = "accepted a spec: spec is invalid: only one of WorkloadSelector or Endpoints can be set"
 		thing = "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: a, namespace: shop}\nspec: {size: 4}"
 		small = "{type: object, properties: {size: {type: integer, maximum: 3}}}"
 	)
@@ -58,34 +58,34 @@ func TestDefinitionsBeside(t *testing.T) {
 		{"and skipped", crd("networking.istio.io", "serviceentries", "ServiceEntry", skip, anything) + entry, []string{said + ofIstio}},
 		{"tighter, and skipped", crd("networking.istio.io", "serviceentries", "ServiceEntry", skip, "{type: string}") + entry, []string{said + ofIstio}},
 		{"a kind that nobody knows", crd("example.com", "things", "Thing", "", small) + thing,
-			[]string{"accepted a spec.size: Invalid value: 4: spec.size in body should be less than or equal to 3"}},
+			[]string{"accepted a spec.size: spec.size 4 is invalid: spec.size in body should be less than or equal to 3"}},
 		{"and skipped", crd("example.com", "things", "Thing", skip, small) + thing, nil},
 		{"and of a hook", crd("example.com", "things", "Thing", ", annotations: {argocd.argoproj.io/hook: PreSync}", small) + thing,
-			[]string{"accepted a spec.size: Invalid value: 4: spec.size in body should be less than or equal to 3"}},
+			[]string{"accepted a spec.size: spec.size 4 is invalid: spec.size in body should be less than or equal to 3"}},
 		{"twice, the second looser", crd("example.com", "things", "Thing", "", small) + crd("example.com", "things", "Thing", "", anything) + thing,
-			[]string{"accepted a spec.size: Invalid value: 4: spec.size in body should be less than or equal to 3" + both(1, 2)}},
+			[]string{"accepted a spec.size: spec.size 4 is invalid: spec.size in body should be less than or equal to 3" + both(1, 2)}},
 		{"twice, the first looser", crd("example.com", "things", "Thing", "", anything) + crd("example.com", "things", "Thing", "", small) + thing,
-			[]string{"accepted a spec.size: Invalid value: 4: spec.size in body should be less than or equal to 3" + both(2, 1)}},
+			[]string{"accepted a spec.size: spec.size 4 is invalid: spec.size in body should be less than or equal to 3" + both(2, 1)}},
 		{"another plural", crd("networking.istio.io", "entries", "ServiceEntry", "", anything),
-			[]string{`accepted entries.networking.istio.io spec.names.plural: Invalid value: "entries": kgate's definition, of istio.io/api@v1.32.0 calls the resource of ServiceEntry "serviceentries", and a server takes no second definition of a kind`}},
+			[]string{`accepted entries.networking.istio.io spec.names.plural: names.plural "entries" is invalid: kgate's definition, of istio.io/api@v1.32.0 calls the resource of ServiceEntry "serviceentries", and a server takes no second definition of a kind`}},
 		{"another plural, skipped", crd("networking.istio.io", "entries", "ServiceEntry", skip, anything), nil},
 		{"what Kubernetes serves", strings.Replace(crd("rbac.authorization.k8s.io", "roles", "Role", "", anything), "authorization.k8s.io}", "authorization.k8s.io, annotations: {api-approved.kubernetes.io: unapproved}}", 1) +
 			"apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: a, namespace: shop}\nrules: [{verbs: [get]}]",
 			[]string{
 				"accepted a rules[0].apiGroups: rules[0].apiGroups is missing: resource rules must supply at least one api group",
 				"accepted a rules[0].resources: rules[0].resources is missing: resource rules must supply at least one resource",
-				`accepted roles.rbac.authorization.k8s.io spec.names.kind: Invalid value: "Role": Kubernetes itself serves Role of rbac.authorization.k8s.io/v1, and asks no definition about it`,
+				`accepted roles.rbac.authorization.k8s.io spec.names.kind: names.kind "Role" is invalid: Kubernetes itself serves Role of rbac.authorization.k8s.io/v1, and asks no definition about it`,
 			}},
 		{"a group without a dot", crd("apps", "deployments", "Deployment", "", anything) + strings.Replace(deployment, "labels: {app: web}}\n    spec", "labels: {app: other}}\n    spec", 1),
 			[]string{
-				`accepted deployments.apps spec.group: Invalid value: "apps": should be a domain with at least one dot`,
+				`accepted deployments.apps spec.group: spec.group "apps" is invalid: should be a domain with at least one dot`,
 				"accepted web spec.template.metadata.labels.app: `selector` does not match template `labels`: it asks for app \"web\", and they have \"other\"",
 			}},
 		{"a policy of the resource, and another plural",
 			bound("serviceentries", "serviceentries", `validations: [{expression: "false", message: never}]`) + crd("networking.istio.io", "entries", "ServiceEntry", "", anything) +
 				strings.Replace(entry, "workloadSelector: {labels: {a: b}}, ", "", 1),
 			[]string{
-				`accepted entries.networking.istio.io spec.names.plural: Invalid value: "entries": kgate's definition, of istio.io/api@v1.32.0 calls the resource of ServiceEntry "serviceentries", and a server takes no second definition of a kind`,
+				`accepted entries.networking.istio.io spec.names.plural: names.plural "entries" is invalid: kgate's definition, of istio.io/api@v1.32.0 calls the resource of ServiceEntry "serviceentries", and a server takes no second definition of a kind`,
 				"validating-policy a : ValidatingAdmissionPolicy 'serviceentries' with binding 'serviceentries' denied request: never",
 			}},
 		{"a policy of what a definition sets by default",
@@ -189,7 +189,7 @@ func TestMetadataOfADefinition(t *testing.T) {
 	bad := strings.Replace(tight, "metadata: {", "metadata: {labels: {env: a b}, ", 1)
 	const thing = "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: a}\n"
 	got := judged(t, server, &check.Target{Path: "t", Objects: objects(t, bad+thing)})
-	if len(got) != 1 || !strings.HasPrefix(got[0], `accepted things.example.com metadata.labels.env: Invalid value: "a b": a valid label must be`) {
+	if len(got) != 1 || !strings.HasPrefix(got[0], `accepted things.example.com metadata.labels.env: labels.env "a b" is invalid: a valid label must be`) {
 		t.Errorf("got %q", got)
 	}
 }

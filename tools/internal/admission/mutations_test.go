@@ -86,7 +86,7 @@ func TestMutations(t *testing.T) {
 			name: "what the author breaks stays his, behind what a policy puts before it",
 			documents: once("first", "deployments", patching("[JSONPatch{op: 'add', path: '/spec/template/spec/containers/0', value: Object.spec.template.spec.containers{name: 'sidecar', image: 'sidecar:1'}}]")) +
 				strings.Replace(deployment, `image: "web:1"`, `image: "web:1", imagePullPolicy: Sometimes`, 1),
-			want: []string{`accepted web spec.template.spec.containers[0].imagePullPolicy: Unsupported value: "Sometimes": supported values: "Always", "IfNotPresent", "Never"`},
+			want: []string{`accepted web spec.template.spec.containers[0].imagePullPolicy: containers[0].imagePullPolicy "Sometimes" is not supported: supported values: "Always", "IfNotPresent", "Never"`},
 		},
 		{
 			name: "a policy is invoked again after another has changed the object",

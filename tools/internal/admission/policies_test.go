@@ -114,13 +114,13 @@ func TestPolicies(t *testing.T) {
 		{
 			name:      "a policy that the server refuses is reported once",
 			documents: bound("broken", "deployments", `validations: [{expression: "object.spec.replicas <"}]`) + deployment,
-			want: []string{"accepted broken spec.validations[0].expression: Invalid value: \"object.spec.replicas <\": compilation failed: ERROR: <input>:1:23: Syntax error: mismatched input '<EOF>' expecting {'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}\n" +
+			want: []string{"accepted broken spec.validations[0].expression: validations[0].expression \"object.spec.replicas <\" is invalid: compilation failed: ERROR: <input>:1:23: Syntax error: mismatched input '<EOF>' expecting {'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}\n" +
 				" | object.spec.replicas <\n | ......................^"},
 		},
 		{
 			name:      "what the server refuses before it asks a policy",
 			documents: bound("all", "deployments", `validations: [{expression: "false"}]`) + strings.Replace(deployment, "replicas: 3", "replicas: -3", 1),
-			want:      []string{"accepted web spec.replicas: Invalid value: -3: must be greater than or equal to 0"},
+			want:      []string{"accepted web spec.replicas: spec.replicas -3 is invalid: must be greater than or equal to 0"},
 		},
 		{
 			name: "an expression that costs too much",

@@ -3,36 +3,98 @@ package admission
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/kgate-dev/gitops/tools/internal/admission/fault"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
-// worded is what the server says of a field, but that a value is required: that says nothing without the field.
-func worded(object map[string]any, path manifest.Path, message string) string {
-	detail, ok := strings.CutPrefix(message, "Required value")
-	if !ok || len(path) == 0 {
-		return message
-	}
-	state := " is missing"
-	if value, found := path.Lookup(object); found && value != nil {
-		state = " is empty"
-	}
-	return shortest(path) + state + detail
+// phrases are the server's words for what is wrong with a field, and what follows the field in a sentence.
+var phrases = []struct{ word, says string }{
+	{"Duplicate value", " is a duplicate"},
+	{"Forbidden", " is forbidden"},
+	{"Invalid value", " is invalid"},
+	{"Not found", " is not found"},
+	{"Too few", " are too few"},
+	{"Too long", " is too long"},
+	{"Too many", " are too many"},
+	{"Too short", " is too short"},
+	{"Unsupported value", " is not supported"},
 }
 
-// shortest is the end of a path that tells a reader which field is meant: from the last list on, or two names.
-func shortest(path manifest.Path) string {
-	from := max(len(path)-2, 0)
-	for i := len(path) - 1; i > 0; i-- {
-		if _, ok := path[i].(int); ok {
-			from = i - 1
-			break
+// simple is a value that a message begins with, and what follows it.
+var simple = regexp.MustCompile(`(?s)^: ("(?:[^"\\]|\\.)*"|-?[0-9.]+|true|false)(|: .*)$`)
+
+// worded is what the server says of a field, beginning with the field and the value that it has: the server's own words say
+// nothing without these.
+func worded(object *manifest.Object, path manifest.Path, f fault.Fault) string {
+	if len(path) == 0 {
+		return f.Message
+	}
+	if detail, ok := strings.CutPrefix(f.Message, "Required value"); ok {
+		return path.Tail().String() + lacks(object, path, detail)
+	}
+	for _, j := range phrases {
+		rest, ok := strings.CutPrefix(f.Message, j.word)
+		if !ok {
+			continue
+		}
+		value, detail := "", rest
+		if cut, ok := strings.CutSuffix(rest, ": "+f.Detail); ok && f.Detail != "" {
+			value, detail = cut, ": "+f.Detail
+		} else if m := simple.FindStringSubmatch(rest); m != nil {
+			value, detail = m[1], m[2]
+		}
+		return path.Tail().String() + shown(path, f, strings.TrimPrefix(value, ": ")) + saysOf(path, j.says) + detail
+	}
+	return f.Message
+}
+
+// shown is the value of a field as a sentence has it: none of an object or a list, nor what the path says already.
+func shown(path manifest.Path, f fault.Fault, value string) string {
+	switch {
+	case value == "", len(value) > 80, strings.ContainsAny(value[:1], "{["), value == strconv.Quote(fmt.Sprint(path[len(path)-1])):
+		return ""
+	case f.Type == string(field.ErrorTypeTypeInvalid): // the name of the type
+		return ""
+	}
+	return " " + value
+}
+
+// saysOf is what is wrong, in the field's own words where it has some.
+func saysOf(path manifest.Path, says string) string {
+	if n := len(path); says == " is not found" && n > 2 && (path[n-3] == "volumeMounts" || path[n-3] == "volumeDevices") {
+		return " is no volume of the pod"
+	}
+	return says
+}
+
+// lacks is what is wrong with a field that needs a value, or another one.
+func lacks(object *manifest.Object, path manifest.Path, detail string) string {
+	value, _ := path.Lookup(object.Value)
+	switch v := value.(type) {
+	case nil:
+		return " is missing" + detail
+	case map[string]any:
+		if len(v) > 0 && detail != "" {
+			return detail
+		}
+	case []any:
+		if len(v) > 0 && detail != "" {
+			return detail
+		}
+	default:
+		if text := short(object, path, value); v != "" && text != "" && detail != "" {
+			return " " + text + detail
 		}
 	}
-	return path[from:].String()
+	return " is empty" + detail
 }
 
 // mismatch is a template whose labels are not what the selector of its workload asks for.

@@ -99,6 +99,22 @@ func ParsePath(text string) (Path, error) {
 	return path, nil
 }
 
+// Tail is the end of the path that tells a reader which field is meant: from the last list on, or two names, and what a spec
+// is of.
+func (p Path) Tail() Path {
+	from := max(len(p)-2, 0)
+	for i := len(p) - 1; i > 0; i-- {
+		if _, ok := p[i].(int); ok {
+			from = i - 1
+			break
+		}
+	}
+	for from > 0 && p[from] == "spec" {
+		from--
+	}
+	return p[from:]
+}
+
 // HasPrefix reports whether the path is at or below prefix.
 func (p Path) HasPrefix(prefix Path) bool {
 	if len(prefix) > len(p) {

@@ -93,11 +93,12 @@ func Checks(v *Validator, kinds *definition.Kinds, removal func(apiVersion, kind
 			Title: "No field or value that a targeted Kubernetes version has switched off",
 			Doc: "A new field of Kubernetes stands behind a feature gate, which is off at first. The API server of such a release knows the " +
 				"field and drops it without a word, so that what it was to set keeps its default: a sidecar among the init containers never " +
-				"lets the pod begin, and user namespaces are not there. A value that is new it refuses. This is asked of every version in " +
+				"lets the pod begin, and user namespaces are not there. A value that is new it refuses. What is refused, or keeps the pod from " +
+				"starting, is an error, and what is dropped else a warning. This is asked of every version in " +
 				"`kubernetesVersions`, with the gates as the release has them by default.",
 			Fix: "Leave the field out until every cluster has it, or raise `kubernetesVersions` to what the clusters run; where the gate is on " +
 				"in all of them, exempt the field.",
-			Severity:   check.Warning,
+			Severity:   check.Error,
 			Scope:      check.Object,
 			Origin:     "schema",
 			References: []string{"https://kubernetes.io/docs/reference/command-line-tools-reference/feature-gates/"},
@@ -226,7 +227,7 @@ func (j *judge) validate(ctx context.Context, target *check.Target, object *mani
 	if found.Knows(kind) {
 		return j.validator.verdicts.Get(subject{"definitions " + found.Key, object.Digest()}, func() ([]Violation, error) {
 			faults, err := found.Structure(ctx, object.Value)
-			return j.validator.violationsOf(faults), err
+			return j.validator.violationsOf(object.Value, faults), err
 		})
 	}
 	elsewhere, err := known.Apart(ctx, kind.GroupKind())
@@ -357,14 +358,16 @@ func (j *judge) disagreements(ctx context.Context, pass *check.Pass, stubs bool)
 }
 
 // violationsOf are the faults that definitions find, in the words of the other schemas where these say the same.
-func (v *Validator) violationsOf(faults []custom.Fault) []Violation {
+func (v *Validator) violationsOf(object map[string]any, faults []custom.Fault) []Violation {
 	var violations []Violation
 	for _, f := range faults {
 		message := f.Message
 		if n := len(f.Path); n > 0 && custom.Undeclared(f) {
 			message = fmt.Sprintf("unknown field %q", fmt.Sprint(f.Path[n-1]))
 		} else if n > 0 && message == "Required value" {
-			message = fmt.Sprintf("required field %q is missing", fmt.Sprint(f.Path[n-1]))
+			message = missing(f.Path)
+		} else if said, ok := mistyped(object, f.Path, message); ok {
+			message = said
 		}
 		violations = append(violations, Violation{Path: f.Path, Message: message, Versions: v.minors, Note: f.Note})
 	}

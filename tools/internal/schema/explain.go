@@ -143,7 +143,8 @@ func (e *explainer) visit(failed *jsonschema.ValidationError) {
 		}
 	case *kind.Required:
 		for _, field := range k.Missing {
-			e.add(append(slices.Clone(at), field), "required field %q is missing", field)
+			path, _ := manifest.Follow(e.object, append(slices.Clone(at), field))
+			e.add(append(slices.Clone(at), field), "%s", missing(path))
 		}
 	case *kind.Type:
 		e.add(at, "%s, must be %s%s", e.is(at), allowed(k.Want), e.unquoted(at, k.Want))
@@ -249,6 +250,33 @@ func (e *explainer) setTogether(failed *jsonschema.ValidationError, alternatives
 		fields = append(fields, fmt.Sprintf("%q", required[0]))
 	}
 	return fields
+}
+
+// missing says that a field is not there: of an item, which one it is of.
+func missing(path manifest.Path) string {
+	if tail := path.Tail(); slices.ContainsFunc(tail, func(step any) bool { _, is := step.(int); return is }) {
+		return fmt.Sprintf("required field %s is missing", tail)
+	}
+	return fmt.Sprintf("required field %q is missing", fmt.Sprint(path[len(path)-1]))
+}
+
+// wanted are the types of a schema by what server-side apply calls them.
+var wanted = map[string]string{"string": "string", "numeric (int or float)": "number", "boolean": "boolean", "list": "array", "map": "object"}
+
+// mistyped is what server-side apply says of a value of another type, in the words of the other schemas; false for anything else.
+func mistyped(object map[string]any, path manifest.Path, message string) (string, bool) {
+	said, ok := strings.CutPrefix(message, "expected ")
+	name, _, _ := strings.Cut(said, ", got ")
+	want := wanted[name]
+	value, found := path.Lookup(object)
+	if !ok || want == "" || !found {
+		return "", false
+	}
+	if n, ok := value.(int64); ok {
+		value = float64(n)
+	}
+	e := explainer{object: value, hideValues: object["kind"] == "Secret"}
+	return fmt.Sprintf("%s, must be %s%s", e.is(nil), allowed([]string{want}), e.unquoted(nil, []string{want})), true
 }
 
 // is says what kind of value stands somewhere: `"ten" is a string`.

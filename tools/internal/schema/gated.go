@@ -25,6 +25,7 @@ type gated struct {
 	// only says which values of the field it is about; nil for all.
 	only    func(value any) bool
 	refused bool // the value is refused; a field is dropped else
+	stops   bool // without the field no pod starts
 }
 
 // Gates and minors are those of pkg/features/kube_features.go of k8s.io/kubernetes, in the releases that tools/schemas/kubernetes.txt
@@ -32,7 +33,7 @@ type gated struct {
 // What no schema of a release has, schema/valid reports.
 var (
 	ofPods = []gated{
-		{gate: "SidecarContainers", from: 28, on: 29, paths: paths("initContainers.*.restartPolicy"), only: is("Always")},
+		{gate: "SidecarContainers", from: 28, on: 29, paths: paths("initContainers.*.restartPolicy"), only: is("Always"), stops: true},
 		{gate: "UserNamespacesSupport", from: 28, on: 33, paths: paths("hostUsers"), only: isNot(true)},
 		{gate: "DynamicResourceAllocation", from: 28, on: 34, paths: paths("resourceClaims")},
 		{gate: "InPlacePodVerticalScaling", from: 28, on: 33, paths: ofContainers("resizePolicy")},
@@ -168,7 +169,11 @@ func (j *judge) reportGated(pass *check.Pass, target *check.Target, object *mani
 				if value == nil || g.only != nil && !g.only(value) || object.Hides(path) {
 					return
 				}
-				pass.Report(target, object, path, g.message(path, value, minors))
+				severity := check.Warning
+				if g.refused || g.stops {
+					severity = check.Error
+				}
+				pass.ReportAs(severity, target, object, path, g.message(path, value, minors))
 			})
 		}
 	}
@@ -194,7 +199,11 @@ func (g gated) message(path manifest.Path, value any, minors []string) string {
 	if g.refused {
 		return fmt.Sprintf("%s: %v is refused by %s: %s", last(path), value, releases, on)
 	}
-	return fmt.Sprintf("%s is dropped without a word by %s: %s", last(path), releases, on)
+	message := fmt.Sprintf("%s is dropped without a word by %s: %s", last(path), releases, on)
+	if g.stops {
+		message += ", and the pod waits for the container to end"
+	}
+	return message
 }
 
 func last(path manifest.Path) string { return fmt.Sprint(path[len(path)-1]) }

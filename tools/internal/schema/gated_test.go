@@ -62,7 +62,7 @@ func TestGatedFields(t *testing.T) {
 		want           []string // path and a part of the message
 	}{
 		{"a sidecar", pod("{initContainers: [{name: a}, {name: b, restartPolicy: Always}], containers: [{name: c}]}"), "1.28 1.29 1.37",
-			[]string{"spec.initContainers[1].restartPolicy: restartPolicy is dropped without a word by Kubernetes 1.28: the feature gate SidecarContainers is off by default before 1.29"}},
+			[]string{"spec.initContainers[1].restartPolicy: restartPolicy is dropped without a word by Kubernetes 1.28: the feature gate SidecarContainers is off by default before 1.29, and the pod waits for the container to end"}},
 		{"a sidecar where it is on", pod("{initContainers: [{name: b, restartPolicy: Always}], containers: [{name: c}]}"), "1.29 1.37", nil},
 		{"a field that the release does not know is for the schema", pod("{containers: [{name: c, lifecycle: {preStop: {sleep: {seconds: 1}}}}]}"), "1.28", nil},
 		{"the default", pod("{hostUsers: true, containers: [{name: c, securityContext: {procMount: Default}, volumeMounts: [{recursiveReadOnly: Disabled}]}]}"), "1.28 1.30", nil},
@@ -101,7 +101,7 @@ func TestGatedFields(t *testing.T) {
 			j := &judge{validator: open(t, strings.Fields(test.minors)...)}
 			target := &check.Target{Path: "app", Objects: []*manifest.Object{object}}
 			result, failures := check.Run(t.Context(), check.Plan{
-				Checks:  []*check.Check{{Name: "schema/gated-field", Severity: check.Warning, Scope: check.Object, Run: j.gated}},
+				Checks:  []*check.Check{{Name: "schema/gated-field", Severity: check.Error, Scope: check.Object, Run: j.gated}},
 				Targets: []*check.Target{target},
 			})
 			if len(failures) > 0 {
@@ -109,6 +109,9 @@ func TestGatedFields(t *testing.T) {
 			}
 			var got []string
 			for _, f := range result.Findings {
+				if errs := strings.Contains(f.Message, " is refused by ") || strings.Contains(f.Message, "the pod waits"); (f.Severity == check.Error) != errs {
+					t.Errorf("%s: %s", f.Severity, f.Message)
+				}
 				got = append(got, f.Path.String()+": "+f.Message)
 			}
 			if len(got) != len(test.want) {

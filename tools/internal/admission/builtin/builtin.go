@@ -124,7 +124,7 @@ func (c creation) refusals(strategy rest.RESTCreateStrategy, value map[string]an
 		errs = afterValidation(c.object)
 	}
 	for _, e := range errs {
-		faults = append(faults, fault.Fault{Path: fault.Path(value, e.Field), Message: e.ErrorBody()})
+		faults = append(faults, fault.Fault{Path: fault.Path(value, e.Field), Message: e.ErrorBody(), Type: string(e.Type), Detail: e.Detail})
 	}
 	return faults
 }

@@ -29,7 +29,7 @@ var numberedType = regexp.MustCompile(`selfType[0-9]+`)
 func fieldFaults(content map[string]any, errs field.ErrorList) []Fault {
 	var faults []Fault
 	for _, e := range errs {
-		faults = append(faults, Fault{Path: fault.Path(content, e.Field), Message: numberedType.ReplaceAllString(e.ErrorBody(), "selfType"), Type: string(e.Type), Detail: e.Detail})
+		faults = append(faults, Fault{Path: fault.Path(content, e.Field), Message: numberedType.ReplaceAllString(e.ErrorBody(), "selfType"), Type: string(e.Type), Detail: numberedType.ReplaceAllString(e.Detail, "selfType")})
 	}
 	return sorted(faults)
 }
