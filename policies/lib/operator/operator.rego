@@ -57,4 +57,3 @@ _filled(labels, map) := {key: map[key] |
 	is_string(map[key])
 	endswith(map[key], rest)
 }
-
