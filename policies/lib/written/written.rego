@@ -90,18 +90,12 @@ input_objects contains {"kind": "Secret", "namespace": obj_lib.namespace(obj), "
 	name := sprintf("%s.%s.credentials.postgresql.acid.zalan.do", [replace(user, "_", "-"), obj_lib.name(obj)])
 }
 
-# cert-manager makes the Certificates of an Ingress or a Gateway that asks for them.
-# https://cert-manager.io/docs/usage/ingress/ https://cert-manager.io/docs/usage/gateway/
+# cert-manager makes the Certificates of an Ingress that asks for them. https://cert-manager.io/docs/usage/ingress/
 input_objects contains {"kind": "Secret", "namespace": obj_lib.namespace(obj), "name": tls.value} if {
-	some [api_group, kind, path] in [
-		["networking.k8s.io", "Ingress", ["spec", "tls", "*", "secretName"]],
-		["gateway.networking.k8s.io", "Gateway", ["spec", "listeners", "*", "tls", "certificateRefs", "*", "name"]],
-		["gateway.networking.k8s.io", "ListenerSet", ["spec", "listeners", "*", "tls", "certificateRefs", "*", "name"]],
-	]
-	some obj in obj_lib.of_kind[api_group][kind]
+	some obj in obj_lib.of_kind["networking.k8s.io"].Ingress
 	some annotation, value in obj_lib.annotations(obj)
 	_asks_for_certificate(annotation, value)
-	some tls in entry.places(obj, path)
+	some tls in entry.places(obj, ["spec", "tls", "*", "secretName"])
 }
 
 # So it does for the listeners of a Gateway, in its own namespace alone.
