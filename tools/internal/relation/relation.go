@@ -26,7 +26,7 @@ type Kinds[T any] map[string]map[string]T
 
 // Relations are what is known of kinds.
 type Relations struct {
-	Templates  Kinds[[]string]     // paths of pod templates; empty is the object itself
+	Templates  Kinds[[]string] // paths of pod templates; empty is the object itself
 	Embeds     Kinds[[]Embedded]
 	Scaled     map[string][]string // kinds with spec.replicas, by API group
 	Added      Kinds[Labels]       // what pods have beside the labels of their template
