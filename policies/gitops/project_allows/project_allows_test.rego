@@ -28,7 +28,7 @@ _faults(project, application, objects) := faults if {
 
 # The set is what the target's Application brings, and the controller makes the rest.
 test_generated if {
-	made := _object("argoproj.io/v1alpha1", "Application", {"name": "made", "namespace": "other"})
+	made := object.union(_object("argoproj.io/v1alpha1", "Application", {"name": "made", "namespace": "other"}), {"spec": {}})
 	targets := [{"path": "argocd", "objects": [_project(_spec), _application]}, {"path": "overlays/dev", "objects": [made]}]
 	count(project_allows.deny) == 2 with input as {"targets": targets}
 	generated := [targets[0], object.union(targets[1], {"generated": [{"object": 0, "of": 0}]})]

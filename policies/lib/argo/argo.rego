@@ -137,6 +137,7 @@ applications := [application |
 	some i, target in input.targets
 	some j, obj in target.objects
 	is_application(obj)
+	is_object(obj.spec) # one without is refused, and says nothing of what it takes
 	some source in sources(obj)
 	application := {
 		"target": i,

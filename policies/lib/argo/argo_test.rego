@@ -81,6 +81,7 @@ _repository := {"roots": ["argocd", "overlays/dev/app"], "targets": [{"path": "a
 	_application({"repoURL": "https://here", "path": "argocd"}),
 	_application({"repoURL": "https://there", "path": "elsewhere"}),
 	_application({}),
+	object.union(_application({}), {"spec": null}),
 ]}]}
 
 test_applications if {

@@ -124,10 +124,13 @@ input_pods := array.concat(
 	[_pod(described) | some described in _described],
 )
 
-_described := [described |
-	some described in object.get(_kinds, [obj_lib.group(input), input.kind], [])
-	_is_made(described)
-]
+_described := array.concat(
+	[described |
+		some described in object.get(_kinds, [obj_lib.group(input), input.kind], [])
+		_is_made(described)
+	],
+	[object.union(_template, {"base": pod.path, "complete": pod.part == false}) | some pod in workload.embedded(input)],
+)
 
 _is_made(described) if not described.when
 

@@ -48,6 +48,31 @@ test_a_workload_is_one_complete_pod if {
 	}
 }
 
+test_each_pod_that_an_object_embeds if {
+	ray := {"apiVersion": "ray.io/v1", "kind": "RayCluster", "metadata": {"name": "r"}, "spec": {
+		"headGroupSpec": {"template": {"spec": {"hostNetwork": true, "containers": [_container]}}},
+		"workerGroupSpecs": [{}, {"template": {"spec": {"containers": [_container]}}}],
+	}}
+	pods := part.input_pods with input as ray
+	{pod.paths.hostNetwork: pod.complete | some pod in pods} == {
+		["spec", "headGroupSpec", "template", "spec", "hostNetwork"]: true,
+		["spec", "workerGroupSpecs", 1, "template", "spec", "hostNetwork"]: true,
+	}
+	containers := part.input_containers with input as ray
+	{container.path | some container in containers} == {
+		["spec", "headGroupSpec", "template", "spec", "containers", 0],
+		["spec", "workerGroupSpecs", 1, "template", "spec", "containers", 0],
+	}
+}
+
+test_a_template_that_an_operator_fills_in_is_a_part if {
+	pods := part.input_pods with input as {
+		"apiVersion": "sparkoperator.k8s.io/v1beta2", "kind": "SparkApplication", "metadata": {"name": "s"},
+		"spec": {"driver": {"template": {"spec": {"hostPID": true}}}, "executor": {"cores": 1}},
+	}
+	[[pod.complete, pod.fields] | some pod in pods] == [[false, {"hostPID": true}]]
+}
+
 _pod_template(template) := {"apiVersion": "v1", "kind": "PodTemplate", "metadata": {"name": "web"}, "template": template}
 
 test_a_pod_template_is_complete if {

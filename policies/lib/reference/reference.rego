@@ -16,8 +16,11 @@ import data.relations
 
 # METADATA
 # description: every reference of an object
-of(obj) := array.concat(array.concat(_pod(obj), array.concat(_annotated(obj), _listed(obj))), array.concat(_containers(obj), _volumes(obj))) if {
-	workload.is_workload(obj)
+of(obj) := array.concat(array.concat(_annotated(obj), _listed(obj)), [ref |
+	some pod in workload.pods(obj)
+	some ref in array.concat(_pod(obj, pod), array.concat(_containers(obj, pod), _volumes(obj, pod)))
+]) if {
+	count(workload.pods(obj)) > 0
 } else := _bound(obj) if {
 	obj_lib.group(obj) == "rbac.authorization.k8s.io"
 } else := array.concat(_listed(obj), _selected(obj)) if {
@@ -30,7 +33,7 @@ of(obj) := array.concat(array.concat(_pod(obj), array.concat(_annotated(obj), _l
 #   object without any may be missing.
 input_references := {index: of(obj) | some index, obj in _referring}
 
-_referring := object.union_n(array.concat([workload.input_workloads], [objects |
+_referring := object.union_n(array.concat([workload.input_described], [objects |
 	some [api_group, kind] in array.concat(
 		[["rbac.authorization.k8s.io", "RoleBinding"], ["rbac.authorization.k8s.io", "ClusterRoleBinding"]],
 		[[api_group, kind] | some described in [_fields, _selectors]; some api_group, kinds in described; some kind, _ in kinds],
@@ -46,25 +49,25 @@ _reference(kind, obj, value, path) := {
 	"path": path,
 }
 
-_pod(obj) := array.concat(
+_pod(obj, pod) := array.concat(
 	[ref |
 		some field in _pod_names.fields
 		field.needed
-		some ref in _pod_field(obj, field)
+		some ref in _pod_field(obj, pod, field)
 	],
 	[ref |
-		lists := array.concat(workload.spec_path(obj), ["imagePullSecrets"])
-		some secret in entry.list(obj_lib.at(workload.spec(obj), ["imagePullSecrets"], null), lists)
+		lists := array.concat(pod.path, ["imagePullSecrets"])
+		some secret in entry.list(obj_lib.at(pod.value, ["imagePullSecrets"], null), lists)
 		ref := _reference("Secret", obj, obj_lib.at(secret.value, ["name"], null), array.concat(secret.path, ["name"]))
 	],
 )
 
 _pod_names := relations.pod
 
-_pod_field(obj, field) := [ref |
-	some place in entry.places(workload.spec(obj), field.path)
+_pod_field(obj, pod, field) := [ref |
+	some place in entry.places(pod.value, field.path)
 	_is_name(place.value)
-	found := _reference(field.kind, obj, place.value, array.concat(workload.spec_path(obj), place.path))
+	found := _reference(field.kind, obj, place.value, array.concat(pod.path, place.path))
 	ref := object.union(found, {"namespace": _scope(field, obj)})
 ]
 
@@ -89,9 +92,9 @@ _qualified(value) := {"namespace": namespace, "name": name} if {
 	[namespace, name] = split(value, "/")
 } else := {}
 
-_containers(obj) := array.concat(
+_containers(obj, pod) := array.concat(
 	[ref |
-		some container in workload.containers(obj)
+		some container in workload.containers_of(pod)
 		path := array.concat(container.path, ["env"])
 		some variable in entry.list(obj_lib.at(container.value, ["env"], null), path)
 		some known in _pod_names.env
@@ -103,7 +106,7 @@ _containers(obj) := array.concat(
 		ref := object.union(found, {"keys": {key}})
 	],
 	[ref |
-		some container in workload.containers(obj)
+		some container in workload.containers_of(pod)
 		path := array.concat(container.path, ["envFrom"])
 		some source in entry.list(obj_lib.at(container.value, ["envFrom"], null), path)
 		some known in _pod_names.envFrom
@@ -114,22 +117,22 @@ _containers(obj) := array.concat(
 	],
 )
 
-_volumes(obj) := array.concat(
+_volumes(obj, pod) := array.concat(
 	[ref |
-		some volume in _volume_list(obj)
+		some volume in _volume_list(pod)
 		some ref in _volume_references(obj, volume, _pod_names.volumes)
 	],
 	[ref |
-		some volume in _volume_list(obj)
+		some volume in _volume_list(pod)
 		path := array.concat(volume.path, ["projected", "sources"])
 		some source in entry.list(obj_lib.at(volume.value, ["projected", "sources"], null), path)
 		some ref in _volume_references(obj, source, _pod_names.projected)
 	],
 )
 
-_volume_list(obj) := entry.list(
-	obj_lib.at(workload.spec(obj), ["volumes"], null),
-	array.concat(workload.spec_path(obj), ["volumes"]),
+_volume_list(pod) := entry.list(
+	obj_lib.at(pod.value, ["volumes"], null),
+	array.concat(pod.path, ["volumes"]),
 )
 
 _volume_references(obj, source, sources) := [ref |
@@ -258,16 +261,16 @@ input_provided := {index: refs |
 	refs := array.concat(
 		_named(obj, object.get(_provided, [obj_lib.group(obj), obj.kind], [])),
 		[ref |
-			workload.is_workload(obj)
+			some pod in workload.pods(obj)
 			some field in _pod_names.fields
 			field.provided
-			some ref in _pod_field(obj, field)
+			some ref in _pod_field(obj, pod, field)
 		],
 	)
 	count(refs) > 0
 }
 
-_naming := object.union_n(array.concat([workload.input_workloads], [objects |
+_naming := object.union_n(array.concat([workload.input_described], [objects |
 	some api_group, kinds in _provided
 	some kind, _ in kinds
 	objects := obj_lib.of_kind[api_group][kind]

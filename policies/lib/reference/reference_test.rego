@@ -61,6 +61,18 @@ test_paths_lead_to_the_name if {
 	}
 }
 
+_embedding := {
+	"JobSet": {"apiVersion": "jobset.x-k8s.io/v1alpha2", "spec": {"replicatedJobs": [{"template": {"spec": {"template": {"spec": _spec}}}}]}},
+	"LeaderWorkerSet": {"apiVersion": "leaderworkerset.x-k8s.io/v1", "spec": {"leaderWorkerTemplate": {"leaderTemplate": {"spec": _spec}, "workerTemplate": {"spec": {}}}}},
+	"RayCluster": {"apiVersion": "ray.io/v1", "spec": {"headGroupSpec": {"template": {"spec": {}}}, "workerGroupSpecs": [{"template": {"spec": _spec}}]}},
+	"SparkApplication": {"apiVersion": "sparkoperator.k8s.io/v1beta2", "spec": {"driver": {"template": {"spec": _spec}}, "executor": {}}},
+}
+
+test_references_of_kinds_that_embed_pods[kind] if {
+	some kind, embedding in _embedding
+	_texts(object.union(embedding, {"kind": kind, "metadata": {"name": "web", "namespace": "shop"}})) == _want
+}
+
 _named(api_version, kind, rest) := object.union({"apiVersion": api_version, "kind": kind, "metadata": {"name": "a", "namespace": "shop"}}, rest)
 
 test_references_of_other_kinds[name] if {

@@ -8,6 +8,7 @@
 #   container without fields: what a rule demands of every container is then missing, and denied.
 package policies.lib.workload
 
+import data.policies.lib.entry
 import data.policies.lib.object as obj_lib
 import data.relations
 
@@ -90,12 +91,43 @@ title(obj) := obj_lib.title(obj)
 #   Every container of a workload, in order: {name, kind, title, value, path}. kind is container,
 #   sidecar (an init container that restarts for ever), init or ephemeral; title is what a message
 #   calls it; value is the container, {} where it is no object; path leads to it from the object.
-containers(obj) := [found |
+containers(obj) := containers_of({"value": spec(obj), "path": spec_path(obj)}) if {
 	is_workload(obj)
+} else := []
+
+# METADATA
+# description: every container of a pod spec, {value, path}, as containers has them
+containers_of(pod) := [found |
 	some list, kind in _lists
-	some index, value in entries(spec(obj), list)
-	found := container(array.concat(spec_path(obj), [list, index]), kind, value, index)
+	some index, value in entries(pod.value, list)
+	found := container(array.concat(pod.path, [list, index]), kind, value, index)
 ]
+
+# METADATA
+# description: |
+#   The pod specs of an object, {value, path, part}: a workload's own, and those that it embeds. part is whether
+#   an operator adds to it.
+pods(obj) := array.concat(
+	[{"value": spec(obj), "path": spec_path(obj), "part": false} | is_workload(obj)],
+	embedded(obj),
+)
+
+# METADATA
+# description: the pod specs that an object embeds, as pods has them
+embedded(obj) := [pod |
+	some known in relations.embeds[obj_lib.group(obj)][obj.kind]
+	some place in entry.places(obj, known.path)
+	is_object(place.value)
+	pod := object.union(place, {"part": object.get(known, "part", false)})
+]
+
+# METADATA
+# description: the objects of an overlay that have pod specs, by their index in input.objects
+input_described := object.union(input_workloads, {index: obj |
+	some api_group, kinds in relations.embeds
+	some kind, _ in kinds
+	some index, obj in obj_lib.of_kind[api_group][kind]
+})
 
 _lists := {
 	"containers": "container",

@@ -2,8 +2,8 @@
 # scope: package
 # title: Services send to ports that their pods have
 # description: |
-#   A target port by a name that no container declares drops the pod from the Service's endpoints,
-#   and nobody answers. TCP and UDP are different ports. A port by its number needs no declaration:
+#   A target port by a name that no container of a pod declares leaves the pod out of the Service's
+#   endpoints, which may be meant; where no selected pod declares it, nobody answers. TCP and UDP are different ports. A port by its number needs no declaration:
 #   what a container declares opens and closes nothing.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/services-networking/service/#field-spec-ports
@@ -12,7 +12,7 @@
 #   states: fact
 #   scope: overlay
 #   mentions: Service
-#   fix: Declare the port, with its name and protocol, on a container of every pod that the Service selects, or name one that is there.
+#   fix: Declare the port, with its name and protocol, on a container of the pods that the Service selects, or name one that is there.
 package policies.service.target_ports
 
 import data.policies.lib.labels
@@ -25,11 +25,11 @@ deny contains {"msg": msg, "path": ["objects", index, "spec", "ports", entry, "t
 	target := _target(port)
 	not is_number(target)
 	protocol := obj_lib.at(port, ["protocol"], "TCP")
-	closed := {i |
-		some i in labels.selected_by_map("pods", service.spec.selector, {obj_lib.namespace(service)})
+	closed := labels.selected_by_map("pods", service.spec.selector, {obj_lib.namespace(service)})
+	count(closed) > 0
+	every i in closed {
 		not _opens(input.objects[i], target, protocol)
 	}
-	count(closed) > 0
 	with_fields := {array.concat(["objects", i], path) | some i in closed; some path in _opened(input.objects[i])}
 	titles := concat(" and ", {workload.title(input.objects[i]) | some i in closed})
 	fact := sprintf("%v/%v of %v", [target, protocol, closed])

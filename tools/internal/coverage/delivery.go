@@ -339,6 +339,24 @@ func (d *Deliveries) Outsides() []Outside {
 	return all
 }
 
+// Namespaces are those that the objects of a target which cannot be rendered come to, as far as its kustomization or who deploys it says;
+// none where they may come to any.
+func (d *Deliveries) Namespaces(target string) []string {
+	if node := d.tree.kustomization(d.real(target)); node != nil {
+		if own := manifest.Lookup(node, "namespace"); own != nil && own.Value != "" {
+			return []string{own.Value}
+		}
+	}
+	var all []string
+	for _, place := range d.Places(target) {
+		if place.Namespace == "" {
+			return nil
+		}
+		all = append(all, place.Namespace)
+	}
+	return all
+}
+
 // Created are the namespaces that Argo CD creates for a target, with the labels that it gives them, each as often as it is told to.
 // It gives none without CreateNamespace=true: https://argo-cd.readthedocs.io/en/stable/user-guide/sync-options/#namespace-metadata
 func (d *Deliveries) Created(target string) []check.CreatedNamespace {

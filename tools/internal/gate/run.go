@@ -215,12 +215,12 @@ func (g *Gate) newUnseen(ctx context.Context, outcomes []outcome) *unseen {
 			if !errors.Is(o.err, vendored.ErrNoCopy) {
 				continue
 			}
-			places := deliveries.Places(o.path)
-			if !slices.ContainsFunc(places, func(p coverage.Place) bool { return p.Overrides && p.Namespace != "" }) {
-				places = []coverage.Place{{}}
+			namespaces := deliveries.Namespaces(o.path)
+			if namespaces == nil {
+				namespaces = []string{""}
 			}
-			for _, place := range places {
-				all = append(all, coverage.Outside{By: o.path, Target: o.path, Namespace: place.Namespace})
+			for _, namespace := range namespaces {
+				all = append(all, coverage.Outside{By: o.path, Target: o.path, Namespace: namespace})
 			}
 		}
 		return all
@@ -234,8 +234,9 @@ func (u *unseen) may(target string, missing check.Reference) bool {
 		switch {
 		case o.Target != "" && u.gate.apart(target, o.Target):
 			return false
-		case o.Argo && missing.Kind == "Namespace":
-			return false // which Argo CD creates where it is told to
+		case missing.Kind == "Namespace":
+			// One that Argo CD brings something to it creates where it is told to.
+			return !o.Argo && (o.Namespace == "" || o.Namespace == missing.Name)
 		}
 		return o.Namespace == "" || missing.Namespace == "" || missing.Namespace == o.Namespace
 	})

@@ -26,7 +26,8 @@ type Kinds[T any] map[string]map[string]T
 
 // Relations are what is known of kinds.
 type Relations struct {
-	Templates  Kinds[[]string]     // paths of pod templates; empty is the object itself
+	Templates  Kinds[[]string] // paths of pod templates; empty is the object itself
+	Embeds     Kinds[[]Embedded]
 	Scaled     map[string][]string // kinds with spec.replicas, by API group
 	Added      Kinds[Labels]       // what pods have beside the labels of their template
 	Made       Kinds[Made]
@@ -41,6 +42,12 @@ type Relations struct {
 	Writes     Kinds[[]Written]
 	Pod        Pod
 	Cluster    map[string][]string // kinds that are in no namespace, by API group
+}
+
+// Embedded is where a kind has a pod spec, or several.
+type Embedded struct {
+	Path []string // Every may be a step of it
+	Part bool     // the operator adds to it
 }
 
 // Labels are those of pods that come of an object: "{name}" and "{namespace}" in them are the object's.
