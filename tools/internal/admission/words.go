@@ -59,7 +59,7 @@ func worded(object *manifest.Object, path manifest.Path, f fault.Fault) string {
 // shown is the value of a field as a sentence has it: none of an object or a list, nor what the path says already.
 func shown(path manifest.Path, f fault.Fault, value string) string {
 	switch {
-	case value == "", len(value) > 80, strings.ContainsAny(value[:1], "{["), value == strconv.Quote(fmt.Sprint(path[len(path)-1])):
+	case value == "", value == "null", len(value) > 80, strings.ContainsAny(value[:1], "{["), value == strconv.Quote(fmt.Sprint(path[len(path)-1])):
 		return ""
 	case f.Type == string(field.ErrorTypeTypeInvalid): // the name of the type
 		return ""

@@ -99,8 +99,8 @@ func ParsePath(text string) (Path, error) {
 	return path, nil
 }
 
-// Tail is the end of the path that tells a reader which field is meant: from the last list on, or two names, and what a spec
-// is of.
+// Tail is the end of the path that tells a reader which field is meant: from the last list on, or two names, and what a spec or metadata
+// are of.
 func (p Path) Tail() Path {
 	from := max(len(p)-2, 0)
 	for i := len(p) - 1; i > 0; i-- {
@@ -109,7 +109,7 @@ func (p Path) Tail() Path {
 			break
 		}
 	}
-	for from > 0 && p[from] == "spec" {
+	for from > 0 && (p[from] == "spec" || p[from] == "metadata") {
 		from--
 	}
 	return p[from:]

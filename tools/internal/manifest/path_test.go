@@ -12,6 +12,8 @@ func TestTail(t *testing.T) {
 		"spec":                                 "spec",
 		"spec.replicas":                        "spec.replicas",
 		"spec.template.spec.restartPolicy":     "template.spec.restartPolicy",
+		"metadata.labels":                      "metadata.labels",
+		"spec.template.metadata.labels":        "template.metadata.labels",
 		"spec.strategy.canary.steps":           "canary.steps",
 		"spec.containers[0].env[2].value.name": "env[2].value.name",
 		"[0].name":                             "[0].name",
