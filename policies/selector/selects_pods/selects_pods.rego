@@ -5,10 +5,9 @@
 #   A NetworkPolicy, a PodMonitor, a PodDisruptionBudget, a PeerAuthentication or another policy of
 #   the mesh whose selector no pod of its namespace answers is accepted and does nothing: what it was
 #   to deny is let through, what it was to let through is denied by others, and a drain evicts whom
-#   it was to keep up. One renamed label is enough. Said only where all pods of the namespace are
-#   known: beside charts, and resources of which operators make who knows what, nothing is. An empty
-#   selector selects every pod, also those that are yet to come. A ServiceMonitor selects Services by
-#   their own labels, which are not those that they select by.
+#   it was to keep up. Said only where all pods of the namespace are known: beside charts, and
+#   resources of which operators make who knows what, nothing is. An empty selector selects every
+#   pod, also those that are yet to come. A ServiceMonitor selects Services by their own labels.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/services-networking/network-policies/#the-networkpolicy-resource
 #   - ref: https://istio.io/latest/docs/reference/config/type/workload-selector/

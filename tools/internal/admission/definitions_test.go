@@ -216,14 +216,14 @@ func TestExcessive(t *testing.T) {
 		want            []string
 	}{
 		{"long", rule(conditions(400)), nil},
-		{"too long", rule(conditions(500)), []string{at + "Too long: kgate compiles expressions of up to 8192 bytes, and this has 8496"}},
+		{"too long", rule(conditions(500)), []string{at + "x-kubernetes-validations[0].rule is too long: kgate compiles expressions of up to 8192 bytes, and this has 8496"}},
 		{"deep", rule(strings.Repeat("(", 30) + "true" + strings.Repeat(")", 30)), nil},
 		{"too deep", rule(strings.Repeat("[", 200) + "1" + strings.Repeat("]", 200) + " == []"), []string{at + "Too deep: kgate compiles expressions of up to 32 brackets in each other, and this has 200"}},
 		{"side by side", rule(strings.TrimSuffix(strings.Repeat("(true) && ", 100), " && ")), nil},
 		{"too many", many, []string{"accepted things.example.com : Too long: kgate compiles up to 131072 bytes of expressions in one object, and this has 143820"}},
 		{"of a policy", bound("things", "things", `validations: [{expression: "`+strings.TrimSuffix(strings.Repeat("object.a == 'x' && ", 500), " && ")+`"}]`),
 			[]string{
-				"accepted things spec.validations[0].expression: Too long: kgate compiles expressions of up to 8192 bytes, and this has 9496",
+				"accepted things spec.validations[0].expression: validations[0].expression is too long: kgate compiles expressions of up to 8192 bytes, and this has 9496",
 			}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -39,7 +39,7 @@ var layers = map[string][]layer{
 		{"what was fetched from elsewhere, and what is edited", []string{"tools/internal/amendment", "tools/internal/vendored"}},
 		{"what the API server holds against an object", []string{"tools/internal/admission/fault"}},
 		{"the API server's own code", []string{
-			"tools/internal/admission/admissionpolicy", "tools/internal/admission/builtin", "tools/internal/admission/custom",
+			"tools/internal/admission/admissionpolicy", "tools/internal/admission/bootstrap", "tools/internal/admission/builtin", "tools/internal/admission/custom",
 			"tools/internal/admission/typed",
 		}},
 		{"what a check is", []string{"tools/internal/check", "tools/internal/comparison", "tools/internal/graph"}},
@@ -89,7 +89,7 @@ var homes = map[string]struct {
 	"github.com/prometheus/prometheus":           {[]string{"tools/internal/telemetry"}, "what Prometheus says of a text is asked in one place"},
 	"istio.io/istio/":                            {[]string{"tools/internal/mesh"}, "Istio's code judges in one place, and is kept from standard output there"},
 	"helm.sh/helm/":                              {[]string{"tools/internal/chart"}, "what it could fetch, look up and run is seen to there"},
-	"github.com/go-git/":                         {[]string{"tools/internal/revision"}, "git's objects are read there, and nothing of git's configuration"},
+	"github.com/go-git/":                         {[]string{"tools/internal/revision"}, "git's objects are read there, and of git's configuration what the repository is called and how its objects lie"},
 	"github.com/sergi/go-diff/":                  {[]string{"tools/internal/difference"}, "the others are told what differs"},
 	"github.com/fsnotify/fsnotify":               {[]string{"tools/internal/watch"}, "the others are told of batches"},
 	"github.com/owenrumney/go-sarif":             {[]string{"tools/internal/report"}, "a format is one file there"},

@@ -112,6 +112,9 @@ func survey(ctx context.Context, r *repo.Repo, targets []*check.Target) ([]fault
 	var faults []fault
 	archives := t.archives(targets)
 	for _, d := range t.deployments(targets, read.files) {
+		if d.artifact {
+			continue // it may be made of another repository
+		}
 		if f, lacks := archives.kept(d, targets); lacks && !by(d.dir, d.file) {
 			faults = append(faults, f)
 		}

@@ -10,8 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/component-helpers/auth/rbac/validation"
-	"k8s.io/kubernetes/plugin/pkg/auth/authorizer/rbac/bootstrappolicy"
 
+	"github.com/kgate-dev/gitops/tools/internal/admission/bootstrap"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
@@ -150,7 +150,7 @@ func roleOf(kind, namespace, name string, own map[string]string, rules []rbacv1.
 // providedRoles are the ClusterRoles of every cluster.
 var providedRoles = sync.OnceValue(func() []role {
 	var all []role
-	for _, r := range bootstrappolicy.ClusterRoles() {
+	for _, r := range bootstrap.ClusterRoles() {
 		provided := roleOf("ClusterRole", "", r.Name, r.Labels, r.Rules, r.AggregationRule)
 		provided.provided = true
 		all = append(all, provided)
