@@ -142,7 +142,7 @@ func described() []*check.Check {
 			Title: "Every target renders an object",
 			Doc: "A root whose resources are empty, are all comments or are deleted by its patches renders to nothing, and Kustomize is content. " +
 				"Flux and an Argo CD Application with `prune` and `allowEmpty` delete all that it deployed before; other Applications stop syncing. " +
-				"Where the root itself says `resources: []` it is meant so, and a warning; what `flux bootstrap` has yet to fill is left alone.",
+				"What `flux bootstrap` has yet to fill is a warning.",
 			Fix:        "List the resources that are missing, or delete the root and what deploys it; name it under `unread` in kgate.yaml, with a reason, where it is to stay.",
 			Severity:   check.Error,
 			References: []string{"https://argo-cd.readthedocs.io/en/stable/user-guide/auto_sync/#automatic-pruning-with-allow-empty-v18"},

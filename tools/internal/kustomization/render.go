@@ -204,7 +204,9 @@ func (r *Renderer) Render(ctx context.Context, target string) (*Result, error) {
 		case target == Stdin:
 			err = errors.New("it holds no object: nothing would pass every check")
 		case result.Root != nil && result.Root.awaitsFlux():
-			result.Faults = nil // that entries do nothing yet follows
+			fault := nothing(result)
+			fault.Warns = true
+			result.Faults = []check.Fault{fault} // that entries do nothing yet follows
 		default:
 			result.Faults = append(result.Faults, nothing(result))
 		}
@@ -223,15 +225,7 @@ func nothing(r *Result) check.Fault {
 	}
 	fault := newFault(rendersObjects, at, "it renders no object: who deploys it deletes everything that it deployed before, or refuses to")
 	fault.Bare = r.Root != nil && r.Root.isBare()
-	if fault.Bare && isEmptyList(manifest.Lookup(r.Root.Node, "resources")) {
-		// Nobody forgets what an empty list says: a place that something picks where there is nothing to deploy.
-		fault.Warns = true
-	}
 	return fault
-}
-
-func isEmptyList(node *yaml.Node) bool {
-	return node != nil && node.Kind == yaml.SequenceNode && len(node.Content) == 0
 }
 
 // awaitsFlux reports the kustomization of flux-system before `flux bootstrap` fills the files that it lists.
