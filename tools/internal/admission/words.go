@@ -90,8 +90,12 @@ func lacks(object *manifest.Object, path manifest.Path, detail string) string {
 			return detail
 		}
 	default:
-		if text := short(object, path, value); v != "" && text != "" && detail != "" {
+		switch text := short(object, path, value); {
+		case v == "" || detail == "":
+		case text != "":
 			return " " + text + detail
+		default:
+			return detail // it is secret, or long
 		}
 	}
 	return " is empty" + detail

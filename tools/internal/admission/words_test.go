@@ -38,7 +38,7 @@ func TestWorded(t *testing.T) {
 		{object, "spec.hostUsers", `Forbidden: not here`, "not here", `spec.hostUsers is forbidden: not here`},
 		{object, "", `Invalid value: Names are lower case`, "Names are lower case", `Invalid value: Names are lower case`},
 		{object, "spec.a", "field not declared in schema", "", "field not declared in schema"},
-		{secret, "data", "Required value: must be a mapping", "", "data is empty: must be a mapping"},
+		{secret, "data", "Required value: must be a mapping", "", "data: must be a mapping"},
 	} {
 		path, err := manifest.ParsePath(test.path)
 		if err != nil {

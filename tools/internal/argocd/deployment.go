@@ -198,7 +198,7 @@ func runObjectOwner(_ context.Context, pass *check.Pass) error {
 			}
 			key := owned{cluster, object.Group(), object.Kind, object.Namespace, object.Name}
 			switch {
-			case slices.Contains(relation.Known().Cluster[key.group], key.kind):
+			case relation.Known().IsOfCluster(key.group, key.kind):
 				key.namespace = ""
 			case key.namespace == "" || a.deploys.Lent[object]:
 				key.namespace = a.text("spec", "destination", "namespace")

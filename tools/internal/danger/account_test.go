@@ -110,6 +110,9 @@ func TestAggregates(t *testing.T) {
 		{"of roles that take each other", privilegeGained, taker + role("a: c", "aggregationRule: {clusterRoleSelectors: [{}]}"), taker + role("a: c", "aggregationRule: {clusterRoleSelectors: [{}]}") + strings.Replace(role("a: c", secrets), "name: a,", "name: b,", 1), nil},
 		{"of every role", privilegeGained, role("", "aggregationRule: {clusterRoleSelectors: [{matchLabels: {a: b}}]}"), role("", "aggregationRule: {clusterRoleSelectors: [{}]}"), []string{
 			`warning now.yaml aggregationRule.clusterRoleSelectors: privilege gained: ClusterRole "a" takes in what every ClusterRole grants: a selector that is empty`}},
+		{"of all URLs", privilegeGained, role("", `rules: [{nonResourceURLs: [/healthz], verbs: [get]}]`), role("", `rules: [{nonResourceURLs: ["*"], verbs: ["*"]}]`), []string{
+			`warning now.yaml rules[0]: privilege gained: ClusterRole "a" may * *, which it might not before`}},
+		{"of another URL", privilegeGained, role("", `rules: [{nonResourceURLs: [/healthz], verbs: [get]}]`), role("", `rules: [{nonResourceURLs: [/metrics], verbs: [get]}]`), nil},
 		{"that makes pods", privilegeGained, role("", `rules: [{apiGroups: [""], resources: [pods], verbs: [get]}]`), role("", `rules: [{apiGroups: ["", apps], resources: [pods, deployments], verbs: [get, create]}]`), []string{
 			`warning now.yaml rules[0]: privilege gained: ClusterRole "a" may create pods, create deployments.apps, which it might not before`}},
 	})
@@ -143,6 +146,11 @@ func TestProjectGains(t *testing.T) {
 		{"repositories below", privilegeGained, project("sourceRepos: ['https://a/*']"), project("sourceRepos: ['https://a/**']"), []string{
 			`warning now.yaml spec.sourceRepos[0]: privilege gained: Applications of AppProject "a" may deploy from https://a/**, which they might not before`}},
 		{"repositories by a set", privilegeGained, project("sourceRepos: ['https://a/b']"), project("sourceRepos: ['https://a/[b]']"), nil},
+		{"repositories by another set", privilegeGained, project("sourceRepos: ['https://a/b']"), project("sourceRepos: ['https://a/[cd]']"), []string{
+			`warning now.yaml spec.sourceRepos[0]: privilege gained: Applications of AppProject "a" may deploy from https://a/[cd], which they might not before`}},
+		{"a destination beside alternatives", privilegeGained, project("destinations: [{name: 'prod-{a,b}', namespace: shop}]"), project("destinations: [{name: 'prod-{a,b}', namespace: shop}, {server: '*', namespace: '*'}]"), []string{
+			`warning now.yaml spec.destinations[1]: privilege gained: Applications of AppProject "a" may deploy to server *, namespace *, which they might not before`}},
+		{"Applications of namespaces by an expression", privilegeGained, project("sourceNamespaces: ['team-*'], " + shop), project("sourceNamespaces: ['/^team-.*$/'], " + shop), nil},
 		{"Applications of another namespace", privilegeGained, project(shop), project("sourceNamespaces: [shop, 'team-*'], " + shop), []string{
 			`warning now.yaml spec.sourceNamespaces[1]: privilege gained: Applications of AppProject "a" may stand in the namespace team-*, which they might not before`}},
 		{"kinds of the cluster that are denied no more", privilegeGained, project("clusterResourceWhitelist: [{group: '*', kind: '*'}], clusterResourceBlacklist: [{group: '', kind: Namespace}]"), project("clusterResourceWhitelist: [{group: '*', kind: '*'}]"), []string{

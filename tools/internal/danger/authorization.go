@@ -159,8 +159,21 @@ func sweeps(p policy) bool {
 	})
 }
 
-// singly are conditions of one value for each attribute, which together are met by what meets these.
+// mostWays is up to how many ways to meet conditions are looked at one by one.
+const mostWays = 1024
+
+// singly are conditions of one value for each attribute, which together are met by what meets these. Of too many these are looked at as they
+// are: what meets a part of them then counts for all.
 func (c conditions) singly() []conditions {
+	ways := 1
+	for field, values := range c {
+		if !strings.HasPrefix(field, "not") {
+			ways *= len(values)
+		}
+		if ways > mostWays {
+			return []conditions{c}
+		}
+	}
 	all := []conditions{{}}
 	for field, values := range c {
 		var each []conditions
@@ -197,6 +210,13 @@ func isPlain(field string, values []any) bool {
 	return !slices.ContainsFunc(values, func(value any) bool { return strings.Contains(shown(value), "{") })
 }
 
+// fitsAll reports whether each of other values is met by one of these.
+func fitsAll(values, others []any) bool {
+	return !slices.ContainsFunc(others, func(other any) bool {
+		return !slices.ContainsFunc(values, func(value any) bool { return fits(value, other) })
+	})
+}
+
 // overlap reports whether values that a field must have are met by one and the same.
 func overlap(values, others []any) bool {
 	return slices.ContainsFunc(values, func(value any) bool {
@@ -211,7 +231,7 @@ func (c conditions) mayCover(others conditions) bool {
 		if !slices.ContainsFunc(slices.Collect(maps.Keys(others)), of) {
 			return false
 		}
-		if other, both := others[field]; both && isPlain(field, values) && !overlap(values, other) {
+		if other, both := others[field]; both && isPlain(field, values) && !fitsAll(values, other) {
 			return false
 		}
 	}
@@ -243,38 +263,36 @@ func fits(pattern, value any) bool {
 	return of == text
 }
 
-// authorizations are the AuthorizationPolicies of a side; false where nobody knows what one says. One that is for a gateway or a Service
-// selects by a label that no pod has.
-func authorizations(objects []*manifest.Object) ([]policy, bool) {
-	all, known := policies(objects, isAuthorization, fields("spec", "selector"))
+// authorizations are the AuthorizationPolicies of a side. One that is for a gateway or a Service selects by a label that no pod here has, and
+// that its stand-in gets.
+func authorizations(objects []*manifest.Object) []policy {
+	all := meshPolicies(objects, isAuthorization, fields("spec"))
 	for i, p := range all {
-		known = known && !obscure(p.object, fields("spec"))
 		for _, field := range []string{"targetRef", "targetRefs"} {
 			if target := manifest.At(p.object.Value, "spec", field); target != nil {
 				all[i].selector = labels.Set{field: shown(target)}.AsSelector()
 			}
 		}
 	}
-	return all, known
+	return all
 }
 
 // authorization looks for requests that pods take and did not take, by all policies of the mesh that are over them before and after.
 func (s *scene) authorization() {
-	before, known := authorizations(s.olds())
-	after, still := authorizations(s.news())
-	if !known || !still {
-		return
-	}
+	before, after := authorizations(s.olds()), authorizations(s.news())
 	let := map[*manifest.Object][]*manifest.Object{}     // workloads that no policy allows any more, by the first that did
 	refused := map[*manifest.Object][]*manifest.Object{} // those that take what a policy refused
 	narrowest := map[*manifest.Object]int{}              // what was let through to those that a policy is over
 	for _, w := range append(s.staying(), s.standIns(before, after)...) {
 		was, now := over(before, w.Old), over(after, w.New)
-		if slices.ContainsFunc(now, sweeps) {
+		if slices.ContainsFunc(now, sweeps) || slices.ContainsFunc(was, isHidden) || slices.ContainsFunc(now, isHidden) {
 			continue
 		}
 		for _, p := range was {
-			if refuses(p) && isLetThrough(p, now) {
+			stands := slices.ContainsFunc(now, func(n policy) bool {
+				return action(n.object) == action(p.object) && equal(rulesOf(n), rulesOf(p))
+			})
+			if refuses(p) && !stands && isLetThrough(p, now) {
 				refused[p.object] = append(refused[p.object], w.New)
 			}
 		}

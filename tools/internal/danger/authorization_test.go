@@ -1,6 +1,7 @@
 package danger
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -23,6 +24,14 @@ func TestAuthorization(t *testing.T) {
 	let := []string{`warning was.yaml@main : protection lost: AuthorizationPolicy "a" is removed: no policy allows, so that every request is let through to the pods of Deployment "w"`}
 	every := []string{`warning now.yaml spec.rules[0]: protection lost: rule 1 of AuthorizationPolicy "a" allows every request`}
 	mesh := []string{`warning now.yaml spec.rules[0]: protection lost: rule 1 of AuthorizationPolicy "a" takes every caller of the mesh`}
+	all := func(format string) string {
+		var values []string
+		for i := range 40 {
+			values = append(values, fmt.Sprintf(format, i))
+		}
+		return "[" + strings.Join(values, ", ") + "]"
+	}
+	many := "{from: [{source: {principals: " + all("cluster.local/ns/eve/sa/x%d") + "}}], to: [{operation: {hosts: " + all("h%d") + ", paths: " + all("/p%d") + ", ports: " + all("'%d'") + "}}]}"
 	run(t, []step{
 		{"removed", protectionLost, allow(till) + w, w, let},
 		{"removed, and all is refused", protectionLost, allow(till) + deny("{}") + w, deny("{}") + w, nil},
@@ -72,6 +81,13 @@ func TestAuthorization(t *testing.T) {
 			`warning now.yaml spec.rules: protection lost: AuthorizationPolicy "d" refuses less: some of what it refused (DENY) is let through to the pods of Deployment "w"`}},
 		{"denial of a path less", protectionLost, deny(to("paths: [/a, /b]")) + w, deny(to("paths: [/a]")) + w, []string{
 			`warning now.yaml spec.rules: protection lost: AuthorizationPolicy "d" refuses less: some of what it refused (DENY) is let through to the pods of Deployment "w"`}},
+		{"denial of a path below", protectionLost, deny(to("paths: [/admin*]")) + w, deny(to("paths: [/admin/public]")) + w, []string{
+			`warning now.yaml spec.rules: protection lost: AuthorizationPolicy "d" refuses less: some of what it refused (DENY) is let through to the pods of Deployment "w"`}},
+		{"denial that ends as its pods come", protectionLost, deny("{}"), policy("d", "AUDIT", "{}") + w, []string{
+			`warning now.yaml spec.action: protection lost: AuthorizationPolicy "d" has spec.action: DENY → AUDIT: some of what it refused (DENY) is let through to what it selects`}},
+		{"denial of more ways than are looked at one by one", protectionLost, deny(many) + w, deny(many) + policy("e", "ALLOW", "{}") + w, nil},
+		{"denial of fewer of them", protectionLost, deny(many) + w, w, []string{
+			`warning was.yaml@main : protection lost: AuthorizationPolicy "d" is removed: some of what it refused (DENY) is let through to the pods of Deployment "w"`}},
 		{"denial by a wider block", protectionLost, deny(from("ipBlocks: [10.1.2.3]")) + w, deny(from("ipBlocks: [10.0.0.0/8]")) + w, nil},
 		{"denial by a template", protectionLost, deny(to("paths: [/a/b/c]")) + w, deny(to("paths: ['/a/{*}/c']")) + w, nil},
 		{"denial by a wider rule", protectionLost, deny(to("paths: [/a/b], methods: [GET]")) + w, deny(to("paths: [/a*]")) + w, nil},

@@ -119,6 +119,35 @@ func TestUnknown(t *testing.T) {
 	}
 }
 
+// TestUnknownOfAnother holds that what cannot be read of a policy of the mesh hides nothing of others.
+func TestUnknownOfAnother(t *testing.T) {
+	const mode = "spec: {selector: {matchLabels: {app: w}}, mtls: {mode: "
+	allow := func(name, app string) string {
+		return called("security.istio.io/v1", "AuthorizationPolicy", name, "spec: {selector: {matchLabels: {app: "+app+"}}, rules: [{from: [{source: {namespaces: [till]}}]}]}")
+	}
+	strict := func(name, rest string) string { return called("security.istio.io/v1", "PeerAuthentication", name, rest) }
+	workloads := pods("w", "app: w", "") + pods("v", "app: v", "")
+	for name, c := range map[string]struct{ was, now, hidden string }{
+		"who is let through":     {allow("a", "w") + allow("b", "v"), allow("b", "v"), "b"},
+		"what is in the clear":   {strict("a", mode+"STRICT}}") + strict("b", strings.Replace(mode, "app: w", "app: v", 1)+"STRICT}}"), strict("a", mode+"PERMISSIVE}}") + strict("b", strings.Replace(mode, "app: w", "app: v", 1)+"STRICT}}"), "b"},
+		"who was hidden himself": {allow("a", "w"), "", "a"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			target := change(t, c.was+workloads, c.now+workloads)
+			for _, p := range target.Before.Pairs {
+				for _, o := range []*manifest.Object{p.Old, p.New} {
+					if o != nil && o.Name == c.hidden {
+						o.Unknown = []manifest.Path{{"spec", "rules"}, {"spec", "mtls", "mode"}}
+					}
+				}
+			}
+			if got := found(t, target, protectionLost); len(got) > 0 == (c.hidden == "a") {
+				t.Errorf("found %v", got)
+			}
+		})
+	}
+}
+
 // TestMovedToAnotherTarget holds that what another target of the same cluster has from now on is not lost.
 func TestMovedToAnotherTarget(t *testing.T) {
 	claim := "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: a, namespace: shop}\n"

@@ -204,9 +204,12 @@ func (s *scene) application(p check.Pair, spec manifest.Path) {
 	// A template may say in other words what comes to the same Applications, and of a set that changes none they stay as they were.
 	stay := p.New.Kind == "ApplicationSet" && !applicationset.PolicyOf(p.New.Value).Updates
 	comes := func(of func(check.GeneratedPair) bool) bool { return !stay && (!told || slices.ContainsFunc(made, of)) }
-	own := applicationFields(p.New, fields("spec"))
 	for i, field := range applicationFields(p.New, spec) {
-		if comes(func(g check.GeneratedPair) bool { _, _, moved := s.moved(g.Old, g.New, own[i]); return moved }) {
+		moves := func(g check.GeneratedPair) bool {
+			_, _, moved := s.moved(g.Old, g.New, applicationFields(g.New, fields("spec"))[i])
+			return moved
+		}
+		if comes(moves) {
 			s.fieldMoved(p, field)
 		}
 	}

@@ -44,7 +44,7 @@ func scopesOf(group, resource string) []string {
 	switch {
 	case resource == "*":
 		return []string{clusterScope, namespacedScope}
-	case served && slices.Contains(relation.Known().Cluster[group], kind):
+	case served && relation.Known().IsOfCluster(group, kind):
 		return []string{clusterScope}
 	case served:
 		return []string{namespacedScope}

@@ -163,10 +163,20 @@ func lists(words []string) func(entry any) bool {
 // anyOther is a word that no manifest has.
 const anyOther = "any-other"
 
-// sample is a text that fits a pattern, and others of its form as little as can be; false for patterns of other forms.
+// sample is a text that fits a pattern, and others of its form as little as can be: of a set its first character, of alternatives the first one.
+// It is false for regular expressions, which stand between slashes, and for sets of all but some.
 func sample(pattern string) (string, bool) {
+	if len(pattern) > 1 && strings.HasPrefix(pattern, "/") && strings.HasSuffix(pattern, "/") {
+		return "", false
+	}
+	pattern = alternatives.ReplaceAllString(set.ReplaceAllString(pattern, "$1"), "$1")
 	return strings.NewReplacer("**", anyOther+"/"+anyOther, "*", anyOther, "?", "~").Replace(pattern), !strings.ContainsAny(pattern, `[{\`)
 }
+
+var (
+	set          = regexp.MustCompile(`\[([^]!^\\])[^]\\]*\]`)
+	alternatives = regexp.MustCompile(`\{([^{},\\]*)(?:,[^{}\\]*)?\}`)
+)
 
 // samples are what words may stand for: each word a text that fits it, and of a cluster that is told by its name or its server alone
 // every other half that the projects speak of.
@@ -198,7 +208,7 @@ func (a permission) samples(words []string, among []any) [][]string {
 	for _, entry := range append(among, map[string]any{a.keys[half]: anyOther}) {
 		text, ok := sample(strings.TrimPrefix(manifest.TextAt(entry, a.keys[half]), "!"))
 		if !ok {
-			return nil
+			continue // any other one stands for what it fits
 		}
 		other := slices.Clone(request)
 		other[half] = text

@@ -58,6 +58,7 @@ func lookForProtection(s *scene) {
 type policy struct {
 	object   *manifest.Object
 	selector labels.Selector
+	hidden   bool // nobody knows all that it says, or what it selects
 }
 
 // labelSelector reads one; nothing where there is none is every pod.
@@ -90,10 +91,30 @@ func policies(objects []*manifest.Object, among func(*manifest.Object) bool, pat
 		if !ok || obscure(o, path) {
 			return nil, false
 		}
-		all = append(all, policy{o, selector})
+		all = append(all, policy{object: o, selector: selector})
 	}
 	return all, true
 }
+
+// meshPolicies are the objects of a side that some of Istio's are. What is not known of one, in its content or of what it selects, hides that
+// one alone: it may be over any pod that it is near to.
+func meshPolicies(objects []*manifest.Object, among func(*manifest.Object) bool, content manifest.Path) []policy {
+	path := fields("spec", "selector")
+	var all []policy
+	for _, o := range objects {
+		if !among(o) {
+			continue
+		}
+		selector, ok := labelSelector(o, path)
+		if !ok || obscure(o, path) {
+			selector, ok = labels.Everything(), false
+		}
+		all = append(all, policy{o, selector, !ok || obscure(o, content)})
+	}
+	return all
+}
+
+func isHidden(p policy) bool { return p.hidden }
 
 func over(all []policy, w *manifest.Object) []policy {
 	return slices.DeleteFunc(slices.Clone(all), func(p policy) bool {
@@ -116,14 +137,16 @@ func (s *scene) staying() []check.Pair {
 	})
 }
 
-// standIns are pods for policies that are over no workload here, each with the labels that one of both sides selects.
+// standIns are pods for policies that are over no workload of both sides, each with the labels that one of both sides selects: what they are
+// for is elsewhere, or comes with the change.
 func (s *scene) standIns(before, after []policy) []check.Pair {
 	var all []check.Pair
+	staying := s.staying()
 	for _, now := range after {
-		if !slices.ContainsFunc(before, func(was policy) bool {
+		stands := slices.ContainsFunc(before, func(was policy) bool {
 			return same(was.object, now.object) && was.selector.String() == now.selector.String()
-		}) ||
-			slices.ContainsFunc(workloads(s.news()), func(w *manifest.Object) bool { return len(over([]policy{now}, w)) > 0 }) {
+		})
+		if !stands || now.hidden || slices.ContainsFunc(staying, func(p check.Pair) bool { return len(over([]policy{now}, p.New)) > 0 }) {
 			continue
 		}
 		set := map[string]any{}
@@ -689,36 +712,33 @@ const rootNamespace = "istio-system"
 // namespace, else that of the mesh. "" is what the mesh has where nobody here says it.
 // https://istio.io/latest/docs/reference/config/security/peer_authentication/
 func mutualTLSMode(all []policy, w *manifest.Object) (mode string, by *manifest.Object) {
-	scope := func(p policy) int {
-		switch selects := manifest.At(p.object.Value, "spec", "selector"); {
-		case selects != nil && len(over([]policy{p}, w)) > 0:
-			return 3
-		case selects == nil && p.object.Namespace == w.Namespace:
-			return 2
-		case selects == nil && p.object.Namespace == rootNamespace:
-			return 1
-		}
-		return 0
-	}
 	best := 0
 	for _, p := range all {
 		said := manifest.TextAt(p.object.Value, "spec", "mtls", "mode")
-		if n := scope(p); n > best && said != "" && said != "UNSET" {
+		if n := closeness(p, w); n > best && said != "" && said != "UNSET" {
 			best, mode, by = n, said, p.object
 		}
 	}
 	return mode, by
 }
 
+// closeness is how close a PeerAuthentication is to a workload, of which the closest counts: 0 for one that is not for it.
+func closeness(p policy, w *manifest.Object) int {
+	switch selects := manifest.At(p.object.Value, "spec", "selector"); {
+	case selects != nil && len(over([]policy{p}, w)) > 0:
+		return 3
+	case selects == nil && p.object.Namespace == w.Namespace:
+		return 2
+	case selects == nil && p.object.Namespace == rootNamespace:
+		return 1
+	}
+	return 0
+}
+
 // mutualTLS looks for workloads whose pods took nothing in the clear, and do now.
 func (s *scene) mutualTLS() {
 	path, mode := fields("spec", "selector"), fields("spec", "mtls", "mode")
-	before, known := policies(s.olds(), isPeerAuthentication, path)
-	after, still := policies(s.news(), isPeerAuthentication, path)
-	hidden := func(p policy) bool { return p.object.Hides(mode) }
-	if !known || !still || slices.ContainsFunc(before, hidden) || slices.ContainsFunc(after, hidden) {
-		return
-	}
+	before, after := meshPolicies(s.olds(), isPeerAuthentication, mode), meshPolicies(s.news(), isPeerAuthentication, mode)
 	type loss struct {
 		by   *manifest.Object // of the old side
 		now  *manifest.Object // what counts instead; nil for what the mesh has
@@ -727,6 +747,10 @@ func (s *scene) mutualTLS() {
 	var losses []loss
 	lost := map[loss][]*manifest.Object{}
 	for _, w := range append(s.staying(), s.standIns(before, after)...) {
+		hides := func(p policy) bool { return p.hidden && closeness(p, w.New) > 0 }
+		if slices.ContainsFunc(before, hides) || slices.ContainsFunc(after, hides) {
+			continue
+		}
 		was, by := mutualTLSMode(before, w.Old)
 		is, now := mutualTLSMode(after, w.New)
 		if was != "STRICT" || is == "STRICT" {

@@ -28,10 +28,10 @@ func workloadResources() map[string][]string {
 // grant is a rule of one verb on one resource, as [validation.BreakdownRule] makes them.
 type grant struct{ group, resource, verb string }
 
-// grantOf is that of a rule; false where the rule is about URLs.
+// grantOf is that of a rule; false where the rule is about some URLs. All of them are a resource of any group.
 func grantOf(rule rbacv1.PolicyRule) (grant, bool) {
 	if len(rule.NonResourceURLs) > 0 {
-		return grant{}, false
+		return grant{resource: "*", verb: rule.Verbs[0]}, rule.NonResourceURLs[0] == "*"
 	}
 	return grant{rule.APIGroups[0], rule.Resources[0], rule.Verbs[0]}, true
 }
@@ -99,10 +99,16 @@ func subjectOf(entry any) subject {
 	return s
 }
 
-// within reports whether a subject has what another one has: it is the same, or an account in one of the groups of accounts.
+// within reports whether a subject has what another one has: it is the same, one of those that are authenticated, or an account in one of the
+// groups of accounts.
 func (s subject) within(other subject) bool {
-	groups := []string{"system:serviceaccounts", "system:serviceaccounts:" + s.namespace, "system:authenticated"}
-	return s == other || s.kind == rbacv1.ServiceAccountKind && other.kind == rbacv1.GroupKind && slices.Contains(groups, other.name)
+	if s == other || other.kind != rbacv1.GroupKind {
+		return s == other
+	}
+	if other.name == "system:authenticated" {
+		return s.kind == rbacv1.ServiceAccountKind || !strings.HasPrefix(s.name, "system:")
+	}
+	return s.kind == rbacv1.ServiceAccountKind && slices.Contains([]string{"system:serviceaccounts", "system:serviceaccounts:" + s.namespace}, other.name)
 }
 
 // role is a Role or a ClusterRole. One with selectors has the rules of the ClusterRoles that they fit, and none of its own.

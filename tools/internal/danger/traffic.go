@@ -27,8 +27,9 @@ var trafficMoved = &check.Check{
 func lookForTraffic(s *scene) {
 	before, after := workloads(s.olds()), workloads(s.news())
 	path := fields("spec", "selector")
+	split := s.splitting()
 	for _, p := range s.changed() {
-		s.subsets(p, before, after)
+		s.subsets(p, before, after, split)
 		if !is(p.New, "", "Service") || !known(p, path, path) {
 			continue
 		}
@@ -60,7 +61,7 @@ func lookForTraffic(s *scene) {
 }
 
 // subsets looks for subsets of a DestinationRule that mean the pods of other workloads than before, while those run on.
-func (s *scene) subsets(p check.Pair, before, after []*manifest.Object) {
+func (s *scene) subsets(p check.Pair, before, after []*manifest.Object, split splitting) {
 	list := fields("spec", "subsets")
 	if !is(p.New, "networking.istio.io", "DestinationRule") || !known(p, list, list) {
 		return
@@ -71,7 +72,7 @@ func (s *scene) subsets(p check.Pair, before, after []*manifest.Object) {
 		if !there || len(old) == 0 || len(new) == 0 || maps.Equal(old, new) {
 			continue
 		}
-		if !s.movesShare(p, now.name) {
+		if !split.movesShare(p, now.name) {
 			continue
 		}
 		had, has := selected(before, p.Old.Namespace, labels.Set(old).AsSelector()), selected(after, p.New.Namespace, labels.Set(new).AsSelector())
@@ -88,26 +89,37 @@ func (s *scene) subsets(p check.Pair, before, after []*manifest.Object) {
 	}
 }
 
+// splitting is how routes split requests among subsets, on both sides.
+type splitting struct {
+	before, after subsets
+	routes        [][2]split
+}
+
+func (s *scene) splitting() splitting {
+	all := splitting{before: subsetsOf(s.olds()), after: subsetsOf(s.news())}
+	for _, p := range s.changed() {
+		all.routes = append(all.routes, routePairs(p)...)
+	}
+	return all
+}
+
 // movesShare reports whether routes send the pods of a subset another share than before, though the subset had one; also where no route here
 // is for its host.
-func (s *scene) movesShare(rule check.Pair, subset string) bool {
+func (s splitting) movesShare(rule check.Pair, subset string) bool {
 	host := hostName(manifest.TextAt(rule.New.Value, "spec", "host"), rule.New.Namespace)
-	before, after := subsetsOf(s.olds()), subsetsOf(s.news())
 	of := func(one share) bool { return one.host == host && one.subset == subset }
 	routed := false
-	for _, p := range s.changed() {
-		for _, r := range routePairs(p) {
-			was, now := r[0], r[1]
-			routed = routed || slices.ContainsFunc(now.shares, func(one share) bool { return one.host == host })
-			for _, one := range now.shares {
-				pods := after.pods(one)
-				if !of(one) || pods == "" || one.percent == 0 || was.percent(of) == 0 {
-					continue
-				}
-				had, has := was.percent(func(old share) bool { return before.pods(old) == pods }), now.percent(func(n share) bool { return after.pods(n) == pods })
-				if math.Abs(has-had) > 0.5 {
-					return true
-				}
+	for _, r := range s.routes {
+		was, now := r[0], r[1]
+		routed = routed || slices.ContainsFunc(now.shares, func(one share) bool { return one.host == host })
+		for _, one := range now.shares {
+			pods := s.after.pods(one)
+			if !of(one) || pods == "" || one.percent == 0 || was.percent(of) == 0 {
+				continue
+			}
+			had, has := was.percent(func(old share) bool { return s.before.pods(old) == pods }), now.percent(func(n share) bool { return s.after.pods(n) == pods })
+			if math.Abs(has-had) > 0.5 {
+				return true
 			}
 		}
 	}

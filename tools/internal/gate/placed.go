@@ -173,7 +173,7 @@ func (p *placing) namespaced(ctx context.Context, t *Target) (map[*manifest.Obje
 	found := map[*manifest.Object]bool{}
 	for _, o := range t.Objects {
 		kind := definition.KindOf(o)
-		if slices.Contains(relation.Known().Cluster[kind.Group], kind.Kind) {
+		if relation.Known().IsOfCluster(kind.Group, kind.Kind) {
 			continue
 		}
 		if o.Namespace != "" {

@@ -226,6 +226,10 @@ kind: ValidatingWebhookConfiguration
 metadata: {name: w}
 webhooks: [{name: a.b.c, clientConfig: {service: {name: app, namespace: ns}}}]
 ---
+{apiVersion: v1, kind: Service, metadata: {name: app, namespace: elsewhere}}
+---
+{apiVersion: monitoring.coreos.com/v1, kind: Alertmanager, metadata: {name: al, namespace: ns}, spec: {secrets: [tls], configMaps: [templates]}}
+---
 {apiVersion: external-secrets.io/v1, kind: ExternalSecret, metadata: {name: token, namespace: ns}}
 ---
 {apiVersion: external-secrets.io/v1, kind: ExternalSecret, metadata: {name: unread, namespace: ns}}
@@ -236,6 +240,7 @@ webhooks: [{name: a.b.c, clientConfig: {service: {name: app, namespace: ns}}}]
 			"OpenTelemetryCollector ns/o reads Secret ns/token (outside)", "OpenTelemetryCollector ns/o mounts ConfigMap ns/files (outside)",
 			"Gateway ns/g reads Secret ingress/cert", "ServiceAccount ns/a pulls with Secret ns/pull (outside)",
 			"ValidatingWebhookConfiguration w calls Service ns/app",
+			"Alertmanager ns/al mounts Secret ns/tls (outside)", "Alertmanager ns/al mounts ConfigMap ns/templates (outside)",
 			"ExternalSecret ns/token writes Secret ns/token (outside)", "ExternalSecret ns/e writes Secret ns/named (outside)",
 		}},
 		{"services that are watched and called", `

@@ -196,12 +196,12 @@ func (b *builder) follow(from int, namespace string, value any, references []rel
 			case !r.Of(found.name, beside):
 			case r.Cluster:
 				b.refers(from, r.Verb, k, "", found.name)
-			case r.Anywhere, isOfCluster(b.Nodes[from].ID):
-				b.anywhere(from, r.Verb, k, found.name)
 			case r.Namespace != "" && in != "":
 				b.refers(from, r.Verb, k, in, found.name)
+			case r.Anywhere, isOfCluster(b.Nodes[from].ID):
+				b.anywhere(from, r.Verb, k, found.name)
 			default:
-				b.optional(from, r.Verb, k, namespace, beside, r.Path[len(r.Path)-1])
+				b.optional(from, r.Verb, k, namespace, beside, found.name)
 			}
 		}
 	}
@@ -209,7 +209,7 @@ func (b *builder) follow(from int, namespace string, value any, references []rel
 
 // isOfCluster reports whether an object has no namespace: in which one is what it names is for others to say.
 func isOfCluster(id manifest.ID) bool {
-	return slices.Contains(relation.Known().Cluster[id.Group()], id.Kind)
+	return relation.Known().IsOfCluster(id.Group(), id.Kind)
 }
 
 // isRoute reports whether a kind is a route of Gateway API, which is drawn with its weights.
@@ -286,7 +286,7 @@ func (b *builder) selectors(self int, o *manifest.Object) {
 				case s.Anywhere, isOfCluster(o.ID):
 					b.anywhere(self, s.Verb, kind{"", s.Kind}, manifest.TextAt(v, s.Name))
 				default:
-					b.optional(self, s.Verb, kind{"", s.Kind}, o.Namespace, v, s.Name)
+					b.optional(self, s.Verb, kind{"", s.Kind}, o.Namespace, v, manifest.TextAt(v, s.Name))
 				}
 			}
 			if many {
@@ -451,13 +451,13 @@ func (b *builder) container(self int, namespace string, container any) {
 
 func (b *builder) sources(self int, verb, namespace string, entry any, known []relation.Source) {
 	for _, s := range known {
-		b.optional(self, verb, kind{"", s.Kind}, namespace, manifest.At(entry, s.Source), s.Name)
+		source := manifest.At(entry, s.Source)
+		b.optional(self, verb, kind{"", s.Kind}, namespace, source, manifest.TextAt(source, s.Name))
 	}
 }
 
 // optional leads to what a source names; where it may be missing, only if the target has it.
-func (b *builder) optional(self int, verb string, k kind, namespace string, source any, field string) {
-	name := manifest.TextAt(source, field)
+func (b *builder) optional(self int, verb string, k kind, namespace string, source any, name string) {
 	if manifest.At(source, "optional") != true || b.has(k, namespace, name) {
 		b.refers(self, verb, k, namespace, name)
 	}

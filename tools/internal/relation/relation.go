@@ -253,6 +253,11 @@ func (k Kinds[T]) Of(group, kind string) (T, bool) {
 	return known, ok
 }
 
+// IsOfCluster reports a kind whose objects lie in no namespace.
+func (r Relations) IsOfCluster(group, kind string) bool {
+	return slices.Contains(r.Cluster[group], kind)
+}
+
 // MakesPods reports whether pods come of a kind.
 func (r Relations) MakesPods(group, kind string) bool {
 	_, template := r.Templates.Of(group, kind)
