@@ -125,7 +125,9 @@ func TestUnknownOfAnother(t *testing.T) {
 	allow := func(name, app string) string {
 		return called("security.istio.io/v1", "AuthorizationPolicy", name, "spec: {selector: {matchLabels: {app: "+app+"}}, rules: [{from: [{source: {namespaces: [till]}}]}]}")
 	}
-	strict := func(name, rest string) string { return called("security.istio.io/v1", "PeerAuthentication", name, rest) }
+	strict := func(name, rest string) string {
+		return called("security.istio.io/v1", "PeerAuthentication", name, rest)
+	}
 	workloads := pods("w", "app: w", "") + pods("v", "app: v", "")
 	for name, c := range map[string]struct{ was, now, hidden string }{
 		"who is let through":     {allow("a", "w") + allow("b", "v"), allow("b", "v"), "b"},
