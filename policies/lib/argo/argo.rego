@@ -210,9 +210,10 @@ else := null
 
 # METADATA
 # description: |
-#   The origins that are this repository: those that git calls it by, and where no Application or ApplicationSet does, as in a fork, those
-#   from which one takes a root that this repository has, or else a directory. A mistaken path is so told from another repository's.
-own_repositories := _called if {
+#   The origins that are this repository: those that git calls it by, with those from which no fewer directories that are here are taken,
+#   as from a mirror. Where no Application or ApplicationSet has such a name, as in a fork, those from which one takes a root that this
+#   repository has, or else a directory. A mistaken path is so told from another repository's.
+own_repositories := _called | _shared if {
 	count(_called) > 0
 } else := _rooted if {
 	count(_rooted) > 0
@@ -224,13 +225,38 @@ own_repositories := _called if {
 _called contains application.origin if {
 	some application in array.concat(applications, templates)
 	is_string(application.origin)
-	_name(application.origin) in object.get(input, "remotes", [])
+	some remote in object.get(input, "remotes", [])
+	_same_name(_name(application.origin), remote)
 }
 
-# What a repository is called at its forge, whichever way leads there. Of Azure DevOps a URL of ssh has no _git.
-_name(origin) := concat("/", array.slice(parts, count(parts) - 2, count(parts))) if {
-	parts := [part | some part in regex.split(`[/:]+`, origin); part != "_git"]
+_shared contains origin if {
+	some origin, taken in _taken
+	count(taken) > 0
+	count(taken) >= count({path | some own in _called; some path in _taken[own]})
 }
+
+# The directories that are here, by the origin from which they are taken.
+_taken[origin] contains application.written_path if {
+	some application in array.concat(applications, templates)
+	origin := application.origin
+	is_string(origin)
+	application.written_path in input.directories
+	application.written_path != "."
+}
+
+# What a repository is called at its forge, whichever way leads there: the path of its URL. Of Azure DevOps a URL of ssh has no _git, and
+# what is called as its project is named once. One word is no name.
+_name(origin) := concat("/", parts) if {
+	not regex.match(`^(file:|[./])`, origin)
+	whole := regex.replace(origin, `^((?:https://)?(?:[^/@]*@)?(?:dev\.azure\.com/[^/]+|[^/]+\.visualstudio\.com(?:/defaultcollection)?)/)_git/([^/]+)$`, "$1$2/$2")
+	parts := [part | some part in split(regex.replace(whole, `^([a-z+]+://)?[^/]*/`, ""), "/"); not part in {"_git", ""}]
+	count(parts) > 1
+}
+
+# One way to a repository may begin with what another has not.
+_same_name(a, b) if endswith(sprintf("/%s", [a]), sprintf("/%s", [b]))
+
+_same_name(a, b) if endswith(sprintf("/%s", [b]), sprintf("/%s", [a]))
 
 _rooted contains application.origin if {
 	some application in array.concat(applications, templates)

@@ -120,7 +120,7 @@ test_spellings_of_this_repository[url] if {
 test_names_that_git_has[url] if {
 	some url in [
 		"https://forge/me/Deploy.git", "git@forge:me/deploy", "ssh://git@forge:7999/me/deploy.git",
-		"https://dev.azure.com/org/me/_git/deploy", "git@ssh.dev.azure.com:v3/org/me/deploy",
+		"https://dev.azure.com/org/me/_git/deploy", "git@ssh.dev.azure.com:v3/org/me/deploy", "https://forge/git/me/deploy",
 	]
 	one := {"roots": ["argocd"], "remotes": ["me/deploy"], "targets": [{"path": "argocd", "objects": [
 		_application({"repoURL": url, "path": "nope"}),
@@ -129,6 +129,28 @@ test_names_that_git_has[url] if {
 	own := argo.own_repositories with input as one
 	count(own) == 1
 	not "https://forge/other/deploy" in own
+}
+
+# Of a mirror as much of what is here is taken: it is this repository too.
+test_another_name_of_this_repository if {
+	one := {"roots": ["argocd"], "directories": ["argocd", "shop", "web"], "remotes": ["me/deploy"], "targets": [{"path": "argocd", "objects": [
+		_application({"repoURL": "https://forge/me/deploy", "path": "argocd"}),
+		_application({"repoURL": "https://mirror/copies/deployment", "path": "web"}),
+		_application({"repoURL": "https://forge/other/infra", "path": "nope"}),
+		_application({"repoURL": "https://forge/deploy", "path": "nope"}),
+	]}]}
+	own := argo.own_repositories with input as one
+	own == {"https://forge/me/deploy", "https://mirror/copies/deployment"}
+}
+
+test_fewer_directories_are_of_another_repository if {
+	one := {"roots": ["argocd"], "directories": ["argocd", "shop", "web"], "remotes": ["org/deploy/deploy"], "targets": [{"path": "argocd", "objects": [
+		_application({"repoURL": "https://dev.azure.com/org/_git/deploy", "path": "argocd"}),
+		_application({"repoURL": "https://dev.azure.com/org/_git/deploy", "path": "shop"}),
+		_application({"repoURL": "https://forge/other/infra", "path": "web"}),
+	]}]}
+	own := argo.own_repositories with input as one
+	own == {"https://dev.azure.com/org/_git/deploy"}
 }
 
 # A fork has other names than its Applications.

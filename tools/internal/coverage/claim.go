@@ -228,7 +228,7 @@ func (c candidate) filled(value func(name string) (string, bool)) candidate {
 
 // candidates are the directories that a claim may stand for.
 func (t *tree) candidates(c claim, own map[string]bool) []candidate {
-	if t.isForeign(cmp.Or(c.repository, t.urls[c.source])) {
+	if !c.artifact && t.isForeign(c.url(t)) {
 		return nil
 	}
 	some := []candidate{{c.path, c.to.namespace}}
@@ -326,6 +326,11 @@ func (t *tree) found(p pattern, own map[string]bool) []string {
 	if !t.ours(p.glob, p.repository, own) {
 		return nil
 	}
+	return t.fitting(p)
+}
+
+// fitting are the directories here that fit what a git generator looks for, whatever its repository is.
+func (t *tree) fitting(p pattern) []string {
 	match := func(glob string) func(string) bool {
 		if fits := like(glob); p.files && fits != nil {
 			return fits.MatchString
@@ -359,12 +364,15 @@ func (t *tree) ours(glob, repository string, own map[string]bool) bool {
 		return true
 	}
 	first, _, _ := strings.Cut(strings.TrimPrefix(glob, "./"), "/")
-	if strings.ContainsAny(first, `*?[{\`) {
+	if strings.ContainsAny(first, wildcards) {
 		return false
 	}
 	dir, ok := clean(first)
 	return ok && dir != "." && t.walked[dir]
 }
+
+// wildcards are what a glob has that fits more than itself.
+const wildcards = `*?[{\`
 
 // like is a glob as a regular expression, which takes linear time whoever wrote it: * and ? stay in one part of a path, **
 // does not. Alternatives and classes fit more than they say.

@@ -27,7 +27,10 @@ func Checks(r *repo.Repo) []*check.Check {
 	for i, c := range checks {
 		checked := *c
 		checked.Severity, checked.Scope, checked.Origin, checked.Locked = check.Error, check.Repository, "kgate", true
-		checked.Sees = func(o *manifest.Object) bool { return len(claimsOf(o)) > 0 }
+		checked.Sees = func(o *manifest.Object) bool {
+			_, url := sourceAt(o)
+			return url != "" || len(claimsOf(o)) > 0
+		}
 		checked.Run = func(ctx context.Context, pass *check.Pass) error {
 			faults, err := s.survey(ctx, pass.Targets)
 			if err != nil {
@@ -119,6 +122,12 @@ func survey(ctx context.Context, r *repo.Repo, targets []*check.Target) ([]fault
 			faults = append(faults, f)
 		}
 		faults = append(faults, d.faults(slices.DeleteFunc(t.missed(ctx, d, read), func(m miss) bool { return by(d.names(m)...) }))...)
+	}
+	for _, c := range t.claims {
+		// Who says that it is another repository's takes it out of the run.
+		if f, of := t.namesake(ctx, c, read); of && !by(c.path, c.file) {
+			faults = append(faults, f)
+		}
 	}
 	for _, c := range t.lost() {
 		if names := []string{c.path, c.file}; !by(names...) {

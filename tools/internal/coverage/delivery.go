@@ -77,8 +77,8 @@ type Place struct {
 // Deliveries are what objects tell Argo CD and Flux to bring from a repository to where.
 type Deliveries struct {
 	tree *tree
-	all  []deployment
-	of   cache.Cache[string, []string] // the clusters that a target, or a file, is for
+	all      []deployment
+	of       cache.Cache[string, []string] // the clusters that a target, or a file, is for
 
 	argoCDs argoCDs
 	kept    cache.Cache[*manifest.Object, *check.Kept] // by what says it
@@ -292,51 +292,102 @@ func (d *Deliveries) DeployersIn(target, namespace string, empty bool) []check.D
 	return deployers
 }
 
-// Outside is what Argo CD or Flux is told to bring to a cluster that is not of the repository, or that only Argo CD can render: nobody
-// here knows its objects.
+// Outside is what a target tells Argo CD or Flux to bring to a cluster that is not of the repository, or that only Argo CD can render:
+// nobody here knows its objects.
 type Outside struct {
-	By        string // the object that tells it, as messages name it
-	Target    string // that tells it; "" where no target does
-	Namespace string // that it is brought to; "" where it may be to any
-	Argo      bool   // Argo CD is told, which brings objects to that namespace that have none
+	By        string            // the object that tells it, as messages name it
+	Source    manifest.Position // where it does
+	Target    string            // that renders it
+	Namespace string            // that it is brought to; "" where it may be to any
+	Argo      bool              // Argo CD is told, which brings objects to that namespace that have none
+
+	clusters []string
 }
 
-// Outsides are all of them, less charts, which what they are called tells something of.
-func (d *Deliveries) Outsides() []Outside {
+// Outsides are all of them, less charts, which what they are called tells something of, and less Applications that do not say to which
+// namespace. What no target renders reaches no cluster, as far as anybody here knows. rendered are the targets that can be.
+func (d *Deliveries) Outsides(rendered []string) []Outside {
 	t := d.tree
+	shown := map[string]bool{}
+	for _, target := range rendered {
+		shown[d.real(target)] = true
+	}
 	own := t.ownRepositories(t.claims)
 	var all []Outside
 	for _, one := range t.telling {
-		is := Outside{By: fmt.Sprintf("%s %q", one.object.Kind, one.object.Name)}
-		if one.target != nil {
-			is.Target = one.target.Path
+		if one.target == nil {
+			continue
 		}
+		is := Outside{By: fmt.Sprintf("%s %q", one.object.Kind, one.object.Name), Target: one.target.Path}
 		value, spec := one.object.Value, manifest.Path{"spec"}
 		if one.object.Group() == FluxGroup {
-			is.By = "Flux " + is.By
-			if source, _ := sourceOf(one.object); !t.ownSources()[source] {
-				is.Namespace = manifest.TextAt(value, "spec", "targetNamespace")
-				all = append(all, is)
+			source, artifact := sourceOf(one.object)
+			if url := t.urls[source]; t.ownSources()[source] || url == "" || !artifact && !t.isAnother(url, own) {
+				continue
 			}
+			to := fluxDelivery(one.object)
+			is.By, is.Source, is.Namespace, is.clusters = "Flux "+is.By, one.locate(manifest.Path{"spec", "sourceRef"}), to.namespace, d.reached(to, is.Target)
+			all = append(all, is)
 			continue
 		}
 		if one.object.Kind == "ApplicationSet" {
 			spec = manifest.Path{"spec", "template", "spec"}
 		}
-		is.Argo, is.Namespace = true, manifest.TextAt(value, append(slices.Clone(spec), "destination", "namespace")...)
-		if strings.Contains(is.Namespace, "{{") {
-			is.Namespace = ""
-		}
 		for _, c := range sources(value, spec) {
-			source := manifest.At(value, c.field[:len(c.field)-1]...)
-			plugin := manifest.At(source, "plugin") != nil
-			if c.path != "" && !strings.Contains(c.repository, "{{") && (plugin || !own[revision.Origin(c.repository)]) {
-				all = append(all, is)
-				break
+			if c.path == "" || strings.Contains(c.repository, "{{") || !d.isOutside(value, c, own, shown) {
+				continue
 			}
+			is.Argo, is.Source, is.Namespace = true, one.locate(c.field), manifest.TextAt(value, append(slices.Clone(spec), "destination", "namespace")...)
+			if is.Namespace == "" {
+				continue
+			}
+			if strings.Contains(is.Namespace, "{{") {
+				is.Namespace = ""
+			}
+			is.clusters = d.reached(c.to, is.Target)
+			all = append(all, is)
+			break
 		}
 	}
 	return all
+}
+
+// Unrendered is an Outside of a target that cannot be rendered, for a namespace that its objects come to.
+func (d *Deliveries) Unrendered(target, namespace string) Outside {
+	return Outside{By: target, Source: manifest.Position{File: target}, Target: target, Namespace: namespace, clusters: d.clustersOf(target)}
+}
+
+// isOutside reports a source of an Application of another repository, or one that only a plugin of Argo CD can render and no target shows.
+func (d *Deliveries) isOutside(object any, c claim, own, shown map[string]bool) bool {
+	if !own[revision.Origin(c.repository)] {
+		return d.tree.isAnother(c.repository, own)
+	}
+	source := manifest.At(object, c.field[:len(c.field)-1]...)
+	real, here := d.tree.real(c.path)
+	return manifest.At(source, "plugin") != nil && !(here && shown[real])
+}
+
+// reached are the clusters that something is brought to which a target tells, as clusters are of a target.
+func (d *Deliveries) reached(to delivery, from string) []string {
+	switch to.cluster {
+	case anyCluster:
+		return []string{anyCluster}
+	case "", argoCluster:
+		own := d.clustersOf(from)
+		switch {
+		case len(own) > 0 || to.cluster == "":
+			return own
+		case d.isRival(from):
+			return []string{argoCluster + " " + from}
+		}
+	}
+	return []string{to.cluster}
+}
+
+// MayReach reports whether something of the outside may be brought to a cluster that a target is for.
+func (d *Deliveries) MayReach(o Outside, target string) bool {
+	apart, told := d.areApart(o.clusters, d.clustersOf(target))
+	return !apart || !told
 }
 
 // Namespaces are those that the objects of a target which cannot be rendered come to, as far as its kustomization or who deploys it says;
@@ -581,7 +632,11 @@ func below(dir, name string) bool { return dir == "." || strings.HasPrefix(name,
 // Apart reports whether two targets are for different clusters, where what deploys them, or the directory of a cluster that
 // this lies in, tells.
 func (d *Deliveries) Apart(a, b string) (apart, told bool) {
-	of, with := d.clustersOf(a), d.clustersOf(b)
+	return d.areApart(d.clustersOf(a), d.clustersOf(b))
+}
+
+// areApart is Apart of the clusters of two.
+func (d *Deliveries) areApart(of, with []string) (apart, told bool) {
 	if len(of) == 0 || len(with) == 0 {
 		return false, false
 	}

@@ -184,7 +184,7 @@ func (t *tree) deployments(targets []*check.Target, read map[string]bool) []depl
 			if isDelivery(object) {
 				t.telling = append(t.telling, teller{object: object, target: target, locate: locate})
 			}
-			if source, url := gitRepository(object); url != "" {
+			if source, url := sourceAt(object); url != "" {
 				t.urls[source] = url
 			}
 			for _, c := range claimsOf(object) {
@@ -220,13 +220,29 @@ func (t *tree) deployments(targets []*check.Target, read map[string]bool) []depl
 		}
 	}
 	t.claims, t.sources = claims, nil
-	t.remotes = t.called()
+	t.calling = t.called()
 	var all []deployment
 	own := t.ownRepositories(claims)
 	for _, c := range claims {
 		all = append(all, t.resolve(c, own)...)
 	}
 	return all
+}
+
+// namesake is a fault where a path of another repository, known by its name alone, is here as well, and no target renders it as it is.
+func (t *tree) namesake(ctx context.Context, c claim, read reading) (fault, bool) {
+	dir, ok := clean(c.path)
+	if !ok || dir == "." || c.artifact || parameter.MatchString(c.path) || !t.isForeign(c.url(t)) {
+		return fault{}, false
+	}
+	real, here := t.real(dir)
+	if !here || len(t.missed(ctx, deployment{claim: c, dir: real}, read)) == 0 {
+		return fault{}, false
+	}
+	f := c.where
+	f.check, f.limit = deployed.Name, true
+	f.message = fmt.Sprintf("%s deploys %s of %s, which is not what git's remotes call this repository: what is here under that path is not checked", c.by, dir, nameOf(c.url(t)))
+	return f, true
 }
 
 // lost are the paths of Flux Kustomizations that are not here although their GitRepository is this one. Call it after deployments.
@@ -244,58 +260,150 @@ func (t *tree) lost() []claim {
 	return all
 }
 
-// gitRepository is a GitRepository of Flux, namespace/name, and its URL; the URL is empty for other objects.
-func gitRepository(object *manifest.Object) (source, url string) {
-	if object.Kind != "GitRepository" || object.Group() != "source.toolkit.fluxcd.io" {
+// sourceAt is a source of Flux, called as claims call it, and its URL; the URL is empty for other objects. A Bucket has an endpoint.
+func sourceAt(object *manifest.Object) (source, url string) {
+	if object.Group() != "source.toolkit.fluxcd.io" {
 		return "", ""
 	}
-	return object.Namespace + "/" + object.Name, manifest.TextAt(object.Value, "spec", "url")
+	source = object.Namespace + "/" + object.Name
+	switch object.Kind {
+	case "GitRepository":
+		return source, manifest.TextAt(object.Value, "spec", "url")
+	case "OCIRepository", "Bucket":
+		return object.Kind + " " + source, cmp.Or(manifest.TextAt(object.Value, "spec", "url"), manifest.TextAt(object.Value, "spec", "endpoint"))
+	}
+	return "", ""
 }
 
-// called are the names that git has for this repository, where something that deploys from git calls it by one of them: then what has
-// another name is another repository. Nothing may, as in a fork.
-func (t *tree) called() []string {
-	names := t.repository.Remotes()
-	is := func(url string) bool { return url != "" && slices.Contains(names, revision.Name(url)) }
-	for _, c := range t.claims {
-		if is(c.repository) || slices.ContainsFunc(c.found, func(p pattern) bool { return is(p.repository) }) {
-			return names
-		}
-	}
-	for _, url := range t.urls {
-		if is(url) {
-			return names
-		}
-	}
-	return nil
+// calling is what git's names for this repository tell of the URLs that something deploys from.
+type calling struct {
+	names  []string        // that git has, of its remotes
+	used   bool            // something that deploys takes its source by one of them: then what has another name is another repository
+	shared map[string]bool // names that nevertheless may be this repository's
 }
 
-// isForeign reports the URL of a repository that is known to be another one.
+// called tells it. A URL that nothing deploys from tells nothing. Where more of the directories that are here, or as many, are deployed by
+// another name, that is one more name of this repository: of a mirror, or of what a fork was made of.
+func (t *tree) called() calling {
+	c := calling{names: t.repository.Remotes(), shared: map[string]bool{}}
+	if c.names == nil {
+		return c
+	}
+	taken, own := map[string]map[string]bool{}, map[string]bool{} // directories that are here, by name, and by any of git's
+	take := func(url string, dirs ...string) {
+		name := nameOf(url)
+		if name == "" {
+			return
+		}
+		if c.has(name) {
+			c.used = true
+			for _, dir := range dirs {
+				own[dir] = true
+			}
+			return
+		}
+		if taken[name] == nil {
+			taken[name] = map[string]bool{}
+		}
+		for _, dir := range dirs {
+			taken[name][dir] = true
+		}
+	}
+	for _, one := range t.claims {
+		var dirs []string
+		if dir, ok := clean(one.path); ok && dir != "." && !parameter.MatchString(one.path) && !one.artifact {
+			if real, here := t.real(dir); here {
+				dirs = append(dirs, real)
+			}
+		}
+		take(one.url(t), dirs...)
+		for _, p := range one.found {
+			if first, _, _ := strings.Cut(strings.TrimPrefix(p.glob, "./"), "/"); strings.ContainsAny(first, wildcards) {
+				take(p.repository)
+			} else {
+				take(p.repository, t.fitting(p)...)
+			}
+		}
+	}
+	for name, dirs := range taken {
+		c.shared[name] = len(dirs) > 0 && len(dirs) >= len(own)
+	}
+	return c
+}
+
+// has reports one of the names that git has.
+func (c calling) has(name string) bool {
+	return slices.ContainsFunc(c.names, func(own string) bool { return revision.SameName(own, name) })
+}
+
+// url is that of the repository that a claim takes its path from; "" where nothing here says it.
+func (c claim) url(t *tree) string { return cmp.Or(c.repository, t.urls[c.source]) }
+
+// nameOf is what the repository of a URL is called; "" where parameters make it, or where the URL has no name to tell it by.
+func nameOf(url string) string {
+	if strings.ContainsAny(url, "{$") {
+		return ""
+	}
+	return revision.Name(url)
+}
+
+// isForeign reports the URL of a repository that is known to be another one, because it has a name that this one has not.
 func (t *tree) isForeign(url string) bool {
-	return t.remotes != nil && url != "" && !strings.ContainsAny(url, "{$") && !slices.Contains(t.remotes, revision.Name(url))
+	name := nameOf(url)
+	return t.calling.used && name != "" && !t.calling.has(name) && !t.calling.shared[name]
 }
 
 // isOurs reports the URL of a repository that is known to be this one.
 func (t *tree) isOurs(url string) bool {
-	return t.remotes != nil && slices.Contains(t.remotes, revision.Name(url))
+	return t.calling.used && t.calling.has(nameOf(url))
 }
 
-// ownSources are the GitRepositories that are this repository, as far as their Kustomizations tell: paths from one are here, and no
-// fewer than are not. Any repository has a top, which tells nothing. Call it when the claims are known.
+// isAnother reports the URL of a repository that is known to be another one, also where only paths tell: none of its own is here, while
+// those of another URL are, or git has another name for what is here. A path that is misspelt makes no other repository.
+func (t *tree) isAnother(url string, own map[string]bool) bool {
+	name := nameOf(url)
+	switch {
+	case name == "" || own[revision.Origin(url)]:
+		return false
+	case t.isForeign(url):
+		return true
+	case t.calling.names != nil:
+		return !t.calling.has(name) && !t.calling.shared[name]
+	}
+	known := false
+	is := func(ours string) bool {
+		known = known || nameOf(ours) != ""
+		return revision.SameName(nameOf(ours), name)
+	}
+	for ours := range own {
+		if is(ours) {
+			return false
+		}
+	}
+	for source, ours := range t.ownSources() {
+		if ours && is(t.urls[source]) {
+			return false
+		}
+	}
+	return known
+}
+
+// ownSources are the sources of Flux that are this repository, or are made of it, as far as their Kustomizations tell: paths from one are
+// here, and no fewer than are not. Any repository has a top, which tells nothing. Call it when the claims are known.
 func (t *tree) ownSources() map[string]bool {
 	if t.sources != nil {
 		return t.sources
 	}
 	here, missing := map[string]int{}, map[string]int{}
 	for _, c := range t.claims {
-		if !c.tellsPath() || t.isForeign(t.urls[c.source]) {
+		if !c.tellsPath() || !c.artifact && t.isForeign(t.urls[c.source]) {
 			continue
 		}
 		_, ok := t.real(c.path)
 		if c.artifact {
 			ok = t.inArtifact(c, c.path) != ""
 		}
-		if ok || t.isOurs(t.urls[c.source]) {
+		if ok || !c.artifact && t.isOurs(t.urls[c.source]) {
 			here[c.source]++
 		} else {
 			missing[c.source]++
@@ -317,7 +425,7 @@ func (c claim) tellsPath() bool {
 type written struct {
 	claims  []claim
 	tellers []teller          // from wherever
-	urls    map[string]string // of GitRepositories, by namespace/name
+	urls    map[string]string // of the sources of Flux, as claims call them
 }
 
 // writtenIn is the key of it.
@@ -354,7 +462,7 @@ func (t *tree) written(file string) (w written) {
 				position, _ := at.Locate(path, object.Value)
 				return position
 			}
-			if source, url := gitRepository(object); url != "" {
+			if source, url := sourceAt(object); url != "" {
 				if w.urls == nil {
 					w.urls = map[string]string{}
 				}

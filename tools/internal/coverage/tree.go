@@ -34,11 +34,11 @@ type tree struct {
 	suites    map[string]bool   // directories of suites of tests
 	ignores   []string          // files that keep others from Flux
 	claims    []claim           // of targets and of files that no target reads
-	sources   map[string]bool   // GitRepositories that are this repository; nil until somebody asks
-	urls      map[string]string // of GitRepositories, by namespace/name, as far as they are here
-	remotes   []string          // names of this repository that something here calls it by; nil where nothing does
-	telling   []teller          // what tells Argo CD or Flux what to deploy, from wherever
-	claiming  []string          // files that no target reads, with objects that deploy something
+	sources   map[string]bool   // sources of Flux that are this repository, or are made of it; nil until somebody asks
+	urls      map[string]string // of the sources of Flux, as claims call them, as far as they are here
+	calling   calling
+	telling   []teller // what tells Argo CD or Flux what to deploy, from wherever
+	claiming  []string // files that no target reads, with objects that deploy something
 }
 
 // teller is an object that tells Argo CD or Flux what to deploy.

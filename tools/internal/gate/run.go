@@ -6,6 +6,7 @@ import (
 	"path"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -198,19 +199,22 @@ func (g *Gate) unread(ctx context.Context, renderer *kustomization.Renderer, tar
 // copy.
 type unseen struct {
 	gate *Gate
-	all  func() []coverage.Outside
+	all  func() ([]coverage.Outside, *coverage.Deliveries)
 
 	mu   sync.Mutex
-	held []string // who may bring what would be missing without
+	held map[int][]string // what would be missing without, by who may bring it
 }
 
 func (g *Gate) newUnseen(ctx context.Context, outcomes []outcome) *unseen {
-	return &unseen{gate: g, all: sync.OnceValue(func() []coverage.Outside {
+	return &unseen{gate: g, held: map[int][]string{}, all: sync.OnceValues(func() ([]coverage.Outside, *coverage.Deliveries) {
 		deliveries, err := g.placing.deployers(ctx)
 		if err != nil {
-			return nil // which says so where it is asked
+			return nil, nil // which says so where it is asked
 		}
-		all := deliveries.Outsides()
+		rendered := slices.DeleteFunc(slices.Clone(g.renderable()), func(path string) bool {
+			return slices.ContainsFunc(outcomes, func(o outcome) bool { return o.path == path && o.err != nil })
+		})
+		all := deliveries.Outsides(rendered)
 		for _, o := range outcomes {
 			if !errors.Is(o.err, vendored.ErrNoCopy) {
 				continue
@@ -220,19 +224,19 @@ func (g *Gate) newUnseen(ctx context.Context, outcomes []outcome) *unseen {
 				namespaces = []string{""}
 			}
 			for _, namespace := range namespaces {
-				all = append(all, coverage.Outside{By: o.path, Target: o.path, Namespace: namespace})
+				all = append(all, deliveries.Unrendered(o.path, namespace))
 			}
 		}
-		return all
+		return all, deliveries
 	})}
 }
 
-// may reports whether some of it may be what is missing in a target. What is for another environment is not.
+// may reports whether some of it may be what is missing in a target. What is for another environment, or another cluster, is not.
 func (u *unseen) may(target string, missing check.Reference) bool {
-	all := u.all()
+	all, deliveries := u.all()
 	i := slices.IndexFunc(all, func(o coverage.Outside) bool {
 		switch {
-		case o.Target != "" && u.gate.apart(target, o.Target):
+		case u.gate.apart(target, o.Target) || !deliveries.MayReach(o, target):
 			return false
 		case missing.Kind == "Namespace":
 			// One that Argo CD brings something to it creates where it is told to.
@@ -245,19 +249,40 @@ func (u *unseen) may(target string, missing check.Reference) bool {
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if !slices.Contains(u.held, all[i].By) {
-		u.held = append(u.held, all[i].By)
+	if name := nameOf(missing); !slices.Contains(u.held[i], name) {
+		u.held[i] = append(u.held[i], name)
 	}
 	return true
 }
 
-// notes say who brings what nobody here can see.
-func (u *unseen) notes() []report.Note {
-	if u.held == nil {
-		return nil
+// nameOf is what is missing, as a note lists it.
+func nameOf(missing check.Reference) string {
+	kind, name := missing.Kind, missing.Name
+	switch {
+	case kind == check.PodsKind || kind == check.PoliciesKind:
+		name = "" // which is a condition
+	case name == check.AnyName:
+		kind, name = "any "+kind, ""
+	case kind == check.AnyKind:
+		kind = ""
 	}
-	slices.Sort(u.held)
-	return []report.Note{{About: "references", LeftOut: u.held, Message: "what these bring is not here to see, so that nothing is called missing which they may bring"}}
+	if missing.Namespace != "" {
+		name += " in namespace " + missing.Namespace
+	}
+	return strings.TrimSpace(kind + " " + strings.TrimSpace(name))
+}
+
+// notes say who brings what nobody here can see, and what is not called missing therefore.
+func (u *unseen) notes() []report.Note {
+	all, _ := u.all()
+	var notes []report.Note
+	for i, o := range all {
+		if held := u.held[i]; len(held) > 0 {
+			slices.Sort(held)
+			notes = append(notes, report.Note{About: "references", Source: o.Source, LeftOut: held, Message: "what " + o.By + " brings is not here to see: what it may bring is not called missing"})
+		}
+	}
+	return notes
 }
 
 // unmade tells of what is missing in a target whether a chart of an Application that is not rendered may make it.

@@ -24,11 +24,32 @@ func Origin(url string) string {
 	return strings.TrimSuffix(url, ".git")
 }
 
-// Name is what a repository is called at its forge, whichever way leads there: the last two parts of its URL, such as shop/deploy.
+var (
+	forge = regexp.MustCompile(`^([a-z+]+://)?[^/]*/`)
+	local = regexp.MustCompile(`^(file:|[./])`)
+	// Azure DevOps names once what is called as its project.
+	once = regexp.MustCompile(`^((?:https://)?(?:[^/@]*@)?(?:dev\.azure\.com/[^/]+|[^/]+\.visualstudio\.com(?:/defaultcollection)?)/)_git/([^/]+)$`)
+)
+
+// Name is what a repository is called at its forge, such as shop/deploy: the path of its URL. It is "" for a path of the file system, and
+// where one word is all, which many repositories may have.
 func Name(url string) string {
-	parts := strings.FieldsFunc(Origin(url), func(r rune) bool { return r == '/' || r == ':' })
+	origin := Origin(url)
+	if local.MatchString(origin) {
+		return ""
+	}
+	origin = once.ReplaceAllString(origin, "$1$2/$2")
+	parts := strings.FieldsFunc(forge.ReplaceAllString(origin, ""), func(r rune) bool { return r == '/' })
 	parts = slices.DeleteFunc(parts, func(part string) bool { return part == "_git" }) // of Azure DevOps, where ssh has none
-	return strings.Join(parts[max(0, len(parts)-2):], "/")
+	if len(parts) < 2 {
+		return ""
+	}
+	return strings.Join(parts, "/")
+}
+
+// SameName reports two names of one repository: one way to it may begin with what another has not, such as the folder of a server.
+func SameName(a, b string) bool {
+	return a != "" && b != "" && (strings.HasSuffix("/"+a, "/"+b) || strings.HasSuffix("/"+b, "/"+a))
 }
 
 // Remotes are the names of the repositories that the one whose .git lies in dir was cloned from, or is pushed to; none where that cannot be
@@ -49,7 +70,7 @@ func Remotes(dir string) []string {
 	var names []string
 	for _, remote := range c.Remotes {
 		for _, url := range remote.URLs {
-			if name := Name(url); strings.Contains(name, "/") {
+			if name := Name(url); name != "" {
 				names = append(names, name)
 			}
 		}

@@ -26,17 +26,45 @@ func TestOrigin(t *testing.T) {
 
 func TestName(t *testing.T) {
 	for url, want := range map[string]string{
-		"https://forge.example/Shop/Deploy.git":        "shop/deploy",
-		"git@forge.example:shop/deploy":                "shop/deploy",
-		"ssh://git@forge.example:7999/shop/deploy.git": "shop/deploy",
-		"https://forge.example/group/shop/deploy":      "shop/deploy",
-		"https://dev.azure.com/org/shop/_git/deploy":   "shop/deploy",
-		"git@ssh.dev.azure.com:v3/org/shop/deploy":     "shop/deploy",
-		"deploy": "deploy",
-		"":       "",
+		"https://forge.example/Shop/Deploy.git":                      "shop/deploy",
+		"git@forge.example:shop/deploy":                              "shop/deploy",
+		"ssh://git@forge.example:7999/shop/deploy.git":               "shop/deploy",
+		"https://forge.example/group/shop/deploy":                    "group/shop/deploy",
+		"https://dev.azure.com/org/shop/_git/deploy":                 "org/shop/deploy",
+		"git@ssh.dev.azure.com:v3/org/shop/deploy":                   "v3/org/shop/deploy",
+		"https://me@dev.azure.com/org/_git/deploy":                   "org/deploy/deploy",
+		"https://org.visualstudio.com/DefaultCollection/_git/deploy": "defaultcollection/deploy/deploy",
+		"https://org.visualstudio.com/_git/deploy":                   "deploy/deploy",
+		"https://forge.example/deploy":                               "",
+		"ssh://git@forge.example:7999/deploy.git":                    "",
+		"git@forge.example:deploy":                                   "",
+		"/srv/git/shop/deploy":                                       "",
+		"file:///srv/git/shop/deploy":                                "",
+		"../shop/deploy":                                             "",
+		"deploy":                                                     "",
+		"":                                                           "",
 	} {
 		if got := Name(url); got != want {
 			t.Errorf("%s is called %q, want %q", url, got, want)
+		}
+	}
+}
+
+func TestSameName(t *testing.T) {
+	same := func(a, b string) bool { return SameName(Name(a), Name(b)) && SameName(Name(b), Name(a)) }
+	for _, c := range []struct {
+		a, b string
+		want bool
+	}{
+		{"https://forge.example/git/shop/deploy", "git@forge.example:shop/deploy", true},
+		{"https://dev.azure.com/org/shop/_git/deploy", "git@ssh.dev.azure.com:v3/org/shop/deploy", true},
+		{"https://dev.azure.com/org/_git/deploy", "git@ssh.dev.azure.com:v3/org/deploy/deploy", true},
+		{"https://forge.example/one/shop/deploy", "https://forge.example/other/shop/deploy", false},
+		{"https://forge.example/ashop/deploy", "https://forge.example/shop/deploy", false},
+		{"https://forge.example/deploy", "https://forge.example/deploy", false},
+	} {
+		if got := same(c.a, c.b); got != c.want {
+			t.Errorf("%s and %s: got %t", c.a, c.b, got)
 		}
 	}
 }
