@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -33,6 +34,7 @@ var (
 	nilPointer  = regexp.MustCompile(`^nil pointer evaluating .*\.(\w+)$`)
 	noFunction  = regexp.MustCompile(`function "(\w+)" not defined`)
 	noTemplate  = regexp.MustCompile(`no template "([^"]*)" associated with template`)
+	noSubchart  = regexp.MustCompile(`error unpacking subchart (\S+) in `)
 	yamlLine    = regexp.MustCompile(`line (\d+): (.*)$`)
 	packageName = regexp.MustCompile(`^error converting YAML to JSON: yaml: `)
 )
@@ -117,6 +119,9 @@ func (c *Chart) describeLoad(err error) error {
 		}
 	}
 	if strings.Contains(e.Message, "Chart.yaml file is missing") {
+		if match := noSubchart.FindStringSubmatch(e.Message); match != nil {
+			return &Error{File: path.Join("charts", match[1]), Message: "it is no chart, and Helm takes what lies in charts/ for charts: a directory with a Chart.yaml, or an archive of one"}
+		}
 		return &Error{Message: "the directory has no Chart.yaml: it is no chart"}
 	}
 	if match := yamlLine.FindStringSubmatch(e.Message); match != nil {

@@ -56,7 +56,9 @@ func Select(ctx context.Context, r *repo.Repo, made ...string) (repo.Selection, 
 	for _, dir := range t.unreadRoots(reading{}, func(string) bool { return false }) {
 		unused += choose(dir)
 	}
+	known := map[string]bool{} // directories that something deploys
 	for _, d := range t.deployments(nil, nil) {
+		known[d.dir] = true
 		if !t.walked[d.dir] {
 			if err := t.walk(ctx, d.dir); err != nil {
 				continue // rendering what deploys it says what is wrong
@@ -74,9 +76,11 @@ func Select(ctx context.Context, r *repo.Repo, made ...string) (repo.Selection, 
 		}
 	}
 	for _, dir := range made {
+		known[dir] = true
 		deployed += choose(dir)
 	}
-	for _, dir := range t.bootstraps() {
+	bootstraps, idle := t.unknownCharts(known)
+	for _, dir := range bootstraps {
 		if !seen[dir] {
 			seen[dir] = true
 			selection.Targets = append(selection.Targets, dir)
@@ -98,7 +102,7 @@ func Select(ctx context.Context, r *repo.Repo, made ...string) (repo.Selection, 
 	if _, err := fs.Lstat(r.FS, repo.ConfigFile); r.Base == nil && errors.Is(err, fs.ErrNotExist) {
 		why = "there is no " + repo.ConfigFile
 	}
-	return selection, why + ", so kgate chose " + says(unused, deployed, telling, charts) + t.besides(seen, r.Config.Unread), nil
+	return selection, why + ", so kgate chose " + says(unused, deployed, telling, charts) + t.besides(seen, r.Config.Unread) + besidesCharts(idle), nil
 }
 
 // ErrNothing is the error of a repository in which there is nothing to choose.
@@ -150,27 +154,40 @@ func (t *tree) besides(chosen map[string]bool, unread []repo.Unread) string {
 	return fmt.Sprintf("; %d manifests are in none of them: %s", len(files), names)
 }
 
-// bootstraps are charts of Applications, in a repository in which nothing else says who deploys what: somebody installs them by hand.
-func (t *tree) bootstraps() []string {
-	inChart := func(file string) bool { return t.withinAny(path.Dir(file), t.charts) }
-	if slices.ContainsFunc(t.claiming, func(file string) bool { return !inChart(file) }) {
-		return nil
-	}
-	var charts []string
+// unknownCharts are the charts that nothing here deploys, as far as it is known without rendering: those of Applications, which somebody
+// installs by hand, and the others. A chart that a kustomization renders, or a chart, is none of them.
+func (t *tree) unknownCharts(deployed map[string]bool) (bootstraps, idle []string) {
 	for _, dir := range t.dirs {
-		templates := path.Join(dir, "templates")
 		left := func(u repo.Unread) bool { return u.Covers(dir) }
-		if !t.isChart(dir) || slices.ContainsFunc(t.repository.Config.Unread, left) {
+		if !t.isChart(dir) || deployed[dir] || t.withinRoot(dir) || slices.ContainsFunc(t.repository.Config.Unread, left) {
 			continue
 		}
-		for _, d := range t.within(templates, true) {
-			if slices.ContainsFunc(t.manifests[d], t.templatesApplication) {
-				charts = append(charts, dir)
-				break
-			}
+		ofApplications := slices.ContainsFunc(t.within(path.Join(dir, "templates"), true), func(d string) bool {
+			return slices.ContainsFunc(t.manifests[d], t.templatesApplication)
+		})
+		if ofApplications {
+			bootstraps = append(bootstraps, dir)
+		} else {
+			idle = append(idle, dir)
 		}
 	}
-	return charts
+	return bootstraps, idle
+}
+
+// besidesCharts tells of charts that nothing here deploys.
+func besidesCharts(charts []string) string {
+	const most = 3
+	if len(charts) == 0 {
+		return ""
+	}
+	names := strings.Join(charts[:min(len(charts), most)], ", ")
+	if more := len(charts) - most; more > 0 {
+		names += fmt.Sprintf(" and %d more", more)
+	}
+	if len(charts) == 1 {
+		return "; nothing here deploys the chart " + names
+	}
+	return fmt.Sprintf("; nothing here deploys %d charts: %s", len(charts), names)
 }
 
 // templatesApplication reports a file that says it is an Application of Argo CD, or what makes some.

@@ -142,6 +142,11 @@ func passedOver(outcomes []outcome) []report.Note {
 	return unread(outcomes, func(o outcome) []string { return o.other }, "files that hold no manifest, or a template of one, are passed over")
 }
 
+// unwritten says which files of charts hold objects that the charts do not render.
+func unwritten(outcomes []outcome) []report.Note {
+	return unread(outcomes, func(o outcome) []string { return o.unwritten }, "files of charts hold objects as they stand, which the charts do not render: nothing in them was checked")
+}
+
 // left says what of directories of manifests is not taken by what deploys them.
 func left(outcomes []outcome) []report.Note {
 	return unread(outcomes, func(o outcome) []string { return o.left }, "what deploys these directories does not take all of them, and the rest is not read")

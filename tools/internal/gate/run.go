@@ -358,7 +358,7 @@ func (g *Gate) conclude(ctx context.Context, round *check.Round, outcomes []outc
 	}
 	carried, refused := repo.Carried(exempting, g.known, read)
 	carried, out.Notes = g.carry(ctx, carried)
-	out.Notes = slices.Concat(g.narrowed(), g.notes(), g.placing.notes(), g.editing.notes(), g.unrendered(), placeholders(outcomes), passedOver(outcomes), left(outcomes), out.Notes)
+	out.Notes = slices.Concat(g.narrowed(), g.notes(), g.placing.notes(), g.editing.notes(), g.unrendered(), placeholders(outcomes), passedOver(outcomes), left(outcomes), unwritten(outcomes), out.Notes)
 	out.Errors = append(out.Errors, g.faultsOfOwn(plan)...)
 	if err := g.given.failed(); err != nil {
 		out.Errors = append(out.Errors, Failures("", err)...)

@@ -278,11 +278,12 @@ type outcome struct {
 	hashed    []manifest.ID
 	other     []string // files of a directory of manifests that hold none
 	left      []string // what its deployer does not take of it
+	unwritten []string // files of a chart that hold objects which it does not render
 }
 
 // note keeps what notes of the run are made of.
 func (o *outcome) note(result *kustomization.Result) {
-	o.hashed, o.other, o.left = result.Hashed, result.PassedOver, result.Left
+	o.hashed, o.other, o.left, o.unwritten = result.Hashed, result.PassedOver, result.Left, result.Unwritten
 }
 
 // whole is the outcome of a target of which everything is kept.

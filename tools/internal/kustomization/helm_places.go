@@ -26,6 +26,8 @@ type charted struct {
 	// value is where the values set a path. Where none does it is the closest parent, with false.
 	value    func(path []any) (manifest.Position, bool)
 	defaults map[string]any // values of the chart's own, where they are not among the release's
+
+	writes func(file string) // is told the files of the chart that objects come from; nil for nobody to tell
 }
 
 // charted are the places of an entry.
@@ -77,6 +79,9 @@ func (c charted) documents(s *source, release chart.Release, made released) ([]m
 				return nil, err
 			}
 			all = append(all, d)
+			if c.writes != nil {
+				c.writes(s.file(text.File))
+			}
 		}
 	}
 	return all, nil

@@ -385,16 +385,36 @@ func (r *Renderer) IsChart(dir string) bool {
 // IsChart reports a directory that holds a chart and nothing else: no kustomization, and no object where Helm looks for none, which
 // would be hidden.
 func (f *Files) IsChart(dir string) bool {
-	if !f.Exists(path.Join(dir, "Chart.yaml")) || f.Kustomization(dir) != "" {
+	if info, err := f.stat(path.Join(dir, "Chart.yaml")); err != nil || info.IsDir() || f.Kustomization(dir) != "" {
 		return false
 	}
-	own := func(name string) bool {
-		return slices.ContainsFunc([]string{"templates", "crds", "charts"}, func(below string) bool { return vendored.Within(path.Join(dir, below), name) })
-	}
-	names, _, err := manifestFiles(f, dir, Directory{Skips: own})
+	names, _, err := manifestFiles(f, dir, Directory{Skips: func(name string) bool { return ofChart(dir, name) }})
 	return err == nil && !slices.ContainsFunc(names, func(name string) bool {
 		documents, err := f.Documents(name)
-		return err == nil && slices.ContainsFunc(documents, isApplicable)
+		if err != nil {
+			text, _ := f.ReadFile(name) // which may be an object that cannot be read
+			return holdsManifest(text, nil, err)
+		}
+		return slices.ContainsFunc(documents, isApplicable)
+	})
+}
+
+// ofChart reports what lies where Helm looks for what a chart renders.
+func ofChart(dir, name string) bool {
+	return slices.ContainsFunc([]string{"templates", "crds", "charts"}, func(below string) bool { return vendored.Within(path.Join(dir, below), name) })
+}
+
+// unwritten are the files of a chart that hold objects as they stand, of which none is rendered: Helm passes over them by their names or
+// by .helmignore, takes a template for a comment, or has no use for a chart below. Whoever takes the directory for one of manifests
+// applies them.
+func (f *Files) unwritten(dir string, wrote map[string]bool) []string {
+	names, _, err := manifestFiles(f, dir, Directory{Skips: func(name string) bool { return !ofChart(dir, name) && path.Dir(name) == dir }})
+	if err != nil {
+		return nil // Helm says what is wrong
+	}
+	return slices.DeleteFunc(names, func(name string) bool {
+		documents, err := f.Documents(name)
+		return wrote[name] || !ofChart(dir, name) || err != nil || !slices.ContainsFunc(documents, isApplicable)
 	})
 }
 
@@ -432,6 +452,7 @@ func (r *Renderer) rendered(ctx context.Context, files *Files, target string, re
 	var text bytes.Buffer
 	result := &Result{brought: entryOf{}}
 	var dirs []string
+	wrote := map[string]bool{}
 	for i := range releases {
 		one := &releases[i]
 		s, release, err := r.prepared(ctx, files, one)
@@ -439,6 +460,7 @@ func (r *Renderer) rendered(ctx context.Context, files *Files, target string, re
 			return nil, err
 		}
 		who := one.charted(files, s)
+		who.writes = func(file string) { wrote[file] = true }
 		made := files.render(ctx, s, release)
 		if made.err != nil {
 			return nil, who.failure(s, made.err)
@@ -468,6 +490,9 @@ func (r *Renderer) rendered(ctx context.Context, files *Files, target string, re
 	result.Path, result.Objects, result.traces = target, of.Objects, of.traces
 	result.files, result.Read, result.Charts = files, files.Read(), dirs
 	result.yaml = func() ([]byte, error) { return text.Bytes(), nil }
+	if r.Releases[target] == nil {
+		result.Unwritten = files.unwritten(clean(target), wrote)
+	}
 	if len(result.Objects) == 0 {
 		result.Faults = append(result.Faults, newFault(rendersObjects, releases[0].At(),
 			"it renders no object: who deploys it deletes everything that it deployed before, or refuses to"))

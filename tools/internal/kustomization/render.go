@@ -47,7 +47,10 @@ type Result struct {
 	// PassedOver are the files of a directory of manifests that hold none, and Left what its deployer does not take of it: files,
 	// and directories, whose names end in a slash.
 	PassedOver, Left []string
-	Hashed           []manifest.ID // objects with a hash in their names that is of encrypted values: in the cluster it is another
+
+	// Unwritten are the files of a chart that is a target by itself which hold objects that it does not render.
+	Unwritten []string
+	Hashed    []manifest.ID // objects with a hash in their names that is of encrypted values: in the cluster it is another
 	// Stems are the names of objects without the hash of their contents that is behind each, by kind and name.
 	Stems map[[2]string]string
 	// Charts are the directories of charts that are rendered without a kustomization.
