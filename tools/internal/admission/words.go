@@ -15,17 +15,20 @@ import (
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
 )
 
-// phrases are the server's words for what is wrong with a field, and what follows the field in a sentence.
-var phrases = []struct{ word, says string }{
-	{"Duplicate value", " is a duplicate"},
-	{"Forbidden", " is forbidden"},
-	{"Invalid value", " is invalid"},
-	{"Not found", " is not found"},
-	{"Too few", " are too few"},
-	{"Too long", " is too long"},
-	{"Too many", " are too many"},
-	{"Too short", " is too short"},
-	{"Unsupported value", " is not supported"},
+// phrases are what follows a field in a sentence, by what the server finds wrong with it. Of a value that is required more is said.
+var phrases = []struct {
+	of   field.ErrorType
+	says string
+}{
+	{field.ErrorTypeDuplicate, " is a duplicate"},
+	{field.ErrorTypeForbidden, " is forbidden"},
+	{field.ErrorTypeInvalid, " is invalid"}, // and of another type
+	{field.ErrorTypeNotFound, " is not found"},
+	{field.ErrorTypeTooFew, " are too few"},
+	{field.ErrorTypeTooLong, " is too long"},
+	{field.ErrorTypeTooMany, " are too many"},
+	{field.ErrorTypeTooShort, " is too short"},
+	{field.ErrorTypeNotSupported, " is not supported"},
 }
 
 // simple is a value that a message begins with, and what follows it.
@@ -37,11 +40,11 @@ func worded(object *manifest.Object, path manifest.Path, f fault.Fault) string {
 	if len(path) == 0 {
 		return f.Message
 	}
-	if detail, ok := strings.CutPrefix(f.Message, "Required value"); ok {
+	if detail, ok := strings.CutPrefix(f.Message, field.ErrorTypeRequired.String()); ok {
 		return path.Tail().String() + lacks(object, path, detail)
 	}
 	for _, j := range phrases {
-		rest, ok := strings.CutPrefix(f.Message, j.word)
+		rest, ok := strings.CutPrefix(f.Message, j.of.String())
 		if !ok {
 			continue
 		}
