@@ -316,6 +316,11 @@ func TestPrivilegeGained(t *testing.T) {
 			`warning now.yaml rules[0]: privilege gained: ClusterRole "a" may bind clusterroles.rbac.authorization.k8s.io, escalate clusterroles.rbac.authorization.k8s.io, which it might not before`,
 			`warning now.yaml rules[1]: privilege gained: ClusterRole "a" may create pods/exec, create serviceaccounts/token, which it might not before`,
 		}},
+		{"the heaviest first", privilegeGained, role(""), role("{apiGroups: ['', apps, rbac.authorization.k8s.io], resources: [pods, configmaps, deployments, clusterroles, pods/exec, secrets], verbs: [create, get, bind, impersonate]}, {apiGroups: [''], resources: [configmaps, serviceaccounts, secrets], verbs: ['*', impersonate]}"), []string{
+			`warning now.yaml rules[0]: privilege gained: ClusterRole "a" may get secrets, create clusterroles.rbac.authorization.k8s.io, bind clusterroles.rbac.authorization.k8s.io and 4 more, which it might not before`,
+			`warning now.yaml rules[1]: privilege gained: ClusterRole "a" may * secrets, impersonate serviceaccounts, * configmaps, * serviceaccounts, which it might not before`,
+		}},
+		{"verbs that mean nothing there", privilegeGained, role(""), role("{apiGroups: [''], resources: [configmaps, '*'], verbs: [bind, escalate]}, {apiGroups: [''], resources: [configmaps], verbs: [impersonate]}"), nil},
 		{"what leads no further", privilegeGained, role(""), role("{apiGroups: [apps], resources: [deployments], verbs: [get, patch]}"), nil},
 		{"a subject", privilegeGained, bind("{kind: Group, name: dev}"), bind("{kind: Group, name: dev}, {kind: User, name: eve}, {kind: ServiceAccount, name: w, namespace: shop}"), []string{
 			`warning now.yaml subjects[1]: privilege gained: User "eve" has ClusterRole edit in namespace shop: not bound → bound`,
