@@ -107,7 +107,19 @@ func TestAggregates(t *testing.T) {
 			`warning now.yaml metadata.labels.a: privilege gained: whoever has ClusterRole taker may get secrets, by the labels of ClusterRole "a": not aggregated → aggregated`}},
 		{"by a label of its own, of a new role", privilegeGained, taker, taker + role("a: c", secrets), []string{
 			`warning now.yaml metadata.labels.a: privilege gained: whoever has ClusterRole taker may get secrets, by the labels of ClusterRole "a": not aggregated → aggregated`}},
+		{"of a new role, to view", privilegeGained, "", role(toView, secrets), []string{
+			`warning now.yaml metadata.labels["rbac.authorization.k8s.io/aggregate-to-view"]: privilege gained: whoever has ClusterRole view may get secrets, by the labels of ClusterRole "a": not aggregated → aggregated`}},
+		{"of a new role, to edit, which has it", privilegeGained, "", role(`rbac.authorization.k8s.io/aggregate-to-edit: "true"`, secrets), nil},
+		{"of a new role, of what leads nowhere", privilegeGained, "", role(toView, configs), nil},
+		{"of a new role, of a kind", privilegeGained, "", role(`rbac.authorization.k8s.io/aggregate-to-admin: "true"`, `rules: [{apiGroups: [example.com], resources: [shops], verbs: ["*"]}]`), []string{
+			`warning now.yaml metadata.labels["rbac.authorization.k8s.io/aggregate-to-admin"]: privilege gained: whoever has ClusterRole admin may * shops.example.com, by the labels of ClusterRole "a": not aggregated → aggregated`}},
+		{"of a new role, of a kind that is new too", privilegeGained, "", role(`rbac.authorization.k8s.io/aggregate-to-admin: "true"`, `rules: [{apiGroups: [example.com], resources: [shops, shops/status], verbs: ["*"]}]`) +
+			of("apiextensions.k8s.io/v1", "CustomResourceDefinition", "spec: {group: example.com, names: {plural: shops, kind: Shop}}"), nil},
+		{"of a new role, to a role that is new", privilegeGained, "", taker + role("a: c", secrets), nil},
 		{"of roles that take each other", privilegeGained, taker + role("a: c", "aggregationRule: {clusterRoleSelectors: [{}]}"), taker + role("a: c", "aggregationRule: {clusterRoleSelectors: [{}]}") + strings.Replace(role("a: c", secrets), "name: a,", "name: b,", 1), nil},
+		{"by another selector", privilegeGained, taker + role("a: d", secrets), strings.Replace(taker, "a: c", "a: d", 1) + role("a: d", secrets), []string{
+			`warning now.yaml aggregationRule.clusterRoleSelectors: privilege gained: ClusterRole "taker" may get secrets, by the ClusterRoles that it takes in, which it might not before`}},
+		{"by another selector, of nothing more", privilegeGained, taker + role("a: c, b: c", secrets), strings.Replace(taker, "a: c", "b: c", 1) + role("a: c, b: c", secrets), nil},
 		{"of every role", privilegeGained, role("", "aggregationRule: {clusterRoleSelectors: [{matchLabels: {a: b}}]}"), role("", "aggregationRule: {clusterRoleSelectors: [{}]}"), []string{
 			`warning now.yaml aggregationRule.clusterRoleSelectors: privilege gained: ClusterRole "a" takes in what every ClusterRole grants: a selector that is empty`}},
 		{"of all URLs", privilegeGained, role("", `rules: [{nonResourceURLs: [/healthz], verbs: [get]}]`), role("", `rules: [{nonResourceURLs: ["*"], verbs: ["*"]}]`), []string{

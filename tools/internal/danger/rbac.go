@@ -385,31 +385,46 @@ func (s *scene) aggregates(before, after authority) {
 		}
 		new := readRole(p.New)
 		for _, into := range before.roles {
-			// What comes with a new role is often meant for view, edit and admin, and about kinds that are new too.
-			if p.Old == nil && into.provided || !into.takes(new.labels) || p.Old != nil && into.takes(readRole(p.Old).labels) {
+			if !into.takes(new.labels) || p.Old != nil && into.takes(readRole(p.Old).labels) {
 				continue
 			}
 			if _, stays := after.find(into.kind, into.namespace, into.name); !stays {
 				continue
 			}
-			if gained := gainedBy(after.rules(new), before.rules(into)); len(gained) > 0 {
+			// What comes with a new kind is about nothing that was there before.
+			gained := slices.DeleteFunc(gainedBy(after.rules(new), before.rules(into)), func(g grant) bool { return p.Old == nil && s.defines(g) })
+			if len(gained) > 0 {
 				s.at(p.New, below(at, into.label(new.labels)...), "privilege gained: whoever has ClusterRole %s may %s, by the labels of %s: not aggregated → aggregated", into.name, rights(gained), title(p.New))
 			}
 		}
 		if p.Old != nil {
-			s.takesEvery(p)
+			s.takesMore(p, before, after)
 		}
 	}
 }
 
-// takesEvery looks for a ClusterRole that takes the rules of every other one.
-func (s *scene) takesEvery(p check.Pair) {
+// defines reports whether a right is on a kind whose definition the change adds.
+func (s *scene) defines(g grant) bool {
+	resource, _, _ := strings.Cut(g.resource, "/")
+	return slices.ContainsFunc(s.pairs, func(p check.Pair) bool {
+		return p.Old == nil && is(p.New, "apiextensions.k8s.io", "CustomResourceDefinition") && manifest.TextAt(p.New.Value, "spec", "group") == g.group &&
+			(resource == "*" || manifest.TextAt(p.New.Value, "spec", "names", "plural") == resource)
+	})
+}
+
+// takesMore looks for a ClusterRole that takes the rules of others by other selectors, or those of every other one.
+func (s *scene) takesMore(p check.Pair, before, after authority) {
 	at := fields("aggregationRule", "clusterRoleSelectors")
-	every := func(o *manifest.Object) bool {
-		return slices.ContainsFunc(readRole(o).selectors, labels.Selector.Empty)
-	}
-	if known(p, at, at) && every(p.New) && !every(p.Old) {
+	old, new := readRole(p.Old), readRole(p.New)
+	every := func(r role) bool { return slices.ContainsFunc(r.selectors, labels.Selector.Empty) }
+	switch {
+	case !known(p, at, at) || equal(manifest.At(p.Old.Value, at...), manifest.At(p.New.Value, at...)):
+	case every(new) && !every(old):
 		s.at(p.New, at, "privilege gained: %s takes in what every ClusterRole grants: a selector that is empty", title(p.New))
+	default:
+		if gained := gainedBy(after.rules(new), before.rules(old)); !old.hidden && !new.hidden && len(new.selectors) > 0 && len(gained) > 0 {
+			s.at(p.New, at, "privilege gained: %s may %s, by the ClusterRoles that it takes in, which it might not before", title(p.New), rights(gained))
+		}
 	}
 }
 
