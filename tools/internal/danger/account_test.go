@@ -176,6 +176,42 @@ func TestProjectGains(t *testing.T) {
 	})
 }
 
+func TestProjectRoles(t *testing.T) {
+	role := func(name, groups string, policies ...string) string {
+		text := "{name: " + name + ", groups: [" + groups + "], policies: ["
+		for _, p := range policies {
+			text += "'p, proj:a:" + name + ", " + p + "', "
+		}
+		return text + "]}"
+	}
+	project := func(roles ...string) string {
+		return of("argoproj.io/v1alpha1", "AppProject", "spec: {roles: ["+strings.Join(roles, ", ")+"]}")
+	}
+	const at = "warning now.yaml spec.roles[0]."
+	run(t, []step{
+		{"every action", privilegeGained, project(role("dev", "", "applications, sync, a/*, allow")), project(role("dev", "", "applications, *, a/*, allow")), []string{
+			at + `policies[0]: privilege gained: role "dev" of AppProject "a" may * applications a/*, which it might not before`}},
+		{"one of every action", privilegeGained, project(role("dev", "", "applications, *, a/*, allow")), project(role("dev", "", "applications, sync, a/*, allow")), nil},
+		{"more Applications", privilegeGained, project(role("dev", "", "applications, sync, a/web-*, allow")), project(role("dev", "", "applications, sync, a/web-*, allow", "applications, sync, a/w*, allow")), []string{
+			at + `policies[1]: privilege gained: role "dev" of AppProject "a" may sync applications a/w*, which it might not before`}},
+		{"denied no more", privilegeGained, project(role("dev", "", "applications, *, a/*, allow", "applications, delete, a/*, deny")), project(role("dev", "", "applications, *, a/*, allow")), []string{
+			at + `policies: privilege gained: role "dev" of AppProject "a" may delete applications a/*, which it might not before`}},
+		{"denied still", privilegeGained, project(role("dev", "", "applications, sync, a/*, allow", "applications, delete, a/*, deny")), project(role("dev", "", "applications, sync, a/*, allow", "applications, delete, a/*, allow", "applications, delete, a/*, deny")), nil},
+		{"in another order and spelling", privilegeGained, project(role("dev", "", "applications, sync, a/*, allow", "exec, create, a/*, allow")), project(role("dev", "", "exec,create,a/*,allow", "applications,  sync, a/*, allow")), nil},
+		{"to see", privilegeGained, project(role("dev", "")), project(role("dev", "", "applications, get, a/*, allow")), nil},
+		{"of another project", privilegeGained, project(role("dev", "")), project(strings.Replace(role("dev", "", "applications, *, a/*, allow"), "proj:a:", "proj:b:", 1)), nil},
+		{"another resource", privilegeGained, project(role("dev", "", "applications, sync, a/*, allow")), project(role("dev", "", "applications, sync, a/*, allow", "exec, create, a/*, allow")), []string{
+			at + `policies[1]: privilege gained: role "dev" of AppProject "a" may create exec a/*, which it might not before`}},
+		{"a group", privilegeGained, project(role("dev", "g", "applications, sync, a/*, allow")), project(role("dev", "g, h", "applications, sync, a/*, allow")), []string{
+			at + `groups[1]: privilege gained: group "h" has role "dev" of AppProject "a": not bound → bound`}},
+		{"a group that may as much", privilegeGained, project(role("dev", "g", "applications, sync, a/*, allow"), role("all", "h", "applications, *, a/*, allow")), project(role("dev", "g, h", "applications, sync, a/*, allow"), role("all", "h", "applications, *, a/*, allow")), nil},
+		{"a new role of a group", privilegeGained, project(), project(role("dev", "g", "applications, sync, a/*, allow")), []string{
+			at + `groups[0]: privilege gained: group "g" has role "dev" of AppProject "a": not bound → bound`}},
+		{"a new role of nobody", privilegeGained, project(), project(role("dev", "", "applications, sync, a/*, allow")), nil},
+		{"a role renamed", privilegeGained, project(role("dev", "g", "applications, sync, a/*, allow")), project(role("ops", "g", "applications, sync, a/*, allow")), nil},
+	})
+}
+
 func TestGuards(t *testing.T) {
 	hookOf := func(rules, rest string) string {
 		return of("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", "webhooks: [{name: w.example.com, rules: ["+rules+"]"+rest+"}]")
