@@ -350,6 +350,11 @@ func TestProtectionLost(t *testing.T) {
 		return strings.Replace(of("v1", "Namespace"), "namespace: shop", "labels: {"+label+"}", 1)
 	}
 	const some = "podSelector: {}, ingress: [{from: [{podSelector: {}}]}]"
+	const till = "{podSelector: {matchLabels: {app: till}}}"
+	fence := func(peers, of, ports string) string {
+		return "podSelector: {}, " + map[string]string{"from": "ingress", "to": "egress"}[peers] + ": [{" + peers + ": [" + of + "], ports: [" + ports + "]}]"
+	}
+	without := func(except string) string { return "{ipBlock: {cidr: 0.0.0.0/0, except: [" + except + "]}}" }
 	run(t, []step{
 		{"removed", protectionLost, policy("a", some) + w, w, []string{`warning was.yaml@main : protection lost: NetworkPolicy "a" is removed: anybody may send to the pods of Deployment "w"`}},
 		{"one of two removed", protectionLost, policy("a", some) + policy("b", some) + w, policy("b", some) + w, nil},
@@ -383,6 +388,20 @@ func TestProtectionLost(t *testing.T) {
 		{"more peers", protectionLost, policy("a", some) + w, policy("a", "podSelector: {}, ingress: [{from: [{podSelector: {}}, {namespaceSelector: {matchLabels: {a: b}}}]}]") + w, nil},
 		{"sends anywhere", protectionLost, policy("a", "podSelector: {}, egress: [{to: [{podSelector: {}}]}]") + w, policy("a", "podSelector: {}, egress: [{to: [{ipBlock: {cidr: 0.0.0.0/0}}]}]") + w, []string{`warning now.yaml spec.egress: protection lost: Deployment "w" may send to every address, by rule 1 of NetworkPolicy "a": fenced → open`}},
 		{"resolves names", protectionLost, policy("a", "podSelector: {}, egress: [{to: [{podSelector: {}}]}]") + w, policy("a", "podSelector: {}, egress: [{to: [{podSelector: {}}]}, {to: [{namespaceSelector: {}}], ports: [{port: 53}]}]") + w, nil},
+		{"every port for those that had one", protectionLost, policy("a", fence("from", till, "{port: 80}, {port: 81}")) + w, policy("a", fence("from", till, "")) + w, []string{`warning now.yaml spec.ingress[0]: protection lost: Deployment "w" is open to those of rule 1 of NetworkPolicy "a" on more ports: 80, 81 → every port`}},
+		{"a longer range of ports", protectionLost, policy("a", fence("to", till, "{port: 80, endPort: 90}")) + w, policy("a", fence("to", till, "{port: 80, endPort: 65535}")) + w, []string{`warning now.yaml spec.egress[0]: protection lost: Deployment "w" may send to those of rule 1 of NetworkPolicy "a" on more ports: 80-90 → 80-65535`}},
+		{"a range that was in two", protectionLost, policy("a", fence("from", till, "{port: 80, endPort: 85}, {port: 86, endPort: 90}")) + w, policy("a", fence("from", till, "{port: 80, endPort: 90}")) + w, nil},
+		{"every port of another protocol", protectionLost, policy("a", fence("from", till, "{port: 80}")) + w, policy("a", fence("from", till, "{port: 80}, {protocol: UDP}")) + w, []string{`warning now.yaml spec.ingress[0]: protection lost: Deployment "w" is open to those of rule 1 of NetworkPolicy "a" on more ports: 80 → 0-65535/UDP`}},
+		{"a port more", protectionLost, policy("a", fence("from", till, "{port: 80}")) + w, policy("a", fence("from", till, "{port: 80}, {port: 81}")) + w, nil},
+		{"every port for others", protectionLost, policy("a", fence("from", till, "{port: 80}")) + w, policy("a", fence("from", "{podSelector: {matchLabels: {app: b}}}", "")) + w, nil},
+		{"every port, by another policy before", protectionLost, policy("a", fence("from", till, "{port: 80}")) + policy("b", fence("from", till, "")) + w, policy("a", fence("from", till, "")) + policy("b", fence("from", till, "")) + w, nil},
+		{"every port to every address", protectionLost, policy("a", fence("to", "{ipBlock: {cidr: 0.0.0.0/0}}", "{port: 443}")) + w, policy("a", fence("to", "{ipBlock: {cidr: 0.0.0.0/0}}", "{port: 1, endPort: 65535}")) + w, []string{`warning now.yaml spec.egress[0]: protection lost: Deployment "w" may send to those of rule 1 of NetworkPolicy "a" on more ports: 443 → 1-65535`}},
+		{"an address excepted no more", protectionLost, policy("a", fence("to", without("169.254.169.254/32, 10.0.0.0/8"), "{port: 80}")) + w, policy("a", fence("to", without("10.0.0.0/8"), "{port: 80}")) + w, []string{`warning now.yaml spec.egress[0]: protection lost: Deployment "w" may send to 169.254.169.254/32, by rule 1 of NetworkPolicy "a": excepted → open`}},
+		{"an address excepted in a wider range", protectionLost, policy("a", fence("to", without("169.254.169.254/32"), "{port: 80}")) + w, policy("a", fence("to", without("169.254.0.0/16"), "{port: 80}")) + w, nil},
+		{"half of the addresses excepted", protectionLost, policy("a", fence("to", without("10.0.0.0/8"), "{port: 80}")) + w, policy("a", fence("to", without("10.0.0.0/9"), "{port: 80}")) + w, []string{`warning now.yaml spec.egress[0]: protection lost: Deployment "w" may send to 10.128.0.0/9, by rule 1 of NetworkPolicy "a": excepted → open`}},
+		{"an address excepted, by name", protectionLost, policy("a", fence("to", without("10.0.0.0/8"), "{port: 80}")) + w, policy("a", fence("to", without("10.0.0.0/8")+", {ipBlock: {cidr: 10.0.0.0/8}}", "{port: 80}")) + w, nil},
+		{"an address excepted, open before", protectionLost, policy("a", fence("to", without("10.0.0.0/8")+", {ipBlock: {cidr: 10.0.0.0/8}}", "{port: 80}")) + w, policy("a", fence("to", "{ipBlock: {cidr: 0.0.0.0/0}}", "{port: 80}")) + w, nil},
+		{"addresses excepted from a block", protectionLost, policy("a", fence("from", "{ipBlock: {cidr: 10.0.0.0/8, except: [10.1.0.0/16]}}", "")) + w, policy("a", fence("from", "{ipBlock: {cidr: 10.0.0.0/8}}", "")) + w, []string{`warning now.yaml spec.ingress[0]: protection lost: Deployment "w" is open to 10.1.0.0/16, by rule 1 of NetworkPolicy "a": excepted → open`}},
 		{"permissive", protectionLost, mesh("mtls: {mode: STRICT}") + w, mesh("mtls: {mode: PERMISSIVE}") + w, []string{`warning now.yaml spec.mtls.mode: protection lost: PeerAuthentication "a" asks for mutual TLS no longer: spec.mtls.mode: STRICT → PERMISSIVE`}},
 		{"permissive on a port", protectionLost, mesh("mtls: {mode: STRICT}") + w, mesh("mtls: {mode: STRICT}, portLevelMtls: {'80': {mode: DISABLE}}") + w, []string{`warning now.yaml spec.portLevelMtls["80"].mode: protection lost: PeerAuthentication "a" asks for mutual TLS on port 80 no longer: STRICT → DISABLE`}},
 		{"strict removed", protectionLost, mesh("mtls: {mode: STRICT}") + w, w, []string{`warning was.yaml@main : protection lost: PeerAuthentication "a" is removed: the pods of Deployment "w" take what is in the clear, unless the mesh is strict`}},

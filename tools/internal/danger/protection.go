@@ -39,6 +39,7 @@ var protectionLost = &check.Check{
 func lookForProtection(s *scene) {
 	s.isolation()
 	s.opened()
+	s.loosenedFences()
 	s.authorization()
 	s.mutualTLS()
 	for _, p := range s.changed() {
@@ -270,11 +271,28 @@ func cover(blocks []netip.Prefix, of netip.Prefix) bool {
 	case len(blocks) < 2: // a part of it is not all
 		return false
 	}
-	low := netip.PrefixFrom(of.Addr(), of.Bits()+1)
+	low, high := halves(of)
+	return cover(blocks, low) && cover(blocks, high)
+}
+
+func halves(of netip.Prefix) (low, high netip.Prefix) {
 	bytes := of.Addr().AsSlice()
 	bytes[of.Bits()/8] |= 0x80 >> (of.Bits() % 8)
 	upper, _ := netip.AddrFromSlice(bytes)
-	return cover(blocks, low) && cover(blocks, netip.PrefixFrom(upper, of.Bits()+1))
+	return netip.PrefixFrom(of.Addr(), of.Bits()+1), netip.PrefixFrom(upper, of.Bits()+1)
+}
+
+// without are the blocks of one that others leave.
+func without(of netip.Prefix, others []netip.Prefix) []netip.Prefix {
+	others = slices.DeleteFunc(slices.Clone(others), func(b netip.Prefix) bool { return !b.Overlaps(of) })
+	switch {
+	case len(others) == 0:
+		return []netip.Prefix{of}
+	case slices.ContainsFunc(others, func(b netip.Prefix) bool { return b.Bits() <= of.Bits() }):
+		return nil
+	}
+	low, high := halves(of)
+	return append(without(low, others), without(high, others)...)
 }
 
 // selectsEveryNamespace reports a selector that fits every Namespace: one that is empty, or asks for the label alone that the API
@@ -303,14 +321,14 @@ func (s *scene) opened() {
 		if !ok {
 			continue
 		}
-		for _, way := range []struct{ direction, rules, peers, whom string }{{"Ingress", "ingress", "from", "is open to"}, {"Egress", "egress", "to", "may send to"}} {
-			if !directs(p.New, way.direction) {
+		for _, way := range directions() {
+			if !directs(p.New, way.name) {
 				continue
 			}
 			for i, rule := range manifest.ListAt(p.New.Value, "spec", way.rules) {
 				wide := width(rule, way.peers)
 				ports := manifest.At(rule, "ports")
-				if wide == 0 || way.direction == "Egress" && (wide == 1 || ports != nil) {
+				if wide == 0 || way.name == "Egress" && (wide == 1 || ports != nil) {
 					continue
 				}
 				var opened []*manifest.Object
@@ -320,7 +338,7 @@ func (s *scene) opened() {
 					if old == nil || len(workloads([]*manifest.Object{old})) == 0 {
 						continue
 					}
-					was := slices.DeleteFunc(over(before, old), func(have policy) bool { return !directs(have.object, way.direction) })
+					was := slices.DeleteFunc(over(before, old), func(have policy) bool { return !directs(have.object, way.name) })
 					if fresh, some := unopened(old, w, ports, was, way.rules, way.peers, wide); len(was) > 0 && some {
 						opened = append(opened, w)
 						on = append(on, fresh...)
