@@ -163,6 +163,10 @@ func (s *scene) guardedPods() []*guarded {
 	tries := mostTries
 	var all []*guarded
 	for _, w := range append(s.staying(), s.standIns(before, after)...) {
+		gone := w.New == nil
+		if gone {
+			w.New = w.Old
+		}
 		was, now := over(before, w.Old), over(after, w.New)
 		if slices.ContainsFunc(was, isHidden) || slices.ContainsFunc(now, isHidden) {
 			continue
@@ -172,10 +176,12 @@ func (s *scene) guardedPods() []*guarded {
 		alike := func(a, b []policy) bool {
 			return slices.EqualFunc(a, b, func(p, o policy) bool { return p.object == o.object })
 		}
-		i := slices.IndexFunc(all, func(g *guarded) bool { return g.question.plain == plain && alike(g.was, was) && alike(g.now, now) })
+		i := slices.IndexFunc(all, func(g *guarded) bool {
+			return g.question.plain == plain && g.question.gone == gone && alike(g.was, was) && alike(g.now, now)
+		})
 		if i < 0 {
 			i, all = len(all), append(all, &guarded{
-				was: was, now: now, question: question{plain, &tries},
+				was: was, now: now, question: question{plain, gone, &tries},
 				allowed: waysOf(was, allows), refused: waysOf(now, isDenial), custom: waysOf(now, isCustom),
 			})
 		}
@@ -356,10 +362,7 @@ func (s *scene) unguarded(p check.Pair, pods []*manifest.Object, what string) {
 		return
 	}
 	selector, rules := fields("spec", "selector"), fields("spec", "rules")
-	whom := "what it selects"
-	if pods[0].Name != "" {
-		whom = "the pods of " + titles(pods)
-	}
+	whom := whose(pods)
 	switch {
 	case p.New == nil || !equal(manifest.At(p.Old.Value, selector...), manifest.At(p.New.Value, selector...)):
 		s.lapsed(p, selector, pods, what)

@@ -29,6 +29,7 @@ func TestAuthorization(t *testing.T) {
 	}
 	left := func(what string) []string { return caller("lets through what was left out: " + what) }
 	mesh := caller("takes every caller of the mesh")
+	account := called("v1", "ServiceAccount", "w")
 	strict := called("security.istio.io/v1", "PeerAuthentication", "p", "spec: {mtls: {mode: STRICT}}")
 	lost := func(what string) []string {
 		return []string{`warning was.yaml@main : protection lost: AuthorizationPolicy "d" is removed: some of what it refused (DENY) ` + what + ` let through to the pods of Deployment "w"`}
@@ -46,6 +47,7 @@ func TestAuthorization(t *testing.T) {
 		{"removed, and all is refused", protectionLost, allow(till) + deny("{}") + w, deny("{}") + w, nil},
 		{"removed, and all but some is refused", protectionLost, allow(till) + w, deny(from("notPrincipals: [cluster.local/ns/shop/sa/till]")) + w, nil},
 		{"removed, and some is refused", protectionLost, allow(till) + deny(to("paths: [/admin]")) + w, deny(to("paths: [/admin]")) + w, besides},
+		{"removed, of pods that are elsewhere", protectionLost, allow(till) + account, account, []string{`warning was.yaml@main : protection lost: AuthorizationPolicy "a" is removed: no policy allows, so that requests may be let through to what it selects`}},
 		{"removed where all is allowed", protectionLost, allow("{}") + w, w, nil},
 		{"removed from a namespace for the mesh", protectionLost, allow(till) + w, rooted(allow(till)) + w, nil},
 		{"removed beside one that is not enforced", protectionLost, allow(till) + dry(policy("b", "ALLOW", till)) + w, dry(policy("b", "ALLOW", till)) + w, let},
@@ -99,6 +101,10 @@ func TestAuthorization(t *testing.T) {
 		{"every caller, where one more is asked of", protectionLost, allow(till), allow("{from: [{source: {principals: ['*']}}], when: [{key: source.namespace, values: [shop]}]}"), nil},
 
 		{"denial removed", protectionLost, deny("{}") + w, w, []string{`warning was.yaml@main : protection lost: AuthorizationPolicy "d" is removed: some of what it refused (DENY) is let through to the pods of Deployment "w"`}},
+		{"denial removed, of pods that are elsewhere", protectionLost, deny(to("paths: [/admin]")) + account, account, []string{`warning was.yaml@main : protection lost: AuthorizationPolicy "d" is removed: some of what it refused (DENY) may be let through to what it selects`}},
+		{"denial of others, of pods that are elsewhere", protectionLost, deny(to("paths: [/admin]")) + account, policy("d", "DENY", to("paths: [/admin]"), of) + account, []string{`warning now.yaml spec.selector: protection lost: AuthorizationPolicy "d" is no longer over all that it selected: some of what it refused (DENY) may be let through to it`}},
+		{"denial renamed, of pods that are elsewhere", protectionLost, deny(to("paths: [/admin]")) + account, policy("e", "DENY", to("paths: [/admin]")) + account, nil},
+		{"denial removed with its namespace", protectionLost, deny(to("paths: [/admin]")), "", nil},
 		{"denial removed beside another", protectionLost, deny(to("paths: [/admin]")) + policy("e", "DENY", to("paths: [/admin*]")) + w, policy("e", "DENY", to("paths: [/admin*]")) + w, nil},
 		{"denial in two", protectionLost, deny(to("paths: [/a, /b]")) + w, deny(to("paths: [/a]")) + policy("e", "DENY", to("paths: [/b]")) + w, nil},
 		{"denial of what nobody is allowed", protectionLost, allow("") + deny("{}") + w, allow("") + w, nil},

@@ -349,6 +349,7 @@ func TestProtectionLost(t *testing.T) {
 	namespace := func(label string) string {
 		return strings.Replace(of("v1", "Namespace"), "namespace: shop", "labels: {"+label+"}", 1)
 	}
+	account := called("v1", "ServiceAccount", "w")
 	const some = "podSelector: {}, ingress: [{from: [{podSelector: {}}]}]"
 	const till = "{podSelector: {matchLabels: {app: till}}}"
 	fence := func(peers, of, ports string) string {
@@ -363,6 +364,11 @@ func TestProtectionLost(t *testing.T) {
 		{"selects others", protectionLost, policy("a", "podSelector: {matchLabels: {app: w}}") + w, policy("a", "podSelector: {matchLabels: {app: v}}") + w, []string{`warning now.yaml spec.podSelector: protection lost: NetworkPolicy "a" is no longer over the pods of Deployment "w": anybody may send to them`}},
 		{"other labels", protectionLost, policy("a", "podSelector: {matchLabels: {app: w}}") + w, policy("a", "podSelector: {matchLabels: {app: w}}") + pods("w", "app: v", ""), []string{`warning now.yaml spec.template.metadata.labels: protection lost: the pods of Deployment "w" have no longer the labels that NetworkPolicy "a" selects: anybody may send to them`}},
 		{"a direction less", protectionLost, policy("a", "podSelector: {}, policyTypes: [Ingress, Egress]") + w, policy("a", "podSelector: {}, policyTypes: [Ingress]") + w, []string{`warning now.yaml spec.podSelector: protection lost: NetworkPolicy "a" is no longer over the pods of Deployment "w": any address is open to them`}},
+		{"removed, of pods that are elsewhere", protectionLost, policy("a", "podSelector: {matchLabels: {app: w}}") + account, account, []string{`warning was.yaml@main : protection lost: NetworkPolicy "a" is removed: anybody may send to what it selects`}},
+		{"removed, of pods that are elsewhere, beside one for all", protectionLost, policy("a", "podSelector: {matchLabels: {app: w}}") + policy("b", some) + account, policy("b", some) + account, nil},
+		{"selects others, of pods that are elsewhere", protectionLost, policy("a", "podSelector: {}") + account, policy("a", "podSelector: {matchLabels: {app: v}}") + account, []string{`warning now.yaml spec.podSelector: protection lost: NetworkPolicy "a" is no longer over all that it selected: anybody may send to it`}},
+		{"strict removed, of pods that are elsewhere", protectionLost, mesh("mtls: {mode: STRICT}") + account, account, []string{`warning was.yaml@main : protection lost: PeerAuthentication "a" is removed: what it selects may take what is in the clear, unless the mesh is strict`}},
+		{"strict for others alone, of pods that are elsewhere", protectionLost, mesh("mtls: {mode: STRICT}") + account, mesh("mtls: {mode: STRICT}, selector: {matchLabels: {app: v}}") + account, []string{`warning now.yaml spec.selector: protection lost: PeerAuthentication "a" is no longer over all that it selected: it may take what is in the clear, unless the mesh is strict`}},
 		{"by another maker", protectionLost, policy("a", some) + w, of("cilium.io/v2", "CiliumNetworkPolicy", "spec: {}") + w, nil},
 		{"opened", protectionLost, policy("a", some) + w, policy("a", "podSelector: {}, ingress: [{}]") + w, []string{`warning now.yaml spec.ingress: protection lost: Deployment "w" is open to every address, by rule 1 of NetworkPolicy "a": fenced → open`}},
 		{"open already, on the default protocol", protectionLost, policy("a", "podSelector: {}, ingress: [{ports: [{port: 80}]}]") + w, policy("a", "podSelector: {}, ingress: [{ports: [{port: 80, protocol: TCP}]}]") + w, nil},

@@ -139,29 +139,53 @@ func (s *scene) staying() []check.Pair {
 }
 
 // standIns are pods for policies that are over no workload of both sides, each with the labels that one of both sides selects: what they are
-// for is elsewhere, or comes with the change.
+// for is elsewhere, or comes with the change. Of a policy that selects them no longer the pods have no new side: they may be gone.
 func (s *scene) standIns(before, after []policy) []check.Pair {
 	var all []check.Pair
 	staying := s.staying()
+	in := func(list []policy, p policy) bool {
+		return slices.ContainsFunc(list, func(o policy) bool { return same(o.object, p.object) && o.selector.String() == p.selector.String() })
+	}
 	for _, now := range after {
-		stands := slices.ContainsFunc(before, func(was policy) bool {
-			return same(was.object, now.object) && was.selector.String() == now.selector.String()
-		})
-		if !stands || now.hidden || slices.ContainsFunc(staying, func(p check.Pair) bool { return len(over([]policy{now}, p.New)) > 0 }) {
+		if !in(before, now) || now.hidden || slices.ContainsFunc(staying, func(p check.Pair) bool { return len(over([]policy{now}, p.New)) > 0 }) {
 			continue
 		}
-		set := map[string]any{}
-		requirements, _ := now.selector.Requirements()
-		for _, r := range requirements {
-			set[r.Key()], _ = r.Values().PopAny()
-		}
-		pod := &manifest.Object{
-			ID:    manifest.ID{APIVersion: "v1", Kind: "Pod", Namespace: now.object.Namespace},
-			Value: map[string]any{"metadata": map[string]any{"labels": set}},
-		}
+		pod := standIn(now)
 		all = append(all, check.Pair{Old: pod, New: pod})
 	}
+	for _, was := range before {
+		if !in(after, was) && !was.hidden && s.isElsewhere(was) {
+			all = append(all, check.Pair{Old: standIn(was)})
+		}
+	}
 	return all
+}
+
+// standIn is a pod that a policy selects.
+func standIn(p policy) *manifest.Object {
+	set := map[string]any{}
+	requirements, _ := p.selector.Requirements()
+	for _, r := range requirements {
+		set[r.Key()], _ = r.Values().PopAny()
+	}
+	return &manifest.Object{
+		ID:    manifest.ID{APIVersion: "v1", Kind: "Pod", Namespace: p.object.Namespace},
+		Value: map[string]any{"metadata": map[string]any{"labels": set}},
+	}
+}
+
+// isElsewhere reports a policy of the old side that is for pods which are not here, in a namespace that stays.
+func (s *scene) isElsewhere(was policy) bool {
+	stays := slices.ContainsFunc(s.news(), func(o *manifest.Object) bool { return o.Namespace == was.object.Namespace && o.Namespace != "" })
+	return stays && !slices.ContainsFunc(workloads(s.olds()), func(w *manifest.Object) bool { return len(over([]policy{was}, w)) > 0 })
+}
+
+// whose are the pods of workloads, or of stand-ins, as messages call them.
+func whose(lost []*manifest.Object) string {
+	if lost[0].Name == "" {
+		return "what it selects"
+	}
+	return "the pods of " + titles(lost)
 }
 
 // lapse looks for workloads that policies of a sort were over, and none is.
@@ -177,6 +201,11 @@ func (s *scene) lapse(among func(*manifest.Object) bool, path manifest.Path, rep
 			lost[was[0].object] = append(lost[was[0].object], w.New)
 		}
 	}
+	for _, was := range before {
+		if pod := standIn(was); s.isElsewhere(was) && len(over(after, pod)) == 0 {
+			lost[was.object] = append(lost[was.object], pod)
+		}
+	}
 	for _, p := range s.pairs {
 		if len(lost[p.Old]) > 0 {
 			report(p, path, lost[p.Old])
@@ -189,7 +218,9 @@ func (s *scene) lapse(among func(*manifest.Object) bool, path manifest.Path, rep
 func (s *scene) lapsed(p check.Pair, path manifest.Path, lost []*manifest.Object, what string) {
 	switch {
 	case p.New == nil:
-		s.gone(s.pass.Check.Severity, p.Old, nil, "protection lost: %s %s: %s the pods of %s", title(p.Old), s.becomes(p.Old), what, titles(lost))
+		s.gone(s.pass.Check.Severity, p.Old, nil, "protection lost: %s %s: %s %s", title(p.Old), s.becomes(p.Old), what, whose(lost))
+	case lost[0].Name == "":
+		s.at(p.New, path, "protection lost: %s is no longer over all that it selected: %s it", title(p.New), what)
 	case !equal(manifest.At(p.Old.Value, "spec"), manifest.At(p.New.Value, "spec")):
 		s.at(p.New, path, "protection lost: %s is no longer over the pods of %s: %s them", title(p.New), titles(lost), what)
 	default:
@@ -765,6 +796,10 @@ func (s *scene) mutualTLS() {
 	var losses []loss
 	lost := map[loss][]*manifest.Object{}
 	for _, w := range append(s.staying(), s.standIns(before, after)...) {
+		named := w.Old != w.New && w.New != nil // of a stand-in there is nothing to name
+		if w.New == nil {
+			w.New = w.Old
+		}
 		hides := func(p policy) bool { return p.hidden && closeness(p, w.New) > 0 }
 		if slices.ContainsFunc(before, hides) || slices.ContainsFunc(after, hides) {
 			continue
@@ -778,7 +813,7 @@ func (s *scene) mutualTLS() {
 		if !slices.Contains(losses, key) {
 			losses = append(losses, key)
 		}
-		if w.Old != w.New { // of a stand-in there is nothing to name
+		if named {
 			lost[key] = append(lost[key], w.New)
 		}
 	}
@@ -794,10 +829,14 @@ func (s *scene) mutualTLS() {
 			unless = ", unless the mesh is strict"
 		}
 		switch {
+		case p.New == nil && len(pods) == 0:
+			s.gone(s.pass.Check.Severity, p.Old, nil, "protection lost: %s %s: what it selects may take what is in the clear%s", title(p.Old), s.becomes(p.Old), unless)
 		case p.New == nil:
 			s.gone(s.pass.Check.Severity, p.Old, nil, "protection lost: %s %s: the pods of %s take what is in the clear%s", title(p.Old), s.becomes(p.Old), titles(pods), unless)
 		case manifest.TextAt(p.New.Value, mode...) != "STRICT":
 			s.at(p.New, mode, "protection lost: %s asks for mutual TLS no longer: %s: STRICT → %s%s", title(p.New), mode, shown(manifest.At(p.New.Value, mode...)), unless)
+		case len(pods) == 0 && !equal(manifest.At(p.Old.Value, path...), manifest.At(p.New.Value, path...)):
+			s.at(p.New, path, "protection lost: %s is no longer over all that it selected: it may take what is in the clear%s", title(p.New), unless)
 		case len(pods) == 0:
 		case !equal(manifest.At(p.Old.Value, path...), manifest.At(p.New.Value, path...)):
 			s.at(p.New, path, "protection lost: %s is no longer over the pods of %s: they take what is in the clear%s", title(p.New), titles(pods), unless)

@@ -395,6 +395,7 @@ const mostTries = 20_000_000
 // question is one about the requests that there may be.
 type question struct {
 	plain bool // callers without mutual TLS are taken, who have no name
+	gone  bool // the pods may be there no more
 	tries *int
 }
 
@@ -418,7 +419,7 @@ func (q question) possible(all conditions) certainty {
 			asked++
 		}
 	}
-	if asked > 1 {
+	if asked > 1 || q.gone {
 		return min(result, maybe)
 	}
 	return result
