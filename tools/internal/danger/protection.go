@@ -23,9 +23,13 @@ var protectionLost = &check.Check{
 	Name:  "danger/protection-lost",
 	Title: "Nothing loses what protects it",
 	Doc: "What protects breaks nothing when it goes: pods that no NetworkPolicy selects any more are open to all, a request that no AuthorizationPolicy allows is let through once there is none, " +
-		"an admission policy that audits refuses nothing. Looked at is what holds for pods that stay, by which policies select them before and after: to remove one of several NetworkPolicies opens nothing. Stated " +
+		"an admission policy that audits refuses nothing. Looked at is what holds for pods that stay, by all policies that are over them before and after: to remove one of several NetworkPolicies opens nothing, nor does a DENY that another one repeats. " +
+		"Where nobody here knows, requests may be let through: which addresses, names and tokens are of one caller, what an external authorizer says, and whether pods that are elsewhere are there still. " +
+		"Not told is what policies are changed for: a peer or a single port more in a NetworkPolicy, a caller more that an AuthorizationPolicy names; told are everybody, every port, a longer range of ports, and what was left out by except or a not… field. Stated " +
 		"are also a budget of disruptions, a quota or a limit range that is removed or weakened, mutual TLS that is no longer strict, webhooks that are passed over when they fail or asked of less, by rules, selectors or conditions, an admission policy that " +
-		"validates less, and a sync window that an AppProject has no longer or that denies less.",
+		"validates less, and a sync window that an AppProject has no longer or that denies less. What protects in place of something that is removed counts: another policy or budget over the same pods, a quota or a limit range of the namespace that bounds as much, " +
+		"an admission policy that says the same by another name, a binding that is as wide. A webhook, a constraint or a policy of Kyverno, where the change removes one of the kind and adds one, is held to the new one as if it were renamed. " +
+		"Nothing is said of a NetworkPolicy that goes where there are network policies of another maker, or Kyverno's ClusterPolicies, which may make some.",
 	Fix:      "Keep the policy and change what it lets through. Exempt a protection that another one takes over, by its name.",
 	Severity: check.Warning, Scope: check.Update, Origin: "kgate",
 	References: []string{
@@ -943,11 +947,24 @@ func (s *scene) unprotected(o *manifest.Object) {
 			says("no token of a request to its namespace is looked at")
 		}
 	case refuses, is(o, "admissionregistration.k8s.io", "ValidatingWebhookConfiguration"), o.Group() == "constraints.gatekeeper.sh":
-		if s.successor(o) == nil && !s.stands(o) {
+		if next := s.successor(o); next != nil {
+			s.enforcement(check.Pair{Old: o, New: next})
+			s.validates(check.Pair{Old: o, New: next})
+		} else if !s.stands(o) {
+			says("what it refused is let in")
+		}
+	case is(o, "admissionregistration.k8s.io", "ValidatingAdmissionPolicy"):
+		bound := func(n *manifest.Object) bool {
+			_, refuses := refusals(n)
+			return refuses && n.Kind == "ValidatingAdmissionPolicyBinding" && manifest.TextAt(n.Value, "spec", "policyName") == o.Name
+		}
+		if slices.ContainsFunc(s.news(), bound) { // without it there is nothing that its bindings hold to
 			says("what it refused is let in")
 		}
 	case o.Group() == "kyverno.io" && slices.ContainsFunc(enforcers(o), func(e enforcer) bool { return strings.EqualFold(e.value(o), e.refuses) }):
-		if s.successor(o) == nil {
+		if next := s.successor(o); next != nil {
+			s.enforcement(check.Pair{Old: o, New: next})
+		} else {
 			says("what it refused is let in")
 		}
 	}
