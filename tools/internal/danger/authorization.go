@@ -282,7 +282,7 @@ func (g *guarded) included(rule any, namespace string) (words []string) {
 				rest := slices.Concat(had[:i], had[i+1:], way)
 				for _, value := range left.values {
 					word := left.String() + " " + value
-					if !slices.Contains(words, word) && g.beyond(append(slices.Clip(rest), condition{left.field, []string{value}, false}), g.allowed...) > never {
+					if !slices.Contains(words, word) && g.beyond(append(slices.Clip(rest), newCondition(left.field, []string{value}, false)), g.allowed...) > never {
 						words = append(words, word)
 					}
 				}

@@ -15,9 +15,27 @@ type condition struct {
 	field  string // as a source or an operation has it, without not, or the key of a when
 	values []string
 	not    bool
+
+	templates map[string]*regexp.Regexp // of those values that are some
 }
 
-func (c condition) negated() condition { return condition{c.field, c.values, !c.not} }
+func newCondition(field string, values []string, not bool) condition {
+	c := condition{field: field, values: values, not: not}
+	for _, value := range values {
+		if field == "paths" && isTemplate(value) {
+			if c.templates == nil {
+				c.templates = map[string]*regexp.Regexp{}
+			}
+			c.templates[value] = template(value)
+		}
+	}
+	return c
+}
+
+func (c condition) negated() condition {
+	c.not = !c.not
+	return c
+}
 
 // String is the field as a rule has it.
 func (c condition) String() string {
@@ -53,15 +71,15 @@ func conditionsOf(rule any, namespace string) []conditions {
 		if len(values) == 0 {
 			return
 		}
-		c := condition{field: field, not: not}
+		var texts []string
 		for _, value := range values {
 			text := shown(value)
 			if field == "serviceAccounts" && !strings.Contains(text, "/") {
 				text = namespace + "/" + text
 			}
-			c.values = append(c.values, text)
+			texts = append(texts, text)
 		}
-		*to = append(*to, c)
+		*to = append(*to, newCondition(field, texts, not))
 	}
 	ways := []conditions{nil}
 	for _, part := range [][2]string{{"from", "source"}, {"to", "operation"}} {
@@ -131,7 +149,7 @@ func isOptional(field string) bool { return isOfToken(field) || strings.HasPrefi
 // spiffe is the name of a caller by its parts, as Istio writes it.
 type spiffe struct{ domain, namespace, account string }
 
-var spiffeName = regexp.MustCompile(`^(.*?)/ns/([^/]*)/sa/([^/]*)$`)
+var spiffeName = regexp.MustCompile(`^([^/]*)/ns/([^/]*)/sa/([^/]*)$`)
 
 func parseSPIFFE(text string) (spiffe, bool) {
 	parts := spiffeName.FindStringSubmatch(text)
@@ -172,7 +190,7 @@ func (c condition) fits(value, text string) bool {
 	case c.field == "hosts":
 		value, text = strings.ToLower(value), strings.ToLower(text)
 	case c.field == "paths" && isTemplate(value):
-		return template(value).MatchString(text)
+		return c.templates[value].MatchString(text)
 	}
 	return fits(value, text)
 }
@@ -244,9 +262,9 @@ func samples(of conditions) (all []string, enough bool) {
 		return addresses(of), true
 	}
 	var begins, ends []string
-	some := 0 // conditions by a template, of which two may meet where no sample of either does
+	patterns, templates := 0, false // by two of which texts may be asked for that are samples of neither
 	for _, c := range of {
-		exact, templates := true, false
+		exact := true
 		var texts []string
 		for _, value := range c.values {
 			end, wild := strings.CutPrefix(value, "*")
@@ -257,32 +275,35 @@ func samples(of conditions) (all []string, enough bool) {
 			case open:
 				begins = append(begins, begin)
 			case c.field == "paths" && isTemplate(value):
-				templates = true
+				exact, templates = false, templates || !c.not
 				for _, rest := range []string{"", anyOther, anyOther + "/" + anyOther} {
 					all = append(all, strings.NewReplacer("{**}", rest, "{*}", anyOther).Replace(value))
 				}
 			default:
 				texts = append(texts, value)
 			}
-			exact = exact && !wild && !open && !templates
+			exact = exact && !wild && !open
 		}
 		if exact && !c.not {
 			return texts, true
 		}
-		if all = append(all, texts...); !c.not && (templates || some > 0) {
-			some++
+		if all = append(all, texts...); !c.not {
+			patterns++
 		}
 	}
 	all = append(all, of[0].other())
 	if len(begins)*len(ends) > mostSamples {
 		return all, false
 	}
-	for _, begin := range append(begins, "") {
+	if begins = append(begins, ""); field == "paths" {
+		begins = append(begins, "/")
+	}
+	for _, begin := range begins {
 		for _, end := range append(ends, "") {
 			all = append(all, begin+end, begin+anyOther+end)
 		}
 	}
-	return slices.DeleteFunc(all, func(text string) bool { return text == "" }), some < 2
+	return slices.DeleteFunc(all, func(text string) bool { return text == "" || field == "paths" && text[0] != '/' }), !templates || patterns < 2
 }
 
 // mostSamples bounds how many texts are made of parts of others.
@@ -358,16 +379,21 @@ func callers(of conditions) (all []string, enough bool) {
 	return all, true
 }
 
-// addresses are samples of those of blocks: where each begins, and what comes after it.
+// addresses are samples of those of blocks: where each begins, and what comes after it. Of a family that nobody speaks of there are none:
+// 0.0.0.0/0 is meant for everybody.
 func addresses(of conditions) []string {
-	all := []string{netip.IPv4Unspecified().String(), netip.IPv6Unspecified().String()}
+	var all []string
 	for _, c := range of {
 		for _, value := range c.values {
 			block, ok := parseBlock(value)
 			if !ok {
 				continue
 			}
-			all = append(all, block.Addr().String())
+			first := netip.IPv4Unspecified()
+			if block.Addr().Is6() {
+				first = netip.IPv6Unspecified()
+			}
+			all = append(all, first.String(), block.Addr().String())
 			last := block.Addr().AsSlice()
 			for bit := block.Bits(); bit < len(last)*8; bit++ {
 				last[bit/8] |= 0x80 >> (bit % 8)
@@ -390,7 +416,7 @@ const (
 )
 
 // mostTries bounds how many values samples are held to by a question, and all of a target; what is beyond may be so.
-const mostTries = 20_000_000
+const mostTries = 1_000_000
 
 // question is one about the requests that there may be.
 type question struct {
