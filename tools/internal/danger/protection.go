@@ -29,7 +29,7 @@ var protectionLost = &check.Check{
 		"are also a budget of disruptions, a quota or a limit range that is removed or weakened, mutual TLS that is no longer strict, webhooks that are passed over when they fail or asked of less, by rules, selectors or conditions, an admission policy that " +
 		"validates less, and a sync window that an AppProject has no longer or that denies less. What protects in place of something that is removed counts: another policy or budget over the same pods, a quota or a limit range of the namespace that bounds as much, " +
 		"an admission policy that says the same by another name, a binding that is as wide. A webhook, a constraint or a policy of Kyverno, where the change removes one of the kind and adds one, is held to the new one as if it were renamed. " +
-		"Nothing is said of a NetworkPolicy that goes where there are network policies of another maker, or Kyverno's ClusterPolicies, which may make some.",
+		"Policies of another maker, such as Cilium's, and Kyverno's that generate some, are not read: one that comes with the change is taken to be there in place of a NetworkPolicy that goes, and one that stays is named.",
 	Fix:      "Keep the policy and change what it lets through. Exempt a protection that another one takes over, by its name.",
 	Severity: check.Warning, Scope: check.Update, Origin: "kgate",
 	References: []string{
@@ -252,20 +252,32 @@ func directs(o *manifest.Object, direction string) bool {
 	return slices.Contains(types, any(direction))
 }
 
-// fencedOtherwise reports whether objects hold policies of other makers, which may fence the same pods.
-func fencedOtherwise(objects []*manifest.Object) bool {
-	return slices.ContainsFunc(objects, func(o *manifest.Object) bool {
-		return !isNetworkPolicy(o) && (strings.HasSuffix(o.Kind, "NetworkPolicy") || strings.HasSuffix(o.Kind, "ClusterPolicy"))
-	})
+// isFence reports a policy of another maker than Kubernetes that may fence pods, or make NetworkPolicies that do.
+func isFence(o *manifest.Object) bool {
+	if o.Group() == "kyverno.io" {
+		return slices.ContainsFunc(manifest.ListAt(o.Value, "spec", "rules"), func(rule any) bool { return manifest.At(rule, "generate") != nil })
+	}
+	return !isNetworkPolicy(o) && (strings.HasSuffix(o.Kind, "NetworkPolicy") || strings.HasSuffix(o.Kind, "ClusterPolicy"))
 }
 
+// isolation looks for pods that nothing fences any more. What a policy of another maker fences is not read here: one that comes, or changes,
+// is taken to be there in the place of what goes, and one that stays is named.
 func (s *scene) isolation() {
-	if fencedOtherwise(s.news()) {
-		return
+	unless := ""
+	for _, p := range s.pairs {
+		switch {
+		case p.New == nil || !isFence(p.New):
+		case p.Old == nil || !equal(content(p.Old), content(p.New)):
+			return
+		case unless == "":
+			unless = "unless " + title(p.New) + " fences them, "
+		}
 	}
 	for _, way := range []struct{ direction, what string }{{"Ingress", "anybody may send to"}, {"Egress", "any address is open to"}} {
 		s.lapse(func(o *manifest.Object) bool { return isNetworkPolicy(o) && directs(o, way.direction) }, fields("spec", "podSelector"),
-			func(p check.Pair, path manifest.Path, lost []*manifest.Object) { s.lapsed(p, path, lost, way.what) })
+			func(p check.Pair, path manifest.Path, lost []*manifest.Object) {
+				s.lapsed(p, path, lost, unless+way.what)
+			})
 	}
 }
 
