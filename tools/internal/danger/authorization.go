@@ -172,7 +172,8 @@ func (s *scene) guardedPods() []*guarded {
 			continue
 		}
 		mode, by := mutualTLSMode(mutual, w.New)
-		plain := mode != "STRICT" || manifest.At(by.Value, "spec", "portLevelMtls") != nil
+		hides := func(p policy) bool { return p.hidden && closeness(p, w.New) > 0 }
+		plain := mode != "STRICT" || slices.ContainsFunc(mutual, hides) || manifest.At(by.Value, "spec", "portLevelMtls") != nil
 		alike := func(a, b []policy) bool {
 			return slices.EqualFunc(a, b, func(p, o policy) bool { return p.object == o.object })
 		}

@@ -140,6 +140,7 @@ func TestAuthorization(t *testing.T) {
 		{"denial of what one of all but some refuses", protectionLost, deny(to("paths: [/admin]")) + policy("e", "DENY", to("notPaths: [/public]")) + w, policy("e", "DENY", to("notPaths: [/public]")) + w, nil},
 		{"denial beside somebody else who is asked", protectionLost, deny(to("paths: [/admin]")) + policy("e", "CUSTOM", "{}") + w, policy("e", "CUSTOM", "{}") + w, lost("may be")},
 		{"denial by two conditions on one attribute", protectionLost, deny("{from: [{source: {principals: ['cluster.local/ns/eve/*']}}], when: [{key: source.principal, values: ['*/sa/x']}]}") + w, deny(from("principals: [cluster.local/ns/eve/sa/x]")) + w, nil},
+		{"what was left out by a condition without a key", protectionLost, allow("{when: [{notValues: [b]}]}") + w, allow("{when: [{values: [a, b]}]}") + w, left("notValues b")},
 		{"denial by two templates", protectionLost, deny("{to: [{operation: {paths: ['/a/{*}']}}], when: [{key: 'request.headers[x]', values: [y]}]}") + w, deny(to("paths: ['/a/{*}']")) + w, nil},
 		{"denial of a host in another case", protectionLost, deny(to("hosts: [A.example.com]")) + w, deny(to("hosts: ['*.Example.com']")) + w, nil},
 		{"denial of an account", protectionLost, deny(from("serviceAccounts: [till]")) + w, deny(from("principals: ['*/ns/shop/sa/till']")) + w, nil},

@@ -42,6 +42,8 @@ func (c condition) String() string {
 	switch {
 	case !c.not:
 		return c.field
+	case c.field == "": // a when without a key
+		return "notValues"
 	case strings.Contains(c.field, "."):
 		return "notValues of " + c.field
 	}
@@ -324,7 +326,13 @@ func callers(of conditions) (all []string, enough bool) {
 			add(&accounts, parsed.account)
 		}
 	}
-	// What a * stands for, in a name or in a part of one.
+	edges := []int{0, len(anyCaller)} // of the parts of a name
+	for i, r := range anyCaller {
+		if r == '/' {
+			edges = append(edges, i, i+1)
+		}
+	}
+	// What a * stands for in a part of a name.
 	filled := func(value string) []string {
 		end, wild := strings.CutPrefix(value, "*")
 		if wild {
@@ -352,16 +360,18 @@ func callers(of conditions) (all []string, enough bool) {
 					add(&all, value)
 					continue
 				}
-				end, wild := strings.CutPrefix(value, "*")
-				if wild {
-					for _, before := range []string{"cluster.local/ns/" + anyOther + "/sa/", "cluster.local/ns/" + anyOther + "/sa/" + anyOther, "cluster.local/ns/", "cluster.local/ns/" + anyOther, "cluster.local"} {
-						name(before + end)
+				// Whichever part the * ends or begins in, one of these completes the name.
+				if end, wild := strings.CutPrefix(value, "*"); wild {
+					for _, i := range edges {
+						name(anyCaller[:i] + end)
+						name(anyCaller[:i] + anyOther + end)
 					}
 					continue
 				}
 				begin, _ := strings.CutSuffix(value, "*")
-				for _, after := range []string{"", anyOther, "/sa/" + anyOther, anyOther + "/sa/" + anyOther, "sa/" + anyOther, "ns/" + anyOther + "/sa/" + anyOther, "/ns/" + anyOther + "/sa/" + anyOther, anyOther + "/ns/" + anyOther + "/sa/" + anyOther} {
-					name(begin + after)
+				for _, i := range edges {
+					name(begin + anyCaller[i:])
+					name(begin + anyOther + anyCaller[i:])
 				}
 			}
 		}
