@@ -201,14 +201,14 @@ func (g *guarded) beyond(all conditions, ways ...conditions) certainty {
 	return found
 }
 
-// stands reports whether a policy of others does what one does.
-func stands(p policy, others []policy) bool {
+// isRepeated reports whether a policy of others does what one does.
+func isRepeated(p policy, others []policy) bool {
 	return slices.ContainsFunc(others, func(o policy) bool { return action(o.object) == action(p.object) && equal(rulesOf(o), rulesOf(p)) })
 }
 
 // lost is how certain it is that something is let through that a policy refused.
 func (g *guarded) lost(p policy) certainty {
-	if !refuses(p) || stands(p, g.now) {
+	if !refuses(p) || isRepeated(p, g.now) {
 		return never
 	}
 	let := []conditions{nil}
@@ -223,6 +223,9 @@ func (g *guarded) lost(p policy) certainty {
 				found = max(found, g.question.beyond(of, slices.Concat(g.refused, g.custom)))
 			} else {
 				found = max(found, g.beyond(of))
+			}
+			if g.question.isSpent() {
+				return max(found, maybe)
 			}
 			if found == surely {
 				return surely
@@ -273,6 +276,9 @@ func (g *guarded) widened(rule any, namespace string) string {
 func (g *guarded) included(rule any, namespace string) (words []string) {
 	for _, way := range conditionsOf(rule, namespace) {
 		for _, had := range g.allowed {
+			if g.question.isSpent() {
+				return append(words, "more than is looked at")
+			}
 			if !slices.ContainsFunc(had, func(c condition) bool { return c.not }) || g.question.possible(slices.Concat(had, way)) == never {
 				continue
 			}

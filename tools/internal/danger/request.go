@@ -435,6 +435,9 @@ type question struct {
 	tries *int
 }
 
+// isSpent reports that nothing is looked at any more: what may be so is.
+func (q question) isSpent() bool { return *q.tries < 0 }
+
 // possible reports whether there are requests that meet conditions. What is asked of the caller by more than one attribute may be of nobody:
 // which addresses, names and tokens are of one is not known here.
 func (q question) possible(all conditions) certainty {
@@ -479,7 +482,7 @@ func (q question) attribute(of conditions) (found certainty, bound bool) {
 	}
 	texts, enough := samples(of)
 	switch {
-	case *q.tries < 0:
+	case q.isSpent():
 		return maybe, bound
 	case slices.ContainsFunc(texts, meets):
 		return surely, bound
@@ -515,7 +518,7 @@ func (q question) beyond(all conditions, ways []conditions) certainty {
 		return never
 	}
 	for i, way := range ways {
-		if *q.tries < 0 {
+		if q.isSpent() {
 			return maybe
 		}
 		if q.possible(slices.Concat(all, way)) == never {
