@@ -107,7 +107,19 @@ func TestAggregates(t *testing.T) {
 			`warning now.yaml metadata.labels.a: privilege gained: whoever has ClusterRole taker may get secrets, by the labels of ClusterRole "a": not aggregated → aggregated`}},
 		{"by a label of its own, of a new role", privilegeGained, taker, taker + role("a: c", secrets), []string{
 			`warning now.yaml metadata.labels.a: privilege gained: whoever has ClusterRole taker may get secrets, by the labels of ClusterRole "a": not aggregated → aggregated`}},
+		{"of a new role, to view", privilegeGained, "", role(toView, secrets), []string{
+			`warning now.yaml metadata.labels["rbac.authorization.k8s.io/aggregate-to-view"]: privilege gained: whoever has ClusterRole view may get secrets, by the labels of ClusterRole "a": not aggregated → aggregated`}},
+		{"of a new role, to edit, which has it", privilegeGained, "", role(`rbac.authorization.k8s.io/aggregate-to-edit: "true"`, secrets), nil},
+		{"of a new role, of what leads nowhere", privilegeGained, "", role(toView, configs), nil},
+		{"of a new role, of a kind", privilegeGained, "", role(`rbac.authorization.k8s.io/aggregate-to-admin: "true"`, `rules: [{apiGroups: [example.com], resources: [shops], verbs: ["*"]}]`), []string{
+			`warning now.yaml metadata.labels["rbac.authorization.k8s.io/aggregate-to-admin"]: privilege gained: whoever has ClusterRole admin may * shops.example.com, by the labels of ClusterRole "a": not aggregated → aggregated`}},
+		{"of a new role, of a kind that is new too", privilegeGained, "", role(`rbac.authorization.k8s.io/aggregate-to-admin: "true"`, `rules: [{apiGroups: [example.com], resources: [shops, shops/status], verbs: ["*"]}]`) +
+			of("apiextensions.k8s.io/v1", "CustomResourceDefinition", "spec: {group: example.com, names: {plural: shops, kind: Shop}}"), nil},
+		{"of a new role, to a role that is new", privilegeGained, "", taker + role("a: c", secrets), nil},
 		{"of roles that take each other", privilegeGained, taker + role("a: c", "aggregationRule: {clusterRoleSelectors: [{}]}"), taker + role("a: c", "aggregationRule: {clusterRoleSelectors: [{}]}") + strings.Replace(role("a: c", secrets), "name: a,", "name: b,", 1), nil},
+		{"by another selector", privilegeGained, taker + role("a: d", secrets), strings.Replace(taker, "a: c", "a: d", 1) + role("a: d", secrets), []string{
+			`warning now.yaml aggregationRule.clusterRoleSelectors: privilege gained: ClusterRole "taker" may get secrets, by the ClusterRoles that it takes in, which it might not before`}},
+		{"by another selector, of nothing more", privilegeGained, taker + role("a: c, b: c", secrets), strings.Replace(taker, "a: c", "b: c", 1) + role("a: c, b: c", secrets), nil},
 		{"of every role", privilegeGained, role("", "aggregationRule: {clusterRoleSelectors: [{matchLabels: {a: b}}]}"), role("", "aggregationRule: {clusterRoleSelectors: [{}]}"), []string{
 			`warning now.yaml aggregationRule.clusterRoleSelectors: privilege gained: ClusterRole "a" takes in what every ClusterRole grants: a selector that is empty`}},
 		{"of all URLs", privilegeGained, role("", `rules: [{nonResourceURLs: [/healthz], verbs: [get]}]`), role("", `rules: [{nonResourceURLs: ["*"], verbs: ["*"]}]`), []string{
@@ -161,6 +173,42 @@ func TestProjectGains(t *testing.T) {
 			`warning now.yaml spec: privilege gained: Applications of AppProject "a" may make objects of namespaces: group *, kind *, which they might not before`}},
 		{"objects of the cluster", privilegeGained, project("clusterResourceWhitelist: [{group: '', kind: Namespace}]"), project("clusterResourceWhitelist: [{group: '', kind: Namespace, name: shop}, {group: rbac.authorization.k8s.io, kind: ClusterRoleBinding}]"), []string{
 			`warning now.yaml spec.clusterResourceWhitelist[1]: privilege gained: Applications of AppProject "a" may make objects of the cluster: group rbac.authorization.k8s.io, kind ClusterRoleBinding, which they might not before`}},
+	})
+}
+
+func TestProjectRoles(t *testing.T) {
+	role := func(name, groups string, policies ...string) string {
+		text := "{name: " + name + ", groups: [" + groups + "], policies: ["
+		for _, p := range policies {
+			text += "'p, proj:a:" + name + ", " + p + "', "
+		}
+		return text + "]}"
+	}
+	project := func(roles ...string) string {
+		return of("argoproj.io/v1alpha1", "AppProject", "spec: {roles: ["+strings.Join(roles, ", ")+"]}")
+	}
+	const at = "warning now.yaml spec.roles[0]."
+	run(t, []step{
+		{"every action", privilegeGained, project(role("dev", "", "applications, sync, a/*, allow")), project(role("dev", "", "applications, *, a/*, allow")), []string{
+			at + `policies[0]: privilege gained: role "dev" of AppProject "a" may * applications a/*, which it might not before`}},
+		{"one of every action", privilegeGained, project(role("dev", "", "applications, *, a/*, allow")), project(role("dev", "", "applications, sync, a/*, allow")), nil},
+		{"more Applications", privilegeGained, project(role("dev", "", "applications, sync, a/web-*, allow")), project(role("dev", "", "applications, sync, a/web-*, allow", "applications, sync, a/w*, allow")), []string{
+			at + `policies[1]: privilege gained: role "dev" of AppProject "a" may sync applications a/w*, which it might not before`}},
+		{"denied no more", privilegeGained, project(role("dev", "", "applications, *, a/*, allow", "applications, delete, a/*, deny")), project(role("dev", "", "applications, *, a/*, allow")), []string{
+			at + `policies: privilege gained: role "dev" of AppProject "a" may delete applications a/*, which it might not before`}},
+		{"denied still", privilegeGained, project(role("dev", "", "applications, sync, a/*, allow", "applications, delete, a/*, deny")), project(role("dev", "", "applications, sync, a/*, allow", "applications, delete, a/*, allow", "applications, delete, a/*, deny")), nil},
+		{"in another order and spelling", privilegeGained, project(role("dev", "", "applications, sync, a/*, allow", "exec, create, a/*, allow")), project(role("dev", "", "exec,create,a/*,allow", "applications,  sync, a/*, allow")), nil},
+		{"to see", privilegeGained, project(role("dev", "")), project(role("dev", "", "applications, get, a/*, allow")), nil},
+		{"of another project", privilegeGained, project(role("dev", "")), project(strings.Replace(role("dev", "", "applications, *, a/*, allow"), "proj:a:", "proj:b:", 1)), nil},
+		{"another resource", privilegeGained, project(role("dev", "", "applications, sync, a/*, allow")), project(role("dev", "", "applications, sync, a/*, allow", "exec, create, a/*, allow")), []string{
+			at + `policies[1]: privilege gained: role "dev" of AppProject "a" may create exec a/*, which it might not before`}},
+		{"a group", privilegeGained, project(role("dev", "g", "applications, sync, a/*, allow")), project(role("dev", "g, h", "applications, sync, a/*, allow")), []string{
+			at + `groups[1]: privilege gained: group "h" has role "dev" of AppProject "a": not bound → bound`}},
+		{"a group that may as much", privilegeGained, project(role("dev", "g", "applications, sync, a/*, allow"), role("all", "h", "applications, *, a/*, allow")), project(role("dev", "g, h", "applications, sync, a/*, allow"), role("all", "h", "applications, *, a/*, allow")), nil},
+		{"a new role of a group", privilegeGained, project(), project(role("dev", "g", "applications, sync, a/*, allow")), []string{
+			at + `groups[0]: privilege gained: group "g" has role "dev" of AppProject "a": not bound → bound`}},
+		{"a new role of nobody", privilegeGained, project(), project(role("dev", "", "applications, sync, a/*, allow")), nil},
+		{"a role renamed", privilegeGained, project(role("dev", "g", "applications, sync, a/*, allow")), project(role("ops", "g", "applications, sync, a/*, allow")), nil},
 	})
 }
 

@@ -2,7 +2,6 @@ package danger
 
 import (
 	"maps"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -36,231 +35,101 @@ func refuses(p policy) bool { return action(p.object) == "DENY" || action(p.obje
 
 func rulesOf(p policy) []any { return manifest.ListAt(p.object.Value, "spec", "rules") }
 
-// conditions are one way to meet a rule of an AuthorizationPolicy: the values that each attribute has to have, by the field that says so,
-// or by one that begins with not the values that it must not have. What every request of the mesh meets is left out.
-type conditions map[string][]any
-
-// conditionsOf are the ways to meet a rule.
-// https://istio.io/latest/docs/reference/config/security/authorization-policy/
-func conditionsOf(rule any) []conditions {
-	ways := []conditions{{}}
-	for _, part := range [][2]string{{"from", "source"}, {"to", "operation"}} {
-		entries := manifest.ListAt(rule, part[0])
-		var each []conditions
-		for _, way := range ways {
-			for _, entry := range entries {
-				with := maps.Clone(way)
-				content, _ := manifest.At(entry, part[1]).(map[string]any)
-				for field := range content {
-					with.ask(field, manifest.ListAt(content, field))
-				}
-				each = append(each, with)
+// waysOf are the ways to meet the rules of those policies that some are.
+func waysOf(all []policy, among func(policy) bool) []conditions {
+	var ways []conditions
+	for _, p := range all {
+		if among(p) {
+			for _, rule := range rulesOf(p) {
+				ways = append(ways, conditionsOf(rule, p.object.Namespace)...)
 			}
-		}
-		if len(entries) > 0 {
-			ways = each
-		}
-	}
-	for _, when := range manifest.ListAt(rule, "when") {
-		field := manifest.TextAt(when, "key")
-		switch field { // what a source or an operation asks as well
-		case "source.principal":
-			field = "principals"
-		case "source.namespace":
-			field = "namespaces"
-		case "source.ip":
-			field = "ipBlocks"
-		case "remote.ip":
-			field = "remoteIpBlocks"
-		case "request.auth.principal":
-			field = "requestPrincipals"
-		case "destination.port":
-			field = "ports"
-		}
-		for _, way := range ways {
-			way.ask(field, manifest.ListAt(when, "values"))
-			way.ask("not"+field, manifest.ListAt(when, "notValues"))
 		}
 	}
 	return ways
 }
 
-// ask adds what is asked of an attribute.
-func (c conditions) ask(field string, values []any) {
-	all := slices.Contains(values, any("*"))
-	switch field {
-	case "principals", "namespaces", "hosts", "methods", "paths":
-	case "ipBlocks", "remoteIpBlocks":
-		var blocks []netip.Prefix
-		for _, value := range values {
-			text, _ := value.(string)
-			if block, err := netip.ParsePrefix(text); err == nil {
-				blocks = append(blocks, block.Masked())
-			}
-		}
-		all = coverAll(blocks)
-	default:
-		all = false
+func isDenial(p policy) bool { return action(p.object) == "DENY" }
+func isCustom(p policy) bool { return action(p.object) == "CUSTOM" }
+
+// breadth is how wide a rule lets callers through that it does not name, and for which requests.
+type breadth struct{ callers, requests int }
+
+// Who a rule lets through, and what.
+const (
+	byName = iota
+	ofIssuer
+	withToken
+	allButSome
+	ofMesh
+	everybody
+)
+
+const (
+	someRequests = iota
+	allButSomeRequests
+	everyRequest
+)
+
+// everything is every request of everybody.
+func everything() breadth { return breadth{everybody, everyRequest} }
+
+// less reports a breadth that is less than another one. To whom a caller is named, each request is as wide.
+func (b breadth) less(than breadth) bool {
+	if b.callers != than.callers {
+		return b.callers < than.callers
 	}
-	if len(values) > 0 && !all {
-		c[field] = values
-	}
+	return b.callers != byName && b.requests < than.requests
 }
 
-// isOfOperation reports a field that is asked of what is requested, and not of who requests it.
-func isOfOperation(field string) bool {
-	name := strings.ToLower(strings.TrimPrefix(field, "not"))
-	return slices.Contains([]string{"hosts", "ports", "methods", "paths"}, name)
+func wider(a, b breadth) breadth {
+	if a.less(b) {
+		return b
+	}
+	return a
 }
 
-// breadth is what a rule of a policy that allows lets through: 0 for some callers' requests, 1 for some of every caller, 2 for all.
-func breadth(rule any) int {
-	widest := 0
-	for _, way := range conditionsOf(rule) {
-		fields := slices.Collect(maps.Keys(way))
+// callers are those that meet a condition.
+func (c condition) callers() int {
+	switch {
+	case c.isAll() && attribute(c.field) == identity:
+		return ofMesh
+	case c.isAll() && isOfAddress(c.field):
+		return everybody
+	case c.isAll() && isOfToken(c.field):
+		return withToken
+	case c.not && (isOptional(c.field) || c.meets(c.other())):
+		return allButSome
+	case !c.not && c.field == "requestPrincipals" && slices.ContainsFunc(c.values, func(value string) bool { return strings.HasSuffix(value, "/*") }):
+		return ofIssuer
+	}
+	return byName
+}
+
+func (c conditions) breadth() breadth {
+	b := everything()
+	for _, one := range c {
 		switch {
-		case len(fields) == 0:
-			return 2
-		case !slices.ContainsFunc(fields, func(field string) bool { return !isOfOperation(field) }):
-			widest = 1
+		case !isOfOperation(one.field):
+			b.callers = min(b.callers, one.callers())
+		case one.not:
+			b.requests = min(b.requests, allButSomeRequests)
+		case !one.isAll():
+			b.requests = someRequests
 		}
 	}
-	return widest
+	return b
 }
 
 // letThrough is the widest of the rules by which policies let requests through.
-func letThrough(all []policy) int {
-	widest, some := 0, false
-	for _, p := range all {
-		for _, rule := range rulesOf(p) {
-			if allows(p) {
-				widest = max(widest, breadth(rule))
-			}
-		}
-		some = some || allows(p)
+func letThrough(all []policy) breadth {
+	if !slices.ContainsFunc(all, allows) {
+		return everything()
 	}
-	if !some {
-		return 2
+	var widest breadth
+	for _, way := range waysOf(all, allows) {
+		widest = wider(widest, way.breadth())
 	}
 	return widest
-}
-
-// sweeps reports a policy that refuses all requests but for those that it excludes, so that nobody here knows what is left.
-func sweeps(p policy) bool {
-	return refuses(p) && slices.ContainsFunc(rulesOf(p), func(rule any) bool {
-		return slices.ContainsFunc(conditionsOf(rule), func(way conditions) bool {
-			for field := range way {
-				if !strings.HasPrefix(field, "not") {
-					return false
-				}
-			}
-			return true
-		})
-	})
-}
-
-// mostWays is up to how many ways to meet conditions are looked at one by one.
-const mostWays = 1024
-
-// singly are conditions of one value for each attribute, which together are met by what meets these. Of too many these are looked at as they
-// are: what meets a part of them then counts for all.
-func (c conditions) singly() []conditions {
-	ways := 1
-	for field, values := range c {
-		if !strings.HasPrefix(field, "not") {
-			ways *= len(values)
-		}
-		if ways > mostWays {
-			return []conditions{c}
-		}
-	}
-	all := []conditions{{}}
-	for field, values := range c {
-		var each []conditions
-		for _, way := range all {
-			if strings.HasPrefix(field, "not") {
-				way[field] = values
-				each = append(each, way)
-				continue
-			}
-			for _, value := range values {
-				with := maps.Clone(way)
-				with[field] = []any{value}
-				each = append(each, with)
-			}
-		}
-		all = each
-	}
-	return all
-}
-
-// attribute is what a field asks about. Who sends has several names, and nobody knows here which are of one.
-func attribute(field string) string {
-	if !isOfOperation(field) {
-		return "caller"
-	}
-	return strings.ToLower(strings.TrimPrefix(field, "not"))
-}
-
-// isPlain reports a field whose values are met by texts that overlap with them alone: no block of addresses, and no template of a path.
-func isPlain(field string, values []any) bool {
-	if strings.HasPrefix(field, "not") || slices.Contains([]string{"ipBlocks", "remoteIpBlocks", "destination.ip"}, field) {
-		return false
-	}
-	return !slices.ContainsFunc(values, func(value any) bool { return strings.Contains(shown(value), "{") })
-}
-
-// fitsAll reports whether each of other values is met by one of these.
-func fitsAll(values, others []any) bool {
-	return !slices.ContainsFunc(others, func(other any) bool {
-		return !slices.ContainsFunc(values, func(value any) bool { return fits(value, other) })
-	})
-}
-
-// overlap reports whether values that a field must have are met by one and the same.
-func overlap(values, others []any) bool {
-	return slices.ContainsFunc(values, func(value any) bool {
-		return slices.ContainsFunc(others, func(other any) bool { return fits(value, other) || fits(other, value) })
-	})
-}
-
-// mayCover reports whether, for all that is known, what meets others meets these conditions too.
-func (c conditions) mayCover(others conditions) bool {
-	for field, values := range c {
-		of := func(other string) bool { return attribute(other) == attribute(field) }
-		if !slices.ContainsFunc(slices.Collect(maps.Keys(others)), of) {
-			return false
-		}
-		if other, both := others[field]; both && isPlain(field, values) && !fitsAll(values, other) {
-			return false
-		}
-	}
-	return true
-}
-
-// meets reports whether requests are known to be possible that meet both conditions.
-func (c conditions) meets(others conditions) bool {
-	for field, values := range c {
-		for other, have := range others {
-			if attribute(field) == attribute(other) && (field != other || strings.HasPrefix(field, "not") || !overlap(values, have)) {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-// fits reports whether a value, which may begin or end with *, is met by another one.
-func fits(pattern, value any) bool {
-	of, _ := pattern.(string)
-	text, _ := value.(string)
-	if end, wild := strings.CutPrefix(of, "*"); wild {
-		return strings.HasSuffix(text, end)
-	}
-	if begin, wild := strings.CutSuffix(of, "*"); wild {
-		return strings.HasPrefix(text, begin)
-	}
-	return of == text
 }
 
 // authorizations are the AuthorizationPolicies of a side. One that is for a gateway or a Service selects by a label that no pod here has, and
@@ -277,87 +146,220 @@ func authorizations(objects []*manifest.Object) []policy {
 	return all
 }
 
-// authorization looks for requests that pods take and did not take, by all policies of the mesh that are over them before and after.
-func (s *scene) authorization() {
-	before, after := authorizations(s.olds()), authorizations(s.news())
-	let := map[*manifest.Object][]*manifest.Object{}     // workloads that no policy allows any more, by the first that did
-	refused := map[*manifest.Object][]*manifest.Object{} // those that take what a policy refused
-	narrowest := map[*manifest.Object]int{}              // what was let through to those that a policy is over
-	for _, w := range append(s.staying(), s.standIns(before, after)...) {
-		was, now := over(before, w.Old), over(after, w.New)
-		if slices.ContainsFunc(now, sweeps) || slices.ContainsFunc(was, isHidden) || slices.ContainsFunc(now, isHidden) {
-			continue
-		}
-		for _, p := range was {
-			stands := slices.ContainsFunc(now, func(n policy) bool {
-				return action(n.object) == action(p.object) && equal(rulesOf(n), rulesOf(p))
-			})
-			if refuses(p) && !stands && isLetThrough(p, now) {
-				refused[p.object] = append(refused[p.object], w.New)
-			}
-		}
-		had := letThrough(was)
-		if had < 2 && !slices.ContainsFunc(now, allows) {
-			first := was[slices.IndexFunc(was, allows)].object
-			let[first] = append(let[first], w.New)
-		}
-		for _, p := range now {
-			if least, some := narrowest[p.object]; !some || had < least {
-				narrowest[p.object] = had
-			}
-		}
-	}
-	for _, p := range s.pairs {
-		if had, some := narrowest[p.New]; some {
-			s.widened(p, had)
-		}
-		if p.Old != nil {
-			s.unguarded(p, let[p.Old], "no policy allows, so that every request is let through to")
-			s.unguarded(p, refused[p.Old], "some of what it refused ("+action(p.Old)+") is let through to")
-		}
-	}
+// guarded are pods that policies of the mesh were over and are, which are the same for all of them.
+type guarded struct {
+	pods     []*manifest.Object
+	was, now []policy
+	question question
+
+	allowed, refused []conditions // ways to be let through before, and to be refused now
+	custom           []conditions // ways to be asked about, by somebody who is not known here
 }
 
-// isLetThrough reports whether something that a policy refused is let through by those that are there.
-func isLetThrough(was policy, now []policy) bool {
-	meet := func(among func(policy) bool, is func(conditions) bool) bool {
-		return slices.ContainsFunc(now, func(p policy) bool {
-			return among(p) && slices.ContainsFunc(rulesOf(p), func(rule any) bool { return slices.ContainsFunc(conditionsOf(rule), is) })
+// guardedPods are those of the pods that stay. Pods over which there are the same policies, before and after, are one.
+func (s *scene) guardedPods() []*guarded {
+	before, after := authorizations(s.olds()), authorizations(s.news())
+	mutual := meshPolicies(s.news(), isPeerAuthentication, fields("spec", "mtls", "mode"))
+	tries := mostTries
+	var all []*guarded
+	for _, w := range append(s.staying(), s.standIns(before, after)...) {
+		gone := w.New == nil
+		if gone {
+			w.New = w.Old
+		}
+		was, now := over(before, w.Old), over(after, w.New)
+		if slices.ContainsFunc(was, isHidden) || slices.ContainsFunc(now, isHidden) {
+			continue
+		}
+		mode, by := mutualTLSMode(mutual, w.New)
+		hides := func(p policy) bool { return p.hidden && closeness(p, w.New) > 0 }
+		plain := mode != "STRICT" || slices.ContainsFunc(mutual, hides) || manifest.At(by.Value, "spec", "portLevelMtls") != nil
+		alike := func(a, b []policy) bool {
+			return slices.EqualFunc(a, b, func(p, o policy) bool { return p.object == o.object })
+		}
+		i := slices.IndexFunc(all, func(g *guarded) bool {
+			return g.question.plain == plain && g.question.gone == gone && alike(g.was, was) && alike(g.now, now)
 		})
+		if i < 0 {
+			i, all = len(all), append(all, &guarded{
+				was: was, now: now, question: question{plain, gone, &tries},
+				allowed: waysOf(was, allows), refused: waysOf(now, isDenial), custom: waysOf(now, isCustom),
+			})
+		}
+		all[i].pods = append(all[i].pods, w.New)
 	}
-	refusesAsMuch := func(p policy) bool { return action(p.object) == "DENY" || action(p.object) == action(was.object) }
-	free := !slices.ContainsFunc(now, allows)
-	for _, rule := range rulesOf(was) {
-		for _, way := range conditionsOf(rule) {
-			for _, one := range way.singly() {
-				if !meet(refusesAsMuch, func(c conditions) bool { return c.mayCover(one) }) && (free || meet(allows, one.meets)) {
-					return true
+	return all
+}
+
+// beyond reports whether requests that meet conditions, and none of the ways, are let through now. Those that somebody else is asked about
+// may be.
+func (g *guarded) beyond(all conditions, ways ...conditions) certainty {
+	found := g.question.beyond(all, slices.Concat(ways, g.refused))
+	if found == surely && len(g.custom) > 0 {
+		found = max(maybe, g.question.beyond(all, slices.Concat(ways, g.refused, g.custom)))
+	}
+	return found
+}
+
+// isRepeated reports whether a policy of others does what one does.
+func isRepeated(p policy, others []policy) bool {
+	return slices.ContainsFunc(others, func(o policy) bool { return action(o.object) == action(p.object) && equal(rulesOf(o), rulesOf(p)) })
+}
+
+// lost is how certain it is that something is let through that a policy refused.
+func (g *guarded) lost(p policy) certainty {
+	if !refuses(p) || isRepeated(p, g.now) {
+		return never
+	}
+	let := []conditions{nil}
+	if slices.ContainsFunc(g.now, allows) {
+		let = waysOf(g.now, allows)
+	}
+	found := never
+	for _, way := range waysOf([]policy{p}, refuses) {
+		for _, by := range let {
+			of := slices.Concat(way, by)
+			if isCustom(p) {
+				found = max(found, g.question.beyond(of, slices.Concat(g.refused, g.custom)))
+			} else {
+				found = max(found, g.beyond(of))
+			}
+			if g.question.isSpent() {
+				return max(found, maybe)
+			}
+			if found == surely {
+				return surely
+			}
+		}
+	}
+	return found
+}
+
+// open is how certain it is that something is let through because no policy allows any more.
+func (g *guarded) open() certainty {
+	if !slices.ContainsFunc(g.was, allows) || slices.ContainsFunc(g.now, allows) {
+		return never
+	}
+	return g.beyond(nil, g.allowed...)
+}
+
+// widened says what a rule of a policy lets through that no policy did, by whom it takes; "" for nothing. Of callers that it names
+// nothing is said: they are what a rule is for.
+func (g *guarded) widened(rule any, namespace string) string {
+	had, wide := letThrough(g.was), breadth{}
+	for _, way := range conditionsOf(rule, namespace) {
+		if b := way.breadth(); had.less(b) && wide.less(b) && g.beyond(way, g.allowed...) > never {
+			wide = b
+		}
+	}
+	switch {
+	case !had.less(wide):
+		return ""
+	case wide.callers == ofIssuer:
+		return "takes every caller with a token of its issuer"
+	case wide.callers == withToken:
+		return "takes every caller with a token"
+	case wide.callers == allButSome:
+		return "takes every caller but for those that it leaves out"
+	case wide.callers == ofMesh:
+		return "takes every caller of the mesh"
+	case len(manifest.ListAt(rule, "from")) > 0:
+		return "takes every caller"
+	case wide.requests == everyRequest:
+		return "allows every request"
+	}
+	return "asks nothing of its caller"
+}
+
+// included are the values that policies left out of what they allowed and that a rule lets through, which is about the same requests
+// besides.
+func (g *guarded) included(rule any, namespace string) (words []string) {
+	for _, way := range conditionsOf(rule, namespace) {
+		for _, had := range g.allowed {
+			if g.question.isSpent() {
+				return append(words, "more than is looked at")
+			}
+			if !slices.ContainsFunc(had, func(c condition) bool { return c.not }) || g.question.possible(slices.Concat(had, way)) == never {
+				continue
+			}
+			for i, left := range had {
+				if !left.not {
+					continue
+				}
+				rest := slices.Concat(had[:i], had[i+1:], way)
+				for _, value := range left.values {
+					word := left.String() + " " + value
+					if !slices.Contains(words, word) && g.beyond(append(slices.Clip(rest), newCondition(left.field, []string{value}, false)), g.allowed...) > never {
+						words = append(words, word)
+					}
 				}
 			}
 		}
 	}
-	return false
+	return words
+}
+
+// authorization looks for requests that pods take and did not take, by all policies of the mesh that are over them before and after.
+func (s *scene) authorization() {
+	lost := map[*manifest.Object]map[string][]*manifest.Object{} // pods, by the policy that let less through to them, and by what is let through
+	add := func(o *manifest.Object, g *guarded, found certainty, what, perhaps string) {
+		if found == maybe {
+			what = perhaps
+		}
+		if found > never {
+			if lost[o] == nil {
+				lost[o] = map[string][]*manifest.Object{}
+			}
+			lost[o][what] = append(lost[o][what], g.pods...)
+		}
+	}
+	guards := s.guardedPods()
+	for _, g := range guards {
+		for _, p := range g.was {
+			some := "some of what it refused (" + action(p.object) + ")"
+			add(p.object, g, g.lost(p), some+" is let through to", some+" may be let through to")
+		}
+		if found := g.open(); found > never {
+			every := "every request is let through to"
+			if len(g.refused) > 0 {
+				every = "every request that none refuses is let through to"
+			}
+			first := g.was[slices.IndexFunc(g.was, allows)].object
+			add(first, g, found, "no policy allows, so that "+every, "no policy allows, so that requests may be let through to")
+		}
+	}
+	for _, p := range s.pairs {
+		s.widened(p, guards)
+		for _, what := range slices.Sorted(maps.Keys(lost[p.Old])) {
+			s.unguarded(p, lost[p.Old][what], what)
+		}
+	}
 }
 
 // widened looks for rules of a policy that is new or another one that let more through than had been.
-func (s *scene) widened(p check.Pair, had int) {
-	if action(p.New) != "ALLOW" || p.Old != nil && action(p.Old) == "ALLOW" && equal(manifest.At(p.Old.Value, "spec"), manifest.At(p.New.Value, "spec")) {
+func (s *scene) widened(p check.Pair, guards []*guarded) {
+	if p.New == nil || !isAuthorization(p.New) || action(p.New) != "ALLOW" || p.Old != nil && action(p.Old) == "ALLOW" && equal(manifest.At(p.Old.Value, "spec"), manifest.At(p.New.Value, "spec")) {
 		return
 	}
 	list := fields("spec", "rules")
 	for i, rule := range manifest.ListAt(p.New.Value, list...) {
-		wide := breadth(rule)
-		if wide <= had {
-			continue
+		var what, left []string
+		for _, g := range guards {
+			if !slices.ContainsFunc(g.now, func(n policy) bool { return n.object == p.New }) {
+				continue
+			}
+			if more := g.widened(rule, p.New.Namespace); more != "" {
+				what = append(what, more)
+			}
+			left = append(left, g.included(rule, p.New.Namespace)...)
 		}
-		what := "asks nothing of its caller"
+		slices.Sort(left)
 		switch {
-		case len(manifest.ListAt(rule, "from")) > 0:
-			what = "takes every caller of the mesh"
-		case wide == 2:
-			what = "allows every request"
+		case len(what) > 0:
+			s.at(p.New, below(list, i), "protection lost: rule %d of %s %s", i+1, title(p.New), what[0])
+		case len(left) > 0:
+			s.at(p.New, below(list, i), "protection lost: rule %d of %s lets through what was left out: %s", i+1, title(p.New), listed(slices.Compact(left)))
 		}
-		s.at(p.New, below(list, i), "protection lost: rule %d of %s %s", i+1, title(p.New), what)
 	}
 }
 
@@ -367,10 +369,7 @@ func (s *scene) unguarded(p check.Pair, pods []*manifest.Object, what string) {
 		return
 	}
 	selector, rules := fields("spec", "selector"), fields("spec", "rules")
-	whom := "what it selects"
-	if pods[0].Name != "" {
-		whom = "the pods of " + titles(pods)
-	}
+	whom := whose(pods)
 	switch {
 	case p.New == nil || !equal(manifest.At(p.Old.Value, selector...), manifest.At(p.New.Value, selector...)):
 		s.lapsed(p, selector, pods, what)

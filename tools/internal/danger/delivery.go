@@ -18,7 +18,7 @@ var deliveryMoved = &check.Check{
 	Title: "Nothing that deploys is removed, sent elsewhere or set free",
 	Doc: "An Application with Argo CD's finalizer takes with it all that it deployed, and so does a Flux Kustomization that prunes, or a HelmRelease. Renamed, it " +
 		"takes it away and brings it back, without its data. A destination, a project or a source that changes leaves what was deployed where it is, prunes it, or moves it into the hands of others. " +
-		"A sync that becomes automatic, or that prunes from now on, does at once what waited for a person.",
+		"A sync that becomes automatic, or that prunes from now on, does at once what waited for a person. Not told is what deletes and moves nothing: a sync that becomes manual or is disabled, another revision, be it fixed in place of a branch, and a finalizer that goes.",
 	Fix:      "Take the finalizer away in a change before (or set deletionPolicy: Orphan), keep names, and move a destination by deploying to both. Exempt a removal that is meant.",
 	Severity: check.Error, Scope: check.Update, Origin: "kgate",
 	References: []string{

@@ -18,7 +18,7 @@ var privilegeGained = &check.Check{
 	Doc: "What a rule says of every tree, that a container is privileged, is often an exemption of long ago; what matters in review is that it was not so before. " +
 		"Stated are the differences alone: in an object that was there, a capability, root, the host's network, processes, ports and paths, a sandbox that is dropped, a token that is mounted; " +
 		"a path of the host that may be written, an account with a role that leads to more; a Namespace whose Pod Security level or version is lowered; a role that gains what leads to more rights (wildcards, " +
-		"Secrets, exec, tokens, workloads, escalate, bind, impersonate, roles, webhooks, nodes/proxy), or that is added to others; a subject that gains a role; an AppProject that lets through what it kept out. Of a new workload with an account of its own the rules of pods and roles say what there is to say.",
+		"Secrets, exec, tokens, workloads, escalate, bind, impersonate, roles, webhooks, nodes/proxy), or that is added to others; a subject that gains a role; an AppProject that lets through what it kept out, and a role of one that may do more than see, or that a group gains. Of a new workload with an account of its own the rules of pods and roles say what there is to say.",
 	Fix:      "Grant what is needed and no more: a single capability, a verb on a named object. Exempt what is meant, with who decided it.",
 	Severity: check.Warning, Scope: check.Update, Origin: "kgate",
 	References: []string{
@@ -45,6 +45,7 @@ func lookForPrivilege(s *scene) {
 		s.securityVersion(p)
 		s.roleGains(p, before, after)
 		s.projectGains(p)
+		s.projectRoleGains(p)
 	}
 	s.aggregates(before, after)
 	s.bindings(before, after)

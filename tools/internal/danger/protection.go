@@ -23,9 +23,13 @@ var protectionLost = &check.Check{
 	Name:  "danger/protection-lost",
 	Title: "Nothing loses what protects it",
 	Doc: "What protects breaks nothing when it goes: pods that no NetworkPolicy selects any more are open to all, a request that no AuthorizationPolicy allows is let through once there is none, " +
-		"an admission policy that audits refuses nothing. Looked at is what holds for pods that stay, by which policies select them before and after: to remove one of several NetworkPolicies opens nothing. Stated " +
+		"an admission policy that audits refuses nothing. Looked at is what holds for pods that stay, by all policies that are over them before and after: to remove one of several NetworkPolicies opens nothing, nor does a DENY that another one repeats. " +
+		"Where nobody here knows, requests may be let through: which addresses, names and tokens are of one caller, what an external authorizer says, and whether pods that are elsewhere are there still. " +
+		"Not told is what policies are changed for: a peer or a single port more in a NetworkPolicy, a caller more that an AuthorizationPolicy names; told are everybody, every port, a longer range of ports, and what was left out by except or a not… field. Stated " +
 		"are also a budget of disruptions, a quota or a limit range that is removed or weakened, mutual TLS that is no longer strict, webhooks that are passed over when they fail or asked of less, by rules, selectors or conditions, an admission policy that " +
-		"validates less, and a sync window that an AppProject has no longer or that denies less.",
+		"validates less, and a sync window that an AppProject has no longer or that denies less. What protects in place of something that is removed counts: another policy or budget over the same pods, a quota or a limit range of the namespace that bounds as much, " +
+		"an admission policy that says the same by another name, a binding that is as wide. A webhook, a constraint or a policy of Kyverno, where the change removes one of the kind and adds one, is held to the new one as if it were renamed. " +
+		"Policies of another maker, such as Cilium's, and Kyverno's that generate some, are not read: one that comes with the change is taken to be there in place of a NetworkPolicy that goes, and one that stays is named.",
 	Fix:      "Keep the policy and change what it lets through. Exempt a protection that another one takes over, by its name.",
 	Severity: check.Warning, Scope: check.Update, Origin: "kgate",
 	References: []string{
@@ -39,6 +43,7 @@ var protectionLost = &check.Check{
 func lookForProtection(s *scene) {
 	s.isolation()
 	s.opened()
+	s.loosenedFences()
 	s.authorization()
 	s.mutualTLS()
 	for _, p := range s.changed() {
@@ -138,29 +143,53 @@ func (s *scene) staying() []check.Pair {
 }
 
 // standIns are pods for policies that are over no workload of both sides, each with the labels that one of both sides selects: what they are
-// for is elsewhere, or comes with the change.
+// for is elsewhere, or comes with the change. Of a policy that selects them no longer the pods have no new side: they may be gone.
 func (s *scene) standIns(before, after []policy) []check.Pair {
 	var all []check.Pair
 	staying := s.staying()
+	in := func(list []policy, p policy) bool {
+		return slices.ContainsFunc(list, func(o policy) bool { return same(o.object, p.object) && o.selector.String() == p.selector.String() })
+	}
 	for _, now := range after {
-		stands := slices.ContainsFunc(before, func(was policy) bool {
-			return same(was.object, now.object) && was.selector.String() == now.selector.String()
-		})
-		if !stands || now.hidden || slices.ContainsFunc(staying, func(p check.Pair) bool { return len(over([]policy{now}, p.New)) > 0 }) {
+		if !in(before, now) || now.hidden || slices.ContainsFunc(staying, func(p check.Pair) bool { return len(over([]policy{now}, p.New)) > 0 }) {
 			continue
 		}
-		set := map[string]any{}
-		requirements, _ := now.selector.Requirements()
-		for _, r := range requirements {
-			set[r.Key()], _ = r.Values().PopAny()
-		}
-		pod := &manifest.Object{
-			ID:    manifest.ID{APIVersion: "v1", Kind: "Pod", Namespace: now.object.Namespace},
-			Value: map[string]any{"metadata": map[string]any{"labels": set}},
-		}
+		pod := standIn(now)
 		all = append(all, check.Pair{Old: pod, New: pod})
 	}
+	for _, was := range before {
+		if !in(after, was) && !was.hidden && s.isElsewhere(was) {
+			all = append(all, check.Pair{Old: standIn(was)})
+		}
+	}
 	return all
+}
+
+// standIn is a pod that a policy selects.
+func standIn(p policy) *manifest.Object {
+	set := map[string]any{}
+	requirements, _ := p.selector.Requirements()
+	for _, r := range requirements {
+		set[r.Key()], _ = r.Values().PopAny()
+	}
+	return &manifest.Object{
+		ID:    manifest.ID{APIVersion: "v1", Kind: "Pod", Namespace: p.object.Namespace},
+		Value: map[string]any{"metadata": map[string]any{"labels": set}},
+	}
+}
+
+// isElsewhere reports a policy of the old side that is for pods which are not here, in a namespace that stays.
+func (s *scene) isElsewhere(was policy) bool {
+	stays := slices.ContainsFunc(s.news(), func(o *manifest.Object) bool { return o.Namespace == was.object.Namespace && o.Namespace != "" })
+	return stays && !slices.ContainsFunc(workloads(s.olds()), func(w *manifest.Object) bool { return len(over([]policy{was}, w)) > 0 })
+}
+
+// whose are the pods of workloads, or of stand-ins, as messages call them.
+func whose(lost []*manifest.Object) string {
+	if lost[0].Name == "" {
+		return "what it selects"
+	}
+	return "the pods of " + titles(lost)
 }
 
 // lapse looks for workloads that policies of a sort were over, and none is.
@@ -176,6 +205,11 @@ func (s *scene) lapse(among func(*manifest.Object) bool, path manifest.Path, rep
 			lost[was[0].object] = append(lost[was[0].object], w.New)
 		}
 	}
+	for _, was := range before {
+		if pod := standIn(was); s.isElsewhere(was) && len(over(after, pod)) == 0 {
+			lost[was.object] = append(lost[was.object], pod)
+		}
+	}
 	for _, p := range s.pairs {
 		if len(lost[p.Old]) > 0 {
 			report(p, path, lost[p.Old])
@@ -188,7 +222,9 @@ func (s *scene) lapse(among func(*manifest.Object) bool, path manifest.Path, rep
 func (s *scene) lapsed(p check.Pair, path manifest.Path, lost []*manifest.Object, what string) {
 	switch {
 	case p.New == nil:
-		s.gone(s.pass.Check.Severity, p.Old, nil, "protection lost: %s %s: %s the pods of %s", title(p.Old), s.becomes(p.Old), what, titles(lost))
+		s.gone(s.pass.Check.Severity, p.Old, nil, "protection lost: %s %s: %s %s", title(p.Old), s.becomes(p.Old), what, whose(lost))
+	case lost[0].Name == "":
+		s.at(p.New, path, "protection lost: %s is no longer over all that it selected: %s it", title(p.New), what)
 	case !equal(manifest.At(p.Old.Value, "spec"), manifest.At(p.New.Value, "spec")):
 		s.at(p.New, path, "protection lost: %s is no longer over the pods of %s: %s them", title(p.New), titles(lost), what)
 	default:
@@ -216,20 +252,32 @@ func directs(o *manifest.Object, direction string) bool {
 	return slices.Contains(types, any(direction))
 }
 
-// fencedOtherwise reports whether objects hold policies of other makers, which may fence the same pods.
-func fencedOtherwise(objects []*manifest.Object) bool {
-	return slices.ContainsFunc(objects, func(o *manifest.Object) bool {
-		return !isNetworkPolicy(o) && (strings.HasSuffix(o.Kind, "NetworkPolicy") || strings.HasSuffix(o.Kind, "ClusterPolicy"))
-	})
+// isFence reports a policy of another maker than Kubernetes that may fence pods, or make NetworkPolicies that do.
+func isFence(o *manifest.Object) bool {
+	if o.Group() == "kyverno.io" {
+		return slices.ContainsFunc(manifest.ListAt(o.Value, "spec", "rules"), func(rule any) bool { return manifest.At(rule, "generate") != nil })
+	}
+	return !isNetworkPolicy(o) && (strings.HasSuffix(o.Kind, "NetworkPolicy") || strings.HasSuffix(o.Kind, "ClusterPolicy"))
 }
 
+// isolation looks for pods that nothing fences any more. What a policy of another maker fences is not read here: one that comes, or changes,
+// is taken to be there in the place of what goes, and one that stays is named.
 func (s *scene) isolation() {
-	if fencedOtherwise(s.news()) {
-		return
+	unless := ""
+	for _, p := range s.pairs {
+		switch {
+		case p.New == nil || !isFence(p.New):
+		case p.Old == nil || !equal(content(p.Old), content(p.New)):
+			return
+		case unless == "":
+			unless = "unless " + title(p.New) + " fences them, "
+		}
 	}
 	for _, way := range []struct{ direction, what string }{{"Ingress", "anybody may send to"}, {"Egress", "any address is open to"}} {
 		s.lapse(func(o *manifest.Object) bool { return isNetworkPolicy(o) && directs(o, way.direction) }, fields("spec", "podSelector"),
-			func(p check.Pair, path manifest.Path, lost []*manifest.Object) { s.lapsed(p, path, lost, way.what) })
+			func(p check.Pair, path manifest.Path, lost []*manifest.Object) {
+				s.lapsed(p, path, lost, unless+way.what)
+			})
 	}
 }
 
@@ -270,11 +318,28 @@ func cover(blocks []netip.Prefix, of netip.Prefix) bool {
 	case len(blocks) < 2: // a part of it is not all
 		return false
 	}
-	low := netip.PrefixFrom(of.Addr(), of.Bits()+1)
+	low, high := halves(of)
+	return cover(blocks, low) && cover(blocks, high)
+}
+
+func halves(of netip.Prefix) (low, high netip.Prefix) {
 	bytes := of.Addr().AsSlice()
 	bytes[of.Bits()/8] |= 0x80 >> (of.Bits() % 8)
 	upper, _ := netip.AddrFromSlice(bytes)
-	return cover(blocks, low) && cover(blocks, netip.PrefixFrom(upper, of.Bits()+1))
+	return netip.PrefixFrom(of.Addr(), of.Bits()+1), netip.PrefixFrom(upper, of.Bits()+1)
+}
+
+// without are the blocks of one that others leave.
+func without(of netip.Prefix, others []netip.Prefix) []netip.Prefix {
+	others = slices.DeleteFunc(slices.Clone(others), func(b netip.Prefix) bool { return !b.Overlaps(of) })
+	switch {
+	case len(others) == 0:
+		return []netip.Prefix{of}
+	case slices.ContainsFunc(others, func(b netip.Prefix) bool { return b.Bits() <= of.Bits() }):
+		return nil
+	}
+	low, high := halves(of)
+	return append(without(low, others), without(high, others)...)
 }
 
 // selectsEveryNamespace reports a selector that fits every Namespace: one that is empty, or asks for the label alone that the API
@@ -303,14 +368,14 @@ func (s *scene) opened() {
 		if !ok {
 			continue
 		}
-		for _, way := range []struct{ direction, rules, peers, whom string }{{"Ingress", "ingress", "from", "is open to"}, {"Egress", "egress", "to", "may send to"}} {
-			if !directs(p.New, way.direction) {
+		for _, way := range directions() {
+			if !directs(p.New, way.name) {
 				continue
 			}
 			for i, rule := range manifest.ListAt(p.New.Value, "spec", way.rules) {
 				wide := width(rule, way.peers)
 				ports := manifest.At(rule, "ports")
-				if wide == 0 || way.direction == "Egress" && (wide == 1 || ports != nil) {
+				if wide == 0 || way.name == "Egress" && (wide == 1 || ports != nil) {
 					continue
 				}
 				var opened []*manifest.Object
@@ -320,7 +385,7 @@ func (s *scene) opened() {
 					if old == nil || len(workloads([]*manifest.Object{old})) == 0 {
 						continue
 					}
-					was := slices.DeleteFunc(over(before, old), func(have policy) bool { return !directs(have.object, way.direction) })
+					was := slices.DeleteFunc(over(before, old), func(have policy) bool { return !directs(have.object, way.name) })
 					if fresh, some := unopened(old, w, ports, was, way.rules, way.peers, wide); len(was) > 0 && some {
 						opened = append(opened, w)
 						on = append(on, fresh...)
@@ -747,6 +812,10 @@ func (s *scene) mutualTLS() {
 	var losses []loss
 	lost := map[loss][]*manifest.Object{}
 	for _, w := range append(s.staying(), s.standIns(before, after)...) {
+		named := w.Old != w.New && w.New != nil // of a stand-in there is nothing to name
+		if w.New == nil {
+			w.New = w.Old
+		}
 		hides := func(p policy) bool { return p.hidden && closeness(p, w.New) > 0 }
 		if slices.ContainsFunc(before, hides) || slices.ContainsFunc(after, hides) {
 			continue
@@ -760,7 +829,7 @@ func (s *scene) mutualTLS() {
 		if !slices.Contains(losses, key) {
 			losses = append(losses, key)
 		}
-		if w.Old != w.New { // of a stand-in there is nothing to name
+		if named {
 			lost[key] = append(lost[key], w.New)
 		}
 	}
@@ -776,10 +845,14 @@ func (s *scene) mutualTLS() {
 			unless = ", unless the mesh is strict"
 		}
 		switch {
+		case p.New == nil && len(pods) == 0:
+			s.gone(s.pass.Check.Severity, p.Old, nil, "protection lost: %s %s: what it selects may take what is in the clear%s", title(p.Old), s.becomes(p.Old), unless)
 		case p.New == nil:
 			s.gone(s.pass.Check.Severity, p.Old, nil, "protection lost: %s %s: the pods of %s take what is in the clear%s", title(p.Old), s.becomes(p.Old), titles(pods), unless)
 		case manifest.TextAt(p.New.Value, mode...) != "STRICT":
 			s.at(p.New, mode, "protection lost: %s asks for mutual TLS no longer: %s: STRICT → %s%s", title(p.New), mode, shown(manifest.At(p.New.Value, mode...)), unless)
+		case len(pods) == 0 && !equal(manifest.At(p.Old.Value, path...), manifest.At(p.New.Value, path...)):
+			s.at(p.New, path, "protection lost: %s is no longer over all that it selected: it may take what is in the clear%s", title(p.New), unless)
 		case len(pods) == 0:
 		case !equal(manifest.At(p.Old.Value, path...), manifest.At(p.New.Value, path...)):
 			s.at(p.New, path, "protection lost: %s is no longer over the pods of %s: they take what is in the clear%s", title(p.New), titles(pods), unless)
@@ -886,11 +959,24 @@ func (s *scene) unprotected(o *manifest.Object) {
 			says("no token of a request to its namespace is looked at")
 		}
 	case refuses, is(o, "admissionregistration.k8s.io", "ValidatingWebhookConfiguration"), o.Group() == "constraints.gatekeeper.sh":
-		if s.successor(o) == nil && !s.stands(o) {
+		if next := s.successor(o); next != nil {
+			s.enforcement(check.Pair{Old: o, New: next})
+			s.validates(check.Pair{Old: o, New: next})
+		} else if !s.stands(o) {
+			says("what it refused is let in")
+		}
+	case is(o, "admissionregistration.k8s.io", "ValidatingAdmissionPolicy"):
+		bound := func(n *manifest.Object) bool {
+			_, refuses := refusals(n)
+			return refuses && n.Kind == "ValidatingAdmissionPolicyBinding" && manifest.TextAt(n.Value, "spec", "policyName") == o.Name
+		}
+		if slices.ContainsFunc(s.news(), bound) { // without it there is nothing that its bindings hold to
 			says("what it refused is let in")
 		}
 	case o.Group() == "kyverno.io" && slices.ContainsFunc(enforcers(o), func(e enforcer) bool { return strings.EqualFold(e.value(o), e.refuses) }):
-		if s.successor(o) == nil {
+		if next := s.successor(o); next != nil {
+			s.enforcement(check.Pair{Old: o, New: next})
+		} else {
 			says("what it refused is let in")
 		}
 	}

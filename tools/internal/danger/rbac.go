@@ -1,6 +1,7 @@
 package danger
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"sync"
@@ -44,41 +45,85 @@ func (g grant) String() string {
 	return g.verb + " " + resource
 }
 
-// leadsOn reports whether a right leads to further ones, as Kubernetes' good practices of RBAC have it.
-func (g grant) leadsOn() bool {
+// The weights of rights, the heaviest first.
+const (
+	ofEverything = iota
+	ofSecrets
+	ofRights // to give more of them, or to be somebody else
+	ofContainers
+	ofResources
+	ofOthers
+	ofVerbs
+	ofNothing
+)
+
+// weight says whether a right leads to further ones, and how far, as Kubernetes' good practices of RBAC have it. What leads nowhere is
+// ofNothing.
+func (g grant) weight() int {
 	const rbac = "rbac.authorization.k8s.io"
-	write := slices.Contains([]string{"create", "update", "patch"}, g.verb)
-	switch {
-	case g.group == "*" || g.resource == "*" || g.verb == "*":
-		return true
-	case slices.Contains([]string{"escalate", "bind", "impersonate"}, g.verb):
-		return true
-	case g.group == "" && g.resource == "secrets":
-		return slices.Contains([]string{"get", "list", "watch"}, g.verb)
-	case g.group == "" && slices.Contains([]string{"pods/exec", "pods/attach", "pods/portforward", "pods/ephemeralcontainers", "serviceaccounts/token", "nodes/proxy"}, g.resource):
-		return true
-	case g.group == "" && g.resource == "persistentvolumes":
-		return g.verb == "create"
-	case slices.Contains(workloadResources()[g.group], g.resource):
-		return g.verb == "create" // pods may run as any account of their namespace, and read its Secrets
-	case g.group == rbac, g.group == "admissionregistration.k8s.io":
-		return write
-	case g.group == "certificates.k8s.io":
-		return write && (strings.HasSuffix(g.resource, "/approval") || g.resource == "certificatesigningrequests") || g.verb == "approve"
+	among := func(name string, names ...string) bool { return name == "*" || slices.Contains(names, name) }
+	writes := among(g.verb, "create", "update", "patch")
+	core := among(g.group, "")
+	if len(scopesOf(g.group, g.resource)) == 0 { // a rule of several groups names more than there is
+		return ofNothing
 	}
-	return false
+	switch g.verb { // which ask for a right on these alone
+	case "escalate", "bind":
+		if among(g.group, rbac) && among(g.resource, "roles", "clusterroles") {
+			return ofRights
+		}
+		return ofNothing
+	case "impersonate":
+		if core && among(g.resource, "users", "groups", "serviceaccounts") || among(g.group, "authentication.k8s.io") {
+			return ofRights
+		}
+		return ofNothing
+	}
+	switch {
+	case core && g.resource == "*":
+		return ofEverything
+	case core && g.resource == "secrets" && among(g.verb, "get", "list", "watch"):
+		return ofSecrets
+	case g.group == rbac && writes:
+		return ofRights
+	case core && slices.Contains([]string{"pods/exec", "pods/attach", "pods/portforward", "pods/ephemeralcontainers", "serviceaccounts/token", "nodes/proxy"}, g.resource):
+		return ofContainers
+	case g.group == "*", g.resource == "*":
+		return ofResources
+	case core && g.resource == "persistentvolumes" && among(g.verb, "create"):
+		return ofOthers
+	case slices.Contains(workloadResources()[g.group], g.resource) && among(g.verb, "create"):
+		return ofOthers // pods may run as any account of their namespace, and read its Secrets
+	case g.group == "admissionregistration.k8s.io" && writes:
+		return ofOthers
+	case g.group == "certificates.k8s.io" && (writes && (strings.HasSuffix(g.resource, "/approval") || g.resource == "certificatesigningrequests") || g.verb == "approve"):
+		return ofOthers
+	case g.verb == "*":
+		return ofVerbs
+	}
+	return ofNothing
 }
 
-// gainedBy are the rights that lead to further ones in rules of which others have not all.
-func gainedBy(rules, had []rbacv1.PolicyRule) []string {
-	var all []string
+// gainedBy are the rights that lead to further ones in rules of which others have not all, the heaviest first.
+func gainedBy(rules, had []rbacv1.PolicyRule) []grant {
+	var all []grant
 	_, uncovered := validation.Covers(had, rules)
 	for _, rule := range uncovered {
-		if g, ok := grantOf(rule); ok && g.leadsOn() && !slices.Contains(all, g.String()) {
-			all = append(all, g.String())
+		if g, ok := grantOf(rule); ok && g.weight() < ofNothing && !slices.Contains(all, g) {
+			all = append(all, g)
 		}
 	}
+	slices.SortStableFunc(all, func(a, b grant) int { return cmp.Compare(a.weight(), b.weight()) })
 	return all
+}
+
+// rights are grants as messages write them.
+func rights(all []grant) string {
+	var words []string
+	for _, g := range all {
+		words = append(words, g.String())
+	}
+	return listed(words)
 }
 
 // subject is who has roles.
@@ -326,7 +371,7 @@ func (s *scene) roleGains(p check.Pair, before, after authority) {
 	}
 	for i, rule := range new.rules {
 		if gained := gainedBy([]rbacv1.PolicyRule{rule}, before.rules(old)); len(gained) > 0 {
-			s.at(p.New, manifest.Path{"rules", i}, "privilege gained: %s may %s, which it might not before", title(p.New), listed(gained))
+			s.at(p.New, manifest.Path{"rules", i}, "privilege gained: %s may %s, which it might not before", title(p.New), rights(gained))
 		}
 	}
 }
@@ -340,31 +385,46 @@ func (s *scene) aggregates(before, after authority) {
 		}
 		new := readRole(p.New)
 		for _, into := range before.roles {
-			// What comes with a new role is often meant for view, edit and admin, and about kinds that are new too.
-			if p.Old == nil && into.provided || !into.takes(new.labels) || p.Old != nil && into.takes(readRole(p.Old).labels) {
+			if !into.takes(new.labels) || p.Old != nil && into.takes(readRole(p.Old).labels) {
 				continue
 			}
 			if _, stays := after.find(into.kind, into.namespace, into.name); !stays {
 				continue
 			}
-			if gained := gainedBy(after.rules(new), before.rules(into)); len(gained) > 0 {
-				s.at(p.New, below(at, into.label(new.labels)...), "privilege gained: whoever has ClusterRole %s may %s, by the labels of %s: not aggregated → aggregated", into.name, listed(gained), title(p.New))
+			// What comes with a new kind is about nothing that was there before.
+			gained := slices.DeleteFunc(gainedBy(after.rules(new), before.rules(into)), func(g grant) bool { return p.Old == nil && s.defines(g) })
+			if len(gained) > 0 {
+				s.at(p.New, below(at, into.label(new.labels)...), "privilege gained: whoever has ClusterRole %s may %s, by the labels of %s: not aggregated → aggregated", into.name, rights(gained), title(p.New))
 			}
 		}
 		if p.Old != nil {
-			s.takesEvery(p)
+			s.takesMore(p, before, after)
 		}
 	}
 }
 
-// takesEvery looks for a ClusterRole that takes the rules of every other one.
-func (s *scene) takesEvery(p check.Pair) {
+// defines reports whether a right is on a kind whose definition the change adds.
+func (s *scene) defines(g grant) bool {
+	resource, _, _ := strings.Cut(g.resource, "/")
+	return slices.ContainsFunc(s.pairs, func(p check.Pair) bool {
+		return p.Old == nil && is(p.New, "apiextensions.k8s.io", "CustomResourceDefinition") && manifest.TextAt(p.New.Value, "spec", "group") == g.group &&
+			(resource == "*" || manifest.TextAt(p.New.Value, "spec", "names", "plural") == resource)
+	})
+}
+
+// takesMore looks for a ClusterRole that takes the rules of others by other selectors, or those of every other one.
+func (s *scene) takesMore(p check.Pair, before, after authority) {
 	at := fields("aggregationRule", "clusterRoleSelectors")
-	every := func(o *manifest.Object) bool {
-		return slices.ContainsFunc(readRole(o).selectors, labels.Selector.Empty)
-	}
-	if known(p, at, at) && every(p.New) && !every(p.Old) {
+	old, new := readRole(p.Old), readRole(p.New)
+	every := func(r role) bool { return slices.ContainsFunc(r.selectors, labels.Selector.Empty) }
+	switch {
+	case !known(p, at, at) || equal(manifest.At(p.Old.Value, at...), manifest.At(p.New.Value, at...)):
+	case every(new) && !every(old):
 		s.at(p.New, at, "privilege gained: %s takes in what every ClusterRole grants: a selector that is empty", title(p.New))
+	default:
+		if gained := gainedBy(after.rules(new), before.rules(old)); !old.hidden && !new.hidden && len(new.selectors) > 0 && len(gained) > 0 {
+			s.at(p.New, at, "privilege gained: %s may %s, by the ClusterRoles that it takes in, which it might not before", title(p.New), rights(gained))
+		}
 	}
 }
 
