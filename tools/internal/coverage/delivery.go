@@ -77,8 +77,8 @@ type Place struct {
 // Deliveries are what objects tell Argo CD and Flux to bring from a repository to where.
 type Deliveries struct {
 	tree *tree
-	all      []deployment
-	of       cache.Cache[string, []string] // the clusters that a target, or a file, is for
+	all  []deployment
+	of   cache.Cache[string, []string] // the clusters that a target, or a file, is for
 
 	argoCDs argoCDs
 	kept    cache.Cache[*manifest.Object, *check.Kept] // by what says it
