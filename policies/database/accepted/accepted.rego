@@ -18,6 +18,7 @@
 #   fix: Correct the field that the message names, as the operator wants it.
 package policies.database.accepted
 
+import data.policies.lib.database
 import data.policies.lib.entry
 import data.policies.lib.object as obj_lib
 import data.policies.lib.quantity
@@ -25,14 +26,12 @@ import data.policies.lib.spelling
 
 _is_cluster if _is("Cluster")
 
-# Its webhook lets through what is marked so.
 _is(kind) if {
 	input.kind == kind
-	obj_lib.group(input) == "postgresql.cnpg.io"
-	not obj_lib.annotations(input)["cnpg.io/validation"] == "disabled"
+	database.is_judged(input)
 }
 
-_instances := obj_lib.at(input, ["spec", "instances"], 1)
+_instances := database.instances(input)
 
 _at(path) := obj_lib.at(input, path, null)
 

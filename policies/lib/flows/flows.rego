@@ -8,6 +8,7 @@
 package policies.lib.flows
 
 import data.policies.lib.collector
+import data.policies.lib.database
 import data.policies.lib.endpoint
 import data.policies.lib.entry
 import data.policies.lib.envvar
@@ -244,7 +245,7 @@ _secrets_of_databases[[obj_lib.namespace(obj), sprintf("%s-%s", [obj_lib.name(ob
 _of_databases := array.concat(
 	[{"from": _end(_groups[index]), "to": _end(_groups[index]), "port": {"number": 5432, "protocol": "TCP", "names": {"postgresql"}}, "why": sprintf("instances of %s copy from each other", [obj_lib.title(obj)]), "named": true} |
 		some index, obj in obj_lib.of_kind["postgresql.cnpg.io"].Cluster
-		obj_lib.at(obj, ["spec", "instances"], 1) > 1
+		database.instances(obj) > 1
 	],
 	[{"from": _unknown, "to": _end(_groups[index]), "port": {"number": 8000, "protocol": "TCP", "names": {"status"}}, "why": sprintf("the operator asks the instances of %s how they are", [obj_lib.title(obj)]), "named": false} |
 		some index, obj in obj_lib.of_kind["postgresql.cnpg.io"].Cluster
