@@ -56,9 +56,9 @@ _sent contains {"group": group, "name": name, "number": number, "text": text, "w
 	some index, obj in workload.input_workloads
 	group := _groups[index]
 	some variable in envvar.of(obj)
-	not _is_of_others(variable.name)
+	not envvar.is_of_others(variable.name)
 	[host, number, text] := _address(variable.value, variable.name)
-	not host in _aliases(obj)
+	not host in workload.aliases(obj)
 	name := registry.dns_name(host, obj_lib.namespace(obj))
 }
 
@@ -70,9 +70,9 @@ _sent contains {"group": group, "name": name, "number": number, "text": text, "w
 	some argument in container.value[field]
 	contains(argument, "://")
 	words := split(argument, "=")
-	not _is_of_others(words[0])
+	not envvar.is_of_others(words[0])
 	[host, number, text] := _address(words[count(words) - 1], "")
-	not host in _aliases(obj)
+	not host in workload.aliases(obj)
 	name := registry.dns_name(host, obj_lib.namespace(obj))
 }
 
@@ -85,17 +85,6 @@ _sent contains {"group": group, "name": name, "number": parsed.port, "text": val
 	not exporter.type in {"debug", "file", "nop", "prometheus"}
 	parsed := endpoint.parse(value)
 	name := registry.dns_name(parsed.host, obj_lib.namespace(obj))
-}
-
-# Names that the pods know without asking anybody, of addresses that are not known here.
-_aliases(obj) := {lower(hostname) |
-	some alias in workload.spec(obj).hostAliases
-	some hostname in alias.hostnames
-}
-
-# An address for others: who may call, or where a browser is sent to.
-_is_of_others(name) if {
-	regex.match(`(^|[_-])(ADVERTISED|ALLOW|ALLOWED|CALLBACK|CORS|CSRF|EXTERNAL|ORIGIN|ORIGINS|PUBLIC|REDIRECT|REFERER|REFERRER|TRUSTED)([_-]|$)`, upper(name))
 }
 
 _sent contains {"group": group, "name": name, "number": number, "text": _text(output.host, number), "where": sprintf("an output of ConfigMap %s", [obj_lib.name(obj)])} if {
