@@ -361,8 +361,13 @@ test_what_is_told if {
 	gateway := _of("gateway.networking.k8s.io/v1", "Gateway", {})
 	_missing(route) == set()
 	count(_deny(route)) == 1
-	faults := references_resolve.deny with input as {"objects": [route, gateway], "external": []}
+	references_resolve.deny == set() with input as {"objects": [route, gateway], "external": []}
+	beside := object.union(gateway, {"metadata": {"name": "other", "namespace": "edge"}})
+	faults := references_resolve.deny with input as {"objects": [route, beside], "external": []}
 	{fault.missing | some fault in faults} == {{"kind": "Gateway", "namespace": "edge", "name": "gate"}}
+	own := _of("gateway.networking.k8s.io/v1", "HTTPRoute", {"parentRefs": [{"name": "gate"}]})
+	references_resolve.deny == set() with input as {"objects": [own], "external": []}
+	{fault.missing.namespace | some fault in references_resolve.deny} == {"shop"} with input as {"objects": [own, beside], "external": []}
 	backend := _of("gateway.networking.k8s.io/v1", "HTTPRoute", {"rules": [{"backendRefs": [{"name": "gone"}]}]})
 	every others in [[], [object.union(_named("v1", "Service", "web", {}), {"metadata": {"namespace": "ops"}})]] {
 		references_resolve.deny == set() with input as {"objects": array.concat(others, [backend]), "external": []}
