@@ -126,7 +126,7 @@ _has_none(obj) if {
 }
 
 # What starts pods at the first request is told which by a label or an annotation.
-# https://sablierapp.dev/providers/kubernetes/
+# https://github.com/sablierapp/sablier
 # https://github.com/dailymotion/osiris
 # https://docs.redhat.com/en/documentation/openshift_container_platform/4.19/html/building_applications/idling-applications
 _is_scaled_by_others(obj) if {
