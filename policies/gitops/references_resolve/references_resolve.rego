@@ -2,11 +2,12 @@
 # scope: package
 # title: What is referred to exists
 # description: |
-#   A pod whose ConfigMap, Secret or claim is missing hangs in ContainerCreating, one without its
-#   ServiceAccount or PriorityClass is never created; a binding to a role that is not there grants
-#   nothing; an operator does nothing without the Secret that a resource names. The API server takes
-#   them all. Most often a generated name with its hash is written by hand, or is named in a field of
-#   a custom resource, where Kustomize does not put the hash.
+#   A pod whose ConfigMap, Secret or claim is missing, or lacks the key, does not start, one without its ServiceAccount or PriorityClass
+#   is never created; a binding to a role that is not there grants nothing; an operator does nothing without what a resource names. The
+#   API server takes them all. Most often a generated name with its hash is written by hand, or is named in a field of a custom resource,
+#   where Kustomize does not put the hash. There is what controllers make of rendered resources, what Kubernetes, OpenShift, Istio and Flux
+#   bring themselves, and any Service of kube-system where the target renders none. What others mostly have (Gateways, Services behind routes,
+#   sources of Flux) is asked for only where the target has one of the kind, in that namespace if it is another, or something is external.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/configuration/configmap/
 #   - ref: https://kubernetes.io/docs/concepts/configuration/secret/
