@@ -53,6 +53,7 @@ spec(obj) := found if {
 aliases(obj) := {lower(hostname) |
 	some alias in spec(obj).hostAliases
 	some hostname in alias.hostnames
+	is_string(hostname)
 }
 
 # METADATA

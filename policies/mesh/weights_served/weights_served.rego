@@ -132,6 +132,7 @@ _has_none(obj) if {
 _is_scaled_by_others(obj) if {
 	some marks in [obj_lib.labels(obj), workload.labels(obj), obj_lib.annotations(obj)]
 	some mark in ["osiris.deislabs.io/enabled", "osiris.dm.gg/enableScaling", "sablier.enable"]
+	is_string(marks[mark])
 	lower(marks[mark]) in {"1", "on", "true", "y", "yes"}
 }
 

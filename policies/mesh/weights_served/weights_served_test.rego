@@ -51,7 +51,9 @@ test_allows[name] if {
 }
 
 test_what_is_told_not_to if {
-	count(_deny(_split(10), [_deployment("stable", {}), object.union(_deployment("canary", {"replicas": 0}), {"metadata": {"labels": {"sablier.enable": "false"}}})])) == 1
+	every value in ["false", "", true, null] {
+		count(_deny(_split(10), [_deployment("stable", {}), object.union(_deployment("canary", {"replicas": 0}), {"metadata": {"labels": {"sablier.enable": value}}})])) == 1
+	}
 }
 
 test_no_share if {
