@@ -90,8 +90,10 @@ deny contains {"msg": msg, "path": places[0], "with": {place | some place in pla
 	rivals := sort([position |
 		some position in positions
 		_scalers[position].kind in kinds
+		_decides(_scalers[position])
 		some other in positions
 		other != position
+		_decides(_scalers[other])
 		_rival(_scalers[position], _scalers[other])
 	])
 	count(rivals) > 0
@@ -104,7 +106,7 @@ deny contains {"msg": msg, "path": places[0], "with": {place | some place in pla
 deny contains {"msg": msg, "path": ["objects", index, "spec", "targetRef"], "with": {array.concat(["objects", other], used.path)}} if {
 	some index, vpa in _scalers
 	vpa.kind == "VerticalPodAutoscaler"
-	not obj_lib.at(vpa, ["spec", "updatePolicy", "updateMode"], "") == "Off"
+	_decides(vpa)
 	some other in _of_one_target[_aim(vpa)]
 	scaler := _scalers[other]
 	used := [use | some use in _utilizations(scaler); _changes(vpa, use.resource, use.container)][0]
@@ -120,7 +122,28 @@ _utilizations(hpa) := [{"resource": source.name, "container": obj_lib.at(source,
 	is_number(source.target.averageUtilization)
 ] if {
 	hpa.kind == "HorizontalPodAutoscaler"
+	_has_metrics(hpa)
 }
+
+# Of version 1.
+_utilizations(hpa) := [{"resource": "cpu", "container": "*", "path": ["spec", "targetCPUUtilizationPercentage"]}] if {
+	hpa.kind == "HorizontalPodAutoscaler"
+	not _has_metrics(hpa)
+	is_number(hpa.spec.targetCPUUtilizationPercentage)
+}
+
+# The API server gives one without a metric 80 % of cpu, in any version.
+# https://github.com/kubernetes/kubernetes/blob/v1.34.0/pkg/apis/autoscaling/v2/defaults.go
+_utilizations(hpa) := [{"resource": "cpu", "container": "*", "path": ["spec", "metrics"]}] if {
+	hpa.kind == "HorizontalPodAutoscaler"
+	not _has_metrics(hpa)
+	obj_lib.at(hpa, ["spec", "targetCPUUtilizationPercentage"], null) == null
+}
+
+_has_metrics(hpa) if not obj_lib.at(hpa, ["spec", "metrics"], []) == []
+
+# Where version 1 has others.
+_has_metrics(hpa) if obj_lib.annotations(hpa)["autoscaling.alpha.kubernetes.io/metrics"]
 
 _utilizations(scaled) := [{"resource": trigger.type, "container": obj_lib.at(trigger, ["metadata", "containerName"], "*"), "path": ["spec", "triggers", i]} |
 	some i, trigger in scaled.spec.triggers
@@ -175,6 +198,9 @@ deny contains {"msg": msg, "path": path, "with": with_fields} if {
 _is_injected(name) if regex.match(`(agent|envoy|istio|linkerd|proxy|sidecar)`, name)
 
 _is_injected(name) if name in {"consul-dataplane", "daprd", "otc-container"}
+
+# A VerticalPodAutoscaler that is off recommends, and changes nothing.
+_decides(scaler) if not obj_lib.at(scaler, ["spec", "updatePolicy", "updateMode"], "") == "Off"
 
 # Two of one kind, or an HPA beside the one that KEDA makes of a ScaledObject, unless that is told to take it over.
 _rival(a, b) if a.kind == b.kind

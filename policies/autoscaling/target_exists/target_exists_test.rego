@@ -95,6 +95,10 @@ test_one_scaler_a_target if {
 	_rivals([hpa, object.union(keda, {"spec": {"scaleTargetRef": {"kind": "StatefulSet"}}})]) == set()
 	_rivals([hpa, keda]) == {{["objects", 1, "spec", "scaleTargetRef"], ["objects", 2, "spec", "scaleTargetRef"]}}
 	_rivals([keda, object.union(keda, {"metadata": {"name": "other"}})]) == {{["objects", 1, "spec", "scaleTargetRef"], ["objects", 2, "spec", "scaleTargetRef"]}}
+	off := object.union(vpa, {"metadata": {"name": "off"}, "spec": {"updatePolicy": {"updateMode": "Off"}}})
+	_rivals([vpa, off]) == set()
+	_rivals([hpa, vpa, off]) == set()
+	_rivals([vpa, object.union(vpa, {"metadata": {"name": "other"}}), off]) == {{["objects", 1, "spec", "targetRef"], ["objects", 2, "spec", "targetRef"]}}
 	_rivals([vpa, object.union(vpa, {"metadata": {"name": "other"}})]) == {{["objects", 1, "spec", "targetRef"], ["objects", 2, "spec", "targetRef"]}}
 }
 
@@ -170,16 +174,23 @@ _policies(list) := {"spec": {"resourcePolicy": {"containerPolicies": list}}}
 test_a_vpa_beside_an_autoscaler if {
 	hpa := _hpa("web", _of(_web))
 	percent := object.union(hpa, _of_pods({"type": "Utilization", "averageUtilization": 70}))
+	first := object.union(hpa, {"apiVersion": "autoscaling/v1", "spec": {"targetCPUUtilizationPercentage": 70}})
 	keda := object.union(_keda, {"spec": {"triggers": [{"type": "cpu", "metricType": "Utilization", "metadata": {"value": "70"}}]}})
 	every vpa in [{}, {"spec": {"updatePolicy": {"updateMode": "Initial"}}}, _policies([{"containerName": "*", "controlledResources": ["cpu"]}]), _policies([{"containerName": "app", "minAllowed": {"cpu": "1"}}])] {
 		_shared(vpa, percent) == {`VerticalPodAutoscaler "web" changes the requests of cpu, and HorizontalPodAutoscaler "web" scales by their utilization`}
 		_shared(vpa, keda) == {`VerticalPodAutoscaler "web" changes the requests of cpu, and ScaledObject "web" scales by their utilization`}
+		_shared(vpa, first) == _shared(vpa, percent)
+		_shared(vpa, hpa) == _shared(vpa, percent)
+		_shared(vpa, object.union(hpa, {"spec": {"metrics": []}})) == _shared(vpa, percent)
 	}
 	every vpa in [{"spec": {"updatePolicy": {"updateMode": "Off"}}}, _policies([{"containerName": "*", "controlledResources": ["memory"]}]), _policies([{"containerName": "*", "mode": "Off"}]), _policies([{"containerName": "app", "mode": "Off"}]), {"spec": {"targetRef": {"kind": "StatefulSet"}}}] {
 		_shared(vpa, percent) == set()
 		_shared(vpa, keda) == set()
+		_shared(vpa, first) == set()
+		_shared(vpa, hpa) == set()
 	}
-	every metrics in [{}, _of_pods({"type": "AverageValue", "averageValue": "1"}), {"spec": {"metrics": "text"}}] {
+	annotated := {"metadata": {"annotations": {"autoscaling.alpha.kubernetes.io/metrics": "[]"}}}
+	every metrics in [_of_pods({"type": "AverageValue", "averageValue": "1"}), {"spec": {"metrics": "text"}}, {"spec": {"targetCPUUtilizationPercentage": "70"}}, annotated] {
 		_shared({}, object.union(hpa, metrics)) == set()
 	}
 	own := _policies([{"containerName": "*"}, {"containerName": "app", "mode": "Off"}])

@@ -4,7 +4,7 @@
 # description: |
 #   The operator's webhook refuses what the schema takes, and no sync applies it: a tag that begins with
 #   no version, as many synchronous replicas as instances, storage without a size, sources that are not
-#   listed, names that the operator or PostgreSQL keeps. As in version 1.27.0.
+#   listed, names that the operator or PostgreSQL keeps. As in version 1.27.0, but for what a later one takes.
 # related_resources:
 #   - ref: https://github.com/cloudnative-pg/cloudnative-pg/blob/v1.27.0/internal/webhook/v1/cluster_webhook.go
 #   - ref: https://github.com/cloudnative-pg/cloudnative-pg/blob/v1.27.0/internal/webhook/v1/pooler_webhook.go
@@ -18,6 +18,7 @@
 #   fix: Correct the field that the message names, as the operator wants it.
 package policies.database.accepted
 
+import data.policies.lib.database
 import data.policies.lib.entry
 import data.policies.lib.object as obj_lib
 import data.policies.lib.quantity
@@ -25,14 +26,12 @@ import data.policies.lib.spelling
 
 _is_cluster if _is("Cluster")
 
-# Its webhook lets through what is marked so.
 _is(kind) if {
 	input.kind == kind
-	obj_lib.group(input) == "postgresql.cnpg.io"
-	not obj_lib.annotations(input)["cnpg.io/validation"] == "disabled"
+	database.is_judged(input)
 }
 
-_instances := obj_lib.at(input, ["spec", "instances"], 1)
+_instances := database.instances(input)
 
 _at(path) := obj_lib.at(input, path, null)
 
@@ -133,16 +132,6 @@ deny contains {"msg": msg, "path": path} if {
 	source != ""
 	not _external[source]
 	msg := sprintf("bootstrap.%s.source of %s is %v, which externalClusters does not list", [method, obj_lib.title(input), json.marshal(source)])
-}
-
-deny contains {"msg": msg, "path": path} if {
-	_is_cluster
-	path := ["spec", "bootstrap", "recovery", "source"]
-	cluster := _external[_at(path)]
-	obj_lib.at(cluster, ["connectionParameters"], null) != null
-	not cluster.barmanObjectStore
-	not cluster.plugin
-	msg := sprintf("bootstrap.recovery.source of %s is %q, which has neither barmanObjectStore nor plugin to recover from", [obj_lib.title(input), _at(path)])
 }
 
 deny contains {"msg": msg, "path": cluster.path} if {
@@ -569,22 +558,22 @@ _wrong_quorum contains [["spec", "postgresql", "synchronous", "number"], "wants 
 	number <= _standbys
 }
 
-_wrong_quorum contains [["spec", "instances"], "wants more than 2 instances"] if {
-	_quorum in _true
-	_at(["spec", "postgresql", "synchronous"]) != null
-	is_number(_instances)
-	_instances <= 2
-}
-
 _standbys := sum([count(names) | some field in ["standbyNamesPre", "standbyNamesPost"]; names := _at(["spec", "postgresql", "synchronous", field]); is_array(names)])
 
 deny contains {"msg": msg, "path": pattern.path} if {
 	_is_cluster
+	_has_slots
 	some pattern in _entries(["spec", "replicationSlots", "synchronizeReplicas", "excludePatterns"])
 	is_string(pattern.value)
 	not obj_lib.is_filled_in(pattern.value)
 	not regex.is_valid(pattern.value)
 	msg := sprintf("an excludePattern of %s, %q, is no regular expression", [obj_lib.title(input), pattern.value])
+}
+
+# Where both are off, the operator does not read the patterns.
+_has_slots if {
+	some field in ["highAvailability", "synchronizeReplicas"]
+	obj_lib.at(input, ["spec", "replicationSlots", field, "enabled"], true) == true
 }
 
 _archivers := [plugin.path |
@@ -689,18 +678,21 @@ deny contains {"msg": msg, "path": ["spec", "cluster", "name"]} if {
 	msg := sprintf("%s is called as its Cluster is: the operator refuses it, as the names of what both make would clash", [obj_lib.title(input)])
 }
 
-deny contains {"msg": msg, "path": ["spec", "pgbouncer", field]} if {
+deny contains {"msg": msg, "path": ["spec", "pgbouncer", "authQuery"]} if {
 	_is("Pooler")
-	is_object(_at(["spec", "pgbouncer"]))
-	some [field, other, path] in [["authQuery", "authQuerySecret", ["authQuery"]], ["authQuerySecret", "authQuery", ["authQuerySecret", "name"]]]
-	obj_lib.at(input, array.concat(["spec", "pgbouncer"], path), "") != ""
-	_lacks(other)
-	msg := sprintf("pgbouncer of %s has %s without %s: the operator wants both or none", [obj_lib.title(input), field, other])
+	_is_set(["spec", "pgbouncer", "authQuery"])
+	every field in ["authQuerySecret", "serverTLSSecret"] { not _names_secret(field) }
+	msg := sprintf("pgbouncer of %s has authQuery without authQuerySecret: the operator wants both or none", [obj_lib.title(input)])
 }
 
-_lacks("authQuery") if obj_lib.at(input, ["spec", "pgbouncer", "authQuery"], "") == ""
+deny contains {"msg": msg, "path": ["spec", "pgbouncer", "authQuerySecret"]} if {
+	_is("Pooler")
+	_names_secret("authQuerySecret")
+	not _is_set(["spec", "pgbouncer", "authQuery"])
+	msg := sprintf("pgbouncer of %s has authQuerySecret without authQuery: the operator wants both or none", [obj_lib.title(input)])
+}
 
-_lacks("authQuerySecret") if obj_lib.at(input, ["spec", "pgbouncer", "authQuerySecret", "name"], "") == ""
+_names_secret(field) if _is_set(["spec", "pgbouncer", field, "name"])
 
 deny contains {"msg": msg, "path": ["spec", "pgbouncer", "parameters", parameter]} if {
 	_is("Pooler")
@@ -709,10 +701,11 @@ deny contains {"msg": msg, "path": ["spec", "pgbouncer", "parameters", parameter
 	msg := sprintf("pgbouncer.parameters of %s has %s, which is none that the operator lets users set", [obj_lib.title(input), parameter])
 }
 
-# With auth_type and the two of sslmode, which versions after 1.27 take.
+# With auth_type, auth_user, sslmode of clients and servers, ciphers of clients and of TLS 1.3, which versions after 1.27 take.
 _of_pgbouncer := {
-	"application_name_add_host", "auth_type", "autodb_idle_timeout",
-	"cancel_wait_timeout", "client_idle_timeout", "client_login_timeout", "client_tls_sslmode",
+	"application_name_add_host", "auth_type", "auth_user", "autodb_idle_timeout",
+	"cancel_wait_timeout", "client_idle_timeout", "client_login_timeout",
+	"client_tls13_ciphers", "client_tls_ciphers", "client_tls_sslmode",
 	"default_pool_size", "disable_pqexec", "dns_max_ttl", "dns_nxdomain_ttl",
 	"idle_transaction_timeout", "ignore_startup_parameters",
 	"listen_backlog", "log_connections", "log_disconnections", "log_pooler_errors", "log_stats",
@@ -720,7 +713,7 @@ _of_pgbouncer := {
 	"pkt_buf", "query_timeout", "query_wait_timeout", "reserve_pool_size", "reserve_pool_timeout", "sbuf_loopcnt",
 	"server_check_delay", "server_check_query", "server_connect_timeout", "server_fast_close", "server_idle_timeout", "server_lifetime",
 	"server_login_retry", "server_reset_query", "server_reset_query_always", "server_round_robin",
-	"server_tls_ciphers", "server_tls_protocols", "server_tls_sslmode",
+	"server_tls13_ciphers", "server_tls_ciphers", "server_tls_protocols", "server_tls_sslmode",
 	"stats_period", "suspend_timeout",
 	"tcp_defer_accept", "tcp_keepalive", "tcp_keepcnt", "tcp_keepidle", "tcp_keepintvl", "tcp_socket_buffer", "tcp_user_timeout",
 	"track_extra_parameters", "verbose",

@@ -26,6 +26,7 @@ test_allows if {
 		{"instances": 3, "minSyncReplicas": 1, "maxSyncReplicas": 2},
 		{"instances": 3, "minSyncReplicas": 0, "maxSyncReplicas": 0, "postgresql": {"synchronous": {"number": 1}}},
 		{"bootstrap": {"recovery": {"source": "a"}}, "externalClusters": [{"name": "a", "barmanObjectStore": {}}]},
+		{"bootstrap": {"recovery": {"source": "a"}}, "externalClusters": [_connected("a")]},
 		{"bootstrap": {"recovery": {"backup": {"name": "a"}}}},
 		{"bootstrap": {"pg_basebackup": {"source": "a"}}, "externalClusters": [_connected("a"), _connected("b")]},
 		{"storage": {"size": "1.5Ti"}, "walStorage": {"size": "100Mi"}},
@@ -62,6 +63,7 @@ test_allows if {
 		{"backup": {"barmanObjectStore": {"azureCredentials": {"connectionString": {}}}}},
 		{"backup": {"barmanObjectStore": {"googleCredentials": {"gkeEnvironment": true}}}},
 		{"replicationSlots": {"synchronizeReplicas": {"excludePatterns": ["^foo", "${PATTERN}("]}}},
+		{"replicationSlots": {"highAvailability": {"enabled": false}, "synchronizeReplicas": {"enabled": false, "excludePatterns": ["("]}}},
 		{"plugins": [{"name": "a", "isWALArchiver": true}, {"name": "b", "isWALArchiver": true, "enabled": false}, {"name": "c"}]},
 		{"postgresql": {"extensions": [{"name": "a", "extension_control_path": ["x", "y"]}, {"name": "b", "dynamic_library_path": ["x"]}]}},
 	] {
@@ -83,7 +85,6 @@ test_denies if {
 		{"spec": {"instances": 3, "maxSyncReplicas": 1, "postgresql": {"synchronous": {"number": 1}}}, "path": ["spec", "maxSyncReplicas"]},
 		{"spec": {"bootstrap": {"initdb": {}, "recovery": {}}}, "path": ["spec", "bootstrap"]},
 		{"spec": {"bootstrap": {"pg_basebackup": {"source": "a"}}}, "path": ["spec", "bootstrap", "pg_basebackup", "source"]},
-		{"spec": {"bootstrap": {"recovery": {"source": "a"}}, "externalClusters": [_connected("a")]}, "path": ["spec", "bootstrap", "recovery", "source"]},
 		{"spec": {"externalClusters": [_connected("a"), _connected("a")]}, "path": ["spec", "externalClusters", 1, "name"]},
 		{"spec": {"externalClusters": [{"name": "a"}]}, "path": ["spec", "externalClusters", 0]},
 		{"spec": {"storage": {"size": ""}}, "path": ["spec", "storage", "size"]},
@@ -147,6 +148,8 @@ test_denies if {
 		{"spec": {"backup": {"barmanObjectStore": {"azureCredentials": {"connectionString": {}, "storageKey": {}}}}}, "path": _store(["azureCredentials"])},
 		{"spec": {"backup": {"barmanObjectStore": {"googleCredentials": {}}}}, "path": _store(["googleCredentials"])},
 		{"spec": {"replicationSlots": {"synchronizeReplicas": {"excludePatterns": ["^a", "("]}}}, "path": ["spec", "replicationSlots", "synchronizeReplicas", "excludePatterns", 1]},
+		{"spec": {"replicationSlots": {"highAvailability": {"enabled": false}, "synchronizeReplicas": {"excludePatterns": ["("]}}}, "path": ["spec", "replicationSlots", "synchronizeReplicas", "excludePatterns", 0]},
+		{"spec": {"replicationSlots": {"synchronizeReplicas": {"enabled": false, "excludePatterns": ["("]}}}, "path": ["spec", "replicationSlots", "synchronizeReplicas", "excludePatterns", 0]},
 		{"spec": {"plugins": [{"name": "a", "isWALArchiver": true}, {"name": "b", "isWALArchiver": true}]}, "path": ["spec", "plugins", 1, "isWALArchiver"]},
 		{"spec": {"plugins": [{"name": "a", "isWALArchiver": true}], "backup": {"barmanObjectStore": {"s3Credentials": {"inheritFromIAMRole": true}}}}, "path": ["spec", "plugins", 0, "isWALArchiver"]},
 		{"spec": {"postgresql": {"extensions": [{"name": "a"}, {"name": "a"}]}}, "path": ["spec", "postgresql", "extensions", 1, "name"]},
@@ -201,7 +204,7 @@ test_annotations if {
 		[{}, {quorum: "true"}, {["spec", "postgresql", "synchronous"]}],
 		[_synchronous(1, []), {quorum: "true"}, set()],
 		[_synchronous(1, ["a"]), {quorum: "true"}, {["spec", "postgresql", "synchronous", "number"]}],
-		[object.union(_synchronous(1, []), {"instances": 2}), {quorum: "true"}, {["spec", "instances"]}],
+		[object.union(_synchronous(1, []), {"instances": 2}), {quorum: "true"}, set()],
 	] {
 		_annotated(case[0], case[1]) == case[2]
 	}
@@ -215,9 +218,13 @@ test_poolers if {
 	_pooler("a", {"parameters": {"max_client_conn": "100", "server_tls_sslmode": "verify-full"}}) == set()
 	_pooler("a", {"authQuery": "SELECT", "authQuerySecret": {"name": "a"}}) == set()
 	_pooler("a", {"authQuery": "", "authQuerySecret": null}) == set()
+	_pooler("a", {"authQuery": "SELECT", "serverTLSSecret": {"name": "a"}}) == set()
+	_pooler("a", {"serverTLSSecret": {"name": "a"}}) == set()
+	_pooler("a", {"parameters": {parameter: "x" | some parameter in ["auth_user", "auth_type", "client_tls_ciphers", "client_tls13_ciphers", "server_tls13_ciphers"]}}) == set()
 	_pooler("p", {}) == {["spec", "cluster", "name"]}
 	_pooler("a", {"parameters": {"auth_file": "x"}}) == {["spec", "pgbouncer", "parameters", "auth_file"]}
 	_pooler("a", {"authQuery": "SELECT"}) == {["spec", "pgbouncer", "authQuery"]}
+	_pooler("a", {"authQuery": "SELECT", "serverTLSSecret": {"name": ""}}) == {["spec", "pgbouncer", "authQuery"]}
 	_pooler("a", {"authQuerySecret": {"name": "a"}}) == {["spec", "pgbouncer", "authQuerySecret"]}
 	_faults(_other("Pooler", "text")) == set()
 }

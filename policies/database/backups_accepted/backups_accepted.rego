@@ -17,18 +17,18 @@
 #   fix: Correct the field that the message names; a schedule has seconds, minutes, hours, day of the month, month, day of the week.
 package policies.database.backups_accepted
 
+import data.policies.lib.database
 import data.policies.lib.object as obj_lib
 
-# The webhook of a Backup lets through what is marked so, that of a ScheduledBackup does not.
 _is_backup if {
 	input.kind == "Backup"
-	obj_lib.group(input) == "postgresql.cnpg.io"
-	not obj_lib.annotations(input)["cnpg.io/validation"] == "disabled"
+	database.is_judged(input)
 }
 
+# Whatever it is marked with.
 _is_scheduled if {
 	input.kind == "ScheduledBackup"
-	obj_lib.group(input) == "postgresql.cnpg.io"
+	database.is_of_operator(input)
 }
 
 _method := obj_lib.at(input, ["spec", "method"], "barmanObjectStore")
@@ -77,19 +77,17 @@ _wrong_schedule(schedule) := "it is none" if {
 	startswith(schedule, "@")
 	not schedule in {"@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"}
 	not regex.match(`^@every [+-]?(0|(([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+)$`, schedule)
-} else := sprintf("it has %v fields, and the operator reads six, seconds before minutes, of which the last may be left out", [count(_split(schedule))]) if {
+} else := sprintf("it has %v fields, and the operator reads six, seconds before minutes, of which the last may be left out", [count(database.schedule_fields(schedule))]) if {
 	not startswith(schedule, "@")
-	not count(_split(schedule)) in {5, 6}
+	not count(database.schedule_fields(schedule)) in {5, 6}
 } else := reasons[0] if {
 	not startswith(schedule, "@")
 	reasons := [sprintf("%q is no %s, which are %v to %v", [field, _fields[i].what, _fields[i].from, _fields[i].to]) |
-		some i, field in _split(schedule)
+		some i, field in database.schedule_fields(schedule)
 		not _is_field(field, _fields[i])
 	]
 	count(reasons) > 0
 }
-
-_split(schedule) := regex.split(`\s+`, trim_space(schedule))
 
 _fields := [
 	{"what": "second", "from": 0, "to": 59, "names": []},

@@ -16,16 +16,17 @@
 #   fix: Write six fields, seconds first, such as "0 0 3 * * *" for three each night.
 package policies.database.schedule_seconds
 
+import data.policies.lib.database
 import data.policies.lib.object as obj_lib
 
 deny contains {"msg": msg, "path": ["spec", "schedule"]} if {
 	input.kind == "ScheduledBackup"
-	obj_lib.group(input) == "postgresql.cnpg.io"
+	database.is_of_operator(input)
 	schedule := obj_lib.at(input, ["spec", "schedule"], "")
 	is_string(schedule)
 	not obj_lib.is_filled_in(schedule)
 	not startswith(schedule, "@")
-	fields := regex.split(`\s+`, trim_space(schedule))
+	fields := database.schedule_fields(schedule)
 	count(fields) == 5
 	msg := sprintf("schedule of %s has five fields: the first, %s, is read as seconds, %s as minutes and %s as hours", [obj_lib.title(input), fields[0], fields[1], fields[2]])
 }

@@ -17,14 +17,13 @@
 #   fix: Leave out the setting, or set what the message names, as the operator wants it.
 package policies.database.settings_accepted
 
+import data.policies.lib.database
 import data.policies.lib.object as obj_lib
 import data.policies.lib.quantity
 
-# Its webhook lets through what is marked so.
 _is_cluster if {
 	input.kind == "Cluster"
-	obj_lib.group(input) == "postgresql.cnpg.io"
-	not obj_lib.annotations(input)["cnpg.io/validation"] == "disabled"
+	database.is_judged(input)
 }
 
 _at(path) := obj_lib.at(input, path, null)
@@ -43,7 +42,7 @@ _settings := {name: text |
 	not obj_lib.is_filled_in(text)
 }
 
-_instances := obj_lib.at(input, ["spec", "instances"], 1)
+_instances := database.instances(input)
 
 deny contains {"msg": msg, "path": _path(name)} if {
 	_is_cluster

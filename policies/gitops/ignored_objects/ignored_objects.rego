@@ -23,7 +23,7 @@ deny contains {"msg": msg, "path": ["targets", application.target, "objects", ap
 	some application in argo.applications
 	argo.is_applied(application.value)
 	not _is_changed(application.value)
-	brought := [obj | some target in input.targets; _covers(target.path, application.path); some obj in target.objects]
+	brought := [obj | some target in input.targets; argo.brings(application, target.path); some obj in target.objects]
 	count(brought) > 0
 	some i, entry in obj_lib.at(application.value, ["spec", "ignoreDifferences"], [])
 	is_string(entry.name)
@@ -36,14 +36,6 @@ deny contains {"msg": msg, "path": ["targets", application.target, "objects", ap
 _called(entry) := sprintf("%s/%s", [entry.namespace, entry.name]) if {
 	obj_lib.at(entry, ["namespace"], "") != ""
 } else := entry.name
-
-# A target may hold several parts, of which an Application brings one.
-_covers(target, path) if target == path
-
-_covers(target, path) if {
-	is_string(path)
-	startswith(path, concat("", [target, "/"]))
-}
 
 _is_there(brought, entry) if {
 	some obj in brought

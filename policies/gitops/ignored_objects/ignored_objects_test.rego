@@ -9,7 +9,7 @@ _deployment := {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"nam
 _application(spec) := {"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {"name": "web"}, "spec": object.union({"source": {"repoURL": "https://here", "path": "overlays/prod/app"}}, spec)}
 
 _deny(target, objects, spec) := faults if {
-	faults := ignored_objects.deny with input as {"roots": [], "targets": [{"path": "argocd", "objects": [_application(spec)]}, {"path": target, "objects": objects}]}
+	faults := ignored_objects.deny with input as {"roots": ["argocd"], "directories": ["overlays/prod/app"], "targets": [{"path": "argocd", "objects": [_application(spec)]}, {"path": target, "objects": objects}]}
 }
 
 test_an_object_that_is_there[target] if {
@@ -31,6 +31,7 @@ test_what_is_not_known[note] if {
 		"names that change": {"ignoreDifferences": [missing], "source": {"repoURL": "https://here", "path": "overlays/prod/app", "kustomize": {"namePrefix": "a-"}}},
 		"no path": {"ignoreDifferences": [missing], "source": {"repoURL": "https://charts", "chart": "web", "path": null}},
 		"another path": {"ignoreDifferences": [missing], "source": {"repoURL": "https://here", "path": "elsewhere"}},
+		"the same path in a chart's repository": {"ignoreDifferences": [missing], "source": {"repoURL": "https://here", "path": "overlays/prod/app", "chart": "web"}},
 		"wrong shapes": {"ignoreDifferences": ["text", {"name": 1}, {}]},
 	}
 	_deny("overlays/prod", [_deployment], spec) == set()

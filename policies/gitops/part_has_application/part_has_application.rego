@@ -29,6 +29,7 @@ deny contains {"msg": msg, "path": array.concat(second.fault, ["path"])} if {
 	first := _synced[part][0]
 	some index, second in _synced[part]
 	index > 0
+	second.origin == first.origin # of another repository it is another part
 	msg := sprintf("%s and %s both sync %s", [first.title, second.title, part])
 }
 

@@ -93,6 +93,11 @@ test_two if {
 	}}
 }
 
+test_the_same_path_of_another_repository if {
+	there := object.union(_application("overlays/dev/app"), {"spec": {"source": {"repoURL": "https://there"}}})
+	_deny([_application("argocd"), _application("overlays/dev/app"), there, _application("overlays/dev/platform")]) == set()
+}
+
 test_wrong_shapes if {
 	every source in ["text", 1, null, {"path": 1}] {
 		application := {"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {"name": "a"}, "spec": {"source": source}}

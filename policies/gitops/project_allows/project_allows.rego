@@ -115,7 +115,7 @@ _deploying := _deploying_by_target
 _deploying_by_target[i] contains application if {
 	some i, target in input.targets
 	some application in argo.applications
-	_is_at_or_below(application.path, target.path)
+	argo.brings(application, target.path)
 	count(_projects_of(application.target, application.project)) > 0
 }
 
@@ -123,16 +123,9 @@ _deploying_by_target[i] contains application if {
 _half_known contains i if {
 	some i, target in input.targets
 	some application in argo.applications
-	_is_at_or_below(application.path, target.path)
+	argo.is_at_or_below(application.path, target.path)
 	application.project != "default"
 	not _projects[application.project]
-}
-
-_is_at_or_below(path, target) if path == target
-
-_is_at_or_below(path, target) if {
-	is_string(path)
-	startswith(path, sprintf("%s/", [target]))
 }
 
 # The Applications whose project allows the kind of an object, each with that project.

@@ -30,9 +30,23 @@ _faults(project, application, objects) := faults if {
 test_generated if {
 	made := object.union(_object("argoproj.io/v1alpha1", "Application", {"name": "made", "namespace": "other"}), {"spec": {}})
 	targets := [{"path": "argocd", "objects": [_project(_spec), _application]}, {"path": "overlays/dev", "objects": [made]}]
-	count(project_allows.deny) == 2 with input as {"targets": targets}
+	count(project_allows.deny) == 2 with input as {"roots": ["overlays/dev/app"], "targets": targets}
 	generated := [targets[0], object.union(targets[1], {"generated": [{"object": 0, "of": 0}]})]
-	{fault.msg | some fault in project_allows.deny} == {`Application "made" belongs to AppProject null, which is not in this repository`} with input as {"targets": generated}
+	{fault.msg | some fault in project_allows.deny} == {`Application "made" belongs to AppProject null, which is not in this repository`} with input as {"roots": ["overlays/dev/app"], "targets": generated}
+}
+
+# At the same path of another repository there are other objects.
+test_paths_of_others if {
+	there := object.union(_application, {"spec": object.union(_application.spec, {"source": {"repoURL": "https://forge/other/deploy", "path": "overlays/dev/app"}})})
+	project := _project(object.union(_spec, {"sourceRepos": ["*"]}))
+	every case in [[["other/deploy"], 1], [["me/deploy"], 0]] {
+		own := object.union(_application, {"spec": object.union(_application.spec, {"source": {"repoURL": "https://forge/me/deploy", "path": "argocd"}})})
+		faults := project_allows.deny with input as {"roots": ["argocd", "overlays/dev/app"], "remotes": case[0], "targets": [
+			{"path": "argocd", "objects": [project, there, own]},
+			{"path": "overlays/dev", "objects": [_object("v1", "ConfigMap", {"name": "a", "namespace": "shop"})]},
+		]}
+		count({fault | some fault in faults; fault.path[1] == 1}) == case[1]
+	}
 }
 
 _in_prod := object.union(_application, {"spec": object.union(_application.spec, {"destination": {"name": "prod", "namespace": "shop"}})})

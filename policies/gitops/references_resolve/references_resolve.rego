@@ -2,11 +2,12 @@
 # scope: package
 # title: What is referred to exists
 # description: |
-#   A pod whose ConfigMap, Secret or claim is missing hangs in ContainerCreating, one without its
-#   ServiceAccount or PriorityClass is never created; a binding to a role that is not there grants
-#   nothing; an operator does nothing without the Secret that a resource names. The API server takes
-#   them all. Most often a generated name with its hash is written by hand, or is named in a field of
-#   a custom resource, where Kustomize does not put the hash.
+#   A pod whose ConfigMap, Secret or claim is missing, or lacks the key, does not start, one without its ServiceAccount or PriorityClass
+#   is never created; a binding to a role that is not there grants nothing; an operator does nothing without what a resource names. The
+#   API server takes them all. Most often a generated name with its hash is written by hand, or is named in a field of a custom resource,
+#   where Kustomize does not put the hash. There is what controllers make of rendered resources, what Kubernetes, OpenShift, Istio and Flux
+#   bring themselves, and any Service of kube-system where the target renders none. What others mostly have (Gateways, Services behind routes,
+#   sources of Flux) is asked for only where the target has one of the kind, in that namespace if it is another, or something is external.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/configuration/configmap/
 #   - ref: https://kubernetes.io/docs/concepts/configuration/secret/
@@ -166,8 +167,7 @@ _exists(ref) if {
 	ref.name in {"builder", "deployer"} # of OpenShift
 }
 
-# kube-controller-manager makes one for each of its controllers: cmd/kube-controller-manager/names/controller_names.go and the
-# roles of plugin/pkg/auth/authorizer/rbac/bootstrappolicy/controller_policy.go, v1.37.2.
+# kube-controller-manager makes one for each of its controllers. TestControllers holds the list to the API server's own roles for them.
 _exists(ref) if {
 	ref.kind == "ServiceAccount"
 	_may_be_one(ref.namespace, "kube-system")
@@ -192,15 +192,17 @@ _exists(ref) if {
 	_may_be_one(ref.namespace, "default")
 }
 
-# What Flux's bootstrap, or its operator, makes of itself.
+# What Flux's bootstrap, or its operator, makes of itself in its own namespace.
 _exists(ref) if {
 	ref.kind in {"Bucket", "GitRepository", "Kustomization", "OCIRepository", "Secret"}
 	ref.name == "flux-system"
+	_may_be_one(ref.namespace, "flux-system")
 }
 
 _exists(ref) if {
 	ref.kind == "Service"
 	ref.name in {"notification-controller", "source-controller", "webhook-receiver"}
+	_may_be_one(ref.namespace, "flux-system")
 }
 
 # What came with the cluster, such as its network's own page, where nobody here brings any.
@@ -245,15 +247,18 @@ _exists(ref) if {
 _rendered_namespaces := {obj_lib.name(obj) | some obj in obj_lib.of_kind[""].Namespace}
 
 _controllers := {
-	"attachdetach-controller", "bootstrap-signer", "certificate-controller", "cloud-provider", "clusterrole-aggregation-controller",
-	"cronjob-controller", "daemon-set-controller", "deployment-controller", "disruption-controller", "endpoint-controller",
-	"endpointslice-controller", "endpointslicemirroring-controller", "ephemeral-volume-controller", "expand-controller",
-	"generic-garbage-collector", "horizontal-pod-autoscaler", "job-controller", "namespace-controller", "node-controller",
-	"persistent-volume-binder", "pod-garbage-collector", "pv-protection-controller", "pvc-protection-controller",
+	"attachdetach-controller", "bootstrap-signer", "certificate-controller", "cloud-provider",
+	"clusterrole-aggregation-controller", "cronjob-controller", "daemon-set-controller", "deployment-controller",
+	"device-taint-eviction-controller", "disruption-controller", "endpoint-controller", "endpointslice-controller",
+	"endpointslicemirroring-controller", "ephemeral-volume-controller", "expand-controller", "generic-garbage-collector",
+	"horizontal-pod-autoscaler", "job-controller", "kube-apiserver-serving-clustertrustbundle-publisher",
+	"legacy-service-account-token-cleaner", "namespace-controller", "node-controller", "persistent-volume-binder",
+	"pod-garbage-collector", "podcertificaterequestcleaner", "pv-protection-controller", "pvc-protection-controller",
 	"replicaset-controller", "replication-controller", "resource-claim-controller", "resourcequota-controller",
-	"root-ca-cert-publisher", "route-controller", "service-account-controller", "service-cidrs-controller", "service-controller",
-	"statefulset-controller", "token-cleaner", "ttl-after-finished-controller", "ttl-controller",
-	"validatingadmissionpolicy-status-controller",
+	"root-ca-cert-publisher", "route-controller", "selinux-warning-controller", "service-account-controller",
+	"service-cidrs-controller", "service-controller", "statefulset-controller", "storage-version-migrator-controller",
+	"token-cleaner", "ttl-after-finished-controller", "ttl-controller", "validatingadmissionpolicy-status-controller",
+	"volumeattributesclass-protection-controller",
 }
 
 # What pods and bindings name, and what data.relations knows of other kinds.

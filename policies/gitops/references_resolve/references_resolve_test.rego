@@ -300,6 +300,7 @@ test_accounts_of_the_platform[account] if {
 	some account, count_of_findings in {
 		["kube-system", "horizontal-pod-autoscaler"]: 0,
 		["kube-system", "namespace-controller"]: 0,
+		["kube-system", "selinux-warning-controller"]: 0,
 		["kube-system", "horizontal-pod-autoscalers"]: 1,
 		["shop", "namespace-controller"]: 1,
 		["openshift-monitoring", "prometheus-k8s"]: 0,
@@ -335,7 +336,8 @@ test_fields_of_custom_resources if {
 		[_of("keda.sh/v1alpha1", "TriggerAuthentication", {"secretTargetRef": [{"name": "token"}, {"name": "gone"}]}), {["Secret", "gone"]}],
 		[_of("argoproj.io/v1alpha1", "Rollout", {"workloadRef": {"kind": "Deployment", "name": "gone"}, "strategy": {"canary": {"stableService": "gone", "trafficRouting": {"istio": {"virtualService": {"name": "gone.ops"}}}, "analysis": {"templates": [{"templateName": "wide", "clusterScope": true}, {"templateName": "gone"}]}}}}), {["AnalysisTemplate", "gone"], ["Deployment", "gone"], ["Service", "gone"]}],
 		[_of("helm.toolkit.fluxcd.io/v2", "HelmRelease", {"chart": {"spec": {"sourceRef": {"kind": "HelmRepository", "name": "gone"}}}, "valuesFrom": [{"kind": "ConfigMap", "name": "gone"}, {"kind": "Secret", "name": "maybe", "optional": true}], "dependsOn": [{"name": "web"}, {"name": "gone"}]}), {["ConfigMap", "gone"], ["HelmRelease", "gone"]}],
-		[_of("source.toolkit.fluxcd.io/v1", "GitRepository", {"secretRef": {"name": "flux-system"}}), set()],
+		[object.union(_of("source.toolkit.fluxcd.io/v1", "GitRepository", {"secretRef": {"name": "flux-system"}}), {"metadata": {"namespace": "flux-system"}}), set()],
+		[_of("source.toolkit.fluxcd.io/v1", "GitRepository", {"secretRef": {"name": "flux-system"}}), {["Secret", "flux-system"]}],
 		[_of("source.toolkit.fluxcd.io/v1", "GitRepository", {"secretRef": {"name": "gone"}}), {["Secret", "gone"]}],
 		[_of("v1", "PersistentVolumeClaim", {"dataSource": {"kind": "PersistentVolumeClaim", "name": "gone"}}), {["PersistentVolumeClaim", "gone"]}],
 		[_of("v1", "PersistentVolumeClaim", {"dataSource": {"kind": "VolumeSnapshot", "apiGroup": "snapshot.storage.k8s.io", "name": "gone"}}), set()],
@@ -350,6 +352,9 @@ test_what_came_with_the_cluster if {
 	every backend in [{"name": "hubble-ui", "namespace": "kube-system"}, {"name": "webhook-receiver", "namespace": "flux-system"}] {
 		_deny(_of("gateway.networking.k8s.io/v1", "HTTPRoute", {"rules": [{"backendRefs": [backend]}]})) == set()
 	}
+	every name in ["webhook-receiver", "source-controller", "notification-controller"] {
+		count(_deny(_of("gateway.networking.k8s.io/v1", "HTTPRoute", {"rules": [{"backendRefs": [{"name": name}]}]}))) == 1
+	}
 	api := {"apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService", "metadata": {"name": "a"}, "spec": {"service": {"name": "metrics", "namespace": "kube-system"}}}
 	service := {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "metrics-server", "namespace": "kube-system"}}
 	count(references_resolve.deny) == 1 with input as {"objects": [api, service], "external": []}
@@ -361,8 +366,13 @@ test_what_is_told if {
 	gateway := _of("gateway.networking.k8s.io/v1", "Gateway", {})
 	_missing(route) == set()
 	count(_deny(route)) == 1
-	faults := references_resolve.deny with input as {"objects": [route, gateway], "external": []}
+	references_resolve.deny == set() with input as {"objects": [route, gateway], "external": []}
+	beside := object.union(gateway, {"metadata": {"name": "other", "namespace": "edge"}})
+	faults := references_resolve.deny with input as {"objects": [route, beside], "external": []}
 	{fault.missing | some fault in faults} == {{"kind": "Gateway", "namespace": "edge", "name": "gate"}}
+	own := _of("gateway.networking.k8s.io/v1", "HTTPRoute", {"parentRefs": [{"name": "gate"}]})
+	references_resolve.deny == set() with input as {"objects": [own], "external": []}
+	{fault.missing.namespace | some fault in references_resolve.deny} == {"shop"} with input as {"objects": [own, beside], "external": []}
 	backend := _of("gateway.networking.k8s.io/v1", "HTTPRoute", {"rules": [{"backendRefs": [{"name": "gone"}]}]})
 	every others in [[], [object.union(_named("v1", "Service", "web", {}), {"metadata": {"namespace": "ops"}})]] {
 		references_resolve.deny == set() with input as {"objects": array.concat(others, [backend]), "external": []}

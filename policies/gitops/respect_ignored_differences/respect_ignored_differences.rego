@@ -28,20 +28,12 @@ deny contains {"msg": msg, "path": ["targets", application.target, "objects", ap
 	not "RespectIgnoreDifferences=true" in obj_lib.at(application.value, ["spec", "syncPolicy", "syncOptions"], [])
 	fields := {field |
 		some target in input.targets
-		_covers(target.path, application.path)
+		argo.brings(application, target.path)
 		some obj in target.objects
 		some field in _ignored(application, target.path, obj)
 	}
 	count(fields) > 0
 	msg := sprintf("%s ignores differences of %s without RespectIgnoreDifferences=true, so a sync overwrites them", [application.title, concat(", ", fields)])
-}
-
-# A target may hold several parts, of which an Application brings one.
-_covers(target, path) if target == path
-
-_covers(target, path) if {
-	is_string(path)
-	startswith(path, concat("", [target, "/"]))
 }
 
 # The fields of an object that are ignored and that git has.

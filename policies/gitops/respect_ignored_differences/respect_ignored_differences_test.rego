@@ -16,7 +16,7 @@ _deployment := {
 _application(spec) := {"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {"name": "web"}, "spec": object.union({"source": {"repoURL": "https://here", "path": "overlays/prod/web"}}, spec)}
 
 _deny(target, app) := faults if {
-	faults := respect_ignored_differences.deny with input as {"roots": [], "targets": [{"path": "argocd", "objects": [app]}, {"path": target, "objects": [_deployment]}]}
+	faults := respect_ignored_differences.deny with input as {"roots": ["argocd"], "directories": ["overlays/prod/web"], "targets": [{"path": "argocd", "objects": [app]}, {"path": target, "objects": [_deployment]}]}
 }
 
 _of(spec) := _deny("overlays/prod/web", _application(spec))
@@ -73,6 +73,21 @@ test_objects_of_others[note] if {
 		"a chart": {"repoURL": "https://charts", "chart": "web", "path": null},
 	}
 	_of(object.union(_ignoring({}), {"source": source})) == set()
+}
+
+# At the same path of another repository, or of a branch of rendered manifests, there may be other objects.
+test_paths_of_others if {
+	root := {"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {"name": "root"}, "spec": {"source": {"repoURL": "https://forge/me/deploy", "path": "argocd"}}}
+	every case in [
+		[{"repoURL": "https://forge/me/deploy", "path": "overlays/prod/web"}, 1],
+		[{"repoURL": "https://forge/me/deploy.git", "path": "overlays/prod/web", "targetRevision": "main"}, 1],
+		[{"repoURL": "https://forge/other/deploy", "path": "overlays/prod/web"}, 0],
+		[{"repoURL": "https://forge/me/deploy", "path": "overlays/prod/web/rendered", "targetRevision": "rendered"}, 0],
+	] {
+		app := _application(object.union(_ignoring({"name": "web"}), {"source": case[0]}))
+		faults := respect_ignored_differences.deny with input as {"roots": ["argocd"], "remotes": ["me/deploy"], "targets": [{"path": "argocd", "objects": [root, app]}, {"path": "overlays/prod/web", "objects": [_deployment]}]}
+		count(faults) == case[1]
+	}
 }
 
 # A target may hold parts of which another Application brings what nobody names.

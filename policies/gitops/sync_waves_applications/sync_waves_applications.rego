@@ -22,6 +22,7 @@ import data.policies.lib.argo
 deny contains {"msg": msg, "path": array.concat(["targets", first.target, "objects", first.object], argo.wave_path)} if {
 	some overlay, first in _platforms
 	some other in _others[overlay]
+	other.origin == first.origin # another repository has an overlay of its own by the name
 	not _before(first, other)
 	msg := sprintf("%s in wave %v is not before %s in wave %v", [first.title, argo.wave(first.value), other.title, argo.wave(other.value)])
 }

@@ -32,3 +32,9 @@ test_message if {
 	some fault in _deny(_wave("2"), _wave("1"))
 	fault.msg == `Application "overlays/dev/platform" in wave 2 is not before Application "overlays/dev/app" in wave 1`
 }
+
+test_another_repository if {
+	there := object.union(_application("overlays/dev/app", {}), {"spec": {"source": {"repoURL": "https://there"}}})
+	faults := sync_waves_applications.deny with input as {"roots": [], "targets": [{"path": "argocd", "objects": [_application("overlays/dev/platform", {}), there]}]}
+	faults == set()
+}

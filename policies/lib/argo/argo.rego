@@ -287,6 +287,26 @@ _revision(source) := "HEAD" if {
 } else := source.targetRevision
 
 # METADATA
+# description: |
+#   Whether one of applications takes the target of a path, or a part of it, from this repository. Another repository, or another
+#   branch of this one, may have other objects at the same path.
+brings(application, target) if {
+	is_at_or_below(application.path, target)
+	application.origin in own_repositories
+	application.revision in own_revisions
+	not is_string(application.chart)
+}
+
+# METADATA
+# description: whether a path is that of a target or of a part of it, as a target may hold several
+is_at_or_below(path, target) if path == target
+
+is_at_or_below(path, target) if {
+	is_string(path)
+	startswith(path, concat("", [target, "/"]))
+}
+
+# METADATA
 # description: whether a path begins with a directory in or below which this repository has something to deploy
 begins_here(path) if {
 	is_string(path)

@@ -12,6 +12,7 @@
 package policies.lib.capacity
 
 import data.policies.lib.collector
+import data.policies.lib.database
 import data.policies.lib.object as obj_lib
 import data.policies.lib.quantity
 import data.policies.lib.scaling
@@ -196,7 +197,7 @@ pods(obj) := most + _surge(obj, most) if {
 	is_number(parallelism)
 } else := instances + 1 if {
 	_is_database(obj)
-	instances := obj_lib.at(obj, ["spec", "instances"], 1)
+	instances := database.instances(obj)
 	is_number(instances)
 } else := replicas + ceil(replicas / 4) if {
 	collector.is_collector(obj)

@@ -41,6 +41,13 @@ of(obj) := array.concat(
 	],
 )
 
+# METADATA
+# description: whether a variable or a flag is called as one with an address for others is, of who may call or where a browser is sent to
+is_of_others(name) if {
+	is_string(name)
+	regex.match(`(^|[_-])(ADVERTISED|ALLOW|ALLOWED|CALLBACK|CORS|CSRF|EXTERNAL|ORIGIN|ORIGINS|PUBLIC|REDIRECT|REFERER|REFERRER|TRUSTED)([_-]|$)`, upper(name))
+}
+
 _field(declared) := "valueFrom" if {
 	obj_lib.at(declared, ["valueFrom"], null) != null
 } else := "value"

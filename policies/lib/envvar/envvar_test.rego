@@ -54,3 +54,12 @@ test_path_leads_to_what_sets_the_variable if {
 		{"name": "B", "value": null, "title": `container "app"`, "path": ["spec", "containers", 0, "env", 1, "valueFrom"]},
 	]
 }
+
+test_addresses_for_others if {
+	every name in ["CORS_ALLOWED_ORIGINS", "PUBLIC_URL", "APP_EXTERNAL_URL", "oauth-redirect-url", "--public-url", "Trusted_Proxies"] {
+		envvar.is_of_others(name)
+	}
+	every name in ["CART_URL", "PUBLICATIONS_URL", "ORIGINAL", "", null, 1] {
+		not envvar.is_of_others(name)
+	}
+}

@@ -8,6 +8,7 @@
 package policies.lib.flows
 
 import data.policies.lib.collector
+import data.policies.lib.database
 import data.policies.lib.endpoint
 import data.policies.lib.entry
 import data.policies.lib.envvar
@@ -55,9 +56,9 @@ _sent contains {"group": group, "name": name, "number": number, "text": text, "w
 	some index, obj in workload.input_workloads
 	group := _groups[index]
 	some variable in envvar.of(obj)
-	not _is_of_others(variable.name)
+	not envvar.is_of_others(variable.name)
 	[host, number, text] := _address(variable.value, variable.name)
-	not host in _aliases(obj)
+	not host in workload.aliases(obj)
 	name := registry.dns_name(host, obj_lib.namespace(obj))
 }
 
@@ -69,9 +70,9 @@ _sent contains {"group": group, "name": name, "number": number, "text": text, "w
 	some argument in container.value[field]
 	contains(argument, "://")
 	words := split(argument, "=")
-	not _is_of_others(words[0])
+	not envvar.is_of_others(words[0])
 	[host, number, text] := _address(words[count(words) - 1], "")
-	not host in _aliases(obj)
+	not host in workload.aliases(obj)
 	name := registry.dns_name(host, obj_lib.namespace(obj))
 }
 
@@ -84,17 +85,6 @@ _sent contains {"group": group, "name": name, "number": parsed.port, "text": val
 	not exporter.type in {"debug", "file", "nop", "prometheus"}
 	parsed := endpoint.parse(value)
 	name := registry.dns_name(parsed.host, obj_lib.namespace(obj))
-}
-
-# Names that the pods know without asking anybody, of addresses that are not known here.
-_aliases(obj) := {lower(hostname) |
-	some alias in workload.spec(obj).hostAliases
-	some hostname in alias.hostnames
-}
-
-# An address for others: who may call, or where a browser is sent to.
-_is_of_others(name) if {
-	regex.match(`(^|[_-])(ADVERTISED|ALLOW|ALLOWED|CALLBACK|CORS|CSRF|EXTERNAL|ORIGIN|ORIGINS|PUBLIC|REDIRECT|REFERER|REFERRER|TRUSTED)([_-]|$)`, upper(name))
 }
 
 _sent contains {"group": group, "name": name, "number": number, "text": _text(output.host, number), "where": sprintf("an output of ConfigMap %s", [obj_lib.name(obj)])} if {
@@ -244,7 +234,7 @@ _secrets_of_databases[[obj_lib.namespace(obj), sprintf("%s-%s", [obj_lib.name(ob
 _of_databases := array.concat(
 	[{"from": _end(_groups[index]), "to": _end(_groups[index]), "port": {"number": 5432, "protocol": "TCP", "names": {"postgresql"}}, "why": sprintf("instances of %s copy from each other", [obj_lib.title(obj)]), "named": true} |
 		some index, obj in obj_lib.of_kind["postgresql.cnpg.io"].Cluster
-		obj_lib.at(obj, ["spec", "instances"], 1) > 1
+		database.instances(obj) > 1
 	],
 	[{"from": _unknown, "to": _end(_groups[index]), "port": {"number": 8000, "protocol": "TCP", "names": {"status"}}, "why": sprintf("the operator asks the instances of %s how they are", [obj_lib.title(obj)]), "named": false} |
 		some index, obj in obj_lib.of_kind["postgresql.cnpg.io"].Cluster

@@ -200,13 +200,15 @@ _is_told(field, _, _) if not field.told
 
 _is_told(_, _, _) if count(input.external) > 0
 
-_is_told(field, _, _) if {
+_is_told(field, obj, path) if {
 	field.told == "target"
+	_elsewhere(field, obj, path) == obj_lib.namespace(obj)
 	count(obj_lib.of_kind[field.group][field.kind]) > 0
 }
 
+# In another namespace others have theirs, whatever there is in one's own.
 _is_told(field, obj, path) if {
-	field.told == "namespace"
+	field.told
 	_elsewhere(field, obj, path) in _having[[field.group, field.kind]]
 }
 
@@ -215,7 +217,7 @@ _having := {[field.group, field.kind]: namespaces |
 	some kinds in relations.references
 	some fields in kinds
 	some field in fields
-	field.told == "namespace"
+	field.told
 	namespaces := {obj_lib.namespace(other) | some other in obj_lib.of_kind[field.group][field.kind]}
 }
 

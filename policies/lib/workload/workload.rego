@@ -49,6 +49,14 @@ spec(obj) := found if {
 }
 
 # METADATA
+# description: the names that the pods of a workload know without asking anybody (hostAliases), of addresses that are not known here
+aliases(obj) := {lower(hostname) |
+	some alias in spec(obj).hostAliases
+	some hostname in alias.hostnames
+	is_string(hostname)
+}
+
+# METADATA
 # description: the labels that the pods of a workload carry
 labels(obj) := object.union(obj_lib.labels(_template(obj)), _added(obj))
 

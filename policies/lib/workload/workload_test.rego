@@ -163,3 +163,13 @@ test_kinds_of_others_with_replicas if {
 		workload.replicas(object.union(_at(path, _template), {"apiVersion": version, "kind": kind})) == 1
 	} == {"StatefulSet", "CloneSet", "DeploymentConfig", "Rollout"}
 }
+
+test_aliases if {
+	every hosts, want in {
+		[{"hostnames": ["Web", "cart"]}, {"hostnames": ["db"]}]: {"web", "cart", "db"},
+		[{"hostnames": [1, null]}, {"hostnames": "text"}, "text", {}]: set(),
+	} {
+		workload.aliases({"apiVersion": "v1", "kind": "Pod", "spec": {"hostAliases": hosts}}) == want
+	}
+	workload.aliases({"apiVersion": "v1", "kind": "Pod", "spec": {"hostAliases": "text"}}) == set()
+}

@@ -5,7 +5,7 @@
 #   A split sends its share whether or not a pod is there to answer: with the canary scaled to none,
 #   the ten requests of a hundred that are meant for it get 503. The weight has to go before the pods. A
 #   route of Gateway API whose backends all have a weight of 0 answers 500.
-#   Pods that an autoscaler, KEDA or a controller of rollouts brings are theirs to say.
+#   Pods that an autoscaler, KEDA, Sablier, a controller of rollouts or their like brings are theirs to say.
 # related_resources:
 #   - ref: https://istio.io/latest/docs/reference/config/networking/virtual-service/#HTTPRouteDestination
 #   - ref: https://gateway-api.sigs.k8s.io/reference/spec/#httpbackendref
@@ -125,9 +125,22 @@ _has_none(obj) if {
 	not _is_scaled_by_others(obj)
 }
 
+# What starts pods at the first request is told which by a label or an annotation.
+# https://github.com/sablierapp/sablier
+# https://github.com/dailymotion/osiris
+# https://docs.redhat.com/en/documentation/openshift_container_platform/4.19/html/building_applications/idling-applications
+_is_scaled_by_others(obj) if {
+	some marks in [obj_lib.labels(obj), workload.labels(obj), obj_lib.annotations(obj)]
+	some mark in ["osiris.deislabs.io/enabled", "osiris.dm.gg/enableScaling", "sablier.enable"]
+	is_string(marks[mark])
+	lower(marks[mark]) in {"1", "on", "true", "y", "yes"}
+}
+
+_is_scaled_by_others(obj) if obj_lib.annotations(obj)["idling.alpha.openshift.io/previous-scale"]
+
 # KEDA, Flagger and their like name what they scale.
 _is_scaled_by_others(obj) if {
-	some api_group in ["argoproj.io", "flagger.app", "http.keda.sh", "keda.sh"]
+	some api_group in ["argoproj.io", "elasti.truefoundry.com", "flagger.app", "http.keda.sh", "keda.sh"]
 	some objects in obj_lib.of_kind[api_group]
 	some scaler in objects
 	some field in ["scaleTargetRef", "targetRef", "workloadRef"]

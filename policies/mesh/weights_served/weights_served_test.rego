@@ -39,10 +39,21 @@ test_allows[name] if {
 		"another workload": [canary, object.union(_deployment("canary", {}), {"metadata": {"name": "other"}})],
 		"an autoscaler": [canary, {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "a", "namespace": "shop"}, "spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "canary"}}}],
 		"KEDA": [canary, {"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "metadata": {"name": "a", "namespace": "shop"}, "spec": {"scaleTargetRef": {"name": "canary"}}}],
+		"Elasti": [canary, {"apiVersion": "elasti.truefoundry.com/v1alpha1", "kind": "ElastiService", "metadata": {"name": "a", "namespace": "shop"}, "spec": {"scaleTargetRef": {"name": "canary"}}}],
+		"Sablier": [object.union(canary, {"metadata": {"labels": {"sablier.enable": "true"}}})],
+		"Sablier by the template": [object.union(canary, {"spec": {"template": {"metadata": {"labels": {"sablier.enable": "true"}}}}})],
+		"Osiris": [object.union(canary, {"metadata": {"annotations": {"osiris.dm.gg/enableScaling": "True"}}})],
+		"idled": [object.union(canary, {"metadata": {"annotations": {"idling.alpha.openshift.io/previous-scale": "2"}}})],
 		"no workload": [],
 		"a Rollout": [object.union(canary, {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout"})],
 	}
 	_deny(_split(10), array.concat([_deployment("stable", {})], others)) == set()
+}
+
+test_what_is_told_not_to if {
+	every value in ["false", "", true, null] {
+		count(_deny(_split(10), [_deployment("stable", {}), object.union(_deployment("canary", {"replicas": 0}), {"metadata": {"labels": {"sablier.enable": value}}})])) == 1
+	}
 }
 
 test_no_share if {

@@ -2,12 +2,12 @@
 # scope: package
 # title: Policies, monitors and disruption budgets select pods
 # description: |
-#   A NetworkPolicy, a PodMonitor, a PodDisruptionBudget, a PeerAuthentication or another policy of
-#   the mesh whose selector no pod of its namespace answers is accepted and does nothing: what it was
-#   to deny is let through, what it was to let through is denied by others, and a drain evicts whom
-#   it was to keep up. Said only where all pods of the namespace are known: beside charts, and
-#   resources of which operators make who knows what, nothing is. An empty selector selects every
-#   pod, also those that are yet to come. A ServiceMonitor selects Services by their own labels.
+#   A NetworkPolicy, a PodMonitor, a PodDisruptionBudget, a PeerAuthentication or another policy of the mesh whose selector no pod of
+#   its namespace answers is accepted and does nothing: what it was to deny is let through, what it was to let through is denied by
+#   others, and a drain evicts whom it was to keep up. So does a ServiceMonitor that no Service answers, a monitor of a namespace that is
+#   nearly called so, and a Gateway of Istio where pods have nearly its labels. Said only of namespaces of which the target has pods, and
+#   all are known: not where the namespace or a Service in it is declared external, a Role lets somebody make pods, operators make who
+#   knows what, nor of kube-system and OpenShift's own. An empty selector selects every pod, also those that are yet to come.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/services-networking/network-policies/#the-networkpolicy-resource
 #   - ref: https://istio.io/latest/docs/reference/config/type/workload-selector/

@@ -37,14 +37,17 @@ deny contains {"msg": msg, "path": array.concat(["objects", called.index], path)
 }
 
 # The address of another service, http://cart:8080; telemetry/endpoints-resolve has those of OTLP. The pods of a
-# headless Service answer at any port of theirs, and what is called so of oneself may be an address for others.
+# headless Service answer at any port of theirs, and what is called so of oneself may be an address for others, as is what
+# its name says is one.
 deny contains {"msg": msg, "path": array.concat(["objects", i], variable.path), "with": with_fields} if {
 	some i, obj in workload.input_workloads
 	some variable in envvar.of(obj)
 	not regex.match(`^OT(EL|LP)_`, variable.name)
+	not envvar.is_of_others(variable.name)
 	is_string(variable.value)
 	regex.match(`^http://[a-z0-9.-]+:[0-9]+(/[^\s,;]*)?$`, variable.value)
 	called := endpoint.parse(variable.value)
+	not lower(called.host) in workload.aliases(obj)
 	at := registry.missing(registry.dns_name(called.host, obj_lib.namespace(obj)))
 	count(_ports[at.namespace][at.name]) == 1
 	some ports in _ports[at.namespace][at.name]

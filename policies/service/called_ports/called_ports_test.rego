@@ -72,7 +72,11 @@ test_addresses if {
 	every value in ["http://web:8080", "http://web.shop:8080/a?b=c", "http://web.shop.svc.cluster.local:8080"] {
 		{[fault.path, fault.msg] | some fault in _deny(_service, _calling("WEB", value))} == {[["objects", 1, "spec", "template", "spec", "containers", 0, "env", 0, "value"], `container "app" of Deployment "cart" (WEB) calls port 8080 of Service "web", which has 80, 443, http`]}
 	}
-	_deny(_service, _calling("OTEL_EXPORTER_OTLP_ENDPOINT", "http://web:8080")) == set()
+	every name in ["OTEL_EXPORTER_OTLP_ENDPOINT", "CORS_ALLOWED_ORIGINS", "PUBLIC_URL", "OAUTH_REDIRECT_URL"] {
+		_deny(_service, _calling(name, "http://web:8080")) == set()
+	}
+	aliased := object.union(_calling("WEB", "http://web:8080"), {"spec": {"template": {"spec": {"hostAliases": [{"ip": "10.0.0.1", "hostnames": ["Web"]}]}}}})
+	_deny(_service, aliased) == set()
 	every spec in [{"clusterIP": "None"}, {"type": "ExternalName"}, {"selector": {"app": "cart"}}] {
 		_deny(object.union(_service, {"spec": spec}), _calling("WEB", "http://web:8080")) == set()
 	}

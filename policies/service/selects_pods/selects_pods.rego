@@ -2,11 +2,11 @@
 # scope: package
 # title: Services select pods
 # description: |
-#   A Service whose selector matches no pod template of its namespace has no endpoints: DNS answers,
-#   and every connection is refused or, behind the mesh, a 503. One renamed label is enough. Pods
-#   that an operator makes of a rendered resource count; a Service without a selector, or an
-#   ExternalName, has its endpoints from elsewhere. Beside a release of a Helm chart, or a resource of
-#   a kind that nobody defines, nobody knows which pods there are.
+#   A Service whose selector matches no pod template of its namespace has no endpoints: DNS answers, and every connection is refused or,
+#   behind the mesh, a 503. One renamed label is enough. Pods that an operator makes of a rendered resource count. Labels that pods get
+#   when they run (their own name in a StatefulSet, the hash of a Rollout, who leads in Vault or Patroni) are asked of no template. A
+#   Service without a selector, an ExternalName and one of the control plane have their endpoints from elsewhere. Beside a release of
+#   a Helm chart, or a resource of a kind that nobody defines, nobody knows which pods there are.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/services-networking/service/
 # custom:

@@ -6,11 +6,15 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/open-policy-agent/opa/v1/ast"
+
 	"github.com/kgate-dev/gitops/policies"
+	"github.com/kgate-dev/gitops/tools/internal/admission/bootstrap"
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/kustomization"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
@@ -123,5 +127,33 @@ func TestRulesNobodyExpected(t *testing.T) {
 		if got := findings(func(l *policy.Library) { l.Expect(expected) }); got != want {
 			t.Errorf("%s expected: got\n%s\nwant\n%s", name, got, want)
 		}
+	}
+}
+
+// TestControllers holds the accounts that gitops/references-resolve takes to be in every cluster to those that the API server binds
+// roles to.
+func TestControllers(t *testing.T) {
+	text, err := fs.ReadFile(policies.FS, "gitops/references_resolve/references_resolve.rego")
+	if err != nil {
+		t.Fatal(err)
+	}
+	module, err := ast.ParseModule("references_resolve.rego", string(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var listed []string
+	for _, rule := range module.Rules {
+		if rule.Head.Name != "_controllers" {
+			continue
+		}
+		set, ok := rule.Head.Value.Value.(ast.Set)
+		if !ok {
+			t.Fatalf("_controllers is %v, no set", rule.Head.Value)
+		}
+		set.Foreach(func(term *ast.Term) { listed = append(listed, string(term.Value.(ast.String))) })
+	}
+	slices.Sort(listed)
+	if want := bootstrap.ControllerAccounts(); !slices.Equal(listed, want) {
+		t.Errorf("_controllers has\n%q, want\n%q", listed, want)
 	}
 }

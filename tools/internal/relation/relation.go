@@ -100,7 +100,7 @@ type Reference struct {
 	Qualified   string // what a name has that says of which namespace or provider it is: what that is rules do not read
 	Port        string // the field beside the name with the port of a Service, where there is one
 	Verb        string
-	Told        string // others often have it: rules speak where one of its kind is in the "target", or its "namespace" has one
+	Told        string // others often have it: rules speak where its "namespace" has one of its kind; or, of the object's own namespace, the "target"
 	Needed      bool   // the object cannot work without it
 	Provided    bool   // nor without this one, which mostly comes with the cluster
 }

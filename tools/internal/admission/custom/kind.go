@@ -85,6 +85,7 @@ func compile(crd *apiextensionsv1.CustomResourceDefinition, version string, of *
 	if err := defaulting.PruneDefaults(k.structural); err != nil {
 		return nil, err
 	}
+	fill(k.gvk.GroupKind(), k.structural)
 	if k.schema, _, err = validation.NewSchemaValidator(internal.OpenAPIV3Schema); err != nil {
 		return nil, err
 	}
