@@ -11,6 +11,7 @@ import (
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
+	"github.com/kgate-dev/gitops/tools/internal/schema"
 )
 
 // hostPaths are the paths of the host that pods have, by their volumes.
@@ -156,8 +157,12 @@ func (s *scene) securityVersion(p check.Pair) {
 		}
 		return level, version, err == nil && wrong == nil
 	}
+	oldest, err := podsecurity.ParseVersion("v" + schema.Versions()[0])
+	if err != nil {
+		return // which a build without schemas would be
+	}
 	// The latest standard is that of the cluster: the oldest one that kgate knows, or a later one.
-	old, was, knew := read(p.Old, podsecurity.MajorMinorVersion(1, 28))
+	old, was, knew := read(p.Old, oldest)
 	new, is, knows := read(p.New, podsecurity.LatestVersion())
 	if !knew || !knows {
 		return

@@ -134,7 +134,7 @@ func routePairs(p check.Pair) [][2]split {
 
 // hostName is a host of Istio as the whole mesh calls it.
 func hostName(host, namespace string) string {
-	if host == "" || strings.Contains(host, ".") {
+	if host == "" || namespace == "" || strings.Contains(host, ".") { // what deploys an object may say its namespace
 		return host
 	}
 	return host + "." + namespace + ".svc.cluster.local"
