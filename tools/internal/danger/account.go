@@ -11,7 +11,6 @@ import (
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
-	"github.com/kgate-dev/gitops/tools/internal/schema"
 )
 
 // hostPaths are the paths of the host that pods have, by their volumes.
@@ -142,6 +141,9 @@ func (s *scene) projectedGains(p check.Pair, before, after manifest.Path) {
 	s.at(p.New, at, "privilege gained: %s has the token of its account %q, in a volume: no token → a token", title(p.New), accountOf(p.New, after))
 }
 
+// oldestVersion is the oldest one of Kubernetes that kgate judges by.
+func oldestVersion() podsecurity.Version { return podsecurity.MajorMinorVersion(1, 28) }
+
 // securityVersion looks for an older release whose Pod Security standard a Namespace is held to, where a later one has a check more.
 // Checks that are written anew ask for more or for less: nothing is said of them.
 func (s *scene) securityVersion(p check.Pair) {
@@ -157,12 +159,8 @@ func (s *scene) securityVersion(p check.Pair) {
 		}
 		return level, version, err == nil && wrong == nil
 	}
-	oldest, err := podsecurity.ParseVersion("v" + schema.Versions()[0])
-	if err != nil {
-		return // which a build without schemas would be
-	}
 	// The latest standard is that of the cluster: the oldest one that kgate knows, or a later one.
-	old, was, knew := read(p.Old, oldest)
+	old, was, knew := read(p.Old, oldestVersion())
 	new, is, knows := read(p.New, podsecurity.LatestVersion())
 	if !knew || !knows {
 		return

@@ -3,6 +3,8 @@ package danger
 import (
 	"strings"
 	"testing"
+
+	"github.com/kgate-dev/gitops/tools/internal/schema"
 )
 
 const rbacVersion = "rbac.authorization.k8s.io/v1"
@@ -356,4 +358,10 @@ func TestSubsets(t *testing.T) {
 		{"of no route", trafficMoved, strings.ReplaceAll(subsets("stable", "canary")+both, "name: canary", "name: spare") + routed("100", "0"), strings.ReplaceAll(subsets("stable", "stable")+both, "name: canary", "name: spare") + routed("100", "0"), nil},
 		{"others, of pods that are elsewhere", trafficMoved, subsets("stable", "canary"), subsets("blue", "canary"), nil},
 	})
+}
+
+func TestOldestVersion(t *testing.T) {
+	if got, want := oldestVersion().String(), "v"+schema.Versions()[0]; got != want {
+		t.Errorf("the oldest version is %s, and the schemas begin with %s", got, want)
+	}
 }
