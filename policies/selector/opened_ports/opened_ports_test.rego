@@ -63,10 +63,15 @@ _good := {
 	"a Service elsewhere": _services_monitor({"endpoints": [{"port": "other"}], "namespaceSelector": {"matchNames": ["other"]}}),
 }
 
-test_allows[note][kind] if {
+test_allows[note] if {
 	some note, obj in _good
+	_faults("Deployment", obj) == set()
+}
+
+test_allows_in_every_kind[kind] if {
 	some kind, _ in fixture.spec_paths
-	_faults(kind, obj) == set()
+	_faults(kind, _good["a name"]) == set()
+	_faults(kind, _good["scraped by number"]) == set()
 }
 
 _bad := {
@@ -84,9 +89,19 @@ _bad := {
 
 _filled(msg, kind) := replace(msg, "%s", sprintf("%s \"web\"", [kind]))
 
-test_denies[note][kind] if {
-	some note, [obj, path, msg] in _bad
+test_denies[note] if {
+	some note, _ in _bad
+	_denied("Deployment", note)
+}
+
+test_denies_in_every_kind[kind] if {
 	some kind, _ in fixture.spec_paths
+	_denied(kind, "a name")
+	_denied(kind, "scraped by number")
+}
+
+_denied(kind, note) if {
+	[obj, path, msg] := _bad[note]
 	_faults(kind, obj) == {[_filled(msg, kind), array.concat(["objects", 0], path)]}
 }
 
