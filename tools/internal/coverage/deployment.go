@@ -209,7 +209,7 @@ func (t *tree) deployments(targets []*check.Target, read map[string]bool) []depl
 			} else {
 				told, _ = repo.KeptBeside(t.repository, file, writtenIn(file), tell)
 			}
-			if len(told.tellers)+len(told.claims) > 0 {
+			if len(told.tellers)+len(told.claims) > 0 || told.unread {
 				t.claiming = append(t.claiming, file)
 			}
 			t.telling = append(t.telling, told.tellers...)
@@ -426,10 +426,14 @@ type written struct {
 	claims  []claim
 	tellers []teller          // from wherever
 	urls    map[string]string // of the sources of Flux, as claims call them
+	unread  bool              // it cannot be read, has the words of such an object, and is no template
 }
 
 // writtenIn is the key of it.
 type writtenIn string
+
+// deploysSomething is how an object begins that does.
+var deploysSomething = regexp.MustCompile(`(?m)^apiVersion: *["']?(argoproj\.io|kustomize\.toolkit\.fluxcd\.io)/`)
 
 // written reads a file. What cannot be read, such as a template, tells nothing.
 func (t *tree) written(file string) (w written) {
@@ -442,6 +446,7 @@ func (t *tree) written(file string) (w written) {
 	}
 	documents, err := t.files.Documents(file)
 	if err != nil {
+		w.unread = deploysSomething.Match(data) && !bytes.Contains(data, []byte("{{")) && !bytes.Contains(data, []byte("{%"))
 		return w
 	}
 	for _, d := range documents {

@@ -310,10 +310,13 @@ func (f *flux) find(ctx context.Context) (map[string][]build, error) {
 			continue
 		}
 		made := build{plain: true}
-		if d.Object.Group() == coverage.FluxGroup {
+		switch {
+		case d.Object.Group() == coverage.FluxGroup:
 			if made, err = f.build(ctx, d, patched); err != nil {
 				return nil, err
 			}
+		case isPlugged(d.Object):
+			made = plugged
 		}
 		if f.kept != nil {
 			made.locate()
@@ -321,12 +324,32 @@ func (f *flux) find(ctx context.Context) (map[string][]build, error) {
 		made.undecrypted = undecrypted(d, decrypting)
 		builds[d.Dir] = append(builds[d.Dir], made)
 	}
-	// Where Argo CD deploys, and Flux nothing, a text with ${ in it is what it says, also in a part that somebody lists.
+	// Where Argo CD deploys without a plugin, and Flux nothing, a text with ${ in it is what it says, also in a part that somebody lists.
 	if len(deployers) > 0 && !slices.ContainsFunc(deployers, func(d coverage.Deployer) bool { return d.Object.Group() == coverage.FluxGroup }) {
 		kept := !slices.ContainsFunc(deployers, func(d coverage.Deployer) bool { return !undecrypted(d, decrypting) })
-		builds[noDirectory] = []build{{plain: true, undecrypted: kept}}
+		only := build{plain: true}
+		if slices.ContainsFunc(deployers, func(d coverage.Deployer) bool { return isPlugged(d.Object) }) {
+			only = plugged
+		}
+		only.undecrypted = kept
+		builds[noDirectory] = []build{only}
 	}
 	return builds, ctx.Err()
+}
+
+// plugged is what a plugin of Argo CD makes of a directory: it may fill in what looks like a variable, as those with envsubst do.
+// https://argo-cd.readthedocs.io/en/stable/operator-manual/config-management-plugins/
+var plugged = build{variables: substitution.Variables{Maybe: true}}
+
+// isPlugged reports an Application, or what makes some, of which a plugin renders a source.
+func isPlugged(o *manifest.Object) bool {
+	spec := manifest.Path{"spec"}
+	if o.Kind == "ApplicationSet" {
+		spec = manifest.Path{"spec", "template", "spec"}
+	}
+	of := manifest.At(o.Value, spec...)
+	sources := append(slices.Clone(manifest.ListAt(of, "sources")), manifest.At(of, "source"), manifest.At(of, "sourceHydrator", "drySource"))
+	return slices.ContainsFunc(sources, func(source any) bool { return manifest.At(source, "plugin") != nil })
 }
 
 // noDirectory is no directory of a repository.
