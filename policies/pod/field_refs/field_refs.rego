@@ -1,10 +1,12 @@
 # METADATA
 # scope: package
-# title: A pod has the label or annotation that it reads of itself
+# title: A pod has what it reads of itself
 # description: |
 #   A variable, or a file of a downward API volume, that is filled from a label or an annotation of
 #   the pod is empty where the pod has none of this name, and nothing says so. What the controller
-#   of the pods, the kubelet or a platform puts there counts.
+#   of the pods, the kubelet or a platform puts there counts. One that is filled from the resources of
+#   a container needs a container of this name, or the kubelet starts none: those that a mesh, an agent
+#   or an operator injects are known by their names.
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/workloads/pods/downward-api/
 # custom:
@@ -12,7 +14,7 @@
 #   states: fact
 #   scope: object
 #   mentions: spec apps/ batch/ Pod
-#   fix: Write the label or annotation into the pod template, or name one that it has.
+#   fix: Write the label or annotation into the pod template, or name what it has.
 package policies.pod.field_refs
 
 import data.policies.lib.entry
@@ -29,6 +31,41 @@ deny contains {"msg": msg, "path": field.path, "with": with_fields} if {
 	with_fields := {array.concat(workload.template_path(input), ["metadata", kind, other]) | some other, _ in have}
 	msg := sprintf("%s is empty: the pods of %s have no %s %s", [field.title, obj_lib.title(input), _singular[kind], json.marshal(key)])
 }
+
+deny contains {"msg": msg, "path": field.path, "with": with_fields} if {
+	workload.is_workload(input)
+	some field in _resources
+	is_string(field.value)
+	field.value != ""
+	every list in ["containers", "initContainers"] {
+		every container in object.get(workload.input_spec, list, []) {
+			container.name != field.value
+		}
+	}
+	not field.value in _injected
+	with_fields := {array.concat(workload.spec_path(input), [list, i, "name"]) | some list in ["containers", "initContainers"]; some i, _ in workload.input_spec[list]}
+	msg := sprintf("%s cannot be read: the pods of %s have no container %s", [field.title, obj_lib.title(input), json.marshal(field.value)])
+}
+
+_injected := {
+	"cilium-envoy", "cloud-sql-proxy", "consul-dataplane", "daprd", "envoy", "istio-init", "istio-proxy", "istio-validation",
+	"kuma-init", "kuma-sidecar", "linkerd-init", "linkerd-proxy", "otc-container", "queue-proxy", "vault-agent", "vault-agent-init",
+}
+
+_resources := array.concat(
+	[{"title": sprintf("env %v of %s", [variable.value.name, container.title]), "value": name, "path": array.concat(variable.path, ["valueFrom", "resourceFieldRef", "containerName"])} |
+		some container in workload.input_containers
+		some variable in entry.list(obj_lib.at(container.value, ["env"], null), array.concat(container.path, ["env"]))
+		name := variable.value.valueFrom.resourceFieldRef.containerName
+	],
+	[{"title": sprintf("the file %v of volume %v", [item.path, volume.name]), "value": item.resourceFieldRef.containerName, "path": array.concat(path, ["resourceFieldRef", "containerName"])} |
+		some i, volume in workload.input_spec.volumes
+		some [steps, items] in _items(volume)
+		some j, item in items
+		path := array.concat(array.concat(workload.spec_path(input), ["volumes", i]), array.concat(steps, [j]))
+		item.resourceFieldRef.containerName
+	],
+)
 
 _singular := {"annotations": "annotation", "labels": "label"}
 

@@ -17,6 +17,10 @@ _allowed := {
 	"another field": _env("metadata.name"),
 	"all labels": {"containers": [], "volumes": [{"name": "info", "downwardAPI": {"items": [{"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}}, {"path": "cpu", "resourceFieldRef": {}}]}}]},
 	"not a path": _env(1),
+	"resources of a container": _resources("app", "helper"),
+	"resources of an init container": _resources("setup", "setup"),
+	"of its own": {"containers": [{"name": "app", "env": [{"name": "A", "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu"}}}]}]},
+	"of what is injected": _resources("istio-proxy", "app"),
 	"other quotation marks": _env(`metadata.labels["gone"]`),
 	"wrong types": {"containers": [{"name": "app", "env": ["text", {"valueFrom": "text"}]}], "volumes": ["text", {"downwardAPI": "text", "projected": {"sources": "text"}}, {"downwardAPI": {"items": ["text"]}}]},
 }
@@ -27,7 +31,15 @@ test_allows[note][kind] if {
 	field_refs.deny == set() with input as obj
 }
 
+_resources(in_env, in_file) := {
+	"containers": [{"name": "app", "env": [{"name": "A", "valueFrom": {"resourceFieldRef": {"containerName": in_env, "resource": "limits.cpu"}}}]}, {"name": "helper"}],
+	"initContainers": [{"name": "setup"}],
+	"volumes": [{"name": "info", "downwardAPI": {"items": [{"path": "r", "resourceFieldRef": {"containerName": in_file, "resource": "limits.cpu"}}]}}],
+}
+
 _denied := {
+	"resources of no container": {"pod": _resources("ap", "app"), "msg": `env A of container "app" cannot be read: the pods of %s "web" have no container "ap"`, "path": ["containers", 0, "env", 0, "valueFrom", "resourceFieldRef", "containerName"]},
+	"a file of no container": {"pod": _resources("app", "ap"), "msg": `the file r of volume info cannot be read: the pods of %s "web" have no container "ap"`, "path": ["volumes", 0, "downwardAPI", "items", 0, "resourceFieldRef", "containerName"]},
 	"a label": {"pod": _env("metadata.labels['release']"), "msg": `env A of container "app" is empty: the pods of %s "web" have no label "release"`, "path": ["containers", 0, "env", 0, "valueFrom", "fieldRef", "fieldPath"]},
 	"an annotation": {"pod": _env("metadata.annotations['release']"), "msg": `env A of container "app" is empty: the pods of %s "web" have no annotation "release"`, "path": ["containers", 0, "env", 0, "valueFrom", "fieldRef", "fieldPath"]},
 	"a common label": {"pod": _env("metadata.labels['app.kubernetes.io/nme']"), "msg": `env A of container "app" is empty: the pods of %s "web" have no label "app.kubernetes.io/nme"`, "path": ["containers", 0, "env", 0, "valueFrom", "fieldRef", "fieldPath"]},
