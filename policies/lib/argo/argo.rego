@@ -210,8 +210,8 @@ else := null
 
 # METADATA
 # description: |
-#   The origins that are this repository: those that git calls it by, with those from which no fewer directories that are here are taken,
-#   as from a mirror. Where no Application or ApplicationSet has such a name, as in a fork, those from which one takes a root that this
+#   The origins that are this repository: those that git calls it by, with those from which more directories that are here are taken, as from
+#   a mirror. Where no Application or ApplicationSet has such a name, as in a fork, those from which one takes a root that this
 #   repository has, or else a directory. A mistaken path is so told from another repository's.
 own_repositories := _called | _shared if {
 	count(_called) > 0
@@ -231,8 +231,7 @@ _called contains application.origin if {
 
 _shared contains origin if {
 	some origin, taken in _taken
-	count(taken) > 0
-	count(taken) >= count({path | some own in _called; some path in _taken[own]})
+	count(taken) > max([1, count({path | some own in _called; some path in _taken[own]})])
 }
 
 # The directories that are here, by the origin from which they are taken.
@@ -247,9 +246,9 @@ _taken[origin] contains application.written_path if {
 # What a repository is called at its forge, whichever way leads there: the path of its URL. Of Azure DevOps a URL of ssh has no _git, and
 # what is called as its project is named once. One word is no name.
 _name(origin) := concat("/", parts) if {
-	not regex.match(`^(file:|[./])`, origin)
+	not regex.match(`^(file:|oci:|[./])`, origin)
 	whole := regex.replace(origin, `^((?:https://)?(?:[^/@]*@)?(?:dev\.azure\.com/[^/]+|[^/]+\.visualstudio\.com(?:/defaultcollection)?)/)_git/([^/]+)$`, "$1$2/$2")
-	parts := [part | some part in split(regex.replace(whole, `^([a-z+]+://)?[^/]*/`, ""), "/"); not part in {"_git", ""}]
+	parts := [part | some part in split(regex.replace(whole, `^([a-z+]+://)?[^/]*/`, ""), "/"); not part in {"_git", "defaultcollection", ""}]
 	count(parts) > 1
 }
 

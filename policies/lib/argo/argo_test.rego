@@ -131,10 +131,11 @@ test_names_that_git_has[url] if {
 	not "https://forge/other/deploy" in own
 }
 
-# Of a mirror as much of what is here is taken: it is this repository too.
+# Of a mirror more of what is here is taken: it is this repository too.
 test_another_name_of_this_repository if {
 	one := {"roots": ["argocd"], "directories": ["argocd", "shop", "web"], "remotes": ["me/deploy"], "targets": [{"path": "argocd", "objects": [
 		_application({"repoURL": "https://forge/me/deploy", "path": "argocd"}),
+		_application({"repoURL": "https://mirror/copies/deployment", "path": "shop"}),
 		_application({"repoURL": "https://mirror/copies/deployment", "path": "web"}),
 		_application({"repoURL": "https://forge/other/infra", "path": "nope"}),
 		_application({"repoURL": "https://forge/deploy", "path": "nope"}),

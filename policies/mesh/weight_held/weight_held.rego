@@ -27,7 +27,9 @@ import data.policies.lib.workload
 deny contains {"msg": msg, "path": path, "with": with_fields} if {
 	some pair in canary.input_pairs
 	_is_of_all(pair)
+	not _is_shared(pair)
 	[stable, one] := [input.objects[track] | some track in pair.tracks]
+	not _is_scaled_by_others(one)
 	_are_alike(stable, one)
 	least := scaling.minimum(stable)
 	most := scaling.maximum(one)
@@ -47,9 +49,36 @@ _is_of_all(pair) if {
 	[_, index, _, list, at] := array.slice(pair.paths[1], 0, 5)
 	rules := input.objects[index].spec[list]
 	_takes_all(rules[at])
+	obj_lib.at(rules[at], ["fault", "abort"], null) == null
 	every i, rule in rules {
 		_is_beside(i, at, rule)
 	}
+}
+
+# Another route sends requests to them as well, of another host perhaps, of which nobody here knows how many there are.
+_is_shared(pair) if {
+	names := {name | some path in pair.paths; some name in _names(object.get(input, array.slice(path, 0, count(path) - 1), {}))}
+	some kinds in [["networking.istio.io", "VirtualService"], ["gateway.networking.k8s.io", "HTTPRoute"], ["gateway.networking.k8s.io", "GRPCRoute"]]
+	some i, route in object.get(obj_lib.of_kind, kinds, {})
+	i != pair.index
+	walk(route.spec, [_, value])
+	count(_names(value) & names) > 0
+}
+
+# The Services that a destination, or a backend, may be of.
+_names(value) := {split(name, ".")[0] |
+	is_object(value)
+	some name in [obj_lib.at(value, ["destination", "host"], null), obj_lib.at(value, ["host"], null), obj_lib.at(value, ["name"], null)]
+	is_string(name)
+}
+
+# KEDA and its like say how many there may be, and may take them from elsewhere.
+_is_scaled_by_others(obj) if {
+	some api_group in ["argoproj.io", "flagger.app", "http.keda.sh", "keda.sh"]
+	some objects in obj_lib.of_kind[api_group]
+	some scaler in objects
+	some field in ["scaleTargetRef", "targetRef", "workloadRef"]
+	scaler.spec[field].name == obj_lib.name(obj)
 }
 
 _is_beside(i, at, _) if i == at

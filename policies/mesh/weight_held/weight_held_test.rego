@@ -91,6 +91,10 @@ test_allows[name] if {
 		"another namespace": [_gateway("HTTPRoute", [{"backendRefs": [{"name": "one", "port": 80}, {"name": "two", "namespace": "other", "port": 80}]}]), few],
 		"another kind": [_gateway("HTTPRoute", [{"backendRefs": [{"name": "one", "port": 80}, {"kind": "ServiceImport", "group": "x.example", "name": "two", "port": 80}]}]), few],
 		"no numbers": [_mesh([_split(50)]), [_deployment("stable", "many"), _deployment("canary", null)]],
+		"KEDA": [_mesh([_split(50)]), array.concat(few, [{"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "metadata": {"name": "web", "namespace": "shop"}, "spec": {"scaleTargetRef": {"name": "canary"}, "maxReplicaCount": 20}}])],
+		"a fault in their place": [_mesh([object.union(_split(50), {"fault": {"abort": {"httpStatus": 503, "percentage": {"value": 100}}}})]), few],
+		"another host's": [_mesh([_split(50)]), array.concat(few, [object.union(_mesh([{"route": [{"destination": {"host": "web.shop.svc.cluster.local", "subset": "stable"}}]}]), {"metadata": {"name": "main"}})])],
+		"another route's": [_gateway("HTTPRoute", [{"backendRefs": [{"name": "one", "port": 80}, {"name": "two", "port": 80}]}]), array.concat(few, [object.union(_gateway("HTTPRoute", [{"backendRefs": [{"name": "one", "port": 80}]}]), {"metadata": {"name": "main"}})])],
 		"no workload": [_mesh([_split(50)]), []],
 	}
 	_deny(c[0], c[1]) == set()

@@ -87,9 +87,13 @@ func sourceOf(object *manifest.Object) (source string, artifact bool) {
 		return source, false
 	case "OCIRepository", "Bucket":
 		return kind + " " + source, true
+	case "ExternalArtifact":
+		return externalArtifact + source, true
 	}
 	return "", false
 }
+
+const externalArtifact = "ExternalArtifact "
 
 // fluxPath is a path as Flux takes it: whatever leads out of the repository is below its top, and "." is that.
 func fluxPath(p string) string {
@@ -231,6 +235,11 @@ func (t *tree) candidates(c claim, own map[string]bool) []candidate {
 	if !c.artifact && t.isForeign(c.url(t)) {
 		return nil
 	}
+	return t.standsFor(c, own)
+}
+
+// standsFor is candidates whatever the claim's repository is.
+func (t *tree) standsFor(c claim, own map[string]bool) []candidate {
 	some := []candidate{{c.path, c.to.namespace}}
 	for _, elements := range c.lists {
 		var filled []candidate

@@ -123,9 +123,10 @@ func survey(ctx context.Context, r *repo.Repo, targets []*check.Target) ([]fault
 		}
 		faults = append(faults, d.faults(slices.DeleteFunc(t.missed(ctx, d, read), func(m miss) bool { return by(d.names(m)...) }))...)
 	}
+	own := t.ownRepositories(t.claims)
 	for _, c := range t.claims {
 		// Who says that it is another repository's takes it out of the run.
-		if f, of := t.namesake(ctx, c, read); of && !by(c.path, c.file) {
+		if f, of := t.namesake(ctx, c, read, own); of && !by(c.path, c.file) {
 			faults = append(faults, f)
 		}
 	}

@@ -322,7 +322,8 @@ func (d *Deliveries) Outsides(rendered []string) []Outside {
 		value, spec := one.object.Value, manifest.Path{"spec"}
 		if one.object.Group() == FluxGroup {
 			source, artifact := sourceOf(one.object)
-			if url := t.urls[source]; t.ownSources()[source] || url == "" || !artifact && !t.isAnother(url, own) {
+			made := strings.HasPrefix(source, externalArtifact) // by what runs in the cluster
+			if url := t.urls[source]; t.ownSources()[source] || !made && (url == "" || !artifact && !t.isAnother(url, own) && !t.isElsewhere(source)) {
 				continue
 			}
 			to := fluxDelivery(one.object)
@@ -360,7 +361,7 @@ func (d *Deliveries) Unrendered(target, namespace string) Outside {
 // isOutside reports a source of an Application of another repository, or one that only a plugin of Argo CD can render and no target shows.
 func (d *Deliveries) isOutside(object any, c claim, own, shown map[string]bool) bool {
 	if !own[revision.Origin(c.repository)] {
-		return d.tree.isAnother(c.repository, own)
+		return d.tree.isAnother(c.repository, own) || strings.HasPrefix(c.repository, "oci://")
 	}
 	source := manifest.At(object, c.field[:len(c.field)-1]...)
 	real, here := d.tree.real(c.path)

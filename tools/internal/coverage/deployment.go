@@ -98,7 +98,7 @@ func (t *tree) missed(ctx context.Context, d deployment, read reading) []miss {
 		return asRoot(d.dir, "")
 	case read.charts[d.dir]:
 		return nil
-	case t.charts[d.dir]:
+	case d.isChart(t):
 		return []miss{{why: helm}}
 	}
 	var misses []miss
@@ -135,6 +135,9 @@ func (t *tree) missed(ctx context.Context, d deployment, read reading) []miss {
 	}
 	return misses
 }
+
+// isChart reports a directory that is rendered by Helm: Flux takes what lies there as it stands.
+func (d deployment) isChart(t *tree) bool { return t.charts[d.dir] && d.source == "" }
 
 // passedOver are the manifests below a directory in folders that kgate looks into nowhere else, such as .x and node_modules:
 // what takes all that is below takes them too.
@@ -185,7 +188,7 @@ func (t *tree) deployments(targets []*check.Target, read map[string]bool) []depl
 				t.telling = append(t.telling, teller{object: object, target: target, locate: locate})
 			}
 			if source, url := sourceAt(object); url != "" {
-				t.urls[source] = url
+				t.urls[source], t.branches[source] = url, branchOf(object)
 			}
 			for _, c := range claimsOf(object) {
 				c.where.object = check.Field{Target: target, Object: object, Path: c.field}
@@ -214,7 +217,9 @@ func (t *tree) deployments(targets []*check.Target, read map[string]bool) []depl
 			}
 			t.telling = append(t.telling, told.tellers...)
 			for source, url := range told.urls {
-				t.urls[source] = cmp.Or(t.urls[source], url)
+				if t.urls[source] == "" {
+					t.urls[source], t.branches[source] = url, told.branches[source]
+				}
 			}
 			claims = append(claims, told.claims...)
 		}
@@ -230,18 +235,27 @@ func (t *tree) deployments(targets []*check.Target, read map[string]bool) []depl
 }
 
 // namesake is a fault where a path of another repository, known by its name alone, is here as well, and no target renders it as it is.
-func (t *tree) namesake(ctx context.Context, c claim, read reading) (fault, bool) {
-	dir, ok := clean(c.path)
-	if !ok || dir == "." || c.artifact || parameter.MatchString(c.path) || !t.isForeign(c.url(t)) {
+func (t *tree) namesake(ctx context.Context, c claim, read reading, own map[string]bool) (fault, bool) {
+	if c.artifact || !t.isForeign(c.url(t)) {
 		return fault{}, false
 	}
-	real, here := t.real(dir)
-	if !here || len(t.missed(ctx, deployment{claim: c, dir: real}, read)) == 0 {
+	var dirs []string
+	for _, candidate := range t.standsFor(c, own) {
+		real, here := t.real(candidate.dir)
+		if here && real != "." && !slices.Contains(dirs, real) && len(t.missed(ctx, deployment{claim: c, dir: real}, read)) > 0 {
+			dirs = append(dirs, real)
+		}
+	}
+	if len(dirs) == 0 {
 		return fault{}, false
+	}
+	said := dirs[0]
+	if len(dirs) > 1 {
+		said += fmt.Sprintf(", and %d more,", len(dirs)-1)
 	}
 	f := c.where
 	f.check, f.limit = deployed.Name, true
-	f.message = fmt.Sprintf("%s deploys %s of %s, which is not what git's remotes call this repository: what is here under that path is not checked", c.by, dir, nameOf(c.url(t)))
+	f.message = fmt.Sprintf("%s deploys %s of %s, which is not what git's remotes call this repository: what is here under that path is not checked", c.by, said, nameOf(c.url(t)))
 	return f, true
 }
 
@@ -275,6 +289,27 @@ func sourceAt(object *manifest.Object) (source, url string) {
 	return "", ""
 }
 
+// branchOf is what of a repository a GitRepository takes; "" for the branch that most call main.
+func branchOf(object *manifest.Object) string {
+	ref, _ := manifest.At(object.Value, "spec", "ref").(map[string]any)
+	if branch := manifest.TextAt(ref, "branch"); len(ref) == 0 || len(ref) == 1 && (branch == "main" || branch == "master") {
+		return ""
+	}
+	return fmt.Sprint(ref)
+}
+
+// isElsewhere reports a source of Flux that is another branch of this repository, which nobody here knows: no path that it has is here.
+func (t *tree) isElsewhere(source string) bool {
+	branch := t.branches[source]
+	if branch == "" || !t.isOurs(t.urls[source]) {
+		return false
+	}
+	return !slices.ContainsFunc(t.claims, func(c claim) bool {
+		_, here := t.real(c.path)
+		return c.tellsPath() && here && !c.artifact && t.branches[c.source] == branch && t.isOurs(t.urls[c.source])
+	})
+}
+
 // calling is what git's names for this repository tell of the URLs that something deploys from.
 type calling struct {
 	names  []string        // that git has, of its remotes
@@ -282,8 +317,8 @@ type calling struct {
 	shared map[string]bool // names that nevertheless may be this repository's
 }
 
-// called tells it. A URL that nothing deploys from tells nothing. Where more of the directories that are here, or as many, are deployed by
-// another name, that is one more name of this repository: of a mirror, or of what a fork was made of.
+// called tells it. A URL that nothing deploys from tells nothing. Where more of the directories that are here are deployed by another
+// name, that is one more name of this repository: of a mirror, or of what a fork was made of. One directory may be called alike by chance.
 func (t *tree) called() calling {
 	c := calling{names: t.repository.Remotes(), shared: map[string]bool{}}
 	if c.names == nil {
@@ -311,14 +346,16 @@ func (t *tree) called() calling {
 	}
 	for _, one := range t.claims {
 		var dirs []string
-		if dir, ok := clean(one.path); ok && dir != "." && !parameter.MatchString(one.path) && !one.artifact {
-			if real, here := t.real(dir); here {
+		known := c.has(nameOf(one.url(t)))
+		if dir, ok := clean(one.path); ok && (known || dir != ".") && !parameter.MatchString(one.path) && !one.artifact {
+			if real, here := t.real(dir); here && (known || t.hasManifests(real)) {
 				dirs = append(dirs, real)
 			}
 		}
 		take(one.url(t), dirs...)
 		for _, p := range one.found {
-			if first, _, _ := strings.Cut(strings.TrimPrefix(p.glob, "./"), "/"); strings.ContainsAny(first, wildcards) {
+			first, _, _ := strings.Cut(strings.TrimPrefix(p.glob, "./"), "/")
+			if strings.ContainsAny(first, wildcards) && !c.has(nameOf(p.repository)) {
 				take(p.repository)
 			} else {
 				take(p.repository, t.fitting(p)...)
@@ -326,7 +363,7 @@ func (t *tree) called() calling {
 		}
 	}
 	for name, dirs := range taken {
-		c.shared[name] = len(dirs) > 0 && len(dirs) >= len(own)
+		c.shared[name] = len(dirs) > max(1, len(own))
 	}
 	return c
 }
@@ -403,7 +440,7 @@ func (t *tree) ownSources() map[string]bool {
 		if c.artifact {
 			ok = t.inArtifact(c, c.path) != ""
 		}
-		if ok || !c.artifact && t.isOurs(t.urls[c.source]) {
+		if ok || !c.artifact && t.isOurs(t.urls[c.source]) && !t.isElsewhere(c.source) {
 			here[c.source]++
 		} else {
 			missing[c.source]++
@@ -423,10 +460,11 @@ func (c claim) tellsPath() bool {
 
 // written is what a file that no target reads tells Argo CD and Flux to deploy.
 type written struct {
-	claims  []claim
-	tellers []teller          // from wherever
-	urls    map[string]string // of the sources of Flux, as claims call them
-	unread  bool              // it cannot be read, has the words of such an object, and is no template
+	claims   []claim
+	tellers  []teller          // from wherever
+	urls     map[string]string // of the sources of Flux, as claims call them
+	branches map[string]string // that they are of
+	unread   bool              // it cannot be read, has the words of such an object, and is no template
 }
 
 // writtenIn is the key of it.
@@ -434,6 +472,16 @@ type writtenIn string
 
 // deploysSomething is how an object begins that does.
 var deploysSomething = regexp.MustCompile(`(?m)^apiVersion: *["']?(argoproj\.io|kustomize\.toolkit\.fluxcd\.io)/`)
+
+func isTemplate(data []byte) bool {
+	return bytes.Contains(data, []byte("{{")) || bytes.Contains(data, []byte("{%"))
+}
+
+// deploysSomething reports a file that holds such an object, and is no template of one.
+func (t *tree) deploysSomething(file string) bool {
+	data, err := t.files.ReadFile(file)
+	return err == nil && deploysSomething.Match(data) && !isTemplate(data)
+}
 
 // written reads a file. What cannot be read, such as a template, tells nothing.
 func (t *tree) written(file string) (w written) {
@@ -446,7 +494,7 @@ func (t *tree) written(file string) (w written) {
 	}
 	documents, err := t.files.Documents(file)
 	if err != nil {
-		w.unread = deploysSomething.Match(data) && !bytes.Contains(data, []byte("{{")) && !bytes.Contains(data, []byte("{%"))
+		w.unread = deploysSomething.Match(data) && !isTemplate(data)
 		return w
 	}
 	for _, d := range documents {
@@ -469,9 +517,9 @@ func (t *tree) written(file string) (w written) {
 			}
 			if source, url := sourceAt(object); url != "" {
 				if w.urls == nil {
-					w.urls = map[string]string{}
+					w.urls, w.branches = map[string]string{}, map[string]string{}
 				}
-				w.urls[source] = url
+				w.urls[source], w.branches[source] = url, branchOf(object)
 			}
 			if isDelivery(object) {
 				w.tellers = append(w.tellers, teller{object: object, file: file, locate: locate})

@@ -64,14 +64,14 @@ func Select(ctx context.Context, r *repo.Repo, made ...string) (repo.Selection, 
 				continue // rendering what deploys it says what is wrong
 			}
 		}
-		if !t.charts[d.dir] || t.isRoot(d.dir) {
+		if !d.isChart(t) || t.isRoot(d.dir) {
 			was := seen[d.dir]
 			deployed += choose(d.dir)
 			flat[d.dir] = !d.recursive && !t.isRoot(d.dir) && (!was || flat[d.dir])
 		}
 	}
 	for _, file := range t.claiming {
-		if dir := path.Dir(file); !seen[dir] && !read(dir) && !t.withinRoot(dir) && !t.withinAny(dir, t.charts) {
+		if dir := path.Dir(file); !seen[dir] && !read(dir) && !t.withinRoot(dir) && !t.ofChart(dir) {
 			telling += choose(dir)
 		}
 	}
@@ -102,7 +102,7 @@ func Select(ctx context.Context, r *repo.Repo, made ...string) (repo.Selection, 
 	if _, err := fs.Lstat(r.FS, repo.ConfigFile); r.Base == nil && errors.Is(err, fs.ErrNotExist) {
 		why = "there is no " + repo.ConfigFile
 	}
-	return selection, why + ", so kgate chose " + says(unused, deployed, telling, charts) + t.besides(seen, r.Config.Unread) + besidesCharts(idle), nil
+	return selection, why + ", so kgate chose " + says(unused, deployed, telling, charts) + t.besides(seen, idle, r.Config.Unread), nil
 }
 
 // ErrNothing is the error of a repository in which there is nothing to choose.
@@ -114,8 +114,9 @@ type nothingToCheck string
 func (n nothingToCheck) Error() string { return string(n) }
 func (n nothingToCheck) Unwrap() error { return ErrNothing }
 
-// besides tells of manifests that are in none of the chosen directories, and below no kustomization.
-func (t *tree) besides(chosen map[string]bool, unread []repo.Unread) string {
+// besides tells of manifests that are in none of the chosen directories, and below no kustomization, and of charts that nothing here is
+// known to deploy.
+func (t *tree) besides(chosen map[string]bool, idle []string, unread []repo.Unread) string {
 	const most = 3
 	named := map[string]bool{} // by a root, which may lie elsewhere
 	for root := range t.roots {
@@ -123,9 +124,12 @@ func (t *tree) besides(chosen map[string]bool, unread []repo.Unread) string {
 			named[entry] = true
 		}
 	}
-	var files []string
+	var files, tests []string
 	for _, dir := range t.dirs {
-		if t.ofTests(dir) || t.withinAny(dir, chosen) || t.withinRoot(dir) || t.withinAny(dir, t.charts) {
+		if t.withinAny(dir, t.suites) {
+			tests = append(tests, slices.DeleteFunc(slices.Clone(t.manifests[dir]), func(file string) bool { return !t.deploysSomething(file) })...)
+		}
+		if t.ofTests(dir) || t.withinAny(dir, chosen) || t.withinRoot(dir) || t.ofChart(dir) {
 			continue
 		}
 		for _, file := range t.manifests[dir] {
@@ -141,25 +145,30 @@ func (t *tree) besides(chosen map[string]bool, unread []repo.Unread) string {
 			}
 		}
 	}
-	if len(files) == 0 {
-		return ""
+	listed := func(names []string, one, several string) string {
+		if len(names) == 0 {
+			return ""
+		}
+		said := strings.Join(names[:min(len(names), most)], ", ")
+		if more := len(names) - most; more > 0 {
+			said += fmt.Sprintf(" and %d more", more)
+		}
+		if len(names) == 1 {
+			return one + said
+		}
+		return fmt.Sprintf(several, len(names)) + said
 	}
-	names := strings.Join(files[:min(len(files), most)], ", ")
-	if more := len(files) - most; more > 0 {
-		names += fmt.Sprintf(" and %d more", more)
-	}
-	if len(files) == 1 {
-		return "; a manifest is in none of them: " + names
-	}
-	return fmt.Sprintf("; %d manifests are in none of them: %s", len(files), names)
+	return listed(files, "; a manifest is in none of them: ", "; %d manifests are in none of them: ") +
+		listed(tests, "; what a suite of tests deploys is passed over: ", "; %d files of suites of tests that deploy something are passed over: ") +
+		listed(idle, "; not chosen by itself: the chart ", "; not chosen by themselves: %d charts: ")
 }
 
 // unknownCharts are the charts that nothing here deploys, as far as it is known without rendering: those of Applications, which somebody
-// installs by hand, and the others. A chart that a kustomization renders, or a chart, is none of them.
+// installs by hand, and the others. One that holds other objects too is a directory of manifests, and no less of Applications.
 func (t *tree) unknownCharts(deployed map[string]bool) (bootstraps, idle []string) {
 	for _, dir := range t.dirs {
 		left := func(u repo.Unread) bool { return u.Covers(dir) }
-		if !t.isChart(dir) || deployed[dir] || t.withinRoot(dir) || slices.ContainsFunc(t.repository.Config.Unread, left) {
+		if !t.charts[dir] || t.ofTests(dir) || t.ofChart(dir) || deployed[dir] || t.withinRoot(dir) || slices.ContainsFunc(t.repository.Config.Unread, left) {
 			continue
 		}
 		ofApplications := slices.ContainsFunc(t.within(path.Join(dir, "templates"), true), func(d string) bool {
@@ -172,22 +181,6 @@ func (t *tree) unknownCharts(deployed map[string]bool) (bootstraps, idle []strin
 		}
 	}
 	return bootstraps, idle
-}
-
-// besidesCharts tells of charts that nothing here deploys.
-func besidesCharts(charts []string) string {
-	const most = 3
-	if len(charts) == 0 {
-		return ""
-	}
-	names := strings.Join(charts[:min(len(charts), most)], ", ")
-	if more := len(charts) - most; more > 0 {
-		names += fmt.Sprintf(" and %d more", more)
-	}
-	if len(charts) == 1 {
-		return "; nothing here deploys the chart " + names
-	}
-	return fmt.Sprintf("; nothing here deploys %d charts: %s", len(charts), names)
 }
 
 // templatesApplication reports a file that says it is an Application of Argo CD, or what makes some.
@@ -230,7 +223,7 @@ func Plain(ctx context.Context, r *repo.Repo) (dirs, charts []string, err error)
 			charts = append(charts, dir)
 		}
 		within := slices.ContainsFunc(dirs, func(d string) bool { return d == "." || strings.HasPrefix(dir, d+"/") })
-		if !within && !t.ofTests(dir) && !t.withinAny(dir, t.charts) && slices.ContainsFunc(t.manifests[dir], t.holdsObject) {
+		if !within && !t.ofTests(dir) && !t.ofChart(dir) && slices.ContainsFunc(t.manifests[dir], t.holdsObject) {
 			dirs = append(dirs, dir)
 		}
 	}
@@ -239,7 +232,17 @@ func Plain(ctx context.Context, r *repo.Repo) (dirs, charts []string, err error)
 
 // isChart reports a chart and nothing else, that is no part of another one.
 func (t *tree) isChart(dir string) bool {
-	return t.charts[dir] && t.files.IsChart(dir) && !t.ofTests(dir) && (dir == "." || !t.withinAny(path.Dir(dir), t.charts))
+	return t.charts[dir] && t.files.IsChart(dir) && !t.ofTests(dir) && !t.ofChart(dir)
+}
+
+// ofChart reports a directory in which Helm looks for what a chart renders. What else lies below a Chart.yaml is no part of it.
+func (t *tree) ofChart(dir string) bool {
+	for ; dir != "."; dir = path.Dir(dir) {
+		if t.charts[path.Dir(dir)] && slices.Contains([]string{"templates", "crds", "charts"}, path.Base(dir)) {
+			return true
+		}
+	}
+	return false
 }
 
 // nothing is the error of a repository in which there is nothing to choose, with a way out.

@@ -97,13 +97,13 @@ func (t *Takers) Directory(dir string) kustomization.Directory {
 // apart reports a directory that is read by itself.
 func (t *Takers) apart(name string) bool { return t.targets[name] }
 
-// templates reports files of a directory that may be templates of a Helm chart: all of a chart, where kgate chose what to read. Where
-// somebody named the directory, those of charts below it that hold an action of a template, so that nothing else hides in a chart.
+// templates reports files of a directory that may be templates of a Helm chart: where kgate chose what to read, all that Helm
+// looks for templates in. Else those of charts below it that hold an action of a template, so that nothing else hides in a chart.
 func (t *Takers) templates(dir string) func(file string) bool {
-	if t.chosen {
-		return func(file string) bool { return t.tree.withinAny(path.Dir(file), t.tree.charts) }
-	}
 	return func(file string) bool {
+		if t.chosen && t.tree.ofChart(path.Dir(file)) {
+			return true
+		}
 		for parent := path.Dir(file); below(dir, parent) && parent != "."; parent = path.Dir(parent) {
 			if t.tree.charts[parent] {
 				data, err := kustomization.NewFiles(t.tree.repository.Store()).ReadFile(file)

@@ -36,6 +36,7 @@ type tree struct {
 	claims    []claim           // of targets and of files that no target reads
 	sources   map[string]bool   // sources of Flux that are this repository, or are made of it; nil until somebody asks
 	urls      map[string]string // of the sources of Flux, as claims call them, as far as they are here
+	branches  map[string]string // that they are of
 	calling   calling
 	telling   []teller // what tells Argo CD or Flux what to deploy, from wherever
 	claiming  []string // files that no target reads, with objects that deploy something
@@ -61,7 +62,7 @@ func look(ctx context.Context, r *repo.Repo) (*tree, error) {
 func newTree(r *repo.Repo) *tree {
 	return &tree{
 		repository: r, fs: r.FS, copies: r.HoldsCopies, files: kustomization.NewFiles(r.Store()), walked: map[string]bool{},
-		roots: map[string]string{}, urls: map[string]string{}, manifests: map[string][]string{}, linked: map[string]bool{}, charts: map[string]bool{}, suites: map[string]bool{},
+		roots: map[string]string{}, urls: map[string]string{}, branches: map[string]string{}, manifests: map[string][]string{}, linked: map[string]bool{}, charts: map[string]bool{}, suites: map[string]bool{},
 	}
 }
 

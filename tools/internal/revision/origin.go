@@ -26,13 +26,13 @@ func Origin(url string) string {
 
 var (
 	forge = regexp.MustCompile(`^([a-z+]+://)?[^/]*/`)
-	local = regexp.MustCompile(`^(file:|[./])`)
+	local = regexp.MustCompile(`^(file:|oci:|[./])`)
 	// Azure DevOps names once what is called as its project.
 	once = regexp.MustCompile(`^((?:https://)?(?:[^/@]*@)?(?:dev\.azure\.com/[^/]+|[^/]+\.visualstudio\.com(?:/defaultcollection)?)/)_git/([^/]+)$`)
 )
 
-// Name is what a repository is called at its forge, such as shop/deploy: the path of its URL. It is "" for a path of the file system, and
-// where one word is all, which many repositories may have.
+// Name is what a repository is called at its forge, such as shop/deploy: the path of its URL. It is "" for a path of the file system, for
+// artifacts of a registry, and where one word is all, which many repositories may have.
 func Name(url string) string {
 	origin := Origin(url)
 	if local.MatchString(origin) {
@@ -40,7 +40,7 @@ func Name(url string) string {
 	}
 	origin = once.ReplaceAllString(origin, "$1$2/$2")
 	parts := strings.FieldsFunc(forge.ReplaceAllString(origin, ""), func(r rune) bool { return r == '/' })
-	parts = slices.DeleteFunc(parts, func(part string) bool { return part == "_git" }) // of Azure DevOps, where ssh has none
+	parts = slices.DeleteFunc(parts, func(part string) bool { return part == "_git" || part == "defaultcollection" }) // of Azure DevOps, where ssh has none
 	if len(parts) < 2 {
 		return ""
 	}
