@@ -87,13 +87,9 @@ func sourceOf(object *manifest.Object) (source string, artifact bool) {
 		return source, false
 	case "OCIRepository", "Bucket":
 		return kind + " " + source, true
-	case "ExternalArtifact":
-		return externalArtifact + source, true
 	}
 	return "", false
 }
-
-const externalArtifact = "ExternalArtifact "
 
 // fluxPath is a path as Flux takes it: whatever leads out of the repository is below its top, and "." is that.
 func fluxPath(p string) string {

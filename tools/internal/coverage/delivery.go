@@ -322,8 +322,7 @@ func (d *Deliveries) Outsides(rendered []string) []Outside {
 		value, spec := one.object.Value, manifest.Path{"spec"}
 		if one.object.Group() == FluxGroup {
 			source, artifact := sourceOf(one.object)
-			made := strings.HasPrefix(source, externalArtifact) // by what runs in the cluster
-			if url := t.urls[source]; t.ownSources()[source] || !made && (url == "" || !artifact && !t.isAnother(url, own) && !t.isElsewhere(source)) {
+			if url := t.urls[source]; t.ownSources()[source] || url == "" || !artifact && !t.isAnother(url, own) && !t.isElsewhere(source) {
 				continue
 			}
 			to := fluxDelivery(one.object)
