@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/selection"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
@@ -154,28 +155,65 @@ func (s *scene) standIns(before, after []policy) []check.Pair {
 		if !in(before, now) || now.hidden || slices.ContainsFunc(staying, func(p check.Pair) bool { return len(over([]policy{now}, p.New)) > 0 }) {
 			continue
 		}
-		pod := standIn(now)
-		all = append(all, check.Pair{Old: pod, New: pod})
+		for _, pod := range standIn(now) {
+			all = append(all, check.Pair{Old: pod, New: pod})
+		}
 	}
 	for _, was := range before {
 		if !in(after, was) && !was.hidden && s.isElsewhere(was) {
-			all = append(all, check.Pair{Old: standIn(was)})
+			for _, pod := range standIn(was) {
+				all = append(all, check.Pair{Old: pod})
+			}
 		}
 	}
 	return all
 }
 
-// standIn is a pod that a policy selects.
-func standIn(p policy) *manifest.Object {
-	set := map[string]any{}
+// mostStandIns bounds how many pods stand in for what one policy selects.
+const mostStandIns = 64
+
+// standIn are pods that a policy selects: one for each value that it asks of a label, without the labels that it asks nothing of but that they
+// are missing or other ones. None where it selects nothing.
+func standIn(p policy) []*manifest.Object {
+	sets := []labels.Set{{}}
 	requirements, _ := p.selector.Requirements()
 	for _, r := range requirements {
-		set[r.Key()], _ = r.Values().PopAny()
+		var values []string
+		switch r.Operator() {
+		case selection.In, selection.Equals, selection.DoubleEquals:
+			values = slices.Sorted(maps.Keys(r.Values()))
+		case selection.Exists:
+			values = []string{anyOther}
+		default:
+			continue
+		}
+		var further []labels.Set
+		for _, set := range sets {
+			if set.Has(r.Key()) && r.Matches(set) { // another requirement gave it
+				further = append(further, set)
+				continue
+			}
+			for _, value := range values {
+				further = append(further, labels.Merge(set, labels.Set{r.Key(): value}))
+			}
+		}
+		sets = further[:min(len(further), mostStandIns)]
 	}
-	return &manifest.Object{
-		ID:    manifest.ID{APIVersion: "v1", Kind: "Pod", Namespace: p.object.Namespace},
-		Value: map[string]any{"metadata": map[string]any{"labels": set}},
+	var all []*manifest.Object
+	for _, set := range sets {
+		if !p.selector.Matches(set) {
+			continue
+		}
+		own := map[string]any{}
+		for key, value := range set {
+			own[key] = value
+		}
+		all = append(all, &manifest.Object{
+			ID:    manifest.ID{APIVersion: "v1", Kind: "Pod", Namespace: p.object.Namespace},
+			Value: map[string]any{"metadata": map[string]any{"labels": own}},
+		})
 	}
+	return all
 }
 
 // isElsewhere reports a policy of the old side that is for pods which are not here, in a namespace that stays.
@@ -206,8 +244,13 @@ func (s *scene) lapse(among func(*manifest.Object) bool, path manifest.Path, rep
 		}
 	}
 	for _, was := range before {
-		if pod := standIn(was); s.isElsewhere(was) && len(over(after, pod)) == 0 {
-			lost[was.object] = append(lost[was.object], pod)
+		if !s.isElsewhere(was) {
+			continue
+		}
+		for _, pod := range standIn(was) {
+			if len(over(after, pod)) == 0 {
+				lost[was.object] = append(lost[was.object], pod)
+			}
 		}
 	}
 	for _, p := range s.pairs {
