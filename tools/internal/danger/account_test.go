@@ -228,6 +228,25 @@ func TestGuards(t *testing.T) {
 	binding := func(name, rest string) string {
 		return called("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicyBinding", name, "spec: {policyName: a, validationActions: [Deny]"+rest+"}")
 	}
+	hooks := func(name string, entries ...string) string {
+		return called("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", name, "webhooks: ["+strings.Join(entries, ", ")+"]")
+	}
+	entry := func(name, resources string) string {
+		return "{name: " + name + ", failurePolicy: Fail, clientConfig: {service: {name: s, namespace: shop}}, rules: [{operations: [CREATE], apiGroups: [''], resources: [" + resources + "]}]}"
+	}
+	half := func(name string, expressions ...string) string {
+		var list []string
+		for _, expression := range expressions {
+			list = append(list, "{expression: "+expression+"}")
+		}
+		return called("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy", name, "spec: {validations: ["+strings.Join(list, ", ")+"]}")
+	}
+	tie := func(policy, rest string) string {
+		return called("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicyBinding", policy, "spec: {policyName: "+policy+", validationActions: [Deny]"+rest+"}")
+	}
+	constraint := func(spec string) string {
+		return of("constraints.gatekeeper.sh/v1beta1", "K8sNoHost", "spec: {"+spec+"}")
+	}
 	windowFor := func(applications string) string {
 		return `{kind: deny, schedule: "0 22 * * *", duration: 8h, applications: [` + applications + `]}`
 	}
@@ -245,6 +264,24 @@ func TestGuards(t *testing.T) {
 		{"a webhook that says every verb by name", protectionLost, hook(`{operations: ["*"], apiGroups: [apps], resources: [deployments, deployments/scale]}`), hook(`{operations: [CREATE, UPDATE, DELETE, CONNECT], apiGroups: ["*"], resources: ["*", "deployments/*"]}`), nil},
 		{"a webhook that is asked of nothing below a resource", protectionLost, hook(`{operations: [CREATE], apiGroups: [""], resources: ["pods/exec"]}`), hook(`{operations: [CREATE], apiGroups: [""], resources: ["*"]}`), []string{
 			`warning now.yaml webhooks[0].rules: protection lost: webhook "w.example.com" of ValidatingWebhookConfiguration "a" is no longer asked of CREATE pods/exec`}},
+		{"a webhook in two", protectionLost, hooks("a", entry("x", "pods, services")), hooks("a", entry("x", "pods"), entry("y", "services")), nil},
+		{"a webhook in two, and less of it", protectionLost, hooks("a", entry("x", "pods, services, secrets")), hooks("a", entry("x", "pods"), entry("y", "services")), []string{
+			`warning now.yaml webhooks[0].rules: protection lost: webhook "x" of ValidatingWebhookConfiguration "a" is no longer asked of CREATE secrets`}},
+		{"two webhooks in one", protectionLost, hooks("a", entry("x", "pods"), entry("y", "services")), hooks("a", entry("x", "pods, services")), nil},
+		{"two webhooks in one that is passed over", protectionLost, hooks("a", entry("x", "pods"), entry("y", "services")), hooks("a", strings.Replace(entry("x", "pods, services"), "Fail", "Ignore", 1)), []string{
+			`warning now.yaml webhooks[0].failurePolicy: protection lost: ValidatingWebhookConfiguration "a" refuses no longer: webhooks[0].failurePolicy: Fail → Ignore`}},
+		{"two webhooks of which one goes", protectionLost, hooks("a", entry("x", "pods"), entry("y", "services")), hooks("a", entry("x", "pods")), []string{
+			`warning now.yaml webhooks: protection lost: ValidatingWebhookConfiguration "a" has "y" no longer: what it refused is let in`}},
+		{"a webhook in another configuration", protectionLost, hooks("a", entry("x", "pods"), entry("y", "services")), hooks("a", entry("x", "pods")) + hooks("b", entry("y", "services")), nil},
+		{"the webhooks of a configuration in two others", protectionLost, hooks("a", entry("x", "pods"), entry("y", "services")), hooks("b", entry("x", "pods")) + hooks("c", entry("y", "services")), nil},
+		{"a policy in two", protectionLost, half("a", "b", "c") + tie("a", ""), half("a", "b") + tie("a", "") + half("d", "c") + tie("d", ""), nil},
+		{"a policy in two of which one is bound", protectionLost, half("a", "b", "c") + tie("a", ""), half("a", "b") + tie("a", "") + half("d", "c"), []string{
+			`warning now.yaml spec.validations: protection lost: ValidatingAdmissionPolicy "a" no longer holds to "c"`}},
+		{"a policy in two of which one is bound for less", protectionLost, half("a", "b", "c") + tie("a", ""), half("a", "b") + tie("a", "") + half("d", "c") + tie("d", ", matchResources: {objectSelector: {matchLabels: {a: b}}}"), []string{
+			`warning now.yaml spec.validations: protection lost: ValidatingAdmissionPolicy "a" no longer holds to "c"`}},
+		{"a constraint that denies everywhere", protectionLost, constraint("enforcementAction: deny"), constraint("enforcementAction: scoped, scopedEnforcementActions: [{action: deny, enforcementPoints: [{name: '*'}]}]"), nil},
+		{"a constraint that denies elsewhere", protectionLost, constraint("enforcementAction: deny"), constraint("enforcementAction: scoped, scopedEnforcementActions: [{action: deny, enforcementPoints: [{name: gator.gatekeeper.sh}]}, {action: warn, enforcementPoints: [{name: '*'}]}]"), []string{
+			`warning now.yaml spec.enforcementAction: protection lost: K8sNoHost "a" refuses no longer: spec.enforcementAction: deny → scoped`}},
 		{"a policy that holds to less", protectionLost, policy(`validations: [{expression: "a > 1"}, {expression: "b"}]`), policy(`validations: [{expression: "b"}]`), []string{
 			`warning now.yaml spec.validations: protection lost: ValidatingAdmissionPolicy "a" no longer holds to "a > 1"`}},
 		{"a policy that is written anew", protectionLost, policy(`validations: [{expression: "a > 1"}]`), policy(`validations: [{expression: "a > 2"}]`), nil},

@@ -616,6 +616,7 @@ func letsAllGo(o *manifest.Object, field string) bool {
 // ceiling is the most that an object lets be taken of something.
 type ceiling struct {
 	what  string // as pods, or Container max memory
+	same  string // whichever of its names it goes by
 	path  manifest.Path
 	limit resource.Quantity
 }
@@ -627,7 +628,7 @@ func boundsOf(o *manifest.Object) []ceiling {
 		fields, _ := manifest.At(o.Value, path...).(map[string]any)
 		for _, name := range slices.Sorted(maps.Keys(fields)) {
 			if limit, ok := quantity(o, below(path, name)); ok {
-				all = append(all, ceiling{of + name, below(path, name), limit})
+				all = append(all, ceiling{of + name, of + canonical(o, name), below(path, name), limit})
 			}
 		}
 	}
@@ -650,13 +651,29 @@ func boundsOf(o *manifest.Object) []ceiling {
 	return all
 }
 
+// canonical is a name of what a quota bounds, of those that are the same to Kubernetes.
+// https://kubernetes.io/docs/concepts/policy/resource-quotas/
+func canonical(o *manifest.Object, name string) string {
+	if !is(o, "", "ResourceQuota") {
+		return name
+	}
+	switch name {
+	case "cpu", "memory", "ephemeral-storage":
+		return "requests." + name
+	case "count/configmaps", "count/persistentvolumeclaims", "count/replicationcontrollers", "count/resourcequotas", "count/secrets", "count/services":
+		return strings.TrimPrefix(name, "count/")
+	}
+	return name
+}
+
 // loosened are the bounds of an object that nothing of its kind and namespace holds any more after the change, each with what the
 // object itself says instead, if it says anything.
 func (s *scene) loosened(old, now *manifest.Object) (lost []ceiling, instead []*ceiling) {
 	for _, was := range boundsOf(old) {
 		holds := func(o *manifest.Object) bool {
 			return alike(o, old) && o.Namespace == old.Namespace && (o.Hides(fields("spec")) || slices.ContainsFunc(boundsOf(o), func(b ceiling) bool {
-				return b.what == was.what && b.limit.Cmp(was.limit) <= 0
+				isAll := was.same == "pods" && b.same == "count/pods" // those that run are among all of them
+				return (b.same == was.same || isAll) && b.limit.Cmp(was.limit) <= 0
 			}))
 		}
 		if old.Hides(was.path) || slices.ContainsFunc(s.news(), holds) {
@@ -665,7 +682,7 @@ func (s *scene) loosened(old, now *manifest.Object) (lost []ceiling, instead []*
 		var is *ceiling
 		if now != nil {
 			own := boundsOf(now)
-			if i := slices.IndexFunc(own, func(b ceiling) bool { return b.what == was.what }); i >= 0 {
+			if i := slices.IndexFunc(own, func(b ceiling) bool { return b.same == was.same }); i >= 0 {
 				is = &own[i]
 			}
 		}
@@ -709,7 +726,20 @@ type enforcer struct {
 
 // value is what an object says there, or what holds where it says nothing.
 func (e enforcer) value(o *manifest.Object) string {
+	if e.refuses == "deny" && manifest.TextAt(o.Value, e.path...) == "scoped" && deniesSomewhere(o) {
+		return e.refuses
+	}
 	return cmp.Or(manifest.TextAt(o.Value, e.path...), e.unset)
+}
+
+// deniesSomewhere reports a constraint of Gatekeeper that denies where its webhook is asked, or everywhere.
+// https://open-policy-agent.github.io/gatekeeper/website/docs/enforcement-points/
+func deniesSomewhere(o *manifest.Object) bool {
+	return slices.ContainsFunc(manifest.ListAt(o.Value, "spec", "scopedEnforcementActions"), func(scoped any) bool {
+		return manifest.TextAt(scoped, "action") == "deny" && slices.ContainsFunc(manifest.ListAt(scoped, "enforcementPoints"), func(point any) bool {
+			return slices.Contains([]string{"*", "validation.gatekeeper.sh"}, manifest.TextAt(point, "name"))
+		})
+	})
 }
 
 func enforcers(o *manifest.Object) []enforcer {
@@ -803,7 +833,8 @@ func (s *scene) enforcement(p check.Pair) {
 		list = fields("webhooks")
 	}
 	for _, e := range olds {
-		if e.of != "" && strings.EqualFold(e.value(p.Old), e.refuses) && !slices.ContainsFunc(news, func(n enforcer) bool { return n.of == e.of }) && known(p, list, list) {
+		held := is(p.Old, "admissionregistration.k8s.io", "ValidatingWebhookConfiguration") && s.holdsHook(p.Old, e.path[:len(e.path)-1])
+		if e.of != "" && !held && strings.EqualFold(e.value(p.Old), e.refuses) && !slices.ContainsFunc(news, func(n enforcer) bool { return n.of == e.of }) && known(p, list, list) {
 			s.at(p.New, list, "protection lost: %s has %q no longer: what it refused is let in", title(p.New), e.of)
 		}
 	}
@@ -1005,7 +1036,7 @@ func (s *scene) unprotected(o *manifest.Object) {
 		if next := s.successor(o); next != nil {
 			s.enforcement(check.Pair{Old: o, New: next})
 			s.validates(check.Pair{Old: o, New: next})
-		} else if !s.stands(o) {
+		} else if !s.stands(o) && !s.holdsHooks(o) {
 			says("what it refused is let in")
 		}
 	case is(o, "admissionregistration.k8s.io", "ValidatingAdmissionPolicy"):
