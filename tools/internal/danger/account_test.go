@@ -264,16 +264,17 @@ func TestGuards(t *testing.T) {
 		{"a webhook that says every verb by name", protectionLost, hook(`{operations: ["*"], apiGroups: [apps], resources: [deployments, deployments/scale]}`), hook(`{operations: [CREATE, UPDATE, DELETE, CONNECT], apiGroups: ["*"], resources: ["*", "deployments/*"]}`), nil},
 		{"a webhook that is asked of nothing below a resource", protectionLost, hook(`{operations: [CREATE], apiGroups: [""], resources: ["pods/exec"]}`), hook(`{operations: [CREATE], apiGroups: [""], resources: ["*"]}`), []string{
 			`warning now.yaml webhooks[0].rules: protection lost: webhook "w.example.com" of ValidatingWebhookConfiguration "a" is no longer asked of CREATE pods/exec`}},
-		{"a webhook in two", protectionLost, hooks("a", entry("x", "pods, services")), hooks("a", entry("x", "pods"), entry("y", "services")), nil},
-		{"a webhook in two, and less of it", protectionLost, hooks("a", entry("x", "pods, services, secrets")), hooks("a", entry("x", "pods"), entry("y", "services")), []string{
+		{"a webhook in two", protectionLost, hooks("a", entry("x", "pods, services")), hooks("a", entry("x", "pods"), entry("z", "services")), nil},
+		{"a webhook in two, and less of it", protectionLost, hooks("a", entry("x", "pods, services, secrets")), hooks("a", entry("x", "pods"), entry("z", "services")), []string{
 			`warning now.yaml webhooks[0].rules: protection lost: webhook "x" of ValidatingWebhookConfiguration "a" is no longer asked of CREATE secrets`}},
-		{"two webhooks in one", protectionLost, hooks("a", entry("x", "pods"), entry("y", "services")), hooks("a", entry("x", "pods, services")), nil},
-		{"two webhooks in one that is passed over", protectionLost, hooks("a", entry("x", "pods"), entry("y", "services")), hooks("a", strings.Replace(entry("x", "pods, services"), "Fail", "Ignore", 1)), []string{
+		{"two webhooks in one", protectionLost, hooks("a", entry("x", "pods"), entry("z", "services")), hooks("a", entry("x", "pods, services")), nil},
+		{"two webhooks in one that is passed over", protectionLost, hooks("a", entry("x", "pods"), entry("z", "services")), hooks("a", strings.Replace(entry("x", "pods, services"), "Fail", "Ignore", 1)), []string{
+			`warning now.yaml webhooks: protection lost: ValidatingWebhookConfiguration "a" has "z" no longer: what it refused is let in`,
 			`warning now.yaml webhooks[0].failurePolicy: protection lost: ValidatingWebhookConfiguration "a" refuses no longer: webhooks[0].failurePolicy: Fail → Ignore`}},
-		{"two webhooks of which one goes", protectionLost, hooks("a", entry("x", "pods"), entry("y", "services")), hooks("a", entry("x", "pods")), []string{
-			`warning now.yaml webhooks: protection lost: ValidatingWebhookConfiguration "a" has "y" no longer: what it refused is let in`}},
-		{"a webhook in another configuration", protectionLost, hooks("a", entry("x", "pods"), entry("y", "services")), hooks("a", entry("x", "pods")) + hooks("b", entry("y", "services")), nil},
-		{"the webhooks of a configuration in two others", protectionLost, hooks("a", entry("x", "pods"), entry("y", "services")), hooks("b", entry("x", "pods")) + hooks("c", entry("y", "services")), nil},
+		{"two webhooks of which one goes", protectionLost, hooks("a", entry("x", "pods"), entry("z", "services")), hooks("a", entry("x", "pods")), []string{
+			`warning now.yaml webhooks: protection lost: ValidatingWebhookConfiguration "a" has "z" no longer: what it refused is let in`}},
+		{"a webhook in another configuration", protectionLost, hooks("a", entry("x", "pods"), entry("z", "services")), hooks("a", entry("x", "pods")) + hooks("b", entry("z", "services")), nil},
+		{"the webhooks of a configuration in two others", protectionLost, hooks("a", entry("x", "pods"), entry("z", "services")), hooks("b", entry("x", "pods")) + hooks("c", entry("z", "services")), nil},
 		{"a policy in two", protectionLost, half("a", "b", "c") + tie("a", ""), half("a", "b") + tie("a", "") + half("d", "c") + tie("d", ""), nil},
 		{"a policy in two of which one is bound", protectionLost, half("a", "b", "c") + tie("a", ""), half("a", "b") + tie("a", "") + half("d", "c"), []string{
 			`warning now.yaml spec.validations: protection lost: ValidatingAdmissionPolicy "a" no longer holds to "c"`}},

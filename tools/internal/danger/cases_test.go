@@ -328,6 +328,10 @@ func TestPrivilegeGained(t *testing.T) {
 			`warning now.yaml subjects[2]: privilege gained: ServiceAccount "w" has ClusterRole edit in namespace shop: not bound → bound`,
 		}},
 		{"a binding for an account", privilegeGained, account, account + bind("{kind: ServiceAccount, name: w, namespace: shop}"), []string{`warning now.yaml subjects[0]: privilege gained: ServiceAccount "w" has ClusterRole edit in namespace shop: not bound → bound`}},
+		{"a binding for the account that pods run as by default", privilegeGained, pods("w", "app: w", container("")), pods("w", "app: w", container("")) + bind("{kind: ServiceAccount, name: default, namespace: shop}"), []string{`warning now.yaml subjects[0]: privilege gained: ServiceAccount "default" has ClusterRole edit in namespace shop: not bound → bound`}},
+		{"a binding for that account by its name as a user", privilegeGained, pods("w", "app: w", container("")), pods("w", "app: w", container("")) + bind("{kind: User, name: 'system:serviceaccount:shop:default'}"), []string{`warning now.yaml subjects[0]: privilege gained: ServiceAccount "default" has ClusterRole edit in namespace shop: not bound → bound`}},
+		{"a binding for an account of elsewhere that pods run as", privilegeGained, pods("w", "app: w", "serviceAccountName: x"), pods("w", "app: w", "serviceAccountName: x") + bind("{kind: ServiceAccount, name: x, namespace: shop}"), []string{`warning now.yaml subjects[0]: privilege gained: ServiceAccount "x" has ClusterRole edit in namespace shop: not bound → bound`}},
+		{"a binding for an account that new pods run as", privilegeGained, account, account + pods("w", "app: w", "") + bind("{kind: ServiceAccount, name: default, namespace: shop}"), nil},
 		{"a binding for a new account", privilegeGained, "", account + bind("{kind: ServiceAccount, name: w, namespace: shop}"), nil},
 		{"a binding renamed", privilegeGained, bind("{kind: Group, name: dev}"), strings.Replace(bind("{kind: Group, name: dev}"), "name: a", "name: b", 1), nil},
 	})
