@@ -164,6 +164,15 @@ func TestProjectGains(t *testing.T) {
 			`warning now.yaml spec.sourceRepos[0]: privilege gained: Applications of AppProject "a" may deploy from https://a/[cd], which they might not before`}},
 		{"a destination beside alternatives", privilegeGained, project("destinations: [{name: 'prod-{a,b}', namespace: shop}]"), project("destinations: [{name: 'prod-{a,b}', namespace: shop}, {server: '*', namespace: '*'}]"), []string{
 			`warning now.yaml spec.destinations[1]: privilege gained: Applications of AppProject "a" may deploy to server *, namespace *, which they might not before`}},
+		{"a namespace more by alternatives", privilegeGained, project("destinations: [{server: 'https://a', namespace: shop}]"), project("destinations: [{server: 'https://a', namespace: '{shop,kube-system}'}]"), []string{
+			`warning now.yaml spec.destinations[0]: privilege gained: Applications of AppProject "a" may deploy to server https://a, namespace {shop,kube-system}, which they might not before`}},
+		{"alternatives that were two", privilegeGained, project("destinations: [{server: 'https://a', namespace: shop}, {server: 'https://a', namespace: store}]"), project("destinations: [{server: 'https://a', namespace: '{store,shop}'}]"), nil},
+		{"alternatives of repositories, which Argo CD takes for letters", privilegeGained, project("sourceRepos: ['https://a/b']"), project("sourceRepos: ['https://a/{b,c}']"), nil},
+		{"clusters of others", privilegeGained, project("destinations: [{server: '*', namespace: shop}], permitOnlyProjectScopedClusters: true"), project("destinations: [{server: '*', namespace: shop}]"), []string{
+			`warning now.yaml spec: privilege gained: Applications of AppProject "a" may deploy to clusters that are not of the project: spec.permitOnlyProjectScopedClusters: true → not set`}},
+		{"what nobody signed", privilegeGained, project("signatureKeys: [{keyID: AAAAAAAAAAAAAAAA}]"), project("signatureKeys: []"), []string{
+			`warning now.yaml spec.signatureKeys: privilege gained: Applications of AppProject "a" may deploy what none of its keys signed: spec.signatureKeys: 1 → none`}},
+		{"what another one signed", privilegeGained, project("signatureKeys: [{keyID: AAAAAAAAAAAAAAAA}]"), project("signatureKeys: [{keyID: BBBBBBBBBBBBBBBB}]"), nil},
 		{"Applications of namespaces by an expression", privilegeGained, project("sourceNamespaces: ['team-*'], " + shop), project("sourceNamespaces: ['/^team-.*$/'], " + shop), nil},
 		{"Applications of another namespace", privilegeGained, project(shop), project("sourceNamespaces: [shop, 'team-*'], " + shop), []string{
 			`warning now.yaml spec.sourceNamespaces[1]: privilege gained: Applications of AppProject "a" may stand in the namespace team-*, which they might not before`}},

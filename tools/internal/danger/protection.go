@@ -48,6 +48,7 @@ func lookForProtection(s *scene) {
 	s.authorization()
 	s.mutualTLS()
 	for _, p := range s.changed() {
+		s.leavesMesh(p)
 		s.budget(p)
 		s.bounds(p)
 		s.enforcement(p)
@@ -987,6 +988,71 @@ func meshLabel(namespace *manifest.Object) (label string, inMesh bool) {
 		return "istio-injection", of("istio-injection") == "enabled"
 	}
 	return "istio.io/rev", of("istio.io/rev") != ""
+}
+
+// outsideOfMesh is the label or the annotation by which pods are not in the mesh; none where they say nothing of it.
+// https://istio.io/latest/docs/setup/additional-setup/sidecar-injection/#controlling-the-injection-policy
+func outsideOfMesh(o *manifest.Object, of manifest.Path) manifest.Path {
+	const inject, mode = "sidecar.istio.io/inject", "istio.io/dataplane-mode"
+	label := func(key string) string { return manifest.TextAt(o.Value, below(of, "labels", key)...) }
+	switch noted := strings.ToLower(manifest.TextAt(o.Value, below(of, "annotations", inject)...)); {
+	case label(mode) == "none":
+		return below(of, "labels", mode)
+	case label(inject) != "":
+		if label(inject) == "false" {
+			return below(of, "labels", inject)
+		}
+	case noted != "" && !slices.Contains([]string{"y", "yes", "true", "on"}, noted):
+		return below(of, "annotations", inject)
+	}
+	return nil
+}
+
+// isInMesh reports whether the old side says that pods of a workload are in the mesh: they do, their Namespace, or a policy of the mesh that is over
+// them.
+func (s *scene) isInMesh(w *manifest.Object, of manifest.Path) bool {
+	says := func(key string) string { return manifest.TextAt(w.Value, below(of, "labels", key)...) }
+	if says("sidecar.istio.io/inject") == "true" || says("istio.io/dataplane-mode") == "ambient" {
+		return true
+	}
+	for _, o := range s.olds() {
+		if is(o, "", "Namespace") && o.Name == w.Namespace {
+			_, inMesh := meshLabel(o)
+			return inMesh
+		}
+	}
+	policies := slices.Concat(authorizations(s.olds()), meshPolicies(s.olds(), isPeerAuthentication, fields("spec")))
+	return slices.ContainsFunc(policies, func(p policy) bool { return !p.hidden && len(over([]policy{p}, w)) > 0 })
+}
+
+// leavesMesh looks for pods that what the mesh has for them reaches no longer, on all ports or on some.
+func (s *scene) leavesMesh(p check.Pair) {
+	before, had := podPath(p.Old)
+	after, has := podPath(p.New)
+	if !had || !has {
+		return
+	}
+	was, now := below(before[:len(before)-1], "metadata"), below(after[:len(after)-1], "metadata")
+	if outsideOfMesh(p.Old, was) != nil || !s.isInMesh(p.Old, was) {
+		return
+	}
+	if path := outsideOfMesh(p.New, now); path != nil {
+		old := below(was, path[len(path)-2:]...)
+		if known(p, old, path) {
+			s.at(p.New, path, "protection lost: new pods of %s are outside of the mesh: %s: %s → %s", title(p.New), path[len(path)-1], shown(manifest.At(p.Old.Value, old...)), shown(manifest.At(p.New.Value, path...)))
+		}
+		return
+	}
+	const excluded = "traffic.sidecar.istio.io/excludeInboundPorts"
+	old, new := below(was, "annotations", excluded), below(now, "annotations", excluded)
+	listOf := func(o *manifest.Object, path manifest.Path) []string {
+		return strings.FieldsFunc(manifest.TextAt(o.Value, path...), func(r rune) bool { return r == ',' || r == ' ' })
+	}
+	hadPorts := listOf(p.Old, old)
+	more := slices.DeleteFunc(listOf(p.New, new), func(port string) bool { return slices.Contains(hadPorts, port) })
+	if len(more) > 0 && known(p, old, new) {
+		s.at(p.New, new, "protection lost: new pods of %s take what comes past the mesh on port %s: %s: %s → %s", title(p.New), listed(more), excluded, shown(manifest.At(p.Old.Value, old...)), shown(manifest.At(p.New.Value, new...)))
+	}
 }
 
 // unprotected looks at what protected, and is removed.
