@@ -349,6 +349,11 @@ func TestProtectionLost(t *testing.T) {
 	strict := func(mode string) string {
 		return called("security.istio.io/v1", "PeerAuthentication", "own", "spec: {selector: {matchLabels: {app: w}}, mtls: {mode: "+mode+"}}")
 	}
+	const ofW = "selector: {matchLabels: {app: w}}, "
+	onPort := func(mode, port string) string {
+		return "mtls: {mode: " + mode + "}, portLevelMtls: {'8080': {mode: " + port + "}}"
+	}
+	namespaced := called("security.istio.io/v1", "PeerAuthentication", "default", "spec: {mtls: {mode: STRICT}}")
 	quota := func(hard string) string { return of("v1", "ResourceQuota", "spec: {hard: {"+hard+"}}") }
 	limits := func(spec string) string { return of("v1", "LimitRange", "spec: {limits: ["+spec+"]}") }
 	namespace := func(label string) string {
@@ -423,7 +428,7 @@ func TestProtectionLost(t *testing.T) {
 		{"an address excepted, open before", protectionLost, policy("a", fence("to", without("10.0.0.0/8")+", {ipBlock: {cidr: 10.0.0.0/8}}", "{port: 80}")) + w, policy("a", fence("to", "{ipBlock: {cidr: 0.0.0.0/0}}", "{port: 80}")) + w, nil},
 		{"addresses excepted from a block", protectionLost, policy("a", fence("from", "{ipBlock: {cidr: 10.0.0.0/8, except: [10.1.0.0/16]}}", "")) + w, policy("a", fence("from", "{ipBlock: {cidr: 10.0.0.0/8}}", "")) + w, []string{`warning now.yaml spec.ingress[0]: protection lost: Deployment "w" is open to 10.1.0.0/16, by rule 1 of NetworkPolicy "a": excepted → open`}},
 		{"permissive", protectionLost, mesh("mtls: {mode: STRICT}") + w, mesh("mtls: {mode: PERMISSIVE}") + w, []string{`warning now.yaml spec.mtls.mode: protection lost: PeerAuthentication "a" asks for mutual TLS no longer: spec.mtls.mode: STRICT → PERMISSIVE`}},
-		{"permissive on a port", protectionLost, mesh("mtls: {mode: STRICT}") + w, mesh("mtls: {mode: STRICT}, portLevelMtls: {'80': {mode: DISABLE}}") + w, []string{`warning now.yaml spec.portLevelMtls["80"].mode: protection lost: PeerAuthentication "a" asks for mutual TLS on port 80 no longer: STRICT → DISABLE`}},
+		{"permissive on a port", protectionLost, mesh(ofW+"mtls: {mode: STRICT}") + w, mesh(ofW+"mtls: {mode: STRICT}, portLevelMtls: {'80': {mode: DISABLE}}") + w, []string{`warning now.yaml spec.portLevelMtls["80"].mode: protection lost: PeerAuthentication "a" asks for mutual TLS on port 80 no longer: STRICT → DISABLE`}},
 		{"strict removed", protectionLost, mesh("mtls: {mode: STRICT}") + w, w, []string{`warning was.yaml@main : protection lost: PeerAuthentication "a" is removed: the pods of Deployment "w" take what is in the clear, unless the mesh is strict`}},
 		{"strict of a namespace removed, beside one for others", protectionLost, mesh("mtls: {mode: STRICT}") + other + w, other + w, []string{`warning was.yaml@main : protection lost: PeerAuthentication "a" is removed: the pods of Deployment "w" take what is in the clear, unless the mesh is strict`}},
 		{"strict removed where the mesh is strict", protectionLost, mesh("mtls: {mode: STRICT}") + root + w, root + w, nil},
@@ -476,6 +481,22 @@ func TestProtectionLost(t *testing.T) {
 		{"a budget that asks for none", protectionLost, budget("minAvailable: 2"), budget("minAvailable: 0%"), []string{`warning now.yaml spec.minAvailable: protection lost: PodDisruptionBudget "a" lets more pods go at once: spec.minAvailable: 2 → 0%`}},
 		{"a budget of the other field that lets all go", protectionLost, budget("minAvailable: 2"), budget("maxUnavailable: 100%"), []string{`warning now.yaml spec.maxUnavailable: protection lost: PodDisruptionBudget "a" lets more pods go at once: spec.maxUnavailable: not set → 100%`}},
 		{"a budget that let all go", protectionLost, budget("minAvailable: 0"), budget("maxUnavailable: 100%"), nil},
+		{"a port that is strict alone", protectionLost, mesh(ofW+onPort("PERMISSIVE", "STRICT")) + w, mesh(ofW+onPort("PERMISSIVE", "PERMISSIVE")) + w, []string{
+			`warning now.yaml spec.portLevelMtls["8080"].mode: protection lost: PeerAuthentication "a" asks for mutual TLS on port 8080 no longer: STRICT → PERMISSIVE`}},
+		{"a port that is strict alone, of pods that are elsewhere", protectionLost, mesh(ofW + onPort("PERMISSIVE", "STRICT")), mesh(ofW + onPort("PERMISSIVE", "DISABLE")), []string{
+			`warning now.yaml spec.portLevelMtls["8080"].mode: protection lost: PeerAuthentication "a" asks for mutual TLS on port 8080 no longer: STRICT → DISABLE`}},
+		{"a port that is strict alone no longer named", protectionLost, mesh(ofW+onPort("PERMISSIVE", "STRICT")) + w, mesh(ofW+"mtls: {mode: PERMISSIVE}") + w, []string{
+			`warning now.yaml spec: protection lost: PeerAuthentication "a" asks for mutual TLS on port 8080 no longer: STRICT → PERMISSIVE`}},
+		{"a port that is strict alone removed", protectionLost, mesh(ofW+onPort("PERMISSIVE", "STRICT")) + w, w, []string{
+			`warning was.yaml@main : protection lost: PeerAuthentication "a" is removed: the pods of Deployment "w" may take what is in the clear on port 8080, unless the mesh is strict`}},
+		{"a port that is strict in a strict namespace removed", protectionLost, root + mesh(ofW+onPort("PERMISSIVE", "STRICT")) + w, root + w, nil},
+		{"a port in the clear in a strict namespace", protectionLost, namespaced + w, namespaced + mesh(ofW+onPort("STRICT", "PERMISSIVE")) + w, []string{
+			`warning now.yaml spec.portLevelMtls["8080"].mode: protection lost: the pods of Deployment "w" may take what is in the clear on port 8080: STRICT (of PeerAuthentication "default") → PERMISSIVE`}},
+		{"a port in the clear in a strict namespace, and nothing else said", protectionLost, namespaced + w, namespaced + mesh(ofW+"portLevelMtls: {8080: {mode: DISABLE}}") + w, []string{
+			`warning now.yaml spec.portLevelMtls["8080"].mode: protection lost: the pods of Deployment "w" may take what is in the clear on port 8080: STRICT (of PeerAuthentication "default") → DISABLE`}},
+		{"a port in the clear of new pods", protectionLost, namespaced, namespaced + mesh(ofW+onPort("STRICT", "PERMISSIVE")) + w, nil},
+		{"a port that is strict by the whole", protectionLost, mesh(ofW+onPort("PERMISSIVE", "STRICT")) + w, mesh(ofW+"mtls: {mode: STRICT}") + w, nil},
+		{"a port of a policy renamed", protectionLost, mesh(ofW+onPort("PERMISSIVE", "STRICT")) + w, strings.Replace(mesh(ofW+onPort("PERMISSIVE", "STRICT")), "name: a", "name: b", 1) + w, nil},
 		{"pods that leave the mesh by a label", protectionLost, mesh("mtls: {mode: STRICT}") + called("apps/v1", "Deployment", "w", "spec: {template: {metadata: {labels: {app: w}}, spec: {}}}"), mesh("mtls: {mode: STRICT}") + called("apps/v1", "Deployment", "w", "spec: {template: {metadata: {labels: {app: w, sidecar.istio.io/inject: 'false'}}, spec: {}}}"), []string{
 			`warning now.yaml spec.template.metadata.labels["sidecar.istio.io/inject"]: protection lost: new pods of Deployment "w" are outside of the mesh: sidecar.istio.io/inject: not set → false`}},
 		{"pods that leave the mesh by an annotation", protectionLost, mesh("mtls: {mode: STRICT}") + called("apps/v1", "Deployment", "w", "spec: {template: {metadata: {labels: {app: w}}, spec: {}}}"), mesh("mtls: {mode: STRICT}") + called("apps/v1", "Deployment", "w", "spec: {template: {metadata: {labels: {app: w}, annotations: {sidecar.istio.io/inject: 'false'}}, spec: {}}}"), []string{

@@ -47,6 +47,7 @@ func lookForProtection(s *scene) {
 	s.loosenedFences()
 	s.authorization()
 	s.mutualTLS()
+	s.portsTLS()
 	for _, p := range s.changed() {
 		s.leavesMesh(p)
 		s.budget(p)
@@ -942,26 +943,12 @@ func (s *scene) mutualTLS() {
 	}
 }
 
-// meshSecurity looks for mutual TLS that is no longer strict on a port, and for namespaces that leave the mesh.
+// meshSecurity looks for namespaces that leave the mesh, and for what sends in the clear.
 func (s *scene) meshSecurity(p check.Pair) {
 	if !known(p, fields("spec"), fields("spec")) {
 		return
 	}
 	switch {
-	case isPeerAuthentication(p.New):
-		mode := fields("spec", "mtls", "mode")
-		old, new := manifest.TextAt(p.Old.Value, mode...), manifest.TextAt(p.New.Value, mode...)
-		ports, _ := manifest.At(p.New.Value, "spec", "portLevelMtls").(map[string]any)
-		for port := range ports {
-			path := fields("spec", "portLevelMtls", port, "mode")
-			was, now := manifest.TextAt(p.Old.Value, path...), manifest.TextAt(p.New.Value, path...)
-			if was == "" {
-				was = old
-			}
-			if was == "STRICT" && new == "STRICT" && (now == "PERMISSIVE" || now == "DISABLE") {
-				s.at(p.New, path, "protection lost: %s asks for mutual TLS on port %s no longer: STRICT → %s", title(p.New), port, now)
-			}
-		}
 	case is(p.New, "", "Namespace"):
 		label, inMesh := meshLabel(p.Old)
 		path := fields("metadata", "labels", label)
@@ -988,6 +975,94 @@ func meshLabel(namespace *manifest.Object) (label string, inMesh bool) {
 		return "istio-injection", of("istio-injection") == "enabled"
 	}
 	return "istio.io/rev", of("istio.io/rev") != ""
+}
+
+// portTLSMode is mutualTLSMode for a port: a policy that selects a workload may say something else of one.
+func portTLSMode(all []policy, w *manifest.Object, port string) (mode string, by *manifest.Object) {
+	for _, p := range all {
+		said := manifest.TextAt(p.object.Value, "spec", "portLevelMtls", port, "mode")
+		if closeness(p, w) == 3 && said != "" && said != "UNSET" {
+			return said, p.object
+		}
+	}
+	return mutualTLSMode(all, w)
+}
+
+// portsTLS looks for ports of which pods took nothing in the clear, and do now, where that is not so of every port.
+func (s *scene) portsTLS() {
+	list := fields("spec", "portLevelMtls")
+	content := fields("spec")
+	before, after := meshPolicies(s.olds(), isPeerAuthentication, content), meshPolicies(s.news(), isPeerAuthentication, content)
+	var ports []string
+	for _, p := range slices.Concat(before, after) {
+		own, _ := manifest.At(p.object.Value, list...).(map[string]any)
+		ports = append(ports, slices.Collect(maps.Keys(own))...)
+	}
+	slices.Sort(ports)
+	ports = slices.Compact(ports)
+	type loss struct {
+		by, now    *manifest.Object
+		port, mode string
+	}
+	var losses []loss
+	lost := map[loss][]*manifest.Object{}
+	for _, w := range append(s.staying(), s.standIns(before, after)...) {
+		named := w.Old != w.New && w.New != nil
+		if w.New == nil {
+			w.New = w.Old
+		}
+		hides := func(p policy) bool { return p.hidden && closeness(p, w.New) > 0 }
+		if slices.ContainsFunc(before, hides) || slices.ContainsFunc(after, hides) {
+			continue
+		}
+		was, _ := mutualTLSMode(before, w.Old)
+		is, _ := mutualTLSMode(after, w.New)
+		for _, port := range ports {
+			old, by := portTLSMode(before, w.Old, port)
+			new, now := portTLSMode(after, w.New, port)
+			if old != "STRICT" || new == "STRICT" || was == "STRICT" && is != "STRICT" { // which is told of all ports
+				continue
+			}
+			l := loss{by, now, port, new}
+			if !slices.Contains(losses, l) {
+				losses = append(losses, l)
+			}
+			if named {
+				lost[l] = append(lost[l], w.New)
+			}
+		}
+	}
+	for _, l := range losses {
+		whom, unless := "what it selects", ""
+		if len(lost[l]) > 0 {
+			whom = "the pods of " + titles(lost[l])
+		}
+		if l.now == nil {
+			unless = ", unless the mesh is strict"
+		}
+		i := slices.IndexFunc(s.pairs, func(p check.Pair) bool { return p.Old == l.by })
+		if i < 0 {
+			continue
+		}
+		p := s.pairs[i]
+		at := below(list, l.port, "mode")
+		switch {
+		case l.now != nil && (p.New == nil || !same(l.now, p.New)):
+			if manifest.At(l.now.Value, at...) == nil {
+				at = fields("spec", "mtls", "mode")
+			}
+			s.at(l.now, at, "protection lost: %s may take what is in the clear on port %s: STRICT (of %s) → %s", whom, l.port, title(l.by), l.mode)
+		case p.New == nil:
+			s.gone(s.pass.Check.Severity, p.Old, nil, "protection lost: %s %s: %s may take what is in the clear on port %s%s", title(p.Old), s.becomes(p.Old), whom, l.port, unless)
+		case len(lost[l]) > 0 && equal(manifest.At(p.Old.Value, "spec"), manifest.At(p.New.Value, "spec")): // its pods have other labels
+			for _, w := range lost[l] {
+				labels, _ := s.labelsOf(w)
+				s.at(w, labels, "protection lost: the pods of %s have no longer the labels that %s selects: they may take what is in the clear on port %s%s", title(w), title(p.New), l.port, unless)
+			}
+		default:
+			s.at(p.New, at, "protection lost: %s asks for mutual TLS on port %s no longer: STRICT → %s%s", title(p.New), l.port, cmp.Or(l.mode, "not set"), unless)
+		}
+	}
 }
 
 // outsideOfMesh is the label or the annotation by which pods are not in the mesh; none where they say nothing of it.
