@@ -27,7 +27,7 @@ var protectionLost = &check.Check{
 		"an admission policy that audits refuses nothing. Looked at is what holds for pods that stay, by all policies that are over them before and after: to remove one of several NetworkPolicies opens nothing, nor does a DENY that another one repeats. " +
 		"Where nobody here knows, requests may be let through: which addresses, names and tokens are of one caller, what an external authorizer says, and whether pods that are elsewhere are there still. " +
 		"Not told is what policies are changed for: a peer or a single port more in a NetworkPolicy, a caller more that an AuthorizationPolicy names; told are everybody, every port, a longer range of ports, and what was left out by except or a not… field. Stated " +
-		"are also a budget of disruptions, a quota or a limit range that is removed or weakened, mutual TLS that is no longer strict, webhooks that are passed over when they fail or asked of less, by rules, selectors or conditions, an admission policy that " +
+		"are also a budget of disruptions, a quota or a limit range that is removed or weakened, mutual TLS that is no longer strict, pods that leave the mesh, webhooks that are passed over when they fail or asked of less, by rules, selectors or conditions, an admission policy that " +
 		"validates less, and a sync window that an AppProject has no longer or that denies less. What protects in place of something that is removed counts: another policy or budget over the same pods, a quota or a limit range of the namespace that bounds as much, " +
 		"an admission policy that says the same by another name, a binding that is as wide. A webhook, a constraint or a policy of Kyverno, where the change removes one of the kind and adds one, is held to the new one as if it were renamed. " +
 		"Policies of another maker, such as Cilium's, and Kyverno's that generate some, are not read: one that comes with the change is taken to be there in place of a NetworkPolicy that goes, and one that stays is named.",
@@ -1091,8 +1091,10 @@ func (s *scene) isInMesh(w *manifest.Object, of manifest.Path) bool {
 		return true
 	}
 	for _, o := range s.olds() {
-		if is(o, "", "Namespace") && o.Name == w.Namespace {
-			_, inMesh := meshLabel(o)
+		if !is(o, "", "Namespace") || o.Name != w.Namespace {
+			continue
+		}
+		if label, inMesh := meshLabel(o); inMesh || manifest.TextAt(o.Value, "metadata", "labels", label) != "" {
 			return inMesh
 		}
 	}
