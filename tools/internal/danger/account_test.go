@@ -164,6 +164,15 @@ func TestProjectGains(t *testing.T) {
 			`warning now.yaml spec.sourceRepos[0]: privilege gained: Applications of AppProject "a" may deploy from https://a/[cd], which they might not before`}},
 		{"a destination beside alternatives", privilegeGained, project("destinations: [{name: 'prod-{a,b}', namespace: shop}]"), project("destinations: [{name: 'prod-{a,b}', namespace: shop}, {server: '*', namespace: '*'}]"), []string{
 			`warning now.yaml spec.destinations[1]: privilege gained: Applications of AppProject "a" may deploy to server *, namespace *, which they might not before`}},
+		{"a namespace more by alternatives", privilegeGained, project("destinations: [{server: 'https://a', namespace: shop}]"), project("destinations: [{server: 'https://a', namespace: '{shop,kube-system}'}]"), []string{
+			`warning now.yaml spec.destinations[0]: privilege gained: Applications of AppProject "a" may deploy to server https://a, namespace {shop,kube-system}, which they might not before`}},
+		{"alternatives that were two", privilegeGained, project("destinations: [{server: 'https://a', namespace: shop}, {server: 'https://a', namespace: store}]"), project("destinations: [{server: 'https://a', namespace: '{store,shop}'}]"), nil},
+		{"alternatives of repositories, which Argo CD takes for letters", privilegeGained, project("sourceRepos: ['https://a/b']"), project("sourceRepos: ['https://a/{b,c}']"), nil},
+		{"clusters of others", privilegeGained, project("destinations: [{server: '*', namespace: shop}], permitOnlyProjectScopedClusters: true"), project("destinations: [{server: '*', namespace: shop}]"), []string{
+			`warning now.yaml spec: privilege gained: Applications of AppProject "a" may deploy to clusters that are not of the project: spec.permitOnlyProjectScopedClusters: true → not set`}},
+		{"what nobody signed", privilegeGained, project("signatureKeys: [{keyID: AAAAAAAAAAAAAAAA}]"), project("signatureKeys: []"), []string{
+			`warning now.yaml spec.signatureKeys: privilege gained: Applications of AppProject "a" may deploy what none of its keys signed: spec.signatureKeys: 1 → none`}},
+		{"what another one signed", privilegeGained, project("signatureKeys: [{keyID: AAAAAAAAAAAAAAAA}]"), project("signatureKeys: [{keyID: BBBBBBBBBBBBBBBB}]"), nil},
 		{"Applications of namespaces by an expression", privilegeGained, project("sourceNamespaces: ['team-*'], " + shop), project("sourceNamespaces: ['/^team-.*$/'], " + shop), nil},
 		{"Applications of another namespace", privilegeGained, project(shop), project("sourceNamespaces: [shop, 'team-*'], " + shop), []string{
 			`warning now.yaml spec.sourceNamespaces[1]: privilege gained: Applications of AppProject "a" may stand in the namespace team-*, which they might not before`}},
@@ -228,6 +237,25 @@ func TestGuards(t *testing.T) {
 	binding := func(name, rest string) string {
 		return called("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicyBinding", name, "spec: {policyName: a, validationActions: [Deny]"+rest+"}")
 	}
+	hooks := func(name string, entries ...string) string {
+		return called("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", name, "webhooks: ["+strings.Join(entries, ", ")+"]")
+	}
+	entry := func(name, resources string) string {
+		return "{name: " + name + ", failurePolicy: Fail, clientConfig: {service: {name: s, namespace: shop}}, rules: [{operations: [CREATE], apiGroups: [''], resources: [" + resources + "]}]}"
+	}
+	half := func(name string, expressions ...string) string {
+		var list []string
+		for _, expression := range expressions {
+			list = append(list, "{expression: "+expression+"}")
+		}
+		return called("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy", name, "spec: {validations: ["+strings.Join(list, ", ")+"]}")
+	}
+	tie := func(policy, rest string) string {
+		return called("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicyBinding", policy, "spec: {policyName: "+policy+", validationActions: [Deny]"+rest+"}")
+	}
+	constraint := func(spec string) string {
+		return of("constraints.gatekeeper.sh/v1beta1", "K8sNoHost", "spec: {"+spec+"}")
+	}
 	windowFor := func(applications string) string {
 		return `{kind: deny, schedule: "0 22 * * *", duration: 8h, applications: [` + applications + `]}`
 	}
@@ -245,6 +273,25 @@ func TestGuards(t *testing.T) {
 		{"a webhook that says every verb by name", protectionLost, hook(`{operations: ["*"], apiGroups: [apps], resources: [deployments, deployments/scale]}`), hook(`{operations: [CREATE, UPDATE, DELETE, CONNECT], apiGroups: ["*"], resources: ["*", "deployments/*"]}`), nil},
 		{"a webhook that is asked of nothing below a resource", protectionLost, hook(`{operations: [CREATE], apiGroups: [""], resources: ["pods/exec"]}`), hook(`{operations: [CREATE], apiGroups: [""], resources: ["*"]}`), []string{
 			`warning now.yaml webhooks[0].rules: protection lost: webhook "w.example.com" of ValidatingWebhookConfiguration "a" is no longer asked of CREATE pods/exec`}},
+		{"a webhook in two", protectionLost, hooks("a", entry("x", "pods, services")), hooks("a", entry("x", "pods"), entry("z", "services")), nil},
+		{"a webhook in two, and less of it", protectionLost, hooks("a", entry("x", "pods, services, secrets")), hooks("a", entry("x", "pods"), entry("z", "services")), []string{
+			`warning now.yaml webhooks[0].rules: protection lost: webhook "x" of ValidatingWebhookConfiguration "a" is no longer asked of CREATE secrets`}},
+		{"two webhooks in one", protectionLost, hooks("a", entry("x", "pods"), entry("z", "services")), hooks("a", entry("x", "pods, services")), nil},
+		{"two webhooks in one that is passed over", protectionLost, hooks("a", entry("x", "pods"), entry("z", "services")), hooks("a", strings.Replace(entry("x", "pods, services"), "Fail", "Ignore", 1)), []string{
+			`warning now.yaml webhooks: protection lost: ValidatingWebhookConfiguration "a" has "z" no longer: what it refused is let in`,
+			`warning now.yaml webhooks[0].failurePolicy: protection lost: ValidatingWebhookConfiguration "a" refuses no longer: webhooks[0].failurePolicy: Fail → Ignore`}},
+		{"two webhooks of which one goes", protectionLost, hooks("a", entry("x", "pods"), entry("z", "services")), hooks("a", entry("x", "pods")), []string{
+			`warning now.yaml webhooks: protection lost: ValidatingWebhookConfiguration "a" has "z" no longer: what it refused is let in`}},
+		{"a webhook in another configuration", protectionLost, hooks("a", entry("x", "pods"), entry("z", "services")), hooks("a", entry("x", "pods")) + hooks("b", entry("z", "services")), nil},
+		{"the webhooks of a configuration in two others", protectionLost, hooks("a", entry("x", "pods"), entry("z", "services")), hooks("b", entry("x", "pods")) + hooks("c", entry("z", "services")), nil},
+		{"a policy in two", protectionLost, half("a", "b", "c") + tie("a", ""), half("a", "b") + tie("a", "") + half("d", "c") + tie("d", ""), nil},
+		{"a policy in two of which one is bound", protectionLost, half("a", "b", "c") + tie("a", ""), half("a", "b") + tie("a", "") + half("d", "c"), []string{
+			`warning now.yaml spec.validations: protection lost: ValidatingAdmissionPolicy "a" no longer holds to "c"`}},
+		{"a policy in two of which one is bound for less", protectionLost, half("a", "b", "c") + tie("a", ""), half("a", "b") + tie("a", "") + half("d", "c") + tie("d", ", matchResources: {objectSelector: {matchLabels: {a: b}}}"), []string{
+			`warning now.yaml spec.validations: protection lost: ValidatingAdmissionPolicy "a" no longer holds to "c"`}},
+		{"a constraint that denies everywhere", protectionLost, constraint("enforcementAction: deny"), constraint("enforcementAction: scoped, scopedEnforcementActions: [{action: deny, enforcementPoints: [{name: '*'}]}]"), nil},
+		{"a constraint that denies elsewhere", protectionLost, constraint("enforcementAction: deny"), constraint("enforcementAction: scoped, scopedEnforcementActions: [{action: deny, enforcementPoints: [{name: gator.gatekeeper.sh}]}, {action: warn, enforcementPoints: [{name: '*'}]}]"), []string{
+			`warning now.yaml spec.enforcementAction: protection lost: K8sNoHost "a" refuses no longer: spec.enforcementAction: deny → scoped`}},
 		{"a policy that holds to less", protectionLost, policy(`validations: [{expression: "a > 1"}, {expression: "b"}]`), policy(`validations: [{expression: "b"}]`), []string{
 			`warning now.yaml spec.validations: protection lost: ValidatingAdmissionPolicy "a" no longer holds to "a > 1"`}},
 		{"a policy that is written anew", protectionLost, policy(`validations: [{expression: "a > 1"}]`), policy(`validations: [{expression: "a > 2"}]`), nil},

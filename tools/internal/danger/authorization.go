@@ -1,6 +1,7 @@
 package danger
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -132,18 +133,36 @@ func letThrough(all []policy) breadth {
 	return widest
 }
 
-// authorizations are the AuthorizationPolicies of a side. One that is for a gateway or a Service selects by a label that no pod here has, and
-// that its stand-in gets.
+// authorizations are the AuthorizationPolicies of a side. One that is for gateways or Services is there once for each, and selects by a label that
+// no pod here has, and that its stand-in gets.
 func authorizations(objects []*manifest.Object) []policy {
-	all := meshPolicies(objects, isAuthorization, fields("spec"))
-	for i, p := range all {
-		for _, field := range []string{"targetRef", "targetRefs"} {
-			if target := manifest.At(p.object.Value, "spec", field); target != nil {
-				all[i].selector = labels.Set{field: shown(target)}.AsSelector()
+	var all []policy
+	for _, p := range meshPolicies(objects, isAuthorization, fields("spec")) {
+		targets := manifest.ListAt(p.object.Value, "spec", "targetRefs")
+		if target := manifest.At(p.object.Value, "spec", "targetRef"); target != nil {
+			targets = append(slices.Clip(targets), target)
+		}
+		if len(targets) == 0 {
+			all = append(all, p)
+		}
+		var told []string
+		for _, target := range targets {
+			if text := targetOf(target, p.object.Namespace); !slices.Contains(told, text) {
+				told = append(told, text)
+				all = append(all, policy{p.object, labels.Set{"targetRefs": text}.AsSelector(), p.hidden})
 			}
 		}
 	}
 	return all
+}
+
+// targetOf is what a reference of a policy is to, whichever way it is written.
+func targetOf(target any, namespace string) string {
+	group := manifest.TextAt(target, "group")
+	if group == "core" {
+		group = ""
+	}
+	return strings.Join([]string{group, manifest.TextAt(target, "kind"), cmp.Or(manifest.TextAt(target, "namespace"), namespace), manifest.TextAt(target, "name")}, "/")
 }
 
 // guarded are pods that policies of the mesh were over and are, which are the same for all of them.

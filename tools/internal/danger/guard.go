@@ -214,19 +214,22 @@ func (s *scene) validates(p check.Pair) {
 		for _, now := range parts(p.New, list) {
 			if was, there := counterpart(p.Old, list, now.name); there {
 				who := fmt.Sprintf("webhook %q of %s", now.name, title(p.New))
-				s.matches(p, who, was.path, now.path, "rules")
+				if s.holdsHook(p.Old, was.path) {
+					continue
+				}
+				s.matches(p, who, was.path, now.path, "rules", s.askedInPlace(p.Old, was.path))
 				s.conditions(p, who, was.path, now.path)
 			}
 		}
 	case "ValidatingAdmissionPolicy":
 		match := below(spec, "matchConstraints")
-		s.matches(p, title(p.New), match, match, "resourceRules")
+		s.matches(p, title(p.New), match, match, "resourceRules", nil)
 		s.conditions(p, title(p.New), spec, spec)
 		at := below(spec, "validations")
 		old, new := conjuncts(manifest.ListAt(p.Old.Value, at...)), conjuncts(manifest.ListAt(p.New.Value, at...))
 		if len(new) < len(old) && known(p, at, at) {
 			for _, expression := range old {
-				if !slices.Contains(new, expression) {
+				if !slices.Contains(new, expression) && !s.holdsTo(p.Old, expression) {
 					s.at(p.New, at, "protection lost: %s no longer holds to %q", title(p.New), expression)
 				}
 			}
@@ -242,13 +245,93 @@ func (s *scene) validates(p check.Pair) {
 	}
 }
 
-// matches looks for what the API server asks a webhook or a policy about no longer, by the rules and the selectors of what it matches.
-func (s *scene) matches(p check.Pair, who string, was, now manifest.Path, rules string) {
+// sameHook reports webhooks that ask the same of one server, and heed the answer alike: only their names and rules may differ.
+func sameHook(a, b any) bool {
+	if !equal(manifest.At(a, "clientConfig", "service"), manifest.At(b, "clientConfig", "service")) || manifest.TextAt(a, "clientConfig", "url") != manifest.TextAt(b, "clientConfig", "url") {
+		return false
+	}
+	for field, unset := range map[string]string{"failurePolicy": "Fail", "matchPolicy": "Equivalent"} {
+		if cmp.Or(manifest.TextAt(a, field), unset) != cmp.Or(manifest.TextAt(b, field), unset) {
+			return false
+		}
+	}
+	return !slices.ContainsFunc([]string{"namespaceSelector", "objectSelector", "matchConditions"}, func(field string) bool {
+		return !equal(manifest.At(a, field), manifest.At(b, field))
+	})
+}
+
+// askedInPlace is what webhooks of the new side that are the same as one of the old are asked about together: it may be split, merged, or moved
+// to another configuration.
+func (s *scene) askedInPlace(old *manifest.Object, path manifest.Path) []operation {
+	var all []operation
+	list := fields("webhooks")
+	for _, o := range s.news() {
+		if !alike(o, old) || o.Hides(list) {
+			continue
+		}
+		for _, hook := range manifest.ListAt(o.Value, list...) {
+			if sameHook(hook, manifest.At(old.Value, path...)) {
+				all = append(all, operations(manifest.ListAt(hook, "rules"))...)
+			}
+		}
+	}
+	return all
+}
+
+// holdsHook reports whether all that a webhook of the old side was asked about is asked of the same ones.
+func (s *scene) holdsHook(old *manifest.Object, path manifest.Path) bool {
+	was := operations(manifest.ListAt(old.Value, below(path, "rules")...))
+	now := s.askedInPlace(old, path)
+	return !old.Hides(path) && len(now) > 0 && len(asked{about: was}.lost(asked{about: now})) == 0
+}
+
+// holdsHooks is holdsHook for every webhook of a configuration.
+func (s *scene) holdsHooks(old *manifest.Object) bool {
+	if !is(old, "admissionregistration.k8s.io", "ValidatingWebhookConfiguration") || old.Hides(fields("webhooks")) {
+		return false
+	}
+	for i := range manifest.ListAt(old.Value, "webhooks") {
+		if !s.holdsHook(old, manifest.Path{"webhooks", i}) {
+			return false
+		}
+	}
+	return true
+}
+
+// holdsTo reports whether another policy that is asked as one of the old side was holds to an expression of it, and is bound as far.
+func (s *scene) holdsTo(old *manifest.Object, expression string) bool {
+	bindings := func(objects []*manifest.Object, name string) []*manifest.Object {
+		return slices.DeleteFunc(slices.Clone(objects), func(o *manifest.Object) bool {
+			_, refuses := refusals(o)
+			return !refuses || o.Kind != "ValidatingAdmissionPolicyBinding" || manifest.TextAt(o.Value, "spec", "policyName") != name
+		})
+	}
+	same := func(a, b *manifest.Object, of ...string) bool {
+		return !slices.ContainsFunc(of, func(field string) bool {
+			return !equal(manifest.At(a.Value, "spec", field), manifest.At(b.Value, "spec", field))
+		})
+	}
+	return slices.ContainsFunc(s.news(), func(o *manifest.Object) bool {
+		if !alike(o, old) || o.Name == old.Name || o.Hides(fields("spec")) || !same(o, old, "matchConstraints", "matchConditions", "failurePolicy", "paramKind", "variables") {
+			return false
+		}
+		bound := bindings(s.news(), o.Name)
+		return len(bound) > 0 && slices.Contains(conjuncts(manifest.ListAt(o.Value, "spec", "validations")), expression) &&
+			!slices.ContainsFunc(bindings(s.olds(), old.Name), func(was *manifest.Object) bool {
+				return !slices.ContainsFunc(bound, func(now *manifest.Object) bool { return same(now, was, "matchResources", "paramRef") })
+			})
+	})
+}
+
+// matches looks for what the API server asks a webhook or a policy about no longer, by the rules and the selectors of what it matches, where no
+// others are asked besides.
+func (s *scene) matches(p check.Pair, who string, was, now manifest.Path, rules string, beside []operation) {
 	const excluded = "excludeResourceRules"
 	of := func(o *manifest.Object, at manifest.Path) asked {
 		return asked{operations(manifest.ListAt(o.Value, below(at, rules)...)), operations(manifest.ListAt(o.Value, below(at, excluded)...))}
 	}
 	old, new := of(p.Old, was), of(p.New, now)
+	new.about = append(new.about, beside...)
 	at := below(now, rules)
 	if len(old.lost(asked{about: new.about, except: old.except})) == 0 {
 		at = below(now, excluded)

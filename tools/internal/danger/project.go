@@ -163,20 +163,60 @@ func lists(words []string) func(entry any) bool {
 // anyOther is a word that no manifest has.
 const anyOther = "any-other"
 
-// sample is a text that fits a pattern, and others of its form as little as can be: of a set its first character, of alternatives the first one.
-// It is false for regular expressions, which stand between slashes, and for sets of all but some.
+// sample is a text that fits a pattern without alternatives, and others of its form as little as can be: of a set its first character. It is false
+// for regular expressions, which stand between slashes, and for sets of all but some.
 func sample(pattern string) (string, bool) {
-	if len(pattern) > 1 && strings.HasPrefix(pattern, "/") && strings.HasSuffix(pattern, "/") {
+	if isExpression(pattern) {
 		return "", false
 	}
-	pattern = alternatives.ReplaceAllString(set.ReplaceAllString(pattern, "$1"), "$1")
+	pattern = set.ReplaceAllString(pattern, "$1")
 	return strings.NewReplacer("**", anyOther+"/"+anyOther, "*", anyOther, "?", "~").Replace(pattern), !strings.ContainsAny(pattern, `[{\`)
+}
+
+func isExpression(pattern string) bool {
+	return len(pattern) > 1 && strings.HasPrefix(pattern, "/") && strings.HasSuffix(pattern, "/")
 }
 
 var (
 	set          = regexp.MustCompile(`\[([^]!^\\])[^]\\]*\]`)
-	alternatives = regexp.MustCompile(`\{([^{},\\]*)(?:,[^{}\\]*)?\}`)
+	alternatives = regexp.MustCompile(`\{([^{}\\]*)\}`)
 )
+
+// mostAlternatives bounds what is made of the alternatives of words.
+const mostAlternatives = 256
+
+// alternativesOf are the patterns that one is short for.
+func alternativesOf(pattern string) []string {
+	all, done := []string{pattern}, []string(nil)
+	for len(all) > 0 && len(all)+len(done) < mostAlternatives {
+		one := all[0]
+		all = all[1:]
+		at := alternatives.FindStringSubmatchIndex(one)
+		if at == nil || isExpression(one) {
+			done = append(done, one)
+			continue
+		}
+		for _, text := range strings.Split(one[at[2]:at[3]], ",") {
+			all = append(all, one[:at[0]]+text+one[at[1]:])
+		}
+	}
+	return append(done, all...)
+}
+
+// eachOf are what words are short for, together.
+func eachOf(words []string) [][]string {
+	all := [][]string{nil}
+	for _, word := range words {
+		var further [][]string
+		for _, one := range all {
+			for _, text := range alternativesOf(word) {
+				further = append(further, append(slices.Clip(one), text))
+			}
+		}
+		all = further[:min(len(further), mostAlternatives)]
+	}
+	return all
+}
 
 // samples are what words may stand for: each word a text that fits it, and of a cluster that is told by its name or its server alone
 // every other half that the projects speak of.
@@ -206,14 +246,16 @@ func (a permission) samples(words []string, among []any) [][]string {
 	half := slices.Index(request[:local], "")
 	var all [][]string
 	for _, entry := range append(among, map[string]any{a.keys[half]: anyOther}) {
-		text, ok := sample(strings.TrimPrefix(manifest.TextAt(entry, a.keys[half]), "!"))
-		if !ok {
-			continue // any other one stands for what it fits
-		}
-		other := slices.Clone(request)
-		other[half] = text
-		if text != "" && text != []string{server, name}[half] && !slices.ContainsFunc(all, func(o []string) bool { return slices.Equal(o, other) }) {
-			all = append(all, other)
+		for _, pattern := range alternativesOf(strings.TrimPrefix(manifest.TextAt(entry, a.keys[half]), "!")) {
+			text, ok := sample(pattern)
+			if !ok {
+				continue // any other one stands for what it fits
+			}
+			other := slices.Clone(request)
+			other[half] = text
+			if text != "" && text != []string{server, name}[half] && !slices.ContainsFunc(all, func(o []string) bool { return slices.Equal(o, other) }) {
+				all = append(all, other)
+			}
 		}
 	}
 	return all
@@ -224,6 +266,12 @@ func (a permission) samples(words []string, among []any) [][]string {
 func (s *scene) projectGains(p check.Pair) {
 	if !is(p.New, argoGroup, "AppProject") || !known(p, fields("spec"), fields("spec")) {
 		return
+	}
+	if path := fields("spec", "permitOnlyProjectScopedClusters"); manifest.At(p.Old.Value, path...) == true && manifest.At(p.New.Value, path...) != true {
+		s.at(p.New, path, "privilege gained: Applications of %s may deploy to clusters that are not of the project: %s: true → %s", title(p.New), path, shown(manifest.At(p.New.Value, path...)))
+	}
+	if path := fields("spec", "signatureKeys"); len(manifest.ListAt(p.Old.Value, path...)) > 0 && len(manifest.ListAt(p.New.Value, path...)) == 0 {
+		s.at(p.New, path, "privilege gained: Applications of %s may deploy what none of its keys signed: %s: %d → none", title(p.New), path, len(manifest.ListAt(p.Old.Value, path...)))
 	}
 	for _, a := range permissions() {
 		if a.list == "destinations" && manifest.At(p.New.Value, "spec", "permitOnlyProjectScopedClusters") == true {
@@ -238,7 +286,7 @@ func (s *scene) projectGains(p check.Pair) {
 			return slices.DeleteFunc(slices.Clone(entries), func(entry any) bool { return among(others, a.words(entry)) })
 		}
 		dropped := slices.Concat(without(old, new), without(oldExcept, newExcept))
-		gained := func(words []string) bool {
+		gainedOne := func(words []string) bool {
 			samples := a.samples(words, slices.Concat(old, new))
 			if a.list == "sourceNamespaces" && words[0] == p.New.Namespace {
 				return false // where Argo CD itself is, each is let through
@@ -247,6 +295,7 @@ func (s *scene) projectGains(p check.Pair) {
 				return a.permits(old, oldExcept, request) || !a.permits(new, newExcept, request)
 			})
 		}
+		gained := func(words []string) bool { return slices.ContainsFunc(eachOf(words), gainedOne) }
 		told := false
 		tell := func(at manifest.Path, words []string) {
 			told = true

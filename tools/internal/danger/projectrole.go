@@ -38,17 +38,21 @@ func (p projectPolicy) fits(request []string) bool {
 	return true
 }
 
-// sample is a request that a policy is about, and of those of its form as little as can be.
-func (p projectPolicy) sample() ([]string, bool) {
-	var request []string
-	for _, word := range p.words {
-		text, ok := sample(word)
-		if !ok {
-			return nil, false
+// samples are requests that a policy is about, one for each of its alternatives, and of those of its form as little as can be.
+func (p projectPolicy) samples() [][]string {
+	var all [][]string
+	for _, words := range eachOf(p.words) {
+		var request []string
+		for _, word := range words {
+			if text, ok := sample(word); ok {
+				request = append(request, text)
+			}
 		}
-		request = append(request, text)
+		if len(request) == len(words) {
+			all = append(all, request)
+		}
 	}
-	return request, true
+	return all
 }
 
 // grantsRequest reports whether policies let a request through: one allows it, and none denies it.
@@ -107,9 +111,11 @@ func ofGroup(all []projectRole, group string) []projectPolicy {
 func gainsOver(old, new []projectPolicy) []projectPolicy {
 	var all []projectPolicy
 	for _, p := range slices.Concat(new, old) {
-		request, ok := p.sample()
 		among := func(o projectPolicy) bool { return slices.Equal(o.words, p.words) }
-		if ok && p.words[1] != "get" && !slices.ContainsFunc(all, among) && !grantsRequest(old, request) && grantsRequest(new, request) {
+		gained := func(request []string) bool {
+			return request[1] != "get" && !grantsRequest(old, request) && grantsRequest(new, request)
+		}
+		if !slices.ContainsFunc(all, among) && slices.ContainsFunc(p.samples(), gained) {
 			all = append(all, p)
 		}
 	}

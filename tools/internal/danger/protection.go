@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/selection"
 
 	"github.com/kgate-dev/gitops/tools/internal/check"
 	"github.com/kgate-dev/gitops/tools/internal/manifest"
@@ -26,7 +27,7 @@ var protectionLost = &check.Check{
 		"an admission policy that audits refuses nothing. Looked at is what holds for pods that stay, by all policies that are over them before and after: to remove one of several NetworkPolicies opens nothing, nor does a DENY that another one repeats. " +
 		"Where nobody here knows, requests may be let through: which addresses, names and tokens are of one caller, what an external authorizer says, and whether pods that are elsewhere are there still. " +
 		"Not told is what policies are changed for: a peer or a single port more in a NetworkPolicy, a caller more that an AuthorizationPolicy names; told are everybody, every port, a longer range of ports, and what was left out by except or a not… field. Stated " +
-		"are also a budget of disruptions, a quota or a limit range that is removed or weakened, mutual TLS that is no longer strict, webhooks that are passed over when they fail or asked of less, by rules, selectors or conditions, an admission policy that " +
+		"are also a budget of disruptions, a quota or a limit range that is removed or weakened, mutual TLS that is no longer strict, pods that leave the mesh, webhooks that are passed over when they fail or asked of less, by rules, selectors or conditions, an admission policy that " +
 		"validates less, and a sync window that an AppProject has no longer or that denies less. What protects in place of something that is removed counts: another policy or budget over the same pods, a quota or a limit range of the namespace that bounds as much, " +
 		"an admission policy that says the same by another name, a binding that is as wide. A webhook, a constraint or a policy of Kyverno, where the change removes one of the kind and adds one, is held to the new one as if it were renamed. " +
 		"Policies of another maker, such as Cilium's, and Kyverno's that generate some, are not read: one that comes with the change is taken to be there in place of a NetworkPolicy that goes, and one that stays is named.",
@@ -46,7 +47,9 @@ func lookForProtection(s *scene) {
 	s.loosenedFences()
 	s.authorization()
 	s.mutualTLS()
+	s.portsTLS()
 	for _, p := range s.changed() {
+		s.leavesMesh(p)
 		s.budget(p)
 		s.bounds(p)
 		s.enforcement(p)
@@ -154,28 +157,65 @@ func (s *scene) standIns(before, after []policy) []check.Pair {
 		if !in(before, now) || now.hidden || slices.ContainsFunc(staying, func(p check.Pair) bool { return len(over([]policy{now}, p.New)) > 0 }) {
 			continue
 		}
-		pod := standIn(now)
-		all = append(all, check.Pair{Old: pod, New: pod})
+		for _, pod := range standIn(now) {
+			all = append(all, check.Pair{Old: pod, New: pod})
+		}
 	}
 	for _, was := range before {
 		if !in(after, was) && !was.hidden && s.isElsewhere(was) {
-			all = append(all, check.Pair{Old: standIn(was)})
+			for _, pod := range standIn(was) {
+				all = append(all, check.Pair{Old: pod})
+			}
 		}
 	}
 	return all
 }
 
-// standIn is a pod that a policy selects.
-func standIn(p policy) *manifest.Object {
-	set := map[string]any{}
+// mostStandIns bounds how many pods stand in for what one policy selects.
+const mostStandIns = 64
+
+// standIn are pods that a policy selects: one for each value that it asks of a label, without the labels that it asks nothing of but that they
+// are missing or other ones. None where it selects nothing.
+func standIn(p policy) []*manifest.Object {
+	sets := []labels.Set{{}}
 	requirements, _ := p.selector.Requirements()
 	for _, r := range requirements {
-		set[r.Key()], _ = r.Values().PopAny()
+		var values []string
+		switch r.Operator() {
+		case selection.In, selection.Equals, selection.DoubleEquals:
+			values = slices.Sorted(maps.Keys(r.Values()))
+		case selection.Exists:
+			values = []string{anyOther}
+		default:
+			continue
+		}
+		var further []labels.Set
+		for _, set := range sets {
+			if set.Has(r.Key()) && r.Matches(set) { // another requirement gave it
+				further = append(further, set)
+				continue
+			}
+			for _, value := range values {
+				further = append(further, labels.Merge(set, labels.Set{r.Key(): value}))
+			}
+		}
+		sets = further[:min(len(further), mostStandIns)]
 	}
-	return &manifest.Object{
-		ID:    manifest.ID{APIVersion: "v1", Kind: "Pod", Namespace: p.object.Namespace},
-		Value: map[string]any{"metadata": map[string]any{"labels": set}},
+	var all []*manifest.Object
+	for _, set := range sets {
+		if !p.selector.Matches(set) {
+			continue
+		}
+		own := map[string]any{}
+		for key, value := range set {
+			own[key] = value
+		}
+		all = append(all, &manifest.Object{
+			ID:    manifest.ID{APIVersion: "v1", Kind: "Pod", Namespace: p.object.Namespace},
+			Value: map[string]any{"metadata": map[string]any{"labels": own}},
+		})
 	}
+	return all
 }
 
 // isElsewhere reports a policy of the old side that is for pods which are not here, in a namespace that stays.
@@ -206,8 +246,13 @@ func (s *scene) lapse(among func(*manifest.Object) bool, path manifest.Path, rep
 		}
 	}
 	for _, was := range before {
-		if pod := standIn(was); s.isElsewhere(was) && len(over(after, pod)) == 0 {
-			lost[was.object] = append(lost[was.object], pod)
+		if !s.isElsewhere(was) {
+			continue
+		}
+		for _, pod := range standIn(was) {
+			if len(over(after, pod)) == 0 {
+				lost[was.object] = append(lost[was.object], pod)
+			}
 		}
 	}
 	for _, p := range s.pairs {
@@ -573,6 +618,7 @@ func letsAllGo(o *manifest.Object, field string) bool {
 // ceiling is the most that an object lets be taken of something.
 type ceiling struct {
 	what  string // as pods, or Container max memory
+	same  string // whichever of its names it goes by
 	path  manifest.Path
 	limit resource.Quantity
 }
@@ -584,7 +630,7 @@ func boundsOf(o *manifest.Object) []ceiling {
 		fields, _ := manifest.At(o.Value, path...).(map[string]any)
 		for _, name := range slices.Sorted(maps.Keys(fields)) {
 			if limit, ok := quantity(o, below(path, name)); ok {
-				all = append(all, ceiling{of + name, below(path, name), limit})
+				all = append(all, ceiling{of + name, of + canonical(o, name), below(path, name), limit})
 			}
 		}
 	}
@@ -607,13 +653,29 @@ func boundsOf(o *manifest.Object) []ceiling {
 	return all
 }
 
+// canonical is a name of what a quota bounds, of those that are the same to Kubernetes.
+// https://kubernetes.io/docs/concepts/policy/resource-quotas/
+func canonical(o *manifest.Object, name string) string {
+	if !is(o, "", "ResourceQuota") {
+		return name
+	}
+	switch name {
+	case "cpu", "memory", "ephemeral-storage":
+		return "requests." + name
+	case "count/configmaps", "count/persistentvolumeclaims", "count/replicationcontrollers", "count/resourcequotas", "count/secrets", "count/services":
+		return strings.TrimPrefix(name, "count/")
+	}
+	return name
+}
+
 // loosened are the bounds of an object that nothing of its kind and namespace holds any more after the change, each with what the
 // object itself says instead, if it says anything.
 func (s *scene) loosened(old, now *manifest.Object) (lost []ceiling, instead []*ceiling) {
 	for _, was := range boundsOf(old) {
 		holds := func(o *manifest.Object) bool {
 			return alike(o, old) && o.Namespace == old.Namespace && (o.Hides(fields("spec")) || slices.ContainsFunc(boundsOf(o), func(b ceiling) bool {
-				return b.what == was.what && b.limit.Cmp(was.limit) <= 0
+				isAll := was.same == "pods" && b.same == "count/pods" // those that run are among all of them
+				return (b.same == was.same || isAll) && b.limit.Cmp(was.limit) <= 0
 			}))
 		}
 		if old.Hides(was.path) || slices.ContainsFunc(s.news(), holds) {
@@ -622,7 +684,7 @@ func (s *scene) loosened(old, now *manifest.Object) (lost []ceiling, instead []*
 		var is *ceiling
 		if now != nil {
 			own := boundsOf(now)
-			if i := slices.IndexFunc(own, func(b ceiling) bool { return b.what == was.what }); i >= 0 {
+			if i := slices.IndexFunc(own, func(b ceiling) bool { return b.same == was.same }); i >= 0 {
 				is = &own[i]
 			}
 		}
@@ -666,7 +728,20 @@ type enforcer struct {
 
 // value is what an object says there, or what holds where it says nothing.
 func (e enforcer) value(o *manifest.Object) string {
+	if e.refuses == "deny" && manifest.TextAt(o.Value, e.path...) == "scoped" && deniesSomewhere(o) {
+		return e.refuses
+	}
 	return cmp.Or(manifest.TextAt(o.Value, e.path...), e.unset)
+}
+
+// deniesSomewhere reports a constraint of Gatekeeper that denies where its webhook is asked, or everywhere.
+// https://open-policy-agent.github.io/gatekeeper/website/docs/enforcement-points/
+func deniesSomewhere(o *manifest.Object) bool {
+	return slices.ContainsFunc(manifest.ListAt(o.Value, "spec", "scopedEnforcementActions"), func(scoped any) bool {
+		return manifest.TextAt(scoped, "action") == "deny" && slices.ContainsFunc(manifest.ListAt(scoped, "enforcementPoints"), func(point any) bool {
+			return slices.Contains([]string{"*", "validation.gatekeeper.sh"}, manifest.TextAt(point, "name"))
+		})
+	})
 }
 
 func enforcers(o *manifest.Object) []enforcer {
@@ -760,7 +835,8 @@ func (s *scene) enforcement(p check.Pair) {
 		list = fields("webhooks")
 	}
 	for _, e := range olds {
-		if e.of != "" && strings.EqualFold(e.value(p.Old), e.refuses) && !slices.ContainsFunc(news, func(n enforcer) bool { return n.of == e.of }) && known(p, list, list) {
+		held := is(p.Old, "admissionregistration.k8s.io", "ValidatingWebhookConfiguration") && s.holdsHook(p.Old, e.path[:len(e.path)-1])
+		if e.of != "" && !held && strings.EqualFold(e.value(p.Old), e.refuses) && !slices.ContainsFunc(news, func(n enforcer) bool { return n.of == e.of }) && known(p, list, list) {
 			s.at(p.New, list, "protection lost: %s has %q no longer: what it refused is let in", title(p.New), e.of)
 		}
 	}
@@ -867,26 +943,12 @@ func (s *scene) mutualTLS() {
 	}
 }
 
-// meshSecurity looks for mutual TLS that is no longer strict on a port, and for namespaces that leave the mesh.
+// meshSecurity looks for namespaces that leave the mesh, and for what sends in the clear.
 func (s *scene) meshSecurity(p check.Pair) {
 	if !known(p, fields("spec"), fields("spec")) {
 		return
 	}
 	switch {
-	case isPeerAuthentication(p.New):
-		mode := fields("spec", "mtls", "mode")
-		old, new := manifest.TextAt(p.Old.Value, mode...), manifest.TextAt(p.New.Value, mode...)
-		ports, _ := manifest.At(p.New.Value, "spec", "portLevelMtls").(map[string]any)
-		for port := range ports {
-			path := fields("spec", "portLevelMtls", port, "mode")
-			was, now := manifest.TextAt(p.Old.Value, path...), manifest.TextAt(p.New.Value, path...)
-			if was == "" {
-				was = old
-			}
-			if was == "STRICT" && new == "STRICT" && (now == "PERMISSIVE" || now == "DISABLE") {
-				s.at(p.New, path, "protection lost: %s asks for mutual TLS on port %s no longer: STRICT → %s", title(p.New), port, now)
-			}
-		}
 	case is(p.New, "", "Namespace"):
 		label, inMesh := meshLabel(p.Old)
 		path := fields("metadata", "labels", label)
@@ -913,6 +975,161 @@ func meshLabel(namespace *manifest.Object) (label string, inMesh bool) {
 		return "istio-injection", of("istio-injection") == "enabled"
 	}
 	return "istio.io/rev", of("istio.io/rev") != ""
+}
+
+// portTLSMode is mutualTLSMode for a port: a policy that selects a workload may say something else of one.
+func portTLSMode(all []policy, w *manifest.Object, port string) (mode string, by *manifest.Object) {
+	for _, p := range all {
+		said := manifest.TextAt(p.object.Value, "spec", "portLevelMtls", port, "mode")
+		if closeness(p, w) == 3 && said != "" && said != "UNSET" {
+			return said, p.object
+		}
+	}
+	return mutualTLSMode(all, w)
+}
+
+// portsTLS looks for ports of which pods took nothing in the clear, and do now, where that is not so of every port.
+func (s *scene) portsTLS() {
+	list := fields("spec", "portLevelMtls")
+	content := fields("spec")
+	before, after := meshPolicies(s.olds(), isPeerAuthentication, content), meshPolicies(s.news(), isPeerAuthentication, content)
+	var ports []string
+	for _, p := range slices.Concat(before, after) {
+		own, _ := manifest.At(p.object.Value, list...).(map[string]any)
+		ports = append(ports, slices.Collect(maps.Keys(own))...)
+	}
+	slices.Sort(ports)
+	ports = slices.Compact(ports)
+	type loss struct {
+		by, now    *manifest.Object
+		port, mode string
+	}
+	var losses []loss
+	lost := map[loss][]*manifest.Object{}
+	for _, w := range append(s.staying(), s.standIns(before, after)...) {
+		named := w.Old != w.New && w.New != nil
+		if w.New == nil {
+			w.New = w.Old
+		}
+		hides := func(p policy) bool { return p.hidden && closeness(p, w.New) > 0 }
+		if slices.ContainsFunc(before, hides) || slices.ContainsFunc(after, hides) {
+			continue
+		}
+		was, _ := mutualTLSMode(before, w.Old)
+		is, _ := mutualTLSMode(after, w.New)
+		for _, port := range ports {
+			old, by := portTLSMode(before, w.Old, port)
+			new, now := portTLSMode(after, w.New, port)
+			if old != "STRICT" || new == "STRICT" || was == "STRICT" && is != "STRICT" { // which is told of all ports
+				continue
+			}
+			l := loss{by, now, port, new}
+			if !slices.Contains(losses, l) {
+				losses = append(losses, l)
+			}
+			if named {
+				lost[l] = append(lost[l], w.New)
+			}
+		}
+	}
+	for _, l := range losses {
+		whom, unless := "what it selects", ""
+		if len(lost[l]) > 0 {
+			whom = "the pods of " + titles(lost[l])
+		}
+		if l.now == nil {
+			unless = ", unless the mesh is strict"
+		}
+		i := slices.IndexFunc(s.pairs, func(p check.Pair) bool { return p.Old == l.by })
+		if i < 0 {
+			continue
+		}
+		p := s.pairs[i]
+		at := below(list, l.port, "mode")
+		switch {
+		case l.now != nil && (p.New == nil || !same(l.now, p.New)):
+			if manifest.At(l.now.Value, at...) == nil {
+				at = fields("spec", "mtls", "mode")
+			}
+			s.at(l.now, at, "protection lost: %s may take what is in the clear on port %s: STRICT (of %s) → %s", whom, l.port, title(l.by), l.mode)
+		case p.New == nil:
+			s.gone(s.pass.Check.Severity, p.Old, nil, "protection lost: %s %s: %s may take what is in the clear on port %s%s", title(p.Old), s.becomes(p.Old), whom, l.port, unless)
+		case len(lost[l]) > 0 && equal(manifest.At(p.Old.Value, "spec"), manifest.At(p.New.Value, "spec")): // its pods have other labels
+			for _, w := range lost[l] {
+				labels, _ := s.labelsOf(w)
+				s.at(w, labels, "protection lost: the pods of %s have no longer the labels that %s selects: they may take what is in the clear on port %s%s", title(w), title(p.New), l.port, unless)
+			}
+		default:
+			s.at(p.New, at, "protection lost: %s asks for mutual TLS on port %s no longer: STRICT → %s%s", title(p.New), l.port, cmp.Or(l.mode, "not set"), unless)
+		}
+	}
+}
+
+// outsideOfMesh is the label or the annotation by which pods are not in the mesh; none where they say nothing of it.
+// https://istio.io/latest/docs/setup/additional-setup/sidecar-injection/#controlling-the-injection-policy
+func outsideOfMesh(o *manifest.Object, of manifest.Path) manifest.Path {
+	const inject, mode = "sidecar.istio.io/inject", "istio.io/dataplane-mode"
+	label := func(key string) string { return manifest.TextAt(o.Value, below(of, "labels", key)...) }
+	switch noted := strings.ToLower(manifest.TextAt(o.Value, below(of, "annotations", inject)...)); {
+	case label(mode) == "none":
+		return below(of, "labels", mode)
+	case label(inject) != "":
+		if label(inject) == "false" {
+			return below(of, "labels", inject)
+		}
+	case noted != "" && !slices.Contains([]string{"y", "yes", "true", "on"}, noted):
+		return below(of, "annotations", inject)
+	}
+	return nil
+}
+
+// isInMesh reports whether the old side says that pods of a workload are in the mesh: they do, their Namespace, or a policy of the mesh that is over
+// them.
+func (s *scene) isInMesh(w *manifest.Object, of manifest.Path) bool {
+	says := func(key string) string { return manifest.TextAt(w.Value, below(of, "labels", key)...) }
+	if says("sidecar.istio.io/inject") == "true" || says("istio.io/dataplane-mode") == "ambient" {
+		return true
+	}
+	for _, o := range s.olds() {
+		if !is(o, "", "Namespace") || o.Name != w.Namespace {
+			continue
+		}
+		if label, inMesh := meshLabel(o); inMesh || manifest.TextAt(o.Value, "metadata", "labels", label) != "" {
+			return inMesh
+		}
+	}
+	policies := slices.Concat(authorizations(s.olds()), meshPolicies(s.olds(), isPeerAuthentication, fields("spec")))
+	return slices.ContainsFunc(policies, func(p policy) bool { return !p.hidden && len(over([]policy{p}, w)) > 0 })
+}
+
+// leavesMesh looks for pods that what the mesh has for them reaches no longer, on all ports or on some.
+func (s *scene) leavesMesh(p check.Pair) {
+	before, had := podPath(p.Old)
+	after, has := podPath(p.New)
+	if !had || !has {
+		return
+	}
+	was, now := below(before[:len(before)-1], "metadata"), below(after[:len(after)-1], "metadata")
+	if outsideOfMesh(p.Old, was) != nil || !s.isInMesh(p.Old, was) {
+		return
+	}
+	if path := outsideOfMesh(p.New, now); path != nil {
+		old := below(was, path[len(path)-2:]...)
+		if known(p, old, path) {
+			s.at(p.New, path, "protection lost: new pods of %s are outside of the mesh: %s: %s → %s", title(p.New), path[len(path)-1], shown(manifest.At(p.Old.Value, old...)), shown(manifest.At(p.New.Value, path...)))
+		}
+		return
+	}
+	const excluded = "traffic.sidecar.istio.io/excludeInboundPorts"
+	old, new := below(was, "annotations", excluded), below(now, "annotations", excluded)
+	listOf := func(o *manifest.Object, path manifest.Path) []string {
+		return strings.FieldsFunc(manifest.TextAt(o.Value, path...), func(r rune) bool { return r == ',' || r == ' ' })
+	}
+	hadPorts := listOf(p.Old, old)
+	more := slices.DeleteFunc(listOf(p.New, new), func(port string) bool { return slices.Contains(hadPorts, port) })
+	if len(more) > 0 && known(p, old, new) {
+		s.at(p.New, new, "protection lost: new pods of %s take what comes past the mesh on port %s: %s: %s → %s", title(p.New), listed(more), excluded, shown(manifest.At(p.Old.Value, old...)), shown(manifest.At(p.New.Value, new...)))
+	}
 }
 
 // unprotected looks at what protected, and is removed.
@@ -962,7 +1179,7 @@ func (s *scene) unprotected(o *manifest.Object) {
 		if next := s.successor(o); next != nil {
 			s.enforcement(check.Pair{Old: o, New: next})
 			s.validates(check.Pair{Old: o, New: next})
-		} else if !s.stands(o) {
+		} else if !s.stands(o) && !s.holdsHooks(o) {
 			says("what it refused is let in")
 		}
 	case is(o, "admissionregistration.k8s.io", "ValidatingAdmissionPolicy"):

@@ -428,7 +428,8 @@ func (s *scene) takesMore(p check.Pair, before, after authority) {
 	}
 }
 
-// bindings looks for subjects that gain a role. A new account comes with its bindings: it gains nothing.
+// bindings looks for subjects that gain a role. A new account comes with its bindings: it gains nothing. One that pods ran as before is not
+// new, whoever made it: of the default one of a namespace there is no manifest.
 func (s *scene) bindings(before, after authority) {
 	accounts := func(objects []*manifest.Object) map[subject]bool {
 		all := map[subject]bool{}
@@ -440,6 +441,11 @@ func (s *scene) bindings(before, after authority) {
 		return all
 	}
 	olds, news := accounts(s.olds()), accounts(s.news())
+	for _, w := range workloads(s.olds()) {
+		if spec, ok := podPath(w); ok && !w.Hides(below(spec, "serviceAccountName")) {
+			olds[account(w.Namespace, accountOf(w, spec))] = true
+		}
+	}
 	for _, p := range s.pairs {
 		if p.New == nil || !isRBAC(p.New, "RoleBinding", "ClusterRoleBinding") || p.Old != nil && !known(p, fields("subjects"), fields("subjects")) {
 			continue

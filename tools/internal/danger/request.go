@@ -311,6 +311,23 @@ func samples(of conditions) (all []string, enough bool) {
 // mostSamples bounds how many texts are made of parts of others.
 const mostSamples = 4096
 
+// isOfDomains reports a caller of a trust domain that there is for certain: one that conditions name, else the default.
+func isOfDomains(text string, all conditions) bool {
+	domain, _, _ := strings.Cut(text, "/")
+	named := false
+	for _, c := range all {
+		for _, value := range c.values {
+			if of, _, is := strings.Cut(value, "/"); c.field == "principals" && is && !strings.Contains(of, "*") {
+				if of == domain {
+					return true
+				}
+				named = true
+			}
+		}
+	}
+	return !named && domain == "cluster.local"
+}
+
 // callers are samples of the names of callers: those that are named, and all that the parts of names make together.
 func callers(of conditions) (all []string, enough bool) {
 	domains, namespaces, accounts := []string{"cluster.local", anyOther}, []string{anyOther}, []string{anyOther}
@@ -485,6 +502,9 @@ func (q question) attribute(of conditions) (found certainty, bound bool) {
 	case q.isSpent():
 		return maybe, bound
 	case slices.ContainsFunc(texts, meets):
+		if attribute(field) == identity && !slices.ContainsFunc(texts, func(text string) bool { return isOfDomains(text, of) && meets(text) }) {
+			return maybe, bound // where there is a second trust domain
+		}
 		return surely, bound
 	case !enough, q.plain && attribute(field) == identity && meets(""):
 		return maybe, bound
