@@ -2,12 +2,10 @@
 # scope: package
 # title: A canary has pods enough for its share
 # description: |
-#   How many pods a service needs at least is what its owners say of the stable track: by minReplicas of
-#   its autoscaler, or by its replicas. A share of the requests needs that share of them. A canary that
-#   can have fewer gets more for each of its pods than they are sized for, even when least is asked: it
-#   fails under a weight that the version has nothing to do with, and the comparison is worth nothing.
-#   Asked is of pods of one image's repository that have the same resources, and of a route of all
-#   requests but those that a header or a query asks another one for.
+#   How many pods a service needs at least its owners say of the stable track: by minReplicas or by
+#   replicas. A share of the requests needs that share of them. Each pod of a canary that can have fewer
+#   gets more than it is sized for, even when least is asked, and the comparison is worth nothing. Asked
+#   is of like pods, and of a route of all requests but those that a header or a query has sent elsewhere.
 # related_resources:
 #   - ref: https://istio.io/latest/docs/concepts/traffic-management/#routing-versions
 #   - ref: https://gateway-api.sigs.k8s.io/guides/traffic-splitting/
