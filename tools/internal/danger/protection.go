@@ -876,6 +876,28 @@ func closeness(p policy, w *manifest.Object) int {
 	return 0
 }
 
+// meshed are pods that policies of the mesh are over, before and after.
+type meshed struct {
+	check.Pair
+	named bool // a workload of a target has them; of a stand-in there is nothing to name
+}
+
+// inMesh are those of which it is known which policies are over them.
+func (s *scene) inMesh(before, after []policy) []meshed {
+	var all []meshed
+	for _, w := range append(s.staying(), s.standIns(before, after)...) {
+		named := w.Old != w.New && w.New != nil
+		if w.New == nil {
+			w.New = w.Old
+		}
+		hides := func(p policy) bool { return p.hidden && closeness(p, w.New) > 0 }
+		if !slices.ContainsFunc(before, hides) && !slices.ContainsFunc(after, hides) {
+			all = append(all, meshed{w, named})
+		}
+	}
+	return all
+}
+
 // mutualTLS looks for workloads whose pods took nothing in the clear, and do now.
 func (s *scene) mutualTLS() {
 	path, mode := fields("spec", "selector"), fields("spec", "mtls", "mode")
@@ -887,15 +909,7 @@ func (s *scene) mutualTLS() {
 	}
 	var losses []loss
 	lost := map[loss][]*manifest.Object{}
-	for _, w := range append(s.staying(), s.standIns(before, after)...) {
-		named := w.Old != w.New && w.New != nil // of a stand-in there is nothing to name
-		if w.New == nil {
-			w.New = w.Old
-		}
-		hides := func(p policy) bool { return p.hidden && closeness(p, w.New) > 0 }
-		if slices.ContainsFunc(before, hides) || slices.ContainsFunc(after, hides) {
-			continue
-		}
+	for _, w := range s.inMesh(before, after) {
 		was, by := mutualTLSMode(before, w.Old)
 		is, now := mutualTLSMode(after, w.New)
 		if was != "STRICT" || is == "STRICT" {
@@ -905,7 +919,7 @@ func (s *scene) mutualTLS() {
 		if !slices.Contains(losses, key) {
 			losses = append(losses, key)
 		}
-		if named {
+		if w.named {
 			lost[key] = append(lost[key], w.New)
 		}
 	}
@@ -1006,15 +1020,7 @@ func (s *scene) portsTLS() {
 	}
 	var losses []loss
 	lost := map[loss][]*manifest.Object{}
-	for _, w := range append(s.staying(), s.standIns(before, after)...) {
-		named := w.Old != w.New && w.New != nil
-		if w.New == nil {
-			w.New = w.Old
-		}
-		hides := func(p policy) bool { return p.hidden && closeness(p, w.New) > 0 }
-		if slices.ContainsFunc(before, hides) || slices.ContainsFunc(after, hides) {
-			continue
-		}
+	for _, w := range s.inMesh(before, after) {
 		was, _ := mutualTLSMode(before, w.Old)
 		is, _ := mutualTLSMode(after, w.New)
 		for _, port := range ports {
@@ -1027,7 +1033,7 @@ func (s *scene) portsTLS() {
 			if !slices.Contains(losses, l) {
 				losses = append(losses, l)
 			}
-			if named {
+			if w.named {
 				lost[l] = append(lost[l], w.New)
 			}
 		}
