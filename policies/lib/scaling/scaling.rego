@@ -93,3 +93,13 @@ fields(index, obj, bound) := found if {
 } else := {["objects", index, "spec", "replicas"]} if {
 	workload.is_scalable(obj)
 } else := set()
+
+# METADATA
+# description: whether KEDA, Flagger or another of their like scales an object, which name it and say how many there may be
+is_scaled_by_others(obj) if {
+	some api_group in ["argoproj.io", "elasti.truefoundry.com", "flagger.app", "http.keda.sh", "keda.sh"]
+	some objects in obj_lib.of_kind[api_group]
+	some scaler in objects
+	some field in ["scaleTargetRef", "targetRef", "workloadRef"]
+	scaler.spec[field].name == obj_lib.name(obj)
+}

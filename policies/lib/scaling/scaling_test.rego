@@ -67,3 +67,10 @@ test_fields_that_bound_replicas if {
 	scaling.fields(0, _web, "minReplicas") == {["objects", 0, "spec", "replicas"]} with input as {"objects": [_web]}
 	scaling.fields(0, {"apiVersion": "apps/v1", "kind": "DaemonSet"}, "minReplicas") == set() with input as {"objects": []}
 }
+
+test_scaled_by_others if {
+	web := {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}}
+	keda := {"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "metadata": {"name": "a"}, "spec": {"scaleTargetRef": {"name": "web"}}}
+	scaling.is_scaled_by_others(web) with input as {"objects": [web, keda]}
+	not scaling.is_scaled_by_others(web) with input as {"objects": [web, object.union(keda, {"spec": {"scaleTargetRef": {"name": "other"}}})]}
+}

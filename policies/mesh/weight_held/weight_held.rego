@@ -27,7 +27,7 @@ deny contains {"msg": msg, "path": path, "with": with_fields} if {
 	_is_of_all(pair)
 	not _is_shared(pair)
 	[stable, one] := [input.objects[track] | some track in pair.tracks]
-	not _is_scaled_by_others(one)
+	not scaling.is_scaled_by_others(one)
 	_are_alike(stable, one)
 	least := scaling.minimum(stable)
 	most := scaling.maximum(one)
@@ -68,15 +68,6 @@ _names(value) := {split(name, ".")[0] |
 	is_object(value)
 	some name in [obj_lib.at(value, ["destination", "host"], null), obj_lib.at(value, ["host"], null), obj_lib.at(value, ["name"], null)]
 	is_string(name)
-}
-
-# KEDA and its like say how many there may be, and may take them from elsewhere.
-_is_scaled_by_others(obj) if {
-	some api_group in ["argoproj.io", "flagger.app", "http.keda.sh", "keda.sh"]
-	some objects in obj_lib.of_kind[api_group]
-	some scaler in objects
-	some field in ["scaleTargetRef", "targetRef", "workloadRef"]
-	scaler.spec[field].name == obj_lib.name(obj)
 }
 
 _is_beside(i, at, _) if i == at

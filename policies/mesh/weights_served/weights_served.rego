@@ -122,30 +122,22 @@ _has_none(obj) if {
 	workload.replicas(obj) == 0
 	not obj_lib.group(obj) == "argoproj.io"
 	count(scaling.autoscalers(obj)) == 0
-	not _is_scaled_by_others(obj)
+	not scaling.is_scaled_by_others(obj)
+	not _is_started_by_others(obj)
 }
 
 # What starts pods at the first request is told which by a label or an annotation.
 # https://github.com/sablierapp/sablier
 # https://github.com/dailymotion/osiris
 # https://docs.redhat.com/en/documentation/openshift_container_platform/4.19/html/building_applications/idling-applications
-_is_scaled_by_others(obj) if {
+_is_started_by_others(obj) if {
 	some marks in [obj_lib.labels(obj), workload.labels(obj), obj_lib.annotations(obj)]
 	some mark in ["osiris.deislabs.io/enabled", "osiris.dm.gg/enableScaling", "sablier.enable"]
 	is_string(marks[mark])
 	lower(marks[mark]) in {"1", "on", "true", "y", "yes"}
 }
 
-_is_scaled_by_others(obj) if obj_lib.annotations(obj)["idling.alpha.openshift.io/previous-scale"]
-
-# KEDA, Flagger and their like name what they scale.
-_is_scaled_by_others(obj) if {
-	some api_group in ["argoproj.io", "elasti.truefoundry.com", "flagger.app", "http.keda.sh", "keda.sh"]
-	some objects in obj_lib.of_kind[api_group]
-	some scaler in objects
-	some field in ["scaleTargetRef", "targetRef", "workloadRef"]
-	scaler.spec[field].name == obj_lib.name(obj)
-}
+_is_started_by_others(obj) if obj_lib.annotations(obj)["idling.alpha.openshift.io/previous-scale"]
 
 _is_of_operator(service) if {
 	some obj in operator.input_resources
