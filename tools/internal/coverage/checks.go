@@ -9,7 +9,8 @@ var deployed = &check.Check{
 		"its place, and production is out of the run without a word. What an Application, an ApplicationSet or a Flux Kustomization takes from this " +
 		"repository has to be in a target as it is deployed: rendered by itself, or through kustomizations that only list it. One that patches it " +
 		"shows objects that no cluster receives. A Helm chart that an Application deploys is a target by itself; one that kgate cannot render offline, and Jsonnet, is a warning, " +
-		"until `unread` says that somebody else looks at them.",
+		"until `unread` says that somebody else looks at them. So is a directory that is here and that something deploys from a repository of another name than " +
+		"git's remotes have for this one.",
 	Fix:        "Add the path to `targets` in kgate.yaml, or name it under `unread` there, with a reason; of a Helm chart or Jsonnet, the latter.",
 	References: []string{"https://argo-cd.readthedocs.io/en/stable/user-guide/application_sources/"},
 	Bad:        deployedBad, Good: deployedGood,
@@ -19,8 +20,8 @@ var fluxPathCheck = &check.Check{
 	Name:  "coverage/flux-path",
 	Title: "What a Flux Kustomization builds is there",
 	Doc: "A Flux Kustomization whose path its source does not have is not ready, and so is everything that depends on it: what it deployed before " +
-		"stays as it is, and no change arrives any more. It happens when a folder is renamed. Of which repository a source is, kgate takes from the " +
-		"other Kustomizations that it has: this one, where their paths are here. It is so too where a file that the path is made of does not get to Flux, " +
+		"stays as it is, and no change arrives any more. It happens when a folder is renamed. Of which repository a source is, kgate takes from " +
+		"git's remotes, and without their word from the other Kustomizations that it has: this one, where their paths are here. It is so too where a file that the path is made of does not get to Flux, " +
 		"because `.sourceignore`, the GitRepository's `ignore` or the defaults of both (`*.png`, `*.zip`) leave it out.",
 	Fix: "Correct the path or what leaves it out, or name it under `unread` in kgate.yaml, with a reason, where something else writes it.",
 	References: []string{

@@ -274,6 +274,9 @@ func nameOf(missing check.Reference) string {
 
 // notes say who brings what nobody here can see, and what is not called missing therefore.
 func (u *unseen) notes() []report.Note {
+	if len(u.held) == 0 {
+		return nil // and nobody has asked who brings what
+	}
 	all, _ := u.all()
 	var notes []report.Note
 	for i, o := range all {
